@@ -1,0 +1,90 @@
+"""Findings on the terminal, as JSON, or as annotations of GitHub Actions."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+
+import click
+
+from fsdcf.diagnostics import Diagnostic, Severity, render
+
+_STYLES = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "frame": {"fg": "blue", "bold": True},
+    "hint": {"fg": "cyan"},
+}
+
+
+def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
+    """Print findings to standard error, in colour where it is a terminal and NO_COLOR is not set."""
+    paint = _paint if colours(sys.stderr) else _plain
+    for diagnostic in diagnostics:
+        click.echo(render(diagnostic, sources, paint) + "\n", err=True, color=True)
+
+
+def colours(stream: object) -> bool:
+    """Whether a stream takes colours."""
+    terminal = getattr(stream, "isatty", lambda: False)()
+    return bool(terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def as_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """Findings as a JSON list, with the positions that the text shows."""
+    return json.dumps([_record(one) for one in diagnostics], indent=2, ensure_ascii=False)
+
+
+def as_github(diagnostic: Diagnostic) -> str:
+    """A finding as a workflow command that annotates the line in a pull request."""
+    span = diagnostic.span
+    place = {"file": span.file, "line": span.line, "endLine": span.end_line, "col": span.column, "endColumn": span.end_column}
+    if span.line != span.end_line:
+        del place["col"], place["endColumn"]
+    properties = ",".join(f"{name}={_property(str(text))}" for name, text in {**place, "title": diagnostic.code}.items())
+    body = "\n".join([diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes])
+    return f"::{diagnostic.severity.value} {properties}::{_data(body)}"
+
+
+def summary(diagnostics: Iterable[Diagnostic]) -> str:
+    """``2 errors, 1 warning``."""
+    counts = dict.fromkeys(Severity, 0)
+    for diagnostic in diagnostics:
+        counts[diagnostic.severity] += 1
+    words = [f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts.items() if count]
+    return ", ".join(words) or "no findings"
+
+
+def _record(one: Diagnostic) -> dict[str, object]:
+    span = one.span
+    return {
+        "code": one.code,
+        "severity": one.severity.value,
+        "message": one.message,
+        "hint": one.hint,
+        "notes": list(one.notes),
+        "path": ".".join(str(step) for step in one.path),
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
+
+
+def _paint(text: str, role: str) -> str:
+    return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
+
+
+def _plain(text: str, role: str) -> str:
+    return text
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,86 @@
+"""The entry point: ``fsdcf`` and ``fsd``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+import click
+
+from fsdcf import __version__
+
+_COMMANDS = {
+    "template": ("fsdcf.cli.template", "Compile specs into CloudFormation templates."),
+    "validate": ("fsdcf.cli.validate", "Check specs and print what is wrong."),
+    "schema": ("fsdcf.cli.schema", "Print the JSON Schema of the language, for editors."),
+    "explain": ("fsdcf.cli.explain", "Explain a key of the language or the code of a finding."),
+    "init": ("fsdcf.cli.init", "Write a new spec."),
+    "completion": ("fsdcf.cli.completion", "Print the completion script of a shell."),
+}
+
+
+class Commands(click.Group):
+    """Commands whose modules are imported when they are run, so that help costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fsdcf", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Describe a service in 20 lines, get it running on AWS ECS Fargate.
+
+    fsdcf compiles an FSD v1 spec into one CloudFormation template, without any call to AWS.
+    """
+
+
+def main() -> None:
+    """Run the command and leave at once. The process is short: it collects no garbage and tears nothing down."""
+    gc.disable()
+    code = _run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 2
+    os._exit(code)
+
+
+def _run() -> int:
+    try:
+        outcome = cli.main(standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # whatever is left is a bug of ours, and says so without a traceback
+        click.echo(f"error: fsdcf failed ({type(error).__name__}: {error}); this is a bug of fsdcf, please report it", err=True)
+        if os.environ.get("FSDCF_TRACEBACK"):
+            raise
+        return 2
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 2

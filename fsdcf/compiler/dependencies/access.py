@@ -1,0 +1,70 @@
+"""What a dependency permits: read, write, both, or a list of IAM actions; managed or existing already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from fsdcf.diagnostics import Rule
+from fsdcf.spec.dependency import Violation
+from fsdcf.spec.model import Dependency
+
+PERMISSIONS = Rule(
+    "S301",
+    "permissions that are no permissions",
+    "`permissions` is read, write or readWrite (also read_write), or a list of IAM actions such as sqs:SendMessage, without wildcards.",
+)
+TWO_ACCESSES = Rule(
+    "S302",
+    "permissions in two places",
+    "An unmanaged dependency has its permissions below `unmanaged`; a second list beside it would contradict.",
+)
+RULES = (PERMISSIONS, TWO_ACCESSES)
+
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
+_LEVELS = {"read": ("read",), "write": ("write",), "readWrite": ("read", "write"), "read_write": ("read", "write")}
+
+
+def granted(dependency: Dependency) -> str | tuple[str, ...]:
+    """The permissions as written, or their default."""
+    if dependency.unmanaged is not None:
+        return dependency.unmanaged.permissions
+    return dependency.permissions or "readWrite"
+
+
+def is_list(dependency: Dependency) -> bool:
+    """Whether the permissions are a list of actions."""
+    return not isinstance(granted(dependency), str)
+
+
+def actions(dependency: Dependency, levels: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The IAM actions, where ``levels`` names those that read and those that write."""
+    wanted = granted(dependency)
+    if not isinstance(wanted, str):
+        return sorted(set(wanted))
+    return sorted({action for level in _LEVELS.get(wanted, ()) for action in levels[level]})
+
+
+def check_permissions(dependency: Dependency) -> Iterator[Violation]:
+    """The rules for permissions that every type shares."""
+    if dependency.unmanaged is not None and dependency.permissions is not None:
+        yield Violation(
+            TWO_ACCESSES,
+            ("permissions",),
+            "permissions stand here and below `unmanaged`",
+            "keep those below `unmanaged`",
+            key=True,
+        )
+    place = ("unmanaged", "permissions") if dependency.unmanaged is not None else ("permissions",)
+    wanted = granted(dependency)
+    if isinstance(wanted, str):
+        if wanted not in _LEVELS:
+            yield Violation(
+                PERMISSIONS, place, f"`{wanted}` is no permission", "use read, write, readWrite, or a list of IAM actions"
+            )
+        return
+    for index, action in enumerate(wanted):
+        if not _ACTION.fullmatch(action):
+            yield Violation(
+                PERMISSIONS, (*place, index), f"`{action}` is no IAM action", "such as dynamodb:GetItem, without wildcards"
+            )

@@ -1,0 +1,275 @@
+"""A DynamoDB table: on demand, encrypted, recoverable to any second of the last 35 days, and kept when the stack goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from troposphere import dynamodb
+
+from fsdcf.compiler.dependencies.access import RULES as ACCESS_RULES
+from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
+from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.diagnostics import Rule
+from fsdcf.spec.dependency import DependencyType, Violation
+from fsdcf.spec.model import Dependency
+from fsdcf.spec.placeholders import String
+from fsdcf.spec.shape import Key
+
+SCHEMA = Rule(
+    "S310",
+    "a table without a key schema",
+    "A managed table needs `keySchema` and `attributes`. A table that exists already is `unmanaged`, or has a list of IAM actions.",
+)
+ATTRIBUTE = Rule(
+    "S311",
+    "a key without its attribute, or an attribute without a key",
+    "DynamoDB wants the type of every attribute that is part of a key, and of no other.",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html",
+)
+KEYS = Rule(
+    "S312", "a key schema that DynamoDB refuses", "A key is one HASH attribute and at most one RANGE attribute, in this order."
+)
+INDEX = Rule(
+    "S313",
+    "indexes that DynamoDB refuses",
+    "Index names are unique, a table has 20 at most, and nonKeyAttributes belong to the projection INCLUDE.",
+)
+CAPACITY = Rule(
+    "S314", "capacity that does not fit the billing mode", "PROVISIONED needs read and write capacity; on demand there is none."
+)
+
+_NAME = r"[A-Za-z0-9_.-]{3,255}"
+_READ = ("BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan")
+_WRITE = ("BatchWriteItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
+_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"dynamodb:{name}" for name in _WRITE)}
+
+
+@dataclass(frozen=True)
+class KeyElement:
+    name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
+    type: Annotated[
+        str, Key("HASH for the partition key, RANGE for the sort key.", also=("keyType", "key_type"), allowed=("HASH", "RANGE"))
+    ]
+
+
+@dataclass(frozen=True)
+class AttributeType:
+    name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
+    type: Annotated[
+        str, Key("S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B"))
+    ]
+
+
+@dataclass(frozen=True)
+class Index:
+    name: Annotated[
+        str, Key("Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -")
+    ]
+    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the index.", also=("key_schema",), fewest=1)]
+    projection: Annotated[str, Key("Attributes that the index holds.", allowed=("ALL", "KEYS_ONLY", "INCLUDE"))] = "ALL"
+    non_key_attributes: Annotated[
+        tuple[str, ...], Key("Further attributes, for the projection INCLUDE.", also=("non_key_attributes",))
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamoDbTable(Dependency):
+    name: Annotated[
+        String,
+        Key(
+            "Physical name of the table.",
+            also=("table_name", "tableName"),
+            pattern=_NAME,
+            expects="3 to 255 letters, digits, _ . -",
+        ),
+    ]
+    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", also=("key_schema",), fewest=1)] = ()
+    attributes: Annotated[
+        tuple[AttributeType, ...],
+        Key("Types of the attributes in keys.", also=("attribute_definitions", "attributeDefinitions"), fewest=1),
+    ] = ()
+    global_secondary_indexes: Annotated[
+        tuple[Index, ...], Key("Global secondary indexes.", also=("global_secondary_indexes",))
+    ] = ()
+    time_to_live: Annotated[
+        str | None, Key("Attribute that holds the time when an item expires.", also=("time_to_live", "ttl"))
+    ] = None
+    stream: Annotated[
+        str | None,
+        Key("What the stream of changes holds.", allowed=("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")),
+    ] = None
+    billing_mode: Annotated[
+        str,
+        Key(
+            "PAY_PER_REQUEST, or PROVISIONED with capacities.", also=("billing_mode",), allowed=("PAY_PER_REQUEST", "PROVISIONED")
+        ),
+    ] = "PAY_PER_REQUEST"
+    read_capacity: Annotated[
+        int | None, Key("Read units per second, when provisioned.", also=("read_capacity",), minimum=1, maximum=40000)
+    ] = None
+    write_capacity: Annotated[
+        int | None, Key("Write units per second, when provisioned.", also=("write_capacity",), minimum=1, maximum=40000)
+    ] = None
+
+
+def managed(table: DynamoDbTable) -> bool:
+    """A table of the stack's own: not unmanaged, and not a mere list of actions."""
+    return table.unmanaged is None and not (is_list(table) and not table.key_schema)
+
+
+def check(table: DynamoDbTable) -> Iterator[Violation]:
+    yield from check_permissions(table)
+    if not managed(table):
+        return
+    if not table.key_schema:
+        yield Violation(
+            SCHEMA, (), "a managed table needs keySchema and attributes", "add them, or `unmanaged: {permissions: …}`", key=True
+        )
+        return
+    schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]] = [(("keySchema",), table.key_schema)]
+    schemas += [
+        (("globalSecondaryIndexes", i, "keySchema"), one.key_schema) for i, one in enumerate(table.global_secondary_indexes)
+    ]
+    for path, schema in schemas:
+        if [element.type for element in schema] not in (["HASH"], ["HASH", "RANGE"]):
+            yield Violation(KEYS, path, "a key is one HASH and at most one RANGE", "HASH first, then RANGE")
+    yield from _attributes(table, schemas)
+    yield from _indexes(table)
+    yield from _capacity(table)
+
+
+def _attributes(table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]]) -> Iterator[Violation]:
+    known = [attribute.name for attribute in table.attributes]
+    used = {element.name for _, schema in schemas for element in schema}
+    for path, schema in schemas:
+        for index, element in enumerate(schema):
+            if element.name not in known:
+                hint = f"add `{{name: {element.name}, type: S}}` to attributes"
+                yield Violation(ATTRIBUTE, (*path, index, "name"), f"the key `{element.name}` has no attribute", hint)
+    for index, name in enumerate(known):
+        if name not in used:
+            yield Violation(
+                ATTRIBUTE,
+                ("attributes", index, "name"),
+                f"`{name}` is part of no key",
+                "leave it out: other attributes have no type",
+            )
+        elif name in known[:index]:
+            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is there twice", "keep one")
+
+
+def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
+    counts = Counter(index.name for index in table.global_secondary_indexes)
+    for number, index in enumerate(table.global_secondary_indexes):
+        path = ("globalSecondaryIndexes", number)
+        if counts[index.name] > 1:
+            yield Violation(INDEX, (*path, "name"), f"two indexes are named `{index.name}`", "give each its own name")
+        if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
+            yield Violation(INDEX, path, "nonKeyAttributes go with the projection INCLUDE", "write both, or neither")
+    if len(table.global_secondary_indexes) > 20:
+        yield Violation(INDEX, ("globalSecondaryIndexes",), f"{len(counts)} indexes", "20 at most", key=True)
+
+
+def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
+    given = [
+        name
+        for name, units in (("readCapacity", table.read_capacity), ("writeCapacity", table.write_capacity))
+        if units is not None
+    ]
+    if table.billing_mode == "PROVISIONED" and len(given) < 2:
+        yield Violation(
+            CAPACITY, ("billingMode",), "PROVISIONED needs readCapacity and writeCapacity", "add them, or leave billingMode out"
+        )
+    elif table.billing_mode != "PROVISIONED" and given:
+        yield Violation(
+            CAPACITY,
+            (given[0],),
+            "an on-demand table has no capacity",
+            "leave it out, or set `billingMode: PROVISIONED`",
+            key=True,
+        )
+
+
+def compile(table: DynamoDbTable, names: Names, site: Site, stack: Stack) -> Grant:
+    """The table, where it is managed, and access to it and its indexes."""
+    physical = fragment(table.name, {})
+    if managed(table):
+        title = names.id("Table")
+        _add(stack, title, physical, table, names)
+        attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
+        if table.stream:
+            attributes["streamArn"] = f"${{{title}.StreamArn}}"
+        stack.output(names.id("TableName"), f"DynamoDB table {names.local}", intrinsic(attributes["name"]))
+    else:
+        arn = f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{physical}"
+        attributes = {"name": physical, "arn": arn}
+    resources = [intrinsic(attributes["arn"]), intrinsic(attributes["arn"] + "/index/*")]
+    statements: list[dict[str, Any]] = [{"Effect": "Allow", "Action": actions(table, LEVELS), "Resource": resources}]
+    if "streamArn" in attributes and not is_list(table):
+        wanted = [f"dynamodb:{name}" for name in _STREAM]
+        statements.append({"Effect": "Allow", "Action": wanted, "Resource": [intrinsic(attributes["streamArn"])]})
+    return Grant({names.variable("TABLE_NAME"): attributes["name"]}, tuple(statements), attributes)
+
+
+def _add(stack: Stack, title: str, physical: str, table: DynamoDbTable, names: Names) -> None:
+    resource = dynamodb.Table(
+        title,
+        TableName=intrinsic(physical),
+        KeySchema=_keys(table.key_schema),
+        AttributeDefinitions=[
+            dynamodb.AttributeDefinition(AttributeName=one.name, AttributeType=one.type)
+            for one in sorted(table.attributes, key=lambda one: one.name)
+        ],
+        BillingMode=table.billing_mode,
+        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
+        SSESpecification=dynamodb.SSESpecification(SSEEnabled=True),
+        DeletionProtectionEnabled=True,
+    )
+    if table.billing_mode == "PROVISIONED":
+        resource.ProvisionedThroughput = _throughput(table)
+    if table.global_secondary_indexes:
+        resource.GlobalSecondaryIndexes = [_index(one, table) for one in table.global_secondary_indexes]
+    if table.time_to_live:
+        resource.TimeToLiveSpecification = dynamodb.TimeToLiveSpecification(AttributeName=table.time_to_live, Enabled=True)
+    if table.stream:
+        resource.StreamSpecification = dynamodb.StreamSpecification(StreamViewType=table.stream)
+    # A rollback cannot delete a table with deletion protection: it is kept, and adopted by the next create.
+    resource.DeletionPolicy = "Retain"
+    resource.UpdateReplacePolicy = "Retain"
+    stack.add(resource, names.origin, {(): names.origin})
+
+
+def _index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
+    projection = dynamodb.Projection(ProjectionType=index.projection)
+    if index.non_key_attributes:
+        projection.NonKeyAttributes = list(index.non_key_attributes)
+    out = dynamodb.GlobalSecondaryIndex(IndexName=index.name, KeySchema=_keys(index.key_schema), Projection=projection)
+    if table.billing_mode == "PROVISIONED":
+        out.ProvisionedThroughput = _throughput(table)
+    return out
+
+
+def _throughput(table: DynamoDbTable) -> dynamodb.ProvisionedThroughput:
+    return dynamodb.ProvisionedThroughput(ReadCapacityUnits=table.read_capacity, WriteCapacityUnits=table.write_capacity)
+
+
+def _keys(schema: tuple[KeyElement, ...]) -> list[dynamodb.KeySchema]:
+    return [dynamodb.KeySchema(AttributeName=element.name, KeyType=element.type) for element in schema]
+
+
+TYPE = DependencyType(
+    name="aws_dynamodb_table",
+    kind="dynamodb",
+    doc="A DynamoDB table: on demand, with point-in-time recovery, encryption and deletion protection.",
+    model=DynamoDbTable,
+    attributes=lambda table: ("name", "arn", "streamArn") if table.stream and managed(table) else ("name", "arn"),
+    compile=compile,
+    check=check,
+    managed=managed,
+    rules=(*ACCESS_RULES, SCHEMA, ATTRIBUTE, KEYS, INDEX, CAPACITY),
+)

@@ -1,0 +1,86 @@
+"""An MSK cluster that exists already: permission to connect, and to read or write its topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
+from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.diagnostics import Rule
+from fsdcf.spec.dependency import DependencyType, Violation
+from fsdcf.spec.model import Dependency
+from fsdcf.spec.placeholders import String
+from fsdcf.spec.shape import Key
+
+UNMANAGED_ONLY = Rule(
+    "S360",
+    "a cluster that fsdcf does not make",
+    "An MSK cluster is shared and long-lived: it exists already, and the service gets access to it.",
+)
+
+LEVELS = {
+    "read": (
+        "kafka-cluster:AlterGroup",
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeCluster",
+        "kafka-cluster:DescribeGroup",
+        "kafka-cluster:DescribeTopic",
+        "kafka-cluster:ReadData",
+        "kafka:GetBootstrapBrokers",
+    ),
+    "write": (
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeCluster",
+        "kafka-cluster:DescribeTopic",
+        "kafka-cluster:WriteData",
+        "kafka-cluster:WriteDataIdempotently",
+        "kafka:GetBootstrapBrokers",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MskCluster(Dependency):
+    name: Annotated[
+        String,
+        Key(
+            "Name of the cluster.",
+            also=("cluster_name", "clusterName"),
+            pattern=r"[A-Za-z0-9-]{1,64}",
+            expects="letters, digits and -",
+        ),
+    ]
+
+
+def check(cluster: MskCluster) -> Iterator[Violation]:
+    yield from check_permissions(cluster)
+    if cluster.unmanaged is None and not is_list(cluster):
+        yield Violation(
+            UNMANAGED_ONLY, (), "an MSK cluster is not made by a service", "add `unmanaged: {permissions: read}`", key=True
+        )
+
+
+def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Grant:
+    """Access to the cluster, its topics and its consumer groups; the last part of their ARNs is the cluster's own id."""
+    physical = fragment(cluster.name, {})
+    home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
+    arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]
+    statement = {"Effect": "Allow", "Action": actions(cluster, LEVELS), "Resource": [intrinsic(arn) for arn in arns]}
+    return Grant({names.variable("CLUSTER_NAME"): physical}, (statement,), {"name": physical, "arn": arns[0]})
+
+
+TYPE = DependencyType(
+    name="aws_msk_cluster",
+    kind="msk",
+    doc="An existing MSK cluster: permission to connect, read and write.",
+    model=MskCluster,
+    attributes=lambda cluster: ("name", "arn"),
+    compile=compile,
+    check=check,
+    managed=lambda cluster: False,
+    also=("fetch_msk_cluster",),
+    rules=(UNMANAGED_ONLY,),
+)

@@ -1,0 +1,155 @@
+"""An S3 bucket: private, encrypted, versioned, reached over TLS only, and kept when the stack goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from troposphere import GetAtt, Ref, s3
+
+from fsdcf.compiler.dependencies.access import check_permissions, granted, is_list
+from fsdcf.compiler.resources.roles import VERSION
+from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.diagnostics import Rule
+from fsdcf.spec.dependency import DependencyType, Violation
+from fsdcf.spec.model import Dependency
+from fsdcf.spec.placeholders import String
+from fsdcf.spec.shape import Key
+
+LIFECYCLE = Rule(
+    "S330", "a lifecycle rule without effect", "A lifecycle rule needs a number of days after which something expires."
+)
+
+_BUCKET_ACTIONS = {"read": ("s3:GetBucketLocation", "s3:ListBucket"), "write": ("s3:GetBucketLocation",)}
+_OBJECT_ACTIONS = {
+    "read": ("s3:GetObject", "s3:GetObjectVersion"),
+    "write": ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"),
+}
+_LEVELS = {"read": ("read",), "write": ("write",), "readWrite": ("read", "write"), "read_write": ("read", "write")}
+
+
+@dataclass(frozen=True)
+class LifecycleRule:
+    prefix: Annotated[str, Key("Objects that the rule is for; all of them without one.", longest=1024)] = ""
+    expire_after_days: Annotated[
+        int | None, Key("Days after which objects expire.", also=("expire_after_days",), minimum=1, maximum=36500)
+    ] = None
+    noncurrent_days: Annotated[
+        int | None, Key("Days after which replaced versions are removed.", also=("noncurrent_days",), minimum=1, maximum=36500)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Bucket(Dependency):
+    name: Annotated[
+        String,
+        Key(
+            "Physical name of the bucket.",
+            also=("bucket_name", "bucketName"),
+            pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
+            expects="3 to 63 lower-case letters, digits, hyphens and dots",
+        ),
+    ]
+    lifecycle: Annotated[tuple[LifecycleRule, ...], Key("When objects expire.")] = ()
+
+
+def managed(bucket: S3Bucket) -> bool:
+    """A bucket of the stack's own: not unmanaged, and not a mere list of actions."""
+    return bucket.unmanaged is None and not is_list(bucket)
+
+
+def check(bucket: S3Bucket) -> Iterator[Violation]:
+    yield from check_permissions(bucket)
+    for index, rule in enumerate(bucket.lifecycle):
+        if rule.expire_after_days is None and rule.noncurrent_days is None:
+            yield Violation(LIFECYCLE, ("lifecycle", index), "the rule expires nothing", "add expireAfterDays or noncurrentDays")
+
+
+def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
+    """The bucket, where it is managed, and access to it and its objects."""
+    physical = fragment(bucket.name, {})
+    if managed(bucket):
+        title = names.id("Bucket")
+        _add(stack, title, physical, bucket, names)
+        attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}", "domainName": f"${{{title}.RegionalDomainName}}"}
+        stack.output(names.id("BucketName"), f"S3 bucket {names.local}", intrinsic(attributes["name"]))
+    else:
+        domain = f"{physical}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}"
+        attributes = {"name": physical, "arn": f"arn:${{AWS::Partition}}:s3:::{physical}", "domainName": domain}
+    whole, objects = intrinsic(attributes["arn"]), intrinsic(attributes["arn"] + "/*")
+    wanted = granted(bucket)
+    if not isinstance(wanted, str):
+        statements = [{"Effect": "Allow", "Action": sorted(set(wanted)), "Resource": [whole, objects]}]
+    else:
+        levels = _LEVELS[wanted]
+        of_bucket = sorted({action for level in levels for action in _BUCKET_ACTIONS[level]})
+        of_objects = sorted({action for level in levels for action in _OBJECT_ACTIONS[level]})
+        statements = [
+            {"Effect": "Allow", "Action": of_bucket, "Resource": [whole]},
+            {"Effect": "Allow", "Action": of_objects, "Resource": [objects]},
+        ]
+    return Grant({names.variable("BUCKET_NAME"): attributes["name"]}, tuple(statements), attributes)
+
+
+def _add(stack: Stack, title: str, physical: str, bucket: S3Bucket, names: Names) -> None:
+    encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+    resource = s3.Bucket(
+        title,
+        BucketName=intrinsic(physical),
+        BucketEncryption=s3.BucketEncryption(
+            ServerSideEncryptionConfiguration=[s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption)]
+        ),
+        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
+            BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+        ),
+        OwnershipControls=s3.OwnershipControls(Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
+        VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
+        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=_rules(bucket)),
+    )
+    resource.DeletionPolicy = "RetainExceptOnCreate"
+    resource.UpdateReplacePolicy = "Retain"
+    stack.add(resource, names.origin, {("BucketName",): names.origin, ("LifecycleConfiguration",): names.origin})
+    refusal = {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [GetAtt(title, "Arn"), intrinsic(f"${{{title}.Arn}}/*")],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = s3.BucketPolicy(
+        names.id("BucketPolicy"), Bucket=Ref(title), PolicyDocument={"Version": VERSION, "Statement": [refusal]}
+    )
+    policy.DeletionPolicy = "RetainExceptOnCreate"
+    policy.UpdateReplacePolicy = "Retain"
+    stack.add(policy, names.origin)
+
+
+def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
+    abort = s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7)
+    rules = [s3.LifecycleRule(Id="abort-incomplete-uploads", Status="Enabled", AbortIncompleteMultipartUpload=abort)]
+    for number, rule in enumerate(bucket.lifecycle, 1):
+        out = s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled")
+        if rule.prefix:
+            out.Prefix = rule.prefix
+        if rule.expire_after_days is not None:
+            out.ExpirationInDays = rule.expire_after_days
+        if rule.noncurrent_days is not None:
+            out.NoncurrentVersionExpiration = s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days)
+        rules.append(out)
+    return rules
+
+
+TYPE = DependencyType(
+    name="aws_s3_bucket",
+    kind="s3",
+    doc="An S3 bucket: private, encrypted, versioned, TLS only.",
+    model=S3Bucket,
+    attributes=lambda bucket: ("name", "arn", "domainName"),
+    compile=compile,
+    check=check,
+    managed=managed,
+    rules=(LIFECYCLE,),
+)

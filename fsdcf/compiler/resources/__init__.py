@@ -1,0 +1,1 @@
+"""The parts of every service's stack, one module each."""

@@ -1,0 +1,63 @@
+"""The container image: the repository is compiled in, the tag or digest is the parameter ``ImageSha``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub
+
+from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.text import value
+from fsdcf.spec.model import Spec
+from fsdcf.spec.placeholders import sample
+
+PARAMETER = "ImageSha"
+DIGEST = "ImageIsDigest"
+TAG_OR_DIGEST = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
+_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>.+)")
+
+
+def add_image(stack: Stack) -> None:
+    """The parameter, and the condition that tells a digest from a tag: only a digest holds a colon."""
+    stack.parameter(
+        Parameter(
+            PARAMETER,
+            Type="String",
+            Description="Tag of the image, such as the commit SHA, or its digest (sha256: and 64 hex digits)",
+            AllowedPattern=TAG_OR_DIGEST,
+            ConstraintDescription="a Docker tag (letters, digits, _ . -; at most 128) or sha256: and 64 hex digits",
+        )
+    )
+    stack.condition(DIGEST, Not(Equals(Select(0, Split(":", Ref(PARAMETER))), Ref(PARAMETER))))
+
+
+def repository(spec: Spec) -> str:
+    """The repository as a fragment: the spec's, or the one of the service's name in the stack's account and region."""
+    image = spec.service.image
+    if image is None:
+        return f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.${{AWS::URLSuffix}}/{spec.metadata.name}"
+    written = value(image)
+    if isinstance(written, str):
+        return written
+    return str(written.data.get("Fn::Sub") or f"${{{written.data.get('Ref')}}}")
+
+
+def image(spec: Spec) -> Any:
+    """``repository:tag`` or ``repository@sha256:…``."""
+    base = repository(spec)
+    return If(DIGEST, Sub(f"{base}@${{{PARAMETER}}}"), Sub(f"{base}:${{{PARAMETER}}}"))
+
+
+def repository_arn(spec: Spec) -> str | None:
+    """The ECR repository's ARN as a fragment; None for an image from elsewhere."""
+    if spec.service.image is None:
+        return f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:${{AWS::AccountId}}:repository/{spec.metadata.name}"
+    found = _ECR.fullmatch(sample(spec.service.image))
+    if found is None:
+        return None
+    account, region = found["account"], found["region"]
+    written = repository(spec)
+    account = "${AWS::AccountId}" if "${AWS::AccountId}" in written else account
+    region = "${AWS::Region}" if "${AWS::Region}" in written else region
+    return f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{found['name']}"

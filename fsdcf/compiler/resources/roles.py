@@ -1,0 +1,109 @@
+"""The execution role, by which ECS starts the service, and the task role, by which the service acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from troposphere import GetAtt, Ref, iam
+
+from fsdcf.compiler.resources.image import repository_arn
+from fsdcf.compiler.resources.secrets import ContainerSecret
+from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.text import Attributes, intrinsic, value
+from fsdcf.spec.model import Spec, Statement
+
+VERSION = "2012-10-17"
+_PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+_EXEC = [
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+]
+
+
+def add_task_role(stack: Stack, spec: Spec) -> None:
+    """``TaskRole``. What dependencies and the spec grant are policies of their own, so that they may name what names the role."""
+    policies = []
+    if spec.service.enable_execute_command:
+        policies.append(_inline("ExecuteCommand", [allow(_EXEC, ["*"])]))
+    stack.add(_role("TaskRole", policies), "service.taskRole")
+
+
+def add_execution_role(stack: Stack, spec: Spec, secrets: Iterable[ContainerSecret], attributes: Attributes) -> tuple[str, ...]:
+    """``ExecutionRole``: pull this image, write to this log group, read these secrets. The service waits for what is returned."""
+    statements = []
+    repository = repository_arn(spec)
+    if repository:
+        statements.append(allow(["ecr:GetAuthorizationToken"], ["*"]))
+        statements.append(allow(_PULL, [intrinsic(repository)]))
+    if spec.service.observability.logs.enabled:
+        statements.append(allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")]))
+    statements += _secret_statements(secrets)
+    policies = [_inline("Start", statements)] if statements else []
+    stack.add(_role("ExecutionRole", policies), "service.executionRole")
+    return add_statements(stack, "ExecutionRole", spec.service.execution_role.statements, attributes)
+
+
+def add_statements(stack: Stack, role: str, statements: tuple[Statement, ...], attributes: Attributes) -> tuple[str, ...]:
+    """The spec's own statements for a role, as a policy of their own."""
+    if not statements:
+        return ()
+    path = "service.taskRole" if role == "TaskRole" else "service.executionRole"
+    documents = [_written(statement, attributes) for statement in statements]
+    return add_policy(stack, f"{role}Statements", "Statements", role, documents, f"{path}.statements")
+
+
+def add_policy(
+    stack: Stack, title: str, name: str, role: str, statements: Iterable[Mapping[str, Any]], origin: str
+) -> tuple[str, ...]:
+    """A policy of its own for a role; its logical id, to wait for."""
+    policy = iam.PolicyType(title, PolicyName=name, PolicyDocument=_document(statements), Roles=[Ref(role)])
+    stack.add(policy, origin, {("PolicyDocument",): origin})
+    return (title,)
+
+
+def allow(actions: Iterable[str], resources: list[Any]) -> dict[str, Any]:
+    """An IAM statement that allows actions on resources."""
+    return {"Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+
+
+def _written(statement: Statement, attributes: Attributes) -> dict[str, Any]:
+    out: dict[str, Any] = {"Sid": statement.sid} if statement.sid else {}
+    out |= {"Effect": statement.effect, "Action": list(statement.actions)}
+    out["Resource"] = [value(resource, attributes) for resource in statement.resources]
+    if statement.conditions:
+        out["Condition"] = _conditions(statement.conditions, attributes)
+    return out
+
+
+def _conditions(data: Any, attributes: Attributes) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _conditions(data[key], attributes) for key in sorted(data)}
+    if isinstance(data, list):
+        return [_conditions(item, attributes) for item in data]
+    return str(data).lower() if isinstance(data, bool) else data if isinstance(data, (int, float)) else value(data, attributes)
+
+
+def _secret_statements(secrets: Iterable[ContainerSecret]) -> list[dict[str, Any]]:
+    by_action: dict[str, set[str]] = {}
+    for secret in secrets:
+        by_action.setdefault(secret.action, set()).add(secret.resource)
+    return [allow([action], [intrinsic(arn) for arn in sorted(arns)]) for action, arns in sorted(by_action.items())]
+
+
+def _role(title: str, policies: list[Any]) -> iam.Role:
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.Role(title, AssumeRolePolicyDocument=_document([trust]))
+    if policies:
+        role.Policies = policies
+    return role
+
+
+def _inline(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Policy:
+    return iam.Policy(PolicyName=name, PolicyDocument=_document(statements))
+
+
+def _document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"Version": VERSION, "Statement": [dict(statement) for statement in statements]}

@@ -1,0 +1,103 @@
+"""The template in the making: resources with the spec path of each, and what a dependency grants to the service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from troposphere import AWSObject, Output, Parameter, Template
+
+from fsdcf.spec.names import logical_id, variable
+
+PropertyPath = tuple[str | int, ...]
+Resource = TypeVar("Resource", bound=AWSObject)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a resource comes from: the spec path by names, and that of single properties where it is another one."""
+
+    path: str
+    sources: Mapping[PropertyPath, str] = field(default_factory=dict)
+
+
+class Stack:
+    """A troposphere template that remembers the origin of every resource."""
+
+    def __init__(self, description: str, tags: Mapping[str, str]) -> None:
+        self.template = Template(Description=description)
+        self.tags = dict(tags)
+        self.origins: dict[str, Origin] = {}
+
+    def add(self, resource: Resource, origin: str, sources: Mapping[PropertyPath, str] | None = None) -> Resource:
+        """Add a resource. Its Metadata names the spec path; it is tagged where its type takes a list of tags."""
+        resource.Metadata = {"fsdcf": {"Spec": origin}}
+        if "Tags" in resource.props and "Tags" not in resource.properties and self.tags:
+            resource.properties["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+        self.origins[resource.title] = Origin(origin, dict(sources or {}))
+        self.template.add_resource(resource)
+        return resource
+
+    def parameter(self, parameter: Parameter) -> None:
+        self.template.add_parameter(parameter)
+
+    def condition(self, name: str, condition: Any) -> None:
+        self.template.add_condition(name, condition)
+
+    def output(self, name: str, description: str, value: Any) -> None:
+        self.template.add_output(Output(name, Description=description, Value=value))
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a dependency is called: its local name, and everything that follows from it."""
+
+    local: str
+    origin: str
+
+    def id(self, suffix: str) -> str:
+        """The logical id for a suffix such as ``Table``; unique among all names and suffixes."""
+        return logical_id(self.local, suffix)
+
+    def variable(self, suffix: str) -> str:
+        """The environment variable for a suffix such as ``TABLE_NAME``."""
+        return variable(self.local, suffix)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What of the service a dependency may build on. Values are CloudFormation's, ready for properties."""
+
+    environment: str
+    service: str
+    vpc: Any
+    task_subnets: tuple[Any, ...]
+    task_security_group: Any
+    task_role_arn: Any
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume of the task: ``efs`` holds the EFSVolumeConfiguration's properties, or nothing for a volume lost with the task."""
+
+    name: str
+    path: str
+    read_only: bool = False
+    efs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a dependency gives to the service. Texts are fragments as Fn::Sub takes them (``${LedgerTable.Arn}``).
+
+    ``statements`` go to the task role in a policy of the dependency's own; ``attributes`` serve placeholders; the service
+    waits for the resources in ``waits``; ``single_writer`` limits it to one task, stopped before the next one starts.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[Mapping[str, Any], ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    waits: tuple[str, ...] = ()
+    single_writer: bool = False

@@ -1,0 +1,128 @@
+"""The way through the compiler: parse -> resolve -> validate -> compile -> lint, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from fsdcf.compiler.compile import Template, compile_spec
+from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.emit import over_limits, to_json
+from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors, in_order
+from fsdcf.spec.dockerfile import health_check
+from fsdcf.spec.document import Document
+from fsdcf.spec.locate import locate
+from fsdcf.spec.model import Spec
+from fsdcf.spec.resolve import resolve
+from fsdcf.spec.source import parse
+from fsdcf.spec.storage import with_sqlite_paths
+from fsdcf.spec.validate import validate
+
+if TYPE_CHECKING:
+    from fsdcf.lint.runner import Finding
+
+DOCKERFILE = Rule(
+    "S120",
+    "a Dockerfile that cannot be read",
+    "`build.dockerfile` names a file beside the spec: its HEALTHCHECK is carried over into the task definition.",
+)
+TOO_LARGE = Rule(
+    "S235",
+    "a template over CloudFormation's limits",
+    "CloudFormation takes 500 resources, 200 outputs and a megabyte, and IAM 10,240 characters of policies for a role.",
+)
+RULES = (DOCKERFILE, TOO_LARGE)
+
+NO_CHECK = "W101"
+_LARGEST_DOCKERFILE = 1_000_000
+
+
+class Lint(Protocol):
+    """Lints a template's JSON text."""
+
+    def __call__(self, template: str) -> Sequence[Finding]: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compile: the spec's bytes, the name to show for it, and what the command line adds."""
+
+    name: str
+    raw: bytes
+    environment: str
+    overrides: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A template, where there are no errors, and every finding; ``sources`` are the texts that findings point to."""
+
+    template: Template | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+    document: Document | None = None
+
+
+def run(request: Request, lint: Lint | None = None) -> Result:
+    """Compile one spec. Reads no file but the Dockerfile that the spec names."""
+    known = types()
+    written, findings = parse(request.raw, request.name)
+    if written is None:
+        return Result(None, in_order(findings), {request.name: _text(request.raw)})
+    models = {name: kind.model for name, kind in known.items()}
+    document, resolved = resolve(written, models, parse, request.environment, request.overrides, request.variables)
+    spec, judged = validate(document, request.environment, known)
+    found = [*findings, *resolved, *judged]
+    if spec is not None:
+        spec, carried = _with_dockerfile(spec, document, request.name)
+        if spec.service.health_check.container:
+            found = [one for one in found if one.code != NO_CHECK]
+        found += carried
+    if spec is None or has_errors(found):
+        return Result(None, in_order(found), document.sources, document)
+    template = compile_spec(with_sqlite_paths(spec, known), request.environment, known)
+    root = document.span(())
+    found += [
+        TOO_LARGE.at(root, (), f"the template has {problem}", "split the service, or share what it makes")
+        for problem in over_limits(template.data)
+    ]
+    if lint is not None:
+        found += _linted(template, document, lint)
+    return Result(None if has_errors(found) else template, in_order(found), document.sources, document)
+
+
+def _linted(template: Template, document: Document, lint: Lint) -> Sequence[Diagnostic]:
+    text = to_json(template.data)
+    findings = lint(text)
+    if not findings:
+        return ()
+    from fsdcf.lint.mapping import explain
+
+    known = types()
+    return explain(findings, template.origins, document, lambda at, named: locate(at, named, known), text)
+
+
+def _with_dockerfile(spec: Spec, document: Document, name: str) -> tuple[Spec, list[Diagnostic]]:
+    """The spec with the HEALTHCHECK of its Dockerfile, where it names one and has no check of its own."""
+    written = spec.service.build.dockerfile
+    if written is None or spec.service.health_check.container is not None:
+        return spec, []
+    path = ("service", "build", "dockerfile")
+    span: Span = document.span(path)
+    try:
+        with open(Path(name).parent / written, "rb") as file:
+            text = file.read(_LARGEST_DOCKERFILE).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return spec, [DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")]
+    check = health_check(text)
+    if check is None:
+        return spec, []
+    return replace(spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=check))), []
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Files that fsdcf writes for a project, from templates."""

@@ -1,0 +1,1 @@
+"""What the user wrote: reading, the language, its rules."""

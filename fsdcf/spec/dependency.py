@@ -1,0 +1,48 @@
+"""What a type of dependency tells the front end about itself. The types themselves live with the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fsdcf.diagnostics import Rule, SpecPath
+from fsdcf.spec.model import Dependency
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that a dependency breaks; ``at`` is the path below the dependency, ``key`` marks the key instead of the value."""
+
+    rule: Rule
+    at: SpecPath
+    message: str
+    hint: str
+    key: bool = False
+
+
+@dataclass(frozen=True)
+class DependencyType:
+    """One type of dependency: its name in specs, its model, its rules, and how it is compiled.
+
+    ``kind`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``. ``compile`` takes the dependency and the
+    compiler's context and gives a grant. ``managed`` tells whether a dependency is made by the
+    stack, as opposed to one that exists already. ``endpoint`` is the name of the
+    interface endpoint that reaches the service behind it, where traffic does not go to an address in the network.
+    """
+
+    name: str
+    kind: str
+    doc: str
+    model: type[Dependency]
+    attributes: Callable[[Any], tuple[str, ...]]
+    compile: Callable[..., Any]
+    check: Callable[[Any], Iterator[Violation]]
+    managed: Callable[[Any], bool]
+    also: tuple[str, ...] = ()
+    endpoint: str = ""
+    rules: tuple[Rule, ...] = ()
+
+
+Types = Mapping[str, DependencyType]
+"""Dependency types by every accepted name."""

@@ -1,0 +1,77 @@
+"""Rules about dependencies among themselves; each type brings its own beside these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.names import local_name
+from fsdcf.spec.rules.case import Case
+from fsdcf.spec.storage import file_systems
+
+DUPLICATE = Rule(
+    "S206",
+    "two dependencies of one type and name",
+    "Logical ids and variables come from type and name, `${ENV}` and its separator dropped. Two dependencies of one type and name "
+    "would be one resource.",
+)
+NAMELESS = Rule(
+    "S229",
+    "a dependency's name with nothing of its own",
+    "The logical id and the variables come from the name without `${ENV}`; nothing is left of this one.",
+)
+NO_PATH = Rule(
+    "S210",
+    "SQLite without a place",
+    "A container's disk is lost with its task. Without a file system and without a `path` there is nowhere to put the file.",
+)
+MOUNTS = Rule("S230", "two mounts at one path", "A container can mount one volume at a path.")
+RULES = (DUPLICATE, NAMELESS, NO_PATH, MOUNTS)
+
+
+def unique(case: Case) -> Iterator[Diagnostic]:
+    seen: dict[tuple[str, str], int] = {}
+    for path, dependency, kind in case.dependencies():
+        local = local_name(dependency.name)
+        if not local:
+            yield case.at(NAMELESS, (*path, "name"), f"`{dependency.name}` has no name of its own", "such as ${ENV}-orders")
+            continue
+        if (kind.name, local) in seen:
+            line = case.document.span(("dependencies", seen[kind.name, local])).line
+            message = f"`{local}` is also the name of the {kind.name} in line {line}"
+            yield case.at(DUPLICATE, (*path, "name"), message, "give each its own name")
+        seen.setdefault((kind.name, local), int(path[1]))
+
+
+def own_rules(case: Case) -> Iterator[Diagnostic]:
+    for path, dependency, kind in case.dependencies():
+        for violation in kind.check(dependency):
+            yield case.at(violation.rule, (*path, *violation.at), violation.message, violation.hint, violation.key)
+
+
+def sqlite_place(case: Case) -> Iterator[Diagnostic]:
+    for path, dependency, kind in case.dependencies():
+        if kind.kind != "sqlite" or getattr(dependency, "path", None) is not None:
+            continue
+        if len(file_systems(case.spec, case.types)) != 1:
+            several = "several file systems" if file_systems(case.spec, case.types) else "no file system"
+            hint = "add an aws_efs_file_system dependency, or a `path` (with `ephemeral: true` for data that may be lost)"
+            yield case.at(NO_PATH, path, f"the service has {several}, and the data base no `path`", hint, key=True)
+
+
+def mounts(case: Case) -> Iterator[Diagnostic]:
+    seen: dict[str, str] = {}
+    found = [
+        ((*path, "mountPoint"), str(getattr(one, "mount_point", "")))
+        for path, one, kind in case.dependencies()
+        if kind.kind == "efs"
+    ]
+    found += [(("service", "volumes", index, "mountPath"), one.mount_path) for index, one in enumerate(case.spec.service.volumes)]
+    for path, mount in found:
+        place = mount.rstrip("/") or "/"
+        if place in seen:
+            yield case.at(MOUNTS, path, f"`{mount}` is mounted twice", "give each mount a path of its own")
+        seen[place] = mount
+
+
+CHECKS = (unique, own_rules, sqlite_place, mounts)

@@ -1,0 +1,189 @@
+"""Rules about the network and the load balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_network
+
+from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.networking import LoadBalancer, Vpc
+from fsdcf.spec.placeholders import SecretRef, Text, sample
+from fsdcf.spec.rules.case import Case
+
+VPC_FORM = Rule(
+    "S213",
+    "a network that is neither new nor existing",
+    "`networking.vpc` is `true` for a new network, a map with `id` and subnets for an existing one, or a map with details of a new "
+    "one. An existing VPC needs private subnets for the tasks (public ones with assignPublicIp), and public ones for a load "
+    "balancer on the internet; a load balancer needs two, each in another zone.",
+)
+CIDR = Rule(
+    "S214",
+    "an address range that cannot be used",
+    "A range begins at its network address. A new VPC takes a range from /16 to /23, since it is cut into sixteen subnets, and a "
+    "load balancer needs subnets of at least /27.",
+)
+NO_ROUTE = Rule(
+    "S216",
+    "tasks without a way to their image",
+    "Without NAT and without public addresses a task reaches AWS through endpoints only. It must pull its image, send its logs, "
+    "read its secrets and reach its queue, or it never starts.",
+    "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
+)
+NO_EFFECT = Rule(
+    "S221",
+    "a key without effect",
+    "The key belongs to a part that this service does not have, so that it would be ignored silently: a worker (without `port`) "
+    "has no load balancer and no path to check, an sslPolicy needs a certificate, and NAT is for private tasks.",
+)
+METRICS_PORT = Rule(
+    "S227", "metrics without a port", "A worker has no port, so `observability.metrics.port` must say where its metrics are."
+)
+RULES = (VPC_FORM, CIDR, NO_ROUTE, NO_EFFECT, METRICS_PORT)
+
+_NEW = ("cidr", "availabilityZones", "nat", "endpoints")
+_VPC = "service.networking.vpc"
+
+
+def vpc_form(case: Case) -> Iterator[Diagnostic]:
+    networking = case.spec.service.networking
+    if networking.vpc is False:
+        yield case.at(VPC_FORM, _VPC, "a task on Fargate always runs in a VPC", "write `true`, or leave it out")
+    network = networking.network
+    if network.id is None:
+        for key in ("privateSubnets", "publicSubnets"):
+            if case.wrote(f"{_VPC}.{key}"):
+                yield case.at(VPC_FORM, f"{_VPC}.{key}", f"`{key}` without the VPC's `id`", "add `id: vpc-…`", key=True)
+        return
+    for key in _NEW:
+        if case.wrote(f"{_VPC}.{key}"):
+            yield case.at(
+                VPC_FORM,
+                f"{_VPC}.{key}",
+                f"`{key}` is for a new VPC, and `id` names an existing one",
+                "keep one of them",
+                key=True,
+            )
+    yield from _imported(case, network)
+
+
+def _imported(case: Case, network: Vpc) -> Iterator[Diagnostic]:
+    networking = case.spec.service.networking
+    balancer = case.spec.service.load_balancer
+    needs: dict[str, tuple[int, str]] = {}
+    tasks = "publicSubnets" if networking.assign_public_ip else "privateSubnets"
+    needs[tasks] = (1, "the tasks run there")
+    if balancer and not balancer.internal:
+        needs["publicSubnets"] = (2, "the load balancer stands there, in two zones")
+    elif balancer:
+        inner = "privateSubnets" if network.private_subnets else tasks
+        needs[inner] = (2, "the internal load balancer stands there, in two zones")
+    for key, (least, why) in needs.items():
+        subnets = network.public_subnets if key == "publicSubnets" else network.private_subnets
+        if len(set(subnets)) < least:
+            message = f"the existing VPC needs {least} of `{key}`: {why}"
+            yield case.at(VPC_FORM, f"{_VPC}.{key}", message, f"list {least} subnets, each in another zone", key=True)
+    for key, subnets in (("privateSubnets", network.private_subnets), ("publicSubnets", network.public_subnets)):
+        if len(set(subnets)) < len(subnets):
+            yield case.at(VPC_FORM, f"{_VPC}.{key}", f"`{key}` names a subnet twice", "one subnet per zone")
+
+
+def ranges(case: Case) -> Iterator[Diagnostic]:
+    networking = case.spec.service.networking
+    cidr = networking.network.cidr
+    if cidr is not None:
+        problem = _bad_range(cidr)
+        found = None if problem else ip_network(cidr)
+        if found is not None and (not isinstance(found, IPv4Network) or not 16 <= found.prefixlen <= 23):
+            problem = "a new VPC takes an IPv4 range from /16 to /23"
+        if problem:
+            yield case.at(CIDR, f"{_VPC}.cidr", f"`{cidr}` cannot be the VPC's range: {problem}", "such as 10.0.0.0/16")
+    for index, allowed in enumerate(networking.load_balancer.allow_cidrs):
+        problem = _bad_range(allowed)
+        if problem:
+            path = ("service", "networking", "loadBalancer", "allowCidrs", index)
+            yield case.at(CIDR, path, f"`{allowed}` is no address range: {problem}", "such as 203.0.113.0/24")
+
+
+def _bad_range(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        return str(error).removeprefix(f"{text!r} ")
+    return ""
+
+
+def no_route(case: Case) -> Iterator[Diagnostic]:
+    service = case.spec.service
+    network = service.networking.network
+    if network.id is not None or network.nat != "none" or service.networking.assign_public_ip:
+        return
+    missing = sorted(_needed_endpoints(case) - set(network.endpoints))
+    if missing:
+        hint = f"add `endpoints: [{', '.join(sorted({*network.endpoints, *missing}))}]`, or use `nat: single`"
+        yield case.at(NO_ROUTE, f"{_VPC}.nat", f"without NAT the tasks cannot reach {', '.join(missing)}", hint)
+
+
+def _needed_endpoints(case: Case) -> set[str]:
+    service = case.spec.service
+    needed = {"ecr.api", "ecr.dkr"}
+    if service.observability.logs.enabled:
+        needed.add("logs")
+    if service.enable_execute_command:
+        needed.add("ssmmessages")
+    stores = {
+        part.store
+        for text in service.environment.values()
+        if isinstance(text, Text)
+        for part in text.parts
+        if isinstance(part, SecretRef)
+    }
+    stores |= {"ssm" if ":ssm:" in sample(secret.value_from) else "secrets" for secret in service.secrets}
+    needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
+    return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
+
+
+def no_effect(case: Case) -> Iterator[Diagnostic]:
+    service = case.spec.service
+    networking = service.networking
+    if service.port is None and not case.wrote("service.port"):
+        yield from _worker(case)
+    elif case.wrote("service.networking.loadBalancer.sslPolicy") and networking.load_balancer.certificate_arn is None:
+        hint = "add certificateArn, or leave it out"
+        yield case.at(NO_EFFECT, "service.networking.loadBalancer.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
+    if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
+        hint = "leave nat out, or assignPublicIp"
+        yield case.at(NO_EFFECT, f"{_VPC}.nat", "tasks with public addresses use no NAT gateway", hint)
+
+
+def _worker(case: Case) -> Iterator[Diagnostic]:
+    for key in ("path", "interval", "timeout", "healthyThreshold", "unhealthyThreshold", "successCodes"):
+        at = f"service.healthCheck.{key}"
+        if case.wrote(at):
+            yield case.at(
+                NO_EFFECT,
+                at,
+                f"`healthCheck.{key}` needs a port: a worker has no load balancer",
+                "add service.port, or use healthCheck.container",
+                key=True,
+            )
+    if case.spec.service.networking.load_balancer != LoadBalancer() or case.wrote("service.networking.loadBalancer"):
+        yield case.at(
+            NO_EFFECT,
+            "service.networking.loadBalancer",
+            "a worker has no load balancer",
+            "add service.port, or leave it out",
+            key=True,
+        )
+
+
+def metrics_port(case: Case) -> Iterator[Diagnostic]:
+    service = case.spec.service
+    metrics = service.observability.metrics
+    if metrics and metrics.enabled and metrics.port is None and service.port is None:
+        yield case.at(
+            METRICS_PORT, "service.observability.metrics", "a worker's metrics need a port", "add metrics.port", key=True
+        )
+
+
+CHECKS = (vpc_form, ranges, no_route, no_effect, metrics_port)

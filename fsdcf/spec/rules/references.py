@@ -1,0 +1,96 @@
+"""Rules about placeholders that stay: secrets and attributes of dependencies, and where each may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.spec.names import local_name
+from fsdcf.spec.placeholders import Attribute, Pseudo, SecretRef, Text
+from fsdcf.spec.rules.case import Case
+
+UNKNOWN_ATTRIBUTE = Rule(
+    "S207",
+    "an attribute of a dependency that is not there",
+    "`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the attributes of its type.",
+)
+MISPLACED = Rule(
+    "S208",
+    "a placeholder in a place that cannot hold it",
+    "Attributes of dependencies stand in environment values, commands and the resources of IAM statements; a secret is the whole "
+    "value of an environment variable; a pseudo parameter is known to CloudFormation only, so names and numbers cannot hold it.",
+)
+RULES = (UNKNOWN_ATTRIBUTE, MISPLACED)
+
+_TEXTS = {"image", "valueFrom", "fileSystemId", "otlpEndpoint", "certificateArn", "id", "workingDirectory", "user"}
+_LISTS = {"command", "entryPoint", "privateSubnets", "publicSubnets"}
+
+
+def references(case: Case) -> Iterator[Diagnostic]:
+    for path, text in _texts(case.document.data, ()):
+        for part in text.parts:
+            if isinstance(part, SecretRef):
+                yield from _secret(case, path, text)
+            elif isinstance(part, Attribute):
+                yield from _attribute(case, path, part)
+            elif isinstance(part, Pseudo) and not _takes_pseudo(path):
+                yield case.at(
+                    MISPLACED, path, f"`${{{part.name}}}` is not known when compiling, and this must be", "write the value itself"
+                )
+
+
+def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, Text]]:
+    if isinstance(data, Text):
+        yield path, data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            if path or key != "environments":
+                yield from _texts(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _texts(value, (*path, index))
+
+
+def _secret(case: Case, path: SpecPath, text: Text) -> Iterator[Diagnostic]:
+    if path[:2] != ("service", "environment"):
+        yield case.at(
+            MISPLACED, path, "a secret can only be the value of an environment variable", "move it to service.environment"
+        )
+    elif len(text.parts) > 1:
+        hint = "give the secret a variable of its own, and put the value together in the service"
+        yield case.at(MISPLACED, path, "a secret cannot be a part of a longer value", hint)
+
+
+def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnostic]:
+    if not _takes_attribute(path):
+        hint = "attributes stand in environment values, commands and the resources of IAM statements"
+        yield case.at(MISPLACED, path, f"`{_written(part)}` has no place here", hint)
+        return
+    known = [(kind.kind, local_name(one.name), kind.attributes(one)) for _, one, kind in case.dependencies()]
+    named = [attributes for kind, name, attributes in known if (kind, name) == (part.kind, part.name)]
+    if not named:
+        names = ", ".join(f"{kind}:{name}" for kind, name, _ in known) or "none"
+        yield case.at(UNKNOWN_ATTRIBUTE, path, f"no dependency `{part.kind}:{part.name}`", f"dependencies here are {names}")
+    elif part.attribute not in named[0]:
+        hint = f"there are {', '.join(named[0])}"
+        yield case.at(UNKNOWN_ATTRIBUTE, path, f"`{part.kind}:{part.name}` has no attribute `{part.attribute}`", hint)
+
+
+def _takes_attribute(path: SpecPath) -> bool:
+    if path[:2] in (("service", "environment"), ("service", "command"), ("service", "entryPoint")):
+        return True
+    return path[:1] == ("service",) and path[1] in ("taskRole", "executionRole") and ("resources" in path or "conditions" in path)
+
+
+def _takes_pseudo(path: SpecPath) -> bool:
+    if path[0] == "dependencies":
+        return path[-1] == "name"
+    return _takes_attribute(path) or path[-1] in _TEXTS or any(step in _LISTS for step in path)
+
+
+def _written(part: Attribute) -> str:
+    return f"${{{part.kind}:{part.name}:{part.attribute}}}"
+
+
+CHECKS = (references,)

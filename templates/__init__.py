@@ -1,0 +1,1 @@
+"""The jinja2 files; installed as fsdcf.templates."""

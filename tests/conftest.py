@@ -1,0 +1,49 @@
+"""What the tests share: compiling a text, and one linter for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from fsdcf.lint.runner import Linter
+from fsdcf.pipeline import Request, Result, run
+
+ROOT = Path(__file__).resolve().parent.parent
+Compile = Callable[..., Result]
+
+HELLO = """\
+apiVersion: fsd/v1
+kind: Service
+metadata:
+  name: hello
+  owners: team
+service:
+  port: 8000
+  healthCheck:
+    container:
+      command: curl -f http://localhost:8000/health
+"""
+
+
+@pytest.fixture(scope="session")
+def linter() -> Linter:
+    return Linter()
+
+
+@pytest.fixture
+def compiled() -> Compile:
+    """Compile a text without lint: ``compiled(text, environment="prod", overrides=(…), variables={…})``."""
+
+    def compile_text(
+        text: str | bytes,
+        environment: str = "staging",
+        overrides: tuple[str, ...] = (),
+        variables: Mapping[str, str] | None = None,
+        name: str = "spec.yml",
+    ) -> Result:
+        raw = text if isinstance(text, bytes) else text.encode()
+        return run(Request(name, raw, environment, overrides, variables or {}))
+
+    return compile_text
