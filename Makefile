@@ -5,42 +5,42 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help demo template validate check lint types test golden docs bench wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 $(READY): setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("fsdcf needs Python 3.10 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
-	@echo "preparing .venv (once) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@command -v "$(PYTHON)" >/dev/null || { echo "fsdcf needs Python 3.10 or later, and '$(PYTHON)' is not there. Try: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit("fsdcf needs Python 3.10 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
+	@echo "preparing .venv (once) ..." >&2
+	@"$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
 demo: $(READY) ## Compile and lint every example
 	@sh scripts/demo.sh $(BIN)
 
 template: $(READY) ## Write build/x.staging.template.yml: SERVICE=x [ENV=staging]; without SERVICE all
-	@sh scripts/specs.sh "$(SERVICE)" > .venv/specs
-	@$(BIN)/fsdcf template $$(cat .venv/specs) --env $(ENV) -o build/
+	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf template --env "$(ENV)" -o build/
 
-validate: $(READY) ## Check the specs: [SERVICE=x] [ENV=staging]
-	@sh scripts/specs.sh "$(SERVICE)" > .venv/specs
-	@$(BIN)/fsdcf validate $$(cat .venv/specs) --env $(ENV)
+validate: $(READY) ## Check specs: [SERVICE=x] [ENV=staging]
+	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf validate --env "$(ENV)"
 
-check: lint types test ## All that CI checks
+check: lint types test ## All that CI checks: ruff, mypy --strict and the tests
 
 lint: $(READY)
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --quiet .
 
 types: $(READY)
-	@$(BIN)/mypy
+	@$(BIN)/mypy --strict fsdcf
 
 test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 golden: $(READY) ## Rewrite the golden files; read their diff
-	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py -p no:xdist
+	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py
 
 docs: $(READY) ## Rewrite the generated pages
 	@$(BIN)/python scripts/docs.py
@@ -48,8 +48,9 @@ docs: $(READY) ## Rewrite the generated pages
 bench: $(READY) ## Measure speed and memory against cfn-lint
 	@$(BIN)/python bench/run.py
 
-wheel: $(READY) ## Build the wheel into dist/
-	@$(BIN)/python -m build --wheel
+wheel: $(READY) ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m build
 
 clean: ## Remove what was made
-	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find fsdcf scripts tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,15 +48,19 @@ class Rule:
     explanation: str
     source: str = ""
     severity: Severity = Severity.ERROR
+    conceal: bool = False
 
     def at(self, span: Span, path: SpecPath, message: str, hint: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
         """A finding of this kind at a position."""
-        return Diagnostic(self.code, self.severity, message, path, span, hint, notes)
+        return Diagnostic(self.code, self.severity, message, path, span, hint, notes, self.conceal)
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding: what is wrong (message), where (path, span) and what to do about it (hint)."""
+    """One finding: what is wrong (message), where (path, span) and what to do about it (hint).
+
+    ``conceal`` keeps what follows the span out of sight: the rest of the line may be a secret.
+    """
 
     code: str
     severity: Severity
@@ -65,6 +69,7 @@ class Diagnostic:
     span: Span
     hint: str = ""
     notes: tuple[str, ...] = field(default=())
+    conceal: bool = False
 
 
 class SpecError(Exception):
@@ -104,7 +109,8 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     gutter = " " * len(str(span.line))
     out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):
-        shown, marker = _excerpt(lines[span.line - 1], span)
+        line = lines[span.line - 1]
+        shown, marker = _excerpt(line[: span.end_column - 1] + ": ********" if diagnostic.conceal else line, span)
         bar = paint("|", "frame")
         out += [f"{gutter} {bar}", f"{paint(str(span.line), 'frame')} {bar} {shown}".rstrip()]
         out += [f"{gutter} {bar} {paint(marker, role)}"]

@@ -1,18 +1,34 @@
 #!/bin/sh
-# Prints the path of the spec of a service: services/NAME.yml, then examples/NAME.yml; without a name, every spec.
+# Runs a command on the spec of the service $SERVICE: services/NAME.yml, then examples/NAME.yml. Without a name, on every spec.
 set -eu
-name=${1:-}
-if [ -z "$name" ]; then
-    for folder in services examples; do
-        found=$(ls "$folder"/*.yml 2>/dev/null || true)
-        [ -n "$found" ] && { echo "$found"; exit 0; }
+name=${SERVICE:-}
+
+known() {
+    for file in services/*.yml examples/*.yml; do
+        [ -f "$file" ] || continue
+        stem=$(basename "$file" .yml)
+        case $file in examples/*) [ -f "services/$stem.yml" ] && continue ;; esac
+        echo "$1$stem"
     done
-    echo "no specs in services/ or examples/" >&2
+}
+
+if [ -n "$name" ]; then
+    for folder in services examples; do
+        [ -f "$folder/$name.yml" ] && exec "$@" "$folder/$name.yml"
+    done
+    echo "no service '$name': neither services/$name.yml nor examples/$name.yml is there. There are:" >&2
+    known "  " >&2
     exit 2
 fi
-for file in "services/$name.yml" "examples/$name.yml"; do
-    [ -f "$file" ] && { echo "$file"; exit 0; }
+
+for file in services/*.yml examples/*.yml; do
+    [ -f "$file" ] || continue
+    case $file in examples/*) [ -f "services/${file#examples/}" ] && continue ;; esac
+    set -- "$@" "$file"
+    found=yes
 done
-echo "no spec services/$name.yml or examples/$name.yml; there are:" >&2
-ls services/*.yml examples/*.yml 2>/dev/null | sed 's|.*/||; s|\.yml$||; s|^|  |' >&2
-exit 2
+if [ -z "${found:-}" ]; then
+    echo "no specs: put one into services/NAME.yml" >&2
+    exit 2
+fi
+exec "$@"

@@ -11,8 +11,8 @@ from fsdcf.spec.rules.case import Case
 from fsdcf.spec.storage import persistent_paths, within
 
 
-def _advice(code: str, title: str, explanation: str, source: str = "") -> Rule:
-    return Rule(code, title, explanation, source, Severity.WARNING)
+def _advice(code: str, title: str, explanation: str, source: str = "", conceal: bool = False) -> Rule:
+    return Rule(code, title, explanation, source, Severity.WARNING, conceal)
 
 
 NO_CONTAINER_CHECK = _advice(
@@ -39,6 +39,7 @@ PLAIN_SECRET = _advice(
     "a plain value that looks like a secret",
     "Values of `environment` stand in plain text in the template, in the task definition and in the console. Use `secrets`, or "
     "${secrets:path} and ${ssm:/path}.",
+    conceal=True,
 )
 SHARED_NAME = _advice(
     "W107",

@@ -12,7 +12,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.spec.document import Document
 from fsdcf.spec.model import Dependency, Spec
 from fsdcf.spec.schema import item_validator, validator_of
-from fsdcf.spec.shape import Field, Kind, camel, fields_of, later_of, names_of
+from fsdcf.spec.shape import Field, Key, Kind, camel, fields_of, later_of, names_of
 
 UNKNOWN = Rule(
     "S101", "an unknown key", "The key is not part of the language. A misspelled key would otherwise be ignored silently."
@@ -225,7 +225,7 @@ class Checker:
         elif error.rule == "allowed" and value in key.later:
             self._add(LATER, path, f"`{_label(path)}: {value}` is known, not yet compiled", f"use {_either(key.allowed)}")
         elif error.rule == "allowed":
-            self._add(CHOICE, path, f"`{value}` is not offered for `{_label(path)}`", _choice_hint(value, key.allowed))
+            self._add(CHOICE, path, f"`{value}` is not offered for `{_label(path)}`", _choice_hint(value, key))
         elif error.rule == "maxlength":
             self._add(LIMIT, path, f"`{_label(path)}` has {len(value)} characters", f"at most {key.longest}")
         else:
@@ -296,9 +296,11 @@ def _either(values: tuple[Any, ...]) -> str:
     return texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + " or " + texts[-1]
 
 
-def _choice_hint(value: Any, allowed: tuple[Any, ...]) -> str:
-    close = difflib.get_close_matches(str(value), [str(one) for one in allowed], 1, 0.8)
-    return f"did you mean `{close[0]}`?" if close and len(allowed) > 3 else f"use {_either(allowed)}"
+def _choice_hint(value: Any, key: Key) -> str:
+    if len(key.allowed) == 1:
+        return f"use {key.allowed[0]}. {key.doc}"
+    close = difflib.get_close_matches(str(value), [str(one) for one in key.allowed], 1, 0.8)
+    return f"did you mean `{close[0]}`?" if close and len(key.allowed) > 3 else f"use {_either(key.allowed)}"
 
 
 def _nearest(name: str, known: Mapping[str, Any], otherwise: str) -> str:

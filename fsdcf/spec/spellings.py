@@ -100,7 +100,7 @@ class _Renaming:
             if not isinstance(place, dict):
                 return
         if field.name in place:
-            self._twice(source, target, field.name)
+            self._twice(source, target, ".".join(str(step) for step in target), ".".join(str(step) for step in source))
         else:
             place[field.name] = holder[spelled[-1]]
             for depth in range(len(root) + 1, len(target)):
@@ -112,7 +112,7 @@ class _Renaming:
             del out[spelled[0]]
             self.marks.pop(root + spelled[:1], None)
 
-    def _twice(self, old: SpecPath, new: SpecPath, name: str) -> None:
+    def _twice(self, old: SpecPath, new: SpecPath, name: str, spelled: str = "") -> None:
         mark = self.marks.get(old) or self.document.marks[old]
         first = self.marks[new].key or self.marks[new].value
         span = mark.key or mark.value
@@ -120,7 +120,7 @@ class _Renaming:
             TWO_SPELLINGS.at(
                 span,
                 new,
-                f"`{old[-1]}` is another spelling of `{name}`, which is set in line {first.line}",
+                f"`{spelled or old[-1]}` is another spelling of `{name}`, which is set in line {first.line}",
                 f"keep one of them; `{name}` is the usual spelling",
             )
         )

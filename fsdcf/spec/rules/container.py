@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.names import local_name
 from fsdcf.spec.placeholders import sample
 from fsdcf.spec.rules.case import Case
 
@@ -71,19 +72,22 @@ def exec_needs_root(case: Case) -> Iterator[Diagnostic]:
 
 
 def volumes(case: Case) -> Iterator[Diagnostic]:
-    seen: dict[tuple[str, str], int] = {}
+    names: set[str] = set()
+    file_systems = {local_name(one.name) for _, one, kind in case.dependencies() if kind.kind == "efs"}
     for index, volume in enumerate(case.spec.service.volumes):
         root = ("service", "volumes", index)
-        for field, text in (("name", volume.name), ("mountPath", volume.mount_path)):
-            if (field, text) in seen:
-                yield case.at(VOLUME, (*root, field), f"`{text}` is used by two volumes", f"choose another {field}")
-            seen[field, text] = index
+        if volume.name in names:
+            yield case.at(VOLUME, (*root, "name"), f"`{volume.name}` is used by two volumes", "choose another name")
+        names.add(volume.name)
         efs = volume.efs
         if efs is None:
             continue
         if (efs.file_system_id is None) == (efs.dependency is None):
             hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
             yield case.at(VOLUME, (*root, "efs"), "an EFS volume needs either fileSystemId or dependency", hint, key=True)
+        if efs.dependency is not None and efs.dependency not in file_systems:
+            hint = f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
+            yield case.at(VOLUME, (*root, "efs", "dependency"), f"no file system `{efs.dependency}`", hint)
         if efs.dependency is not None and efs.root_directory not in (None, "/"):
             hint = "leave it out: the dependency's access point decides the directory"
             yield case.at(VOLUME, (*root, "efs", "rootDirectory"), "an access point and rootDirectory exclude each other", hint)

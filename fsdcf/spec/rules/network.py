@@ -82,7 +82,7 @@ def _imported(case: Case, network: Vpc) -> Iterator[Diagnostic]:
         subnets = network.public_subnets if key == "publicSubnets" else network.private_subnets
         if len(set(subnets)) < least:
             message = f"the existing VPC needs {least} of `{key}`: {why}"
-            yield case.at(VPC_FORM, f"{_VPC}.{key}", message, f"list {least} subnets, each in another zone", key=True)
+            yield case.at(VPC_FORM, f"{_VPC}.{key}", message, f"list {least} or more, each in another zone", key=True)
     for key, subnets in (("privateSubnets", network.private_subnets), ("publicSubnets", network.public_subnets)):
         if len(set(subnets)) < len(subnets):
             yield case.at(VPC_FORM, f"{_VPC}.{key}", f"`{key}` names a subnet twice", "one subnet per zone")

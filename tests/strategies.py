@@ -1,0 +1,100 @@
+"""Valid specs for hypothesis, as data; ``text_of`` writes them as YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from fsdcf.spec.rules.tasks import MEMORY
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
+VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
+VALUES = st.one_of(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="${\x7f\x85"), max_size=12), st.integers(0, 9999), st.booleans())
+
+
+@st.composite
+def resources(draw: Any) -> dict[str, Any]:
+    cpu = draw(st.sampled_from(sorted(MEMORY)))
+    out: dict[str, Any] = {"cpu": cpu, "memory": draw(st.sampled_from(MEMORY[cpu]))}
+    if draw(st.booleans()):
+        out["architecture"] = draw(st.sampled_from(["x86_64", "arm64"]))
+    if draw(st.booleans()):
+        out["ephemeralStorage"] = draw(st.integers(21, 200))
+    if draw(st.booleans()):
+        out["spot"] = draw(st.one_of(st.booleans(), st.fixed_dictionaries({"base": st.integers(0, 3), "weight": st.integers(1, 5)})))
+    return out
+
+
+@st.composite
+def networks(draw: Any, http: bool) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    form = draw(st.sampled_from(["none", "true", "new", "public"]))
+    if form == "true":
+        out["vpc"] = True
+    if form == "new":
+        out["vpc"] = {"cidr": "10.9.0.0/16", "availabilityZones": draw(st.integers(2, 3)), "nat": draw(st.sampled_from(["single", "perZone"]))}
+    if form == "public":
+        out["assignPublicIp"] = True
+    if http and draw(st.booleans()):
+        out["loadBalancer"] = {"internal": draw(st.booleans()), "idleTimeout": draw(st.integers(1, 4000)), "stickiness": draw(st.booleans())}
+    return out
+
+
+@st.composite
+def dependencies(draw: Any) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for name in draw(st.lists(NAMES, unique=True, max_size=3)):
+        kind = draw(st.sampled_from(["aws_sqs_queue", "aws_s3_bucket", "aws_dynamodb_table", "aws_msk_cluster"]))
+        one: dict[str, Any] = {"type": kind, "name": f"${{ENV}}-{name}"}
+        if kind == "aws_msk_cluster" or draw(st.booleans()):
+            one["unmanaged"] = {"permissions": draw(st.sampled_from(["read", "write", "read_write"]))}
+        elif kind == "aws_dynamodb_table":
+            one |= {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
+        out.append(one)
+    if draw(st.booleans()):
+        out.append({"type": "aws_efs_file_system", "name": "data"})
+    return out
+
+
+@st.composite
+def specs(draw: Any) -> dict[str, Any]:
+    """A valid spec as data."""
+    http = draw(st.booleans())
+    service: dict[str, Any] = {"resources": draw(resources()), "environment": draw(st.dictionaries(VARIABLES, VALUES, max_size=4))}
+    if http:
+        service["port"] = draw(st.integers(1, 65535))
+    if draw(st.booleans()):
+        low = draw(st.integers(0, 5))
+        service["autoScaling"] = {"minCount": low, "maxCount": low + draw(st.integers(1, 5))}
+    service["networking"] = draw(networks(http))
+    if draw(st.booleans()):
+        service["observability"] = {"logs": {"enabled": draw(st.booleans()), "retention": draw(st.sampled_from([1, 30, 365]))}}
+    service["enableExecuteCommand"] = draw(st.booleans())
+    return {
+        "apiVersion": "fsd/v1",
+        "kind": "Service",
+        "metadata": {"name": draw(NAMES), "owners": "team"},
+        "service": service,
+        "dependencies": draw(dependencies()),
+    }
+
+
+def text_of(spec: Any) -> str:
+    """A spec as YAML, in the order of its keys."""
+    return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+
+
+def shuffled(value: Any, random: Any) -> Any:
+    """The same data with the keys of every map in another order, and the dependencies too."""
+    if isinstance(value, dict):
+        keys = list(value)
+        random.shuffle(keys)
+        out = {key: shuffled(value[key], random) for key in keys}
+        if isinstance(out.get("dependencies"), list):
+            random.shuffle(out["dependencies"])
+        return out
+    if isinstance(value, list):
+        return [shuffled(item, random) for item in value]
+    return value

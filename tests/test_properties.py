@@ -1,0 +1,106 @@
+"""What holds for every spec: it compiles, to the same bytes whatever the order; a mistake is a located finding."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fsdcf.compiler.emit import to_json, to_yaml
+from fsdcf.lint.runner import Linter
+from fsdcf.pipeline import Request, Result, run
+from fsdcf.spec.names import logical_id, variable
+from tests.strategies import NAMES, shuffled, specs, text_of
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def compile_text(text: str) -> Result:
+    return run(Request("spec.yml", text.encode(), "staging"))
+
+
+@QUICK
+@given(specs(), st.randoms(use_true_random=False))
+def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: random.Random) -> None:
+    first = compile_text(text_of(spec))
+    assert first.template is not None, first.diagnostics
+    second = compile_text("# a comment moves every line\n\n" + text_of(shuffled(spec, order)))
+    assert second.template is not None
+    assert to_yaml(first.template.data) == to_yaml(second.template.data)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(spec=specs())
+def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
+    result = compile_text(text_of(spec))
+    assert result.template is not None
+    assert linter.lint(to_json(result.template.data)) == ()
+
+
+@QUICK
+@given(specs(), st.data())
+def test_a_mutation_gives_a_located_finding_or_compiles(spec: Any, data: st.DataObject) -> None:
+    text = text_of(spec)
+    position = data.draw(st.integers(0, len(text)))
+    length = data.draw(st.integers(0, 12))
+    noise = data.draw(st.one_of(st.text(max_size=6), st.sampled_from([":", "\t", "- ", "{", "*a", "&a ", "!x ", "${", "\n", "null", "true", "9" * 30])))
+    mutated = text[:position] + noise + text[position + length :]
+    result = run(Request("spec.yml", mutated.encode("utf-8", "surrogatepass"), "staging"))
+    lines = mutated.count("\n") + 2
+    for found in result.diagnostics:
+        assert found.code and found.message
+        assert found.span.file == "spec.yml" and 1 <= found.span.line <= lines and found.span.column >= 1
+    assert (result.template is not None) != any(one.severity.value == "error" for one in result.diagnostics)
+
+
+@QUICK
+@given(st.binary(max_size=300))
+def test_no_bytes_make_it_fail(raw: bytes) -> None:
+    result = run(Request("spec.yml", raw, "staging"))
+    assert result.template is None and result.diagnostics
+
+
+@QUICK
+@given(specs())
+def test_removing_a_dependency_leaves_the_rest_alone(spec: Any) -> None:
+    if not spec["dependencies"]:
+        return
+    whole = compile_text(text_of(spec)).template
+    less = compile_text(text_of({**spec, "dependencies": spec["dependencies"][1:]})).template
+    assert whole is not None and less is not None
+    users = {"TaskDefinition", "Service"}
+    for name, resource in less.data["Resources"].items():
+        if name not in users:
+            assert whole.data["Resources"][name] == resource, name
+
+
+ANY_NAME = st.one_of(NAMES, st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True))
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANY_NAME, ANY_NAME, st.sampled_from(["Table", "Queue", "QueueDeadLetters"]), st.sampled_from(["Table", "Queue", "QueueDeadLetters"]))
+def test_ids_and_variables_are_injective(one: str, other: str, first: str, second: str) -> None:
+    if (one, first) != (other, second):
+        assert logical_id(one, first) != logical_id(other, second)
+    if one != other:
+        assert variable(one, "TABLE_NAME") != variable(other, "TABLE_NAME")
+    assert logical_id(one, first).isalnum()
+
+
+def test_seed_zone_and_folder_do_not_matter(tmp_path: Path) -> None:
+    spec = ROOT / "examples" / "api-dynamodb.yml"
+    script = "import sys; from fsdcf.pipeline import *; from fsdcf.compiler.emit import to_yaml; " + (
+        "r = run(Request('s.yml', open(sys.argv[1], 'rb').read(), 'prod')); sys.stdout.write(to_yaml(r.template.data))"
+    )
+    outputs = set()
+    for seed, zone, folder in (("0", "UTC", ROOT), ("1", "Asia/Kathmandu", tmp_path)):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
+        outputs.add(subprocess.run([sys.executable, "-c", script, str(spec)], cwd=folder, env=environment, capture_output=True, check=True).stdout)
+    assert len(outputs) == 1 and outputs.pop()
