@@ -11,7 +11,7 @@ from fsdcf.spec.rules.tasks import MEMORY
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
 VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-VALUES = st.one_of(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="${\x7f\x85"), max_size=12), st.integers(0, 9999), st.booleans())
+VALUES = st.one_of(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc", "Cs"], exclude_characters="${"), max_size=12), st.integers(0, 9999), st.booleans())
 
 
 @st.composite

@@ -33,8 +33,8 @@ def ordered(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_json(template: Mapping[str, Any]) -> str:
-    """The template as indented JSON."""
-    return json.dumps(ordered(template), indent=2, ensure_ascii=False) + "\n"
+    """The template as indented JSON, in ASCII."""
+    return json.dumps(ordered(template), indent=2) + "\n"
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:

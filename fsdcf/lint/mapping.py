@@ -12,58 +12,66 @@ from fsdcf.lint.runner import Finding
 from fsdcf.spec.document import Document
 
 Locate = Callable[[Document, str], SpecPath]
+"""Finds a path by names in a document; gives the nearest ancestor of what is not there."""
+
 _MOST_LINES = 15
+_WIDEST_LINE = 160
+_HINT = "this is a bug of fsdcf, not of your spec: please report it with the spec; --no-lint goes on without the check"
 
 
 def explain(
     findings: Iterable[Finding], origins: Mapping[str, Origin], document: Document, locate: Locate, template: str
 ) -> tuple[Diagnostic, ...]:
-    """Each finding as a diagnostic; ``template`` is the text that was linted."""
+    """Each finding as a diagnostic with cfn-lint's own code; ``template`` is the JSON that was linted.
+
+    A finding about a value that the author wrote stands on that value. Any other is an error of ours, whatever cfn-lint
+    thinks of its weight, and stands on what its resource was made for, with the part of the template that is wrong.
+    """
     data = json.loads(template)
     return tuple(_explained(finding, origins, document, locate, data) for finding in findings)
 
 
 def _explained(finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any) -> Diagnostic:
-    resource = str(finding.path[1]) if len(finding.path) > 1 and finding.path[0] == "Resources" else ""
-    origin = origins.get(resource)
+    origin = origins.get(str(finding.path[1])) if len(finding.path) > 1 and finding.path[0] == "Resources" else None
     written = _written(finding, origin, document, locate) if origin else None
-    severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
-    where = ".".join(str(step) for step in finding.path)
+    where = "in the template: " + ".".join(str(step) for step in finding.path)
     if written is not None:
-        return Diagnostic(
-            finding.rule, severity, finding.message, written, document.span(written), notes=(f"in the template: {where}",)
-        )
+        severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
+        return Diagnostic(finding.rule, severity, finding.message, written, document.span(written), notes=(where,))
     path = locate(document, origin.path) if origin else ()
-    return Diagnostic(
-        finding.rule,
-        severity,
-        f"fsdcf made a template that cfn-lint refuses: {finding.message}",
-        path,
-        document.key_span(path),
-        "this is a bug of fsdcf, not of your spec: please report it with the spec; --no-lint goes on without the check",
-        (f"in the template: {where}", *_excerpt(data, finding.path)),
-    )
+    message = f"fsdcf made a template that cfn-lint refuses: {finding.message}"
+    notes = (where, *_excerpt(data, finding.path))
+    return Diagnostic(finding.rule, Severity.ERROR, message, path, document.key_span(path), _HINT, notes)
 
 
 def _written(finding: Finding, origin: Origin, document: Document, locate: Locate) -> SpecPath | None:
     """The path in the spec that the property's value comes from, if the author wrote it."""
+    if finding.path[2:3] != ("Properties",):
+        return None
     inside = finding.path[3:]
     for length in range(len(inside), 0, -1):
-        source = origin.sources.get(inside[:length])
-        if source is None:
+        named = origin.sources.get(inside[:length])
+        if named is None:
             continue
-        path = locate(document, source)
-        wanted = source.split(".")[-1]
-        return path if path and (path[-1] == wanted or path[0] == "dependencies") else None
+        path = locate(document, named)
+        return path if document.has(path) and _leads_to(path, named) else None
     return None
 
 
+def _leads_to(path: SpecPath, named: str) -> bool:
+    """Whether the path found is the one named, not merely an ancestor. A dependency stands in the spec by its index."""
+    if named.startswith("dependencies."):
+        return len(path) > 1
+    return path == tuple(named.split("."))
+
+
 def _excerpt(data: Any, path: tuple[str | int, ...]) -> list[str]:
-    """The part of the template that the finding is about."""
+    """The part of the template that the finding is about, as far as its path leads."""
     for step in path:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
+        known = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+        if step not in known:
             break
-    lines = json.dumps(data, indent=2).splitlines()
-    return lines[:_MOST_LINES] + (["…"] if len(lines) > _MOST_LINES else [])
+        data = data[step]
+    lines = json.dumps(data, indent=2, ensure_ascii=False).splitlines()
+    shown = [line if len(line) <= _WIDEST_LINE else line[: _WIDEST_LINE - 1] + "…" for line in lines[:_MOST_LINES]]
+    return shown + (["…"] if len(lines) > _MOST_LINES else [])

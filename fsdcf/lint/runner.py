@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,19 @@ CONFIGURATION: dict[str, Any] = {
     "include_experimental": False,
     "append_rules": [],
 }
+"""All that cfn-lint is told. A part of the cache's key."""
+
 _SEVERITIES = {"E": "error", "W": "warning", "I": "informational"}
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What JSON takes as it is and YAML refuses or folds into a blank."""
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One of cfn-lint's findings; ``path`` leads from the template's root."""
+    """One of cfn-lint's findings. ``path`` leads from the template's root, ``url`` to what the rule rests on.
+
+    ``severity`` is error, warning or informational.
+    """
 
     rule: str
     path: tuple[str | int, ...]
@@ -35,33 +45,28 @@ class Finding:
 
 
 class Linter:
-    """cfn-lint with its rules loaded once, for any number of templates."""
+    """cfn-lint with its rules loaded once, for any number of templates.
+
+    Its schemas are the bundled ones for the whole process. Raises RuntimeError where cfn-lint came without them.
+    """
 
     def __init__(self) -> None:
-        import cfnlint
+        schemas = bundled_schemas(_package())
+        _import_whatever_the_user_has_cached(schemas)
         from cfnlint.config import ConfigMixIn
         from cfnlint.runner import Runner
         from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-        schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
         # Newer schemas in the user's cache would override the bundled ones, and the answer would depend on the machine.
         type(PROVIDER_SCHEMA_MANAGER).__init__(PROVIDER_SCHEMA_MANAGER, schemas / "providers", schemas / "resources")
         # A configuration file that is named is the only one that is read; this one is empty everywhere.
         self._runner = Runner(ConfigMixIn([], config_file=Path(os.devnull), **CONFIGURATION))
 
     def lint(self, template: str) -> tuple[Finding, ...]:
-        """What cfn-lint says of a template's text, in a fixed order."""
-        from cfnlint.decode import decode_str
-
-        decoded, problems = decode_str(template)
+        """What cfn-lint says of a template's text (JSON is read faster than YAML), in a fixed order."""
+        decoded, problems = _decoded(template)
         matches = problems if decoded is None or problems else self._runner.validate_template(decoded)
-        return tuple(sorted({_finding(match) for match in matches}, key=lambda found: (str(found.path), found)))
-
-
-def _finding(match: Any) -> Finding:
-    rule = match.rule
-    path = tuple(step for step in getattr(match, "path", None) or () if isinstance(step, (str, int)))
-    return Finding(rule.id, path, match.message, _SEVERITIES.get(rule.id[0], "error"), getattr(rule, "source_url", ""))
+        return tuple(sorted({_finding(match) for match in matches}, key=_position))
 
 
 def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]) -> tuple[Finding, ...]:
@@ -73,3 +78,52 @@ def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]
     if cache and not findings:
         cache.keep(key)
     return findings
+
+
+def bundled_schemas(package: Path) -> Path:
+    """The folder of the schemas in cfn-lint's own folder. Without them cfn-lint would download some: we refuse instead."""
+    schemas = package / "data" / "schemas"
+    if not (schemas / "providers" / f"{REGION}.json").is_file():
+        raise RuntimeError(f"cfn-lint in {package} came without its schemas: reinstall it, or go on with --no-lint")
+    return schemas
+
+
+def _package() -> Path:
+    found = find_spec("cfnlint")
+    if found is None or not found.origin:
+        raise RuntimeError("cfn-lint is not installed: install it, or go on with --no-lint")
+    return Path(found.origin).parent
+
+
+def _import_whatever_the_user_has_cached(schemas: Path) -> None:
+    """Import cfn-lint. It looks into the user's cache at once, and fails where that folder may not be looked into."""
+    try:
+        import cfnlint
+    except OSError:
+        helpers = sys.modules.get("cfnlint.helpers")
+        if helpers is None:
+            raise
+        helpers.get_cache_dir = lambda: str(schemas)  # type: ignore[attr-defined]
+        import cfnlint  # noqa: F401
+
+
+def _decoded(template: str) -> tuple[Any, list[Any]]:
+    """The template as cfn-lint reads it, and why it cannot. Its YAML reader is the faster one for JSON, too."""
+    from cfnlint.decode import cfn_json, decode_str
+
+    if _NOT_IN_YAML.search(template) and template.startswith("{"):
+        return cfn_json.loads(template), []
+    decoded, problems = decode_str(template)
+    return decoded, list(problems)
+
+
+def _position(finding: Finding) -> tuple[str, str, str]:
+    """Sorts findings whatever their paths hold: an index is not below or above a key."""
+    return str(finding.path), finding.rule, finding.message
+
+
+def _finding(match: Any) -> Finding:
+    rule = match.rule
+    # cfn-lint's texts carry the template's nodes with them: plain ones are smaller, and cross to another process.
+    path = tuple(int(step) if isinstance(step, int) else str(step) for step in getattr(match, "path", None) or ())
+    return Finding(rule.id, path, str(match.message), _SEVERITIES.get(rule.id[0], "error"), getattr(rule, "source_url", "") or "")

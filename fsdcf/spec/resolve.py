@@ -29,7 +29,13 @@ DYNAMIC_REFERENCE = Rule(
     "and ${ssm:/path} in `environment`: ECS then reads the value when the container starts.",
     source="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
 )
-RULES = (PLACEHOLDER, DYNAMIC_REFERENCE)
+CONTROL = Rule(
+    "S113",
+    "a control character in a value",
+    "Escapes such as `\\x00` in double quotes put control characters into a value. CloudFormation and ECS refuse them; only line breaks and tabs may stand in a text.",
+)
+RULES = (PLACEHOLDER, DYNAMIC_REFERENCE, CONTROL)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def resolve(
@@ -118,6 +124,8 @@ class _Substitution:
             self.findings.append(
                 DYNAMIC_REFERENCE.at(self.document.span(path), path, "a dynamic reference would put a secret in plain text", hint)
             )
+        if _CONTROL.search(value):
+            self.findings.append(CONTROL.at(self.document.span(path), path, "the text holds a control character", "remove the escape"))
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         found, problems = parse(value, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:

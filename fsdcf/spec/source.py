@@ -230,7 +230,8 @@ class _Reader:
             self.scalars.append(span)
             name = key.value
             if name in out:
-                first = self.marks[(*path, name)].key
+                place: SpecPath = (*path, name)
+                first = self.marks[place].key
                 note = (f"it is first written in line {first.line}",) if first else ()
                 self.findings.append(DUPLICATE.at(span, (*path, name), f"`{name}` is there twice", "keep one of them", note))
                 continue

@@ -1,0 +1,142 @@
+"""The command line as a user meets it: exit codes, streams, files, forms of findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fsdcf import __version__
+from tests.conftest import HELLO, ROOT
+
+BAD = HELLO.replace("port: 8000", "port: true")
+
+
+def fsdcf(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cwd / "cache"), **environment}
+    return subprocess.run([sys.executable, "-m", "fsdcf", *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hello.yml").write_text(HELLO)
+    (tmp_path / "bad.yml").write_text(BAD)
+    return tmp_path
+
+
+def test_template_goes_to_stdout_and_findings_to_stderr(folder: Path) -> None:
+    good = fsdcf("template", "hello.yml", "--no-lint", cwd=folder)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("AWSTemplateFormatVersion")
+    bad = fsdcf("template", "bad.yml", "--no-lint", cwd=folder)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "error[S102]" in bad.stderr and "bad.yml:7:9" in bad.stderr and "^^^^" in bad.stderr
+    assert "\x1b[" not in bad.stderr
+
+
+def test_output_is_whole_or_not_there(folder: Path) -> None:
+    assert fsdcf("template", "hello.yml", "--no-lint", "-o", "out/t.yml", cwd=folder).returncode == 0
+    before = (folder / "out" / "t.yml").read_text()
+    assert fsdcf("template", "bad.yml", "--no-lint", "-o", "out/t.yml", cwd=folder).returncode == 2
+    assert (folder / "out" / "t.yml").read_text() == before
+    several = fsdcf("template", "hello.yml", "bad.yml", "--no-lint", "-o", "all/", cwd=folder)
+    assert several.returncode == 2 and not (folder / "all").exists()
+
+
+def test_several_specs_need_a_folder_and_two_names(folder: Path) -> None:
+    assert fsdcf("template", "hello.yml", "bad.yml", "--no-lint", cwd=folder).returncode == 2
+    (folder / "sub").mkdir()
+    (folder / "sub" / "hello.yml").write_text(HELLO)
+    clash = fsdcf("template", "hello.yml", "sub/hello.yml", "--no-lint", "-o", "all/", cwd=folder)
+    assert clash.returncode == 2 and "two specs" in clash.stderr
+
+
+def test_json_and_environment(folder: Path) -> None:
+    result = fsdcf("template", "hello.yml", "--no-lint", "--format", "json", "--env", "prod", "-o", "out/", cwd=folder)
+    assert result.returncode == 0
+    template = json.loads((folder / "out" / "hello.prod.template.json").read_text())
+    assert template["Resources"]["TaskDefinition"]["Properties"]["Family"] == "hello-prod"
+    named = fsdcf("template", "hello.yml", "--no-lint", cwd=folder, FSDCF_ENV="qa")
+    assert "Family: hello-qa" in named.stdout
+
+
+def test_override_and_variables(folder: Path) -> None:
+    result = fsdcf("template", "hello.yml", "--no-lint", "--override", "resources.cpu=1024", "--override", "service.resources.memory=2048", cwd=folder)
+    assert "Cpu: '1024'" in result.stdout and "Memory: '2048'" in result.stdout
+    wrong = fsdcf("template", "hello.yml", "--no-lint", "--override", "resources.cpu=100", cwd=folder)
+    assert wrong.returncode == 2 and "--override resources.cpu=100:1:15" in wrong.stderr
+    assert fsdcf("template", "hello.yml", "--no-lint", "--override", "nonsense", cwd=folder).returncode == 2
+    assert fsdcf("template", "hello.yml", "--no-lint", "--var", "ENV=x", cwd=folder).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("template",), ("template", "nowhere.yml"), ("template", "."), ("template", "hello.yml", "--env", "Prod!"), ("explain", "nonsense.key"), ("frobnicate",)],
+)
+def test_usage_errors_exit_2_without_a_traceback(folder: Path, arguments: tuple[str, ...]) -> None:
+    result = fsdcf(*arguments, cwd=folder)
+    assert result.returncode == 2 and "Traceback" not in result.stderr and result.stderr
+
+
+def test_validate_in_its_forms(folder: Path) -> None:
+    as_json = fsdcf("validate", "bad.yml", "--no-lint", "--format", "json", cwd=folder)
+    found = json.loads(as_json.stdout)[0]
+    assert (as_json.returncode, found["code"], found["line"], found["column"]) == (2, "S102", 7, 9)
+    as_github = fsdcf("validate", "bad.yml", "--no-lint", "--format", "github", cwd=folder)
+    assert as_github.stdout.startswith("::error file=bad.yml,line=7,endLine=7,col=9,endColumn=13,title=S102::")
+    assert fsdcf("validate", "hello.yml", "--no-lint", cwd=folder).returncode == 0
+
+
+def test_strict_makes_advice_count(folder: Path) -> None:
+    (folder / "plain.yml").write_text(HELLO.replace("  owners: team\n", ""))
+    assert fsdcf("validate", "plain.yml", "--no-lint", cwd=folder).returncode == 0
+    assert fsdcf("validate", "plain.yml", "--no-lint", "--strict", cwd=folder).returncode == 2
+
+
+def test_schema_explain_version_help_completion(folder: Path) -> None:
+    assert json.loads(fsdcf("schema", cwd=folder).stdout)["$schema"].startswith("http://json-schema.org/draft-07")
+    assert "5 to 300" in fsdcf("explain", "service.healthCheck.interval", cwd=folder).stdout
+    assert "Fargate" in fsdcf("explain", "s203", cwd=folder).stdout
+    assert "not yet compiled" in fsdcf("explain", "service.sidecars", cwd=folder).stdout
+    assert fsdcf("--version", cwd=folder).stdout == f"fsdcf {__version__}\n"
+    assert "template" in fsdcf("--help", cwd=folder).stdout
+    for shell in ("bash", "zsh", "fish"):
+        assert "_FSDCF_COMPLETE" in fsdcf("completion", shell, cwd=folder).stdout
+
+
+def test_init_writes_a_spec_that_compiles_without_advice(folder: Path) -> None:
+    for arguments in (("shop", "--port", "3000", "--owner", "team-shop"), ("cruncher", "--worker")):
+        assert fsdcf("init", *arguments, cwd=folder).returncode == 0
+        result = fsdcf("template", f"{arguments[0]}.yml", "--no-lint", "--strict", "--env", "prod", cwd=folder)
+        assert (result.returncode, result.stderr) == (0, "")
+    again = fsdcf("init", "shop", cwd=folder)
+    assert again.returncode == 2 and "there already" in again.stderr
+
+
+def test_light_paths_load_nothing_heavy(folder: Path) -> None:
+    assert fsdcf("template", "hello.yml", cwd=folder).returncode == 0
+    script = (
+        "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\ncode = main._run()\n"
+        "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\nprint(code, heavy, file=sys.stderr)"
+    )
+    for arguments, code in ((["template", "hello.yml"], 0), (["template", "hello.yml", "--no-lint"], 0), (["template", "bad.yml"], 2), (["--help"], 0)):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
+        run = subprocess.run(
+            [sys.executable, "-c", script.format(arguments=arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert run.stderr.splitlines()[-1] == f"{code} []", run.stderr
+
+
+def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:
+    for number in range(3):
+        (folder / f"s{number}.yml").write_text(HELLO.replace("name: hello", f"name: hello-{number}"))
+    specs = [f"s{number}.yml" for number in range(3)]
+    result = fsdcf("template", *specs, "-o", "out/", "--no-cache", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    for number in range(3):
+        alone = fsdcf("template", f"s{number}.yml", "--no-lint", cwd=folder).stdout
+        assert (folder / "out" / f"s{number}.staging.template.yml").read_text() == alone

@@ -1,0 +1,193 @@
+"""What the template means: references are followed from end to end, texts are not compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from tests.conftest import HELLO, ROOT, Compile
+
+from fsdcf.pipeline import Request, run
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
+
+
+def resources_of(compiled: Compile, text: str, **options: Any) -> Mapping[str, Any]:
+    result = compiled(text, **options)
+    assert result.template is not None, result.diagnostics
+    resources: Mapping[str, Any] = result.template.data["Resources"]
+    return resources
+
+
+def references(value: Any) -> Iterator[str]:
+    """Logical ids that a value refers to."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if key == "Ref":
+                yield below
+            elif key == "Fn::GetAtt":
+                yield below[0]
+            elif key == "Fn::Sub":
+                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", below))
+            else:
+                yield from references(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from references(below)
+
+
+def waits_for(resources: Mapping[str, Any], name: str) -> set[str]:
+    """Everything that must exist before a resource, by references and DependsOn."""
+    found: set[str] = set()
+    queue = [name]
+    while queue:
+        resource = resources[queue.pop()]
+        depends = resource.get("DependsOn", [])
+        nearest = {*references(resource.get("Properties", {})), *([depends] if isinstance(depends, str) else depends)} & set(resources)
+        queue += nearest - found
+        found |= nearest
+    return found
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_references_resolve_without_cycles(spec: Any, environment: str) -> None:
+    template = run(Request(spec.name, spec.read_bytes(), environment)).template
+    assert template is not None
+    resources = template.data["Resources"]
+    known = {*resources, *template.data["Parameters"]}
+    for name, resource in resources.items():
+        assert {one for one in references(resource) if not one.startswith("AWS::")} <= known
+        assert name not in waits_for(resources, name), f"{name} waits for itself"
+        assert resource["Metadata"]["fsdcf"]["Spec"]
+    assert {one for one in references(template.data["Outputs"]) if not one.startswith("AWS::")} <= known
+
+
+def test_the_way_from_the_load_balancer_to_the_task(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO)
+    action = resources["Listener"]["Properties"]["DefaultActions"][0]
+    assert action["TargetGroupArn"] == {"Ref": "TargetGroup"}
+    target = resources["Service"]["Properties"]["LoadBalancers"][0]
+    container = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    assert target["TargetGroupArn"] == {"Ref": "TargetGroup"} and target["ContainerName"] == container["Name"]
+    assert target["ContainerPort"] == container["PortMappings"][0]["ContainerPort"] == 8000
+    way_in = resources["TaskIngressFromLoadBalancer"]["Properties"]
+    assert (way_in["FromPort"], way_in["ToPort"]) == (8000, 8000)
+    assert way_in["SourceSecurityGroupId"] == {"Fn::GetAtt": ["LoadBalancerSecurityGroup", "GroupId"]}
+    assert "SecurityGroupIngress" not in resources["TaskSecurityGroup"]["Properties"]
+    assert resources["TargetGroup"]["Properties"]["Port"] == 80
+
+
+def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Compile) -> None:
+    text = HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n  - {type: aws_sqs_queue, name: '${ENV}-jobs'}\n"
+    resources = resources_of(compiled, text)
+    before = waits_for(resources, "Service")
+    kinds = {"AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EFS::MountTarget", "AWS::IAM::Policy"}
+    for name, resource in resources.items():
+        if resource["Type"] in kinds and not name.startswith("Public") or name == "Listener":
+            assert name in before, name
+    assert resources["LoadBalancer"]["DependsOn"] == ["InternetGatewayAttachment"]
+
+
+def test_the_task_reaches_its_file_system_and_nobody_else_does(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n")
+    volume = resources["TaskDefinition"]["Properties"]["Volumes"][0]["EFSVolumeConfiguration"]
+    assert volume["FilesystemId"] == {"Ref": "DataFileSystem"} and volume["TransitEncryption"] == "ENABLED"
+    assert volume["AuthorizationConfig"] == {"AccessPointId": {"Ref": "DataFileSystemAccessPoint"}, "IAM": "ENABLED"}
+    assert "RootDirectory" not in volume
+    tasks = resources["Service"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"]
+    targets = [one["Properties"]["SubnetId"] for one in resources.values() if one["Type"] == "AWS::EFS::MountTarget"]
+    assert targets == tasks
+    rule = resources["DataFileSystemSecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    assert [(one["FromPort"], one["SourceSecurityGroupId"]) for one in rule] == [(2049, {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]})]
+    admitted = resources["DataFileSystem"]["Properties"]["FileSystemPolicy"]["Statement"]
+    assert admitted[0]["Principal"] == {"AWS": {"Fn::GetAtt": ["TaskRole", "Arn"]}} and admitted[1]["Effect"] == "Deny"
+
+
+def test_sqlite_is_a_single_writer(compiled: Compile) -> None:
+    text = HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data, mountPoint: /data}\n  - {type: sqlite_database, name: main}\n"
+    resources = resources_of(compiled, text)
+    service = resources["Service"]["Properties"]
+    assert service["DesiredCount"] == 1 and service["AvailabilityZoneRebalancing"] == "DISABLED"
+    deployment = service["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
+    variables = {one["Name"]: one["Value"] for one in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]}
+    assert variables["DATABASE_URL"] == "sqlite:////data/app.db"
+    free = resources_of(compiled, text.replace("name: main}", "name: main, ephemeral: true, path: /tmp/x.db}"))
+    assert free["Service"]["Properties"]["DesiredCount"] == 2
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
+def test_no_allowance_has_wildcard_actions(spec: Any) -> None:
+    template = run(Request(spec.name, spec.read_bytes(), "prod")).template
+    assert template is not None
+    star_is_all_there_is = {"ecr:GetAuthorizationToken", "xray:PutTraceSegments", "ssmmessages:OpenDataChannel"}
+    for name, resource in template.data["Resources"].items():
+        if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::Policy"):
+            continue
+        properties = resource["Properties"]
+        documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [one["PolicyDocument"] for one in properties.get("Policies", [])]
+        for statement in (one for document in documents for one in document["Statement"]):
+            assert not any("*" in action for action in statement["Action"]), name
+            if "*" in statement["Resource"]:
+                assert star_is_all_there_is & set(statement["Action"]), name
+
+
+def test_the_role_reaches_its_table_and_its_indexes_only(compiled: Compile) -> None:
+    text = HELLO + "dependencies:\n  - type: aws_dynamodb_table\n    table_name: ${ENV}-ledger\n    key_schema: [{attribute_name: id, key_type: HASH}]\n    attribute_definitions: [{attribute_name: id, attribute_type: S}]\n"
+    resources = resources_of(compiled, text)
+    statement = resources["LedgerDynamodbAccess"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert statement["Resource"] == [{"Fn::GetAtt": ["LedgerTable", "Arn"]}, {"Fn::Sub": "${LedgerTable.Arn}/index/*"}]
+    assert resources["LedgerDynamodbAccess"]["Properties"]["Roles"] == [{"Ref": "TaskRole"}]
+    table = resources["LedgerTable"]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["Properties"]["TableName"] == "staging-ledger" and table["Properties"]["DeletionProtectionEnabled"]
+    listed = resources_of(compiled, HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: other, permissions: ['dynamodb:GetItem']}\n")
+    assert "OtherTable" not in listed and listed["OtherDynamodbAccess"]
+
+
+def test_secrets_are_read_by_ecs_and_permitted_one_by_one(compiled: Compile) -> None:
+    text = HELLO + "  environment:\n    A: ${secrets:app/one:key}\n    B: ${ssm:/app/two}\n  secrets:\n    - {name: C, valueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:three-a1B2c3'}\n"
+    resources = resources_of(compiled, text)
+    container = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    assert [one["Name"] for one in container["Secrets"]] == ["A", "B", "C"] and "Environment" not in container
+    statements = resources["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    permitted = {statement["Action"][0]: json.dumps(statement["Resource"]) for statement in statements}
+    assert "secret:app/one-??????" in permitted["secretsmanager:GetSecretValue"] and "three-a1B2c3\"" in permitted["secretsmanager:GetSecretValue"]
+    assert "parameter/app/two" in permitted["ssm:GetParameters"] and "*" not in permitted["ssm:GetParameters"]
+
+
+def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile) -> None:
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
+    before = resources_of(compiled, HELLO)
+    after = resources_of(compiled, HELLO + f"  networking:\n    loadBalancer:\n      certificateArn: {arn}\n")
+    assert before["Listener"]["Properties"]["Port"] == after["Listener"]["Properties"]["Port"] == 80
+    assert after["Listener"]["Properties"]["DefaultActions"][0]["Type"] == "redirect"
+    https = after["HttpsListener"]["Properties"]
+    assert (https["Port"], https["SslPolicy"]) == (443, "ELBSecurityPolicy-TLS13-1-2-2021-06")
+
+
+def test_image_is_a_tag_or_a_digest(compiled: Compile) -> None:
+    result = compiled(HELLO)
+    assert result.template is not None
+    tag = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Image"]["Fn::If"]
+    assert tag[1]["Fn::Sub"].endswith("/hello@${ImageSha}") and tag[2]["Fn::Sub"].endswith("/hello:${ImageSha}")
+    assert result.template.data["Parameters"]["ImageSha"]["AllowedPattern"].startswith("^(")
+
+
+def test_the_dockerfile_s_check_is_carried_over(compiled: Compile, tmp_path: Any) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x\nHEALTHCHECK --interval=10s --timeout=3s --retries=2 \\\n  CMD curl -f localhost\n")
+    text = HELLO.split("  healthCheck:")[0] + "  build:\n    dockerfile: Dockerfile\n"
+    resources = resources_of(compiled, text, name=str(tmp_path / "spec.yml"))
+    check = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["HealthCheck"]
+    assert check == {"Command": ["CMD-SHELL", "curl -f localhost"], "Interval": 10, "Timeout": 3, "Retries": 2}
+
+
+def test_auto_scaling_owns_the_count(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO + "  autoScaling: {minCount: 2}\n")
+    assert "DesiredCount" not in resources["Service"]["Properties"]
+    target = resources["CpuScalingPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+    assert float(target) == 70

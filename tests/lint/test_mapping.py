@@ -1,0 +1,125 @@
+"""Findings in terms of the spec: on the author's value, or as a bug of ours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.stack import Origin
+from fsdcf.diagnostics import Diagnostic, Severity, SpecPath
+from fsdcf.lint.mapping import explain
+from fsdcf.lint.runner import Finding, Linter
+from fsdcf.spec.document import Document
+from fsdcf.spec.locate import locate
+from tests.conftest import HELLO, Compile
+from tests.lint.templates import DELAY, ERROR, TOO_LONG, template
+
+TIMEOUT = HELLO + "  deploymentTimeoutSeconds: 9999\n"
+WRITTEN = Origin("service", {("DelaySeconds",): "service.deploymentTimeoutSeconds"})
+
+
+@pytest.fixture
+def document(compiled: Compile) -> Document:
+    found = compiled(TIMEOUT).document
+    assert found is not None
+    return found
+
+
+def place(document: Document, named: str) -> SpecPath:
+    return locate(document, named, types())
+
+
+def one(finding: Finding, origin: Origin | None, document: Document, text: str = ERROR) -> Diagnostic:
+    origins = {"OrdersQueue": origin} if origin else {}
+    (found,) = explain([finding], origins, document, place, text)
+    return found
+
+
+def test_nothing_found_is_nothing_said(document: Document) -> None:
+    assert explain((), {}, document, place, ERROR) == ()
+
+
+@pytest.mark.parametrize(
+    ("severity", "expected"),
+    [("error", Severity.ERROR), ("warning", Severity.WARNING), ("informational", Severity.WARNING)],
+)
+def test_a_value_that_the_author_wrote(document: Document, severity: str, expected: Severity) -> None:
+    found = one(replace(TOO_LONG, severity=severity), WRITTEN, document)
+    path = ("service", "deploymentTimeoutSeconds")
+    assert (found.code, found.severity, found.path) == ("E3034", expected, path)
+    assert found.message == TOO_LONG.message
+    assert found.span == document.span(path)
+    assert TIMEOUT.splitlines()[found.span.line - 1].strip() == "deploymentTimeoutSeconds: 9999"
+    assert any("OrdersQueue" in note and "DelaySeconds" in note for note in found.notes)
+
+
+def test_a_part_of_what_the_author_wrote(document: Document) -> None:
+    deep = replace(TOO_LONG, path=(*DELAY, "Fn::If", 1))
+    assert one(deep, WRITTEN, document).path == ("service", "deploymentTimeoutSeconds")
+
+
+def test_the_nearest_source_counts(document: Document) -> None:
+    outer = {("DelaySeconds",): "metadata.name", ("DelaySeconds", "Inner"): "service.deploymentTimeoutSeconds"}
+    deep = replace(TOO_LONG, path=(*DELAY, "Inner", "Value"))
+    assert one(deep, Origin("service", outer), document).path == ("service", "deploymentTimeoutSeconds")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        Origin("service"),
+        Origin("service", {("VisibilityTimeout",): "service.deploymentTimeoutSeconds"}),
+        Origin("service", {("DelaySeconds",): "service.gracePeriodSeconds"}),
+    ],
+    ids=["no source", "another property's source", "a default"],
+)
+def test_what_the_author_did_not_write_is_our_bug(document: Document, origin: Origin) -> None:
+    found = one(TOO_LONG, origin, document)
+    assert (found.code, found.severity, found.path) == ("E3034", Severity.ERROR, ("service",))
+    assert found.message == f"fsdcf made a template that cfn-lint refuses: {TOO_LONG.message}"
+    assert found.span == document.key_span(("service",))
+    assert "report" in found.hint
+    assert "Resources.OrdersQueue.Properties.DelaySeconds" in found.notes[0]
+    assert "9999" in found.notes
+
+
+@pytest.mark.parametrize("path", [(), ("Parameters", "Spare"), ("Resources",), ("Resources", "Unknown", "Properties")])
+def test_what_belongs_to_no_resource_is_shown_at_the_root(document: Document, path: tuple[str | int, ...]) -> None:
+    found = one(replace(TOO_LONG, path=path), WRITTEN, document)
+    assert found.path == ()
+    assert found.span == document.key_span(())
+    assert found.severity is Severity.ERROR
+
+
+def test_advice_on_our_template_is_a_warning(document: Document) -> None:
+    advice = Finding("I3011", ("Resources", "OrdersQueue"), "a policy is required", "informational")
+    assert one(advice, Origin("service"), document).severity is Severity.WARNING
+
+
+def test_the_excerpt_is_short(document: Document) -> None:
+    long = template(Tags=[{"Key": str(number), "Value": "v"} for number in range(40)])
+    found = one(Finding("E1", ("Resources", "OrdersQueue"), "text", "error"), Origin("service"), document, long)
+    excerpt = found.notes[1:]
+    assert excerpt[0] == "{" and excerpt[-1] == "…"
+    assert len(excerpt) <= 16
+    assert "AWS::SQS::Queue" in "".join(excerpt)
+
+
+def test_a_path_that_leads_nowhere_shows_the_nearest_part(document: Document) -> None:
+    found = one(replace(TOO_LONG, path=(*DELAY, "Fn::If", 3)), Origin("service"), document)
+    assert found.notes[1:] == ("9999",)
+
+
+def test_from_cfn_lint_to_the_spec(linter: Linter, document: Document) -> None:
+    found = explain(linter.lint(ERROR), {"OrdersQueue": WRITTEN}, document, place, ERROR)
+    assert [(each.code, each.path) for each in found] == [("E3034", ("service", "deploymentTimeoutSeconds"))]
+
+
+def test_every_source_that_the_compiler_names_is_a_path_of_the_spec(compiled: Compile) -> None:
+    result = compiled(TIMEOUT)
+    assert result.template is not None and result.document is not None
+    resources = json.loads(json.dumps(dict(result.template.data["Resources"])))
+    assert set(result.template.origins) == set(resources)
