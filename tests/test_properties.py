@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fsdcf.compiler.emit import to_json, to_yaml
@@ -36,7 +36,7 @@ def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: 
     assert to_yaml(first.template.data) == to_yaml(second.template.data)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(spec=specs())
 def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
     result = compile_text(text_of(spec))

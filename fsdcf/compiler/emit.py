@@ -39,9 +39,8 @@ def to_json(template: Mapping[str, Any]) -> str:
 
 def to_yaml(template: Mapping[str, Any]) -> str:
     """The template as YAML with the short forms ``!Ref``, ``!GetAtt``, ``!Sub`` and the like."""
-    return yaml.dump(
-        _short(ordered(template)), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False
-    )
+    text: str = yaml.serialize(_node(ordered(template)), Dumper=_DUMPER, allow_unicode=True, width=120)
+    return text
 
 
 def over_limits(template: Mapping[str, Any]) -> list[str]:
@@ -75,68 +74,37 @@ def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
     return sizes
 
 
-class _Tagged:
-    """An intrinsic function in its short form."""
-
-    def __init__(self, tag: str, value: Any) -> None:
-        self.tag = tag
-        self.value = value
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Plain YAML: no anchors, long texts as blocks, intrinsic functions by their tags."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_TAG = "tag:yaml.org,2002:"
+_SHORT = {
+    f"{prefix}{name}": f"!{name}"
+    for prefix, names in (
+        ("", ("Ref", "Condition")),
+        ("Fn::", ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs")),
+    )
+    for name in names
+}
 
 
-_SHORT = (
-    "Ref",
-    "Condition",
-    "Fn::Sub",
-    "Fn::GetAtt",
-    "Fn::Join",
-    "Fn::Select",
-    "Fn::Split",
-    "Fn::If",
-    "Fn::Equals",
-    "Fn::Not",
-    "Fn::GetAZs",
-)
-
-
-def _short(value: Any, inside: str = "") -> Any:
-    if isinstance(value, Mapping):
-        if len(value) == 1:
-            name, argument = next(iter(value.items()))
-            if name in _SHORT and (name != "Condition" or inside == "Conditions"):
-                return _tagged(name, argument, inside)
-        return {key: _short(below, inside or key) for key, below in value.items()}
+def _node(value: Any, section: str = "", tag: str = "") -> yaml.Node:
+    """A value as a node: nothing is ever an anchor, long texts are blocks, intrinsic functions bear their tags."""
+    if isinstance(value, str):
+        return _text(value, tag)
+    if isinstance(value, bool):
+        return yaml.ScalarNode(_TAG + "bool", "true" if value else "false")
+    if isinstance(value, (int, float)):
+        return yaml.ScalarNode(_TAG + ("int" if isinstance(value, int) else "float"), str(value))
     if isinstance(value, (list, tuple)):
-        return [_short(below, inside) for below in value]
-    return value
+        return yaml.SequenceNode(tag or _TAG + "seq", [_node(below, section) for below in value], flow_style=not value)
+    if len(value) == 1 and not tag:
+        name, argument = next(iter(value.items()))
+        if name in _SHORT and (name != "Condition" or section == "Conditions"):
+            whole = name == "Fn::GetAtt" and all(isinstance(part, str) for part in argument)
+            return _node(".".join(argument) if whole else argument, section, _SHORT[name])
+    pairs = [(_text(key, ""), _node(below, section or key)) for key, below in value.items()]
+    return yaml.MappingNode(tag or _TAG + "map", pairs, flow_style=not value)
 
 
-def _tagged(name: str, argument: Any, inside: str) -> _Tagged:
-    tag = "!" + name.removeprefix("Fn::")
-    if name == "Fn::GetAtt" and all(isinstance(part, str) for part in argument):
-        return _Tagged(tag, ".".join(argument))
-    return _Tagged(tag, _short(argument, inside))
-
-
-def _represent_tagged(dumper: Any, tagged: _Tagged) -> Any:
-    if isinstance(tagged.value, str):
-        return dumper.represent_scalar(
-            tagged.tag, tagged.value, style="|" if "\n" in tagged.value else None if tagged.value else "'"
-        )
-    if isinstance(tagged.value, list):
-        return dumper.represent_sequence(tagged.tag, tagged.value)
-    return dumper.represent_mapping(tagged.tag, tagged.value)
-
-
-def _represent_text(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(_Tagged, _represent_tagged)
-_Dumper.add_representer(str, _represent_text)
+def _text(text: str, tag: str) -> yaml.Node:
+    style = "|" if "\n" in text else "'" if not text else None
+    return yaml.ScalarNode(tag or _TAG + "str", text, style=style)

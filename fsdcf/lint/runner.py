@@ -6,12 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fsdcf.lint.cache import Cache
+from fsdcf.lint.cache import Cache, linter_folder
 
 REGION = "us-east-1"
 CONFIGURATION: dict[str, Any] = {
@@ -51,7 +51,7 @@ class Linter:
     """
 
     def __init__(self) -> None:
-        schemas = bundled_schemas(_package())
+        schemas = bundled_schemas(linter_folder())
         _import_whatever_the_user_has_cached(schemas)
         from cfnlint.config import ConfigMixIn
         from cfnlint.runner import Runner
@@ -80,19 +80,14 @@ def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]
     return findings
 
 
-def bundled_schemas(package: Path) -> Path:
+def bundled_schemas(package: Path | None) -> Path:
     """The folder of the schemas in cfn-lint's own folder. Without them cfn-lint would download some: we refuse instead."""
+    if package is None:
+        raise RuntimeError("cfn-lint is not installed: install it, or go on with --no-lint")
     schemas = package / "data" / "schemas"
     if not (schemas / "providers" / f"{REGION}.json").is_file():
         raise RuntimeError(f"cfn-lint in {package} came without its schemas: reinstall it, or go on with --no-lint")
     return schemas
-
-
-def _package() -> Path:
-    found = find_spec("cfnlint")
-    if found is None or not found.origin:
-        raise RuntimeError("cfn-lint is not installed: install it, or go on with --no-lint")
-    return Path(found.origin).parent
 
 
 def _import_whatever_the_user_has_cached(schemas: Path) -> None:
@@ -104,15 +99,20 @@ def _import_whatever_the_user_has_cached(schemas: Path) -> None:
         if helpers is None:
             raise
         helpers.get_cache_dir = lambda: str(schemas)  # type: ignore[attr-defined]
-        import cfnlint  # noqa: F401
+        for name in [one for one in sys.modules if one.startswith("cfnlint.") and one != "cfnlint.helpers"]:
+            del sys.modules[name]
+        import cfnlint
+
+        cfnlint.helpers = helpers
 
 
 def _decoded(template: str) -> tuple[Any, list[Any]]:
     """The template as cfn-lint reads it, and why it cannot. Its YAML reader is the faster one for JSON, too."""
     from cfnlint.decode import cfn_json, decode_str
 
-    if _NOT_IN_YAML.search(template) and template.startswith("{"):
-        return cfn_json.loads(template), []
+    if _NOT_IN_YAML.search(template):
+        with suppress(ValueError):
+            return cfn_json.loads(template), []
     decoded, problems = decode_str(template)
     return decoded, list(problems)
 

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fsdcf.lint import cache as module
-from fsdcf.lint.cache import Cache, default_folder, installation
+from fsdcf.lint.cache import Cache, default_folder, fingerprint, installation, linter_folder
 from fsdcf.lint.runner import CONFIGURATION, Finding, Linter, lint_cached
 from tests.lint.templates import CLEAN, ERROR
 
@@ -93,28 +92,34 @@ def test_a_folder_in_the_place_of_an_entry_is_a_miss(tmp_path: Path) -> None:
     assert [entry.name for entry in entries(tmp_path)] == ["key"], "a temporary file was left"
 
 
-def test_the_entries_unused_for_longest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ENTRIES", 3)
-    cache = Cache(tmp_path)
-    for age, key in enumerate(("a", "b", "c")):
+def test_the_entries_unused_for_longest_go(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, most=3)
+    a, b, c, d = (letter * 64 for letter in "abcd")
+    for age, key in enumerate((a, b, c)):
         cache.keep(key)
         os.utime(tmp_path / key, (1_000 + age, 1_000 + age))
-    assert cache.is_clean("a"), "and is in use from now on"
-    cache.keep("d")
-    assert [entry.name for entry in entries(tmp_path)] == ["a", "c", "d"]
+    assert cache.is_clean(a), "and is in use from now on"
+    cache.keep(d)
+    assert [entry.name for entry in entries(tmp_path)] == [a, c, d]
+
+
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    os.utime(tmp_path / "notes.txt", (1, 1))
+    for letter in "abc":
+        Cache(tmp_path, most=1).keep(letter * 64)
+    assert [entry.name for entry in entries(tmp_path)] == ["c" * 64, "notes.txt"]
 
 
 def test_the_bound() -> None:
     assert module.MOST_ENTRIES == 2_000
 
 
-def test_writers_in_parallel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ENTRIES", 20)
-    cache = Cache(tmp_path / "lint")
-    keys = [str(number % 30) for number in range(240)]
+def test_writers_in_parallel(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "lint", most=20)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(cache.keep, keys))
-    cache.keep("last")
+        list(pool.map(cache.keep, (f"{number % 30:064x}" for number in range(240))))
+    cache.keep("f" * 64)
     left = entries(tmp_path / "lint")
     assert 0 < len(left) <= 20
     assert all(cache.is_clean(entry.name) for entry in left), "an entry is not whole"
@@ -153,25 +158,21 @@ def test_the_key_holds_template_and_configuration(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def installed(tmp_path: Path) -> Path:
     """An installation of cfn-lint that is nothing but the files that tell its version."""
-    folder = tmp_path / "cfnlint"
-    (folder / "data" / "schemas").mkdir(parents=True)
-    (folder / "__init__.py").write_text("raise AssertionError('cfn-lint was loaded')")
-    (folder / "version.py").write_text('__version__ = "1.0.0"\n')
-    (folder / "data" / "schemas" / "version.json").write_text('{"schema_date": "2026-01-01T00:00:00Z"}')
-    for file in (folder / "version.py", folder / "data" / "schemas" / "version.json"):
-        os.utime(file, (1_000, 1_000))
-
-    class Found:
-        origin = str(folder / "__init__.py")
-
-    monkeypatch.setattr(module, "find_spec", lambda name: Found())
-    return folder
+    (tmp_path / "data" / "schemas").mkdir(parents=True)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "version.py").write_text('__version__ = "1.0.0"\n')
+    (tmp_path / "data" / "schemas" / "version.json").write_text('{"schema_date": "2026-01-01T00:00:00Z"}')
+    for name in ("version.py", "data/schemas/version.json", "rules"):
+        os.utime(tmp_path / name, (1_000, 1_000))
+    return tmp_path
 
 
-def rewrite(name: str, old: str, new: str) -> Callable[[Path, Any], None]:
-    def change(folder: Path, _: Any) -> None:
+def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
+    """Another text in a file, of the same time."""
+
+    def change(folder: Path) -> None:
         text = (folder / name).read_text()
         assert old in text
         (folder / name).write_text(text.replace(old, new))
@@ -180,41 +181,40 @@ def rewrite(name: str, old: str, new: str) -> Callable[[Path, Any], None]:
     return change
 
 
-CHANGES: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
+CHANGES: dict[str, Callable[[Path], object]] = {
     "version": rewrite("version.py", "1.0.0", "1.0.1"),
     "size": rewrite("version.py", "\n", "\n\n"),
     "schema date": rewrite("data/schemas/version.json", "2026", "2027"),
-    "time of a file": lambda folder, _: os.utime(folder / "version.py", (1_000, 1_001)),
-    "missing file": lambda folder, _: (folder / "version.py").unlink(),
-    "Python": lambda _, monkeypatch: monkeypatch.setattr(sys, "version_info", (3, 99, 0)),
-    "format": lambda _, monkeypatch: monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1),
+    "time of a file": lambda folder: os.utime(folder / "version.py", ns=(1_000, 1_001)),
+    "time of the rules": lambda folder: os.utime(folder / "rules", (1_000, 1_001)),
+    "missing file": lambda folder: (folder / "version.py").unlink(),
+    "no text": lambda folder: (folder / "version.py").write_bytes(b"\xff\xfe"),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_the_key_changes_with(
-    change: Callable[[Path, pytest.MonkeyPatch], None], installed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = Cache(installed)
-    before = cache.key(CLEAN, CONFIGURATION)
-    assert cache.key(CLEAN, CONFIGURATION) == before
-    with monkeypatch.context() as patched:
-        change(installed, patched)
-        after = cache.key(CLEAN, CONFIGURATION)
-    assert after != before
+def test_the_key_changes_with_the_installation(change: Callable[[Path], object], installed: Path) -> None:
+    def key() -> str:
+        return fingerprint(CLEAN, CONFIGURATION, tuple(installation(installed)), (3, 11, 0))
+
+    before = key()
+    assert key() == before
+    change(installed)
+    assert key() != before
+
+
+def test_the_key_changes_with_python_and_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(CLEAN, CONFIGURATION, (), (3, 11, 0))
+    assert fingerprint(CLEAN, CONFIGURATION, (), (3, 12, 0)) != before
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    assert fingerprint(CLEAN, CONFIGURATION, (), (3, 11, 0)) != before
 
 
 def test_the_installation_in_use_is_found() -> None:
-    told = list(installation())
+    told = list(installation(linter_folder()))
     assert not [one for one in told if one.endswith("is missing")]
     assert any("__version__" in one for one in told)
     assert any("schema_date" in one for one in told)
-
-
-def test_a_witness_that_is_not_text_is_no_error(installed: Path) -> None:
-    before = list(installation())
-    (installed / "version.py").write_bytes(b"\xff\xfe")
-    assert list(installation()) != before
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,7 @@ def test_a_witness_that_is_not_text_is_no_error(installed: Path) -> None:
     [
         ("linux", {}, "home/.cache/fsdcf/lint"),
         ("linux", {"XDG_CACHE_HOME": ""}, "home/.cache/fsdcf/lint"),
+        ("linux", {"XDG_CACHE_HOME": "caches"}, "home/.cache/fsdcf/lint"),
         ("linux", {"XDG_CACHE_HOME": "/caches"}, "/caches/fsdcf/lint"),
         ("darwin", {"XDG_CACHE_HOME": "/caches"}, "home/Library/Caches/fsdcf/lint"),
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/fsdcf/lint"),

@@ -53,9 +53,7 @@ def test_a_clean_template(linter: Linter) -> None:
         ("[]", "E0000", "error", ()),
     ],
 )
-def test_each_severity(
-    linter: Linter, text: str, rule: str, severity: str, path: tuple[str | int, ...]
-) -> None:
+def test_each_severity(linter: Linter, text: str, rule: str, severity: str, path: tuple[str | int, ...]) -> None:
     (found,) = linter.lint(text)
     assert (found.rule, found.severity, found.path) == (rule, severity, path)
     assert found.message

@@ -1,0 +1,102 @@
+"""Speed and memory, as ratios measured in one run: each command in turn with bare cfn-lint on the template it emits.
+
+Prints the median of paired CPU ratios (user and system time of whole processes). ``--runs N`` sets the number of pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+SPEC = ROOT / "examples" / "api-dynamodb.yml"
+
+
+def cpu_of(command: list[str], environment: dict[str, str]) -> float:
+    """CPU seconds of a command and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def ratio(command: list[str], base: list[str], environment: dict[str, str], runs: int) -> float:
+    pairs = [(cpu_of(command, environment), cpu_of(base, environment)) for _ in range(runs)]
+    return statistics.median(one / other for one, other in pairs)
+
+
+def commands(folder: Path, runs: int) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
+    template = folder / "t.yml"
+    fsdcf = [str(BIN / "fsdcf"), "template"]
+    subprocess.run([*fsdcf, str(SPEC), "-o", str(template)], env=environment, check=True, stderr=subprocess.DEVNULL)
+    refused = folder / "refused.yml"
+    refused.write_text(SPEC.read_text().replace("port: 8080", "port: true"))
+    base = [str(BIN / "cfn-lint"), "-t", str(template)]
+    for label, command, bound in (
+        ("cold cache", [*fsdcf, str(SPEC), "--no-cache"], 0.80),
+        ("warm cache", [*fsdcf, str(SPEC)], 0.13),
+        ("--no-lint", [*fsdcf, str(SPEC), "--no-lint"], 0.13),
+        ("refused spec", [*fsdcf, str(refused)], 0.13),
+    ):
+        print(f"{label:14} {ratio(command, base, environment, runs):.3f} of cfn-lint's CPU (at most {bound:.2f})", flush=True)
+
+
+def many() -> None:
+    from fsdcf.batch import Options, compile_one
+    from fsdcf.pipeline import Request
+
+    raw = SPEC.read_bytes()
+
+    def each(count: int) -> float:
+        start = time.process_time()
+        for number in range(count):
+            compile_one(Request(f"{number}.yml", raw.replace(b"name: orders\n", f"name: orders-{number}\n".encode(), 1), "staging"), Options(lint=False))
+        return (time.process_time() - start) / count
+
+    each(20)
+    few = each(100)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lots = each(1000)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"1,000 specs    {lots * 1000:.2f} ms each (at most 10), {lots / few:.2f} of the cost among 100 (at most 1.20)")
+    print(f"               memory {before // 1024} MiB before, {after // 1024} MiB after")
+
+
+def parallel(folder: Path) -> None:
+    specs = []
+    for number in range(20):
+        spec = folder / f"s{number}.yml"
+        spec.write_text(SPEC.read_text().replace("name: orders\n", f"name: orders-{number}\n", 1))
+        specs.append(str(spec))
+    script = (
+        "import sys, time; from pathlib import Path; from fsdcf.batch import *; from fsdcf.pipeline import Request; "
+        "r = [Request(p, Path(p).read_bytes(), 'staging') for p in sys.argv[2:]]; s = time.perf_counter(); "
+        "o = list(compile_all(r, Options(workers=int(sys.argv[1])))); assert all(x.text for x in o); "
+        "import resource; a = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; b = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; "
+        "print(time.perf_counter() - s, a / 1024, b / 1024)"
+    )
+    figures = {}
+    for workers in (1, 2):
+        out = subprocess.run([sys.executable, "-c", script, str(workers), *specs], capture_output=True, text=True, check=True).stdout.split()
+        figures[workers] = [float(figure) for figure in out]
+    parent, child = figures[2][1], figures[2][2]
+    print(f"20 with lint   {figures[1][0] / figures[2][0]:.2f} times faster with two workers (at least 1.60)")
+    print(f"               at most {parent + 2 * child:.0f} MiB in all, shared pages counted thrice (at most 600)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=9)
+    with tempfile.TemporaryDirectory() as name:
+        commands(Path(name), parser.parse_args().runs)
+        many()
+        parallel(Path(name))
