@@ -36,7 +36,9 @@ class Stack:
         if "Tags" in resource.props and "Tags" not in resource.properties and self.tags:
             resource.properties["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
         self.origins[resource.title] = Origin(origin, dict(sources or {}))
-        self.template.add_resource(resource)
+        if resource.title in self.template.resources:
+            raise ValueError(f"two resources are called {resource.title}")
+        self.template.resources[resource.title] = resource  # without troposphere's limit: emit knows it, and says so
         return resource
 
     def parameter(self, parameter: Parameter) -> None:
@@ -46,7 +48,7 @@ class Stack:
         self.template.add_condition(name, condition)
 
     def output(self, name: str, description: str, value: Any) -> None:
-        self.template.add_output(Output(name, Description=description, Value=value))
+        self.template.outputs[name] = Output(name, Description=description, Value=value)
 
 
 @dataclass(frozen=True)

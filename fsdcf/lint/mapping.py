@@ -49,7 +49,7 @@ def _written(finding: Finding, origin: Origin, document: Document, locate: Locat
     if finding.path[2:3] != ("Properties",):
         return None
     inside = finding.path[3:]
-    for length in range(len(inside), 0, -1):
+    for length in range(len(inside), -1, -1):
         named = origin.sources.get(inside[:length])
         if named is None:
             continue

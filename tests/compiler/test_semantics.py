@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from tests.conftest import HELLO, ROOT, Compile
 
 from fsdcf.pipeline import Request, run
+from tests.conftest import HELLO, ROOT, Compile
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
@@ -87,7 +87,7 @@ def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Comp
     before = waits_for(resources, "Service")
     kinds = {"AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EFS::MountTarget", "AWS::IAM::Policy"}
     for name, resource in resources.items():
-        if resource["Type"] in kinds and not name.startswith("Public") or name == "Listener":
+        if (resource["Type"] in kinds and not name.startswith("Public")) or name == "Listener":
             assert name in before, name
     assert resources["LoadBalancer"]["DependsOn"] == ["InternetGatewayAttachment"]
 

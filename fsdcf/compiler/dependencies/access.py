@@ -13,6 +13,7 @@ PERMISSIONS = Rule(
     "S301",
     "permissions that are no permissions",
     "`permissions` is read, write or readWrite (also read_write), or a list of IAM actions such as sqs:SendMessage, without wildcards.",
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
 )
 TWO_ACCESSES = Rule(
     "S302",

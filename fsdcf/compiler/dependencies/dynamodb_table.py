@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from troposphere import dynamodb
 
 from fsdcf.compiler.dependencies.access import RULES as ACCESS_RULES
-from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
+from fsdcf.compiler.dependencies.access import actions, check_permissions, granted, is_list
 from fsdcf.compiler.stack import Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
@@ -19,33 +19,42 @@ from fsdcf.spec.model import Dependency
 from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
+_SOURCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html"
 SCHEMA = Rule(
     "S310",
     "a table without a key schema",
     "A managed table needs `keySchema` and `attributes`. A table that exists already is `unmanaged`, or has a list of IAM actions.",
+    _SOURCE,
 )
 ATTRIBUTE = Rule(
     "S311",
     "a key without its attribute, or an attribute without a key",
     "DynamoDB wants the type of every attribute that is part of a key, and of no other.",
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html",
+    _SOURCE,
 )
 KEYS = Rule(
-    "S312", "a key schema that DynamoDB refuses", "A key is one HASH attribute and at most one RANGE attribute, in this order."
+    "S312",
+    "a key schema that DynamoDB refuses",
+    "A key is one HASH attribute and at most one RANGE attribute, another one, in this order.",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_KeySchemaElement.html",
 )
 INDEX = Rule(
     "S313",
     "indexes that DynamoDB refuses",
     "Index names are unique, a table has 20 at most, and nonKeyAttributes belong to the projection INCLUDE.",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
 )
 CAPACITY = Rule(
-    "S314", "capacity that does not fit the billing mode", "PROVISIONED needs read and write capacity; on demand there is none."
+    "S314",
+    "capacity that does not fit the billing mode",
+    "PROVISIONED needs read and write capacity; on demand there is none.",
+    _SOURCE,
 )
 
 _NAME = r"[A-Za-z0-9_.-]{3,255}"
 _READ = ("BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan")
 _WRITE = ("BatchWriteItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
-_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+STREAM = tuple(f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"))
 LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"dynamodb:{name}" for name in _WRITE)}
 
 
@@ -100,9 +109,13 @@ class DynamoDbTable(Dependency):
         str | None, Key("Attribute that holds the time when an item expires.", also=("time_to_live", "ttl"))
     ] = None
     stream: Annotated[
-        str | None,
-        Key("What the stream of changes holds.", allowed=("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")),
-    ] = None
+        bool | str,
+        Key(
+            "What the stream of changes holds; `true` is NEW_AND_OLD_IMAGES.",
+            pattern="KEYS_ONLY|NEW_IMAGE|OLD_IMAGE|NEW_AND_OLD_IMAGES",
+            expects="true, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES",
+        ),
+    ] = False
     billing_mode: Annotated[
         str,
         Key(
@@ -138,6 +151,8 @@ def check(table: DynamoDbTable) -> Iterator[Violation]:
     for path, schema in schemas:
         if [element.type for element in schema] not in (["HASH"], ["HASH", "RANGE"]):
             yield Violation(KEYS, path, "a key is one HASH and at most one RANGE", "HASH first, then RANGE")
+        elif len({element.name for element in schema}) < len(schema):
+            yield Violation(KEYS, path, f"`{schema[0].name}` is both HASH and RANGE", "leave RANGE out, or name another attribute")
     yield from _attributes(table, schemas)
     yield from _indexes(table)
     yield from _capacity(table)
@@ -172,7 +187,7 @@ def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
         if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
             yield Violation(INDEX, path, "nonKeyAttributes go with the projection INCLUDE", "write both, or neither")
     if len(table.global_secondary_indexes) > 20:
-        yield Violation(INDEX, ("globalSecondaryIndexes",), f"{len(counts)} indexes", "20 at most", key=True)
+        yield Violation(INDEX, ("globalSecondaryIndexes",), f"{len(table.global_secondary_indexes)} indexes", "20 at most", key=True)
 
 
 def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
@@ -208,12 +223,23 @@ def compile(table: DynamoDbTable, names: Names, site: Site, stack: Stack) -> Gra
     else:
         arn = f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{physical}"
         attributes = {"name": physical, "arn": arn}
-    resources = [intrinsic(attributes["arn"]), intrinsic(attributes["arn"] + "/index/*")]
-    statements: list[dict[str, Any]] = [{"Effect": "Allow", "Action": actions(table, LEVELS), "Resource": resources}]
-    if "streamArn" in attributes and not is_list(table):
-        wanted = [f"dynamodb:{name}" for name in _STREAM]
-        statements.append({"Effect": "Allow", "Action": wanted, "Resource": [intrinsic(attributes["streamArn"])]})
-    return Grant({names.variable("TABLE_NAME"): attributes["name"]}, tuple(statements), attributes)
+    return Grant({names.variable("TABLE_NAME"): attributes["name"]}, _statements(table, attributes), attributes)
+
+
+def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> tuple[dict[str, Any], ...]:
+    """Access to the table and its indexes; who may read has the stream too, and a list of actions has what it names of it."""
+    arn = attributes["arn"]
+    wanted = actions(table, LEVELS)
+    of_table = [action for action in wanted if action not in STREAM]
+    of_stream = [action for action in wanted if action in STREAM]
+    if "streamArn" in attributes and granted(table) in ("read", "readWrite", "read_write"):
+        of_stream = list(STREAM)
+    stream = attributes.get("streamArn", f"{arn}/stream/*")
+    statements = (
+        {"Effect": "Allow", "Action": of_table, "Resource": [intrinsic(arn), intrinsic(f"{arn}/index/*")]},
+        {"Effect": "Allow", "Action": of_stream, "Resource": [intrinsic(stream)]},
+    )
+    return tuple(statement for statement in statements if statement["Action"])
 
 
 def _add(stack: Stack, title: str, physical: str, table: DynamoDbTable, names: Names) -> None:
@@ -237,7 +263,9 @@ def _add(stack: Stack, title: str, physical: str, table: DynamoDbTable, names: N
     if table.time_to_live:
         resource.TimeToLiveSpecification = dynamodb.TimeToLiveSpecification(AttributeName=table.time_to_live, Enabled=True)
     if table.stream:
-        resource.StreamSpecification = dynamodb.StreamSpecification(StreamViewType=table.stream)
+        resource.StreamSpecification = dynamodb.StreamSpecification(
+            StreamViewType="NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
+        )
     # A rollback cannot delete a table with deletion protection: it is kept, and adopted by the next create.
     resource.DeletionPolicy = "Retain"
     resource.UpdateReplacePolicy = "Retain"

@@ -44,8 +44,8 @@ class EfsFileSystem(Dependency):
         Key(
             "Name of the file system; the id of one that exists already.",
             also=("file_system_name", "fileSystemName", "file_system_id", "fileSystemId"),
-            pattern=r"[A-Za-z0-9_.-]{1,100}",
-            expects="letters, digits, _ . -",
+            pattern=r"[A-Za-z0-9_-]{1,99}",
+            expects="at most 99 letters, digits, _ and -",
         ),
     ]
     encrypted: Annotated[bool, Key("Encrypted at rest; `true` is the only value.")] = True
@@ -124,7 +124,7 @@ def compile(system: EfsFileSystem, names: Names, site: Site, stack: Stack) -> Gr
 
 def _mount(names: Names, system: EfsFileSystem, identity: Any, authorization: dict[str, Any], read_only: bool) -> Mount:
     properties = {"FilesystemId": identity, "TransitEncryption": "ENABLED", "AuthorizationConfig": authorization}
-    return Mount(names.local.replace(".", "-"), system.mount_point, read_only, properties)
+    return Mount(names.local, system.mount_point, read_only, properties)
 
 
 def _add(

@@ -19,6 +19,7 @@ UNMANAGED_ONLY = Rule(
     "S360",
     "a cluster that fsdcf does not make",
     "An MSK cluster is shared and long-lived: it exists already, and the service gets access to it.",
+    "https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control.html",
 )
 
 LEVELS = {

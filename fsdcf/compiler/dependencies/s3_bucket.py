@@ -19,7 +19,10 @@ from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
 LIFECYCLE = Rule(
-    "S330", "a lifecycle rule without effect", "A lifecycle rule needs a number of days after which something expires."
+    "S330",
+    "a lifecycle rule without effect",
+    "A lifecycle rule needs a number of days after which something expires.",
+    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html",
 )
 
 _BUCKET_ACTIONS = {"read": ("s3:GetBucketLocation", "s3:ListBucket"), "write": ("s3:GetBucketLocation",)}

@@ -15,7 +15,9 @@ from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
 FILE = Rule(
-    "S350", "SQLite with keys that it has not", "A SQLite data base is a file: it has no permissions, and nobody else manages it."
+    "S350",
+    "SQLite with keys that it has not",
+    "A SQLite data base is a file: it has no permissions, and nobody else manages it.",
 )
 
 

@@ -21,6 +21,7 @@ QUEUE = Rule(
     "S320",
     "a queue that SQS refuses",
     "A queue's name has 80 characters at most, its dead-letter queue's `-dlq` included; only a FIFO queue's ends in `.fifo`, and only a FIFO queue removes duplicates.",
+    "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
 )
 
 _READ = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
@@ -65,10 +66,12 @@ def check(queue: SqsQueue) -> Iterator[Violation]:
     name = sample(queue.name)
     if name.endswith(_FIFO) and not queue.fifo and managed(queue):
         yield Violation(QUEUE, ("name",), "only a FIFO queue's name ends in .fifo", "add `fifo: true`")
-    base = name.removesuffix(_FIFO)
-    room = 80 - len("-dlq") - (len(_FIFO) if queue.fifo else 0)
-    if managed(queue) and len(base) > room:
-        yield Violation(QUEUE, ("name",), f"`{name}` is too long with its dead-letter queue's", f"at most {room} characters")
+    fifo = queue.fifo or name.endswith(_FIFO)
+    room = 80 - (len("-dlq") if managed(queue) else 0) - (len(_FIFO) if fifo else 0)
+    if len(name.removesuffix(_FIFO)) > room:
+        endings = " and ".join(["-dlq"] * managed(queue) + [_FIFO] * fifo)
+        message = f"the name has more than 80 characters with {endings}" if endings else "the name has more than 80 characters"
+        yield Violation(QUEUE, ("name",), message, f"write at most {room} characters" + (f" before {_FIFO}" if fifo else ""))
     if queue.content_based_deduplication and not queue.fifo:
         yield Violation(
             QUEUE,
@@ -81,12 +84,12 @@ def check(queue: SqsQueue) -> Iterator[Violation]:
 
 def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
     """The queue and its dead letters, where it is managed, and access to the queue."""
-    physical = fragment(queue.name, {})
+    base = fragment(queue.name, {})
+    physical = base.removesuffix(_FIFO) + _FIFO if queue.fifo else base
     if not managed(queue):
-        home = "${AWS::Region}:${AWS::AccountId}"
         attributes = {
             "url": f"https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{physical}",
-            "arn": f"arn:${{AWS::Partition}}:sqs:{home}:{physical}",
+            "arn": _arn(physical),
             "name": physical,
         }
         variables = {names.variable("QUEUE_URL"): attributes["url"]}
@@ -110,16 +113,29 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
     return Grant(variables, (statement,), attributes)
 
 
+def _arn(physical: str) -> str:
+    """The ARN that follows from a queue's name, as a fragment."""
+    return f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{physical}"
+
+
 def _add(stack: Stack, title: str, dead: str, physical: str, queue: SqsQueue, names: Names) -> None:
     base = physical.removesuffix(_FIFO)
     ending = _FIFO if queue.fifo else ""
     common: dict[str, Any] = {"SqsManagedSseEnabled": True}
     if queue.fifo:
         common["FifoQueue"] = True
-    letters = sqs.Queue(dead, QueueName=intrinsic(f"{base}-dlq{ending}"), MessageRetentionPeriod=1209600, **common)
+    # The queue names its dead letters, so that these can name the queue by its name alone.
+    allow = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}
+    letters = sqs.Queue(
+        dead,
+        QueueName=intrinsic(f"{base}-dlq{ending}"),
+        MessageRetentionPeriod=1209600,
+        RedriveAllowPolicy=allow,
+        **common,
+    )
     main = sqs.Queue(
         title,
-        QueueName=intrinsic(f"{base}{ending}"),
+        QueueName=intrinsic(physical),
         VisibilityTimeout=queue.visibility_timeout,
         MessageRetentionPeriod=queue.message_retention,
         RedrivePolicy=sqs.RedrivePolicy(deadLetterTargetArn=GetAtt(dead, "Arn"), maxReceiveCount=queue.max_receive_count),

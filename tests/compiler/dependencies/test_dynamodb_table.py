@@ -1,0 +1,189 @@
+"""A DynamoDB table: what is made of a spec, and what DynamoDB would refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.compiler.dependencies.made import admits, codes, findings, make
+
+KIND = "aws_dynamodb_table"
+HASH = {"name": "id", "type": "HASH"}
+RANGE = {"name": "at", "type": "RANGE"}
+ID = {"name": "id", "type": "S"}
+AT = {"name": "at", "type": "N"}
+TABLE: dict[str, Any] = {"keySchema": [HASH], "attributes": [ID]}
+BOTH: dict[str, Any] = {"keySchema": [HASH, RANGE], "attributes": [ID, AT]}
+
+
+def index(name: str, **keys: Any) -> dict[str, Any]:
+    return {"name": name, "keySchema": [HASH], **keys}
+
+
+def written(**keys: Any) -> dict[str, Any]:
+    return {"type": KIND, "name": "${ENV}-ledger", **keys}
+
+
+def test_a_table_is_safe_by_default() -> None:
+    title, table = make(KIND, "${ENV}-ledger", **BOTH).the("AWS::DynamoDB::Table")
+    properties = table["Properties"]
+    assert title == "LedgerTable"
+    assert properties["TableName"] == "staging-ledger"
+    assert properties["BillingMode"] == "PAY_PER_REQUEST" and "ProvisionedThroughput" not in properties
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["DeletionProtectionEnabled"] is True
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["KeySchema"] == [
+        {"AttributeName": "id", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ]
+    types = {one["AttributeName"]: one["AttributeType"] for one in properties["AttributeDefinitions"]}
+    assert types == {"id": "S", "at": "N"}
+
+
+def test_the_grant_reaches_the_table_and_its_indexes() -> None:
+    made = make(KIND, "${ENV}-ledger", **TABLE)
+    assert made.grant.environment == {"LEDGER_TABLE_NAME": "${LedgerTable}"}
+    assert made.arns("dynamodb:Query") == {"${LedgerTable.Arn}", "${LedgerTable.Arn}/index/*"}
+    assert not made.actions() & {"dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:CreateTable"}
+
+
+def test_an_existing_table_is_scoped_by_its_name() -> None:
+    made = make(KIND, "prod.ledger", unmanaged={"permissions": "read"})
+    home = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table"
+    arns = made.arns("dynamodb:GetItem")
+    assert admits(arns, f"{home}/prod.ledger") and admits(arns, f"{home}/prod.ledger/index/by-day")
+    assert not admits(arns, f"{home}/prod.ledger2") and not admits(arns, f"{home}/other/index/by-day")
+    assert "dynamodb:PutItem" not in made.actions()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {
+            "key_schema": [{"attribute_name": "id", "key_type": "HASH"}],
+            "attribute_definitions": [{"attribute_name": "id", "attribute_type": "S"}],
+        },
+        {
+            "keySchema": [{"attributeName": "id", "keyType": "HASH"}],
+            "attributeDefinitions": [{"attributeName": "id", "attributeType": "S"}],
+        },
+    ],
+)
+def test_spellings_mean_the_same(keys: dict[str, Any]) -> None:
+    assert make(KIND, "ledger", **keys).resources == make(KIND, "ledger", **TABLE).resources
+
+
+def test_the_order_of_attributes_means_nothing() -> None:
+    turned = {**BOTH, "attributes": [AT, ID]}
+    assert make(KIND, "ledger", **turned).resources == make(KIND, "ledger", **BOTH).resources
+
+
+def test_indexes_with_their_projections() -> None:
+    indexes = [
+        index("everything"),
+        index("keys", projection="KEYS_ONLY"),
+        index("some", projection="INCLUDE", nonKeyAttributes=["total"]),
+    ]
+    table = make(KIND, "ledger", **TABLE, globalSecondaryIndexes=indexes).the("AWS::DynamoDB::Table")[1]
+    projections = {one["IndexName"]: one["Projection"] for one in table["Properties"]["GlobalSecondaryIndexes"]}
+    assert projections == {
+        "everything": {"ProjectionType": "ALL"},
+        "keys": {"ProjectionType": "KEYS_ONLY"},
+        "some": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["total"]},
+    }
+
+
+def test_provisioned_capacity_is_that_of_the_indexes_too() -> None:
+    keys = {"billingMode": "PROVISIONED", "readCapacity": 5, "writeCapacity": 7}
+    table = make(KIND, "ledger", **TABLE, **keys, globalSecondaryIndexes=[index("all")]).the("AWS::DynamoDB::Table")[1]
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
+    assert table["Properties"]["ProvisionedThroughput"] == units
+    assert table["Properties"]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == units
+
+
+def test_time_to_live() -> None:
+    table = make(KIND, "ledger", **TABLE, timeToLive="expires").the("AWS::DynamoDB::Table")[1]
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+@pytest.mark.parametrize(("stream", "view"), [("KEYS_ONLY", "KEYS_ONLY"), (True, "NEW_AND_OLD_IMAGES")])
+def test_a_stream_is_an_attribute_and_can_be_read(stream: Any, view: str) -> None:
+    made = make(KIND, "ledger", **TABLE, stream=stream)
+    assert made.the("AWS::DynamoDB::Table")[1]["Properties"]["StreamSpecification"] == {"StreamViewType": view}
+    assert made.grant.attributes["streamArn"] == "${LedgerTable.StreamArn}"
+    assert made.arns("dynamodb:GetRecords") == {"${LedgerTable.StreamArn}"}
+
+
+@pytest.mark.parametrize("stream", [None, False])
+def test_without_a_stream_there_is_no_attribute(stream: Any) -> None:
+    made = make(KIND, "ledger", **TABLE, **({} if stream is None else {"stream": stream}))
+    assert "StreamSpecification" not in made.the("AWS::DynamoDB::Table")[1]["Properties"]
+    assert "streamArn" not in made.grant.attributes and "dynamodb:GetRecords" not in made.actions()
+
+
+def test_a_stream_of_another_view_is_refused() -> None:
+    assert findings(written(**TABLE, stream="EVERYTHING")) == [("S105", "EVERYTHING")]
+
+
+def test_who_only_writes_reads_no_stream() -> None:
+    made = make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions="write")
+    assert "dynamodb:GetRecords" not in made.actions() and "dynamodb:GetItem" not in made.actions()
+
+
+def test_a_list_of_stream_actions_reaches_the_stream() -> None:
+    actions = ["dynamodb:GetRecords", "dynamodb:GetItem"]
+    assert "${LedgerTable.StreamArn}" in make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions=actions).arns(
+        "dynamodb:GetRecords"
+    )
+    home = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table"
+    made = make(KIND, "ledger", permissions=actions)
+    assert admits(made.arns("dynamodb:GetRecords"), f"{home}/ledger/stream/2026-01-01T00:00:00.000")
+    assert not admits(made.arns("dynamodb:GetItem"), f"{home}/ledger/stream/2026-01-01T00:00:00.000")
+
+
+def test_a_list_of_actions_with_a_schema_is_a_managed_table() -> None:
+    made = make(KIND, "ledger", **TABLE, permissions=["dynamodb:GetItem"])
+    assert made.the("AWS::DynamoDB::Table")[0] == "LedgerTable"
+    assert made.actions() == {"dynamodb:GetItem"}
+
+
+def test_a_managed_table_needs_a_schema() -> None:
+    assert codes(written()) == codes(written(permissions="read")) == ["S310"]
+
+
+def test_a_key_without_attribute_and_the_other_way_round() -> None:
+    assert findings(written(keySchema=[HASH, RANGE], attributes=[ID])) == [("S311", "at")]
+    assert findings(written(keySchema=[HASH], attributes=[ID, {"name": "total", "type": "N"}])) == [("S311", "total")]
+    assert codes(written(keySchema=[HASH], attributes=[ID, ID])) == ["S311"]
+    of_index = [{"name": "daily", "keySchema": [{"name": "day", "type": "HASH"}]}]
+    assert findings(written(**TABLE, globalSecondaryIndexes=of_index)) == [("S311", "day")]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [[RANGE], [RANGE, HASH], [HASH, {"name": "at", "type": "HASH"}], [HASH, {"name": "id", "type": "RANGE"}], [HASH, RANGE, RANGE]],
+    ids=["no HASH", "wrong order", "two HASH", "one attribute twice", "three"],
+)
+def test_a_key_is_one_hash_and_one_range(schema: list[dict[str, str]]) -> None:
+    names = {one["name"] for one in schema}
+    attributes = [one for one in (ID, AT) if one["name"] in names]
+    assert codes(written(keySchema=schema, attributes=attributes)) == ["S312"]
+    both = [{"name": "other", "keySchema": schema}]
+    assert codes(written(**BOTH, globalSecondaryIndexes=both)) == ["S312"]
+
+
+def test_indexes_that_are_refused() -> None:
+    assert codes(written(**TABLE, globalSecondaryIndexes=[index("same"), index("same")])) == ["S313", "S313"]
+    assert codes(written(**TABLE, globalSecondaryIndexes=[index("some", projection="INCLUDE")])) == ["S313"]
+    assert codes(written(**TABLE, globalSecondaryIndexes=[index("all", nonKeyAttributes=["x"])])) == ["S313"]
+    many = [index(f"by-{number}") for number in range(21)]
+    assert codes(written(**TABLE, globalSecondaryIndexes=many[:20])) == []
+    assert findings(written(**TABLE, globalSecondaryIndexes=many)) == [("S313", "globalSecondaryIndexes")]
+
+
+def test_capacity_goes_with_provisioned() -> None:
+    assert findings(written(**TABLE, billingMode="PROVISIONED", readCapacity=1)) == [("S314", "PROVISIONED")]
+    assert findings(written(**TABLE, writeCapacity=1)) == [("S314", "writeCapacity")]

@@ -1,0 +1,142 @@
+"""What holds for every type of dependency, managed and not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from fsdcf.compiler.dependencies import types
+from tests.compiler.dependencies.made import Made, codes, findings, make, references
+
+TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
+MANAGED: list[tuple[str, dict[str, Any]]] = [
+    ("aws_dynamodb_table", {**TABLE, "stream": "NEW_IMAGE"}),
+    ("aws_efs_file_system", {}),
+    ("aws_s3_bucket", {}),
+    ("aws_sqs_queue", {}),
+]
+EXISTING = [
+    ("aws_dynamodb_table", "orders", "dynamodb:GetItem", "dynamodb:PutItem"),
+    ("aws_efs_file_system", "fs-0123456789abcdef0", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"),
+    ("aws_s3_bucket", "orders", "s3:GetObject", "s3:PutObject"),
+    ("aws_sqs_queue", "orders", "sqs:ReceiveMessage", "sqs:SendMessage"),
+    ("aws_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
+    ("fetch_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
+]
+SITE_IDS = {"Vpc", "PrivateSubnet1", "PrivateSubnet2", "TaskSecurityGroup", "TaskRole"}
+
+
+def scoped(made: Made) -> None:
+    """No wildcard actions, and no resource that is not named."""
+    for statement in made.statements():
+        assert statement["Effect"] == "Allow" and statement["Action"] == sorted(set(statement["Action"]))
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert statement["Resource"] and "*" not in statement["Resource"]
+
+
+def test_discovery_finds_each_type_by_every_name() -> None:
+    known = types()
+    assert set(known) == {
+        "aws_dynamodb_table",
+        "aws_efs_file_system",
+        "aws_msk_cluster",
+        "aws_s3_bucket",
+        "aws_sqs_queue",
+        "fetch_msk_cluster",
+        "sqlite_database",
+    }
+    assert known is types()
+    assert known["fetch_msk_cluster"] is known["aws_msk_cluster"]
+    kinds = [kind.kind for kind in set(known.values())]
+    assert sorted(kinds) == ["dynamodb", "efs", "msk", "s3", "sqlite", "sqs"]
+    assert {name for name, kind in known.items() if kind.endpoint} == {"aws_sqs_queue"}
+
+
+def test_the_rules_are_documented_with_unique_codes() -> None:
+    rules = {rule for kind in types().values() for rule in kind.rules}
+    assert len({rule.code for rule in rules}) == len(rules)
+    for rule in rules:
+        assert re.fullmatch(r"S3\d\d", rule.code) and rule.title and len(rule.explanation) > 40
+        assert not rule.source or rule.source.startswith("https://")
+
+
+@pytest.mark.parametrize(("kind", "keys"), MANAGED)
+def test_a_managed_one(kind: str, keys: dict[str, Any]) -> None:
+    made = make(kind, "${ENV}-orders-api", **keys)
+    scoped(made)
+    assert made.resources and set(made.origins.values()) == {f"dependencies.{kind}.orders-api"}
+    assert all(name.startswith("OrdersApi") and name.isalnum() for name in [*made.resources, *made.outputs])
+    assert all(variable.startswith("ORDERS_API_") for variable in made.grant.environment)
+    for resource in made.resources.values():
+        named = {one for one in references(resource["Properties"]) if not one.startswith("AWS::")}
+        assert named <= set(made.resources) | SITE_IDS
+        assert resource["Metadata"] == {"fsdcf": {"Spec": f"dependencies.{kind}.orders-api"}}
+    assert made.outputs and set(references(dict(made.outputs))) <= set(made.resources)
+    used = re.findall(r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.attributes.values()]))
+    assert set(used) <= set(made.resources)
+    assert set(made.grant.waits) <= set(made.resources)
+
+
+@pytest.mark.parametrize(("kind", "keys"), MANAGED)
+def test_the_data_survive_the_stack(kind: str, keys: dict[str, Any]) -> None:
+    first, *_ = [
+        one
+        for one in make(kind, "${ENV}-orders", **keys).resources.values()
+        if one["Type"] in ("AWS::DynamoDB::Table", "AWS::EFS::FileSystem", "AWS::S3::Bucket", "AWS::SQS::Queue")
+    ]
+    kept = "Retain" if kind == "aws_dynamodb_table" else "RetainExceptOnCreate"
+    assert (first["DeletionPolicy"], first["UpdateReplacePolicy"]) == (kept, "Retain")
+
+
+@pytest.mark.parametrize(("kind", "keys"), MANAGED)
+def test_the_attributes_are_those_promised(kind: str, keys: dict[str, Any]) -> None:
+    known = types()[kind]
+    dependency = known.model(type=kind, name="orders")
+    assert set(known.attributes(dependency)) <= set(make(kind, "orders", **keys).grant.attributes)
+
+
+@pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
+def test_an_existing_one_is_reached_and_not_made(kind: str, name: str, reads: str, writes: str) -> None:
+    expected = {"read": {reads}, "write": {writes}, "read_write": {reads, writes}, "readWrite": {reads, writes}}
+    for level, wanted in expected.items():
+        made = make(kind, name, unmanaged={"permissions": level})
+        scoped(made)
+        assert not made.resources and not made.outputs
+        if kind != "aws_efs_file_system" or level != "write":
+            assert made.actions() & {reads, writes} == wanted
+        for statement in made.statements():
+            arns = [arn if isinstance(arn, str) else arn["Fn::Sub"] for arn in statement["Resource"]]
+            assert all(arn.startswith("arn:${AWS::Partition}:") and name in arn for arn in arns)
+        assert name in "".join(made.grant.environment.values())
+
+
+@pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
+@pytest.mark.parametrize("place", ["permissions", "unmanaged"])
+def test_a_list_of_actions_means_an_existing_one(kind: str, name: str, reads: str, writes: str, place: str) -> None:
+    wanted = [writes, reads, reads]
+    made = make(kind, name, **{place: wanted if place == "permissions" else {"permissions": wanted}})
+    scoped(made)
+    assert not made.resources
+    assert made.actions() == {reads, writes}
+
+
+@pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
+def test_permissions_that_are_none(kind: str, name: str, reads: str, writes: str) -> None:
+    base = {"type": kind, "name": name}
+    assert findings({**base, "unmanaged": {"permissions": "all"}}) == [("S301", "all")]
+    assert findings({**base, "permissions": [reads, "everything"]}) == [("S301", "everything")]
+    service = reads.partition(":")[0]
+    assert findings({**base, "unmanaged": {"permissions": [f"{service}:*"]}}) == [("S301", f"{service}:*")]
+    assert findings({**base, "permissions": "read", "unmanaged": {"permissions": "read"}}) == [("S302", "permissions")]
+
+
+def test_the_default_is_to_read_and_write() -> None:
+    for kind, keys in MANAGED:
+        assert make(kind, "orders", **keys).statements() == make(kind, "orders", **keys, permissions="readWrite").statements()
+
+
+@pytest.mark.parametrize("spelling", ["name", "table_name", "tableName"])
+def test_spellings_of_the_name(spelling: str) -> None:
+    assert codes({"type": "aws_dynamodb_table", spelling: "orders", **TABLE}) == []

@@ -1,0 +1,74 @@
+"""An S3 bucket: private, encrypted, versioned, over TLS alone; lifecycle rules; access to bucket and objects."""
+
+from __future__ import annotations
+
+from tests.compiler.dependencies.made import admits, as_text, codes, findings, make
+
+KIND = "aws_s3_bucket"
+
+
+def test_a_bucket_is_private_encrypted_and_versioned() -> None:
+    title, bucket = make(KIND, "${ENV}-photos").the("AWS::S3::Bucket")
+    properties = bucket["Properties"]
+    assert (title, properties["BucketName"]) == ("PhotosBucket", "staging-photos")
+    blocked = properties["PublicAccessBlockConfiguration"]
+    assert len(blocked) == 4 and all(value is True for value in blocked.values())
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    rule = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def test_the_policy_refuses_plain_http_for_bucket_and_objects() -> None:
+    made = make(KIND, "photos")
+    title, policy = made.the("AWS::S3::BucketPolicy")
+    assert title == "PhotosBucketPolicy" and policy["Properties"]["Bucket"] == {"Ref": "PhotosBucket"}
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert {as_text(arn) for arn in statement["Resource"]} == {"${PhotosBucket.Arn}", "${PhotosBucket.Arn}/*"}
+
+
+def test_bucket_actions_go_to_the_bucket_and_object_actions_to_objects() -> None:
+    made = make(KIND, "photos")
+    assert made.arns("s3:ListBucket") == {"${PhotosBucket.Arn}"}
+    assert made.arns("s3:GetObject") == made.arns("s3:PutObject") == {"${PhotosBucket.Arn}/*"}
+    assert made.grant.environment == {"PHOTOS_BUCKET_NAME": "${PhotosBucket}"}
+    assert made.grant.attributes["domainName"] == "${PhotosBucket.RegionalDomainName}"
+
+
+def test_an_existing_bucket_is_scoped_by_its_name() -> None:
+    made = make(KIND, "photos-${AWS::AccountId}", unmanaged={"permissions": "read"})
+    arns = made.arns("s3:GetObject")
+    assert admits(arns, "arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}/a/b.png")
+    assert not admits(arns, "arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}2/a/b.png")
+    assert made.arns("s3:ListBucket") == {"arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}"}
+    assert made.grant.attributes["domainName"] == "photos-${AWS::AccountId}.s3.${AWS::Region}.${AWS::URLSuffix}"
+
+
+def test_lifecycle() -> None:
+    rules = [
+        {"prefix": "tmp/", "expireAfterDays": 3},
+        {"noncurrentDays": 30},
+    ]
+    properties = make(KIND, "photos", lifecycle=rules).the("AWS::S3::Bucket")[1]["Properties"]
+    uploads, temporary, replaced = properties["LifecycleConfiguration"]["Rules"]
+    assert uploads["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert (temporary["Prefix"], temporary["ExpirationInDays"]) == ("tmp/", 3)
+    assert replaced["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30} and "Prefix" not in replaced
+    assert all(rule["Status"] == "Enabled" for rule in (uploads, temporary, replaced))
+    assert len({rule["Id"] for rule in (uploads, temporary, replaced)}) == 3
+
+
+def test_without_lifecycle_no_data_expire() -> None:
+    (only,) = make(KIND, "photos").the("AWS::S3::Bucket")[1]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert not {key for key in only if "Expiration" in key}
+
+
+def test_a_rule_that_expires_nothing_is_refused() -> None:
+    assert codes({"type": KIND, "name": "photos", "lifecycle": [{"prefix": "tmp/"}]}) == ["S330"]
+
+
+def test_names_that_s3_refuses() -> None:
+    for name in ("Photos", "ph", "10.0.0.1", "xn--photos", "a..b", "-photos", "x" * 64):
+        assert findings({"type": KIND, "name": name}), name

@@ -1,0 +1,76 @@
+"""Findings that no golden case shows: limits of the text, rare rules, and what the file system decides."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.conftest import HELLO, Compile
+
+MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join('*' + chr(97 + n) for _ in range(9))}]\n" for n in range(8)
+)
+NETWORK_TAGS = HELLO + "  environment:\n    A: x\n    B: ${ENV}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("S003", HELLO + MANY_ALIASES),
+        ("S003", HELLO + "  command: &c [*c]\n"),
+        ("S005", "- a\n- b\n"),
+        ("S007", ""),
+        ("S007", "# only a comment\n"),
+        ("S008", "[" * 100_000),
+        ("S008", "a: " + "{b: " * 60 + "1" + "}" * 60),
+        ("S009", HELLO + "---\n" + HELLO),
+        ("S010", HELLO + "#" * (1 << 20)),
+        ("S012", HELLO + "  environment:\n    <<: {A: b}\n"),
+        ("S013", HELLO + "  environment:\n    1: x\n"),
+        ("S113", HELLO + '  user: "a\\x01"\n'),
+        ("S218", HELLO + "  environment: {A: x}\n  secrets:\n    - {name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}\n"),
+        ("S225", HELLO.replace("    container:", "    successCodes: 300-200\n    container:")),
+        ("S229", HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}'}\n"),
+    ],
+    ids=lambda value: value if len(value) < 8 else "",
+)
+def test_a_rule_fires_where_it_should_and_soon(compiled: Compile, code: str, text: str) -> None:
+    start = time.process_time()
+    result = compiled(text)
+    assert code in {one.code for one in result.diagnostics}, result.diagnostics
+    assert result.template is None
+    assert time.process_time() - start < 5
+
+
+def test_an_override_that_cannot_be_read(compiled: Compile) -> None:
+    assert {one.code for one in compiled(HELLO, overrides=("nonsense",)).diagnostics} == {"S109"}
+
+
+def test_a_template_over_the_limits(compiled: Compile) -> None:
+    queues = "".join(f"  - {{type: aws_sqs_queue, name: 'queue-{number}-${{ENV}}'}}\n" for number in range(170))
+    assert "S235" in {one.code for one in compiled(HELLO + "dependencies:\n" + queues).diagnostics}
+
+
+def test_prod_wants_auto_scaling(compiled: Compile) -> None:
+    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103"}
+    assert compiled(HELLO).diagnostics == ()
+
+
+def test_placeholders_become_values_numbers_and_functions(compiled: Compile) -> None:
+    text = HELLO.replace("8000\n", "${PORT}\n", 1) + "  environment:\n    E: ${ENV}\n    R: in-${AWS_REGION}\n    L: $${LITERAL}\n    N: 1.10\n    B: true\n"
+    result = compiled(text, variables={"PORT": "9000"})
+    assert result.template is not None, result.diagnostics
+    container = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    assert container["PortMappings"][0]["ContainerPort"] == 9000
+    values = {one["Name"]: one["Value"] for one in container["Environment"]}
+    assert values == {"E": "staging", "R": {"Fn::Sub": "in-${AWS::Region}"}, "L": "${LITERAL}", "N": "1.10", "B": "true"}
+
+
+def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
+    text = HELLO + "  environment:\n    Q: ${sqs:orders-jobs:arn}\ndependencies:\n  - {type: aws_sqs_queue, name: '${ENV}-orders-jobs'}\n"
+    result = compiled(text)
+    assert result.template is not None, result.diagnostics
+    environment = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
+    assert {"Name": "Q", "Value": {"Fn::GetAtt": ["OrdersJobsQueue", "Arn"]}} in environment
+    assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_DEAD_LETTER_URL", "ORDERS_JOBS_QUEUE_URL", "Q"]
