@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -16,6 +17,9 @@ from fsdcf.spec.document import Document, Mark
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 50
 MOST_NODES = 20_000
+MOST_EXPANDED = 5_000
+MOST_FINDINGS = 200
+MOST_DIGITS = 400
 
 SYNTAX = Rule(
     "S001",
@@ -40,7 +44,7 @@ BINARY = Rule("S006", "not text", "A spec is a text file in UTF-8 without contro
 EMPTY = Rule("S007", "nothing there", "The file is empty, or holds comments only.")
 DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
 DOCUMENTS = Rule("S009", "several documents", "One file holds one spec: everything after a second `---` would be ignored.")
-SIZE = Rule("S010", "too large", "A spec holds at most one MiB.")
+SIZE = Rule("S010", "too large", f"A spec holds at most one MiB, and at most {MOST_NODES} keys and values.")
 SURPRISE = Rule(
     "S011",
     "a value that YAML reads differently",
@@ -52,28 +56,15 @@ MERGE = Rule(
 )
 KEY = Rule("S013", "a key that is no text", "The keys of a spec are words.")
 RULES = (
-    SYNTAX,
-    DUPLICATE,
-    ALIASES,
-    TAGS,
-    NO_MAPPING,
-    BINARY,
-    EMPTY,
-    DEPTH,
-    DOCUMENTS,
-    SIZE,
-    SURPRISE,
-    MERGE,
-    KEY,
+    *(SYNTAX, DUPLICATE, ALIASES, TAGS, NO_MAPPING, BINARY, EMPTY, DEPTH, DOCUMENTS, SIZE, SURPRISE, MERGE, KEY),
     *COMMENT_RULES,
 )
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp", "merge", "value")}
-_SURPRISES = re.compile(
-    r"(?i:yes|no|on|off)|[-+]?0[0-9_]+|[-+]?0[xb][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?[0-9]+_[0-9_.]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-)
+_FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values() for tag, form in rows}
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_UNSPACED = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -82,8 +73,9 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, tuple[Diagnostic, ...
     start = Span(name, 1, 1, 1, 2)
     if len(raw) > MOST_BYTES:
         return None, (SIZE.at(start, (), f"the file holds {len(raw)} bytes", f"at most {MOST_BYTES}"),)
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
         return None, (BINARY.at(_at(name, before), (), f"byte {error.start} is not UTF-8", "save the file as UTF-8 text"),)
@@ -95,67 +87,95 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, tuple[Diagnostic, ...
 
 
 def _read(text: str, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    fault = _structure(text, name)
-    if fault:
+    outline = _Outline(name)
+    fault = outline.draw(text)
+    if fault and fault.code != DOCUMENTS.code:
         return None, (fault,)
+    first, more = (text[: outline.length], (fault,)) if fault else (text, ())
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(first, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        return None, (_syntax(error, text, name),)
-    except yaml.YAMLError as error:
-        return None, (SYNTAX.at(Span(name, 1, 1, 1, 2), (), str(error).splitlines()[0]),)
+        return None, (_syntax(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), "the file holds no spec", "`fsdcf init` writes one"),)
-    reader = _Reader(name)
-    span = reader.span(root)
+        return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), "the file holds no spec", "`fsdcf init` writes one"), *more)
+    reader = _Reader(name, outline.ends)
     if not isinstance(root, yaml.MappingNode):
-        return None, (NO_MAPPING.at(span, (), "a spec is a map of keys", "begin with `apiVersion: fsd/v1`"),)
+        spaced = isinstance(root, yaml.ScalarNode) and _UNSPACED.match(root.value)
+        hint = "a key is followed by `:` and a space" if spaced else "begin with `apiVersion: fsd/v1`"
+        return None, (NO_MAPPING.at(reader.span(root), (), "a spec is a map of keys", hint), *more)
     data = reader.value(root, (), None)
-    allowed, bad = allowances(text, name, reader.scalars)
-    document = Document(data, reader.marks, {name: text}, allowed)
-    return document, (*reader.findings, *bad)
+    allowed, bad = allowances(first, name, reader.scalars)
+    return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *bad, *more)
 
 
-def _structure(text: str, name: str) -> Diagnostic | None:
-    """Depth, number of documents and syntax, from the events alone: nothing is built that could overflow."""
-    depth = documents = 0
-    try:
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    return DOCUMENTS.at(_mark(name, event), (), "a second document begins here", "put it in a file of its own")
-            elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-                depth += 1
-                if depth > MOST_DEPTH:
-                    return DEPTH.at(_mark(name, event), (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
-            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-                depth -= 1
-    except yaml.MarkedYAMLError as error:
-        return _syntax(error, text, name)
-    except (yaml.YAMLError, RecursionError, ValueError, MemoryError) as error:
-        return SYNTAX.at(
-            Span(name, 1, 1, 1, 2),
-            (),
-            f"the text cannot be read as YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-        )
-    return None
+@dataclass
+class _Outline:
+    """What the events alone tell, before anything is built that could overflow: syntax, depth, size, documents.
+
+    ``ends`` is where the last thing in a block collection ends, by the index of its start: its own end mark stands before the
+    next token, behind blank lines and comments. ``length`` is the length of the first document.
+    """
+
+    name: str
+    ends: dict[int, Any] = field(default_factory=dict)
+    length: int = 0
+
+    def draw(self, text: str) -> Diagnostic | None:
+        """Reads the text up to the first fault."""
+        opened: list[Any] = []
+        documents = nodes = 0
+        last: Any = None
+        try:
+            for event in yaml.parse(text, Loader=_Loader):
+                if isinstance(event, yaml.DocumentStartEvent):
+                    documents += 1
+                    if documents > 1:
+                        mark: Any = event.start_mark
+                        self.length = mark.index
+                        hint = "put it in a file of its own"
+                        return DOCUMENTS.at(_mark(self.name, event), (), "a second document begins here", hint)
+                elif isinstance(event, yaml.CollectionEndEvent):
+                    start = opened.pop()
+                    last = event.end_mark if start.flow_style else last
+                    if not start.flow_style:
+                        self.ends[start.start_mark.index] = last
+                elif isinstance(event, yaml.NodeEvent):
+                    nodes, last = nodes + 1, event.end_mark
+                    opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
+                    fault = self._bounds(event, len(opened), nodes)
+                    if fault:
+                        return fault
+        except yaml.MarkedYAMLError as error:
+            return _syntax(error, text, self.name)
+        except (yaml.YAMLError, RecursionError, ValueError, MemoryError) as error:
+            cause = (str(error).splitlines() or [type(error).__name__])[0]
+            return SYNTAX.at(Span(self.name, 1, 1, 1, 2), (), f"the text cannot be read as YAML: {cause}")
+        return None
+
+    def _bounds(self, event: Any, depth: int, nodes: int) -> Diagnostic | None:
+        if depth > MOST_DEPTH:
+            return DEPTH.at(_mark(self.name, event), (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
+        if nodes > MOST_NODES:
+            return SIZE.at(_mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs")
+        return None
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+    lines = _BREAK.split(text)
     while line > 1 and (line > len(lines) or (not lines[line - 1].strip() and line == len(lines))):
         line, column = line - 1, 0
     shown = lines[line - 1] if line <= len(lines) else ""
     column = min(column or len(shown) + 1, len(shown) + 1)
     problem = error.problem or error.context or "the text cannot be read"
-    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _syntax_hint(problem, shown))
+    above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
+    hint = _syntax_hint(problem, shown, above)
+    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", hint)
 
 
-def _syntax_hint(problem: str, line: str) -> str:
-    if "\t" in line or "\\t" in problem:
+def _syntax_hint(problem: str, line: str, above: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())] or "\\t" in problem:
         return "indent with spaces: YAML takes no tabs"
     if "${" in line:
         return 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'
@@ -165,6 +185,8 @@ def _syntax_hint(problem: str, line: str) -> str:
         return "a value that ends in `:` needs quotes"
     if "mapping values" in problem:
         return "a value with `: ` in it needs quotes; a key needs its own line"
+    if _UNSPACED.match(line) or _UNSPACED.match(above):
+        return "a key is followed by `:` and a space"
     if "block" in problem or "indent" in problem:
         return "check the indentation: keys of one map stand in one column"
     if "key" in problem or "':'" in problem:
@@ -173,107 +195,146 @@ def _syntax_hint(problem: str, line: str) -> str:
 
 
 class _Reader:
-    """Builds plain data and marks from the node tree; looks at every node at most a bounded number of times."""
+    """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ends: dict[int, Any]) -> None:
         self.name = name
+        self.ends = ends
         self.marks: dict[SpecPath, Mark] = {}
         self.findings: list[Diagnostic] = []
         self.scalars: list[Span] = []
-        self.nodes = 0
+        self.seen: set[int] = set()
         self.open: set[int] = set()
+        self.expanded = 0
+        self.exploded = False
 
     def span(self, node: yaml.Node) -> Span:
-        start, end = node.start_mark, node.end_mark
-        if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-            last = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
-            if last.end_mark.index >= last.start_mark.index and not isinstance(last, yaml.CollectionNode):
-                end = last.end_mark
-        return _between(self.name, start, end)
+        block = isinstance(node, yaml.CollectionNode) and not node.flow_style
+        end = self.ends.get(node.start_mark.index, node.end_mark) if block else node.end_mark
+        return _between(self.name, node.start_mark, end)
 
     def value(self, node: yaml.Node, path: SpecPath, key: Span | None) -> Any:
-        self.nodes += 1
-        span = self.span(node)
-        if self.nodes > MOST_NODES or id(node) in self.open:
-            if not any(found.code == ALIASES.code for found in self.findings):
-                self.findings.append(ALIASES.at(key or span, path, "aliases expand without bound here", "write the parts out"))
+        span, fresh = self.span(node), id(node) not in self.seen
+        self.expanded += not fresh
+        if self.expanded > MOST_EXPANDED or id(node) in self.open:
+            what = "an alias inside what it stands for" if id(node) in self.open else f"aliases repeat over {MOST_EXPANDED} values"
+            self._say(not self.exploded, ALIASES, key or span, path, what, "write the parts out")
+            self.exploded = True
             return None
-        if node.tag not in _PLAIN_TAGS:
-            self.findings.append(
-                TAGS.at(
-                    span,
-                    path,
-                    f"the tag `{_short(node.tag)}` is not part of the language",
-                    "use a placeholder such as ${AWS::Region}, or plain values",
-                )
-            )
+        self.seen.add(id(node))
+        self._tag(node, span, path, fresh)
         if isinstance(node, yaml.ScalarNode):
-            plain = not node.style
-            self.marks[path] = Mark(span, key, node.value, plain)
-            self.scalars.append(span)
-            return self._scalar(node, span, path)
+            self.marks[path] = Mark(span, key, node.value, not node.style)
+            self._text(node, span)
+            return self._scalar(node, span, path, fresh)
         self.marks[path] = Mark(span, key)
         self.open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(item, (*path, index), None) for index, item in enumerate(node.value)]
-            return self._mapping(node, path)
+            return self._mapping(node, path, fresh)
         finally:
             self.open.discard(id(node))
 
-    def _mapping(self, node: Any, path: SpecPath) -> dict[str, Any]:
+    def _say(
+        self, fresh: bool, rule: Rule, span: Span, path: SpecPath, what: str, hint: str, notes: tuple[str, ...] = ()
+    ) -> None:
+        """Keep a finding, once per place and so many at most."""
+        if fresh and len(self.findings) < MOST_FINDINGS:
+            last = len(self.findings) == MOST_FINDINGS - 1
+            self.findings.append(rule.at(span, path, what, hint, (*notes, "further findings are left out") if last else notes))
+
+    def _text(self, node: Any, span: Span) -> None:
+        """Keep the places where what looks like a comment is none."""
+        if "fsdcf:" in node.value:
+            self.scalars.append(span)
+
+    def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for key, value in node.value:
             span = self.span(key)
-            if not self._is_key(key, span, path):
+            if not self._is_key(key, span, path, fresh):
+                self._drop(value, path, span)
                 continue
-            self.scalars.append(span)
-            name = key.value
-            if name in out:
-                place: SpecPath = (*path, name)
-                first = self.marks[place].key
+            self._text(key, span)
+            place: SpecPath = (*path, key.value)
+            if key.value in out:
+                first = self.marks[place].key if place in self.marks else None
                 note = (f"it is first written in line {first.line}",) if first else ()
-                self.findings.append(DUPLICATE.at(span, (*path, name), f"`{name}` is there twice", "keep one of them", note))
+                self._say(fresh, DUPLICATE, span, place, f"`{key.value}` is there twice", "keep one of them", note)
+                self._drop(value, place, span)
                 continue
-            out[name] = self.value(value, (*path, name), span)
+            out[key.value] = self.value(value, place, span)
         return out
 
-    def _is_key(self, key: yaml.Node, span: Span, path: SpecPath) -> bool:
-        if key.tag == _TAG + "merge":
-            self.findings.append(MERGE.at(span, path, "`<<` is not taken", "write the keys out, or use `environments`"))
-            return False
-        if isinstance(key, yaml.ScalarNode) and key.tag in (_TAG + "str", _TAG + "value"):
+    def _drop(self, value: yaml.Node, path: SpecPath, key: Span) -> None:
+        """Look for findings in a value that does not count."""
+        kept, self.marks = self.marks, {}
+        self.value(value, path, key)
+        self.marks = kept
+
+    def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
+        kind = key.tag.removeprefix(_TAG)
+        if kind == "merge":
+            self._say(fresh, MERGE, span, path, "`<<` is not taken", "write the keys out, or use `environments`")
+        elif not isinstance(key, yaml.ScalarNode):
+            self._say(fresh, KEY, span, path, "a key must be a word", "write `name: value`")
+        elif kind in ("str", "value", "timestamp"):
             return True
-        if isinstance(key, yaml.ScalarNode) and key.tag == _TAG + "bool" and key.value.lower() not in ("true", "false"):
-            self.findings.append(
-                SURPRISE.at(span, path, f"YAML reads the key `{key.value}` as a boolean", f'write "{key.value}"')
-            )
-        elif isinstance(key, yaml.ScalarNode) and key.tag in _PLAIN_TAGS:
-            self.findings.append(
-                KEY.at(span, path, f"the key `{key.value}` is no text", f'write "{key.value}"' if key.value else "give it a name")
+        elif not self._tag(key, span, path, fresh):
+            return False
+        elif kind == "bool" and _surprises(kind, key.value):
+            self._say(
+                fresh, SURPRISE, span, path, f"YAML reads the key `{key.value}` as a boolean", f'write "{key.value}"'
             )
         else:
-            self.findings.append(KEY.at(span, path, "a key must be a word", "write `name: value`"))
+            hint = f'write "{key.value}"' if key.value else "give it a name"
+            self._say(fresh, KEY, span, path, f"the key `{key.value}` is no text", hint)
         return False
 
-    def _scalar(self, node: Any, span: Span, path: SpecPath) -> Any:
+    def _tag(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> bool:
+        """Whether the tag is a plain one; a plain one that does not fit is a finding as well."""
+        fits = _fits(node)
+        if not fits:
+            plain = node.tag in _FORMS or node.tag in (_TAG + "str", _TAG + "map", _TAG + "seq")
+            what = "does not fit this value" if plain else "is not part of the language"
+            hint = "use a placeholder such as ${AWS::Region}, or plain values"
+            self._say(fresh, TAGS, span, path, f"the tag `{_short(node.tag)}` {what}", hint)
+        return fits
+
+    def _scalar(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> Any:
         text: str = node.value
         kind = node.tag.removeprefix(_TAG)
-        if node.style or kind in ("str", "timestamp") or node.tag not in _PLAIN_TAGS:
-            return text if kind != "null" else None
+        if kind not in ("null", "bool", "int", "float") or not _fits(node):
+            return text
         if kind == "null":
             return None
-        if _SURPRISES.fullmatch(text) and text != "0":
+        if _surprises(kind, text):
             hint = "write true or false, or put it in quotes" if kind == "bool" else f'write "{text}"'
-            self.findings.append(SURPRISE.at(span, path, f"YAML does not read `{text}` as it stands", hint))
+            self._say(fresh, SURPRISE, span, path, f"YAML does not read `{text}` as it stands", hint)
             return text
         if kind == "bool":
             return text.lower() == "true"
-        try:
-            number = int(text) if kind == "int" else float(text)
-        except ValueError:
+        if len(text) > MOST_DIGITS:
             return text
+        number = int(text) if kind == "int" else float(text)
         return number if kind == "int" or math.isfinite(number) else text
+
+
+def _fits(node: Any) -> bool:
+    if isinstance(node, yaml.CollectionNode):
+        return bool(node.tag == _TAG + ("map" if isinstance(node, yaml.MappingNode) else "seq"))
+    form = _FORMS.get(node.tag)
+    return node.tag == _TAG + "str" or (form is not None and form.match(node.value) is not None)
+
+
+def _surprises(kind: str, text: str) -> bool:
+    """Whether YAML 1.1 reads a boolean or number otherwise than most people do."""
+    if kind == "bool":
+        return text.lower() not in ("true", "false")
+    digits = text.lstrip("+-")
+    octal_or_hex = kind == "int" and len(digits) > 1 and digits[0] == "0"
+    return octal_or_hex or "_" in text or ":" in text or "n" in text.lower()
 
 
 def _short(tag: str) -> str:
@@ -292,5 +353,5 @@ def _mark(name: str, event: Any) -> Span:
 
 def _at(name: str, before: str) -> Span:
     """The position after a text."""
-    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", before)
+    lines = _BREAK.split(before)
     return Span(name, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)

@@ -168,12 +168,8 @@ def _attributes(table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...],
                 yield Violation(ATTRIBUTE, (*path, index, "name"), f"the key `{element.name}` has no attribute", hint)
     for index, name in enumerate(known):
         if name not in used:
-            yield Violation(
-                ATTRIBUTE,
-                ("attributes", index, "name"),
-                f"`{name}` is part of no key",
-                "leave it out: other attributes have no type",
-            )
+            hint = "leave it out: other attributes have no type"
+            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is part of no key", hint)
         elif name in known[:index]:
             yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is there twice", "keep one")
 
@@ -191,11 +187,8 @@ def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
 
 
 def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
-    given = [
-        name
-        for name, units in (("readCapacity", table.read_capacity), ("writeCapacity", table.write_capacity))
-        if units is not None
-    ]
+    units = {"readCapacity": table.read_capacity, "writeCapacity": table.write_capacity}
+    given = [name for name, wanted in units.items() if wanted is not None]
     if table.billing_mode == "PROVISIONED" and len(given) < 2:
         yield Violation(
             CAPACITY, ("billingMode",), "PROVISIONED needs readCapacity and writeCapacity", "add them, or leave billingMode out"

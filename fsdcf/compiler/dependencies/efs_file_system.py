@@ -142,6 +142,23 @@ def _add(
     resource.DeletionPolicy = "RetainExceptOnCreate"
     resource.UpdateReplacePolicy = "Retain"
     stack.add(resource, names.origin, {("PerformanceMode",): names.origin})
+    group = _add_security_group(stack, names, site)
+    _add_access_point(stack, point, title, system, names)
+    targets = []
+    for number, subnet in enumerate(site.task_subnets, 1):
+        target = efs.MountTarget(
+            names.id(f"FileSystemMountTarget{number}"),
+            FileSystemId=Ref(title),
+            SubnetId=subnet,
+            SecurityGroups=[GetAtt(group, "GroupId")],
+        )
+        stack.add(target, names.origin)
+        targets.append(target.title)
+    return tuple(targets)
+
+
+def _add_security_group(stack: Stack, names: Names, site: Site) -> str:
+    """The mount targets' security group: the tasks alone, on NFS's port."""
     group = names.id("FileSystemSecurityGroup")
     way_in = ec2.SecurityGroupRule(
         IpProtocol="tcp",
@@ -167,18 +184,7 @@ def _add(
         ),
         names.origin,
     )
-    _add_access_point(stack, point, title, system, names)
-    targets = []
-    for number, subnet in enumerate(site.task_subnets, 1):
-        target = efs.MountTarget(
-            names.id(f"FileSystemMountTarget{number}"),
-            FileSystemId=Ref(title),
-            SubnetId=subnet,
-            SecurityGroups=[GetAtt(group, "GroupId")],
-        )
-        stack.add(target, names.origin)
-        targets.append(target.title)
-    return tuple(targets)
+    return group
 
 
 def _add_access_point(stack: Stack, point: str, title: str, system: EfsFileSystem, names: Names) -> None:

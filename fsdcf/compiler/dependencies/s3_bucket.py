@@ -8,7 +8,7 @@ from typing import Annotated
 
 from troposphere import GetAtt, Ref, s3
 
-from fsdcf.compiler.dependencies.access import check_permissions, granted, is_list
+from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
 from fsdcf.compiler.resources.roles import VERSION
 from fsdcf.compiler.stack import Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
@@ -20,8 +20,9 @@ from fsdcf.spec.shape import Key
 
 LIFECYCLE = Rule(
     "S330",
-    "a lifecycle rule without effect",
-    "A lifecycle rule needs a number of days after which something expires.",
+    "a lifecycle rule without effect, or one that S3 refuses",
+    "A lifecycle rule names the days after which objects expire or move to another storage class. They expire after they move, and "
+    "stay 30 days before they move to STANDARD_IA.",
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html",
 )
 
@@ -30,7 +31,7 @@ _OBJECT_ACTIONS = {
     "read": ("s3:GetObject", "s3:GetObjectVersion"),
     "write": ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"),
 }
-_LEVELS = {"read": ("read",), "write": ("write",), "readWrite": ("read", "write"), "read_write": ("read", "write")}
+_STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class LifecycleRule:
     ] = None
     noncurrent_days: Annotated[
         int | None, Key("Days after which replaced versions are removed.", also=("noncurrent_days",), minimum=1, maximum=36500)
+    ] = None
+    transition_after_days: Annotated[
+        int | None,
+        Key("Days after which objects move to storageClass.", also=("transition_after_days",), minimum=0, maximum=36500),
+    ] = None
+    storage_class: Annotated[
+        str | None,
+        Key("Storage class that objects move to.", also=("storage_class",), allowed=_STORAGE, default="STANDARD_IA"),
     ] = None
 
 
@@ -66,8 +75,24 @@ def managed(bucket: S3Bucket) -> bool:
 def check(bucket: S3Bucket) -> Iterator[Violation]:
     yield from check_permissions(bucket)
     for index, rule in enumerate(bucket.lifecycle):
-        if rule.expire_after_days is None and rule.noncurrent_days is None:
-            yield Violation(LIFECYCLE, ("lifecycle", index), "the rule expires nothing", "add expireAfterDays or noncurrentDays")
+        yield from _check_rule(rule, index)
+
+
+def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
+    path = ("lifecycle", index)
+    moves, expires = rule.transition_after_days, rule.expire_after_days
+    if moves is None and rule.storage_class is not None:
+        message = "the storage class has no day to begin"
+        yield Violation(LIFECYCLE, (*path, "storageClass"), message, "add transitionAfterDays", key=True)
+    elif moves is None and expires is None and rule.noncurrent_days is None:
+        hint = "add expireAfterDays, transitionAfterDays or noncurrentDays"
+        yield Violation(LIFECYCLE, path, "the rule expires and moves nothing", hint)
+    elif moves is not None and moves < 30 and rule.storage_class in (None, "STANDARD_IA"):
+        hint = "write 30 or more, or another storageClass"
+        yield Violation(LIFECYCLE, (*path, "transitionAfterDays"), "objects move to STANDARD_IA after 30 days at the earliest", hint)
+    if moves is not None and expires is not None and expires <= moves:
+        message = f"objects expire after {expires} days and move after {moves}"
+        yield Violation(LIFECYCLE, (*path, "expireAfterDays"), message, f"write at least {moves + 1}")
 
 
 def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
@@ -82,17 +107,12 @@ def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
         domain = f"{physical}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}"
         attributes = {"name": physical, "arn": f"arn:${{AWS::Partition}}:s3:::{physical}", "domainName": domain}
     whole, objects = intrinsic(attributes["arn"]), intrinsic(attributes["arn"] + "/*")
-    wanted = granted(bucket)
-    if not isinstance(wanted, str):
-        statements = [{"Effect": "Allow", "Action": sorted(set(wanted)), "Resource": [whole, objects]}]
-    else:
-        levels = _LEVELS[wanted]
-        of_bucket = sorted({action for level in levels for action in _BUCKET_ACTIONS[level]})
-        of_objects = sorted({action for level in levels for action in _OBJECT_ACTIONS[level]})
-        statements = [
-            {"Effect": "Allow", "Action": of_bucket, "Resource": [whole]},
-            {"Effect": "Allow", "Action": of_objects, "Resource": [objects]},
-        ]
+    statements = [
+        {"Effect": "Allow", "Action": actions(bucket, _BUCKET_ACTIONS), "Resource": [whole]},
+        {"Effect": "Allow", "Action": actions(bucket, _OBJECT_ACTIONS), "Resource": [objects]},
+    ]
+    if is_list(bucket):
+        statements = [{"Effect": "Allow", "Action": actions(bucket, {}), "Resource": [whole, objects]}]
     return Grant({names.variable("BUCKET_NAME"): attributes["name"]}, tuple(statements), attributes)
 
 
@@ -139,6 +159,9 @@ def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
             out.Prefix = rule.prefix
         if rule.expire_after_days is not None:
             out.ExpirationInDays = rule.expire_after_days
+        if rule.transition_after_days is not None:
+            storage = rule.storage_class or "STANDARD_IA"
+            out.Transitions = [s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=rule.transition_after_days)]
         if rule.noncurrent_days is not None:
             out.NoncurrentVersionExpiration = s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days)
         rules.append(out)

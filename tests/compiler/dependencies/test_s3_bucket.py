@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.compiler.dependencies.made import admits, as_text, codes, findings, make
+from typing import Any
+
+import pytest
+
+from tests.compiler.dependencies.made import admits, as_text, findings, make
 
 KIND = "aws_s3_bucket"
 
@@ -65,8 +69,25 @@ def test_without_lifecycle_no_data_expire() -> None:
     assert not {key for key in only if "Expiration" in key}
 
 
-def test_a_rule_that_expires_nothing_is_refused() -> None:
-    assert codes({"type": KIND, "name": "photos", "lifecycle": [{"prefix": "tmp/"}]}) == ["S330"]
+@pytest.mark.parametrize(("rule", "storage"), [({}, "STANDARD_IA"), ({"storageClass": "GLACIER"}, "GLACIER")])
+def test_objects_move_to_another_storage_class(rule: dict[str, Any], storage: str) -> None:
+    properties = make(KIND, "photos", lifecycle=[{"transitionAfterDays": 30, "expireAfterDays": 31, **rule}]).the("AWS::S3::Bucket")[1]
+    moved = properties["Properties"]["LifecycleConfiguration"]["Rules"][1]
+    assert moved["Transitions"] == [{"StorageClass": storage, "TransitionInDays": 30}]
+    assert moved["ExpirationInDays"] == 31
+
+
+@pytest.mark.parametrize(
+    ("rule", "marked"),
+    [
+        ({"prefix": "tmp/"}, "prefix: tmp/"),
+        ({"storageClass": "GLACIER"}, "storageClass"),
+        ({"transitionAfterDays": 29}, "29"),
+        ({"transitionAfterDays": 40, "expireAfterDays": 40}, "40"),
+    ],
+)
+def test_a_rule_without_effect_or_that_s3_refuses(rule: dict[str, Any], marked: str) -> None:
+    assert findings({"type": KIND, "name": "photos", "lifecycle": [rule]}) == [("S330", marked)]
 
 
 def test_names_that_s3_refuses() -> None:
