@@ -1,0 +1,91 @@
+"""Every scalar key of the language changes the template: none is accepted and then forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fsdcf.compiler.emit import to_json
+from fsdcf.spec.model import Spec
+from fsdcf.spec.reference import walk
+from fsdcf.spec.shape import Field
+from tests.conftest import HELLO, Compile
+
+ARN = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
+CONTEXT = HELLO + (
+    f"  networking:\n    vpc: {{cidr: 10.0.0.0/16}}\n    loadBalancer:\n      certificateArn: {ARN}\n      stickiness: {{duration: 60}}\n"
+    "  resources: {cpu: 1024, memory: 2048, desiredCount: 3, spot: {base: 0, weight: 1}}\n"
+    "  observability:\n    metrics: {port: 9000}\n    traces: {otlpEndpoint: 'https://collector.example'}\n"
+)
+VALUES = {
+    "metadata.name": "other",
+    "metadata.pack": "pack",
+    "metadata.owners": "others",
+    "metadata.description": "words",
+    "service.healthCheck.path": "/other",
+    "service.healthCheck.successCodes": "201",
+    "service.healthCheck.container.command": "true || false",
+    "service.image": "registry.example/other",
+    "service.workingDirectory": "/w",
+    "service.user": "'1000'",
+    "service.resources.memory": "4096",
+    "service.resources.cpu": "512",
+    "service.resources.desiredCount": "4",
+    "service.deployment.minimumHealthyPercent": "50",
+    "service.deployment.maximumPercent": "150",
+    "service.networking.vpc.cidr": "10.1.0.0/16",
+    "service.networking.loadBalancer.certificateArn": ARN + "f",
+    "service.networking.loadBalancer.sslPolicy": "ELBSecurityPolicy-TLS13-1-3-2021-06",
+    "service.networking.loadBalancer.stickiness": "false",
+    "service.networking.loadBalancer.stickiness.cookieName": "session",
+    "service.networking.vpc.nat": "perZone",
+    "service.networking.vpc.availabilityZones": "3",
+    "service.resources.spot": "true",
+    "service.observability.metrics.path": "/other",
+    "service.observability.traces.otlpEndpoint": "https://other.example",
+    "service.readonlyRootFilesystem": "true",
+}
+ELSEWHERE = {
+    "apiVersion": "has one value",
+    "kind": "has one value",
+    "service.type": "has one value",
+    "service.deployment.strategy": "has one value",
+    "service.observability.logs.driver": "has one value",
+    "service.networking.loadBalancer.type": "has one value",
+    "service.build.context": "for the pipeline",
+    "service.build.dockerfile": "tested with a Dockerfile",
+    "service.networking.vpc": "true is the default",
+    "service.networking.vpc.id": "excludes the details of a new network; an example has it",
+}
+SCALARS = ("string", "integer", "number", "boolean")
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(path, field, id=path)
+        for path, field in walk(Spec)
+        if "[]" not in path and path not in ELSEWHERE and any(kind.name in SCALARS for kind in field.kinds)
+    ]
+
+
+def other_value(path: str, field: Field) -> str:
+    if path in VALUES:
+        return VALUES[path]
+    if isinstance(field.default, bool):
+        return str(not field.default).lower()
+    if field.key.allowed:
+        return str(next(one for one in field.key.allowed if one != field.default))
+    low = field.key.minimum or 0
+    return str(int(low) + 7 if field.default != low + 7 else int(low) + 8)
+
+
+@pytest.mark.parametrize(("path", "field"), cases())
+def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
+    context = CONTEXT + ("  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else "")
+    extra = ("service.resources.memory=2048",) if path == "service.resources.cpu" else ()
+    before = compiled(context, overrides=extra)
+    after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"))
+    assert before.template is not None, before.diagnostics
+    assert after.template is not None, after.diagnostics
+    assert to_json(before.template.data) != to_json(after.template.data)
