@@ -74,3 +74,11 @@ def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
     environment = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
     assert {"Name": "Q", "Value": {"Fn::GetAtt": ["OrdersJobsQueue", "Arn"]}} in environment
     assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_DEAD_LETTER_URL", "ORDERS_JOBS_QUEUE_URL", "Q"]
+
+
+def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) -> None:
+    shared = "dependencies:\n  - {type: aws_efs_file_system, name: data}\n"
+    twins = "  - {type: sqlite_database, name: one}\n  - {type: sqlite_database, name: two}\n"
+    assert "S231" in {one.code for one in compiled(HELLO + shared + twins).diagnostics}
+    volume = "  volumes:\n    - {name: data, mountPath: /x}\n"
+    assert "S231" in {one.code for one in compiled(HELLO + volume + shared).diagnostics}

@@ -222,7 +222,15 @@ def _policy(actions: list[str], site: Site) -> dict[str, Any]:
         "Resource": "*",
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Version": VERSION, "Statement": [admit, refuse]}
+    others = {
+        "Sid": "DenyOthers",
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess", "elasticfilesystem:ClientWrite"],
+        "Resource": "*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": site.task_role_arn}},
+    }
+    return {"Version": VERSION, "Statement": [admit, refuse, others]}
 
 
 TYPE = DependencyType(

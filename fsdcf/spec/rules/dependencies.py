@@ -26,7 +26,12 @@ NO_PATH = Rule(
     "A container's disk is lost with its task. Without a file system and without a `path` there is nowhere to put the file.",
 )
 MOUNTS = Rule("S230", "two mounts at one path", "A container can mount one volume at a path.")
-RULES = (DUPLICATE, NAMELESS, NO_PATH, MOUNTS)
+ONE_FILE = Rule(
+    "S231",
+    "two SQLite data bases in one file, or two volumes of one name",
+    "Each SQLite data base has a file of its own; `path` says where. A volume of `service.volumes` cannot bear the name of an EFS dependency.",
+)
+RULES = (ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS)
 
 
 def unique(case: Case) -> Iterator[Diagnostic]:
@@ -34,7 +39,9 @@ def unique(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
         local = local_name(dependency.name)
         if not local:
-            yield case.at(NAMELESS, (*path, "name"), f"`{dependency.name}` has no name of its own", "such as ${ENV}-orders")
+            yield case.at(
+                NAMELESS, (*path, "name"), f"`{dependency.name}` has no name of its own", "such as ${ENV}-orders"
+            )
             continue
         if (kind.name, local) in seen:
             line = case.document.span(("dependencies", seen[kind.name, local])).line
@@ -55,7 +62,9 @@ def sqlite_place(case: Case) -> Iterator[Diagnostic]:
             continue
         if len(file_systems(case.spec, case.types)) != 1:
             several = "several file systems" if file_systems(case.spec, case.types) else "no file system"
-            hint = "add an aws_efs_file_system dependency, or a `path` (with `ephemeral: true` for data that may be lost)"
+            hint = (
+                "add an aws_efs_file_system dependency, or a `path` (with `ephemeral: true` for data that may be lost)"
+            )
             yield case.at(NO_PATH, path, f"the service has {several}, and the data base no `path`", hint, key=True)
 
 
@@ -66,7 +75,10 @@ def mounts(case: Case) -> Iterator[Diagnostic]:
         for path, one, kind in case.dependencies()
         if kind.kind == "efs"
     ]
-    found += [(("service", "volumes", index, "mountPath"), one.mount_path) for index, one in enumerate(case.spec.service.volumes)]
+    found += [
+        (("service", "volumes", index, "mountPath"), one.mount_path)
+        for index, one in enumerate(case.spec.service.volumes)
+    ]
     for path, mount in found:
         place = mount.rstrip("/") or "/"
         if place in seen:
@@ -74,4 +86,21 @@ def mounts(case: Case) -> Iterator[Diagnostic]:
         seen[place] = mount
 
 
-CHECKS = (unique, own_rules, sqlite_place, mounts)
+def one_file(case: Case) -> Iterator[Diagnostic]:
+    taken: set[object] = set()
+    for path, dependency, kind in case.dependencies():
+        if kind.kind == "sqlite":
+            file = getattr(dependency, "path", None)
+            if file in taken:
+                yield case.at(
+                    ONE_FILE, path, "another data base is in the same file", "give each a `path` of its own", key=True
+                )
+            taken.add(file)
+    systems = {local_name(one.name) for _, one, kind in case.dependencies() if kind.kind == "efs"}
+    for index, volume in enumerate(case.spec.service.volumes):
+        if volume.name in systems:
+            message = f"`{volume.name}` is the volume of the EFS dependency of that name"
+            yield case.at(ONE_FILE, ("service", "volumes", index, "name"), message, "choose another name")
+
+
+CHECKS = (one_file, unique, own_rules, sqlite_place, mounts)
