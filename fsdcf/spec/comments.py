@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from fsdcf.diagnostics import Diagnostic, Rule, Span
@@ -15,6 +17,7 @@ ALLOWANCE = Rule(
 )
 RULES = (ALLOWANCE,)
 
+MOST_FINDINGS = 200
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
 _FORM = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
 
@@ -26,32 +29,39 @@ def allowances(
     lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
     if "fsdcf:" not in text:
         return {}, ()
-    taken = list(scalars)
+    taken = sorted(scalars)
+    targets = _next_lines(lines)
     allowed: dict[tuple[str, int], frozenset[str]] = {}
-    findings = []
+    findings: list[Diagnostic] = []
     for number, line in enumerate(lines, 1):
         found = _COMMENT.search(line)
-        if found is None or any(_covers(span, number, found.start() + 1) for span in taken):
+        if found is None or _within(taken, name, number, found.start() + 1):
             continue
         form = _FORM.fullmatch(found.group(1).rstrip())
         if form is None:
             span = Span(name, number, found.start() + 1, number, len(line) + 1)
             hint = "write `# fsdcf: allow W107 because …`, with a reason"
-            findings.append(ALLOWANCE.at(span, (), "this allowance silences nothing", hint))
+            if len(findings) < MOST_FINDINGS:
+                findings.append(ALLOWANCE.at(span, (), "this allowance silences nothing", hint))
             continue
         codes = frozenset(code.strip() for code in form.group(1).split(","))
-        target = (name, number if line[: found.start()].strip() else _next_line(lines, number))
+        target = (name, number if line[: found.start()].strip() else targets[number - 1])
         allowed[target] = allowed.get(target, frozenset()) | codes
     return allowed, tuple(findings)
 
 
-def _covers(span: Span, line: int, column: int) -> bool:
-    return (span.line, span.column) <= (line, column) < (span.end_line, span.end_column)
+def _within(scalars: list[Span], name: str, line: int, column: int) -> bool:
+    """Whether a position lies in one of the scalars, which are sorted and do not overlap."""
+    index = bisect_right(scalars, Span(name, line, column, sys.maxsize, 0)) - 1
+    return index >= 0 and (line, column) < (scalars[index].end_line, scalars[index].end_column)
 
 
-def _next_line(lines: list[str], number: int) -> int:
-    """The next line that is neither blank nor a comment."""
-    for following in range(number, len(lines)):
-        if lines[following].strip() and not lines[following].lstrip().startswith("#"):
-            return following + 1
-    return number
+def _next_lines(lines: list[str]) -> list[int]:
+    """For each line the number of the next one that is neither blank nor a comment; its own where there is none."""
+    targets: list[int] = []
+    following = 0
+    for number in range(len(lines), 0, -1):
+        targets.append(following or number)
+        shown = lines[number - 1].strip()
+        following = number if shown and not shown.startswith("#") else following
+    return targets[::-1]

@@ -216,7 +216,7 @@ class _Reader:
     def value(self, node: yaml.Node, path: SpecPath, key: Span | None) -> Any:
         span, fresh = self.span(node), id(node) not in self.seen
         self.expanded += not fresh
-        if self.expanded > MOST_EXPANDED or id(node) in self.open:
+        if self.expanded > MOST_EXPANDED or id(node) in self.open or len(path) > MOST_DEPTH:
             what = "an alias inside what it stands for" if id(node) in self.open else f"aliases repeat over {MOST_EXPANDED} values"
             self._say(not self.exploded, ALIASES, key or span, path, what, "write the parts out")
             self.exploded = True

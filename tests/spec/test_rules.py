@@ -19,6 +19,8 @@ NETWORK_TAGS = HELLO + "  environment:\n    A: x\n    B: ${ENV}\n"
     [
         ("S003", HELLO + MANY_ALIASES),
         ("S003", HELLO + "  command: &c [*c]\n"),
+        ("S003", HELLO + "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} {'[' * 44}*a{n - 1}{']' * 44}\n" for n in range(1, 60))),
+        ("S014", HELLO + "# fsdcf: allow W1 because x\n" * 20_000 + "# fsdcf: allow\n" * 20_000),
         ("S005", "- a\n- b\n"),
         ("S007", ""),
         ("S007", "# only a comment\n"),
