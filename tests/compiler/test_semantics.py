@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from fsdcf.pipeline import Request, run
+from tests.compiler.dependencies.made import references
 from tests.conftest import HELLO, ROOT, Compile
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
@@ -20,23 +20,6 @@ def resources_of(compiled: Compile, text: str, **options: Any) -> Mapping[str, A
     assert result.template is not None, result.diagnostics
     resources: Mapping[str, Any] = result.template.data["Resources"]
     return resources
-
-
-def references(value: Any) -> Iterator[str]:
-    """Logical ids that a value refers to."""
-    if isinstance(value, dict):
-        for key, below in value.items():
-            if key == "Ref":
-                yield below
-            elif key == "Fn::GetAtt":
-                yield below[0]
-            elif key == "Fn::Sub":
-                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", below))
-            else:
-                yield from references(below)
-    elif isinstance(value, list):
-        for below in value:
-            yield from references(below)
 
 
 def waits_for(resources: Mapping[str, Any], name: str) -> set[str]:

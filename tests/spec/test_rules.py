@@ -11,7 +11,6 @@ from tests.conftest import HELLO, Compile
 MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join('*' + chr(97 + n) for _ in range(9))}]\n" for n in range(8)
 )
-NETWORK_TAGS = HELLO + "  environment:\n    A: x\n    B: ${ENV}\n"
 
 
 @pytest.mark.parametrize(
