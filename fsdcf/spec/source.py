@@ -154,10 +154,14 @@ class _Outline:
 
     def _bounds(self, event: Any, depth: int, nodes: int) -> Diagnostic | None:
         if depth > MOST_DEPTH:
-            return DEPTH.at(_mark(self.name, event), (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
+            return _too_deep(_mark(self.name, event))
         if nodes > MOST_NODES:
             return SIZE.at(_mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs")
         return None
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
@@ -169,6 +173,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
     shown = lines[line - 1] if line <= len(lines) else ""
     column = min(column or len(shown) + 1, len(shown) + 1)
     problem = error.problem or error.context or "the text cannot be read"
+    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks ahead
+        return _too_deep(Span(name, line, column, line, column + 1))
     above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
     hint = _syntax_hint(problem, shown, above)
     return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", hint)
