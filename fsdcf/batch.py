@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,9 +49,15 @@ def compile_all(requests: Sequence[Request], options: Options) -> Iterator[Outco
         or not _can_fork()
         or _all_known(requests, options)
     ):
-        for request in requests:
-            yield compile_one(request, options)
-        return
+        yield from (compile_one(request, options) for request in requests)
+    else:
+        yield from _in_workers(requests, options)
+
+
+def _in_workers(requests: Sequence[Request], options: Options) -> Iterator[Outcome]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     _linter()  # loaded once, before the workers part from this process
     gc.freeze()
     context = multiprocessing.get_context("fork")
@@ -80,7 +85,7 @@ def _linter() -> Linter:
 
 
 def _can_fork() -> bool:
-    return "fork" in multiprocessing.get_all_start_methods() and (os.cpu_count() or 1) > 1
+    return hasattr(os, "fork") and sys.platform != "darwin" and (os.cpu_count() or 1) > 1
 
 
 def _all_known(requests: Sequence[Request], options: Options) -> bool:

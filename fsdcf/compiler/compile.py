@@ -70,7 +70,7 @@ def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
     add_service(stack, spec, network, waits, any(grant.single_writer for grant in grants))
     add_scaling(stack, service.auto_scaling)
     _outputs(stack, spec)
-    return Template(stack.template.to_dict(), stack.origins)
+    return Template(stack.data(), stack.origins)
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
+from yaml.events import (
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+from yaml.resolver import Resolver
 
 LARGEST_BODY = 1_000_000
 """Bytes of a template in S3; a body sent inline holds 51,200. Source: AWS CloudFormation quotas."""
@@ -39,7 +52,10 @@ def to_json(template: Mapping[str, Any]) -> str:
 
 def to_yaml(template: Mapping[str, Any]) -> str:
     """The template as YAML with the short forms ``!Ref``, ``!GetAtt``, ``!Sub`` and the like."""
-    text: str = yaml.serialize(_node(ordered(template)), Dumper=_DUMPER, allow_unicode=True, width=120)
+    events: list[Any] = [StreamStartEvent(), DocumentStartEvent(explicit=False)]
+    _write(ordered(template), events)
+    events += [DocumentEndEvent(explicit=False), StreamEndEvent()]
+    text: str = yaml.emit(events, Dumper=_DUMPER, allow_unicode=True, width=120)
     return text
 
 
@@ -75,7 +91,8 @@ def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_TAG = "tag:yaml.org,2002:"
+_RESOLVER: Any = Resolver()
+_MAPPING_END, _SEQUENCE_END = MappingEndEvent(), SequenceEndEvent()
 _SHORT = {
     f"{prefix}{name}": f"!{name}"
     for prefix, names in (
@@ -86,25 +103,38 @@ _SHORT = {
 }
 
 
-def _node(value: Any, section: str = "", tag: str = "") -> yaml.Node:
-    """A value as a node: nothing is ever an anchor, long texts are blocks, intrinsic functions bear their tags."""
+def _write(value: Any, out: list[Any], section: str = "", tag: str = "") -> None:
+    """A value as events: nothing is ever an anchor, long texts are blocks, intrinsic functions bear their tags."""
     if isinstance(value, str):
-        return _text(value, tag)
-    if isinstance(value, bool):
-        return yaml.ScalarNode(_TAG + "bool", "true" if value else "false")
-    if isinstance(value, (int, float)):
-        return yaml.ScalarNode(_TAG + ("int" if isinstance(value, int) else "float"), str(value))
-    if isinstance(value, (list, tuple)):
-        return yaml.SequenceNode(tag or _TAG + "seq", [_node(below, section) for below in value], flow_style=not value)
-    if len(value) == 1 and not tag:
-        name, argument = next(iter(value.items()))
-        if name in _SHORT and (name != "Condition" or section == "Conditions"):
-            whole = name == "Fn::GetAtt" and all(isinstance(part, str) for part in argument)
-            return _node(".".join(argument) if whole else argument, section, _SHORT[name])
-    pairs = [(_text(key, ""), _node(below, section or key)) for key, below in value.items()]
-    return yaml.MappingNode(tag or _TAG + "map", pairs, flow_style=not value)
+        out.append(_text(value, tag))
+    elif isinstance(value, (bool, int, float)):
+        out.append(ScalarEvent(None, None, (True, False), json.dumps(value)))
+    elif isinstance(value, (list, tuple)):
+        out.append(SequenceStartEvent(None, tag or None, not tag, flow_style=not value))
+        for below in value:
+            _write(below, out, section)
+        out.append(_SEQUENCE_END)
+    elif not tag and len(value) == 1 and _is_function(name := next(iter(value)), section):
+        argument = value[name]
+        whole = name == "Fn::GetAtt" and all(isinstance(part, str) for part in argument)
+        _write(".".join(argument) if whole else argument, out, section, _SHORT[name])
+    else:
+        out.append(MappingStartEvent(None, tag or None, not tag, flow_style=not value))
+        for key, below in value.items():
+            out.append(_text(key, ""))
+            _write(below, out, section or key)
+        out.append(_MAPPING_END)
 
 
-def _text(text: str, tag: str) -> yaml.Node:
+def _is_function(name: str, section: str) -> bool:
+    return name in _SHORT and (name != "Condition" or section == "Conditions")
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str, tag: str) -> Any:
+    """A string as an event. Events never change, and templates repeat themselves."""
     style = "|" if "\n" in text else "'" if not text else None
-    return yaml.ScalarNode(tag or _TAG + "str", text, style=style)
+    if tag:
+        return ScalarEvent(None, tag, (False, False), text, style=style)
+    plain = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+    return ScalarEvent(None, None, (plain, True), text, style=style)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from troposphere import AWSObject, Output, Parameter, Template
+from troposphere import AWSObject, Output, Parameter, Template, encode_to_dict
 
 from fsdcf.spec.names import logical_id, variable
 
@@ -49,6 +49,17 @@ class Stack:
 
     def output(self, name: str, description: str, value: Any) -> None:
         self.template.outputs[name] = Output(name, Description=description, Value=value)
+
+    def data(self) -> dict[str, Any]:
+        """The template as plain data. troposphere checks each object and leaves out no required property."""
+        template = self.template
+        return {
+            "Description": template.description,
+            "Parameters": {name: one.to_dict() for name, one in template.parameters.items()},
+            "Conditions": {name: encode_to_dict(one) for name, one in template.conditions.items()},
+            "Resources": {name: one.to_dict() for name, one in template.resources.items()},
+            "Outputs": {name: one.to_dict() for name, one in template.outputs.items()},
+        }
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -53,6 +51,8 @@ class Cache:
 
     def keep(self, key: str) -> None:
         """Remember that nothing was found. Written whole or not at all, also by several processes at once."""
+        import tempfile
+
         with suppress(OSError, ValueError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._folder, prefix=_UNFINISHED)
@@ -79,6 +79,8 @@ class Cache:
 
 def fingerprint(template: str, configuration: Mapping[str, Any], installed: Sequence[str], python: Sequence[int]) -> str:
     """The SHA-256, in hex digits, of all that a verdict depends on."""
+    import hashlib  # loads OpenSSL, which a run without lint does not need
+
     ingredients = [FORMAT, template, dict(configuration), list(installed), list(python)]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from fsdcf.spec.placeholders import Known, Pseudo, String, parts_of
@@ -53,6 +52,8 @@ def variable(local: str, suffix: str) -> str:
 
 
 def _hash(local: str) -> str:
+    import hashlib  # loads OpenSSL, for names that are rare
+
     return hashlib.sha256(local.encode()).hexdigest()[:10]
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from cerberus import TypeDefinition, Validator
 from cerberus.errors import BasicErrorHandler, ErrorDefinition
+from cerberus.schema import UnvalidatedSchema
 
 from fsdcf.spec.placeholders import Text, sample
 from fsdcf.spec.shape import Field, Kind, fields_of
@@ -40,10 +41,11 @@ _CERBERUS_TYPES = {"list": "list", "map": "dict", "record": "dict", "dependency"
 def validator_of(record: type, partial: bool = False) -> SpecValidator:
     """The validator of a record's own keys; records and lists below it are validated by their own.
 
-    With ``partial`` nothing is required, as in an overlay.
+    With ``partial`` nothing is required, as in an overlay. That the rules themselves are sound is for the tests to see:
+    cerberus would check them again in every run.
     """
     rules = {field.name: rules_of(field, required=not partial) for field in fields_of(record)}
-    return SpecValidator(rules, allow_unknown=False, error_handler=BasicErrorHandler)
+    return SpecValidator(UnvalidatedSchema(rules), allow_unknown=False, error_handler=BasicErrorHandler)
 
 
 def rules_of(field: Field, required: bool) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def rules_of(field: Field, required: bool) -> dict[str, Any]:
 def item_validator(kind: Kind, field: Field) -> SpecValidator:
     """The validator of one item of a list or map, as ``{"item": value}``."""
     rules: dict[str, Any] = {"type": _CERBERUS_TYPES.get(kind.name, kind.name)}
-    return SpecValidator({"item": rules | scalar_rules(field)})
+    return SpecValidator(UnvalidatedSchema({"item": rules | scalar_rules(field)}))
 
 
 def scalar_rules(field: Field) -> dict[str, Any]:

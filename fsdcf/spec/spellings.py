@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
@@ -131,6 +132,7 @@ class _Renaming:
             self.marks[new] = mark
 
 
+@cache
 def _spellings(record: type) -> dict[str, Field]:
     """The keys of a record by every spelling that stands in the record itself."""
     out = {field.name: field for field in fields_of(record)}
@@ -139,14 +141,16 @@ def _spellings(record: type) -> dict[str, Field]:
     return out
 
 
-def _moved(record: type) -> Iterator[tuple[Field, tuple[str, ...], tuple[str, ...]]]:
+@cache
+def _moved(record: type) -> tuple[tuple[Field, tuple[str, ...], tuple[str, ...]], ...]:
     """The keys below ``service`` that may stand elsewhere in it: (key, where it belongs, where it may stand)."""
     if record is not Service:
-        return
-    for field in fields_of(record):
-        below = record_of(field)
-        for inner in fields_of(below) if below else ():
-            for spelling in inner.key.also:
-                head, *rest = spelling.split(".")
-                if head == "service" and rest:
-                    yield inner, (field.name,), tuple(rest)
+        return ()
+    return tuple(
+        (inner, (field.name,), tuple(spelling.split(".")[1:]))
+        for field in fields_of(record)
+        if (below := record_of(field))
+        for inner in fields_of(below)
+        for spelling in inner.key.also
+        if spelling.startswith("service.")
+    )

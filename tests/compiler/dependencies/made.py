@@ -77,7 +77,7 @@ def make(type: str, name: str, **keys: Any) -> Made:
     local = local_name(dependency.name)
     stack = Stack("test", {"service": "shop"})
     grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), SITE, stack)
-    data = stack.template.to_dict()
+    data = stack.data()
     origins = {title: origin.path for title, origin in stack.origins.items()}
     return Made(grant, data.get("Resources", {}), data.get("Outputs", {}), origins)
 
