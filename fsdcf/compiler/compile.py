@@ -12,6 +12,7 @@ from fsdcf.compiler.resources.cluster import add_cluster, add_log_group
 from fsdcf.compiler.resources.image import add_image
 from fsdcf.compiler.resources.load_balancer import add_load_balancer
 from fsdcf.compiler.resources.network import Network, add_interface_endpoints, add_network
+from fsdcf.compiler.resources.release import add_release
 from fsdcf.compiler.resources.roles import add_execution_role, add_policy, add_statements, add_task_role
 from fsdcf.compiler.resources.scaling import add_scaling
 from fsdcf.compiler.resources.secrets import secrets_of
@@ -68,6 +69,7 @@ def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
     if service.port is not None:
         waits.append("TaskIngressFromLoadBalancer")
     add_service(stack, spec, network, waits, any(grant.single_writer for grant in grants))
+    add_release(stack, spec)
     add_scaling(stack, service.auto_scaling)
     _outputs(stack, spec)
     return Template(stack.data(), stack.origins)
@@ -128,6 +130,7 @@ def _outputs(stack: Stack, spec: Spec) -> None:
         scheme = "https" if balancer.certificate_arn else "http"
         stack.output("Url", "Address of the service", Sub(f"{scheme}://${{LoadBalancer.DNSName}}"))
     stack.output("ClusterName", "ECS cluster", Ref("Cluster"))
+    stack.output("ReleaseParameter", "SSM parameter with the image that runs", Ref("Release"))
     stack.output("ServiceName", "ECS service", GetAtt("Service", "Name"))
     if spec.service.observability.logs.enabled:
         stack.output("LogGroupName", "Log group of the container", Ref("LogGroup"))

@@ -31,10 +31,12 @@ class Stack:
         self.origins: dict[str, Origin] = {}
 
     def add(self, resource: Resource, origin: str, sources: Mapping[PropertyPath, str] | None = None) -> Resource:
-        """Add a resource. Its Metadata names the spec path; it is tagged where its type takes a list of tags."""
+        """Add a resource. Its Metadata names the spec path; it is tagged where its type takes tags, as a list or as a map."""
         resource.Metadata = {"fsdcf": {"Spec": origin}}
         if "Tags" in resource.props and "Tags" not in resource.properties and self.tags:
-            resource.properties["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+            tags = sorted(self.tags.items())
+            is_map = resource.props["Tags"][0] is dict
+            resource.properties["Tags"] = dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
         self.origins[resource.title] = Origin(origin, dict(sources or {}))
         if resource.title in self.template.resources:
             raise ValueError(f"two resources are called {resource.title}")
