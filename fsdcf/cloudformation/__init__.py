@@ -1,0 +1,1 @@
+"""CloudFormation's own rules, once: functions, references, conditions, resource facts, and the difference of two templates."""

@@ -1,0 +1,52 @@
+"""What a change set says of one resource, in the words of DescribeChangeSet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Action = Literal["Add", "Modify", "Remove", "Import", "Dynamic", "SyncWithActual"]
+Replacement = Literal["True", "False", "Conditional"]
+PolicyAction = Literal["Delete", "Retain", "Snapshot", "ReplaceAndDelete", "ReplaceAndRetain", "ReplaceAndSnapshot"]
+Attribute = Literal["Properties", "Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy", "Tags"]
+Recreation = Literal["Never", "Conditionally", "Always"]
+Source = Literal["ResourceReference", "ParameterReference", "ResourceAttribute", "DirectModification", "Automatic"]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One reason why a resource changes.
+
+    ``name`` is the property (None for other attributes), ``path`` leads to the value (``/Properties/Cpu``). ``before`` and
+    ``after`` are plain data, None where there is none. A Static detail is known now; a Dynamic one depends on what another
+    resource's change gives, and ``after`` is then what the template says, not yet a value. ``cause`` is the parameter,
+    resource or attribute (``Role.Arn``) that is behind it.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
+    """
+
+    attribute: Attribute
+    name: str | None
+    path: str
+    before: Any
+    after: Any
+    recreation: Recreation
+    source: Source
+    cause: str | None = None
+    evaluation: Literal["Static", "Dynamic"] = "Static"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource. ``replacement`` belongs to Modify alone; ``policy`` says what becomes of the old one.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+
+    action: Action | str
+    logical_id: str
+    type: str
+    physical_id: str | None = None
+    replacement: Replacement | str | None = None
+    policy: PolicyAction | str | None = None
+    scope: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
