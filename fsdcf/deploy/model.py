@@ -1,0 +1,191 @@
+"""What the engine works on: what is deployed and how, what happens meanwhile, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Literal
+
+from fsdcf.cloudformation.change import Change
+from fsdcf.cloudformation.risk import Risk
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    NEEDS_RECOVERY = 4
+    BUSY = 5
+    UNKNOWN = 6
+    DENIED = 7
+    CHANGES = 10
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the spec. ``text`` is the line as written; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is deployed: a compiled template and the image that goes with it.
+
+    ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` says what preflight asks ECR
+    for: (registry account, region, repository), None for another registry. ``where`` finds the spec line of a logical id; it is
+    empty where no spec is at hand. ``account`` is the only one that may be deployed to, where the environment names one.
+    """
+
+    service: str
+    environment: str
+    template: Mapping[str, Any]
+    image_sha: str | None
+    tags: Mapping[str, str]
+    where: Callable[[str], Place | None] = lambda logical_id: None
+    image: tuple[str | None, str | None, str] | None = None
+    account: str | None = None
+    protected: bool = False
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return f"{self.service}-{self.environment}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says of a deploy. Times are in seconds; ``timeout`` None waits as long as it takes."""
+
+    yes: bool = False
+    plan_only: bool = False
+    detailed_exitcode: bool = False
+    recreate: bool = False
+    adopt: bool = False
+    allow: frozenset[str] = frozenset()
+    wait_lock: bool = False
+    timeout: float | None = None
+    on_timeout: Literal["cancel", "detach"] = "detach"
+    detach: bool = False
+    fail_fast: bool = False
+    role_arn: str | None = None
+    artifacts_bucket: str | None = None
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One event of a stack, as DescribeStackEvents tells it."""
+
+    id: str
+    time: datetime
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str = ""
+    token: str = ""
+    operation: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a change set would do. ``adopted`` are resources that exist already and are taken over."""
+
+    change_set: str
+    changes: tuple[Change, ...]
+    risks: tuple[Risk, ...] = ()
+    adopted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """The engine begins a step: preflight, decide, stage, change set, gate, execute, watch, verify or diagnose."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The change set is known; the gate comes next."""
+
+    plan: Plan
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A stack event of this operation, with the spec line that caused its resource and the seconds since execution."""
+
+    event: StackEvent
+    elapsed: float
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing new; what is waited for, by logical id."""
+
+    elapsed: float
+    on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that does not stop the deploy and that its reader should know."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A fact behind a cause: where it comes from, what was said, and the spec line where there is one."""
+
+    source: str
+    text: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended: the cause in one sentence, the evidence, and the commands that come next."""
+
+    exit: Exit
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+    next: tuple[str, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last event of every run."""
+
+    outcome: Outcome
+
+
+Event = Step | Planned | Seen | Waiting | Warned | Ended
+Tell = Callable[[Event], None]
+"""Takes the events as they come: a sink."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked. ``kind`` names the decision; ``details`` are what it is about, such as the data at risk."""
+
+    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt"]
+    text: str
+    details: tuple[str, ...] = ()
+
+
+Ask = Callable[[Question], bool]
+"""Asks a person, where there is one to ask."""
