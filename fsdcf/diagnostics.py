@@ -14,8 +14,10 @@ SpecPath = tuple[str | int, ...]
 Paint = Callable[[str, str], str]
 """Colours a text: takes the text and a role, one of error, warning, frame or hint."""
 
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line, by YAML's reckoning: positions count by it."""
+
 _WIDEST_LINE = 160
-_LINES = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Severity(Enum):
@@ -105,7 +107,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     role = diagnostic.severity.value
     head = paint(f"{role}[{diagnostic.code}]", role) + f": {_visible(diagnostic.message)}"
     text = sources.get(span.file)
-    lines = [] if text is None else _LINES.split(text)
+    lines = [] if text is None else LINE_BREAK.split(text)
     gutter = " " * len(str(span.line))
     out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):

@@ -61,6 +61,12 @@ SHARED_COUNT = _advice(
     "a count that auto scaling overrules",
     "With `autoScaling` the desired count is left out of the template, so that a deploy keeps the scaled count.",
 )
+IDLE_KEY = _advice(
+    "W111",
+    "a key that has no effect here",
+    "The dependency exists already: the stack gives access to it and makes nothing, so a key that says how it is made is ignored. "
+    "Whoever made it has the say.",
+)
 RULES = (
     NO_CONTAINER_CHECK,
     ONE_TASK,
@@ -72,6 +78,7 @@ RULES = (
     LOST_DATABASE,
     PUBLIC_TASKS,
     SHARED_COUNT,
+    IDLE_KEY,
 )
 
 PRODUCTION = ("prod", "production")
@@ -200,4 +207,17 @@ def shared_count(case: Case) -> Iterator[Diagnostic]:
         yield case.at(SHARED_COUNT, "service.resources.desiredCount", "auto scaling sets the number of tasks", hint, key=True)
 
 
-CHECKS = (container_check, production, owner, wildcards, plain_secrets, shared_names, lost_database, public_tasks, shared_count)
+def idle_keys(case: Case) -> Iterator[Diagnostic]:
+    for path, dependency, kind in case.dependencies():
+        if kind.managed(dependency):
+            continue
+        for key in kind.managed_keys:
+            if case.document.has((*path, key)):
+                message = f"`{key}` has no effect on what exists already"
+                yield case.at(IDLE_KEY, (*path, key), message, "leave it out: the stack does not make this one", key=True)
+
+
+CHECKS = (
+    *(container_check, production, owner, wildcards, plain_secrets, shared_names),
+    *(lost_database, public_tasks, shared_count, idle_keys),
+)

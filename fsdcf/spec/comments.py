@@ -7,7 +7,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from fsdcf.diagnostics import Diagnostic, Rule, Span
+from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Rule, Span
 
 ALLOWANCE = Rule(
     "S014",
@@ -26,7 +26,7 @@ def allowances(
     text: str, name: str, scalars: Iterable[Span]
 ) -> tuple[dict[tuple[str, int], frozenset[str]], tuple[Diagnostic, ...]]:
     """(file, line) -> silenced codes, and the allowances that cannot be read. ``scalars`` are where a # is no comment."""
-    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+    lines = LINE_BREAK.split(text)
     if "fsdcf:" not in text:
         return {}, ()
     taken = sorted(scalars)

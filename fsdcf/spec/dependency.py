@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.diagnostics import Rule, SpecPath
@@ -27,8 +27,10 @@ class DependencyType:
 
     ``kind`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``. ``compile`` takes the dependency and the
     compiler's context and gives a grant. ``managed`` tells whether a dependency is made by the
-    stack, as opposed to one that exists already. ``endpoint`` is the name of the
-    interface endpoint that reaches the service behind it, where traffic does not go to an address in the network.
+    stack, as opposed to one that exists already, and ``managed_keys`` are those that mean nothing to the latter. ``endpoint`` is
+    the name of the interface endpoint that reaches the service behind it, where traffic does not go to an address in the
+    network. ``variables`` are those that do not bear the dependency's name, so that two could give one, each with
+    the attribute that it holds.
     """
 
     name: str
@@ -39,8 +41,10 @@ class DependencyType:
     compile: Callable[..., Any]
     check: Callable[[Any], Iterator[Violation]]
     managed: Callable[[Any], bool]
+    managed_keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     endpoint: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     rules: tuple[Rule, ...] = ()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
+from fsdcf.spec.container import VARIABLE, ContainerCheck, Secret, Ulimit, Volume
 from fsdcf.spec.networking import LoadBalancer, Networking
+from fsdcf.spec.observability import Observability
 from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,6 @@ class Metadata:
     description: Annotated[str, Key("What the service does; becomes the template's description.", longest=900)] = ""
     tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
         default_factory=dict
-    )
-
-
-@dataclass(frozen=True)
-class ContainerCheck:
-    command: Annotated[
-        str | tuple[str, ...],
-        Key(
-            "Command that exits 0 when the container is healthy: a shell line, or a list beginning with CMD or CMD-SHELL.",
-            fewest=1,
-        ),
-    ]
-    interval: Annotated[int, Key("Seconds between two checks.", minimum=5, maximum=300)] = 30
-    timeout: Annotated[int, Key("Seconds until a check counts as failed.", minimum=2, maximum=60)] = 5
-    retries: Annotated[int, Key("Failures in a row that make the container unhealthy.", minimum=1, maximum=10)] = 3
-    start_period: Annotated[int | None, Key("Seconds at the start in which failures do not count.", minimum=0, maximum=300)] = (
-        None
     )
 
 
@@ -149,110 +132,6 @@ class AutoScaling:
     ] = None
     scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
     scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
-
-
-@dataclass(frozen=True)
-class Secret:
-    name: Annotated[str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")]
-    value_from: Annotated[
-        String,
-        Key(
-            "ARN of the Secrets Manager secret (with JSON key, stage and version, where wanted) or of the SSM parameter.",
-            pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+(:[^:]*:[^:]*:[^:]*)?|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
-            expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf or arn:aws:ssm:us-east-1:123456789012:parameter/name",
-        ),
-    ]
-
-
-@dataclass(frozen=True)
-class Ulimit:
-    name: Annotated[
-        str,
-        Key(
-            "Name of the limit.",
-            allowed=(
-                "core",
-                "cpu",
-                "data",
-                "fsize",
-                "locks",
-                "memlock",
-                "msgqueue",
-                "nice",
-                "nofile",
-                "nproc",
-                "rss",
-                "rtprio",
-                "rttime",
-                "sigpending",
-                "stack",
-            ),
-        ),
-    ]
-    soft_limit: Annotated[int, Key("The soft limit.", minimum=-1)]
-    hard_limit: Annotated[int, Key("The hard limit.", minimum=-1)]
-
-
-@dataclass(frozen=True)
-class EfsVolume:
-    file_system_id: Annotated[
-        String | None,
-        Key("Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"),
-    ] = None
-    dependency: Annotated[str | None, Key("Name of an aws_efs_file_system dependency.")] = None
-    root_directory: Annotated[
-        str | None,
-        Key("Directory of the file system that is mounted.", pattern=r"/.*", longest=4096, expects="a path that begins with /"),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Volume:
-    name: Annotated[str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")]
-    mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]
-    read_only: Annotated[bool, Key("Mount it read-only.")] = False
-    efs: Annotated[EfsVolume | None, Key("The EFS file system behind it; without one the volume is lost with the task.")] = None
-
-
-@dataclass(frozen=True)
-class Logs:
-    enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
-    retention: Annotated[int, Key("Days that logs are kept.", allowed=RETENTION_DAYS)] = 30
-    driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
-
-
-@dataclass(frozen=True)
-class Metrics:
-    enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
-    port: Annotated[int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")] = None
-    path: Annotated[str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")] = (
-        "/metrics"
-    )
-
-
-@dataclass(frozen=True)
-class Traces:
-    enabled: Annotated[bool, Key("Collect OTLP traces from the service.")] = True
-    otlp_endpoint: Annotated[
-        String | None,
-        Key(
-            "OTLP/HTTP endpoint that receives the traces.",
-            pattern=r"https?://[!-~]+",
-            expects="an http or https URL",
-            default="AWS X-Ray",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Observability:
-    LATER: ClassVar[Mapping[str, str]] = {
-        "alarms": "CloudWatch alarms and the topic that they notify.",
-        "dashboard": "A CloudWatch dashboard.",
-    }
-    logs: Annotated[Logs, Key("Logs of the container.")] = field(default_factory=Logs)
-    metrics: Annotated[Metrics | None, Key("Prometheus metrics, through an ADOT sidecar.")] = None
-    traces: Annotated[Traces | None, Key("Traces, through an ADOT sidecar.")] = None
 
 
 @dataclass(frozen=True)

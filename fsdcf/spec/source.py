@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
+from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Rule, Span, SpecPath
 from fsdcf.spec.comments import RULES as COMMENT_RULES
 from fsdcf.spec.comments import allowances
 from fsdcf.spec.document import Document, Mark
+from fsdcf.spec.outline import DOCUMENTS, SIZE, TAGS, Outline, between
+from fsdcf.spec.syntax import DEPTH, MOST_DEPTH, SYNTAX, unreadable, unspaced
 
 MOST_BYTES = 1 << 20
-MOST_DEPTH = 50
-MOST_NODES = 20_000
 MOST_EXPANDED = 5_000
 MOST_FINDINGS = 200
 MOST_DIGITS = 400
 
-SYNTAX = Rule(
-    "S001",
-    "not YAML",
-    "The text cannot be read as YAML. The position is where the reader gave up; the cause stands there or just before.",
-)
 DUPLICATE = Rule(
     "S002", "a key that is there twice", "YAML leaves open which of two equal keys counts, and most readers silently drop one."
 )
@@ -34,17 +28,9 @@ ALIASES = Rule(
     "aliases that explode",
     "An anchor that is repeated inside other anchors grows without bound. Write the parts out, or use fewer aliases.",
 )
-TAGS = Rule(
-    "S004",
-    "a foreign tag",
-    "Tags such as `!Ref` or `!!python/object` are not part of the language. Placeholders take the place of CloudFormation's functions.",
-)
 NO_MAPPING = Rule("S005", "not a mapping", "A spec is a map of keys: apiVersion, kind, metadata, service.")
 BINARY = Rule("S006", "not text", "A spec is a text file in UTF-8 without control characters.")
 EMPTY = Rule("S007", "nothing there", "The file is empty, or holds comments only.")
-DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
-DOCUMENTS = Rule("S009", "several documents", "One file holds one spec: everything after a second `---` would be ignored.")
-SIZE = Rule("S010", "too large", f"A spec holds at most one MiB, and at most {MOST_NODES} keys and values.")
 SURPRISE = Rule(
     "S011",
     "a value that YAML reads differently",
@@ -63,8 +49,6 @@ RULES = (
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values() for tag, form in rows}
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_UNSPACED = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -87,7 +71,7 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, tuple[Diagnostic, ...
 
 
 def _read(text: str, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    outline = _Outline(name)
+    outline = Outline(name, _Loader)
     fault = outline.draw(text)
     if fault and fault.code != DOCUMENTS.code:
         return None, (fault,)
@@ -95,109 +79,17 @@ def _read(text: str, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]
     try:
         root = yaml.compose(first, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        return None, (_syntax(error, text, name), *more)
+        return None, (unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
         return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), "the file holds no spec", "`fsdcf init` writes one"), *more)
     reader = _Reader(name, outline.ends)
     if not isinstance(root, yaml.MappingNode):
-        spaced = isinstance(root, yaml.ScalarNode) and _UNSPACED.match(root.value)
+        spaced = isinstance(root, yaml.ScalarNode) and unspaced(root.value)
         hint = "a key is followed by `:` and a space" if spaced else "begin with `apiVersion: fsd/v1`"
         return None, (NO_MAPPING.at(reader.span(root), (), "a spec is a map of keys", hint), *more)
     data = reader.value(root, (), None)
     allowed, bad = allowances(first, name, reader.scalars)
     return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *bad, *more)
-
-
-@dataclass
-class _Outline:
-    """What the events alone tell, before anything is built that could overflow: syntax, depth, size, documents.
-
-    ``ends`` is where the last thing in a block collection ends, by the index of its start: its own end mark stands before the
-    next token, behind blank lines and comments. ``length`` is the length of the first document.
-    """
-
-    name: str
-    ends: dict[int, Any] = field(default_factory=dict)
-    length: int = 0
-
-    def draw(self, text: str) -> Diagnostic | None:
-        """Reads the text up to the first fault."""
-        opened: list[Any] = []
-        documents = nodes = 0
-        last: Any = None
-        try:
-            for event in yaml.parse(text, Loader=_Loader):
-                if isinstance(event, yaml.DocumentStartEvent):
-                    documents += 1
-                    if documents > 1:
-                        mark: Any = event.start_mark
-                        self.length = mark.index
-                        hint = "put it in a file of its own"
-                        return DOCUMENTS.at(_mark(self.name, event), (), "a second document begins here", hint)
-                elif isinstance(event, yaml.CollectionEndEvent):
-                    start = opened.pop()
-                    last = event.end_mark if start.flow_style else last
-                    if not start.flow_style:
-                        self.ends[start.start_mark.index] = last
-                elif isinstance(event, yaml.NodeEvent):
-                    nodes, last = nodes + 1, event.end_mark
-                    opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
-                    fault = self._bounds(event, len(opened), nodes)
-                    if fault:
-                        return fault
-        except yaml.MarkedYAMLError as error:
-            return _syntax(error, text, self.name)
-        except (yaml.YAMLError, RecursionError, ValueError, MemoryError) as error:
-            cause = (str(error).splitlines() or [type(error).__name__])[0]
-            return SYNTAX.at(Span(self.name, 1, 1, 1, 2), (), f"the text cannot be read as YAML: {cause}")
-        return None
-
-    def _bounds(self, event: Any, depth: int, nodes: int) -> Diagnostic | None:
-        if depth > MOST_DEPTH:
-            return _too_deep(_mark(self.name, event))
-        if nodes > MOST_NODES:
-            return SIZE.at(_mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs")
-        return None
-
-
-def _too_deep(span: Span) -> Diagnostic:
-    return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
-
-
-def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = _BREAK.split(text)
-    while line > 1 and (line > len(lines) or (not lines[line - 1].strip() and line == len(lines))):
-        line, column = line - 1, 0
-    shown = lines[line - 1] if line <= len(lines) else ""
-    column = min(column or len(shown) + 1, len(shown) + 1)
-    problem = error.problem or error.context or "the text cannot be read"
-    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks ahead
-        return _too_deep(Span(name, line, column, line, column + 1))
-    above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
-    hint = _syntax_hint(problem, shown, above)
-    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", hint)
-
-
-def _syntax_hint(problem: str, line: str, above: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())] or "\\t" in problem:
-        return "indent with spaces: YAML takes no tabs"
-    if "${" in line:
-        return 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'
-    if "alias" in problem or "anchor" in problem:
-        return "put text that begins with * or & in quotes"
-    if "mapping values" in problem and line.rstrip().endswith(":"):
-        return "a value that ends in `:` needs quotes"
-    if "mapping values" in problem:
-        return "a value with `: ` in it needs quotes; a key needs its own line"
-    if _UNSPACED.match(line) or _UNSPACED.match(above):
-        return "a key is followed by `:` and a space"
-    if "block" in problem or "indent" in problem:
-        return "check the indentation: keys of one map stand in one column"
-    if "key" in problem or "':'" in problem:
-        return "a key is followed by `:` and a space"
-    return "put the value in quotes if it holds special characters"
 
 
 class _Reader:
@@ -217,7 +109,7 @@ class _Reader:
     def span(self, node: yaml.Node) -> Span:
         block = isinstance(node, yaml.CollectionNode) and not node.flow_style
         end = self.ends.get(node.start_mark.index, node.end_mark) if block else node.end_mark
-        return _between(self.name, node.start_mark, end)
+        return between(self.name, node.start_mark, end)
 
     def value(self, node: yaml.Node, path: SpecPath, key: Span | None) -> Any:
         span, fresh = self.span(node), id(node) not in self.seen
@@ -347,17 +239,7 @@ def _short(tag: str) -> str:
     return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
 
 
-def _between(name: str, start: Any, end: Any) -> Span:
-    line, column = start.line + 1, start.column + 1
-    end_line, end_column = end.line + 1, end.column + 1
-    return Span(name, line, column, end_line, max(end_column, column + 1) if end_line == line else end_column)
-
-
-def _mark(name: str, event: Any) -> Span:
-    return _between(name, event.start_mark, event.end_mark)
-
-
 def _at(name: str, before: str) -> Span:
     """The position after a text."""
-    lines = _BREAK.split(before)
+    lines = LINE_BREAK.split(before)
     return Span(name, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)

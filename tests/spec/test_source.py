@@ -181,6 +181,7 @@ def test_lines_are_those_of_yaml() -> None:
 BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
 )
+MANY_TAGS = "".join(f"%TAG !t{number}! tag:example.org,{number}:\n" for number in range(25_000))
 
 
 @pytest.mark.parametrize(
@@ -192,8 +193,10 @@ BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("{a: " * 100_000, "S008"),
         ("a: [" + "on," * 300_000 + "]", "S010"),
         ("a: [" + "on," * 15_000 + "]", "S011"),
+        (MANY_TAGS + "---\na: 1\n", "S004"),
+        ("a: 1\n...\n" + MANY_TAGS.replace("\n", "\r\n") + "---\na: 1\n", "S004"),
     ],
-    ids=["bomb", "flow", "block", "maps", "wide", "many-findings"],
+    ids=["bomb", "flow", "block", "maps", "wide", "many-findings", "directives", "later-directives"],
 )
 def test_hostile_texts_take_bounded_time(text: str, code: str) -> None:
     began = time.process_time()
@@ -201,6 +204,12 @@ def test_hostile_texts_take_bounded_time(text: str, code: str) -> None:
     assert {one.code for one in findings} == {code}
     assert len(findings) <= 200
     assert time.process_time() - began < 5
+
+
+def test_a_directive_or_two_are_no_fault(reader: None) -> None:
+    text = "%YAML 1.1\n%TAG !a! tag:a.example:\n%TAG !b! tag:b.example:\n---\na: 1\n"
+    assert read(text).data == {"a": 1}
+    assert found("%TAG !c! tag:c.example:\n" + text)[1] == ["S004 4:1-4:5"]
 
 
 def test_many_values_without_aliases_are_no_bomb() -> None:

@@ -292,5 +292,9 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=managed,
+    managed_keys=(
+        *("keySchema", "attributes", "globalSecondaryIndexes", "timeToLive", "stream"),
+        *("billingMode", "readCapacity", "writeCapacity"),
+    ),
     rules=(*ACCESS_RULES, SCHEMA, ATTRIBUTE, KEYS, INDEX, CAPACITY),
 )

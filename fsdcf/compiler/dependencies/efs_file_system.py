@@ -242,5 +242,6 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=managed,
+    managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode"),
     rules=(FILE_SYSTEM,),
 )

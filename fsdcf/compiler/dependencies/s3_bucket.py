@@ -177,5 +177,6 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=managed,
+    managed_keys=("lifecycle",),
     rules=(LIFECYCLE,),
 )

@@ -19,6 +19,7 @@ FILE = Rule(
     "SQLite with keys that it has not",
     "A SQLite data base is a file: it has no permissions, and nobody else manages it.",
 )
+VARIABLES = {"DATABASE_URL": "url", "SQLITE_PATH": "path"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,10 @@ def check(database: SqliteDatabase) -> Iterator[Violation]:
 def compile(database: SqliteDatabase, names: Names, site: Site, stack: Stack) -> Grant:
     """Where the file is, for the service, and that it has one writer."""
     path = literal(database.path or "")
-    variables = {"DATABASE_URL": f"sqlite:///{path}", "SQLITE_PATH": path, names.variable("SQLITE_PATH"): path}
-    return Grant(variables, attributes={"path": path, "url": f"sqlite:///{path}"}, single_writer=not database.ephemeral)
+    attributes = {"path": path, "url": f"sqlite:///{path}"}
+    variables = {name: attributes[attribute] for name, attribute in VARIABLES.items()}
+    variables[names.variable("SQLITE_PATH")] = path
+    return Grant(variables, attributes=attributes, single_writer=not database.ephemeral)
 
 
 TYPE = DependencyType(
@@ -66,5 +69,6 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=lambda database: False,
+    variables=VARIABLES,
     rules=(FILE,),
 )

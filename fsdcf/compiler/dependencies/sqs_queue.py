@@ -160,6 +160,7 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=managed,
+    managed_keys=("contentBasedDeduplication", "visibilityTimeout", "maxReceiveCount", "messageRetention"),
     endpoint="sqs",
     rules=(QUEUE,),
 )

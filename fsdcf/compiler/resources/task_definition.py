@@ -12,7 +12,8 @@ from fsdcf.compiler.resources.image import image
 from fsdcf.compiler.resources.secrets import ContainerSecret, plain_environment
 from fsdcf.compiler.stack import Mount, Stack
 from fsdcf.compiler.text import Attributes, intrinsic, value
-from fsdcf.spec.model import ContainerCheck, Service, Spec
+from fsdcf.spec.container import ContainerCheck
+from fsdcf.spec.model import Service, Spec
 
 ORIGIN = "service"
 

@@ -13,7 +13,8 @@ from fsdcf.compiler.resources.roles import add_policy, allow
 from fsdcf.compiler.resources.task_definition import log_configuration
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import fragment, literal
-from fsdcf.spec.model import Metrics, Service, Spec, Traces
+from fsdcf.spec.model import Service, Spec
+from fsdcf.spec.observability import Metrics, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
 CONTAINER = "otel-collector"

@@ -7,8 +7,9 @@ from typing import Any
 
 from fsdcf.compiler.stack import Grant, Mount
 from fsdcf.compiler.text import value
+from fsdcf.spec.container import Volume
 from fsdcf.spec.dependency import Types
-from fsdcf.spec.model import Spec, Volume
+from fsdcf.spec.model import Spec
 from fsdcf.spec.names import local_name
 
 

@@ -31,7 +31,13 @@ ONE_FILE = Rule(
     "two SQLite data bases in one file, or two volumes of one name",
     "Each SQLite data base has a file of its own; `path` says where. A volume of `service.volumes` cannot bear the name of an EFS dependency.",
 )
-RULES = (ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS)
+ONE_VARIABLE = Rule(
+    "S232",
+    "a variable from two dependencies",
+    "Some dependencies give a variable that does not bear their name, such as DATABASE_URL. Of two, one would silently win: set the "
+    "variable in `environment` to the one that the service means.",
+)
+RULES = (ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS, ONE_VARIABLE)
 
 
 def unique(case: Case) -> Iterator[Diagnostic]:
@@ -52,7 +58,10 @@ def unique(case: Case) -> Iterator[Diagnostic]:
 
 def own_rules(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
+        idle = () if kind.managed(dependency) else kind.managed_keys  # advice says that they have no effect
         for violation in kind.check(dependency):
+            if violation.at and violation.at[0] in idle:
+                continue
             yield case.at(violation.rule, (*path, *violation.at), violation.message, violation.hint, violation.key)
 
 
@@ -103,4 +112,21 @@ def one_file(case: Case) -> Iterator[Diagnostic]:
             yield case.at(ONE_FILE, ("service", "volumes", index, "name"), message, "choose another name")
 
 
-CHECKS = (one_file, unique, own_rules, sqlite_place, mounts)
+def one_variable(case: Case) -> Iterator[Diagnostic]:
+    service = case.spec.service
+    chosen = {*service.environment, *(secret.name for secret in service.secrets)}
+    givers: dict[str, int] = {}
+    for path, dependency, kind in case.dependencies():
+        open_to_doubt = [name for name in kind.variables if name not in chosen]
+        twice = [name for name in open_to_doubt if name in givers]
+        if twice:
+            line = case.document.span(("dependencies", givers[twice[0]])).line
+            message = f"the dependency in line {line} gives {' and '.join(twice)} too"
+            named = f"{kind.kind}:{local_name(dependency.name)}"
+            chosen_ones = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
+            hint = f"choose in service.environment, such as {chosen_ones}"
+            yield case.at(ONE_VARIABLE, path, message, hint, key=True)
+        givers = dict.fromkeys(open_to_doubt, int(path[1])) | givers
+
+
+CHECKS = (one_file, unique, own_rules, sqlite_place, mounts, one_variable)

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from fsdcf.compiler.dependencies import types
-from tests.compiler.dependencies.made import Made, codes, findings, make, references
+from fsdcf.pipeline import Request, run
+from fsdcf.spec.model import Dependency
+from fsdcf.spec.shape import fields_of, names_of
+from tests.compiler.dependencies.made import Made, codes, findings, make, references, spec_of
 
 TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
 MANAGED: list[tuple[str, dict[str, Any]]] = [
@@ -130,6 +133,51 @@ def test_permissions_that_are_none(kind: str, name: str, reads: str, writes: str
     service = reads.partition(":")[0]
     assert findings({**base, "unmanaged": {"permissions": [f"{service}:*"]}}) == [("S301", f"{service}:*")]
     assert findings({**base, "permissions": "read", "unmanaged": {"permissions": "read"}}) == [("S302", "permissions")]
+
+
+OF_EXISTING = {"fifo": True, "mountPoint": "/other"}
+OF_MANAGED = {
+    "keySchema": [{"name": "id", "type": "RANGE"}],
+    "attributes": [{"name": "x", "type": "S"}],
+    "globalSecondaryIndexes": [{"name": "by-x", "keySchema": [{"name": "x", "type": "HASH"}], "projection": "INCLUDE"}],
+    "timeToLive": "expires",
+    "stream": True,
+    "billingMode": "PROVISIONED",
+    "readCapacity": 1,
+    "writeCapacity": 1,
+    "encrypted": False,
+    "rootDirectory": "/x",
+    "posixUser": {"uid": 1},
+    "performanceMode": "maxIO",
+    "throughputMode": "bursting",
+    "lifecycle": [{"storageClass": "GLACIER"}],
+    "contentBasedDeduplication": True,
+    "visibilityTimeout": 1,
+    "maxReceiveCount": 1,
+    "messageRetention": 60,
+}
+
+
+@pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
+def test_a_key_counts_for_an_existing_one_or_is_advised_against(kind: str, name: str, reads: str, writes: str) -> None:
+    known = types()[kind]
+    bare = {"type": kind, "name": name, "unmanaged": {"permissions": "read"}}
+    plain = make(**bare).grant
+    own = set(names_of(known.model)) - {field.name for field in fields_of(Dependency)}
+    assert set(known.managed_keys) <= own
+    for key in sorted(own - set(known.managed_keys)):
+        assert make(**bare, **{key: OF_EXISTING[key]}).grant != plain, key
+    for key in known.managed_keys:
+        result = run(Request("spec.yml", spec_of({**bare, key: OF_MANAGED[key]}).encode(), "staging"))
+        idle = [one for one in result.diagnostics if one.code == "W111"]
+        assert [one.path for one in idle] == [("dependencies", 0, key)] and result.template is not None
+        assert make(**bare, **{key: OF_MANAGED[key]}).grant == plain
+
+
+@pytest.mark.parametrize(("kind", "keys"), MANAGED)
+def test_keys_of_a_managed_one_are_never_idle(kind: str, keys: dict[str, Any]) -> None:
+    result = run(Request("spec.yml", spec_of({"type": kind, "name": "orders", **keys}).encode(), "staging"))
+    assert "W111" not in {one.code for one in result.diagnostics}
 
 
 def test_the_default_is_to_read_and_write() -> None:
