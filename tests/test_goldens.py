@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_yaml
 from fsdcf.diagnostics import render
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, run
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = sorted((ROOT / "tests" / "cases").glob("*/*.spec.yml"))
+CASES = ROOT / "tests" / "cases"
+FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml")])
+DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
 
@@ -33,10 +36,23 @@ def test_example(spec: Path, environment: str, linter: Linter) -> None:
     result = run(Request(spec.name, spec.read_bytes(), environment), linter.lint if environment == "prod" else None)
     assert result.template is not None, result.diagnostics
     assert not [one for one in result.diagnostics if not one.code.startswith("W1") or len(one.code) != 4]
-    check(ROOT / "tests" / "cases" / "examples" / f"{spec.stem}.{environment}.template.yml", to_yaml(result.template.data))
+    check(CASES / "examples" / f"{spec.stem}.{environment}.template.yml", to_yaml(result.template.data))
 
 
-@pytest.mark.parametrize("spec", CASES, ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.spec.yml')}")
+@pytest.mark.parametrize("spec", DEPENDENCIES, ids=lambda path: path.name.removesuffix(".spec.yml"))
+def test_dependency(spec: Path, linter: Linter) -> None:
+    """A worker in an existing network, so that the template shows the dependency; ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``."""
+    result = run(Request(spec.name, spec.read_bytes(), "staging"), linter.lint)
+    assert result.template is not None, result.diagnostics
+    assert not result.diagnostics
+    check(spec.with_name(spec.name.replace(".spec.yml", ".staging.template.yml")), to_yaml(result.template.data))
+
+
+def test_every_type_of_dependency_has_a_golden() -> None:
+    assert {path.name.split(".")[0].split("-")[0] for path in DEPENDENCIES} == {kind.name for kind in types().values()}
+
+
+@pytest.mark.parametrize("spec", FINDINGS, ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.spec.yml')}")
 def test_case(spec: Path) -> None:
     """A case's diagnostics as text; its first line may say ``# env: NAME``."""
     raw = spec.read_bytes()
