@@ -1,0 +1,237 @@
+"""What goes wrong in the sandbox on purpose: calls that fail, resources that fail, tasks that do not run."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+CallKind = Literal["throttle", "error", "reset", "lost", "delay", "expired", "html", "broken"]
+Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
+
+CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+SERVICE = "AWS::ECS::Service"
+"""The resource type whose tasks a fault may concern."""
+
+TASK_TROUBLES = {
+    "CannotPullContainerError": "the image does not exist, or may not be read",
+    "ResourceInitializationError": "a secret or the registry cannot be reached; with =secret, =parameter or =log-group: that one is missing",
+    "CannotStartContainerError": "the command is not in the image",
+    "oom": "the container takes more memory than it has",
+    "exit": "the container ends with this code, exit=1",
+    "unhealthy": "the load balancer's check fails: unhealthy=404, =timeout, =refused; with =container: the container's own check",
+    "capacity": "there is no capacity for the task",
+    "slow": "each task takes five times as long; slow=12 says how many times",
+}
+"""What can be the matter with a service's tasks, by the word of a fault's text, and what it means."""
+
+HANDLER_CODES = {
+    "AccessDenied": "Access denied for operation",
+    "AlreadyExists": "Resource already exists",
+    "GeneralServiceException": "Error occurred during operation",
+    "InternalFailure": "Internal error reported from downstream service",
+    "InvalidRequest": "Invalid request provided",
+    "NetworkFailure": "Network failure while calling the service",
+    "NotFound": "Resource was not found",
+    "NotStabilized": "Resource did not stabilize",
+    "NotUpdatable": "Resource is not updatable",
+    "ResourceConflict": "Resource is in conflict with another operation",
+    "ServiceInternalError": "The service failed",
+    "ServiceLimitExceeded": "Limit exceeded for the resource",
+    "Throttling": "Rate exceeded for operation",
+}
+"""CloudFormation's HandlerErrorCodes, each with words for it, after
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html."""
+
+
+class FaultError(ValueError):
+    """A text that describes no fault; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class CallFault:
+    """A call that goes wrong.
+
+    ``operation`` is that of the API, ``ecs.DescribeServices`` or ``*``. ``throttle`` and ``error`` (its code in ``detail``) answer with an
+    error, ``expired`` with ExpiredToken, ``broken`` with a bare 500, ``html`` with a proxy's page and 502. ``reset`` closes the connection before anything is
+    done, ``lost`` after it, half way through the answer. ``delay`` answers late (seconds in ``detail``). ``times`` None is for ever; the first
+    ``after`` calls pass; ``probability`` is that of each call after those.
+    """
+
+    operation: str
+    kind: CallKind
+    detail: str = ""
+    times: int | None = 1
+    after: int = 0
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class ResourceFault:
+    """A resource that fails in a phase of its stack's life. ``target`` is its logical id or type.
+
+    ``code`` is CloudFormation's HandlerErrorCode, ``reason`` the handler's message. ``times`` None is for ever.
+    """
+
+    target: str
+    phase: Phase
+    reason: str
+    code: str = "GeneralServiceException"
+    times: int | None = 1
+
+
+@dataclass(frozen=True)
+class TaskFault:
+    """Tasks that do not run, in each of the next ``times`` deployments of a service. ``trouble`` is a key of TASK_TROUBLES."""
+
+    target: str
+    phase: Phase
+    trouble: str
+    detail: str = ""
+    times: int | None = 1
+
+
+Fault = CallFault | ResourceFault | TaskFault
+
+
+class Faults:
+    """The faults of one process, with their counts. ``seed`` makes those that come by chance come the same way again."""
+
+    def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
+        self._lock = threading.Lock()
+        self._random = random.Random(seed)  # noqa: S311
+        self._faults: list[Fault] = list(faults)
+        self._passed: dict[int, int] = {}
+        self._struck: dict[int, int] = {}
+
+    def add(self, *faults: Fault) -> None:
+        """More of them, behind those that there are."""
+        with self._lock:
+            self._faults.extend(faults)
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        with self._lock:
+            self._faults.clear()
+            self._passed.clear()
+            self._struck.clear()
+
+    def of_call(self, service: str, operation: str) -> CallFault | None:
+        """What goes wrong with this call; asking counts as a call."""
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if not isinstance(fault, CallFault) or not _concerns(fault.operation, service, operation):
+                    continue
+                self._passed[index] = self._passed.get(index, 0) + 1
+                if self._passed[index] > fault.after and self._strikes(index, fault.times, fault.probability):
+                    return fault
+        return None
+
+    def of_resource(self, logical_id: str, type: str, phase: Phase) -> ResourceFault | None:
+        """What goes wrong with this resource in this phase; an answer uses up one of the fault's times.
+
+        The words for tasks mean nothing to a resource that has none: it fails with them as its reason.
+        """
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if isinstance(fault, CallFault) or fault.phase != phase or fault.target not in (logical_id, type):
+                    continue
+                if isinstance(fault, TaskFault) and type == SERVICE:
+                    continue
+                if self._strikes(index, fault.times):
+                    return fault if isinstance(fault, ResourceFault) else _as_resource_fault(fault)
+        return None
+
+    def of_tasks(self, name: str, phase: Phase) -> TaskFault | None:
+        """What is the matter with the tasks of a service's next deployment; an answer uses up one of the fault's times.
+
+        ``name`` is the service's logical id or, outside a stack, its name.
+        """
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                concerns = isinstance(fault, TaskFault) and fault.phase == phase and fault.target in (name, SERVICE)
+                if isinstance(fault, TaskFault) and concerns and self._strikes(index, fault.times):
+                    return fault
+        return None
+
+    def _strikes(self, index: int, times: int | None, probability: float = 1.0) -> bool:
+        if times is not None and self._struck.get(index, 0) >= times:
+            return False
+        if probability < 1.0 and self._random.random() >= probability:
+            return False
+        self._struck[index] = self._struck.get(index, 0) + 1
+        return True
+
+
+def _concerns(pattern: str, service: str, operation: str) -> bool:
+    return pattern in ("*", operation, f"{service}.*", f"{service}.{operation}")
+
+
+def _as_resource_fault(fault: TaskFault) -> ResourceFault:
+    reason = fault.trouble + (f"={fault.detail}" if fault.detail else "")
+    return ResourceFault(fault.target, fault.phase, reason, times=fault.times)
+
+
+_CALL = re.compile(
+    r"api:(?P<operation>[\w.-]+|\*|[\w-]+\.\*):(?P<kind>[a-z]+)(?:=(?P<detail>[^*@%]+))?"
+    r"(?:\*(?P<times>\d+|\*))?(?:@(?P<after>\d+))?(?:%(?P<percent>\d+))?"
+)
+_RESOURCE = re.compile(
+    rf"(?P<target>[A-Za-z0-9:_-]+?):(?P<phase>{'|'.join(PHASES)}):(?P<reason>.+?)(?:\*(?P<times>\d+|\*))?", re.DOTALL
+)
+
+
+def parsed(text: str) -> Fault:
+    """A fault by its text; FaultError if it is none.
+
+    ``Service:create:oom``, ``Role:delete:AccessDenied=not yours*2`` (a logical id or a type, a phase, a task's trouble, a handler's
+    code or any reason); ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first call, each with a chance of one half. ``**`` is for ever.
+    """
+    call = _CALL.fullmatch(text)
+    if call is not None:
+        return _call_fault(text, call)
+    if text.startswith("api:"):
+        raise FaultError(f"{text!r}: write api:OPERATION:KIND, KIND being one of {', '.join(CALL_KINDS)}")
+    resource = _RESOURCE.fullmatch(text)
+    if resource is None:
+        raise FaultError(
+            f"{text!r}: write LOGICAL_ID:PHASE:REASON, PHASE being one of {', '.join(PHASES)}, or api:OPERATION:KIND"
+        )
+    return _resource_fault(text, resource)
+
+
+def _call_fault(text: str, found: re.Match[str]) -> CallFault:
+    detail = found["detail"] or ""
+    kind = next((one for one in CALL_KINDS if one == found["kind"]), None)
+    if kind is None:
+        raise FaultError(f"{text!r}: {found['kind']} is none of {', '.join(CALL_KINDS)}")
+    if kind == "error" and not detail:
+        raise FaultError(f"{text!r}: say which error: error=AccessDeniedException")
+    if kind == "delay" and not re.fullmatch(r"\d+(\.\d+)?", detail):
+        raise FaultError(f"{text!r}: say how many seconds: delay=2.5")
+    chance = int(found["percent"] or 100) / 100
+    return CallFault(found["operation"], kind, detail, _times(found["times"]), int(found["after"] or 0), chance)
+
+
+def _resource_fault(text: str, found: re.Match[str]) -> Fault:
+    word, _, detail = found["reason"].partition("=")
+    phase = next(one for one in PHASES if one == found["phase"])
+    times = _times(found["times"])
+    if word in TASK_TROUBLES:
+        if word == "exit" and not re.fullmatch(r"\d{1,3}", detail):
+            raise FaultError(f"{text!r}: say which exit code: exit=1")
+        if word == "slow" and not re.fullmatch(r"(\d+(\.\d+)?)?", detail):
+            raise FaultError(f"{text!r}: say how many times as long: slow=12")
+        return TaskFault(found["target"], phase, word, detail, times)
+    if word in HANDLER_CODES:
+        return ResourceFault(found["target"], phase, detail or HANDLER_CODES[word], word, times)
+    return ResourceFault(found["target"], phase, found["reason"], times=times)
+
+
+def _times(text: str | None) -> int | None:
+    return None if text == "*" else int(text or 1)

@@ -1,0 +1,179 @@
+"""The memory of the sandbox: JSON documents and an agenda in one SQLite file, which several processes may share."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+FORMAT = 1
+"""The layout of the tables. A file of another layout is refused, not guessed at."""
+
+PATIENCE = 60.0
+"""Seconds to wait for another process that is writing."""
+
+_TABLES = """
+CREATE TABLE documents (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+CREATE TABLE agenda (number INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, tag TEXT NOT NULL, action TEXT NOT NULL,
+                     payload TEXT NOT NULL);
+CREATE INDEX agenda_by_due ON agenda (due, number);
+CREATE INDEX agenda_by_tag ON agenda (tag);
+"""
+
+
+class StoreError(Exception):
+    """A state file that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to happen: when (epoch seconds), which action, with what."""
+
+    due: float
+    action: str
+    payload: dict[str, Any]
+    tag: str = ""
+
+
+class Store:
+    """Documents by kind and key, and the agenda. ``path`` None keeps all in memory.
+
+    Threads share one connection, one at a time. Processes exclude each other by SQLite's own lock on the file, taken when a
+    transaction begins, so that what is read in it still holds when it writes.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else str(path), timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise StoreError(
+                f"the sandbox's state {path} cannot be used ({error}); remove the file to start anew"
+            ) from error
+        except StoreError as error:
+            self.close()
+            raise StoreError(f"the sandbox's state {path} {error}; remove the file to start anew") from None
+
+    def _prepare(self) -> None:
+        # The state is a rehearsal: it must be whole after a crash of the process, not of the machine.
+        self._connection.execute("PRAGMA synchronous = OFF")
+        with self.transaction():
+            (layout,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if layout not in (0, FORMAT):
+                raise StoreError(f"was made by another version (layout {layout}, not {FORMAT})")
+            if layout == 0:
+                for statement in _TABLES.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def close(self) -> None:
+        """Gives the file free. The store is of no use afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is done inside, or, when an exception leaves the block, nothing of it. Transactions nest."""
+        with self._lock:
+            name = f"level_{self._depth}"
+            self._connection.execute("BEGIN IMMEDIATE" if self._depth == 0 else f"SAVEPOINT {name}")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                self._connection.execute("ROLLBACK" if self._depth == 0 else f"ROLLBACK TO {name}")
+                if self._depth:
+                    self._connection.execute(f"RELEASE {name}")
+                raise
+            self._depth -= 1
+            self._connection.execute("COMMIT" if self._depth == 0 else f"RELEASE {name}")
+
+    def get(self, kind: str, key: str) -> dict[str, Any] | None:
+        """The document, a copy of its own; None if there is none."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+        return None if row is None else _loaded(row[0])
+
+    def put(self, kind: str, key: str, body: dict[str, Any]) -> None:
+        """Writes the document, over the one that was there."""
+        with self._lock:
+            self._connection.execute("REPLACE INTO documents VALUES (?, ?, ?)", (kind, key, json.dumps(body)))
+
+    def remove(self, kind: str, key: str) -> None:
+        """Drops the document; nothing happens if there is none."""
+        with self._lock:
+            self._connection.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
+
+    def every(self, kind: str, prefix: str = "") -> list[tuple[str, dict[str, Any]]]:
+        """The documents of a kind whose key begins so, by key."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT key, body FROM documents WHERE kind = ? AND key >= ? AND substr(key, 1, ?) = ? ORDER BY key",
+                (kind, prefix, len(prefix), prefix),
+            ).fetchall()
+        return [(key, _loaded(body)) for key, body in rows]
+
+    def next_number(self, name: str) -> int:
+        """1, then 2, and so on, for each name; a number is not given twice unless its transaction was undone."""
+        with self.transaction():
+            number = int((self.get("number", name) or {"last": 0})["last"]) + 1
+            self.put("number", name, {"last": number})
+        return number
+
+    def schedule(self, due: float, action: str, payload: dict[str, Any], tag: str = "") -> None:
+        """Puts an action on the agenda. ``tag`` is what ``cancel`` knows it by."""
+        with self._lock:
+            row = (due, tag, action, json.dumps(payload))
+            self._connection.execute("INSERT INTO agenda (due, tag, action, payload) VALUES (?, ?, ?, ?)", row)
+
+    def pop_due(self, now: float) -> Entry | None:
+        """Takes the earliest entry that is due by now off the agenda; of several at one time, the one put there first."""
+        with self.transaction():
+            row = self._connection.execute(
+                "SELECT number, due, action, payload, tag FROM agenda WHERE due <= ? ORDER BY due, number LIMIT 1",
+                (now,),
+            ).fetchone()
+            if row is None:
+                return None
+            self._connection.execute("DELETE FROM agenda WHERE number = ?", row[:1])
+        return Entry(row[1], row[2], _loaded(row[3]), row[4])
+
+    def next_due(self) -> float | None:
+        """When the agenda's earliest entry is due; None if it is empty."""
+        with self._lock:
+            (due,) = self._connection.execute("SELECT min(due) FROM agenda").fetchone()
+        return None if due is None else float(due)
+
+    def cancel(self, tag: str) -> int:
+        """Takes all entries with this tag off the agenda; how many there were."""
+        with self._lock:
+            return self._connection.execute("DELETE FROM agenda WHERE tag = ?", (tag,)).rowcount
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(text)
+    return body

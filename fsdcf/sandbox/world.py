@@ -1,0 +1,62 @@
+"""What every part of the sandbox is handed: its memory, its time, its faults, and whose account it plays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from fsdcf.sandbox.clock import Clock, Instant, RealClock
+from fsdcf.sandbox.faults import Faults
+from fsdcf.sandbox.store import Store
+
+
+@dataclass(frozen=True)
+class World:
+    """A sandbox. ``account`` and ``region`` are those of its ARNs; ``partition`` follows from the region.
+
+    ``pace`` multiplies every duration that the sandbox plays: 0.02 makes a minute a little over a second. ``sleep`` is what a
+    delayed answer waits with, in seconds that ``pace`` does not touch.
+    """
+
+    store: Store = field(default_factory=Store)
+    clock: Clock = field(default_factory=RealClock)
+    faults: Faults = field(default_factory=Faults)
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    pace: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def partition(self) -> str:
+        """The first part of an ARN after ``arn:``, as for the region."""
+        return partition_of(self.region)
+
+    def lasting(self, seconds: float) -> float:
+        """How long something takes here that takes AWS so many seconds."""
+        return seconds * self.pace
+
+    def held(self, at: float) -> World:
+        """The same sandbox with its clock held still at a moment."""
+        return replace(self, clock=Instant(at))
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of something of this account and region: ``world.arn("ecs", "cluster/name")``."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+class Refusal(Exception):
+    """An error that AWS answers with: its code, its words and the status of HTTP. What the call did until then is undone."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region belongs to."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
