@@ -28,7 +28,7 @@ VALUES = {
     "service.healthCheck.container.command": "true || false",
     "service.image": "registry.example/other",
     "service.workingDirectory": "/w",
-    "service.user": "'1000'",
+    "service.user": "1000",
     "service.resources.memory": "4096",
     "service.resources.cpu": "512",
     "service.resources.desiredCount": "4",

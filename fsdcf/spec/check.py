@@ -106,14 +106,15 @@ class Checker:
             built = self.record(kind.record, value, path, partial)
             return each.default if built is None and not each.required else built
         if kind.name == "list" and kind.item:
-            return tuple(item for item in self._items(each, kind.item, value, path, partial) if item is not None)
+            return tuple(item for item in self._items(each, kind.item, value, path) if item is not None)
         if kind.name == "map" and kind.item:
             return self._map(each, kind.item, value, path)
         if kind.item is None and kind.name == "map":
             return value
         return self._scalar(each, value, path)
 
-    def _items(self, each: Field, kind: Kind, values: list[Any], path: SpecPath, partial: bool) -> Iterator[Any]:
+    def _items(self, each: Field, kind: Kind, values: list[Any], path: SpecPath) -> Iterator[Any]:
+        """The items of a list. They are whole in an overlay too: lists replace."""
         for index, value in enumerate(values):
             here = path + (index,)
             if kind.name == "string" and each.key.as_text and isinstance(value, (int, float)):
@@ -125,16 +126,16 @@ class Checker:
             if here in self.shape.wrong:
                 continue
             if kind.name == "dependency":
-                yield self._dependency(value, here, partial)
+                yield self._dependency(value, here)
             elif kind.record:
-                yield self.record(kind.record, value, here, partial)
+                yield self.record(kind.record, value, here)
             else:
                 yield value
 
-    def _dependency(self, value: dict[Any, Any], path: SpecPath, partial: bool) -> Any:
+    def _dependency(self, value: dict[Any, Any], path: SpecPath) -> Any:
         name = value.get("type")
         if not isinstance(name, str) or name in self.types:
-            return self.record(self.types[name] if isinstance(name, str) else Dependency, value, path, partial)
+            return self.record(self.types[name] if isinstance(name, str) else Dependency, value, path)
         here = path + ("type",)
         self.shape.wrong.add(path)
         if name in LATER_TYPES:

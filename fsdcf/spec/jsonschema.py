@@ -9,12 +9,15 @@ from fsdcf.spec.model import Spec
 from fsdcf.spec.shape import Field, Kind, fields_of
 
 PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
+_ANY_SCALAR = ["string", "number", "boolean"]
+_WRITTEN = {"string": ["string", "number"], "list": _ANY_SCALAR, "map": _ANY_SCALAR}
+"""What keeps the text that was written: a scalar, or the items of a list or map."""
 
 
 def json_schema(types: Types) -> dict[str, Any]:
     """The schema of a spec. Numbers may be given by a placeholder, so editors do not complain of ``${PORT}``."""
-    root = _record(Spec, types)
-    overlay = _record(Spec, types, partial=True)
+    root = record_schema(Spec, types)
+    overlay = record_schema(Spec, types, partial=True)
     overlay["properties"] = {
         name: part for name, part in overlay["properties"].items() if name not in ("apiVersion", "kind", "environments")
     }
@@ -27,20 +30,24 @@ def json_schema(types: Types) -> dict[str, Any]:
     }
 
 
-def _record(record: type, types: Types, partial: bool = False) -> dict[str, Any]:
+def record_schema(record: type, types: Types, partial: bool = False) -> dict[str, Any]:
+    """The schema of a record; with ``partial`` nothing is required, as in an overlay."""
     properties: dict[str, Any] = {}
-    required = []
+    required: list[str] = []
+    respelled: list[dict[str, Any]] = []
     for field in fields_of(record):
         properties[field.name] = _field(field, types, partial)
         spellings = [name for name in field.key.also if "." not in name]
         for name in spellings:
             properties[name] = properties[field.name]
-        if field.required and not partial and not spellings:
+        if field.required and not partial and spellings:
+            respelled.append({"anyOf": [{"required": [name]} for name in (field.name, *spellings)]})
+        elif field.required and not partial:
             required.append(field.name)
     if record.__name__ == "Service":
         properties |= _moved(types)
     out: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
-    return out | ({"required": required} if required else {})
+    return out | ({"required": required} if required else {}) | ({"allOf": respelled} if respelled else {})
 
 
 def _moved(types: Types) -> dict[str, Any]:
@@ -73,20 +80,15 @@ def _field(field: Field, types: Types, partial: bool) -> dict[str, Any]:
 
 def _kind(kind: Kind, field: Field, types: Types, partial: bool) -> dict[str, Any]:
     if kind.name == "record" and kind.record:
-        out = _record(kind.record, types, partial)
+        out = record_schema(kind.record, types, partial)
         return _with_moved_spellings(out, kind.record, types)
     if kind.name == "list" and kind.item:
         items = _dependencies(types) if kind.item.name == "dependency" else _kind(kind.item, field, types, False)
         return {"type": "array", "items": items} | ({"minItems": field.key.fewest} if field.key.fewest else {})
     if kind.name == "map" and kind.item:
-        values: Any = (
-            True
-            if kind.item.name == "any"
-            else {"type": ["string", "number", "boolean"]}
-            if field.key.as_text
-            else _kind(kind.item, field, types, False)
-        )
-        return {"type": "object", "additionalProperties": values}
+        values: Any = True if kind.item.name == "any" else _kind(kind.item, field, types, False)
+        names = {"propertyNames": {"pattern": _whole(field.key.key_pattern)}} if field.key.key_pattern else {}
+        return {"type": "object", "additionalProperties": values} | names
     return _scalar(kind, field)
 
 
@@ -106,7 +108,7 @@ def _dependencies(types: Types) -> dict[str, Any]:
     names = sorted(types)
     cases = []
     for name in names:
-        body = _record(types[name].model, types)
+        body = record_schema(types[name].model, types)
         body["properties"]["type"] = {"const": name}
         cases.append({"if": {"properties": {"type": {"const": name}}}, "then": body})
     return {"type": "object", "required": ["type"], "properties": {"type": {"enum": names}}, "allOf": cases}
@@ -115,16 +117,29 @@ def _dependencies(types: Types) -> dict[str, Any]:
 def _scalar(kind: Kind, field: Field) -> dict[str, Any]:
     key = field.key
     if kind.name == "string":
-        out: dict[str, Any] = {"type": "string"}
-        if key.allowed:
-            out["enum"] = list(key.allowed)
-        elif key.pattern:
-            return {"anyOf": [{"type": "string", "pattern": f"^(?:{key.pattern})$"}, PLACEHOLDER]}
-        return out | ({"maxLength": key.longest} if key.longest else {})
-    out = {"type": kind.name}
+        return _string(field)
+    out: dict[str, Any] = {"type": kind.name}
     if kind.name == "boolean":
         return out
     if key.allowed:
         return {"enum": list(key.allowed)}
     out |= {"minimum": key.minimum} if key.minimum is not None else {}
     return out | ({"maximum": key.maximum} if key.maximum is not None else {})
+
+
+def _string(field: Field) -> dict[str, Any]:
+    """A text, or a placeholder that becomes one. Where one value is offered a placeholder would be no use."""
+    key = field.key
+    out: dict[str, Any] = {"enum": list(key.allowed)} if key.allowed else {"type": "string"}
+    if key.as_text and field.kinds[0].name in _WRITTEN:
+        out = {"type": _WRITTEN[field.kinds[0].name]}
+    out |= {"pattern": _whole(key.pattern)} if key.pattern else {}
+    out |= {"maxLength": key.longest} if key.longest else {}
+    out |= {"minLength": key.fewest} if key.fewest and field.kinds[0].name == "string" else {}
+    bounded = key.pattern or key.longest or len(key.allowed) > 1
+    return {"anyOf": [out, PLACEHOLDER]} if bounded else out
+
+
+def _whole(pattern: str) -> str:
+    """A pattern that matches the whole text."""
+    return f"^(?:{pattern})$"

@@ -51,6 +51,8 @@ def validator_of(record: type, partial: bool = False) -> SpecValidator:
 def rules_of(field: Field, required: bool) -> dict[str, Any]:
     """cerberus' rules for one key."""
     names = list(dict.fromkeys(_CERBERUS_TYPES.get(kind.name, kind.name) for kind in field.kinds))
+    if field.key.as_text and names == ["string"]:
+        names += ["integer", "number"]  # ``user: 1000`` is the text that was written
     rules: dict[str, Any] = {"type": names if len(names) > 1 else names[0]}
     if field.required and required:
         rules["required"] = True
