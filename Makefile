@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template validate check lint types test golden docs bench wheel clean
+.PHONY: help demo template validate check lint types test golden docs schemas bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ golden: $(READY) ## Rewrite the golden files; read their diff
 
 docs: $(READY) ## Rewrite the generated pages
 	@$(BIN)/python scripts/docs.py
+
+schemas: $(READY) ## Rewrite the resource facts from cfn-lint's schemas
+	@$(BIN)/python scripts/schemas.py
 
 bench: $(READY) ## Measure speed and memory against cfn-lint
 	@$(BIN)/python bench/run.py

@@ -73,10 +73,12 @@ def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     package = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").rglob("*.py")]
     shipped = [file.name for file in (ROOT / "templates").iterdir() if file.suffix in (".j2", ".py")]
     templates = [f"fsdcf/templates/{name}" for name in shipped]
+    data = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").glob("*/data/*.json")]
     metadata = [f"fsdcf-{fsdcf.__version__}.dist-info/{name}" for name in METADATA]
     with ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert sorted(names) == sorted([*package, "fsdcf/py.typed", *templates, *metadata])
+    assert sorted(names) == sorted([*package, "fsdcf/py.typed", *data, *templates, *metadata])
+    assert "fsdcf/cloudformation/data/facts.json" in names
     assert "fsdcf/templates/spec.yml.j2" in names
 
 

@@ -1,0 +1,101 @@
+"""Templates as text and as data: JSON or YAML with the short function tags, read into the long form, and the text that travels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class TemplateError(ValueError):
+    """A text that is no template. ``line`` and ``column`` count from 1; 0 where the position is unknown."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """YAML as CloudFormation reads it: short tags are functions, dates stay text, a key stands once."""
+
+
+def read(text: str) -> dict[str, Any]:
+    """The template in a text, in the long form of its functions (``!Ref X`` is ``{"Ref": "X"}``). Raises TemplateError.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=_once) if text.lstrip()[:1] == "{" else None
+    except ValueError:
+        data = None  # YAML's flow style opens with a brace as well
+    if data is None:
+        try:
+            data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with constructors of ours
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+            raise TemplateError(f"Template format error: YAML not well-formed. {error.problem}", *where) from None
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise TemplateError(f"Template format error: YAML not well-formed. {error}") from None
+    if not isinstance(data, dict):
+        raise TemplateError("Template format error: unsupported structure.", 1, 1)
+    return data
+
+
+def compact(template: Mapping[str, Any]) -> str:
+    """The template as JSON without white space; its UTF-8 bytes are what CloudFormation counts."""
+    return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("a key stands twice")
+    return out
+
+
+def _function(loader: Any, suffix: str, node: yaml.Node) -> Any:
+    """A short tag in the long form. ``!GetAtt A.B.C`` names resource and attribute at the first dot."""
+    value = _plain(loader, node)
+    if suffix in ("Ref", "Condition"):
+        return {suffix: value}
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {f"Fn::{suffix}": value}
+
+
+def _plain(loader: Any, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(loader, node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
+    loader.flatten_mapping(node)
+    out: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key_node, yaml.ScalarNode):
+            key = key_node.value  # an account id or a version as a key is text
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
+        if key in out:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
+        out[key] = loader.construct_object(value_node, deep=True)
+    return out
+
+
+def _text(loader: Any, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+_Loader.add_multi_constructor("!", _function)
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)

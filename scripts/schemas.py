@@ -1,0 +1,143 @@
+"""Rewrites fsdcf/cloudformation/data/facts.json out of the resource schemas that cfn-lint bundles (us-east-1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cfnlint
+from cfnlint.schema import Schema
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "fsdcf" / "cloudformation" / "data" / "facts.json"
+BUNDLE = Path(cfnlint.__file__).parent / "data" / "schemas"
+REGION = "us-east-1"
+
+SERVICES = (
+    *("ApplicationAutoScaling", "AutoScaling", "Backup", "CertificateManager", "CloudFormation", "CloudWatch", "DynamoDB", "EC2"),
+    *("ECR", "ECS", "EFS", "ElastiCache", "ElasticLoadBalancingV2", "Events", "IAM", "KMS", "Kinesis", "KinesisFirehose"),
+    *("Lambda", "Logs", "MSK", "RDS", "Route53", "S3", "SNS", "SQS", "SSM", "Scheduler", "SecretsManager", "ServiceDiscovery"),
+    *("VpcLattice", "WAFv2"),
+)
+"""The services whose resource types fsdcf makes, or may soon make."""
+
+LISTS = {
+    "createOnlyProperties": "create_only",
+    "conditionalCreateOnlyProperties": "conditional",
+    "readOnlyProperties": "read_only",
+    "writeOnlyProperties": "write_only",
+    "primaryIdentifier": "identifier",
+}
+"""Lists of property pointers in a schema, and what the data file calls them."""
+
+NAMES = {
+    "AWS::EC2::KeyPair": "KeyName",
+    "AWS::EC2::LaunchTemplate": "LaunchTemplateName",
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::ECS::TaskDefinition": None,
+    "AWS::ElastiCache::CacheCluster": "ClusterName",
+    "AWS::IAM::Policy": None,
+    "AWS::MSK::Cluster": "ClusterName",
+    "AWS::SecretsManager::Secret": "Name",
+}
+"""Custom names that the rule of ``name_of`` would miss, or would see where none is: a task definition's family is shared by
+its revisions. Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"""
+
+
+def dotted(pointer: str) -> str:
+    """``/properties/PosixUser/Uid`` as ``PosixUser.Uid``."""
+    return pointer.removeprefix("/properties/").replace("/", ".")
+
+
+def resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node that a ``$ref`` into the schema's own definitions leads to."""
+    while "$ref" in node:
+        found: Any = schema
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        node = found
+    return node
+
+
+def unordered(node: Mapping[str, Any], schema: Mapping[str, Any], path: str = "", seen: tuple[int, ...] = ()) -> Iterator[str]:
+    """Paths of the lists whose order has no meaning: the schema says ``insertionOrder: false``."""
+    node = resolved(node, schema)
+    if id(node) in seen:
+        return
+    seen = (*seen, id(node))
+    for part in (node, *node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())):
+        part = resolved(part, schema)
+        if part.get("insertionOrder") is False and path:
+            yield path
+        for name, child in part.get("properties", {}).items():
+            yield from unordered(child, schema, f"{path}.{name}" if path else name, seen)
+        if isinstance(part.get("items"), dict):
+            yield from unordered(part["items"], schema, f"{path}.*", seen)
+
+
+def name_of(kind: str, schema: Mapping[str, Any]) -> str | None:
+    """The top-level property by which a user names the resource: its whole identifier, or a create-only name."""
+    if kind in NAMES:
+        return NAMES[kind]
+    properties = schema.get("properties", {})
+    read_only = {dotted(one) for one in schema.get("readOnlyProperties", ())}
+    create_only = {dotted(one) for one in schema.get("createOnlyProperties", ())}
+    identifier = [dotted(one) for one in schema.get("primaryIdentifier", ())]
+    required = set(schema.get("required", ()))
+    last = kind.rsplit("::", 1)[1]
+    wanted = [f"{last}Name", "Name", f"{last}Identifier"]
+    if len(identifier) == 1 and identifier[0] not in read_only and identifier[0].endswith(("Name", "Identifier", "GroupId")):
+        wanted.insert(0, identifier[0])
+    for name in wanted:
+        if name in properties and name not in read_only and (name in create_only or name in identifier):
+            return name
+    return next((one for one in wanted if one in properties and one in required and one not in read_only), None)
+
+
+def entry(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What the data file keeps of one resource type; what is empty or usual is left out."""
+    out: dict[str, Any] = {"properties": sorted(schema.get("properties", {}))}
+    for key, name in LISTS.items():
+        listed = [dotted(one) for one in schema.get(key, ())]
+        out[name] = listed if name == "identifier" else sorted(set(listed))
+    out["required"] = sorted(schema.get("required", ()))
+    out["attributes"] = sorted(Schema(dict(schema)).get_atts.data)
+    out["unordered"] = sorted(set(unordered(schema, schema)))
+    tagging = schema.get("tagging") or {}
+    if tagging.get("taggable", schema.get("taggable", True)) and tagging.get("tagProperty", "").startswith("/properties/"):
+        out["tags"] = dotted(tagging["tagProperty"])
+    elif "tagging" not in schema and "Tags" in schema.get("properties", {}):
+        out["tags"] = "Tags"
+    out["name"] = name_of(kind, schema)
+    out["fixed"] = bool(schema.get("handlers")) and "update" not in schema["handlers"]
+    out["open"] = bool(schema.get("additionalProperties", False))
+    return {key: value for key, value in out.items() if value}
+
+
+def facts(bundle: Path = BUNDLE) -> dict[str, Any]:
+    """The content of the data file."""
+    listed = json.loads((bundle / "providers" / f"{REGION}.json").read_text(encoding="utf-8"))
+    kinds = sorted(kind for kind in listed if kind.split("::")[1] in SERVICES)
+    read = {kind: json.loads((bundle / "resources" / f"{listed[kind]}.json").read_text(encoding="utf-8")) for kind in kinds}
+    return {"schema_date": schema_date(bundle), "types": {kind: entry(kind, schema) for kind, schema in read.items()}}
+
+
+def schema_date(bundle: Path = BUNDLE) -> str:
+    """When the bundled schemas were published."""
+    date: str = json.loads((bundle / "version.json").read_text(encoding="utf-8"))["schema_date"]
+    return date
+
+
+def text(bundle: Path = BUNDLE) -> str:
+    """The data file's text: a line a type, so that a change can be read."""
+    content = facts(bundle)
+    lines = [f"{json.dumps(kind)}:{json.dumps(one, separators=(',', ':'))}" for kind, one in content["types"].items()]
+    return f'{{"schema_date":{json.dumps(content["schema_date"])},"types":{{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+if __name__ == "__main__":
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(text(), encoding="utf-8")
+    print(f"wrote {TARGET.relative_to(ROOT)}")
