@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-CallKind = Literal["throttle", "error", "reset", "lost", "delay", "expired", "html", "broken"]
+from fsdcf.sandbox.oddities import Oddity, OddityError
+from fsdcf.sandbox.oddities import parsed as parsed_oddity
+
+CallKind = Literal["throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable"]
 Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
 
 CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)
@@ -58,8 +61,9 @@ class CallFault:
     """A call that goes wrong.
 
     ``operation`` is that of the API, ``ecs.DescribeServices`` or ``*``. ``throttle`` and ``error`` (its code in ``detail``) answer with an
-    error, ``expired`` with ExpiredToken, ``broken`` with a bare 500, ``html`` with a proxy's page and 502. ``reset`` closes the connection before anything is
-    done, ``lost`` after it, half way through the answer. ``delay`` answers late (seconds in ``detail``). ``times`` None is for ever; the first
+    error, ``expired`` with ExpiredToken, ``broken`` with a 500, ``html`` with a proxy's page and 502. ``reset`` closes the connection
+    before anything is done, ``lost`` after it; ``half`` does it and sends half of the answer; ``unreachable`` answers no connection (where
+    there is a socket: as ``reset``). ``delay`` answers late (seconds in ``detail``). ``times`` None is for ever; the first
     ``after`` calls pass; ``probability`` is that of each call after those.
     """
 
@@ -96,7 +100,7 @@ class TaskFault:
     times: int | None = 1
 
 
-Fault = CallFault | ResourceFault | TaskFault
+Fault = CallFault | ResourceFault | TaskFault | Oddity
 
 
 class Faults:
@@ -139,7 +143,7 @@ class Faults:
         """
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if isinstance(fault, CallFault) or fault.phase != phase or fault.target not in (logical_id, type):
+                if isinstance(fault, CallFault | Oddity) or fault.phase != phase or fault.target not in (logical_id, type):
                     continue
                 if isinstance(fault, TaskFault) and type == SERVICE:
                     continue
@@ -156,6 +160,14 @@ class Faults:
             for index, fault in enumerate(self._faults):
                 concerns = isinstance(fault, TaskFault) and fault.phase == phase and fault.target in (name, SERVICE)
                 if isinstance(fault, TaskFault) and concerns and self._strikes(index, fault.times):
+                    return fault
+        return None
+
+    def of_cloudformation(self, kind: str) -> Oddity | None:
+        """The oddity of that name, if CloudFormation shows it now; an answer uses up one of its times."""
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if isinstance(fault, Oddity) and fault.kind == kind and self._strikes(index, fault.times):
                     return fault
         return None
 
@@ -190,8 +202,14 @@ def parsed(text: str) -> Fault:
     """A fault by its text; FaultError if it is none.
 
     ``Service:create:oom``, ``Role:delete:AccessDenied=not yours*2`` (a logical id or a type, a phase, a task's trouble, a handler's
-    code or any reason); ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first call, each with a chance of one half. ``**`` is for ever.
+    code or any reason); ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first call, each with a chance of one half;
+    ``cfn:lag-events=3``: an oddity of CloudFormation's. ``**`` is for ever.
     """
+    if text.startswith("cfn:"):
+        try:
+            return parsed_oddity(text)
+        except OddityError as error:
+            raise FaultError(str(error)) from None
     call = _CALL.fullmatch(text)
     if call is not None:
         return _call_fault(text, call)
