@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fsdcf.sandbox.clock import Clock, Instant, RealClock
@@ -16,7 +16,8 @@ class World:
     """A sandbox. ``account`` and ``region`` are those of its ARNs; ``partition`` follows from the region.
 
     ``pace`` multiplies every duration that the sandbox plays: 0.02 makes a minute a little over a second. ``sleep`` is what a
-    delayed answer waits with, in seconds that ``pace`` does not touch.
+    delayed answer waits with, in seconds that ``pace`` does not touch. ``asked`` is the region that the call being answered was
+    signed for, which matters to S3 alone: a bucket answers in its own region.
     """
 
     store: Store = field(default_factory=Store)
@@ -26,6 +27,7 @@ class World:
     region: str = "us-east-1"
     pace: float = 1.0
     sleep: Callable[[float], None] = time.sleep
+    asked: str = ""
 
     @property
     def partition(self) -> str:
@@ -46,10 +48,14 @@ class World:
 
 
 class Refusal(Exception):
-    """An error that AWS answers with: its code, its words and the status of HTTP. What the call did until then is undone."""
+    """An error that AWS answers with: its code, its words and the status of HTTP. What the call did until then is undone.
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    ``headers`` go with the answer of S3, which says there what its words do not.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{code}: {message}")
+        self.headers = headers or {}
         self.code = code
         self.message = message
         self.status = status

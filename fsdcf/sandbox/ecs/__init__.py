@@ -1,0 +1,1 @@
+"""Amazon ECS: task definitions, clusters, services and the tasks of their deployments."""

@@ -1,0 +1,69 @@
+"""Lets the clients of a botocore or boto3 session talk to the sandbox without a socket: real requests, parsers and retries."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from fsdcf.sandbox.exchange import Response
+from fsdcf.sandbox.wire import handle
+from fsdcf.sandbox.world import World
+
+READ_TIMEOUT = 60.0
+"""Seconds that botocore's clients wait for an answer unless told otherwise."""
+
+
+class _Body(io.BytesIO):
+    """A body as urllib3 gives it: also in pieces, and with ``release_conn``."""
+
+    def stream(self, amount: int = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
+        while piece := self.read(amount):
+            yield piece
+
+    def release_conn(self) -> None:
+        self.close()
+
+
+def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> None:
+    """From now on, clients made by the session (botocore's or boto3's) speak to ``world``.
+
+    Faults of the network become the exceptions that botocore's HTTP session would raise. An answer that is ``delay``ed beyond
+    ``read_timeout`` seconds is a ReadTimeoutError, after what was asked for was done.
+    """
+
+    def send(request: AWSPreparedRequest, **details: object) -> AWSResponse:
+        begun = world.clock.now()
+        answer = handle(world, request.method, request.url, _headers(request), _body(request))
+        if world.clock.now() - begun > read_timeout:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return _delivered(request, answer)
+
+    emitter = session.get_component("event_emitter") if hasattr(session, "get_component") else session.events
+    emitter.register("before-send", send)
+
+
+def _headers(request: AWSPreparedRequest) -> dict[str, str]:
+    return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()}
+
+
+def _body(request: AWSPreparedRequest) -> bytes:
+    body = request.body
+    if body is None:
+        return b""
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.encode() if isinstance(body, str) else bytes(body)
+
+
+def _delivered(request: AWSPreparedRequest, answer: Response) -> AWSResponse:
+    if answer.fate == "unreachable":
+        raise EndpointConnectionError(endpoint_url=request.url)
+    if answer.fate == "reset":
+        raise ConnectionClosedError(endpoint_url=request.url)
+    # botocore does not compare what arrives with Content-Length: it meets half an answer when it parses it.
+    body = answer.body[: len(answer.body) // 2] if answer.fate == "half" else answer.body
+    return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(body))

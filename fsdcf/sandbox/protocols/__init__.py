@@ -1,0 +1,1 @@
+"""AWS's wire protocols, driven by the service models: each module has decode, encode and error."""

@@ -1,0 +1,151 @@
+"""S3's protocol: the operation in method and path, values in path, query, headers and body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from botocore.model import OperationModel, ServiceModel, Shape
+
+from fsdcf.sandbox.exchange import Request, Response
+from fsdcf.sandbox.protocols.scalars import text_of, value_of
+from fsdcf.sandbox.protocols.xml import element, encoded, escaped, parsed
+from fsdcf.sandbox.shapes import members
+from fsdcf.sandbox.world import Refusal
+
+_VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
+
+
+def addressed(request: Request) -> tuple[str, str]:
+    """The bucket and the key that a request names, empty where it names none: by its path, or the bucket by the host."""
+    host = _VIRTUAL.fullmatch(request.host.partition(":")[0])
+    path = request.path.removeprefix("/")
+    if host is not None:
+        return host["bucket"], path
+    bucket, _, key = path.partition("/")
+    return bucket, key
+
+
+def operation_of(service: ServiceModel, request: Request) -> str | None:
+    """The operation that method, path and query of a request ask for; None if there is none."""
+    bucket, key = addressed(request)
+    path = "/{Bucket}/{Key+}" if key else "/{Bucket}" if bucket else "/"
+    fitting = [
+        route
+        for route in _routes(service)
+        if (route.method, route.path) == (request.method, path)
+        and all(request.query.get(name) == value for name, value in route.literal)
+        and all(name in request.query for name in route.parameters)
+        and all(name in request.headers for name in route.headers)
+    ]
+    return max(fitting, key=lambda route: route.rank).name if fitting else None
+
+
+@dataclass(frozen=True)
+class _Route:
+    """What a request must look like to mean an operation. Of several that fit, the one that demands most is meant."""
+
+    name: str
+    method: str
+    path: str
+    literal: tuple[tuple[str, str], ...]
+    parameters: tuple[str, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def rank(self) -> int:
+        return len(self.literal) + len(self.parameters) + len(self.headers)
+
+
+@cache
+def _routes(service: ServiceModel) -> tuple[_Route, ...]:
+    routes = []
+    for name in service.operation_names:
+        operation = service.operation_model(name)
+        path, _, query = operation.http["requestUri"].partition("?")
+        literal = tuple(pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "x-id")
+        places = _demanded(operation.input_shape)
+        parameters = tuple(one["name"] for one in places if one.get("location") == "querystring")
+        headers = tuple(one["name"].lower() for one in places if one.get("location") == "header")
+        routes.append(_Route(name, operation.http["method"], path, literal, parameters, headers))
+    return tuple(routes)
+
+
+def _demanded(shape: Shape | None) -> list[dict[str, Any]]:
+    return [] if shape is None else [shape.members[one].serialization for one in shape.required_members]
+
+
+def decode(operation: OperationModel, request: Request) -> dict[str, Any]:
+    """The parameters, by the operation's input. Malformed if they do not fit it."""
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    bucket, key = addressed(request)
+    places = {"uri": {"Bucket": bucket, "Key": key}, "querystring": request.query, "header": request.headers}
+    found: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        location, wire_name = member.serialization.get("location"), member.serialization.get("name", name)
+        if location == "headers":
+            found[name] = _prefixed(request.headers, wire_name.lower())
+        elif location is not None:
+            text = places[location].get(wire_name.lower() if location == "header" else wire_name)
+            found |= {name: value_of(member, text)} if text and member.type_name != "list" else {}
+    payload = shape.serialization.get("payload")
+    if payload and request.body:
+        member = shape.members[payload]
+        found[payload] = request.body if member.type_name == "blob" else parsed(member, request.body)
+    return found
+
+
+def _prefixed(headers: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
+
+
+def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:
+    """An answer. ShapeError if the result has what the operation's output does not."""
+    shape = operation.output_shape
+    headers = {"x-amz-request-id": request_id}
+    status = int(operation.http.get("responseCode", 200))
+    if shape is None:
+        return Response(status, headers)
+    payload = shape.serialization.get("payload")
+    content, body = "", b""
+    for name, member, value in members(shape, result):
+        location = member.serialization.get("location")
+        if location in ("header", "headers"):
+            headers |= _headers(member, member.serialization["name"], value)
+        elif name == payload and member.type_name == "blob":
+            body = value
+        else:
+            content += encoded(member, member.serialization.get("name", name), value)
+    return Response(status, headers, body if payload else _document(operation, shape, content, headers))
+
+
+def _headers(shape: Shape, name: str, value: Any) -> dict[str, str]:
+    if shape.type_name == "map":
+        return {name + key: text_of(shape.value, one) for key, one in value.items()}
+    return {name: text_of(shape, value, "rfc822")}
+
+
+def _document(operation: OperationModel, shape: Shape, content: str, headers: dict[str, str]) -> bytes:
+    if all("location" in member.serialization for member in shape.members.values()):
+        return b""
+    headers["Content-Type"] = "application/xml"
+    names = {"xmlns": operation.service_model.metadata.get("xmlNamespace", "http://s3.amazonaws.com/doc/2006-03-01/")}
+    if operation.name == "GetBucketLocation":
+        # The one answer that the model cannot tell: its only member is the root itself.
+        content = re.sub("</?LocationConstraint/?>", "", content)
+        return element("LocationConstraint", content, names).encode("utf-8")
+    return element(shape.serialization.get("name", shape.name), content, names).encode("utf-8")
+
+
+def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Response:
+    """An error in the words of the protocol."""
+    facts = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
+    body = element("Error", "".join(element(name, escaped(text)) for name, text in facts.items()))
+    headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, **refusal.headers}
+    return Response(refusal.status, headers, body.encode("utf-8"))

@@ -1,0 +1,107 @@
+"""The models of AWS's services, as botocore ships them: what an operation takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+
+
+class ShapeError(Exception):
+    """A handler gave what its operation's output does not have: a bug of the sandbox."""
+
+
+@cache
+def model(service: str) -> ServiceModel:
+    """The model of a service, by botocore's name."""
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service_name=service)
+
+
+def protocol(service: str) -> str:
+    """The protocol that this botocore speaks with the service."""
+    found = model(service)
+    return str(getattr(found, "resolved_protocol", None) or found.metadata["protocol"])
+
+
+def operation(service: str, name: str) -> OperationModel | None:
+    """The model of an operation; None if the service has none of that name."""
+    return model(service).operation_model(name) if name in model(service).operation_names else None
+
+
+def missing(shape: Shape | None, params: Mapping[str, Any]) -> list[str]:
+    """The required members at the top of an input that are not there."""
+    return [name for name in (shape.required_members if shape is not None else ()) if params.get(name) is None]
+
+
+def members(shape: Shape, value: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The members of a structure that have a value: name, shape, value. ShapeError for one that the shape lacks."""
+    if not isinstance(value, Mapping):
+        raise ShapeError(f"{shape.name} is a structure, not {value!r}")
+    unknown = value.keys() - shape.members.keys()
+    if unknown:
+        raise ShapeError(f"{shape.name} has no {', '.join(sorted(unknown))}")
+    return [(name, shape.members[name], one) for name, one in value.items() if one is not None]
+
+
+def checked(shape: Shape, value: Any) -> None:
+    """ShapeError unless a scalar is of the kind that its shape says."""
+    kinds = _KINDS.get(shape.type_name)
+    if kinds is not None and not isinstance(value, kinds):
+        raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
+    if shape.type_name != "boolean" and isinstance(value, bool):
+        raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
+    options = getattr(shape, "enum", None)
+    if options and value not in options:
+        raise ShapeError(f"{shape.name} is one of {', '.join(options)}, not {value!r}")
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "blob": (bytes,),
+}
+
+
+def request_of(service: str, name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource's properties, as CloudFormation writes them, in the form that the operation takes.
+
+    Names are matched whatever their capitals, texts become the numbers and booleans that the model wants. What the operation does
+    not know is left out: it belongs to CloudFormation alone. KeyError for an unknown operation.
+    """
+    found = operation(service, name)
+    if found is None:
+        raise KeyError(name)
+    shaped: dict[str, Any] = _shaped(found.input_shape, properties)
+    return shaped
+
+
+def _shaped(shape: Shape, value: Any) -> Any:
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        names = {name.lower(): name for name in shape.members}
+        pairs = [(names[key.lower()], one) for key, one in value.items() if key.lower() in names]
+        return {name: _shaped(shape.members[name], one) for name, one in pairs}
+    if shape.type_name == "map" and isinstance(value, Mapping):
+        return {str(key): _shaped(shape.value, one) for key, one in value.items()}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_shaped(shape.member, one) for one in value]
+    return _scalar(shape.type_name, value)
+
+
+def _scalar(kind: str, value: Any) -> Any:
+    if kind == "boolean":
+        return value if isinstance(value, bool) else str(value).lower() == "true"
+    if kind in ("integer", "long"):
+        return int(value)
+    if kind in ("float", "double"):
+        return float(value)
+    if kind == "string" and not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return value

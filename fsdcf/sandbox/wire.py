@@ -1,0 +1,197 @@
+"""One call from bytes to bytes: which service and operation, faults first, then what has become due, then the answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from botocore.model import OperationModel, ServiceModel
+
+from fsdcf.sandbox import agenda, services, shapes
+from fsdcf.sandbox.exchange import Fate, Request, Response, request
+from fsdcf.sandbox.faults import CallFault
+from fsdcf.sandbox.protocols import json, query, rest_xml
+from fsdcf.sandbox.protocols.scalars import Malformed
+from fsdcf.sandbox.world import Refusal, World
+
+PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
+"""The protocols by botocore's names."""
+
+SIGNED_AS = {"elasticloadbalancing": "elbv2"}
+"""Services whose name in a signature is not botocore's."""
+
+PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox stands in for a broken proxy.</body></html>"
+"""What a broken proxy answers with."""
+
+_AFTERWARDS: Mapping[str, Fate] = {"lost": "reset", "half": "half"}
+"""Faults that strike after the call has done its work, and what becomes of the answer."""
+
+_SCOPE = re.compile(r"(?:Credential=|^)[^/\s]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a request asks for: the service (botocore's name), the region that it was signed for, the operation's name."""
+
+    service: str
+    region: str
+    name: str
+
+    @property
+    def model(self) -> ServiceModel | None:
+        """The service's model; None for a service that the sandbox does not have."""
+        return shapes.model(self.service) if self.service in services.NAMES else None
+
+
+def handle(world: World, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    """Answers one call. Every error of AWS's kind is a response; what is raised is a bug of the sandbox.
+
+    The signature is not verified: the sandbox vouches for no permission.
+    """
+    asked = request(method, url, headers, body)
+    request_id = str(uuid.uuid4())
+    call = called(asked)
+    speech = _protocol(call, asked)
+    try:
+        answer = _answer(world, call, asked, speech, request_id)
+    except Refusal as refusal:
+        answer = speech.error(call.model, refusal, request_id)
+    return replace(answer, body=b"") if asked.method == "HEAD" else answer
+
+
+def called(asked: Request) -> Call:
+    """What a request asks for. Parts that it does not tell are empty."""
+    scope = _SCOPE.search(asked.headers.get("authorization", "")) or _SCOPE.search(
+        asked.query.get("X-Amz-Credential", "")
+    )
+    signed = scope["service"] if scope is not None else ""
+    region = scope["region"] if scope is not None else ""
+    prefix, _, target = asked.headers.get("x-amz-target", "").rpartition(".")
+    if target:
+        return Call(_targeted(prefix) or signed, region, target)
+    if _is_form(asked):
+        form = query.fields(asked)
+        versioned = _versioned(form.get("Version", ""))
+        return Call(versioned or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
+    name = rest_xml.operation_of(shapes.model("s3"), asked) if signed == "s3" else None
+    return Call(signed, region, name or "")
+
+
+def _is_form(asked: Request) -> bool:
+    return "x-www-form-urlencoded" in asked.headers.get("content-type", "") or "Action" in asked.query
+
+
+def _targeted(prefix: str) -> str:
+    """The service whose targets begin so."""
+    return next((name for name in services.NAMES if shapes.model(name).metadata.get("targetPrefix") == prefix), "")
+
+
+def _versioned(version: str) -> str:
+    """The service of the query protocol with this version of its API."""
+    offered = (name for name in services.NAMES if shapes.protocol(name) == "query")
+    return next((name for name in offered if shapes.model(name).api_version == version), "")
+
+
+def _protocol(call: Call, asked: Request) -> Any:
+    if call.service in services.NAMES:
+        return PROTOCOLS[shapes.protocol(call.service)]
+    return query if _is_form(asked) else json
+
+
+def _answer(world: World, call: Call, asked: Request, speech: Any, request_id: str) -> Response:
+    operation, handler = _offered(call)
+    fault = world.faults.of_call(call.service, call.name)
+    if fault is not None and fault.kind == "delay":
+        world.sleep(float(fault.detail))
+    elif fault is not None and fault.kind not in _AFTERWARDS:
+        return _struck(call, fault, speech, request_id)
+    try:
+        params = speech.decode(operation, asked)
+    except Malformed as error:
+        raise Refusal(_malformed(call), str(error)) from error
+    _demand(call, operation, params)
+    result = _done(world, call, handler, params)
+    answer: Response = speech.encode(operation, result, request_id)
+    return replace(answer, fate=_AFTERWARDS.get(fault.kind, "sent")) if fault is not None else answer
+
+
+def _done(world: World, call: Call, handler: services.Handler, params: dict[str, Any]) -> dict[str, Any]:
+    """Catches up with the time, then does what is asked. A refused call leaves no trace but the time that has passed."""
+    now = world.clock.now()
+    held = replace(world.held(now), asked=call.region or world.region)
+    refused: Refusal | None = None
+    result: dict[str, Any] = {}
+    with world.store.transaction():
+        agenda.advance(held)
+        try:
+            with world.store.transaction():
+                result = handler(held, params)
+        except Refusal as refusal:
+            refused = refusal
+    if refused is not None:
+        raise refused
+    return result
+
+
+def _offered(call: Call) -> tuple[OperationModel, services.Handler]:
+    if not call.service:
+        raise Refusal(
+            "MissingAuthenticationToken", "Missing Authentication Token. This is a sandbox of AWS's API.", 403
+        )
+    if call.service not in services.NAMES:
+        raise Refusal("NotImplemented", f"the sandbox does not offer the service {call.service}")
+    operation = shapes.operation(call.service, call.name)
+    if operation is None:
+        raise Refusal("InvalidAction", f"The action {call.name} is not valid for this web service.")
+    handler = services.operations(call.service).get(call.name)
+    if handler is None:
+        raise Refusal("NotImplemented", f"the sandbox does not offer {call.name} of {call.service}")
+    return operation, handler
+
+
+def _demand(call: Call, operation: OperationModel, params: dict[str, Any]) -> None:
+    absent = shapes.missing(operation.input_shape, params)
+    if absent:
+        count = "1 validation error" if len(absent) == 1 else f"{len(absent)} validation errors"
+        each = "; ".join(
+            f"Value null at '{name[:1].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
+            for name in absent
+        )
+        raise Refusal(_invalid(call), f"{count} detected: {each}")
+
+
+def _invalid(call: Call) -> str:
+    return "ValidationError" if shapes.protocol(call.service) == "query" else "ValidationException"
+
+
+def _malformed(call: Call) -> str:
+    return {"query": "MalformedInput", "json": "SerializationException"}.get(
+        shapes.protocol(call.service), "MalformedXML"
+    )
+
+
+def _struck(call: Call, fault: CallFault, speech: Any, request_id: str) -> Response:
+    """The answer of a call that goes wrong before anything is done."""
+    if fault.kind in ("reset", "unreachable"):
+        return Response(500, fate=fault.kind)
+    if fault.kind == "html":
+        return Response(502, {"Content-Type": "text/html"}, PAGE)
+    raise _REFUSALS[fault.kind](shapes.protocol(call.service), fault.detail)
+
+
+_REFUSALS = {
+    "throttle": lambda protocol, detail: {
+        "query": Refusal("Throttling", "Rate exceeded"),
+        "json": Refusal("ThrottlingException", "Rate exceeded"),
+    }.get(protocol, Refusal("SlowDown", "Please reduce your request rate.", 503)),
+    "expired": lambda protocol, detail: {
+        "query": Refusal("ExpiredToken", "The security token included in the request is expired", 403),
+        "json": Refusal("ExpiredTokenException", "The security token included in the request is expired"),
+    }.get(protocol, Refusal("ExpiredToken", "The provided token has expired.")),
+    "broken": lambda protocol, detail: Refusal("InternalFailure", "An internal error has occurred.", 500),
+    "error": lambda protocol, detail: Refusal(detail, "The sandbox was told to fail here."),
+}
