@@ -9,7 +9,7 @@ import click
 
 from fsdcf.catalogue import catalogue
 from fsdcf.compiler.dependencies import types
-from fsdcf.spec.reference import describe, find, later, paths
+from fsdcf.spec.reference import describe, describe_type, find, later, paths
 
 
 @click.command()
@@ -30,7 +30,11 @@ def command(what: str) -> None:
     if found:
         click.echo(describe(*found))
         return
-    unbuilt = later(what)
+    kind = types().get(what.removeprefix("dependencies."))
+    if kind:
+        click.echo(describe_type(kind))
+        return
+    unbuilt = later(what) or later(f"service.{what}")
     if unbuilt:
         click.echo(f"{what}\n  {unbuilt}\n  known, not yet compiled")
         return

@@ -72,9 +72,6 @@ def _run() -> int:
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # whatever is left is a bug of ours, and says so without a traceback
@@ -82,5 +79,5 @@ def _run() -> int:
         if os.environ.get("FSDCF_TRACEBACK"):
             raise
         return 2
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 2
+    except SystemExit:  # click leaves so when the reader of a pipe is gone: not all was said
+        return 2

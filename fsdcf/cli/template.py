@@ -18,7 +18,7 @@ from fsdcf.lint.cache import default_folder
 
 @click.command()
 @spec_options
-@click.option("-o", "--output", metavar="FILE|DIR/", help="Write here instead of standard output; a folder for several specs.")
+@click.option("-o", "--output", metavar="FILE|DIR/", help="Write here instead of standard output (-); a folder for several specs.")
 @click.option(
     "--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form of the template."
 )
@@ -40,6 +40,7 @@ def command(
 ) -> None:
     """Compile specs into CloudFormation templates."""
     wanted = requests(specs, environment, overrides, variables)
+    output = None if output == "-" else output
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
     if len(wanted) > 1 and not folder:
         raise click.UsageError("several specs need a folder: -o DIR/")

@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.diagnostics import Rule
 from fsdcf.spec.check import LATER_TYPES
-from fsdcf.spec.dependency import Types
+from fsdcf.spec.dependency import DependencyType, Types
 from fsdcf.spec.model import Dependency, Spec
 from fsdcf.spec.shape import Field, fields_of, later_of, record_of
 
@@ -36,12 +36,21 @@ def walk(record: type, prefix: str = "") -> Iterator[tuple[str, Field]]:
 
 
 def find(path: str, types: Types) -> tuple[str, Field] | None:
-    """The key at a path as a user writes it: with or without ``[]``, dependencies by type."""
+    """The key at a path as a user writes it: with or without ``[]``, dependencies by type, in any spelling."""
     wanted = path.replace("[]", "")
+    for name, kind in types.items():
+        if name != kind.name and wanted.startswith(f"dependencies.{name}."):
+            wanted = wanted.replace(name, kind.name, 1)
     for known, field in _all(types):
-        if known.replace("[]", "") == wanted:
+        if wanted in _spellings(known.replace("[]", ""), field):
             return known, field
     return None
+
+
+def _spellings(path: str, field: Field) -> tuple[str, ...]:
+    """A path by each spelling of its last key, those elsewhere by their full path."""
+    above = path.rpartition(".")[0]
+    return (path, *(name if "." in name else f"{above}.{name}" if above else name for name in field.key.also))
 
 
 def paths(types: Types) -> list[str]:
@@ -69,10 +78,20 @@ def describe(path: str, field: Field) -> str:
     lines += [f"  values: {limits(field)}"] if limits(field) else []
     lines += [f"  default: {default_of(field)}"] if default_of(field) else []
     lines += [f"  also: {', '.join(field.key.also)}"] if field.key.also else []
-    below = record_of(field)
-    if below:
-        lines += ["  keys:", *(f"    {one.name}: {one.key.doc}" for one in fields_of(below))]
+    below = record_of(field) or next((kind.item.record for kind in field.kinds if kind.item), None)
+    lines += _keys(below) if below else []
     return "\n".join(lines)
+
+
+def describe_type(kind: DependencyType) -> str:
+    """A type of dependency with its keys, for the terminal."""
+    lines = [f"dependencies: type {kind.name}", f"  {kind.doc}"]
+    lines += [f"  also: {', '.join(kind.also)}"] if kind.also else []
+    return "\n".join([*lines, *_keys(kind.model)])
+
+
+def _keys(record: type) -> list[str]:
+    return ["  keys:", *(f"    {one.name}: {one.key.doc}" for one in fields_of(record))]
 
 
 def type_of(field: Field) -> str:

@@ -47,6 +47,19 @@ def test_output_is_whole_or_not_there(folder: Path) -> None:
     assert several.returncode == 2 and not (folder / "all").exists()
 
 
+def test_a_dash_is_standard_output(folder: Path) -> None:
+    result = fsdcf("template", "hello.yml", "--no-lint", "-o", "-", cwd=folder)
+    assert result.stdout.startswith("AWSTemplateFormatVersion") and not (folder / "-").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe is another thing there")
+def test_a_reader_that_leaves_is_no_success_and_no_traceback(folder: Path) -> None:
+    script = f"exec 3>&1; ({sys.executable} -m fsdcf validate bad.yml --no-lint 2>&1; echo $? >&3) | true"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+    run = subprocess.run(["sh", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("2\n", "")
+
+
 def test_several_specs_need_a_folder_and_two_names(folder: Path) -> None:
     assert fsdcf("template", "hello.yml", "bad.yml", "--no-lint", cwd=folder).returncode == 2
     (folder / "sub").mkdir()
@@ -104,6 +117,13 @@ def test_schema_explain_version_help_completion(folder: Path) -> None:
     assert "not yet compiled" in fsdcf("explain", "service.sidecars", cwd=folder).stdout
     assert fsdcf("--version", cwd=folder).stdout == f"fsdcf {__version__}\n"
     assert "template" in fsdcf("--help", cwd=folder).stdout
+    for spelling, said in (
+        ("service.ephemeralStorage", "service.resources.ephemeralStorage"),
+        ("dependencies.fetch_msk_cluster.cluster_name", "dependencies.aws_msk_cluster.name"),
+        ("fetch_msk_cluster", "aws_msk_cluster"),
+        ("service.secrets", "valueFrom"),
+    ):
+        assert said in fsdcf("explain", spelling, cwd=folder).stdout
     for shell in ("bash", "zsh", "fish"):
         assert "_FSDCF_COMPLETE" in fsdcf("completion", shell, cwd=folder).stdout
 

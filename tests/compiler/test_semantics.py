@@ -174,3 +174,9 @@ def test_auto_scaling_owns_the_count(compiled: Compile) -> None:
     assert "DesiredCount" not in resources["Service"]["Properties"]
     target = resources["CpuScalingPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
     assert float(target) == 70
+
+
+def test_without_nat_the_service_waits_for_the_way_to_the_layers_of_its_image(compiled: Compile) -> None:
+    network = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
+    assert {"S3Endpoint", "DynamoDbEndpoint", "EcrDkrInterfaceEndpoint"} <= waits_for(resources_of(compiled, HELLO + network), "Service")
+    assert "S3Endpoint" not in waits_for(resources_of(compiled, HELLO), "Service")

@@ -83,3 +83,13 @@ def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) 
     assert "S231" in {one.code for one in compiled(HELLO + shared + twins).diagnostics}
     volume = "  volumes:\n    - {name: data, mountPath: /x}\n"
     assert "S231" in {one.code for one in compiled(HELLO + volume + shared).diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("count", "least", "most", "stuck"),
+    [(1, 50, 150, True), (2, 50, 150, False), (2, 90, 110, True), (10, 90, 110, False), (1, 0, 100, False), (0, 100, 200, False)],
+)
+def test_a_deployment_moves_by_whole_tasks(compiled: Compile, count: int, least: int, most: int, stuck: bool) -> None:
+    deployment = f"  deployment: {{minimumHealthyPercent: {least}, maximumPercent: {most}}}\n"
+    for number in (f"  resources: {{desiredCount: {count}}}\n", f"  autoScaling: {{minCount: {count}}}\n"):
+        assert ("S212" in {one.code for one in compiled(HELLO + number + deployment).diagnostics}) == stuck

@@ -62,7 +62,9 @@ def _made(stack: Stack, network: Vpc, internal: bool, public_tasks: bool) -> Net
         private = [_subnet(stack, f"PrivateSubnet{zone + 1}", zone, str(blocks[_MOST_ZONES + zone])) for zone in range(zones)]
         tables += [f"PrivateRouteTable{zone + 1}" for zone in range(zones)]
         routes = _private_routes(stack, network.nat or "single", public, private)
-    _gateway_endpoints(stack, tables)
+    gateways = _gateway_endpoints(stack, tables)
+    if private and network.nat == "none":
+        routes += gateways  # an image's layers come from S3, and there is no other way to it
     tasks = tuple(Ref(subnet) for subnet in private or public)
     balancers = tasks if internal else tuple(Ref(subnet) for subnet in public)
     return Network(Ref(vpc), tasks, balancers, () if internal else (ATTACHMENT,), tuple(routes))
@@ -127,9 +129,10 @@ def _private_routes(stack: Stack, nat: str, public: list[str], private: list[str
     return waits
 
 
-def _gateway_endpoints(stack: Stack, tables: list[str]) -> None:
+def _gateway_endpoints(stack: Stack, tables: list[str]) -> list[str]:
     """S3 and DynamoDB by gateway endpoints: free, and their traffic spares the NAT gateway."""
-    for title, service in (("S3Endpoint", "s3"), ("DynamoDbEndpoint", "dynamodb")):
+    services = {"S3Endpoint": "s3", "DynamoDbEndpoint": "dynamodb"}
+    for title, service in services.items():
         endpoint = ec2.VPCEndpoint(
             title,
             VpcId=Ref("Vpc"),
@@ -138,6 +141,7 @@ def _gateway_endpoints(stack: Stack, tables: list[str]) -> None:
             RouteTableIds=[Ref(table) for table in tables],
         )
         stack.add(endpoint, ORIGIN)
+    return list(services)
 
 
 def add_interface_endpoints(stack: Stack, service: Service, network: Network) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnost
     known = [(kind.kind, local_name(one.name), kind.attributes(one)) for _, one, kind in case.dependencies()]
     named = [attributes for kind, name, attributes in known if (kind, name) == (part.kind, part.name)]
     if not named:
-        names = ", ".join(f"{kind}:{name}" for kind, name, _ in known) or "none"
+        names = ", ".join(dict.fromkeys(f"{kind}:{name}" for kind, name, _ in known)) or "none"
         yield case.at(UNKNOWN_ATTRIBUTE, path, f"no dependency `{part.kind}:{part.name}`", f"dependencies here are {names}")
     elif part.attribute not in named[0]:
         hint = f"there are {', '.join(named[0])}"

@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.spec.rules.case import Case
 
 _TASK_SIZE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size"
-
-FARGATE_PAIR = Rule(
-    "S203",
-    "cpu and memory that Fargate does not pair",
-    "Fargate offers certain amounts of memory for each number of CPU units. cfn-lint would find the pair too, without the line.",
-    _TASK_SIZE,
-)
-TIMEOUT = Rule(
-    "S204",
-    "a timeout that is not below its interval",
-    "A check must end before the next one begins: Elastic Load Balancing refuses a timeout that is not below the interval.",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
-)
-BOUNDS = Rule("S205", "a minimum over its maximum", "Auto scaling needs a minimum that is at most the maximum.")
-STUCK = Rule(
-    "S212",
-    "a deployment that cannot move",
-    "With the minimum not below the maximum ECS may neither start a new task nor stop an old one, so that a deployment never ends.",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
-)
-SINGLE_WRITER = Rule(
-    "S209",
-    "SQLite with more than one task",
-    "SQLite on a file system has one writer: fsdcf runs one task and stops it before the next one starts. Auto scaling, a larger "
-    "count, or a deployment that starts before it stops would corrupt the file. `ephemeral: true` lifts this.",
-    "https://www.sqlite.org/whentouse.html",
-)
-RULES = (FARGATE_PAIR, TIMEOUT, BOUNDS, STUCK, SINGLE_WRITER)
 
 MEMORY = {
     256: (512, 1024, 2048),
@@ -50,6 +23,45 @@ MEMORY = {
 """Memory in MiB that Fargate offers for each number of CPU units. Source: AWS, task size."""
 
 
+def _amounts(offered: tuple[int, ...]) -> str:
+    if len(offered) > 8:
+        step = offered[1] - offered[0]
+        return f"{offered[0]} to {offered[-1]} in steps of {step}"
+    return ", ".join(map(str, offered[:-1])) + f" or {offered[-1]}"
+
+
+FARGATE_PAIR = Rule(
+    "S203",
+    "cpu and memory that Fargate does not pair",
+    "Fargate offers certain amounts of memory, here in MiB, for each number of CPU units: "
+    + "; ".join(f"{cpu} with {_amounts(offered)}" for cpu, offered in MEMORY.items())
+    + ". cfn-lint would find the pair too, without the line.",
+    _TASK_SIZE,
+)
+TIMEOUT = Rule(
+    "S204",
+    "a timeout that is not below its interval",
+    "A check must end before the next one begins: Elastic Load Balancing refuses a timeout that is not below the interval.",
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+)
+BOUNDS = Rule("S205", "a minimum over its maximum", "Auto scaling needs a minimum that is at most the maximum.")
+STUCK = Rule(
+    "S212",
+    "a deployment that cannot move",
+    "With the minimum not below the maximum ECS may neither start a new task nor stop an old one, so that a deployment never ends. "
+    "Of the number of tasks ECS rounds the minimum up and the maximum down: 50 % and 150 % of one task are one task both.",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
+)
+SINGLE_WRITER = Rule(
+    "S209",
+    "SQLite with more than one task",
+    "SQLite on a file system has one writer: fsdcf runs one task and stops it before the next one starts. Auto scaling, a larger "
+    "count, or a deployment that starts before it stops would corrupt the file. `ephemeral: true` lifts this.",
+    "https://www.sqlite.org/whentouse.html",
+)
+RULES = (FARGATE_PAIR, TIMEOUT, BOUNDS, STUCK, SINGLE_WRITER)
+
+
 def fargate_pair(case: Case) -> Iterator[Diagnostic]:
     resources = case.spec.service.resources
     offered = MEMORY[resources.cpu]
@@ -60,13 +72,6 @@ def fargate_pair(case: Case) -> Iterator[Diagnostic]:
     hint = f"with cpu {resources.cpu} use {_amounts(offered)}"
     hint += f"; {resources.memory} MiB goes with cpu {' or '.join(map(str, others))}" if others else ""
     yield case.at(FARGATE_PAIR, at, f"{resources.memory} MiB is not offered with {resources.cpu} CPU units", hint)
-
-
-def _amounts(offered: tuple[int, ...]) -> str:
-    if len(offered) > 8:
-        step = offered[1] - offered[0]
-        return f"{offered[0]} to {offered[-1]} in steps of {step}"
-    return ", ".join(map(str, offered[:-1])) + f" or {offered[-1]}"
 
 
 def timeouts(case: Case) -> Iterator[Diagnostic]:
@@ -97,10 +102,20 @@ def stuck(case: Case) -> Iterator[Diagnostic]:
     deployment = case.spec.service.deployment
     least = 100 if deployment.minimum_healthy_percent is None else deployment.minimum_healthy_percent
     most = 200 if deployment.maximum_percent is None else deployment.maximum_percent
-    if least >= most:
+    count = _fewest_tasks(case)
+    if ceil(count * least / 100) >= count * most // 100:
         at = "maximumPercent" if case.wrote("service.deployment.maximumPercent") else "minimumHealthyPercent"
         hint = "raise maximumPercent (start first), or lower minimumHealthyPercent (stop first)"
-        yield case.at(STUCK, f"service.deployment.{at}", f"from {least} % to {most} % leaves no room to replace a task", hint)
+        message = f"from {least} % to {most} % of {count} task{'s' * (count > 1)} leaves no room to replace one"
+        yield case.at(STUCK, f"service.deployment.{at}", message, hint)
+
+
+def _fewest_tasks(case: Case) -> int:
+    service = case.spec.service
+    if service.auto_scaling is not None:
+        return max(1, service.auto_scaling.min_count)
+    desired = service.resources.desired_count
+    return 2 if desired is None else max(1, desired)
 
 
 def single_writers(case: Case) -> list[str]:
