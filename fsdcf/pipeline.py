@@ -58,12 +58,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """A template, where there are no errors, and every finding; ``sources`` are the texts that findings point to."""
+    """A template, where there are no errors, and every finding; ``sources`` are the texts that findings point to.
+
+    ``spec`` is what the template was compiled from, where it came so far.
+    """
 
     template: Template | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
     document: Document | None = None
+    spec: Spec | None = None
 
 
 def run(request: Request, lint: Lint | None = None) -> Result:
@@ -91,7 +95,7 @@ def run(request: Request, lint: Lint | None = None) -> Result:
     ]
     if lint is not None:
         found += _linted(template, document, lint)
-    return Result(None if has_errors(found) else template, in_order(found), document.sources, document)
+    return Result(None if has_errors(found) else template, in_order(found), document.sources, document, spec)
 
 
 def _linted(template: Template, document: Document, lint: Lint) -> Sequence[Diagnostic]:
