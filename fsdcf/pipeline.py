@@ -11,6 +11,8 @@ from fsdcf.compiler.compile import Template, compile_spec
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import over_limits, to_json
 from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors, in_order
+from fsdcf.spec.blind import UnknownValue
+from fsdcf.spec.container import ContainerCheck
 from fsdcf.spec.dockerfile import health_check
 from fsdcf.spec.document import Document
 from fsdcf.spec.locate import locate
@@ -80,13 +82,12 @@ def run(request: Request, lint: Lint | None = None) -> Result:
     document, resolved = resolve(written, models, parse, request.environment, request.overrides, request.variables)
     spec, judged = validate(document, request.environment, known)
     found = [*findings, *resolved, *judged]
-    if spec is not None:
-        spec, carried = _with_dockerfile(spec, document, request.name)
-        if spec.service.health_check.container:
-            found = [one for one in found if one.code != NO_CHECK]
-        found += carried
-    if spec is None or has_errors(found):
+    carried, unread = _of_dockerfile(spec, document, request.name)
+    found = [one for one in found if carried is None or one.code != NO_CHECK] + unread
+    if has_errors(found):
         return Result(None, in_order(found), document.sources, document)
+    if carried is not None:
+        spec = replace(spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=carried)))
     template = compile_spec(with_sqlite_paths(spec, known), request.environment, known)
     root = document.span(())
     found += [
@@ -109,11 +110,14 @@ def _linted(template: Template, document: Document, lint: Lint) -> Sequence[Diag
     return explain(findings, template.origins, document, lambda at, named: locate(at, named, known), text)
 
 
-def _with_dockerfile(spec: Spec, document: Document, name: str) -> tuple[Spec, list[Diagnostic]]:
-    """The spec with the HEALTHCHECK of its Dockerfile, where it names one and has no check of its own."""
-    written = spec.service.build.dockerfile
-    if written is None or spec.service.health_check.container is not None:
-        return spec, []
+def _of_dockerfile(spec: Spec, document: Document, name: str) -> tuple[ContainerCheck | None, list[Diagnostic]]:
+    """The HEALTHCHECK of the spec's Dockerfile, where it names one and has no check of its own."""
+    try:
+        written = spec.service.build.dockerfile
+        if written is None or spec.service.health_check.container is not None:
+            return None, []
+    except UnknownValue:
+        return None, []
     path = ("service", "build", "dockerfile")
     span: Span = document.span(path)
     try:
@@ -121,11 +125,8 @@ def _with_dockerfile(spec: Spec, document: Document, name: str) -> tuple[Spec, l
             text = file.read(_LARGEST_DOCKERFILE).decode("utf-8", "replace")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return spec, [DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")]
-    check = health_check(text)
-    if check is None:
-        return spec, []
-    return replace(spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=check))), []
+        return None, [DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")]
+    return health_check(text), []
 
 
 def _text(raw: bytes) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule, Severity, SpecPath
+from fsdcf.spec.blind import said
 from fsdcf.spec.placeholders import Attribute, Known, SecretRef, String, Text, parts_of, sample
 from fsdcf.spec.rules.case import Case
 from fsdcf.spec.storage import persistent_paths, within
@@ -93,7 +94,7 @@ _SECRET_VALUE = re.compile(
 
 def advise(case: Case) -> list[Diagnostic]:
     """All advice for a spec."""
-    return [finding for check in CHECKS for finding in check(case)]
+    return [finding for check in CHECKS for finding in said(check(case))]
 
 
 def container_check(case: Case) -> Iterator[Diagnostic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.blind import said
 from fsdcf.spec.rules import container, dependencies, network, references, tasks
 from fsdcf.spec.rules.case import Case
 
@@ -20,4 +21,4 @@ RULES: tuple[Rule, ...] = (*tasks.RULES, *container.RULES, *network.RULES, *depe
 
 def judge(case: Case) -> list[Diagnostic]:
     """Every rule's findings."""
-    return [finding for check in CHECKS for finding in check(case)]
+    return [finding for check in CHECKS for finding in said(check(case))]

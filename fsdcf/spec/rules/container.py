@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.spec.blind import said
+from fsdcf.spec.container import Ulimit, Volume
 from fsdcf.spec.names import local_name
 from fsdcf.spec.placeholders import sample
 from fsdcf.spec.rules.case import Case
@@ -76,21 +78,29 @@ def volumes(case: Case) -> Iterator[Diagnostic]:
     file_systems = {local_name(one.name) for _, one, kind in case.dependencies() if kind.kind == "efs"}
     for index, volume in enumerate(case.spec.service.volumes):
         root = ("service", "volumes", index)
-        if volume.name in names:
-            yield case.at(VOLUME, (*root, "name"), f"`{volume.name}` is used by two volumes", "choose another name")
-        names.add(volume.name)
-        efs = volume.efs
-        if efs is None:
-            continue
-        if (efs.file_system_id is None) == (efs.dependency is None):
-            hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
-            yield case.at(VOLUME, (*root, "efs"), "an EFS volume needs either fileSystemId or dependency", hint, key=True)
-        if efs.dependency is not None and efs.dependency not in file_systems:
-            hint = f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
-            yield case.at(VOLUME, (*root, "efs", "dependency"), f"no file system `{efs.dependency}`", hint)
-        if efs.dependency is not None and efs.root_directory not in (None, "/"):
-            hint = "leave it out: the dependency's access point decides the directory"
-            yield case.at(VOLUME, (*root, "efs", "rootDirectory"), "an access point and rootDirectory exclude each other", hint)
+        yield from said(_volume_name(case, root, volume, names))
+        yield from said(_efs_volume(case, root, volume, file_systems))
+
+
+def _volume_name(case: Case, root: SpecPath, volume: Volume, names: set[str]) -> Iterator[Diagnostic]:
+    if volume.name in names:
+        yield case.at(VOLUME, (*root, "name"), f"`{volume.name}` is used by two volumes", "choose another name")
+    names.add(volume.name)
+
+
+def _efs_volume(case: Case, root: SpecPath, volume: Volume, file_systems: set[str]) -> Iterator[Diagnostic]:
+    efs = volume.efs
+    if efs is None:
+        return
+    if (efs.file_system_id is None) == (efs.dependency is None):
+        hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
+        yield case.at(VOLUME, (*root, "efs"), "an EFS volume needs either fileSystemId or dependency", hint, key=True)
+    if efs.dependency is not None and efs.dependency not in file_systems:
+        hint = f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
+        yield case.at(VOLUME, (*root, "efs", "dependency"), f"no file system `{efs.dependency}`", hint)
+    if efs.dependency is not None and efs.root_directory not in (None, "/"):
+        hint = "leave it out: the dependency's access point decides the directory"
+        yield case.at(VOLUME, (*root, "efs", "rootDirectory"), "an access point and rootDirectory exclude each other", hint)
 
 
 def variables(case: Case) -> Iterator[Diagnostic]:
@@ -105,9 +115,13 @@ def variables(case: Case) -> Iterator[Diagnostic]:
 
 def ulimits(case: Case) -> Iterator[Diagnostic]:
     for index, limit in enumerate(case.spec.service.ulimits):
-        if limit.hard_limit != -1 and (limit.soft_limit > limit.hard_limit or limit.soft_limit == -1):
-            path = ("service", "ulimits", index, "softLimit")
-            yield case.at(ULIMIT, path, f"softLimit {limit.soft_limit} is over hardLimit {limit.hard_limit}", "lower softLimit")
+        yield from said(_ulimit(case, ("service", "ulimits", index, "softLimit"), limit))
+
+
+def _ulimit(case: Case, path: SpecPath, limit: Ulimit) -> Iterator[Diagnostic]:
+    soft, hard = limit.soft_limit, limit.hard_limit
+    if hard != -1 and (soft > hard or soft == -1):
+        yield case.at(ULIMIT, path, f"softLimit {soft} is over hardLimit {hard}", "lower softLimit")
 
 
 def tags(case: Case) -> Iterator[Diagnostic]:

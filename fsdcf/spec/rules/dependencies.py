@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.spec.blind import said
+from fsdcf.spec.dependency import DependencyType
+from fsdcf.spec.model import Dependency
 from fsdcf.spec.names import local_name
 from fsdcf.spec.rules.case import Case
 from fsdcf.spec.storage import file_systems
@@ -58,10 +61,13 @@ def unique(case: Case) -> Iterator[Diagnostic]:
 
 def own_rules(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
-        idle = () if kind.managed(dependency) else kind.managed_keys  # advice says that they have no effect
-        for violation in kind.check(dependency):
-            if violation.at and violation.at[0] in idle:
-                continue
+        yield from said(_own_rules(case, path, dependency, kind))
+
+
+def _own_rules(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType) -> Iterator[Diagnostic]:
+    idle = () if kind.managed(dependency) else kind.managed_keys  # advice says that they have no effect
+    for violation in kind.check(dependency):
+        if not violation.at or violation.at[0] not in idle:
             yield case.at(violation.rule, (*path, *violation.at), violation.message, violation.hint, violation.key)
 
 

@@ -146,14 +146,14 @@ def _needed_endpoints(case: Case) -> set[str]:
 def no_effect(case: Case) -> Iterator[Diagnostic]:
     service = case.spec.service
     networking = service.networking
-    if service.port is None and not case.wrote("service.port"):
+    if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
+        hint = "leave nat out, or assignPublicIp"
+        yield case.at(NO_EFFECT, f"{_VPC}.nat", "tasks with public addresses use no NAT gateway", hint)
+    if service.port is None:
         yield from _worker(case)
     elif case.wrote("service.networking.loadBalancer.sslPolicy") and networking.load_balancer.certificate_arn is None:
         hint = "add certificateArn, or leave it out"
         yield case.at(NO_EFFECT, "service.networking.loadBalancer.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
-    if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
-        hint = "leave nat out, or assignPublicIp"
-        yield case.at(NO_EFFECT, f"{_VPC}.nat", "tasks with public addresses use no NAT gateway", hint)
 
 
 def _worker(case: Case) -> Iterator[Diagnostic]:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from math import ceil
 
 from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.blind import said
+from fsdcf.spec.container import ContainerCheck
+from fsdcf.spec.model import HealthCheck
 from fsdcf.spec.rules.case import Case
 
 _TASK_SIZE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size"
@@ -76,12 +79,14 @@ def fargate_pair(case: Case) -> Iterator[Diagnostic]:
 
 def timeouts(case: Case) -> Iterator[Diagnostic]:
     check = case.spec.service.health_check
-    checks = [("service.healthCheck", check.interval, check.timeout)]
+    yield from said(_timeout(case, "service.healthCheck", check))
     if check.container:
-        checks.append(("service.healthCheck.container", check.container.interval, check.container.timeout))
-    for path, interval, timeout in checks:
-        if timeout < interval:
-            continue
+        yield from _timeout(case, "service.healthCheck.container", check.container)
+
+
+def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Iterator[Diagnostic]:
+    interval, timeout = check.interval, check.timeout
+    if timeout >= interval:
         at = f"{path}.timeout" if case.wrote(f"{path}.timeout") else f"{path}.interval"
         hint = f"use a timeout below {interval}, or an interval above {timeout}"
         yield case.at(TIMEOUT, at, f"the timeout of {timeout} s is not below the interval of {interval} s", hint)

@@ -1,0 +1,87 @@
+"""Words for findings about shape: what a value is called, what it may be, and which key was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from fsdcf.diagnostics import SpecPath
+from fsdcf.spec.shape import Field, Key, Kind, camel
+
+_WORDS = {
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "map": "a map",
+    "record": "a map",
+    "dependency": "a map",
+}
+
+
+def label(path: SpecPath) -> str:
+    """The name of the key that a path leads to; of its list, for an item."""
+    names = [step for step in path if isinstance(step, str)]
+    return names[-1] if names else "spec"
+
+
+def expected(each: Field, path: SpecPath) -> str:
+    """What a key takes, or the items of its list or map."""
+    kinds: tuple[Kind, ...] = each.kinds
+    if path[-1] != each.name:
+        kinds = tuple(kind.item for kind in each.kinds if kind.item)
+    return " or ".join(dict.fromkeys(_WORDS[kind.name] for kind in kinds))
+
+
+def found(value: Any) -> str:
+    """What was written instead."""
+    if value is None:
+        return "empty"
+    names = {dict: "a map", list: "a list", bool: "a boolean", int: "an integer", float: "a number"}
+    return names.get(type(value), "text")
+
+
+def type_hint(each: Field, value: Any) -> str:
+    """How to write a value that has the wrong type."""
+    if isinstance(value, str) and value.isdigit() and any(kind.name == "integer" for kind in each.kinds):
+        return f"write {value} without quotes"
+    if isinstance(value, str) and any(kind.name == "list" for kind in each.kinds):
+        words = ", ".join(f'"{word}"' for word in value.split())
+        return f"write a list: [{words}]"
+    return each.key.doc
+
+
+def range_hint(low: float | None, high: float | None) -> str:
+    """The bounds of a number."""
+    if low is not None and high is not None:
+        return f"use {low:g} to {high:.0f}"
+    return f"use at least {low:g}" if low is not None else f"use at most {high:g}"
+
+
+def either(values: tuple[Any, ...]) -> str:
+    """``a, b or c``."""
+    texts = [str(value) for value in values]
+    return texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + " or " + texts[-1]
+
+
+def choice_hint(value: Any, key: Key) -> str:
+    """The nearest of the values that are offered, or all of them."""
+    if len(key.allowed) == 1:
+        return f"use {key.allowed[0]}. {key.doc}"
+    close = difflib.get_close_matches(str(value), [str(one) for one in key.allowed], 1, 0.8)
+    return f"did you mean `{close[0]}`?" if close and len(key.allowed) > 3 else f"use {either(key.allowed)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
+    by_case = {one.lower(): one for one in sorted(known)}
+    close = difflib.get_close_matches(camel(name).lower(), list(by_case), 1, 0.6)
+    return by_case[close[0]] if close else None
+
+
+def key_hint(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The name that was probably meant, or all that are known."""
+    meant = nearest(name, known)
+    return f"did you mean `{meant}`?" if meant else f"{otherwise} {', '.join(sorted(known))}"
