@@ -33,17 +33,42 @@ LISTS = {
 """Lists of property pointers in a schema, and what the data file calls them."""
 
 NAMES = {
+    "AWS::AutoScaling::WarmPool": None,
     "AWS::EC2::KeyPair": "KeyName",
-    "AWS::EC2::LaunchTemplate": "LaunchTemplateName",
+    "AWS::EC2::PrefixList": None,
     "AWS::EC2::SecurityGroup": "GroupName",
     "AWS::ECS::TaskDefinition": None,
-    "AWS::ElastiCache::CacheCluster": "ClusterName",
+    "AWS::ElastiCache::ParameterGroup": None,
+    "AWS::ElastiCache::User": "UserId",
     "AWS::IAM::Policy": None,
-    "AWS::MSK::Cluster": "ClusterName",
-    "AWS::SecretsManager::Secret": "Name",
+    "AWS::Logs::Transformer": None,
+    "AWS::Route53::HostedZone": None,
+    "AWS::Route53::RecordSet": None,
+    "AWS::Route53::TrafficPolicy": None,
+    "AWS::Route53::TrafficPolicyInstance": None,
+    "AWS::S3::MultiRegionAccessPointPolicy": None,
+    "AWS::SSM::Association": None,
+    "AWS::SSM::MaintenanceWindow": None,
+    "AWS::SSM::PatchBaseline": None,
+    "AWS::VpcLattice::AuthPolicy": None,
 }
-"""Custom names that the rule of ``name_of`` would miss, or would see where none is: a task definition's family is shared by
-its revisions. Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"""
+"""Names that ``name_of`` would miss, or would see where a name is not the resource's own or need not be unique (the family of a
+task definition is shared by its revisions).
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"""
+
+DOCUMENTED = {
+    "AWS::DynamoDB::GlobalTable": {"conditional": ["AttributeDefinitions"]},
+    "AWS::DynamoDB::Table": {"conditional": ["AttributeDefinitions"], "create_only": ["LocalSecondaryIndexes"]},
+}
+"""Update behaviour that the reference documents and the schemas leave out.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
+
+
+OPEN = {"AWS::CloudFormation::CustomResource"}
+"""Types that take any property, whatever their schema says."""
+
+ATTRIBUTES = {".*": "*", "Outputs\\..*": "Outputs.*"}
+"""How the data file writes the attributes that cfn-lint writes as patterns."""
 
 
 def dotted(pointer: str) -> str:
@@ -101,18 +126,18 @@ def entry(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"properties": sorted(schema.get("properties", {}))}
     for key, name in LISTS.items():
         listed = [dotted(one) for one in schema.get(key, ())]
+        listed += DOCUMENTED.get(kind, {}).get(name, [])
         out[name] = listed if name == "identifier" else sorted(set(listed))
     out["required"] = sorted(schema.get("required", ()))
-    out["attributes"] = sorted(Schema(dict(schema)).get_atts.data)
+    out["attributes"] = sorted(ATTRIBUTES.get(one, one) for one in Schema(dict(schema)).get_atts.data)
     out["unordered"] = sorted(set(unordered(schema, schema)))
     tagging = schema.get("tagging") or {}
-    if tagging.get("taggable", schema.get("taggable", True)) and tagging.get("tagProperty", "").startswith("/properties/"):
-        out["tags"] = dotted(tagging["tagProperty"])
-    elif "tagging" not in schema and "Tags" in schema.get("properties", {}):
-        out["tags"] = "Tags"
+    tags = dotted(tagging.get("tagProperty", "/properties/Tags"))
+    if tagging.get("taggable", schema.get("taggable", True)) and tags in schema.get("properties", {}):
+        out["tags"] = tags
     out["name"] = name_of(kind, schema)
     out["fixed"] = bool(schema.get("handlers")) and "update" not in schema["handlers"]
-    out["open"] = bool(schema.get("additionalProperties", False))
+    out["open"] = kind in OPEN or schema.get("additionalProperties", True) is not False
     return {key: value for key, value in out.items() if value}
 
 

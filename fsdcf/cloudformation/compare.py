@@ -36,8 +36,19 @@ def dotted(path: Path) -> str:
     return ".".join("*" if isinstance(step, int) else step for step in path)
 
 
+def pointer(path: Path) -> str:
+    """A path as DescribeChangeSet writes it: ``/Properties/ContainerDefinitions/0/Image``."""
+    return "".join(f"/{step}" for step in path)
+
+
 def differences(before: Any, after: Any, unordered: Collection[str] = (), path: Path = ()) -> Iterator[Leaf]:
-    """The places where two evaluated values differ. ``5`` and ``"5"``, ``true`` and ``"true"`` are the same to CloudFormation."""
+    """The places where two evaluated values differ, sorted by path.
+
+    ``5`` and ``"5"``, ``true`` and ``"true"`` are the same to CloudFormation. Lists keep their order, but for those whose dotted
+    path is in ``unordered``.
+    """
+    if before is after:
+        return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
             yield from differences(before.get(key, MISSING), after.get(key, MISSING), unordered, (*path, key))
@@ -49,7 +60,7 @@ def differences(before: Any, after: Any, unordered: Collection[str] = (), path: 
                 left = before[index] if index < len(before) else MISSING
                 right = after[index] if index < len(after) else MISSING
                 yield from differences(left, right, unordered, (*path, index))
-    elif not _same_scalar(before, after):
+    elif not _same(before, after):
         yield Leaf(path, before, after)
 
 
@@ -58,32 +69,37 @@ def canonical(value: Any, unordered: Collection[str] = (), path: Path = ()) -> s
     return json.dumps(_ordered(value, unordered, path), sort_keys=True)
 
 
-def _same_scalar(before: Any, after: Any) -> bool:
-    if before is after or (before == after and type(before) is type(after)):
-        return True
-    fancy = (Mapping, list, Unknown, Partial, _Missing)
-    if isinstance(before, fancy) or isinstance(after, fancy):
-        return False
-    return scalar(before) == scalar(after)
+_NOT_SCALAR = (Mapping, list, Unknown, Partial, _Missing)
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, _NOT_SCALAR) or isinstance(after, _NOT_SCALAR):
+        return bool(before == after)
+    return _scalar(before) == _scalar(after)
+
+
+def _scalar(value: Any) -> str:
+    """``5.0`` is ``5``: JSON has one kind of number."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else scalar(value)
 
 
 def _sets(before: list[Any], after: list[Any], unordered: Collection[str], path: Path) -> Iterator[Leaf]:
     """Lists whose order has no meaning: equal items are put aside, the rest is compared in the order it stands."""
-    keys = [canonical(one, unordered, (*path, 0)) for one in before]
-    left = list(range(len(before)))
+    left: dict[str, list[int]] = {}
+    for place, one in enumerate(before):
+        left.setdefault(canonical(one, unordered, (*path, 0)), []).append(place)
     right = []
     for index, one in enumerate(after):
-        key = canonical(one, unordered, (*path, 0))
-        match = next((place for place in left if keys[place] == key), None)
-        if match is None:
-            right.append(index)
+        same = left.get(canonical(one, unordered, (*path, 0)))
+        if same:
+            same.pop(0)
         else:
-            left.remove(match)
-    for place in range(max(len(left), len(right))):
-        old = before[left[place]] if place < len(left) else MISSING
-        new = after[right[place]] if place < len(right) else MISSING
-        index = right[place] if place < len(right) else left[place]
-        yield from differences(old, new, unordered, (*path, index))
+            right.append(index)
+    rest = sorted(place for places in left.values() for place in places)
+    for number in range(max(len(rest), len(right))):
+        old = before[rest[number]] if number < len(rest) else MISSING
+        new = after[right[number]] if number < len(right) else MISSING
+        yield from differences(old, new, unordered, (*path, right[number] if number < len(right) else rest[number]))
 
 
 def _ordered(value: Any, unordered: Collection[str], path: Path) -> Any:
@@ -91,7 +107,7 @@ def _ordered(value: Any, unordered: Collection[str], path: Path) -> Any:
         return {key: _ordered(child, unordered, (*path, key)) for key, child in value.items()}
     if isinstance(value, list):
         items = [_ordered(child, unordered, (*path, 0)) for child in value]
-        return sorted(items, key=lambda one: json.dumps(one, sort_keys=True)) if dotted(path) in unordered else items
+        return sorted(items, key=lambda one: json.dumps(one, sort_keys=True)) if unordered and dotted(path) in unordered else items
     if isinstance(value, Unknown | Partial):
-        return {"unknown": plain(value)}
-    return scalar(value)
+        return {"": [type(value).__name__, plain(value)]}
+    return _scalar(value)

@@ -9,10 +9,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.intrinsics import VARIABLE, function_of, split_attribute, sub_parts
-from fsdcf.cloudformation.unknown import Partial, Unknown, concatenated, frozen, is_known
+from fsdcf.cloudformation.intrinsics import VARIABLE, VARIABLE_NAME, function_of, split_attribute, sub_parts
+from fsdcf.cloudformation.unknown import Partial, Unknown, concatenated, is_known
 
-__all__ = ["NO_VALUE", "EvaluationError", "Partial", "Scope", "Unknown", "evaluate", "scalar"]
+__all__ = ["FUNCTIONS", "NO_VALUE", "EvaluationError", "Partial", "Scope", "Unknown", "evaluate", "scalar", "truth"]
+
+Function = Callable[[Any, "Scope"], Any]
+
+_JOIN = (
+    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined "
+    "or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+)
+_SPLIT = (
+    "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a "
+    "function that returns a string to be split."
+)
+_SUB = (
+    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, "
+    "and an optional second argument to specify a mapping of values to replace in the string"
+)
+_SUB_NAME = (
+    "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"
+)
+_GET_ATT = (
+    "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
+)
+_SELECT = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
+_FIND_IN_MAP = (
+    "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
+)
+_CONDITION = "Template format error: Conditions can only be boolean operations on parameters and other conditions"
+
+ZONES: Mapping[str, str] = {"us-east-1": "abcdef"}
+"""The letters of a region's availability zones where they are not ``abc``, for Fn::GetAZs without an account at hand."""
 
 
 class EvaluationError(ValueError):
@@ -27,6 +56,7 @@ class _NoValue:
 
 
 NO_VALUE = _NoValue()
+"""What ``AWS::NoValue`` comes to where nothing holds it."""
 
 
 def _not_known(target: str, attribute: str | None) -> Any:
@@ -63,17 +93,13 @@ def evaluate(value: Any, scope: Scope) -> Any:
     if isinstance(value, Mapping):
         function = function_of(value)
         if function is not None:
-            apply = _FUNCTIONS.get(function)
+            apply = FUNCTIONS.get(function)
             if apply is None:
-                raise EvaluationError(f"Template error: {function} is not a function")
+                raise EvaluationError(f"Template error: {function} is not a function that can be applied here")
             return apply(value[function], scope)
-        out = {}
-        for key, child in value.items():
-            done = evaluate(child, scope)
-            if done is not NO_VALUE:
-                out[key] = done
-        return out
-    if isinstance(value, list):
+        pairs = [(key, evaluate(child, scope)) for key, child in value.items()]
+        return {key: child for key, child in pairs if child is not NO_VALUE}
+    if isinstance(value, list | tuple):
         items = [evaluate(child, scope) for child in value]
         return [item for item in items if item is not NO_VALUE]
     return value
@@ -86,176 +112,169 @@ def scalar(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def truth(value: Any, scope: Scope) -> bool:
+    """A condition's value: Fn::Equals, Fn::And, Fn::Or, Fn::Not or ``Condition``. Raises EvaluationError."""
+    if isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("Condition"), str):
+        name = value["Condition"]
+        if name not in scope.conditions:
+            raise EvaluationError(f"Template error: unresolved condition dependency {name}")
+        return scope.conditions[name]
+    done = evaluate(value, scope)
+    if isinstance(done, bool):
+        return done
+    raise EvaluationError(_CONDITION)
+
+
+def _unsure(value: Any) -> bool:
+    return isinstance(value, Unknown | Partial)
+
+
+def _two(argument: Any, complaint: str) -> tuple[Any, Any]:
+    """A list of two as its items."""
+    if not isinstance(argument, list) or len(argument) != 2:
+        raise EvaluationError(complaint)
+    return argument[0], argument[1]
+
+
+def _piece(value: Any, complaint: str) -> Any:
+    """A value as a part of a text; a list stands with commas between its items."""
+    if _unsure(value):
+        return value
+    if isinstance(value, list):
+        return concatenated([piece for one in value for piece in (",", _piece(one, complaint))][1:])
+    if value is NO_VALUE or isinstance(value, Mapping):
+        raise EvaluationError(complaint)
+    return scalar(value)
+
+
 def _ref(argument: Any, scope: Scope) -> Any:
     if not isinstance(argument, str):
         raise EvaluationError("Template error: every Ref object must have a single String value.")
     if argument == "AWS::NoValue":
         return NO_VALUE
-    if argument in scope.parameters:
-        return scope.parameters[argument]
-    if argument in scope.pseudo:
-        return scope.pseudo[argument]
+    for named in (scope.parameters, scope.pseudo):
+        if argument in named:
+            return named[argument]
     return scope.resource(argument, None)
 
 
 def _get_att(argument: Any, scope: Scope) -> Any:
-    if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
-        attribute = evaluate(argument[1], scope)
-        if isinstance(attribute, str):
-            return scope.resource(argument[0], attribute)
+    if isinstance(argument, list) and len(argument) == 2 and not isinstance(argument[1], str):
+        argument = [argument[0], evaluate(argument[1], scope)]
     named = split_attribute(argument)
     if named is None:
-        raise EvaluationError("Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+        raise EvaluationError(_GET_ATT)
     return scope.resource(*named)
 
 
 def _sub(argument: Any, scope: Scope) -> Any:
     parts = sub_parts(argument)
     if parts is None:
-        raise EvaluationError("Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string")
+        raise EvaluationError(_SUB)
     text, variables = parts
     given = {name: evaluate(value, scope) for name, value in variables.items()}
     out: list[Any] = []
     end = 0
     for found in VARIABLE.finditer(text):
-        out.append(text[end : found.start()])
+        out += [text[end : found.start()], _variable(found[1], found[2], given, scope)]
         end = found.end()
-        if found[1]:
-            out.append("${" + found[2] + "}")
-            continue
-        if found[2] in given:
-            value = given[found[2]]
-        else:
-            target, dot, attribute = found[2].partition(".")
-            value = scope.resource(target, attribute) if dot else _ref(target, scope)
-        out.append(_piece(value, "Fn::Sub"))
-    out.append(text[end:])
-    return concatenated(out)
+    return concatenated([*out, text[end:]])
 
 
-def _piece(value: Any, function: str) -> Any:
-    """A value as a part of a text."""
-    if isinstance(value, Unknown | Partial):
-        return value
-    if isinstance(value, list) and all(not isinstance(one, list | Mapping) for one in value):
-        return concatenated([piece for one in value for piece in (",", _piece(one, function))][1:])
-    if value is NO_VALUE or isinstance(value, list | Mapping):
-        raise EvaluationError(f"Template error: every {function} object must be made of strings")
-    return scalar(value)
+def _variable(literal: str, name: str, given: Mapping[str, Any], scope: Scope) -> Any:
+    if literal:
+        return "${" + name + "}"
+    if name in given:
+        return _piece(given[name], _SUB)
+    if not VARIABLE_NAME.fullmatch(name):
+        raise EvaluationError(_SUB_NAME)
+    target, dot, attribute = name.partition(".")
+    return _piece(scope.resource(target, attribute) if dot else _ref(target, scope), _SUB)
 
 
 def _join(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
-        raise EvaluationError("Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
-    items = evaluate(argument[1], scope)
-    if isinstance(items, Unknown | Partial):
-        return Partial((argument[0], items), "Fn::Join")
+    delimiter, written = _two(argument, _JOIN)
+    items = evaluate(written, scope)
+    if not isinstance(delimiter, str):
+        raise EvaluationError(_JOIN)
+    if _unsure(items):
+        return Partial((delimiter, items), "Fn::Join")
     if not isinstance(items, list):
-        raise EvaluationError("Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
-    return concatenated([piece for one in items for piece in (argument[0], _piece(one, "Fn::Join"))][1:])
+        raise EvaluationError(_JOIN)
+    return concatenated([piece for one in items for piece in (delimiter, _piece(one, _JOIN))][1:])
 
 
 def _select(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) != 2:
-        raise EvaluationError("Template error: Fn::Select requires a list argument with two elements: an integer index and a list")
-    index, items = evaluate(argument[0], scope), evaluate(argument[1], scope)
-    if isinstance(items, Unknown | Partial) or isinstance(index, Unknown | Partial):
-        return Partial((scalar(index) if not isinstance(index, Unknown | Partial) else index, frozen(items)), "Fn::Select")
-    try:
-        place = int(index)
-    except (TypeError, ValueError):
-        raise EvaluationError("Template error: Fn::Select requires a list argument with two elements: an integer index and a list") from None
-    if not isinstance(items, list):
-        raise EvaluationError("Template error: Fn::Select requires a list argument with two elements: an integer index and a list")
-    if not 0 <= place < len(items):
+    index, items = (evaluate(one, scope) for one in _two(argument, _SELECT))
+    if _unsure(items) or _unsure(index):
+        return Partial((index, items), "Fn::Select")
+    if not isinstance(items, list) or not scalar(index).isdecimal():
+        raise EvaluationError(_SELECT)
+    place = int(scalar(index))
+    if place >= len(items):
         raise EvaluationError(f"Template error: Fn::Select cannot select nonexistent value at index {place}")
     return items[place]
 
 
 def _split(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str) or not argument[0]:
-        raise EvaluationError("Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
-    text = evaluate(argument[1], scope)
-    if isinstance(text, Unknown | Partial):
-        return Partial((argument[0], text), "Fn::Split")
-    return _piece(text, "Fn::Split").split(argument[0])
+    delimiter, written = _two(argument, _SPLIT)
+    if not isinstance(delimiter, str) or not delimiter:
+        raise EvaluationError(_SPLIT)
+    text = _piece(evaluate(written, scope), _SPLIT)
+    return Partial((delimiter, text), "Fn::Split") if _unsure(text) else text.split(delimiter)
 
 
 def _if(argument: Any, scope: Scope) -> Any:
     if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
         raise EvaluationError("Template error: Fn::If requires a list argument with three elements")
-    if argument[0] not in scope.conditions:
-        raise EvaluationError(f"Template error: unresolved condition dependency {argument[0]} in Fn::If")
-    return evaluate(argument[1 if scope.conditions[argument[0]] else 2], scope)
-
-
-def _condition(argument: Any, scope: Scope) -> Any:
-    if argument not in scope.conditions:
-        raise EvaluationError(f"Template error: unresolved condition dependency {argument}")
-    return scope.conditions[argument]
+    name = argument[0]
+    if name not in scope.conditions:
+        raise EvaluationError(f"Template error: unresolved condition dependency {name} in Fn::If")
+    return evaluate(argument[1 if scope.conditions[name] else 2], scope)
 
 
 def _truths(argument: Any, scope: Scope, function: str, least: int, most: int) -> list[bool]:
     if not isinstance(argument, list) or not least <= len(argument) <= most:
-        count = "one element" if most == 1 else f"{least} to {most} elements"
-        raise EvaluationError(f"Template error: every {function} object requires a list of {count}")
+        count = "one boolean parameter" if most == 1 else "at least 2 and at most 10 boolean parameters"
+        raise EvaluationError(f"Template error: every {function} object requires a list of {count}.")
     return [truth(one, scope) for one in argument]
 
 
-def truth(value: Any, scope: Scope) -> bool:
-    """A condition's value: Fn::Equals, Fn::And, Fn::Or, Fn::Not or ``Condition``."""
-    if isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("Condition"), str):
-        return bool(_condition(value["Condition"], scope))
-    done = evaluate(value, scope)
-    if isinstance(done, bool):
-        return done
-    if isinstance(done, str) and done.lower() in ("true", "false"):
-        return done.lower() == "true"
-    raise EvaluationError("Template format error: Conditions can only be boolean operations on parameters and other conditions")
-
-
 def _equals(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) != 2:
-        raise EvaluationError("Template error: every Fn::Equals object requires a list of 2 string parameters")
-    left, right = (evaluate(one, scope) for one in argument)
+    left, right = (
+        evaluate(one, scope)
+        for one in _two(argument, "Template error: every Fn::Equals object requires a list of 2 string parameters.")
+    )
+    if not (is_known(left) and is_known(right)):
+        raise EvaluationError(_CONDITION)
     if isinstance(left, list | Mapping) or isinstance(right, list | Mapping):
         return bool(left == right)
-    if not (is_known(left) and is_known(right)):
-        raise EvaluationError("Template error: Fn::Equals cannot be partially collapsed")
     return scalar(left) == scalar(right)
-
-
-def _and(argument: Any, scope: Scope) -> Any:
-    return all(_truths(argument, scope, "Fn::And", 2, 10))
-
-
-def _or(argument: Any, scope: Scope) -> Any:
-    return any(_truths(argument, scope, "Fn::Or", 2, 10))
-
-
-def _not(argument: Any, scope: Scope) -> Any:
-    return not _truths(argument, scope, "Fn::Not", 1, 1)[0]
 
 
 def _find_in_map(argument: Any, scope: Scope) -> Any:
     if not isinstance(argument, list) or len(argument) not in (3, 4):
-        raise EvaluationError("Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
-    name, first, second = (evaluate(one, scope) for one in argument[:3])
-    table: Any = scope.mappings
-    for key in (name, first, second):
-        if not isinstance(table, Mapping) or not isinstance(key, str | int) or scalar(key) not in table:
-            if len(argument) == 4 and isinstance(argument[3], Mapping) and "DefaultValue" in argument[3]:
-                return evaluate(argument[3]["DefaultValue"], scope)
-            raise EvaluationError(f"Template error: Unable to get mapping for {name}::{first}::{second}")
-        table = table[scalar(key)]
-    return table
+        raise EvaluationError(_FIND_IN_MAP)
+    keys = [evaluate(one, scope) for one in argument[:3]]
+    found: Any = scope.mappings
+    for key in keys:
+        if isinstance(key, list | Mapping) or _unsure(key):
+            raise EvaluationError(_FIND_IN_MAP)
+        if not isinstance(found, Mapping) or scalar(key) not in found:
+            return _otherwise(argument[3:], keys, scope)
+        found = found[scalar(key)]
+    return found
+
+
+def _otherwise(options: Sequence[Any], keys: Sequence[Any], scope: Scope) -> Any:
+    if options and isinstance(options[0], Mapping) and "DefaultValue" in options[0]:
+        return evaluate(options[0]["DefaultValue"], scope)
+    raise EvaluationError(f"Template error: Unable to get mapping for {'::'.join(map(scalar, keys))}")
 
 
 def _base64(argument: Any, scope: Scope) -> Any:
-    text = evaluate(argument, scope)
-    if isinstance(text, Unknown | Partial):
-        return Partial((text,), "Fn::Base64")
-    return base64.b64encode(_piece(text, "Fn::Base64").encode()).decode("ascii")
+    text = _piece(evaluate(argument, scope), "Template error: every Fn::Base64 object must have a String-typed value.")
+    return Partial((text,), "Fn::Base64") if _unsure(text) else base64.b64encode(text.encode()).decode("ascii")
 
 
 def _cidr(argument: Any, scope: Scope) -> Any:
@@ -263,40 +282,39 @@ def _cidr(argument: Any, scope: Scope) -> Any:
         raise EvaluationError("Template error: every Fn::Cidr object requires two or three parameters")
     parts = [evaluate(one, scope) for one in argument]
     if not is_known(parts):
-        return Partial(tuple(frozen(part) for part in parts), "Fn::Cidr")
+        return Partial(tuple(parts), "Fn::Cidr")
     try:
         block = ipaddress.ip_network(scalar(parts[0]), strict=False)
-        bits = int(parts[2]) if len(parts) == 3 else (8 if block.version == 4 else 64)
-        count = int(parts[1])
+        count, bits = int(parts[1]), int(parts[2]) if len(parts) == 3 else 8
         length = block.max_prefixlen - bits
         if not 1 <= count <= 256 or length < block.prefixlen or count > 1 << (length - block.prefixlen):
-            raise ValueError(f"{count} blocks of {bits} bits do not fit")
-        step = 1 << bits
-        first = int(block.network_address)
-        return [f"{type(block.network_address)(first + step * index)}/{length}" for index in range(count)]
+            raise ValueError(f"{count} blocks of {bits} bits do not fit into {block}")
     except (TypeError, ValueError) as error:
         raise EvaluationError(f"Template error: Fn::Cidr: {error}") from None
-
-
-ZONES = ("a", "b", "c", "d", "e", "f")
+    first = int(block.network_address)
+    return [f"{type(block.network_address)(first + (index << bits))}/{length}" for index in range(count)]
 
 
 def _get_azs(argument: Any, scope: Scope) -> Any:
     region = evaluate(argument, scope)
-    region = scalar(region) or scope.pseudo.get("AWS::Region", "us-east-1")
-    return [f"{region}{letter}" for letter in ZONES]
+    if _unsure(region):
+        return Partial((region,), "Fn::GetAZs")
+    name = (scalar(region) if isinstance(region, str) else "") or scope.pseudo.get("AWS::Region", "us-east-1")
+    return [f"{name}{letter}" for letter in ZONES.get(name, "abc")]
 
 
 def _import_value(argument: Any, scope: Scope) -> Any:
     name = evaluate(argument, scope)
     if not isinstance(name, str):
-        raise EvaluationError("Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs")
+        raise EvaluationError(
+            "Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs"
+        )
     return scope.imports(name)
 
 
 def _length(argument: Any, scope: Scope) -> Any:
     items = evaluate(argument, scope)
-    if isinstance(items, Unknown | Partial):
+    if _unsure(items):
         return Partial((items,), "Fn::Length")
     if not isinstance(items, list):
         raise EvaluationError("Template error: Fn::Length expects a list")
@@ -306,30 +324,28 @@ def _length(argument: Any, scope: Scope) -> Any:
 def _to_json(argument: Any, scope: Scope) -> Any:
     value = evaluate(argument, scope)
     if not is_known(value):
-        return Partial((frozen(value),), "Fn::ToJsonString")
+        return Partial((value,), "Fn::ToJsonString")
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-_FUNCTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
+FUNCTIONS: Mapping[str, Function] = {
     "Ref": _ref,
-    "Fn::GetAtt": _get_att,
-    "Fn::Sub": _sub,
-    "Fn::Join": _join,
-    "Fn::Select": _select,
-    "Fn::Split": _split,
-    "Fn::If": _if,
-    "Fn::Equals": _equals,
-    "Fn::And": _and,
-    "Fn::Or": _or,
-    "Fn::Not": _not,
-    "Fn::FindInMap": _find_in_map,
+    "Fn::And": lambda argument, scope: all(_truths(argument, scope, "Fn::And", 2, 10)),
     "Fn::Base64": _base64,
     "Fn::Cidr": _cidr,
+    "Fn::Equals": _equals,
+    "Fn::FindInMap": _find_in_map,
     "Fn::GetAZs": _get_azs,
+    "Fn::GetAtt": _get_att,
+    "Fn::If": _if,
     "Fn::ImportValue": _import_value,
+    "Fn::Join": _join,
     "Fn::Length": _length,
+    "Fn::Not": lambda argument, scope: not _truths(argument, scope, "Fn::Not", 1, 1)[0],
+    "Fn::Or": lambda argument, scope: any(_truths(argument, scope, "Fn::Or", 2, 10)),
+    "Fn::Select": _select,
+    "Fn::Split": _split,
+    "Fn::Sub": _sub,
     "Fn::ToJsonString": _to_json,
 }
-
-FUNCTIONS: Sequence[str] = tuple(_FUNCTIONS)
 """Every function that ``evaluate`` applies."""

@@ -13,15 +13,35 @@ _DATA = Path(__file__).parent / "data" / "facts.json"
 
 STATEFUL = frozenset(
     {
-        *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::EFS::FileSystem", "AWS::S3::Bucket", "AWS::SQS::Queue"),
-        *("AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::RDS::GlobalCluster", "AWS::Logs::LogGroup", "AWS::KMS::Key"),
-        *("AWS::KMS::ReplicaKey", "AWS::ECR::Repository", "AWS::ECR::PublicRepository", "AWS::ElastiCache::CacheCluster"),
-        *("AWS::ElastiCache::ReplicationGroup", "AWS::ElastiCache::ServerlessCache", "AWS::ElastiCache::GlobalReplicationGroup"),
-        *("AWS::Kinesis::Stream", "AWS::SecretsManager::Secret", "AWS::Backup::BackupVault", "AWS::EC2::Volume", "AWS::MSK::Cluster"),
-        *("AWS::MSK::ServerlessCluster", "AWS::Backup::LogicallyAirGappedBackupVault", "AWS::MSK::Topic"),
+        *("AWS::Backup::BackupVault", "AWS::Backup::LogicallyAirGappedBackupVault"),
+        *("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table"),
+        *("AWS::EC2::Volume", "AWS::EFS::FileSystem", "AWS::S3::Bucket"),
+        *("AWS::ECR::PublicRepository", "AWS::ECR::Repository"),
+        *("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::GlobalReplicationGroup"),
+        *("AWS::ElastiCache::ReplicationGroup", "AWS::ElastiCache::ServerlessCache"),
+        *("AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::SecretsManager::Secret"),
+        *("AWS::Kinesis::Stream", "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::MSK::Topic", "AWS::SQS::Queue"),
+        "AWS::Logs::LogGroup",
+        *("AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::RDS::GlobalCluster"),
     }
 )
-"""Types that hold what cannot be made again: data, messages, logs, images, keys and secrets."""
+"""Types that hold what nobody can make again: tables, files, backups, messages, logs, images, keys and secrets."""
+
+SNAPSHOTS = frozenset(
+    {
+        *("AWS::EC2::Volume", "AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup"),
+        *("AWS::DocDB::DBCluster", "AWS::Neptune::DBCluster", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::Redshift::Cluster"),
+    }
+)
+"""Types of which CloudFormation can make a snapshot before it deletes them.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
+
+EDITED: Mapping[str, frozenset[str]] = {
+    "AWS::DynamoDB::GlobalTable": frozenset({"AttributeDefinitions"}),
+    "AWS::DynamoDB::Table": frozenset({"AttributeDefinitions"}),
+}
+"""Conditional lists where only the edit of an item that was there replaces the resource, not an item more or less.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
 
 
 @dataclass(frozen=True)
@@ -29,8 +49,9 @@ class Facts:
     """A resource type as its schema describes it; paths are dotted, ``*`` stands for an item (``LoadBalancers.*.Name``).
 
     A change of a ``create_only`` path replaces the resource, of a ``conditional`` one sometimes. ``identifier`` are the
-    properties that identify it, ``attributes`` what Fn::GetAtt gives, ``unordered`` the lists whose order has no meaning.
-    ``open`` types take any property. ``name_property`` is where a user names it, ``updatable`` whether it has an update at all.
+    properties that identify it, ``attributes`` what Fn::GetAtt gives (``*``: anything), ``unordered`` the lists whose order has
+    no meaning. ``tag_property`` is the top-level property for tags, ``name_property`` the one by which a user names it; None
+    where there is none. ``updatable`` is false for what can only be made and deleted; an ``open`` type takes any property.
     Source: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
     """
 
@@ -45,14 +66,20 @@ class Facts:
     required: frozenset[str]
     tag_property: str | None
     updatable: bool
-    unordered: frozenset[str]
-    name_property: str | None
-    open: bool
+    unordered: frozenset[str] = frozenset()
+    name_property: str | None = None
+    open: bool = False
+
+    def offers(self, attribute: str) -> bool:
+        """Whether Fn::GetAtt gives this attribute."""
+        if attribute in self.attributes or "*" in self.attributes:
+            return True
+        return attribute.startswith("Outputs.") and "Outputs.*" in self.attributes
 
 
 @cache
 def _data() -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads(_DATA.read_text(encoding="utf-8"))
+    data: Mapping[str, Any] = json.loads(_DATA.read_bytes())
     return data
 
 
@@ -63,34 +90,36 @@ def schema_date() -> str:
 
 
 def types() -> frozenset[str]:
-    """Every resource type with facts."""
+    """Every resource type with facts: all types of the services that fsdcf makes or may make."""
     return frozenset(_data()["types"])
+
+
+@cache
+def services() -> frozenset[str]:
+    """The services (``AWS::ECS``) of which every resource type has facts."""
+    return frozenset(type.rpartition("::")[0] for type in types())
 
 
 @cache
 def facts_of(type: str) -> Facts | None:
     """The facts of a type; None for one that the data file does not hold. ``Custom::`` types are custom resources."""
-    if type.startswith("Custom::"):
-        type = "AWS::CloudFormation::CustomResource"
-    one = _data()["types"].get(type)
+    known = _data()["types"]
+    one = known.get("AWS::CloudFormation::CustomResource" if type.startswith("Custom::") else type)
     if one is None:
         return None
+    sets = {name: frozenset(one.get(name, ())) for name in _SETS}
     return Facts(
         type=type,
-        properties=frozenset(one.get("properties", ())),
-        create_only=frozenset(one.get("create_only", ())),
-        conditional=frozenset(one.get("conditional", ())),
-        read_only=frozenset(one.get("read_only", ())),
-        write_only=frozenset(one.get("write_only", ())),
         identifier=tuple(one.get("identifier", ())),
-        attributes=frozenset(one.get("attributes", ())),
-        required=frozenset(one.get("required", ())),
         tag_property=one.get("tags"),
         updatable=not one.get("fixed", False),
-        unordered=frozenset(one.get("unordered", ())),
         name_property=one.get("name"),
-        open=bool(one.get("open", False)),
+        open=one.get("open", False),
+        **sets,
     )
+
+
+_SETS = ("properties", "create_only", "conditional", "read_only", "write_only", "attributes", "required", "unordered")
 
 
 def custom_name(type: str, properties: Mapping[str, Any]) -> str | None:

@@ -41,13 +41,15 @@ def cycle(needs: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
 def waves(needs: Mapping[str, frozenset[str]]) -> tuple[tuple[str, ...], ...]:
     """The resources in waves: each needs only earlier ones, and stands in the first wave that allows it. Raises ValueError."""
     done: set[str] = set()
+    left = {name: {one for one in wanted if one in needs} for name, wanted in needs.items()}
     out = []
-    while len(done) < len(needs):
-        ready = tuple(sorted(name for name, wanted in needs.items() if name not in done and all(one in done or one not in needs for one in wanted)))
+    while left:
+        ready = tuple(sorted(name for name, wanted in left.items() if wanted <= done))
         if not ready:
             raise ValueError(f"Circular dependency between resources: [{', '.join(cycle(needs))}]")
         out.append(ready)
         done.update(ready)
+        left = {name: wanted for name, wanted in left.items() if name not in done}
     return tuple(out)
 
 

@@ -12,6 +12,9 @@ Path = tuple[str | int, ...]
 VARIABLE = re.compile(r"\$\{\s*(!?)([^}]*?)\s*\}")
 """A variable of Fn::Sub; ``${!Literal}`` stands for itself without the exclamation mark."""
 
+VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
+"""What a variable of Fn::Sub may be called."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -86,7 +89,7 @@ def _substituted(argument: Any, path: Path) -> Iterator[Reference]:
         return
     text, variables = parts
     for found in VARIABLE.finditer(text):
-        if found[1] or found[2] in variables:
+        if found[1] or found[2] in variables or not VARIABLE_NAME.fullmatch(found[2]):
             continue
         target, dot, attribute = found[2].partition(".")
         yield Reference(target, attribute if dot else None, "Fn::Sub", path)

@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_STORED = "AWS::SSM::Parameter::Value<"
 
-def resolved(template: Mapping[str, Any], given: Mapping[str, str], previous: Mapping[str, str] | None) -> tuple[dict[str, str], tuple[str, ...]]:
+
+def resolved(
+    template: Mapping[str, Any], given: Mapping[str, str], previous: Mapping[str, str] | None
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """The value of every parameter, and the problems, in CloudFormation's words.
 
     A value given comes first, then the previous one (UsePreviousValue: the name is absent in ``given``), then the default.
+    Types that name what an account has (a VPC, an SSM parameter) are not looked up.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
     """
     declared: Mapping[str, Any] = template.get("Parameters") or {}
@@ -25,8 +31,8 @@ def resolved(template: Mapping[str, Any], given: Mapping[str, str], previous: Ma
             values[name] = _text(one["Default"])
         else:
             missing.append(name)
-    foreign = [name for name in given if name not in declared]
     problems = []
+    foreign = [name for name in given if name not in declared]
     if foreign:
         problems.append(f"Parameters: [{', '.join(foreign)}] do not exist in the template")
     if missing:
@@ -39,13 +45,14 @@ def resolved(template: Mapping[str, Any], given: Mapping[str, str], previous: Ma
 def typed(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as a Ref gives them: those of list types as lists of texts without the white space around them."""
     declared: Mapping[str, Any] = template.get("Parameters") or {}
-    return {name: _items(value) if _is_list(declared.get(name, {})) and isinstance(value, str) else value for name, value in values.items()}
+    return {
+        name: _items(value) if isinstance(value, str) and _is_list(declared.get(name, {})) else value
+        for name, value in values.items()
+    }
 
 
 def _is_list(declared: Mapping[str, Any]) -> bool:
-    kind = str(declared.get("Type", ""))
-    inner = kind.removeprefix("AWS::SSM::Parameter::Value<")
-    return inner.startswith(("CommaDelimitedList", "List<"))
+    return str(declared.get("Type", "")).removeprefix(_STORED).startswith(("CommaDelimitedList", "List<"))
 
 
 def _items(value: str) -> list[str]:
@@ -59,40 +66,37 @@ def _text(value: Any) -> str:
 
 
 def _faults(name: str, declared: Mapping[str, Any], value: str) -> Iterator[str]:
-    """What is wrong with one value; a type that reads another service's data is not followed."""
+    """What is wrong with one value: the first rule that it breaks."""
     said = declared.get("ConstraintDescription")
-    kind = str(declared.get("Type", "String"))
+    rule = _broken(declared, value)
+    if rule is not None:
+        yield f"Parameter {name} failed to satisfy constraint: {said}" if said else f"Parameter '{name}' {rule}"
+
+
+def _broken(declared: Mapping[str, Any], value: str) -> str | None:
     items = _items(value) if _is_list(declared) else [value]
     allowed = declared.get("AllowedValues")
     if allowed is not None and not {*items} <= {_text(one) for one in allowed}:
-        yield _fault(name, said, f"must be one of AllowedValues: [{', '.join(_text(one) for one in allowed)}]")
+        return "must be one of AllowedValues"
     pattern = declared.get("AllowedPattern")
     if pattern is not None and not all(_matches(pattern, one) for one in items):
-        yield _fault(name, said, f"must match pattern {pattern}")
-    if kind in ("Number", "List<Number>"):
-        yield from _number_faults(name, said, declared, items)
-    else:
-        if "MinLength" in declared and len(value) < int(declared["MinLength"]):
-            yield _fault(name, said, f"must contain at least {declared['MinLength']} characters")
-        if "MaxLength" in declared and len(value) > int(declared["MaxLength"]):
-            yield _fault(name, said, f"must contain at most {declared['MaxLength']} characters")
+        return f"must match pattern {pattern}"
+    if declared.get("Type") in ("Number", "List<Number>"):
+        return next((rule for one in items for rule in _number_rules(declared, one)), None)
+    if "MinLength" in declared and len(value) < int(declared["MinLength"]):
+        return f"must contain at least {declared['MinLength']} characters"
+    if "MaxLength" in declared and len(value) > int(declared["MaxLength"]):
+        return f"must contain at most {declared['MaxLength']} characters"
+    return None
 
 
-def _number_faults(name: str, said: str | None, declared: Mapping[str, Any], items: list[str]) -> Iterator[str]:
-    for item in items:
-        try:
-            number = float(item)
-        except ValueError:
-            yield _fault(name, said, "must be a number")
-            continue
-        if "MinValue" in declared and number < float(declared["MinValue"]):
-            yield _fault(name, said, f"must be a number not less than {declared['MinValue']}")
-        if "MaxValue" in declared and number > float(declared["MaxValue"]):
-            yield _fault(name, said, f"must be a number not greater than {declared['MaxValue']}")
-
-
-def _fault(name: str, said: str | None, rule: str) -> str:
-    return f"Parameter {name} failed to satisfy constraint: {said}" if said else f"Parameter '{name}' {rule}"
+def _number_rules(declared: Mapping[str, Any], text: str) -> Iterator[str]:
+    if not _NUMBER.fullmatch(text):
+        yield "must be a number"
+    elif "MinValue" in declared and float(text) < float(declared["MinValue"]):
+        yield f"must be a number not less than {declared['MinValue']}"
+    elif "MaxValue" in declared and float(text) > float(declared["MaxValue"]):
+        yield f"must be a number not greater than {declared['MaxValue']}"
 
 
 def _matches(pattern: str, value: str) -> bool:

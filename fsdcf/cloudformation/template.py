@@ -10,6 +10,8 @@ import yaml
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_ALIASES = "Template format error: YAML aliases are not allowed in CloudFormation templates"
+
 
 class TemplateError(ValueError):
     """A text that is no template. ``line`` and ``column`` count from 1; 0 where the position is unknown."""
@@ -29,26 +31,21 @@ def read(text: str) -> dict[str, Any]:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
     """
-    try:
-        data = json.loads(text, object_pairs_hook=_once) if text.lstrip()[:1] == "{" else None
-    except ValueError:
-        data = None  # YAML's flow style opens with a brace as well
-    if data is None:
+    data: Any = None
+    if text.lstrip()[:1] == "{":
         try:
-            data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with constructors of ours
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-            raise TemplateError(f"Template format error: YAML not well-formed. {error.problem}", *where) from None
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise TemplateError(f"Template format error: YAML not well-formed. {error}") from None
+            data = json.loads(text, object_pairs_hook=_once)
+        except (ValueError, RecursionError):
+            data = None  # YAML's flow style opens with a brace as well
+    if data is None:
+        data = _yaml(text)
     if not isinstance(data, dict):
         raise TemplateError("Template format error: unsupported structure.", 1, 1)
     return data
 
 
 def compact(template: Mapping[str, Any]) -> str:
-    """The template as JSON without white space; its UTF-8 bytes are what CloudFormation counts."""
+    """The template as JSON without white space: what travels. Its UTF-8 bytes are what CloudFormation counts."""
     return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -57,6 +54,29 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(out) != len(pairs):
         raise ValueError("a key stands twice")
     return out
+
+
+def _yaml(text: str) -> Any:
+    try:
+        if "&" in text:
+            _refuse_aliases(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader with constructors of ours
+    except TemplateError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        place = f" (line {where[0]}, column {where[1]})" if mark else ""
+        raise TemplateError(f"Template format error: YAML not well-formed.{place} {error.problem}", *where) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TemplateError(f"Template format error: YAML not well-formed. {error}") from None
+
+
+def _refuse_aliases(text: str) -> None:
+    for event in yaml.parse(text, _Base):
+        if isinstance(event, yaml.AliasEvent):
+            mark: Any = event.start_mark
+            raise TemplateError(_ALIASES, mark.line + 1, mark.column + 1)
 
 
 def _function(loader: Any, suffix: str, node: yaml.Node) -> Any:
@@ -78,14 +98,11 @@ def _plain(loader: Any, node: yaml.Node) -> Any:
 
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
-    loader.flatten_mapping(node)
     out: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key_node, yaml.ScalarNode):
-            key = key_node.value  # an account id or a version as a key is text
-        if not isinstance(key, str):
+        if not isinstance(key_node, yaml.ScalarNode):
             raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
+        key = key_node.value  # an account id or a version as a key is text
         if key in out:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
         out[key] = loader.construct_object(value_node, deep=True)
