@@ -1,0 +1,166 @@
+"""The life of a task as a list of steps, told in advance: how long each state lasts, and how it ends when something is the matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fsdcf.sandbox.ecs.endings import Ending, Scene, ending
+
+Step = dict[str, Any]
+"""``after`` so many seconds (of AWS's), ``do`` something; the other keys say what. JSON, for it waits in the store."""
+
+PROVISIONING = 8.0
+"""Seconds until Fargate has found a place and a network interface."""
+
+UNTIL_PULL = 3.0
+PULLING = 12.0
+STARTING = 2.0
+ACTIVATING = 2.0
+
+PULL_FAILS = 40.0
+"""Seconds that ECS goes on trying to pull before it gives up."""
+
+PREPARING_FAILS = 45.0
+"""Seconds until the agent gives up on secrets and the registry."""
+
+SETTLING = 10.0
+"""Seconds of running after which the scheduler, which looks every few seconds, takes a task for well."""
+
+FIRST_TARGET_CHECK = 15.0
+"""Seconds until the load balancer has checked a new target: one success is enough for it."""
+
+CRASH = 3.0
+OUT_OF_MEMORY = 8.0
+SLOWNESS = 5.0
+"""How many times as long everything takes in a slow deployment, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is the matter with a deployment's tasks: a key of TASK_TROUBLES, and its detail. Empty: nothing."""
+
+    word: str = ""
+    detail: str = ""
+
+
+def life(scene: Scene, trouble: Trouble) -> list[Step]:
+    """What happens to a task from PROVISIONING on, unless the scheduler stops it."""
+    if trouble.word == "capacity":
+        return [_end(6.0, ending(scene, trouble.word, trouble.detail))]
+    steps: list[Step] = [_status(PROVISIONING, "PENDING")]
+    if trouble.word == "ResourceInitializationError":
+        return [*steps, _end(PREPARING_FAILS, ending(scene, trouble.word, trouble.detail))]
+    steps += [{"after": UNTIL_PULL, "do": "pull"}]
+    if trouble.word == "CannotPullContainerError":
+        return [*steps, _end(PULL_FAILS, ending(scene, trouble.word, trouble.detail))]
+    steps += [{"after": PULLING, "do": "pulled"}]
+    if trouble.word == "CannotStartContainerError":
+        return [*steps, _end(STARTING, ending(scene, trouble.word, trouble.detail))]
+    steps += [_status(STARTING, "ACTIVATING"), _status(ACTIVATING, "RUNNING")]
+    steps += [{"after": 0.0, "do": "log", "lines": _first_words(scene)}]
+    steps += _in_order(_running(scene, trouble))
+    factor = float(trouble.detail or SLOWNESS) if trouble.word == "slow" else 1.0
+    return [{**step, "after": step["after"] * factor} for step in steps]
+
+
+def _running(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+    """What happens while the task runs, each with its time since RUNNING."""
+    moments: list[tuple[float, Step]] = [(SETTLING, {"do": "settle"})]
+    failing = _failing_check(scene, trouble)
+    if trouble.word == "exit":
+        moments += _crash(CRASH, scene, trouble)
+    if trouble.word == "oom":
+        moments += _crash(OUT_OF_MEMORY, scene, trouble)
+    if scene.container_check is not None:
+        moments += _container_check(scene, trouble) if failing == "container" else [_passes_container_check(scene)]
+    if scene.target_group:
+        begins = {"do": "target", "state": "initial", "reason": "Elb.InitialHealthChecking"}
+        moments.append((1.0, begins))
+        moments += _target_check(scene, trouble) if failing == "target" else [_passes_target_check(scene)]
+    return moments
+
+
+def _failing_check(scene: Scene, trouble: Trouble) -> str:
+    """Which check fails: what the trouble says, or the other one where the service does not have it."""
+    if trouble.word != "unhealthy":
+        return ""
+    if trouble.detail != "container" and scene.target_group:
+        return "target"
+    return "container" if scene.container_check is not None else "target" if scene.target_group else ""
+
+
+def _crash(at: float, scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+    end = ending(scene, trouble.word, trouble.detail)
+    return [(at, {"do": "log", "lines": list(end.last_words)}), (at, _end(0.0, end))]
+
+
+def _passes_container_check(scene: Scene) -> tuple[float, Step]:
+    interval = scene.container_check.interval if scene.container_check is not None else 0.0
+    return interval, {"do": "health", "state": "HEALTHY"}
+
+
+def _passes_target_check(scene: Scene) -> tuple[float, Step]:
+    return min(FIRST_TARGET_CHECK, scene.target_check.interval), {"do": "target", "state": "healthy", "reason": ""}
+
+
+def _container_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+    check = scene.container_check
+    at = check.start_period + check.retries * check.interval if check is not None else 0.0
+    end = ending(scene, trouble.word, "container")
+    return [(at, {"do": "health", "state": "UNHEALTHY"}), (max(at, scene.grace) + 1.0, _end(0.0, end))]
+
+
+def _target_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+    """Fails as often as the threshold says; within the grace period the scheduler does nothing about it."""
+    detail = "" if trouble.detail == "container" else trouble.detail
+    end = ending(scene, trouble.word, detail)
+    at = scene.target_check.unhealthy * scene.target_check.interval
+    fails = {"do": "target", "state": "unhealthy", "reason": end.target_reason, "words": end.target_words}
+    lines = list(end.last_words)
+    return [(at, fails), (at, {"do": "log", "lines": lines}), (max(at, scene.grace) + 1.0, _end(0.0, end))]
+
+
+def _in_order(moments: list[tuple[float, Step]]) -> list[Step]:
+    """Moments, as steps that each wait for the one before. What follows a task's end never comes."""
+    steps, before = [], 0.0
+    for at, step in sorted(moments, key=lambda moment: moment[0]):
+        steps.append({**step, "after": at - before})
+        before = at
+        if step["do"] == "end":
+            break
+    return steps
+
+
+def _first_words(scene: Scene) -> list[str]:
+    where = f"Listening on 0.0.0.0:{scene.port}" if scene.port else "Waiting for work"
+    return [f"Starting {scene.container} ({scene.image.rpartition('/')[2]})", where]
+
+
+def _status(after: float, status: str) -> Step:
+    return {"after": after, "do": "status", "status": status}
+
+
+def _end(after: float, end: Ending) -> Step:
+    return {
+        "after": after,
+        "do": "end",
+        "code": end.code,
+        "reason": end.reason,
+        "exit": end.exit,
+        "container_reason": end.container_reason,
+        "event": end.event,
+    }
+
+
+def afterlife(ran: bool, draining: float, exit: int | None) -> list[Step]:
+    """How a task goes, from the moment on at which it is to stop. ``draining`` is what its targets are given, in seconds."""
+    if not ran:
+        return [_status(1.0, "DEPROVISIONING"), _status(10.0, "STOPPED")]
+    return [
+        _status(0.0, "DEACTIVATING"),
+        _status(max(draining, 1.0), "STOPPING"),
+        {"after": 1.0, "do": "exit", "exit": exit},
+        _status(1.0, "DEPROVISIONING"),
+        _status(12.0, "STOPPED"),
+    ]

@@ -1,0 +1,189 @@
+"""Log groups, their streams and lines."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from typing import Any
+
+from fsdcf.sandbox.world import Refusal, World
+
+GROUP = "logs.group"
+STREAM = "logs.stream"
+LINE = "logs.line"
+PAGE = 50
+LINES = 10_000
+"""Lines that GetLogEvents and FilterLogEvents give at most, unless asked for fewer."""
+
+
+def create_group(world: World, name: str) -> None:
+    """Makes a log group; nothing happens if there is one."""
+    if world.store.get(GROUP, name) is None:
+        world.store.put(GROUP, name, {"created": _now(world)})
+
+
+def delete_group(world: World, name: str) -> None:
+    """Drops a log group with its streams and lines; nothing happens if there is none."""
+    world.store.remove(GROUP, name)
+    for kind in (STREAM, LINE):
+        for key, _ in world.store.every(kind, f"{name}|"):
+            world.store.remove(kind, key)
+
+
+def group_exists(world: World, name: str) -> bool:
+    """Whether there is a log group of that name."""
+    return world.store.get(GROUP, name) is not None
+
+
+def write(world: World, group: str, stream: str, lines: Iterable[str]) -> None:
+    """Adds lines to a stream, dated by the world's clock. Group and stream are made when they are missing."""
+    create_group(world, group)
+    key = f"{group}|{stream}"
+    now = _now(world)
+    body = world.store.get(STREAM, key) or {"group": group, "name": stream, "created": now, "first": now, "count": 0}
+    for line in lines:
+        body["count"] += 1
+        world.store.put(LINE, f"{key}|{body['count']:08d}", {"at": now, "line": line})
+    body["last"] = now
+    world.store.put(STREAM, key, body)
+
+
+def _now(world: World) -> int:
+    return round(world.clock.now() * 1000)
+
+
+def _group_of(world: World, params: dict[str, Any]) -> str:
+    name = params.get("logGroupName") or params.get("logGroupIdentifier") or ""
+    name = name.removesuffix(":*").partition(":log-group:")[2] or name
+    if not group_exists(world, name):
+        raise Refusal("ResourceNotFoundException", "The specified log group does not exist.")
+    return str(name)
+
+
+def _lines(world: World, group: str, stream: str, params: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of a stream within the times asked for; the end is exclusive."""
+    start, end = params.get("startTime", 0), params.get("endTime")
+    found = world.store.every(LINE, f"{group}|{stream}|")
+    return [(key, one) for key, one in found if one["at"] >= start and (end is None or one["at"] < end)]
+
+
+def get_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """GetLogEvents: the latest lines, or from the head; at either end the token stays the same."""
+    group, stream = _group_of(world, params), params.get("logStreamName", "")
+    if world.store.get(STREAM, f"{group}|{stream}") is None:
+        raise Refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+    lines = [one for _, one in _lines(world, group, stream, params)]
+    limit = params.get("limit") or LINES
+    way, _, place = (params.get("nextToken") or "").partition("/")
+    if way and (way not in ("f", "b") or not place.isdecimal()):
+        raise Refusal("InvalidParameterException", "The specified nextToken is invalid.")
+    if way == "f" or (not way and params.get("startFromHead")):
+        start = int(place or 0)
+        end = min(start + limit, len(lines))
+    else:
+        end = min(int(place), len(lines)) if way else len(lines)
+        start = max(0, end - limit)
+    events = [{"timestamp": one["at"], "message": one["line"], "ingestionTime": one["at"]} for one in lines[start:end]]
+    return {"events": events, "nextForwardToken": f"f/{max(start, end)}", "nextBackwardToken": f"b/{min(start, end)}"}
+
+
+def describe_log_streams(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeLogStreams: by name or by the time of the last line."""
+    group = _group_of(world, params)
+    found = [body for _, body in world.store.every(STREAM, f"{group}|{params.get('logStreamNamePrefix') or ''}")]
+    if params.get("orderBy") == "LastEventTime":
+        found.sort(key=lambda body: body["last"])
+    streams = [_stream(world, body) for body in (found[::-1] if params.get("descending") else found)]
+    return _page(streams, params, "logStreams", PAGE)
+
+
+def _stream(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "logStreamName": body["name"],
+        "creationTime": body["created"],
+        "firstEventTimestamp": body["first"],
+        "lastEventTimestamp": body["last"],
+        "lastIngestionTime": body["last"],
+        "arn": world.arn("logs", f"log-group:{body['group']}:log-stream:{body['name']}"),
+    }
+
+
+def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """FilterLogEvents: across streams, in order of time. A pattern is words that all must occur, or one quoted phrase."""
+    group = _group_of(world, params)
+    names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix") or ""
+    streams = [body["name"] for _, body in world.store.every(STREAM, f"{group}|{prefix}")]
+    found = [
+        (one["at"], key, name, one["line"])
+        for name in streams
+        if names is None or name in names
+        for key, one in _lines(world, group, name, params)
+        if _matches(params.get("filterPattern") or "", one["line"])
+    ]
+    events = [
+        {
+            "logStreamName": name,
+            "timestamp": at,
+            "message": line,
+            "ingestionTime": at,
+            "eventId": key.rpartition("|")[2],
+        }
+        for at, key, name, line in sorted(found)
+    ]
+    return _page(events, params, "events", LINES)
+
+
+def _matches(pattern: str, line: str) -> bool:
+    pattern = pattern.strip()
+    if len(pattern) > 1 and pattern[0] == pattern[-1] == '"':
+        return pattern[1:-1] in line
+    words = pattern.split()
+    return all(fnmatch.fnmatchcase(line, f"*{word}*") if "*" in word else word in line for word in words)
+
+
+def _page(items: list[dict[str, Any]], params: dict[str, Any], name: str, size: int) -> dict[str, Any]:
+    token = params.get("nextToken") or "0"
+    if not token.isdecimal():
+        raise Refusal("InvalidParameterException", "The specified nextToken is invalid.")
+    start, limit = int(token), min(params.get("limit") or size, size)
+    page: dict[str, Any] = {name: items[start : start + limit]}
+    return {**page, "nextToken": str(start + limit)} if start + limit < len(items) else page
+
+
+def describe_log_groups(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeLogGroups, by prefix."""
+    groups = [
+        {
+            "logGroupName": name,
+            "creationTime": body["created"],
+            "arn": world.arn("logs", f"log-group:{name}:*"),
+            "storedBytes": 0,
+        }
+        for name, body in world.store.every(GROUP, params.get("logGroupNamePrefix") or "")
+    ]
+    return _page(groups, params, "logGroups", PAGE)
+
+
+def create_log_group(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """CreateLogGroup."""
+    if group_exists(world, params["logGroupName"]):
+        raise Refusal("ResourceAlreadyExistsException", "The specified log group already exists")
+    create_group(world, params["logGroupName"])
+    return {}
+
+
+def delete_log_group(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DeleteLogGroup."""
+    delete_group(world, _group_of(world, params))
+    return {}
+
+
+OPERATIONS = {
+    "CreateLogGroup": create_log_group,
+    "DeleteLogGroup": delete_log_group,
+    "DescribeLogGroups": describe_log_groups,
+    "DescribeLogStreams": describe_log_streams,
+    "FilterLogEvents": filter_log_events,
+    "GetLogEvents": get_log_events,
+}
+ACTIONS: dict[str, Any] = {}
