@@ -42,7 +42,8 @@ def details_of(pair: Pair) -> tuple[Detail, ...]:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
-    return (*_properties(pair), *_followed(pair), *_attributes(pair), *_stack_tags(pair))
+    own = tuple(_properties(pair))
+    return (*own, *_followed(pair, {detail.path for detail in own}), *_attributes(pair), *_stack_tags(pair))
 
 
 def _properties(pair: Pair) -> Iterator[Detail]:
@@ -120,10 +121,11 @@ def _holds(value: Any, steps: list[str]) -> bool:
     return isinstance(value, Mapping) and steps[0] in value and _holds(value[steps[0]], steps[1:])
 
 
-def _followed(pair: Pair) -> Iterator[Detail]:
+def _followed(pair: Pair, told: set[str]) -> Iterator[Detail]:
     """What follows from changes of other resources: what is referenced gets a new id or a new attribute.
 
     Where that is certain there are two details, as where a parameter changes; where it is not, the reference alone, dynamic.
+    ``told`` are the paths that have a direct modification already.
     """
     if not pair.changes:
         return
@@ -132,7 +134,8 @@ def _followed(pair: Pair) -> Iterator[Detail]:
         if moved == "no":
             continue
         direct = _detail(path, value, value, pair)
-        if moved == "surely":
+        if moved == "surely" and direct.path not in told:
+            told.add(direct.path)
             yield replace(direct, evaluation="Dynamic")
         yield _reference(direct, unknown, moved)
     for attribute in ATTRIBUTES:
