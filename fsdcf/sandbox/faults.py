@@ -22,16 +22,29 @@ SERVICE = "AWS::ECS::Service"
 """The resource type whose tasks a fault may concern."""
 
 TASK_TROUBLES = {
-    "CannotPullContainerError": "the image does not exist, or may not be read",
-    "ResourceInitializationError": "a secret or the registry cannot be reached; with =secret, =parameter or =log-group: that one is missing",
-    "CannotStartContainerError": "the command is not in the image",
+    "CannotPullContainerError": "the image is not there; =denied: it may not be read; =timeout: the registry is out of reach",
+    "ResourceInitializationError": "the registry is out of reach; =denied: it may not be used; =secret, =parameter: that may not be read; "
+    "=log-group: there is none",
+    "CannotStartContainerError": "the command is not in the image; =gunicorn: that one",
     "oom": "the container takes more memory than it has",
-    "exit": "the container ends with this code, exit=1",
-    "unhealthy": "the load balancer's check fails: unhealthy=404, =timeout, =refused; with =container: the container's own check",
+    "exit": "the container ends with this code: exit=1",
+    "unhealthy": "the load balancer's check fails: unhealthy=404, =timeout, =refused; =container: the container's own check",
     "capacity": "there is no capacity for the task",
     "slow": "each task takes five times as long; slow=12 says how many times",
 }
 """What can be the matter with a service's tasks, by the word of a fault's text, and what it means."""
+
+_DETAILS = {
+    "CannotPullContainerError": r"|denied|timeout",
+    "ResourceInitializationError": r"|denied|secret|parameter|log-group",
+    "CannotStartContainerError": r".*",
+    "oom": "",
+    "exit": r"\d{1,3}",
+    "unhealthy": r"|[1-5]\d\d|timeout|refused|container",
+    "capacity": "",
+    "slow": r"|\d+(\.\d+)?",
+}
+"""What may follow the word of a task's trouble, after ``=``."""
 
 HANDLER_CODES = {
     "AccessDenied": "Access denied for operation",
@@ -143,7 +156,11 @@ class Faults:
         """
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if isinstance(fault, CallFault | Oddity) or fault.phase != phase or fault.target not in (logical_id, type):
+                if (
+                    isinstance(fault, CallFault | Oddity)
+                    or fault.phase != phase
+                    or fault.target not in (logical_id, type)
+                ):
                     continue
                 if isinstance(fault, TaskFault) and type == SERVICE:
                     continue
@@ -241,10 +258,8 @@ def _resource_fault(text: str, found: re.Match[str]) -> Fault:
     phase = next(one for one in PHASES if one == found["phase"])
     times = _times(found["times"])
     if word in TASK_TROUBLES:
-        if word == "exit" and not re.fullmatch(r"\d{1,3}", detail):
-            raise FaultError(f"{text!r}: say which exit code: exit=1")
-        if word == "slow" and not re.fullmatch(r"(\d+(\.\d+)?)?", detail):
-            raise FaultError(f"{text!r}: say how many times as long: slow=12")
+        if not re.fullmatch(_DETAILS[word], detail):
+            raise FaultError(f"{text!r}: {word}: {TASK_TROUBLES[word]}")
         return TaskFault(found["target"], phase, word, detail, times)
     if word in HANDLER_CODES:
         return ResourceFault(found["target"], phase, detail or HANDLER_CODES[word], word, times)

@@ -56,11 +56,20 @@ def handle(world: World, method: str, url: str, headers: Mapping[str, str], body
     request_id = str(uuid.uuid4())
     call = called(asked)
     speech = _protocol(call, asked)
+    fault: CallFault | None = None
     try:
-        answer = _answer(world, call, asked, speech, request_id)
+        operation, handler = _offered(call)
+        fault = world.faults.of_call(call.service, call.name)
+        if fault is not None and fault.kind == "delay":
+            world.sleep(float(fault.detail))
+        elif fault is not None and fault.kind not in _AFTERWARDS:
+            return _struck(call, fault, speech, request_id)
+        params = _params(call, operation, speech, asked)
+        answer: Response = speech.encode(operation, _done(world, call, handler, params), request_id)
     except Refusal as refusal:
         answer = speech.error(call.model, refusal, request_id)
-    return replace(answer, body=b"") if asked.method == "HEAD" else answer
+    fate = _AFTERWARDS.get(fault.kind, "sent") if fault is not None else "sent"
+    return replace(answer, fate=fate, body=b"" if asked.method == "HEAD" else answer.body)
 
 
 def called(asked: Request) -> Call:
@@ -102,21 +111,13 @@ def _protocol(call: Call, asked: Request) -> Any:
     return query if _is_form(asked) else json
 
 
-def _answer(world: World, call: Call, asked: Request, speech: Any, request_id: str) -> Response:
-    operation, handler = _offered(call)
-    fault = world.faults.of_call(call.service, call.name)
-    if fault is not None and fault.kind == "delay":
-        world.sleep(float(fault.detail))
-    elif fault is not None and fault.kind not in _AFTERWARDS:
-        return _struck(call, fault, speech, request_id)
+def _params(call: Call, operation: OperationModel, speech: Any, asked: Request) -> dict[str, Any]:
     try:
-        params = speech.decode(operation, asked)
+        params: dict[str, Any] = speech.decode(operation, asked)
     except Malformed as error:
         raise Refusal(_malformed(call), str(error)) from error
     _demand(call, operation, params)
-    result = _done(world, call, handler, params)
-    answer: Response = speech.encode(operation, result, request_id)
-    return replace(answer, fate=_AFTERWARDS.get(fault.kind, "sent")) if fault is not None else answer
+    return params
 
 
 def _done(world: World, call: Call, handler: services.Handler, params: dict[str, Any]) -> dict[str, Any]:
@@ -180,18 +181,30 @@ def _struck(call: Call, fault: CallFault, speech: Any, request_id: str) -> Respo
         return Response(500, fate=fault.kind)
     if fault.kind == "html":
         return Response(502, {"Content-Type": "text/html"}, PAGE)
-    raise _REFUSALS[fault.kind](shapes.protocol(call.service), fault.detail)
+    refusal = _refusal(fault, shapes.protocol(call.service))
+    answer: Response = speech.error(call.model, refusal, request_id)
+    return answer
 
 
-_REFUSALS = {
-    "throttle": lambda protocol, detail: {
+def _refusal(fault: CallFault, protocol: str) -> Refusal:
+    """The error that a fault stands for, in the words of the protocol's services."""
+    if fault.kind == "error":
+        denied = fault.detail.startswith(("AccessDenied", "Unauthorized")) and protocol != "json"
+        return Refusal(fault.detail, "The sandbox was told to fail here.", 403 if denied else 400)
+    if fault.kind == "broken":
+        return Refusal("InternalFailure", "An internal error has occurred.", 500)
+    return _WORDS[fault.kind].get(protocol) or _WORDS[fault.kind]["query"]
+
+
+_WORDS: Mapping[str, Mapping[str, Refusal]] = {
+    "throttle": {
         "query": Refusal("Throttling", "Rate exceeded"),
         "json": Refusal("ThrottlingException", "Rate exceeded"),
-    }.get(protocol, Refusal("SlowDown", "Please reduce your request rate.", 503)),
-    "expired": lambda protocol, detail: {
+        "rest-xml": Refusal("SlowDown", "Please reduce your request rate.", 503),
+    },
+    "expired": {
         "query": Refusal("ExpiredToken", "The security token included in the request is expired", 403),
         "json": Refusal("ExpiredTokenException", "The security token included in the request is expired"),
-    }.get(protocol, Refusal("ExpiredToken", "The provided token has expired.")),
-    "broken": lambda protocol, detail: Refusal("InternalFailure", "An internal error has occurred.", 500),
-    "error": lambda protocol, detail: Refusal(detail, "The sandbox was told to fail here."),
+        "rest-xml": Refusal("ExpiredToken", "The provided token has expired."),
+    },
 }
