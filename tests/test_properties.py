@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
 from fsdcf.spec.names import logical_id, variable
+from fsdcf.spec.source import parse
 from tests.strategies import NAMES, shuffled, specs, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +59,39 @@ def test_a_mutation_gives_a_located_finding_or_compiles(spec: Any, data: st.Data
     for found in result.diagnostics:
         assert found.code and found.message
         assert found.span.file == "spec.yml" and 1 <= found.span.line <= lines and found.span.column >= 1
+    assert (result.template is not None) != any(one.severity.value == "error" for one in result.diagnostics)
+
+
+WRITTEN = [
+    document.data
+    for path in sorted([*(ROOT / "examples").glob("*.yml"), *(ROOT / "tests" / "cases").glob("*/*.spec.yml")])
+    if (document := parse(path.read_bytes(), path.name)[0]) is not None
+]
+ODD: list[Any] = [
+    *(None, True, 0, -1, 1.5, 10**30, "", "x", "a" * 300, [], [1], [{}], [[]], {}, {"a": 1}, {"type": 5}),
+    *("${ENV}", "${sqs:a:url}", "${AWS::Region}", "${ssm:/x}", "{{resolve:x}}", ["${AWS::Region}"]),
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a value."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [below for key, one in entries for below in ((*path, key), *places(one, (*path, key)))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(WRITTEN), st.sampled_from(ODD), st.booleans(), st.data())
+def test_any_value_in_any_place_is_no_failure(spec: Any, value: Any, rename: bool, data: st.DataObject) -> None:
+    mutated = deepcopy(spec)
+    *above, last = data.draw(st.sampled_from(places(spec)))
+    holder = mutated
+    for step in above:
+        holder = holder[step]
+    if rename and isinstance(holder, dict):
+        holder[f"{last}x"] = holder.pop(last)
+    else:
+        holder[last] = value
+    result = compile_text(text_of(mutated))
     assert (result.template is not None) != any(one.severity.value == "error" for one in result.diagnostics)
 
 

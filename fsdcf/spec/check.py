@@ -11,6 +11,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.spec.blind import record_without
 from fsdcf.spec.document import Document
 from fsdcf.spec.model import Dependency, Spec
+from fsdcf.spec.placeholders import Pseudo, Text
 from fsdcf.spec.schema import item_validator, validator_of
 from fsdcf.spec.shape import Field, Kind, fields_of, later_of, names_of
 from fsdcf.spec.wording import choice_hint, either, expected, found, key_hint, label, nearest, range_hint, type_hint
@@ -39,7 +40,13 @@ LATER = Rule(
 DEPENDENCY = Rule(
     "S112", "an unknown dependency type", "The type is none that fsdcf knows; the finding lists those that there are."
 )
-RULES = (UNKNOWN, TYPE, REQUIRED, LIMIT, FORM, CHOICE, LATER, DEPENDENCY)
+MISPLACED = Rule(
+    "S208",
+    "a placeholder in a place that cannot hold it",
+    "Attributes of dependencies stand in environment values, commands and the resources of IAM statements; a secret is the whole "
+    "value of an environment variable; a pseudo parameter is known to CloudFormation only, so names and numbers cannot hold it.",
+)
+RULES = (UNKNOWN, TYPE, REQUIRED, LIMIT, FORM, CHOICE, LATER, MISPLACED, DEPENDENCY)
 
 LATER_TYPES = (
     "aws_sns_topic",
@@ -111,6 +118,7 @@ class Checker:
             validator.validate({"item": value}, normalize=False)
             for error in validator._errors:
                 self._say(error, each, here, value)
+            self._closed(each, value, here)
             if kind.name == "dependency":
                 yield from self._dependency(value, here)
             elif here in self.shape.wrong:
@@ -155,6 +163,8 @@ class Checker:
                 )
             elif kind.name == "any":
                 out[key] = value
+            elif self._closed(each, value, here):
+                continue
             elif kind.name == "string" and isinstance(value, (int, float)) and each.key.as_text:
                 out[key] = self._written(value, here)
             else:
@@ -165,7 +175,19 @@ class Checker:
                     self._say(error, each, here, value)
         return out
 
+    def _closed(self, each: Field, value: Any, path: SpecPath) -> bool:
+        """Whether a text is known to CloudFormation only, where it must be known now. Secrets and attributes have their rule."""
+        if each.open or not isinstance(value, Text):
+            return False
+        self.shape.wrong.add(path)
+        for part in value.parts:
+            if isinstance(part, Pseudo):
+                message = f"`${{{part.name}}}` is not known when compiling, and this must be"
+                self._add(MISPLACED, path, message, "write the value itself")
+        return True
+
     def _scalar(self, each: Field, value: Any, path: SpecPath) -> Any:
+        self._closed(each, value, path)
         return self._written(value, path) if each.key.as_text and isinstance(value, (int, float)) else value
 
     def _written(self, value: Any, path: SpecPath) -> str:

@@ -53,6 +53,8 @@ class HealthCheck:
             "HTTP codes that count as healthy: 200, a list `200,204` or a range `200-299`; from 200 to 499.",
             pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
             expects="codes between 200 and 499, such as 200, `200,204` or `200-299`",
+            minimum=200,
+            maximum=499,
             as_text=True,
         ),
     ] = "200"
@@ -201,8 +203,8 @@ class Service:
     ] = None
     command: Annotated[tuple[String, ...], Key("Overrides the image's CMD.", as_text=True)] = ()
     entry_point: Annotated[tuple[String, ...], Key("Overrides the image's ENTRYPOINT.", as_text=True)] = ()
-    working_directory: Annotated[str | None, Key("Overrides the image's WORKDIR.")] = None
-    user: Annotated[str | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)] = None
+    working_directory: Annotated[String | None, Key("Overrides the image's WORKDIR.")] = None
+    user: Annotated[String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)] = None
     stop_timeout: Annotated[int | None, Key("Seconds between SIGTERM and SIGKILL.", minimum=2, maximum=120, default="30")] = None
     readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
     init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False

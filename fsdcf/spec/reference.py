@@ -114,11 +114,13 @@ def limits(field: Field) -> str:
     key = field.key
     if key.allowed:
         return ", ".join(str(value) for value in key.allowed)
+    if key.expects:
+        return key.expects
     if key.minimum is not None and key.maximum is not None:
         return f"{key.minimum:.0f} to {key.maximum:.0f}"
     if key.minimum is not None:
         return f"at least {key.minimum:.0f}"
-    return key.expects or (f"at most {key.longest} characters" if key.longest else "")
+    return f"at most {key.longest} characters" if key.longest else ""
 
 
 def default_of(field: Field) -> str:

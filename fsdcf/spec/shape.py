@@ -50,7 +50,7 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """One key of a record; compared by identity."""
+    """One key of a record; compared by identity. ``open`` tells that its texts may hold what CloudFormation alone knows."""
 
     name: str
     attribute: str
@@ -58,6 +58,7 @@ class Field:
     kinds: tuple[Kind, ...]
     required: bool
     default: Any
+    open: bool
 
 
 _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float: "number", bool: "boolean"}
@@ -73,7 +74,8 @@ def fields_of(record: Any) -> tuple[Field, ...]:
         key = next(extra for extra in annotation.__metadata__ if isinstance(extra, Key))
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         kinds = tuple(dict.fromkeys(_kinds(annotation.__origin__)))
-        found.append(Field(key.name or camel(field.name), field.name, key, kinds, default is MISSING, default))
+        name, is_open = key.name or camel(field.name), _is_open(annotation.__origin__)
+        found.append(Field(name, field.name, key, kinds, default is MISSING, default, is_open))
     return tuple(found)
 
 
@@ -98,6 +100,10 @@ def camel(attribute: str) -> str:
     """``idle_timeout`` -> ``idleTimeout``."""
     head, *tail = attribute.split("_")
     return head + "".join(word[:1].upper() + word[1:] for word in tail)
+
+
+def _is_open(annotation: Any) -> bool:
+    return annotation is Text or any(_is_open(one) for one in typing.get_args(annotation))
 
 
 def _kinds(annotation: Any) -> list[Kind]:

@@ -35,6 +35,10 @@ CONSEQUENCES = {
     "a pair with what is no number": ("  resources: {cpu: x, memory: 8192}\n" + CHECKED, ["S102"]),
     "a check that was meant": ("  port: 80\n  healthCheck: {contaner: {command: 'true'}}\n", ["S101"]),
     "a list that holds what it should not": ("  networking: {vpc: {id: vpc-01234567, privateSubnets: [5]}}\n" + CHECKED, ["S102"]),
+    "what CloudFormation alone knows": (
+        CHECKED + "dependencies:\n  - {type: '${sqs:a:url}', name: a}\n  - {type: sqlite_database, name: b, path: '/${AWS::Region}'}\n",
+        ["S208", "S208"],
+    ),
     "no service": ("  5\n", ["S102"]),
 }
 
@@ -42,6 +46,12 @@ CONSEQUENCES = {
 @pytest.mark.parametrize(("text", "codes"), [*NEIGHBOURS.values(), *CONSEQUENCES.values()], ids=[*NEIGHBOURS, *CONSEQUENCES])
 def test_neighbours_are_judged_and_consequences_are_not(compiled: Compile, text: str, codes: list[str]) -> None:
     assert sorted(one.code for one in compiled(f"{HEAD}service:\n{text}").diagnostics) == codes
+
+
+@pytest.mark.parametrize("line", ["owners: ${AWS::Region}", "tags: {user: '${AWS::Region}'}", "pack: ${sqs:a:url}", "owners: ['${ssm:/x}']"])
+def test_metadata_is_known_when_compiling(compiled: Compile, line: str) -> None:
+    text = f"apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: shop\n  {line}\nservice:\n{CHECKED}"
+    assert "S208" in {one.code for one in compiled(text).diagnostics}
 
 
 def test_a_finding_stands_at_its_own_item(compiled: Compile) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = ROOT / "tests" / "cases"
 ACCEPTED = sorted([*(ROOT / "examples").glob("*.yml"), *CASES.glob("dependencies/*.spec.yml"), *CASES.glob("advised/*.spec.yml")])
 REFUSED = sorted(CASES.glob("refused/*.spec.yml"))
-SHAPE = {rule.code for rule in RULES}
+SHAPE = {rule.code for rule in RULES} - {"S208"}  # a placeholder is well-formed anywhere
 SCHEMA = Draft7Validator(json_schema(types()))
 SAMPLES: tuple[Any, ...] = (
     *(None, True, False, -1, 0, 1, 1.5, 10**9, "", "x", "1", "a-b", "A b", "/x", "x" * 41, "x" * 5000),

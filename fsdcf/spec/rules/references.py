@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.spec.check import MISPLACED
 from fsdcf.spec.names import local_name
-from fsdcf.spec.placeholders import Attribute, Pseudo, SecretRef, Text
+from fsdcf.spec.placeholders import Attribute, SecretRef, Text
 from fsdcf.spec.rules.case import Case
 
 UNKNOWN_ATTRIBUTE = Rule(
@@ -15,16 +16,7 @@ UNKNOWN_ATTRIBUTE = Rule(
     "an attribute of a dependency that is not there",
     "`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the attributes of its type.",
 )
-MISPLACED = Rule(
-    "S208",
-    "a placeholder in a place that cannot hold it",
-    "Attributes of dependencies stand in environment values, commands and the resources of IAM statements; a secret is the whole "
-    "value of an environment variable; a pseudo parameter is known to CloudFormation only, so names and numbers cannot hold it.",
-)
-RULES = (UNKNOWN_ATTRIBUTE, MISPLACED)
-
-_TEXTS = {"image", "valueFrom", "fileSystemId", "otlpEndpoint", "certificateArn", "id", "workingDirectory", "user"}
-_LISTS = {"command", "entryPoint", "privateSubnets", "publicSubnets"}
+RULES = (UNKNOWN_ATTRIBUTE,)
 
 
 def references(case: Case) -> Iterator[Diagnostic]:
@@ -34,10 +26,6 @@ def references(case: Case) -> Iterator[Diagnostic]:
                 yield from _secret(case, path, text)
             elif isinstance(part, Attribute):
                 yield from _attribute(case, path, part)
-            elif isinstance(part, Pseudo) and not _takes_pseudo(path):
-                yield case.at(
-                    MISPLACED, path, f"`${{{part.name}}}` is not known when compiling, and this must be", "write the value itself"
-                )
 
 
 def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, Text]]:
@@ -80,13 +68,8 @@ def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnost
 def _takes_attribute(path: SpecPath) -> bool:
     if path[:2] in (("service", "environment"), ("service", "command"), ("service", "entryPoint")):
         return True
-    return path[:1] == ("service",) and path[1] in ("taskRole", "executionRole") and ("resources" in path or "conditions" in path)
-
-
-def _takes_pseudo(path: SpecPath) -> bool:
-    if path[0] == "dependencies":
-        return path[-1] == "name"
-    return _takes_attribute(path) or path[-1] in _TEXTS or any(step in _LISTS for step in path)
+    role = path[:2] in (("service", "taskRole"), ("service", "executionRole"))
+    return role and ("resources" in path or "conditions" in path)
 
 
 def _written(part: Attribute) -> str:
