@@ -51,21 +51,18 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(
-            ":memory:" if path is None else str(path), timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        try:
+            self._connection = _opened(path)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, f"cannot be opened ({error})") from error
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self.close()
-            raise StoreError(
-                f"the sandbox's state {path} cannot be used ({error}); remove the file to start anew"
-            ) from error
+            raise _unusable(path, f"cannot be used ({error})") from error
         except StoreError as error:
             self.close()
-            raise StoreError(f"the sandbox's state {path} {error}; remove the file to start anew") from None
+            raise _unusable(path, str(error)) from None
 
     def _prepare(self) -> None:
         # The state is a rehearsal: it must be whole after a crash of the process, not of the machine.
@@ -172,6 +169,18 @@ class Store:
         """Takes all entries with this tag off the agenda; how many there were."""
         with self._lock:
             return self._connection.execute("DELETE FROM agenda WHERE tag = ?", (tag,)).rowcount
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """A connection that leaves transactions to us; the folder is made when it is missing."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    name = ":memory:" if path is None else str(path)
+    return sqlite3.connect(name, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+
+
+def _unusable(path: Path | None, why: str) -> StoreError:
+    return StoreError(f"the sandbox's state {path} {why}; remove the file to start anew")
 
 
 def _loaded(text: str) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Catching up: entries at their own times, entries of entries, and nothing half done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fsdcf.sandbox import agenda, ecs, services
+from fsdcf.sandbox.clock import START
+from tests.sandbox.conftest import Sandbox
+
+
+def test_entries_are_played_at_their_own_times(sandbox: Sandbox) -> None:
+    world = sandbox.world
+    group = {"service": "c/none"}
+    world.store.schedule(START + 5, "ecs.forget", {"task": "c/one"})
+    world.store.schedule(START + 9, "ecs.reconcile", group)
+    for name in ("one", "two"):
+        world.store.put("ecs.task", f"c/{name}", {})
+    agenda.advance(world)
+    assert len(world.store.every("ecs.task")) == 2
+    sandbox.pass_time(5)
+    assert [key for key, _ in world.store.every("ecs.task")] == ["c/two"]
+    assert world.store.next_due() == START + 9
+
+
+def test_one_leap_is_as_good_as_many_small_steps() -> None:
+    """An action sees its own time, not that of the call, and what it schedules is played in the same leap."""
+    told = []
+    for steps in (1, 40):
+        sandbox = Sandbox()
+        definition = ecs.register(sandbox.world, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
+        request = {
+            "cluster": "c",
+            "serviceName": "s",
+            "taskDefinition": definition["taskDefinitionArn"],
+            "desiredCount": 2,
+        }
+        ecs.create_service(sandbox.world, request)
+        for _ in range(steps):
+            sandbox.pass_time(400 / steps)
+        told.append(
+            [sandbox.world.store.every(kind) for kind in ("ecs.service", "ecs.deployment", "ecs.task", "ecs.events")]
+        )
+        sandbox.world.store.close()
+    assert told[0] == told[1]
+    assert told[0][1][0][1]["rolloutState"] == "COMPLETED"
+    assert told[0][1][0][1]["finishedAt"] < START + 100
+
+
+def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
+    world = replace(sandbox.world, pace=0.1)
+    definition = ecs.register(world, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
+    service = ecs.create_service(
+        world, {"cluster": "c", "serviceName": "s", "taskDefinition": definition["taskDefinitionArn"]}
+    )
+    sandbox.clock.advance(10)
+    agenda.advance(world)
+    assert ecs.rollout(world, service["serviceArn"]).state == "COMPLETED"
+
+
+def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
+    store = sandbox.world.store
+    store.put("ecs.task", "c/one", {})
+    store.schedule(START, "ecs.forget", {"task": "c/one"})
+    store.schedule(START, "ecs.forget", {})
+    with pytest.raises(KeyError):
+        agenda.advance(sandbox.world)
+    assert store.get("ecs.task", "c/one") == {}
+    assert store.next_due() == START
+
+
+def test_a_service_is_loaded_when_it_is_asked_for() -> None:
+    assert "GetCallerIdentity" in services.operations("sts")
+    with pytest.raises(KeyError):
+        services.operations("dynamodb")
+    with pytest.raises(KeyError):
+        services.action("sts.none")

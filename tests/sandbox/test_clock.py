@@ -1,0 +1,29 @@
+"""Time: real, virtual, held still."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from fsdcf.sandbox.clock import START, Instant, RealClock, VirtualClock
+
+
+def test_the_real_clock_tells_the_time_and_never_goes_back() -> None:
+    clock = RealClock()
+    first = clock.now()
+    assert abs(first - time.time()) < 5
+    assert clock.now() >= first
+
+
+def test_virtual_time_passes_when_it_is_told_to() -> None:
+    clock = VirtualClock()
+    assert clock.now() == START
+    clock.advance(3600)
+    assert clock.now() == START + 3600
+    with pytest.raises(ValueError, match="backwards"):
+        clock.advance(-1)
+
+
+def test_an_instant_stands_still() -> None:
+    assert Instant(5.0).now() == 5.0

@@ -1,0 +1,128 @@
+"""Faults: their text, their counts, and whom they concern."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.sandbox.faults import (
+    HANDLER_CODES,
+    TASK_TROUBLES,
+    CallFault,
+    Fault,
+    FaultError,
+    Faults,
+    ResourceFault,
+    TaskFault,
+    parsed,
+)
+
+TEXTS: list[tuple[str, Fault]] = [
+    ("Service:create:oom", TaskFault("Service", "create", "oom")),
+    ("Service:create:exit=1", TaskFault("Service", "create", "exit", "1")),
+    ("Service:update:unhealthy=404*2", TaskFault("Service", "update", "unhealthy", "404", 2)),
+    ("Service:update:unhealthy", TaskFault("Service", "update", "unhealthy")),
+    ("my-service_1:create:slow=12", TaskFault("my-service_1", "create", "slow", "12")),
+    ("AWS::ECS::Service:create:CannotPullContainerError", TaskFault("AWS::ECS::Service", "create", "CannotPullContainerError")),
+    ("Service:create:ResourceInitializationError=log-group", TaskFault("Service", "create", "ResourceInitializationError", "log-group")),
+    ("Role:create:AccessDenied", ResourceFault("Role", "create", HANDLER_CODES["AccessDenied"], "AccessDenied")),
+    ("Role:delete:AccessDenied=not: yours**", ResourceFault("Role", "delete", "not: yours", "AccessDenied", None)),
+    ("AWS::IAM::Role:rollback:it = bad", ResourceFault("AWS::IAM::Role", "rollback", "it = bad")),
+    ("Bucket:cleanup:The bucket you tried to delete is not empty*3", ResourceFault("Bucket", "cleanup", "The bucket you tried to delete is not empty", times=3)),
+    ("api:CreateChangeSet:throttle*3", CallFault("CreateChangeSet", "throttle", times=3)),
+    ("api:ecs.DescribeServices:error=AccessDeniedException**", CallFault("ecs.DescribeServices", "error", "AccessDeniedException", None)),
+    ("api:*:delay=2.5@4%30", CallFault("*", "delay", "2.5", 1, 4, 0.3)),
+    ("api:ecs.*:lost", CallFault("ecs.*", "lost")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "fault"), TEXTS, ids=[text for text, _ in TEXTS])
+def test_a_text_is_a_fault(text: str, fault: Fault) -> None:
+    assert parsed(text) == fault
+
+
+BAD = [
+    ("Service", "write LOGICAL_ID:PHASE:REASON, PHASE being one of create, update, delete, cleanup, rollback"),
+    ("Service:creation:oom", "write LOGICAL_ID:PHASE:REASON"),
+    ("Service:create:", "write LOGICAL_ID:PHASE:REASON"),
+    ("Service:create:exit", "the container ends with this code: exit=1"),
+    ("Service:create:exit=one", "exit=1"),
+    ("Service:create:oom=2", "oom: the container takes more memory"),
+    ("Service:create:unhealthy=9", "unhealthy=404"),
+    ("Service:create:slow=very", "slow=12"),
+    ("api:CreateChangeSet", "write api:OPERATION:KIND"),
+    ("api:CreateChangeSet:explode", "explode is none of throttle, error, reset"),
+    ("api:CreateChangeSet:error", "say which error"),
+    ("api:CreateChangeSet:delay", "say how many seconds"),
+    ("api:CreateChangeSet:delay=long", "say how many seconds"),
+    ("", "write LOGICAL_ID:PHASE:REASON"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD, ids=[text for text, _ in BAD])
+def test_a_text_that_is_none_says_what_to_write(text: str, words: str) -> None:
+    with pytest.raises(FaultError) as raised:
+        parsed(text)
+    assert words in str(raised.value)
+    assert repr(text) in str(raised.value)
+
+
+def test_every_trouble_can_be_written() -> None:
+    details = {"exit": "=3", "slow": "=2"}
+    for word in TASK_TROUBLES:
+        assert parsed(f"Service:create:{word}{details.get(word, '')}").trouble == word  # type: ignore[union-attr]
+
+
+def kinds(faults: Faults, calls: int, service: str = "ecs", operation: str = "ListTasks") -> list[str]:
+    found = [faults.of_call(service, operation) for _ in range(calls)]
+    return ["-" if fault is None else fault.kind for fault in found]
+
+
+def test_a_fault_of_calls_strikes_as_often_as_it_says() -> None:
+    assert kinds(Faults([parsed("api:ListTasks:reset*2")]), 4) == ["reset", "reset", "-", "-"]
+    assert kinds(Faults([parsed("api:ListTasks:reset**")]), 3) == ["reset"] * 3
+    assert kinds(Faults([parsed("api:ListTasks:reset@2")]), 4) == ["-", "-", "reset", "-"]
+
+
+def test_faults_of_calls_concern_service_and_operation() -> None:
+    for text in ("api:ListTasks:lost", "api:ecs.ListTasks:lost", "api:ecs.*:lost", "api:*:lost"):
+        assert kinds(Faults([parsed(text)]), 1) == ["lost"], text
+    for text in ("api:StopTask:lost", "api:ssm.ListTasks:lost", "api:ssm.*:lost"):
+        assert kinds(Faults([parsed(text)]), 1) == ["-"], text
+
+
+def test_the_next_fault_strikes_when_one_is_used_up() -> None:
+    faults = Faults([parsed("api:*:reset"), parsed("api:*:lost")])
+    faults.add(parsed("api:*:html"))
+    assert kinds(faults, 4) == ["reset", "lost", "html", "-"]
+    faults.add(parsed("api:*:html"))
+    faults.clear()
+    assert kinds(faults, 1) == ["-"]
+
+
+def test_chance_is_seeded() -> None:
+    runs = [kinds(Faults([parsed("api:*:reset**%50")], seed), 40) for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+    assert 5 < runs[0].count("reset") < 35
+
+
+def test_faults_of_resources_concern_a_logical_id_or_a_type_in_a_phase() -> None:
+    faults = Faults(map(parsed, ("Role:create:NotFound", "AWS::S3::Bucket:delete:full*2")))
+    assert faults.of_resource("Role", "AWS::IAM::Role", "update") is None
+    found = faults.of_resource("Role", "AWS::IAM::Role", "create")
+    assert found is not None
+    assert (found.code, found.reason) == ("NotFound", HANDLER_CODES["NotFound"])
+    assert faults.of_resource("Role", "AWS::IAM::Role", "create") is None
+    assert [faults.of_resource("B", "AWS::S3::Bucket", "delete") is None for _ in range(3)] == [False, False, True]
+
+
+def test_troubles_of_tasks_are_for_services_and_fail_other_resources() -> None:
+    faults = Faults([parsed("Service:create:unhealthy=404"), parsed("Table:create:exit=1")])
+    assert faults.of_resource("Service", "AWS::ECS::Service", "create") is None
+    assert faults.of_tasks("Service", "update") is None
+    found = faults.of_tasks("Service", "create")
+    assert found is not None
+    assert (found.trouble, found.detail) == ("unhealthy", "404")
+    assert faults.of_tasks("Service", "create") is None
+    resource = faults.of_resource("Table", "AWS::DynamoDB::Table", "create")
+    assert resource is not None
+    assert (resource.reason, resource.code) == ("exit=1", "GeneralServiceException")

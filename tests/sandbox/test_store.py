@@ -1,0 +1,164 @@
+"""The memory: documents, transactions, the agenda, threads, and two processes on one file."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsdcf.sandbox.store import Entry, Store, StoreError
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with Store(None if request.param == "memory" else tmp_path / "deep" / "state.db") as made:
+        yield made
+
+
+def test_documents_are_written_read_and_removed(store: Store) -> None:
+    body = {"text": "é\u2028\x00", "number": 1.5, "list": [None, True, {"a": []}]}
+    store.put("kind", "key", body)
+    assert store.get("kind", "key") == body
+    store.put("kind", "key", {"new": 1})
+    assert store.get("kind", "key") == {"new": 1}
+    store.remove("kind", "key")
+    store.remove("kind", "key")
+    assert store.get("kind", "key") is None
+
+
+def test_a_document_that_was_read_is_a_copy(store: Store) -> None:
+    store.put("kind", "key", {"list": [1]})
+    read = store.get("kind", "key")
+    assert read is not None
+    read["list"].append(2)
+    assert store.get("kind", "key") == {"list": [1]}
+
+
+def test_documents_are_listed_by_prefix_in_order(store: Store) -> None:
+    for key in ("b/2", "a_1", "b/1", "b%", "c", "B/3"):
+        store.put("kind", key, {"is": key})
+    store.put("other", "b/0", {})
+    assert [key for key, _ in store.every("kind", "b/")] == ["b/1", "b/2"]
+    assert [key for key, _ in store.every("kind", "a_")] == ["a_1"]
+    assert [key for key, _ in store.every("kind", "%")] == []
+    assert [body["is"] for _, body in store.every("kind")] == ["B/3", "a_1", "b%", "b/1", "b/2", "c"]
+
+
+def test_a_transaction_is_all_or_nothing(store: Store) -> None:
+    store.put("kind", "old", {"is": 1})
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.put("kind", "new", {})
+        store.remove("kind", "old")
+        store.schedule(1, "a.b", {})
+        store.next_number("n")
+        raise ZeroDivisionError
+    assert store.get("kind", "new") is None
+    assert store.get("kind", "old") == {"is": 1}
+    assert store.next_due() is None
+    assert store.next_number("n") == 1
+
+
+def test_transactions_nest(store: Store) -> None:
+    with store.transaction():
+        store.put("kind", "outer", {})
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.put("kind", "inner", {})
+            raise ZeroDivisionError
+        with store.transaction():
+            store.put("kind", "second", {})
+    assert [key for key, _ in store.every("kind")] == ["outer", "second"]
+
+
+def test_numbers_count_by_name(store: Store) -> None:
+    assert [store.next_number("a"), store.next_number("a"), store.next_number("b")] == [1, 2, 1]
+
+
+def test_the_agenda_gives_what_is_due_in_order(store: Store) -> None:
+    store.schedule(20, "x.late", {})
+    store.schedule(10, "x.first", {"a": 1}, "tag")
+    store.schedule(10, "x.second", {})
+    assert store.next_due() == 10
+    assert store.pop_due(9.9) is None
+    assert store.pop_due(15) == Entry(10.0, "x.first", {"a": 1}, "tag")
+    assert [entry.action for entry in iter(lambda: store.pop_due(30), None)] == ["x.second", "x.late"]
+
+
+def test_entries_are_cancelled_by_tag(store: Store) -> None:
+    for tag in ("a", "a", "b"):
+        store.schedule(1, "x.y", {}, tag)
+    assert (store.cancel("a"), store.cancel("a")) == (2, 0)
+    entry = store.pop_due(1)
+    assert entry is not None
+    assert entry.tag == "b"
+
+
+def test_threads_take_turns(store: Store) -> None:
+    def count() -> None:
+        for _ in range(25):
+            with store.transaction():
+                body = store.get("kind", "sum") or {"is": 0}
+                store.put("kind", "sum", {"is": body["is"] + 1})
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("kind", "sum") == {"is": 100}
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from fsdcf.sandbox.store import Store
+with Store(Path(sys.argv[1])) as store:
+    for _ in range(60):
+        with store.transaction():
+            body = store.get("kind", "sum") or {"is": 0}
+            store.put("kind", "sum", {"is": body["is"] + 1})
+"""
+
+
+def test_two_processes_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    commands = [[sys.executable, "-c", COUNT, str(path)] for _ in range(2)]
+    children = [subprocess.Popen(command, stderr=subprocess.PIPE) for command in commands]
+    assert [(child.communicate()[1], child.returncode) for child in children] == [(b"", 0), (b"", 0)]
+    with Store(path) as store:
+        assert store.get("kind", "sum") == {"is": 120}
+
+
+def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        store.put("kind", "key", {"is": 1})
+        store.schedule(5, "a.b", {"x": 1})
+    with Store(tmp_path / "state.db") as store:
+        assert store.get("kind", "key") == {"is": 1}
+        assert store.pop_due(5) == Entry(5.0, "a.b", {"x": 1})
+
+
+def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(
+        StoreError, match=r"state\.db was made by another version \(layout 99, not 1\); remove the file"
+    ):
+        Store(path)
+
+
+def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no data base, however long one looks at it" * 100)
+    with pytest.raises(StoreError, match=r"cannot be used .*; remove the file to start anew"):
+        Store(path)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(tmp_path)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(path / "below-a-file" / "state.db")
