@@ -45,8 +45,9 @@ golden: $(READY) ## Rewrite the golden files; read their diff
 docs: $(READY) ## Rewrite the generated pages
 	@$(BIN)/python scripts/docs.py
 
-schemas: $(READY) ## Rewrite the resource facts from cfn-lint's schemas
+schemas: $(READY) ## Rewrite the resource facts and permissions from what cfn-lint bundles
 	@$(BIN)/python scripts/schemas.py
+	@$(BIN)/python scripts/permissions.py
 
 bench: $(READY) ## Measure speed and memory against cfn-lint
 	@$(BIN)/python bench/run.py

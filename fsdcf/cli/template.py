@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fsdcf.batch import Options, Outcome, compile_all
+from fsdcf.cli.files import write
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.inputs import requests, spec_options
 from fsdcf.diagnostics import Severity
@@ -88,32 +89,4 @@ def _write(texts: list[str], targets: list[Path]) -> None:
         sys.stdout.write(texts[0])
         return
     for text, target in zip(texts, targets, strict=True):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, text)
-        except OSError as error:
-            raise click.UsageError(f"cannot write {str(target)!r}: {error.strerror}") from None
-        click.echo(f"wrote {target}", err=True)
-
-
-def _replace(target: Path, text: str) -> None:
-    if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8")  # a pipe or a device cannot be replaced
-        return
-    import tempfile  # loads OpenSSL, by way of random
-
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        write(target, text)
