@@ -27,10 +27,11 @@ MAY_IMPORT = {
     "cloudformation": set(),
     "deploy": {"cloudformation"},
     "operate": {"cloudformation", "deploy"},
+    "plan": {"cloudformation"},
     "sandbox": {"cloudformation"},
     "cli": {
         *("diagnostics", "spec", "compiler", "lint", "scaffold", "pipeline", "batch", "catalogue"),
-        *("cloudformation", "deploy", "operate", "sandbox"),
+        *("cloudformation", "deploy", "operate", "plan", "sandbox"),
     },
     "__main__": {"cli"},
 }
@@ -120,7 +121,7 @@ def imports(module: Module) -> list[Import]:
 def terminal_uses(tree: ast.AST) -> Iterator[str]:
     """Uses of the terminal, the environment and the exit, by the name they are known by."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in TERMINAL:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in TERMINAL:
             yield f"{node.lineno}: {node.id}"
         elif isinstance(node, ast.Attribute) and ast.unparse(node) in TERMINAL:
             yield f"{node.lineno}: {ast.unparse(node)}"

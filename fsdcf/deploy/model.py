@@ -38,12 +38,36 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Target:
+    """A service in an environment: whose stack it is. ``again`` is the command that deploys it."""
+
+    service: str
+    environment: str
+    again: str = ""
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return f"{self.service}-{self.environment}"
+
+    def command(self, verb: str, *more: str) -> str:
+        """A command about this stack, as it is typed: ``fsdcf recover my-service --env staging``."""
+        return " ".join(("fsdcf", verb, self.service, "--env", self.environment, *more))
+
+    def redeploy(self, *more: str) -> str:
+        """The command that deploys it again."""
+        return " ".join((self.again or f"fsdcf deploy SPEC --env {self.environment}", *more))
+
+
+@dataclass(frozen=True)
 class Release:
     """What is deployed: a compiled template and the image that goes with it.
 
     ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` says what preflight asks ECR
     for: (registry account, region, repository), None for another registry. ``where`` finds the spec line of a logical id; it is
     empty where no spec is at hand. ``account`` is the only one that may be deployed to, where the environment names one.
+    ``protected`` asks a person even with ``--yes``, where there is one, and lets data be put at risk by ``--allow`` alone. ``again`` is
+    the command that deploys this release, as its user would type it, for the commands that are shown.
     """
 
     service: str
@@ -55,6 +79,13 @@ class Release:
     image: tuple[str | None, str | None, str] | None = None
     account: str | None = None
     protected: bool = False
+    again: str = ""
+
+    @property
+    def target(self) -> Target:
+        """The stack, and how it is named on the command line."""
+        again = self.again or f"fsdcf deploy SPEC --env {self.environment}"
+        return Target(self.service, self.environment, again)
 
     @property
     def stack(self) -> str:
@@ -94,6 +125,7 @@ class StackEvent:
     reason: str = ""
     token: str = ""
     operation: str = ""
+    stack: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,206 @@
+"""The change set: created under a name of its own, waited for, read whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fsdcf.cloudformation.risk import data_at_risk
+from fsdcf.deploy import changes
+from fsdcf.deploy.aws import ApiError, Expired
+from fsdcf.deploy.events import plain
+from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.traces import Traces
+
+LONGEST_NAME = 128
+_NAMES = 3
+_LONGEST_WAIT = 900.0
+_STATE = re.compile(r"is in ([A-Z_]+) state")
+
+
+class Overtaken(Exception):
+    """Somebody else changed the stack meanwhile: the plan is void, and what to do must be decided again."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What CreateChangeSet is asked for; ``parameters`` are all its members but the names and the token."""
+
+    stack: str
+    label: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that can be executed or, ``empty``, need not be. ``created`` is AWS's time."""
+
+    name: str
+    arn: str
+    stack_arn: str
+    created: datetime | None
+    empty: bool
+    plan: Plan
+
+
+def create(run: Run, wanted: Wanted, traces: Traces) -> ChangeSet:
+    """Creates the change set and reads it when it is done. Raises Overtaken; stops the run when CloudFormation refuses."""
+    run.step("change set", f"asks CloudFormation what would change in {wanted.stack}")
+    for attempt in range(_NAMES):
+        traces.name = name_of(wanted.label, run.aws.random.getrandbits(40))
+        try:
+            traces.arn, traces.stack_arn = _ask(run, wanted, traces.name)
+            break
+        except ApiError as error:
+            if error.code == "AlreadyExistsException" and attempt + 1 < _NAMES:
+                continue
+            if not error.repeated:
+                traces.name = ""  # refused at once: there is nothing to delete
+            raise _refused(error, wanted) from error
+        except Expired as error:
+            traces.name = traces.name if error.repeated else ""
+            raise
+    return _read(run, traces)
+
+
+def name_of(label: str, number: int) -> str:
+    """A change set's name: the image's tag for the reader, and a number, so that no two runs take the same one."""
+    tidy = re.sub(r"[^A-Za-z0-9]+", "-", label.removeprefix("sha256:")).strip("-")[:64]
+    return "-".join(part for part in ("fsdcf", tidy, f"{number:010x}") if part)[:LONGEST_NAME]
+
+
+def _ask(run: Run, wanted: Wanted, name: str) -> tuple[str, str]:
+    """The ARNs of the change set and of its stack."""
+    members = {key: value for key, value in wanted.parameters.items() if value not in (None, [], "")}
+    if run.aws.supports("cloudformation", "CreateChangeSet", "ImportExistingResources"):
+        members["ImportExistingResources"] = True
+    try:
+        answer = run.aws.call(
+            "cloudformation",
+            "CreateChangeSet",
+            StackName=wanted.stack,
+            ChangeSetName=name,
+            ClientToken=run.aws.token(),
+            **members,
+        )
+    except ApiError as error:
+        if error.code != "AlreadyExistsException" or not error.repeated:
+            raise
+        # An earlier attempt went through, and its answer was lost: the set is ours, by its name.
+        answer = run.aws.call("cloudformation", "DescribeChangeSet", StackName=wanted.stack, ChangeSetName=name)
+        return str(answer["ChangeSetId"]), str(answer["StackId"])
+    return str(answer["Id"]), str(answer["StackId"])
+
+
+def _refused(error: ApiError, wanted: Wanted) -> Exception:
+    if error.denied or error.broken or error.throttled:
+        return error
+    if error.code == "ValidationError" and _STATE.search(error.message):
+        return Overtaken(error.message)
+    if error.code == "LimitExceededException":
+        return stop(
+            Exit.FAILED,
+            f"CloudFormation takes no more change sets or stacks: {error.message}",
+            f"aws cloudformation list-change-sets --stack-name {wanted.stack}",
+        )
+    return stop(Exit.USAGE, f"CloudFormation refuses the template or its parameters: {plain(error.message)}")
+
+
+def _read(run: Run, traces: Traces) -> ChangeSet:
+    """The change set once it is done: all pages, with property values where CloudFormation tells them."""
+    valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
+    first = _done(run, traces, valued)
+    reason = str(first.get("StatusReason") or "")
+    found = changes.state(str(first.get("Status")), reason)
+    if found == "failed" and not reason and valued:
+        first = _describe(run, traces, False)  # with property values, the reason may be missing
+        reason = str(first.get("StatusReason") or "")
+        found = changes.state(str(first.get("Status")), reason)
+    if found == "failed":
+        raise Stop(_failed(run, traces, reason))
+    if found == "gone":
+        raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy())
+    listed = changes.read(_pages(run, traces, first, valued)) if found == "ready" else ()
+    if changes.dropped(reason):
+        listed = changes.merged(changes.read(_pages(run, traces, _describe(run, traces, False), False)), listed)
+    plan = Plan(
+        change_set=traces.name,
+        changes=listed,
+        risks=data_at_risk(listed, None),
+        adopted=tuple(one.logical_id for one in listed if one.action == "Import"),
+    )
+    return ChangeSet(traces.name, traces.arn, traces.stack_arn, first.get("CreationTime"), found == "empty", plan)
+
+
+def _done(run: Run, traces: Traces, valued: bool) -> dict[str, Any]:
+    """The first page, as soon as CloudFormation has worked the changes out."""
+    begun, wait = run.aws.clock(), 2.0
+    while True:
+        run.rest(wait)
+        answer = _describe(run, traces, valued)
+        if changes.state(str(answer.get("Status")), str(answer.get("StatusReason") or "")) != "pending":
+            return answer
+        if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
+            raise stop(Exit.FAILED, "CloudFormation did not work the changes out in time; nothing is changed", run.target.redeploy())
+        wait = 3.0
+
+
+def _describe(run: Run, traces: Traces, valued: bool, **more: Any) -> dict[str, Any]:
+    """By ARN: by its name, a set that is obsolete is not found."""
+    if valued:
+        more["IncludePropertyValues"] = True
+    try:
+        return run.aws.call("cloudformation", "DescribeChangeSet", ChangeSetName=traces.arn, **more)
+    except ApiError as error:
+        if error.absent:
+            raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy()) from error
+        raise
+
+
+def _pages(run: Run, traces: Traces, page: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
+    listed = list(page.get("Changes") or [])
+    while page.get("NextToken"):
+        page = _describe(run, traces, valued, NextToken=page["NextToken"])
+        listed += page.get("Changes") or []
+    return listed
+
+
+def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
+    """Why there is no plan. What validation and hooks found stands in events that belong to the change set."""
+    early = changes.EARLY_VALIDATION in reason
+    evidence = tuple(_findings(run, traces)) if early or "hook" in reason.lower() else ()
+    first = f": {evidence[0].text}" if evidence else f": {plain(reason)}" if reason else ""
+    sentence = "CloudFormation's validation refuses the template" if early else "the change set failed"
+    told = (Evidence("change set", plain(reason)),) if reason else ()
+    next_step = "correct the spec, then: " if early else ""
+    return Outcome(
+        Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *told), (next_step + run.target.redeploy(),)
+    )
+
+
+def _findings(run: Run, traces: Traces) -> list[Evidence]:
+    """Everything that validation and hooks say about the change set, each with its resource's line in the spec."""
+    found: list[Evidence] = []
+    more: dict[str, Any] = {}
+    while True:
+        answer = run.optional(
+            "the findings of the validation cannot be read",
+            "cloudformation",
+            "DescribeEvents",
+            ChangeSetName=traces.arn,
+            Filters={"FailedEvents": True},
+            **more,
+        )
+        for event in (answer or {}).get("OperationEvents") or []:
+            said = event.get("ValidationStatusReason") or event.get("HookStatusReason") or event.get("ResourceStatusReason")
+            name = str(event.get("LogicalResourceId") or "")
+            if said:
+                source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)
+                found.append(Evidence(source or "validation", plain(str(said)), run.where(name) if name else None))
+        if not answer or not answer.get("NextToken"):
+            return found
+        more = {"NextToken": answer["NextToken"]}

@@ -1,0 +1,82 @@
+"""A stack as others left it: watching what runs on it, and finding out why its latest operation failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fsdcf.deploy import rollout
+from fsdcf.deploy.attend import Attended
+from fsdcf.deploy.cause import failures
+from fsdcf.deploy.diagnose import Case, diagnosed
+from fsdcf.deploy.events import is_terminal
+from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
+from fsdcf.deploy.model import Exit, Outcome, StackEvent
+from fsdcf.deploy.past import attached, latest
+from fsdcf.deploy.release import finished, places_of
+from fsdcf.deploy.rollout import SERVICE, Rollout
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.snapshot import Snapshot, snapshot, target_of
+from fsdcf.deploy.watch import Ending, Late, Watcher
+
+
+def found(run: Run, name: str) -> Snapshot:
+    """The stack; stops the run (exit 2) if there is none. From here on, commands name its service and environment."""
+    stack = snapshot(run.aws, name)
+    run.target = target_of(stack, name)
+    if stack is None:
+        raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy())
+    return stack
+
+
+def watch(run: Run, name: str) -> Outcome:
+    """Watches what runs on the stack to its end. It is not this command's: an interruption leaves it alone."""
+    stack = found(run, name)
+    if not stack.running:
+        return resting(run, stack)
+    run.step("watch", f"{stack.name} is {stack.status}")
+    try:
+        ending = Watcher(run, attached(run, stack)).watch()
+    except Late:
+        raise stop(Exit.UNKNOWN, f"the deadline has passed: {stack.name} goes on", run.target.command("watch")) from None
+    except INTERRUPTS as pressed:
+        code = Exit.UNKNOWN if isinstance(pressed, Terminated) else Exit.INTERRUPTED
+        raise stop(code, f"watching ended: what runs on {stack.name} goes on", run.target.command("watch")) from None
+    return _ended(run, stack, ending)
+
+
+def resting(run: Run, stack: Snapshot) -> Outcome:
+    """What a stack that nothing runs on has to say of its latest operation."""
+    events = latest(run, stack.arn)
+    return _ended(run, stack, Ending(stack.status, stack, events, _rollouts(run, events), stack.reason))
+
+
+def diagnose(run: Run, name: str) -> Outcome:
+    """The cause of the latest failure, from the events and from what ECS still knows. While something runs: what has failed so far."""
+    stack = found(run, name)
+    if is_terminal(stack.status):
+        return resting(run, stack)
+    events = latest(run, stack.arn)
+    if not failures(events):
+        return Outcome(
+            Exit.DONE, f"{stack.name} is {stack.status}, and nothing has failed so far", next=(run.target.command("watch"),)
+        )
+    places = places_of(run, [event.logical_id for event in events])
+    return diagnosed(Case(run.target, stack.name, stack.status, stack.reason, events, _rollouts(run, events), places))
+
+
+def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
+    if ending.status == "REVIEW_IN_PROGRESS":
+        return Outcome(Exit.DONE, f"{stack.name} is only planned (REVIEW_IN_PROGRESS): nothing was ever executed")
+    if ending.status == "DELETE_COMPLETE":
+        return Outcome(Exit.DONE, f"{stack.name} is deleted")
+    outcome = finished(run, Attended(ending), None, stack.name)
+    return replace(outcome, next=()) if outcome.exit is Exit.DONE else outcome
+
+
+def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
+    """What ECS tells of the services that the events are about, where they failed or were rolled back."""
+    services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
+    if not failures(events):
+        return ()
+    looked = (rollout.look(run, arn, name) for name, arn in services.items())
+    return tuple(one for one in looked if one is not None)

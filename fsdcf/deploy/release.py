@@ -1,0 +1,144 @@
+"""The steps of a deploy between the state of the stack and the end: plan, consent, what the end means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fsdcf.cloudformation.validation import capabilities
+from fsdcf.deploy.attend import Attended
+from fsdcf.deploy.change_set import ChangeSet, Wanted, create
+from fsdcf.deploy.decide import Create
+from fsdcf.deploy.diagnose import Case, diagnosed, rollout_evidence
+from fsdcf.deploy.gate import Shut, gate, told
+from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Place, Planned, Release, StackEvent
+from fsdcf.deploy.parameters import IMAGE
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.snapshot import ENVIRONMENT_TAG, SERVICE_TAG, Snapshot, snapshot
+from fsdcf.deploy.traces import Traces
+from fsdcf.deploy.verify import Verdict, verify
+
+LARGEST_TAGS = 50
+_SUCCESSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+_FINISHED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
+
+def planned(
+    run: Run,
+    release: Release,
+    options: Options,
+    action: object,
+    sent: list[dict[str, Any]],
+    template: Mapping[str, str],
+    traces: Traces,
+) -> ChangeSet:
+    """The change set, and its plan told."""
+    members = {
+        **template,
+        "ChangeSetType": "CREATE" if isinstance(action, Create) else "UPDATE",
+        "Parameters": sent,
+        "Capabilities": list(capabilities(release.template)),
+        "Tags": [{"Key": key, "Value": value} for key, value in tags(release).items()],
+        "RoleARN": options.role_arn,
+    }
+    change_set = create(run, Wanted(release.stack, release.image_sha or "", members), traces)
+    if not change_set.empty:
+        run.tell(Planned(change_set.plan, places_of(run, [change.logical_id for change in change_set.plan.changes])))
+    return change_set
+
+
+def tags(release: Release) -> dict[str, str]:
+    """The stack's tags: those of the release and ours. Stops the run if they are too many; empty ones are left out."""
+    found = {key: value for key, value in release.tags.items() if value}
+    found |= {SERVICE_TAG: release.service, ENVIRONMENT_TAG: release.environment}
+    if len(found) > LARGEST_TAGS:
+        raise stop(Exit.USAGE, f"a stack takes {LARGEST_TAGS} tags, and these are {len(found)}")
+    return dict(sorted(found.items()))
+
+
+def places_of(run: Run, names: list[str]) -> dict[str, Place]:
+    """The spec lines of logical ids, where there are any."""
+    return {name: place for name in names if (place := run.where(name)) is not None}
+
+
+def consent(run: Run, release: Release, options: Options, change_set: ChangeSet) -> None:
+    """Stops the run (exit 3) unless the gate opens, by itself or by a person's yes."""
+    plan = change_set.plan
+    places = places_of(run, [risk.logical_id for risk in plan.risks])
+    run.step("gate", f"{len(plan.changes)} changes, {len(plan.risks)} with data at risk")
+    verdict = gate(plan, release, options, run.ask is not None, places)
+    if isinstance(verdict, Shut):
+        evidence = tuple(Evidence(one.logical_id, told(one, {}), places.get(one.logical_id)) for one in verdict.risks)
+        raise Stop(Outcome(Exit.REFUSED, verdict.sentence, evidence, verdict.next))
+    for question in verdict.questions:
+        if not run.agrees(question):
+            raise stop(Exit.REFUSED, "refused: nothing was executed", release.target.redeploy())
+
+
+def only_planned(run: Run, options: Options, change_set: ChangeSet) -> Outcome:
+    """The end of ``--plan-only``: 10 where there are changes and the exit code is to tell."""
+    if change_set.empty:
+        return Outcome(Exit.DONE, f"{run.target.stack} is up to date: there is nothing to change")
+    count = len(change_set.plan.changes)
+    changes = "the outputs change" if count == 0 else f"{count} resource{'s' if count > 1 else ''} would change"
+    code = Exit.CHANGES if options.detailed_exitcode else Exit.DONE
+    return Outcome(code, f"{changes}: nothing was executed, as --plan-only asks", next=(run.target.redeploy(),))
+
+
+def unchanged(run: Run, stack: Snapshot | None) -> Outcome:
+    """Nothing to change: done, if the service runs what the stack says."""
+    name = run.target.stack
+    if stack is None:
+        return Outcome(Exit.DONE, f"{name} is up to date: there is nothing to change")
+    verdict = verify(run, stack, patient=False)
+    if verdict.state == "astray":
+        return _astray(run, stack, verdict, (), f"there is nothing to change in {name}")
+    if verdict.state == "pending":
+        run.warn("a rollout of the service is still under way")
+    return Outcome(Exit.DONE, f"{name} is up to date: there is nothing to change", outputs=stack.outputs)
+
+
+def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcome:
+    """What the end of an operation means: done, if the stack is complete and the service runs what it says; else diagnosed."""
+    ending, events = attended.ending, attended.ending.events
+    run.running = ""
+    if ending.status not in _SUCCESSES or ending.stack is None:
+        run.step("diagnose", "looks for the cause")
+        places = places_of(run, [event.logical_id for event in events])
+        case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled)
+        return diagnosed(case)
+    verdict = verify(run, ending.stack, ending.rollouts)
+    if verdict.state == "astray":
+        return _astray(run, ending.stack, verdict, events, f"the stack says {ending.status}")
+    if verdict.state == "pending":
+        sentence = f"the stack says {ending.status}, and the rollout of the service is not complete yet"
+        return Outcome(Exit.UNKNOWN, sentence, next=(run.target.command("status"), run.target.command("diagnose")))
+    image = sha or ending.stack.parameters.get(IMAGE, "")
+    runs = f" and runs {image}" if image and verdict.state == "verified" else ""
+    return Outcome(Exit.DONE, f"{name} is {ending.status}{runs}", outputs=ending.stack.outputs)
+
+
+def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEvent, ...], lead: str) -> Outcome:
+    """The service does not run what the stack says, which the stack does not know."""
+    rollout = verdict.rollout
+    assert rollout is not None and rollout.primary is not None  # noqa: S101 - astray is said of a PRIMARY deployment alone
+    failing, primary = rollout.failing, rollout.primary
+    place = run.where(rollout.logical_id)
+    if failing is not None:
+        why = f"ECS gave up the deployment and went back to the one before: {failing.reason or 'its tasks failed'}"
+    else:
+        runs, wanted = (arn.rsplit("/", 1)[-1] for arn in (primary.task_definition, (verdict.expected or ("none",))[0]))
+        why = f"the service runs {runs}, and not {wanted}"
+    evidence = (
+        Evidence("stack", f"{stack.name} is {stack.status}"),
+        Evidence(f"{rollout.logical_id}, PRIMARY deployment", f"{primary.id} runs {primary.task_definition} ({primary.state})", place),
+        *rollout_evidence(rollout, place),
+    )
+    return Outcome(
+        Exit.FAILED, f"{lead}, but {why}", evidence, (run.target.command("diagnose"), run.target.redeploy()), stack.outputs
+    )
+
+
+def now(run: Run) -> Snapshot | None:
+    """The stack at this moment."""
+    return snapshot(run.aws, run.target.stack)

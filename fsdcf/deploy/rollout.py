@@ -1,0 +1,148 @@
+"""The evidence of an ECS service's rollout, kept as it comes: a rollback destroys it, and stopped tasks are gone within an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fsdcf.deploy.run import Run
+
+SERVICE = "AWS::ECS::Service"
+_EVENTS = 20
+_TASKS = 100
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment of a service. ``state`` is COMPLETED, FAILED or IN_PROGRESS; empty where ECS tells none.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
+    """
+
+    id: str
+    status: str
+    task_definition: str
+    state: str = ""
+    reason: str = ""
+    failed: int = 0
+    desired: int = 0
+    running: int = 0
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A task that stopped: why, by ECS's words and by those of its containers with their exit codes."""
+
+    id: str
+    deployment: str
+    reason: str
+    code: str = ""
+    containers: tuple[tuple[str, int | None, str], ...] = ()
+
+    @property
+    def essence(self) -> str:
+        """What tasks that stopped for the same reason have in common: the words without what is a task's own."""
+        own = next((f"exit {exit_code} {said}".strip() for _, exit_code, said in self.containers if exit_code), "")
+        said = next((said for _, _, said in self.containers if said), "")
+        return " ".join(part for part in (self.reason.split("(")[0].strip(), own or said) if part)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What is known of a service's rollout. ``service`` is its ARN, ``primary`` its PRIMARY deployment when it was last looked at."""
+
+    service: str
+    logical_id: str = ""
+    deployments: tuple[Deployment, ...] = ()
+    events: tuple[str, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+
+    @property
+    def primary(self) -> Deployment | None:
+        return next((one for one in self.deployments if one.status == "PRIMARY"), None)
+
+    @property
+    def failing(self) -> Deployment | None:
+        """The deployment that fails: one that ECS gave up, else one whose tasks fail."""
+        given_up = (one for one in self.deployments if one.state == "FAILED")
+        return next(given_up, next((one for one in self.deployments if one.failed), None))
+
+
+def look(run: Run, service: str, logical_id: str, known: Rollout | None = None) -> Rollout | None:
+    """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
+
+    ``service`` is the ARN, which CloudFormation has as the physical id. Missing permissions are one warning.
+    """
+    cluster, name = place_of(service)
+    asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
+    answer = run.optional("rollout not verified", "ecs", "DescribeServices", **asked)
+    found = (answer or {}).get("services") or []
+    if not found:
+        return known
+    raw = found[0]
+    deployments = {one.id: one for one in known.deployments} if known else {}
+    current = [_deployment(one) for one in raw.get("deployments") or []]
+    deployments = {key: _past(one) for key, one in deployments.items()} | {one.id: one for one in current}
+    told = [str(one.get("message", "")) for one in raw.get("events") or []][:_EVENTS]
+    events = tuple(dict.fromkeys([*told, *(known.events if known else ())]))
+    rollout = Rollout(service, logical_id, tuple(deployments.values()), events, known.stopped if known else ())
+    if rollout.failing is None:
+        return rollout
+    return Rollout(service, logical_id, rollout.deployments, events, _stopped(run, cluster, name, rollout))
+
+
+def place_of(service: str) -> tuple[str, str]:
+    """Cluster and name out of a service's ARN; an old ARN, or a name, tells no cluster."""
+    parts = service.split(":service/", 1)[-1].split("/")
+    return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
+
+
+def _past(one: Deployment) -> Deployment:
+    """A deployment that is not listed any more is not the PRIMARY one."""
+    if one.status != "PRIMARY":
+        return one
+    return Deployment(one.id, "INACTIVE", one.task_definition, one.state, one.reason, one.failed, one.desired, one.running)
+
+
+def _deployment(raw: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=str(raw.get("id", "")),
+        status=str(raw.get("status", "")),
+        task_definition=str(raw.get("taskDefinition", "")),
+        state=str(raw.get("rolloutState") or ""),
+        reason=str(raw.get("rolloutStateReason") or ""),
+        failed=int(raw.get("failedTasks") or 0),
+        desired=int(raw.get("desiredCount") or 0),
+        running=int(raw.get("runningCount") or 0),
+    )
+
+
+def _stopped(run: Run, cluster: str, name: str, rollout: Rollout) -> tuple[Stopped, ...]:
+    """The tasks of the failing deployment that stopped, those that ECS has forgotten by now included."""
+    known = {task.id: task for task in rollout.stopped}
+    at = {"cluster": cluster} if cluster else {}
+    listed = run.optional(
+        "stopped tasks cannot be read", "ecs", "ListTasks", **at, serviceName=name, desiredStatus="STOPPED", maxResults=_TASKS
+    )
+    arns = [arn for arn in (listed or {}).get("taskArns") or [] if arn.rsplit("/", 1)[-1] not in known]
+    if arns:
+        answer = run.optional("stopped tasks cannot be read", "ecs", "DescribeTasks", **at, tasks=arns)
+        own = {one.id for one in rollout.deployments}
+        for raw in (answer or {}).get("tasks") or []:
+            if raw.get("lastStatus") == "STOPPED" and raw.get("startedBy") in own:
+                task = _task(raw)
+                known[task.id] = task
+    return tuple(known.values())
+
+
+def _task(raw: Mapping[str, Any]) -> Stopped:
+    return Stopped(
+        id=str(raw.get("taskArn", "")).rsplit("/", 1)[-1],
+        deployment=str(raw.get("startedBy") or ""),
+        reason=str(raw.get("stoppedReason") or ""),
+        code=str(raw.get("stopCode") or ""),
+        containers=tuple(
+            (str(one.get("name", "")), one.get("exitCode"), str(one.get("reason") or "")) for one in raw.get("containers") or []
+        ),
+    )

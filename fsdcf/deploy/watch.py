@@ -1,0 +1,224 @@
+"""Watching an operation to its end: events and status must agree, at a pace that AWS bears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fsdcf.deploy import rollout
+from fsdcf.deploy.aws import ApiError, Unreachable
+from fsdcf.deploy.cause import leftovers, rollback_begin
+from fsdcf.deploy.events import Timeline, in_progress, is_root, is_terminal, read
+from fsdcf.deploy.execute import Operation
+from fsdcf.deploy.model import Exit, Seen, StackEvent, Waiting
+from fsdcf.deploy.rollout import SERVICE, Rollout
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.snapshot import Snapshot, snapshot
+
+STATUS_EVERY = 15.0
+EVIDENCE_EVERY = 10.0
+BUSY_FOR = 30.0
+LONGEST_DOUBT = 600.0
+"""Seconds for which events and status may contradict each other before the outcome is called unknown."""
+
+_EAGER = (0.4, 0.8)
+
+
+class Late(Exception):
+    """The deadline has passed, and the operation goes on."""
+
+
+class Hopeless(Exception):
+    """Tasks of the new deployment fail for the same reason again and again, and the user does not want to wait for more."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an operation ended: the stack's status and what was seen on the way."""
+
+    status: str
+    stack: Snapshot | None
+    events: tuple[StackEvent, ...]
+    rollouts: tuple[Rollout, ...] = ()
+    reason: str = ""
+
+
+class Watcher:
+    """Watches one operation. ``watch`` may be interrupted at any moment and called again: nothing is told twice."""
+
+    def __init__(self, run: Run, operation: Operation, fail_fast: bool = False) -> None:
+        self.operation = operation
+        self.timeline = Timeline(operation.boundary)
+        self.rollouts: dict[str, Rollout] = {}
+        self._run = run
+        self._fail_fast = fail_fast
+        self._condemned = False
+        self._blind = False
+        self._polls = 0
+        self._slow = 1.0
+        self._throttles = run.aws.throttles
+        self._status_due = run.aws.clock() + STATUS_EVERY
+        self._evidence_due = 0.0
+        self._doubt: float | None = None
+        self._last = ""
+        self._moved = False
+
+    def watch(self) -> Ending:
+        """Until the end. Raises Late at the deadline and Hopeless; stops the run if the outcome stays unknown."""
+        while True:
+            if self._run.late():
+                raise Late
+            fresh = self._poll()
+            ending = self._ending()
+            if ending is not None:
+                return ending
+            self._look(fresh)
+            if not fresh:
+                self._run.tell(Waiting(self.elapsed(), tuple(event.logical_id for event in in_progress(self.timeline.events))))
+            self._run.rest(self._pace(bool(fresh)))
+
+    def elapsed(self) -> float:
+        """Seconds since the operation began, as far as this run knows."""
+        return self._run.aws.clock() - self.operation.begun
+
+    def also(self, token: str) -> None:
+        """Events with this token are the operation's as well: it was cancelled with it."""
+        boundary = self.timeline.boundary
+        self.timeline.boundary = replace(boundary, tokens=boundary.tokens | {token})
+
+    def _poll(self) -> tuple[StackEvent, ...]:
+        fresh = self.timeline.take(self._listed())
+        for event in fresh:
+            self._run.tell(Seen(event, self.elapsed(), self._run.where(event.logical_id) if not is_root(event) else None))
+        return fresh
+
+    def _listed(self) -> list[StackEvent]:
+        """The events since the last time, newest first. Without the permission to read them, the status must do."""
+        listed: list[StackEvent] = []
+        more: dict[str, str] = {}
+        while not self._blind:
+            try:
+                answer = self._run.aws.call(
+                    "cloudformation", "DescribeStackEvents", StackName=self.operation.arn, **more
+                )
+            except ApiError as error:
+                self._bear(error)
+                break
+            page = [read(one) for one in answer.get("StackEvents") or []]
+            listed += page
+            if not answer.get("NextToken") or self.timeline.reaches(page):
+                break
+            more = {"NextToken": answer["NextToken"]}
+        return listed
+
+    def _bear(self, error: ApiError) -> None:
+        if error.throttled and self._run.late():
+            raise Late from error
+        if error.denied:
+            self._blind = True
+            self._run.warn("no permission for cloudformation:DescribeStackEvents: only the stack's status is watched")
+        elif not error.absent:
+            raise error
+
+    def _ending(self) -> Ending | None:
+        """The end, once events and status agree on it. The status is asked for when it is due, and when events say the end."""
+        end = self.timeline.end
+        now = self._run.aws.clock()
+        if end is None and now < self._status_due and not self._blind:
+            return None
+        self._status_due = now + STATUS_EVERY
+        try:
+            stack = snapshot(self._run.aws, self.operation.arn)
+        except ApiError as error:
+            if error.throttled and self._run.late():
+                raise Late from error
+            raise
+        status = stack.status if stack is not None else "DELETE_COMPLETE"
+        if status == "DELETE_COMPLETE" or (end is not None and end.status == status):
+            return self._end(status, stack)
+        if end is not None and self.timeline.succeeded:
+            self._run.warn(f"another operation has begun on the stack since: it is {status}")
+            return self._end(end.status, stack)
+        if not is_terminal(status):
+            self._moved = True
+            self._doubt = self._last_doubt(now, end is not None)
+            return None
+        if self._blind and self._believable(status, stack):
+            return self._end(status, stack)
+        self._doubt = self._last_doubt(now, True)
+        return None
+
+    def _believable(self, status: str, stack: Snapshot | None) -> bool:
+        """Whether a status at rest, without events to check it by, is the operation's end and not from before it."""
+        since = self.operation.boundary.since
+        newer = stack is not None and stack.since is not None and since is not None and stack.since > since
+        again, self._last = self._last == status, status
+        return again and (self._moved or newer)
+
+    def _last_doubt(self, now: float, contradicted: bool) -> float | None:
+        """When events and status began to contradict each other. For ever is too long: then the outcome is unknown."""
+        if not contradicted:
+            return None
+        self._status_due = min(self._status_due, now + STATUS_EVERY / 3)
+        begun = self._doubt if self._doubt is not None else now
+        if now - begun > LONGEST_DOUBT:
+            raise stop(
+                Exit.UNKNOWN,
+                "the stack's events and its status contradict each other: the outcome is unknown",
+                self._run.target.command("watch"),
+                self._run.target.command("status"),
+            )
+        return begun
+
+    def _end(self, status: str, stack: Snapshot | None) -> Ending:
+        events = tuple(self.timeline.events)
+        for event in leftovers(events):
+            if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
+                said = f": {event.reason}" if event.reason else ""
+                self._run.warn(f"{event.logical_id} ({event.physical_id}) is left behind, outside of the stack{said}")
+        reason = stack.reason if stack is not None else ""
+        return Ending(status, stack, events, tuple(self.rollouts.values()), reason)
+
+    def _look(self, fresh: tuple[StackEvent, ...]) -> None:
+        """Keeps what ECS tells of services that are being rolled out, and at once when something fails."""
+        now = self._run.aws.clock()
+        working = [event for event in in_progress(self.timeline.events) if event.type == SERVICE]
+        failed = [event for event in fresh if event.status.endswith("_FAILED") and event.type == SERVICE]
+        if rollback_begin(fresh) is not None:
+            failed += [event for event in self.timeline.events if event.type == SERVICE and event.logical_id in self.rollouts]
+        if now < self._evidence_due and not failed:
+            return
+        services = {event.logical_id: event.physical_id for event in (*working, *failed) if event.physical_id}
+        if services:
+            self._evidence_due = now + EVIDENCE_EVERY
+        for logical_id, arn in services.items():
+            try:
+                found = rollout.look(self._run, arn, logical_id, self.rollouts.get(logical_id))
+            except Unreachable:
+                continue
+            if found is not None:
+                self.rollouts[logical_id] = found
+                self._judge(found)
+
+    def _judge(self, found: Rollout) -> None:
+        """Two tasks that stopped for the same reason are worth saying before the breaker trips."""
+        reasons = [task.essence for task in found.stopped if found.failing and task.deployment == found.failing.id and task.essence]
+        repeated = next((reason for reason in reasons if reasons.count(reason) > 1), None)
+        if repeated is None or self._condemned:
+            return
+        self._condemned = True
+        self._run.warn(f"{found.logical_id}: {reasons.count(repeated)} tasks stopped for the same reason: {repeated}")
+        if self._fail_fast and rollback_begin(self.timeline.events) is None:
+            raise Hopeless(repeated)
+
+    def _pace(self, fresh: bool) -> float:
+        """Seconds until the next look: soon at first, seldom while a service only stabilises, and less after throttling."""
+        throttled = self._run.aws.throttles > self._throttles
+        self._throttles = self._run.aws.throttles
+        self._slow = min(32.0, self._slow * 2) if throttled else max(1.0, self._slow / 2)
+        if not self.timeline.events and self._polls < len(_EAGER) and not throttled:
+            self._polls += 1
+            return _EAGER[self._polls - 1]
+        working = in_progress(self.timeline.events)
+        stabilising = bool(working) and all(event.type == SERVICE for event in working)
+        usual = 2.0 if self.elapsed() < BUSY_FOR else 10.0 if stabilising and not fresh else 5.0
+        return min(60.0, self._run.jitter(usual) * self._slow)
