@@ -13,6 +13,7 @@ from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+DESCRIPTION_BYTES = 850
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -31,7 +32,7 @@ class Metadata:
     owners: Annotated[
         str | tuple[str, ...], Key("Who answers for the service; becomes a tag, joined by a space.", also=("owner",))
     ] = ()
-    description: Annotated[str, Key("What the service does; becomes the template's description.", longest=900)] = ""
+    description: Annotated[str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)] = ""
     tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
         default_factory=dict
     )
@@ -223,6 +224,14 @@ class Service:
     observability: Annotated[Observability, Key("Logs, metrics and traces.")] = field(default_factory=Observability)
     task_role: Annotated[Role, Key("What the service itself may do.")] = field(default_factory=Role)
     execution_role: Annotated[Role, Key("What ECS may do to start the service.")] = field(default_factory=Role)
+    permissions_boundary: Annotated[
+        String | None,
+        Key(
+            "Policy that bounds what both roles may ever do: its name in the stack's account, or its ARN.",
+            pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+            expects="the name of a policy, such as fsdcf-boundary, or its ARN",
+        ),
+    ] = None
     enable_execute_command: Annotated[bool, Key("Allow ECS Exec.")] = False
     deployment: Annotated[Deployment, Key("How a new version is rolled out.")] = field(default_factory=Deployment)
 

@@ -93,3 +93,10 @@ def test_a_deployment_moves_by_whole_tasks(compiled: Compile, count: int, least:
     deployment = f"  deployment: {{minimumHealthyPercent: {least}, maximumPercent: {most}}}\n"
     for number in (f"  resources: {{desiredCount: {count}}}\n", f"  autoScaling: {{minCount: {count}}}\n"):
         assert ("S212" in {one.code for one in compiled(HELLO + number + deployment).diagnostics}) == stuck
+
+
+def test_a_description_is_counted_in_bytes(compiled: Compile) -> None:
+    for letters, code in (("x" * 850, None), ("x" * 851, "S104"), ("é" * 425, None), ("é" * 426, "S233")):
+        found = compiled(HELLO.replace("name: hello", f"name: {'h' * 40}\n  description: {letters}"), environment="e" * 20)
+        assert {one.code for one in found.diagnostics} == ({code} if code else set())
+        assert found.template is None or len(found.template.data["Description"].encode()) <= 1024 * 0.9

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.spec.blind import said
 from fsdcf.spec.container import Ulimit, Volume
+from fsdcf.spec.model import DESCRIPTION_BYTES
 from fsdcf.spec.names import local_name
 from fsdcf.spec.placeholders import sample
 from fsdcf.spec.rules.case import Case
@@ -43,8 +44,15 @@ TAG = Rule(
     "reserved, and a resource has 50 tags at most. `fsdcf:` is ours: it tells whose stack it is.",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
 )
+DESCRIPTION = Rule(
+    "S233",
+    "a description that is too long",
+    f"CloudFormation takes 1,024 bytes of description, and the name and the environment lead it: {DESCRIPTION_BYTES} bytes in UTF-8 "
+    "are left, where a letter outside ASCII takes two or more.",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
+)
 CODES = Rule("S225", "HTTP codes out of range", "An application load balancer takes 200 to 499, and a range from low to high.")
-RULES = (IMAGE, EXEC, VOLUME, TWICE, ULIMIT, TAG, CODES)
+RULES = (IMAGE, EXEC, VOLUME, TWICE, ULIMIT, TAG, DESCRIPTION, CODES)
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _TAG_TEXT = re.compile(r"[\w\s.:/=+@-]*")
@@ -150,6 +158,12 @@ def tags(case: Case) -> Iterator[Diagnostic]:
             )
 
 
+def description(case: Case) -> Iterator[Diagnostic]:
+    size = len(case.spec.metadata.description.encode(errors="replace"))
+    if size > DESCRIPTION_BYTES:
+        yield case.at(DESCRIPTION, "metadata.description", f"the description has {size} bytes", f"at most {DESCRIPTION_BYTES}")
+
+
 def success_codes(case: Case) -> Iterator[Diagnostic]:
     for part in str(case.spec.service.health_check.success_codes).split(","):
         low, _, high = part.partition("-")
@@ -162,4 +176,4 @@ def success_codes(case: Case) -> Iterator[Diagnostic]:
             )
 
 
-CHECKS = (image, exec_needs_root, volumes, variables, ulimits, tags, success_codes)
+CHECKS = (image, exec_needs_root, volumes, variables, ulimits, tags, description, success_codes)
