@@ -136,7 +136,7 @@ def _filled(
     )
     told = {key: str(value) for key, value in properties.items() if isinstance(value, str | int)}
     steps = str(more.get("id", "")).split("/")
-    balancer = re.search(r"(?:loadbalancer|listener)/app/(.+)", " ".join(told.values()))
+    balancer = re.search(r"(?:loadbalancer|listener)/app/(\S+)", " ".join(told.values()))
     values: dict[str, object] = {
         "hex": token(*seed),
         "short": token(*seed, length=16),

@@ -65,3 +65,9 @@ def parsed(text: str) -> Oddity:
         raise OddityError(f"{text!r}: {meaning}")
     times = usual if found["times"] is None else None if found["times"] == "*" else int(found["times"])
     return Oddity(found["kind"], detail, times)
+
+
+class Novel(str):
+    """A value that the service's model does not list among those of its enum: what a younger API, or a careless one, answers."""
+
+    __slots__ = ()

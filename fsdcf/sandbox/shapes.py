@@ -9,6 +9,8 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from fsdcf.sandbox.oddities import Novel
+
 
 class ShapeError(Exception):
     """A handler gave what its operation's output does not have: a bug of the sandbox."""
@@ -47,14 +49,14 @@ def members(shape: Shape, value: Mapping[str, Any]) -> list[tuple[str, Any, Any]
 
 
 def checked(shape: Shape, value: Any) -> None:
-    """ShapeError unless a scalar is of the kind that its shape says."""
+    """ShapeError unless a scalar is of the kind that its shape says. A Novel text may be none of an enum's."""
     kinds = _KINDS.get(shape.type_name)
     if kinds is not None and not isinstance(value, kinds):
         raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     if shape.type_name != "boolean" and isinstance(value, bool):
         raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     options = getattr(shape, "enum", None)
-    if options and value not in options:
+    if options and value not in options and not isinstance(value, Novel):
         raise ShapeError(f"{shape.name} is one of {', '.join(options)}, not {value!r}")
 
 
