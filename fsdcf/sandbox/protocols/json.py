@@ -28,6 +28,8 @@ def decode(operation: OperationModel, request: Request) -> dict[str, Any]:
 
 
 def _decoded(shape: Shape, value: Any) -> Any:
+    if getattr(shape, "is_document_type", False):
+        return value
     if shape.type_name == "structure":
         _demand(isinstance(value, dict), shape)
         named = [
@@ -69,6 +71,8 @@ def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str
 
 
 def _encoded(shape: Shape, value: Any) -> Any:
+    if getattr(shape, "is_document_type", False):
+        return value
     if shape.type_name == "structure":
         pairs = members(shape, value)
         return {member.serialization.get("name", name): _encoded(member, one) for name, member, one in pairs}

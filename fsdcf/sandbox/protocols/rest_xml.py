@@ -14,7 +14,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from fsdcf.sandbox.exchange import Request, Response
 from fsdcf.sandbox.protocols.scalars import text_of, value_of
 from fsdcf.sandbox.protocols.xml import element, encoded, escaped, parsed
-from fsdcf.sandbox.shapes import members
+from fsdcf.sandbox.shapes import ShapeError, members
 from fsdcf.sandbox.world import Refusal
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
@@ -127,6 +127,8 @@ def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str
 
 def _headers(shape: Shape, name: str, value: Any) -> dict[str, str]:
     if shape.type_name == "map":
+        if not isinstance(value, Mapping):
+            raise ShapeError(f"{shape.name} is a map, not {value!r}")
         return {name + key: text_of(shape.value, one) for key, one in value.items()}
     return {name: text_of(shape, value, "rfc822")}
 
