@@ -1,0 +1,43 @@
+"""The compiled examples, in both environments, and what their parameters may be."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fsdcf.pipeline import Request, run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENVIRONMENTS = ("staging", "prod")
+SPECS = sorted(path.stem for path in (ROOT / "examples").glob("*.yml"))
+CASES = [(spec, environment) for spec in SPECS for environment in ENVIRONMENTS]
+
+
+@cache
+def _text(spec: str, environment: str) -> str:
+    path = ROOT / "examples" / f"{spec}.yml"
+    result = run(Request(str(path), path.read_bytes(), environment))
+    assert result.template is not None, result.diagnostics
+    return json.dumps(result.template.data)
+
+
+def template(spec: str, environment: str = "staging") -> dict[str, Any]:
+    """A compiled example that the caller may change."""
+    data: dict[str, Any] = json.loads(_text(spec, environment))
+    return data
+
+
+def parameters(data: dict[str, Any], image: str = "a1b2c3d") -> dict[str, str]:
+    """Values for the parameters of a compiled template."""
+    values = {"ImageSha": image}
+    for name, one in data.get("Parameters", {}).items():
+        if name not in values:
+            values[name] = str(one.get("Default", "value"))
+    return values
+
+
+def clone(data: Any) -> Any:
+    return copy.deepcopy(data)
