@@ -7,7 +7,7 @@ from typing import Literal
 
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import records, steps, things, values, words
-from fsdcf.sandbox.cloudformation.forward import GONE
+from fsdcf.sandbox.cloudformation.forward import GONE, halt
 from fsdcf.sandbox.cloudformation.play import Play
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, ROW, Record
 from fsdcf.sandbox.world import World
@@ -23,7 +23,7 @@ _TYPES = {"create": "CREATE_STACK", "update": "UPDATE_STACK", "import": "UPDATE_
 
 @dataclass(frozen=True)
 class Will:
-    """What an operation is to reach and how: the settings of the stack, and what happens when it fails."""
+    """What an operation is to reach and how: the settings of the stack, and what happens when it fails. ``timeout`` counts minutes."""
 
     kind: Kind
     settings: Record
@@ -33,6 +33,7 @@ class Will:
     retain_except_on_create: bool = False
     imports: dict[str, str] = field(default_factory=dict)
     change_set: str | None = None
+    timeout: int | None = None
 
 
 def new_operation(world: World, stack: Record, type: str, token: str | None) -> Record:
@@ -40,7 +41,7 @@ def new_operation(world: World, stack: Record, type: str, token: str | None) -> 
     number = world.store.next_number("cloudformation operation")
     identifier = ids.unique("operation", stack["id"], number)
     stack["operations"] = [{"OperationType": type, "OperationId": identifier}, *stack["operations"]][:5]
-    stack["previous"] = [stack["status"], stack["reason"]]
+    stack["previous"] = [stack["status"], stack["reason"], world.clock.now()]
     return {"id": identifier, "token": token, "steps": {}, "failures": [], "stopped": False, "turning": False}
 
 
@@ -73,6 +74,8 @@ def begin(world: World, stack: Record, will: Will) -> Record:
     play = Play(world, at, stack, operation)
     play.status(f"{will.kind.upper()}_IN_PROGRESS", words.USER_INITIATED)
     play.later(FIRST, "proceed")
+    if will.timeout is not None:
+        play.later(60.0 * will.timeout, "expire")
     play.save()
     return operation
 
@@ -80,17 +83,14 @@ def begin(world: World, stack: Record, will: Will) -> Record:
 def delete(world: World, stack: Record, token: str | None, retained: list[str]) -> Record:
     """Begins to delete a stack, whatever it is doing: what runs is cancelled. ``retained`` live on."""
     last = records.operation(world, stack["id"])
-    running = Play(world, world.clock.now(), stack, last) if last is not None else None
-    if running is not None and last is not None and last["phase"] == "forward" and steps.running(last["steps"]):
-        from fsdcf.sandbox.cloudformation.forward import halt
-
-        halt(running)
-    world.store.cancel(stack["id"])
     operation = new_operation(world, stack, "DELETE_STACK", token)
     operation |= {"kind": "delete", "change_set": None, "before": stack["settings"], "touched": {}, "imports": {}}
     play = Play(world, world.clock.now(), stack, operation)
     stack["deleted"] = play.at
     play.status("DELETE_IN_PROGRESS", words.USER_INITIATED)
+    if last is not None and last["phase"] == "forward":
+        halt(Play(world, play.at, stack, last))
+    world.store.cancel(stack["id"])
     doomed = existing(world, stack["id"])
     kept = [key for key, row in doomed.items() if row["logical"] in retained or _policy(row) in KEPT]
     if not doomed and last is None:

@@ -75,6 +75,7 @@ def _succeeded(play: Play) -> None:
         begin.clean_up(play, play.operation["types"], "UPDATE_COMPLETE")
         return
     play.operation["phase"] = "over"
+    play.world.store.cancel(play.id)
     play.status(f"{kind.upper()}_COMPLETE")
     records.forget_operation(play.world, play.id)
 
@@ -166,7 +167,18 @@ def play_turn(world: World, at: float, payload: dict[str, Any]) -> None:
         play.save()
 
 
+def play_expire(world: World, at: float, payload: dict[str, Any]) -> None:
+    """The agenda says that a stack's creation has had its time; what came to an end before is not concerned."""
+    play = opened(world, at, payload["stack"])
+    if play is not None and play.operation["phase"] == "forward" and not play.operation["turning"]:
+        play.operation["problem"] = words.TIMED_OUT
+        forward.halt(play)
+        proceed(play)
+        play.save()
+
+
 ACTIONS: dict[str, Callable[[World, float, dict[str, Any]], None]] = {
+    "cloudformation.expire": play_expire,
     "cloudformation.proceed": play_proceed,
     "cloudformation.step": play_step,
     "cloudformation.turn": play_turn,

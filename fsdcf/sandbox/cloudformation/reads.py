@@ -12,6 +12,9 @@ from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.world import World
 
 PAGE = 100
+STALE = 30.0
+"""Seconds after the beginning of an operation within which a read may still be a stale one."""
+
 NOT_CHECKED = "NOT_CHECKED"
 
 
@@ -43,8 +46,10 @@ def _status(world: World, stack: Record) -> tuple[str, str | None]:
         seen = [one for one in stack["history"] if one[0] <= world.clock.now() - world.lasting(float(lag.detail))]
         _, status, reason = seen[-1] if seen else stack["history"][0]
         return status, reason
-    if stack.get("previous") and stack["previous"][0] and world.faults.of_cloudformation("stale-status") is not None:
-        return stack["previous"][0], stack["previous"][1]
+    before = stack.get("previous") or ["", None, 0.0]
+    fresh = before[0] and world.clock.now() - before[2] <= world.lasting(STALE)
+    if fresh and world.faults.of_cloudformation("stale-status") is not None:
+        return before[0], before[1]
     return stack["status"], stack["reason"]
 
 

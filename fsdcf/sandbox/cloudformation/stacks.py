@@ -41,6 +41,7 @@ def _begin(world: World, stack: Record, kind: Kind, settings: Record, params: di
         disable_rollback=on_failure == "DO_NOTHING",
         on_failure=on_failure,
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
+        timeout=params.get("TimeoutInMinutes"),
     )
     try:
         return begin.begin(world, stack, will)

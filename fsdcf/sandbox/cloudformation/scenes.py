@@ -1,0 +1,327 @@
+"""Stacks in any state, for tests and rehearsals: reached by AWS's own operations and faults, played in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fsdcf.cloudformation.template import compact, read
+from fsdcf.sandbox import agenda, ids, services
+from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.cloudformation import events, records, things
+from fsdcf.sandbox.cloudformation.play import opened
+from fsdcf.sandbox.cloudformation.records import Record
+from fsdcf.sandbox.faults import Phase, ResourceFault
+from fsdcf.sandbox.world import World
+
+SCENE = "Scene"
+"""The logical id of the resource that is added to a template so that something can go wrong with it."""
+
+SMALL: Mapping[str, Any] = {
+    "Resources": {
+        "LogGroup": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}},
+        "Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "LogGroup"}}},
+    }
+}
+"""A template for stacks whose content does not matter."""
+
+PATIENCE = 48 * 3600.0
+"""Virtual seconds within which every operation is over."""
+
+_CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The stack to be put up. ``reason`` is what the culprit of a failure says; ``culprit`` a resource of the template, or else
+    one that is added to it."""
+
+    name: str = "demo"
+    template: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    protection: bool = False
+    reason: str = "the scene wants it so"
+    culprit: str | None = None
+
+
+def put(world: World, status: str, wish: Wish | None = None) -> str:
+    """Puts a stack into a status; its ARN. The world's clock is virtual and moves on; ValueError for an unknown status.
+
+    A stack that is at rest after a success has exactly the template of the wish. All statuses are reached by operations of
+    the API but IMPORT_COMPLETE, which is written.
+    """
+    wish = wish if wish is not None else Wish()
+    if status not in _WAYS:
+        raise ValueError(f"{status} is no status of a stack")
+    arn = _WAYS[status](world, wish)
+    until(world, arn, status)
+    if wish.protection:
+        stack = records.find(world, arn)
+        if stack is not None:
+            records.save_stack(world, {**stack, "protection": True})
+    return arn
+
+
+def call(world: World, operation: str, **params: Any) -> dict[str, Any]:
+    """Calls an operation of the sandbox's CloudFormation without the wire. Raises Refusal."""
+    with world.store.transaction():
+        agenda.advance(world)
+        answer: dict[str, Any] = services.operations("cloudformation")[operation](world.held(world.clock.now()), params)
+    return answer
+
+
+def until(world: World, arn: str, status: str) -> None:
+    """Plays until the stack has the status, to the moment. RuntimeError if it never gets it."""
+    _play(world, arn, lambda stack: bool(stack["status"] == status), status)
+
+
+def settle(world: World, arn: str) -> str:
+    """Plays until the stack is at rest; its status then. RuntimeError if it never is."""
+    _play(world, arn, lambda stack: not stack["status"].endswith("_IN_PROGRESS"), "rest")
+    stack = records.find(world, arn)
+    return "" if stack is None else str(stack["status"])
+
+
+def _play(world: World, arn: str, over: Callable[[Record], bool], wanted: str) -> None:
+    clock = world.clock
+    if not isinstance(clock, VirtualClock):
+        raise TypeError("scenes are played in virtual time")
+    end = clock.now() + PATIENCE
+    while True:
+        stack = records.find(world, arn)
+        if stack is not None and over(stack):
+            return
+        due = world.store.next_due()
+        if due is None or due > end or stack is None:
+            told = "gone" if stack is None else f"{stack['status']}: {stack['reason']}"
+            raise RuntimeError(f"{arn} does not come to {wanted}; it is {told}")
+        clock.advance(max(0.0, due - clock.now()))
+        agenda.advance(world)
+
+
+def _request(wish: Wish, template: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "StackName": wish.name,
+        "TemplateBody": compact(wish.template if template is None else template),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in wish.parameters.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in wish.tags.items()],
+        "Capabilities": _CAPABILITIES,
+        **more,
+    }
+
+
+def with_scene(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template with one resource more, which comes last."""
+    resources: Mapping[str, Any] = template["Resources"]
+    always = sorted(key for key, one in resources.items() if "Condition" not in one)
+    more = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "scene"}, "DependsOn": always}
+    return {**template, "Resources": {**resources, SCENE: more}}
+
+
+def _first(template: Mapping[str, Any]) -> str:
+    """A resource that nothing keeps from being there, with tags."""
+    from fsdcf.cloudformation.facts import facts_of
+
+    resources: Mapping[str, Mapping[str, Any]] = template["Resources"]
+    for key, one in sorted(resources.items()):
+        facts = facts_of(one["Type"])
+        if "Condition" not in one and facts is not None and facts.tag_property is not None:
+            return key
+    raise ValueError("the template has no resource that bears tags")
+
+
+def _fault(world: World, wish: Wish, target: str, phase: Phase, times: int | None = 1) -> None:
+    world.faults.add(ResourceFault(target, phase, wish.reason, times=times))
+
+
+def _review(world: World, wish: Wish) -> str:
+    request = _request(wish, ChangeSetName="scene", ChangeSetType="CREATE")
+    return str(call(world, "CreateChangeSet", **request)["StackId"])
+
+
+def _creating(world: World, wish: Wish) -> str:
+    return str(call(world, "CreateStack", **_request(wish))["StackId"])
+
+
+def _created(world: World, wish: Wish) -> str:
+    arn = _creating(world, wish)
+    until(world, arn, "CREATE_COMPLETE")
+    return arn
+
+
+def _failing(world: World, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
+    """A creation that fails, at the culprit; what else goes wrong strikes another resource."""
+    _fault(world, wish, wish.culprit or SCENE, "create")
+    for phase in phases:
+        _fault(world, wish, _first(wish.template), phase)
+    template = wish.template if wish.culprit else with_scene(wish.template)
+    return str(call(world, "CreateStack", **_request(wish, template, **more))["StackId"])
+
+
+def _create_failed(world: World, wish: Wish) -> str:
+    return _failing(world, wish, DisableRollback=True)
+
+
+def _rolled_back(world: World, wish: Wish) -> str:
+    return _failing(world, wish)
+
+
+def _rollback_failed(world: World, wish: Wish) -> str:
+    return _failing(world, wish, ("rollback",))
+
+
+def _deleting(world: World, wish: Wish) -> str:
+    arn = _created(world, wish)
+    call(world, "DeleteStack", StackName=arn)
+    return arn
+
+
+def _delete_failed(world: World, wish: Wish) -> str:
+    arn = _created(world, wish)
+    _fault(world, wish, wish.culprit or _first(wish.template), "delete")
+    call(world, "DeleteStack", StackName=arn)
+    return arn
+
+
+def _updating(world: World, wish: Wish) -> str:
+    """An update from a template with one resource more to the wish's."""
+    arn = _created(world, replace(wish, template=with_scene(wish.template)))
+    call(world, "UpdateStack", **_request(wish))
+    return arn
+
+
+def _update_failing(world: World, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
+    """An update that fails after it has changed the tags of all resources."""
+    arn = _created(world, wish)
+    _fault(world, wish, wish.culprit or SCENE, "update" if wish.culprit else "create")
+    for phase in phases:
+        _fault(world, wish, _first(wish.template), phase)
+    marked = replace(wish, tags={**wish.tags, "scene": "update"})
+    template = wish.template if wish.culprit else with_scene(wish.template)
+    call(world, "UpdateStack", **_request(marked, template, **more))
+    return arn
+
+
+def _update_failed(world: World, wish: Wish) -> str:
+    return _update_failing(world, wish, DisableRollback=True)
+
+
+def _update_rolled_back(world: World, wish: Wish) -> str:
+    return _update_failing(world, wish)
+
+
+def _update_rollback_failed(world: World, wish: Wish) -> str:
+    return _update_failing(world, wish, ("rollback",))
+
+
+def _importing(world: World, wish: Wish, phases: tuple[Phase, ...] = ()) -> str:
+    """An import of a parameter that exists."""
+    arn = _created(world, wish)
+    name = f"{wish.name}-scene"
+    properties = {"Type": "String", "Value": "scene", "Name": name}
+    things.resource(world, "AWS::SSM::Parameter", SCENE, properties)
+    template = with_scene(wish.template)
+    template["Resources"][SCENE] |= {"Properties": properties, "DeletionPolicy": "Retain"}
+    for phase in phases:
+        _fault(world, wish, SCENE, phase)
+    what = {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceId": SCENE, "ResourceIdentifier": {"Name": name}}
+    request = _request(wish, template, ChangeSetName="scene", ChangeSetType="IMPORT", ResourcesToImport=[what])
+    made = call(world, "CreateChangeSet", **request)
+    _play(world, arn, lambda stack: _available(world, made["Id"]), "a change set")
+    call(world, "ExecuteChangeSet", ChangeSetName=made["Id"])
+    return arn
+
+
+def _available(world: World, change_set: str) -> bool:
+    body = records.change_set(world, change_set, None)
+    return body is not None and body["status"] in ("CREATE_COMPLETE", "FAILED")
+
+
+def _imported(world: World, wish: Wish) -> str:
+    arn = _created(world, wish)
+    play = opened(world, world.clock.now(), arn)
+    if play is not None:
+        play.status("IMPORT_COMPLETE")
+        play.save()
+    return arn
+
+
+def _import_rolling_back(world: World, wish: Wish) -> str:
+    return _importing(world, wish, ("create",))
+
+
+def _import_rollback_failed(world: World, wish: Wish) -> str:
+    return _importing(world, wish, ("create", "rollback"))
+
+
+_WAYS: Mapping[str, Callable[[World, Wish], str]] = {
+    "REVIEW_IN_PROGRESS": _review,
+    "CREATE_IN_PROGRESS": _creating,
+    "CREATE_COMPLETE": _creating,
+    "CREATE_FAILED": _create_failed,
+    "ROLLBACK_IN_PROGRESS": _rolled_back,
+    "ROLLBACK_COMPLETE": _rolled_back,
+    "ROLLBACK_FAILED": _rollback_failed,
+    "DELETE_IN_PROGRESS": _deleting,
+    "DELETE_COMPLETE": _deleting,
+    "DELETE_FAILED": _delete_failed,
+    "UPDATE_IN_PROGRESS": _updating,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": _updating,
+    "UPDATE_COMPLETE": _updating,
+    "UPDATE_FAILED": _update_failed,
+    "UPDATE_ROLLBACK_IN_PROGRESS": _update_rolled_back,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": _update_rolled_back,
+    "UPDATE_ROLLBACK_COMPLETE": _update_rolled_back,
+    "UPDATE_ROLLBACK_FAILED": _update_rollback_failed,
+    "IMPORT_IN_PROGRESS": _importing,
+    "IMPORT_COMPLETE": _imported,
+    "IMPORT_ROLLBACK_IN_PROGRESS": _import_rolling_back,
+    "IMPORT_ROLLBACK_COMPLETE": _import_rolling_back,
+    "IMPORT_ROLLBACK_FAILED": _import_rollback_failed,
+}
+
+STATUSES = tuple(_WAYS)
+"""Every status that a stack can have."""
+
+
+def add_old_events(world: World, arn: str, count: int, apart: float = 60.0) -> None:
+    """Gives a stack a past: so many events before those that it has, ``apart`` seconds from each other. KeyError if it is gone."""
+    stack = records.find(world, arn)
+    if stack is None:
+        raise KeyError(arn)
+    known = events.read(world, arn, stack["events"], stack["events"])[::-1]
+    oldest = known[0]["Timestamp"] if known else stack["created"]
+    with world.store.transaction():
+        for number in range(1, count + 1):
+            status = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")[number % 2]
+            past = {
+                "StackId": arn,
+                "StackName": stack["name"],
+                "EventId": ids.unique("old event", arn, number),
+                "LogicalResourceId": f"Old{number % 40}",
+                "PhysicalResourceId": f"old-{number % 40}",
+                "ResourceType": "AWS::SSM::Parameter",
+                "ResourceStatus": status,
+                "Timestamp": round(oldest - (count + 1 - number) * apart, 3),
+            }
+            events.write(world, arn, number, past)
+        for number, event in enumerate(known, count + 1):
+            events.write(world, arn, number, event)
+        records.save_stack(world, {**stack, "events": count + len(known)})
+
+
+def recreate(world: World, arn: str) -> str:
+    """Deletes a stack and creates it again, as somebody else would under a deploy that runs; the new ARN. KeyError if it is gone."""
+    stack = records.find(world, arn)
+    if stack is None or stack["settings"] is None:
+        raise KeyError(arn)
+    settings = stack["settings"]
+    template = read(records.template_text(world, settings["template"]))
+    wish = Wish(stack["name"], template, settings["parameters"], settings["tags"])
+    if stack["status"].endswith("_IN_PROGRESS"):
+        settle(world, arn)
+    call(world, "DeleteStack", StackName=arn)
+    until(world, arn, "DELETE_COMPLETE")
+    return put(world, "CREATE_COMPLETE", wish)
