@@ -45,6 +45,7 @@ VALUES = {
     "service.observability.metrics.path": "/other",
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
+    "service.permissionsBoundary": "bounds",
 }
 ELSEWHERE = {
     "apiVersion": "has one value",

@@ -9,9 +9,10 @@ from troposphere import GetAtt, Ref, iam
 
 from fsdcf.compiler.resources.image import repository_arn
 from fsdcf.compiler.resources.secrets import ContainerSecret
-from fsdcf.compiler.stack import Stack
-from fsdcf.compiler.text import Attributes, intrinsic, value
+from fsdcf.compiler.stack import PropertyPath, Stack
+from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.spec.model import Spec, Statement
+from fsdcf.spec.placeholders import String, sample
 
 VERSION = "2012-10-17"
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -22,27 +23,32 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
+_BOUNDARY: dict[PropertyPath, str] = {("PermissionsBoundary",): "service.permissionsBoundary"}
+
 
 def add_task_role(stack: Stack, spec: Spec) -> None:
     """``TaskRole``. What dependencies and the spec grant are policies of their own, so that they may name what names the role."""
     policies = []
     if spec.service.enable_execute_command:
         policies.append(_inline("ExecuteCommand", [allow(_EXEC, ["*"])]))
-    stack.add(_role("TaskRole", policies), "service.taskRole")
+    stack.add(_role("TaskRole", policies, spec), "service.taskRole", {("Policies",): "service.enableExecuteCommand", **_BOUNDARY})
 
 
 def add_execution_role(stack: Stack, spec: Spec, secrets: Iterable[ContainerSecret], attributes: Attributes) -> tuple[str, ...]:
     """``ExecutionRole``: pull this image, write to this log group, read these secrets. The service waits for what is returned."""
-    statements = []
+    wanted: list[tuple[str, dict[str, Any]]] = []
     repository = repository_arn(spec)
     if repository:
-        statements.append(allow(["ecr:GetAuthorizationToken"], ["*"]))
-        statements.append(allow(_PULL, [intrinsic(repository)]))
+        wanted.append(("service.image", allow(["ecr:GetAuthorizationToken"], ["*"])))
+        wanted.append(("service.image", allow(_PULL, [intrinsic(repository)])))
     if spec.service.observability.logs.enabled:
-        statements.append(allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")]))
-    statements += _secret_statements(secrets)
-    policies = [_inline("Start", statements)] if statements else []
-    stack.add(_role("ExecutionRole", policies), "service.executionRole")
+        write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
+        wanted.append(("service.observability.logs", write))
+    wanted += _secret_statements(secrets, spec)
+    policies = [_inline("Start", [statement for _, statement in wanted])] if wanted else []
+    inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
+    sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)} | _BOUNDARY
+    stack.add(_role("ExecutionRole", policies, spec), "service.executionRole", sources)
     return add_statements(stack, "ExecutionRole", spec.service.execution_role.statements, attributes)
 
 
@@ -86,19 +92,40 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
     return str(data).lower() if isinstance(data, bool) else data if isinstance(data, (int, float)) else value(data, attributes)
 
 
-def _secret_statements(secrets: Iterable[ContainerSecret]) -> list[dict[str, Any]]:
-    by_action: dict[str, set[str]] = {}
+def _secret_statements(secrets: Iterable[ContainerSecret], spec: Spec) -> list[tuple[str, dict[str, Any]]]:
+    """A statement for each action, with the part of the spec that names its secrets."""
+    by_action: dict[str, list[ContainerSecret]] = {}
     for secret in secrets:
-        by_action.setdefault(secret.action, set()).add(secret.resource)
-    return [allow([action], [intrinsic(arn) for arn in sorted(arns)]) for action, arns in sorted(by_action.items())]
+        by_action.setdefault(secret.action, []).append(secret)
+    return [
+        (_cause(found, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in found})]))
+        for action, found in sorted(by_action.items())
+    ]
 
 
-def _role(title: str, policies: list[Any]) -> iam.Role:
+def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
+    """The path of the only secret; else that of the list, or of the variables, which hold them."""
+    in_environment = [one.name for one in secrets if one.name in spec.service.environment]
+    if len(in_environment) < len(secrets):
+        return "service.secrets"
+    return f"service.environment.{in_environment[0]}" if len(in_environment) == 1 else "service.environment"
+
+
+def _role(title: str, policies: list[Any], spec: Spec) -> iam.Role:
     trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.Role(title, AssumeRolePolicyDocument=_document([trust]))
     if policies:
         role.Policies = policies
+    if spec.service.permissions_boundary is not None:
+        role.PermissionsBoundary = _policy_arn(spec.service.permissions_boundary)
     return role
+
+
+def _policy_arn(written: String) -> Any:
+    """The ARN of a policy that is named, or written as an ARN."""
+    if sample(written).startswith("arn:"):
+        return value(written)
+    return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(written, {})}")
 
 
 def _inline(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Policy:
