@@ -16,6 +16,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 _LONGEST = {"Partition": "aws-us-gov", "Region": "ap-southeast-99", "AccountId": "123456789012"}
+_LONGEST_ARN = "arn:aws-us-gov:s3:::".ljust(20 + 63, "x")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def filled(data: Any, values: Mapping[str, str]) -> Any:
 
 
 def size(statements: Iterable[Statement]) -> int:
-    """Characters of the policy by IAM's count, at most: with the longest names of a region and a partition."""
-    return len(re.sub(r"\s", "", json.dumps(filled(document(statements), _LONGEST))))
+    """Characters of the policy by IAM's count, at most: with the longest names of a region, a partition and a bucket."""
+    text = re.sub(r"\s", "", json.dumps(filled(document(statements), _LONGEST)))
+    return len(re.sub(r"\$\{[^}]*\}", _LONGEST_ARN, text))
 
 
 def split(statements: Sequence[Statement], largest: int = LARGEST_POLICY) -> list[list[Statement]]:
