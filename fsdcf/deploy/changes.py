@@ -12,6 +12,8 @@ State = Literal["pending", "ready", "empty", "failed", "gone"]
 
 _EMPTY = ("The submitted information didn't contain changes", "No updates are to be performed")
 EARLY_VALIDATION = "AWS::EarlyValidation::"
+_NAMES = ("Name", "Key", "Sid", "PolicyName", "AttributeName", "IndexName", "Id")
+"""The properties that name an item of a list."""
 
 
 def state(status: str, reason: str) -> State:
@@ -74,7 +76,37 @@ def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
         source=raw.get("ChangeSource") or "DirectModification",
         cause=raw.get("CausingEntity"),
         evaluation=raw.get("Evaluation") or "Static",
+        title=_title(path, before, after),
     )
+
+
+def _title(path: str, before: Any, after: Any) -> str:
+    """``/Properties/ContainerDefinitions/0/Image`` -> ``ContainerDefinitions[app].Image``; empty without the names of the items.
+
+    An item that takes another one's place bears both names: ``Environment[OLD -> NEW].Value``.
+    """
+    text = ""
+    for step in path.strip("/").split("/"):
+        if isinstance(before, list) or isinstance(after, list):
+            before, after = _at(before, step), _at(after, step)
+            names = [_name(one, step) for one in (before, after) if one is not None]
+            if not all(names):
+                return ""
+            text += f"[{' -> '.join(dict.fromkeys(names)) or step}]"
+            continue
+        before, after = _at(before, step), _at(after, step)
+        if step.isdigit():
+            return ""
+        if step != "Properties" or text:
+            text += f".{step}" if text else step
+    return text
+
+
+def _name(item: Any, index: str) -> str:
+    """What an item of a list is called; its index if it is a plain value, empty if it is a mapping without a name."""
+    if not isinstance(item, Mapping):
+        return index
+    return next((item[key] for key in _NAMES if isinstance(item.get(key), str)), "")
 
 
 def _context(text: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fsdcf.deploy.cause import blockers, failures, leftovers, root_cause
 from fsdcf.deploy.events import is_root
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, StackEvent, Target
-from fsdcf.deploy.rollout import SERVICE, Rollout
+from fsdcf.deploy.rollout import SERVICE, Rollout, Stopped
 
 _ENDS: Mapping[str, tuple[Exit, str]] = {
     "UPDATE_ROLLBACK_COMPLETE": (Exit.FAILED, "the stack was rolled back and is as it was before"),
@@ -71,8 +71,7 @@ def _clause(cause: StackEvent, rollouts: tuple[Rollout, ...]) -> str:
 
 def _essence(rollout: Rollout) -> str:
     """The reason for which most tasks of the failing deployment stopped."""
-    failing = rollout.failing
-    reasons = Counter(one.essence for one in rollout.stopped if failing and one.deployment == failing.id and one.essence)
+    reasons = Counter(one.essence for one in _failed_tasks(rollout))
     return reasons.most_common(1)[0][0] if reasons else ""
 
 
@@ -98,14 +97,19 @@ def rollout_evidence(rollout: Rollout, place: Place | None) -> Iterator[Evidence
     if failing is not None:
         failed = f"{failing.failed} tasks failed" if failing.failed else ""
         yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason, failed) if part) or failing.state, place)
-    reasons = Counter(one.essence for one in rollout.stopped if one.essence and (failing is None or one.deployment == failing.id))
+    reasons = Counter(one.essence for one in _failed_tasks(rollout))
     for reason, times in reasons.most_common(3):
         task = next(one for one in rollout.stopped if one.essence == reason)
         more = f" ({times} tasks)" if times > 1 else ""
-        codes = ", ".join(f"{container} exited with {code}" for container, code, _ in task.containers if code is not None)
-        yield Evidence(f"{name}, task {task.id}", "; ".join(part for part in (task.reason, codes) if part) + more, place)
+        yield Evidence(f"{name}, task {task.id}", reason + more, place)
     for text in rollout.events[:5]:
         yield Evidence(f"{name}, service event", text)
+
+
+def _failed_tasks(rollout: Rollout) -> list[Stopped]:
+    """The tasks of the failing deployment that stopped; of all, where ECS does not list it any more."""
+    failing = rollout.failing
+    return [one for one in rollout.stopped if one.essence and (failing is None or one.deployment == failing.id)]
 
 
 def _told(event: StackEvent, places: Mapping[str, Place]) -> Evidence:

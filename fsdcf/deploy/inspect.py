@@ -78,5 +78,5 @@ def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
     if not failures(events):
         return ()
-    looked = (rollout.look(run, arn, name) for name, arn in services.items())
+    looked = (rollout.look(run, arn, name, afterwards=True) for name, arn in services.items())
     return tuple(one for one in looked if one is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from fsdcf.deploy.run import Run
 SERVICE = "AWS::ECS::Service"
 _EVENTS = 20
 _TASKS = 100
+_OWN = re.compile(r"\b(?:[0-9a-f]{32}|i-[0-9a-f]{8,}|\d+\.\d+\.\d+\.\d+)\b")
+_HARMLESS = "Scaling activity initiated"
+"""How the reason begins of a task that was stopped because a newer one took its place."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,10 @@ class Stopped:
     @property
     def essence(self) -> str:
         """What tasks that stopped for the same reason have in common: the words without what is a task's own."""
-        own = next((f"exit {exit_code} {said}".strip() for _, exit_code, said in self.containers if exit_code), "")
         said = next((said for _, _, said in self.containers if said), "")
-        return " ".join(part for part in (self.reason.split("(")[0].strip(), own or said) if part)
+        code = next((exit_code for _, exit_code, _ in self.containers if exit_code), None)
+        parts = [self.reason, said if said not in self.reason else "", f"exit code {code}" if code is not None else ""]
+        return _OWN.sub("…", "; ".join(part for part in parts if part))
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,13 @@ class Rollout:
         return next(given_up, next((one for one in self.deployments if one.failed), None))
 
 
-def look(run: Run, service: str, logical_id: str, known: Rollout | None = None) -> Rollout | None:
+def look(
+    run: Run, service: str, logical_id: str, known: Rollout | None = None, afterwards: bool = False
+) -> Rollout | None:
     """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
 
-    ``service`` is the ARN, which CloudFormation has as the physical id. Missing permissions are one warning.
+    ``service`` is the ARN, which CloudFormation has as the physical id. ``afterwards``: stopped tasks are read although no deployment
+    fails, since one that was rolled back is not listed any more. Missing permissions are one warning.
     """
     cluster, name = place_of(service)
     asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
@@ -87,7 +95,7 @@ def look(run: Run, service: str, logical_id: str, known: Rollout | None = None) 
     told = [str(one.get("message", "")) for one in raw.get("events") or []][:_EVENTS]
     events = tuple(dict.fromkeys([*told, *(known.events if known else ())]))
     rollout = Rollout(service, logical_id, tuple(deployments.values()), events, known.stopped if known else ())
-    if rollout.failing is None:
+    if rollout.failing is None and not afterwards:
         return rollout
     return Rollout(service, logical_id, rollout.deployments, events, _stopped(run, cluster, name, rollout))
 
@@ -119,7 +127,7 @@ def _deployment(raw: Mapping[str, Any]) -> Deployment:
 
 
 def _stopped(run: Run, cluster: str, name: str, rollout: Rollout) -> tuple[Stopped, ...]:
-    """The tasks of the failing deployment that stopped, those that ECS has forgotten by now included."""
+    """The tasks that stopped because something failed, those that ECS has forgotten by now included."""
     known = {task.id: task for task in rollout.stopped}
     at = {"cluster": cluster} if cluster else {}
     listed = run.optional(
@@ -128,10 +136,8 @@ def _stopped(run: Run, cluster: str, name: str, rollout: Rollout) -> tuple[Stopp
     arns = [arn for arn in (listed or {}).get("taskArns") or [] if arn.rsplit("/", 1)[-1] not in known]
     if arns:
         answer = run.optional("stopped tasks cannot be read", "ecs", "DescribeTasks", **at, tasks=arns)
-        own = {one.id for one in rollout.deployments}
-        for raw in (answer or {}).get("tasks") or []:
-            if raw.get("lastStatus") == "STOPPED" and raw.get("startedBy") in own:
-                task = _task(raw)
+        for task in map(_task, (answer or {}).get("tasks") or []):
+            if task.deployment.startswith("ecs-svc/") and not task.reason.startswith(_HARMLESS):
                 known[task.id] = task
     return tuple(known.values())
 

@@ -1,0 +1,228 @@
+"""A sandbox with virtual time, and the engine at work in it: what the tests of deploying share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from botocore import xform_name
+
+from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
+from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
+from fsdcf.deploy.session import configuration
+from fsdcf.sandbox.clients import clients
+from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.faults import Fault, Faults, parsed
+from fsdcf.sandbox.inprocess import connect
+from fsdcf.sandbox.world import World
+
+TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
+STACK = "shop-staging"
+TAGS = {"fsdcf:service": "shop", "fsdcf:environment": "staging"}
+
+
+def template(*names: str, **more: Any) -> dict[str, Any]:
+    """A template with queues of these logical ids (their URLs are plain to change), the parameter ImageSha, and what ``more`` adds."""
+    queues = {name: queue() for name in names or ("Jobs",)}
+    return {
+        "Parameters": {"ImageSha": {"Type": "String", "AllowedPattern": TAG}},
+        "Resources": {**queues, "Release": record(), **more},
+    }
+
+
+def queue(**properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def record() -> dict[str, Any]:
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "ImageSha"}}}
+
+
+def service(count: int = 1) -> dict[str, Any]:
+    """The resources of an ECS service that runs the image, with the circuit breaker on."""
+    container = {"Name": "shop", "Image": {"Fn::Sub": "shop:${ImageSha}"}, "Essential": True}
+    definition = {
+        "Family": "shop-staging",
+        "Cpu": "256",
+        "Memory": "512",
+        "NetworkMode": "awsvpc",
+        "RequiresCompatibilities": ["FARGATE"],
+        "ContainerDefinitions": [container],
+    }
+    breaker = {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}}
+    return {
+        "Cluster": {"Type": "AWS::ECS::Cluster"},
+        "TaskDefinition": {"Type": "AWS::ECS::TaskDefinition", "Properties": definition},
+        "Service": {
+            "Type": "AWS::ECS::Service",
+            "Properties": {
+                "Cluster": {"Ref": "Cluster"},
+                "TaskDefinition": {"Ref": "TaskDefinition"},
+                "DesiredCount": count,
+                "DeploymentConfiguration": breaker,
+                "NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-1"]}},
+            },
+        },
+        "Release": {**record(), "DependsOn": ["Service"]},
+    }
+
+
+@dataclass
+class Site:
+    """A world, the engine's connection to it, and everything that was told. ``answers`` answers questions by their kind."""
+
+    world: World
+    clock: VirtualClock
+    aws: Aws
+    told: list[Event] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)
+    answers: dict[str, bool] | None = None
+    on_sleep: list[Callable[[float], None]] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
+
+    def ask(self, question: Question) -> bool:
+        self.asked.append(question)
+        assert self.answers is not None
+        return self.answers[question.kind]
+
+    def release(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", **more: Any) -> Release:
+        return Release("shop", "staging", body or template(), sha, {"team": "a"}, again="fsdcf deploy shop.yml --env staging", **more)
+
+    def deploy(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", /, **options: Any) -> Outcome:
+        """Deploys with ``--yes``, unless the options say otherwise."""
+        return self.run(self.release(body, sha), **options)
+
+    def run(self, release: Release, **options: Any) -> Outcome:
+        chosen = replace(Options(yes=True), **options)
+        ask = self.ask if self.answers is not None else None
+        return self._ended(deploy(release, chosen, self.aws, self.tell, ask))
+
+    def watch(self, timeout: float | None = None) -> Outcome:
+        return self._ended(watch(STACK, self.aws, self.tell, nowhere, timeout))
+
+    def cancel(self) -> Outcome:
+        return self._ended(cancel(STACK, self.aws, self.tell))
+
+    def recover(self, *skip: str) -> Outcome:
+        ask = self.ask if self.answers is not None else None
+        return self._ended(recover(STACK, skip, self.aws, self.tell, ask, nowhere))
+
+    def diagnose(self) -> Outcome:
+        return diagnose(STACK, self.aws, nowhere)
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        ends = [event for event in self.told if isinstance(event, Ended)]
+        assert self.told[-1] is ends[-1] and ends[-1].outcome == outcome
+        return outcome
+
+    def fault(self, *texts: str | Fault) -> None:
+        self.world.faults.add(*(parsed(one) if isinstance(one, str) else one for one in texts))
+
+    def call(self, operation: str, service: str = "cloudformation", /, **parameters: Any) -> dict[str, Any]:
+        """A call beside the engine, of which no fault and no count knows."""
+        client = wired(replace(self.world, faults=Faults()))(service, self.aws.region)
+        answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
+        return answer
+
+    def status(self, stack: str = STACK) -> str:
+        """The stack's status now; empty if there is none."""
+        listed = [one for one in self.call("DescribeStacks")["Stacks"] if stack in (one["StackName"], one["StackId"])]
+        return str(listed[0]["StackStatus"]) if listed else ""
+
+    def change_sets(self) -> list[str]:
+        return [one["ChangeSetName"] for one in self.call("ListChangeSets", StackName=STACK)["Summaries"]] if self.status() else []
+
+    def seen(self) -> list[tuple[str, str]]:
+        return [(one.event.logical_id, one.event.status) for one in self.told if isinstance(one, Seen)]
+
+    def warnings(self) -> list[str]:
+        return [one.text for one in self.told if isinstance(one, Warned)]
+
+    def steps(self) -> list[str]:
+        return [one.name for one in self.told if isinstance(one, Step)]
+
+    def plan(self) -> Planned:
+        return next(one for one in reversed(self.told) if isinstance(one, Planned))
+
+    def made(self, operation: str) -> int:
+        """How many calls of an operation the engine made."""
+        return sum(name == operation for _, _, name in self.aws.calls)
+
+
+def nowhere(logical_id: str) -> Place | None:
+    return None
+
+
+def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: VirtualClock | None = None) -> Site:
+    """A new sandbox with these faults."""
+    clock = clock or VirtualClock()
+    world = World(clock=clock, faults=Faults(seed=seed), region=region, sleep=clock.advance)
+    hooks: list[Callable[[float], None]] = []
+
+    def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+        for hook in list(hooks):
+            hook(seconds)
+
+    make = wired(world)
+    made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), on_sleep=hooks)
+    made.fault(*faults)
+    return made
+
+
+class _Wire:
+    """Takes what ``connect`` would give to a session: the function that answers requests."""
+
+    def get_component(self, name: str) -> _Wire:
+        return self
+
+    def register(self, name: str, answer: Callable[..., Any]) -> None:
+        self.answer = answer
+
+
+class _Client:
+    """A client of the one session that all tests share, whose calls go to its own world."""
+
+    def __init__(self, client: Any, wire: _Wire) -> None:
+        self._client = client
+        self._wire = wire
+        self.meta = client.meta
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(**parameters: Any) -> Any:
+            _WIRES.append(self._wire)
+            try:
+                return method(**parameters)
+            finally:
+                _WIRES.pop()
+
+        return call
+
+
+_WIRES: list[_Wire] = []
+
+
+@cache
+def _shared(service: str, region: str) -> Any:
+    client = clients(World(), configuration())(service, region)
+    client.meta.events.register_first("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))
+    return client
+
+
+def wired(world: World) -> Callable[[str, str], Any]:
+    """As ``clients(world)``, without making a new session: that takes longer than a deploy."""
+    wire = _Wire()
+    connect(wire, world)
+    return lambda service, region: _Client(_shared(service, region), wire)
+
+
+def _snake(operation: str) -> str:
+    return str(xform_name(operation))
