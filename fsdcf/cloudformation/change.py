@@ -20,7 +20,8 @@ class Detail:
     ``name`` is the property (None for other attributes), ``path`` leads to the value (``/Properties/Cpu``). ``before`` and
     ``after`` are plain data, None where there is none. A Static detail is known now; a Dynamic one depends on what another
     resource's change gives, and ``after`` is then what the template says, not yet a value. ``cause`` is the parameter,
-    resource or attribute (``Role.Arn``) that is behind it.
+    resource or attribute (``Role.Arn``) that is behind it. ``title`` is the path for a reader, who knows the items of a list by their
+    names (``ContainerDefinitions[app].Image``); empty where those are not known.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
 
@@ -33,6 +34,7 @@ class Detail:
     source: Source
     cause: str | None = None
     evaluation: Literal["Static", "Dynamic"] = "Static"
+    title: str = ""
 
 
 @dataclass(frozen=True)
