@@ -81,7 +81,7 @@ def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
 
 
 def _title(path: str, before: Any, after: Any) -> str:
-    """``/Properties/ContainerDefinitions/0/Image`` -> ``ContainerDefinitions[app].Image``; empty without the names of the items.
+    """``/Properties/ContainerDefinitions/0/Image`` -> ``ContainerDefinitions[app].Image``; empty where the items are not known.
 
     An item that takes another one's place bears both names: ``Environment[OLD -> NEW].Value``.
     """
@@ -90,8 +90,6 @@ def _title(path: str, before: Any, after: Any) -> str:
         if isinstance(before, list) or isinstance(after, list):
             before, after = _at(before, step), _at(after, step)
             names = [_name(one, step) for one in (before, after) if one is not None]
-            if not all(names):
-                return ""
             text += f"[{' -> '.join(dict.fromkeys(names)) or step}]"
             continue
         before, after = _at(before, step), _at(after, step)
@@ -103,10 +101,10 @@ def _title(path: str, before: Any, after: Any) -> str:
 
 
 def _name(item: Any, index: str) -> str:
-    """What an item of a list is called; its index if it is a plain value, empty if it is a mapping without a name."""
+    """What an item of a list is called; its index if it has no name."""
     if not isinstance(item, Mapping):
         return index
-    return next((item[key] for key in _NAMES if isinstance(item.get(key), str)), "")
+    return next((item[key] for key in _NAMES if isinstance(item.get(key), str)), index)
 
 
 def _context(text: Any) -> Any:
