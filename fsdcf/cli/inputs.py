@@ -18,6 +18,12 @@ _Command = Callable[..., Any]
 
 def spec_options(command: _Command) -> _Command:
     """``SPEC…``, ``--env``, ``--override`` and ``--var``."""
+    specs = click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC...")
+    return specs(compile_options(command))
+
+
+def compile_options(command: _Command) -> _Command:
+    """``--env``, ``--override`` and ``--var``."""
     for add in (
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME}; repeatable."),
         click.option(
@@ -30,7 +36,6 @@ def spec_options(command: _Command) -> _Command:
         click.option(
             "--env", "environment", metavar="NAME", help="Environment to compile for. Default: FSDCF_ENV, then staging."
         ),
-        click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC..."),
     ):
         command = add(command)
     return command
@@ -40,13 +45,19 @@ def requests(
     specs: tuple[Path, ...], environment: str | None, overrides: tuple[str, ...], variables: tuple[str, ...]
 ) -> list[Request]:
     """A request for each spec. Usage errors for a file, environment or variable that cannot be."""
+    name = environment_named(environment)
+    known = dict(_variable(text) for text in variables)
+    return [Request(str(path), read(path), name, overrides, known) for path in specs]
+
+
+def environment_named(environment: str | None) -> str:
+    """The environment: the one that is given, else FSDCF_ENV, else staging. A usage error if it cannot be one."""
     name = environment or os.environ.get("FSDCF_ENV") or "staging"
     if not ENVIRONMENT.fullmatch(name):
         raise click.UsageError(
             f"{name!r} cannot name an environment: a letter, then up to 19 lower-case letters, digits and hyphens"
         )
-    known = dict(_variable(text) for text in variables)
-    return [Request(str(path), read(path), name, overrides, known) for path in specs]
+    return name
 
 
 def read(path: Path) -> bytes:

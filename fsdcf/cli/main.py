@@ -13,6 +13,16 @@ from fsdcf import __version__
 _COMMANDS = {
     "template": ("fsdcf.cli.template", "Compile specs into CloudFormation templates."),
     "validate": ("fsdcf.cli.validate", "Check specs and print what is wrong."),
+    "deploy": ("fsdcf.cli.deploy", "Compile a spec and make it what runs."),
+    "status": ("fsdcf.cli.status", "Show how a service is."),
+    "history": ("fsdcf.cli.history", "List the releases of a service."),
+    "rollback": ("fsdcf.cli.rollback", "Go back to the image of an earlier release."),
+    "watch": ("fsdcf.cli.watch", "Follow the operation that runs."),
+    "cancel": ("fsdcf.cli.cancel", "Cancel the update that runs."),
+    "diagnose": ("fsdcf.cli.diagnose", "Say why the last operation failed."),
+    "recover": ("fsdcf.cli.recover", "Continue a rollback that failed."),
+    "delete": ("fsdcf.cli.delete", "Delete the stack of a service."),
+    "sandbox": ("fsdcf.cli.sandbox", "Run the sandbox, a rehearsal of AWS on this machine."),
     "schema": ("fsdcf.cli.schema", "Print the JSON Schema of the language, for editors."),
     "explain": ("fsdcf.cli.explain", "Explain a key of the language or the code of a finding."),
     "init": ("fsdcf.cli.init", "Write a new spec."),
@@ -44,7 +54,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Describe a service in 20 lines, get it running on AWS ECS Fargate.
 
-    fsdcf compiles an FSD v1 spec into one CloudFormation template, without any call to AWS.
+    fsdcf compiles an FSD v1 spec into one CloudFormation template, without any call to AWS, and deploys it through change sets.
     """
 
 

@@ -1,0 +1,120 @@
+"""The way to AWS, or to the sandbox, as the command line and the environment name it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from fsdcf.lint.cache import default_folder
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+
+SANDBOX_REGION = "us-east-1"
+PACE = 0.03
+"""A minute of AWS's is two seconds in the sandbox: a first deploy takes some ten."""
+
+_REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What was asked for; None for what boto3 finds by itself."""
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    sandbox: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options that lead another command to the same place."""
+        named = (("--profile", self.profile), ("--region", self.region), ("--endpoint-url", self.endpoint))
+        flags = [word for option, value in named if value for word in (option, value)]
+        return (*flags, "--sandbox") if self.sandbox else tuple(flags)
+
+
+def connection_options(command: _Command) -> _Command:
+    """``--profile``, ``--region``, ``--endpoint-url`` and ``--sandbox``, as one ``connection``."""
+
+    @wraps(command)
+    def connected(
+        *arguments: Any, profile: str | None, region: str | None, endpoint_url: str | None, sandbox: bool, **options: Any
+    ) -> Any:
+        connection = checked(Connection(profile, region, endpoint_url, sandbox))
+        return command(*arguments, connection=connection, **options)
+
+    for add in (
+        click.option("--sandbox", is_flag=True, help="Rehearse: talk to the sandbox on this machine instead of AWS."),
+        click.option("--endpoint-url", metavar="URL", help="Talk to this endpoint.  [env: AWS_ENDPOINT_URL]"),
+        click.option("--region", metavar="NAME", help="Region.  [env: AWS_REGION, AWS_DEFAULT_REGION]"),
+        click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.  [env: AWS_PROFILE]"),
+    ):
+        connected = add(connected)
+    return connected
+
+
+def checked(connection: Connection) -> Connection:
+    """The connection, if it can be one; else a usage error."""
+    if connection.sandbox and (connection.profile or connection.endpoint):
+        raise click.UsageError("--sandbox needs no --profile and no --endpoint-url: it is a place of its own")
+    for source, region in (("--region", connection.region), *_environment("AWS_REGION", "AWS_DEFAULT_REGION")):
+        if region and not _REGION.fullmatch(region):
+            raise click.UsageError(f"{source}: {region!r} cannot be a region; write one such as eu-west-1")
+    for source, url in (("--endpoint-url", connection.endpoint), *_environment("AWS_ENDPOINT_URL")):
+        if url and not connection.sandbox and not _is_url(url):
+            raise click.UsageError(f"{source}: {url!r} cannot be an endpoint; write one such as http://127.0.0.1:4566")
+    return connection
+
+
+@contextmanager
+def connected(connection: Connection) -> Iterator[Aws]:
+    """AWS, or the sandbox, for as long as the block lasts. Raises ConnectionProblem; makes no call.
+
+    botocore reads AWS_DEFAULT_REGION and not AWS_REGION, which other SDKs prefer: it is read here. AWS_PROFILE and
+    AWS_ENDPOINT_URL botocore reads itself.
+    """
+    from fsdcf.deploy.session import connect
+
+    region = connection.region or os.environ.get("AWS_REGION") or None
+    if not connection.sandbox:
+        yield connect(connection.profile, region, connection.endpoint)
+        return
+    with _sandboxed(region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION) as aws:
+        yield aws
+
+
+def state_file() -> Path:
+    """Where the sandbox keeps its state between runs."""
+    return default_folder(os.environ, sys.platform, Path.home()).parent / "sandbox" / "state.sqlite"
+
+
+@contextmanager
+def _sandboxed(region: str) -> Iterator[Aws]:
+    from fsdcf.cli.rehearsal import rehearsing
+
+    with rehearsing(state_file(), region, PACE) as aws:
+        yield aws
+
+
+def _environment(*names: str) -> Iterator[tuple[str, str | None]]:
+    yield from ((name, os.environ.get(name)) for name in names)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,31 @@
+"""``fsdcf diagnose``: why the last operation failed, after the fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fsdcf.cli.connection import Connection, connection_options
+from fsdcf.cli.running import json_option, run
+from fsdcf.cli.target import subject, target_options
+from fsdcf.deploy.model import Ask, Outcome, Tell
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+
+
+@click.command()
+@target_options
+@connection_options
+@json_option
+def command(service: str, environment: str | None, connection: Connection, as_json: bool) -> None:
+    """Say why the last operation on the stack failed: the cause, the evidence, and the next command."""
+    on = subject(service, environment)
+
+    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        from fsdcf.deploy.engine import diagnose
+
+        return diagnose(on.stack, aws, on.places)
+
+    run(on.stack, connection, as_json, act)

@@ -1,0 +1,172 @@
+"""The live sink: a picture of the operation on a terminal, with what it waits for and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as Screen
+from rich.spinner import Spinner
+from rich.text import Text
+
+from fsdcf.cli.account import account_lines, is_good
+from fsdcf.cli.durations import spoken
+from fsdcf.cli.plan import plan_lines
+from fsdcf.cli.sinks.plain import waits_for
+from fsdcf.cli.sinks.stream import Stream
+from fsdcf.cli.sinks.tree import Part, Row, Tree, doing_of
+from fsdcf.cli.values import visible
+from fsdcf.deploy.model import Ended, Event, Planned, Seen, Step, Waiting, Warned
+
+_MARKS = {"pending": ("·", "dim"), "active": ("●", "cyan"), "done": ("✓", "green"), "failed": ("✗", "bold red"), "kept": ("=", "yellow")}
+_ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
+_BESIDE_ROWS = 8
+"""Lines of the screen that are not resources: title, blanks, what is waited for, the prompt."""
+
+
+class Live:
+    """Events as a picture that moves. It stands still while a question is asked, and its last state stays on the screen."""
+
+    for_programs = False
+
+    def __init__(self, out: TextIO, err: TextIO, title: str, clock: Callable[[], float]) -> None:
+        self._stream = Stream(out)
+        self._err = Stream(err)
+        self._console = Console(file=out, highlight=False, soft_wrap=False)
+        self._title = title
+        self._clock = clock
+        self._tree = Tree()
+        self._step = ""
+        self._on: tuple[str, ...] = ()
+        self._elapsed, self._heard = 0.0, clock()
+        self._executing = False
+        self._spinner = Spinner("dots" if _takes_marks(self._console) else "line", style="cyan")
+        self._screen: Screen | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Step):
+            self._step = event.text
+            self._show()
+        elif isinstance(event, Planned):
+            self._tree.expect(event.plan)
+            self._say(plan_lines(event.plan, event.places, self._stream.paint, self._stream.width))
+        elif isinstance(event, (Seen, Waiting)):
+            self._moved(event)
+        elif isinstance(event, Warned):
+            self._say([self._stream.paint("warning: ", "warn") + visible(event.text)])
+        else:
+            self._end(event)
+
+    def pause(self) -> None:
+        """Take the picture away, so that something else can be written. The next event brings it back."""
+        if self._screen:
+            self._screen.stop()
+            self._screen = None
+
+    def close(self) -> None:
+        """Leave the terminal as it was found, whatever happened."""
+        self.pause()
+
+    def picture(self) -> RenderableType:
+        """The picture as it is now."""
+        if not self._executing:
+            self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
+            return self._spinner
+        elapsed = self._elapsed + self._clock() - self._heard
+        head = Text.assemble((self._title, "bold"), "  ", (self._doing(), "cyan"), "  ", (spoken(elapsed), "dim"))
+        lines = [Text(""), *self._rows(elapsed), Text("")]
+        return Group(head, *lines, self._waits(elapsed))
+
+    def _moved(self, event: Seen | Waiting) -> None:
+        self._executing = True
+        self._elapsed, self._heard = event.elapsed, self._clock()
+        if isinstance(event, Seen):
+            self._tree.see(event)
+            self._on = ()
+        else:
+            self._on = event.on
+        self._show()
+
+    def _show(self) -> None:
+        if self._screen is None:
+            self._screen = Screen(
+                get_renderable=self.picture, console=self._console, refresh_per_second=8, transient=True, redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._screen.start(refresh=True)
+
+    def _say(self, lines: Iterator[str] | list[str]) -> None:
+        """Lines that stay, above the picture."""
+        moving = self._screen is not None
+        self.pause()
+        self._stream.lines(lines)
+        if moving and self._executing:
+            self._show()
+
+    def _end(self, event: Ended) -> None:
+        self.pause()
+        if self._executing:
+            self._console.print(self.picture_at_the_end())
+        stream = self._stream if is_good(event.outcome) else self._err
+        stream.lines(account_lines(event.outcome, stream.paint, stream.width))
+
+    def picture_at_the_end(self) -> RenderableType:
+        """What stays on the screen: a line for each part, and every resource that failed or was kept."""
+        head = Text.assemble((self._title, "bold"), "  ", (spoken(self._elapsed), "dim"))
+        return Group(head, *self._rows(self._elapsed, ("failed", "kept")), Text(""))
+
+    def _doing(self) -> str:
+        status = self._tree.status
+        return "cleaning up" if "CLEANUP" in status else doing_of(status) if status else "starting"
+
+    def _rows(self, elapsed: float, states: tuple[str, ...] = ("active", "failed", "kept")) -> list[Text]:
+        parts = self._tree.parts()
+        room = max(3, self._console.size.height - _BESIDE_ROWS - len(parts))
+        lines: list[Text] = []
+        for part in parts:
+            lines.append(self._part(part))
+            shown = [row for row in part.rows if row.state in states]
+            for row in shown[:room]:
+                lines += self._row(row, elapsed)
+            if len(shown) > room:
+                lines.append(Text(f"      and {len(shown) - room} more", "dim"))
+            room = max(0, room - len(shown))
+        return lines
+
+    def _part(self, part: Part) -> Text:
+        mark, style = self._mark(part.state)
+        count = f"{part.finished} of {len(part.rows)}"
+        return Text.assemble("  ", (mark, style), f" {part.name:<16}", (f"{count:>8}", "dim"))
+
+    def _row(self, row: Row, elapsed: float) -> Iterator[Text]:
+        mark, style = self._mark(row.state)
+        words = {"failed": "failed", "kept": "left behind"}.get(row.state, row.doing)
+        since = spoken(elapsed - row.since) if row.state == "active" else ""
+        yield self._cut(Text.assemble("      ", (mark, style), f" {row.logical_id:<36} ", (f"{words:<12} {since:>7}", "dim")))
+        if row.reason and row.state == "failed" and self._screen:
+            yield self._cut(Text(f"        {visible(row.reason)}", "red"))
+
+    def _waits(self, elapsed: float) -> Text:
+        active = [row for row in self._tree.active() if not self._on or row.logical_id in self._on]
+        if not active:
+            return self._cut(Text(f"  {waits_for(self._on)}", "dim"))
+        named = tuple(f"{row.logical_id} ({spoken(elapsed - row.since)})" for row in active)
+        return self._cut(Text(f"  {waits_for(named, 3)}", "dim"))
+
+    def _cut(self, line: Text) -> Text:
+        line.truncate(self._console.size.width - 1, overflow="ellipsis")
+        return line
+
+    def _mark(self, state: str) -> tuple[str, str]:
+        mark, style = _MARKS[state]
+        return (mark if _takes_marks(self._console) else _ASCII.get(mark, mark)), style
+
+
+def _takes_marks(console: Console) -> bool:
+    """Whether the terminal's encoding has the marks: not in the C locale, nor in an old Windows console."""
+    try:
+        "·●✓✗".encode(console.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""Status and history for a reader, and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from fsdcf.cli.paint import Paint
+from fsdcf.cli.values import visible
+
+if TYPE_CHECKING:
+    from fsdcf.operate.releases import Released
+    from fsdcf.operate.status import Rollout, Status
+
+_GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+
+
+def status_lines(status: Status, paint: Paint) -> Iterator[str]:
+    """The status of a service: its stack, what runs, its tasks, targets and rollouts, and what is not known."""
+    stack = status.stack
+    role = "good" if stack.status in _GOOD else "warn" if stack.running else "bad"
+    yield f"{paint(stack.name, 'strong')}  {paint(stack.status, role)}  {paint(moment(stack.since), 'soft')}"
+    for name, text in _facts(status, paint):
+        yield f"  {paint(name.ljust(8), 'soft')} {text}"
+    for rollout in status.rollouts:
+        yield f"  {paint('rollout ', 'soft')} {_rollout(rollout, paint)}"
+    if not status.steady:
+        for message in status.messages:
+            yield f"  {paint('ecs     ', 'soft')} {moment(message.time)} {visible(message.text)}"
+    for text in status.missing:
+        yield f"  {paint('?', 'warn')} {visible(text)}"
+
+
+def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
+    stack = status.stack
+    if stack.reason and not stack.status.endswith("_COMPLETE"):
+        yield "because", paint(visible(stack.reason), "bad")
+    if "Url" in stack.outputs:
+        yield "url", visible(stack.outputs["Url"])
+    if status.image:
+        yield "runs", visible(status.image)
+    if status.running is not None:
+        role = "good" if status.running == status.desired else "warn"
+        pending = f", {status.pending} pending" if status.pending else ""
+        yield "tasks", paint(f"{status.running} of {status.desired} running{pending}", role)
+    if status.targets is not None:
+        role = "good" if status.healthy == status.targets and status.targets else "warn"
+        yield "targets", paint(f"{status.healthy} of {status.targets} healthy", role)
+    if status.moving:
+        yield "moving", ", ".join(status.moving)
+    if stack.protected:
+        yield "guard", "termination protection is on"
+
+
+def _rollout(one: Rollout, paint: Paint) -> str:
+    role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
+    failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
+    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {one.running} of {one.desired} running{failed}"
+    return line + (f" ({visible(one.reason)})" if one.reason and one.rollout != "COMPLETED" else "")
+
+
+def status_record(status: Status) -> dict[str, Any]:
+    """The status as plain data."""
+    stack = status.stack
+    return {
+        "event": "status",
+        "stack": stack.name,
+        "arn": stack.arn,
+        "status": stack.status,
+        "reason": stack.reason,
+        "since": _iso(stack.since),
+        "protected": stack.protected,
+        "steady": status.steady,
+        "image": status.image,
+        "url": stack.outputs.get("Url"),
+        "tasks": {"desired": status.desired, "running": status.running, "pending": status.pending},
+        "targets": {"healthy": status.healthy, "registered": status.targets},
+        "rollouts": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "rolloutState": one.rollout,
+                "reason": one.reason,
+                "taskDefinition": one.task_definition,
+                "desired": one.desired,
+                "running": one.running,
+                "pending": one.pending,
+                "failed": one.failed,
+                "since": _iso(one.since),
+            }
+            for one in status.rollouts
+        ],
+        "messages": [{"time": _iso(one.time), "text": one.text} for one in status.messages],
+        "moving": list(status.moving),
+        "outputs": dict(stack.outputs),
+        "missing": list(status.missing),
+    }
+
+
+def history_lines(releases: Sequence[Released], paint: Paint) -> Iterator[str]:
+    """A release on each line: version of the record, time, tag or digest, and which one is the latest."""
+    widest = max((len(one.sha) for one in releases), default=0)
+    for one in releases:
+        latest = paint("  latest", "good") if one.latest else ""
+        yield f"{one.version:>4}  {paint(moment(one.time), 'soft')}  {one.sha.ljust(widest)}{latest}".rstrip()
+
+
+def release_record(one: Released) -> dict[str, Any]:
+    """A release as plain data."""
+    return {
+        "event": "release",
+        "version": one.version,
+        "image": one.image,
+        "sha": one.sha,
+        "time": _iso(one.time),
+        "latest": one.latest,
+    }
+
+
+def moment(time: datetime | None) -> str:
+    """``2026-11-24 15:02:11 UTC``."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.astimezone(timezone.utc).isoformat() if time else None

@@ -1,0 +1,156 @@
+"""Deletes a stack: what it keeps is told before and after, and what is in the way is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fsdcf.deploy import begin
+from fsdcf.deploy.attend import attend, detached
+from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.cause import blockers, leftovers
+from fsdcf.deploy.conclude import concluded
+from fsdcf.deploy.execute import Operation
+from fsdcf.deploy.model import Ask, Evidence, Exit, Options, Outcome, Place, Question, Target, Tell, Warned
+from fsdcf.deploy.past import attached
+from fsdcf.deploy.release import places_of
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.snapshot import Snapshot, snapshot
+from fsdcf.operate.deployed import deployed_template, physical_ids
+from fsdcf.operate.retained import Remains, remains
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a deletion would do to what holds data."""
+
+    kept: tuple[Remains, ...] = ()
+    copied: tuple[Remains, ...] = ()
+    lost: tuple[Remains, ...] = ()
+
+
+def delete(
+    target: Target,
+    options: Options,
+    aws: Aws,
+    tell: Tell,
+    ask: Ask | None,
+    where: Callable[[str], Place | None] = lambda logical_id: None,
+) -> Outcome:
+    """Delete the stack of a service and stay until it is gone. Tells Ended last, and gives the same outcome.
+
+    Refused (exit 3): a stack that is not ours, termination protection, data that would be lost without ``--allow`` or a person's yes, and
+    everything without ``--yes`` or a person. A deletion that already runs is watched.
+    """
+    run = Run(aws, tell, target, ask, where)
+    aws.deadline = None if options.timeout is None else aws.clock() + options.timeout
+    return concluded(run, None, lambda: _delete(run, options))
+
+
+def _delete(run: Run, options: Options) -> Outcome:
+    run.step("preflight", f"looks for the stack {run.target.stack}")
+    stack = snapshot(run.aws, run.target.stack)
+    if stack is None:
+        raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}", "fsdcf deploy SPEC")
+    _refuse(run, stack)
+    plan = _plan(run, stack)
+    if stack.status == "DELETE_IN_PROGRESS":
+        run.running = f"the deletion of {stack.name}"
+        return _ended(run, stack, plan, attached(run, stack), options)
+    _consent(run, options, stack, plan)
+    run.step("delete", f"deletes {stack.name}")
+    return _ended(run, stack, plan, begin.delete(run, stack, options.role_arn), options)
+
+
+def _refuse(run: Run, stack: Snapshot) -> None:
+    """Stops the run where the stack is not ours to delete, or not now."""
+    target = run.target
+    if not stack.belongs_to(target) and (stack.tags or stack.status != "REVIEW_IN_PROGRESS"):
+        raise stop(
+            Exit.REFUSED,
+            f"the stack {stack.name} is not ours: its tags fsdcf:service and fsdcf:environment do not say {target.service} and"
+            f" {target.environment}",
+            f"aws cloudformation delete-stack --stack-name {stack.name}",
+        )
+    if stack.protected:
+        off = f"aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
+        raise stop(Exit.REFUSED, f"termination protection is on for the stack {stack.name}", off, target.command("delete"))
+    if stack.running and stack.status != "DELETE_IN_PROGRESS" and not stack.status.startswith("CREATE"):
+        raise stop(Exit.BUSY, f"another operation runs on the stack {stack.name}: {stack.status}", target.command("watch"))
+
+
+def _plan(run: Run, stack: Snapshot) -> _Plan:
+    """What is kept, copied and lost, and says it."""
+    template = deployed_template(run.aws, stack.arn)
+    ids = physical_ids(run.aws, stack.arn)
+    if template is None or ids is None:
+        run.warn("it is not known what the stack keeps: its template or its resources cannot be read")
+        return _Plan()
+    found = remains(template, ids)
+    plan = _Plan(*(tuple(one for one in found if one.fate == fate) for fate in ("kept", "snapshot", "deleted")))
+    for lead, ones in (("kept", plan.kept), ("copied to a snapshot, then deleted", plan.copied), ("deleted with its data", plan.lost)):
+        for one in ones:
+            run.tell(Warned(f"{lead}: {one.text}"))
+    return plan
+
+
+def _consent(run: Run, options: Options, stack: Snapshot, plan: _Plan) -> None:
+    """Stops the run (exit 3) unless the deletion is agreed to."""
+    target = run.target
+    lost = [one for one in plan.lost if one.logical_id not in options.allow]
+    if lost and run.ask is None:
+        evidence = tuple(Evidence(one.logical_id, f"{one.text} would be deleted with its data", run.where(one.logical_id)) for one in lost)
+        names = " ".join(f"--allow {one.logical_id}" for one in lost)
+        raise stop(Exit.REFUSED, "data would be lost", target.command("delete", "--yes", names), evidence=evidence)
+    if lost and not run.agrees(Question("data", "Delete these with their data?", tuple(one.text for one in lost))):
+        raise stop(Exit.REFUSED, "refused: nothing was deleted", target.command("status"))
+    if options.yes:
+        return
+    if run.ask is None:
+        raise stop(Exit.REFUSED, "nobody is there to ask: nothing is deleted without --yes", target.command("delete", "--yes"))
+    if not run.agrees(Question("execute", f"Delete the stack {stack.name}?")):
+        raise stop(Exit.REFUSED, "refused: nothing was deleted", target.command("status"))
+
+
+def _ended(run: Run, stack: Snapshot, plan: _Plan, operation: Operation, options: Options) -> Outcome:
+    if options.detach:
+        raise detached(run, operation, "detached, as --detach asks")
+    ending = attend(run, operation).ending
+    run.running = ""
+    if ending.status == "DELETE_COMPLETE":
+        skipped = [event for event in leftovers(ending.events) if event.status == "DELETE_SKIPPED"]
+        kept = {event.logical_id: f"{event.logical_id} ({event.type} {event.physical_id})" for event in skipped}
+        kept = kept or {one.logical_id: one.text for one in plan.kept}
+        evidence = tuple(Evidence("kept", text) for text in kept.values())
+        left = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} kept" if kept else ""
+        return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{left}", evidence)
+    stuck = blockers(ending.events)
+    places = places_of(run, [event.logical_id for event in stuck])
+    said = tuple(
+        Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", places.get(event.logical_id)) for event in stuck
+    )
+    reason = stuck[0].logical_id + " is in the way" if stuck else ending.reason or f"it is {ending.status}"
+    return Outcome(
+        Exit.NEEDS_RECOVERY if ending.status == "DELETE_FAILED" else Exit.FAILED,
+        f"the stack {stack.name} could not be deleted: {reason}",
+        said + _advice([event.type for event in stuck]),
+        (run.target.command("delete"), run.target.command("diagnose")),
+    )
+
+
+_IN_THE_WAY = {
+    "AWS::S3::Bucket": "a bucket must be emptied before it can be deleted: aws s3 rm --recursive s3://BUCKET",
+    "AWS::ECR::Repository": "a repository must hold no image before it can be deleted",
+    "AWS::EC2::SecurityGroup": "a security group goes once no network interface and no rule uses it; one left by a task goes within minutes",
+    "AWS::EC2::Subnet": "a subnet goes once no network interface is in it: see aws ec2 describe-network-interfaces",
+    "AWS::EC2::VPC": "a VPC goes once nothing is in it, also nothing that was made outside of the stack",
+    "AWS::ECS::Cluster": "a cluster goes once it has no service, no task and no container instance",
+    "AWS::DynamoDB::Table": "a table with deletion protection stays: aws dynamodb update-table --no-deletion-protection-enabled",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "a load balancer with deletion protection stays until that is switched off",
+}
+"""What keeps a resource from being deleted, by its type. Source: each type's page in the CloudFormation template reference, and
+https://repost.aws/knowledge-center/cloudformation-stack-delete-failed."""
+
+
+def _advice(types: Sequence[str]) -> tuple[Evidence, ...]:
+    return tuple(Evidence("help", _IN_THE_WAY[type]) for type in dict.fromkeys(types) if type in _IN_THE_WAY)
