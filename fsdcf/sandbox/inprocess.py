@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -28,8 +28,10 @@ class _Body(io.BytesIO):
         self.close()
 
 
-def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> None:
-    """From now on, clients made by the session (botocore's or boto3's) speak to ``world``.
+def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> Callable[[], None]:
+    """From now on, clients made by the session (botocore's or boto3's; or one client, by its ``meta``) speak to ``world``.
+
+    What is given back ends it, for clients that are made later, or for that client.
 
     Faults of the network become the exceptions that botocore's HTTP session would raise. An answer that is ``delay``ed beyond
     ``read_timeout`` seconds is a ReadTimeoutError, after what was asked for was done.
@@ -44,6 +46,7 @@ def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> N
 
     emitter = session.get_component("event_emitter") if hasattr(session, "get_component") else session.events
     emitter.register("before-send", send)
+    return lambda: emitter.unregister("before-send", send)
 
 
 def _headers(request: AWSPreparedRequest) -> dict[str, str]:

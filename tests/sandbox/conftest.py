@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import botocore.session
@@ -31,6 +32,10 @@ def session() -> botocore.session.Session:
     return made
 
 
+IDLE: dict[tuple[str, str], list[Any]] = defaultdict(list)
+"""Clients that no test uses now, by service and region: to make one takes longer than most tests."""
+
+
 class Sandbox:
     """A world, its clock and its clients."""
 
@@ -39,24 +44,35 @@ class Sandbox:
         self.world = World(
             store or Store(), self.clock, Faults(map(parsed, faults)), region=region, sleep=self.clock.advance
         )
-        self._session = session()
-        connect(self._session, self.world, read_timeout=60)
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str], tuple[Any, Callable[[], None]]] = {}
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         key = service, region
         if key not in self._clients:
-            self._clients[key] = self._session.create_client(service, region_name=region, config=ONCE)
-        return self._clients[key]
+            made = IDLE[key].pop() if IDLE[key] else session().create_client(service, region_name=region, config=ONCE)
+            self._clients[key] = made, connect(made.meta, self.world, read_timeout=60)
+        return self._clients[key][0]
+
+    def close(self) -> None:
+        for key, (made, disconnect) in self._clients.items():
+            disconnect()
+            IDLE[key].append(made)
+        self._clients.clear()
+        self.world.store.close()
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, and plays what becomes due."""
         self.clock.advance(seconds)
         agenda.advance(self.world)
 
+    def leap(self) -> None:
+        """Lets time pass until the next thing happens, or a minute if nothing will."""
+        due = self.world.store.next_due()
+        self.pass_time(60 if due is None else max(0.0, due - self.clock.now()))
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     made = Sandbox()
     yield made
-    made.world.store.close()
+    made.close()

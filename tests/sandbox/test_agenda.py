@@ -43,7 +43,7 @@ def test_one_leap_is_as_good_as_many_small_steps() -> None:
         told.append(
             [sandbox.world.store.every(kind) for kind in ("ecs.service", "ecs.deployment", "ecs.task", "ecs.events")]
         )
-        sandbox.world.store.close()
+        sandbox.close()
     assert told[0] == told[1]
     assert told[0][1][0][1]["rolloutState"] == "COMPLETED"
     assert told[0][1][0][1]["finishedAt"] < START + 100

@@ -135,7 +135,7 @@ def test_a_refused_call_leaves_no_trace_but_the_time(sandbox: Sandbox) -> None:
 def throttled() -> Iterator[Sandbox]:
     made = Sandbox("api:*:throttle**")
     yield made
-    made.world.store.close()
+    made.close()
 
 
 def test_throttling_has_the_words_of_each_protocol(throttled: Sandbox) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fsdcf.sandbox.ecs import tasks
 from fsdcf.sandbox.ecs.clusters import demand_cluster
-from fsdcf.sandbox.ecs.definitions import definition_of, paged
+from fsdcf.sandbox.ecs.definitions import definition_of, paged, runnable
 from fsdcf.sandbox.ecs.endings import Ending
 from fsdcf.sandbox.ecs.life import Step, Trouble
 from fsdcf.sandbox.ecs.names import service_key, task_arn, task_key
@@ -80,7 +80,7 @@ def stop_task(world: World, params: Document) -> Document:
 def run_task(world: World, params: Document) -> Document:
     """RunTask: each works for a while and ends well, unless a fault for its family (phase create) says otherwise."""
     cluster = demand_cluster(world, params.get("cluster"))
-    definition = definition_of(world, params["taskDefinition"])
+    definition = definition_of(world, runnable(world, params["taskDefinition"]))
     family = definition["family"]
     asked = {
         "group": params.get("group") or f"family:{family}",

@@ -52,6 +52,14 @@ def definition_of(world: World, definition: str) -> dict[str, Any]:
     return found
 
 
+def runnable(world: World, definition: str) -> str:
+    """The ARN of a task definition that a service may be made of. Refusal if there is none, or if it is INACTIVE."""
+    found = definition_of(world, definition)
+    if found["status"] != "ACTIVE":
+        raise Refusal("ClientException", "TaskDefinition is inactive")
+    return str(found["taskDefinitionArn"])
+
+
 def _document(world: World, definition: str) -> dict[str, Any] | None:
     family, _, revision = definition.rpartition("/")[2].partition(":")
     if revision:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.sandbox.ecs import deployments, tasks
 from fsdcf.sandbox.ecs.clusters import demand_cluster, ensure_cluster
-from fsdcf.sandbox.ecs.definitions import definition_of, paged
+from fsdcf.sandbox.ecs.definitions import definition_of, paged, runnable
 from fsdcf.sandbox.ecs.events import KIND as EVENTS
 from fsdcf.sandbox.ecs.events import said
 from fsdcf.sandbox.ecs.life import Trouble
@@ -61,7 +61,7 @@ def create_service(world: World, request: Mapping[str, Any], logical_id: str = "
         "name": name,
         "status": "ACTIVE",
         "desired": int(request.get("desiredCount", 1)),
-        "taskDefinition": definition_of(world, request["taskDefinition"])["taskDefinitionArn"],
+        "taskDefinition": runnable(world, request["taskDefinition"]),
         "launchType": request.get("launchType"),
         "tags": request.get("tags", []),
         "createdAt": world.clock.now(),
@@ -110,7 +110,8 @@ def update_service(world: World, request: Mapping[str, Any], logical_id: str = "
     service["configuration"] = _configured(service["configuration"])
     service["desired"] = int(request.get("desiredCount", service["desired"]))
     if request.get("taskDefinition"):
-        service["taskDefinition"] = definition_of(world, request["taskDefinition"])["taskDefinitionArn"]
+        wanted = definition_of(world, request["taskDefinition"])["taskDefinitionArn"]
+        service["taskDefinition"] = wanted if wanted == service["taskDefinition"] else runnable(world, wanted)
     if request.get("forceNewDeployment") or any(service[name] != value for name, value in before.items()):
         _deploy(world, service, _trouble(world, logical_id or service["name"], phase))
     else:

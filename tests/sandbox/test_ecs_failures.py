@@ -1,0 +1,376 @@
+"""Rollouts of ECS that fail: each trouble in ECS's words, the circuit breaker, the way back, the pauses between attempts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from fsdcf.sandbox import ecr, ecs
+from fsdcf.sandbox.clock import START
+from fsdcf.sandbox.faults import TASK_TROUBLES, parsed
+from tests.sandbox.conftest import Sandbox
+from tests.sandbox.rollouts import GROUP, IMAGE, Service
+
+Make = Callable[..., Service]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Makes a service whose tasks have a trouble: ``make("update:oom")``."""
+    made: list[Sandbox] = []
+
+    def build(*troubles: str, **settings: Any) -> Service:
+        made.append(Sandbox(*(f"s:{trouble}" for trouble in troubles)))
+        return Service(made[-1], **settings)
+
+    yield build
+    for sandbox in made:
+        sandbox.close()
+
+
+def failing(service: Service) -> dict[str, Any]:
+    """Rolls out a second revision; the first task of it that has stopped."""
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.until(lambda told: [task for task in service.tasks("STOPPED") if task["lastStatus"] == "STOPPED"])
+    return next(task for task in service.tasks("STOPPED") if task["taskDefinitionArn"].endswith(":2"))
+
+
+NOT_FOUND = f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {IMAGE}:two: {IMAGE}:two: not found"
+ROLE = "arn:aws:sts::000000000000:assumed-role/exec/task"
+OOM = "OutOfMemoryError: Container killed due to memory usage"
+
+ENDINGS = [
+    ("CannotPullContainerError", "TaskFailedToStart", NOT_FOUND, None, NOT_FOUND),
+    (
+        "CannotPullContainerError=denied",
+        "TaskFailedToStart",
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref "
+        f"{IMAGE}:two: pulling from host {IMAGE.partition('/')[0]} failed with status code [manifests two]: 403 Forbidden",
+        None,
+        "CannotPullContainerError: ",
+    ),
+    ("CannotPullContainerError=timeout", "TaskFailedToStart", r"dial tcp 10.0.3.17:443: i/o timeout", None, "CannotPullContainerError: "),
+    (
+        "ResourceInitializationError",
+        "TaskFailedToStart",
+        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a "
+        "connection issue between the task and Amazon ECR. Check your task network configuration.",
+        None,
+        "ResourceInitializationError: ",
+    ),
+    (
+        "ResourceInitializationError=denied",
+        "TaskFailedToStart",
+        f"AccessDeniedException: User: {ROLE} is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
+        None,
+        "ResourceInitializationError: ",
+    ),
+    (
+        "ResourceInitializationError=secret",
+        "TaskFailedToStart",
+        "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:",
+        None,
+        "ResourceInitializationError: ",
+    ),
+    ("ResourceInitializationError=parameter", "TaskFailedToStart", "unable to retrieve secrets from ssm:", None, "ResourceInitializationError: "),
+    (
+        "ResourceInitializationError=log-group",
+        "TaskFailedToStart",
+        "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+        None,
+        "ResourceInitializationError: ",
+    ),
+    (
+        "CannotStartContainerError",
+        "TaskFailedToStart",
+        "Task failed to start",
+        None,
+        'unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown',
+    ),
+    ("CannotStartContainerError=run.sh", "TaskFailedToStart", "Task failed to start", None, 'exec: "run.sh": executable file not found'),
+    ("oom", "EssentialContainerExited", "Essential container in task exited", 137, OOM),
+    ("exit=1", "EssentialContainerExited", "Essential container in task exited", 1, ""),
+    ("exit=139", "EssentialContainerExited", "Essential container in task exited", 139, ""),
+    ("unhealthy=404", "ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {GROUP})", 143, ""),
+    ("unhealthy=timeout", "ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {GROUP})", 143, ""),
+    ("unhealthy=container", "ServiceSchedulerInitiated", "Task failed container health checks", 143, ""),
+    ("capacity", "TaskFailedToStart", "Capacity is unavailable at this time. Please try again later or in a different availability zone", None, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trouble", "code", "reason", "exit", "container"), ENDINGS, ids=[row[0] for row in ENDINGS])
+def test_a_task_ends_in_the_words_of_ecs(
+    make: Make, trouble: str, code: str, reason: str, exit: int | None, container: str
+) -> None:
+    task = failing(make(f"update:{trouble}"))
+    assert task["stopCode"] == code
+    assert reason in task["stoppedReason"]
+    told = task["containers"][0]
+    assert (told.get("exitCode"), told["lastStatus"]) == (exit, "STOPPED")
+    assert container in told.get("reason", "")
+    assert bool(container) is ("reason" in told)
+
+
+def test_every_trouble_is_tried() -> None:
+    assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_TROUBLES) - {"slow"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "events"),
+    [
+        ("CannotPullContainerError", [f"was unable to place a task. Reason: {NOT_FOUND}."]),
+        ("capacity", ["was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."]),
+        ("unhealthy=404", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Health checks failed with these codes: [404]).", "has stopped 1 running tasks: (task T)."]),
+        ("unhealthy=timeout", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Request timed out)."]),
+        ("unhealthy=refused", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Health checks failed)."]),
+        ("unhealthy=container", ["(task T) failed container health checks.", "has stopped 1 running tasks: (task T)."]),
+    ],
+)  # fmt: skip
+def test_the_service_says_what_is_wrong(make: Make, trouble: str, events: list[str]) -> None:
+    service = make(f"update:{trouble}")
+    name = failing(service)["taskArn"].rpartition("/")[2]
+    said = [message.replace(name, "T") for message in service.messages()]
+    assert [one for one in events if one not in said] == []
+
+
+def test_a_service_that_goes_back_behind_a_failed_deployment(make: Make) -> None:
+    service = make("update:exit=1")
+    service.create()
+    old = service.wait("COMPLETED")["deployments"][0]
+    new = service.update("two")["deployments"][0]
+    service.until(lambda told: told["deployments"][0]["id"] == old["id"])
+    told = service.describe()
+    back, failed = told["deployments"]
+    assert (back["status"], back["rolloutState"]) == ("PRIMARY", "IN_PROGRESS")
+    assert back["rolloutStateReason"] == f"ECS deployment circuit breaker: rolling back to deploymentId {old['id']}."
+    assert (failed["id"], failed["status"], failed["rolloutState"]) == (new["id"], "ACTIVE", "FAILED")
+    assert failed["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
+    assert failed["failedTasks"] == 3
+    assert told["taskDefinition"].endswith(":1")
+    assert service.history()[0]["status"] == "ROLLBACK_IN_PROGRESS"
+    told = service.wait("COMPLETED")
+    assert [one["id"] for one in told["deployments"]] == [old["id"]]
+    assert told["runningCount"] == 1
+    messages = service.messages()
+    at = messages.index(f"(deployment {new['id']}) deployment failed: tasks failed to start.")
+    assert messages[at + 1] == f"rolling back to deployment {old['id']}."
+    assert messages[-2:] == [f"(deployment {old['id']}) deployment completed.", "has reached a steady state."]
+    latest = service.history()[0]
+    assert (latest["status"], latest["statusReason"]) == (
+        "ROLLBACK_SUCCESSFUL",
+        "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+    )
+    assert latest["rollback"]["reason"] == back["rolloutStateReason"]
+    assert latest["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
+    rollout = ecs.rollout(service.sandbox.world, told["serviceArn"], new["id"])
+    assert (rollout.state, rollout.rolled_back) == ("FAILED", True)
+    assert ecs.rollout(service.sandbox.world, told["serviceArn"]).deployment_id == old["id"]
+
+
+def test_the_next_update_after_a_failed_one_goes_well(make: Make) -> None:
+    service = make("update:oom")
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.until(lambda told: "rolling back" in told["deployments"][0]["rolloutStateReason"])
+    service.wait("COMPLETED")
+    service.update("three")
+    told = service.wait("COMPLETED")
+    assert told["taskDefinition"].endswith(":3")
+    assert [one["status"] for one in service.history()] == ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]
+
+
+def test_a_first_deployment_has_nothing_to_go_back_to(make: Make) -> None:
+    service = make("create:exit=1")
+    service.create()
+    told = service.wait("FAILED")
+    assert told["deployments"][0]["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
+    service.sandbox.clock.advance(3000)
+    told = service.describe()
+    assert (told["deployments"][0]["rolloutState"], told["runningCount"], told["pendingCount"]) == ("FAILED", 0, 0)
+    assert service.history()[0]["status"] == "STOPPED"
+    service.update("two")
+    assert service.wait("COMPLETED")["taskDefinition"].endswith(":2")
+
+
+def test_a_breaker_that_does_not_go_back(make: Make) -> None:
+    service = make(
+        "update:exit=1", deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
+    )
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    told = service.wait("FAILED")
+    assert [one["status"] for one in told["deployments"]] == ["PRIMARY", "ACTIVE"]
+    assert told["runningCount"] == 1
+    assert service.tasks()[0]["taskDefinitionArn"].endswith(":1")
+
+
+def test_without_a_breaker_ecs_tries_for_ever_with_longer_pauses(make: Make) -> None:
+    off = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+    service = make("create:CannotPullContainerError", deploymentConfiguration=off)
+    service.create()
+    service.sandbox.clock.advance(2 * 3600)
+    told = service.describe()
+    assert told["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+    starts = [event["createdAt"].timestamp() - START for event in told["events"] if "has started" in event["message"]][
+        ::-1
+    ]
+    gaps = [round(later - earlier) for earlier, later in pairwise(starts)]
+    assert gaps == [51 + pause for pause in (30, 60, 120, 240, 480, 960, 1620, 1620)]
+    assert told["deployments"][0]["failedTasks"] == len(starts)
+    words = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+    assert service.messages().count(words) == 1
+    assert service.history()[0]["deploymentCircuitBreaker"]["status"] == "DISABLED"
+
+
+def test_a_larger_service_has_a_higher_threshold(make: Make) -> None:
+    service = make("create:capacity", desiredCount=10)
+    service.create()
+    told = service.wait("FAILED")
+    assert told["deployments"][0]["failedTasks"] == 10
+    assert service.history()[0]["deploymentCircuitBreaker"]["threshold"] == 5
+
+
+def test_the_old_tasks_serve_all_the_while(make: Make) -> None:
+    service = make("update:unhealthy=500", desiredCount=2)
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    healthy = []
+    while not service.describe()["events"][0]["message"].endswith("steady state.") or len(healthy) < 5:
+        healthy.append([one["State"] for one in service.targets()].count("healthy"))
+        service.sandbox.leap()
+    assert min(healthy) == 2
+    assert service.describe()["taskDefinition"].endswith(":1")
+
+
+def test_the_target_tells_why_while_the_task_is_in_its_grace_period(make: Make) -> None:
+    service = make("update:unhealthy=404", healthCheckGracePeriodSeconds=100)
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.until(lambda told: "unhealthy" in [one["State"] for one in service.targets()])
+    sick = next(one for one in service.targets() if one["State"] == "unhealthy")
+    assert (sick["Reason"], sick["Description"]) == (
+        "Target.ResponseCodeMismatch",
+        "Health checks failed with these codes: [404]",
+    )
+    assert len(service.tasks()) == 2
+    name = service.tasks()[1]["taskArn"].rpartition("/")[2]
+    told = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
+    assert [event["message"] for event in told["events"]][
+        -1
+    ] == '10.0.0.10 "GET /health HTTP/1.1" 404 "ELB-HealthChecker/2.0"'
+
+
+def test_a_replacement_of_an_unhealthy_task_is_told(make: Make) -> None:
+    service = make("create:unhealthy=container")
+    service.create()
+    service.wait("FAILED")
+    starts = [message for message in service.messages() if message.startswith("has started")]
+    assert re.fullmatch(r"has started 1 tasks: \(task [0-9a-f]{32}\)\.", starts[0])
+    assert starts[1].endswith(" Amazon ECS replaced 1 tasks due to an unhealthy status.")
+
+
+def test_the_last_lines_of_the_log_tell_of_the_crash(make: Make) -> None:
+    for trouble, last in (
+        ("exit=1", "RuntimeError: the sandbox was told to end here with code 1"),
+        ("exit=139", "Segmentation fault (core dumped)"),
+    ):
+        service = make(f"create:{trouble}")
+        service.create()
+        service.wait("FAILED")
+        name = service.tasks("STOPPED")[0]["taskArn"].rpartition("/")[2]
+        told = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
+        assert told["events"][-1]["message"] == last
+
+
+def test_slow_is_well_but_takes_its_time(make: Make) -> None:
+    times = []
+    for trouble in ("update:oom", "create:slow", "create:slow=10"):
+        service = make(trouble)
+        service.create()
+        assert service.wait()["deployments"][0]["rolloutState"] == "COMPLETED"
+        times.append(service.sandbox.clock.now() - START)
+    assert times[0] * 3 < times[1] < times[2]
+
+
+def test_a_check_that_the_service_lacks_fails_as_the_one_that_it_has(make: Make) -> None:
+    worker = make("create:unhealthy=404", balanced=False)
+    worker.create()
+    worker.wait("FAILED")
+    assert worker.tasks("STOPPED")[0]["stoppedReason"] == "Task failed container health checks"
+    web = make("create:unhealthy=container", checked=False)
+    web.create()
+    web.wait("FAILED")
+    assert web.tasks("STOPPED")[0]["stoppedReason"].startswith("Task failed ELB health checks")
+    bare = make("create:unhealthy", balanced=False, checked=False)
+    bare.create()
+    assert bare.wait()["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+def test_a_fault_lasts_for_as_many_deployments_as_it_says(make: Make) -> None:
+    service = make("update:exit=1*2")
+    service.create()
+    service.wait("COMPLETED")
+    for tag in ("two", "three"):
+        service.update(tag)
+        service.until(lambda told: "rolling back" in told["deployments"][0]["rolloutStateReason"])
+        service.wait("COMPLETED")
+    service.update("four")
+    assert service.wait("COMPLETED")["taskDefinition"].endswith(":4")
+
+
+def test_a_stack_knows_its_service_by_logical_id_and_its_way_back_by_phase(make: Make) -> None:
+    service = make()
+    world = service.sandbox.world
+    world.faults.add(*map(parsed, ("Web:create:exit=1", "Web:rollback:oom")))
+    request = {"cluster": "c", "serviceName": "s", "taskDefinition": service.define("one")}
+    ecs.create_service(world, request, "Web")
+    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
+    update = {"cluster": "c", "service": "s", "taskDefinition": service.define("two")}
+    ecs.update_service(world, update, "Web")
+    service.wait("COMPLETED")
+    ecs.update_service(world, {**update, "taskDefinition": service.define("three")}, "Web", "rollback")
+    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
+
+
+def test_an_image_that_ecr_does_not_have_cannot_be_pulled(make: Make) -> None:
+    service = make()
+    ecr.add_image(service.sandbox.world, "hello", "one")
+    service.create()
+    assert service.wait()["deployments"][0]["rolloutState"] == "COMPLETED"
+    service.update("two")
+    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
+    assert service.tasks("STOPPED")[0]["stoppedReason"] == NOT_FOUND
+
+
+def test_a_crash_after_the_deployment_is_repaired_and_counts_for_nothing(make: Make) -> None:
+    service = make()
+    service.create()
+    service.wait("COMPLETED")
+    for _ in range(4):
+        service.ecs.stop_task(cluster="c", task=service.tasks()[0]["taskArn"])
+        service.until(lambda told: told["runningCount"] == 1)
+    assert service.describe()["deployments"][0]["failedTasks"] == 0
+
+
+def test_failures_are_forgiven_when_a_task_is_healthy(make: Make) -> None:
+    service = make(
+        "create:exit=1",
+        desiredCount=2,
+        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": False, "rollback": False}},
+    )
+    service.create()
+    service.until(lambda told: told["deployments"][0]["failedTasks"] >= 2)
+    body = service.sandbox.world.store.every("ecs.deployment")[0]
+    service.sandbox.world.store.put("ecs.deployment", body[0], {**body[1], "trouble": ["", ""]})
+    told = service.wait("COMPLETED")
+    assert told["deployments"][0]["failedTasks"] == 0
