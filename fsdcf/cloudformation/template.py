@@ -31,14 +31,22 @@ def read(text: str) -> dict[str, Any]:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
     """
-    data: Any = None
+    wrong = None
     if text.lstrip()[:1] == "{":
         try:
-            data = json.loads(text, object_pairs_hook=_once)
-        except (ValueError, RecursionError):
-            data = None  # YAML's flow style opens with a brace as well
-    if data is None:
-        data = _yaml(text)
+            return _template(json.loads(text, object_pairs_hook=_once))
+        except (json.JSONDecodeError, RecursionError) as error:
+            wrong = error  # YAML's flow style opens with a brace as well
+    try:
+        return _template(_yaml(text))
+    except TemplateError:
+        if isinstance(wrong, json.JSONDecodeError):
+            place = f"(line {wrong.lineno}, column {wrong.colno})"
+            raise TemplateError(f"Template format error: JSON not well-formed. {place}", wrong.lineno, wrong.colno) from None
+        raise
+
+
+def _template(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise TemplateError("Template format error: unsupported structure.", 1, 1)
     return data
@@ -52,7 +60,9 @@ def compact(template: Mapping[str, Any]) -> str:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) != len(pairs):
-        raise ValueError("a key stands twice")
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise TemplateError(f"Template format error: JSON not well-formed. The key {twice} stands twice")
     return out
 
 
@@ -113,6 +123,12 @@ def _text(loader: Any, node: yaml.ScalarNode) -> Any:
     return loader.construct_scalar(node)
 
 
+def _refused(loader: Any, node: yaml.Node) -> Any:
+    raise yaml.constructor.ConstructorError(None, None, f"{node.tag} is not supported", node.start_mark)
+
+
 _Loader.add_multi_constructor("!", _function)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+for _kind in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _refused)

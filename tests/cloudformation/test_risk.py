@@ -1,0 +1,90 @@
+"""Data at risk: what the gate stops, from a difference of ours and from a real change set alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.difference import Side, difference
+from fsdcf.cloudformation.facts import STATEFUL, types
+from fsdcf.cloudformation.risk import data_at_risk
+
+TABLE = "AWS::DynamoDB::Table"
+
+
+def change(action: str, **more: Any) -> Change:
+    return Change(action, more.pop("id", "Table"), more.pop("type", TABLE), **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "before", "kind"),
+    [
+        (change("Remove", policy="Delete"), None, "deleted"),
+        (change("Remove"), None, "deleted"),
+        (change("Remove", policy="Snapshot"), None, "deleted"),
+        (change("Remove", policy="Retain"), None, "left behind"),
+        (change("Remove"), {"DeletionPolicy": "Retain"}, "left behind"),
+        (change("Remove"), {"DeletionPolicy": "RetainExceptOnCreate"}, "left behind"),
+        (change("Remove"), {"DeletionPolicy": {"Ref": "Policy"}}, "deleted"),
+        (change("Remove", policy="SomethingNew"), None, "deleted"),
+        (change("Modify", replacement="True", policy="ReplaceAndDelete"), None, "replaced"),
+        (change("Modify", replacement="True", policy="ReplaceAndRetain"), None, "replaced"),
+        (change("Modify", replacement="Conditional"), None, "replaced"),
+        (change("Modify", replacement="Perhaps"), None, "replaced"),
+        (change("Modify", policy="ReplaceAndSnapshot"), None, "replaced"),
+        (change("SyncWithActual", replacement="True"), None, "replaced"),
+        (change("Dynamic", policy="Delete"), None, "deleted"),
+        (change("SomethingNew", policy="Delete"), None, "deleted"),
+        (change("Modify", replacement="False"), None, None),
+        (change("Modify", replacement=None), None, None),
+        (change("SomethingNew"), None, None),
+        (change("Add"), None, None),
+        (change("Add", replacement="True"), None, None),
+        (change("Import"), None, None),
+        (change("Remove", policy="Delete", type="AWS::ECS::Service"), None, None),
+        (change("Modify", replacement="True", type="AWS::ECS::TaskDefinition"), None, None),
+        (change("Remove", type="Vendor::New::Type"), None, None),
+    ],
+)
+def test_kinds(one: Change, before: Any, kind: str | None) -> None:
+    found = data_at_risk([one], {"Resources": {"Table": before}} if before else None)
+    assert [risk.kind for risk in found] == ([kind] if kind else [])
+    assert all((risk.logical_id, risk.type) == ("Table", TABLE) and risk.why for risk in found)
+
+
+def test_the_sentence_names_the_property_and_what_becomes_of_the_old_one() -> None:
+    detail = Detail("Properties", "TableName", "/Properties/TableName", "a", "b", "Always", "DirectModification")
+    other = Detail("Properties", "BillingMode", "/Properties/BillingMode", "a", "b", "Never", "DirectModification")
+    (surely,) = data_at_risk([change("Modify", replacement="True", policy="ReplaceAndRetain", details=(other, detail))], None)
+    (perhaps,) = data_at_risk([change("Modify", replacement="Conditional", details=(detail,))], None)
+    assert surely.why == "a new TableName replaces it with an empty one; the old one stays in the account with its data"
+    assert perhaps.why == "a new TableName may replace it with an empty one; what becomes of the old one, the change set does not say"
+
+
+def test_they_come_by_logical_id() -> None:
+    found = data_at_risk([change("Remove", id="B"), change("Remove", id="A")], {})
+    assert [risk.logical_id for risk in found] == ["A", "B"]
+
+
+@pytest.mark.parametrize("kind", sorted(STATEFUL))
+def test_every_stateful_type_is_guarded(kind: str) -> None:
+    assert kind in types()
+    one = {"Resources": {"One": {"Type": kind, "DeletionPolicy": "Retain"}, "Other": {"Type": "AWS::SNS::Topic"}}}
+    gone = {"Resources": {"Other": {"Type": "AWS::SNS::Topic"}}}
+    (risk,) = data_at_risk(difference(Side(one, {}), Side(gone, {})), one)
+    assert (risk.logical_id, risk.kind) == ("One", "left behind")
+
+
+def test_the_services_of_the_gate_are_all_there() -> None:
+    services = {kind.split("::")[1] for kind in STATEFUL}
+    assert services >= {"DynamoDB", "EFS", "S3", "SQS", "RDS", "Logs", "KMS", "ECR", "ElastiCache", "Kinesis", "SecretsManager"}
+
+
+def test_a_renamed_table_is_a_new_empty_one() -> None:
+    def named(name: str) -> dict[str, Any]:
+        return {"Resources": {"Table": {"Type": TABLE, "UpdateReplacePolicy": "Retain", "Properties": {"TableName": name}}}}
+
+    (risk,) = data_at_risk(difference(Side(named("a"), {}), Side(named("b"), {})), named("a"))
+    assert risk.kind == "replaced" and "TableName" in risk.why and "stays in the account" in risk.why
