@@ -1,0 +1,195 @@
+"""Every operation that is offered, through a real client: a good answer, and each error that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from fsdcf.sandbox import ecr, ecs, elbv2, logs, s3, services, ssm
+from fsdcf.sandbox.world import World
+from tests.sandbox.conftest import LOADER, Sandbox
+
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
+CONTAINERS = [{"name": "web", "image": "nginx"}]
+SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f"}
+
+
+def prepare(world: World) -> None:
+    """A little of everything."""
+    ssm.put(world, "/a/p", "v")
+    logs.write(world, "group", "stream", ["one", "two"])
+    elbv2.keep_target_group(world, GROUP, {"Port": 8000})
+    elbv2.set_target(world, GROUP, "10.0.0.1", 80, "healthy")
+    s3.add_bucket(world, "bucket")
+    ecs.register(world, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
+    ecs.create_service(world, SERVICE)
+    ecs.create_cluster(world, {"clusterName": "empty"})
+
+
+Call = tuple[str, str, dict[str, Any]]
+
+GOOD: list[Call] = [
+    ("ecr", "CreateRepository", {"repositoryName": "repo"}),
+    ("ecr", "DescribeImages", {"repositoryName": "repo", "imageIds": [{"imageTag": "t"}]}),
+    ("ecr", "DescribeRepositories", {"repositoryNames": ["repo"]}),
+    ("ecs", "CreateCluster", {"clusterName": "new", "tags": [{"key": "k", "value": "v"}]}),
+    ("ecs", "CreateService", {**SERVICE, "serviceName": "t", "desiredCount": 2}),
+    ("ecs", "DeleteCluster", {"cluster": "empty"}),
+    ("ecs", "DeleteService", {"cluster": "c", "service": "s", "force": True}),
+    ("ecs", "DeregisterTaskDefinition", {"taskDefinition": "f:1"}),
+    ("ecs", "DescribeClusters", {"clusters": ["c", "none"]}),
+    ("ecs", "DescribeServiceDeployments", {"serviceDeploymentArns": ["arn:aws:ecs:us-east-1:0:service-deployment/c/s/none"]}),
+    ("ecs", "DescribeServices", {"cluster": "c", "services": ["s", "none"], "include": ["TAGS"]}),
+    ("ecs", "DescribeTaskDefinition", {"taskDefinition": "f", "include": ["TAGS"]}),
+    ("ecs", "DescribeTasks", {"cluster": "c", "tasks": ["none"]}),
+    ("ecs", "ListServiceDeployments", {"cluster": "c", "service": "s", "status": ["IN_PROGRESS"]}),
+    ("ecs", "ListServices", {"cluster": "c"}),
+    ("ecs", "ListTaskDefinitions", {"familyPrefix": "f", "sort": "DESC"}),
+    ("ecs", "ListTasks", {"cluster": "c", "family": "f"}),
+    ("ecs", "RegisterTaskDefinition", {"family": "f", "containerDefinitions": CONTAINERS}),
+    ("ecs", "RunTask", {"cluster": "c", "taskDefinition": "f", "count": 2}),
+    ("ecs", "StopTask", {"cluster": "c", "task": "TASK"}),
+    ("ecs", "UpdateService", {"cluster": "c", "service": "s", "desiredCount": 0}),
+    ("elbv2", "DescribeTargetGroups", {"Names": ["web"]}),
+    ("elbv2", "DescribeTargetHealth", {"TargetGroupArn": GROUP, "Targets": [{"Id": "10.0.0.1"}, {"Id": "10.0.0.2"}]}),
+    ("logs", "CreateLogGroup", {"logGroupName": "new"}),
+    ("logs", "DeleteLogGroup", {"logGroupName": "group"}),
+    ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "gr"}),
+    ("logs", "DescribeLogStreams", {"logGroupName": "group"}),
+    ("logs", "FilterLogEvents", {"logGroupName": "group", "filterPattern": "one"}),
+    ("logs", "GetLogEvents", {"logGroupName": "group", "logStreamName": "stream"}),
+    ("s3", "CreateBucket", {"Bucket": "another"}),
+    ("s3", "DeleteObject", {"Bucket": "bucket", "Key": "none"}),
+    ("s3", "GetBucketLocation", {"Bucket": "bucket"}),
+    ("s3", "GetObject", {"Bucket": "bucket", "Key": "k"}),
+    ("s3", "HeadBucket", {"Bucket": "bucket"}),
+    ("s3", "HeadObject", {"Bucket": "bucket", "Key": "k"}),
+    ("s3", "ListObjectsV2", {"Bucket": "bucket"}),
+    ("s3", "PutObject", {"Bucket": "bucket", "Key": "k", "Body": b"content"}),
+    ("ssm", "DeleteParameter", {"Name": "/a/p"}),
+    ("ssm", "GetParameter", {"Name": "/a/p"}),
+    ("ssm", "GetParameterHistory", {"Name": "/a/p"}),
+    ("ssm", "GetParameters", {"Names": ["/a/p", "none"]}),
+    ("ssm", "PutParameter", {"Name": "q", "Value": "v", "Type": "String"}),
+    ("sts", "GetCallerIdentity", {}),
+]  # fmt: skip
+
+OURS = [name for name in services.NAMES if name != "cloudformation"]
+
+
+def call(sandbox: Sandbox, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    made: Any = sandbox.client(service)
+    names = {value: key for key, value in made.meta.method_to_api_mapping.items()}
+    method: Callable[..., dict[str, Any]] = getattr(made, names[operation])
+    return method(**params)
+
+
+@pytest.mark.parametrize(("service", "operation", "params"), GOOD, ids=[f"{one}.{two}" for one, two, _ in GOOD])
+def test_an_offered_operation_answers(sandbox: Sandbox, service: str, operation: str, params: dict[str, Any]) -> None:
+    prepare(sandbox.world)
+    if operation in ("GetObject", "HeadObject"):
+        sandbox.client("s3").put_object(Bucket="bucket", Key="k", Body=b"")
+    if operation == "StopTask":
+        sandbox.pass_time(10)
+        params = {**params, "task": sandbox.client("ecs").list_tasks(cluster="c")["taskArns"][0]}
+    told = call(sandbox, service, operation, params)
+    assert told["ResponseMetadata"]["HTTPStatusCode"] in (200, 204)
+    shape = model(service).operation_model(operation).output_shape
+    assert shape is None or told.keys() - {"ResponseMetadata"} <= shape.members.keys()
+
+
+def model(service: str) -> ServiceModel:
+    loader: Loader = LOADER
+    return ServiceModel(loader.load_service_model(service, "service-2"), service)
+
+
+def test_every_offered_operation_is_tried() -> None:
+    offered = {(name, operation) for name in OURS for operation in services.operations(name)}
+    assert {(service, operation) for service, operation, _ in GOOD} == offered
+
+
+MISSING_GROUP = GROUP.replace("web", "none")
+
+BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("ecr", "DescribeRepositories", {"repositoryNames": ["none"]}, "RepositoryNotFoundException", "The repository with name 'none' does not exist in the registry with id '000000000000'"),
+    ("ecr", "DescribeImages", {"repositoryName": "none"}, "RepositoryNotFoundException", "'none'"),
+    ("ecr", "DescribeImages", {"repositoryName": "there", "imageIds": [{"imageTag": "gone"}]}, "ImageNotFoundException", "The image with imageId {imageTag:'gone'} does not exist within the repository with name 'there'"),
+    ("ecr", "CreateRepository", {"repositoryName": "there"}, "RepositoryAlreadyExistsException", "already exists"),
+    ("ecs", "CreateService", {**SERVICE, "cluster": "none", "serviceName": "x"}, "ClusterNotFoundException", "Cluster not found."),
+    ("ecs", "CreateService", SERVICE, "InvalidParameterException", "Creation of service was not idempotent."),
+    ("ecs", "CreateService", {**SERVICE, "serviceName": "x", "taskDefinition": "none"}, "ClientException", "Unable to describe task definition."),
+    ("ecs", "CreateService", {**SERVICE, "serviceName": "x", "taskDefinition": "f:old"}, "ClientException", "Unable to describe task definition."),
+    ("ecs", "CreateService", {"cluster": "c", "serviceName": "x"}, "InvalidParameterException", "TaskDefinition can not be blank."),
+    ("ecs", "CreateService", {**SERVICE, "serviceName": "x", "taskDefinition": "gone:1"}, "ClientException", "TaskDefinition is inactive"),
+    ("ecs", "UpdateService", {"cluster": "c", "service": "none"}, "ServiceNotFoundException", "Service not found."),
+    ("ecs", "UpdateService", {"cluster": "none", "service": "s"}, "ClusterNotFoundException", "Cluster not found."),
+    ("ecs", "UpdateService", {"cluster": "c", "service": "leaving"}, "ServiceNotActiveException", "Service was not ACTIVE."),
+    ("ecs", "DeleteService", {"cluster": "c", "service": "s"}, "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."),
+    ("ecs", "DeleteCluster", {"cluster": "c"}, "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."),
+    ("ecs", "DescribeServices", {"cluster": "none", "services": ["s"]}, "ClusterNotFoundException", "Cluster not found."),
+    ("ecs", "DescribeServices", {"cluster": "c", "services": []}, "InvalidParameterException", "Services cannot be empty."),
+    ("ecs", "DescribeServices", {"cluster": "c", "services": [str(n) for n in range(11)]}, "InvalidParameterException", "must not exceed 10"),
+    ("ecs", "DescribeTasks", {"cluster": "c", "tasks": []}, "InvalidParameterException", "Tasks cannot be empty."),
+    ("ecs", "DescribeTasks", {"cluster": "c", "tasks": [str(n) for n in range(101)]}, "InvalidParameterException", "must not exceed 100"),
+    ("ecs", "ListTasks", {"cluster": "c", "serviceName": "none"}, "ServiceNotFoundException", "Service not found."),
+    ("ecs", "ListTasks", {"cluster": "c", "nextToken": "odd"}, "InvalidParameterException", "Invalid token."),
+    ("ecs", "ListServiceDeployments", {"cluster": "c", "service": "none"}, "ServiceNotFoundException", "Service not found."),
+    ("ecs", "DescribeTaskDefinition", {"taskDefinition": "f:9"}, "ClientException", "Unable to describe task definition."),
+    ("ecs", "DeregisterTaskDefinition", {"taskDefinition": "none:1"}, "ClientException", "Unable to describe task definition."),
+    ("ecs", "RegisterTaskDefinition", {"family": "f", "containerDefinitions": []}, "ClientException", "Container list cannot be empty."),
+    ("ecs", "StopTask", {"cluster": "c", "task": "none"}, "InvalidParameterException", "The referenced task was not found."),
+    ("elbv2", "DescribeTargetHealth", {"TargetGroupArn": MISSING_GROUP}, "TargetGroupNotFound", f"Target groups '{MISSING_GROUP}' not found"),
+    ("elbv2", "DescribeTargetGroups", {"Names": ["none"]}, "TargetGroupNotFound", "Target groups 'none' not found"),
+    ("logs", "GetLogEvents", {"logGroupName": "none", "logStreamName": "s"}, "ResourceNotFoundException", "The specified log group does not exist."),
+    ("logs", "GetLogEvents", {"logGroupName": "group", "logStreamName": "none"}, "ResourceNotFoundException", "The specified log stream does not exist."),
+    ("logs", "GetLogEvents", {"logGroupName": "group", "logStreamName": "stream", "nextToken": "x/1"}, "InvalidParameterException", "The specified nextToken is invalid."),
+    ("logs", "FilterLogEvents", {"logGroupName": "group", "nextToken": "odd"}, "InvalidParameterException", "The specified nextToken is invalid."),
+    ("logs", "CreateLogGroup", {"logGroupName": "group"}, "ResourceAlreadyExistsException", "The specified log group already exists"),
+    ("s3", "HeadBucket", {"Bucket": "none"}, "404", "Not Found"),
+    ("s3", "GetObject", {"Bucket": "bucket", "Key": "none"}, "NoSuchKey", "The specified key does not exist."),
+    ("s3", "PutObject", {"Bucket": "none", "Key": "k"}, "NoSuchBucket", "The specified bucket does not exist"),
+    ("s3", "CreateBucket", {"Bucket": "bucket"}, "BucketAlreadyOwnedByYou", "you already own it"),
+    ("s3", "CreateBucket", {"Bucket": "Bad_Name"}, "InvalidBucketName", "The specified bucket is not valid."),
+    ("s3", "CreateBucket", {"Bucket": "new", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}, "IllegalLocationConstraintException", "The eu-west-1 location constraint is incompatible"),
+    ("s3", "GetBucketLocation", {"Bucket": "none"}, "NoSuchBucket", "does not exist"),
+    ("ssm", "GetParameter", {"Name": "none"}, "ParameterNotFound", ""),
+    ("ssm", "GetParameter", {"Name": "/a/p:7"}, "ParameterVersionNotFound", "could not find version 7 of /a/p"),
+    ("ssm", "GetParameterHistory", {"Name": "/a/p", "NextToken": "odd"}, "InvalidNextToken", "token"),
+    ("ssm", "DeleteParameter", {"Name": "none"}, "ParameterNotFound", ""),
+    ("ssm", "PutParameter", {"Name": "/a/p", "Value": "v"}, "ParameterAlreadyExists", "The parameter already exists."),
+    ("ssm", "PutParameter", {"Name": "aws-mine", "Value": "v"}, "ValidationException", "can't be prefixed"),
+    ("ssm", "PutParameter", {"Name": "q", "Value": ""}, "ValidationException", "Member must have length greater than or equal to 1"),
+    ("ssm", "PutParameter", {"Name": "q", "Value": "é" * 2049}, "ValidationException", "maximum parameter value of 4096"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "code", "words"),
+    BAD,
+    ids=[f"{row[1]}-{row[3]}-{n}" for n, row in enumerate(BAD)],
+)
+def test_what_is_refused_is_refused_in_the_words_of_aws(
+    sandbox: Sandbox, service: str, operation: str, params: dict[str, Any], code: str, words: str
+) -> None:
+    world = sandbox.world
+    prepare(world)
+    if service == "ecr":
+        ecr.add_image(world, "there", "tag")
+    if params.get("taskDefinition") == "gone:1":
+        ecs.deregister(
+            world, ecs.register(world, {"family": "gone", "containerDefinitions": CONTAINERS})["taskDefinitionArn"]
+        )
+    if params.get("service") == "leaving":
+        ecs.create_service(world, {**SERVICE, "serviceName": "leaving"})
+        sandbox.pass_time(60)
+        ecs.delete_service(world, "c", "leaving")
+    with pytest.raises(ClientError) as raised:
+        call(sandbox, service, operation, params)
+    told = raised.value.response["Error"]
+    assert told["Code"] == code
+    assert words in told["Message"]
