@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import botocore.session
 from botocore import xform_name
 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
 from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
 from fsdcf.deploy.session import configuration
-from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.clock import VirtualClock
 from fsdcf.sandbox.faults import Fault, Faults, parsed
 from fsdcf.sandbox.inprocess import connect
@@ -78,6 +79,7 @@ class Site:
     world: World
     clock: VirtualClock
     aws: Aws
+    requests: list[tuple[float, str]]
     told: list[Event] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
     answers: dict[str, bool] | None = None
@@ -126,7 +128,7 @@ class Site:
 
     def call(self, operation: str, service: str = "cloudformation", /, **parameters: Any) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
-        client = wired(replace(self.world, faults=Faults()))(service, self.aws.region)
+        client = wired(replace(self.world, faults=Faults()))[1](service, self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 
@@ -154,6 +156,43 @@ class Site:
         """How many calls of an operation the engine made."""
         return sum(name == operation for _, _, name in self.aws.calls)
 
+    def busiest(self) -> int:
+        """The most requests that CloudFormation got within 60 seconds."""
+        times = [at for at, name in self.requests if ".cloudformation." in name]
+        return max((sum(begin <= at < begin + 60 for at in times) for begin in times), default=0)
+
+    def executions(self) -> list[str]:
+        """The tokens with which the engine's change sets were executed, once for each time that an execution began."""
+        arns = [one["StackId"] for one in self.call("ListStacks")["StackSummaries"]]
+        events = [event for arn in arns for event in self.events(arn)]
+        began = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+        roots = [one for one in events if one["PhysicalResourceId"] == one["StackId"] and one["ResourceStatus"] in began]
+        return [one["ClientRequestToken"] for one in roots if one.get("ClientRequestToken", "").startswith("fsdcf-")]
+
+    def events(self, stack: str = STACK) -> list[dict[str, Any]]:
+        """All events of a stack, the newest first."""
+        listed: list[dict[str, Any]] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self.call("DescribeStackEvents", StackName=stack, **more)
+            listed += page["StackEvents"]
+            if not page.get("NextToken"):
+                return listed
+            more = {"NextToken": page["NextToken"]}
+
+    def image(self) -> str:
+        """The image that the release record names; empty where there is none."""
+        found = [one for one in self.call("DescribeStacks")["Stacks"] if one["StackName"] == STACK]
+        if not found or found[0]["StackStatus"] == "REVIEW_IN_PROGRESS":
+            return ""
+        rows = self.call("DescribeStackResources", StackName=STACK)["StackResources"]
+        name = next((one["PhysicalResourceId"] for one in rows if one["LogicalResourceId"] == "Release" and one.get("PhysicalResourceId")), "")
+        try:
+            return str(self.call("GetParameter", "ssm", Name=name)["Parameter"]["Value"]) if name else ""
+        except Exception as error:
+            assert "ParameterNotFound" in str(error)
+            return ""
+
 
 def nowhere(logical_id: str) -> Place | None:
     return None
@@ -170,20 +209,28 @@ def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: 
         for hook in list(hooks):
             hook(seconds)
 
-    make = wired(world)
-    made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), on_sleep=hooks)
+    wire, make = wired(world)
+    made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), wire.requests, on_sleep=hooks)
     made.fault(*faults)
     return made
 
 
 class _Wire:
-    """Takes what ``connect`` would give to a session: the function that answers requests."""
+    """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for what."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.requests: list[tuple[float, str]] = []
 
     def get_component(self, name: str) -> _Wire:
         return self
 
     def register(self, name: str, answer: Callable[..., Any]) -> None:
-        self.answer = answer
+        def noted(request: Any, **more: Any) -> Any:
+            self.requests.append((self.world.clock.now(), more["event_name"]))
+            return answer(request, **more)
+
+        self.answer = noted
 
 
 class _Client:
@@ -212,16 +259,24 @@ _WIRES: list[_Wire] = []
 
 @cache
 def _shared(service: str, region: str) -> Any:
-    client = clients(World(), configuration())(service, region)
-    client.meta.events.register_first("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))
-    return client
+    return _session().create_client(service, region_name=region, config=configuration())
 
 
-def wired(world: World) -> Callable[[str, str], Any]:
-    """As ``clients(world)``, without making a new session: that takes longer than a deploy."""
-    wire = _Wire()
+@cache
+def _session() -> Any:
+    nobody = (None, None, None, None)
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    session = botocore.session.Session(session_vars={"profile": nobody, **files})
+    session.set_credentials("test", "test")
+    session.register("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))
+    return session
+
+
+def wired(world: World) -> tuple[_Wire, Callable[[str, str], Any]]:
+    """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy."""
+    wire = _Wire(world)
     connect(wire, world)
-    return lambda service, region: _Client(_shared(service, region), wire)
+    return wire, lambda service, region: _Client(_shared(service, region), wire)
 
 
 def _snake(operation: str) -> str:
