@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cfnlint
-from cfnlint.schema import Schema
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "fsdcf" / "cloudformation" / "data" / "facts.json"
@@ -121,6 +121,13 @@ def name_of(kind: str, schema: Mapping[str, Any]) -> str | None:
     return next((one for one in wanted if one in properties and one in required and one not in read_only), None)
 
 
+def attributes(schema: Mapping[str, Any]) -> list[str]:
+    """What Fn::GetAtt gives: cfn-lint knows the types that give more than their read-only properties."""
+    from cfnlint.schema import Schema  # where it stands may change; the rest of this file does without it
+
+    return sorted(ATTRIBUTES.get(one, one) for one in Schema(dict(schema)).get_atts.data)
+
+
 def entry(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """What the data file keeps of one resource type; what is empty or usual is left out."""
     out: dict[str, Any] = {"properties": sorted(schema.get("properties", {}))}
@@ -129,7 +136,7 @@ def entry(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         listed += DOCUMENTED.get(kind, {}).get(name, [])
         out[name] = listed if name == "identifier" else sorted(set(listed))
     out["required"] = sorted(schema.get("required", ()))
-    out["attributes"] = sorted(ATTRIBUTES.get(one, one) for one in Schema(dict(schema)).get_atts.data)
+    out["attributes"] = attributes(schema)
     out["unordered"] = sorted(set(unordered(schema, schema)))
     tagging = schema.get("tagging") or {}
     tags = dotted(tagging.get("tagProperty", "/properties/Tags"))
@@ -146,23 +153,27 @@ def facts(bundle: Path = BUNDLE) -> dict[str, Any]:
     listed = json.loads((bundle / "providers" / f"{REGION}.json").read_text(encoding="utf-8"))
     kinds = sorted(kind for kind in listed if kind.split("::")[1] in SERVICES)
     read = {kind: json.loads((bundle / "resources" / f"{listed[kind]}.json").read_text(encoding="utf-8")) for kind in kinds}
-    return {"schema_date": schema_date(bundle), "types": {kind: entry(kind, schema) for kind, schema in read.items()}}
+    origin = {"cfn_lint": version("cfn-lint"), "schema_date": schema_date(bundle)}
+    return {**origin, "types": {kind: entry(kind, schema) for kind, schema in read.items()}}
 
 
-def schema_date(bundle: Path = BUNDLE) -> str:
-    """When the bundled schemas were published."""
-    date: str = json.loads((bundle / "version.json").read_text(encoding="utf-8"))["schema_date"]
+def schema_date(bundle: Path = BUNDLE) -> str | None:
+    """When the bundled schemas were published; None where this cfn-lint has none of its own."""
+    try:
+        date: str = json.loads((bundle / "version.json").read_text(encoding="utf-8"))["schema_date"]
+    except (OSError, ValueError, KeyError):
+        return None
     return date
 
 
 def text(bundle: Path = BUNDLE) -> str:
     """The data file's text: a line a type, so that a change can be read."""
     content = facts(bundle)
+    head = ",".join(f"{json.dumps(key)}:{json.dumps(content[key])}" for key in ("cfn_lint", "schema_date"))
     lines = [f"{json.dumps(kind)}:{json.dumps(one, separators=(',', ':'))}" for kind, one in content["types"].items()]
-    return f'{{"schema_date":{json.dumps(content["schema_date"])},"types":{{\n' + ",\n".join(lines) + "\n}}\n"
+    return f'{{{head},"types":{{\n' + ",\n".join(lines) + "\n}}\n"
 
 
 if __name__ == "__main__":
-    TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(text(), encoding="utf-8")
     print(f"wrote {TARGET.relative_to(ROOT)}")

@@ -83,10 +83,9 @@ def _data() -> Mapping[str, Any]:
     return data
 
 
-def schema_date() -> str:
-    """When the schemas behind the data file were published."""
-    date: str = _data()["schema_date"]
-    return date
+def origin() -> tuple[str, str]:
+    """The cfn-lint that the data file is made with, and when its schemas were published."""
+    return _data()["cfn_lint"], _data()["schema_date"]
 
 
 def types() -> frozenset[str]:
