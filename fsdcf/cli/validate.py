@@ -11,6 +11,7 @@ import click
 from fsdcf.batch import Options, compile_all
 from fsdcf.cli.findings import as_github, as_json, show, summary
 from fsdcf.cli.inputs import requests, spec_options
+from fsdcf.cli.specs import is_spec
 from fsdcf.diagnostics import Diagnostic, Severity
 from fsdcf.lint.cache import default_folder
 
@@ -28,6 +29,7 @@ from fsdcf.lint.cache import default_folder
 @click.option("--no-lint", is_flag=True, help="Do not run cfn-lint.")
 @click.option("--no-cache", is_flag=True, help="Lint again, whatever is known.")
 @click.option("--strict", is_flag=True, help="Advice counts as an error.")
+@click.option("--skip-others", is_flag=True, help="Pass over files that are no FSD specs, as a hook gets them.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -39,8 +41,11 @@ def command(
     no_lint: bool,
     no_cache: bool,
     strict: bool,
+    skip_others: bool,
 ) -> None:
     """Check specs and print what is wrong."""
+    if skip_others:
+        specs = tuple(one for one in specs if is_spec(one))
     wanted = requests(specs, environment, overrides, variables)
     cache = None if no_cache else default_folder(os.environ, sys.platform, Path.home())
     found: list[Diagnostic] = []

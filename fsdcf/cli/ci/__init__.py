@@ -1,0 +1,1 @@
+"""The commands for pipelines: what writes the workflow, and what the workflow calls."""
