@@ -28,4 +28,4 @@ def command(service: str, environment: str | None, connection: Connection, as_js
 
         return cancel(on.stack, aws, tell)
 
-    run(on.stack, connection, as_json, act)
+    run(on.target, connection, as_json, act)

@@ -83,8 +83,13 @@ def connected(connection: Connection) -> Iterator[Aws]:
     """AWS, or the sandbox, for as long as the block lasts. Raises ConnectionProblem; makes no call.
 
     botocore reads AWS_DEFAULT_REGION and not AWS_REGION, which other SDKs prefer: it is read here. AWS_PROFILE and
-    AWS_ENDPOINT_URL botocore reads itself.
+    AWS_ENDPOINT_URL botocore reads itself. Who runs the commands from Python may bring an AWS of their own: the context's object is
+    then called with the connection.
     """
+    bring: Callable[[Connection], Aws] | None = click.get_current_context().obj
+    if bring is not None:
+        yield bring(connection)
+        return
     from fsdcf.deploy.session import connect
 
     region = connection.region or os.environ.get("AWS_REGION") or None

@@ -37,4 +37,4 @@ def command(
 
         return delete(on.target, options, aws, tell, ask, on.places)
 
-    run(on.stack, connection, as_json, act)
+    run(on.target, connection, as_json, act)

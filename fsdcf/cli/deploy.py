@@ -67,7 +67,7 @@ def command(
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         return _deployed(release, one.places, wanted, options, aws, tell, ask)
 
-    run(release.stack, connection, as_json, act)
+    run(release.target, connection, as_json, act)
 
 
 def _options(flags: dict[str, Any]) -> Options:

@@ -41,4 +41,4 @@ def command(service: str, environment: str | None, connection: Connection, as_js
         count = f"{len(releases)} release{'s' if len(releases) != 1 else ''}"
         return Outcome(Exit.DONE, f"{count} of {on.stack}", next=(on.target.command("rollback"),) if len(releases) > 1 else ())
 
-    run(on.stack, connection, as_json, act, quiet=True)
+    run(on.target, connection, as_json, act, quiet=True)

@@ -29,4 +29,4 @@ def command(service: str, environment: str | None, skip: tuple[str, ...], connec
 
         return recover(on.stack, skip, aws, tell, ask, on.places)
 
-    run(on.stack, connection, as_json, act)
+    run(on.target, connection, as_json, act)

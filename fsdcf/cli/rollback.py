@@ -39,4 +39,4 @@ def command(
 
         return rollback(on.target, to, options, aws, tell, ask, on.places)
 
-    run(on.stack, connection, as_json, act)
+    run(on.target, connection, as_json, act)

@@ -13,7 +13,7 @@ import click
 
 from fsdcf.cli.connection import Connection, connected
 from fsdcf.cli.paint import is_watched
-from fsdcf.deploy.model import Ask, Ended, Event, Exit, Outcome, Tell
+from fsdcf.deploy.model import Ask, Ended, Event, Exit, Outcome, Target, Tell
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -47,10 +47,14 @@ def json_option(command: Callable[..., object]) -> Callable[..., object]:
 
 @dataclass
 class Told:
-    """Passes events on; knows whether the end was told, and puts the connection's options into the commands that are shown."""
+    """Passes events on; knows whether the end was told, and makes the commands that are shown ready to be typed.
+
+    They get the connection's options, and the spec that this command was given.
+    """
 
     sinks: Sequence[Sink]
     flags: tuple[str, ...]
+    target: Target | None = None
     quiet: bool = False
     ended: bool = False
 
@@ -59,10 +63,16 @@ class Told:
             if self.ended:
                 return
             self.ended = True
-            event = Ended(replace(event.outcome, next=tuple(complete(one, self.flags) for one in event.outcome.next)))
+            event = Ended(replace(event.outcome, next=tuple(self._typed(one) for one in event.outcome.next)))
         for sink in self.sinks:
             if not (self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs):
                 sink(event)
+
+    def _typed(self, command: str) -> str:
+        unknown = f"fsdcf deploy SPEC --env {self.target.environment}" if self.target else ""
+        if self.target and self.target.again and command.startswith(unknown):
+            command = self.target.again + command.removeprefix(unknown)
+        return complete(command, self.flags)
 
     def pause(self) -> None:
         """Every picture stands still."""
@@ -75,13 +85,18 @@ class Told:
             sink.close()
 
 
-def run(title: str, connection: Connection, as_json: bool, act: Act, quiet: bool = False) -> None:
-    """Connect, act, tell how it ended, and leave with the exit code. ``quiet``: a success has shown all there is to say to people."""
+def run(about: Target | str, connection: Connection, as_json: bool, act: Act, quiet: bool = False) -> None:
+    """Connect, act, tell how it ended, and leave with the exit code.
+
+    ``about`` is the stack, or what else stands over the picture. ``quiet``: a success has shown all there is to say to people.
+    """
     from fsdcf.cli.questions import person
     from fsdcf.cli.signals import terminable
 
     gc.enable()  # a deploy may take an hour
-    told = Told(sinks(title, as_json, moving=not quiet), connection.flags, quiet)
+    target = about if isinstance(about, Target) else None
+    title = target.stack if target else str(about)
+    told = Told(sinks(title, as_json, moving=not quiet), connection.flags, target, quiet)
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, told, person(told.pause)))

@@ -38,7 +38,7 @@ def command(service: str, environment: str | None, watching: bool, connection: C
             return _once(on, aws, as_json)
         return _watched(on, aws, as_json)
 
-    run(on.stack, connection, as_json, act, quiet=True)
+    run(on.target, connection, as_json, act, quiet=True)
 
 
 def _once(on: Subject, aws: Aws, as_json: bool) -> Outcome:

@@ -30,4 +30,4 @@ def command(service: str, environment: str | None, timeout: float | None, connec
 
         return watch(on.stack, aws, tell, on.places, timeout)
 
-    run(on.stack, connection, as_json, act)
+    run(on.target, connection, as_json, act)

@@ -12,6 +12,7 @@ from fsdcf.deploy.model import Plan, Seen
 
 State = Literal["pending", "active", "done", "failed", "kept"]
 
+_WEIGHTS: tuple[State, ...] = ("failed", "active", "pending")
 _DOING = {
     "CREATE": "creating",
     "UPDATE": "updating",
@@ -50,13 +51,9 @@ class Part:
 
     @property
     def state(self) -> State:
-        """The part's own: failed before active before pending before done."""
+        """The part's own: failed if one of them failed, else active, else pending, and done once all are through."""
         found = {row.state for row in self.rows}
-        if "failed" in found:
-            return "failed"
-        if "active" in found:
-            return "active"
-        return "done" if not found - {"done", "kept"} else "active" if found & {"done", "kept"} else "pending"
+        return next((state for state in _WEIGHTS if state in found), "done")
 
 
 @dataclass
