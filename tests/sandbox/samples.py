@@ -31,7 +31,7 @@ def sample(shape: Shape, above: tuple[str, ...] = ()) -> Any:
             names = names[:1]
         return {name: sample(shape.members[name], inner) for name in names}
     if shape.type_name == "list":
-        return [sample(shape.member, above)] * 2
+        return [sample(shape.member, above)] * (2 if len(above) < 3 else 1)
     if shape.type_name == "map":
         return {sample(shape.key, above): sample(shape.value, above)}
     if shape.type_name == "string":

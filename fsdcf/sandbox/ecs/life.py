@@ -153,14 +153,14 @@ def _end(after: float, end: Ending) -> Step:
     }
 
 
-def afterlife(ran: bool, draining: float, exit: int | None) -> list[Step]:
+def afterlife(ran: bool, draining: float, exit_code: int | None) -> list[Step]:
     """How a task goes, from the moment on at which it is to stop. ``draining`` is what its targets are given, in seconds."""
     if not ran:
         return [_status(1.0, "DEPROVISIONING"), _status(10.0, "STOPPED")]
     return [
         _status(0.0, "DEACTIVATING"),
         _status(max(draining, 1.0), "STOPPING"),
-        {"after": 1.0, "do": "exit", "exit": exit},
+        {"after": 1.0, "do": "exit", "exit": exit_code},
         _status(1.0, "DEPROVISIONING"),
         _status(12.0, "STOPPED"),
     ]

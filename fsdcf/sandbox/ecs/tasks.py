@@ -81,12 +81,12 @@ def stop(world: World, body: Document, code: str, reason: str) -> None:
     _begin_end(world, body, code, reason, draining, 0)
 
 
-def _begin_end(world: World, body: Document, code: str, reason: str, draining: float, exit: int | None) -> None:
+def _begin_end(world: World, body: Document, code: str, reason: str, draining: float, exit_code: int | None) -> None:
     world.store.cancel(body["task"]["taskArn"])
     stopped = {"desiredStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "stoppingAt": world.clock.now()}
     body["task"] |= stopped
     drain(world, body)
-    _schedule(world, body, afterlife(body["ran"], draining, exit))
+    _schedule(world, body, afterlife(body["ran"], draining, exit_code))
 
 
 def _schedule(world: World, body: Document, steps: list[Step]) -> None:
