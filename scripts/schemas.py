@@ -56,13 +56,14 @@ NAMES = {
 task definition is shared by its revisions).
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"""
 
-DOCUMENTED = {
-    "AWS::DynamoDB::GlobalTable": {"conditional": ["AttributeDefinitions"]},
-    "AWS::DynamoDB::Table": {"conditional": ["AttributeDefinitions"], "create_only": ["LocalSecondaryIndexes"]},
-}
-"""Update behaviour that the reference documents and the schemas leave out.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
+TABLES = {"conditional": ["AttributeDefinitions"], "unordered": ["AttributeDefinitions"]}
 
+DOCUMENTED = {
+    "AWS::DynamoDB::GlobalTable": TABLES,
+    "AWS::DynamoDB::Table": {**TABLES, "create_only": ["LocalSecondaryIndexes"]},
+}
+"""Update behaviour that the reference documents and the schemas leave out; attribute definitions are known by their names.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
 
 OPEN = {"AWS::CloudFormation::CustomResource"}
 """Types that take any property, whatever their schema says."""
@@ -131,13 +132,13 @@ def attributes(schema: Mapping[str, Any]) -> list[str]:
 def entry(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """What the data file keeps of one resource type; what is empty or usual is left out."""
     out: dict[str, Any] = {"properties": sorted(schema.get("properties", {}))}
+    more = DOCUMENTED.get(kind, {})
     for key, name in LISTS.items():
         listed = [dotted(one) for one in schema.get(key, ())]
-        listed += DOCUMENTED.get(kind, {}).get(name, [])
-        out[name] = listed if name == "identifier" else sorted(set(listed))
+        out[name] = listed if name == "identifier" else sorted({*listed, *more.get(name, ())})
     out["required"] = sorted(schema.get("required", ()))
     out["attributes"] = attributes(schema)
-    out["unordered"] = sorted(set(unordered(schema, schema)))
+    out["unordered"] = sorted({*unordered(schema, schema), *more.get("unordered", ())})
     tagging = schema.get("tagging") or {}
     tags = dotted(tagging.get("tagProperty", "/properties/Tags"))
     if tagging.get("taggable", schema.get("taggable", True)) and tags in schema.get("properties", {}):

@@ -10,7 +10,7 @@ from fsdcf.cloudformation.change import Attribute, Change, Detail, Recreation
 from fsdcf.cloudformation.compare import MISSING, Leaf, Path, canonical, differences, dotted, pointer
 from fsdcf.cloudformation.facts import EDITED, Facts
 from fsdcf.cloudformation.propagation import move, places
-from fsdcf.cloudformation.unknown import Unknown, plain
+from fsdcf.cloudformation.unknown import Partial, Unknown, plain
 from fsdcf.cloudformation.view import Resource, View, parameters_of, written_at
 
 ATTRIBUTES: tuple[Attribute, ...] = ("Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy")
@@ -116,6 +116,8 @@ def _holds(value: Any, steps: list[str]) -> bool:
     """Whether a value has something at a path below it; what is unknown may have it."""
     if not steps:
         return value is not MISSING
+    if isinstance(value, Unknown | Partial):
+        return True
     if steps[0] == "*":
         return isinstance(value, list) and any(_holds(one, steps[1:]) for one in value)
     return isinstance(value, Mapping) and steps[0] in value and _holds(value[steps[0]], steps[1:])
