@@ -168,6 +168,34 @@ def test_a_parameter_that_takes_the_place_of_a_text_is_a_direct_modification() -
     assert [(detail.source, detail.evaluation, detail.after) for detail in change.details] == [("DirectModification", "Static", "a")]
 
 
+def test_a_new_parameter_is_a_direct_modification() -> None:
+    before = made(T=one(TOPIC, DisplayName="x"))
+    after = {"Parameters": {"New": {"Type": "String"}}, **made(T=one(TOPIC, DisplayName={"Ref": "New"}))}
+    (change,) = difference(Side(before, {}), Side(after, {"New": "y"}))
+    assert [(detail.source, detail.evaluation) for detail in change.details] == [("DirectModification", "Static")]
+
+
+def test_a_cause_is_found_behind_an_item_that_vanishes() -> None:
+    data = {**CONDITION, **made(T=one(TOPIC, DisplayName=[{"Fn::If": ["C", {"Ref": "AWS::NoValue"}, "x"]}, {"Ref": "Q"}]))}
+    (change,) = difference(Side(data, {"P": "a", "Q": "1"}), Side(data, {"P": "a", "Q": "2"}))
+    assert {(detail.path, detail.cause) for detail in change.details} == {("/Properties/DisplayName/0", None), ("/Properties/DisplayName/0", "Q")}
+
+
+def test_a_snapshot_of_what_has_none_is_a_deletion() -> None:
+    change = difference(Side(made(A={**one(TOPIC), "DeletionPolicy": "Snapshot"}, B=one(TOPIC)), {}), Side(made(B=one(TOPIC)), {}))[0]
+    assert (change.action, change.policy) == ("Remove", "Delete")
+
+
+def test_a_type_without_facts_changes_in_place_and_anything_may_follow() -> None:
+    def vendor(value: int) -> dict[str, Any]:
+        return made(A=one("Vendor::Service::Type", Size=value), B=one(TOPIC, DisplayName={"Fn::GetAtt": ["A", "Arn"]}))
+
+    first, second = difference(Side(vendor(1), {}), Side(vendor(2), {}))
+    assert (first.logical_id, first.replacement) == ("A", "False")
+    assert [(detail.evaluation, detail.cause) for detail in second.details] == [("Dynamic", "A.Arn")]
+    assert difference(Side(vendor(1), {}, {"team": "a"}), Side(vendor(1), {}, {"team": "a"})) == ()
+
+
 def test_pseudo_parameters_are_the_same_on_both_sides() -> None:
     data = made(T=one(TOPIC, DisplayName={"Fn::Sub": "${AWS::Region}-${AWS::StackName}"}, Tags={"Ref": "AWS::NotificationARNs"}))
     after = made(T=one(TOPIC, DisplayName="eu-west-1-stack", Tags=[]))

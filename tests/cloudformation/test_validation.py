@@ -78,6 +78,10 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
         ),
         (made(Q=queue({"Fn::Sub": "${Stage}"})), "Template format error: Unresolved resource dependencies [Stage] in the Resources block of the template"),
         (
+            {**STAGE, **made(Q=queue({"Fn::GetAtt": ["Stage", "Arn"]}))},
+            "Template format error: Unresolved resource dependencies [Stage] in the Resources block of the template",
+        ),
+        (
             {**made(), "Outputs": {"O": {"Value": {"Ref": "Lost"}}}},
             "Template format error: Unresolved resource dependencies [Lost] in the Outputs block of the template",
         ),
