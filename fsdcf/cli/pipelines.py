@@ -24,6 +24,7 @@ from fsdcf.compiler.pipeline_stack.model import (
     role_output,
     role_variable,
 )
+from fsdcf.compiler.resources.image import repository_arn
 from fsdcf.deploy.permissions.boundary import boundary as boundary_of
 from fsdcf.deploy.permissions.document import document, split
 from fsdcf.deploy.permissions.names import Deployed
@@ -81,12 +82,10 @@ def pipeline(repository: str, ids: Ids | None, services: list[Service], provider
         needed = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
         policies[environment] = tuple(document(statements) for statements in split(needed.statements))
     own = None if boundary.startswith("arn:") else Boundary(boundary, boundary_of([one.stack for one in services]))
-    return Pipeline(repository, policies, tuple(_images(services)), own, ids, provider)
-
-
-def _images(services: list[Service]) -> Iterator[str]:
-    """The repositories of images in the account and region of the stack."""
-    yield from (found[2] for found in (registry(one.spec) for one in services) if found is not None and found[:2] == (None, None))
+    images = [registry(one.spec) for one in services]
+    made = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
+    elsewhere = tuple(arn for one, image in zip(services, images, strict=True) if image and image[2] not in made and (arn := repository_arn(one.spec)))
+    return Pipeline(repository, policies, made, own, ids, provider, elsewhere)
 
 
 def settings(pipeline: Pipeline, outputs: Mapping[str, str], region: str) -> Iterator[str]:
@@ -120,5 +119,5 @@ def notes(pipeline: Pipeline, services: list[Service], boundary: str) -> list[st
         elif limits != {boundary_arn(boundary)}:
             found.append(f"note: {one.file}: this permissions boundary must exist before the deploy: {', '.join(sorted(limits))}")
         if image is not None and image[:2] != (None, None):
-            found.append(f"note: {one.file}: service.image is in another account or region; no repository is made, and no push allowed")
+            found.append(f"note: {one.file}: service.image names its account or region; that repository must exist, and let this role push")
     return list(dict.fromkeys(found))

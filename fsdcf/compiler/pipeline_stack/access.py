@@ -23,7 +23,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 SESSION_SECONDS = 3600
 _PUSH = (
     *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages"),
-    *("ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"),
+    *("ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"),
 )
 
 
@@ -58,8 +58,8 @@ def add_boundary(stack: Stack, name: str, document: Mapping[str, Any]) -> None:
     stack.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
 
 
-def add_role(stack: Stack, pipeline: Pipeline, environment: str, provider: Any, repositories: Sequence[str]) -> None:
-    """The deploy role of an environment: what it may do is the given policies, and pushing images."""
+def add_role(stack: Stack, pipeline: Pipeline, environment: str, provider: Any, repositories: Sequence[Any]) -> None:
+    """The deploy role of an environment: what it may do is the given policies, and pushing images into ``repositories`` (ARNs)."""
     title = role_id(environment)
     policies = []
     for number, document in enumerate(pipeline.policies[environment], 1):
@@ -75,7 +75,7 @@ def add_role(stack: Stack, pipeline: Pipeline, environment: str, provider: Any, 
         MaxSessionDuration=SESSION_SECONDS,
     )
     if repositories:
-        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, [GetAtt(one, "Arn") for one in repositories])]
+        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, list(repositories))]
         role.Policies = [iam.Policy(PolicyName="Push", PolicyDocument={"Version": VERSION, "Statement": push})]
     stack.add(role, f"environments.{environment}")
     text = f"Role that deploys to {environment}: repository variable {role_variable(environment)}"

@@ -37,7 +37,8 @@ class Pipeline:
     """A repository on GitHub (``owner/name``) and what it may do in this account.
 
     ``policies`` are the documents of each environment's deploy role, whose texts are fragments; ``images`` the ECR repositories to
-    make. ``provider`` is the ARN of an OIDC provider that is there already; ``boundary`` is None where somebody else made one.
+    make, ``elsewhere`` the ARNs (fragments) of those that exist in an account or region that a spec names. ``provider`` is the ARN of
+    an OIDC provider that is there already; ``boundary`` is None where somebody else made one.
     """
 
     repository: str
@@ -46,6 +47,7 @@ class Pipeline:
     boundary: Boundary | None
     ids: Ids | None = None
     provider: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 def role_id(environment: str) -> str:

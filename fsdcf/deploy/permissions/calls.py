@@ -8,12 +8,12 @@ CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
         {
             *("DescribeStacks", "DescribeStackEvents", "DescribeEvents", "ListStackResources", "GetTemplate"),
-            *("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet"),
+            *("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet", "ListChangeSets"),
             *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack", "DeleteStack"),
         }
     ),
     "ecr": frozenset({"DescribeImages"}),
-    "ecs": frozenset({"DescribeServices"}),
+    "ecs": frozenset({"DescribeServices", "DescribeTasks", "ListTasks"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "sts": frozenset({"GetCallerIdentity"}),
 }

@@ -55,7 +55,7 @@ _NEEDED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AWS::IAM::Policy": {"Groups": ("iam:*GroupPolicy",), "Users": ("iam:*UserPolicy",)},
     "AWS::IAM::Role": {"ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy")},
     "AWS::Logs::LogGroup": {
-        NEVER: ("firehose:*", "s3:*"),
+        NEVER: ("firehose:*",),
         "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
         "DataProtectionPolicy": ("logs:PutDataProtectionPolicy", "logs:DeleteDataProtectionPolicy", "logs:CreateLogDelivery"),
         "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),

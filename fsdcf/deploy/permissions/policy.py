@@ -24,6 +24,10 @@ _BOUND = frozenset(
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
 
 _ANYWHERE = frozenset("*")
+_LIST_TASKS = "ecs:ListTasks"
+"""Knows no resource that a service's tasks are listed by, but the condition key ``ecs:cluster``.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html"""
+
 _LINKED = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "ecs.application-autoscaling.amazonaws.com",
     "AWS::ECS::Cluster": "ecs.amazonaws.com",
@@ -77,12 +81,15 @@ def _engine(site: Site, bucket: str | None) -> Iterator[Statement]:
     if bucket:
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
     allowed = []
-    for action in engine_actions():
+    for action in (one for one in engine_actions() if one != _LIST_TASKS):
         targets = targets_of(action)
         arns = frozenset(one for target in targets for one in names.get((service_of(action), target.name), ()))
         if arns or not targets:
             allowed.append((action, arns or _ANYWHERE))
     yield from _statements(allowed, "Engine")
+    clusters = tuple(sorted(names.get(("ecs", "cluster"), ())))
+    if _LIST_TASKS in engine_actions() and clusters:
+        yield Statement("EngineTasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
 
 
 def _resources(site: Site) -> Iterator[Statement]:

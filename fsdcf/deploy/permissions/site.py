@@ -25,7 +25,7 @@ _UNNAMED = frozenset({"cloudwatch:DescribeAlarms"})
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 
 _TAGGERS = frozenset({"ec2:CreateTags", "ec2:DeleteTags"})
-_VARIANTS = {"network": frozenset({"", "net"}), "gateway": frozenset({"", "gwy"})}
+_VARIANTS = {"network": "net", "gateway": "gwy"}
 """How IAM tells load balancers and listeners apart by the load balancer's Type; all others are applications'."""
 
 _SPELLINGS = {"AWS::EC2::EIP": "elasticip"}
@@ -76,7 +76,7 @@ def site_of(stacks: Sequence[Deployed]) -> Site:
     """The stacks as one."""
     resources = [one for stack in stacks for one in stack.template["Resources"].values()]
     calls = [(one, needed(one["Type"], one)) for one in resources]
-    variants = frozenset().union(*(_VARIANTS.get(one.get("Properties", {}).get("Type"), frozenset({"", "app"})) for one in resources))
+    variants = frozenset(_VARIANTS.get(one.get("Properties", {}).get("Type"), "app") for one in resources)
     kinds = [(one, _kinds(one["Type"], called, variants)) for one, called in calls if called is not None]
     zones = _ZONES if any(_uses(stack.template["Resources"], "Fn::GetAZs") for stack in stacks) else frozenset()
     return Site(
@@ -118,10 +118,9 @@ def _kinds(type: str, called: Iterable[str], variants: frozenset[str]) -> set[Ki
     found: set[Kind] = set()
     for action in called:
         if _plain(service_of(action)).endswith(_plain(product)):
-            for target in targets_of(action):
-                head, _, variant = target.name.partition("/")
-                found |= {(service_of(action), target.name)} if _plain(head) == wanted and variant in variants else set()
-    return found
+            found |= {(service_of(action), one.name) for one in targets_of(action) if _plain(one.name).partition("/")[0] == wanted}
+    special = {kind for kind in found if kind[1].partition("/")[2] in variants}
+    return special or found
 
 
 def _plain(word: str) -> str:
