@@ -173,7 +173,8 @@ def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
     """Why there is no plan. What validation and hooks found stands in events that belong to the change set."""
     early = changes.EARLY_VALIDATION in reason
     evidence = tuple(_findings(run, traces)) if early or "hook" in reason.lower() else ()
-    first = f": {evidence[0].text}" if evidence else f": {plain(reason)}" if reason else ""
+    more = f" (and {len(evidence) - 1} more)" if len(evidence) > 1 else ""
+    first = f": {evidence[0].source}: {evidence[0].text}{more}" if evidence else f": {plain(reason)}" if reason else ""
     sentence = "CloudFormation's validation refuses the template" if early else "the change set failed"
     told = (Evidence("change set", plain(reason)),) if reason else ()
     next_step = "correct the spec, then: " if early else ""

@@ -81,8 +81,9 @@ class _Sessions:
     def _new(self) -> boto3.Session:
         try:
             return boto3.Session(profile_name=self._profile, region_name=self._region)
-        except botocore.exceptions.ProfileNotFound:
-            raise ConnectionProblem(f"there is no profile {self._profile!r}", "aws configure list-profiles", Exit.USAGE) from None
+        except botocore.exceptions.ProfileNotFound as error:
+            named = self._profile or error.kwargs.get("profile")
+            raise ConnectionProblem(f"there is no profile {named!r}", "aws configure list-profiles", Exit.USAGE) from None
         except botocore.exceptions.BotoCoreError as error:
             raise ConnectionProblem(f"the AWS configuration cannot be read: {error}", "aws configure list", Exit.USAGE) from None
 

@@ -12,11 +12,13 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
+from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
 from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
 from fsdcf.deploy.session import configuration
 from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parsed
 from fsdcf.sandbox.inprocess import connect
 from fsdcf.sandbox.world import World
@@ -96,7 +98,7 @@ class Site:
     def release(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", **more: Any) -> Release:
         return Release("shop", "staging", body or template(), sha, {"team": "a"}, again="fsdcf deploy shop.yml --env staging", **more)
 
-    def deploy(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", /, **options: Any) -> Outcome:
+    def deploy(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", **options: Any) -> Outcome:
         """Deploys with ``--yes``, unless the options say otherwise."""
         return self.run(self.release(body, sha), **options)
 
@@ -104,6 +106,14 @@ class Site:
         chosen = replace(Options(yes=True), **options)
         ask = self.ask if self.answers is not None else None
         return self._ended(deploy(release, chosen, self.aws, self.tell, ask))
+
+    def pressing(self, seconds: float, kind: type[BaseException] = KeyboardInterrupt) -> None:
+        """Ctrl-C, or another interruption, after so much virtual time."""
+
+        def press() -> None:
+            raise kind
+
+        self.after(seconds, press)
 
     def watch(self, timeout: float | None = None) -> Outcome:
         return self._ended(watch(STACK, self.aws, self.tell, nowhere, timeout))
@@ -128,9 +138,53 @@ class Site:
 
     def call(self, operation: str, service: str = "cloudformation", /, **parameters: Any) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
-        client = wired(replace(self.world, faults=Faults()))[1](service, self.aws.region)
+        client = wired(replace(self.world, faults=_Quiet(self.world.faults)))[1](service, self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
+
+    def beside(self, operation: str, body: Mapping[str, Any], sha: str, tags: Mapping[str, str] = TAGS, /, **more: Any) -> dict[str, Any]:
+        """What somebody else does to the stack: CreateStack, UpdateStack or CreateChangeSet."""
+        return self.call(
+            operation,
+            StackName=STACK,
+            TemplateBody=compact(body),
+            Parameters=[{"ParameterKey": "ImageSha", "ParameterValue": sha}],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            **more,
+        )
+
+    def stand(self, body: Mapping[str, Any] | None = None, sha: str = "one", tags: Mapping[str, str] = TAGS) -> None:
+        """A stack that somebody has created, and that is complete."""
+        self.beside("CreateStack", body or template(), sha, tags)
+        self.clock.advance(900)
+        assert self.status() == "CREATE_COMPLETE"
+
+    def force(self, status: str, **more: Any) -> None:
+        """Puts the stack into a status, which nothing plays on."""
+        with self.world.store.transaction():
+            stack = records.living(self.world, STACK)
+            assert stack is not None
+            stack.update(status=status, **more)
+            records.save_stack(self.world, stack)
+
+    def forget(self) -> None:
+        """Forgets what was told and called until now."""
+        self.told.clear()
+        self.asked.clear()
+        self.requests.clear()
+        self.aws.calls.clear()
+
+    def after(self, seconds: float, act: Callable[[], object]) -> None:
+        """Does something once so much virtual time has passed in the engine's sleeps; what it raises, the engine gets."""
+        due = self.clock.now() + seconds
+        done: list[bool] = []
+
+        def hook(_: float) -> None:
+            if not done and self.clock.now() >= due:
+                done.append(True)
+                act()
+
+        self.on_sleep.append(hook)
 
     def status(self, stack: str = STACK) -> str:
         """The stack's status now; empty if there is none."""
@@ -213,6 +267,15 @@ def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: 
     made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), wire.requests, on_sleep=hooks)
     made.fault(*faults)
     return made
+
+
+class _Quiet(Faults):
+    """The faults of resources and tasks, for they strike whoever looks; none of calls and of answers."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__()
+        self.of_resource = faults.of_resource  # type: ignore[method-assign]
+        self.of_tasks = faults.of_tasks  # type: ignore[method-assign]
 
 
 class _Wire:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import BUDGET
 from fsdcf.deploy.interrupts import Terminated
 from fsdcf.deploy.model import Ended, Exit, Outcome
@@ -108,37 +107,19 @@ def prepared(plan: Schedule) -> Site:
         made.run(made.release(first, "one"))
         made.fault("Jobs:update:never")
         body = template(**{**base(plan.seed), "Jobs": topic("third")})
-        _beside(made, "UpdateStack", body, "one", TAGS, DisableRollback=True)
+        made.beside("UpdateStack", body, "one", TAGS, DisableRollback=True)
         made.clock.advance(600)
     elif plan.start in ("foreign", "busy"):
-        _beside(made, "CreateStack", first, "one", TAGS if plan.start == "busy" else {"owner": "somebody"})
+        made.beside("CreateStack", first, "one", TAGS if plan.start == "busy" else {"owner": "somebody"})
         made.clock.advance(600 if plan.start == "foreign" else 15)
     elif plan.start == "review":
         made.run(made.release(first, "one"), plan_only=True)
-        made.call(
-            "CreateChangeSet",
-            StackName=STACK,
-            ChangeSetName="somebody-elses",
-            ChangeSetType="CREATE",
-            TemplateBody=compact(first),
-            Parameters=[{"ParameterKey": "ImageSha", "ParameterValue": "one"}],
-        )
+        made.beside("CreateChangeSet", first, "one", {}, ChangeSetName="somebody-elses", ChangeSetType="CREATE")
     made.world.faults.clear()
     made.told.clear()
     made.requests.clear()
     made.aws.calls.clear()
     return made
-
-
-def _beside(made: Site, operation: str, body: object, sha: str, tags: dict[str, str], **more: object) -> None:
-    made.call(
-        operation,
-        StackName=STACK,
-        TemplateBody=compact(body),  # type: ignore[arg-type]
-        Parameters=[{"ParameterKey": "ImageSha", "ParameterValue": sha}],
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        **more,
-    )
 
 
 @dataclass

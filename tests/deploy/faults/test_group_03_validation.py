@@ -1,0 +1,63 @@
+"""Group 3: early validation with several errors, and without the permission to read them; hooks."""
+
+from __future__ import annotations
+
+from fsdcf.deploy.model import Exit, Place
+from tests.deploy.site import site, template
+
+
+def test_every_finding_of_early_validation_is_shown_with_its_line() -> None:
+    made = site("cfn:early-validation=Jobs,Release")
+    places = {"Jobs": Place("shop.yml", 7, 3, "jobs:")}
+    outcome = made.run(made.release(where=places.get))
+    assert outcome.exit is Exit.USAGE
+    found = {one.source.split()[0]: one for one in outcome.evidence}
+    assert {"Jobs", "Release"} <= set(found)
+    assert found["Jobs"].place == places["Jobs"]
+    assert outcome.evidence[0].text in outcome.sentence
+    assert "more)" in outcome.sentence
+    assert made.status() == ""
+    assert outcome.next
+
+
+def test_without_permission_for_the_findings_the_reason_must_do() -> None:
+    made = site("cfn:early-validation=Jobs", "api:DescribeEvents:error=AccessDenied**")
+    outcome = made.deploy()
+    assert outcome.exit is Exit.USAGE
+    assert any("AWS::EarlyValidation::" in one.text for one in outcome.evidence)
+    assert [one for one in made.warnings() if "DescribeEvents" in one] == made.warnings()
+    assert len(made.warnings()) == 1
+    assert made.status() == ""
+
+
+def test_the_findings_are_paged() -> None:
+    made = site("cfn:early-validation=Jobs,Release", "cfn:page-size=1")
+    outcome = made.deploy()
+    assert {"Jobs", "Release"} <= {one.source.split()[0] for one in outcome.evidence}
+
+
+def test_a_hook_that_fails_is_named() -> None:
+    made = site()
+    made.stand()
+    made.fault("cfn:hook=My::Guard::Hook")
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.FAILED
+    assert any("My::Guard::Hook" in one.source + one.text for one in outcome.evidence)
+    assert made.change_sets() == []
+    assert made.image() == "one"
+
+
+def test_a_reason_that_is_missing_beside_property_values_is_read_without_them() -> None:
+    made = site("cfn:hook=My::Guard::Hook", "cfn:no-reason")
+    outcome = made.deploy()
+    assert outcome.exit is Exit.FAILED
+    assert any("My::Guard::Hook" in one.source + one.text for one in outcome.evidence)
+
+
+def test_what_cloudformation_refuses_at_once_is_a_mistake_in_the_spec() -> None:
+    made = site()
+    body = template(Jobs={"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Nowhere"}}})
+    outcome = made.deploy(body)
+    assert outcome.exit is Exit.USAGE
+    assert "Unresolved resource dependencies [Nowhere]" in outcome.sentence
+    assert made.status() == ""
