@@ -84,9 +84,9 @@ def start_delete(play: Play, key: str) -> None:
     row, one = _doomed(play, key), play.steps[key]
     if row is None or row["status"] in GONE:
         one["state"] = "done"
-    elif one["keep"]:
+    elif one["keep"] or _foreign(play, row):
         thing = things.find(play.world, row["type"], row["physical"])
-        if thing is not None:
+        if thing is not None and thing["owner"] == play.id:
             things.own(play.world, thing, None)
         play.told(row, "DELETE_SKIPPED")
         _over(play, key, row)
@@ -137,6 +137,12 @@ def _end_delete(play: Play, key: str, row: Record) -> None:
         return
     play.told(row, "DELETE_COMPLETE")
     _over(play, key, row)
+
+
+def _foreign(play: Play, row: Record) -> bool:
+    """Whether what the row stands for is not the stack's: an import has failed before it was."""
+    thing = things.find(play.world, row["type"], row["physical"])
+    return thing is not None and thing["owner"] != play.id
 
 
 def _doomed(play: Play, key: str) -> Record | None:

@@ -120,7 +120,8 @@ def existing(world: World, stack: str) -> dict[str, Record]:
 def demolish(play: Play, doomed: dict[str, Record], kept: list[str], phase: str, ends: tuple[str, str]) -> None:
     """Goes over to deleting; ``ends`` are the stack's statuses afterwards, for success and failure."""
     plan = steps.removals(doomed, phase, kept)
-    play.operation.update({"phase": "delete", "steps": plan, "ends": list(ends), "failures": [], "stopped": False})
+    fresh = {"failures": [], "stopped": False, "problem": None}
+    play.operation.update({"phase": "delete", "steps": plan, "ends": list(ends), **fresh})
     play.later(FIRST, "proceed")
 
 

@@ -46,7 +46,7 @@ class Wanted:
 
 def changes(world: World, stack: Record, settings: Record, every_attribute: bool = False) -> tuple[Change, ...]:
     """What these settings change. Raises EvaluationError."""
-    before = values.side(world, stack, stack["settings"]) if stack["settings"] is not None else None
+    before = values.present(world, stack) if stack["settings"] is not None else None
     return difference(before, values.side(world, stack, settings), values.pseudo(world, stack), every_attribute)
 
 

@@ -55,6 +55,7 @@ def put(world: World, status: str, wish: Wish | None = None) -> str:
     wish = wish if wish is not None else Wish()
     if status not in _WAYS:
         raise ValueError(f"{status} is no status of a stack")
+    _clock(world)
     arn = _WAYS[status](world, wish)
     until(world, arn, status)
     if wish.protection:
@@ -85,9 +86,7 @@ def settle(world: World, arn: str) -> str:
 
 
 def _play(world: World, arn: str, over: Callable[[Record], bool], wanted: str) -> None:
-    clock = world.clock
-    if not isinstance(clock, VirtualClock):
-        raise TypeError("scenes are played in virtual time")
+    clock = _clock(world)
     end = clock.now() + PATIENCE
     while True:
         stack = records.find(world, arn)
@@ -99,6 +98,12 @@ def _play(world: World, arn: str, over: Callable[[Record], bool], wanted: str) -
             raise RuntimeError(f"{arn} does not come to {wanted}; it is {told}")
         clock.advance(max(0.0, due - clock.now()))
         agenda.advance(world)
+
+
+def _clock(world: World) -> VirtualClock:
+    if not isinstance(world.clock, VirtualClock):
+        raise TypeError("scenes are played in virtual time")
+    return world.clock
 
 
 def _request(wish: Wish, template: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:

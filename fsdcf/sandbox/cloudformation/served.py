@@ -29,6 +29,8 @@ def _make_service(world: World, order: Order) -> str:
 
 def _alter_service(world: World, thing: Record, properties: Properties, phase: Phase) -> None:
     request = request_of("ecs", "UpdateService", properties)
+    # ECS begins no deployment where nothing changes; after one that has failed, CloudFormation's next try is to be one.
+    request["forceNewDeployment"] = ecs.rollout(world, thing["physical"]).state == "FAILED"
     told = ecs.update_service(world, {**request, "service": thing["physical"]}, thing["logical"], phase)
     _awaits(world, told)
 
@@ -40,10 +42,12 @@ def _awaits(world: World, told: Mapping[str, Any]) -> None:
 
 def _service_settled(world: World, thing: Record) -> bool:
     waited = world.store.get(ROLLOUT, thing["physical"]) or {"deployment": ""}
-    state = ecs.rollout(world, thing["physical"], waited["deployment"]).state
-    if state == "FAILED":
+    rollout = ecs.rollout(world, thing["physical"], waited["deployment"])
+    if rollout.rolled_back and world.faults.of_cloudformation("green-rollback") is not None:
+        rollout = ecs.rollout(world, thing["physical"])
+    if rollout.state == "FAILED":
         raise Failure(BREAKER, "GeneralServiceException")
-    return state == "COMPLETED"
+    return rollout.state == "COMPLETED"
 
 
 def _unmake_service(world: World, thing: Record) -> None:

@@ -101,6 +101,22 @@ def side(world: World, stack: Record, settings: Record) -> Side:
     return Side(records.template(world, settings["template"]), settings["parameters"], settings["tags"], physical)
 
 
+def present(world: World, stack: Record) -> Side:
+    """A stack as it is: as its settings say, but for what an operation without rollback left undone."""
+    whole = side(world, stack, stack["settings"])
+    operation = records.operation(world, stack["id"])
+    if operation is None or stack["status"] not in ("CREATE_FAILED", "UPDATE_FAILED"):
+        return whole
+    rows = records.rows(world, stack["id"])
+    resources = dict(whole.template.get("Resources") or {})
+    for key, one in operation["steps"].items():
+        if one["state"] != "done":
+            resources.pop(key, None)
+            if key in rows and rows[key]["status"] != "CREATE_FAILED":
+                resources[key] = rows[key]["definition"]
+    return Side({**whole.template, "Resources": resources}, whole.parameters, whole.tags, whole.physical)
+
+
 def outputs(aim: Target) -> list[Record]:
     """The outputs as DescribeStacks shows them. Raises EvaluationError."""
     out = []

@@ -1,0 +1,189 @@
+"""An account with a stack or two: what the tests of the played CloudFormation share. Real clients, virtual time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from fsdcf.cloudformation.template import compact
+from fsdcf.pipeline import Request, run
+from fsdcf.sandbox.cloudformation import events, records, scenes, things
+from fsdcf.sandbox.store import Store
+from tests.sandbox.conftest import Sandbox
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+NAME = "shop"
+
+
+@cache
+def example(name: str) -> Mapping[str, Any]:
+    """The template of an example, compiled for staging; not to be changed."""
+    path = EXAMPLES / f"{name}.yml"
+    result = run(Request(path.name, path.read_bytes(), "staging"))
+    assert result.template is not None, result.diagnostics
+    return result.template.data
+
+
+def parameter(value: Any = "one", **attributes: Any) -> dict[str, Any]:
+    """An SSM parameter: quick, and its value can be changed in place."""
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}, **attributes}
+
+
+def group(text: str = "one", **attributes: Any) -> dict[str, Any]:
+    """A security group: another description replaces it."""
+    return {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": text}, **attributes}
+
+
+def log(days: int = 7, name: str | None = None, **attributes: Any) -> dict[str, Any]:
+    """A log group, which may have a name of its own; its days can be changed in place."""
+    named = {} if name is None else {"LogGroupName": name}
+    return {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days, **named}, **attributes}
+
+
+def of(**resources: Any) -> dict[str, Any]:
+    """A template of these resources."""
+    return {"Resources": resources}
+
+
+def refused(error: ClientError) -> tuple[str, str]:
+    """Code and words of a refusal."""
+    return error.response["Error"]["Code"], error.response["Error"]["Message"]
+
+
+class Account(Sandbox):
+    """A sandbox with shorthands for one stack."""
+
+    def __init__(self, *faults: str, store: Store | None = None) -> None:
+        super().__init__(*faults, store=store)
+        self.cfn = self.client("cloudformation")
+        self.sets = 0
+
+    def given(self, template: Mapping[str, Any], parameters: Mapping[str, str | None], **more: Any) -> dict[str, Any]:
+        """A request's members. A parameter that is None keeps its value."""
+        listed = [
+            {"ParameterKey": key, "UsePreviousValue": True} if value is None else {"ParameterKey": key, "ParameterValue": value}
+            for key, value in parameters.items()
+        ]
+        body = compact(template)
+        return {"StackName": NAME, "TemplateBody": body, "Parameters": listed, "Capabilities": ["CAPABILITY_NAMED_IAM"], **more}
+
+    def change_set(self, template: Mapping[str, Any], kind: str = "UPDATE", parameters: Mapping[str, str | None] | None = None, **more: Any) -> dict[str, Any]:
+        """Creates a change set and waits until it is done; how it is described with property values."""
+        self.sets += 1
+        name = more.pop("ChangeSetName", f"set-{self.sets}")
+        made = self.cfn.create_change_set(
+            **self.given(template, parameters or {}, ChangeSetName=name, ChangeSetType=kind, **more)
+        )
+        self.clock.advance(5)
+        return dict(self.cfn.describe_change_set(ChangeSetName=made["Id"], IncludePropertyValues=True))
+
+    def deploy(self, template: Mapping[str, Any], kind: str = "UPDATE", parameters: Mapping[str, str | None] | None = None, executed: Mapping[str, Any] | None = None, **more: Any) -> str:
+        """Creates a change set, executes it and waits; the stack's status at the end."""
+        described = self.change_set(template, kind, parameters, **more)
+        assert described["Status"] == "CREATE_COMPLETE", described.get("StatusReason")
+        self.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"], **(executed or {}))
+        return scenes.settle(self.world, described["StackId"])
+
+    def create(self, template: Mapping[str, Any], parameters: Mapping[str, str | None] | None = None, **more: Any) -> str:
+        """Creates the stack and waits; its status at the end."""
+        return self.deploy(template, "CREATE", parameters, **more)
+
+    def stack(self, named: str = NAME) -> dict[str, Any]:
+        return dict(self.cfn.describe_stacks(StackName=named)["Stacks"][0])
+
+    def status(self, named: str = NAME) -> str:
+        return str(self.stack(named)["StackStatus"])
+
+    def settle(self, named: str = NAME) -> str:
+        """Waits until the stack is at rest; its status then."""
+        found = records.find(self.world, named)
+        assert found is not None
+        return scenes.settle(self.world, found["id"])
+
+    def until(self, logical: str, status: str, named: str = NAME) -> None:
+        """Waits until a resource has a status."""
+        for _ in range(20_000):
+            if any(row["logical"] == logical and row["status"] == status for row in self.rows(named)):
+                return
+            self.pass_time(0.2)
+        raise AssertionError(f"{logical} is never {status}")
+
+    def rows(self, named: str = NAME) -> list[dict[str, Any]]:
+        found = records.find(self.world, named)
+        return [] if found is None else list(records.rows(self.world, found["id"]).values())
+
+    def resources(self, named: str = NAME) -> dict[str, str]:
+        """The stack's resources and their statuses, as they are described."""
+        found = self.cfn.describe_stack_resources(StackName=named)["StackResources"]
+        return {one["LogicalResourceId"]: one["ResourceStatus"] for one in found}
+
+    def physical(self, logical: str, named: str = NAME) -> str:
+        detail = self.cfn.describe_stack_resource(StackName=named, LogicalResourceId=logical)["StackResourceDetail"]
+        return str(detail["PhysicalResourceId"])
+
+    def events(self, named: str = NAME) -> list[dict[str, Any]]:
+        """All events, oldest first."""
+        pages = self.cfn.get_paginator("describe_stack_events").paginate(StackName=named)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+    def told(self, named: str = NAME, since: str = "") -> list[str]:
+        """Events as ``LogicalId STATUS``, oldest first; ``since`` begins with the last event of the stack with this status."""
+        lines = [f"{one['LogicalResourceId']} {one['ResourceStatus']}" for one in self.events(named)]
+        if since:
+            last = max(index for index, line in enumerate(lines) if line.endswith(f" {since}"))
+            lines = lines[last:]
+        return lines
+
+    def reasons(self, named: str = NAME) -> dict[str, str]:
+        """The latest reason by ``LogicalId STATUS``."""
+        return {
+            f"{one['LogicalResourceId']} {one['ResourceStatus']}": one.get("ResourceStatusReason", "") for one in self.events(named)
+        }
+
+    def owned(self) -> list[str]:
+        """What stacks own, as logical ids."""
+        return sorted(one["logical"] for one in things.every(self.world) if one["owner"] is not None)
+
+    def survivors(self) -> list[str]:
+        """What exists and is no stack's, as logical ids."""
+        return sorted(one["logical"] for one in things.every(self.world) if one["owner"] is None)
+
+
+def in_order(lines: Iterable[str], *wanted: str) -> bool:
+    """Whether the wanted lines stand among the lines in this order."""
+    left = iter(lines)
+    return all(any(line == one for line in left) for one in wanted)
+
+
+def properties(event: Mapping[str, Any]) -> Any:
+    return json.loads(event["ResourceProperties"])
+
+
+def consistent(account: Account, named: str) -> None:
+    """Asserts that a stack at rest and the account agree: no orphan, nothing that hangs, events in order and complete."""
+    stack = records.find(account.world, named)
+    assert stack is not None
+    arn = stack["id"]
+    rows = records.rows(account.world, arn)
+    over = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_ROLLBACK_FAILED")
+    alive = {key: row for key, row in rows.items() if row["status"] not in over}
+    held = {(row["type"], row["physical"]) for row in [*alive.values(), *records.leftovers(account.world, arn).values()] if row["physical"]}
+    owned = {(one["type"], one["physical"]) for one in things.every(account.world) if one["owner"] == arn}
+    assert owned == held
+    assert not [key for key, row in rows.items() if row["status"].endswith("_IN_PROGRESS")]
+    assert not stack["status"].endswith("_IN_PROGRESS")
+    past = events.read(account.world, arn, stack["events"], stack["events"])[::-1]
+    assert len(past) == stack["events"]
+    stamps = [one["Timestamp"] for one in past]
+    assert stamps == sorted(stamps)
+    assert len({one["EventId"] for one in past}) == len(past)
+    last = [one for one in past if one["PhysicalResourceId"] == arn][-1]
+    assert last is past[-1]
+    assert last["ResourceStatus"] == stack["status"]
+    latest = {(one["LogicalResourceId"], one["PhysicalResourceId"]): one["ResourceStatus"] for one in past}
+    assert {(key, row["physical"]): row["status"] for key, row in rows.items()}.items() <= latest.items()

@@ -1,0 +1,79 @@
+"""Every status of a stack can be reached, also in a state that two processes share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fsdcf.sandbox import shapes
+from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.cloudformation import scenes
+from fsdcf.sandbox.store import Store
+from fsdcf.sandbox.world import World
+from tests.sandbox.cloudformation.account import Account, consistent, of, parameter
+
+REST = [one for one in scenes.STATUSES if not one.endswith("_IN_PROGRESS")]
+
+
+def test_they_are_those_of_the_api() -> None:
+    shape = shapes.model("cloudformation").shape_for("StackStatus")
+    assert set(scenes.STATUSES) == set(shape.enum)
+
+
+@pytest.mark.parametrize("status", scenes.STATUSES)
+def test_a_stack_in_any_state(account: Account, status: str) -> None:
+    wish = scenes.Wish("mine", tags={"team": "a"}, protection=True)
+    arn = scenes.put(account.world, status, wish)
+    stack = account.stack(arn)
+    assert stack["StackStatus"] == status
+    assert account.events(arn)[-1]["ResourceStatus"] == status
+    assert {"Key": "team", "Value": "a"} in stack["Tags"] or status == "REVIEW_IN_PROGRESS"
+    assert stack.get("EnableTerminationProtection", True) is True
+    if status == "REVIEW_IN_PROGRESS":
+        return
+    end = scenes.settle(account.world, arn)
+    assert end in REST
+    assert account.world.store.next_due() is None
+    consistent(account, arn)
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"):
+        assert account.cfn.get_template(StackName=arn)["TemplateBody"] == scenes.SMALL
+        assert account.stack(arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+
+
+def test_a_culprit_of_ones_own(account: Account) -> None:
+    wish = scenes.Wish(template=of(A=parameter(), B=parameter(DependsOn="A")), culprit="B", reason="out of luck")
+    scenes.put(account.world, "ROLLBACK_COMPLETE", wish)
+    assert "out of luck" in account.reasons("demo")["B CREATE_FAILED"]
+    assert set(account.resources("demo")) == {"A", "B"}
+
+
+def test_what_cannot_be(account: Account) -> None:
+    with pytest.raises(ValueError, match="no status"):
+        scenes.put(account.world, "DONE")
+    with pytest.raises(TypeError, match="virtual"):
+        scenes.put(World(account.world.store), "CREATE_COMPLETE")
+    arn = scenes.put(account.world, "CREATE_COMPLETE")
+    with pytest.raises(RuntimeError, match="CREATE_COMPLETE"):
+        scenes.until(account.world, arn, "DELETE_COMPLETE")
+    with pytest.raises(KeyError):
+        scenes.recreate(account.world, "arn:nothing")
+
+
+def test_two_processes_share_one_state(tmp_path: Path) -> None:
+    path, clock = tmp_path / "state.db", VirtualClock()
+    with Store(path) as first, Store(path) as second:
+        here, there = World(first, clock), World(second, clock)
+        arn = scenes.put(here, "CREATE_IN_PROGRESS")
+        clock.advance(4)
+        seen = scenes.call(there, "DescribeStacks", StackName=arn)["Stacks"][0]
+        assert seen["StackStatus"] == "CREATE_IN_PROGRESS"
+        assert scenes.settle(there, arn) == "CREATE_COMPLETE"
+        assert scenes.call(here, "DescribeStacks", StackName=arn)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+        events = scenes.call(here, "DescribeStackEvents", StackName=arn)["StackEvents"]
+        assert len({one["EventId"] for one in events}) == len(events)
+    with Store(path) as third:
+        again = World(third, clock)
+        assert scenes.call(again, "DescribeStacks", StackName="demo")["Stacks"][0]["StackId"] == arn
+        scenes.call(again, "DeleteStack", StackName="demo")
+        assert scenes.settle(again, arn) == "DELETE_COMPLETE"
