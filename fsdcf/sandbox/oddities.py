@@ -20,6 +20,7 @@ ODDITIES: dict[str, tuple[str, int | None, str]] = {
         r"[\w,]*",
     ),
     "equal-timestamps": ("events are dated by the second", None, ""),
+    "green-rollback": ("a service that ECS rolled back to its last deployment passes for updated", None, ""),
     "hook": ("a change set fails for a hook of this name: hook=My::Guard::Hook", 1, r".+"),
     "lag-events": ("events are listed so many seconds late: lag-events=3", None, r"\d+(\.\d+)?"),
     "lag-status": ("DescribeStacks tells what was so many seconds ago: lag-status=5", None, r"\d+(\.\d+)?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -374,3 +375,49 @@ def test_failures_are_forgiven_when_a_task_is_healthy(make: Make) -> None:
     service.sandbox.world.store.put("ecs.deployment", body[0], {**body[1], "trouble": ["", ""]})
     told = service.wait("COMPLETED")
     assert told["deployments"][0]["failedTasks"] == 0
+
+
+STACK = {
+    "Resources": {
+        "Cluster": {"Type": "AWS::ECS::Cluster"},
+        "TaskDefinition": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {
+                "Family": "f",
+                "ContainerDefinitions": [{"Name": "web", "Image": {"Fn::Sub": "web:${Tag}"}}],
+            },
+        },
+        "Service": {
+            "Type": "AWS::ECS::Service",
+            "Properties": {
+                "Cluster": {"Ref": "Cluster"},
+                "TaskDefinition": {"Ref": "TaskDefinition"},
+                "DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}},
+            },
+        },
+    },
+    "Parameters": {"Tag": {"Type": "String"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("faults", "status"), [((), "UPDATE_ROLLBACK_COMPLETE"), (("cfn:green-rollback",), "UPDATE_COMPLETE")]
+)
+def test_a_stack_may_stay_green_above_a_service_that_went_back(faults: tuple[str, ...], status: str) -> None:
+    sandbox = Sandbox("Service:update:exit=1", *faults)
+    stacks, told = sandbox.client("cloudformation"), ""
+    for call, tag in ((stacks.create_stack, "one"), (stacks.update_stack, "two")):
+        parameters = [{"ParameterKey": "Tag", "ParameterValue": tag}]
+        call(StackName="s", TemplateBody=json.dumps(STACK), Parameters=parameters)
+        while not told.endswith("_COMPLETE") or "IN_PROGRESS" in told:
+            sandbox.leap()
+            told = stacks.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"]
+        told, last = "", told
+    assert last == status
+    resources = stacks.describe_stack_resources(StackName="s")["StackResources"]
+    physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+    service = ecs.service_of(sandbox.world, physical["Service"])
+    assert service is not None
+    assert service["taskDefinition"].endswith("f:1")
+    assert (physical["TaskDefinition"] == service["taskDefinition"]) is (status == "UPDATE_ROLLBACK_COMPLETE")
+    sandbox.close()
