@@ -34,7 +34,7 @@ def status_lines(status: Status, paint: Paint) -> Iterator[str]:
 
 def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
     stack = status.stack
-    if stack.reason and not stack.status.endswith("_COMPLETE"):
+    if stack.reason and stack.reason != "User Initiated" and not stack.status.endswith("_COMPLETE"):
         yield "because", paint(visible(stack.reason), "bad")
     if "Url" in stack.outputs:
         yield "url", visible(stack.outputs["Url"])

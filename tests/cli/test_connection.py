@@ -1,0 +1,121 @@
+"""The way to AWS: options and environment, and what is said where there is no way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fsdcf.cli.connection import Connection, state_file
+from fsdcf.cli.main import cli
+from fsdcf.cli.running import complete
+from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.session import connect
+from fsdcf.sandbox.clock import VirtualClock
+from tests.cli.stage import Stage, isolated, lines
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None:
+    isolated(monkeypatch, tmp_path, cache)
+
+
+def fsdcf(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    result = fsdcf("status", "hello", "--json")
+    assert result.exit_code == 2 and "no region is set" in result.stderr and "--region" in result.stderr
+    assert lines(result) == [{**lines(result)[0], "event": "ended", "exit": 2}]
+
+
+@pytest.mark.parametrize("command", ["status", "history", "watch", "delete", "diagnose"])
+def test_no_credentials(command: str) -> None:
+    result = fsdcf(command, "hello", "--region", "eu-west-1")
+    assert result.exit_code == 7 and "denied: no AWS credentials are found" in result.stderr and "next: " in result.stderr
+
+
+def test_no_such_profile() -> None:
+    result = fsdcf("status", "hello", "--profile", "nobody", "--region", "eu-west-1")
+    assert result.exit_code == 2 and "nobody" in result.stderr
+
+
+def test_no_such_profile_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    result = fsdcf("status", "hello", "--region", "eu-west-1")
+    assert result.exit_code == 2 and "somebody" in result.stderr
+
+
+def test_both_variables_of_the_region_count_and_the_option_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def region(*arguments: str) -> str:
+        said = fsdcf("status", "hello", "--sandbox", *arguments).stderr
+        return said.split("there is no stack hello-staging in ")[1].split("\n")[0]
+
+    assert region() == "us-east-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert region() == "eu-central-1"
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert region() == "eu-north-1"
+    assert region("--region", "eu-west-3") == "eu-west-3"
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_REGION", "Erde!"), ("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_ENDPOINT_URL", "http://[")])
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    result = fsdcf("status", "hello")
+    assert result.exit_code == 2 and name in result.stderr and repr(value) in result.stderr
+
+
+def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    clock = VirtualClock()
+
+    def bring(connection: Connection) -> Aws:
+        aws = connect(connection.profile, connection.region, connection.endpoint)
+        aws.clock, aws.sleep = clock.now, clock.advance
+        return aws
+
+    arguments = ["status", "hello", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"]
+    result = CliRunner().invoke(cli, arguments, obj=bring)
+    assert result.exit_code == 6 and "AWS cannot be reached" in result.stderr and "--endpoint-url" in result.stderr
+
+
+def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert fsdcf("status", "hello", "--sandbox").exit_code == 2
+    assert state_file() == tmp_path / "fsdcf" / "sandbox" / "state.sqlite" and state_file().is_file()
+    state_file().write_text("not a data base" * 100)
+    broken = fsdcf("status", "hello", "--sandbox")
+    assert broken.exit_code == 2 and "state.sqlite" in broken.stderr and "remove the file" in broken.stderr
+
+
+def test_the_next_command_leads_to_the_same_place() -> None:
+    flags = Connection("work", "eu-west-1", "http://127.0.0.1:9").flags
+    assert complete("fsdcf watch hello", flags) == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
+    assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
+    assert complete("aws sts get-caller-identity", flags) == "aws sts get-caller-identity"
+    assert complete("fsdcf validate hello.yml", flags) == "fsdcf validate hello.yml"
+
+
+def test_options_reach_the_connection(stage: Stage) -> None:
+    stage("status", "hello", "--profile", "p", "--region", "eu-west-1", "--endpoint-url", "https://localhost:4566", expect=2)
+    assert stage.connections == [Connection("p", "eu-west-1", "https://localhost:4566", False)]
+
+
+def test_boto3_is_loaded_by_commands_that_talk_to_aws_alone() -> None:
+    script = (
+        "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\nmain._run()\n"
+        "print(sorted({{'boto3', 'botocore', 'rich', 'cfnlint', 'sqlite3'}} & set(sys.modules)), file=sys.stderr)"
+    )
+    for arguments in (["--help"], ["deploy", "--help"], ["sandbox", "--help"], ["validate", "hello.yml", "--no-lint"], ["deploy", "gone.yml"]):
+        done = subprocess.run([sys.executable, "-c", script.format(arguments=arguments)], capture_output=True, text=True, check=False)
+        assert done.stderr.splitlines()[-1] == "[]", (arguments, done.stderr)

@@ -1,0 +1,161 @@
+"""``fsdcf deploy`` as a user meets it: plans, questions, exit codes, JSON lines, failures and what comes next."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.stage import QUEUE, SMALL, Stage, lines
+from tests.conftest import HELLO
+
+
+def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(HELLO)
+    first = stage.deploy("--yes")
+    assert "plan: 34 added" in first.stdout and "  + Service " in first.stdout and "hello.yml:6" in first.stdout
+    assert "done: hello-staging is CREATE_COMPLETE and runs one" in first.stdout and "Url " in first.stdout
+    second = stage.deploy("--yes", sha="two")
+    assert "plan: 1 replaced, 2 changed" in second.stdout
+    assert "hello:one\n        -> 000000000000.dkr.ecr.us-east-1.amazonaws.com/hello:two" in second.stdout
+    stage.calls()
+    third = stage.deploy("--yes", sha="two")
+    assert "done: hello-staging is up to date: there is nothing to change" in third.stdout
+    assert stage.calls() <= 8
+    kept = stage("deploy", "hello.yml", "--yes")
+    assert "nothing to change" in kept.stdout, "without --image-sha the stack keeps its own"
+
+
+def test_changes_need_yes_or_a_person(stage: Stage) -> None:
+    result = stage.deploy("--region", "eu-west-1", expect=3)
+    assert "plan: " in result.stdout
+    assert "next: fsdcf deploy hello.yml --env staging --image-sha one --yes --region eu-west-1" in result.stderr
+    assert stage.site.status("hello-staging") == "", "nothing is left of a plan"
+
+
+def test_plan_only_and_its_exit_code(stage: Stage) -> None:
+    assert "nothing was executed" in stage.deploy("--plan-only").stdout
+    stage.deploy("--plan-only", "--detailed-exitcode", expect=10)
+    stage.deploy("--yes")
+    stage.deploy("--plan-only", "--detailed-exitcode")
+    changed = stage.deploy("--plan-only", "--detailed-exitcode", "--override", "resources.cpu=512", "--override", "resources.memory=1024", expect=10)
+    assert "Cpu: 256 -> 512" in changed.stdout
+
+
+def test_json_lines_and_nothing_else(stage: Stage) -> None:
+    result = stage.deploy("--yes", "--json")
+    events = lines(result)
+    assert {one["event"] for one in events} >= {"step", "planned", "seen", "ended"}
+    assert (events[-1]["event"], events[-1]["exit"], events[-1]["outcome"]) == ("ended", 0, "DONE")
+    assert "ServiceName" in events[-1]["outputs"]
+    assert "done: hello-staging" in result.stderr and "plan: " in result.stderr
+
+
+def test_a_spec_with_errors_is_refused_before_anything_is_asked(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL.replace("  healthCheck:", "  port: true\n  healthCheck:"))
+    result = stage.deploy("--yes", "--json", expect=2)
+    assert "error[S102]" in result.stderr and "hello.yml:7:9" in result.stderr
+    (end,) = lines(result)
+    assert end["exit"] == 2 and end["next"] == ["fsdcf validate hello.yml"]
+    assert stage.connections == []
+
+
+def test_data_at_risk_needs_more_than_yes_and_names_the_line(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE + "  - type: aws_sqs_queue\n    name: ${ENV}-mails\n")
+    stage.deploy("--yes")
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE)
+    refused = stage.deploy("--yes", expect=3)
+    assert "data at risk\n  ! MailsQueue (SQS::Queue) left behind" in refused.stdout
+    assert "--> hello.yml:14: dependencies:" in refused.stdout
+    assert "--> hello.yml:14" in refused.stderr and "--allow MailsQueue --allow MailsQueueDeadLetters" in refused.stderr
+    stage.deploy("--yes", "--allow", "MailsQueue", "--allow", "MailsQueueDeadLetters")
+
+
+def test_a_failure_ends_in_cause_evidence_and_next_command(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.site.fault("Service:update:exit=1")
+    result = stage.deploy("--yes", "--profile", "work", sha="two", expect=1)
+    assert result.stderr.count("failed: Service (AWS::ECS::Service) could not be updated") == 1
+    assert "   --> hello.yml:6\n    6 | service:" in result.stderr
+    assert "  next: fsdcf diagnose hello --env staging --profile work" in result.stderr
+    assert "UPDATE_FAILED      Service ECS::Service hello.yml:6: " in result.stdout
+    told = stage("diagnose", "hello.yml", expect=1)
+    assert "could not be updated" in told.stderr and "6 | service:" in told.stderr
+    assert "fsdcf deploy hello.yml --env staging" in told.stderr, "a spec that was given stands in the next command"
+
+
+def test_a_failed_first_deploy_is_recreated_when_that_is_said(stage: Stage) -> None:
+    stage.site.fault("Service:create:exit=1")
+    stage.deploy("--yes", expect=1)
+    assert "--recreate" in stage.deploy("--yes", expect=3).stderr
+    stage.deploy("--yes", "--recreate")
+
+
+def test_secrets_never_show(stage: Stage) -> None:
+    stage.deploy("--yes", "--override", "service.environment.DB_PASSWORD=geheim-eins")
+    result = stage.deploy("--override", "service.environment.DB_PASSWORD=geheim-zwei", "--override", "service.environment.A=1", expect=3)
+    assert "geheim" not in result.stdout + result.stderr and "********" in result.stdout and "********" in result.stderr
+    as_json = stage.deploy("--json", "--override", "service.environment.DB_PASSWORD=geheim-zwei", expect=3)
+    assert "geheim" not in as_json.stdout + as_json.stderr
+
+
+def test_an_image_by_its_whole_name(stage: Stage) -> None:
+    own = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello"
+    stage("deploy", "hello.yml", "--image", f"{own}:one", "--yes")
+    assert "hello-staging is UPDATE_COMPLETE" in stage("deploy", "hello.yml", "--image", f"{own}@sha256:{'a' * 64}", "--yes").stdout
+    elsewhere = stage("deploy", "hello.yml", "--image", f"{own.replace('us-east-1', 'eu-west-1')}:one", "--yes", expect=2)
+    assert "--image names a registry in eu-west-1" in elsewhere.stderr and "--region eu-west-1" in elsewhere.stderr
+    stranger = stage("deploy", "hello.yml", "--image", f"{own.replace('000000000000', '111111111111')}:one", "--yes", expect=3)
+    assert "111111111111" in stranger.stderr
+
+
+def test_an_image_that_is_not_there(stage: Stage) -> None:
+    stage.site.fault("api:DescribeImages:error=ImageNotFoundException")
+    assert "does not exist" in stage.deploy("--yes", expect=2).stderr
+
+
+def test_detach_watch_and_cancel(stage: Stage) -> None:
+    left = stage.deploy("--yes", "--detach", expect=6)
+    assert "next: fsdcf watch hello --env staging" in left.stderr
+    assert "hello-staging  CREATE_IN_PROGRESS" in stage("status", "hello").stdout
+    assert "only an update can be cancelled" in stage("cancel", "hello", expect=3).stderr
+    assert "done: hello-staging is CREATE_COMPLETE" in stage("watch", "hello").stdout
+    stage.deploy("--yes", "--detach", sha="two", expect=6)
+    busy = stage.deploy("--yes", sha="three", expect=5)
+    assert "busy: another operation runs on the stack hello-staging" in busy.stderr and "--wait-lock" in busy.stderr
+    assert "the stack is as it was before" in stage("cancel", "hello").stdout
+    assert "nothing runs on hello-staging" in stage("cancel", "hello").stdout
+    assert "hello:one" in stage("status", "hello").stdout
+
+
+def test_a_deadline(stage: Stage) -> None:
+    result = stage.deploy("--yes", "--timeout", "30s", expect=6)
+    assert "the deadline has passed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--timeout", "soon"), "not a length of time"),
+        (("--timeout", "30x"), "not a length of time"),
+        (("--timeout", "0"), "out of bounds"),
+        (("--timeout", "37h"), "out of bounds"),
+        (("--detailed-exitcode",), "goes with --plan-only"),
+        (("--on-timeout", "cancel"), "needs a --timeout"),
+        (("--detach", "--timeout", "30m"), "does not stay"),
+        (("--image", "x:y"), "give one of them"),
+        (("--sandbox", "--profile", "work"), "needs no --profile"),
+        (("--region", "-x"), "cannot be a region"),
+        (("--endpoint-url", "localhost"), "cannot be an endpoint"),
+        (("--env", "Prod!"), "cannot name an environment"),
+        (("--var", "x"), "takes NAME=VALUE"),
+        (("--frobnicate",), "No such option"),
+    ],
+)
+def test_wrong_usage(stage: Stage, arguments: tuple[str, ...], words: str) -> None:
+    result = stage.deploy(*arguments, expect=2)
+    assert words in result.stderr and result.stdout == ""
+    assert stage.connections == []
+
+
+def test_a_spec_must_be_a_file(stage: Stage) -> None:
+    assert "cannot read 'gone.yml'" in stage("deploy", "gone.yml", "--image-sha", "x", expect=2).stderr
+    assert stage("deploy", expect=2).stderr

@@ -1,0 +1,79 @@
+"""The image on the command line: what of it becomes ImageSha, and what is refused."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from fsdcf.cli.image import Image, chosen, registry
+from fsdcf.spec.model import Spec
+from tests.conftest import HELLO, Compile
+
+DIGEST = "sha256:" + "a" * 64
+OWN = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello"
+
+
+@pytest.fixture
+def spec(compiled: Compile) -> Spec:
+    found = compiled(HELLO).spec
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def other(compiled: Compile) -> Spec:
+    found = compiled(HELLO.replace("  port: 8000", "  image: ghcr.io/team/hello\n  port: 8000")).spec
+    assert found is not None
+    return found
+
+
+def test_a_sha_a_digest_or_nothing(spec: Spec) -> None:
+    assert chosen(spec, None, None) == Image()
+    assert chosen(spec, "3f2c1ab", None) == Image("3f2c1ab")
+    assert chosen(spec, DIGEST, None) == Image(DIGEST)
+
+
+def test_a_reference_binds_account_and_region_where_the_spec_leaves_them_open(spec: Spec) -> None:
+    assert chosen(spec, None, f"{OWN}:3f2c1ab") == Image("3f2c1ab", "123456789012", "eu-west-1")
+    assert chosen(spec, None, f"{OWN}@{DIGEST}") == Image(DIGEST, "123456789012", "eu-west-1")
+    assert chosen(spec, None, f"{OWN}:tag@{DIGEST}") == Image(DIGEST, "123456789012", "eu-west-1")
+    china = OWN.replace("eu-west-1.amazonaws.com", "cn-north-1.amazonaws.com.cn")
+    assert chosen(spec, None, f"{china}:one").region == "cn-north-1"
+
+
+def test_another_registry_binds_nothing(other: Spec) -> None:
+    assert chosen(other, None, "ghcr.io/team/hello:one") == Image("one")
+    assert registry(other) is None
+
+
+@pytest.mark.parametrize(
+    ("sha", "image", "words"),
+    [
+        ("one", f"{OWN}:one", "give one of them"),
+        ("no/tag", None, "neither a tag"),
+        ("", None, "neither a tag"),
+        ("sha256:short", None, "64 hex digits"),
+        (None, OWN, "neither tag nor digest"),
+        (None, "localhost:5000/hello", "neither tag nor digest"),
+        (None, f"{OWN}@sha256:12", "64 hex digits"),
+        (None, OWN.replace("hello", "bye") + ":one", "the spec's is 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/hello'"),
+        (None, "hello:one", "the repository is 'hello'"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(spec: Spec, sha: str | None, image: str | None, words: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        chosen(spec, sha, image)
+    assert words in str(caught.value)
+
+
+def test_what_preflight_asks_ecr_for(compiled: Compile) -> None:
+    def of(image: str) -> object:
+        spec = compiled(HELLO.replace("  port: 8000", f"  image: {image}\n  port: 8000")).spec
+        assert spec is not None
+        return registry(spec)
+
+    assert of(OWN) == ("123456789012", "eu-west-1", "hello")
+    assert of("${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/shared/hello") == (None, None, "shared/hello")
+    assert of("${AWS::AccountId}.dkr.ecr.eu-west-1.amazonaws.com/hello") == (None, "eu-west-1", "hello")
+    own = compiled(HELLO).spec
+    assert own is not None and registry(own) == (None, None, "hello")

@@ -1,0 +1,125 @@
+"""Status, history, rollback, delete, recover and the rest, by the service's name or by a spec."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.stage import QUEUE, SMALL, Stage, lines
+
+BY_NAME = ("watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete")
+
+
+@pytest.mark.parametrize("command", BY_NAME)
+def test_an_unknown_service_is_an_error_of_usage(stage: Stage, command: str) -> None:
+    result = stage(command, "nobody", "--json", expect=2)
+    assert "there is no stack nobody-staging in us-east-1" in result.stderr
+    assert lines(result)[-1]["exit"] == 2
+
+
+@pytest.mark.parametrize("command", BY_NAME)
+def test_neither_a_spec_nor_a_name(stage: Stage, command: str) -> None:
+    assert "neither a spec nor the name of a service" in stage(command, "No.Such", expect=2).stderr
+    assert "there is no such file" in stage(command, "gone.yml", expect=2).stderr
+    assert stage(command, "hello", "--env", "X!", expect=2).stderr
+    assert stage.connections == []
+
+
+def test_a_file_is_a_spec_before_it_is_a_name(stage: Stage) -> None:
+    (stage.folder / "shop").write_text(SMALL)
+    assert "hello-staging" in stage("status", "shop", expect=2).stderr
+    (stage.folder / "broken.yml").write_text("metadata: {nome: x}")
+    assert "does not say what the service is called" in stage("status", "broken.yml", expect=2).stderr
+    (stage.folder / "wrong.yml").write_text(SMALL + "nonsense: 1\n")
+    assert "hello-prod" in stage("status", "wrong.yml", "--env", "prod", expect=2).stderr, "a name is enough"
+
+
+def test_the_environment_of_the_shell_counts(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSDCF_ENV", "prod")
+    assert "hello-prod" in stage("status", "hello", expect=2).stderr
+
+
+def test_status_of_a_service_that_runs(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.calls()
+    shown = stage("status", "hello")
+    assert stage.calls() <= 6
+    for words in ("hello-staging  CREATE_COMPLETE", "runs     000000000000.dkr.ecr", "tasks    2 of 2 running", "rollout  PRIMARY COMPLETED"):
+        assert words in shown.stdout
+    assert shown.stderr == ""
+    result = stage("status", "hello.yml", "--json")
+    told, end = lines(result)
+    assert (told["event"], told["tasks"], told["steady"]) == ("status", {"desired": 2, "running": 2, "pending": 0}, True)
+    assert (end["event"], end["exit"], result.stderr) == ("ended", 0, "")
+
+
+def test_status_watched_until_ctrl_c(stage: Stage) -> None:
+    stage.deploy("--yes", "--detach", expect=6)
+    looks: list[float] = []
+
+    def interrupt(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 60:
+            raise KeyboardInterrupt
+
+    stage.site.on_sleep.append(interrupt)
+    result = stage("status", "hello", "--watch", "--json", expect=130)
+    told = lines(result)
+    assert told[0]["status"] == "CREATE_IN_PROGRESS" and told[-2]["status"] == "CREATE_COMPLETE" and told[-1]["event"] == "ended"
+    assert 3 < len(told) < 60, "what is the same is not told again"
+
+
+def test_history_and_rollback(stage: Stage) -> None:
+    assert "no release yet" in _after_plan(stage)
+    stage.deploy("--yes")
+    assert stage("history", "hello").stdout.split()[-2:] == ["one", "latest"]
+    assert "no earlier release" in stage("rollback", "hello", "--yes", expect=2).stderr
+    stage.deploy("--yes", sha="two")
+    shown = stage("history", "hello").stdout.splitlines()
+    assert [line.split()[-2:] for line in shown] == [["two", "latest"], ["UTC", "one"]]
+    assert "nobody to ask" in stage("rollback", "hello", expect=3).stderr
+    back = stage("rollback", "hello", "--yes")
+    assert "plan: 1 replaced, 2 changed" in back.stdout and "runs one" in back.stdout
+    releases = lines(stage("history", "hello", "--json"))
+    assert [(one["sha"], one["latest"]) for one in releases[:-1]] == [("one", True), ("two", False), ("one", False)]
+    assert "runs two" in stage("rollback", "hello", "--to", "tw", "--yes").stdout
+    assert "no release has the image nope" in stage("rollback", "hello", "--to", "nope", "--yes", expect=2).stderr
+
+
+def _after_plan(stage: Stage) -> str:
+    """What history says while the first deploy runs."""
+    stage.deploy("--yes", "--detach", expect=6)
+    said = stage("history", "hello", expect=2).stderr
+    stage("watch", "hello")
+    stage("delete", "hello", "--yes")
+    return said
+
+
+def test_delete_says_what_is_kept_before_and_after(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE)
+    stage.deploy("--yes")
+    refused = stage("delete", "hello", expect=3)
+    assert "kept: LogGroup (AWS::Logs::LogGroup" in refused.stdout and "kept: OrdersQueue (AWS::SQS::Queue" in refused.stdout
+    assert "next: fsdcf delete hello --env staging --yes" in refused.stderr
+    assert stage.site.status("hello-staging") == "CREATE_COMPLETE"
+    gone = stage("delete", "hello.yml", "--yes")
+    assert "done: the stack hello-staging is deleted; 3 resources were kept" in gone.stdout
+    assert "  kept: OrdersQueue (AWS::SQS::Queue" in gone.stdout
+    assert stage.site.status("hello-staging") == ""
+
+
+def test_recover_from_a_rollback_that_failed(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.site.fault("Service:update:exit=1", "Service:rollback:AccessDenied=not yours")
+    failed = stage.deploy("--yes", sha="two", expect=4)
+    assert "needs recovery" in failed.stderr and "next: fsdcf recover hello --env staging" in failed.stderr
+    assert stage.deploy("--yes", sha="two", expect=4).stderr
+    assert "done: " in stage("recover", "hello").stdout
+    assert "nothing to recover" in stage("recover", "hello").stdout
+
+
+def test_no_permission_and_no_answer(stage: Stage) -> None:
+    stage.site.fault("api:DescribeStacks:error=AccessDenied*9")
+    assert "no permission for cloudformation:DescribeStacks" in stage("status", "hello", expect=7).stderr
+    stage.site.fault("api:DescribeStacks:expired**")
+    denied = stage("status", "hello", "--json", expect=7)
+    assert lines(denied)[-1]["outcome"] == "DENIED"

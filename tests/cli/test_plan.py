@@ -1,0 +1,117 @@
+"""The plan for a reader: groups, risks first, spec lines, values before and after, secrets masked."""
+
+from __future__ import annotations
+
+from fsdcf.cli.plan import counts, group_of, plan_lines, summary
+from fsdcf.cloudformation.change import Change
+from fsdcf.deploy.model import Place, Plan
+from fsdcf.diagnostics import plain
+from tests.cli.sinks.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
+
+
+def shown(plan: Plan = PLAN, width: int | None = None) -> list[str]:
+    return list(plan_lines(plan, PLACES, plain, width))
+
+
+def test_the_whole_plan() -> None:
+    assert "\n".join(shown()) == """\
+plan: 1 replaced, 1 removed, 1 left behind, 1 changed, 1 adopted, 1 added, 1 Frobnicate
+
+data at risk
+  ! OrdersTable (DynamoDB::Table) left behind: it leaves the stack
+    --> shop.yml:21: - type: aws_dynamodb_table
+
+replaced (1)
+  ± TaskDefinition  ECS::TaskDefinition  shop.yml:7
+      ContainerDefinitions[shop].Image:
+        000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:one
+        -> 000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:two
+      ContainerDefinitions[shop].Environment[DB_PASSWORD]: ******** -> ********
+
+removed (1)
+  - JobsQueue  SQS::Queue
+
+left behind (1)
+  = OrdersTable  DynamoDB::Table  shop.yml:21
+
+changed (1)
+  ~ Service  ECS::Service  shop.yml:7
+      TaskDefinition: follows TaskDefinition
+
+adopted (1)
+  < LogGroup  Logs::LogGroup
+
+added (1)
+  + MailQueue  SQS::Queue  shop.yml:7
+
+Frobnicate (1)
+  ? Novelty  New::Thing
+"""
+
+
+def test_what_cloudformation_says_twice_is_told_once() -> None:
+    dynamic = changed(IMAGE.path, IMAGE.before, IMAGE.after, IMAGE.title, evaluation="Dynamic")
+    plan = Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(dynamic, IMAGE, FOLLOWS, FOLLOWS)),))
+    lines = shown(plan)
+    assert sum("Image" in line for line in lines) == 1
+    assert sum("follows TaskDefinition" in line for line in lines) == 1
+
+
+def test_a_value_without_its_names_stands_by_its_index_and_is_masked() -> None:
+    secret = changed("/Properties/ContainerDefinitions/0/Environment/1/Value", "hunter2", "hunter3")
+    text = "\n".join(shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(secret,)),))))
+    assert "hunter" not in text and "ContainerDefinitions[0].Environment[1]: ******** -> ********" in text
+
+
+def test_whole_lists_are_compared_by_the_names_of_their_items() -> None:
+    before = [{"Name": "app", "Environment": [{"Name": "LOG", "Value": "info"}, {"Name": "TOKEN", "Value": "a1b2c3"}], "Cpu": 1}]
+    after = [{"Name": "app", "Environment": [{"Name": "NEW", "Value": "1"}, {"Name": "LOG", "Value": "debug"}], "Cpu": 1}]
+    whole = changed("/Properties/ContainerDefinitions", before, after, "ContainerDefinitions")
+    lines = shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(whole,)),)))
+    assert [line.strip() for line in lines if line.startswith("      ")] == [
+        "ContainerDefinitions[app].Environment[NEW]: nothing -> 1",
+        "ContainerDefinitions[app].Environment[LOG]: info -> debug",
+        "ContainerDefinitions[app].Environment[TOKEN]: ******** -> nothing",
+    ]
+
+
+def test_a_change_set_without_resources_says_what_it_is_about() -> None:
+    assert summary(Plan("x", ())) == "no resource changes; outputs, tags or parameters do"
+    assert shown(Plan("x", ()))[0].startswith("plan: no resource changes")
+
+
+def test_every_action_has_a_group_and_new_words_are_kept() -> None:
+    words = {
+        group_of(Change(action, "A", "AWS::SQS::Queue", replacement=replacement, policy=policy))
+        for action, replacement, policy in (
+            ("Add", None, None),
+            ("Import", None, None),
+            ("Modify", "True", None),
+            ("Modify", "Conditional", None),
+            ("Modify", "False", None),
+            ("Modify", "Perhaps", None),
+            ("Remove", None, "Delete"),
+            ("Remove", None, "Retain"),
+            ("Remove", None, "RetainExceptOnCreate"),
+            ("Dynamic", None, None),
+            ("SyncWithActual", None, None),
+            ("Tickle", None, None),
+        )
+    }
+    assert words == {
+        *("added", "adopted", "replaced", "perhaps replaced", "changed", "removed", "left behind"),
+        *("known when it is executed", "brought back in line", "Tickle"),
+    }
+    assert group_of(Change("Add", "A", "AWS::SQS::Queue"), ("A",)) == "adopted"
+    assert counts(Plan("x", CHANGES, adopted=("MailQueue",)))["adopted"] == 2
+
+
+def test_a_narrow_terminal_gets_shorter_columns() -> None:
+    file = Place("services/a-long-name/shop.yml", 7, 1, "service:")
+    change = Change("Add", "PrivateSubnet1RouteTableAssociation", "AWS::EC2::SubnetRouteTableAssociation")
+    plan = Plan("x", (change,))
+    lines = list(plan_lines(plan, {change.logical_id: file}, plain, 80))
+    assert max(map(len, lines)) <= 80
+    assert "line 7" in lines[3] and "…" in lines[3]
+    wide = list(plan_lines(plan, {change.logical_id: file}, plain, None))
+    assert "EC2::SubnetRouteTableAssociation  services/a-long-name/shop.yml:7" in wide[3]

@@ -1,0 +1,247 @@
+"""cost, graph and access as a user meets them: forms, exit codes, streams, and what cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fsdcf.cli.main import cli
+from tests.conftest import ROOT
+from tests.plan.conftest import WAREHOUSE
+
+EXAMPLES = ROOT / "examples"
+BAD = WAREHOUSE.replace("port: 8080", "port: true")
+
+
+def fsdcf(*arguments: str | Path) -> Result:
+    """A command in this process; what it must not import is tested in another one."""
+    return CliRunner().invoke(cli, [str(one) for one in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FSDCF_ENV", raising=False)
+    (tmp_path / "warehouse.yml").write_text(WAREHOUSE)
+    (tmp_path / "bad.yml").write_text(BAD)
+    return tmp_path
+
+
+# cost
+
+
+def test_cost_in_its_forms(folder: Path) -> None:
+    text = fsdcf("cost", "warehouse.yml")
+    assert text.exit_code == 0
+    assert text.stdout.startswith("warehouse.yml in staging: ")
+    assert "Fargate Spot vCPU, x86*" in text.stdout and "NAT gateways" in text.stdout
+    assert "requests-per-second=10" in text.stdout and "(default)" in text.stdout
+    assert "not priced" in text.stdout and "rest on weak sources" in text.stdout
+    assert "\x1b[" not in text.stdout
+    data = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json").stdout)
+    assert data["monthly"]["maximum"] > data["monthly"]["minimum"] > 0
+    assert fsdcf("cost", "warehouse.yml", "--format", "markdown").stdout.startswith("### Cost of warehouse.yml in staging\n")
+
+
+def test_cost_of_a_change_between_a_template_and_a_spec(folder: Path) -> None:
+    for form in ("yaml", "json"):
+        template = fsdcf("template", EXAMPLES / "production.yml", "--no-lint", "--format", form)
+        (folder / f"old.{form}").write_text(template.stdout)
+        found = fsdcf("cost", f"old.{form}", EXAMPLES / "production.yml", "--env", "prod", "--format", "json")
+        change = json.loads(found.stdout)
+        assert change["change"]["minimum"] == pytest.approx(change["after"]["monthly"]["minimum"] - change["before"]["monthly"]["minimum"])
+        assert {one["key"] for one in change["lines"]} >= {"nat.hour", "alarm.standard target tracking"}
+    text = fsdcf("cost", "old.yaml", EXAMPLES / "production.yml", "--env", "prod")
+    assert "+65.70" in text.stdout and "lines unchanged" in text.stdout and "new: 2 alarms" in text.stdout
+    assert "lines unchanged" in fsdcf("cost", "old.yaml", "old.json", "--format", "markdown").stdout
+    assert fsdcf("cost", "old.yaml", "old.json").stdout.startswith("old.yaml -> old.json: 0.00 USD a month")
+
+
+def test_cost_by_assumptions_and_prices_of_your_own(folder: Path) -> None:
+    (folder / "prices.yml").write_text("nat.hour: {price: 1, source: ours}\n")
+    found = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json", "--prices", "prices.yml", "--assume", "nat-gigabytes=7").stdout)
+    lines = {one["key"]: one for one in found["lines"]}
+    assert lines["nat.hour"]["monthly"]["minimum"] == 3 * 730 and lines["nat.hour"]["price"]["source"] == "ours"
+    assert lines["nat.gigabyte"]["quantity"]["minimum"] == 7
+    text = fsdcf("cost", "warehouse.yml", "--prices", "prices.yml", "--assume", "nat-gigabytes=7").stdout
+    assert "Prices of your own: nat.hour." in text and "nat-gigabytes=7: GB/month" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--assume", "nonsense=1"), "there is no assumption 'nonsense'"),
+        (("--assume", "nat-gigabytes"), "NAME=NUMBER"),
+        (("--prices", "nowhere.yml"), "cannot read 'nowhere.yml'"),
+        (("--prices", "warehouse.yml"), "there is no price 'apiVersion'"),
+        (("--prices", "binary"), "no text in UTF-8"),
+    ],
+)
+def test_cost_refuses_what_cannot_be(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    (folder / "binary").write_bytes(b"\xff\xfe")
+    found = fsdcf("cost", "warehouse.yml", *arguments)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert said in found.stderr
+
+
+def test_cost_takes_one_or_two_files(folder: Path) -> None:
+    found = fsdcf("cost", "warehouse.yml", "warehouse.yml", "warehouse.yml")
+    assert found.exit_code == 2 and "at most 2" in found.stderr
+
+
+# graph
+
+
+def test_graph_in_its_forms(folder: Path) -> None:
+    mermaid = fsdcf("graph", "warehouse.yml")
+    assert mermaid.exit_code == 0 and "flowchart LR" in mermaid.stdout
+    assert fsdcf("graph", "warehouse.yml", "--format", "markdown").stdout == f"```mermaid\n{mermaid.stdout}```\n"
+    assert fsdcf("graph", "warehouse.yml", "--format", "dot").stdout.startswith("digraph architecture {\n")
+    written = fsdcf("graph", "warehouse.yml", "-o", "out.mmd")
+    assert (written.exit_code, written.stdout) == (0, "") and "wrote out.mmd" in written.stderr
+    assert (folder / "out.mmd").read_text() == mermaid.stdout
+    nowhere = fsdcf("graph", "warehouse.yml", "-o", "nowhere/out.mmd")
+    assert nowhere.exit_code == 2 and "cannot write 'nowhere/out.mmd'" in nowhere.stderr
+
+
+def program(folder: Path, text: str) -> Path:
+    """A folder with a program ``dot`` that does as the shell text says."""
+    home = folder / "bin"
+    home.mkdir()
+    (home / "dot").write_text(f"#!/bin/sh\n{text}\n")
+    (home / "dot").chmod(0o755)
+    return home
+
+
+def test_svg_is_what_graphviz_draws(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = program(folder, 'echo "$@"; cat')
+    monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
+    drawn = fsdcf("graph", "warehouse.yml", "--format", "svg")
+    assert drawn.exit_code == 0
+    assert drawn.stdout == "-Tsvg\n" + fsdcf("graph", "warehouse.yml", "--format", "dot").stdout
+
+
+def test_svg_without_graphviz_and_with_one_that_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(folder / "empty"))
+    missing = fsdcf("graph", "warehouse.yml", "--format", "svg")
+    assert missing.exit_code == 2 and "needs Graphviz" in missing.stderr and "--format dot" in missing.stderr
+    home = program(folder, "echo no fonts >&2; exit 3")
+    monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
+    failing = fsdcf("graph", "warehouse.yml", "--format", "svg")
+    assert failing.exit_code == 2 and "Graphviz did not draw: no fonts" in failing.stderr
+
+
+# access
+
+
+def test_access_in_its_forms_with_the_lines_of_the_spec(folder: Path) -> None:
+    lines = WAREHOUSE.splitlines()
+    records = json.loads(fsdcf("access", "warehouse.yml", "--format", "json").stdout)
+    assert all(record["spec"]["file"] == "warehouse.yml" for record in records)
+    caused = {record["policy"] + str(record["path"][-1]): lines[record["spec"]["line"] - 1] for record in records}
+    assert "ses:SendEmail" in caused["Statements0"] and "s3:*" in caused["Statements1"]
+    assert "enableExecuteCommand" in caused["ExecuteCommand0"]
+    assert "aws_dynamodb_table" in caused["StockDynamodbAccess0"] and "aws_s3_bucket" in caused["LabelsS3Access0"]
+    assert "environment:" in caused["Start3"] and "secrets:" in caused["Start4"]
+    text = fsdcf("access", "warehouse.yml").stdout
+    assert "! TaskRole may write: * (all resources)" in text and "--> warehouse.yml:" in text
+    assert "when Bool aws:SecureTransport = true" in text
+    assert fsdcf("access", "warehouse.yml", "--format", "markdown").stdout.count("\n| ") == len(records) + 1
+
+
+def test_access_of_a_template_has_no_lines(folder: Path) -> None:
+    (folder / "t.yml").write_text(fsdcf("template", "warehouse.yml", "--no-lint").stdout)
+    records = json.loads(fsdcf("access", "t.yml", "--format", "json").stdout)
+    assert records and all(record["spec"] is None for record in records)
+
+
+# all three
+
+
+@pytest.mark.parametrize("command", ["cost", "graph", "access"])
+def test_a_spec_with_findings_is_shown_and_exits_2(folder: Path, command: str) -> None:
+    found = fsdcf(command, "bad.yml")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "error[S102]" in found.stderr and "bad.yml:5:9" in found.stderr and "bad.yml: 1 error" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["cost", "graph", "access"])
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("nowhere.yml", None, "cannot read 'nowhere.yml'"),
+        ("no-resources.yml", "AWSTemplateFormatVersion: x\n", "it has no Resources"),
+        ("no-type.json", '{"Resources": {"A": {}}}', "its resource A has no Type"),
+        ("broken.yml", "Resources:\n  A: [\n", "broken.yml:3:1"),
+        ("latin.yml", "Resources: \xff\n", "no text in UTF-8"),
+        ("function.yml", "Resources:\n  A: {Type: 'AWS::S3::Bucket', Properties: {X: {'Fn::What': 1}}}\n", "its resource A cannot be read"),
+        ("empty.yml", "", "error["),
+    ],
+)
+def test_what_is_no_template_says_so(folder: Path, command: str, name: str, text: str | None, said: str) -> None:
+    if text is not None:
+        (folder / name).write_bytes(text.encode("latin-1"))
+    found = fsdcf(command, name)
+    assert found.exit_code == 2 and said in found.stderr and "Traceback" not in found.stderr and not found.stdout
+
+
+@pytest.mark.parametrize("command", ["cost", "graph", "access"])
+def test_environment_overrides_and_variables_count(folder: Path, command: str) -> None:
+    arguments = ("--env", "qa", "--override", "service.port=9090")
+    assert fsdcf(command, "warehouse.yml", *arguments).exit_code == 0
+    assert fsdcf(command, "warehouse.yml", "--env", "Not!").exit_code == 2
+    if command == "graph":
+        drawn = fsdcf(command, "warehouse.yml", *arguments).stdout
+        assert "port 9090" in drawn and "qa-stock" in drawn
+
+
+def test_graph_and_access_take_one_file(folder: Path) -> None:
+    for command in ("graph", "access"):
+        found = fsdcf(command, "warehouse.yml", "warehouse.yml")
+        assert found.exit_code == 2 and "one is taken" in found.stderr
+
+
+def test_nothing_heavy_is_loaded(folder: Path) -> None:
+    script = (
+        "import sys\nfrom fsdcf.cli import main\n"
+        "for command in ('cost', 'graph', 'access'):\n"
+        "    sys.argv = ['fsdcf', command, 'warehouse.yml']\n    assert main._run() == 0\n"
+        "print(sorted({'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'} & set(sys.modules)), file=sys.stderr)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
+
+
+def on_a_terminal(folder: Path, *arguments: str) -> str:
+    """What a command prints to a terminal of 150 columns."""
+    main, other = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "150", "TERM": "xterm", "HOME": str(folder)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "fsdcf", *arguments], cwd=folder, env=environment, stdout=other, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(other)
+        said = b""
+        try:
+            while chunk := os.read(main, 65536):
+                said += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+    os.close(main)
+    assert process.returncode == 0
+    return said.decode()
+
+
+def test_tables_on_a_terminal(folder: Path) -> None:
+    cost = on_a_terminal(folder, "cost", "warehouse.yml")
+    assert "\x1b[1m" in cost and "minimum" in cost and "NAT gateways" in cost and "weak sources" in cost
+    access = on_a_terminal(folder, "access", "warehouse.yml")
+    assert "\x1b[" in access and "conditions" in access and "ses: SendEmail" in access

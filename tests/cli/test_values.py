@@ -1,0 +1,84 @@
+"""Values for a reader: secrets are masked wherever they stand, texts cannot command a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.cli.durations import spoken
+from fsdcf.cli.values import MASK, differences, judged_by, masked, shown, visible
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("hunter2", "DB_PASSWORD"),
+        ("x", "ApiKey"),
+        (123456, "PIN_TOKEN"),
+        ("AKIAABCDEFGHIJKLMNOP", "anything"),
+        ("ghp_" + "a" * 36, "anything"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc", "anything"),
+    ],
+)
+def test_secrets_by_name_or_by_look(value: object, name: str) -> None:
+    assert masked(value, name) == MASK
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("info", "LOG_LEVEL"),
+        ("arn:aws:secretsmanager:us-east-1:000000000000:secret:db", "ValueFrom"),
+        ("arn:aws:ssm:us-east-1:000000000000:parameter/db", "SECRET"),
+        ("{{resolve:ssm-secure:db}}", "MasterUserPassword"),
+        (True, "TOKEN_ENABLED"),
+        ("", "PASSWORD"),
+        (None, "PASSWORD"),
+    ],
+)
+def test_what_is_no_secret_stays(value: object, name: str) -> None:
+    assert masked(value, name) == value
+
+
+def test_a_password_in_an_address_alone_is_masked() -> None:
+    assert masked("postgres://me:geheim@host/db", "DATABASE_URL") == f"postgres://{MASK}@host/db"
+
+
+def test_secrets_deep_inside() -> None:
+    value = {"A": [{"Name": "TOKEN", "Value": "x1"}, {"Name": "LOG", "Value": "x2"}], "Password": "x3", "Secrets": [{"ValueFrom": "x4"}]}
+    assert masked(value) == {
+        "A": [{"Name": "TOKEN", "Value": MASK}, {"Name": "LOG", "Value": "x2"}],
+        "Password": MASK,
+        "Secrets": [{"ValueFrom": "x4"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("Cpu", "Cpu"),
+        ("ContainerDefinitions[app].Environment[DB_PASSWORD].Value", "DB_PASSWORD"),
+        ("ContainerDefinitions[0].Environment[1].Value", "SECRET"),
+        ("Environment[OLD_TOKEN -> LOG].Value", "OLD_TOKEN -> LOG"),
+        ("Value", "Value"),
+        ("", ""),
+    ],
+)
+def test_the_name_that_a_value_is_judged_by(path: str, name: str) -> None:
+    assert judged_by(path) == name
+
+
+def test_functions_are_values_and_unnamed_lists_too() -> None:
+    assert [one.path for one in differences({"A": {"Ref": "X"}}, {"A": {"Ref": "Y"}})] == ["A"]
+    assert [(one.before, one.after) for one in differences(["a"], ["a", "b"], "L")] == [(["a"], ["a", "b"])]
+    assert list(differences({"A": 1}, {"A": 1})) == []
+
+
+def test_texts_are_short_and_plain() -> None:
+    assert shown("x" * 500, 20) == "x" * 19 + "…"
+    assert shown(None) == "nothing" and shown({"a": [1]}) == '{"a": [1]}' and shown("a\nb") == "a b"
+    assert visible("\x1b[31mred\u202e") == "\\u001b[31mred\\u202e"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (60, "1m 00s"), (72, "1m 12s"), (7500, "2h 05m"), (-3, "0s")])
+def test_seconds_in_words(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text
