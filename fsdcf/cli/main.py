@@ -13,6 +13,9 @@ from fsdcf import __version__
 _COMMANDS = {
     "template": ("fsdcf.cli.template", "Compile specs into CloudFormation templates."),
     "validate": ("fsdcf.cli.validate", "Check specs and print what is wrong."),
+    "cost": ("fsdcf.cli.cost", "Estimate what a spec costs in a month, or what a change costs."),
+    "graph": ("fsdcf.cli.graph", "Draw the architecture as Mermaid, DOT or SVG."),
+    "access": ("fsdcf.cli.access", "Show who may do what to which resource."),
     "deploy": ("fsdcf.cli.deploy", "Compile a spec and make it what runs."),
     "status": ("fsdcf.cli.status", "Show how a service is."),
     "history": ("fsdcf.cli.history", "List the releases of a service."),

@@ -1,0 +1,110 @@
+"""Templates for the commands that look at one: compiled from a spec, or read as they are, with the spec's lines at hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsdcf.cli.findings import show, summary
+from fsdcf.cli.inputs import requests
+from fsdcf.pipeline import Request, Result, run
+
+_SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
+_TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:""", re.M)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a spec: the file, the number from 1, and the line itself."""
+
+    file: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A template, and the spec that it was compiled from; None for one that was read as it is."""
+
+    name: str
+    environment: str
+    template: Mapping[str, Any]
+    result: Result | None = None
+
+    @property
+    def title(self) -> str:
+        """``orders.yml in staging``; a template bears its name alone."""
+        return f"{self.name} in {self.environment}" if self.result else self.name
+
+    def line(self, logical_id: str, path: tuple[str | int, ...] = ()) -> Line | None:
+        """The line of the spec that a resource, or what stands below ``path`` in its Properties, comes from."""
+        if self.result is None or self.result.template is None or self.result.document is None:
+            return None
+        origin = self.result.template.origins.get(logical_id)
+        if origin is None:
+            return None
+        from fsdcf.compiler.dependencies import types
+        from fsdcf.diagnostics import LINE_BREAK
+        from fsdcf.spec.locate import locate
+
+        document = self.result.document
+        length = next((length for length in range(len(path), -1, -1) if path[:length] in origin.sources), None)
+        named = origin.path if length is None else origin.sources[path[:length]]
+        place = locate(document, named, types())
+        if length is not None and named.endswith(".statements") and path[length : length + 1] == ("Statement",):
+            place = (*place, *path[length + 1 : length + 2])  # the statements of the spec are those of the policy, one by one
+        span = document.key_span(place)
+        lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
+        return Line(span.file, span.line, lines[span.line - 1] if span.line <= len(lines) else "")
+
+
+def compiled(
+    context: click.Context,
+    files: tuple[Path, ...],
+    environment: str | None,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    most: int = 1,
+) -> list[Compiled]:
+    """The templates of at most so many files. Findings are shown as ``template`` shows them, and leave with exit code 2."""
+    if len(files) > most:
+        raise click.UsageError(f"{len(files)} files, where {'one is' if most == 1 else f'at most {most} are'} taken")
+    found = [_compiled(request) for request in requests(files, environment, overrides, variables)]
+    if any(one is None for one in found):
+        context.exit(2)
+    return [one for one in found if one is not None]
+
+
+def _compiled(request: Request) -> Compiled | None:
+    if is_template(request.raw):
+        return Compiled(request.name, request.environment, _read(request))
+    result = run(request)
+    show(result.diagnostics, result.sources)
+    if result.template is None:
+        click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
+        return None
+    return Compiled(request.name, request.environment, result.template.data, result)
+
+
+def is_template(raw: bytes) -> bool:
+    """Whether a file is a CloudFormation template rather than a spec, by the keys at its top."""
+    if raw.lstrip()[:1] == b"{":
+        return b'"Resources"' in raw and b'"apiVersion"' not in raw
+    return bool(_TEMPLATE.search(raw)) and not _SPEC.search(raw)
+
+
+def _read(request: Request) -> Mapping[str, Any]:
+    from fsdcf.cloudformation.template import TemplateError, read
+
+    try:
+        return read(request.raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{request.name!r} is no text in UTF-8") from None
+    except TemplateError as error:
+        where = f":{error.line}:{error.column}" if error.line else ""
+        raise click.UsageError(f"{request.name}{where}: {error}") from None

@@ -1,0 +1,1 @@
+"""Who may do what to which resource, read from every policy of a template."""

@@ -1,0 +1,98 @@
+"""The drawing as DOT, for Graphviz.
+
+Source of the syntax: https://graphviz.org/doc/info/lang.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsdcf.plan.graph.model import Edge, Graph, Group, Kind, Node
+
+_SHAPES: dict[Kind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
+_COLOURS: dict[Kind, tuple[str, str]] = {
+    "outside": ("#ffffff", "#545b64"),
+    "way in": ("#f3ecff", "#8c4fff"),
+    "network": ("#f3ecff", "#8c4fff"),
+    "compute": ("#ffeedd", "#ed7100"),
+    "database": ("#fbe6f3", "#c925d1"),
+    "storage": ("#e9f5e3", "#3f8624"),
+    "queue": ("#fde7ee", "#e7157b"),
+    "service": ("#eef2f5", "#545b64"),
+    "danger": ("#ffe3e3", "#d13212"),
+}
+"""Fill and line, after the colours of AWS's own icons."""
+
+_AREAS = {
+    "vpc": ("#ffffff", "#8c4fff", "rounded"),
+    "public": ("#f2f6e8", "#7aa116", "rounded,filled"),
+    "private": ("#e6f6f7", "#00a4a6", "rounded,filled"),
+    "data": ("#ffffff", "#879196", "rounded,dashed"),
+    "services": ("#ffffff", "#879196", "rounded,dashed"),
+}
+_HEAD = (
+    "rankdir=LR",
+    'fontname="Helvetica"',
+    "fontsize=13",
+    "labelloc=t",
+    "nodesep=0.35",
+    "ranksep=0.9",
+    "compound=true",
+    'bgcolor="white"',
+)
+
+
+def dot(graph: Graph) -> str:
+    """The text of a directed graph."""
+    out = ["digraph architecture {", *(f"  {line};" for line in _HEAD), f"  label={quoted(graph.title)};"]
+    out.append('  node [fontname="Helvetica", fontsize=11, style="rounded,filled", shape=box, penwidth=1.4, margin="0.18,0.1"];')
+    out.append('  edge [fontname="Helvetica", fontsize=10, color="#545b64", fontcolor="#232f3e", arrowsize=0.8];')
+    out += _block(graph, "", "  ")
+    out += [f"  {_edge(edge)}" for edge in graph.edges]
+    return "\n".join([*out, "}"]) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A text between quotes. Graphviz reads HTML entities in it, and escapes such as ``\\\\N``: neither is left."""
+    safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(character if character.isprintable() else " " for character in safe) + '"'
+
+
+def _html(text: str) -> str:
+    """A text in a label that is written like HTML. Graphviz stumbles over a ``]`` before a tag, too."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("]", "&#93;")
+    return "".join(character if character.isprintable() else " " for character in safe) or " "
+
+
+def _block(graph: Graph, group: str, indent: str) -> Iterator[str]:
+    for node in graph.inside(group):
+        yield indent + _node(node)
+    for below in graph.below(group):
+        yield from _framed(graph, below, indent)
+
+
+def _framed(graph: Graph, group: Group, indent: str) -> Iterator[str]:
+    fill, line, style = _AREAS[group.area]
+    yield f"{indent}subgraph cluster_{group.id} {{"
+    inside = indent + "  "
+    yield f'{inside}label={quoted(group.label)}; style="{style}"; color="{line}"; fillcolor="{fill}"; fontcolor="{line}"; margin=14;'
+    yield from _block(graph, group.id, inside)
+    yield f"{indent}}}"
+
+
+def _node(node: Node) -> str:
+    fill, line = _COLOURS[node.kind]
+    title, *rest = (_html(one) for one in node.lines)
+    label = "<br/>".join([f"<b>{title}</b>", *rest])
+    style = "rounded,filled,dashed" if node.exists else "filled" if node.kind in _SHAPES else "rounded,filled"
+    shape = _SHAPES.get(node.kind, "box")
+    room = ', margin="0.25,0.14"' if shape == "cds" else ""
+    return f'{node.id} [label=<{label}>, shape={shape}, style="{style}", fillcolor="{fill}", color="{line}"{room}];'
+
+
+def _edge(edge: Edge) -> str:
+    marks = [f"label={quoted(edge.label)}"] if edge.label else []
+    marks += ["style=dashed", 'color="#879196"'] if edge.faint else []
+    marks += ["dir=back"] if edge.back else []
+    ends = (edge.target, edge.source) if edge.back else (edge.source, edge.target)
+    return f"{ends[0]} -> {ends[1]}" + (f" [{', '.join(marks)}]" if marks else "") + ";"

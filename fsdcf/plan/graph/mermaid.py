@@ -1,0 +1,95 @@
+"""The drawing as Mermaid, which GitHub renders.
+
+Source of the syntax: https://mermaid.js.org/syntax/flowchart.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsdcf.plan.graph.model import Edge, Graph, Group, Kind, Node
+
+_SHAPES: dict[Kind, tuple[str, str]] = {
+    "outside": ("([", "])"),
+    "database": ("[(", ")]"),
+    "storage": ("[(", ")]"),
+    "queue": ("[[", "]]"),
+}
+_STYLES: dict[Kind, str] = {
+    "outside": "fill:#ffffff,stroke:#545b64,color:#16191f",
+    "way in": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
+    "network": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
+    "compute": "fill:#ffeedd,stroke:#ed7100,color:#16191f",
+    "database": "fill:#fbe6f3,stroke:#c925d1,color:#16191f",
+    "storage": "fill:#e9f5e3,stroke:#3f8624,color:#16191f",
+    "queue": "fill:#fde7ee,stroke:#e7157b,color:#16191f",
+    "service": "fill:#eef2f5,stroke:#545b64,color:#16191f",
+    "danger": "fill:#ffe3e3,stroke:#d13212,color:#16191f",
+}
+_AREAS = {
+    "vpc": "fill:none,stroke:#8c4fff,stroke-width:2px",
+    "public": "fill:#f2f6e8,stroke:#7aa116,color:#16191f",
+    "private": "fill:#e6f6f7,stroke:#00a4a6,color:#16191f",
+    "data": "fill:none,stroke:#879196,stroke-dasharray:4 3",
+    "services": "fill:none,stroke:#879196,stroke-dasharray:4 3",
+}
+
+
+_SPACING = '%%{init: {"flowchart": {"rankSpacing": 110, "nodeSpacing": 24}}}%%'
+
+
+def mermaid(graph: Graph) -> str:
+    """The text of a Mermaid flow chart."""
+    out = [_SPACING, "flowchart LR", f"  accTitle: {_plain(graph.title)}"]
+    out += _block(graph, "", "  ")
+    out += [f"  {_edge(edge)}" for edge in graph.edges]
+    for kind, style in _STYLES.items():
+        named = [node.id for node in graph.nodes if node.kind == kind]
+        if named:
+            out += [f"  classDef {_class(kind)} {style}", f"  class {','.join(named)} {_class(kind)}"]
+    existing = [node.id for node in graph.nodes if node.exists]
+    if existing:
+        out += ["  classDef existing stroke-dasharray:4 3", f"  class {','.join(existing)} existing"]
+    out += [f"  style {group.id} {_AREAS[group.area]}" for group in graph.groups]
+    return "\n".join(out) + "\n"
+
+
+def escaped(text: str) -> str:
+    """A text between quotes: whatever Mermaid or HTML would read as its own is an entity."""
+    return "".join(character if character.isalnum() or character in " .,:/-_()+=%" else f"#{ord(character)};" for character in text)
+
+
+def _block(graph: Graph, group: str, indent: str) -> Iterator[str]:
+    for node in graph.inside(group):
+        yield indent + _node(node)
+    for below in graph.below(group):
+        yield from _framed(graph, below, indent)
+
+
+def _framed(graph: Graph, group: Group, indent: str) -> Iterator[str]:
+    yield f'{indent}subgraph {group.id}["{escaped(group.label)}"]'
+    yield from _block(graph, group.id, indent + "  ")
+    yield f"{indent}end"
+
+
+def _node(node: Node) -> str:
+    opening, closing = _SHAPES.get(node.kind, ("[", "]"))
+    title, *rest = (escaped(line) for line in node.lines)
+    return f'{node.id}{opening}"{"<br/>".join([f"<b>{title}</b>", *rest])}"{closing}'
+
+
+def _edge(edge: Edge) -> str:
+    """An arrow; one that leads back is a line from its target, for Mermaid draws the first end of a line before the second."""
+    label = f'|"{escaped(edge.label)}"|' if edge.label else ""
+    if edge.back:
+        return f"{edge.target} {'-.-' if edge.faint else '---'}{label} {edge.source}"
+    return f"{edge.source} {'-.->' if edge.faint else '-->'}{label} {edge.target}"
+
+
+def _class(kind: Kind) -> str:
+    return "k_" + kind.replace(" ", "_")
+
+
+def _plain(text: str) -> str:
+    """A title on a line of its own: nothing that could end the line or start a statement."""
+    return "".join(character if character.isalnum() or character in " ./-_" else " " for character in text)

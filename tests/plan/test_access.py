@@ -1,0 +1,181 @@
+"""Access: every statement of every policy appears, with its conditions and wildcards, and who it is for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fsdcf.plan.access import report
+from fsdcf.plan.access.actions import grouped, levels, takes_resource
+from fsdcf.plan.access.rows import Access, access
+from fsdcf.plan.view import view
+from tests.plan.conftest import EXAMPLES, Template, resources, template_of
+
+NAMES = [*EXAMPLES, "warehouse"]
+
+
+def rows(name_or_template: str | Template) -> tuple[Access, ...]:
+    return access(view(template_of(name_or_template) if isinstance(name_or_template, str) else name_or_template))
+
+
+def statements(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every item below a key Statement, by the path to it: the plainest reading of a template that there is."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if key == "Statement":
+                listed = child if isinstance(child, list) else [child]
+                yield from (((*path, key, index), one) for index, one in enumerate(listed))
+            else:
+                yield from statements(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from statements(child, (*path, index))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_statement_appears_once(name: str) -> None:
+    expected = {}
+    for logical_id, resource in template_of(name)["Resources"].items():
+        for path, statement in statements(resource["Properties"]):
+            expected[(logical_id, path)] = statement
+    found = {(row.holder, row.path): row for row in rows(name)}
+    assert found.keys() == expected.keys() and len(rows(name)) == len(expected) > 0
+    for key, statement in expected.items():
+        actions = statement["Action"]
+        assert found[key].actions == tuple([actions] if isinstance(actions, str) else actions)
+        assert found[key].effect == statement["Effect"]
+        assert len(found[key].conditions) == sum(len(keys) for keys in statement.get("Condition", {}).values())
+
+
+def test_who_may_what_in_an_example() -> None:
+    found = {(row.holder, row.path[-1]): row for row in rows("api-dynamodb")}
+    table = found["OrdersDynamodbAccess", 0]
+    assert (table.principals, table.levels, table.targets) == (("TaskRole",), ("read", "write"), ("OrdersTable",))
+    assert table.resources == ("OrdersTable", "OrdersTable/index/*") and not table.broad
+    refused = found["InvoicesBucketPolicy", 0]
+    assert (report.who(refused), report.verb(refused), refused.conditions) == (
+        *("anyone", "may not", ("Bool aws:SecureTransport = false",)),
+    )
+    start = [row for row in rows("api-dynamodb") if row.holder == "ExecutionRole" and row.kind == "identity"]
+    assert start[0].unavoidable and not start[0].broad and start[0].wildcards == ("*",)
+    secret = start[-1]
+    assert report.where(secret) == "secretsmanager secret:staging/orders-??????"
+    assert [row.kind for row in rows("api-dynamodb")] == ["identity"] * 8 + ["resource"] + ["trust"] * 2
+
+
+def test_wildcards_are_visible() -> None:
+    found = {row.actions: row for row in rows("warehouse") if row.holder == "TaskRoleStatements"}
+    mail, bucket = found[("ses:SendEmail",)], found[("s3:*",)]
+    assert mail.broad and mail.wildcards == ("*",) and report.where(mail) == "* (all resources)"
+    assert bucket.broad and bucket.wildcards == ("s3:*", "arn:aws:s3:::shared-*") and bucket.levels == ("everything",)
+    assert [row.holder for row in rows("warehouse") if row.broad] == ["TaskRoleStatements"] * 2
+    assert "2 of them allow more than they name" in report.summary(rows("warehouse"))
+
+
+def role(*listed: dict[str, Any], **properties: Any) -> Template:
+    policies = [{"PolicyName": "Own", "PolicyDocument": {"Statement": list(listed)}}]
+    return resources(Role={"Type": "AWS::IAM::Role", "Properties": {"Policies": policies, **properties}})
+
+
+def test_the_forms_of_a_statement() -> None:
+    (row,) = rows(role({"Effect": "Allow", "NotAction": "iam:*", "NotResource": ["a", "b"]}))
+    assert (report.what(row), report.where(row), row.levels, row.broad) == ("everything but iam: *", "all but a, b", ("everything but",), True)
+    (row,) = rows(role({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"a": ["x", "y"]}}}))
+    assert row.conditions == ("StringEquals a = x or y",) and row.broad and report.what(row) == "*"
+    (row,) = rows(role({"Sid": "One", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}))
+    assert not row.broad and report.policy_of(row) == "Own of Role, One"
+    text = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "logs:PutLogEvents"}})
+    (row,) = rows(resources(P={"Type": "AWS::Logs::ResourcePolicy", "Properties": {"PolicyDocument": text}}))
+    assert row.principals == ("anyone",) and row.broad and row.resources == ("P",)
+
+
+def test_principals_of_resource_policies() -> None:
+    principal = {"AWS": [{"Fn::GetAtt": ["Role", "Arn"]}, "arn:aws:iam::1:root"], "Service": "s3.amazonaws.com", "Federated": "github"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": "*"}
+    excepted = {"Effect": "Deny", "NotPrincipal": {"AWS": "*"}, "Action": "sqs:*", "Resource": "*"}
+    queue = resources(
+        Role={"Type": "AWS::IAM::Role", "Properties": {}},
+        Queue={"Type": "AWS::SQS::Queue"},
+        Policy={
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [statement, excepted]}},
+        },
+    )
+    first, second = rows(queue)
+    assert first.principals == ("Role", "arn:aws:iam::1:root", "service s3.amazonaws.com", "federated github")
+    assert first.resources == first.targets == ("Queue",) and not first.broad
+    assert report.who(second) == "all but anyone"
+
+
+def test_key_policies_of_kms_ecr_and_tables() -> None:
+    document = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "x:Get", "Resource": "*"}]}
+    found = rows(
+        resources(
+            Key={"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document}},
+            Images={"Type": "AWS::ECR::Repository", "Properties": {"RepositoryPolicyText": document}},
+            Table={"Type": "AWS::DynamoDB::Table", "Properties": {"ResourcePolicy": {"PolicyDocument": document}}},
+            Way={"Type": "AWS::EC2::VPCEndpoint", "Properties": {"PolicyDocument": document}},
+        )
+    )
+    assert [row.resources for row in found] == [("Key",), ("Images",), ("Table",), ("Way",)]
+    assert all(row.broad for row in found)
+
+
+def test_policies_of_their_own_managed_ones_and_boundaries() -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "a"}]}
+    found = rows(
+        resources(
+            Role={
+                "Type": "AWS::IAM::Role",
+                "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnly", {"Ref": "Own"}], "PermissionsBoundary": "arn:x"},
+            },
+            Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}},
+            More={"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "M", "Roles": [{"Ref": "Role"}, "admin"], "PolicyDocument": document}},
+        )
+    )
+    assert [(row.kind, row.principals) for row in found] == [
+        *(("attached", ("Role",)), ("boundary", ("Role",)), ("identity", ("Role",)), ("identity", ("Role", "admin"))),
+    ]
+    attached, boundary, own, _ = found
+    assert "ReadOnly says" in report.what(attached) and (report.verb(boundary), boundary.policy) == ("may at most", "arn:x")
+    assert own.holder == "Own" and attached.path == ("ManagedPolicyArns", 0)
+    (nobody,) = rows(resources(Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}))
+    assert nobody.principals == ("nobody yet (Own)",)
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        (["dynamodb:GetItem", "dynamodb:DescribeTable"], ("read",)),
+        (["dynamodb:PutItem", "s3:ListBucket"], ("read", "write")),
+        (["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:GetQueueUrl"], ("read",)),
+        (["sqs:GetQueueUrl", "sqs:SendMessage"], ("write",)),
+        (["kafka-cluster:Connect"], ("describe",)),
+        (["s3:*", "s3:GetObject"], ("everything",)),
+        (["*"], ("everything",)),
+        (["sts:AssumeRole"], ("assume",)),
+        (["ssmmessages:OpenDataChannel"], ("open sessions",)),
+    ],
+)
+def test_levels(actions: list[str], expected: tuple[str, ...]) -> None:
+    assert levels(actions) == expected
+
+
+def test_actions_for_a_reader() -> None:
+    assert grouped(["s3:GetObject", "sqs:SendMessage", "s3:PutObject", "*"]) == ["s3: GetObject, PutObject", "sqs: SendMessage", "*"]
+    assert not takes_resource("ecr:GetAuthorizationToken") and takes_resource("ecr:BatchGetImage")
+    assert not takes_resource("ssmmessages:OpenDataChannel")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reports_hold_every_row(name: str) -> None:
+    found = rows(name)
+    text = report.markdown(found, ["spec.yml:1"] * len(found), name)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(lines) == len(found) + 1
+    assert all(line.replace("\\|", "").count("|") == 8 for line in lines)
+    data = [report.record(row) for row in found]
+    assert json.loads(json.dumps(data)) == data
