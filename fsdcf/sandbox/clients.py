@@ -19,7 +19,7 @@ KEY = "sandbox"
 def clients(world: World, config: Any = None) -> Callable[[str, str], Any]:
     """Makes a client for a service and a region, without sockets. ``config`` is botocore's, for timeouts and retries."""
     nobody = (None, None, None, None)
-    files = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     session = botocore.session.Session(session_vars={"profile": nobody, **files})
     session.set_credentials(KEY, KEY)
     connect(session, world)
