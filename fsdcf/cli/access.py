@@ -60,7 +60,7 @@ def _plain(found: Compiled, rows: Sequence[Access], places: Sequence[str]) -> It
     for row, place in zip(rows, places, strict=True):
         mark = f"{report.BROAD} " if row.broad else "  "
         yield ""
-        yield visible(f"{mark}{report.who(row)} {report.verb(row)} {', '.join(row.levels)}: {report.where(row)}")
+        yield visible(f"{mark}{report.who(row)} {' '.join([report.verb(row), ', '.join(row.levels)]).strip()}: {report.where(row)}")
         yield visible(f"    {report.what(row)}")
         yield from (visible(f"    {remark}") for remark in report.remarks(row))
         yield visible(f"    {report.policy_of(row)}" + (f" --> {place}" if place else ""))

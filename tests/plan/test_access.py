@@ -140,7 +140,10 @@ def test_policies_of_their_own_managed_ones_and_boundaries() -> None:
         *(("attached", ("Role",)), ("boundary", ("Role",)), ("identity", ("Role",)), ("identity", ("Role", "admin"))),
     ]
     attached, boundary, own, _ = found
-    assert "ReadOnly says" in report.what(attached) and (report.verb(boundary), boundary.policy) == ("may at most", "arn:x")
+    assert report.where(attached) == "what arn:aws:iam::aws:policy/ReadOnly allows" and attached.levels == ()
+    assert (report.verb(boundary), report.where(boundary), report.policy_of(boundary)) == (
+        *("may at most", "what arn:x allows", "PermissionsBoundary of Role"),
+    )
     assert own.holder == "Own" and attached.path == ("ManagedPolicyArns", 0)
     (nobody,) = rows(resources(Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}))
     assert nobody.principals == ("nobody yet (Own)",)

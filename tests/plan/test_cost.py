@@ -128,7 +128,7 @@ ASSUMABLE = st.sampled_from(sorted(ASSUMPTIONS))
 AMOUNTS = st.decimals(min_value=1, max_value=10**6, places=2, allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ASSUMABLE, AMOUNTS, AMOUNTS)
 def test_more_usage_never_costs_less(name: str, one: Decimal, other: Decimal) -> None:
     if name == "requests-per-connection":
@@ -139,7 +139,7 @@ def test_more_usage_never_costs_less(name: str, one: Decimal, other: Decimal) ->
     assert small.total.maximum <= large.total.maximum
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20), st.integers(0, 10), st.integers(0, 10))
 def test_more_tasks_never_cost_less(one: int, other: int, base: int, weight: int, spot: int) -> None:
     low, high = sorted((one, other))

@@ -36,15 +36,15 @@ def verb(row: Access) -> str:
 def what(row: Access) -> str:
     """The actions by service."""
     if row.kind in ("attached", "boundary"):
-        return f"as {row.policy} says, which is not in the template"
+        return "its text is not in the template"
     text = "; ".join(grouped(row.actions))
     return f"everything but {text}" if row.except_actions else text
 
 
 def where(row: Access) -> str:
-    if row.kind in ("attached", "boundary"):
-        return "what it names"
     names = ", ".join(shortened(one) for one in row.resources)
+    if row.kind in ("attached", "boundary"):
+        return f"what {names} allows"
     names = {"*": "* (all resources)"}.get(names, names)
     return f"all but {names}" if row.except_resources else names
 

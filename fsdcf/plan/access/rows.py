@@ -17,7 +17,8 @@ class Access:
 
     ``targets`` are the logical ids among the resources. ``except_actions`` and ``except_resources`` tell NotAction and
     NotResource. ``wildcards`` are the actions, resources and principals that match more than one thing, ``unavoidable`` where
-    IAM knows no narrower resource. ``holder`` and ``path`` lead to the statement in the template.
+    IAM knows no narrower resource. A managed policy that is attached, or a boundary, has no actions and is itself the resource.
+    ``holder`` and ``path`` lead to the statement in the template.
     """
 
     kind: str
@@ -40,7 +41,7 @@ class Access:
     @property
     def levels(self) -> tuple[str, ...]:
         if self.kind in ("attached", "boundary"):
-            return ("what a policy says",)
+            return ()
         return ("everything but",) if self.except_actions else levels(self.actions)
 
     @property
@@ -133,6 +134,5 @@ def _attached(view: View) -> Iterator[Access]:
             for index, one in enumerate(items(resource.properties.get(key))):
                 if (target_of(one) or "") in view.resources and kind == "attached":
                     continue  # its statements have rows of their own, for this identity
-                policy = text_of(one)
                 path: Path = (key, index) if listed else (key,)
-                yield Access(kind, effect, (resource.name,), (), (), (), (), policy, "", resource.name, path)
+                yield Access(kind, effect, (resource.name,), (), (text_of(one),), (), (), key, "", resource.name, path)
