@@ -24,6 +24,7 @@ Source: https://docs.github.com/en/actions/reference/runners/github-hosted-runne
 
 _SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
 _NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _CHANGED = "fromJSON(needs.changes.outputs.services)"
 
 
@@ -64,8 +65,9 @@ def workflow(wanted: Workflow) -> str:
         lanes=[Lane(scalar(one.branch), scalar(one.environment), one.variable) for one in wanted.lanes],
         target=_target(wanted.lanes),
         several=several,
+        title="${{ matrix.service.name }}" if several else first.name,
         service=_fields(None if several else first),
-        matrix=[json.dumps(one.data(), ensure_ascii=False) for one in wanted.services],
+        matrix=[json.dumps(one.data()) for one in wanted.services],
         specs=f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}" if several else scalar(first.spec),
         all=" ".join(one.spec for one in wanted.services),
         stem=PurePosixPath(first.spec).stem,
@@ -82,7 +84,9 @@ def is_ours(text: str) -> bool:
 
 def scalar(text: str) -> str:
     """A text as a scalar of YAML: plain where any reader takes it for that text, else quoted."""
-    return text if _SAFE.fullmatch(text) and not _NOT_TEXT.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if _SAFE.fullmatch(text) and not _NOT_TEXT.fullmatch(text):
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _fields(one: Source | None) -> dict[str, str]:

@@ -1,0 +1,75 @@
+"""Workflows for the tests: one service, a monorepo, and one with everything unusual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from fsdcf.scaffold.sources import Source
+from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, workflow
+
+LANES = (Lane("staging", "staging", "FSDCF_ROLE_STAGING"), Lane("main", "prod", "FSDCF_ROLE_PROD"))
+
+
+def source(name: str, folder: str = "", architecture: str = "x86_64", **more: Any) -> Source:
+    """A service whose sources are in a folder (``services/cart/``), or in the root."""
+    platform, runner = RUNNERS[architecture]
+    usual = {
+        "name": name,
+        "spec": f"{folder}{name}.yml",
+        "context": folder.rstrip("/") or ".",
+        "dockerfile": f"{folder}Dockerfile",
+        "arguments": (),
+        "platform": platform,
+        "runner": runner,
+        "repository": name,
+        "registry": "",
+        "region": "",
+        "folder": folder.rstrip("/") or ".",
+        "test": "make test",
+        "paths": (folder or "./",),
+    }
+    return Source(**{**usual, **more})
+
+
+ONE = Workflow((source("shop"),), LANES, "fsdcf==0.1.0", "fsdcf ci github shop.yml")
+MONOREPO = Workflow(
+    (
+        source("cart", "services/cart/", test="npm ci && npm test"),
+        source("shop", "services/shop/", "arm64", arguments=("VERSION=1.2", "TITLE=two words"), test="uv run --locked pytest"),
+    ),
+    LANES,
+    "fsdcf==0.1.0",
+    "fsdcf ci github",
+)
+UNUSUAL = Workflow(
+    (
+        source(
+            "on",
+            architecture="arm64",
+            arguments=('QUOTED="yes": #1', "EMPTY=", "DOLLAR=$HOME `id`"),
+            test="uv run pytest -k 'a: b' && echo \"$(id)\" # {}",
+            registry="123456789012",
+            region="eu-west-1",
+        ),
+    ),
+    (Lane("release/1.0", "qa-1", "FSDCF_ROLE_QA_1"),),
+    "git+https://github.com/fsdcf/fsdcf@" + "0123456789abcdef" * 2 + "01234567",
+    "fsdcf ci github on.yml --var 'TITLE=two words'",
+    "--var 'TITLE=two words'",
+)
+ALL = {"one": ONE, "monorepo": MONOREPO, "unusual": UNUSUAL}
+
+
+def parsed(wanted: Workflow) -> dict[str, Any]:
+    """The workflow as GitHub reads it. YAML 1.1 takes the key ``on`` for true; here it is called ``on`` again."""
+    data: dict[Any, Any] = yaml.safe_load(workflow(wanted))
+    data["on"] = data.pop(True)
+    return data
+
+
+def step(wanted: Workflow, job: str, name: str) -> dict[str, Any]:
+    """A step of a job by its name."""
+    (found,) = [one for one in parsed(wanted)["jobs"][job]["steps"] if one["name"] == name]
+    return dict(found)

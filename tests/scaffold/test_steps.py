@@ -1,0 +1,313 @@
+"""The workflow's own scripts, run by bash as a runner does, with programs of ours in place of aws, docker, gh and fsdcf."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fsdcf.scaffold.workflow import Workflow
+from tests.conftest import HELLO, ROOT
+from tests.scaffold.samples import MONOREPO, ONE, UNUSUAL, parsed, step
+
+SHA = "3f2c1ab" + "0" * 33
+URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step ended: exit code, what it said, the programs that it called, and its outputs."""
+
+    code: int
+    said: str
+    calls: list[list[str]]
+    outputs: dict[str, str]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A machine with nothing but bash, the usual tools and the programs that a test puts there."""
+
+    folder: Path
+
+    def program(self, name: str, script: str = "") -> None:
+        """A program that records how it was called, and then does what the script says."""
+        file = self.folder / "bin" / name
+        record = f'#!/bin/bash\n{{ printf "%s\\0" {name} "$@"; printf "\\n"; }} >> "{self.folder}/calls"\n'
+        file.write_text(f"{record}{script}\n", encoding="utf-8")
+        file.chmod(0o755)
+
+    def run(self, wanted: Workflow, job: str, name: str, **values: str) -> Done:
+        """Run a step. ``values`` are what expressions come to, by the variable that holds them."""
+        found, whole = step(wanted, job, name), parsed(wanted)["jobs"][job]
+        written = {**whole.get("env", {}), **found.get("env", {})}
+        unknown = {key for key, value in written.items() if "${{" in value} - set(values)
+        assert not unknown, f"say what the expressions in {unknown} come to"
+        for file in ("output", "summary", "calls"):
+            (self.folder / file).write_text("", encoding="utf-8")
+        (self.folder / "script").write_text(found["run"], encoding="utf-8")
+        environment = {**self.environment(), **written, **values}
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(self.folder / "script")]
+        done = subprocess.run(command, cwd=self.folder / "work", env=environment, capture_output=True, text=True, check=False)
+        lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
+        return Done(
+            done.returncode,
+            done.stdout + done.stderr,
+            [line.split("\0")[:-1] for line in (self.folder / "calls").read_text(encoding="utf-8").splitlines()],
+            dict(line.partition("=")[::2] for line in lines),
+            (self.folder / "summary").read_text(encoding="utf-8"),
+        )
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "RUNNER_TEMP": str(self.folder / "temp"),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            "GITHUB_SHA": SHA,
+            "GITHUB_REPOSITORY": "acme/shop",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+        }
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    for name in ("bin", "work", "temp"):
+        (tmp_path / name).mkdir()
+    return Runner(tmp_path)
+
+
+REAL = f'exec "{sys.executable}" -m fsdcf "$@"'
+
+
+def look(runner: Runner, said: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
+    runner.program("aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{said}" >&2; exit {code} ;; esac')
+    return runner.run(wanted, job, "Look for the image", REGION="eu-west-1")
+
+
+def test_an_image_that_exists_is_not_built_again(runner: Runner) -> None:
+    done = look(runner, "", 0)
+    assert (done.code, done.outputs) == (0, {"name": f"{URI}:{SHA}", "exists": "true"})
+    assert done.calls[1] == ["aws", "ecr", "describe-images", "--region", "eu-west-1", "--repository-name", "shop", "--image-ids", f"imageTag={SHA}"]
+    for name in ("Log in to ECR", "Build and push the image"):
+        assert step(ONE, "deploy-staging", name)["if"] == "steps.image.outputs.exists == 'false'"
+
+
+def test_an_image_that_is_absent_is_built(runner: Runner) -> None:
+    done = look(runner, "An error occurred (ImageNotFoundException) when calling the DescribeImages operation", 254)
+    assert (done.code, done.outputs["exists"]) == (0, "false")
+
+
+def test_any_other_answer_of_ecr_stops_the_deploy(runner: Runner) -> None:
+    done = look(runner, "An error occurred (AccessDeniedException): not authorized", 254)
+    assert done.code != 0 and "AccessDenied" in done.said and "exists" not in done.outputs
+    runner.program("aws", "echo RepositoryNotFoundException >&2; exit 254")
+    gone = runner.run(ONE, "deploy-staging", "Look for the image", REGION="eu-west-1")
+    assert gone.code != 0 and gone.outputs == {} and len(gone.calls) == 1
+
+
+def test_another_account_s_registry_is_asked_by_its_id(runner: Runner) -> None:
+    done = look(runner, "", 0, UNUSUAL, "deploy-qa-1")
+    assert all(call[3:7] == ["--region", "eu-west-1", "--registry-id", "123456789012"] for call in done.calls)
+
+
+def test_the_image_is_built_with_its_arguments_and_pushed(runner: Runner) -> None:
+    runner.program("docker")
+    done = runner.run(UNUSUAL, "deploy-qa-1", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
+    assert done.code == 0, done.said
+    build, push = done.calls
+    arguments = [word for one in UNUSUAL.services[0].arguments for word in ("--build-arg", one)]
+    assert build == ["docker", "build", "--platform", "linux/arm64", "--file", "Dockerfile", "--tag", f"{URI}:{SHA}", *arguments, "."]
+    assert push == ["docker", "push", f"{URI}:{SHA}"]
+
+
+def test_a_build_that_fails_is_not_pushed(runner: Runner) -> None:
+    runner.program("docker", "exit 1")
+    done = runner.run(ONE, "deploy-staging", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
+    assert done.code == 1 and len(done.calls) == 1
+
+
+@pytest.mark.parametrize(("bucket", "more"), [("", []), ("artifacts", ["--artifacts-bucket", "artifacts"])])
+def test_the_deploy_names_the_commit(runner: Runner, bucket: str, more: list[str]) -> None:
+    runner.program("fsdcf")
+    done = runner.run(ONE, "deploy-prod", "Deploy", BUCKET=bucket, REGION="eu-west-1")
+    assert done.calls == [["fsdcf", "deploy", "shop.yml", "--env", "prod", "--image-sha", SHA, "--yes", "--timeout", "50m", *more]]
+
+
+def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Runner) -> None:
+    runner.program("fsdcf", "exit 3")
+    assert runner.run(ONE, "deploy-prod", "Deploy", BUCKET="", REGION="r").code == 3
+    done = runner.run(ONE, "deploy-prod", "Write the summary", OUTCOME="failure", REGION="r")
+    assert done.summary == f"**shop** to **prod**, commit `{SHA}`: failure\n"
+    assert "not begun" in runner.run(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
+
+
+@pytest.mark.parametrize(("role", "region", "code"), [("arn:x", "eu-west-1", 0), ("", "eu-west-1", 1), ("arn:x", "", 1)])
+def test_variables_that_are_not_set_are_named(runner: Runner, role: str, region: str, code: int) -> None:
+    done = runner.run(ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION="")
+    assert done.code == code and ("::error title=" in done.said) == bool(code)
+    assert code == 0 or "FSDCF_ROLE_PROD" in done.said
+
+
+def test_the_tests_run_as_they_are_written(runner: Runner) -> None:
+    runner.program("uv", 'printf "%s|" "$@" > args; exit 3')
+    done = runner.run(UNUSUAL, "test", "Test")
+    assert done.code == 3 and (runner.folder / "work" / "args").read_text() == "run|pytest|-k|a: b|"
+    runner.program("make", "true")
+    assert runner.run(ONE, "test", "Test").calls == [["make", "test"]]
+
+
+FAKE_GH = """
+case "$*" in
+  *--paginate*) printf '%s' "$KNOWN" ;;
+  *) for word in "$@"; do case "$word" in body=@*) cp "${word#body=@}" "$HOME/posted" ;; esac; done ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("known", "method", "where"),
+    [("", "POST", "issues/7/comments"), ("42\n", "PATCH", "issues/comments/42"), ("42\n43\n", "PATCH", "issues/comments/42")],
+)
+def test_the_comment_is_made_once_and_then_updated(runner: Runner, known: str, method: str, where: str) -> None:
+    (runner.folder / "temp" / "fsdcf").mkdir()
+    (runner.folder / "temp" / "fsdcf" / "comment.md").write_text("<!-- fsdcf -->\nthe plan", encoding="utf-8")
+    runner.program("gh", FAKE_GH)
+    done = runner.run(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known)
+    assert done.code == 0, done.said
+    listed, sent = done.calls
+    assert "repos/acme/shop/issues/7/comments?per_page=100" in listed and "--jq" in listed
+    assert sent[sent.index("--method") + 1] == method and f"repos/acme/shop/{where}" in sent
+    assert (runner.folder / "posted").read_text(encoding="utf-8").endswith("the plan")
+
+
+def test_only_our_own_comment_is_updated() -> None:
+    script = step(ONE, "plan", "Comment on the pull request")["run"]
+    (query,) = re.findall(r"mine='([^']*)'", script)
+    assert 'startswith("<!-- fsdcf -->")' in query and '.user.type == "Bot"' in query
+
+
+def test_a_comment_that_cannot_be_read_is_an_error(runner: Runner) -> None:
+    runner.program("gh", "exit 1")
+    assert runner.run(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7").code == 1
+
+
+FAKE_FSDCF = """
+case "$1" in
+  diff) echo "the plan of $3"; exit "$CODE" ;;
+  cost | graph) echo "$1 of $2" ;;
+esac
+"""
+
+
+def plan(runner: Runner, code: int, specs: str = "shop.yml", new: bool = False) -> tuple[Done, Path]:
+    runner.program("fsdcf", FAKE_FSDCF)
+    runner.program("git", "exit 1" if new else "exit 0")
+    done = runner.run(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code))
+    return done, runner.folder / "temp" / "fsdcf" / "plan"
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, 0), (10, 0), (11, 0), (2, 2), (1, 1)])
+def test_changes_do_not_fail_a_plan_and_errors_do(runner: Runner, code: int, outcome: int) -> None:
+    done, folder = plan(runner, code)
+    assert done.code == outcome
+    assert ("::warning file=shop.yml,title=data at risk::" in done.said) == (code == 11)
+    assert (folder / "shop.yml" / "plan.md").read_text() == "the plan of shop.yml\n"
+
+
+def test_each_spec_has_its_plan_cost_and_graph(runner: Runner) -> None:
+    done, folder = plan(runner, 10, "services/cart/cart.yml services/shop/shop.yml")
+    assert done.code == 0, done.said
+    for spec in ("services/cart/cart.yml", "services/shop/shop.yml"):
+        assert sorted(one.name for one in (folder / spec).iterdir()) == ["cost.md", "graph.md", "plan.md"]
+        assert ["fsdcf", "diff", f"HEAD^1:{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
+
+
+def test_a_new_service_is_not_compared(runner: Runner) -> None:
+    done, folder = plan(runner, 2, new=True)
+    assert done.code == 0 and not [call for call in done.calls if call[:2] == ["fsdcf", "diff"]]
+    assert "new service" in (folder / "shop.yml" / "plan.md").read_text()
+
+
+def test_without_a_change_there_is_an_empty_plan(runner: Runner) -> None:
+    done, folder = plan(runner, 2, specs="")
+    assert done.code == 0 and folder.is_dir() and not list(folder.iterdir())
+
+
+def write_summary(runner: Runner) -> tuple[Done, str]:
+    runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
+    done = runner.run(ONE, "plan", "Write the summary", ENVIRONMENT="prod")
+    assert done.code == 0, done.said
+    return done, (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
+
+
+def test_comment_and_summary_are_put_together(runner: Runner) -> None:
+    folder = runner.folder / "temp" / "fsdcf" / "plan" / "shop.yml"
+    folder.mkdir(parents=True)
+    (folder / "plan.md").write_text("2 changes", encoding="utf-8")
+    done, comment = write_summary(runner)
+    assert comment == done.summary and comment.startswith("<!-- fsdcf -->\n") and "### `shop.yml`\n\n2 changes" in comment
+
+
+def test_a_plan_that_never_began_is_said(runner: Runner) -> None:
+    _, comment = write_summary(runner)
+    assert "There is no plan" in comment
+
+
+@pytest.fixture
+def monorepo(runner: Runner) -> Callable[[str], str]:
+    """A repository with two services and one commit; each call changes a file, commits it, and gives the commit before."""
+    work = runner.folder / "work"
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+        return subprocess.run(["git", *identity, *arguments], cwd=work, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    for name in ("cart", "shop"):
+        (work / "services" / name).mkdir(parents=True)
+        (work / "services" / name / f"{name}.yml").write_text(HELLO, encoding="utf-8")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+
+    def change(file: str) -> str:
+        before = git("rev-parse", "HEAD")
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        (work / file).write_text("changed", encoding="utf-8")
+        git("add", ".")
+        git("commit", "-qm", "more")
+        return before
+
+    runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
+    return change
+
+
+def changed_services(runner: Runner, base: str) -> list[Mapping[str, str]]:
+    done = runner.run(MONOREPO, "changes", "Find the services whose spec or source changed", BASE=base)
+    assert done.code == 0, done.said
+    found: list[Mapping[str, str]] = json.loads(done.outputs["services"])
+    return found
+
+
+def test_only_what_changed_is_deployed(runner: Runner, monorepo: Callable[[str], str]) -> None:
+    (shop,) = changed_services(runner, monorepo("services/shop/src/main.py"))
+    assert shop["name"] == "shop" and shop["arguments"] == "VERSION=1.2\nTITLE=two words"
+    assert changed_services(runner, monorepo("README.md")) == []
+    both = [one["name"] for one in changed_services(runner, monorepo(".github/workflows/fsdcf.yml"))]
+    assert both == ["cart", "shop"]
+    assert len(changed_services(runner, "0" * 40)) == 2, "a first or a forced push"
+
+
+def test_a_revision_that_is_none_stops_it(runner: Runner, monorepo: Callable[[str], str]) -> None:
+    done = runner.run(MONOREPO, "changes", "Find the services whose spec or source changed", BASE="--output=x")
+    assert done.code == 2 and done.outputs == {}

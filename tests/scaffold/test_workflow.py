@@ -1,0 +1,190 @@
+"""What the workflow means: who may do what, when, and with which code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsdcf.compiler.pipeline_stack.access import _PUSH
+from fsdcf.scaffold.actions import PINS
+from fsdcf.scaffold.workflow import Workflow, scalar, workflow
+from tests.scaffold.samples import ALL, MONOREPO, ONE, UNUSUAL, parsed, step
+
+each = pytest.mark.parametrize("wanted", ALL.values(), ids=list(ALL))
+
+
+def steps(wanted: Workflow) -> Iterator[tuple[str, dict[str, Any]]]:
+    for job, one in parsed(wanted)["jobs"].items():
+        yield from ((job, found) for found in one["steps"])
+
+
+@each
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(wanted: Workflow) -> None:
+    lines = [line.strip() for line in workflow(wanted).splitlines() if "uses:" in line]
+    assert len(lines) >= 8
+    for line in lines:
+        found = re.fullmatch(r"uses: ([\w.-]+/[\w.-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
+        assert found and PINS[found[1]] == (found[3], found[2]), line
+
+
+@each
+def test_nothing_is_granted_but_what_a_job_needs(wanted: Workflow) -> None:
+    data = parsed(wanted)
+    assert data["permissions"] == {}
+    for name, job in data["jobs"].items():
+        wants = {"contents": "read"}
+        if name == "plan":
+            wants["pull-requests"] = "write"
+        if name.startswith("deploy-"):
+            wants["id-token"] = "write"
+        assert job["permissions"] == wants, name
+    text = workflow(wanted)
+    assert all("#" in line for line in text.splitlines() if line.endswith("write") or ": write " in line)
+    assert "secrets." not in text and "AWS_ACCESS_KEY" not in text and "pull_request_target" not in text
+
+
+@each
+def test_no_expression_stands_in_a_script(wanted: Workflow) -> None:
+    scripts = [one["run"] for _, one in steps(wanted) if "run" in one]
+    assert len(scripts) > 10 and not [one for one in scripts if "${{" in one]
+
+
+@each
+def test_checkouts_keep_no_credentials(wanted: Workflow) -> None:
+    found = [one for _, one in steps(wanted) if one.get("uses", "").startswith("actions/checkout")]
+    assert len(found) >= 3 and all(one["with"]["persist-credentials"] is False for one in found)
+
+
+@each
+def test_every_job_and_step_has_a_name_and_every_job_an_end(wanted: Workflow) -> None:
+    data = parsed(wanted)
+    assert all(job["name"] and job["timeout-minutes"] <= 90 for job in data["jobs"].values())
+    assert all(one["name"] for _, one in steps(wanted))
+    assert data["defaults"]["run"]["shell"] == "bash"
+
+
+@each
+def test_when_it_runs(wanted: Workflow) -> None:
+    data = parsed(wanted)
+    assert data["on"] == {"pull_request": None, "push": {"branches": [lane.branch for lane in wanted.lanes]}}
+    assert data["jobs"]["plan"]["if"] == "github.event_name == 'pull_request'"
+    assert "github.event_name == 'pull_request'" in data["concurrency"]["cancel-in-progress"]
+    assert "github.run_id" in data["concurrency"]["group"], "pushes never share a group, so that none is dropped"
+
+
+@each
+def test_a_deploy_waits_for_the_tests_and_stands_in_its_environment(wanted: Workflow) -> None:
+    jobs = parsed(wanted)["jobs"]
+    several = len(wanted.services) > 1
+    deploys = {name: job for name, job in jobs.items() if name.startswith("deploy-")}
+    assert list(deploys) == [f"deploy-{lane.environment}" for lane in wanted.lanes]
+    for lane, job in zip(wanted.lanes, deploys.values(), strict=True):
+        assert job["needs"] == (["changes", "test"] if several else "test")
+        assert job["if"] == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}' && !github.event.repository.fork"
+        assert job["environment"] == {"name": lane.environment}
+        assert job["concurrency"]["cancel-in-progress"] is False
+        assert job["concurrency"]["group"].startswith(f"fsdcf-{lane.environment}-")
+        (assume,) = [one for one in job["steps"] if one.get("uses", "").startswith("aws-actions/configure-aws-credentials")]
+        assert assume["with"]["role-to-assume"] == f"${{{{ vars.{lane.variable} }}}}"
+        assert assume["with"]["aws-region"] == "${{ vars.AWS_REGION }}"
+        assert set(assume["with"]) == {"role-to-assume", "role-session-name", "aws-region"}, "and no keys"
+
+
+@each
+def test_what_runs_code_of_a_pull_request_holds_no_rights(wanted: Workflow) -> None:
+    """The tests are the one step that runs a pull request's code; their job may read, and is given no credentials."""
+    test = parsed(wanted)["jobs"]["test"]
+    assert test["permissions"] == {"contents": "read"}
+    assert not [one for one in test["steps"] if "aws" in one.get("uses", "") or "GH_TOKEN" in one.get("env", {})]
+    building = [name for name, one in steps(wanted) if "docker" in one.get("run", "") or "$TEST" in one.get("run", "")]
+    assert set(building) == {"test", *(f"deploy-{lane.environment}" for lane in wanted.lanes)}
+
+
+@each
+def test_fsdcf_is_installed_at_one_version(wanted: Workflow) -> None:
+    data = parsed(wanted)
+    assert data["env"] == {"FSDCF": wanted.requirement}
+    installs = [one["run"] for _, one in steps(wanted) if "install" in one.get("run", "")]
+    assert installs and set(installs) == {'uv tool install "$FSDCF"'}
+
+
+@each
+def test_the_plan_s_steps_are_safe_for_forks(wanted: Workflow) -> None:
+    comment = step(wanted, "plan", "Comment on the pull request")
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in comment["if"]
+    summary = step(wanted, "plan", "Write the summary")
+    assert summary["if"] == "${{ !cancelled() }}", "the summary is written whatever happens, for forks, too"
+    names = [one["name"] for one in parsed(wanted)["jobs"]["plan"]["steps"]]
+    assert names.index("Validate") < names.index("Plan") < names.index("Write the summary") < names.index("Comment on the pull request")
+
+
+def test_the_template_is_attached() -> None:
+    (raw,) = [one for job, one in steps(ONE) if one.get("uses", "").startswith("actions/upload-artifact")]
+    assert raw["with"]["archive"] is False and raw["with"]["path"].endswith("shop.${{ env.ENVIRONMENT }}.template.yml")
+    (folder,) = [one for job, one in steps(MONOREPO) if one.get("uses", "").startswith("actions/upload-artifact")]
+    assert folder["with"]["name"] == "templates"
+
+
+def test_the_environment_of_a_pull_request_is_that_of_its_base() -> None:
+    jobs = parsed(ONE)["jobs"]
+    assert jobs["plan"]["env"]["ENVIRONMENT"] == "${{ github.base_ref == 'main' && 'prod' || 'staging' }}"
+    assert parsed(UNUSUAL)["jobs"]["plan"]["env"]["ENVIRONMENT"] == "qa-1"
+
+
+def test_a_monorepo_handles_what_changed() -> None:
+    jobs = parsed(MONOREPO)["jobs"]
+    assert list(jobs) == ["changes", "test", "plan", "deploy-staging", "deploy-prod"]
+    assert jobs["changes"]["steps"][0]["with"]["fetch-depth"] == 0
+    for name in ("test", "deploy-staging", "deploy-prod"):
+        assert jobs[name]["strategy"]["matrix"] == {"service": "${{ fromJSON(needs.changes.outputs.services) }}"}
+        assert jobs[name]["strategy"]["fail-fast"] is False
+        assert jobs[name]["runs-on"] == "${{ matrix.service.runner }}"
+    assert jobs["test"]["if"] == "needs.changes.outputs.services != '[]'"
+    known = yaml.safe_load(step(MONOREPO, "changes", "Find the services whose spec or source changed")["env"]["SERVICES"])
+    assert [one["name"] for one in known] == ["cart", "shop"]
+    assert known[1]["runner"] == "ubuntu-24.04-arm" and known[1]["arguments"] == "VERSION=1.2\nTITLE=two words"
+    assert jobs["deploy-prod"]["concurrency"]["group"] == "fsdcf-prod-${{ matrix.service.name }}"
+
+
+def test_one_service_needs_no_look_at_what_changed() -> None:
+    jobs = parsed(ONE)["jobs"]
+    assert "changes" not in jobs and "strategy" not in jobs["test"] and "needs" not in jobs["plan"]
+
+
+def test_uv_is_there_where_tests_want_it() -> None:
+    assert [job for job, one in steps(MONOREPO) if one["name"] == "Set up uv"].count("test") == 1
+    assert [job for job, one in steps(ONE) if one["name"] == "Set up uv"].count("test") == 0
+
+
+def test_odd_texts_come_out_as_they_went_in() -> None:
+    service = UNUSUAL.services[0]
+    deploy = parsed(UNUSUAL)["jobs"]["deploy-qa-1"]
+    assert step(UNUSUAL, "test", "Test")["env"]["TEST"] == service.test
+    assert step(UNUSUAL, "deploy-qa-1", "Build and push the image")["env"]["ARGUMENTS"].split("\n") == list(service.arguments)
+    assert deploy["env"]["SERVICE"] == "on" and deploy["env"]["REGISTRY"] == "123456789012" and deploy["env"]["REGION"] == "eu-west-1"
+    login = step(UNUSUAL, "deploy-qa-1", "Log in to ECR")
+    assert login["with"]["registries"] == "123456789012" and login["env"]["AWS_REGION"] == "eu-west-1"
+    assert "fsdcf deploy \"$SPEC\" --env \"$ENVIRONMENT\" --var 'TITLE=two words'" in step(UNUSUAL, "deploy-qa-1", "Deploy")["run"]
+
+
+@pytest.mark.parametrize("wanted", [ONE, UNUSUAL], ids=["one", "unusual"])
+def test_the_deploy_role_may_what_the_workflow_asks_of_ecr(wanted: Workflow) -> None:
+    scripts = "\n".join(one.get("run", "") for _, one in steps(wanted))
+    asked = {"ecr:" + "".join(word.capitalize() for word in name.split("-")) for name in re.findall(r"aws ecr ([a-z-]+)", scripts)}
+    assert asked == {"ecr:DescribeImages", "ecr:DescribeRepositories"} and asked <= set(_PUSH)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))
+def test_a_scalar_is_read_as_it_was_written(text: str) -> None:
+    assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
+
+
+@pytest.mark.parametrize("text", ["on", "1.0", "null", "0x1F", "1e3", "12", "a: b", "- a", "~", "", "yes", "2026-01-01", "1_000", "a #b", "=", "<<", "."])
+def test_scalars_that_would_be_something_else(text: str) -> None:
+    assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
