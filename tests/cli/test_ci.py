@@ -1,0 +1,187 @@
+"""``fsdcf ci github`` as a user meets it: repositories of every kind, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from fsdcf import __version__
+from fsdcf.cli.main import cli
+from tests.conftest import HELLO
+
+WORKFLOW = Path(".github/workflows/fsdcf.yml")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository without a remote, with one service that has a Makefile."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "hello.yml").write_text(HELLO, encoding="utf-8")
+    (tmp_path / "Makefile").write_text("test:\n\ttrue\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fsdcf(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+def spec(name: str, more: str = "") -> str:
+    return HELLO.replace("name: hello", f"name: {name}") + more
+
+
+def test_it_writes_and_checks_one_service(repository: Path) -> None:
+    done = fsdcf("ci", "github", "hello.yml")
+    assert done.exit_code == 0, done.output
+    data = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    assert list(data["jobs"]) == ["test", "plan", "deploy-staging", "deploy-prod"]
+    assert data["env"]["FSDCF"] == f"fsdcf=={__version__}"
+    assert data["jobs"]["test"]["steps"][-1]["env"]["TEST"] == "make test"
+    assert "FSDCF_ROLE_PROD" in done.stderr
+    assert fsdcf("ci", "github", "hello.yml", "--check").exit_code == 0
+    assert not [one for one in WORKFLOW.parent.iterdir() if one.name != "fsdcf.yml"], "nothing is left half-written"
+
+
+def test_the_check_shows_what_differs(repository: Path) -> None:
+    missing = fsdcf("ci", "github", "--check")
+    assert missing.exit_code == 2 and "is not there" in missing.stderr
+    assert fsdcf("ci", "github").exit_code == 0
+    WORKFLOW.write_text(WORKFLOW.read_text(encoding="utf-8").replace("timeout-minutes: 90", "timeout-minutes: 5"), encoding="utf-8")
+    stale = fsdcf("ci", "github", "--check")
+    assert stale.exit_code == 2 and "out of date" in stale.stderr
+    assert "-    timeout-minutes: 5" in stale.stdout and "+    timeout-minutes: 90" in stale.stdout
+    assert "timeout-minutes: 5" in WORKFLOW.read_text(encoding="utf-8"), "a check writes nothing"
+
+
+def test_the_workflow_s_own_check_is_the_command_that_wrote_it(repository: Path) -> None:
+    arguments = ["hello.yml", "--test", "make 'x y'", "--branch", "main=prod", "-o", "ci.yml", "--var", "NAME=two words"]
+    assert fsdcf("ci", "github", *arguments).exit_code == 0
+    steps = yaml.safe_load(Path("ci.yml").read_text(encoding="utf-8"))["jobs"]["plan"]["steps"]
+    import shlex
+
+    words = shlex.split(steps[-1]["run"])
+    assert words[0] == "fsdcf" and words[-1] == "--check"
+    assert fsdcf(*words[1:]).exit_code == 0
+
+
+def test_every_spec_is_found_from_anywhere_in_the_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cart", "shop"):
+        (repository / "services" / name).mkdir(parents=True)
+        (repository / "services" / name / "service.yml").write_text(spec(name), encoding="utf-8")
+        (repository / "services" / name / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    for other in ("node_modules", ".venv", "build"):
+        (repository / other).mkdir()
+        (repository / other / "other.yml").write_text(spec("other"), encoding="utf-8")
+    (repository / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    monkeypatch.chdir(repository / "services")
+    done = fsdcf("ci", "github")
+    assert done.exit_code == 0, done.output
+    text = (repository / WORKFLOW).read_text(encoding="utf-8")
+    services = yaml.safe_load(yaml.safe_load(text)["jobs"]["changes"]["steps"][-1]["env"]["SERVICES"])
+    assert [(one["name"], one["context"], one["paths"]) for one in services] == [
+        ("hello", ".", ["./"]),
+        ("cart", "services/cart", ["services/cart/"]),
+        ("shop", "services/shop", ["services/shop/"]),
+    ]
+    monkeypatch.chdir(repository)
+    assert fsdcf("ci", "github", "--check").exit_code == 0
+
+
+def test_what_a_service_builds_comes_from_its_spec(repository: Path) -> None:
+    (repository / "apps" / "docker").mkdir(parents=True)
+    more = "  resources: {architecture: arm64}\n  image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api\n"
+    build = "  build:\n    context: ..\n    dockerfile: docker/Dockerfile.api\n    args: {B: two words, A: 1}\n"
+    (repository / "apps" / "api.yml").write_text(spec("api", more + build), encoding="utf-8")
+    (repository / "apps" / "docker" / "Dockerfile.api").write_text("FROM scratch\n", encoding="utf-8")
+    assert fsdcf("ci", "github", "apps/api.yml").exit_code == 0
+    job = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["deploy-prod"]
+    (build_step,) = [one for one in job["steps"] if one["name"] == "Build and push the image"]
+    assert job["runs-on"] == "ubuntu-24.04-arm" and job["env"]["REPOSITORY"] == "team/api"
+    assert (job["env"]["REGISTRY"], job["env"]["REGION"]) == ("123456789012", "eu-west-1")
+    values = {name: build_step["env"][name] for name in ("CONTEXT", "DOCKERFILE", "PLATFORM", "ARGUMENTS")}
+    assert values == {"CONTEXT": ".", "DOCKERFILE": "apps/docker/Dockerfile.api", "PLATFORM": "linux/arm64", "ARGUMENTS": "A=1\nB=two words"}
+
+
+def test_without_tests_the_image_is_built(repository: Path) -> None:
+    (repository / "Makefile").unlink()
+    done = fsdcf("ci", "github", "hello.yml", "-o", "-")
+    assert done.exit_code == 0 and not WORKFLOW.exists()
+    assert yaml.safe_load(done.stdout)["jobs"]["test"]["steps"][-1]["env"]["TEST"] == "docker build --file Dockerfile ."
+    assert "no tests of hello" in fsdcf("ci", "github", "hello.yml").stderr
+
+
+def test_somebody_else_s_file_is_not_overwritten(repository: Path) -> None:
+    WORKFLOW.parent.mkdir(parents=True)
+    WORKFLOW.write_text("name: mine\n", encoding="utf-8")
+    refused = fsdcf("ci", "github")
+    assert refused.exit_code == 2 and "--force" in refused.stderr and WORKFLOW.read_text(encoding="utf-8") == "name: mine\n"
+    assert fsdcf("ci", "github", "--force").exit_code == 0 and "name: fsdcf" in WORKFLOW.read_text(encoding="utf-8")
+    assert fsdcf("ci", "github").exit_code == 0, "ours may be replaced"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nowhere.yml"], "cannot read"),
+        (["."], "cannot read"),
+        (["bad.yml"], "S102"),
+        (["hello.yml", "--branch", "main"], "BRANCH=ENV"),
+        (["hello.yml", "--branch", "main=Prod"], "BRANCH=ENV"),
+        (["hello.yml", "--branch", "a'b=prod"], "BRANCH=ENV"),
+        (["hello.yml", "--branch", "main=prod", "--branch", "main=qa"], "same branch"),
+        (["hello.yml", "--branch", "main=prod", "--branch", "other=prod"], "same environment"),
+        (["hello.yml", "--fsdcf", "fsdcf"], "--fsdcf takes"),
+        (["hello.yml", "--fsdcf", "fsdcf>=1"], "--fsdcf takes"),
+        (["hello.yml", "--fsdcf", "git+https://github.com/fsdcf/fsdcf@main"], "--fsdcf takes"),
+        (["hello.yml", "--test", "echo ${{ github.head_ref }}"], "cannot stand"),
+        (["hello.yml", "--test", "a\nb"], "cannot stand"),
+        (["hello.yml", "--var", "A=${{ secrets.X }}"], "cannot stand"),
+        (["hello.yml", "twin.yml"], "both describe the service hello"),
+        (["elsewhere.yml"], "another registry"),
+        (["outside.yml"], "outside the repository"),
+        (["by-environment.yml"], "one image serves all environments"),
+        (["a file.yml"], "cannot name"),
+        (["lines.yml"], "several lines"),
+        (["hello.yml", "-o", "."], "not written by fsdcf"),
+    ],
+)
+def test_what_cannot_be_is_refused(repository: Path, arguments: list[str], word: str) -> None:
+    (repository / "bad.yml").write_text(HELLO.replace("port: 8000", "port: true"), encoding="utf-8")
+    (repository / "twin.yml").write_text(HELLO, encoding="utf-8")
+    (repository / "elsewhere.yml").write_text(spec("x", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
+    (repository / "outside.yml").write_text(spec("x", "  build: {context: ../..}\n"), encoding="utf-8")
+    overlay = "environments:\n  prod:\n    service:\n      resources: {architecture: arm64}\n"
+    (repository / "by-environment.yml").write_text(spec("x", "") + overlay, encoding="utf-8")
+    (repository / "a file.yml").write_text(spec("x"), encoding="utf-8")
+    (repository / "lines.yml").write_text(spec("x", '  build: {args: {A: "1\\n2"}}\n'), encoding="utf-8")
+    done = fsdcf("ci", "github", *arguments)
+    assert done.exit_code == 2 and word in done.stderr, done.output
+    assert "Traceback" not in done.output and not WORKFLOW.exists()
+
+
+def test_a_repository_without_specs_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = fsdcf("ci", "github")
+    assert done.exit_code == 2 and "no spec" in done.stderr and "fsdcf init" in done.stderr
+
+
+@pytest.mark.parametrize("stdin", ["", "{}", "[1]", '[{"name": "a"}]', "[{"])
+def test_changed_refuses_what_is_no_list_of_services(repository: Path, stdin: str) -> None:
+    assert fsdcf("ci", "changed", "--base", "HEAD", stdin=stdin).exit_code == 2
+
+
+def test_changed_takes_everything_where_nothing_is_known(repository: Path) -> None:
+    done = fsdcf("ci", "changed", "--base", "0" * 40, stdin='[{"name": "a", "paths": []}]')
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [{"name": "a", "paths": []}])
+    assert "every service" in done.stderr
+
+
+def test_the_hook_passes_over_what_is_no_spec(repository: Path) -> None:
+    (repository / "other.yml").write_text("a: [\n", encoding="utf-8")
+    assert fsdcf("validate", "--no-lint", "other.yml", "hello.yml").exit_code == 2
+    done = fsdcf("validate", "--no-lint", "--skip-others", "other.yml", "hello.yml")
+    assert done.exit_code == 0 and "other.yml" not in done.output
