@@ -19,6 +19,9 @@ PATIENCE = 300.0
 FIRST_PATIENCE = 15.0
 """Seconds that a network or a service in trouble is waited for; the short one until AWS has answered for the first time."""
 
+_LEAST = 4
+"""How often a call is tried at least, however slowly each attempt fails."""
+
 _THROTTLES = frozenset(
     {
         *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
@@ -136,7 +139,7 @@ class Aws:
         Throttling is waited out until the deadline. Resets and errors of AWS itself are retried for some minutes, with the same
         parameters: who changes something passes a token. Expired credentials are renewed once.
         """
-        attempts, repeated, renewed, begun = 0, False, False, self.clock()
+        tried, repeated, renewed, begun = 0, False, False, self.clock()
         while True:
             try:
                 return self._attempt(service, operation, at or self.region, parameters)
@@ -152,11 +155,11 @@ class Aws:
                 self.throttles += throttled
                 patience = self._patience(error)
                 error.repeated = repeated
-                if patience is None or self.clock() - begun >= patience or self._late():
+                tried += 1
+                if patience is None or (tried >= _LEAST and self.clock() - begun >= patience) or self._late():
                     raise
                 repeated = repeated or not throttled
-                self._pause(min(LONGEST_PAUSE, (1.0 if throttled else 0.5) * 2**attempts))
-                attempts = min(attempts + 1, 10)
+                self._pause(min(LONGEST_PAUSE, (1.0 if throttled else 0.5) * 2 ** min(tried - 1, 10)))
 
     def supports(self, service: str, operation: str, member: str | None = None) -> bool:
         """Whether the installed botocore knows an operation, or a member of its input."""
@@ -206,7 +209,7 @@ class Aws:
             answer: dict[str, Any] = method(**parameters)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
             failure = _translated(error, service, operation)
-            self._answered = self._answered or isinstance(failure, ApiError)
+            self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)
             raise failure from error
         self._answered = True
         return answer

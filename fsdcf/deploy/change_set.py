@@ -177,10 +177,7 @@ def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
     first = f": {evidence[0].source}: {evidence[0].text}{more}" if evidence else f": {plain(reason)}" if reason else ""
     sentence = "CloudFormation's validation refuses the template" if early else "the change set failed"
     told = (Evidence("change set", plain(reason)),) if reason else ()
-    next_step = "correct the spec, then: " if early else ""
-    return Outcome(
-        Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *told), (next_step + run.target.redeploy(),)
-    )
+    return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *told), (run.target.redeploy(),))
 
 
 def _findings(run: Run, traces: Traces) -> list[Evidence]:

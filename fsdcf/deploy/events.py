@@ -100,7 +100,7 @@ class Timeline:
             if event.operation:
                 self._operations.add(event.operation)
             fresh.append(event)
-        self.events += fresh
+            self.events.append(event)
         return tuple(fresh)
 
     def reaches(self, page: Sequence[StackEvent]) -> bool:
@@ -123,7 +123,10 @@ class Timeline:
             return event.token in tokens
         if event.operation and event.operation in self._operations:
             return True
-        return not self._is_before(event) and self.end is None
+        begins = is_root(event) and event.status in _BEGINNINGS
+        if begins and (tokens or self.events):
+            return False  # ours would bear our token, and begins once
+        return not self._is_before(event) and not self.succeeded and self.end is None
 
     def _succeeds(self, event: StackEvent) -> bool:
         before = self._is_before(event) or event.id in self.boundary.seen

@@ -136,9 +136,9 @@ class Site:
     def fault(self, *texts: str | Fault) -> None:
         self.world.faults.add(*(parsed(one) if isinstance(one, str) else one for one in texts))
 
-    def call(self, operation: str, service: str = "cloudformation", /, **parameters: Any) -> dict[str, Any]:
+    def call(self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
-        client = wired(replace(self.world, faults=_Quiet(self.world.faults)))[1](service, self.aws.region)
+        client = wired(replace(self.world, faults=_Quiet(self.world.faults)))[1](service, at or self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 

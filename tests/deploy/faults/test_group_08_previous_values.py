@@ -1,0 +1,65 @@
+"""Group 8: UsePreviousValue, which a creation and a parameter that is new do not take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fsdcf.deploy.model import Exit
+from tests.deploy.site import queue, site, template
+
+
+def test_no_stack_and_no_image() -> None:
+    made = site()
+    outcome = made.deploy(sha=None)
+    assert outcome.exit is Exit.USAGE
+    assert outcome.next == ("fsdcf deploy shop.yml --env staging --image-sha SHA",)
+    assert not made.made("CreateChangeSet")
+
+
+def test_an_empty_stack_that_was_only_planned_has_no_image_either() -> None:
+    made = site()
+    made.beside("CreateChangeSet", template(), "one", ChangeSetName="earlier", ChangeSetType="CREATE")
+    assert made.deploy(sha=None).exit is Exit.USAGE
+
+
+def test_an_existing_stack_keeps_its_image() -> None:
+    made = site()
+    made.deploy(sha="one")
+    outcome = made.deploy(template("Jobs", "More"), None)
+    assert outcome.exit is Exit.DONE
+    assert made.image() == "one"
+    assert "one" in outcome.sentence
+
+
+def more_parameters(**declared: Any) -> dict[str, Any]:
+    body = template(Jobs=queue(QueueName={"Ref": "Name"}))
+    return {**body, "Parameters": {**body["Parameters"], "Name": {"Type": "String", **declared}}}
+
+
+@pytest.mark.parametrize("sha", ["two", None])
+def test_a_parameter_that_the_deployed_template_lacks(sha: str | None) -> None:
+    made = site()
+    made.deploy()
+    outcome = made.deploy(more_parameters(), sha)
+    assert outcome.exit is Exit.USAGE
+    assert "Name" in outcome.sentence
+    assert made.change_sets() == []
+
+
+def test_a_new_parameter_with_a_default() -> None:
+    made = site()
+    made.deploy()
+    release = made.release(more_parameters(Default="mail"), None)
+    assert made.run(replace(release), allow=frozenset({"Jobs"})).exit is Exit.DONE
+
+
+def test_a_default_that_changes_counts() -> None:
+    made = site()
+    made.deploy(more_parameters(Default="mail"))
+    outcome = made.deploy(more_parameters(Default="post"), None, allow=frozenset({"Jobs"}))
+    assert outcome.exit is Exit.DONE
+    listed = made.call("DescribeStacks")["Stacks"][0]["Parameters"]
+    assert {one["ParameterKey"]: one["ParameterValue"] for one in listed}["Name"] == "post"

@@ -1,0 +1,93 @@
+"""Group 11: credentials that expire, before and after execution, renewable and not."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.deploy.model import Exit
+from tests.deploy.site import Site, site
+
+OPERATIONS = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents", "ListStackResources")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("after", [0, 2])
+def test_credentials_that_can_be_renewed_are(operation: str, after: int) -> None:
+    made = site()
+    made.stand()
+    made.fault(f"api:{operation}:expired@{after}")
+    assert made.deploy(sha="two").exit is Exit.DONE
+    assert made.image() == "two"
+    assert len(made.executions()) == 1
+
+
+def test_new_credentials_come_through_a_new_client() -> None:
+    made = site()
+    made.stand()
+    renewed: list[bool] = []
+    made.aws._renew = lambda: renewed.append(True)
+    made.fault("api:DescribeStackEvents:expired")
+    before = dict(made.aws._clients)
+    assert made.deploy(sha="two").exit is Exit.DONE
+    assert renewed == [True]
+    assert before == {}
+
+
+@pytest.mark.parametrize("operation", ["DescribeStacks", "CreateChangeSet"])
+def test_credentials_that_cannot_be_renewed_before_anything_is_made(operation: str) -> None:
+    made = site(f"api:{operation}:expired**")
+    outcome = made.deploy()
+    assert outcome.exit is Exit.DENIED
+    assert "nothing was executed" in outcome.sentence
+    assert "aws sso login" in outcome.next
+    assert made.status() == ""
+    assert not [one for one in outcome.evidence if one.source == "left behind"]
+
+
+def expire(made: Site) -> None:
+    made.fault("api:*:expired**")
+
+
+def test_credentials_that_expire_while_a_person_reads_the_plan() -> None:
+    made = site()
+    made.stand()
+    made.after(1.0, lambda: expire(made))
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.DENIED
+    assert made.image() == "one"
+    left = [one for one in outcome.evidence if one.source == "left behind"]
+    assert left, "what could not be deleted is named"
+    assert made.change_sets()[0] in left[0].text
+    assert any(command.startswith("aws cloudformation delete-change-set") for command in outcome.next)
+
+
+def test_credentials_that_expire_at_the_execution_leave_it_undone() -> None:
+    made = site()
+    made.stand()
+    made.fault("api:ExecuteChangeSet:expired**")
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.DENIED
+    assert "nothing was executed" in outcome.sentence
+    assert made.change_sets() == []
+    assert made.executions() == []
+
+
+def test_credentials_that_expire_while_watching_leave_the_outcome_unknown() -> None:
+    made = site()
+    made.stand()
+    made.after(12.0, lambda: expire(made))
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.UNKNOWN
+    assert "the update of shop-staging goes on" in outcome.sentence
+    assert "fsdcf watch shop --env staging" in outcome.next
+    made.clock.advance(300)
+    assert made.image() == "two"
+
+
+def test_credentials_that_expire_before_the_verification() -> None:
+    made = site()
+    made.stand()
+    made.fault("api:ListStackResources:expired**")
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.UNKNOWN
+    assert made.image() == "two"

@@ -1,0 +1,90 @@
+"""Group 13: the stack is deleted, and created anew, under us; a second operation begins right after ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.deploy.model import Exit, Seen
+from tests.deploy.site import STACK, queue, site, template
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["deleted", "created anew"])
+def test_the_stack_is_deleted_under_us(again: bool) -> None:
+    made = site()
+    made.after(10.0, lambda: made.call("DeleteStack", StackName=STACK))
+    if again:
+        made.after(150.0, lambda: made.beside("CreateStack", template(), "other"))
+    outcome = made.deploy(template("Jobs", "More"))
+    assert outcome.exit is Exit.FAILED
+    assert "the stack was deleted" in outcome.sentence
+    assert {one.event.token for one in made.told if isinstance(one, Seen)} == {made.executions()[0]}, "events of ours alone"
+
+
+def test_the_stack_is_deleted_and_created_between_two_polls() -> None:
+    made = site()
+
+    def act() -> None:
+        made.call("DeleteStack", StackName=STACK)
+        made.clock.advance(300)
+        made.beside("CreateStack", template(), "other")
+        made.clock.advance(300)
+
+    made.after(10.0, act)
+    outcome = made.deploy()
+    assert outcome.exit is Exit.FAILED
+    assert "deleted" in outcome.sentence
+    assert made.status() == "CREATE_COMPLETE", "that of others, which is not ours to tell of"
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["ours succeeds", "ours fails"])
+def test_a_second_operation_right_after_ours(fails: bool) -> None:
+    made = site()
+    made.stand()
+    if fails:
+        made.fault("Release:update:no parameter")
+    acted: list[bool] = []
+
+    def act() -> None:
+        if not acted and made.status().endswith("_COMPLETE") and made.executions():
+            acted.append(True)
+            made.beside("UpdateStack", template("Jobs", "Other"), "other")
+            made.clock.advance(3)
+
+    made.on_sleep.append(lambda seconds: act())
+    outcome = made.deploy(sha="two")
+    assert acted
+    assert outcome.exit is (Exit.FAILED if fails else Exit.DONE) or "runs" in outcome.sentence
+    assert any("another operation has begun" in one for one in made.warnings())
+    assert "Other" not in {name for name, _ in made.seen()}
+
+
+def test_a_second_operation_that_ends_otherwise_before_we_look() -> None:
+    made = site()
+    made.stand()
+    acted: list[bool] = []
+
+    def act() -> None:
+        if not acted and made.status().endswith("_COMPLETE") and made.executions():
+            acted.append(True)
+            made.fault("Jobs:update:no change")
+            made.beside("UpdateStack", template(Jobs=queue(DelaySeconds=9)), "two")
+            made.clock.advance(600)
+            assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+
+    made.on_sleep.append(lambda seconds: act())
+    outcome = made.deploy(sha="two")
+    assert acted
+    assert outcome.exit is Exit.DONE, "ours was done, whatever became of theirs"
+    assert made.image() == "two"
+
+
+def test_watching_sees_the_operation_that_runs_and_no_other() -> None:
+    made = site()
+    made.deploy()
+    made.deploy(template("Jobs", "More"), "two", detach=True)
+    made.forget()
+    outcome = made.watch()
+    assert outcome.exit is Exit.DONE
+    assert ("More", "CREATE_COMPLETE") in made.seen()
+    assert made.seen()[0] == ("shop-staging", "UPDATE_IN_PROGRESS")
+    assert made.seen()[-1] == ("shop-staging", "UPDATE_COMPLETE")
