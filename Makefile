@@ -19,7 +19,7 @@ $(READY): setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-demo: $(READY) ## Compile and lint every example
+demo: $(READY) ## Compile every example, and deploy one into the sandbox
 	@sh scripts/demo.sh $(BIN)
 
 template: $(READY) ## Write build/x.staging.template.yml: SERVICE=x [ENV=staging]; without SERVICE all

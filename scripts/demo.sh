@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles and lints every example, and shows what the first one became.
+# Compiles and lints every example, then deploys the first one into the sandbox: a first deploy, a new image, nothing to do.
 set -eu
 bin=$1
 first=examples/hello.yml
@@ -21,3 +21,26 @@ echo
 echo "compiled and linted; $(grep -c '^warning\[' build/demo.log || true) pieces of advice are in build/demo.log"
 echo "$first: $headline"
 echo "the template: $template"
+
+# The sandbox of the demo keeps its state in build/, beside that of whoever runs it.
+HOME=$PWD/build/demo XDG_CACHE_HOME=$PWD/build/demo/.cache
+export HOME XDG_CACHE_HOME
+rm -rf build/demo
+mkdir -p build/demo
+
+# A terminal is shown everything; a log gets the plan's heads and how it ended.
+deploy() {
+    echo
+    echo "\$ fsdcf deploy $first --image-sha $1 --sandbox --yes"
+    if [ -t 1 ]; then
+        "$bin/fsdcf" deploy "$first" --env staging --image-sha "$1" --sandbox --yes
+    elif "$bin/fsdcf" deploy "$first" --env staging --image-sha "$1" --sandbox --yes >build/deploy.log 2>&1; then
+        sed -n -e '/^plan: /p' -e '/^  ± /p' -e '/^  ~ /p' -e '/^done: /p' build/deploy.log
+    else
+        cat build/deploy.log >&2
+        exit 1
+    fi
+}
+deploy 3f2c1ab
+deploy 9d4e7f0
+deploy 9d4e7f0
