@@ -40,7 +40,7 @@ test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 golden: $(READY) ## Rewrite the golden files; read their diff
-	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py
+	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py
 
 docs: $(READY) ## Rewrite the generated pages
 	@$(BIN)/python scripts/docs.py

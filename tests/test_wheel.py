@@ -71,8 +71,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     package = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").rglob("*.py")]
-    shipped = [file.name for file in (ROOT / "templates").iterdir() if file.suffix in (".j2", ".py")]
-    templates = [f"fsdcf/templates/{name}" for name in shipped]
+    shipped = [file for file in (ROOT / "templates").rglob("*") if file.suffix in (".j2", ".py")]
+    templates = [f"fsdcf/templates/{file.relative_to(ROOT / 'templates').as_posix()}" for file in shipped]
     data = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").glob("*/data/*.json")]
     metadata = [f"fsdcf-{fsdcf.__version__}.dist-info/{name}" for name in METADATA]
     with ZipFile(wheel) as archive:
@@ -81,6 +81,7 @@ def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     assert "fsdcf/cloudformation/data/facts.json" in names
     assert "fsdcf/plan/data/prices.json" in names
     assert "fsdcf/templates/spec.yml.j2" in names
+    assert "fsdcf/templates/workflows/fsdcf.yml.j2" in names
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:

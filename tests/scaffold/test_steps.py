@@ -203,16 +203,18 @@ def test_a_comment_that_cannot_be_read_is_an_error(runner: Runner) -> None:
 
 FAKE_FSDCF = """
 case "$1" in
+  template) exit "$BASE_CODE" ;;
   diff) echo "the plan of $3"; exit "$CODE" ;;
-  cost | graph) echo "$1 of $2" ;;
+  cost | graph) echo "$1" ;;
 esac
 """
 
 
-def plan(runner: Runner, code: int, specs: str = "shop.yml", new: bool = False) -> tuple[Done, Path]:
+def plan(runner: Runner, code: int, specs: str = "shop.yml", base: int = 0) -> tuple[Done, Path]:
+    """Run the plan with a ``fsdcf diff`` that ends with a code, and a spec at the base that compiles with one."""
     runner.program("fsdcf", FAKE_FSDCF)
-    runner.program("git", "exit 1" if new else "exit 0")
-    done = runner.run(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code))
+    runner.program("git")
+    done = runner.run(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code), BASE_CODE=str(base))
     return done, runner.folder / "temp" / "fsdcf" / "plan"
 
 
@@ -224,18 +226,22 @@ def test_changes_do_not_fail_a_plan_and_errors_do(runner: Runner, code: int, out
     assert (folder / "shop.yml" / "plan.md").read_text() == "the plan of shop.yml\n"
 
 
-def test_each_spec_has_its_plan_cost_and_graph(runner: Runner) -> None:
+def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Runner) -> None:
     done, folder = plan(runner, 10, "services/cart/cart.yml services/shop/shop.yml")
     assert done.code == 0, done.said
+    base = f"{runner.folder}/temp/fsdcf/base"
+    assert done.calls[0] == ["git", "worktree", "add", "--quiet", "--detach", base, "HEAD^1"]
     for spec in ("services/cart/cart.yml", "services/shop/shop.yml"):
         assert sorted(one.name for one in (folder / spec).iterdir()) == ["cost.md", "graph.md", "plan.md"]
         assert ["fsdcf", "diff", f"HEAD^1:{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
+        assert ["fsdcf", "cost", f"{base}/{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
 
 
-def test_a_new_service_is_not_compared(runner: Runner) -> None:
-    done, folder = plan(runner, 2, new=True)
+def test_a_spec_that_is_new_or_was_broken_is_not_compared(runner: Runner) -> None:
+    done, folder = plan(runner, 2, base=2)
     assert done.code == 0 and not [call for call in done.calls if call[:2] == ["fsdcf", "diff"]]
-    assert "new service" in (folder / "shop.yml" / "plan.md").read_text()
+    assert ["fsdcf", "cost", "shop.yml", "--env", "prod", "--format", "markdown"] in done.calls
+    assert "nothing to compare with" in (folder / "shop.yml" / "plan.md").read_text()
 
 
 def test_without_a_change_there_is_an_empty_plan(runner: Runner) -> None:

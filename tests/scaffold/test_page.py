@@ -1,0 +1,57 @@
+"""The page about pipelines is true: its commands and options are there."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import pytest
+
+from fsdcf.cli.main import cli
+from fsdcf.compiler.pipeline_stack.model import role_variable
+from fsdcf.deploy.permissions.policy import BOUNDARY
+from fsdcf.scaffold.sources import WORKFLOW
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "how-to" / "pipeline.md").read_text(encoding="utf-8")
+LINES = sorted({one.strip() for one in re.findall(r"(?:^|`)(fsdcf [a-z][^`\n]*)", PAGE, re.M)})
+OPTIONS = {
+    "ci github": {"--test", "--branch", "--fsdcf", "--check"},
+    "bootstrap": {"--oidc-provider", "--env", "--github-ids", "--deploy"},
+    "permissions": {"--account", "--region"},
+    "deploy": {"--allow"},
+}
+
+
+def command_of(words: list[str]) -> click.Command:
+    found: click.Command = cli
+    for word in words:
+        context = click.Context(found)
+        below = found.get_command(context, word) if isinstance(found, click.Group) else None
+        if below is None:
+            break
+        found = below
+    assert found is not cli, f"there is no command {words[0]}"
+    return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for one in command.params for name in one.opts}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_is_there_with_its_options(line: str) -> None:
+    words = line.split()[1:]
+    written = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert written <= options_of(command_of(words))
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_every_option_in_the_text_is_there(command: str) -> None:
+    assert OPTIONS[command] <= options_of(command_of(command.split()))
+    assert all(f"`{name}" in PAGE or f" {name}" in PAGE for name in OPTIONS[command])
+
+
+def test_its_names_are_ours() -> None:
+    assert len(LINES) >= 6
+    assert BOUNDARY in PAGE and WORKFLOW in PAGE and role_variable("staging") in PAGE
