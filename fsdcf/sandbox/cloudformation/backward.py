@@ -70,7 +70,7 @@ def _fail_revert(play: Play, key: str, row: Record, failure: Failure) -> None:
     play.operation["failures"].append(["update", key])
     play.told(row, "UPDATE_FAILED", failure.text(play.id, key, play.stack["events"]))
     play.world.store.cancel(play.id)
-    play.operation["stopped"] = True
+    play.operation.update({"stopped": True, "turning": False})
     for other in steps.running(play.steps):
         sibling = records.row(play.world, play.id, other)
         play.steps[other]["state"] = "cancelled"

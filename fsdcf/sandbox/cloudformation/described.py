@@ -46,8 +46,14 @@ def parameters(settings: Record | None) -> list[Record] | None:
     """The parameters as AWS shows them; those with NoEcho hidden."""
     if settings is None or not settings["parameters"]:
         return None
-    shown = settings["parameters"].items()
-    return [{"ParameterKey": key, "ParameterValue": "****" if key in settings["hidden"] else value} for key, value in shown]
+    return [_parameter(settings, key, value) for key, value in settings["parameters"].items()]
+
+
+def _parameter(settings: Record, key: str, value: str) -> Record:
+    if key in settings["hidden"]:
+        return {"ParameterKey": key, "ParameterValue": "****"}
+    resolved = {"ResolvedValue": settings["values"][key]} if settings["values"][key] != value else {}
+    return {"ParameterKey": key, "ParameterValue": value, **resolved}
 
 
 def tags(settings: Record | None) -> list[Record]:

@@ -87,6 +87,8 @@ def _change(play: Play, key: str, row: Record) -> None:
     effect = compare.effect(row, wanted, tags)
     if effect == "none":
         row |= {"definition": wanted, "needs": one["needs"], "tags": tags}
+        if row["status"] == "UPDATE_FAILED":
+            play.told(row, "UPDATE_COMPLETE")  # it is what it was before it failed, and that is what is wanted again
         play.keep(row)
         one["state"] = "done"
         return
@@ -224,7 +226,7 @@ def _hook(failure: Failure) -> dict[str, Any]:
 def halt(play: Play) -> None:
     """Cancels what runs; nothing more begins."""
     play.world.store.cancel(play.id)
-    play.operation["stopped"] = True
+    play.operation.update({"stopped": True, "turning": False})
     for key in steps.running(play.steps):
         row = records.row(play.world, play.id, key)
         if row is not None:

@@ -77,14 +77,22 @@ class Handler:
     gone: Check = at_once
 
 
+def _unplayed(world: World, order: Order) -> str:
+    raise Failure(f"The sandbox does not play {order.type}.")
+
+
 USUAL = Handler()
+UNPLAYED = Handler(make=_unplayed)
+
+_UNPLAYED = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack")
+"""Types that stand for a program or a stack of their own: they fail, for a success would be a lie."""
 
 
 def of(type: str) -> Handler:
     """The handler of a resource type."""
     from fsdcf.sandbox.cloudformation.served import HANDLERS
 
-    return HANDLERS.get(type, USUAL)
+    return UNPLAYED if type in _UNPLAYED or type.startswith("Custom::") else HANDLERS.get(type, USUAL)
 
 
 @contextmanager

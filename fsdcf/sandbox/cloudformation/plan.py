@@ -110,7 +110,7 @@ def _shown(one: Change, rows: Mapping[str, Record], wanted: Wanted) -> Record:
 
 def _wanted(world: World, stack: Record, settings: Record) -> Wanted:
     template = records.template(world, settings["template"])
-    scope = scope_of(template, settings["parameters"], values.pseudo(world, stack))
+    scope = scope_of(template, settings["values"], values.pseudo(world, stack))
     resources = active(template, scope.conditions)
     return Wanted(resources, {key: _evaluated(one, scope) for key, one in resources.items()}, scope)
 

@@ -13,7 +13,7 @@ from fsdcf.cloudformation.limits import TEMPLATE_BYTES, body_problem
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import problems
-from fsdcf.sandbox import services
+from fsdcf.sandbox import services, ssm
 from fsdcf.sandbox.cloudformation import records, words
 from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.world import Refusal, World
@@ -75,6 +75,7 @@ def settings(world: World, stack: Record | None, params: Mapping[str, Any]) -> R
     except TemplateError as error:
         raise words.invalid(str(error)) from None
     chosen = _parameters(template, before, params)
+    stored = _stored(world, template, chosen)
     capabilities = list(params.get("Capabilities") or ())
     _refuse(template, chosen, capabilities)
     declared = template.get("Parameters") or {}
@@ -84,6 +85,7 @@ def settings(world: World, stack: Record | None, params: Mapping[str, Any]) -> R
         "template": records.save_template(world, text),
         "description": template.get("Description"),
         "parameters": chosen,
+        "values": chosen | stored,
         "hidden": sorted(name for name, one in declared.items() if str(one.get("NoEcho", False)).lower() == "true"),
         "tags": _tags(params) if params.get("Tags") is not None else kept["tags"],
         "capabilities": capabilities,
@@ -156,14 +158,32 @@ def _parameters(template: Mapping[str, Any], before: Record | None, params: Mapp
     return chosen
 
 
+def _stored(world: World, template: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
+    """The values of the parameters that name one of Parameter Store's, as they are there now."""
+    declared = template.get("Parameters") or {}
+    named = {key: one for key, one in chosen.items() if str(declared[key].get("Type")).startswith("AWS::SSM::Parameter::Value<")}
+    found = {key: ssm.value_of(world, name) for key, name in named.items()}
+    lost = [named[key] for key, value in found.items() if value is None]
+    if lost:
+        raise words.invalid(f"Unable to fetch parameters [{','.join(lost)}] from parameter store for this account.")
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def _refuse(template: Mapping[str, Any], chosen: Mapping[str, str], capabilities: list[str]) -> None:
-    """Refuses what CreateChangeSet refuses. Wrong properties are left to early validation and to the resource."""
+    """Refuses what CreateChangeSet refuses, and what the sandbox cannot do. Wrong properties are left to early validation and to
+    the resource."""
+    transforms = template.get("Transform") or []
+    strange = [one for one in ([transforms] if isinstance(transforms, str) else transforms) if one != LANGUAGE]
+    if strange:
+        raise words.invalid(f"The sandbox processes no transforms but {LANGUAGE}: {strange}")
     found = [one for one in problems(template, chosen, capabilities) if not one.startswith(PROPERTY_PROBLEMS)]
     if found and found[0].startswith("Requires capabilities"):
         raise Refusal("InsufficientCapabilitiesException", found[0])
     if found:
         raise words.invalid(found[0])
 
+
+LANGUAGE = "AWS::LanguageExtensions"
 
 PROPERTY_PROBLEMS = ("Encountered unsupported property ", "Property ")
 """How the problems begin that CloudFormation does not answer CreateChangeSet with."""

@@ -52,7 +52,7 @@ def target(world: World, stack: Record, settings: Record | None) -> Target:
         return Target({}, {}, Scope({}))
     template = records.template(world, settings["template"])
     scope = scope_of(
-        template, settings["parameters"], pseudo(world, stack), _resources(world, stack), lambda name: _imported(world, name)
+        template, settings["values"], pseudo(world, stack), _resources(world, stack), lambda name: _imported(world, name)
     )
     resources = active(template, scope.conditions)
     outputs = template.get("Outputs") or {}
@@ -98,7 +98,7 @@ def as_template(logical: str, resource: Record) -> dict[str, Any]:
 def side(world: World, stack: Record, settings: Record) -> Side:
     """A stack's settings as one side of a difference."""
     physical = {logical: row["physical"] for logical, row in records.rows(world, stack["id"]).items() if row["physical"]}
-    return Side(records.template(world, settings["template"]), settings["parameters"], settings["tags"], physical)
+    return Side(records.template(world, settings["template"]), settings["values"], settings["tags"], physical)
 
 
 def present(world: World, stack: Record) -> Side:
@@ -147,7 +147,7 @@ def imports(world: World, stack: Record, settings: Record) -> list[str]:
         found.add(name)
         return _imported(world, name)
 
-    scope = scope_of(template, settings["parameters"], pseudo(world, stack), imports=note)
+    scope = scope_of(template, settings["values"], pseudo(world, stack), imports=note)
     for one in active(template, scope.conditions).values():
         evaluate({key: child for key, child in one.items() if key != "DependsOn"}, scope)
     for output in (template.get("Outputs") or {}).values():

@@ -12,9 +12,14 @@ from botocore.exceptions import ClientError
 
 from fsdcf.cloudformation.template import compact
 from fsdcf.pipeline import Request, run
+from fsdcf.sandbox import agenda
+from fsdcf.sandbox.clock import VirtualClock
 from fsdcf.sandbox.cloudformation import events, records, scenes, things
+from fsdcf.sandbox.faults import Faults
+from fsdcf.sandbox.inprocess import connect
 from fsdcf.sandbox.store import Store
-from tests.sandbox.conftest import Sandbox
+from fsdcf.sandbox.world import World
+from tests.sandbox.conftest import ONCE, session
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 NAME = "shop"
@@ -55,13 +60,50 @@ def refused(error: ClientError) -> tuple[str, str]:
     return error.response["Error"]["Code"], error.response["Error"]["Message"]
 
 
-class Account(Sandbox):
-    """A sandbox with shorthands for one stack."""
+class Tap:
+    """Stands for a session, to get at what ``connect`` would have answer its calls."""
 
-    def __init__(self, *faults: str, store: Store | None = None) -> None:
-        super().__init__(*faults, store=store)
-        self.cfn = self.client("cloudformation")
+    def __init__(self) -> None:
+        self.events = self
+        self.send: Any = None
+
+    def register(self, name: str, send: Any) -> None:
+        self.send = send
+
+
+_TAP: list[Tap] = []
+"""Of the account whose client is in use: clients are costly to make, so that all accounts share them."""
+
+
+@cache
+def _client(service: str) -> Any:
+    client = session().create_client(service, region_name="us-east-1", config=ONCE)
+    client.meta.events.register("before-send", lambda **sent: _TAP[0].send(**sent))
+    return client
+
+
+class Account:
+    """A sandbox with virtual time and shorthands for one stack. One account is in use at a time."""
+
+    def __init__(self, store: Store | None = None, pace: float = 1.0) -> None:
+        self.clock = VirtualClock()
+        self.world = World(store or Store(), self.clock, Faults(), sleep=self.clock.advance, pace=pace)
+        self.tap = Tap()
+        connect(self.tap, self.world)
         self.sets = 0
+
+    def client(self, service: str) -> Any:
+        _TAP[:] = [self.tap]
+        return _client(service)
+
+    @property
+    def cfn(self) -> Any:
+        return self.client("cloudformation")
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets time pass, and plays what becomes due."""
+        self.clock.advance(seconds)
+        agenda.advance(self.world)
 
     def given(self, template: Mapping[str, Any], parameters: Mapping[str, str | None], **more: Any) -> dict[str, Any]:
         """A request's members. A parameter that is None keeps its value."""

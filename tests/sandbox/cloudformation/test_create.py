@@ -41,7 +41,7 @@ def test_every_example_is_created_updated_and_deleted(account: Account, name: st
     consistent(account, arn)
     assert set(account.resources()) == set(template["Resources"])
     assert {one["OutputKey"] for one in account.stack()["Outputs"]} == set(template["Outputs"])
-    changed = account.change_set(template, parameters={key: None for key in given} | {"ImageSha": "def456"})
+    changed = account.change_set(template, parameters=dict.fromkeys(given) | {"ImageSha": "def456"})
     assert [one["ResourceChange"]["LogicalResourceId"] for one in changed["Changes"]] == ["Release", "Service", "TaskDefinition"]
     account.cfn.execute_change_set(ChangeSetName=changed["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
@@ -111,8 +111,7 @@ def test_independent_resources_are_made_at_the_same_time(account: Account) -> No
 
 
 def test_a_pace_makes_it_all_faster() -> None:
-    account = Account()
-    object.__setattr__(account.world, "pace", 0.01)
+    account = Account(pace=0.01)
     account.create(TWO)
     events = account.events()
     assert events[-1]["Timestamp"] - events[1]["Timestamp"] < timedelta(seconds=1)
@@ -279,3 +278,30 @@ def test_create_stack_takes_over_a_stack_under_review(account: Account) -> None:
     assert account.settle() == "CREATE_COMPLETE"
     after = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])
     assert after["ExecutionStatus"] == "OBSOLETE"
+
+
+def test_a_parameter_of_parameter_store(account: Account) -> None:
+    template = {**of(Note=parameter({"Ref": "Ami"})), "Parameters": {"Ami": {"Type": "AWS::SSM::Parameter::Value<String>"}}}
+    with pytest.raises(ClientError) as error:
+        account.create(template, {"Ami": "/ami"})
+    assert refused(error.value)[1] == "Unable to fetch parameters [/ami] from parameter store for this account."
+    account.client("ssm").put_parameter(Name="/ami", Value="ami-1", Type="String")
+    account.create(template, {"Ami": "/ami"})
+    assert account.stack()["Parameters"] == [{"ParameterKey": "Ami", "ParameterValue": "/ami", "ResolvedValue": "ami-1"}]
+    account.client("ssm").put_parameter(Name="/ami", Value="ami-2", Overwrite=True)
+    assert account.deploy(template, parameters={"Ami": None}) == "UPDATE_COMPLETE"
+    assert account.client("ssm").get_parameter(Name=account.physical("Note"))["Parameter"]["Value"] == "ami-2"
+
+
+@pytest.mark.parametrize("type", ["Custom::Thing", "AWS::CloudFormation::Stack"])
+def test_what_the_sandbox_cannot_do_fails(account: Account, type: str) -> None:
+    properties = {"ServiceToken": "arn:aws:lambda:x", "TemplateURL": "https://x"}
+    wanted = {"Type": type, "Properties": {key: properties[key] for key in (["ServiceToken"] if type.startswith("Custom") else ["TemplateURL"])}}
+    assert account.create(of(Thing=wanted)) == "ROLLBACK_COMPLETE"
+    assert account.reasons()["Thing CREATE_FAILED"] == f"The sandbox does not play {type}."
+
+
+def test_transforms_are_refused(account: Account) -> None:
+    with pytest.raises(ClientError) as error:
+        account.create({**TWO, "Transform": "AWS::Serverless-2016-10-31"})
+    assert "transforms" in refused(error.value)[1]

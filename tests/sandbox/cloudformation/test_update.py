@@ -288,3 +288,12 @@ def test_the_type_of_a_resource_does_not_change(account: Account) -> None:
     described = account.change_set(of(**OLD["Resources"] | {"Note": log()}))
     assert described["Status"] == "FAILED"
     assert described["StatusReason"].startswith("Update of resource type is not permitted.")
+
+
+def test_cancel_between_the_last_resource_and_the_end(account: Account) -> None:
+    account.create(OLD)
+    account.cfn.update_stack(**account.given(of(**OLD["Resources"] | {"Note": parameter("two")}), {}))
+    account.until("Note", "UPDATE_COMPLETE")
+    account.cfn.cancel_update_stack(StackName=NAME)
+    assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
+    assert ssm.value_of(account.world, account.physical("Note")) == "one"

@@ -1,0 +1,113 @@
+"""Whatever is asked of a stack and whatever fails: it comes to rest, and what exists is what it says it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsdcf.sandbox.cloudformation import records, scenes, things
+from fsdcf.sandbox.faults import ResourceFault
+from tests.sandbox.cloudformation.account import Account, consistent, group, log, of, parameter
+
+NAMES = ["A", "B", "C", "D", "E"]
+POLICIES = ["Delete", "Retain", "RetainExceptOnCreate"]
+FINAL = {
+    *("CREATE_COMPLETE", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_COMPLETE", "DELETE_FAILED"),
+    *("UPDATE_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"),
+}
+
+
+@st.composite
+def resources(draw: Any) -> dict[str, Any]:
+    """Some resources, of which each may need earlier ones; some changes of them replace, some do not."""
+    out: dict[str, Any] = {}
+    for name in sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1))):
+        text = draw(st.sampled_from(["one", "two"]))
+        needed = draw(st.sampled_from(["", *out]))
+        policies = {"DeletionPolicy": draw(st.sampled_from(POLICIES)), "UpdateReplacePolicy": draw(st.sampled_from(POLICIES[:2]))}
+        if needed and draw(st.booleans()):
+            policies["DependsOn"] = needed
+        if name in "AB":
+            out[name] = group(text, **policies)
+        elif name == "C":
+            out[name] = log(7 if text == "one" else 14, **policies)
+        else:
+            out[name] = parameter({"Ref": needed} if needed else text, **policies)
+    return out
+
+
+faults = st.builds(
+    ResourceFault,
+    target=st.sampled_from(NAMES),
+    phase=st.sampled_from(["create", "update", "rollback", "cleanup", "delete"]),
+    reason=st.just("no luck"),
+    times=st.sampled_from([1, 1, 2, None]),
+)
+calls = st.sampled_from(["update", "update", "update", "delete", "cancel", "continue", "skip", "rollback", "wait"])
+steps = st.lists(st.tuples(calls, resources(), st.booleans(), st.lists(faults, max_size=2), st.integers(0, 40)), max_size=4)
+
+
+def attempt(account: Account, arn: str, call: str, template: dict[str, Any], disabled: bool) -> None:
+    """One call, which the stack may refuse."""
+    stack = records.find(account.world, arn)
+    assert stack is not None
+    operation = records.operation(account.world, arn) or {"steps": {}}
+    failed = [key for key, one in operation["steps"].items() if one["state"] == "failed"]
+    given = {**account.given(of(**template), {}), "StackName": arn}
+    asked: dict[str, Any] = {
+        "update": lambda: account.cfn.update_stack(**given, DisableRollback=disabled),
+        "delete": lambda: account.cfn.delete_stack(StackName=arn),
+        "cancel": lambda: account.cfn.cancel_update_stack(StackName=arn),
+        "continue": lambda: account.cfn.continue_update_rollback(StackName=arn),
+        "skip": lambda: account.cfn.continue_update_rollback(StackName=arn, ResourcesToSkip=failed),
+        "rollback": lambda: account.cfn.rollback_stack(StackName=arn),
+        "wait": lambda: scenes.settle(account.world, arn),
+    }
+    try:
+        asked[call]()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ValidationError"
+
+
+@settings(max_examples=60, deadline=None)
+@given(resources(), st.booleans(), st.lists(faults, max_size=2), steps)
+def test_a_stack_comes_to_rest_and_is_what_it_says(
+    first: dict[str, Any], disabled: bool, broken: list[ResourceFault], then: list[Any]
+) -> None:
+    account = Account()
+    try:
+        account.world.faults.add(*broken)
+        arn = account.cfn.create_stack(**account.given(of(**first), {}), DisableRollback=disabled)["StackId"]
+        for call, template, without, more, seconds in then:
+            account.pass_time(seconds)
+            account.world.faults.add(*more)
+            attempt(account, arn, call, template, without)
+        status = scenes.settle(account.world, arn)
+        assert status in FINAL
+        assert account.world.store.next_due() is None
+        consistent(account, arn)
+        in_the_end(account, arn, status)
+    finally:
+        account.world.store.close()
+
+
+def in_the_end(account: Account, arn: str, status: str) -> None:
+    """What each end means for the resources, and that a stack without faults can be got rid of."""
+    stack = records.find(account.world, arn)
+    assert stack is not None
+    rows = records.rows(account.world, arn)
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+        template = {} if stack["settings"] is None else records.template(account.world, stack["settings"]["template"])
+        assert set(rows) == set(template.get("Resources", {}))
+        assert all(row["status"].endswith("_COMPLETE") for row in rows.values())
+    if status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
+        assert {row["status"] for row in rows.values()} <= {"DELETE_COMPLETE", "DELETE_SKIPPED"}
+    if status != "DELETE_COMPLETE":
+        account.world.faults.clear()
+        account.cfn.delete_stack(StackName=arn)
+        assert scenes.settle(account.world, arn) == "DELETE_COMPLETE"
+    assert not [one for one in things.every(account.world) if one["owner"] is not None]
+    assert not records.leftovers(account.world, arn)
