@@ -15,86 +15,36 @@ import pytest
 
 from fsdcf.scaffold.workflow import Workflow
 from tests.conftest import HELLO, ROOT
+from tests.scaffold.runner import SHA, Done, Runner, machine
 from tests.scaffold.samples import MONOREPO, ONE, UNUSUAL, parsed, step
 
-SHA = "3f2c1ab" + "0" * 33
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop"
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a step ended: exit code, what it said, the programs that it called, and its outputs."""
+class Workshop(Runner):
+    """A runner of the steps of our workflows."""
 
-    code: int
-    said: str
-    calls: list[list[str]]
-    outputs: dict[str, str]
-    summary: str
-
-
-@dataclass(frozen=True)
-class Runner:
-    """A machine with nothing but bash, the usual tools and the programs that a test puts there."""
-
-    folder: Path
-
-    def program(self, name: str, script: str = "") -> None:
-        """A program that records how it was called, and then does what the script says."""
-        file = self.folder / "bin" / name
-        record = f'#!/bin/bash\n{{ printf "%s\\0" {name} "$@"; printf "\\n"; }} >> "{self.folder}/calls"\n'
-        file.write_text(f"{record}{script}\n", encoding="utf-8")
-        file.chmod(0o755)
-
-    def run(self, wanted: Workflow, job: str, name: str, **values: str) -> Done:
+    def step(self, wanted: Workflow, job: str, name: str, **values: str) -> Done:
         """Run a step. ``values`` are what expressions come to, by the variable that holds them."""
         found, whole = step(wanted, job, name), parsed(wanted)["jobs"][job]
-        written = {**whole.get("env", {}), **found.get("env", {})}
-        unknown = {key for key, value in written.items() if "${{" in value} - set(values)
-        assert not unknown, f"say what the expressions in {unknown} come to"
-        for file in ("output", "summary", "calls"):
-            (self.folder / file).write_text("", encoding="utf-8")
-        (self.folder / "script").write_text(found["run"], encoding="utf-8")
-        environment = {**self.environment(), **written, **values}
-        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(self.folder / "script")]
-        done = subprocess.run(command, cwd=self.folder / "work", env=environment, capture_output=True, text=True, check=False)
-        lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
-        return Done(
-            done.returncode,
-            done.stdout + done.stderr,
-            [line.split("\0")[:-1] for line in (self.folder / "calls").read_text(encoding="utf-8").splitlines()],
-            dict(line.partition("=")[::2] for line in lines),
-            (self.folder / "summary").read_text(encoding="utf-8"),
-        )
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
-            "HOME": str(self.folder),
-            "RUNNER_TEMP": str(self.folder / "temp"),
-            "GITHUB_OUTPUT": str(self.folder / "output"),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
-            "GITHUB_SHA": SHA,
-            "GITHUB_REPOSITORY": "acme/shop",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-        }
+        return self.run(found["run"], {**whole.get("env", {}), **found.get("env", {})}, values)
 
 
 @pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    for name in ("bin", "work", "temp"):
-        (tmp_path / name).mkdir()
-    return Runner(tmp_path)
+def runner(tmp_path: Path) -> Workshop:
+    return Workshop(machine(tmp_path).folder)
 
 
 REAL = f'exec "{sys.executable}" -m fsdcf "$@"'
 
 
-def look(runner: Runner, said: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
+def look(runner: Workshop, said: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
     runner.program("aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{said}" >&2; exit {code} ;; esac')
-    return runner.run(wanted, job, "Look for the image", REGION="eu-west-1")
+    return runner.step(wanted, job, "Look for the image", REGION="eu-west-1")
 
 
-def test_an_image_that_exists_is_not_built_again(runner: Runner) -> None:
+def test_an_image_that_exists_is_not_built_again(runner: Workshop) -> None:
     done = look(runner, "", 0)
     assert (done.code, done.outputs) == (0, {"name": f"{URI}:{SHA}", "exists": "true"})
     assert done.calls[1] == ["aws", "ecr", "describe-images", "--region", "eu-west-1", "--repository-name", "shop", "--image-ids", f"imageTag={SHA}"]
@@ -102,27 +52,27 @@ def test_an_image_that_exists_is_not_built_again(runner: Runner) -> None:
         assert step(ONE, "deploy-staging", name)["if"] == "steps.image.outputs.exists == 'false'"
 
 
-def test_an_image_that_is_absent_is_built(runner: Runner) -> None:
+def test_an_image_that_is_absent_is_built(runner: Workshop) -> None:
     done = look(runner, "An error occurred (ImageNotFoundException) when calling the DescribeImages operation", 254)
     assert (done.code, done.outputs["exists"]) == (0, "false")
 
 
-def test_any_other_answer_of_ecr_stops_the_deploy(runner: Runner) -> None:
+def test_any_other_answer_of_ecr_stops_the_deploy(runner: Workshop) -> None:
     done = look(runner, "An error occurred (AccessDeniedException): not authorized", 254)
     assert done.code != 0 and "AccessDenied" in done.said and "exists" not in done.outputs
     runner.program("aws", "echo RepositoryNotFoundException >&2; exit 254")
-    gone = runner.run(ONE, "deploy-staging", "Look for the image", REGION="eu-west-1")
+    gone = runner.step(ONE, "deploy-staging", "Look for the image", REGION="eu-west-1")
     assert gone.code != 0 and gone.outputs == {} and len(gone.calls) == 1
 
 
-def test_another_account_s_registry_is_asked_by_its_id(runner: Runner) -> None:
+def test_another_account_s_registry_is_asked_by_its_id(runner: Workshop) -> None:
     done = look(runner, "", 0, UNUSUAL, "deploy-qa-1")
     assert all(call[3:7] == ["--region", "eu-west-1", "--registry-id", "123456789012"] for call in done.calls)
 
 
-def test_the_image_is_built_with_its_arguments_and_pushed(runner: Runner) -> None:
+def test_the_image_is_built_with_its_arguments_and_pushed(runner: Workshop) -> None:
     runner.program("docker")
-    done = runner.run(UNUSUAL, "deploy-qa-1", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
+    done = runner.step(UNUSUAL, "deploy-qa-1", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
     assert done.code == 0, done.said
     build, push = done.calls
     arguments = [word for one in UNUSUAL.services[0].arguments for word in ("--build-arg", one)]
@@ -130,40 +80,40 @@ def test_the_image_is_built_with_its_arguments_and_pushed(runner: Runner) -> Non
     assert push == ["docker", "push", f"{URI}:{SHA}"]
 
 
-def test_a_build_that_fails_is_not_pushed(runner: Runner) -> None:
+def test_a_build_that_fails_is_not_pushed(runner: Workshop) -> None:
     runner.program("docker", "exit 1")
-    done = runner.run(ONE, "deploy-staging", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
+    done = runner.step(ONE, "deploy-staging", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
     assert done.code == 1 and len(done.calls) == 1
 
 
 @pytest.mark.parametrize(("bucket", "more"), [("", []), ("artifacts", ["--artifacts-bucket", "artifacts"])])
-def test_the_deploy_names_the_commit(runner: Runner, bucket: str, more: list[str]) -> None:
+def test_the_deploy_names_the_commit(runner: Workshop, bucket: str, more: list[str]) -> None:
     runner.program("fsdcf")
-    done = runner.run(ONE, "deploy-prod", "Deploy", BUCKET=bucket, REGION="eu-west-1")
+    done = runner.step(ONE, "deploy-prod", "Deploy", BUCKET=bucket, REGION="eu-west-1")
     assert done.calls == [["fsdcf", "deploy", "shop.yml", "--env", "prod", "--image-sha", SHA, "--yes", "--timeout", "50m", *more]]
 
 
-def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Runner) -> None:
+def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Workshop) -> None:
     runner.program("fsdcf", "exit 3")
-    assert runner.run(ONE, "deploy-prod", "Deploy", BUCKET="", REGION="r").code == 3
-    done = runner.run(ONE, "deploy-prod", "Write the summary", OUTCOME="failure", REGION="r")
+    assert runner.step(ONE, "deploy-prod", "Deploy", BUCKET="", REGION="r").code == 3
+    done = runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="failure", REGION="r")
     assert done.summary == f"**shop** to **prod**, commit `{SHA}`: failure\n"
-    assert "not begun" in runner.run(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
+    assert "not begun" in runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
 
 
 @pytest.mark.parametrize(("role", "region", "code"), [("arn:x", "eu-west-1", 0), ("", "eu-west-1", 1), ("arn:x", "", 1)])
-def test_variables_that_are_not_set_are_named(runner: Runner, role: str, region: str, code: int) -> None:
-    done = runner.run(ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION="")
+def test_variables_that_are_not_set_are_named(runner: Workshop, role: str, region: str, code: int) -> None:
+    done = runner.step(ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION="")
     assert done.code == code and ("::error title=" in done.said) == bool(code)
     assert code == 0 or "FSDCF_ROLE_PROD" in done.said
 
 
-def test_the_tests_run_as_they_are_written(runner: Runner) -> None:
+def test_the_tests_run_as_they_are_written(runner: Workshop) -> None:
     runner.program("uv", 'printf "%s|" "$@" > args; exit 3')
-    done = runner.run(UNUSUAL, "test", "Test")
+    done = runner.step(UNUSUAL, "test", "Test")
     assert done.code == 3 and (runner.folder / "work" / "args").read_text() == "run|pytest|-k|a: b|"
     runner.program("make", "true")
-    assert runner.run(ONE, "test", "Test").calls == [["make", "test"]]
+    assert runner.step(ONE, "test", "Test").calls == [["make", "test"]]
 
 
 FAKE_GH = """
@@ -178,11 +128,11 @@ esac
     ("known", "method", "where"),
     [("", "POST", "issues/7/comments"), ("42\n", "PATCH", "issues/comments/42"), ("42\n43\n", "PATCH", "issues/comments/42")],
 )
-def test_the_comment_is_made_once_and_then_updated(runner: Runner, known: str, method: str, where: str) -> None:
+def test_the_comment_is_made_once_and_then_updated(runner: Workshop, known: str, method: str, where: str) -> None:
     (runner.folder / "temp" / "fsdcf").mkdir()
     (runner.folder / "temp" / "fsdcf" / "comment.md").write_text("<!-- fsdcf -->\nthe plan", encoding="utf-8")
     runner.program("gh", FAKE_GH)
-    done = runner.run(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known)
+    done = runner.step(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known)
     assert done.code == 0, done.said
     listed, sent = done.calls
     assert "repos/acme/shop/issues/7/comments?per_page=100" in listed and "--jq" in listed
@@ -196,9 +146,9 @@ def test_only_our_own_comment_is_updated() -> None:
     assert 'startswith("<!-- fsdcf -->")' in query and '.user.type == "Bot"' in query
 
 
-def test_a_comment_that_cannot_be_read_is_an_error(runner: Runner) -> None:
+def test_a_comment_that_cannot_be_read_is_an_error(runner: Workshop) -> None:
     runner.program("gh", "exit 1")
-    assert runner.run(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7").code == 1
+    assert runner.step(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7").code == 1
 
 
 FAKE_FSDCF = """
@@ -210,23 +160,23 @@ esac
 """
 
 
-def plan(runner: Runner, code: int, specs: str = "shop.yml", base: int = 0) -> tuple[Done, Path]:
+def plan(runner: Workshop, code: int, specs: str = "shop.yml", base: int = 0) -> tuple[Done, Path]:
     """Run the plan with a ``fsdcf diff`` that ends with a code, and a spec at the base that compiles with one."""
     runner.program("fsdcf", FAKE_FSDCF)
     runner.program("git")
-    done = runner.run(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code), BASE_CODE=str(base))
+    done = runner.step(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code), BASE_CODE=str(base))
     return done, runner.folder / "temp" / "fsdcf" / "plan"
 
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, 0), (10, 0), (11, 0), (2, 2), (1, 1)])
-def test_changes_do_not_fail_a_plan_and_errors_do(runner: Runner, code: int, outcome: int) -> None:
+def test_changes_do_not_fail_a_plan_and_errors_do(runner: Workshop, code: int, outcome: int) -> None:
     done, folder = plan(runner, code)
     assert done.code == outcome
     assert ("::warning file=shop.yml,title=data at risk::" in done.said) == (code == 11)
     assert (folder / "shop.yml" / "plan.md").read_text() == "the plan of shop.yml\n"
 
 
-def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Runner) -> None:
+def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Workshop) -> None:
     done, folder = plan(runner, 10, "services/cart/cart.yml services/shop/shop.yml")
     assert done.code == 0, done.said
     base = f"{runner.folder}/temp/fsdcf/base"
@@ -237,26 +187,26 @@ def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Runner) -> Non
         assert ["fsdcf", "cost", f"{base}/{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
 
 
-def test_a_spec_that_is_new_or_was_broken_is_not_compared(runner: Runner) -> None:
+def test_a_spec_that_is_new_or_was_broken_is_not_compared(runner: Workshop) -> None:
     done, folder = plan(runner, 2, base=2)
     assert done.code == 0 and not [call for call in done.calls if call[:2] == ["fsdcf", "diff"]]
     assert ["fsdcf", "cost", "shop.yml", "--env", "prod", "--format", "markdown"] in done.calls
     assert "nothing to compare with" in (folder / "shop.yml" / "plan.md").read_text()
 
 
-def test_without_a_change_there_is_an_empty_plan(runner: Runner) -> None:
+def test_without_a_change_there_is_an_empty_plan(runner: Workshop) -> None:
     done, folder = plan(runner, 2, specs="")
     assert done.code == 0 and folder.is_dir() and not list(folder.iterdir())
 
 
-def write_summary(runner: Runner) -> tuple[Done, str]:
+def write_summary(runner: Workshop) -> tuple[Done, str]:
     runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
-    done = runner.run(ONE, "plan", "Write the summary", ENVIRONMENT="prod")
+    done = runner.step(ONE, "plan", "Write the summary", ENVIRONMENT="prod")
     assert done.code == 0, done.said
     return done, (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
 
 
-def test_comment_and_summary_are_put_together(runner: Runner) -> None:
+def test_comment_and_summary_are_put_together(runner: Workshop) -> None:
     folder = runner.folder / "temp" / "fsdcf" / "plan" / "shop.yml"
     folder.mkdir(parents=True)
     (folder / "plan.md").write_text("2 changes", encoding="utf-8")
@@ -264,13 +214,13 @@ def test_comment_and_summary_are_put_together(runner: Runner) -> None:
     assert comment == done.summary and comment.startswith("<!-- fsdcf -->\n") and "### `shop.yml`\n\n2 changes" in comment
 
 
-def test_a_plan_that_never_began_is_said(runner: Runner) -> None:
+def test_a_plan_that_never_began_is_said(runner: Workshop) -> None:
     _, comment = write_summary(runner)
     assert "There is no plan" in comment
 
 
 @pytest.fixture
-def monorepo(runner: Runner) -> Callable[[str], str]:
+def monorepo(runner: Workshop) -> Callable[[str], str]:
     """A repository with two services and one commit; each call changes a file, commits it, and gives the commit before."""
     work = runner.folder / "work"
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
@@ -298,14 +248,14 @@ def monorepo(runner: Runner) -> Callable[[str], str]:
     return change
 
 
-def changed_services(runner: Runner, base: str) -> list[Mapping[str, str]]:
-    done = runner.run(MONOREPO, "changes", "Find the services whose spec or source changed", BASE=base)
+def changed_services(runner: Workshop, base: str) -> list[Mapping[str, str]]:
+    done = runner.step(MONOREPO, "changes", "Find the services whose spec or source changed", BASE=base)
     assert done.code == 0, done.said
     found: list[Mapping[str, str]] = json.loads(done.outputs["services"])
     return found
 
 
-def test_only_what_changed_is_deployed(runner: Runner, monorepo: Callable[[str], str]) -> None:
+def test_only_what_changed_is_deployed(runner: Workshop, monorepo: Callable[[str], str]) -> None:
     (shop,) = changed_services(runner, monorepo("services/shop/src/main.py"))
     assert shop["name"] == "shop" and shop["arguments"] == "VERSION=1.2\nTITLE=two words"
     assert changed_services(runner, monorepo("README.md")) == []
@@ -314,6 +264,6 @@ def test_only_what_changed_is_deployed(runner: Runner, monorepo: Callable[[str],
     assert len(changed_services(runner, "0" * 40)) == 2, "a first or a forced push"
 
 
-def test_a_revision_that_is_none_stops_it(runner: Runner, monorepo: Callable[[str], str]) -> None:
-    done = runner.run(MONOREPO, "changes", "Find the services whose spec or source changed", BASE="--output=x")
+def test_a_revision_that_is_none_stops_it(runner: Workshop, monorepo: Callable[[str], str]) -> None:
+    done = runner.step(MONOREPO, "changes", "Find the services whose spec or source changed", BASE="--output=x")
     assert done.code == 2 and done.outputs == {}

@@ -1,0 +1,74 @@
+"""The action's script, as a runner runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fsdcf.scaffold.actions import PINS
+from tests.conftest import ROOT
+from tests.scaffold.runner import Done, Runner, machine
+
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+(SETUP, STEP) = ACTION["runs"]["steps"]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    found = machine(tmp_path)
+    found.program("uv")
+    return found
+
+
+def act(runner: Runner, command: str, specs: str, code: int = 0, **inputs: str) -> Done:
+    runner.program("fsdcf", f"echo out; exit {code}")
+    usual = {name.upper(): str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
+    return runner.run(STEP["run"], STEP["env"], {**usual, "COMMAND": command, "SPECS": specs, "SOURCE": "/action", **inputs})
+
+
+def test_its_inputs_reach_the_script_through_the_environment() -> None:
+    assert ACTION["runs"]["using"] == "composite" and STEP["shell"] == "bash" and "${{" not in STEP["run"]
+    assert {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]} == set(STEP["env"].values()) - {"${{ github.action_path }}"}
+    name, _, commit = SETUP["uses"].partition("@")
+    assert PINS[name][1] == commit
+
+
+def test_it_installs_the_fsdcf_that_it_came_with(runner: Runner) -> None:
+    done = act(runner, "validate", "a.yml")
+    assert done.calls[0] == ["uv", "tool", "install", "--quiet", "/action"]
+
+
+@pytest.mark.parametrize(
+    ("command", "inputs", "call"),
+    [
+        ("validate", {}, ["validate", "--env", "staging", "--format", "github", "--", "a.yml", "b c.yml"]),
+        ("validate", {"STRICT": "true", "ENVIRONMENT": "prod"}, ["validate", "--env", "prod", "--strict", "--format", "github", "--", "a.yml", "b c.yml"]),
+        ("template", {"OUTPUT": "out"}, ["template", "--env", "staging", "-o", "out/", "--", "a.yml", "b c.yml"]),
+        ("template", {}, ["template", "--env", "staging", "-o", "./", "--", "a.yml", "b c.yml"]),
+    ],
+)
+def test_validate_and_template(runner: Runner, command: str, inputs: dict[str, str], call: list[str]) -> None:
+    done = act(runner, command, "a.yml\n\nb c.yml\n", **inputs)
+    assert done.code == 0 and done.calls[1:] == [["fsdcf", *call]]
+    assert act(runner, command, "a.yml", 2, **inputs).code == 2
+
+
+@pytest.mark.parametrize(("code", "changes"), [(0, "none"), (10, "changes"), (11, "data-at-risk")])
+def test_diff_says_what_changes(runner: Runner, code: int, changes: str) -> None:
+    done = act(runner, "diff", "a.yml\nb.yml", code)
+    assert done.code == 0 and done.outputs == {"changes": changes} and done.summary == "out\nout\n"
+    assert done.calls[1] == ["fsdcf", "diff", "--env", "staging", "--format", "markdown", "--", "HEAD^1:a.yml", "a.yml"]
+
+
+def test_diff_fails_where_fsdcf_does_and_writes_where_it_is_told(runner: Runner) -> None:
+    done = act(runner, "diff", "a.yml", 2, OUTPUT="plan.md", STRICT="true")
+    assert done.code == 2 and done.outputs == {} and done.summary == ""
+    assert (runner.folder / "work" / "plan.md").read_text() == "out\n" and "--strict" not in done.calls[1]
+
+
+def test_another_command_is_refused(runner: Runner) -> None:
+    done = act(runner, "deploy; id", "a.yml")
+    assert done.code == 2 and "::error::" in done.said and len(done.calls) == 1
