@@ -52,6 +52,9 @@ schemas: $(READY) ## Rewrite the resource facts and permissions from what cfn-li
 bench: $(READY) ## Measure speed and memory against cfn-lint
 	@$(BIN)/python bench/run.py
 
+soak: $(READY) ## Take the deploy engine through 1,000 random schedules of faults
+	@$(BIN)/python -m tests.deploy.soak 1000
+
 wheel: $(READY) ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build
 

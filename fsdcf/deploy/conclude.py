@@ -12,82 +12,70 @@ from fsdcf.deploy.run import Run, Stop
 from fsdcf.deploy.traces import Traces
 
 _CLEANING = 180.0
+"""Seconds for which throttling is waited out while traces are taken away."""
 
 
 def concluded(run: Run, traces: Traces | None, body: Callable[[], Outcome]) -> Outcome:
     """The outcome of ``body``, or of what kept it from one. Nothing of ours that was not executed is left, or it is said."""
+    outcome: Outcome | None = None
+    failure: BaseException | None = None
     try:
         outcome = body()
     except Stop as ended:
         outcome = ended.outcome
-    except INTERRUPTS as pressed:
-        outcome = _interrupted(run, _is_running(run, traces), pressed)
-    except AwsError as error:
-        outcome = _without_aws(run, _is_running(run, traces), error)
+    except (*INTERRUPTS, AwsError) as error:
+        failure = error
+    left = ""
     if traces is not None:
-        outcome = _cleaned(run, traces, outcome)
+        try:
+            left = _cleaned(run, traces)
+        except INTERRUPTS as pressed:
+            left, failure = traces.remark("the run was interrupted"), pressed
+    if failure is not None or outcome is None:
+        outcome = _without_end(run, traces, failure)
+    if left and traces is not None:
+        command = f"aws cloudformation delete-change-set --stack-name {traces.stack} --change-set-name {traces.name}"
+        outcome = replace(
+            outcome, evidence=(*outcome.evidence, Evidence("left behind", left)), next=(*outcome.next, command)
+        )
     run.tell(Ended(outcome))
     return outcome
 
 
-def _is_running(run: Run, traces: Traces | None) -> str:
-    """What goes on at AWS on this run's account, or may; empty for nothing."""
-    if traces is not None and (traces.executing or traces.executed):
-        return run.running or "the execution"
-    return run.running
-
-
-def _cleaned(run: Run, traces: Traces, outcome: Outcome) -> Outcome:
+def _cleaned(run: Run, traces: Traces) -> str:
     run.aws.deadline = run.aws.clock() + _CLEANING
-    uncertain = traces.executing and not traces.executed
-    try:
-        left = traces.clean(run)
-    except INTERRUPTS:
-        left = f"the change set {traces.name} of the stack {traces.stack} may be left"
-        outcome = replace(outcome, exit=Exit.INTERRUPTED)
-    if uncertain and not traces.executing and not left:
-        return replace(outcome, exit=_unexecuted(outcome), sentence=f"{outcome.sentence.split(':')[0]}: nothing was executed", next=(run.target.redeploy(),))
-    if left:
-        command = f"aws cloudformation delete-change-set --stack-name {traces.stack} --change-set-name {traces.name}"
-        outcome = replace(outcome, evidence=(*outcome.evidence, Evidence("left behind", left)), next=(*outcome.next, command))
-    return outcome
+    return traces.clean(run)
 
 
-def _unexecuted(outcome: Outcome) -> Exit:
-    return Exit.FAILED if outcome.exit is Exit.UNKNOWN else outcome.exit
+def _without_end(run: Run, traces: Traces | None, failure: BaseException | None) -> Outcome:
+    """The outcome of a run that was cut off: by a person, by the system, or by AWS."""
+    why, code, next_steps = _explained(run, failure)
+    evidence = (Evidence(f"{failure.service}:{failure.operation}", failure.message),) if isinstance(failure, AwsError) else ()
+    again = (run.target.command("watch"), run.target.command("diagnose"))
+    after = Exit.INTERRUPTED if isinstance(failure, KeyboardInterrupt) else Exit.UNKNOWN
+    if run.over:
+        return Outcome(after, f"{why}: {run.over}, and what the service runs was not looked at", evidence, again[1:])
+    if run.running or (traces is not None and traces.executed):
+        what = run.running or f"the execution of {traces.name if traces is not None else ''}"
+        return Outcome(after, f"{why}: {what} goes on, its outcome is unknown", evidence, again)
+    if traces is not None and traces.executing:
+        return Outcome(after, f"{why}: whether {traces.name} was executed is unknown", evidence, again)
+    return Outcome(code, f"{why}: nothing was executed", evidence, next_steps)
 
 
-def _interrupted(run: Run, running: str, pressed: BaseException) -> Outcome:
-    if not running:
-        return Outcome(Exit.INTERRUPTED, "interrupted: nothing was executed", next=(run.target.redeploy(),))
-    code = Exit.UNKNOWN if isinstance(pressed, Terminated) else Exit.INTERRUPTED
-    return Outcome(code, f"interrupted: {running} goes on, its outcome is unknown", next=_look_again(run))
-
-
-def _without_aws(run: Run, running: str, error: AwsError) -> Outcome:
-    why, code, next_steps = _explained(run, error)
-    if running:
-        return Outcome(Exit.UNKNOWN, f"{why}: {running} goes on, its outcome is unknown", _evidence(error), _look_again(run))
-    return Outcome(code, f"{why}: nothing was executed", _evidence(error), next_steps)
-
-
-def _explained(run: Run, error: AwsError) -> tuple[str, Exit, tuple[str, ...]]:
-    """What the error is, in a few words, the exit code while nothing runs, and what to do."""
+def _explained(run: Run, failure: BaseException | None) -> tuple[str, Exit, tuple[str, ...]]:
+    """What cut the run off, in a few words; the exit code while nothing runs, and what to do then."""
     again = run.target.redeploy()
-    if isinstance(error, Expired):
+    if isinstance(failure, Terminated):
+        return "asked to end (SIGTERM)", Exit.INTERRUPTED, (again,)
+    if isinstance(failure, Expired):
         return "AWS does not take the credentials any more", Exit.DENIED, ("aws sso login", again)
-    if not isinstance(error, ApiError) or error.broken:
-        return f"AWS cannot be reached ({error.service})", Exit.UNKNOWN, (again,)
-    if error.denied:
-        return f"no permission for {error.service}:{error.operation}", Exit.DENIED, ("aws sts get-caller-identity", again)
-    if error.throttled:
+    if not isinstance(failure, AwsError):
+        return "interrupted", Exit.INTERRUPTED, (again,)
+    if not isinstance(failure, ApiError) or failure.broken:
+        return f"AWS cannot be reached ({failure.service})", Exit.FAILED, (again,)
+    if failure.denied:
+        return f"no permission for {failure.service}:{failure.operation}", Exit.DENIED, ("aws sts get-caller-identity", again)
+    if failure.throttled:
         return "AWS throttled the calls until the deadline", Exit.FAILED, (again,)
-    return f"{error.service}:{error.operation} failed", Exit.FAILED, (again,)
-
-
-def _evidence(error: AwsError) -> tuple[Evidence, ...]:
-    return (Evidence(f"{error.service}:{error.operation}", error.message),)
-
-
-def _look_again(run: Run) -> tuple[str, ...]:
-    return (run.target.command("watch"), run.target.command("diagnose"))
+    return f"{failure.service}:{failure.operation} failed", Exit.FAILED, (again,)

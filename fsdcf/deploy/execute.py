@@ -70,7 +70,7 @@ def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Traces, o
                 return own
             run.warn("somebody else executed this change set; their execution is watched")
             return Operation(own.arn, Boundary(since=change_set.created), own.begun, own.verb)
-        if traces.executing:
+        if traces.executing or not error.code.startswith("InvalidChangeSetStatus"):
             raise error
         raise Overtaken(error.message) from error
     if error.absent:

@@ -101,7 +101,7 @@ def unchanged(run: Run, stack: Snapshot | None) -> Outcome:
 def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcome:
     """What the end of an operation means: done, if the stack is complete and the service runs what it says; else diagnosed."""
     ending, events = attended.ending, attended.ending.events
-    run.running = ""
+    run.running, run.over = "", f"{name} is {ending.status}"
     if ending.status not in _SUCCESSES or ending.stack is None:
         run.step("diagnose", "looks for the cause")
         places = places_of(run, [event.logical_id for event in events])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.deploy.aws import ApiError, Aws, Unreachable
+from fsdcf.deploy.aws import ApiError, Aws, AwsError
 from fsdcf.deploy.model import Ask, Exit, Outcome, Place, Question, Step, Target, Tell, Warned
 
 
@@ -22,7 +22,8 @@ class Stop(Exception):
 class Run:
     """One run of a command. ``ask`` is None where there is nobody to ask. The deadline, by ``aws.clock``, is kept by ``aws``.
 
-    ``running`` is what this run has set going on AWS and not yet seen end, such as "the update".
+    ``running`` is what this run has set going on AWS and not yet seen end, such as "the update"; ``over`` is how its execution ended,
+    once that was seen.
     """
 
     aws: Aws
@@ -32,6 +33,7 @@ class Run:
     where: Callable[[str], Place | None] = lambda logical_id: None
     warned: set[str] = field(default_factory=set)
     running: str = ""
+    over: str = ""
 
     def step(self, name: str, text: str) -> None:
         """Says which step begins."""
@@ -49,8 +51,8 @@ class Run:
             return None
         try:
             return self.aws.call(service, operation, **parameters)
-        except (ApiError, Unreachable) as error:
-            if isinstance(error, Unreachable) or not error.throttled:
+        except AwsError as error:
+            if not isinstance(error, ApiError) or not error.throttled:
                 self.warned.add(operation)
             self.warn(f"{without}: {_said(error)}")
             return None
@@ -87,7 +89,7 @@ def stop(code: Exit, sentence: str, *next: str, **more: Any) -> Stop:
     return Stop(Outcome(code, sentence, next=tuple(next), **more))
 
 
-def _said(error: ApiError | Unreachable) -> str:
+def _said(error: AwsError) -> str:
     action = f"{error.service}:{error.operation}"
     if isinstance(error, ApiError) and error.denied:
         return f"no permission for {action}"

@@ -41,8 +41,14 @@ class Traces:
                 if last:
                     raise
             except AwsError as error:
-                return f"the change set {self.name} of the stack {self.stack} may be left: {error.message}"
+                return self.remark(error.message)
         return ""
+
+    def remark(self, why: str) -> str:
+        """That the change set may be left, and why; empty if there can be none."""
+        if not self.name or self.executed:
+            return ""
+        return f"the change set {self.name} of the stack {self.stack} may be left: {why}"
 
     def _clean(self, run: Run) -> str:
         if not self.name or self.executed:

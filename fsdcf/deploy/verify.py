@@ -54,7 +54,8 @@ def _service(
         found = rollout.look(run, arn, name, known)
         primary = found.primary if found is not None and found is not known else None
         if found is None or primary is None or not primary.task_definition:
-            run.warn("rollout not verified: ECS does not tell of the service")
+            if "DescribeServices" not in run.warned:
+                run.warn("rollout not verified: ECS does not tell of the service")
             return Verdict("unread", found)
         if primary.state == "FAILED" or primary.task_definition not in definitions:
             return Verdict("astray", found, definitions)

@@ -16,7 +16,7 @@ from typing import Any
 from fsdcf.deploy.aws import BUDGET
 from fsdcf.deploy.interrupts import Terminated
 from fsdcf.deploy.model import Ended, Exit, Outcome
-from tests.deploy.site import STACK, TAGS, Site, service, site, template
+from tests.deploy.site import TAGS, Site, service, site, template
 
 CALLS = (
     *("CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DescribeStacks", "DescribeStackEvents"),
@@ -156,7 +156,7 @@ def run(plan: Schedule) -> Run:
 
 def problems(done: Run) -> list[str]:
     """What is not as it must be; empty for a good run."""
-    checks: tuple[Callable[[Run], str], ...] = (_last_line, _once, _budget, _traces, _truth)
+    checks: tuple[Callable[[Run], str], ...] = (_last_line, _once, _budget, _traces, _truth, _later)
     return [said for said in (check(done) for check in checks) if said]
 
 
@@ -208,10 +208,23 @@ def _truth(done: Run) -> str:
         return f"says that it needs recovery, and the stack is {status}"
     elif code in (Exit.REFUSED, Exit.USAGE, Exit.BUSY, Exit.DENIED) and begun:
         return f"exit {code.name} after an execution"
-    elif code in (Exit.UNKNOWN, Exit.INTERRUPTED) and "goes on" in sentence and not begun and "deletion" not in sentence and "rollback" not in sentence:
+    elif code in (Exit.UNKNOWN, Exit.INTERRUPTED) and "goes on" in sentence and not begun and not {"deletion", "rollback"} & set(sentence.split()):
         return f"says that something goes on: {sentence}"
     elif code is Exit.CHANGES:
         return "exit 10 was not asked for"
+    return ""
+
+
+def _later(done: Run) -> str:
+    """Whether ``watch``, which an unknown outcome names, tells how it ended once nothing goes wrong any more."""
+    if done.outcome.exit is not Exit.UNKNOWN or not any(one.startswith("fsdcf watch") for one in done.outcome.next):
+        return ""
+    done.made.world.faults.clear()
+    told = done.made.watch()
+    status = done.made.status()
+    ends = {Exit.DONE: status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", ""), Exit.NEEDS_RECOVERY: status.endswith("_FAILED")}
+    if not ends.get(told.exit, told.exit is Exit.FAILED and "ROLLBACK_COMPLETE" in status):
+        return f"watch says {told.exit.name} afterwards, and the stack is {status!r}"
     return ""
 
 

@@ -30,7 +30,7 @@ def test_the_answer_never_comes(operation: str) -> None:
     made.fault(f"api:{operation}:lost**")
     outcome = made.deploy(sha="two")
     if operation == "CreateChangeSet":
-        assert outcome.exit is Exit.UNKNOWN
+        assert outcome.exit is Exit.FAILED
         assert "nothing was executed" in outcome.sentence
         assert made.change_sets() == [], "what was created without an answer is deleted by its name"
         assert made.image() == "one"

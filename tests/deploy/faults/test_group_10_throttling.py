@@ -86,7 +86,7 @@ def test_no_network_at_all_ends_soon(kind: str) -> None:
     made = site(f"api:*:{kind}**")
     begun = made.clock.now()
     outcome = made.deploy()
-    assert outcome.exit is Exit.UNKNOWN
+    assert outcome.exit is Exit.FAILED
     assert "nothing was executed" in outcome.sentence
     assert made.clock.now() - begun < 60
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import Site, site
+from tests.deploy.site import Site, service, site, template
 
 OPERATIONS = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents", "ListStackResources")
 
@@ -84,10 +84,12 @@ def test_credentials_that_expire_while_watching_leave_the_outcome_unknown() -> N
     assert made.image() == "two"
 
 
-def test_credentials_that_expire_before_the_verification() -> None:
+@pytest.mark.parametrize("operation", ["ListStackResources", "DescribeServices"])
+def test_credentials_that_expire_before_the_verification(operation: str) -> None:
     made = site()
-    made.stand()
-    made.fault("api:ListStackResources:expired**")
-    outcome = made.deploy(sha="two")
-    assert outcome.exit is Exit.UNKNOWN
+    made.stand(template(**service()))
+    made.fault(f"api:{operation}:expired**")
+    outcome = made.deploy(template(**service()), "two")
+    assert outcome.exit is Exit.DONE
+    assert len([one for one in made.warnings() if "rollout not verified" in one]) == 1
     assert made.image() == "two"

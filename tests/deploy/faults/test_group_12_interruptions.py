@@ -47,7 +47,7 @@ def test_before_the_execution_nothing_is_left(operation: str, done: bool, kind: 
     interrupting(made, operation, kind, done=done)
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.INTERRUPTED
-    assert outcome.sentence == "interrupted: nothing was executed"
+    assert outcome.sentence.endswith(": nothing was executed")
     assert made.change_sets() == []
     assert made.status() == ("CREATE_COMPLETE" if exists else "")
     assert made.executions() == []
@@ -251,3 +251,13 @@ def test_at_any_moment(seconds: float, exists: bool) -> None:
     if not executed:
         assert made.change_sets() == []
         assert made.status() == ("CREATE_COMPLETE" if exists else "")
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
+def test_while_ecs_is_asked_what_runs(kind: type[BaseException]) -> None:
+    made = ready(True)
+    interrupting(made, "ListStackResources", kind)
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is (Exit.INTERRUPTED if kind is KeyboardInterrupt else Exit.UNKNOWN)
+    assert "shop-staging is UPDATE_COMPLETE" in outcome.sentence
+    assert "goes on" not in outcome.sentence

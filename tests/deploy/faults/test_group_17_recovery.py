@@ -1,0 +1,108 @@
+"""Group 17: UPDATE_ROLLBACK_FAILED, then recover, with and without skip."""
+
+from __future__ import annotations
+
+from fsdcf.deploy.model import Exit
+from tests.deploy.site import Site, queue, site, template
+
+
+def stuck(times: str = "") -> Site:
+    """A stack whose update failed at Release and whose rollback fails at Jobs."""
+    made = site()
+    made.stand()
+    made.fault("Release:update:no parameter", f"Jobs:rollback:AccessDenied=stuck{times}")
+    body = template(Jobs=queue(DelaySeconds=5))
+    body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
+    outcome = made.deploy(body, "two")
+    assert outcome.exit is Exit.NEEDS_RECOVERY
+    assert outcome.next == ("fsdcf recover shop --env staging", "fsdcf recover shop --env staging --skip Jobs")
+    assert outcome.sentence.startswith("Release (AWS::SSM::Parameter) could not be updated: no parameter")
+    assert any("Jobs" in one.source and "stuck" in one.text for one in outcome.evidence)
+    assert made.status() == "UPDATE_ROLLBACK_FAILED"
+    made.forget()
+    return made
+
+
+def test_recovering() -> None:
+    made = stuck()
+    outcome = made.recover()
+    assert outcome.exit is Exit.DONE
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("Jobs" in one and "stuck" in one for one in made.warnings())
+    assert ("Jobs", "UPDATE_COMPLETE") in made.seen()
+    assert made.deploy(sha="two").exit is Exit.DONE
+
+
+def test_recovering_in_vain_names_what_to_skip() -> None:
+    made = stuck("**")
+    outcome = made.recover()
+    assert outcome.exit is Exit.NEEDS_RECOVERY
+    assert "fsdcf recover shop --env staging --skip Jobs" in outcome.next
+    assert any("stuck" in one.text for one in outcome.evidence)
+
+
+def test_skipping_warns_of_the_inconsistency() -> None:
+    made = stuck("**")
+    outcome = made.recover("Jobs")
+    assert outcome.exit is Exit.DONE
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("Jobs will count as rolled back without being it" in one for one in made.warnings())
+
+
+def test_a_person_may_refuse_to_skip() -> None:
+    made = stuck("**")
+    made.answers = {"execute": False}
+    outcome = made.recover("Jobs")
+    assert outcome.exit is Exit.REFUSED
+    assert made.status() == "UPDATE_ROLLBACK_FAILED"
+
+
+def test_only_what_failed_can_be_skipped() -> None:
+    made = stuck()
+    outcome = made.recover("Release")
+    assert outcome.exit is Exit.USAGE
+    assert "what can be skipped is Jobs" in outcome.sentence
+    assert not made.made("ContinueUpdateRollback")
+
+
+def test_the_answer_to_the_recovery_is_lost() -> None:
+    made = stuck()
+    made.fault("api:ContinueUpdateRollback:lost")
+    assert made.recover().exit is Exit.DONE
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_an_update_that_was_kept_is_recovered_by_rolling_it_back() -> None:
+    made = site()
+    made.stand()
+    made.fault("Jobs:update:no change")
+    made.beside("UpdateStack", template(Jobs=queue(DelaySeconds=5)), "one", DisableRollback=True)
+    made.clock.advance(300)
+    assert made.recover().exit is Exit.DONE
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_nothing_to_recover() -> None:
+    made = site()
+    made.stand()
+    outcome = made.recover()
+    assert outcome.exit is Exit.DONE
+    assert "nothing to recover" in outcome.sentence
+
+
+def test_what_never_worked_cannot_be_recovered() -> None:
+    made = site("Release:create:no parameter")
+    made.deploy()
+    outcome = made.recover()
+    assert outcome.exit is Exit.REFUSED
+    assert "fsdcf delete shop --env staging" in outcome.next
+
+
+def test_a_busy_stack_cannot_be_recovered() -> None:
+    made = site()
+    made.deploy(detach=True)
+    assert made.recover().exit is Exit.BUSY
+
+
+def test_no_stack() -> None:
+    assert site().recover().exit is Exit.USAGE

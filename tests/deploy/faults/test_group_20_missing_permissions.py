@@ -1,0 +1,100 @@
+"""Group 20: AccessDenied on each optional API is one warning; on each needed one it is exit 7, or unknown once something runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.deploy.model import Exit
+from tests.deploy.site import service, site, template
+
+OPTIONAL = ("GetCallerIdentity", "DescribeImages", "ListStackResources", "DescribeServices", "DescribeStackEvents")
+NEEDED = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet")
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
+@pytest.mark.parametrize("operation", OPTIONAL)
+def test_an_optional_api(operation: str, exists: bool) -> None:
+    made = site()
+    if exists:
+        made.stand(template(**service()))
+    made.fault(f"api:{operation}:error=AccessDeniedException**")
+    release = made.release(template(**service()), "two", image=("000000000000", None, "shop"), account=None)
+    outcome = made.run(release)
+    assert outcome.exit is Exit.DONE
+    assert made.image() == "two"
+    asked = made.made(operation)
+    assert len(made.warnings()) == (1 if asked else 0)
+    assert asked or (operation == "GetCallerIdentity" and exists)
+
+
+@pytest.mark.parametrize("operation", ["DescribeStackEvents", "DescribeServices", "ListTasks", "DescribeTasks"])
+def test_an_optional_api_while_something_fails(operation: str) -> None:
+    made = site()
+    made.stand(template(**service()))
+    made.fault("Service:update:CannotPullContainerError", f"api:{operation}:error=AccessDeniedException**")
+    outcome = made.deploy(template(**service()), "two")
+    assert outcome.exit is Exit.FAILED
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert sum(operation in one for one in made.warnings()) == 1
+    assert outcome.next
+
+
+def test_listing_change_sets_is_optional_when_cleaning_up() -> None:
+    made = site("api:ListChangeSets:error=AccessDenied**")
+    assert made.deploy(plan_only=True).exit is Exit.DONE
+    assert made.status() == ""
+    assert len(made.warnings()) == 1
+
+
+@pytest.mark.parametrize("operation", ["DeleteChangeSet", "DeleteStack"])
+def test_what_may_not_be_deleted_is_named(operation: str) -> None:
+    made = site(f"api:{operation}:error=AccessDenied**")
+    outcome = made.deploy(plan_only=True)
+    assert outcome.exit is Exit.DONE
+    assert [one for one in outcome.evidence if one.source == "left behind"]
+
+
+@pytest.mark.parametrize("operation", NEEDED)
+def test_a_needed_api(operation: str) -> None:
+    made = site()
+    made.stand()
+    made.fault(f"api:{operation}:error=AccessDenied**")
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.DENIED
+    assert f"cloudformation:{operation}" in outcome.sentence
+    assert made.image() == "one"
+    assert made.change_sets() == []
+
+
+def test_a_permission_that_is_taken_away_while_watching() -> None:
+    made = site()
+    made.stand()
+    made.fault("api:DescribeStacks:error=AccessDenied**@1")
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.UNKNOWN
+    assert "goes on" in outcome.sentence
+
+
+def test_another_account_is_refused() -> None:
+    made = site()
+    outcome = made.run(made.release(account="123456789012"))
+    assert outcome.exit is Exit.REFUSED
+    assert "123456789012" in outcome.sentence
+    made.stand()
+    assert made.run(made.release(account="123456789012")).exit is Exit.REFUSED
+    assert made.run(made.release(sha="two", account="000000000000")).exit is Exit.DONE
+
+
+def test_an_image_that_does_not_exist() -> None:
+    made = site("api:DescribeImages:error=ImageNotFoundException")
+    outcome = made.run(made.release(image=(None, None, "shop")))
+    assert outcome.exit is Exit.USAGE
+    assert "shop:one does not exist" in outcome.sentence
+    assert outcome.next == ("docker push 000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:one",)
+    assert not made.made("CreateChangeSet")
+
+
+def test_the_image_is_looked_for_where_it_is_kept() -> None:
+    made = site()
+    made.run(made.release(sha="sha256:" + "a" * 64, image=("123456789012", "eu-west-1", "shop")), plan_only=True)
+    assert ("ecr", "eu-west-1") in made.aws._clients
