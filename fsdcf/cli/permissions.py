@@ -10,12 +10,11 @@ from pathlib import Path
 import click
 
 from fsdcf.cli.files import write
-from fsdcf.cli.findings import show, summary
-from fsdcf.cli.inputs import requests, spec_options
+from fsdcf.cli.inputs import environment_named, spec_options
+from fsdcf.cli.pipelines import services
 from fsdcf.deploy.permissions.document import LARGEST_POLICY, document, filled, size, split
 from fsdcf.deploy.permissions.names import Deployed
 from fsdcf.deploy.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
-from fsdcf.pipeline import Request, run
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _POLICY = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
@@ -47,33 +46,21 @@ def command(
     It follows from what the engine calls and from what CloudFormation calls for each resource of the templates.
     """
     _check(account, region, boundary, bucket)
-    stacks = deployed(requests(specs, environment, overrides, variables))
-    if stacks is None:
+    found = services(specs, (environment_named(environment),), variables, overrides)
+    if found is None:
         context.exit(2)
+    stacks = [one.stack for one in found]
     limit = boundary_arn(boundary or BOUNDARY)
-    found = permissions(stacks, limit, bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}")
+    needed = permissions(stacks, limit, bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}")
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition(region)}
     if output and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
-        for number, policy in enumerate(split(found.statements), 1):
+        for number, policy in enumerate(split(needed.statements), 1):
             write(Path(output) / f"policy-{number}.json", _text(filled(document(policy), values)))
     else:
-        text = _text(filled(document(found.statements), values))
+        text = _text(filled(document(needed.statements), values))
         click.echo(text, nl=False) if output in (None, "-") else write(Path(str(output)), text)
-    click.echo(f"{size(found.statements):,} characters; IAM takes {LARGEST_POLICY:,} in a managed policy", err=True)
-    _notes(stacks, filled(limit, values), boundary is not None, account is None or region is None, found.unknown)
-
-
-def deployed(wanted: list[Request]) -> list[Deployed] | None:
-    """The stacks of specs; None, after the findings, where one of them has errors."""
-    stacks = []
-    for request in wanted:
-        result = run(request)
-        if result.template is None or result.spec is None:
-            show(result.diagnostics, result.sources)
-            click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
-            continue
-        stacks.append(Deployed(f"{result.spec.metadata.name}-{request.environment}", result.template.data))
-    return stacks if len(stacks) == len(wanted) else None
+    click.echo(f"{size(needed.statements):,} characters; IAM takes {LARGEST_POLICY:,} in a managed policy", err=True)
+    _notes(stacks, filled(limit, values), boundary is not None, account is None or region is None, needed.unknown)
 
 
 def checked_boundary(boundary: str) -> str:

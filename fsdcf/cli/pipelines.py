@@ -27,6 +27,7 @@ from fsdcf.compiler.pipeline_stack.model import (
 from fsdcf.compiler.resources.image import repository_arn
 from fsdcf.deploy.permissions.boundary import boundary as boundary_of
 from fsdcf.deploy.permissions.document import document, split
+from fsdcf.deploy.permissions.features import needed
 from fsdcf.deploy.permissions.names import Deployed
 from fsdcf.deploy.permissions.policy import boundaries, boundary_arn, permissions
 from fsdcf.pipeline import run
@@ -43,11 +44,13 @@ class Service:
     stack: Deployed
 
 
-def services(specs: tuple[Path, ...], environments: Sequence[str], variables: tuple[str, ...]) -> list[Service] | None:
+def services(
+    specs: tuple[Path, ...], environments: Sequence[str], variables: tuple[str, ...], overrides: tuple[str, ...] = ()
+) -> list[Service] | None:
     """Every spec in every environment; None, after the findings, where one of them has errors. A usage error for two that clash."""
     found, failed = [], False
     for environment in environments:
-        for request in requests(specs, environment, (), variables):
+        for request in requests(specs, environment, overrides, variables):
             result = run(request)
             if result.template is None or result.spec is None:
                 show(result.diagnostics, result.sources)
@@ -79,8 +82,8 @@ def pipeline(repository: str, ids: Ids | None, services: list[Service], provider
     policies: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for environment in dict.fromkeys(one.environment for one in services):
         stacks = [one.stack for one in services if one.environment == environment]
-        needed = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
-        policies[environment] = tuple(document(statements) for statements in split(needed.statements))
+        wanted = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
+        policies[environment] = tuple(document(statements) for statements in split(wanted.statements))
     own = None if boundary.startswith("arn:") else Boundary(boundary, boundary_of([one.stack for one in services]))
     images = [registry(one.spec) for one in services]
     made = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
@@ -120,4 +123,6 @@ def notes(pipeline: Pipeline, services: list[Service], boundary: str) -> list[st
             found.append(f"note: {one.file}: this permissions boundary must exist before the deploy: {', '.join(sorted(limits))}")
         if image is not None and image[:2] != (None, None):
             found.append(f"note: {one.file}: service.image names its account or region; that repository must exist, and let this role push")
+    unknown = {one["Type"] for service in services for one in service.stack.template["Resources"].values() if needed(one["Type"], one) is None}
+    found += [f"note: what {type} needs is not known; give it to the deploy roles by hand" for type in sorted(unknown)]
     return list(dict.fromkeys(found))

@@ -78,6 +78,12 @@ def add_bucket(stack: Stack) -> None:
     bucket.DeletionPolicy = "RetainExceptOnCreate"
     bucket.UpdateReplacePolicy = "Retain"
     stack.add(bucket, "artifacts")
+    _refuse_plain_text(stack)
+    stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
+
+
+def _refuse_plain_text(stack: Stack) -> None:
+    """The bucket's policy: nobody reaches it without TLS."""
     refusal = {
         "Sid": "DenyInsecureTransport",
         "Effect": "Deny",
@@ -92,4 +98,3 @@ def add_bucket(stack: Stack) -> None:
     policy.DeletionPolicy = "RetainExceptOnCreate"
     policy.UpdateReplacePolicy = "Retain"
     stack.add(policy, "artifacts")
-    stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
