@@ -7,22 +7,26 @@ import json
 import re
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 import yaml
 
 from fsdcf.catalogue import catalogue
-from fsdcf.cli.main import _COMMANDS
+from fsdcf.cli.main import _COMMANDS, cli
 from fsdcf.compiler.dependencies import types
+from fsdcf.deploy.model import Exit
 from fsdcf.pipeline import Request, run
+from fsdcf.sandbox.faults import parsed
 from fsdcf.spec.jsonschema import json_schema
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{number}")
     for page in PAGES
     for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
+    if page.parent.name != "how-to" or block.startswith("apiVersion: fsd/v1")
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
@@ -39,6 +43,52 @@ def test_every_command_and_example_is_in_the_readme() -> None:
     assert all(f"](examples/{example.name})" in readme for example in EXAMPLES)
     hello = "".join((ROOT / "examples" / "hello.yml").read_text(encoding="utf-8").splitlines(keepends=True)[1:])
     assert hello in readme
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> None:
+    """``fsdcf COMMAND … --option`` in code: the command exists, and knows the option."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    shown = re.findall(r"`(fsdcf [^`]+)`", text) + [line for one in blocks for line in re.findall(r"^(?:\$ )?(fsdcf .+)$", one, re.M)]
+    for line in shown:
+        words = line.split(" #")[0].replace("[", " ").replace("]", " ").split()
+        if words[1] in ("--help", "--version"):
+            continue
+        assert words[1] in _COMMANDS, line
+        command = cli.get_command(click.Context(cli), words[1])
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), words[2])
+        assert command is not None, line
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+        assert {word.split("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)} <= known, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_docs_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_faults_that_the_docs_show_can_be_played() -> None:
+    page = (ROOT / "docs" / "how-to" / "sandbox.md").read_text(encoding="utf-8")
+    faults = re.findall(r"^\| `([^`]+)` \|", page, re.M) + re.findall(r"--fault '?([^' \n]+)", page)
+    assert len(faults) > 8
+    for text in faults:
+        parsed(text)
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "how-to" / "first-deploy.md").read_text(encoding="utf-8")
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.M)] == sorted(Exit)
+
+
+def test_every_option_of_deploy_is_explained_somewhere() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    command = cli.get_command(click.Context(cli), "deploy")
+    assert command is not None
+    missing = [one for parameter in command.params for one in parameter.opts if one.startswith("--") and f"{one}" not in text]
+    assert missing == []
 
 
 def test_the_readme_s_mistake_is_what_fsdcf_prints() -> None:
