@@ -1,0 +1,142 @@
+"""Deletion: from every state, only what is ours, and with a word on everything that holds data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+
+from fsdcf.deploy.model import Exit, Options, Outcome, Place, Target
+from fsdcf.operate.delete import delete
+from fsdcf.operate.retained import remains
+from fsdcf.sandbox.cloudformation import scenes
+from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
+
+SHOP = Target("shop", "staging")
+STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"]
+KEPT = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "RetainExceptOnCreate"}
+
+
+def put(state: str, resources: Mapping[str, Any] | None = None, **wish: Any) -> Site:
+    body = {"Parameters": template()["Parameters"], "Resources": resources or {"Release": record(), "Kept": KEPT}}
+    made = site()
+    scenes.put(made.world, state, scenes.Wish(STACK, body, {"ImageSha": "one"}, **{"tags": TAGS, **wish}))
+    return made
+
+
+def deleted(made: Site, where: Any = lambda logical_id: None, **options: Any) -> Outcome:
+    made.told.clear()
+    ask = made.ask if made.answers is not None else None
+    outcome = delete(SHOP, Options(**{"yes": True, **options}), made.aws, made.tell, ask, where)
+    return made._ended(outcome)
+
+
+@pytest.mark.parametrize("state", STATUSES)
+def test_from_every_state(state: str) -> None:
+    made = put(state, culprit="Release" if state == "DELETE_FAILED" else None)
+    outcome = deleted(made)
+    if state == "DELETE_COMPLETE":
+        assert outcome.exit is Exit.USAGE
+    elif state.endswith("_IN_PROGRESS") and not state.startswith(("DELETE", "CREATE", "REVIEW")):
+        assert outcome.exit is Exit.BUSY and outcome.next == ("fsdcf watch shop --env staging",)
+    else:
+        assert outcome.exit is Exit.DONE and made.status() == ""
+
+
+def test_what_is_kept_is_told_before_and_after() -> None:
+    made = put("CREATE_COMPLETE")
+    outcome = deleted(made)
+    assert any(text.startswith("kept: Kept (AWS::SQS::Queue ") for text in made.warnings())
+    assert "1 resource was kept" in outcome.sentence and outcome.evidence[0].text.startswith("Kept (AWS::SQS::Queue ")
+
+
+def test_data_that_would_be_lost_needs_a_name_or_a_person() -> None:
+    made = put("CREATE_COMPLETE", {"Jobs": queue(), "Release": record()})
+    place = Place("shop.yml", 7, 3, "  - type: aws_sqs_queue")
+    refused = deleted(made, where={"Jobs": place}.get)
+    assert refused.exit is Exit.REFUSED and refused.evidence[0].place == place
+    assert refused.next == ("fsdcf delete shop --env staging --yes --allow Jobs",)
+    made.answers = {"data": False}
+    assert deleted(made).exit is Exit.REFUSED
+    assert made.asked[-1].details[0].startswith("Jobs (AWS::SQS::Queue")
+    made.answers = {"data": True, "execute": False}
+    assert deleted(made, yes=False).exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
+    made.answers = None
+    assert deleted(made, allow=frozenset({"Jobs"})).exit is Exit.DONE
+
+
+def test_nothing_without_yes_or_a_person() -> None:
+    made = put("CREATE_COMPLETE")
+    assert deleted(made, yes=False).exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
+    made.answers = {"execute": True}
+    assert deleted(made, yes=False).exit is Exit.DONE
+
+
+@pytest.mark.parametrize("wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}, {"protection": True}])
+def test_what_is_not_ours_or_is_protected_stays(wish: dict[str, Any]) -> None:
+    made = put("CREATE_COMPLETE", **wish)
+    outcome = deleted(made)
+    assert outcome.exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
+    assert outcome.next[0].startswith("aws cloudformation ")
+
+
+def test_what_is_in_the_way_is_explained() -> None:
+    made = put("CREATE_COMPLETE", {"Files": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete"}, "Release": record()})
+    made.fault("Files:delete:The bucket you tried to delete is not empty")
+    outcome = deleted(made, allow=frozenset({"Files"}))
+    assert outcome.exit is Exit.NEEDS_RECOVERY and "Files is in the way" in outcome.sentence
+    assert "not empty" in outcome.evidence[0].text and "must be emptied" in outcome.evidence[1].text
+    assert outcome.next[0] == "fsdcf delete shop --env staging"
+    assert made.status() == "DELETE_FAILED"
+    assert deleted(made, allow=frozenset({"Files"})).exit is Exit.DONE
+
+
+def test_what_cannot_be_read_is_a_warning() -> None:
+    made = put("CREATE_COMPLETE")
+    made.fault("api:GetTemplate:error=AccessDenied")
+    assert deleted(made).exit is Exit.DONE
+    assert any("it is not known what the stack keeps" in text for text in made.warnings())
+
+
+def test_detached_and_at_the_deadline_it_goes_on() -> None:
+    made = put("CREATE_COMPLETE")
+    assert deleted(made, detach=True).exit is Exit.UNKNOWN
+    assert deleted(made).exit is Exit.DONE
+    made = put("CREATE_COMPLETE", {"Nat": {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}})
+    late = deleted(made, timeout=5.0)
+    assert late.exit is Exit.UNKNOWN and "the deadline has passed" in late.sentence
+
+
+def test_no_permission() -> None:
+    made = put("CREATE_COMPLETE")
+    made.fault("api:DeleteStack:error=AccessDenied")
+    assert deleted(made).exit is Exit.DENIED
+
+
+def test_what_is_left_follows_from_the_policies() -> None:
+    def one(type: str, **more: Any) -> dict[str, Any]:
+        return {"Type": type, **more}
+
+    body = {
+        "Resources": {
+            "Table": one("AWS::DynamoDB::Table", DeletionPolicy="Retain"),
+            "Lost": one("AWS::DynamoDB::Table"),
+            "Base": one("AWS::RDS::DBInstance"),
+            "Inside": one("AWS::RDS::DBInstance", Properties={"DBClusterIdentifier": "c"}),
+            "Disk": one("AWS::EC2::Volume", DeletionPolicy="Snapshot"),
+            "Role": one("AWS::IAM::Role"),
+            "KeptRole": one("AWS::IAM::Role", DeletionPolicy="RetainExceptOnCreate"),
+            "Never": one("AWS::S3::Bucket", DeletionPolicy="Retain"),
+        }
+    }
+    ids = {name: name.lower() for name in body["Resources"] if name != "Never"}
+    assert {one.logical_id: one.fate for one in remains(body, ids)} == {
+        "Base": "snapshot",
+        "Disk": "snapshot",
+        "Inside": "deleted",
+        "KeptRole": "kept",
+        "Lost": "deleted",
+        "Table": "kept",
+    }

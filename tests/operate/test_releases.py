@@ -1,0 +1,149 @@
+"""The history of releases, and the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from fsdcf.deploy.model import Exit, Options, Target
+from fsdcf.deploy.run import Stop
+from fsdcf.operate.releases import Released, chosen, collapsed, history, registry, rollback, sha_of
+from tests.deploy.site import STACK, Site, record, service, site, template
+
+SHOP = Target("shop", "staging")
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+
+
+def releases(*shas: str) -> tuple[Released, ...]:
+    """The history of a record that had these images, the oldest first."""
+    return collapsed(Released(number, f"shop:{sha}", sha, NOON + timedelta(hours=number)) for number, sha in enumerate(shas, 1))
+
+
+def shown(found: tuple[Released, ...]) -> list[tuple[int, str, bool]]:
+    return [(one.version, one.sha, one.latest) for one in found]
+
+
+def test_repeats_are_one_release_told_by_the_first() -> None:
+    assert shown(releases("a", "a", "b", "b", "a")) == [(5, "a", True), (3, "b", False), (1, "a", False)]
+    assert shown(releases()) == []
+    assert collapsed(reversed([Released(1, "x:a", "a", NOON), Released(2, "x:b", "b", NOON)]))[0].version == 2
+
+
+def test_the_release_to_go_back_to() -> None:
+    found = releases("3f2c1ab", "3f9d000", "9d4e7f0")
+    assert chosen(found, None, SHOP).sha == "3f9d000"
+    assert chosen(found, "3f2", SHOP).sha == "3f2c1ab" and chosen(found, "9d4e7f0", SHOP).sha == "9d4e7f0"
+    digests = releases("sha256:" + "a" * 64, "sha256:" + "b" * 64)
+    assert chosen(digests, "aaaa", SHOP).sha == chosen(digests, "sha256:aa", SHOP).sha == "sha256:" + "a" * 64
+    assert chosen(releases("v1", "v10"), "v1", SHOP).sha == "v1", "a whole name is not the beginning of another"
+    assert chosen(releases("a", "b", "a", "c"), "a", SHOP).sha == "a", "one image released twice is no riddle"
+
+
+@pytest.mark.parametrize(
+    ("shas", "to", "words"),
+    [
+        (("a",), None, "no earlier release"),
+        (("a", "b"), "c", "no release has the image c"),
+        (("3f2c1ab", "3f9d000"), "3f", "3f could be 3f2c1ab or 3f9d000"),
+    ],
+)
+def test_no_such_release(shas: tuple[str, ...], to: str | None, words: str) -> None:
+    with pytest.raises(Stop) as caught:
+        chosen(releases(*shas), to, SHOP)
+    assert caught.value.outcome.exit is Exit.USAGE and words in caught.value.outcome.sentence
+    assert caught.value.outcome.next[0] == "fsdcf history shop --env staging"
+
+
+@pytest.mark.parametrize(
+    ("image", "sha", "asked"),
+    [
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop:one", "one", ("123456789012", "eu-west-1", "team/shop")),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop@sha256:ab", "sha256:ab", ("123456789012", "cn-north-1", "shop")),
+        ("localhost:5000/shop:one", "one", None),
+        ("localhost:5000/shop", "", None),
+        ("ghcr.io/team/shop@sha256:ab", "sha256:ab", None),
+    ],
+)
+def test_the_parts_of_an_image(image: str, sha: str, asked: tuple[str, str, str] | None) -> None:
+    assert (sha_of(image), registry(image)) == (sha, asked)
+
+
+def running(*shas: str) -> Site:
+    """A service that had these releases."""
+    made = site()
+    body = template(**service())
+    body["Resources"]["Release"]["Properties"]["Value"] = {"Fn::Sub": "shop:${ImageSha}"}
+    for sha in shas:
+        assert made.deploy(body, sha).exit is Exit.DONE
+    return made
+
+
+def test_back_and_forth_changes_the_image_alone() -> None:
+    made = running("one", "two")
+    before = made.call("GetTemplate", StackName=STACK)["TemplateBody"]
+    assert shown(history(STACK, made.aws)) == [(2, "two", True), (1, "one", False)]
+    outcome = rollback(SHOP, None, Options(yes=True), made.aws, made.tell, None)
+    assert outcome.exit is Exit.DONE and made.image() == "shop:one"
+    assert {one.logical_id for one in made.plan().plan.changes} == {"TaskDefinition", "Service", "Release"}
+    assert made.call("GetTemplate", StackName=STACK)["TemplateBody"] == before
+    assert rollback(SHOP, "two", Options(yes=True), made.aws, made.tell, None).exit is Exit.DONE
+    assert [one.sha for one in history(STACK, made.aws)] == ["two", "one", "two", "one"]
+
+
+def test_a_failed_release_is_not_recorded() -> None:
+    made = running("one")
+    made.fault("Service:update:exit=1")
+    assert made.deploy(made_body(), "two").exit is Exit.FAILED
+    assert [one.sha for one in history(STACK, made.aws)] == ["one"]
+
+
+def made_body() -> dict[str, object]:
+    body = template(**service())
+    body["Resources"]["Release"]["Properties"]["Value"] = {"Fn::Sub": "shop:${ImageSha}"}
+    return body
+
+
+def test_more_than_a_page_of_versions() -> None:
+    made = site()
+    made.deploy(template(), "v0")
+    name = made.call("DescribeStackResources", StackName=STACK)["StackResources"]
+    physical = next(one["PhysicalResourceId"] for one in name if one["LogicalResourceId"] == "Release")
+    for number in range(1, 70):
+        made.call("PutParameter", "ssm", Name=physical, Value=f"shop:v{number}", Type="String", Overwrite=True)
+    found = history(STACK, made.aws)
+    assert len(found) == 70 and found[0].sha == "v69" and found[0].latest
+    assert made.made("GetParameterHistory") == 2
+
+
+def test_a_stack_without_a_record() -> None:
+    made = site()
+    body = template()
+    del body["Resources"]["Release"]
+    made.deploy(body)
+    with pytest.raises(Stop) as caught:
+        history(STACK, made.aws)
+    assert "has no release yet" in caught.value.outcome.sentence
+    assert made.deploy({**body, "Resources": {**body["Resources"], "Release": record()}}).exit is Exit.DONE
+    made.fault("api:GetParameterHistory:error=ParameterNotFound")
+    with pytest.raises(Stop) as caught:
+        history(STACK, made.aws)
+    assert "is gone" in caught.value.outcome.sentence
+
+
+def test_somebody_else_s_stack_is_not_rolled_back() -> None:
+    made = running("one", "two")
+    with pytest.raises(Stop) as caught:
+        rollback(Target("shop-x", "staging"), None, Options(yes=True), made.aws, made.tell, None)
+    assert caught.value.outcome.exit is Exit.USAGE, "there is no such stack"
+    with pytest.raises(Stop) as caught:
+        rollback(_Alias("shop", "prod"), None, Options(yes=True), made.aws, made.tell, None)
+    assert caught.value.outcome.exit is Exit.REFUSED
+
+
+class _Alias(Target):
+    """Another environment of the service, that happens to have this stack's name."""
+
+    @property
+    def stack(self) -> str:
+        return STACK

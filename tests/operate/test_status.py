@@ -1,0 +1,126 @@
+"""Status: never more than six calls, never a crash, and what is not known is said."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+
+from fsdcf.cli.views import moment, status_lines, status_record
+from fsdcf.diagnostics import plain
+from fsdcf.operate.status import Status, status
+from fsdcf.sandbox.cloudformation import scenes
+from tests.deploy.site import STACK, TAGS, Site, service, site, template
+
+STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"]
+
+
+def put(state: str) -> Site:
+    """A sandbox with a stack in a state."""
+    made = site()
+    scenes.put(made.world, state, scenes.Wish(STACK, template(**service()), {"ImageSha": "one"}, TAGS))
+    made.aws.calls.clear()
+    return made
+
+
+@pytest.mark.parametrize("state", STATUSES)
+def test_every_state_of_a_stack(state: str) -> None:
+    made = put(state)
+    found = status(STACK, made.aws)
+    assert len(made.aws.calls) <= 6
+    if state == "DELETE_COMPLETE":
+        assert found is None
+        return
+    assert found is not None and found.stack.status == state
+    assert not found.steady or not found.stack.running
+    text = "\n".join(status_lines(found, plain))
+    assert state in text and status_record(found)["status"] == state
+
+
+def test_a_service_that_runs() -> None:
+    made = put("CREATE_COMPLETE")
+    found = status(STACK, made.aws)
+    assert found is not None and found.primary is not None
+    assert (found.desired, found.running, found.pending, found.steady) == (1, 1, 0, True)
+    assert found.image == "shop:one" and found.primary.rollout == "COMPLETED" and found.missing == ()
+
+
+def test_what_may_not_be_read_is_said() -> None:
+    made = put("CREATE_COMPLETE")
+    made.fault("api:ecs.DescribeTaskDefinition:error=AccessDeniedException")
+    found = status(STACK, made.aws)
+    assert found is not None and found.image is None and found.running == 1
+    assert found.missing == ("the image is not known: no permission for ecs:DescribeTaskDefinition",)
+    made.fault("api:ecs.DescribeServices:error=AccessDeniedException")
+    found = status(STACK, made.aws)
+    assert found is not None and found.running is None and len(found.missing) == 1
+    made.fault("api:ListStackResources:error=AccessDenied")
+    found = status(STACK, made.aws)
+    assert found is not None and "the stack's resources are not known: no permission" in found.missing[0]
+
+
+class Answers:
+    """AWS with ready answers, for what the sandbox does not play."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.answers[operation]
+        return answer
+
+
+STACK_ANSWER = {
+    "Stacks": [
+        {
+            "StackName": STACK,
+            "StackId": "arn",
+            "StackStatus": "UPDATE_COMPLETE",
+            "CreationTime": datetime(2026, 11, 24, 15, 2, 11, tzinfo=timezone.utc),
+            "EnableTerminationProtection": True,
+            "Outputs": [{"OutputKey": key, "OutputValue": "x"} for key in ("ClusterName", "ServiceName", "Url")],
+        }
+    ]
+}
+
+
+def told(**answers: Any) -> tuple[Status, str]:
+    found = status(STACK, Answers(DescribeStacks=STACK_ANSWER, **answers))  # type: ignore[arg-type]
+    assert found is not None
+    return found, "\n".join(status_lines(found, plain))
+
+
+def test_a_rollout_under_way_with_its_targets() -> None:
+    deployments = [
+        {"id": "2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "it goes on", "desiredCount": 2, "runningCount": 1, "failedTasks": 3},
+        {"id": "1", "status": "ACTIVE", "rolloutState": "COMPLETED", "desiredCount": 2, "runningCount": 2, "taskDefinition": "a/shop:1"},
+    ]
+    running = {"desiredCount": 2, "runningCount": 3, "pendingCount": 1, "taskDefinition": "a/shop:2", "deployments": deployments}
+    balanced = {**running, "loadBalancers": [{"targetGroupArn": "group"}], "events": [{"message": "has started 1 tasks"}]}
+    states = [{"TargetHealth": {"State": state}} for state in ("healthy", "unhealthy", "draining")]
+    found, text = told(
+        DescribeServices={"services": [balanced]},
+        DescribeTaskDefinition={"taskDefinition": {"containerDefinitions": [{"image": "shop:two"}]}},
+        DescribeTargetHealth={"TargetHealthDescriptions": states},
+    )
+    assert not found.steady and (found.healthy, found.targets) == (1, 2)
+    for line in (
+        "shop-staging  UPDATE_COMPLETE  2026-11-24 15:02:11 UTC",
+        "tasks    3 of 2 running, 1 pending",
+        "targets  1 of 2 healthy",
+        "rollout  PRIMARY IN_PROGRESS : 1 of 2 running, 3 failed (it goes on)",
+        "has started 1 tasks",
+        "guard    termination protection is on",
+    ):
+        assert line in text
+
+
+def test_a_service_that_is_gone() -> None:
+    assert "ECS knows no service x in the cluster x" in told(DescribeServices={"services": []})[0].missing
+    assert told(DescribeServices={"services": [{"status": "INACTIVE"}]})[0].running is None
+
+
+def test_no_time_is_no_text() -> None:
+    assert moment(None) == ""
