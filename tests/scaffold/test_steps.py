@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fsdcf.cli.main import _COMMANDS
 from fsdcf.scaffold.workflow import Workflow
 from tests.conftest import HELLO, ROOT
 from tests.scaffold.runner import SHA, Done, Runner, machine
@@ -219,29 +220,30 @@ def test_a_plan_that_never_began_is_said(runner: Workshop) -> None:
     assert "There is no plan" in comment
 
 
+def git(runner: Runner, *arguments: str) -> str:
+    """What git says, in the runner's folder, whatever this machine's configuration is."""
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
+    return subprocess.run(command, cwd=runner.folder / "work", env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
 @pytest.fixture
 def monorepo(runner: Workshop) -> Callable[[str], str]:
     """A repository with two services and one commit; each call changes a file, commits it, and gives the commit before."""
     work = runner.folder / "work"
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
-
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
-        return subprocess.run(["git", *identity, *arguments], cwd=work, env=environment, capture_output=True, text=True, check=True).stdout.strip()
-
     for name in ("cart", "shop"):
         (work / "services" / name).mkdir(parents=True)
         (work / "services" / name / f"{name}.yml").write_text(HELLO, encoding="utf-8")
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-qm", "first")
+    git(runner, "init", "-q")
+    git(runner, "add", ".")
+    git(runner, "commit", "-qm", "first")
 
     def change(file: str) -> str:
-        before = git("rev-parse", "HEAD")
+        before = git(runner, "rev-parse", "HEAD")
         (work / file).parent.mkdir(parents=True, exist_ok=True)
         (work / file).write_text("changed", encoding="utf-8")
-        git("add", ".")
-        git("commit", "-qm", "more")
+        git(runner, "add", ".")
+        git(runner, "commit", "-qm", "more")
         return before
 
     runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
@@ -267,3 +269,23 @@ def test_only_what_changed_is_deployed(runner: Workshop, monorepo: Callable[[str
 def test_a_revision_that_is_none_stops_it(runner: Workshop, monorepo: Callable[[str], str]) -> None:
     done = runner.step(MONOREPO, "changes", "Find the services whose spec or source changed", BASE="--output=x")
     assert done.code == 2 and done.outputs == {}
+
+
+def test_a_plan_of_a_real_merge(runner: Workshop) -> None:
+    """With git and fsdcf themselves; a build without ``fsdcf diff`` has one that changes nothing in its place."""
+    work, instead = runner.folder / "work", "" if "diff" in _COMMANDS else 'if [ "$1" = diff ]; then echo "1 changed"; exit 10; fi\n'
+    runner.program("fsdcf", f'{instead}export PYTHONPATH="{ROOT}"\n{REAL}')
+    (work / "shop.yml").write_text(HELLO, encoding="utf-8")
+    git(runner, "init", "-q", "-b", "main")
+    git(runner, "add", ".")
+    git(runner, "commit", "-qm", "base")
+    git(runner, "checkout", "-q", "-b", "change")
+    (work / "shop.yml").write_text(HELLO + "  resources: {cpu: 1024, memory: 2048}\n", encoding="utf-8")
+    git(runner, "commit", "-qam", "larger")
+    git(runner, "checkout", "-q", "main")
+    git(runner, "merge", "-q", "--no-ff", "-m", "merge", "change")
+    done = runner.step(ONE, "plan", "Plan", ENVIRONMENT="prod")
+    assert done.code == 0, done.said
+    assert runner.step(ONE, "plan", "Write the summary", ENVIRONMENT="prod").code == 0
+    comment = (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
+    assert re.search(r"<summary>Cost: \+\d+\.\d\d USD a month", comment) and "```mermaid" in comment and "There is no plan" not in comment

@@ -1,0 +1,38 @@
+"""The commands that the workflow and the action call are there, with the options that they give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from fsdcf.cli.main import _COMMANDS
+from tests.scaffold.samples import ALL, parsed
+from tests.scaffold.test_action import STEP
+from tests.scaffold.test_page import command_of, options_of
+
+
+def scripts() -> Iterator[str]:
+    yield STEP["run"].replace('"${options[@]}"', "--env x --strict").replace("diff --env x --strict", "diff --env x")
+    for wanted in ALL.values():
+        for job in parsed(wanted)["jobs"].values():
+            yield from (one["run"] for one in job["steps"] if "run" in one)
+
+
+CALLS = sorted({found[0].strip() for text in scripts() for found in re.finditer(r"fsdcf (?!==)[a-z]+[^\n;|&)]*", text) if "mkdir" not in found[0]})
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_it_is_there_with_its_options(call: str) -> None:
+    words = call.split()[1:]
+    if words[0] == "bootstrap":
+        words = words[:1]  # named in a sentence
+    if words[0] == "diff" and "diff" not in _COMMANDS:
+        pytest.skip("this build has no fsdcf diff")
+    written = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+    assert written <= options_of(command_of(words)), call
+
+
+def test_all_of_them_are_seen() -> None:
+    assert {call.split()[1] for call in CALLS} == {"bootstrap", "ci", "cost", "deploy", "diff", "graph", "template", "validate"}
