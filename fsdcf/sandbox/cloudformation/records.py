@@ -132,6 +132,7 @@ def operation(world: World, stack: str) -> Record | None:
 
 
 def save_operation(world: World, stack: str, body: Record) -> None:
+    """Writes the latest operation of a stack, over the one before."""
     world.store.put(OPERATION, stack, body)
 
 
