@@ -87,6 +87,14 @@ def test_a_build_that_fails_is_not_pushed(runner: Workshop) -> None:
     assert done.code == 1 and len(done.calls) == 1
 
 
+@pytest.mark.parametrize("code", [0, 254])
+def test_a_push_that_is_refused_is_well_if_the_image_is_there(runner: Workshop, code: int) -> None:
+    runner.program("docker", '[ "$1" = build ]')
+    runner.program("aws", f"exit {code}")
+    done = runner.step(ONE, "deploy-staging", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
+    assert done.code == code and done.calls[-1][-2:] == ["--image-ids", f"imageTag={SHA}"]
+
+
 @pytest.mark.parametrize(("bucket", "more"), [("", []), ("artifacts", ["--artifacts-bucket", "artifacts"])])
 def test_the_deploy_names_the_commit(runner: Workshop, bucket: str, more: list[str]) -> None:
     runner.program("fsdcf")
