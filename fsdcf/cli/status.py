@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsdcf.cli.connection import Connection, connection_options
-from fsdcf.cli.paint import is_watched, painter
+from fsdcf.cli.paint import is_watched, painter, width_of
 from fsdcf.cli.running import json_option, run
 from fsdcf.cli.sinks.jsonlines import JsonLines
 from fsdcf.cli.sinks.stream import Stream
@@ -88,7 +88,7 @@ class _Picture:
     def show(self, found: Status) -> None:
         from rich.text import Text
 
-        self._live.update(Text.from_ansi("\n".join(status_lines(found, painter(sys.stdout)))), refresh=True)
+        self._live.update(Text.from_ansi("\n".join(status_lines(found, painter(sys.stdout), width_of(sys.stdout)))), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
@@ -103,4 +103,4 @@ def _show(found: Status, as_json: bool) -> None:
         JsonLines(sys.stdout).write(status_record(found))
         return
     stream = Stream(sys.stdout)
-    stream.lines(status_lines(found, stream.paint))
+    stream.lines(status_lines(found, stream.paint, stream.width))

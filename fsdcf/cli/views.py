@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,12 @@ from fsdcf.cli.values import visible
 
 if TYPE_CHECKING:
     from fsdcf.operate.releases import Released
-    from fsdcf.operate.status import Rollout, Status
+    from fsdcf.operate.status import Message, Rollout, Status
 
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
-def status_lines(status: Status, paint: Paint) -> Iterator[str]:
+def status_lines(status: Status, paint: Paint, width: int | None = None) -> Iterator[str]:
     """The status of a service: its stack, what runs, its tasks, targets and rollouts, and what is not known."""
     stack = status.stack
     role = "good" if stack.status in _GOOD else "warn" if stack.running else "bad"
@@ -27,9 +29,17 @@ def status_lines(status: Status, paint: Paint) -> Iterator[str]:
         yield f"  {paint('rollout ', 'soft')} {_rollout(rollout, paint)}"
     if not status.steady:
         for message in status.messages:
-            yield f"  {paint('ecs     ', 'soft')} {moment(message.time)} {visible(message.text)}"
+            yield from _message(message, paint, width)
     for text in status.missing:
         yield f"  {paint('?', 'warn')} {visible(text)}"
+
+
+def _message(message: Message, paint: Paint, width: int | None) -> Iterator[str]:
+    """What ECS says, without the name of the service, which stands at the beginning of every message."""
+    text = f"{moment(message.time)} {visible(re.sub(r'^[(]service [^)]+[)] ', '', message.text))}".strip()
+    lines = [text] if width is None else textwrap.wrap(text, width - 11, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        yield f"  {paint('ecs     ', 'soft')} {line}" if number == 0 else " " * 11 + line
 
 
 def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
@@ -57,7 +67,7 @@ def _rollout(one: Rollout, paint: Paint) -> str:
     role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
     failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
     line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {one.running} of {one.desired} running{failed}"
-    return line + (f" ({visible(one.reason)})" if one.reason and one.rollout != "COMPLETED" else "")
+    return line + (f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else "")
 
 
 def status_record(status: Status) -> dict[str, Any]:

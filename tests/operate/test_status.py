@@ -96,6 +96,7 @@ def test_a_rollout_under_way_with_its_targets() -> None:
     deployments = [
         {"id": "2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "it goes on", "desiredCount": 2, "runningCount": 1, "failedTasks": 3},
         {"id": "1", "status": "ACTIVE", "rolloutState": "COMPLETED", "desiredCount": 2, "runningCount": 2, "taskDefinition": "a/shop:1"},
+        {"id": "0", "status": "INACTIVE", "rolloutState": "FAILED", "rolloutStateReason": "the breaker tripped"},
     ]
     running = {"desiredCount": 2, "runningCount": 3, "pendingCount": 1, "taskDefinition": "a/shop:2", "deployments": deployments}
     balanced = {**running, "loadBalancers": [{"targetGroupArn": "group"}], "events": [{"message": "has started 1 tasks"}]}
@@ -110,7 +111,8 @@ def test_a_rollout_under_way_with_its_targets() -> None:
         "shop-staging  UPDATE_COMPLETE  2026-11-24 15:02:11 UTC",
         "tasks    3 of 2 running, 1 pending",
         "targets  1 of 2 healthy",
-        "rollout  PRIMARY IN_PROGRESS : 1 of 2 running, 3 failed (it goes on)",
+        "rollout  PRIMARY IN_PROGRESS : 1 of 2 running, 3 failed",
+        "rollout  INACTIVE FAILED : 0 of 0 running (the breaker tripped)",
         "has started 1 tasks",
         "guard    termination protection is on",
     ):
@@ -124,3 +126,12 @@ def test_a_service_that_is_gone() -> None:
 
 def test_no_time_is_no_text() -> None:
     assert moment(None) == ""
+
+
+def test_long_messages_stand_under_each_other() -> None:
+    message = f"(service {'s' * 40}) registered 1 targets in (target-group {'t' * 20}) " + "and went on " * 9
+    service = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": [{"message": message}]}
+    found, text = told(DescribeServices={"services": [service]})
+    assert "  ecs      registered 1 targets in" in text and "(service" not in text
+    narrow = list(status_lines(found, plain, 80))
+    assert max(map(len, narrow)) <= 80 and narrow[-1].startswith(" " * 11)
