@@ -23,7 +23,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
-            f"{release.environment} belongs to the account {release.account}, and these credentials to {account}",
+            f"this release is for the account {release.account}, and these credentials belong to {account}",
             "aws sts get-caller-identity",
         )
     sha = release.image_sha or (stack.parameters.get(IMAGE) if stack is not None else None)

@@ -68,7 +68,7 @@ def consent(run: Run, release: Release, options: Options, change_set: ChangeSet)
     run.step("gate", f"{len(plan.changes)} changes, {len(plan.risks)} with data at risk")
     verdict = gate(plan, release, options, run.ask is not None, places)
     if isinstance(verdict, Shut):
-        evidence = tuple(Evidence(one.logical_id, told(one, {}), places.get(one.logical_id)) for one in verdict.risks)
+        evidence = tuple(Evidence("data at risk", told(one, {}), places.get(one.logical_id)) for one in verdict.risks)
         raise Stop(Outcome(Exit.REFUSED, verdict.sentence, evidence, verdict.next))
     for question in verdict.questions:
         if not run.agrees(question):

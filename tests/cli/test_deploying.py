@@ -104,7 +104,7 @@ def test_an_image_by_its_whole_name(stage: Stage) -> None:
     elsewhere = stage("deploy", "hello.yml", "--image", f"{own.replace('us-east-1', 'eu-west-1')}:one", "--yes", expect=2)
     assert "--image names a registry in eu-west-1" in elsewhere.stderr and "--region eu-west-1" in elsewhere.stderr
     stranger = stage("deploy", "hello.yml", "--image", f"{own.replace('000000000000', '111111111111')}:one", "--yes", expect=3)
-    assert "111111111111" in stranger.stderr
+    assert "for the account 111111111111, and these credentials belong to 000000000000" in stranger.stderr
 
 
 def test_an_image_that_is_not_there(stage: Stage) -> None:
