@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from tests.cli.stage import Stage, staged
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all tests of a worker: what is known to be clean is not linted again."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache folder for the tests of all workers: what is known to be clean is not linted again."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache-of-the-command-line"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
