@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,22 @@ Client = Callable[[str], Any]
 pytestmark = pytest.mark.xdist_group("moto")
 
 
+@cache
+def session() -> botocore.session.Session:
+    """One session for all tests: it reads each service's model once."""
+    made = botocore.session.Session()
+    made.set_credentials("testing", "testing")
+    return made
+
+
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """Makes clients of botocore that moto answers."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
-        session = botocore.session.Session()
-        yield lambda service: session.create_client(service, region_name=REGION)
+        yield lambda service: session().create_client(service, region_name=REGION)
 
 
 def compiled(example: Path) -> dict[str, Any]:
