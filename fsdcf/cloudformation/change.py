@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Action = Literal["Add", "Modify", "Remove", "Import", "Dynamic", "SyncWithActual"]
@@ -41,6 +41,9 @@ class Detail:
 class Change:
     """What happens to one resource. ``replacement`` belongs to Modify alone; ``policy`` says what becomes of the old one.
 
+    ``before`` and ``after`` are the whole resource (``{"Properties": ...}``) on each side of a Modify, as plain data; None where it is
+    not known. They say no more than the details, for whoever wants to compare by names what stands in lists.
+
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
 
@@ -52,3 +55,5 @@ class Change:
     policy: PolicyAction | str | None = None
     scope: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
+    before: Any = field(default=None, compare=False, repr=False)
+    after: Any = field(default=None, compare=False, repr=False)

@@ -8,11 +8,12 @@ from typing import Any
 from fsdcf.cloudformation.change import Change, Detail, PolicyAction, Replacement
 from fsdcf.cloudformation.compare import MISSING, canonical
 from fsdcf.cloudformation.conditions import existing
-from fsdcf.cloudformation.details import Pair, details_of
+from fsdcf.cloudformation.details import ATTRIBUTES, Pair, details_of
 from fsdcf.cloudformation.evaluate import evaluate
 from fsdcf.cloudformation.facts import SNAPSHOTS
 from fsdcf.cloudformation.pseudo import PSEUDO
 from fsdcf.cloudformation.scope import scope_of
+from fsdcf.cloudformation.unknown import Unknown, plain
 from fsdcf.cloudformation.view import Resource, Side, View, in_order, view_of
 
 __all__ = ["PSEUDO", "Side", "difference", "outputs_changed"]
@@ -44,7 +45,7 @@ def difference(
         else:
             details = details_of(Pair(was, now, old, new, changes, every_attribute))
             if details:
-                changes[now.name] = [_modified(now, details, old, new)]
+                changes[now.name] = [_modified(Pair(was, now, old, new, changes), details)]
     return tuple(change for name in sorted(changes) for change in changes[name])
 
 
@@ -82,11 +83,20 @@ def _snapshot_by_default(one: Resource) -> bool:
     return one.type == "AWS::RDS::DBCluster" or (one.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in one.properties)
 
 
-def _modified(now: Resource, details: tuple[Detail, ...], old: View, new: View) -> Change:
+def _modified(pair: Pair, details: tuple[Detail, ...]) -> Change:
+    now, old, new = pair.now, pair.old, pair.new
     replacement = _replacement(details)
     scope = tuple(dict.fromkeys(detail.attribute for detail in details))
     policy = None if replacement == "False" else _replace_policy(now, new)
-    return Change("Modify", now.name, now.type, old.side.physical.get(now.name), replacement, policy, scope, details)
+    whole = _whole(pair.was, old, old.known), _whole(now, new, pair.kept)
+    return Change("Modify", now.name, now.type, old.side.physical.get(now.name), replacement, policy, scope, details, *whole)
+
+
+def _whole(one: Resource, view: View, known: Mapping[Unknown, Any]) -> dict[str, Any]:
+    """A resource as plain data: its properties, and what stands beside them."""
+    beside = {name: view.attribute(one, name) for name in ATTRIBUTES}
+    told = {name: value for name, value in beside.items() if value is not MISSING}
+    return {key: plain(value, known) for key, value in {"Properties": one.properties, **told}.items()}
 
 
 def _replacement(details: Sequence[Detail]) -> Replacement:

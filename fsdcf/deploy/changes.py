@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.titles import at, title
 
 State = Literal["pending", "ready", "empty", "failed", "gone"]
 
 _EMPTY = ("The submitted information didn't contain changes", "No updates are to be performed")
 EARLY_VALIDATION = "AWS::EarlyValidation::"
-_NAMES = ("Name", "Key", "Sid", "PolicyName", "AttributeName", "IndexName", "Id")
-"""The properties that name an item of a list."""
 
 
 def state(status: str, reason: str) -> State:
@@ -58,6 +57,8 @@ def _change(raw: Mapping[str, Any]) -> Change:
         policy=raw.get("PolicyAction"),
         scope=tuple(raw.get("Scope") or ()),
         details=tuple(_detail(one, before, after) for one in raw.get("Details") or ()),
+        before=before,
+        after=after,
     )
 
 
@@ -70,41 +71,14 @@ def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
         attribute=attribute,
         name=name,
         path=path,
-        before=_value(target["BeforeValue"]) if "BeforeValue" in target else _at(before, path),
-        after=_value(target["AfterValue"]) if "AfterValue" in target else _at(after, path),
+        before=_value(target["BeforeValue"]) if "BeforeValue" in target else at(before, path),
+        after=_value(target["AfterValue"]) if "AfterValue" in target else at(after, path),
         recreation=target.get("RequiresRecreation") or "Never",
         source=raw.get("ChangeSource") or "DirectModification",
         cause=raw.get("CausingEntity"),
         evaluation=raw.get("Evaluation") or "Static",
-        title=_title(path, before, after),
+        title=title(path, before, after),
     )
-
-
-def _title(path: str, before: Any, after: Any) -> str:
-    """``/Properties/ContainerDefinitions/0/Image`` -> ``ContainerDefinitions[app].Image``; empty where the items are not known.
-
-    An item that takes another one's place bears both names: ``Environment[OLD -> NEW].Value``.
-    """
-    text = ""
-    for step in path.strip("/").split("/"):
-        if isinstance(before, list) or isinstance(after, list):
-            before, after = _at(before, step), _at(after, step)
-            names = [_name(one, step) for one in (before, after) if one is not None]
-            text += f"[{' -> '.join(dict.fromkeys(names)) or step}]"
-            continue
-        before, after = _at(before, step), _at(after, step)
-        if step.isdigit():
-            return ""
-        if step != "Properties" or text:
-            text += f".{step}" if text else step
-    return text
-
-
-def _name(item: Any, index: str) -> str:
-    """What an item of a list is called; its index if it has no name."""
-    if not isinstance(item, Mapping):
-        return index
-    return next((item[key] for key in _NAMES if isinstance(item.get(key), str)), index)
 
 
 def _context(text: Any) -> Any:
@@ -122,14 +96,3 @@ def _value(text: Any) -> Any:
         except ValueError:
             return text
     return text
-
-
-def _at(context: Any, path: str) -> Any:
-    for step in path.strip("/").split("/"):
-        if isinstance(context, Mapping):
-            context = context.get(step)
-        elif isinstance(context, list) and step.isdigit() and int(step) < len(context):
-            context = context[int(step)]
-        else:
-            return None
-    return context
