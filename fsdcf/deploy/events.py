@@ -56,7 +56,7 @@ def plain(reason: str) -> str:
     found = _HANDLER.match(reason.strip())
     if found is None:
         return reason.strip()
-    said = _ATTEMPTS.sub("", found["said"]).strip().rstrip('"')
+    said = _ATTEMPTS.sub("", found["said"]).strip()
     tail = _TOKEN.sub("", (found["tail"] or "").strip())
     return f"{said} {tail}".strip() if tail not in ("", "()") else said
 

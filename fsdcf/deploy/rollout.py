@@ -95,9 +95,15 @@ def look(
     told = [str(one.get("message", "")) for one in raw.get("events") or []][:_EVENTS]
     events = tuple(dict.fromkeys([*told, *(known.events if known else ())]))
     rollout = Rollout(service, logical_id, tuple(deployments.values()), events, known.stopped if known else ())
-    if rollout.failing is None and not afterwards:
+    if (rollout.failing is None and not afterwards) or _is_told(rollout):
         return rollout
     return Rollout(service, logical_id, rollout.deployments, events, _stopped(run, cluster, name, rollout))
+
+
+def _is_told(rollout: Rollout) -> bool:
+    """Whether every failed task that ECS counts is known already."""
+    failing = rollout.failing
+    return failing is not None and 0 < failing.failed <= sum(one.deployment == failing.id for one in rollout.stopped)
 
 
 def place_of(service: str) -> tuple[str, str]:

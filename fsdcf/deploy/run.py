@@ -74,7 +74,7 @@ class Run:
 
     def rest(self, seconds: float) -> None:
         """Sleeps, but no longer than to the deadline, and long enough that CloudFormation's budget has room left."""
-        seconds = max(seconds, self.aws.room(spare=6))
+        seconds = max(seconds, self.aws.room(spare=3))
         if self.aws.deadline is not None:
             seconds = min(seconds, max(0.0, self.aws.deadline - self.aws.clock()))
         self.aws.sleep(seconds)

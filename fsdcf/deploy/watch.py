@@ -189,7 +189,7 @@ class Watcher:
             return
         services = {event.logical_id: event.physical_id for event in (*working, *failed) if event.physical_id}
         if services:
-            self._evidence_due = now + EVIDENCE_EVERY
+            self._evidence_due = now if self._failing() else now + EVIDENCE_EVERY
         for logical_id, arn in services.items():
             try:
                 found = rollout.look(self._run, arn, logical_id, self.rollouts.get(logical_id))
@@ -198,6 +198,10 @@ class Watcher:
             if found is not None:
                 self.rollouts[logical_id] = found
                 self._judge(found)
+
+    def _failing(self) -> bool:
+        """Whether tasks of a service fail, and nothing is rolled back yet: then every look counts."""
+        return rollback_begin(self.timeline.events) is None and any(one.failing for one in self.rollouts.values())
 
     def _judge(self, found: Rollout) -> None:
         """Two tasks that stopped for the same reason are worth saying before the breaker trips."""
@@ -220,5 +224,6 @@ class Watcher:
             return _EAGER[self._polls - 1]
         working = in_progress(self.timeline.events)
         stabilising = bool(working) and all(event.type == SERVICE for event in working)
-        usual = 2.0 if self.elapsed() < BUSY_FOR else 10.0 if stabilising and not fresh else 5.0
+        calm = stabilising and not fresh and not self._failing()
+        usual = 2.0 if self.elapsed() < BUSY_FOR else 10.0 if calm else 5.0
         return min(60.0, self._run.jitter(usual) * self._slow)

@@ -16,7 +16,7 @@ from typing import Any
 from fsdcf.deploy.aws import BUDGET
 from fsdcf.deploy.interrupts import Terminated
 from fsdcf.deploy.model import Ended, Exit, Outcome
-from tests.deploy.site import TAGS, Site, service, site, template
+from tests.deploy.site import TAGS, Site, service, site, template, topic
 
 CALLS = (
     *("CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DescribeStacks", "DescribeStackEvents"),
@@ -81,17 +81,13 @@ def _times(dice: random.Random) -> str:
 def wanted(seed: int) -> dict[str, object]:
     """The template that is deployed: some resources more or other than at the start."""
     dice = random.Random(seed ^ 0x5EED)
-    more = {"Extra": topic("extra")} if dice.random() < 0.5 else {}
-    return template(**{**base(seed), "Jobs": topic(dice.choice(("first", "second"))), **more})
+    more = {"Extra": topic(DisplayName="extra")} if dice.random() < 0.5 else {}
+    return template(**{**base(seed), "Jobs": topic(DisplayName=dice.choice(("first", "second"))), **more})
 
 
 def base(seed: int) -> dict[str, Any]:
     """The template at the start; half of them with a service."""
-    return {**(service() if seed % 2 else {}), "Jobs": topic("first")}
-
-
-def topic(name: str) -> dict[str, Any]:
-    return {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": name}}
+    return {**(service() if seed % 2 else {}), "Jobs": topic(DisplayName="first")}
 
 
 def prepared(plan: Schedule) -> Site:
@@ -106,7 +102,7 @@ def prepared(plan: Schedule) -> Site:
     elif plan.start == "kept":
         made.run(made.release(first, "one"))
         made.fault("Jobs:update:never")
-        body = template(**{**base(plan.seed), "Jobs": topic("third")})
+        body = template(**{**base(plan.seed), "Jobs": topic(DisplayName="third")})
         made.beside("UpdateStack", body, "one", TAGS, DisableRollback=True)
         made.clock.advance(600)
     elif plan.start in ("foreign", "busy"):

@@ -6,7 +6,7 @@ import pytest
 from botocore.loaders import Loader
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import STACK, TAGS, Site, queue, site, template
+from tests.deploy.site import STACK, TAGS, Site, queue, site, template, topic
 
 STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"]
 THEIRS = {"fsdcf:service": "shop", "fsdcf:environment": "prod"}
@@ -100,7 +100,7 @@ def test_termination_protection_does_not_stand_against_an_update(status: str) ->
 @pytest.mark.parametrize("how", ["flag", "prompt"])
 def test_what_never_worked_is_recreated_when_agreed(how: str) -> None:
     made = site("Release:create:no parameter")
-    body = template(Jobs={**queue(), "DeletionPolicy": "Retain"})
+    body = template(Jobs={**topic(), "DeletionPolicy": "Retain"})
     body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
     first = made.deploy(body)
     assert first.exit is Exit.FAILED
@@ -138,7 +138,7 @@ def test_an_update_that_was_kept_is_rolled_back_first() -> None:
     made = site()
     made.stand()
     made.fault("Jobs:update:no change")
-    made.beside("UpdateStack", template(Jobs=queue(DelaySeconds=5)), "one", DisableRollback=True)
+    made.beside("UpdateStack", template(Jobs=topic(DisplayName="5")), "one", DisableRollback=True)
     made.clock.advance(300)
     assert made.status() == "UPDATE_FAILED"
     outcome = made.deploy(sha="two")
@@ -157,7 +157,7 @@ def test_an_update_that_was_kept_stays_without_consent() -> None:
 
 def test_a_stack_that_is_cleaning_up_is_waited_for() -> None:
     made = site()
-    body = template(Jobs=queue(FifoQueue=True))
+    body = template(Jobs=queue())
     made.stand(body)
     made.beside("UpdateStack", template("Other"), "one")
     while made.status() != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
@@ -197,7 +197,7 @@ def test_a_stack_whose_rollback_failed_names_resource_and_cause() -> None:
     made = site()
     made.stand()
     made.fault("Release:update:no parameter", "Jobs:rollback:AccessDenied=stuck")
-    body = template(Jobs=queue(DelaySeconds=5))
+    body = template(Jobs=topic(DisplayName="5"))
     body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
     assert made.deploy(body, "two").exit is Exit.NEEDS_RECOVERY
     made.forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import queue, site, template
+from tests.deploy.site import site, template, topic
 
 NAMES = ("Jobs", "Mails", "Bills", "Cards", "Notes")
 
@@ -14,7 +14,7 @@ def test_changes_that_the_property_values_drive_out_are_read_again() -> None:
     made = site()
     made.stand(template(*NAMES))
     made.fault("cfn:drop-values=Jobs")
-    body = template(**{name: queue(DelaySeconds=5) for name in NAMES})
+    body = template(**{name: topic(DisplayName="5") for name in NAMES})
     assert made.deploy(body, "two").exit is Exit.DONE
     changes = {one.logical_id: one for one in made.plan().plan.changes}
     assert {*NAMES, "Release"} <= set(changes)

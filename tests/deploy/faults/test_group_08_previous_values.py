@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import queue, site, template
+from tests.deploy.site import site, template, topic
 
 
 def test_no_stack_and_no_image() -> None:
@@ -35,7 +35,7 @@ def test_an_existing_stack_keeps_its_image() -> None:
 
 
 def more_parameters(**declared: Any) -> dict[str, Any]:
-    body = template(Jobs=queue(QueueName={"Ref": "Name"}))
+    body = template(Jobs=topic(TopicName={"Ref": "Name"}))
     return {**body, "Parameters": {**body["Parameters"], "Name": {"Type": "String", **declared}}}
 
 

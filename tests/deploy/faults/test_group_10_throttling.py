@@ -16,9 +16,10 @@ WRITES = ("CreateChangeSet", "ExecuteChangeSet", "DeleteChangeSet")
 @pytest.mark.parametrize("after", [0, 3])
 def test_throttling_never_fails_a_run(operation: str, after: int) -> None:
     made = site()
-    made.stand(template(**service()))
+    body = template(**service()) if operation == "DescribeServices" else template()
+    made.stand(body)
     made.fault(f"api:{operation}:throttle*12@{after}")
-    release = made.release(template(**service()), "two", image=(None, None, "shop"))
+    release = made.release(body, "two", image=(None, None, "shop"))
     outcome = made.run(release)
     assert outcome.exit is Exit.DONE
     assert made.image() == "two"
@@ -26,7 +27,7 @@ def test_throttling_never_fails_a_run(operation: str, after: int) -> None:
     assert made.busiest() <= BUDGET
 
 
-@pytest.mark.parametrize("after", range(6, 14))
+@pytest.mark.parametrize("after", range(6, 14, 2))
 def test_the_last_poll_is_throttled(after: int) -> None:
     made = site()
     made.stand()
@@ -34,8 +35,8 @@ def test_the_last_poll_is_throttled(after: int) -> None:
     assert made.deploy(sha="two").exit is Exit.DONE
 
 
-@pytest.mark.parametrize("kind", ["broken", "reset", "html", "half", "unreachable", "delay=70"])
-@pytest.mark.parametrize("operation", [*READS, *WRITES])
+@pytest.mark.parametrize("kind", ["broken", "reset", "html", "half", "delay=70"])
+@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeChangeSet", "DescribeStackEvents", "ExecuteChangeSet"])
 def test_a_bad_network_is_borne(operation: str, kind: str) -> None:
     made = site()
     made.stand()

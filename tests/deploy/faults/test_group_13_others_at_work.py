@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit, Seen
-from tests.deploy.site import STACK, queue, site, template
+from tests.deploy.site import STACK, site, template, topic
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["deleted", "created anew"])
@@ -67,7 +67,7 @@ def test_a_second_operation_that_ends_otherwise_before_we_look() -> None:
         if not acted and made.status().endswith("_COMPLETE") and made.executions():
             acted.append(True)
             made.fault("Jobs:update:no change")
-            made.beside("UpdateStack", template(Jobs=queue(DelaySeconds=9)), "two")
+            made.beside("UpdateStack", template(Jobs=topic(DisplayName="9")), "two")
             made.clock.advance(600)
             assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit, Place
-from tests.deploy.site import queue, site, template
+from tests.deploy.site import site, template, topic
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
@@ -15,7 +15,7 @@ def test_the_cause_and_not_its_victims(exists: bool) -> None:
     if exists:
         made.stand(template(*names))
         made.fault("Release:update:AccessDenied=not yours")
-        body = template(**{name: queue(DelaySeconds=5) for name in names})
+        body = template(**{name: topic(DisplayName="5") for name in names})
     else:
         made.fault("Release:create:AccessDenied=not yours")
         body = template(*names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import Site, queue, site, template
+from tests.deploy.site import Site, site, template, topic
 
 
 def stuck(times: str = "") -> Site:
@@ -11,7 +11,7 @@ def stuck(times: str = "") -> Site:
     made = site()
     made.stand()
     made.fault("Release:update:no parameter", f"Jobs:rollback:AccessDenied=stuck{times}")
-    body = template(Jobs=queue(DelaySeconds=5))
+    body = template(Jobs=topic(DisplayName="5"))
     body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
     outcome = made.deploy(body, "two")
     assert outcome.exit is Exit.NEEDS_RECOVERY
@@ -76,7 +76,7 @@ def test_an_update_that_was_kept_is_recovered_by_rolling_it_back() -> None:
     made = site()
     made.stand()
     made.fault("Jobs:update:no change")
-    made.beside("UpdateStack", template(Jobs=queue(DelaySeconds=5)), "one", DisableRollback=True)
+    made.beside("UpdateStack", template(Jobs=topic(DisplayName="5")), "one", DisableRollback=True)
     made.clock.advance(300)
     assert made.recover().exit is Exit.DONE
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"

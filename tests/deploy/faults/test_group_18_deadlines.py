@@ -39,7 +39,7 @@ def test_cancel_rolls_an_update_back_and_sees_it_through() -> None:
 
 def test_a_creation_cannot_be_cancelled() -> None:
     made = ready(False)
-    outcome = made.deploy(timeout=20.0, on_timeout="cancel")
+    outcome = made.deploy(template("Slow"), timeout=20.0, on_timeout="cancel")
     assert outcome.exit is Exit.UNKNOWN
     assert "fsdcf delete shop --env staging" in outcome.next
     assert not made.made("CancelUpdateStack")
@@ -114,9 +114,9 @@ def test_tasks_that_fail_for_the_same_reason_are_said_at_once_and_cancelled_if_w
     from tests.deploy.site import service
 
     made = site()
-    made.stand(template(**service(3)))
+    made.stand(template(**service(1)))
     made.fault("Service:update:CannotPullContainerError")
-    outcome = made.deploy(template(**service(3)), "two", fail_fast=fail_fast)
+    outcome = made.deploy(template(**service(1)), "two", fail_fast=fail_fast)
     assert outcome.exit is Exit.FAILED
     assert any("tasks stopped for the same reason: CannotPullContainerError" in one for one in made.warnings())
     assert made.made("CancelUpdateStack") == fail_fast

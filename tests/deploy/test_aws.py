@@ -1,0 +1,253 @@
+"""The way to AWS: retries, budget, renewal, tokens, translation of errors. And the connection it stands on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from fsdcf.deploy.aws import BUDGET, LONGEST_PAUSE, WINDOW, ApiError, Aws, AwsError, Expired, Unreachable
+from fsdcf.deploy.model import Exit
+from fsdcf.deploy.session import ConnectionProblem, configuration, connect
+from fsdcf.sandbox.clock import VirtualClock
+from tests.deploy.site import site
+
+
+class Client:
+    """A client whose answers are written down: dictionaries are given, exceptions raised, in order; the last one for ever."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def describe_stacks(self, **parameters: Any) -> Any:
+        self.asked.append(parameters)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def error(code: str, message: str = "no", status: int = 400) -> botocore.exceptions.ClientError:
+    told = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(told, "DescribeStacks")  # type: ignore[arg-type]
+
+
+CLOSED = botocore.exceptions.ConnectionClosedError(endpoint_url="https://x")
+DONE = {"Stacks": []}
+
+
+def aws(*answers: Any, deadline: float | None = None, renew: Callable[[], None] = lambda: None) -> tuple[Aws, Client, list[float]]:
+    clock, slept, client = VirtualClock(0.0), [], Client(*answers)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.advance(seconds)
+
+    made = Aws(lambda service, region: client, clock.now, sleep, random.Random(1), "us-east-1", "aws", renew)
+    made.deadline = deadline
+    return made, client, slept
+
+
+def call(made: Aws, service: str = "cloudformation") -> dict[str, Any]:
+    return made.call(service, "DescribeStacks", StackName="a")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        error("Throttling", "Rate exceeded"),
+        error("ThrottlingException"),
+        error("RequestLimitExceeded", status=503),
+        error("TooManyRequestsException", status=429),
+        error("Unknown", status=429),
+        error("InternalFailure", status=500),
+        error("502", "Bad Gateway", 502),
+        CLOSED,
+        botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"),
+        botocore.exceptions.ReadTimeoutError(endpoint_url="https://x"),
+        botocore.exceptions.ConnectTimeoutError(endpoint_url="https://x"),
+    ],
+    ids=str,
+)
+def test_what_passes_is_tried_again_with_the_same_parameters(trouble: Exception) -> None:
+    made, client, slept = aws(trouble, trouble, DONE)
+    assert call(made) == DONE
+    assert client.asked == [{"StackName": "a"}] * 3
+    assert len(slept) == 2
+    assert slept[0] < slept[1]
+    assert [name for _, _, name in made.calls] == ["DescribeStacks"] * 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        (error("ValidationError"), "api"),
+        (error("AccessDenied"), "api"),
+        (botocore.exceptions.ParamValidationError(report="bad"), "api"),
+        (error("ExpiredToken"), "expired"),
+        (error("InvalidClientTokenId", status=403), "expired"),
+        (botocore.exceptions.NoCredentialsError(), "expired"),
+        (botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="gone"), "expired"),
+        (botocore.exceptions.UnauthorizedSSOTokenError(), "expired"),
+    ],
+    ids=str,
+)
+def test_what_does_not_pass_is_raised(trouble: Exception, kind: str) -> None:
+    made, client, slept = aws(trouble)
+    with pytest.raises(AwsError) as raised:
+        call(made)
+    assert type(raised.value) is (ApiError if kind == "api" else Expired)
+    assert len(client.asked) == (1 if kind == "api" else 2), "expired credentials are renewed once"
+    assert slept == []
+    assert not raised.value.repeated
+
+
+def test_throttling_is_borne_without_end_and_the_pauses_have_one() -> None:
+    made, client, slept = aws(*[error("Throttling")] * 200, DONE)
+    assert call(made, "ecs") == DONE
+    assert len(client.asked) == 201
+    assert max(slept) <= LONGEST_PAUSE
+    assert min(slept[10:]) >= LONGEST_PAUSE / 2
+    assert len(set(slept[10:])) > 100, "each pause has a jitter of its own"
+    assert made.throttles == 200
+
+
+def test_throttling_ends_with_the_deadline() -> None:
+    made, _, slept = aws(error("Throttling"), deadline=100.0)
+    with pytest.raises(ApiError) as raised:
+        call(made)
+    assert raised.value.throttled
+    assert sum(slept) == pytest.approx(100.0)
+
+
+def test_a_network_that_stays_away_is_given_up_sooner_if_it_never_was_there() -> None:
+    made, _, slept = aws(CLOSED)
+    with pytest.raises(Unreachable):
+        call(made)
+    first = sum(slept)
+    made, _, slept = aws(DONE, CLOSED)
+    call(made)
+    with pytest.raises(Unreachable) as raised:
+        call(made)
+    assert first < 60 < sum(slept) < 600
+    assert raised.value.repeated
+
+
+@pytest.mark.parametrize(("before", "repeated"), [(CLOSED, True), (error("InternalFailure", status=500), True), (error("Throttling"), False)])
+def test_whether_an_earlier_attempt_may_have_been_carried_out(before: Exception, repeated: bool) -> None:
+    made, _, _ = aws(before, error("AlreadyExistsException"))
+    with pytest.raises(ApiError) as raised:
+        call(made)
+    assert raised.value.repeated is repeated
+
+
+def test_credentials_are_renewed_once_a_call_through_a_new_client() -> None:
+    renewed: list[bool] = []
+    made, _, _ = aws(error("ExpiredToken"), DONE, error("ExpiredToken"), DONE, renew=lambda: renewed.append(True))
+    assert call(made) == call(made) == DONE
+    assert len(renewed) == 2
+
+
+def test_the_budget_holds_whatever_is_called() -> None:
+    made, _, _ = aws(DONE)
+    for _ in range(200):
+        call(made)
+    times = [at for at, _, _ in made.calls]
+    assert max(sum(begin <= at < begin + WINDOW for at in times) for begin in times) <= BUDGET
+    assert made.clock() == pytest.approx((200 / BUDGET - 1) * WINDOW, rel=0.2)
+
+
+def test_other_services_have_no_part_in_the_budget() -> None:
+    made, _, slept = aws(DONE)
+    for _ in range(200):
+        call(made, "ecs")
+    assert slept == []
+    assert made.room() == 0.0
+
+
+def test_room_for_what_is_urgent() -> None:
+    made, _, _ = aws(DONE)
+    for _ in range(BUDGET - 6):
+        call(made)
+    assert made.room() == 0.0
+    assert made.room(spare=6) == pytest.approx(WINDOW)
+
+
+def test_tokens_are_new_and_what_aws_takes() -> None:
+    made, _, _ = aws(DONE)
+    tokens = {made.token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(len(token) <= 36 and token.replace("-", "").isalnum() and token[0].isalpha() for token in tokens)
+
+
+def test_an_operation_that_botocore_does_not_have() -> None:
+    made = site().aws
+    with pytest.raises(ApiError) as raised:
+        made.call("cloudformation", "LevitateStack")
+    assert raised.value.code == "UnknownOperation"
+    assert not made.calls
+    assert not made.supports("cloudformation", "LevitateStack")
+    assert not made.supports("cloudformation", "DeleteStack", "Gently")
+    assert made.supports("cloudformation", "DeleteStack", "RoleARN")
+
+
+def test_botocore_retries_nothing_by_itself_in_the_standard_mode() -> None:
+    assert configuration().retries == {"mode": "standard", "total_max_attempts": 1}
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("profile", "region", "keys", "word", "code"),
+    [
+        ("nobody", "us-east-1", False, "no profile 'nobody'", Exit.USAGE),
+        (None, None, True, "no region", Exit.USAGE),
+        (None, "us-east-1", False, "no AWS credentials", Exit.DENIED),
+    ],
+)
+def test_no_connection(nobody: pytest.MonkeyPatch, profile: str | None, region: str | None, keys: bool, word: str, code: Exit) -> None:
+    if keys:
+        nobody.setenv("AWS_ACCESS_KEY_ID", "a")
+        nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with pytest.raises(ConnectionProblem) as raised:
+        connect(profile, region, None)
+    assert word in raised.value.sentence
+    assert raised.value.next
+    assert raised.value.exit is code
+
+
+@pytest.mark.parametrize(("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("zz-moon-7", "aws")])
+def test_a_connection(nobody: pytest.MonkeyPatch, region: str, partition: str) -> None:
+    nobody.setenv("AWS_ACCESS_KEY_ID", "a")
+    nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    made = connect(None, region, "http://127.0.0.1:1")
+    assert (made.region, made.partition) == (region, partition)
+    client = made._make("cloudformation", region)
+    assert client.meta.endpoint_url == "http://127.0.0.1:1"
+    assert client.meta.config.retries["mode"] == "standard"
+
+
+def test_renewed_credentials_are_read_anew(nobody: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    text = "[default]\naws_access_key_id = {}\naws_secret_access_key = x\n"
+    file.write_text(text.format("old"), encoding="utf-8")
+    made = connect(None, "us-east-1", None)
+    file.write_text(text.format("new"), encoding="utf-8")
+    keys = []
+    for _ in range(2):
+        keys.append(made._make("sts", "us-east-1")._get_credentials().access_key)
+        made._renew()
+    assert keys == ["old", "new"]

@@ -1,0 +1,115 @@
+"""From evidence to what is said: cause, evidence, next command, exit code, for each way a stack can end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from fsdcf.deploy.diagnose import Case, diagnosed
+from fsdcf.deploy.model import Exit, Place, StackEvent, Target
+from fsdcf.deploy.rollout import Deployment, Rollout, Stopped
+
+TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")
+ARN = "arn:aws:cloudformation:us-east-1:0:stack/shop-staging/1"
+PLACE = Place("shop.yml", 12, 3, "image: x")
+AT = datetime(2027, 1, 1, 12, 30, 5, tzinfo=timezone.utc)
+
+
+def event(name: str, status: str, reason: str = "", type: str = "AWS::SQS::Queue") -> StackEvent:
+    root = name == "shop-staging"
+    return StackEvent(f"{name}{status}", AT, name, ARN if root else "p", "AWS::CloudFormation::Stack" if root else type, status, reason, stack=ARN)
+
+
+def case(status: str, *events: StackEvent, **more: object) -> Case:
+    return Case(TARGET, "shop-staging", status, "", events, places={"Jobs": PLACE}, **more)  # type: ignore[arg-type]
+
+
+FAILED = event("Jobs", "UPDATE_FAILED", "no (HandlerErrorCode: NotFound)")
+BACK = event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [Jobs].")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "next_one"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", Exit.FAILED, "was rolled back", "fsdcf diagnose shop --env staging"),
+        ("ROLLBACK_COMPLETE", Exit.FAILED, "deleted again", "fsdcf deploy shop.yml --env staging --recreate"),
+        ("DELETE_COMPLETE", Exit.FAILED, "was deleted", "fsdcf diagnose shop --env staging"),
+        ("UPDATE_ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be rolled back", "fsdcf recover shop --env staging"),
+        ("ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be deleted", "fsdcf deploy shop.yml --env staging --recreate"),
+        ("CREATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf deploy shop.yml --env staging --recreate"),
+        ("UPDATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf recover shop --env staging"),
+        ("DELETE_FAILED", Exit.NEEDS_RECOVERY, "could not be deleted", "fsdcf delete shop --env staging"),
+        ("IMPORT_ROLLBACK_COMPLETE", Exit.FAILED, "was rolled back", "fsdcf diagnose shop --env staging"),
+        ("IMPORT_ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be rolled back", "fsdcf diagnose shop --env staging"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", Exit.UNKNOWN, "UPDATE_ROLLBACK_IN_PROGRESS", "fsdcf watch shop --env staging"),
+        ("TELEPORT_FAILED", Exit.NEEDS_RECOVERY, "TELEPORT_FAILED", "fsdcf diagnose shop --env staging"),
+        ("TELEPORT_COMPLETE", Exit.FAILED, "TELEPORT_COMPLETE", "fsdcf diagnose shop --env staging"),
+    ],
+)
+def test_every_end(status: str, code: Exit, words: str, next_one: str) -> None:
+    outcome = diagnosed(case(status, FAILED, BACK))
+    assert outcome.exit is code
+    assert outcome.sentence.startswith("Jobs (AWS::SQS::Queue) could not be updated: no (HandlerErrorCode: NotFound); ")
+    assert words in outcome.sentence
+    assert outcome.next[0] == next_one
+    assert outcome.evidence[0].place == PLACE
+    assert "12:30:05 UTC UPDATE_FAILED" in outcome.evidence[0].text
+
+
+def test_what_can_be_skipped_is_named() -> None:
+    stuck = event("Mails", "UPDATE_FAILED", "stuck")
+    outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", FAILED, BACK, stuck))
+    assert outcome.next == ("fsdcf recover shop --env staging", "fsdcf recover shop --env staging --skip Mails")
+    assert [one.source for one in outcome.evidence] == ["Jobs (AWS::SQS::Queue)", "Mails (AWS::SQS::Queue)"]
+
+
+def test_without_events_the_status_reason_must_do() -> None:
+    outcome = diagnosed(Case(TARGET, "shop-staging", "UPDATE_ROLLBACK_COMPLETE", "something went wrong"))
+    assert outcome.sentence.startswith("shop-staging failed: something went wrong; ")
+    assert outcome.next
+
+
+def test_a_failure_of_the_stack_itself() -> None:
+    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "Export x is in use")))
+    assert outcome.sentence.startswith("the stack failed: Export x is in use; ")
+
+
+def test_a_cancellation_is_no_failure_of_a_resource() -> None:
+    victim = event("Jobs", "UPDATE_FAILED", "Resource update cancelled")
+    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", victim, cancelled="by you (Ctrl-C)"))
+    assert outcome.sentence.startswith("shop-staging was cancelled, by you (Ctrl-C); ")
+    assert outcome.exit is Exit.FAILED
+
+
+def test_many_failures_are_cut_short() -> None:
+    outcome = diagnosed(case("ROLLBACK_COMPLETE", *(event(f"Q{number}", "CREATE_FAILED", "no") for number in range(25))))
+    assert len(outcome.evidence) == 11
+    assert outcome.evidence[-1].text == "and 15 more resources failed"
+
+
+def test_what_survived_is_named() -> None:
+    kept = event("Table", "DELETE_SKIPPED")
+    outcome = diagnosed(case("ROLLBACK_COMPLETE", FAILED, kept))
+    assert outcome.evidence[-1].source == "Table"
+    assert "exists outside of the stack" in outcome.evidence[-1].text
+
+
+def test_a_service_tells_of_its_tasks() -> None:
+    stopped = tuple(Stopped(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),)) for number in range(3))
+    other = Stopped("t9", "old", "Scaling", "")
+    found = Rollout(
+        "arn",
+        "Service",
+        (Deployment("new", "ACTIVE", "shop:2", "FAILED", "breaker tripped", 3), Deployment("old", "PRIMARY", "shop:1", "COMPLETED")),
+        tuple(f"event {number}" for number in range(9)),
+        (*stopped, other),
+    )
+    failed = event("Service", "UPDATE_FAILED", "circuit breaker", "AWS::ECS::Service")
+    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", failed, rollouts=(found,)))
+    assert "its tasks stopped: Essential container in task exited; exit code 1" in outcome.sentence
+    told = {one.source: one.text for one in outcome.evidence}
+    assert told["Service, deployment"] == "breaker tripped; 3 tasks failed"
+    assert told["Service, task t0"] == "Essential container in task exited; exit code 1 (3 tasks)"
+    assert sum(one.source == "Service, service event" for one in outcome.evidence) == 5
+    assert "Scaling" not in str(outcome)

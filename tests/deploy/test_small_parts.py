@@ -1,0 +1,144 @@
+"""Staging addresses, parameters, masks, targets: each a table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+
+from fsdcf.deploy.masking import MASK, masked, masking
+from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Plan, Planned, Release, Target, Warned
+from fsdcf.deploy.parameters import parameters, secrets
+from fsdcf.deploy.rollout import Stopped, place_of
+from fsdcf.deploy.snapshot import Snapshot, target_of
+from fsdcf.deploy.stage import SUFFIXES, key_of, url_of
+
+
+@pytest.mark.parametrize(
+    ("bucket", "region", "partition", "url"),
+    [
+        ("b", "us-east-1", "aws", "https://b.s3.us-east-1.amazonaws.com/k"),
+        ("b", "eu-west-1", "aws", "https://b.s3.eu-west-1.amazonaws.com/k"),
+        ("b", "cn-north-1", "aws-cn", "https://b.s3.cn-north-1.amazonaws.com.cn/k"),
+        ("b", "us-gov-west-1", "aws-us-gov", "https://b.s3.us-gov-west-1.amazonaws.com/k"),
+        ("b", "us-iso-east-1", "aws-iso", "https://b.s3.us-iso-east-1.c2s.ic.gov/k"),
+        ("b", "moon-1", "aws-moon", "https://b.s3.moon-1.amazonaws.com/k"),
+        ("a.b", "us-east-1", "aws", "https://s3.us-east-1.amazonaws.com/a.b/k"),
+    ],
+)
+def test_the_address_of_a_template(bucket: str, region: str, partition: str, url: str) -> None:
+    assert url_of(bucket, "k", region, partition) == url
+
+
+def test_the_domains_are_botocores() -> None:
+    text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
+    known = {one["id"]: one["outputs"]["dnsSuffix"] for one in json.loads(text)["partitions"]}
+    assert {name: SUFFIXES.get(name) for name in known} == known
+
+
+def test_a_key_follows_from_the_content_alone() -> None:
+    assert key_of("shop", b"a") == key_of("shop", b"a") != key_of("shop", b"b")
+    assert re.fullmatch(r"fsdcf/shop/[0-9a-f]{64}\.json", key_of("shop", b"a"))
+
+
+STACK = Snapshot("shop", "arn", "UPDATE_COMPLETE", parameters={"ImageSha": "one", "Old": "x", "Size": "1"})
+
+
+@pytest.mark.parametrize(
+    ("declared", "sha", "stack", "sent", "missing"),
+    [
+        ({"ImageSha": {}}, "two", None, [{"ParameterKey": "ImageSha", "ParameterValue": "two"}], ()),
+        ({"ImageSha": {}}, "two", STACK, [{"ParameterKey": "ImageSha", "ParameterValue": "two"}], ()),
+        ({"ImageSha": {}}, None, STACK, [{"ParameterKey": "ImageSha", "UsePreviousValue": True}], ()),
+        ({"ImageSha": {}}, None, None, [], ("ImageSha",)),
+        ({"Size": {"Default": "2"}}, None, STACK, [], ()),
+        ({"Size": {}}, None, STACK, [{"ParameterKey": "Size", "UsePreviousValue": True}], ()),
+        ({"Size": {}}, None, None, [], ("Size",)),
+        ({"New": {}}, None, STACK, [], ("New",)),
+        ({"New": {"Default": ""}}, None, STACK, [], ()),
+        ({}, "two", STACK, [], ()),
+    ],
+)
+def test_parameters(
+    declared: dict[str, Any], sha: str | None, stack: Snapshot | None, sent: list[dict[str, Any]], missing: tuple[str, ...]
+) -> None:
+    assert parameters({"Parameters": declared}, sha, stack) == (sent, missing)
+
+
+def test_only_values_of_parameters_with_noecho_are_secret() -> None:
+    declared = {"ImageSha": {"NoEcho": True}, "Key": {"NoEcho": "true", "Default": "hush"}, "Size": {"Default": "2"}}
+    assert sorted(secrets({"Parameters": declared}, "abc123")) == ["abc123", "hush"]
+    assert secrets({"Parameters": {"ImageSha": {}}}, "abc123") == ()
+    assert secrets({}, "abc123") == ()
+
+
+def test_secrets_are_masked_wherever_they_stand() -> None:
+    told: list[Any] = []
+    tell = masking(told.append, ("hush", "hush-hush"))
+    outcome = Outcome(Exit.FAILED, "it said hush", (Evidence("a hush", "hush-hush"),), ("run hush",), {"hush": "hush!"})
+    tell(Ended(outcome))
+    tell(Warned("hush"))
+    tell(Planned(Plan("set", ()), {}))
+    assert "hush" not in repr(told)
+    assert told[0].outcome.evidence[0].text == MASK
+    assert told[0].outcome.outputs == {MASK: f"{MASK}!"}
+    assert masked(outcome, ()) is outcome
+
+
+def test_commands_are_those_that_there_are() -> None:
+    target = Release("my-service", "staging", {}, None, {}, again="fsdcf deploy my.yml --env staging").target
+    assert target.stack == "my-service-staging"
+    assert target.command("recover", "--skip A") == "fsdcf recover my-service --env staging --skip A"
+    assert target.redeploy("--recreate") == "fsdcf deploy my.yml --env staging --recreate"
+    assert Target("a", "b").redeploy() == "fsdcf deploy SPEC --env b"
+    assert Release("a", "b", {}, None, {}).target.redeploy() == "fsdcf deploy SPEC --env b"
+
+
+@pytest.mark.parametrize(
+    ("tags", "name", "service", "environment"),
+    [
+        ({"fsdcf:service": "a", "fsdcf:environment": "b-c"}, "a-b-c", "a", "b-c"),
+        ({}, "a-b-c", "a-b", "c"),
+        ({}, "solo", "solo", "solo"),
+    ],
+)
+def test_whose_stack_it_is(tags: dict[str, str], name: str, service: str, environment: str) -> None:
+    found = target_of(Snapshot(name, "arn", "CREATE_COMPLETE", tags=tags), name)
+    assert (found.service, found.environment) == (service, environment)
+
+
+@pytest.mark.parametrize(
+    ("arn", "place"),
+    [
+        ("arn:aws:ecs:us-east-1:1:service/cluster/name", ("cluster", "name")),
+        ("arn:aws:ecs:us-east-1:1:service/name", ("", "name")),
+        ("name", ("", "name")),
+    ],
+)
+def test_where_a_service_is(arn: str, place: tuple[str, str]) -> None:
+    assert place_of(arn) == place
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Stopped("1", "d", "Essential container in task exited", "", (("a", 1, ""),)), Stopped("2", "d", "Essential container in task exited", "", (("a", 1, ""),))),
+        (Stopped("1", "d", "Task failed ELB health checks in (target-group x) from 10.0.0.7"), Stopped("2", "d", "Task failed ELB health checks in (target-group x) from 10.0.1.9")),
+        (Stopped("1", "d", "no task " + "a" * 32), Stopped("2", "d", "no task " + "b" * 32)),
+    ],
+)
+def test_tasks_that_stopped_for_the_same_reason(one: Stopped, other: Stopped) -> None:
+    assert one.essence == other.essence != ""
+
+
+def test_tasks_that_stopped_for_other_reasons() -> None:
+    exits = [Stopped("1", "d", "Essential container in task exited", "", (("a", code, ""),)).essence for code in (0, 1, 137)]
+    assert len(set(exits)) == 3
+    assert Stopped("1", "d", "").essence == ""
+    assert "OutOfMemoryError" in Stopped("1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)).essence
+
+
