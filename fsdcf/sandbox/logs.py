@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.world import Refusal, World
 
 GROUP = "logs.group"
@@ -109,7 +111,10 @@ def _stream(world: World, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    """FilterLogEvents: across streams, in order of time. A pattern is words that all must occur, or one quoted phrase."""
+    """FilterLogEvents: across streams, in order of time.
+
+    A pattern is words that all must occur (``-word``: must not; ``?word``: one of these must), or one quoted phrase.
+    """
     group = _group_of(world, params)
     names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix") or ""
     streams = [body["name"] for _, body in world.store.every(STREAM, f"{group}|{prefix}")]
@@ -126,7 +131,7 @@ def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
             "timestamp": at,
             "message": line,
             "ingestionTime": at,
-            "eventId": key.rpartition("|")[2],
+            "eventId": token(key, at, length=56, alphabet="0123456789"),
         }
         for at, key, name, line in sorted(found)
     ]
@@ -135,10 +140,21 @@ def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
 
 def _matches(pattern: str, line: str) -> bool:
     pattern = pattern.strip()
+    if pattern[:1] not in ('"', "{", "[", "%"):
+        for term in pattern.split():
+            if not re.fullmatch(r"[-?]?[\w*]+", term):
+                raise Refusal("InvalidParameterException", f"Invalid filter pattern: Invalid character(s) in term '{term}'")
     if len(pattern) > 1 and pattern[0] == pattern[-1] == '"':
         return pattern[1:-1] in line
     words = pattern.split()
-    return all(fnmatch.fnmatchcase(line, f"*{word}*") if "*" in word else word in line for word in words)
+    either = [word[1:] for word in words if word.startswith("?")]
+    if either and not any(_holds(word, line) for word in either):
+        return False
+    return all(_holds(word.removeprefix("-"), line) != word.startswith("-") for word in words if not word.startswith("?"))
+
+
+def _holds(word: str, line: str) -> bool:
+    return fnmatch.fnmatchcase(line, f"*{word}*") if "*" in word else word in line
 
 
 def _page(items: list[dict[str, Any]], params: dict[str, Any], name: str, size: int) -> dict[str, Any]:

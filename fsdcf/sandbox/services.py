@@ -14,8 +14,8 @@ Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
 Action = Callable[[World, float, dict[str, Any]], None]
 """Plays one entry of the agenda at its due time (epoch seconds)."""
 
-NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts")
-"""The services, by botocore's names. The module ``fsdcf.sandbox.NAME`` holds OPERATIONS and ACTIONS."""
+NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling")
+"""The services, by botocore's names. The module ``fsdcf.sandbox.NAME``, hyphens written as underscores, holds OPERATIONS and ACTIONS."""
 
 
 def operations(service: str) -> Mapping[str, Handler]:
@@ -33,4 +33,4 @@ def action(name: str) -> Action:
 def _module(service: str) -> Any:
     if service not in NAMES:
         raise KeyError(service)
-    return import_module(f"fsdcf.sandbox.{service}")
+    return import_module(f"fsdcf.sandbox.{service.replace('-', '_')}")

@@ -16,7 +16,7 @@ from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
 CONTAINERS = [{"name": "web", "image": "nginx"}]
-SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f"}
+SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExecuteCommand": True}
 
 
 def prepare(world: World) -> None:
@@ -34,6 +34,7 @@ def prepare(world: World) -> None:
 Call = tuple[str, str, dict[str, Any]]
 
 GOOD: list[Call] = [
+    ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "ResourceIds": ["service/c/s"]}),
     ("ecr", "CreateRepository", {"repositoryName": "repo"}),
     ("ecr", "DescribeImages", {"repositoryName": "repo", "imageIds": [{"imageTag": "t"}]}),
     ("ecr", "DescribeRepositories", {"repositoryNames": ["repo"]}),
@@ -47,6 +48,7 @@ GOOD: list[Call] = [
     ("ecs", "DescribeServices", {"cluster": "c", "services": ["s", "none"], "include": ["TAGS"]}),
     ("ecs", "DescribeTaskDefinition", {"taskDefinition": "f", "include": ["TAGS"]}),
     ("ecs", "DescribeTasks", {"cluster": "c", "tasks": ["none"]}),
+    ("ecs", "ExecuteCommand", {"cluster": "c", "task": "TASK", "command": "/bin/sh", "interactive": True}),
     ("ecs", "ListServiceDeployments", {"cluster": "c", "service": "s", "status": ["IN_PROGRESS"]}),
     ("ecs", "ListServices", {"cluster": "c"}),
     ("ecs", "ListTaskDefinitions", {"familyPrefix": "f", "sort": "DESC"}),
@@ -94,8 +96,8 @@ def test_an_offered_operation_answers(sandbox: Sandbox, service: str, operation:
     prepare(sandbox.world)
     if operation in ("GetObject", "HeadObject"):
         sandbox.client("s3").put_object(Bucket="bucket", Key="k", Body=b"")
-    if operation == "StopTask":
-        sandbox.pass_time(10)
+    if operation in ("StopTask", "ExecuteCommand"):
+        sandbox.pass_time(60)
         params = {**params, "task": sandbox.client("ecs").list_tasks(cluster="c")["taskArns"][0]}
     told = call(sandbox, service, operation, params)
     assert told["ResponseMetadata"]["HTTPStatusCode"] in (200, 204)
@@ -116,6 +118,12 @@ def test_every_offered_operation_is_tried() -> None:
 MISSING_GROUP = GROUP.replace("web", "none")
 
 BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "NextToken": "odd"}, "InvalidNextTokenException", "not valid"),
+    ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}, "ValidationException", "ResourceIds"),
+    ("ecs", "ExecuteCommand", {"cluster": "none", "task": "x", "command": "sh", "interactive": True}, "ClusterNotFoundException", "Cluster not found."),
+    ("ecs", "ExecuteCommand", {"cluster": "c", "task": "none", "command": "sh", "interactive": True}, "InvalidParameterException", "The referenced task was not found."),
+    ("ecs", "ExecuteCommand", {"cluster": "c", "task": "none", "command": "sh", "interactive": False}, "InvalidParameterException", "Interactive"),
+    ("logs", "FilterLogEvents", {"logGroupName": "group", "filterPattern": "status=500"}, "InvalidParameterException", "Invalid character(s) in term 'status=500'"),
     ("ecr", "DescribeRepositories", {"repositoryNames": ["none"]}, "RepositoryNotFoundException", "The repository with name 'none' does not exist in the registry with id '000000000000'"),
     ("ecr", "DescribeImages", {"repositoryName": "none"}, "RepositoryNotFoundException", "'none'"),
     ("ecr", "DescribeImages", {"repositoryName": "there", "imageIds": [{"imageTag": "gone"}]}, "ImageNotFoundException", "The image with imageId {imageTag:'gone'} does not exist within the repository with name 'there'"),

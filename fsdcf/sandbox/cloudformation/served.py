@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.sandbox import ecs, elbv2, logs, s3, ssm
+from fsdcf.sandbox import application_autoscaling, ecs, elbv2, logs, s3, ssm
 from fsdcf.sandbox.cloudformation.handlers import Failure, Handler, Order, named
 from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.faults import Phase
@@ -143,7 +143,21 @@ def _unmake_target_group(world: World, thing: Record) -> None:
     elbv2.forget_target_group(world, thing["physical"])
 
 
+def _make_target(world: World, order: Order) -> str:
+    application_autoscaling.keep_target(world, order.properties)
+    return named(world, order)
+
+
+def _alter_target(world: World, thing: Record, properties: Properties, phase: Phase) -> None:
+    application_autoscaling.keep_target(world, properties)
+
+
+def _unmake_target(world: World, thing: Record) -> None:
+    application_autoscaling.forget_target(world, thing["properties"])
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": Handler(_make_target, _alter_target, _unmake_target),
     "AWS::ECS::Cluster": Handler(make=_make_cluster, unmake=_unmake_cluster),
     "AWS::ECS::Service": Handler(_make_service, _alter_service, _unmake_service, _service_settled, _service_gone),
     "AWS::ECS::TaskDefinition": Handler(make=_make_definition, unmake=_unmake_definition),

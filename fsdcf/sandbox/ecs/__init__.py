@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsdcf.sandbox.ecs import calls, clusters, definitions, history, scheduler, services, tasks
+from fsdcf.sandbox.ecs import calls, clusters, definitions, history, scheduler, services, sessions, tasks
 from fsdcf.sandbox.ecs.clusters import create_cluster, delete_cluster, ensure_cluster
 from fsdcf.sandbox.ecs.definitions import definition_of, deregister, register
 from fsdcf.sandbox.ecs.deployments import Rollout, rollout
@@ -39,6 +39,7 @@ OPERATIONS: Mapping[str, Handler] = {
     "DescribeServices": services.describe_services,
     "DescribeTaskDefinition": definitions.describe_task_definition,
     "DescribeTasks": calls.describe_tasks,
+    "ExecuteCommand": sessions.execute_command,
     "ListServiceDeployments": history.list_service_deployments,
     "ListServices": services.list_services,
     "ListTaskDefinitions": definitions.list_task_definitions,

@@ -15,6 +15,8 @@ from fsdcf.sandbox.world import Refusal, World
 
 Document = dict[str, Any]
 
+STARTED = "ecs.started"
+
 ERRAND = 10.0
 """Seconds that a task of RunTask works before it ends with exit code 0."""
 
@@ -78,8 +80,15 @@ def stop_task(world: World, params: Document) -> Document:
 
 
 def run_task(world: World, params: Document) -> Document:
-    """RunTask: each works for a while and ends well, unless a fault for its family (phase create) says otherwise."""
+    """RunTask: each works for a while and ends well, unless a fault for its family (phase create) says otherwise.
+
+    A client token that was there before gives the tasks that were started then.
+    """
     cluster = demand_cluster(world, params.get("cluster"))
+    mark = f"{cluster}/{params['clientToken']}" if params.get("clientToken") else ""
+    known = world.store.get(STARTED, mark) if mark else None
+    if known is not None:
+        return {"tasks": [_told(body) for name in known["tasks"] if (body := world.store.get(tasks.KIND, name))], "failures": []}
     definition = definition_of(world, runnable(world, params["taskDefinition"]))
     family = definition["family"]
     asked = {
@@ -97,6 +106,8 @@ def run_task(world: World, params: Document) -> Document:
         fault = world.faults.of_tasks(family, "create")
         trouble = Trouble() if fault is None else Trouble(fault.trouble, fault.detail)
         begun.append(tasks.start(world, cluster, definition["taskDefinitionArn"], asked, trouble))
+    if mark:
+        world.store.put(STARTED, mark, {"tasks": [body["key"] for body in begun]})
     return {"tasks": [_told(body) for body in begun], "failures": []}
 
 

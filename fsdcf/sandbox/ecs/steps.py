@@ -32,6 +32,8 @@ def _change_status(world: World, body: Document, now: Mapping[str, Any]) -> None
             say(world, body["service"], f"registered 1 targets in (target-group {one['targetGroupArn']})")
     elif status == "RUNNING":
         task["startedAt"] = at
+        for container in task["containers"] if task["enableExecuteCommand"] else ():
+            container["managedAgents"] = [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING", "lastStartedAt": at}]
     elif status == "DEPROVISIONING":
         task["executionStoppedAt"] = at
         task["attachments"][0]["status"] = "DELETED"

@@ -1,0 +1,87 @@
+"""What operating a service asks for: one-off tasks, sessions, scaling bounds, filters of logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fsdcf.sandbox import application_autoscaling, logs
+from tests.sandbox.conftest import Sandbox
+from tests.sandbox.rollouts import Service
+
+TARGET = {
+    "ServiceNamespace": "ecs",
+    "ResourceId": "service/c/s",
+    "ScalableDimension": "ecs:service:DesiredCount",
+    "MinCapacity": "2",
+    "MaxCapacity": 10,
+}
+
+
+def test_a_task_is_started_once_for_a_token(sandbox: Sandbox) -> None:
+    ecs = sandbox.client("ecs")
+    service = Service(sandbox)
+    definition = service.define("one")
+    first = ecs.run_task(cluster="c", taskDefinition=definition, clientToken="a")["tasks"]
+    again = ecs.run_task(cluster="c", taskDefinition=definition, clientToken="a")["tasks"]
+    other = ecs.run_task(cluster="c", taskDefinition=definition, clientToken="b")["tasks"]
+    assert [one["taskArn"] for one in first] == [one["taskArn"] for one in again] != [one["taskArn"] for one in other]
+    assert len(ecs.list_tasks(cluster="c")["taskArns"]) == 2
+
+
+def test_a_session_needs_a_task_with_the_agent(sandbox: Sandbox) -> None:
+    service = Service(sandbox, enableExecuteCommand=True)
+    service.create()
+    ecs = sandbox.client("ecs")
+
+    def enter(task: str, **more: Any) -> dict[str, Any]:
+        told: dict[str, Any] = ecs.execute_command(cluster="c", task=task, command="/bin/sh", interactive=True, **more)
+        return told
+
+    sandbox.pass_time(6)
+    (early,) = service.tasks()
+    with pytest.raises(ClientError, match="execute command agent isn"):
+        enter(early["taskArn"])
+    service.wait()
+    (task,) = service.tasks()
+    assert task["containers"][0]["managedAgents"][0]["lastStatus"] == "RUNNING"
+    told = enter(task["taskArn"])
+    assert (told["containerName"], told["interactive"]) == ("web", True)
+    assert told["session"]["streamUrl"].startswith("wss://") and told["session"]["tokenValue"]
+    assert enter(task["taskArn"])["session"]["sessionId"] != told["session"]["sessionId"]
+    with pytest.raises(ClientError, match="container was not found"):
+        enter(task["taskArn"], container="none")
+
+
+def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
+    application_autoscaling.keep_target(sandbox.world, TARGET)
+    application_autoscaling.keep_target(sandbox.world, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}})
+    client = sandbox.client("application-autoscaling")
+    one, two = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert (one["MinCapacity"], one["MaxCapacity"], one["ResourceId"]) == (2, 10, "service/c/s")
+    assert not one["SuspendedState"]["DynamicScalingInSuspended"] and two["SuspendedState"]["DynamicScalingInSuspended"]
+    page = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1)
+    rest = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1, NextToken=page["NextToken"])
+    assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
+    assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
+    application_autoscaling.forget_target(sandbox.world, TARGET)
+    assert client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        ("GET -health", ["GET /a 500"]),
+        ("?500 ?POST", ["GET /a 500", "POST /b 201"]),
+        ("", ["GET /a 500", "GET /health 200", "POST /b 201"]),
+        ('"/b 201"', ["POST /b 201"]),
+    ],
+)
+def test_filters_of_logs(sandbox: Sandbox, pattern: str, lines: list[str]) -> None:
+    logs.write(sandbox.world, "g", "web/web/1", ["GET /a 500", "GET /health 200"])
+    logs.write(sandbox.world, "g", "web/web/2", ["POST /b 201"])
+    events = sandbox.client("logs").filter_log_events(logGroupName="g", **({"filterPattern": pattern} if pattern else {}))["events"]
+    assert [one["message"] for one in events] == lines
+    assert len({one["eventId"] for one in events}) == len(events)
