@@ -60,7 +60,9 @@ def detached(run: Run, operation: Operation, why: str) -> Stop:
     """The run ends and the operation goes on. Its outcome is unknown, and the commands that tell of it are named."""
     target = run.target
     next_steps = [target.command("watch"), target.command("diagnose")]
-    if operation.verb == "create":
+    if operation.verb == "delete":
+        next_steps = [target.command("watch"), target.redeploy()]
+    elif operation.verb == "create":
         next_steps.append(target.command("delete"))
     elif operation.verb == "update":
         next_steps.append(target.command("cancel"))

@@ -110,6 +110,13 @@ def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
 
 
 def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
+    if not stack.belongs_to(target):
+        return Refuse(
+            Exit.REFUSED,
+            f"the stack {stack.name} is {stack.status} and not ours: only its owners may delete it, which it needs",
+            (f"aws cloudformation delete-stack --stack-name {stack.name}", target.redeploy()),
+            blocked=True,
+        )
     if stack.protected:
         return Refuse(
             Exit.REFUSED,

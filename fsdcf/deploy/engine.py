@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fsdcf.deploy import inspect, repair
 from fsdcf.deploy.attend import attend, detached
@@ -11,7 +12,7 @@ from fsdcf.deploy.change_set import Overtaken
 from fsdcf.deploy.conclude import concluded
 from fsdcf.deploy.execute import execute
 from fsdcf.deploy.masking import masked, masking
-from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Place, Release, Tell
+from fsdcf.deploy.model import Ask, Event, Evidence, Exit, Options, Outcome, Place, Release, Tell, Warned
 from fsdcf.deploy.parameters import secrets
 from fsdcf.deploy.preflight import preflight
 from fsdcf.deploy.prepare import prepare
@@ -72,8 +73,15 @@ def watch(stack: str, aws: Aws, tell: Tell, where: Where, timeout: float | None)
 
 
 def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
-    """Why the latest operation on the stack failed, after the fact; exit 0 if it did not."""
-    return _command(stack, aws, lambda event: None, None, where, None, inspect.diagnose)
+    """Why the latest operation on the stack failed, after the fact; exit 0 if it did not. What could not be read is evidence too."""
+    told: list[Evidence] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Warned):
+            told.append(Evidence("not read", event.text))
+
+    outcome = _command(stack, aws, tell, None, where, None, inspect.diagnose)
+    return replace(outcome, evidence=(*outcome.evidence, *told))
 
 
 def cancel(stack: str, aws: Aws, tell: Tell) -> Outcome:

@@ -39,7 +39,7 @@ def execute(run: Run, change_set: ChangeSet, verb: str, traces: Traces) -> Opera
     known = run.aws.supports("cloudformation", "ExecuteChangeSet", "DisableRollback")
     members: dict[str, Any] = {"DisableRollback": False} if known else {}
     own = Operation(change_set.stack_arn, Boundary(frozenset({token}), change_set.created), begun, verb)
-    traces.executing = True
+    traces.sent = traces.executing = True
     try:
         run.aws.call(
             "cloudformation", "ExecuteChangeSet", ChangeSetName=change_set.arn, ClientRequestToken=token, **members

@@ -71,7 +71,7 @@ class Rollout:
     def failing(self) -> Deployment | None:
         """The deployment that fails: one that ECS gave up, else one whose tasks fail."""
         given_up = (one for one in self.deployments if one.state == "FAILED")
-        return next(given_up, next((one for one in self.deployments if one.failed), None))
+        return next(given_up, next((one for one in self.deployments if one.failed and one.state != "COMPLETED"), None))
 
 
 def look(

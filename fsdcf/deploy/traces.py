@@ -17,8 +17,8 @@ _EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 class Traces:
     """The change set of a run, noted before it is asked for: an interruption at any moment finds it here.
 
-    ``new``: there was no stack of this name, so that an empty one is the run's own. ``executing``: ExecuteChangeSet was sent and may have
-    been carried out; ``executed``: it was, and nothing is taken away any more.
+    ``new``: there was no stack of this name, so that an empty one is the run's own. ``sent``: ExecuteChangeSet was sent; ``executing``: it may
+    have been carried out; ``executed``: it was, and nothing is taken away any more.
     """
 
     stack: str
@@ -26,6 +26,7 @@ class Traces:
     name: str = ""
     arn: str = ""
     stack_arn: str = ""
+    sent: bool = False
     executing: bool = False
     executed: bool = False
 
@@ -57,7 +58,7 @@ class Traces:
             return ""
         gone = self._patiently(run, lambda: self._delete_change_set(run))
         kept = ""
-        if self.new:
+        if self.new and not self.executed:
             kept = self._patiently(run, lambda: self._delete_stack(run))
         if not gone and not kept:
             self.name = self.arn = ""
@@ -101,6 +102,8 @@ class Traces:
             if error.absent:
                 return None
             if error.code.startswith("InvalidChangeSetStatus"):
+                if self.sent and self.is_executed(run):
+                    return None  # the call that was interrupted has arrived after all
                 return f"the change set {self.name} of the stack {self.stack} is left: {error.message}"
             raise
         return None

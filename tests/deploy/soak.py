@@ -218,7 +218,11 @@ def _later(done: Run) -> str:
     done.made.world.faults.clear()
     told = done.made.watch()
     status = done.made.status()
-    ends = {Exit.DONE: status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", ""), Exit.NEEDS_RECOVERY: status.endswith("_FAILED")}
+    ends = {
+        Exit.DONE: status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", ""),
+        Exit.NEEDS_RECOVERY: status.endswith("_FAILED"),
+        Exit.USAGE: status == "" and "the deletion" in done.outcome.sentence,
+    }
     if not ends.get(told.exit, told.exit is Exit.FAILED and "ROLLBACK_COMPLETE" in status):
         return f"watch says {told.exit.name} afterwards, and the stack is {status!r}"
     return ""

@@ -125,6 +125,23 @@ def test_twice_during_the_call_that_executes(done: bool) -> None:
     assert done or made.change_sets() == []
 
 
+def test_an_execution_that_arrives_after_it_was_given_up() -> None:
+    made = ready(True)
+    interrupting(made, "ExecuteChangeSet", KeyboardInterrupt)
+    plain = made.aws._attempt
+
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+        if name == "DeleteChangeSet" and not made.executions():
+            made.call("ExecuteChangeSet", ChangeSetName=parameters["ChangeSetName"], ClientRequestToken="fsdcf-in-flight")
+        return plain(service, name, region, parameters)
+
+    made.aws._attempt = attempt  # type: ignore[method-assign]
+    outcome = made.deploy(sha="two")
+    assert outcome.exit is Exit.INTERRUPTED
+    assert "goes on" in outcome.sentence
+    assert not [one for one in outcome.evidence if one.source == "left behind"]
+
+
 def test_detaching_from_an_update() -> None:
     made = ready(True)
     made.answers = {"interrupt": False}
@@ -199,6 +216,18 @@ def test_sigterm_while_watching_detaches(exists: bool) -> None:
     assert made.asked == []
     made.clock.advance(300)
     assert made.image() == "two"
+
+
+def test_while_what_never_worked_is_being_deleted() -> None:
+    made = site("Release:create:no parameter")
+    made.deploy(template("Slow"))
+    made.forget()
+    made.pressing(1.0)
+    outcome = made.deploy(recreate=True)
+    assert outcome.exit is Exit.UNKNOWN
+    assert "the deletion of shop-staging goes on" in outcome.sentence
+    assert outcome.next == ("fsdcf watch shop --env staging", "fsdcf deploy shop.yml --env staging")
+    assert not made.made("CreateChangeSet")
 
 
 def test_an_update_that_is_over_when_it_is_to_be_cancelled() -> None:

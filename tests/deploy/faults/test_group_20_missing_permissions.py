@@ -66,6 +66,17 @@ def test_a_needed_api(operation: str) -> None:
     assert made.change_sets() == []
 
 
+def test_what_a_diagnosis_could_not_read_is_said() -> None:
+    made = site()
+    made.stand(template(**service()))
+    made.fault("Service:update:CannotPullContainerError")
+    made.deploy(template(**service()), "two")
+    made.fault("api:DescribeServices:error=AccessDeniedException**")
+    outcome = made.diagnose()
+    assert outcome.exit is Exit.FAILED
+    assert [one.text for one in outcome.evidence if one.source == "not read"] == ["rollout not verified: no permission for ecs:DescribeServices"]
+
+
 def test_a_permission_that_is_taken_away_while_watching() -> None:
     made = site()
     made.stand()
