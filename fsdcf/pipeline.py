@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,13 +49,17 @@ class Lint(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What to compile: the spec's bytes, the name to show for it, and what the command line adds."""
+    """What to compile: the spec's bytes, the name to show for it, and what the command line adds.
+
+    ``beside`` reads a file by its path from the spec's folder, and raises OSError; None: from the disk, by the name.
+    """
 
     name: str
     raw: bytes
     environment: str
     overrides: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    beside: Callable[[str], bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def run(request: Request, lint: Lint | None = None) -> Result:
     document, resolved = resolve(written, models, parse, request.environment, request.overrides, request.variables)
     spec, judged = validate(document, request.environment, known)
     found = [*findings, *resolved, *judged]
-    carried, unread = _of_dockerfile(spec, document, request.name)
+    carried, unread = _of_dockerfile(spec, document, request)
     found = [one for one in found if carried is None or one.code != NO_CHECK] + unread
     if has_errors(found):
         return Result(None, in_order(found), document.sources, document)
@@ -110,7 +114,7 @@ def _linted(template: Template, document: Document, lint: Lint) -> Sequence[Diag
     return explain(findings, template.origins, document, lambda at, named: locate(at, named, known), text)
 
 
-def _of_dockerfile(spec: Spec, document: Document, name: str) -> tuple[ContainerCheck | None, list[Diagnostic]]:
+def _of_dockerfile(spec: Spec, document: Document, request: Request) -> tuple[ContainerCheck | None, list[Diagnostic]]:
     """The HEALTHCHECK of the spec's Dockerfile, where it names one and has no check of its own."""
     try:
         written = spec.service.build.dockerfile
@@ -121,12 +125,19 @@ def _of_dockerfile(spec: Spec, document: Document, name: str) -> tuple[Container
     path = ("service", "build", "dockerfile")
     span: Span = document.span(path)
     try:
-        with open(Path(name).parent / written, "rb") as file:
-            text = file.read(_LARGEST_DOCKERFILE).decode("utf-8", "replace")
+        text = (request.beside or _from_disk(request.name))(written)[:_LARGEST_DOCKERFILE].decode("utf-8", "replace")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return None, [DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")]
     return health_check(text), []
+
+
+def _from_disk(name: str) -> Callable[[str], bytes]:
+    def read(written: str) -> bytes:
+        with open(Path(name).parent / written, "rb") as file:
+            return file.read(_LARGEST_DOCKERFILE)
+
+    return read
 
 
 def _text(raw: bytes) -> str:

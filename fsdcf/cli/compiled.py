@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from fsdcf.cli.findings import show, summary
-from fsdcf.cli.inputs import requests
+from fsdcf.cli.inputs import environment_named, variables_given
+from fsdcf.cli.revisions import source
 from fsdcf.pipeline import Request, Result, run
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
@@ -20,11 +21,12 @@ _TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a spec: the file, the number from 1, and the line itself."""
+    """A line of a spec: the file, the number from 1, the line itself, and the column from 1 at which it is meant."""
 
     file: str
     number: int
     text: str
+    column: int = 1
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,34 @@ class Compiled:
         """``orders.yml in staging``; a template bears its name alone."""
         return f"{self.name} in {self.environment}" if self.result else self.name
 
-    def line(self, logical_id: str, path: tuple[str | int, ...] = ()) -> Line | None:
-        """The line of the spec that a resource, or what stands below ``path`` in its Properties, comes from."""
-        if self.result is None or self.result.template is None or self.result.document is None:
-            return None
-        origin = self.result.template.origins.get(logical_id)
+    def line(self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "") -> Line | None:
+        """The line of the spec that a resource, or what stands below ``path`` in its Properties, comes from.
+
+        ``item`` is the name of what stands there, such as a variable of the environment, where the path leads to a list of them. What
+        the spec no longer makes stands at the nearest ancestor that is left: ``logical_id`` may be one of another template.
+        """
+        origin = self.result.template.origins.get(logical_id) if self.result and self.result.template else None
         if origin is None:
+            return None
+        length = next((length for length in range(len(path), -1, -1) if path[:length] in origin.sources), None)
+        named = origin.path if length is None else origin.sources[path[:length]]
+        below: tuple[str | int, ...] = (item,) if item else ()
+        if length is not None and named.endswith(".statements") and path[length : length + 1] == ("Statement",):
+            below = path[length + 1 : length + 2]  # the statements of the spec are those of the policy, one by one
+        return self.at(named, below)
+
+    def at(self, named: str, below: tuple[str | int, ...] = ()) -> Line | None:
+        """The line of a spec path as the template's Metadata names it, or of its nearest ancestor."""
+        if self.result is None or self.result.document is None:
             return None
         from fsdcf.compiler.dependencies import types
         from fsdcf.diagnostics import LINE_BREAK
         from fsdcf.spec.locate import locate
 
         document = self.result.document
-        length = next((length for length in range(len(path), -1, -1) if path[:length] in origin.sources), None)
-        named = origin.path if length is None else origin.sources[path[:length]]
-        place = locate(document, named, types())
-        if length is not None and named.endswith(".statements") and path[length : length + 1] == ("Statement",):
-            place = (*place, *path[length + 1 : length + 2])  # the statements of the spec are those of the policy, one by one
-        span = document.key_span(place)
+        span = document.key_span((*locate(document, named, types()), *below))
         lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
-        return Line(span.file, span.line, lines[span.line - 1] if span.line <= len(lines) else "")
+        return Line(span.file, span.line, lines[span.line - 1] if span.line <= len(lines) else "", span.column)
 
 
 def compiled(
@@ -71,10 +81,12 @@ def compiled(
     variables: tuple[str, ...],
     most: int = 1,
 ) -> list[Compiled]:
-    """The templates of at most so many files. Findings are shown as ``template`` shows them, and leave with exit code 2."""
+    """The templates of at most so many files, or of files in git revisions (``main:my-service.yml``). Findings are shown as ``template`` shows them, and leave with exit code 2."""
     if len(files) > most:
         raise click.UsageError(f"{len(files)} files, where {'one is' if most == 1 else f'at most {most} are'} taken")
-    found = [_compiled(request) for request in requests(files, environment, overrides, variables)]
+    name, known = environment_named(environment), variables_given(variables)
+    sources = [source(str(file)) for file in files]
+    found = [_compiled(Request(one.name, one.raw, name, overrides, known, one.beside)) for one in sources]
     if any(one is None for one in found):
         context.exit(2)
     return [one for one in found if one is not None]

@@ -46,8 +46,13 @@ def requests(
 ) -> list[Request]:
     """A request for each spec. Usage errors for a file, environment or variable that cannot be."""
     name = environment_named(environment)
-    known = dict(_variable(text) for text in variables)
+    known = variables_given(variables)
     return [Request(str(path), read(path), name, overrides, known) for path in specs]
+
+
+def variables_given(variables: tuple[str, ...]) -> dict[str, str]:
+    """The values of ``--var``. A usage error for one that cannot be."""
+    return dict(_variable(text) for text in variables)
 
 
 def environment_named(environment: str | None) -> str:

@@ -63,7 +63,7 @@ def view(template: Mapping[str, Any]) -> View:
             raise PlanError(f"the Properties of its resource {name} are no mapping")
     if not all(isinstance(template.get(section) or {}, Mapping) for section in ("Parameters", "Conditions", "Mappings")):
         raise PlanError("its Parameters, Conditions or Mappings are no mapping")
-    values, stand_ins = _parameters(template)
+    values, stand_ins = parameter_values(template)
     try:
         conditions = evaluated(template, values, PSEUDO)
         mappings = template.get("Mappings") or {}
@@ -89,7 +89,8 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> Resource:
     return Resource(name, one["Type"], properties, spec if isinstance(spec, str) else "")
 
 
-def _parameters(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
+def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """A value for every parameter, and the names of those that have no default: theirs are stand-ins. Raises PlanError."""
     values: dict[str, str] = {}
     missing = []
     for name, declared in (template.get("Parameters") or {}).items():

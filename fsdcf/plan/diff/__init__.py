@@ -1,0 +1,1 @@
+"""Two templates side by side: what CloudFormation will do, why, what stands in its way, and what no rollback undoes together."""
