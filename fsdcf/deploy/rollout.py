@@ -65,6 +65,7 @@ class Rollout:
 
     @property
     def primary(self) -> Deployment | None:
+        """The deployment that is to run, if ECS told of one."""
         return next((one for one in self.deployments if one.status == "PRIMARY"), None)
 
     @property

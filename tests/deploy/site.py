@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
-from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 
 from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
 from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
-from fsdcf.deploy.session import configuration
 from fsdcf.sandbox.clock import VirtualClock
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parsed
-from fsdcf.sandbox.inprocess import connect
 from fsdcf.sandbox.world import World
+from tests.deploy.wired import Quiet, wired
 
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
 STACK = "shop-staging"
@@ -146,7 +141,7 @@ class Site:
 
     def call(self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
-        client = wired(replace(self.world, faults=_Quiet(self.world.faults)))[1](service, at or self.aws.region)
+        client = wired(replace(self.world, faults=Quiet(self.world.faults)))[1](service, at or self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 
@@ -275,87 +270,6 @@ def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: 
     made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), wire.requests, on_sleep=hooks)
     made.fault(*faults)
     return made
-
-
-class _Quiet(Faults):
-    """The faults of resources and tasks, for they strike whoever looks; none of calls and of answers."""
-
-    def __init__(self, faults: Faults) -> None:
-        super().__init__()
-        self.of_resource = faults.of_resource  # type: ignore[method-assign]
-        self.of_tasks = faults.of_tasks  # type: ignore[method-assign]
-
-
-class _Wire:
-    """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for what."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.requests: list[tuple[float, str]] = []
-
-    def get_component(self, name: str) -> _Wire:
-        return self
-
-    def register(self, name: str, answer: Callable[..., Any]) -> None:
-        def noted(request: Any, **more: Any) -> Any:
-            self.requests.append((self.world.clock.now(), more["event_name"]))
-            return answer(request, **more)
-
-        self.answer = noted
-
-
-class _Client:
-    """A client of the one session that all tests share, whose calls go to its own world."""
-
-    def __init__(self, client: Any, wire: _Wire) -> None:
-        self._client = client
-        self._wire = wire
-        self.meta = client.meta
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        def call(**parameters: Any) -> Any:
-            _WIRES.append(self._wire)
-            try:
-                return method(**parameters)
-            finally:
-                _WIRES.pop()
-
-        return call
-
-
-_WIRES: list[_Wire] = []
-
-
-def _time(told: str | float) -> datetime:
-    if isinstance(told, str):
-        return datetime.fromisoformat(told.replace("Z", "+00:00"))
-    return datetime.fromtimestamp(told, timezone.utc)
-
-
-@cache
-def _shared(service: str, region: str) -> Any:
-    return _session().create_client(service, region_name=region, config=configuration())
-
-
-@cache
-def _session() -> Any:
-    nobody = (None, None, None, None)
-    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    session = botocore.session.Session(session_vars={"profile": nobody, **files})
-    session.set_credentials("test", "test")
-    # botocore's own parser of dates tries every form there is, which takes a fifth of the tests' time.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
-    session.register("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))
-    return session
-
-
-def wired(world: World) -> tuple[_Wire, Callable[[str, str], Any]]:
-    """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy."""
-    wire = _Wire(world)
-    connect(wire, world)
-    return wire, lambda service, region: _Client(_shared(service, region), wire)
 
 
 def _snake(operation: str) -> str:

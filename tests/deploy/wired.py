@@ -1,0 +1,97 @@
+"""Clients for the sandbox that share one session of botocore: making a session takes longer than a deploy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import cache
+from typing import Any
+
+import botocore.session
+
+from fsdcf.deploy.session import configuration
+from fsdcf.sandbox.faults import Faults
+from fsdcf.sandbox.inprocess import connect
+from fsdcf.sandbox.world import World
+
+
+class Quiet(Faults):
+    """The faults of resources and tasks, for they strike whoever looks; none of calls and of answers."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__()
+        self.of_resource = faults.of_resource  # type: ignore[method-assign]
+        self.of_tasks = faults.of_tasks  # type: ignore[method-assign]
+
+
+class Wire:
+    """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for what."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.requests: list[tuple[float, str]] = []
+
+    def get_component(self, name: str) -> Wire:
+        return self
+
+    def register(self, name: str, answer: Callable[..., Any]) -> None:
+        def noted(request: Any, **more: Any) -> Any:
+            self.requests.append((self.world.clock.now(), more["event_name"]))
+            return answer(request, **more)
+
+        self.answer = noted
+
+
+class _Client:
+    """A client of the one session that all tests share, whose calls go to its own world."""
+
+    def __init__(self, client: Any, wire: Wire) -> None:
+        self._client = client
+        self._wire = wire
+        self.meta = client.meta
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(**parameters: Any) -> Any:
+            _WIRES.append(self._wire)
+            try:
+                return method(**parameters)
+            finally:
+                _WIRES.pop()
+
+        return call
+
+
+_WIRES: list[Wire] = []
+
+
+def _time(told: str | float) -> datetime:
+    if isinstance(told, str):
+        return datetime.fromisoformat(told.replace("Z", "+00:00"))
+    return datetime.fromtimestamp(told, timezone.utc)
+
+
+@cache
+def _shared(service: str, region: str) -> Any:
+    return _session().create_client(service, region_name=region, config=configuration())
+
+
+@cache
+def _session() -> Any:
+    nobody = (None, None, None, None)
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    session = botocore.session.Session(session_vars={"profile": nobody, **files})
+    session.set_credentials("test", "test")
+    # botocore's own parser of dates tries every form there is, which takes a fifth of the tests' time.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    session.register("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))
+    return session
+
+
+def wired(world: World) -> tuple[Wire, Callable[[str, str], Any]]:
+    """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy."""
+    wire = Wire(world)
+    connect(wire, world)
+    return wire, lambda service, region: _Client(_shared(service, region), wire)
