@@ -34,7 +34,10 @@ class Sink(Protocol):
 Act = Callable[["Aws", Tell, Ask | None], Outcome]
 """What a command does once it is connected."""
 
-VERBS = ("deploy", "watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete")
+VERBS = (
+    *("deploy", "watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete"),
+    *("logs", "restart", "scale", "exec", "run"),
+)
 """The commands that take a connection: those that are shown bear the options of this one."""
 
 
@@ -86,9 +89,18 @@ class Told:
 
 
 def run(about: Target | str, connection: Connection, as_json: bool, act: Act, quiet: bool = False) -> None:
-    """Connect, act, tell how it ended, and leave with the exit code.
+    """Connect, act, tell how it ended, and leave with the exit code. The arguments are those of ``conducted``."""
+    outcome = conducted(about, connection, as_json, act, quiet)
+    click.get_current_context().exit(int(outcome.exit))
+
+
+def conducted(
+    about: Target | str, connection: Connection, as_json: bool, act: Act, quiet: bool = False, aside: bool = False
+) -> Outcome:
+    """Connect, act, and tell how it ended.
 
     ``about`` is the stack, or what else stands over the picture. ``quiet``: a success has shown all there is to say to people.
+    ``aside``: what is told to people goes to standard error, for standard output belongs to the action.
     """
     from fsdcf.cli.questions import person
     from fsdcf.cli.signals import terminable
@@ -96,14 +108,14 @@ def run(about: Target | str, connection: Connection, as_json: bool, act: Act, qu
     gc.enable()  # a deploy may take an hour
     target = about if isinstance(about, Target) else None
     title = target.stack if target else str(about)
-    told = Told(sinks(title, as_json, moving=not quiet), connection.flags, target, quiet)
+    told = Told(sinks(title, as_json, moving=not quiet, aside=aside), connection.flags, target, quiet)
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, told, person(told.pause)))
             told(Ended(outcome))
     finally:
         told.close()
-    click.get_current_context().exit(int(outcome.exit))
+    return outcome
 
 
 def refuse(sentence: str, next: str, as_json: bool) -> None:
@@ -139,14 +151,16 @@ def attempted(connection: Connection, act: Callable[[Aws], Outcome]) -> Outcome:
         return Outcome(Exit.INTERRUPTED, "interrupted")
 
 
-def sinks(title: str, as_json: bool, moving: bool = False) -> list[Sink]:
-    """Where events go: JSON lines with prose on standard error, the picture that moves, or plain lines."""
+def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False) -> list[Sink]:
+    """Where events go: JSON lines with prose on standard error, the picture that moves, or plain lines, also aside."""
     from fsdcf.cli.sinks.plain import Plain
 
     if as_json:
         from fsdcf.cli.sinks.jsonlines import JsonLines
 
         return [JsonLines(sys.stdout), Plain(sys.stderr, sys.stderr)]
+    if aside:
+        return [Plain(sys.stderr, sys.stderr)]
     if moving and is_watched(sys.stdout):
         from fsdcf.cli.sinks.live import Live
 

@@ -17,6 +17,11 @@ class Stream:
         self.width = width_of(file)
         self._gone = False
 
+    @property
+    def gone(self) -> bool:
+        """Whether the reader has left."""
+        return self._gone
+
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines. A character that the stream's encoding lacks is replaced."""
         if self._gone:

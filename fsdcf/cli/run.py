@@ -1,0 +1,44 @@
+"""``fsdcf run``: a one-off command with the service's image, network and roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fsdcf.cli.connection import Connection, connection_options
+from fsdcf.cli.loglines import Lines
+from fsdcf.cli.running import conducted, json_option
+from fsdcf.cli.target import subject, target_options
+from fsdcf.deploy.model import Ask, Outcome, Tell
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+
+
+@click.command()
+@target_options
+@click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...")
+@connection_options
+@json_option
+def command(service: str, environment: str | None, words: tuple[str, ...], connection: Connection, as_json: bool) -> None:
+    """Run a command in a task of its own, with the image, network and roles of the service, and follow what it logs.
+
+    The exit code is the command's own, once it ran. Ctrl-C asks ECS to stop the task. The image's ENTRYPOINT, or the spec's, stays in
+    front of the command.
+    """
+    on = subject(service, environment)
+    codes: list[int] = []
+    show = Lines(as_json, plain=True)
+
+    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        from fsdcf.operate.errand import run
+
+        returned = run(on.target, words, aws, tell, show)
+        if returned.code is not None:
+            codes.append(returned.code)
+        return returned.outcome
+
+    outcome = conducted(on.target, connection, as_json, act, aside=True)
+    click.get_current_context().exit(codes[0] if codes else int(outcome.exit))
+

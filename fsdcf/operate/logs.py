@@ -1,0 +1,125 @@
+"""The lines that a service's tasks log, across all of them: those of a while, and those that come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from fsdcf.deploy.aws import ApiError, Aws
+from fsdcf.deploy.model import Exit, Target
+from fsdcf.deploy.run import stop
+from fsdcf.operate.service import existing, names
+
+OVERLAP = 30_000
+"""Milliseconds before the newest line that are asked for again: streams are delivered at different times."""
+
+SOONEST, LATEST = 1.0, 5.0
+"""Seconds between two rounds of following: after a line, and after a silence."""
+
+_BETWEEN_PAGES = 0.2
+"""Seconds: five calls a second, which is the lowest quota of a region.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html"""
+
+_LONGEST = 256
+"""Letters of a pattern that are told in an error."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. ``time`` is in milliseconds since 1970, as the task dated it. A stream is ``prefix/container/task``.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+    """
+
+    id: str
+    time: int
+    stream: str
+    text: str
+
+    @property
+    def task(self) -> str:
+        """The task's id."""
+        return self.stream.rpartition("/")[2]
+
+    @property
+    def container(self) -> str:
+        """The container's name; empty where the stream does not tell it."""
+        parts = self.stream.split("/")
+        return parts[-2] if len(parts) > 2 else ""
+
+    @property
+    def moment(self) -> datetime:
+        """When."""
+        return datetime.fromtimestamp(self.time / 1000, timezone.utc)
+
+
+def group_of(target: Target, aws: Aws) -> str:
+    """The log group of a service, by the stack's outputs or resources. Raises Stop (exit 2) where there is none."""
+    stack = existing(target, aws)
+    group = names(stack, aws)["LogGroup"]
+    if group:
+        return group
+    settled = stack.status.endswith("_COMPLETE") and bool(stack.outputs)
+    why = "service.observability.logs.enabled is off" if settled else f"it is {stack.status}"
+    raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {why}", target.command("status"))
+
+
+def read(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
+    """The lines since then (milliseconds since 1970) that match a pattern of CloudWatch's, page by page, in the order of AWS.
+
+    Raises Stop (exit 2) where the group is gone or the pattern is none.
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    asked: dict[str, Any] = {"logGroupName": group, "startTime": max(0, since)}
+    if pattern:
+        asked["filterPattern"] = pattern
+    while True:
+        answer = _page(aws, asked, pattern)
+        yield from map(_line, answer.get("events") or [])
+        token = answer.get("nextToken")
+        if not token or token == asked.get("nextToken"):
+            return
+        asked["nextToken"] = token
+        aws.sleep(_BETWEEN_PAGES)
+
+
+def follow(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
+    """The lines since then and all that come, each once, until whoever asks stops asking.
+
+    A line that is delivered more than half a minute after a younger one may be missed. Time is told by the lines alone.
+    """
+    start = since
+    known: dict[str, int] = {}
+    pause = SOONEST
+    while True:
+        newest = 0
+        for line in read(aws, group, start, pattern):
+            if line.id not in known:
+                known[line.id] = line.time
+                newest = max(newest, line.time)
+                yield line
+        start = max(start, newest - OVERLAP)
+        known = {id: time for id, time in known.items() if time >= start}
+        pause = SOONEST if newest else min(LATEST, pause * 1.5)
+        aws.sleep(pause)
+
+
+def _page(aws: Aws, asked: dict[str, Any], pattern: str) -> dict[str, Any]:
+    try:
+        return aws.call("logs", "FilterLogEvents", **asked)
+    except ApiError as error:
+        if error.code == "ResourceNotFoundException":
+            raise stop(Exit.USAGE, f"the log group {asked['logGroupName']} is gone") from None
+        if error.code == "InvalidParameterException" and pattern:
+            words = pattern.replace('"', "")[:_LONGEST]
+            help = f"a phrase with other characters than letters and digits needs quotes: --filter '\"{words}\"'"
+            raise stop(Exit.USAGE, f"CloudWatch does not take this filter: {error.message}", help) from None
+        raise
+
+
+def _line(raw: dict[str, Any]) -> Line:
+    text = str(raw.get("message") or "").rstrip("\r\n")
+    stream, time = str(raw.get("logStreamName") or ""), int(raw.get("timestamp") or 0)
+    return Line(str(raw.get("eventId") or f"{stream} {time} {text}"), time, stream, text)
