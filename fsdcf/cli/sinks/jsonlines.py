@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from fsdcf.cli.plan import counts, group_of, remarks_of
+from fsdcf.cli.plan import counts, group_of, title_of
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import judged_by, masked
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import Event, Outcome, Place, Planned, Seen, StackEvent, Step, Waiting, Warned
-from fsdcf.plan.diff.causes import title_of
 
 
 class JsonLines:
@@ -61,7 +60,7 @@ def place(one: Place | None) -> dict[str, Any] | None:
 
 
 def _planned(event: Planned) -> dict[str, Any]:
-    plan, remarks = event.plan, remarks_of(event)
+    plan = event.plan
     return {
         "event": "planned",
         "changeSet": plan.change_set,
@@ -72,17 +71,6 @@ def _planned(event: Planned) -> dict[str, Any]:
         ],
         "risks": [{"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks],
         "adopted": list(plan.adopted),
-        "obstacles": [
-            {"kind": one.kind, "logicalId": one.logical_id, "type": one.type, "why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))}
-            for one in remarks.review.obstacles
-        ],
-        "rollbackSafety": [
-            {
-                **{"rule": one.rule, "logicalId": one.logical_id, "what": one.what, "unsafe": list(one.when)},
-                **{"why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))},
-            }
-            for one in remarks.review.unsafe
-        ],
     }
 
 
