@@ -29,9 +29,10 @@ MAY_IMPORT = {
     "operate": {"cloudformation", "deploy"},
     "plan": {"cloudformation"},
     "sandbox": {"cloudformation"},
+    "storage": set(),
     "cli": {
         *("diagnostics", "spec", "compiler", "lint", "scaffold", "pipeline", "batch", "catalogue"),
-        *("cloudformation", "deploy", "operate", "plan", "sandbox"),
+        *("cloudformation", "deploy", "operate", "plan", "sandbox", "storage"),
     },
     "__main__": {"cli"},
 }
@@ -46,14 +47,14 @@ HOMES = {
     "cerberus": {"spec"},
     "yaml": {"spec", "compiler", "cloudformation"},
     "boto3": {"deploy", "operate"},
-    "botocore": {"deploy", "operate", "sandbox"},
+    "botocore": {"deploy", "operate", "sandbox", "storage"},
 }
 """Third-party packages and the parts that may import them. Nothing else from outside is imported."""
 
 HEAVY = {"cfnlint", "boto3", "botocore"}
 """Loaded when a command needs them: imported inside functions alone, but for the parts that no compile loads."""
 
-TALKERS = {"deploy", "operate", "sandbox"}
+TALKERS = {"deploy", "operate", "sandbox", "storage"}
 """The parts that speak to AWS, or as AWS does: a compile loads none of them."""
 
 TERMINAL = {"sys.exit", "os._exit", "os.environ", "os.environb", "os.getenv", "print", "input", "exit", "quit"}

@@ -108,6 +108,7 @@ class Aws:
     ``make`` gives a client of botocore for a service and a region. ``clock`` tells seconds and never runs backwards, ``sleep`` waits for
     seconds. ``renew`` forgets credentials that have expired, so that ``make`` finds new ones. ``deadline``, by the clock, ends all
     patience with throttling. ``calls`` holds every attempt: when, service, operation; ``throttles`` counts the throttled ones.
+    ``pace`` is how long one of the clock's seconds takes by AWS's time stamps: 1, and less in a sandbox that hurries.
     """
 
     def __init__(
@@ -119,12 +120,14 @@ class Aws:
         region: str,
         partition: str = "aws",
         renew: Callable[[], None] = lambda: None,
+        pace: float = 1.0,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
         self.random = random
         self.region = region
         self.partition = partition
+        self.pace = pace
         self.deadline: float | None = None
         self.calls: list[tuple[float, str, str]] = []
         self.throttles = 0
@@ -175,6 +178,10 @@ class Aws:
         recent = [at for at, service, _ in self.calls if service == "cloudformation" and at > now - WINDOW]
         over = len(recent) - (BUDGET - spare)
         return 0.0 if over < 0 else max(0.0, recent[over] + WINDOW - now)
+
+    def client(self, service: str) -> Any:
+        """A client for who makes a great many calls at once, and tries again by itself. Its calls are not counted here."""
+        return self._make(service, self.region)
 
     def token(self) -> str:
         """A new token for a call that changes something: whoever sends it again means the same change."""

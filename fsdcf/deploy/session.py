@@ -31,6 +31,7 @@ def configuration() -> Config:
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=10,
         read_timeout=60,
+        max_pool_connections=40,  # a migration writes with up to 32 threads
         user_agent_extra="fsdcf",
     )
 

@@ -1,0 +1,157 @@
+"""``fsdcf migrate-data``: a table of SQLite becomes the items of a DynamoDB table of the spec."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsdcf.cli.connection import Connection, connection_options
+from fsdcf.cli.files import write
+from fsdcf.cli.findings import show, summary
+from fsdcf.cli.inputs import compile_options, requests
+from fsdcf.cli.migration_picture import Picture
+from fsdcf.cli.running import json_option, refuse, run
+from fsdcf.cli.tables import Named, named
+from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Tell
+from fsdcf.diagnostics import Severity
+from fsdcf.pipeline import Request, Result
+from fsdcf.pipeline import run as compiled
+from fsdcf.storage.migration.model import FORMS, VERIFICATIONS, Columns, Migration, MigrationError, Rate, Unfit
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+
+_EXITS = {"usage": Exit.USAGE, "failed": Exit.FAILED, "denied": Exit.DENIED}
+_AS = f"What a column becomes: {', '.join(FORMS)}; repeatable."
+_RATE = "At most so many items a second, such as 500, or write units, such as 200wcu."
+_SCRIPT = "Write the migration as one Python file that needs boto3 alone, and do nothing else."
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """``COLUMN=SOMETHING``, split at the last equals sign: names of columns may hold one."""
+    pairs = [text.rpartition("=") for text in texts]
+    for (column, _, value), text in zip(pairs, texts, strict=True):
+        if not column or not value:
+            raise click.UsageError(f"{parameter.opts[0]} takes {parameter.metavar}, not {text!r}")
+    columns = [column for column, _, _ in pairs]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise click.UsageError(f"{parameter.opts[0]} names the column {column!r} twice")
+    return tuple(sorted((column, value) for column, _, value in pairs))
+
+
+def _rate(context: click.Context, parameter: click.Parameter, text: str | None) -> Rate | None:
+    from fsdcf.storage.migration.script import rate_of
+
+    try:
+        return rate_of(text) if text else None
+    except ValueError:
+        raise click.UsageError(f"--rate takes a number of items, such as 500, or of write units, such as 200wcu, not {text!r}") from None
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC")
+@compile_options
+@click.option("--table", required=True, metavar="NAME", help="Table of the spec to write to.")
+@click.option("--from", "source", required=True, metavar="FILE", help="SQLite file to read.")
+@click.option("--source-table", metavar="T", help="Table or view in it. Default: the only one.")
+@click.option("--map", "renamed", multiple=True, callback=_pairs, metavar="COLUMN=ATTRIBUTE", help="Another name for a column; repeatable.")
+@click.option("--as", "forms", multiple=True, callback=_pairs, metavar="COLUMN=FORM", help=_AS)
+@click.option("--skip", "skipped", multiple=True, metavar="COLUMN", help="Leave a column out; repeatable.")
+@click.option("--keep-existing", is_flag=True, help="Never overwrite an item that is there; say how many were kept.")
+@click.option("--overwrite", is_flag=True, help="Replace items of the same key in a table that is not empty.")
+@click.option("--rate", callback=_rate, metavar="N|Nwcu", help=_RATE)
+@click.option("--parallel", "workers", type=click.IntRange(1, 32), default=8, show_default=True, help="Requests at a time.")
+@click.option("--verify", type=click.Choice(VERIFICATIONS), default="sample", show_default=True, help="What is read back.")
+@click.option("--sample", type=click.IntRange(1), default=1000, show_default=True, help="Items in the sample.")
+@click.option("--checkpoint", metavar="FILE", help="What a resume reads. Default: beside the SQLite file.")
+@click.option("--restart", is_flag=True, help="Forget the checkpoint.")
+@click.option("--dry-run", is_flag=True, help="Check every row and the table, and write nothing.")
+@click.option("--emit-script", "script", type=click.Path(path_type=Path), metavar="PATH", help=_SCRIPT)
+@connection_options
+@json_option
+def command(
+    spec: Path,
+    environment: str | None,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    table: str,
+    script: Path | None,
+    connection: Connection,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Copy a table of SQLite into a DynamoDB table of the spec, which is deployed already.
+
+    Every row is checked before a byte is written. Run it again after a crash, and it goes on where it stopped.
+    """
+    (request,) = requests((spec,), environment, overrides, variables)
+    result = compiled(request)
+    if result.spec is None or result.template is None:
+        _show(result, request, as_json)
+        return
+    target = named(result.spec, table, request.name)
+    migration = _migration(target, table, flags)
+    if script is not None:
+        _emit(migration, target, script)
+        return
+    if connection.sandbox and click.get_current_context().obj is None:
+        raise click.UsageError("the sandbox keeps no items: use --endpoint-url with DynamoDB local or dynalite instead")
+    picture = Picture(as_json)
+
+    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        return _migrated(replace(migration, table=target.at(aws)), aws, picture)
+
+    run(f"{migration.source} to {migration.table.name}", connection, as_json, act, quiet=True)
+
+
+def _show(result: Result, request: Request, as_json: bool) -> None:
+    show([one for one in result.diagnostics if one.severity is Severity.ERROR], result.sources)
+    refuse(f"{request.name}: {summary(result.diagnostics)}; nothing written", f"fsdcf validate {request.name}", as_json)
+
+
+def _migration(target: Named, table: str, flags: dict[str, Any]) -> Migration:
+    keep, overwrite = flags.pop("keep_existing"), flags.pop("overwrite")
+    if keep and overwrite:
+        raise click.UsageError("--keep-existing and --overwrite are opposites")
+    columns = Columns(flags.pop("renamed"), flags.pop("forms"), tuple(sorted(flags.pop("skipped"))))
+    checkpoint = flags.pop("checkpoint") or f"{flags['source']}.{table}.migration.json"
+    mode = "keep" if keep else "overwrite" if overwrite else "new"
+    return Migration(table=target.table, checkpoint=checkpoint, columns=columns, mode=mode, **flags)
+
+
+def _emit(migration: Migration, target: Named, script: Path) -> None:
+    from fsdcf.storage.migration.emit import emitted
+
+    if target.open:
+        raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table as it is in AWS")
+    try:
+        write(script, emitted(migration, script.name))
+    except OSError as error:
+        raise click.UsageError(f"--emit-script {str(script)!r}: {error.strerror}") from None
+    click.echo(f"{script}: needs Python 3.10 and boto3; python {shlex.quote(script.name)} --help", err=True)
+
+
+def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:
+    from fsdcf.storage.migration.run import migrate
+
+    chance = random.SystemRandom()
+    try:
+        with picture:
+            report = migrate(migration, aws.client("dynamodb"), picture.tell, aws.clock, aws.sleep, chance)
+    except MigrationError as error:
+        findings = error.findings if isinstance(error, Unfit) else ()
+        evidence = tuple(Evidence(f"{one.kind}, {one.count:,}", text) for one in findings for text in one.examples)
+        return Outcome(_EXITS[error.kind], error.sentence, evidence, (error.hint,) if error.hint else ())
+    except KeyboardInterrupt:
+        return Outcome(Exit.INTERRUPTED, "interrupted: the same command goes on where it stopped")
+    picture.report(report)
+    if not report.good:
+        return Outcome(Exit.FAILED, f"{report.table} does not hold what {report.source_table} has")
+    return Outcome(Exit.DONE, f"{report.rows:,} rows are {'checked' if report.dry_run else 'migrated'}")

@@ -1,0 +1,1 @@
+"""Where a service keeps its data: advice, and the way from SQLite to DynamoDB."""

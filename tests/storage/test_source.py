@@ -1,0 +1,161 @@
+"""The SQLite side: a consistent copy, and a clear word about every file that cannot be read."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fsdcf.storage.migration.model import MigrationError
+from fsdcf.storage.migration.source import check, chosen, columns_of, copied, count_of, reading, rows, unique_in
+from tests.storage.conftest import Sql
+
+
+def said(path: Path | str, patience: float = 0.05) -> str:
+    with pytest.raises(MigrationError) as found, copied(str(path), patience) as copy, reading(str(path)):
+        chosen(copy, str(path), "things")
+        check(copy, str(path))
+        list(rows(copy, "things", True))
+    assert found.value.kind == "usage" and found.value.hint
+    return found.value.sentence
+
+
+def test_files_that_are_no_data_base(tmp_path: Path) -> None:
+    text = tmp_path / "text.db"
+    text.write_text("id,name\n1,one\n" * 100)
+    assert "is not a SQLite file" in said(text)
+    assert "there is no file" in said(tmp_path / "absent.db")
+    assert "there is no file" in said(tmp_path)
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    assert "has no table 'things'" in said(empty)
+
+
+def test_corrupt_files(sql: Sql) -> None:
+    whole = sql(rows=3000).read_bytes()
+    cut = sql(name="cut.db")
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "is corrupt" in said(cut)
+    holed = sql(name="holed.db")
+    holed.write_bytes(whole[:8192] + b"\xa5" * 4096 + whole[12288:])
+    assert "is corrupt" in said(holed)
+
+
+def test_values_against_a_constraint_are_no_corruption(sql: Sql) -> None:
+    path = sql("CREATE TABLE loose (a INTEGER NOT NULL CHECK (a > 0), b)", "INSERT INTO loose VALUES (1, 1)")
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA ignore_check_constraints = ON")
+        base.execute("UPDATE loose SET a = -1")
+        base.commit()
+    with copied(str(path)) as copy:
+        check(copy, str(path))
+
+
+def test_a_lock_of_another_process(sql: Sql) -> None:
+    path = sql(rows=3)
+    with closing(sqlite3.connect(path)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        assert "is locked by another process" in said(path)
+    with copied(str(path)) as copy:
+        assert count_of(copy, "things") == 3
+
+
+def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
+    path = sql(rows=3000)
+    victim = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('PRAGMA cache_size = 1'); "
+        "c.execute('BEGIN'); c.execute('UPDATE things SET name = 0'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", victim, str(path)], check=False)
+    journal = path.with_name(path.name + "-journal")
+    assert journal.stat().st_size, "the journal is hot"
+    before = path.read_bytes()
+    assert "cannot be read as it is" in said(path)
+    assert path.read_bytes() == before and journal.exists(), "the source is not touched"
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_the_copy_is_one_moment_while_another_writes(sql: Sql, journal: str) -> None:
+    path = sql("CREATE TABLE pairs (a, b)", "INSERT INTO pairs VALUES (0, 0)", rows=5000, journal=journal)
+    enough = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as base:
+            number = 0
+            while not enough.is_set():
+                number += 1
+                base.execute("BEGIN IMMEDIATE")
+                base.execute("UPDATE pairs SET a = ?", (number,))
+                base.execute("UPDATE things SET price = ?", (number,))
+                base.execute("UPDATE pairs SET b = ?", (number,))
+                base.execute("COMMIT")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(5):
+            with copied(str(path)) as copy:
+                ((a, b),) = rows(copy, "pairs", True)
+                prices = {price for _, _, price, _ in rows(copy, "things", True)}
+                assert a == b and (prices == {a} or a == 0)
+    finally:
+        enough.set()
+        writer.join()
+
+
+def test_which_table(sql: Sql) -> None:
+    path = str(sql("CREATE VIEW cheap AS SELECT id FROM things", rows=2))
+    with copied(path) as copy:
+        assert chosen(copy, path, "things") == ("things", True) and chosen(copy, path, "cheap") == ("cheap", False)
+        for name, words in ((None, "which table?"), ("nope", "has no table 'nope'")):
+            with pytest.raises(MigrationError, match=words) as found:
+                chosen(copy, path, name)
+            assert "cheap, things" in found.value.hint
+    path = str(sql(rows=2, name="one.db"))
+    with copied(path) as copy:
+        assert chosen(copy, path, None) == ("things", True)
+
+
+def test_names_that_sql_would_trip_over(sql: Sql) -> None:
+    path = str(sql('CREATE TABLE "a ""b; DROP" ("x y", "é""")', 'INSERT INTO "a ""b; DROP" VALUES (1, 2)'))
+    with copied(path) as copy:
+        name, whole = chosen(copy, path, 'a "b; DROP')
+        assert columns_of(copy, name) == ["x y", 'é"'] and list(rows(copy, name, whole)) == [(1, 2)] and count_of(copy, name) == 1
+
+
+def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
+    path = str(
+        sql(
+            "CREATE TABLE flat (k TEXT PRIMARY KEY, v INTEGER, d AS (v * 2)) WITHOUT ROWID",
+            "CREATE INDEX by_v ON flat (v, k)",
+            "INSERT INTO flat (k, v) VALUES ('b', 1), ('a', 2), ('c', 0)",
+            "CREATE VIEW seen AS SELECT k AS pk, v FROM flat ORDER BY v DESC",
+            "CREATE VIEW twice AS SELECT k, v AS k FROM flat",
+        )
+    )
+    with copied(path) as copy:
+        assert columns_of(copy, "flat") == ["k", "v", "d"]
+        assert list(rows(copy, "flat", True)) == [(bytearray(b"a"), 2, 4), (bytearray(b"b"), 1, 2), (bytearray(b"c"), 0, 0)]
+        assert list(rows(copy, "flat", True, 2)) == [(bytearray(b"c"), 0, 0)]
+        assert [v for _, v in rows(copy, "seen", False, 1)] == [1, 0]
+        assert columns_of(copy, "twice") == ["k", "k:1"], "SQLite keeps names apart"
+
+
+def test_what_is_unique(sql: Sql) -> None:
+    path = str(
+        sql(
+            "CREATE TABLE u (a TEXT, b INTEGER, c, PRIMARY KEY (a, b))",
+            "CREATE UNIQUE INDEX by_c ON u (c)",
+            "CREATE UNIQUE INDEX some ON u (b) WHERE c > 0",
+            "CREATE UNIQUE INDEX made ON u (lower(a))",
+            "CREATE INDEX plain ON u (b)",
+        )
+    )
+    with copied(path) as copy:
+        assert sorted(map(sorted, unique_in(copy, "u"))) == [["a", "b"], ["a", "b"], ["c"]]
+        assert unique_in(copy, "things") == [{"id"}]
