@@ -111,8 +111,7 @@ def rows(copy: sqlite3.Connection, table: str, whole: bool, skip: int = 0) -> It
     ``whole``: it is a table, which is read itself, in the order of its key, and not through an index.
     """
     way = " NOT INDEXED" if whole else ""
-    with closing(copy.execute(f"SELECT * FROM {quoted(table)}{way} LIMIT -1 OFFSET ?", (skip,))) as cursor:  # noqa: S608
-        yield from cursor
+    return copy.execute(f"SELECT * FROM {quoted(table)}{way} LIMIT -1 OFFSET ?", (skip,))  # noqa: S608
 
 
 def check(copy: sqlite3.Connection, path: str) -> None:
