@@ -43,9 +43,17 @@ def as_github(diagnostic: Diagnostic) -> str:
     place = {"file": span.file, "line": span.line, "endLine": span.end_line, "col": span.column, "endColumn": span.end_column}
     if span.line != span.end_line:
         del place["col"], place["endColumn"]
-    properties = ",".join(f"{name}={_property(str(text))}" for name, text in {**place, "title": diagnostic.code}.items())
     body = "\n".join([diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes])
-    return f"::{diagnostic.severity.value} {properties}::{_data(body)}"
+    return workflow_command(diagnostic.severity.value, {**place, "title": diagnostic.code}, body)
+
+
+def workflow_command(kind: str, properties: Mapping[str, object], body: str) -> str:
+    """A workflow command such as ``::error file=my-service.yml,line=3::text``, with everything escaped.
+
+    Source: https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions
+    """
+    listed = ",".join(f"{name}={_property(str(text))}" for name, text in properties.items())
+    return f"::{kind} {listed}::{_data(body)}"
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:

@@ -13,6 +13,7 @@ from fsdcf import __version__
 _COMMANDS = {
     "template": ("fsdcf.cli.template", "Compile specs into CloudFormation templates."),
     "validate": ("fsdcf.cli.validate", "Check specs and print what is wrong."),
+    "diff": ("fsdcf.cli.diff", "Show what CloudFormation will do when a spec changes."),
     "cost": ("fsdcf.cli.cost", "Estimate what a spec costs in a month, or what a change costs."),
     "graph": ("fsdcf.cli.graph", "Draw the architecture as Mermaid, DOT or SVG."),
     "access": ("fsdcf.cli.access", "Show who may do what to which resource."),

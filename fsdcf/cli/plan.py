@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fsdcf.cli.paint import Paint
 from fsdcf.cli.parts import PARTS, part_of, short
-from fsdcf.cli.values import Difference, differences, shown, visible
-from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.deploy.model import Place, Plan
+from fsdcf.cli.rows import Row, rows
+from fsdcf.cli.values import shown, visible
+from fsdcf.cloudformation.change import Change
+from fsdcf.deploy.model import Place, Plan, Planned
+from fsdcf.plan.diff.causes import Changes, by_id
+from fsdcf.plan.diff.obstacles import Obstacle
+from fsdcf.plan.diff.plan import NO_REVIEW, Review
+from fsdcf.plan.diff.rollback import Unsafe, When
 
 GROUPS = {
     "replaced": ("±", "warn"),
@@ -17,6 +22,7 @@ GROUPS = {
     "removed": ("-", "bad"),
     "left behind": ("=", "warn"),
     "changed": ("~", "strong"),
+    "only metadata": ("~", "soft"),
     "adopted": ("<", "good"),
     "added": ("+", "good"),
     "brought back in line": ("~", "strong"),
@@ -24,13 +30,41 @@ GROUPS = {
 }
 """What can happen to a resource, in the order of its weight: the mark and the role of the paint."""
 
+_WHEN: Mapping[When, str] = {
+    "rollout": "while it rolls out",
+    "CloudFormation rollback": "after CloudFormation's rollback",
+    "fsdcf rollback": "after fsdcf rollback",
+}
+DETAILED = ("changed", "only metadata", "replaced", "perhaps replaced", "brought back in line")
+"""The groups whose resources are told property by property."""
+
 _OTHER = ("?", "warn")
 _RETAINED = ("Retain", "RetainExceptOnCreate")
-_KNOWN_LATER = "KNOWN_AFTER_APPLY"
-"""Stands in a value that CloudFormation will only know once another resource has changed."""
-
 _LONG = 48
 """Values that are longer than this stand under each other, not beside each other."""
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What is to be said of a plan beside the changes, and the spec lines of it."""
+
+    review: Review = NO_REVIEW
+    places: Mapping[Obstacle | Unsafe, Place] = field(default_factory=dict)
+
+
+NO_REMARKS = Remarks()
+
+
+@dataclass(frozen=True)
+class Reviewed(Planned):
+    """A plan that somebody has looked at who knows the templates."""
+
+    remarks: Remarks = NO_REMARKS
+
+
+def remarks_of(event: Planned) -> Remarks:
+    """The remarks on a plan, where there are any."""
+    return event.remarks if isinstance(event, Reviewed) else NO_REMARKS
 
 
 @dataclass(frozen=True)
@@ -46,6 +80,8 @@ def group_of(change: Change, adopted: Sequence[str] = ()) -> str:
     """What happens to a resource, in a word; CloudFormation's own word where it is a new one."""
     if change.action == "Import" or change.logical_id in adopted:
         return "adopted"
+    if change.action == "Modify" and change.replacement == "False" and set(change.scope) == {"Metadata"}:
+        return "only metadata"
     if change.action == "Modify":
         return {"True": "replaced", "Conditional": "perhaps replaced"}.get(change.replacement or "", "changed")
     if change.action == "Remove":
@@ -66,19 +102,25 @@ def summary(plan: Plan) -> str:
     return words or "no resource changes; outputs, tags or parameters do"
 
 
-def plan_lines(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None) -> Iterator[str]:
+def plan_lines(
+    plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None, remarks: Remarks = NO_REMARKS
+) -> Iterator[str]:
     """The plan line by line. ``width`` is the terminal's, None where lines may be long."""
+    changes_by_id = by_id(plan.changes)
     grouped: dict[str, list[Change]] = {group: [] for group in counts(plan)}
     for change in plan.changes:
         grouped[group_of(change, plan.adopted)].append(change)
     yield paint("plan: ", "strong") + summary(plan)
     yield from _risks(plan, places, paint)
+    yield from _obstacles(remarks, paint)
+    yield from _unsafe(remarks, paint)
     for group, changes in grouped.items():
         yield ""
         yield paint(f"{group} ({len(changes)})", "strong")
         columns = _columns(changes, places, width)
         for change in sorted(changes, key=lambda one: (PARTS.index(part_of(one.type, one.logical_id)), one.logical_id)):
             yield from _change(change, group, columns, places.get(change.logical_id), paint)
+            yield from _details(change, changes_by_id, paint) if group in DETAILED else ()
     yield ""
 
 
@@ -97,6 +139,37 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint) -> Iterator[st
         place = places.get(risk.logical_id)
         if place:
             yield f"    {paint('-->', 'place')} {where(place)}: {visible(place.text.strip())}"
+
+
+def _obstacles(remarks: Remarks, paint: Paint) -> Iterator[str]:
+    if remarks.review.obstacles:
+        yield ""
+        yield paint("in the way", "bad")
+    for one in remarks.review.obstacles:
+        yield f"  {paint('!', 'bad')} {paint(one.logical_id, 'strong')} ({short(one.type)}): {visible(one.why)}"
+        yield from _at(remarks.places.get(one), paint)
+        yield f"    {paint('=', 'place')} way out: {visible(one.way_out)}"
+
+
+def _unsafe(remarks: Remarks, paint: Paint) -> Iterator[str]:
+    if remarks.review.unsafe:
+        yield ""
+        yield paint("rollback safety", "bad") + ": what a rollback does not undo together with the image"
+    for one in remarks.review.unsafe:
+        yield f"  {paint('!', 'warn')} {paint(one.logical_id, 'strong')} {visible(one.what)} {paint(f'[{one.rule}]', 'soft')}"
+        yield from _at(remarks.places.get(one), paint)
+        yield f"    {paint('=', 'place')} {spoken(one)}: {visible(one.why)}"
+        yield f"    {paint('=', 'place')} way out: {visible(one.way_out)}"
+
+
+def spoken(one: Unsafe) -> str:
+    """When a change is unsafe: ``while it rolls out, and by fsdcf rollback``."""
+    return ", and ".join(_WHEN[when] for when in one.when)
+
+
+def _at(place: Place | None, paint: Paint) -> Iterator[str]:
+    if place:
+        yield f"    {paint('-->', 'place')} {where(place)}"
 
 
 def _columns(changes: Sequence[Change], places: Mapping[str, Place], width: int | None) -> _Columns:
@@ -126,44 +199,18 @@ def _change(change: Change, group: str, columns: _Columns, place: Place | None, 
     words += [paint(type.ljust(columns.type), "soft")] if columns.type else []
     words += [paint(at, "place")] if at else []
     yield f"  {paint(mark, role)} " + "  ".join(words).rstrip()
-    if group in ("changed", "replaced", "perhaps replaced", "brought back in line"):
-        yield from _details(change, paint)
 
 
-def _details(change: Change, paint: Paint) -> Iterator[str]:
-    """What changes of a resource, each value once, and then what only follows from another resource's change."""
-    told: dict[str, str] = {}
-    follows: dict[str, str] = {}
-    for detail in sorted(change.details, key=lambda one: one.evaluation == "Dynamic"):
-        title = title_of(detail)
-        if _KNOWN_LATER in str(detail.after) or (detail.before is None and detail.after is None):
-            follows[title] = follows.get(title) or detail.cause or ""
-            continue
-        for difference in differences(detail.before, detail.after, title):
-            told.setdefault(difference.path, "\n".join(_difference(difference, paint)))
-    yield from (text for text in told.values())
-    for title, cause in follows.items():
-        if title not in told:
-            yield f"      {title}: " + paint(f"follows {cause}" if cause else "known after the change", "soft")
+def _details(change: Change, changes: Changes, paint: Paint) -> Iterator[str]:
+    for row in rows(change, changes):
+        yield from [f"      {row.title}: " + paint(row.follows, "soft")] if row.follows else _values(row, paint)
 
 
-def _difference(difference: Difference, paint: Paint) -> Iterator[str]:
-    before, after = shown(difference.before), shown(difference.after)
+def _values(row: Row, paint: Paint) -> Iterator[str]:
+    before, after = shown(row.before), shown(row.after)
     if len(before) + len(after) <= _LONG:
-        yield f"      {difference.path}: {paint(before, 'soft')} -> {paint(after, 'strong')}"
+        yield f"      {row.title}: {paint(before, 'soft')} -> {paint(after, 'strong')}"
         return
-    yield f"      {difference.path}:"
+    yield f"      {row.title}:"
     yield f"        {paint(before, 'soft')}"
     yield f"        -> {paint(after, 'strong')}"
-
-
-def title_of(detail: Detail) -> str:
-    """``ContainerDefinitions[app].Image``: where a detail's value stands; with the indexes of lists where names are not known."""
-    if detail.title:
-        return detail.title
-    steps = [step for step in detail.path.split("/") if step]
-    steps = steps[1:] if steps[:1] == ["Properties"] else steps
-    text = ""
-    for step in steps or [detail.name or detail.attribute]:
-        text += f"[{step}]" if step.isdigit() else f".{step}" if text else step
-    return text

@@ -22,6 +22,9 @@ _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeN
 """The properties by which the items of a list are known."""
 
 
+_SCALAR = (str, int, float, bool)
+
+
 @dataclass(frozen=True)
 class Difference:
     """One value that differs. ``path`` reads like ``ContainerDefinitions[app].Image``; None stands for what is not there."""
@@ -32,8 +35,11 @@ class Difference:
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
-    """The smallest values that differ between two, in the order of the second one; secrets are masked."""
-    if before == after:
+    """The smallest values that differ between two, in the order of the second one; secrets are masked.
+
+    ``5`` and ``"5"`` are the same to CloudFormation.
+    """
+    if before == after or (isinstance(before, _SCALAR) and isinstance(after, _SCALAR) and _written(before) == _written(after)):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping) and not (_is_function(before) or _is_function(after)):
         for key in [*after, *(key for key in before if key not in after)]:
@@ -62,12 +68,28 @@ def masked(value: Any, name: str = "") -> Any:
 
 
 def shown(value: Any, widest: int = 200) -> str:
-    """A value on one line, cut where it is wider than ``widest`` columns."""
+    """A value on one line, cut where it is wider than ``widest`` columns. What a resource tells stands as its name."""
     if value is None:
         return "nothing"
+    value = named(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = visible(" ".join(text.split("\n")))
     return text if len(text) <= widest else text[: widest - 1] + "…"
+
+
+def named(value: Any) -> Any:
+    """A value with the functions that name a resource replaced by the name: ``{"Ref": "Table"}`` -> ``Table``."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            (function, argument), *_ = value.items()
+            if function == "Ref":
+                return argument
+            if function == "Fn::GetAtt" and isinstance(argument, list):
+                return ".".join(map(str, argument))
+            if function == "Fn::Join" and isinstance(argument, list) and len(argument) == 2 and argument[0] == "":
+                return "".join(part if isinstance(part, str) else f"${{{named(part)}}}" for part in argument[1])
+        return {key: named(child) for key, child in value.items()}
+    return [named(child) for child in value] if isinstance(value, (list, tuple)) else value
 
 
 def visible(text: str) -> str:
@@ -111,3 +133,7 @@ def _by_name(value: Any) -> dict[str, Any] | None:
         if len(named) == len(value):
             return named
     return None
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

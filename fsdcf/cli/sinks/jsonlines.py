@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from fsdcf.cli.plan import counts, group_of, title_of
+from fsdcf.cli.plan import counts, group_of, remarks_of
+from fsdcf.cli.sinks.rollouts import rollout_record
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import judged_by, masked
 from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.deploy.model import Event, Outcome, Place, Planned, Seen, StackEvent, Step, Waiting, Warned
+from fsdcf.deploy.model import Event, Outcome, Place, Planned, RolloutSeen, Seen, StackEvent, Step, Waiting, Warned
+from fsdcf.plan.diff.causes import title_of
 
 
 class JsonLines:
@@ -47,6 +49,8 @@ def record(event: Event) -> dict[str, Any]:
         return _planned(event)
     if isinstance(event, Seen):
         return {"event": "seen", "elapsed": round(event.elapsed, 3), **_stack_event(event.event), "spec": place(event.place)}
+    if isinstance(event, RolloutSeen):
+        return rollout_record(event)
     if isinstance(event, Waiting):
         return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
     if isinstance(event, Warned):
@@ -60,7 +64,7 @@ def place(one: Place | None) -> dict[str, Any] | None:
 
 
 def _planned(event: Planned) -> dict[str, Any]:
-    plan = event.plan
+    plan, remarks = event.plan, remarks_of(event)
     return {
         "event": "planned",
         "changeSet": plan.change_set,
@@ -71,6 +75,17 @@ def _planned(event: Planned) -> dict[str, Any]:
         ],
         "risks": [{"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks],
         "adopted": list(plan.adopted),
+        "obstacles": [
+            {"kind": one.kind, "logicalId": one.logical_id, "type": one.type, "why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))}
+            for one in remarks.review.obstacles
+        ],
+        "rollbackSafety": [
+            {
+                **{"rule": one.rule, "logicalId": one.logical_id, "what": one.what, "unsafe": list(one.when)},
+                **{"why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))},
+            }
+            for one in remarks.review.unsafe
+        ],
     }
 
 
@@ -116,12 +131,14 @@ def _stack_event(one: StackEvent) -> dict[str, Any]:
 
 
 def _ended(outcome: Outcome) -> dict[str, Any]:
+    advice = outcome.advice
     return {
         "event": "ended",
         "exit": int(outcome.exit),
         "outcome": outcome.exit.name,
         "sentence": outcome.sentence,
         "evidence": [{"source": one.source, "text": one.text, "spec": place(one.place)} for one in outcome.evidence],
+        "advice": {"text": advice.text, "key": advice.key, "spec": place(advice.place)} if advice else None,
         "next": list(outcome.next),
         "outputs": dict(outcome.outputs),
     }

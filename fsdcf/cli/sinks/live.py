@@ -12,15 +12,19 @@ from rich.text import Text
 
 from fsdcf.cli.account import account_lines, is_good
 from fsdcf.cli.durations import spoken
-from fsdcf.cli.plan import plan_lines
+from fsdcf.cli.plan import plan_lines, remarks_of
 from fsdcf.cli.sinks.plain import waits_for
+from fsdcf.cli.sinks.rollouts import counts_of, past_of, shown, state_of, why_of
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.sinks.tree import Part, Row, Tree, doing_of
 from fsdcf.cli.values import visible
-from fsdcf.deploy.model import Ended, Event, Planned, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import Ended, Event, Planned, RolloutSeen, Seen, Step, Waiting, Warned
 
 _MARKS = {"pending": ("·", "dim"), "active": ("●", "cyan"), "done": ("✓", "green"), "failed": ("✗", "bold red"), "kept": ("=", "yellow")}
 _ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
+_TASKS = 6
+"""Tasks of a rollout that have a row."""
+
 _BESIDE_ROWS = 8
 """Lines of the screen that are not resources: title, blanks, what is waited for, the prompt."""
 
@@ -38,6 +42,7 @@ class Live:
         self._clock = clock
         self._tree = Tree()
         self._step = ""
+        self._rollouts: dict[str, RolloutSeen] = {}
         self._on: tuple[str, ...] = ()
         self._elapsed, self._heard = 0.0, clock()
         self._executing = False
@@ -50,9 +55,12 @@ class Live:
             self._show()
         elif isinstance(event, Planned):
             self._tree.expect(event.plan)
-            self._say(plan_lines(event.plan, event.places, self._stream.paint, self._stream.width))
+            self._say(plan_lines(event.plan, event.places, self._stream.paint, self._stream.width, remarks_of(event)))
         elif isinstance(event, (Seen, Waiting)):
             self._moved(event)
+        elif isinstance(event, RolloutSeen):
+            self._rollouts[event.service] = event
+            self._show()
         elif isinstance(event, Warned):
             self._say([self._stream.paint("warning: ", "warn") + visible(event.text)])
         else:
@@ -126,12 +134,14 @@ class Live:
         lines: list[Text] = []
         for part in parts:
             lines.append(self._part(part))
-            shown = [row for row in part.rows if row.state in states]
-            for row in shown[:room]:
-                lines += self._row(row, elapsed)
-            if len(shown) > room:
-                lines.append(Text(f"      and {len(shown) - room} more", "dim"))
-            room = max(0, room - len(shown))
+            rows = [row for row in part.rows if row.state in states]
+            for row in rows[:room]:
+                tasks = list(self._tasks(row, elapsed)) if "active" in states else []
+                lines += [*self._row(row, elapsed), *tasks]
+                room -= len(tasks)
+            if len(rows) > room:
+                lines.append(Text(f"      and {len(rows) - room} more", "dim"))
+            room = max(0, room - len(rows))
         return lines
 
     def _part(self, part: Part) -> Text:
@@ -146,6 +156,20 @@ class Live:
         yield self._cut(Text.assemble("      ", (mark, style), f" {row.logical_id:<36} ", (f"{words:<12} {since:>7}", "dim")))
         if row.reason and row.state == "failed" and self._screen:
             yield self._cut(Text(f"        {visible(row.reason)}", "red"))
+
+    def _tasks(self, row: Row, elapsed: float) -> Iterator[Text]:
+        """The rollout of a service under its row: counts, a row for each task, and which check it fails or why it stopped."""
+        seen = self._rollouts.get(row.logical_id)
+        if seen is None or row.state == "kept":
+            return
+        yield self._cut(Text(f"        {counts_of(seen)}", "dim" if not seen.failed else "yellow"))
+        for task in shown(seen)[:_TASKS]:
+            mark, style = self._mark(state_of(task))
+            yield self._cut(Text.assemble("        ", (mark, style), f" {task.id[:8]}  ", (past_of(task, elapsed - seen.elapsed), "dim")))
+            if why_of(task):
+                yield self._cut(Text(f"                    {why_of(task)}", "red"))
+        if len(shown(seen)) > _TASKS:
+            yield Text(f"          and {len(shown(seen)) - _TASKS} more tasks", "dim")
 
     def _waits(self, elapsed: float) -> Text:
         active = [row for row in self._tree.active() if not self._on or row.logical_id in self._on]

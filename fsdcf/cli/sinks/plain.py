@@ -9,10 +9,11 @@ from fsdcf.cli.account import account_lines, is_good
 from fsdcf.cli.durations import spoken
 from fsdcf.cli.paint import Paint
 from fsdcf.cli.parts import short
-from fsdcf.cli.plan import plan_lines, where
+from fsdcf.cli.plan import plan_lines, remarks_of, where
+from fsdcf.cli.sinks.rollouts import Lines
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import visible
-from fsdcf.deploy.model import Ended, Event, Outcome, Planned, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import Ended, Event, Outcome, Planned, RolloutSeen, Seen, Step, Waiting, Warned
 
 HEARTBEAT = 60.0
 """Seconds of silence after which a line says that the run goes on."""
@@ -27,6 +28,7 @@ class Plain:
         self._out = Stream(out)
         self._err = Stream(err)
         self._last: dict[str, str] = {}
+        self._rollouts = Lines()
         self._spoke = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -46,12 +48,16 @@ class Plain:
         if isinstance(event, Step):
             yield paint(f"{event.name}: ", "soft") + visible(event.text)
         elif isinstance(event, Planned):
-            yield from plan_lines(event.plan, event.places, paint, self._out.width)
+            yield from plan_lines(event.plan, event.places, paint, self._out.width, remarks_of(event))
         elif isinstance(event, Warned):
             yield paint("warning: ", "warn") + visible(event.text)
         elif isinstance(event, Seen) and self._is_new(event):
             self._spoke = event.elapsed
             yield seen_line(event, paint)
+        elif isinstance(event, RolloutSeen):
+            news = list(self._rollouts.of(event, paint))
+            self._spoke = event.elapsed if news else self._spoke
+            yield from news
         elif isinstance(event, Waiting) and event.elapsed - self._spoke >= HEARTBEAT:
             self._spoke = event.elapsed
             yield f"[{spoken(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"

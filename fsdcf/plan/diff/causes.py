@@ -10,6 +10,9 @@ from fsdcf.cloudformation.titles import title
 FOLLOWING = ("ResourceReference", "ResourceAttribute")
 """The sources of details that follow from another resource's change."""
 
+_SHIFT = " -> "
+"""Stands between two names in a title, where one item of a list takes the place of another."""
+
 _WEIGHT: Mapping[str, int] = {"Always": 0, "Conditionally": 1}
 
 Changes = Mapping[str, Change]
@@ -46,7 +49,14 @@ def edited(change: Change) -> Detail | None:
     """The detail of a change that says most of why: of its own edits the one that replaces it, else the first; None if it has none."""
     followed = {detail.path for detail in change.details if target_of(detail)}
     own = [one for one in change.details if one.source == "DirectModification" and not (one.evaluation == "Dynamic" and one.path in followed)]
-    return min(own, key=lambda one: _WEIGHT.get(one.recreation, 2), default=None)
+    return min(own, key=lambda one: (_WEIGHT.get(one.recreation, 2), _SHIFT in title_of(one, change)), default=None)
+
+
+def reason(change: Change) -> str:
+    """The place of a change's own edit. In a list whose items have moved it is the list: they seem to differ one by one."""
+    own = edited(change)
+    title = title_of(own, change) if own is not None else ""
+    return title.partition(_SHIFT)[0].rpartition("[")[0] if _SHIFT in title else title
 
 
 def origin(change: Change, changes: Changes) -> tuple[Change, Detail | None]:
@@ -79,9 +89,9 @@ def _because(target: str, changes: Changes, seen: set[str]) -> str:
     if change.action != "Modify":
         return f", which is {'new' if change.action in ('Add', 'Import') else 'removed'}"
     does = {"True": "is replaced", "Conditional": "may be replaced"}.get(str(change.replacement), "changes")
-    own = edited(change)
-    if own is not None:
-        return f", which {does} because {title_of(own, change)} changed"
+    own = reason(change)
+    if own:
+        return f", which {does} because {own} changed"
     onward = next((one for one in change.details if (name := target_of(one)) is not None and name not in seen), None)
     if onward is None or onward.cause is None:
         return f", which {does}"

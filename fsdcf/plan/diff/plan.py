@@ -37,13 +37,16 @@ class Review:
     unsafe: tuple[Unsafe, ...] = ()
 
 
+NO_REVIEW = Review()
+
+
 @dataclass(frozen=True)
 class Difference:
     """A plan. ``tags``: the tags of the stack change, which makes a change set that can be executed."""
 
     changes: tuple[Change, ...] = ()
     risks: tuple[Risk, ...] = ()
-    review: Review = Review()
+    review: Review = NO_REVIEW
     outputs: tuple[Output, ...] = ()
     tags: bool = False
 
@@ -70,7 +73,7 @@ def compared(sides: Pair, importers: Importers | None = None) -> Difference:
 
 def reviewed(changes: Sequence[Change], risks: Sequence[Risk], sides: Pair, importers: Importers | None = None) -> Review:
     """What is to be said of changes, whether they were worked out here or by CloudFormation. Raises EvaluationError."""
-    return Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides))
+    return hidden(Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides)), sides.secrets)
 
 
 def _outputs(sides: Pair) -> list[Output]:

@@ -21,7 +21,7 @@ from fsdcf.plan.diff.expiry import KEPT
 from fsdcf.plan.diff.grants import ROLES, Loss, losses
 from fsdcf.plan.diff.sides import Pair
 from fsdcf.plan.diff.tasks import Place, Run
-from fsdcf.plan.view import Resource, View, mapping, text_of
+from fsdcf.plan.view import Resource, View, mapping, target_of, text_of
 
 When = Literal["rollout", "CloudFormation rollback", "fsdcf rollback"]
 ROLLOUT: When = "rollout"
@@ -89,19 +89,23 @@ def unsafe(changes: Sequence[Change], risks: Sequence[Risk], sides: Pair) -> tup
 
 
 def _variables(context: Context) -> Iterator[Unsafe]:
-    yield from _gone(context, "variable-removed", "Environment", "the spec sets no longer", "the old image would start without it")
+    yield from _gone(context, "variable-removed", "Environment", "no longer sets", "the old image would start without it")
 
 
 def _secrets(context: Context) -> Iterator[Unsafe]:
-    yield from _gone(context, "secret-removed", "Secrets", "the container no longer gets", "the old image would start without it")
+    yield from _gone(context, "secret-removed", "Secrets", "no longer passes the secret", "the old image would start without it")
 
 
 def _gone(context: Context, rule: str, key: str, does: str, why: str) -> Iterator[Unsafe]:
-    """Variables that neither the environment nor the secrets give any more, one finding for each."""
+    """Variables that neither the environment nor the secrets give any more, one finding for each.
+
+    One that names a store which leaves the stack says nothing beside the finding of that store.
+    """
+    lost = {risk.logical_id for risk in context.risks if risk.kind != "replaced"}
     for run in context.runs:
         given = {*tasks.named(run.after, "Environment"), *tasks.named(run.after, "Secrets")}
-        for name in tasks.named(run.before, key):
-            if name not in given:
+        for name, one in tasks.by(run.before.get(key), "Name").items():
+            if name not in given and target_of(one.get("Value")) not in lost:
                 steps = f"1. deploy an image that does without {name} while the spec still gives it; 2. take it out of the spec"
                 yield Unsafe(rule, run.task, f"{does} {name}", (FSDCF,), why, steps, run.place(key, name, gone=True))
 
@@ -111,7 +115,7 @@ def _volumes(context: Context) -> Iterator[Unsafe]:
         after = tasks.mounts(run.now, run.after)
         for path, source in tasks.mounts(run.was, run.before).items():
             if after.get(path) != source:
-                does = f"mounts nothing at {path} any more" if path not in after else f"mounts something else at {path}"
+                does = f"no longer mounts {path}" if path not in after else f"mounts something else at {path}"
                 why = "the old image would not find its files there"
                 steps = f"1. deploy an image that does without {path} while it is still mounted; 2. change the volume"
                 yield Unsafe("volume-removed", run.task, does, (FSDCF,), why, steps, run.place("MountPoints", "", gone=path not in after))
@@ -243,6 +247,8 @@ def _stores(context: Context) -> Iterator[Unsafe]:
         what, why = f"is {risk.kind}", "the old image would find it gone"
         steps = "1. deploy an image that does without it while the spec still has it; 2. take it out of the spec"
         if risk.kind == "replaced":
+            change = context.changes.get(risk.logical_id)
+            what = "is replaced" if change is not None and change.replacement == "True" else "may be replaced"
             when = (CLOUDFORMATION, FSDCF)
             why = "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
             steps = "1. add the new one beside it under another name, copy the data, and deploy an image that uses it; 2. remove the old one"

@@ -87,8 +87,8 @@ def _secrets(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[st
     return tuple(values[name] for name, one in declared.items() if _is_secret(one) and values.get(name) not in (None, "", MASK))
 
 
-_VALUES = ("before", "after", "details")
-"""The members of a change that hold values."""
+_VALUES = ("before", "after", "details", "obstacles", "unsafe", "what", "why", "way_out")
+"""The members of changes and of remarks that may hold values."""
 
 
 def _hidden(value: Any, secrets: Sequence[str]) -> Any:

@@ -1,0 +1,93 @@
+"""The spec lines of a plan: of what causes each change, in NEW; of what is gone, in OLD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fsdcf.cli.compiled import Compiled, Line
+from fsdcf.cli.places import paths_of
+from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.titles import at
+from fsdcf.deploy.model import Place
+from fsdcf.plan.diff.causes import by_id, origin
+from fsdcf.plan.diff.obstacles import Obstacle
+from fsdcf.plan.diff.plan import Review
+from fsdcf.plan.diff.rollback import Unsafe
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Both sides. ``old`` is None where there is nothing yet, or only a template that bears no lines.
+
+    ``in_new`` keeps to the lines of NEW, for those who cannot look at OLD: what is gone stands at its nearest ancestor there.
+    """
+
+    old: Compiled | None
+    new: Compiled
+    in_new: bool = False
+
+    def of_changes(self, changes: Sequence[Change]) -> dict[str, Place]:
+        """The lines that cause the changes, by logical id."""
+        known = by_id(changes)
+        found = {one.logical_id: self._of_change(*origin(one, known)) for one in changes}
+        return {name: place for name, place in found.items() if place is not None}
+
+    def of_review(self, review: Review) -> dict[Obstacle | Unsafe, Place]:
+        """The lines of what is to be said beside the changes."""
+        found: list[tuple[Obstacle | Unsafe, Line | None]] = [(one, self._line(one.logical_id)) for one in review.obstacles]
+        found += [(one, self._line(one.place.logical_id, one.place.path, one.place.name, one.place.gone)) for one in review.unsafe]
+        return {one: place for one, line in found if (place := _place(line)) is not None}
+
+    def of_resource(self, logical_id: str, gone: bool = False) -> Place | None:
+        """The line of a resource as a whole."""
+        return _place(self._line(logical_id, gone=gone))
+
+    def _of_change(self, change: Change, detail: Detail | None) -> Place | None:
+        if detail is None or change.action != "Modify":
+            return _place(self._line(change.logical_id, gone=change.action == "Remove"))
+        steps = [step for step in detail.path.split("/") if step]
+        path = tuple(int(step) if step.isdigit() else step for step in steps[1:])
+        gone = detail.after is None and detail.before is not None
+        if path[:1] == ("ContainerDefinitions",) and path[2:3] == ("Environment",):
+            return _place(self._of_variable(change, path[:3]))
+        return _place(self._line(change.logical_id, path, gone=gone))
+
+    def _of_variable(self, change: Change, path: tuple[str | int, ...]) -> Line | None:
+        """The line of the first variable that differs: in the environment, or of the dependency that gives it."""
+        before, after = (_variables(whole, path) for whole in (change.before, change.after))
+        name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
+        gone = name not in after
+        value = (before if gone else after).get(name)
+        giver = value.get("Ref") if isinstance(value, Mapping) else None
+        side = self.old if gone else self.new
+        if isinstance(giver, str) and side is not None and giver in paths_of(side.template):
+            return self._line(giver, gone=gone)
+        return self._line(change.logical_id, path, name, gone)
+
+    def _line(self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False) -> Line | None:
+        """A line of NEW, or of OLD for what is gone, where OLD has lines; else the nearest ancestor that NEW has of it."""
+        if gone and not self.in_new and self.old is not None:
+            line = self.old.line(logical_id, path, item)
+            if line is not None:
+                return line
+        line = self.new.line(logical_id, path, item)
+        if line is None and self.old is not None:
+            former = paths_of(self.old.template).get(logical_id)
+            line = self.new.at(former) if former else None
+        return line
+
+
+_NONE = object()
+"""Stands for a variable that is not there."""
+
+
+def _variables(whole: object, path: tuple[str | int, ...]) -> dict[str, object]:
+    """The environment of a container, by the names of its variables."""
+    listed = at(whole, "/".join(map(str, ("Properties", *path))))
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    return {str(one.get("Name")): one.get("Value") for one in found}
+
+
+def _place(line: Line | None) -> Place | None:
+    return Place(line.file, line.number, line.column, line.text) if line else None
