@@ -40,6 +40,8 @@ def request(host: str, port: int, path: str, timeout: float, clock: Callable[[],
         return Answer(0, clock() - begun, "closed", _said(error))
     except OSError as error:
         return Answer(0, clock() - begun, "unreachable", _said(error))
+    except UnicodeError:
+        return Answer(0, clock() - begun, "unreachable", f"{host} cannot be a name")
     code, location = _read(head)
     fault: Fault = "" if code else "garbled" if head else "closed"
     return Answer(code, clock() - begun, fault, "" if code else _first(head), location)

@@ -1,0 +1,176 @@
+"""Errands: a one-off task as the service would run it, its log, its exit code, and its end by Ctrl-C."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.interrupts import Terminated
+from fsdcf.deploy.model import Exit, Outcome
+from fsdcf.deploy.run import Stop
+from fsdcf.operate.errand import Returned, run
+from tests.deploy.site import Site
+from tests.operate.shop import TARGET, errands, say, shop, steps, told
+
+COMMAND = ("python", "manage.py", "migrate", "--no input; rm -rf /")
+
+
+class Seen(list[str]):
+    """The lines that were shown."""
+
+
+def do(found: Site, seen: Seen | None = None) -> Returned:
+    seen = Seen() if seen is None else seen
+    return run(TARGET, COMMAND, found.aws, found.tell, lambda line: seen.append(line.text))
+
+
+def ended(found: Site) -> Outcome:
+    with pytest.raises(Stop) as raised:
+        do(found)
+    return raised.value.outcome
+
+
+def test_a_command_in_the_service_s_place() -> None:
+    found, seen = shop(), Seen()
+    returned = do(found, seen)
+    assert (returned.code, returned.outcome.exit) == (0, Exit.DONE)
+    assert returned.outcome.sentence == "the command ended with 0 in shop-staging"
+    assert seen == ["Starting shop (shop:one)", "Waiting for work", "Done"]
+    (task,) = errands(found)
+    service = told(found)
+    assert task["taskDefinitionArn"] == service["taskDefinition"]
+    assert task["overrides"]["containerOverrides"] == [{"name": "shop", "command": list(COMMAND)}]
+    assert {one["key"]: one["value"] for one in task["tags"]} == {"fsdcf:environment": "staging", "fsdcf:service": "shop"}
+    assert task["startedBy"].startswith("fsdcf-run/") and len(task["startedBy"]) <= 36
+    details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
+    assert details["subnetId"] == "subnet-1"
+    assert steps(found)[0] == "starts a task of shop-staging with the image shop:one"
+    assert steps(found)[-1].endswith("is STOPPED")
+
+
+def test_its_exit_code_is_told() -> None:
+    found, seen = shop("shop-staging:create:exit=42"), Seen()
+    returned = do(found, seen)
+    assert (returned.code, returned.outcome.exit) == (42, Exit.FAILED)
+    assert returned.outcome.sentence == "the command ended with 42 in shop-staging"
+    assert returned.outcome.next == ("fsdcf logs shop --env staging --since 30m",)
+    assert "RuntimeError: the sandbox was told to end here with code 42" in seen
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("CannotPullContainerError", "CannotPullContainerError: pull image manifest"),
+        ("capacity", "Capacity is unavailable"),
+        ("ResourceInitializationError=secret", "unable to retrieve secret"),
+    ],
+)
+def test_a_command_that_never_ran_tells_why(fault: str, words: str) -> None:
+    returned = do(shop(f"shop-staging:create:{fault}"))
+    assert returned.code is None and returned.outcome.exit is Exit.FAILED
+    assert returned.outcome.sentence.startswith("the command did not run: ") and words in returned.outcome.sentence
+
+
+def test_out_of_memory_is_137_and_says_so() -> None:
+    returned = do(shop("shop-staging:create:oom"))
+    assert returned.code == 137 and "OutOfMemoryError" in returned.outcome.evidence[0].text
+
+
+def test_ctrl_c_asks_ecs_to_stop_it_and_waits_for_the_end() -> None:
+    found, seen = shop("shop-staging:create:slow"), Seen()
+    found.pressing(150)
+    returned = do(found, seen)
+    assert (returned.code, returned.outcome.exit) == (None, Exit.INTERRUPTED)
+    assert "was stopped; its exit code was" in returned.outcome.sentence
+    (task,) = errands(found)
+    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "fsdcf run was interrupted (Ctrl-C)")
+    assert seen[-1] == "Shutting down", "what it says at its end is shown"
+
+
+def test_a_second_ctrl_c_leaves_and_says_how_to_stop_it() -> None:
+    found = shop("shop-staging:create:slow")
+    found.pressing(150)
+    found.pressing(152)
+    outcome = ended(found)
+    (task,) = errands(found)
+    assert outcome.exit is Exit.INTERRUPTED and "may go on" in outcome.sentence
+    assert outcome.next[-1].startswith("aws ecs stop-task --cluster ") and outcome.next[-1].endswith(task["taskArn"].rpartition("/")[2])
+
+
+def test_sigterm_leaves_it_running() -> None:
+    found = shop()
+    found.pressing(10, Terminated)
+    assert ended(found).exit is Exit.UNKNOWN
+    (task,) = errands(found)
+    assert task["desiredStatus"] == "RUNNING"
+
+
+def test_a_lost_answer_starts_no_second_task() -> None:
+    found = shop("api:RunTask:lost")
+    assert do(found).code == 0
+    assert found.made("RunTask") == 2 and len(errands(found)) == 1
+
+
+def test_ctrl_c_while_it_is_being_started_stops_what_was_started() -> None:
+    found = shop("api:RunTask:lost")
+    found.pressing(0.1)
+    outcome = ended(found)
+    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "interrupted: the task that had begun was stopped")
+    (task,) = errands(found)
+    assert task["desiredStatus"] == "STOPPED"
+    found = shop("api:RunTask:reset")
+    found.pressing(0.1)
+    assert ended(found).sentence == "interrupted: no task was started" and errands(found) == []
+    found = shop("api:RunTask:reset", "api:ListTasks:error=AccessDeniedException")
+    found.pressing(0.1)
+    assert "it is not known whether a task was started" in ended(found).sentence
+
+
+def test_what_keeps_it_from_starting() -> None:
+    denied = ended(shop("api:RunTask:error=AccessDeniedException"))
+    assert denied.exit is Exit.DENIED and denied.evidence[0].source == "ecs:RunTask"
+    invalid = ended(shop("api:RunTask:error=InvalidParameterException"))
+    assert invalid.exit is Exit.FAILED and "could not be started: " in invalid.sentence
+    with pytest.raises(ApiError):
+        do(shop("api:DescribeTaskDefinition:error=AccessDeniedException"))
+    assert ended(shop(tags={"team": "x"})).exit is Exit.REFUSED
+
+
+def test_without_permission_to_read_the_log_it_runs_all_the_same() -> None:
+    found, seen = shop("api:GetLogEvents:error=AccessDeniedException**"), Seen()
+    assert do(found, seen).code == 0 and seen == []
+    assert found.warnings() == ["its output is not seen: no permission for logs:GetLogEvents"]
+    assert found.made("GetLogEvents") == 1
+
+
+def test_a_log_and_a_state_that_cannot_be_read_for_a_while() -> None:
+    found, seen = shop("api:GetLogEvents:reset*3@2", "api:DescribeTasks:throttle*4@2", "api:DescribeTasks:broken*2@8"), Seen()
+    assert do(found, seen).code == 0
+    assert seen == ["Starting shop (shop:one)", "Waiting for work", "Done"]
+
+
+def test_credentials_that_expire_meanwhile() -> None:
+    found = shop("api:DescribeTasks:expired**@4")
+    outcome = ended(found)
+    assert outcome.exit is Exit.UNKNOWN and "may go on" in outcome.sentence
+
+
+def test_lines_that_come_after_the_end_are_shown() -> None:
+    found, seen = shop(), Seen()
+
+    def late() -> None:
+        (task,) = errands(found)
+        if task["lastStatus"] == "STOPPED" and "Late" not in seen:
+            say(found, task["taskArn"].rpartition("/")[2], "Late")
+
+    found.on_sleep.append(lambda _: late() if errands(found) else None)
+    assert do(found, seen).code == 0
+    assert "Late" in seen
+
+
+def test_polling_is_bounded() -> None:
+    found = shop()
+    begun = found.clock.now()
+    do(found)
+    lasted = found.clock.now() - begun
+    assert found.made("DescribeTasks") <= lasted / 2 + 2 and found.made("GetLogEvents") <= 2 * (lasted / 2 + 5)

@@ -1,0 +1,132 @@
+"""Logs: pages, each line once, late lines, bounded polling, and what CloudWatch refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.model import Exit
+from fsdcf.deploy.run import Stop
+from fsdcf.operate.logs import LATEST, SOONEST, Line, follow, group_of, read
+from fsdcf.sandbox import logs
+from fsdcf.sandbox.cloudformation import records
+from tests.deploy.site import Site, site
+from tests.operate.shop import GROUP, TARGET, running, say, shop
+
+
+def now(found: Site) -> int:
+    return round(found.clock.now() * 1000)
+
+
+def texts(lines: Iterator[Line], count: int | None = None) -> list[str]:
+    return [line.text for line in (islice(lines, count) if count is not None else lines)]
+
+
+def test_all_tasks_in_one_stream_of_lines() -> None:
+    found = shop(count=2)
+    assert group_of(TARGET, found.aws) == GROUP
+    begin = now(found)
+    one, two = running(found)
+    say(found, one, "first")
+    found.clock.advance(1)
+    say(found, two, "second\n")
+    lines = list(read(found.aws, GROUP, begin))
+    assert [(line.task, line.container, line.text) for line in lines] == [(one, "shop", "first"), (two, "shop", "second")]
+    assert lines[0].moment.timestamp() * 1000 == begin
+    assert texts(read(found.aws, GROUP, begin + 1)) == ["second"]
+    assert texts(read(found.aws, GROUP, 0))[-2:] == ["first", "second"], "those of the start are there as well"
+
+
+def test_pages_are_read_to_the_end() -> None:
+    found = shop()
+    count = logs.LINES + 5
+    say(found, "a" * 32, *map(str, range(count)))
+    begun = found.clock.now()
+    assert texts(read(found.aws, GROUP, now(found))) == list(map(str, range(count)))
+    assert found.made("FilterLogEvents") == 2
+    assert found.clock.now() - begun == pytest.approx(0.2), "five calls a second at most"
+
+
+def test_following_tells_each_line_once_and_asks_no_more_often_than_it_must() -> None:
+    found = shop()
+    (task,) = running(found)
+    begin = now(found)
+    say(found, task, "0")
+    for number in range(1, 6):
+        found.after(number * 20, lambda number=number: say(found, task, str(number)))  # type: ignore[misc]
+    begun = found.clock.now()
+    assert texts(follow(found.aws, GROUP, begin), 6) == ["0", "1", "2", "3", "4", "5"]
+    lasted = found.clock.now() - begun
+    assert lasted / LATEST <= found.made("FilterLogEvents") <= lasted / SOONEST
+    assert found.made("FilterLogEvents") < 45, "after a silence the pauses are longer"
+
+
+def test_a_line_that_is_delivered_late_is_told_and_others_not_again() -> None:
+    found = shop()
+    begin = now(found)
+
+    def late() -> None:
+        """What was logged 20 seconds ago arrives now, in another stream."""
+        held = found.world.held(found.clock.now() - 20)
+        logs.write(held, GROUP, "shop/shop/late", ["late"])
+
+    found.clock.advance(30)
+    say(found, "early", "young", "young")
+    found.after(5, late)
+    found.after(10, lambda: say(found, "early", "end"))
+    assert texts(follow(found.aws, GROUP, begin), 4) == ["young", "young", "late", "end"]
+
+
+def test_a_filter_is_cloudwatch_s() -> None:
+    found = shop()
+    begin = now(found)
+    say(found, "t", "GET /a 500", "GET /health 200")
+    assert texts(read(found.aws, GROUP, begin, "GET -health")) == ["GET /a 500"]
+    with pytest.raises(Stop) as raised:
+        texts(read(found.aws, GROUP, begin, "status=500"))
+    outcome = raised.value.outcome
+    assert outcome.exit is Exit.USAGE and "Invalid character(s) in term 'status=500'" in outcome.sentence
+    assert "--filter '\"status=500\"'" in outcome.next[0]
+
+
+def test_throttling_is_waited_out_and_tokens_go_on() -> None:
+    found = shop("api:FilterLogEvents:throttle*3")
+    begin = now(found)
+    say(found, "t", "one")
+    assert texts(read(found.aws, GROUP, begin)) == ["one"]
+    assert found.aws.throttles == 3
+
+
+def test_without_permission() -> None:
+    found = shop("api:FilterLogEvents:error=AccessDeniedException")
+    with pytest.raises(ApiError) as raised:
+        list(read(found.aws, GROUP, 0))
+    assert raised.value.denied
+
+
+def test_a_group_that_is_gone() -> None:
+    found = shop()
+    logs.delete_group(found.world, GROUP)
+    with pytest.raises(Stop, match="the log group /shop is gone"):
+        list(read(found.aws, GROUP, 0))
+
+
+def test_a_stack_without_logs_or_without_outputs_yet() -> None:
+    found = shop()
+    stack = records.living(found.world, "shop-staging")
+    assert stack is not None
+    told = stack["outputs"]
+    found.force("UPDATE_COMPLETE", outputs=[one for one in told if one["OutputKey"] != "LogGroupName"])
+    with pytest.raises(Stop, match=r"has no log group: service\.observability\.logs\.enabled is off"):
+        group_of(TARGET, found.aws)
+    found.force("CREATE_IN_PROGRESS", outputs=[])
+    assert group_of(TARGET, found.aws) == GROUP, "the resources tell it"
+    with pytest.raises(Stop, match="there is no stack shop-staging"):
+        group_of(TARGET, site().aws)
+
+
+def test_a_line_without_an_id_and_with_an_odd_stream() -> None:
+    assert (Line("", 0, "odd", "x").task, Line("", 0, "odd", "x").container) == ("odd", "")

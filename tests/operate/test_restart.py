@@ -1,0 +1,156 @@
+"""Restart: a new deployment of the same task definition, the gate before it, and every way in which it may end."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.interrupts import Terminated
+from fsdcf.deploy.model import Exit, Outcome, Place
+from fsdcf.deploy.run import Stop
+from fsdcf.operate.restart import restart
+from tests.deploy.site import Site, site
+from tests.operate.shop import TARGET, running, shop, steps, told
+
+HERE = Place("shop.yml", 7, 3, "service:")
+
+
+def again(found: Site, yes: bool = True, timeout: float | None = None) -> Outcome:
+    ask = found.ask if found.answers is not None else None
+    return restart(TARGET, yes, timeout, found.aws, found.tell, ask, lambda logical_id: HERE)
+
+
+def ended(found: Site, **more: object) -> Outcome:
+    """The outcome of a run that was stopped."""
+    with pytest.raises(Stop) as raised:
+        again(found, **more)  # type: ignore[arg-type]
+    return raised.value.outcome
+
+
+def test_every_task_is_a_new_one_of_the_same_definition() -> None:
+    found = shop(count=2)
+    before, definition = set(running(found)), told(found)["taskDefinition"]
+    outcome = again(found)
+    assert (outcome.exit, outcome.sentence) == (Exit.DONE, "shop-staging is restarted: 2 of 2 tasks run")
+    assert not before & set(running(found)) and told(found)["taskDefinition"] == definition
+    assert steps(found)[0].startswith("replaces 2 tasks of shop-staging (ecs-svc/")
+    assert steps(found)[-1] == "2 of 2 running" and any("of an older deployment" in one for one in steps(found))
+    assert found.made("UpdateService") == 1 and found.made("DescribeServices") < 60
+
+
+def test_the_gate() -> None:
+    found = shop()
+    refused = ended(found, yes=False)
+    assert refused.exit is Exit.REFUSED and refused.next == ("fsdcf restart shop --env staging --yes",)
+    found.answers = {"execute": False}
+    assert ended(found, yes=False).sentence == "refused: nothing was changed"
+    assert found.made("UpdateService") == 0
+    found.answers = {"execute": True}
+    assert again(found, yes=False).exit is Exit.DONE
+    assert found.asked[-1].text == "Replace 1 task of shop-staging by new ones?"
+
+
+def test_whoever_is_asked_knows_that_a_single_writer_is_away_for_a_while() -> None:
+    found = shop(single=True)
+    found.answers = {"execute": True}
+    assert again(found, yes=False).exit is Exit.DONE
+    assert "the service is away for that time" in found.asked[0].details[0]
+
+
+def test_a_deployment_that_fails_tells_why_and_what_runs_now() -> None:
+    found = shop("AWS::ECS::Service:update:exit=1")
+    outcome = again(found)
+    assert outcome.exit is Exit.FAILED
+    assert outcome.sentence.startswith("the restart of shop-staging failed: Essential container in task exited")
+    assert "exit code 1" in outcome.sentence
+    evidence = {one.source: one for one in outcome.evidence}
+    assert evidence["Service, deployment"].place == HERE
+    assert evidence["now"].text.startswith("1 of 1 tasks run; ECS deployment circuit breaker: rolling back to deploymentId")
+    assert outcome.next[0] == "fsdcf logs shop --env staging --since 30m"
+    assert [one for one in found.warnings() if "a task stopped: Essential container" in one]
+
+
+def test_no_capacity_is_told_while_it_lasts() -> None:
+    found = shop("AWS::ECS::Service:update:capacity")
+    outcome = again(found)
+    assert outcome.exit is Exit.FAILED and "Capacity is unavailable" in outcome.sentence
+    assert any("unable to place a task" in one for one in found.warnings())
+
+
+def test_a_service_without_tasks_has_nothing_to_restart() -> None:
+    found = shop(count=0)
+    assert again(found).sentence == "shop-staging runs no task: there is nothing to restart"
+    assert found.made("UpdateService") == 0
+
+
+def test_a_busy_stack_a_stranger_s_and_none() -> None:
+    found = shop()
+    found.force("UPDATE_IN_PROGRESS")
+    busy = ended(found)
+    assert busy.exit is Exit.BUSY and busy.next == ("fsdcf watch shop --env staging",)
+    stranger = ended(shop(tags={"fsdcf:service": "other"}))
+    assert stranger.exit is Exit.REFUSED and "is not ours" in stranger.sentence
+    with pytest.raises(Stop, match="there is no stack shop-staging"):
+        again(site())
+
+
+def test_another_deployment_that_takes_its_place() -> None:
+    found = shop()
+    service = told(found)
+
+    def overtake() -> None:
+        found.call("UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)
+
+    found.after(10, overtake)
+    outcome = again(found)
+    assert outcome.exit is Exit.FAILED and "took its place" in outcome.sentence
+
+
+def test_ctrl_c_sigterm_and_the_deadline_leave_it_alone() -> None:
+    found = shop()
+    found.pressing(10)
+    pressed = ended(found)
+    assert (pressed.exit, pressed.sentence) == (Exit.INTERRUPTED, "no longer watched: the restart goes on, its outcome is unknown")
+    assert pressed.next == ("fsdcf status shop --env staging --watch",)
+    found = shop()
+    found.pressing(10, Terminated)
+    assert ended(found).exit is Exit.UNKNOWN
+    found = shop()
+    late = ended(found, timeout=20.0)
+    assert late.exit is Exit.UNKNOWN and "the deadline has passed" in late.sentence
+
+
+def test_credentials_that_expire_while_it_is_watched() -> None:
+    found = shop()
+    found.fault("api:DescribeServices:expired**@3")
+    outcome = ended(found)
+    assert outcome.exit is Exit.UNKNOWN and "AWS does not tell any more: the restart goes on" in outcome.sentence
+
+
+def test_resets_and_throttling_change_nothing() -> None:
+    found = shop("api:DescribeServices:reset*2@2", "api:DescribeServices:throttle*3@6", "api:UpdateService:lost")
+    assert again(found).exit is Exit.DONE
+    assert found.made("UpdateService") == 2, "a lost answer: the later deployment is watched"
+
+
+def test_without_permission_nothing_happens_and_it_is_named() -> None:
+    for operation in ("DescribeServices", "UpdateService"):
+        found = shop(f"api:{operation}:error=AccessDeniedException")
+        with pytest.raises(ApiError) as raised:
+            again(found)
+        assert raised.value.denied and raised.value.operation == operation
+
+
+def test_without_permission_to_see_tasks_it_is_watched_all_the_same() -> None:
+    found = shop("AWS::ECS::Service:update:exit=1", "api:ListTasks:error=AccessDeniedException**")
+    outcome = again(found)
+    assert outcome.exit is Exit.FAILED and "tasks failed to start" in outcome.sentence
+    assert any("no permission for ecs:ListTasks" in one for one in found.warnings())
+
+
+def test_a_deployment_that_runs_already() -> None:
+    found = shop()
+    service = told(found)
+    found.call("UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)
+    assert again(found).exit is Exit.DONE
+    assert found.warnings()[0] == "a deployment is under way already: this one takes its place"

@@ -1,0 +1,101 @@
+"""Sessions: which task and container, when ECS Exec is refused, and what opens the plugin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.model import Exit, Outcome, Place
+from fsdcf.deploy.run import Stop
+from fsdcf.operate.sessions import Session, open_session
+from fsdcf.sandbox.ecs import tasks
+from tests.deploy.site import Site
+from tests.operate.shop import TARGET, running, shop, told
+
+HERE = Place("shop.yml", 7, 3, "service:")
+
+
+def enter(found: Site, task: str = "", container: str = "", command: str = "/bin/sh") -> Session:
+    return open_session(TARGET, found.aws, task, container, command, lambda logical_id: HERE)
+
+
+def refused(found: Site, **more: str) -> Outcome:
+    with pytest.raises(Stop) as raised:
+        enter(found, **more)
+    return raised.value.outcome
+
+
+def change(found: Site, task: str, **more: Any) -> None:
+    """Changes what ECS tells of a task."""
+    key = f"{told(found)['clusterArn'].rpartition('/')[2]}/{task}"
+    body = found.world.store.get(tasks.KIND, key)
+    assert body is not None
+    body["task"].update(more)
+    found.world.store.put(tasks.KIND, key, body)
+
+
+def test_the_youngest_task_and_the_service_s_own_container() -> None:
+    found = shop(count=2, execute=True)
+    session = enter(found)
+    assert session.task in running(found) and session.container == "shop"
+    cluster = told(found)["clusterArn"].rpartition("/")[2]
+    assert session.target.startswith(f"ecs:{cluster}_{session.task}_{session.task}-")
+    assert (session.region, session.endpoint) == ("us-east-1", "https://ssm.us-east-1.amazonaws.com")
+    assert set(session.response) == {"sessionId", "streamUrl", "tokenValue"}
+    assert session.response["tokenValue"] not in repr(session), "the token is never shown"
+
+
+def test_a_task_by_the_beginning_of_its_id() -> None:
+    found = shop(count=2, execute=True)
+    one, two = running(found)
+    assert enter(found, task=two[:6]).task == two and enter(found, task=one).task == one
+    none = refused(found, task="zzz")
+    assert none.exit is Exit.USAGE and "zzz is the id of no task that runs" in none.sentence and one in none.sentence
+    found = shop(count=17, execute=True)
+    (digit, _), *_ = Counter(task[0] for task in running(found)).most_common(1)
+    assert f"{digit} could be several tasks: " in refused(found, task=digit).sentence
+
+
+def test_ecs_exec_that_is_off_names_the_key_and_the_line() -> None:
+    found = shop()
+    outcome = refused(found)
+    assert (outcome.exit, outcome.sentence) == (Exit.USAGE, "ECS Exec is off for shop-staging: write service.enableExecuteCommand: true")
+    assert outcome.evidence[0].place == HERE
+    assert found.made("ExecuteCommand") == 0
+
+
+def test_a_task_from_before_it_was_switched_on() -> None:
+    found = shop(execute=True)
+    (task,) = running(found)
+    change(found, task, enableExecuteCommand=False)
+    outcome = refused(found)
+    assert "was started before ECS Exec was switched on" in outcome.sentence and outcome.next == ("fsdcf restart shop --env staging",)
+
+
+def test_an_agent_that_does_not_run() -> None:
+    found = shop(execute=True)
+    (task,) = running(found)
+    body = found.call("DescribeTasks", "ecs", cluster=told(found)["clusterArn"], tasks=[task])["tasks"][0]
+    agent = {"name": "ExecuteCommandAgent", "lastStatus": "STOPPED", "reason": "no ssmmessages"}
+    change(found, task, containers=[{"name": "shop", "containerArn": body["containers"][0]["containerArn"], "managedAgents": [agent]}])
+    assert "is STOPPED: no ssmmessages" in refused(found).sentence
+    found = shop("api:ExecuteCommand:error=TargetNotConnectedException", execute=True)
+    assert refused(found).exit is Exit.FAILED
+
+
+def test_no_such_container_and_no_task() -> None:
+    found = shop(execute=True)
+    assert "has no container db: it has shop" in refused(found, container="db").sentence
+    found = shop(count=0, execute=True)
+    assert refused(found).sentence == "no task of shop-staging runs"
+
+
+def test_a_stranger_s_stack_and_a_missing_permission() -> None:
+    assert refused(shop(execute=True, tags={"team": "x"})).exit is Exit.REFUSED
+    found = shop("api:ExecuteCommand:error=AccessDeniedException", execute=True)
+    with pytest.raises(ApiError) as raised:
+        enter(found)
+    assert raised.value.denied
