@@ -56,7 +56,10 @@ class Sandbox:
     def close(self) -> None:
         for key, (made, disconnect) in self._clients.items():
             disconnect()
-            IDLE[key].append(made)
+            if key[0] != "s3":  # that client remembers the region of each bucket it met
+                IDLE[key].append(made)
+            else:
+                made.close()
         self._clients.clear()
         self.world.store.close()
 
