@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fsdcf.cli.compiled import Compiled, Line
 from fsdcf.cli.places import paths_of
+from fsdcf.cli.values import discreet
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.titles import at
 from fsdcf.deploy.model import Place
@@ -90,4 +91,4 @@ def _variables(whole: object, path: tuple[str | int, ...]) -> dict[str, object]:
 
 
 def _place(line: Line | None) -> Place | None:
-    return Place(line.file, line.number, line.column, line.text) if line else None
+    return Place(discreet(line.file), line.number, line.column, discreet(line.text)) if line else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fsdcf.cli.values import discreet
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Place
 from fsdcf.diagnostics import LINE_BREAK
@@ -13,26 +14,26 @@ from fsdcf.spec.locate import locate
 
 
 class Places:
-    """Finds the spec line of a resource. One that the spec no longer makes stands at the nearest ancestor of its path that is left.
+    """Finds the spec line of a resource, or of a path such as ``service.port``. One that the spec no longer makes stands at the nearest ancestor of its path that is left.
 
     ``deployed`` gives the template that runs: it tells the paths of resources that the compiled one lacks. It is asked once, and
     only when such a resource is looked for.
     """
 
     def __init__(self, result: Result) -> None:
-        self._result = result
+        self.result = result
         self._paths = {name: origin.path for name, origin in result.template.origins.items()} if result.template else {}
         self.deployed: Callable[[], Mapping[str, Any]] | None = None
 
     def __call__(self, logical_id: str) -> Place | None:
-        document = self._result.document
-        path = self._paths.get(logical_id) or self._former(logical_id)
+        document = self.result.document
+        path = self._paths.get(logical_id) or (logical_id if "." in logical_id else self._former(logical_id))
         if document is None or path is None:
             return None
         span = document.key_span(locate(document, path, types()))
-        lines = LINE_BREAK.split(self._result.sources.get(span.file, ""))
+        lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
         text = lines[span.line - 1] if span.line <= len(lines) else ""
-        return Place(span.file, span.line, span.column, text)
+        return Place(discreet(span.file), span.line, span.column, discreet(text))
 
     def _former(self, logical_id: str) -> str | None:
         if self.deployed is None:

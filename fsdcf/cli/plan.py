@@ -125,8 +125,10 @@ def plan_lines(
 
 
 def where(place: Place | None) -> str:
-    """``service.yml:12``."""
-    return f"{visible(place.file)}:{place.line}" if place else ""
+    """``service.yml:12``; an option has no lines."""
+    if place is None:
+        return ""
+    return visible(place.file) if place.file.startswith("--") else f"{visible(place.file)}:{place.line}"
 
 
 def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint) -> Iterator[str]:

@@ -18,6 +18,8 @@ _SECRET_VALUE = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*", re.S
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+_PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
+"""A key and its value, as YAML or an option writes them."""
 _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
 """The properties by which the items of a list are known."""
 
@@ -65,6 +67,17 @@ def masked(value: Any, name: str = "") -> Any:
     if _SECRET_NAME.search(name) and value and not _REFERENCE.match(value):
         return MASK
     return _USER_INFO.sub(MASK, _SECRET_VALUE.sub(MASK, value))
+
+
+def discreet(line: str) -> str:
+    """A line of a spec, or an option, without its secrets: ``DB_PASSWORD: ********``."""
+    told: str = masked(_PAIR.sub(lambda found: f"{found[1]}{found[2]}{_value_told(found[3], found[1])}", line))
+    return told
+
+
+def _value_told(value: str, name: str) -> str:
+    told = value if value.startswith("${secrets:") else str(masked(value, name))
+    return discreet(told) if told == value else told
 
 
 def shown(value: Any, widest: int = 200) -> str:

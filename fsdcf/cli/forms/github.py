@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from fsdcf.cli.findings import workflow_command
@@ -45,5 +46,13 @@ def _told(change: Change, group: str, plan: Shown) -> str:
 
 
 def _annotation(kind: str, place: Place | None, title: str, body: str) -> str:
-    properties = {"file": place.file, "line": place.line, "col": place.column} if place else {}
+    properties: dict[str, object] = {}
+    if place is not None and not place.file.startswith("--"):  # an option of the command line is no file
+        properties = {"file": _path(place.file), "line": place.line, "col": place.column}
     return workflow_command(kind, {**properties, "title": visible(title)}, "\n".join(visible(line) for line in body.split("\n")))
+
+
+def _path(file: str) -> str:
+    """The path of a file that may be one of a revision: ``HEAD:my-service.yml``."""
+    revision, colon, path = file.partition(":")
+    return path if colon and revision and not os.path.lexists(file) else file
