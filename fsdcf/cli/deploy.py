@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,15 @@ def _options(flags: dict[str, Any]) -> Options:
 def _deployed(
     release: Release, places: Places, image: Image, options: Options, aws: Aws, tell: Tell, ask: Ask | None
 ) -> Outcome:
+    from fsdcf.cli.compiled import Compiled
+    from fsdcf.cli.reviewing import reviewing
     from fsdcf.deploy.engine import deploy
     from fsdcf.operate.deployed import deployed_template
 
     if image.region and image.region != aws.region and release.image and release.image[1] is None:
         sentence = f"--image names a registry in {image.region}, and the deploy goes to {aws.region}, whose registry the spec uses"
         return Outcome(Exit.USAGE, sentence, next=(f"{release.again} --region {image.region}",))
-    places.deployed = lambda: deployed_template(aws, release.stack) or {}
+    running = cache(lambda: deployed_template(aws, release.stack) or {})
+    places.deployed = running
+    tell = reviewing(tell, Compiled(release.service, release.environment, release.template, places.result), running)
     return deploy(release, options, aws, tell, ask)
