@@ -131,11 +131,8 @@ def _emit(migration: Migration, target: Named, script: Path) -> None:
 
     if target.open:
         raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table as it is in AWS")
-    try:
-        write(script, emitted(migration, script.name))
-    except OSError as error:
-        raise click.UsageError(f"--emit-script {str(script)!r}: {error.strerror}") from None
-    click.echo(f"{script}: needs Python 3.10 and boto3; python {shlex.quote(script.name)} --help", err=True)
+    write(script, emitted(migration, script.name))
+    click.echo(f"it needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
 
 
 def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:

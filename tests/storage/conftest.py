@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from fsdcf.storage.migration.model import Migration, Progress, Report, Table, Told
 from fsdcf.storage.migration.run import migrate
@@ -96,3 +98,34 @@ def bench(tmp_path: Path) -> Bench:
     table = Table("things", (("id", "N"),))
     migration = Migration(table, str(tmp_path / "app.db"), str(tmp_path / "checkpoint.json"), "things", verify="full", workers=4)
     return Bench(migration, Fake(table.keys))
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    """A client of moto's DynamoDB: one for a module, since it takes long to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.delenv("AWS_PROFILE", raising=False)
+        with mock_aws():
+            yield boto3.client("dynamodb", region_name="us-east-1")
+
+
+@pytest.fixture
+def dynamodb(moto: Any) -> Iterator[Any]:
+    """A client of moto's DynamoDB with the table things alone."""
+    made(moto)
+    yield moto
+    for name in moto.list_tables()["TableNames"]:
+        moto.delete_table(TableName=name)
+
+
+def made(client: Any, name: str = "things", *keys: tuple[str, str]) -> None:
+    """A table of that key."""
+    keys = keys or (("id", "N"),)
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for (key, _), kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": type} for key, type in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )

@@ -117,8 +117,8 @@ class Fake:
     ) -> Any:
         assert Select == "COUNT" and ConsistentRead
         keys = sorted(self.items)[Segment::TotalSegments]
-        start = ExclusiveStartKey["at"] if ExclusiveStartKey else 0
-        more = {"LastEvaluatedKey": {"at": start + Limit}} if len(keys) > start + Limit else {}
+        start = int(ExclusiveStartKey["at"]["N"]) if ExclusiveStartKey else 0
+        more = {"LastEvaluatedKey": {"at": {"N": str(start + Limit)}}} if len(keys) > start + Limit else {}
         return {"Count": len(keys[start : start + Limit]), **more}
 
     def _put(self, items: list[Item]) -> None:

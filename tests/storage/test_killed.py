@@ -19,7 +19,7 @@ from tests.storage.conftest import expected, filled
 from tests.storage.fake import Fake
 from tests.storage.victim import KEYS
 
-ROWS = 400
+ROWS = 300
 POINTS = 50
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -55,7 +55,7 @@ def test_killed_at_random_points(source: Path, job: Job, tmp_path: Path, mode: s
     for point in range(POINTS // 2):
         files = {"source": str(source), "log": str(tmp_path / f"{point}.log"), "checkpoint": str(tmp_path / f"{point}.json")}
         settings = {**files, "mode": mode, "workers": chance.choice([1, 3, 8])}
-        last = 16 if mode == "new" else ROWS
+        last = 12 if mode == "new" else ROWS
         where = chance.choice(["before", "within", "after"])
         killed = job({**settings, "seed": point, "killAt": chance.randint(1, last), "where": where})
         assert killed == {"signal": signal.SIGKILL, "report": None}

@@ -57,7 +57,7 @@ def _migrated(
         raise Unfit(found.findings, source_table)
     about = {
         "table": str(described.get("TableArn") or table.name),
-        "id": str(described.get("TableId") or ""),
+        "id": str(described.get("TableId") or described.get("CreationDateTime")),  # a table made anew is another one
         "mode": "keep" if migration.mode == "keep" else "overwrite",
         "mapping": bound(migration.columns, names, table, source_table),
         "rows": found.hash,
