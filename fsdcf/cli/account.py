@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from fsdcf.cli.paint import Paint
 from fsdcf.cli.plan import where
 from fsdcf.cli.values import visible
-from fsdcf.deploy.model import Evidence, Exit, Outcome
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place
 
 _HEADS = {
     Exit.DONE: ("done", "good"),
@@ -35,6 +35,8 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
     yield from _wrapped(f"{head}: {visible(outcome.sentence)}", width, "", "  ", lambda text: _headed(text, head, role, paint))
     for one in outcome.evidence:
         yield from _evidence(one, paint, width)
+    if outcome.advice:
+        yield from _advice(outcome.advice, paint, width)
     longest = max((len(name) for name in outcome.outputs), default=0)
     for name, value in sorted(outcome.outputs.items(), key=lambda output: (output[0] != "Url", output[0])):
         yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
@@ -42,14 +44,28 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
         yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
 
 
+def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
+    """What to change, in the form of a finding's help, with the spec's line where there is one."""
+    key = f" ({one.key})" if one.key else ""
+    yield from _wrapped(f"  help: {visible(one.text)}{key}", width, "", "        ", lambda text: _headed(text, "help", "next", paint, 2))
+    yield from _line_of(one.place, paint)
+
+
+def _line_of(place: Place | None, paint: Paint) -> Iterator[str]:
+    if place:
+        yield f"   {paint('-->', 'place')} {where(place)}"
+        if place.text.strip():
+            yield f"    {paint(f'{place.line} |', 'place')} {visible(place.text.rstrip())}"
+
+
 def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
-    lead = f"  {visible(one.source)}: "
-    yield from _wrapped(lead + visible(one.text), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2))
-    if one.place:
-        yield f"   {paint('-->', 'place')} {where(one.place)}"
-        if one.place.text.strip():
-            number = str(one.place.line)
-            yield f"    {paint(number + ' |', 'place')} {visible(one.place.text.rstrip())}"
+    lead, (first, *rest) = f"  {visible(one.source)}: ", one.text.split("\n")
+    if rest:
+        yield paint(lead[:-1], "soft")
+        yield from (f"      {visible(line)}" for line in (first, *rest))
+    else:
+        yield from _wrapped(lead + visible(first), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2))
+    yield from _line_of(one.place, paint)
 
 
 def _headed(text: str, head: str, role: str, paint: Paint, indent: int = 0) -> str:

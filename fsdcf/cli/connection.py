@@ -30,12 +30,18 @@ _Command = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Connection:
-    """What was asked for; None for what boto3 finds by itself."""
+    """What was asked for; None for what boto3 finds by itself. ``faults`` are what goes wrong in the sandbox, as texts."""
 
     profile: str | None = None
     region: str | None = None
     endpoint: str | None = None
     sandbox: bool = False
+    faults: tuple[str, ...] = ()
+
+    @property
+    def pace(self) -> float:
+        """How long a second of the connection's clock takes: in the sandbox it goes faster."""
+        return PACE if self.sandbox else 1.0
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -67,6 +73,8 @@ def connection_options(command: _Command) -> _Command:
 
 def checked(connection: Connection) -> Connection:
     """The connection, if it can be one; else a usage error."""
+    if connection.faults and not connection.sandbox:
+        raise click.UsageError("--fault plays failures in the sandbox: it goes with --sandbox")
     if connection.sandbox and (connection.profile or connection.endpoint):
         raise click.UsageError("--sandbox needs no --profile and no --endpoint-url: it is a place of its own")
     for source, region in (("--region", connection.region), *_environment("AWS_REGION", "AWS_DEFAULT_REGION")):
@@ -96,7 +104,7 @@ def connected(connection: Connection) -> Iterator[Aws]:
     if not connection.sandbox:
         yield connect(connection.profile, region, connection.endpoint)
         return
-    with _sandboxed(region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION) as aws:
+    with _sandboxed(region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION, connection.faults) as aws:
         yield aws
 
 
@@ -106,10 +114,10 @@ def state_file() -> Path:
 
 
 @contextmanager
-def _sandboxed(region: str) -> Iterator[Aws]:
-    from fsdcf.cli.rehearsal import rehearsing
+def _sandboxed(region: str, faults: tuple[str, ...]) -> Iterator[Aws]:
+    from fsdcf.cli.rehearsal import fault_of, rehearsing
 
-    with rehearsing(state_file(), region, PACE) as aws:
+    with rehearsing(state_file(), region, PACE, [fault_of(text) for text in faults]) as aws:
         yield aws
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.connection import Connection, connection_options
+from fsdcf.cli.connection import Connection, checked, connection_options
 from fsdcf.cli.durations import duration
 from fsdcf.cli.image import Image, chosen
 from fsdcf.cli.inputs import compile_options, requests
@@ -41,6 +42,7 @@ _SHA = "Tag or digest of the image, such as the commit's SHA. Without it an exis
 @click.option("--fail-fast", is_flag=True, help="Cancel the update as soon as its tasks fail for the same reason twice.")
 @click.option("--role-arn", metavar="ARN", help="Role that CloudFormation acts with.")
 @click.option("--artifacts-bucket", metavar="BUCKET", help="Bucket for a template of more than 51,200 bytes.")
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="With --sandbox: let something go wrong, such as Service:update:oom; repeatable.")
 @connection_options
 @json_option
 def command(
@@ -50,12 +52,14 @@ def command(
     variables: tuple[str, ...],
     image_sha: str | None,
     image: str | None,
+    faults: tuple[str, ...],
     connection: Connection,
     as_json: bool,
     **flags: Any,
 ) -> None:
     """Compile a spec, show what will change, change it, and stay until the service runs the new image or it is clear why not."""
     options = _options(flags)
+    connection = checked(replace(connection, faults=faults))
     (request,) = requests((spec,), environment, overrides, variables)
     try:
         one = compiled(request)

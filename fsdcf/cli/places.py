@@ -14,7 +14,8 @@ from fsdcf.spec.locate import locate
 
 
 class Places:
-    """Finds the spec line of a resource, or of a path such as ``service.port``. One that the spec no longer makes stands at the nearest ancestor of its path that is left.
+    """Finds the spec line of a resource, or of a path such as ``service.port``. One that the spec no longer makes, or has not, stands at
+    the nearest ancestor of its path that is left.
 
     ``deployed`` gives the template that runs: it tells the paths of resources that the compiled one lacks. It is asked once, and
     only when such a resource is looked for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,18 +13,36 @@ import click
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.session import configuration
 from fsdcf.sandbox.clients import clients
+from fsdcf.sandbox.faults import Fault, FaultError, Faults, parsed
 from fsdcf.sandbox.store import Store, StoreError
 from fsdcf.sandbox.world import World, partition_of
 
 
 @contextmanager
-def rehearsing(state: Path, region: str, pace: float) -> Iterator[Aws]:
-    """AWS in the sandbox. A state that cannot be used is a usage error."""
+def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = ()) -> Iterator[Aws]:
+    """AWS in the sandbox, where a second takes ``pace`` seconds: whoever looks at it is as much faster.
+
+    A state that cannot be used is a usage error.
+    """
     with opened(state) as store:
-        world = World(store, region=region, pace=pace)
+        world = World(store, faults=Faults(faults), region=region, pace=pace)
         yield Aws(
-            clients(world, configuration()), time.monotonic, time.sleep, random.SystemRandom(), region, partition_of(region)
+            clients(world, configuration()),
+            lambda: time.monotonic() / pace,
+            lambda seconds: time.sleep(seconds * pace),
+            random.SystemRandom(),
+            region,
+            partition_of(region),
+            pace=pace,
         )
+
+
+def fault_of(text: str) -> Fault:
+    """A fault by its text; a usage error if it is none."""
+    try:
+        return parsed(text)
+    except FaultError as error:
+        raise click.UsageError(f"--fault {error}") from None
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def conducted(
     gc.enable()  # a deploy may take an hour
     target = about if isinstance(about, Target) else None
     title = target.stack if target else str(about)
-    told = Told(sinks(title, as_json, moving=not quiet, aside=aside), connection.flags, target, quiet)
+    told = Told(sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace), connection.flags, target, quiet)
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, told, person(told.pause)))
@@ -151,7 +151,7 @@ def attempted(connection: Connection, act: Callable[[Aws], Outcome]) -> Outcome:
         return Outcome(Exit.INTERRUPTED, "interrupted")
 
 
-def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False) -> list[Sink]:
+def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, pace: float = 1.0) -> list[Sink]:
     """Where events go: JSON lines with prose on standard error, the picture that moves, or plain lines, also aside."""
     from fsdcf.cli.sinks.plain import Plain
 
@@ -164,7 +164,7 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False) 
     if moving and is_watched(sys.stdout):
         from fsdcf.cli.sinks.live import Live
 
-        return [Live(sys.stdout, sys.stderr, title, time.monotonic)]
+        return [Live(sys.stdout, sys.stderr, title, lambda: time.monotonic() / pace)]
     return [Plain(sys.stdout, sys.stderr)]
 
 

@@ -34,7 +34,9 @@ _FAULTS = "Let something go wrong: Service:create:oom, NatGateway1:delete:Access
 @click.option("--region", default=SANDBOX_REGION, show_default=True, help="Region of its ARNs.")
 def command(port: int, reset: bool, faults: tuple[str, ...], pace: float, region: str) -> None:
     """Run the sandbox until Ctrl-C. It shares its state with every command that is given --sandbox."""
-    wrong = [_parsed(text) for text in faults]
+    from fsdcf.cli.rehearsal import fault_of
+
+    wrong = [fault_of(text) for text in faults]
     state = state_file()
     if reset:
         _forget(state)
@@ -83,15 +85,6 @@ def _welcome(endpoint: str, region: str, faults: int, paint: Paint) -> Iterator[
     yield ""
     yield from _VOUCHES
     yield paint("Ctrl-C stops it.", "soft")
-
-
-def _parsed(text: str) -> Fault:
-    from fsdcf.sandbox.faults import FaultError, parsed
-
-    try:
-        return parsed(text)
-    except FaultError as error:
-        raise click.UsageError(f"--fault {error}") from None
 
 
 def _forget(state: Any) -> None:

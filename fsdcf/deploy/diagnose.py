@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fsdcf.deploy.cause import blockers, failures, leftovers, root_cause
 from fsdcf.deploy.events import is_root
+from fsdcf.deploy.explain import Explained, failed_tasks
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.rollout import SERVICE, Rollout, Stopped
 
@@ -30,7 +31,8 @@ _MOST = 10
 
 @dataclass(frozen=True)
 class Case:
-    """What is known of an operation that did not succeed. ``cancelled``: it was asked to stop, and why, in a clause."""
+    """What is known of an operation that did not succeed. ``cancelled``: it was asked to stop, and why, in a clause. ``explained`` is the
+    known reason of the service's tasks."""
 
     target: Target
     stack: str
@@ -40,6 +42,7 @@ class Case:
     rollouts: tuple[Rollout, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
     cancelled: str = ""
+    explained: Explained | None = None
 
 
 def diagnosed(case: Case) -> Outcome:
@@ -55,61 +58,83 @@ def diagnosed(case: Case) -> Outcome:
         said = f": {case.reason}" if case.reason else ""
         sentence = f"{case.stack} failed{said}; {end}"
     else:
-        sentence = f"{_clause(cause, case.rollouts)}; {end}"
-    return Outcome(code, sentence, tuple(_evidence(case, cause)), _next(case))
+        sentence = f"{_clause(cause, case)}; {end}"
+    reason = case.explained if case.cancelled or cause is None or cause.type == SERVICE or is_root(cause) else None
+    more = (reason.command,) if reason is not None else ()
+    order = (_next(case), more) if code is Exit.NEEDS_RECOVERY else (more, _next(case))
+    next_steps = tuple(dict.fromkeys(command for part in order for command in part))
+    return Outcome(code, sentence, tuple(_evidence(case, cause)), next_steps, advice=reason.advice if reason is not None else None)
 
 
-def _clause(cause: StackEvent, rollouts: tuple[Rollout, ...]) -> str:
+def _clause(cause: StackEvent, case: Case) -> str:
     """The cause: the resource and its reason, and what its tasks say if it is a service."""
     if is_root(cause):
         return f"the stack failed: {cause.reason}"
+    if cause.type == SERVICE and case.explained is not None:
+        verb = _DONE.get(cause.status.split("_")[0], "changed")
+        return f"{cause.logical_id} ({cause.type}) could not be {verb}: {case.explained.sentence}"
     said = cause.reason or "without a reason"
-    essence = next((_essence(one) for one in rollouts if cause.type == SERVICE and one.logical_id == cause.logical_id), "")
+    essence = next((_essence(one) for one in case.rollouts if cause.type == SERVICE and one.logical_id == cause.logical_id), "")
     tasks = f"; its tasks stopped: {essence}" if essence else ""
     return f"{cause.logical_id} ({cause.type}) could not be {_DONE.get(cause.status.split('_')[0], 'changed')}: {said}{tasks}"
 
 
 def _essence(rollout: Rollout) -> str:
     """The reason for which most tasks of the failing deployment stopped."""
-    reasons = Counter(one.essence for one in _failed_tasks(rollout))
+    reasons = Counter(one.essence for one in failed_tasks(rollout))
     return reasons.most_common(1)[0][0] if reasons else ""
 
 
 def _evidence(case: Case, cause: StackEvent | None) -> Iterator[Evidence]:
     shown = [cause] if cause is not None else []
     shown += [event for event in failures(case.events) if event not in shown]
+    known = case.explained is not None and case.explained.advice.place is not None
     for event in shown[:_MOST]:
-        yield _told(event, case.places)
+        yield _told(event, {} if known and event.type == SERVICE else case.places)
     if len(shown) > _MOST:
         yield Evidence("events", f"and {len(shown) - _MOST} more resources failed")
     for rollout in case.rollouts:
-        yield from rollout_evidence(rollout, case.places.get(rollout.logical_id))
+        yield from rollout_evidence(rollout, case.places.get(rollout.logical_id), case.explained is not None)
     if "ROLLBACK" in case.status or case.status.startswith("DELETE"):
         for event in leftovers(case.events):
             if event.status == "DELETE_SKIPPED":
                 yield Evidence(event.logical_id, f"{event.physical_id} was kept and exists outside of the stack")
 
 
-def rollout_evidence(rollout: Rollout, place: Place | None) -> Iterator[Evidence]:
-    """What ECS said of a rollout: the failing deployment, the tasks that stopped, the service's latest events."""
+def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False) -> Iterator[Evidence]:
+    """What ECS said of a rollout: the failing deployment, the tasks that stopped, their last lines, the service's latest events.
+
+    ``known``: the reason is known, and the spec's line that it leads to is named elsewhere; events are told where no task is.
+    """
     name = rollout.logical_id or rollout.service
+    at = None if known else place
     failing = rollout.failing
     if failing is not None:
-        failed = f"{failing.failed} tasks failed" if failing.failed else ""
-        yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason, failed) if part) or failing.state, place)
-    reasons = Counter(one.essence for one in _failed_tasks(rollout))
+        counted = f"{failing.failed} tasks failed" if failing.failed else ""
+        if rollout.breaker is not None and rollout.breaker[0]:
+            counted = f"{rollout.breaker[0]} tasks failed, and the circuit breaker trips at {rollout.breaker[1]}"
+        yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason, counted) if part) or failing.state, at)
+    elif rollout.verdict:
+        counted = f" ({rollout.breaker[0]} of {rollout.breaker[1]} failed tasks)" if rollout.breaker and rollout.breaker[0] else ""
+        yield Evidence(f"{name}, deployment", rollout.verdict + counted, at)
+    reasons = Counter(one.essence for one in failed_tasks(rollout))
     for reason, times in reasons.most_common(3):
-        task = next(one for one in rollout.stopped if one.essence == reason)
-        more = f" ({times} tasks)" if times > 1 else ""
-        yield Evidence(f"{name}, task {task.id}", reason + more, place)
-    for text in rollout.events[:5]:
+        yield from _task_evidence(name, [one for one in rollout.stopped if one.essence == reason], times, at)
+    for text in rollout.events[: 0 if known and reasons else 5]:
         yield Evidence(f"{name}, service event", text)
 
 
-def _failed_tasks(rollout: Rollout) -> list[Stopped]:
-    """The tasks of the failing deployment that stopped; of all, where ECS does not list it any more."""
-    failing = rollout.failing
-    return [one for one in rollout.stopped if one.essence and (failing is None or one.deployment == failing.id)]
+def _task_evidence(name: str, tasks: list[Stopped], times: int, place: Place | None) -> Iterator[Evidence]:
+    """One of the tasks that stopped for the same reason: its words, the load balancer's, and its last lines."""
+    task = tasks[0]
+    more = f" ({times} tasks)" if times > 1 else ""
+    yield Evidence(f"{name}, task {task.id}", task.essence + more, place)
+    target = next((one.target for one in tasks if one.target), "")
+    if target:
+        yield Evidence(f"{name}, load balancer", target)
+    log = next((one for one in tasks if one.log), None)
+    if log is not None:
+        yield Evidence(f"{name}, last lines of {log.id}", "\n".join(log.log))
 
 
 def _told(event: StackEvent, places: Mapping[str, Place]) -> Evidence:

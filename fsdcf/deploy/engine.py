@@ -34,7 +34,7 @@ def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | 
     ``ask`` is None where there is no person; ``aws.deadline`` is set from ``options.timeout``.
     """
     hidden = secrets(release.template, release.image_sha)
-    run = Run(aws, masking(tell, hidden), release.target, ask, release.where)
+    run = Run(aws, masking(tell, hidden), release.target, ask, release.where, template=release.template)
     aws.deadline = None if options.timeout is None else aws.clock() + options.timeout
     traces = Traces(release.stack)
     return masked(concluded(run, traces, lambda: _deploy(run, release, options, traces)), hidden)

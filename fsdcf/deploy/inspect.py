@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsdcf.deploy import rollout
 from fsdcf.deploy.attend import Attended
 from fsdcf.deploy.cause import failures
 from fsdcf.deploy.diagnose import Case, diagnosed
 from fsdcf.deploy.events import is_terminal
+from fsdcf.deploy.explain import explained
 from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
+from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Exit, Outcome, StackEvent
 from fsdcf.deploy.past import attached, latest
 from fsdcf.deploy.release import finished, places_of
@@ -61,7 +62,9 @@ def diagnose(run: Run, name: str) -> Outcome:
             Exit.DONE, f"{stack.name} is {stack.status}, and nothing has failed so far", next=(run.target.command("watch"),)
         )
     places = places_of(run, [event.logical_id for event in events])
-    return diagnosed(Case(run.target, stack.name, stack.status, stack.reason, events, _rollouts(run, events), places))
+    rollouts = _rollouts(run, events)
+    reason = explained(run, rollouts, stack.arn)
+    return diagnosed(Case(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason))
 
 
 def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
@@ -78,5 +81,6 @@ def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
     if not failures(events):
         return ()
-    looked = (rollout.look(run, arn, name, afterwards=True) for name, arn in services.items())
+    lookout = Lookout(run)
+    looked = (lookout.afterwards(arn, name, events[0].time) for name, arn in services.items())
     return tuple(one for one in looked if one is not None)

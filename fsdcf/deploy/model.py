@@ -65,7 +65,7 @@ class Release:
 
     ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` says what preflight asks ECR
     for: (registry account, region, repository), None for another registry. ``where`` finds the spec line of a logical id; it is
-    empty where no spec is at hand. ``account`` is the only one that may be deployed to, where the environment names one.
+    empty where no spec is at hand. It finds that of a path of the spec as well, such as ``service.healthCheck.path``. ``account`` is the only one that may be deployed to, where the environment names one.
     ``protected`` asks a person even with ``--yes``, where there is one, and lets data be put at risk by ``--allow`` alone. ``again`` is
     the command that deploys this release, as its user would type it, for the commands that are shown.
     """
@@ -172,6 +172,46 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class TaskState:
+    """A task of a service as it is now, and how it came there.
+
+    ``status`` is its lastStatus, ``since`` the seconds that it has been in it; ``past`` are the states before, each with the seconds that it
+    took, as far as they were seen. ``ours``: it belongs to the deployment that is being rolled out. ``container`` is the verdict of the
+    container's own check (HEALTHY, UNHEALTHY, UNKNOWN), ``target`` that of the load balancer (healthy, unhealthy, initial, ...), with its reason;
+    both are empty where there is no such check. ``reason`` is why it stopped, ``failed`` whether that was a failure.
+    """
+
+    id: str
+    status: str
+    since: float
+    past: tuple[tuple[str, float], ...] = ()
+    ours: bool = True
+    container: str = ""
+    target: str = ""
+    target_reason: str = ""
+    reason: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class RolloutSeen:
+    """A service's rollout as it is now: its tasks, the counts of the deployment that is rolled out, and the circuit breaker's count.
+
+    ``service`` is the logical id, ``state`` the deployment's rolloutState. ``threshold`` is None where ECS does not tell it.
+    """
+
+    elapsed: float
+    service: str
+    tasks: tuple[TaskState, ...] = ()
+    state: str = ""
+    desired: int = 0
+    running: int = 0
+    pending: int = 0
+    failed: int = 0
+    threshold: int | None = None
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something that does not stop the deploy and that its reader should know."""
 
@@ -188,14 +228,24 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What to do about a cause: in a sentence, and where: the path of the spec's key, and its line where the spec is at hand."""
+
+    text: str
+    key: str = ""
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """How it ended: the cause in one sentence, the evidence, and the commands that come next."""
+    """How it ended: the cause in one sentence, the evidence, what to change, and the commands that come next."""
 
     exit: Exit
     sentence: str
     evidence: tuple[Evidence, ...] = ()
     next: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
+    advice: Advice | None = None
 
 
 @dataclass(frozen=True)
@@ -205,7 +255,7 @@ class Ended:
     outcome: Outcome
 
 
-Event = Step | Planned | Seen | Waiting | Warned | Ended
+Event = Step | Planned | Seen | RolloutSeen | Waiting | Warned | Ended
 Tell = Callable[[Event], None]
 """Takes the events as they come: a sink."""
 

@@ -10,7 +10,9 @@ from fsdcf.deploy.attend import Attended
 from fsdcf.deploy.change_set import ChangeSet, Wanted, create
 from fsdcf.deploy.decide import Create
 from fsdcf.deploy.diagnose import Case, diagnosed, rollout_evidence
+from fsdcf.deploy.explain import explained, hidden
 from fsdcf.deploy.gate import Shut, gate, told
+from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Place, Planned, Release, StackEvent
 from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.run import Run, Stop, stop
@@ -105,7 +107,8 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     if ending.status not in _SUCCESSES or ending.stack is None:
         run.step("diagnose", "looks for the cause")
         places = places_of(run, [event.logical_id for event in events])
-        case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled)
+        reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
+        case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason)
         return diagnosed(case)
     verdict = verify(run, ending.stack, ending.rollouts)
     if verdict.state == "astray":
@@ -124,6 +127,9 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEven
     assert rollout is not None and rollout.primary is not None  # noqa: S101 - astray is said of a PRIMARY deployment alone
     failing, primary = rollout.failing, rollout.primary
     place = run.where(rollout.logical_id)
+    if not rollout.stopped:
+        rollout = Lookout(run).afterwards(rollout.service, rollout.logical_id, stack.since) or rollout
+    reason = hidden(run, explained(run, (rollout,), stack.arn))
     if failing is not None:
         why = f"ECS gave up the deployment and went back to the one before: {failing.reason or 'its tasks failed'}"
     else:
@@ -132,10 +138,16 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEven
     evidence = (
         Evidence("stack", f"{stack.name} is {stack.status}"),
         Evidence(f"{rollout.logical_id}, PRIMARY deployment", f"{primary.id} runs {primary.task_definition} ({primary.state})", place),
-        *rollout_evidence(rollout, place),
+        *rollout_evidence(rollout, place, reason.task is not None),
     )
+    told = f": {reason.sentence}" if reason.task is not None or reason.name != "hidden-rollback" else ""
     return Outcome(
-        Exit.FAILED, f"{lead}, but {why}", evidence, (run.target.command("diagnose"), run.target.redeploy()), stack.outputs
+        Exit.FAILED,
+        f"{lead}, but {why}{told}",
+        evidence,
+        tuple(dict.fromkeys((reason.command, run.target.command("diagnose"), run.target.redeploy()))),
+        stack.outputs,
+        reason.advice,
     )
 
 

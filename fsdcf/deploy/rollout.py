@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.run import Run
@@ -32,17 +33,26 @@ class Deployment:
     failed: int = 0
     desired: int = 0
     running: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """A task that stopped: why, by ECS's words and by those of its containers with their exit codes."""
+    """A task that stopped: why, by ECS's words and by those of its containers with their exit codes.
+
+    ``target`` is what the load balancer last said of it, ``log`` its last lines, both where they were collected while they could be;
+    ``definition`` is the ARN of its task definition.
+    """
 
     id: str
     deployment: str
     reason: str
     code: str = ""
     containers: tuple[tuple[str, int | None, str], ...] = ()
+    definition: str = ""
+    created: datetime | None = None
+    target: str = ""
+    log: tuple[str, ...] = ()
 
     @property
     def essence(self) -> str:
@@ -55,13 +65,20 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What is known of a service's rollout. ``service`` is its ARN, ``primary`` its PRIMARY deployment when it was last looked at."""
+    """What is known of a service's rollout. ``service`` is its ARN, ``primary`` its PRIMARY deployment when it was last looked at.
+
+    ``groups`` are the ARNs of its target groups. ``breaker`` is the circuit breaker's count of failed tasks and its threshold, ``verdict``
+    what ECS says of the service deployment that failed; None and empty where they were not told.
+    """
 
     service: str
     logical_id: str = ""
     deployments: tuple[Deployment, ...] = ()
     events: tuple[str, ...] = ()
     stopped: tuple[Stopped, ...] = ()
+    groups: tuple[str, ...] = ()
+    breaker: tuple[int, int] | None = None
+    verdict: str = ""
 
     @property
     def primary(self) -> Deployment | None:
@@ -76,12 +93,13 @@ class Rollout:
 
 
 def look(
-    run: Run, service: str, logical_id: str, known: Rollout | None = None, afterwards: bool = False
+    run: Run, service: str, logical_id: str, known: Rollout | None = None, afterwards: bool = False, since: datetime | None = None
 ) -> Rollout | None:
     """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
 
     ``service`` is the ARN, which CloudFormation has as the physical id. ``afterwards``: stopped tasks are read although no deployment
-    fails, since one that was rolled back is not listed any more. Missing permissions are one warning.
+    fails, since one that was rolled back is not listed any more. What is older than ``since``, by AWS's clock, is left out. Missing
+    permissions are one warning.
     """
     cluster, name = place_of(service)
     asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
@@ -93,12 +111,19 @@ def look(
     deployments = {one.id: one for one in known.deployments} if known else {}
     current = [_deployment(one) for one in raw.get("deployments") or []]
     deployments = {key: _past(one) for key, one in deployments.items()} | {one.id: one for one in current}
-    told = [str(one.get("message", "")) for one in raw.get("events") or []][:_EVENTS]
-    events = tuple(dict.fromkeys([*told, *(known.events if known else ())]))
-    rollout = Rollout(service, logical_id, tuple(deployments.values()), events, known.stopped if known else ())
+    told = [str(one.get("message", "")) for one in raw.get("events") or [] if not _is_older(one.get("createdAt"), since)][:_EVENTS]
+    groups = tuple(str(one["targetGroupArn"]) for one in raw.get("loadBalancers") or [] if one.get("targetGroupArn"))
+    before = known or Rollout(service, logical_id)
+    events = tuple(dict.fromkeys([*told, *before.events]))
+    rollout = replace(before, deployments=tuple(deployments.values()), events=events, groups=groups)
     if (rollout.failing is None and not afterwards) or _is_told(rollout):
         return rollout
-    return Rollout(service, logical_id, rollout.deployments, events, _stopped(run, cluster, name, rollout))
+    stopped = _stopped(run, cluster, name, rollout)
+    return replace(rollout, stopped=tuple(one for one in stopped if not _is_older(one.created, since)))
+
+
+def _is_older(time: datetime | None, since: datetime | None) -> bool:
+    return time is not None and since is not None and time < since
 
 
 def _is_told(rollout: Rollout) -> bool:
@@ -117,7 +142,7 @@ def _past(one: Deployment) -> Deployment:
     """A deployment that is not listed any more is not the PRIMARY one."""
     if one.status != "PRIMARY":
         return one
-    return Deployment(one.id, "INACTIVE", one.task_definition, one.state, one.reason, one.failed, one.desired, one.running)
+    return replace(one, status="INACTIVE", pending=0)
 
 
 def _deployment(raw: Mapping[str, Any]) -> Deployment:
@@ -130,6 +155,7 @@ def _deployment(raw: Mapping[str, Any]) -> Deployment:
         failed=int(raw.get("failedTasks") or 0),
         desired=int(raw.get("desiredCount") or 0),
         running=int(raw.get("runningCount") or 0),
+        pending=int(raw.get("pendingCount") or 0),
     )
 
 
@@ -158,4 +184,6 @@ def _task(raw: Mapping[str, Any]) -> Stopped:
         containers=tuple(
             (str(one.get("name", "")), one.get("exitCode"), str(one.get("reason") or "")) for one in raw.get("containers") or []
         ),
+        definition=str(raw.get("taskDefinitionArn") or ""),
+        created=raw.get("createdAt"),
     )

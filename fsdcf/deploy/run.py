@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ class Run:
     """One run of a command. ``ask`` is None where there is nobody to ask. The deadline, by ``aws.clock``, is kept by ``aws``.
 
     ``running`` is what this run has set going on AWS and not yet seen end, such as "the update"; ``over`` is how its execution ended,
-    once that was seen.
+    once that was seen. ``template`` is what is deployed, or was; None until it is known.
     """
 
     aws: Aws
@@ -34,6 +34,7 @@ class Run:
     warned: set[str] = field(default_factory=set)
     running: str = ""
     over: str = ""
+    template: Mapping[str, Any] | None = None
 
     def step(self, name: str, text: str) -> None:
         """Says which step begins."""

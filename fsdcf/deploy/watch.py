@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fsdcf.deploy import rollout
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.cause import leftovers, rollback_begin
 from fsdcf.deploy.events import Timeline, in_progress, is_root, is_terminal, read
 from fsdcf.deploy.execute import Operation
+from fsdcf.deploy.explain import brief, explained, failed_tasks
+from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Exit, Seen, StackEvent, Waiting
 from fsdcf.deploy.rollout import SERVICE, Rollout
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.snapshot import Snapshot, snapshot
 
 STATUS_EVERY = 15.0
-EVIDENCE_EVERY = 10.0
+EVIDENCE_EVERY = 5.0
+"""Seconds between two looks at a service that is being rolled out. They are no calls of CloudFormation's."""
 BUSY_FOR = 30.0
 LONGEST_DOUBT = 600.0
 """Seconds for which events and status may contradict each other before the outcome is called unknown."""
@@ -50,6 +52,7 @@ class Watcher:
         self.timeline = Timeline(operation.boundary)
         self.rollouts: dict[str, Rollout] = {}
         self._run = run
+        self._lookout = Lookout(run)
         self._fail_fast = fail_fast
         self._condemned = False
         self._blind = False
@@ -74,7 +77,7 @@ class Watcher:
             self._look(fresh)
             if not fresh:
                 self._run.tell(Waiting(self.elapsed(), tuple(event.logical_id for event in in_progress(self.timeline.events))))
-            self._run.rest(self._pace(bool(fresh)))
+            self._rest(self._pace(bool(fresh)))
 
     def elapsed(self) -> float:
         """Seconds since the operation began, as far as this run knows."""
@@ -182,22 +185,35 @@ class Watcher:
         """Keeps what ECS tells of services that are being rolled out, and at once when something fails."""
         now = self._run.aws.clock()
         working = [event for event in in_progress(self.timeline.events) if event.type == SERVICE]
-        failed = [event for event in fresh if event.status.endswith("_FAILED") and event.type == SERVICE]
+        failed = [event for event in fresh if event.type == SERVICE and event.status.endswith(("_FAILED", "CREATE_COMPLETE", "UPDATE_COMPLETE"))]
         if rollback_begin(fresh) is not None:
             failed += [event for event in self.timeline.events if event.type == SERVICE and event.logical_id in self.rollouts]
         if now < self._evidence_due and not failed:
             return
-        services = {event.logical_id: event.physical_id for event in (*working, *failed) if event.physical_id}
+        names = {event.logical_id for event in (*working, *failed)}
+        told = [event for event in self.timeline.events if event.type == SERVICE and event.physical_id]
+        services = {event.logical_id: event.physical_id for event in told if event.logical_id in names}
         if services:
             self._evidence_due = now if self._failing() else now + EVIDENCE_EVERY
         for logical_id, arn in services.items():
             try:
-                found = rollout.look(self._run, arn, logical_id, self.rollouts.get(logical_id))
+                found = self._lookout.look(arn, logical_id, self.rollouts.get(logical_id), self.elapsed())
             except Unreachable:
                 continue
             if found is not None:
                 self.rollouts[logical_id] = found
                 self._judge(found)
+
+    def _rest(self, seconds: float) -> None:
+        """Waits for the next poll. A service that is being rolled out is looked at meanwhile, more often than CloudFormation is."""
+        aws = self._run.aws
+        end = aws.clock() + max(seconds, aws.room(spare=3))
+        while any(event.type == SERVICE for event in in_progress(self.timeline.events)):
+            if end - aws.clock() < EVIDENCE_EVERY * 1.5 or (aws.deadline is not None and aws.clock() + EVIDENCE_EVERY > aws.deadline):
+                break
+            aws.sleep(EVIDENCE_EVERY)
+            self._look(())
+        self._run.rest(max(0.0, end - aws.clock()))
 
     def _failing(self) -> bool:
         """Whether tasks of a service fail, and nothing is rolled back yet: then every look counts."""
@@ -205,14 +221,16 @@ class Watcher:
 
     def _judge(self, found: Rollout) -> None:
         """Two tasks that stopped for the same reason are worth saying before the breaker trips."""
-        reasons = [task.essence for task in found.stopped if found.failing and task.deployment == found.failing.id and task.essence]
+        reasons = [task.essence for task in failed_tasks(found)] if found.failing else []
         repeated = next((reason for reason in reasons if reasons.count(reason) > 1), None)
         if repeated is None or self._condemned:
             return
         self._condemned = True
-        self._run.warn(f"{found.logical_id}: {reasons.count(repeated)} tasks stopped for the same reason: {repeated}")
+        reason = explained(self._run, (found,), self.operation.arn)
+        why = f"{brief(repeated)}: {reason.sentence}" if reason is not None else repeated
+        self._run.warn(f"{found.logical_id}: {reasons.count(repeated)} tasks stopped for the same reason: {why}")
         if self._fail_fast and rollback_begin(self.timeline.events) is None:
-            raise Hopeless(repeated)
+            raise Hopeless(reason.sentence if reason is not None else repeated)
 
     def _pace(self, fresh: bool) -> float:
         """Seconds until the next look: soon at first, seldom while a service only stabilises, and less after throttling."""

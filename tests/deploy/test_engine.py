@@ -232,7 +232,7 @@ def test_a_deploy_that_fails_ends_in_three_things() -> None:
     assert outcome.sentence.startswith("Service (AWS::ECS::Service) could not be updated")
     assert any(one.place and one.place.line == 5 for one in outcome.evidence)
     assert any(one.source.startswith("Service, task") for one in outcome.evidence)
-    assert any(one.source == "Service, service event" for one in outcome.evidence)
+    assert outcome.advice is not None and outcome.advice.key == "service.environment"
     assert any(one.source == "Service, deployment" for one in outcome.evidence)
     assert all(command.startswith("fsdcf ") for command in outcome.next)
 
@@ -242,8 +242,8 @@ def test_the_evidence_of_a_service_outlives_the_rollback_of_its_creation() -> No
     outcome = made.deploy(template(**service()))
     assert made.status() == "ROLLBACK_COMPLETE"
     assert outcome.exit is Exit.FAILED
-    assert "CannotPullContainerError" in outcome.sentence
-    assert any(one.source.startswith("Service, task") for one in outcome.evidence)
+    assert "there is no such image in the registry" in outcome.sentence
+    assert any(one.source.startswith("Service, task") and "CannotPullContainerError" in one.text for one in outcome.evidence)
 
 
 def test_a_bug_is_not_swallowed() -> None:

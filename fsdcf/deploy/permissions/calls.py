@@ -13,7 +13,14 @@ CALLS: Mapping[str, frozenset[str]] = {
         }
     ),
     "ecr": frozenset({"DescribeImages"}),
-    "ecs": frozenset({"DescribeServices", "DescribeTasks", "ListTasks"}),
+    "ecs": frozenset(
+        {
+            *("DescribeServices", "DescribeTasks", "ListTasks", "DescribeTaskDefinition"),
+            *("ListServiceDeployments", "DescribeServiceDeployments"),
+        }
+    ),
+    "elbv2": frozenset({"DescribeTargetHealth"}),
+    "logs": frozenset({"GetLogEvents"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "sts": frozenset({"GetCallerIdentity"}),
 }

@@ -121,5 +121,5 @@ def test_tasks_that_fail_for_the_same_reason_are_said_at_once_and_cancelled_if_w
     assert any("tasks stopped for the same reason: CannotPullContainerError" in one for one in made.warnings())
     assert made.made("CancelUpdateStack") == fail_fast
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
-    assert "CannotPullContainerError" in outcome.sentence
-    assert any("task" in one.source for one in outcome.evidence)
+    assert "there is no such image in the registry" in outcome.sentence
+    assert any("task" in one.source and "CannotPullContainerError" in one.text for one in outcome.evidence)

@@ -1,0 +1,177 @@
+"""What a template says of its service, as far as a diagnosis needs it: sizes, checks, ways out of the network, permissions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+Way = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
+
+NEEDED_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs")
+"""Interface endpoints that a task needs which has no other way out; the gateway endpoint of S3 comes on top.
+Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html"""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What is known of a service without asking it. None and empty: the template does not say.
+
+    ``way`` is how its tasks reach AWS: by addresses of their own, NAT, interface endpoints, not at all; ``foreign``: its subnets belong to
+    somebody else, whose routes nobody here knows. ``actions`` are those that the execution role allows; None where the role is not the
+    template's. Times are seconds, ``memory`` is MiB.
+    """
+
+    port: int | None = None
+    memory: str = ""
+    architecture: str = "x86_64"
+    path: str = ""
+    codes: str = ""
+    interval: str = ""
+    timeout: str = ""
+    unhealthy: str = ""
+    grace: str = ""
+    container_check: str = ""
+    way: Way = "unknown"
+    endpoints: tuple[str, ...] = ()
+    actions: frozenset[str] | None = None
+
+    def allows(self, action: str) -> bool | None:
+        """Whether the execution role has a statement with the action; None where nobody can tell."""
+        if self.actions is None:
+            return None
+        return any(fnmatchcase(action.lower(), one.lower()) for one in self.actions)
+
+
+def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> Grounds:
+    """The grounds that a template gives for the service of this logical id. A template of another make gives what it can."""
+    resources = _map((template or {}).get("Resources"))
+    properties = _properties(resources, service)
+    definition = _properties(resources, _target(properties.get("TaskDefinition")))
+    container = _main(definition, properties)
+    balancer = _map(next(iter(_list(properties.get("LoadBalancers"))), {}))
+    group = _properties(resources, _target(balancer.get("TargetGroupArn")))
+    ports = [_map(one).get("ContainerPort") for one in _list(container.get("PortMappings"))]
+    port = next((int(one) for one in map(_text, (balancer.get("ContainerPort"), *ports)) if one.isdecimal()), None)
+    return Grounds(
+        port=port,
+        memory=_text(definition.get("Memory")),
+        architecture=_text(_map(definition.get("RuntimePlatform")).get("CpuArchitecture") or "X86_64").lower(),
+        path=_text(group.get("HealthCheckPath")),
+        codes=_text(_map(group.get("Matcher")).get("HttpCode")),
+        interval=_text(group.get("HealthCheckIntervalSeconds")),
+        timeout=_text(group.get("HealthCheckTimeoutSeconds")),
+        unhealthy=_text(group.get("UnhealthyThresholdCount")),
+        grace=_text(properties.get("HealthCheckGracePeriodSeconds")),
+        container_check=_command(_map(container.get("HealthCheck")).get("Command")),
+        way=_way(resources, properties),
+        endpoints=tuple(sorted(_endpoints(resources))),
+        actions=_actions(resources, _target(definition.get("ExecutionRoleArn"))),
+    )
+
+
+def _main(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container that the load balancer calls, else the first that is essential."""
+    containers = [_map(one) for one in _list(definition.get("ContainerDefinitions"))]
+    named = {_text(_map(one).get("ContainerName")) for one in _list(service.get("LoadBalancers"))}
+    called = (one for one in containers if one.get("Name") in named)
+    essential = (one for one in containers if one.get("Essential", True))
+    return next(called, next(essential, {}))
+
+
+def _command(command: Any) -> str:
+    return " ".join(_text(one) for one in _list(command) if one not in ("CMD", "CMD-SHELL"))
+
+
+def _way(resources: Mapping[str, Any], service: Mapping[str, Any]) -> Way:
+    network = _map(_map(service.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
+    subnets = _list(network.get("Subnets"))
+    if not subnets:
+        return "unknown"
+    own = [name for name in map(_target, subnets) if name and _type(resources, name) == "AWS::EC2::Subnet"]
+    if len(own) < len(subnets):
+        return "foreign"
+    routes = [_default_route(resources, name) for name in own]
+    if network.get("AssignPublicIp") == "ENABLED" and all("GatewayId" in one for one in routes):
+        return "public"
+    if all("NatGatewayId" in one for one in routes):
+        return "nat"
+    return "endpoints" if set(NEEDED_ENDPOINTS) <= set(_endpoints(resources)) else "none"
+
+
+def _default_route(resources: Mapping[str, Any], subnet: str) -> Mapping[str, Any]:
+    """The properties of the default route of a subnet's table; empty where it has none."""
+    associations = _of_type(resources, "AWS::EC2::SubnetRouteTableAssociation")
+    tables = {_target(one.get("RouteTableId")) for one in associations if _target(one.get("SubnetId")) == subnet}
+    routes = _of_type(resources, "AWS::EC2::Route")
+    return next((one for one in routes if _target(one.get("RouteTableId")) in tables and one.get("DestinationCidrBlock") == "0.0.0.0/0"), {})
+
+
+def _endpoints(resources: Mapping[str, Any]) -> Iterator[str]:
+    """The interface endpoints, by the last part of their services' names: ``ecr.api``."""
+    for one in _of_type(resources, "AWS::EC2::VPCEndpoint"):
+        if one.get("VpcEndpointType") == "Interface":
+            yield _endpoint(one.get("ServiceName"))
+
+
+def _endpoint(name: Any) -> str:
+    """``ecr.api`` out of ``com.amazonaws.REGION.ecr.api``, in whatever way the template writes it."""
+    joined = _list(_map(name).get("Fn::Join"))
+    if joined:
+        return _text((_list(joined[-1]) or [""])[-1]).lstrip(".")
+    whole = _text(_map(name).get("Fn::Sub") or name)
+    return whole.partition("${AWS::Region}.")[2] or ".".join(whole.split(".")[3:])
+
+
+def _actions(resources: Mapping[str, Any], role: str) -> frozenset[str] | None:
+    if _type(resources, role) != "AWS::IAM::Role":
+        return None
+    properties = _properties(resources, role)
+    if properties.get("ManagedPolicyArns"):
+        return None
+    documents = [_map(one).get("PolicyDocument") for one in _list(properties.get("Policies"))]
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
+        for one in _of_type(resources, kind):
+            if role in (_target(one.get("RoleName")), *map(_target, _list(one.get("Roles")))):
+                documents.append(one.get("PolicyDocument"))
+    statements = [_map(one) for document in documents for one in _list(_map(document).get("Statement"))]
+    allowed = [one for one in statements if one.get("Effect", "Allow") == "Allow"]
+    return frozenset(_text(action) for one in allowed for action in _listed(one.get("Action")))
+
+
+def _of_type(resources: Mapping[str, Any], type: str) -> list[Mapping[str, Any]]:
+    return [_properties(resources, name) for name in resources if _type(resources, name) == type]
+
+
+def _type(resources: Mapping[str, Any], name: str) -> str:
+    return _text(_map(resources.get(name)).get("Type"))
+
+
+def _properties(resources: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return _map(_map(resources.get(name)).get("Properties"))
+
+
+def _target(value: Any) -> str:
+    """The logical id that a Ref or an attribute of a resource names; empty for all else."""
+    found = _map(value)
+    attribute = found.get("Fn::GetAtt")
+    if isinstance(attribute, list) and attribute:
+        return _text(attribute[0])
+    return _text(found.get("Ref") or "") or _text(attribute or "").partition(".")[0]
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, (str, int, float)) else ""

@@ -1,0 +1,203 @@
+"""Why tasks do not start: the image, the registry, secrets, logs and volumes. Part of the table of known reasons."""
+
+from __future__ import annotations
+
+from fsdcf.deploy import judging
+from fsdcf.deploy.judging import AGAIN, LOGS, Reason
+
+_DENIED = (
+    r"(?:AccessDenied|not authorized|missing permissions|403 Forbidden|401 Unauthorized|no basic auth"
+    r"|pull access denied|authorization failed|has the permissions)"
+)
+_CUT_OFF = (
+    r"(?:i/o timeout|timed? ?out|Client\.Timeout|deadline exceeded|connection issue"
+    r"|no such host|connection refused|request send failed|network configuration|send request failed|TLS handshake)"
+)
+
+PULLING = (
+    Reason(
+        "image-architecture",
+        "CannotPullContainerError: image Manifest does not contain descriptor matching platform; exec format error",
+        r"matching platform|descriptor for platform|exec format error|exec user process caused",
+        "the image is built for another processor",
+        "build the image for the processor that the tasks run on, or change the architecture",
+        "service.resources.architecture",
+        "docker buildx imagetools inspect IMAGE",
+        judging.architecture,
+    ),
+    Reason(
+        "image-rate-limit",
+        "CannotPullContainerError: toomanyrequests",
+        r"CannotPull\w*Error.*(?:toomanyrequests|pull rate limit|429 Too Many Requests)",
+        "the registry takes no more pulls from this address for now",
+        "keep the image in ECR, by a pull-through cache or a copy",
+        "service.image",
+        "aws ecr create-pull-through-cache-rule --help",
+    ),
+    Reason(
+        "image-denied",
+        "CannotPullContainerError: ... 403 Forbidden; pull access denied; check that the role has the permissions",
+        rf"CannotPull\w*Error.*{_DENIED}",
+        "the image may not be pulled",
+        "let the execution role pull from the repository, and the repository's policy let this account in",
+        "service.executionRole.statements",
+        "aws ecr get-repository-policy --repository-name {service}",
+        judging.permission("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+    ),
+    Reason(
+        "image-unreachable",
+        "CannotPullContainerError: ... i/o timeout; there is a connection issue between the task and the registry",
+        rf"CannotPull\w*Error.*{_CUT_OFF}",
+        "the registry cannot be reached from the tasks",
+        "give the tasks a way out: NAT, a public address, or endpoints for ecr.api, ecr.dkr and logs",
+        "service.networking.vpc.nat",
+        "fsdcf graph {spec}",
+        judging.route("ecr.api", "ecr.dkr"),
+    ),
+    Reason(
+        "image-missing",
+        "CannotPullContainerError: ... not found",
+        r"CannotPull\w*Error.*(?:not found|manifest unknown|does(?: not|n't) exist|name unknown|not there)",
+        "there is no such image in the registry",
+        "push the image before it is deployed, or deploy a tag that exists",
+        "service.image",
+        "aws ecr list-images --repository-name {service}",
+        judging.image,
+    ),
+    Reason(
+        "disk-full",
+        "CannotPullContainerError: no space left on device",
+        r"no space left on device",
+        "the disk of the task is too small for the image or for what it writes",
+        "give the task more disk, or make the image smaller",
+        "service.resources.ephemeralStorage",
+        LOGS,
+    ),
+    Reason(
+        "image-pull",
+        "CannotPullContainerError, for another reason",
+        r"CannotPull\w*Error",
+        "the image cannot be pulled",
+        "see what the registry says, and try to pull it with the same reference",
+        "service.image",
+        AGAIN,
+        judging.image,
+    ),
+)
+PREPARING = (
+    Reason(
+        "secret-key-missing",
+        "ResourceInitializationError: ... retrieved secret from Secrets Manager did not contain json key",
+        r"did not contain json key (\S+?)[.,;]?(?:\s|$)",
+        "the secret has no key … in its JSON",
+        "write the key into the secret, or name one that is there",
+        "service.secrets",
+        "aws secretsmanager get-secret-value --secret-id NAME --query SecretString",
+    ),
+    Reason(
+        "secret-missing",
+        "ResourceInitializationError: ... Secrets Manager can't find the specified secret; invalid ssm parameters",
+        r"can(?:'|no)t find the specified secret|invalid (?:ssm )?parameters|ParameterNotFound|secrets manager: ResourceNotFoundException",
+        "a secret or parameter of the spec does not exist",
+        "create it, or correct its ARN; the region and the account are parts of it",
+        "service.secrets",
+        "aws secretsmanager list-secrets",
+    ),
+    Reason(
+        "secret-key-denied",
+        "ResourceInitializationError: ... not authorized to perform: kms:Decrypt; Access to KMS is not allowed",
+        r"kms:Decrypt|Access to KMS is not allowed",
+        "the key that encrypts the secret may not be used",
+        "allow kms:Decrypt with the secret's own key, in the role and in the key's policy",
+        "service.executionRole.statements",
+        "aws kms get-key-policy --key-id KEY --policy-name default",
+        judging.permission("kms:Decrypt"),
+    ),
+    Reason(
+        "secret-denied",
+        "ResourceInitializationError: ... not authorized to perform: secretsmanager:GetSecretValue",
+        r"secretsmanager:GetSecretValue|(?:retrieve|fetch\w*) secret.*(?:asm|secrets manager).*AccessDenied",
+        "the secret may not be read",
+        "list the secret under service.secrets: the execution role then gets the statement",
+        "service.secrets",
+        "aws secretsmanager get-resource-policy --secret-id NAME",
+        judging.permission("secretsmanager:GetSecretValue", key="service.secrets"),
+    ),
+    Reason(
+        "parameter-denied",
+        "ResourceInitializationError: ... not authorized to perform: ssm:GetParameters",
+        r"ssm:GetParameters?|from ssm.*AccessDenied",
+        "the parameter may not be read",
+        "list the parameter under service.secrets: the execution role then gets the statement",
+        "service.secrets",
+        "aws ssm get-parameters --names NAME",
+        judging.permission("ssm:GetParameters", key="service.secrets"),
+    ),
+    Reason(
+        "registry-denied",
+        "ResourceInitializationError: ... not authorized to perform: ecr:GetAuthorizationToken",
+        r"ecr:GetAuthorizationToken|ecr registry auth.*AccessDenied",
+        "ECR does not let the execution role in",
+        "allow ecr:GetAuthorizationToken",
+        "service.executionRole.statements",
+        "fsdcf permissions {spec}",
+        judging.permission("ecr:GetAuthorizationToken"),
+    ),
+    Reason(
+        "secret-unreachable",
+        "ResourceInitializationError: ... unable to retrieve secret from asm (or ssm): ... i/o timeout",
+        rf"ResourceInit.*(?:from asm|from ssm|secrets manager|secretsmanager\.|ssm\.).*{_CUT_OFF}",
+        "Secrets Manager or the Parameter Store cannot be reached from the tasks",
+        "give the tasks a way out: NAT, a public address, or the endpoints secretsmanager and ssm",
+        "service.networking.vpc.nat",
+        "fsdcf graph {spec}",
+        judging.route("secretsmanager"),
+    ),
+    Reason(
+        "log-group-missing",
+        "ResourceInitializationError: failed to validate logger args: ... the specified log group does not exist",
+        r"log group does not exist",
+        "the log group is gone",
+        "deploy again with logs on; who deleted the group outside of the stack must not do so again",
+        "service.observability.logs",
+        "aws logs describe-log-groups",
+    ),
+    Reason(
+        "logs-unreachable",
+        "ResourceInitializationError: failed to validate logger args: ... i/o timeout",
+        rf"logger args.*{_CUT_OFF}",
+        "CloudWatch Logs cannot be reached from the tasks",
+        "give the tasks a way out: NAT, a public address, or the endpoint logs",
+        "service.networking.vpc.nat",
+        "fsdcf graph {spec}",
+        judging.route("logs"),
+    ),
+    Reason(
+        "file-system",
+        "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes",
+        r"failed to invoke EFS utils commands",
+        "the EFS file system cannot be mounted",
+        "it needs a mount target in each of the tasks' zones, port 2049 open to the tasks, and the access point's directory",
+        "service.volumes",
+        "aws efs describe-mount-targets --file-system-id ID",
+    ),
+    Reason(
+        "registry-unreachable",
+        "ResourceInitializationError: unable to pull secrets or registry auth: ... connection issue; i/o timeout",
+        rf"ResourceInit.*{_CUT_OFF}",
+        "ECR cannot be reached from the tasks",
+        "give the tasks a way out: NAT, a public address, or endpoints for ecr.api, ecr.dkr and logs",
+        "service.networking.vpc.nat",
+        "fsdcf graph {spec}",
+        judging.route("ecr.api", "ecr.dkr"),
+    ),
+    Reason(
+        "preparation",
+        "ResourceInitializationError, for another reason",
+        r"ResourceInit\w*Error(?!: failed to create new container)",
+        "the task could not be prepared",
+        "see what ECS says: secrets, registry, volumes and logs are set up before the container starts",
+        "service",
+        AGAIN,
+    ),
+)

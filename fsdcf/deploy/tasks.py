@@ -1,0 +1,117 @@
+"""The tasks of a rollout as they go through their states: what DescribeTasks tells, and how long each state took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from fsdcf.deploy.model import TaskState
+
+STATES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
+"""In the order in which a task goes through them.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html"""
+
+_STAMPS = {"PROVISIONING": "createdAt", "RUNNING": "startedAt", "DEPROVISIONING": "executionStoppedAt", "STOPPED": "stoppedAt"}
+"""When a state began, where ECS tells it; for the others the moment counts at which they were first seen."""
+
+_HARMLESS = ("Scaling activity initiated", "Service is being deleted")
+
+
+@dataclass
+class Sightings:
+    """What was seen of each task so far. ``pace`` is how many of its seconds AWS takes for one: less than 1 in a sandbox that hurries.
+
+    AWS's clock and ours differ. The smallest difference between a moment at which something was told and its time stamp is about how
+    much: it can only be too large, by the time between two looks.
+    """
+
+    pace: float = 1.0
+    _ahead: float | None = None
+    _seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    _targets: dict[str, str] = field(default_factory=dict)
+
+    def take(self, told: Iterable[Mapping[str, Any]], now: float) -> None:
+        """Notes what DescribeTasks told at this moment of our clock."""
+        for raw in told:
+            states = self._seen.setdefault(id_of(raw), {})
+            states.setdefault(str(raw.get("lastStatus", "")), now)
+            for stamp in ("createdAt", "connectivityAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt"):
+                if isinstance(raw.get(stamp), datetime):
+                    ahead = now - self._seconds(raw[stamp])
+                    self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)
+
+    def state(self, raw: Mapping[str, Any], now: float, ours: Collection[str], health: Mapping[str, tuple[str, str]]) -> TaskState:
+        """A task as it is. ``ours`` are the deployments that are rolled out or failed, ``health`` tells state and reason of targets by address."""
+        status = str(raw.get("lastStatus", ""))
+        begun = self._begun(raw)
+        order = sorted(begun, key=lambda name: (_rank(name), begun[name]))
+        past = tuple(
+            (name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status
+        )
+        target, reason = health.get(_address(raw), ("", ""))
+        if reason and target == "unhealthy":
+            self._targets[id_of(raw)] = reason
+        said = _why(raw)
+        return TaskState(
+            id=id_of(raw),
+            status=status,
+            since=max(0.0, now - begun.get(status, now)),
+            past=past,
+            ours=str(raw.get("startedBy", "")) in ours,
+            container=_container(raw),
+            target=target,
+            target_reason=reason or self._targets.get(id_of(raw), ""),
+            reason=said,
+            failed=bool(said) and not said.startswith(_HARMLESS),
+        )
+
+    def target_reason(self, task: str) -> str:
+        """Why the load balancer found a task unhealthy when it last did; empty if it never did."""
+        return self._targets.get(task, "")
+
+    def _begun(self, raw: Mapping[str, Any]) -> dict[str, float]:
+        """When each state of a task began, by our clock."""
+        begun = dict(self._seen.get(id_of(raw), {}))
+        stamps = dict(_STAMPS)
+        stopping = next((name for name in ("DEACTIVATING", "STOPPING") if name in begun), "STOPPING")
+        stamps[stopping] = "stoppingAt"
+        for name, stamp in stamps.items():
+            if isinstance(raw.get(stamp), datetime) and self._ahead is not None and (name in begun or name in _STAMPS):
+                begun[name] = self._seconds(raw[stamp]) + self._ahead
+        return begun
+
+    def _seconds(self, time: datetime) -> float:
+        return time.timestamp() / self.pace
+
+
+def _rank(state: str) -> int:
+    return STATES.index(state) if state in STATES else len(STATES)
+
+
+def id_of(raw: Mapping[str, Any]) -> str:
+    return str(raw.get("taskArn", "")).rsplit("/", 1)[-1]
+
+
+def _address(raw: Mapping[str, Any]) -> str:
+    """The address by which the load balancer knows the task."""
+    details = (detail for one in raw.get("attachments") or [] for detail in one.get("details") or [])
+    return next((str(one.get("value", "")) for one in details if one.get("name") == "privateIPv4Address"), "")
+
+
+def _container(raw: Mapping[str, Any]) -> str:
+    """The verdict of the containers' own checks. UNKNOWN is also what ECS says of a task that has none."""
+    health = str(raw.get("healthStatus") or "")
+    return health if health in ("HEALTHY", "UNHEALTHY") else ""
+
+
+def _why(raw: Mapping[str, Any]) -> str:
+    """Why a task stops or has stopped, in ECS's words; the exit code is the first container's that has another than 0."""
+    reason = str(raw.get("stoppedReason") or "")
+    containers = raw.get("containers") or []
+    said = next((str(one["reason"]) for one in containers if one.get("reason")), "")
+    code = next((one["exitCode"] for one in containers if one.get("exitCode")), None)
+    parts = [reason, said if said not in reason else "", f"exit code {code}" if code is not None else ""]
+    return "; ".join(part for part in parts if part)
