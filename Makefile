@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template validate check lint types test golden docs schemas bench wheel clean
+.PHONY: help demo template validate check lint types test golden dynalite docs schemas bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ test: $(READY) ## Run the tests
 
 golden: $(READY) ## Rewrite the golden files; read their diff
 	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py
+
+dynalite: $(READY) ## Run the migration against dynalite, which keeps DynamoDB's limits; needs Node 20 and npm
+	@sh scripts/dynalite.sh $(BIN)
 
 docs: $(READY) ## Rewrite the generated pages
 	@$(BIN)/python scripts/docs.py

@@ -206,6 +206,7 @@ def test_a_date_is_the_same_moment(at: datetime) -> None:
 def test_sizes_are_those_of_the_documentation() -> None:
     assert value_size({"S": "é"}) == 2 and value_size({"B": b"abc"}) == 3 and value_size({"NULL": True}) == 1 and value_size({"BOOL": True}) == 1
     assert value_size({"N": "27"}) == 2 and value_size({"N": "-27"}) == 3 and value_size({"N": "461"}) == 3 and value_size({"N": "1e+20"}) == 2
+    assert value_size({"N": "123.4"}) == 4 and value_size({"N": "0"}) == 1 and value_size({"N": "9" * 38}) == 20
     assert value_size({"L": [{"S": "ab"}]}) == 3 + 1 + 2 and value_size({"M": {"k": {"S": "ab"}}}) == 3 + 1 + 1 + 2
     assert item_size({"näme": {"N": "1"}}) == 5 + 2
 

@@ -84,7 +84,7 @@ class Encoder:
                     continue
                 text = str(value) if kind is int else real(value)
                 item[target.attribute] = {"N": text}
-                size += target.overhead + min(21, len(text) // 2 + 2)
+                size += target.overhead + len(text) // 2 + 2
             except BadValue as error:
                 problems.append(Problem(error.kind, target.column, error.detail))
             except UnicodeDecodeError as error:

@@ -212,9 +212,13 @@ def value_size(value: Item) -> int:
 
 
 def _number_size(text: str) -> int:
-    """A byte for two digits, one more for the whole, one for a sign; zeros at either end are not kept."""
-    digits = text.lower().partition("e")[0].replace(".", "").lstrip("-+").strip("0")
-    return (len(digits) + 1) // 2 + 1 + text.startswith("-")
+    """A byte for two digits as they stand around the point, one more for the whole, one for a sign; zeros at either end are not kept."""
+    value = Decimal(text)
+    if not value:
+        return 1
+    digits = len("".join(map(str, value.as_tuple().digits)).strip("0"))
+    astride = digits % 2 == 0 and value.adjusted() % 2 == 0
+    return 1 + (digits + 1) // 2 + astride + (value < 0)
 
 
 def plain_number(text: str) -> str:
