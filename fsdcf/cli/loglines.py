@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -24,24 +23,24 @@ _SHORT = 8
 
 
 class ReaderGone(Exception):
-    """Nobody reads standard output any more."""
+    """Nobody reads the stream any more."""
 
 
 class Lines:
-    """Shows lines on standard output. What looks like a secret is masked, and nothing commands the terminal.
+    """Shows lines on a stream. What looks like a secret is masked, and nothing commands the terminal.
 
     A terminal is shown the time of day, the beginning of the task's id and, where several containers log, the container; a pipe
     the whole time and id. ``plain`` shows the text alone, for a command whose output it is: it goes on without a reader. Otherwise a
     reader who leaves is a ReaderGone.
     """
 
-    def __init__(self, as_json: bool, plain: bool = False) -> None:
+    def __init__(self, out: TextIO, as_json: bool, plain: bool = False) -> None:
         self.count = 0
-        self._stream = Stream(sys.stdout)
-        self._json = JsonLines(sys.stdout) if as_json else None
+        self._stream = Stream(out)
+        self._json = JsonLines(out) if as_json else None
         self._plain = plain
-        self._short = bool(getattr(sys.stdout, "isatty", lambda: False)())
-        self._coloured = colours(sys.stdout)
+        self._short = bool(getattr(out, "isatty", lambda: False)())
+        self._coloured = colours(out)
         self._colours: dict[str, str] = {}
         self._containers: set[str] = set()
 

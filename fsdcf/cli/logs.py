@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def _shown(on: Subject, aws: Aws, follow: bool, since: float, pattern: str, as_j
 
     group = logs.group_of(on.target, aws)
     begin = int((time.time() - since) * 1000)
-    show = Lines(as_json)
+    show = Lines(sys.stdout, as_json)
 
     def each() -> None:
         for line in logs.follow(aws, group, begin, pattern) if follow else logs.read(aws, group, begin, pattern):

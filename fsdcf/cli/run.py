@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,7 @@ def command(service: str, environment: str | None, words: tuple[str, ...], conne
     """
     on = subject(service, environment)
     codes: list[int] = []
-    show = Lines(as_json, plain=True)
+    show = Lines(sys.stdout, as_json, plain=True)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.operate.errand import run

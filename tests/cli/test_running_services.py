@@ -1,0 +1,323 @@
+"""logs, restart, scale, exec and run, as a user meets them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from fsdcf.cli.loglines import Lines, ReaderGone, readable
+from fsdcf.cloudformation.template import compact
+from fsdcf.operate.logs import Line
+from fsdcf.pipeline import Request, run
+from fsdcf.sandbox import logs
+from tests.cli.stage import SMALL, Stage, lines
+from tests.conftest import ROOT
+
+LONG_AGO = "3650d"
+"""The sandbox's time is not this machine's."""
+
+BY_NAME = [("logs",), ("restart",), ("scale", "2"), ("exec",), ("run", "--", "true")]
+IDS = [words[0] for words in BY_NAME]
+
+
+@cache
+def template(execute: bool) -> str:
+    """hello.yml compiled; lint has nothing to say here."""
+    overrides = ("service.enableExecuteCommand=true",) if execute else ()
+    result = run(Request("hello.yml", SMALL.encode(), "staging", overrides))
+    assert result.template is not None
+    return compact(result.template.data)
+
+
+def stand(stage: Stage, execute: bool = False) -> None:
+    """hello is deployed with the image ``one``."""
+    tags = {"fsdcf:service": "hello", "fsdcf:environment": "staging"}
+    stage.site.call(
+        "CreateStack",
+        StackName="hello-staging",
+        TemplateBody=template(execute),
+        Parameters=[{"ParameterKey": "ImageSha", "ParameterValue": "one"}],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    stage.site.clock.advance(900)
+    assert stage.site.status("hello-staging") == "CREATE_COMPLETE"
+
+
+def call(stage: Stage, words: tuple[str, ...], service: str, *more: str, expect: int) -> str:
+    stage.folder.joinpath("session-manager-plugin").touch(mode=0o755)
+    result = stage(words[0], service, *more, *words[1:], expect=expect)
+    return result.stderr
+
+
+@pytest.mark.parametrize("words", BY_NAME, ids=IDS)
+def test_an_unknown_service_and_what_names_none(stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    assert "there is no stack nobody-staging in us-east-1" in call(stage, words, "nobody", expect=2)
+    assert "neither a spec nor the name of a service" in call(stage, words, "No.Such", expect=2)
+
+
+@pytest.mark.parametrize("words", BY_NAME, ids=IDS)
+def test_a_missing_permission_is_one_sentence_and_exit_7(stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    stand(stage, execute=True)
+    more = ("--yes",) if words[0] in ("restart", "scale") else ()
+    for operation in {"logs": ["FilterLogEvents"], "exec": ["DescribeServices", "ExecuteCommand"]}.get(words[0], ["DescribeServices"]):
+        stage.site.fault(f"api:{operation}:error=AccessDeniedException")
+        told = call(stage, words, "hello", *more, expect=7)
+        assert f":{operation}" in told and "denied: no permission for " in told and "Traceback" not in told
+
+
+def test_logs_in_a_pipe_and_as_json(stage: Stage) -> None:
+    stand(stage)
+    shown = stage("logs", "hello.yml", "--since", LONG_AGO).stdout.splitlines()
+    assert len(shown) == 4 and all(line[10] == "T" and line[23] == "Z" for line in shown)
+    assert {line.split(" ", 2)[2] for line in shown} == {"Starting hello (hello:one)", "Waiting for work"}
+    assert len({line.split(" ")[1] for line in shown}) == 2, "two tasks, each by its whole id"
+    records = lines(stage("logs", "hello", "--since", LONG_AGO, "--filter", "Waiting", "--json"))
+    assert [one["event"] for one in records] == ["line", "line", "ended"]
+    assert records[0]["text"] == "Waiting for work" and records[0]["container"] == "hello" and records[0]["time"].endswith("Z")
+    assert len({one["id"] for one in records[:2]}) == 2 and records[-1]["sentence"] == "2 lines of hello-staging"
+
+
+def test_no_lines_is_said_where_people_read(stage: Stage) -> None:
+    stand(stage)
+    result = stage("logs", "hello", "--since", LONG_AGO, "--filter", "Nothing")
+    assert result.stdout == "" and "no lines that match in the last 87600h 00m in hello-staging-LogGroup-" in result.stderr
+
+
+def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
+    stand(stage)
+    group = stage.site.call("DescribeStacks")["Stacks"][0]["Outputs"]
+    name = next(one["OutputValue"] for one in group if one["OutputKey"] == "LogGroupName")
+    stage.site.after(10, lambda: logs.write(stage.site.world, name, "hello/hello/abc", ["password=geheim \x1b[31mred\x1b[0m\x07"]))
+    stage.site.pressing(30)
+    result = stage("logs", "hello", "--since", LONG_AGO, "--follow", "--filter", "?red ?Waiting", expect=130)
+    assert result.stdout.count("Waiting for work") == 2
+    assert result.stdout.splitlines()[-1].endswith(r" abc password=geheim red\u0007")
+    assert "interrupted: no longer followed" in result.stderr
+
+
+@pytest.mark.parametrize("since", ["soon", "0", "0d", "9999d", "3x"])
+def test_a_time_that_is_none(stage: Stage, since: str) -> None:
+    assert "since" in stage("logs", "hello", "--since", since, expect=2).stderr
+
+
+def test_a_wrong_filter_tells_the_right_one(stage: Stage) -> None:
+    stand(stage)
+    result = stage("logs", "hello", "--filter", "a=b", expect=2)
+    assert "Invalid character(s) in term 'a=b'" in result.stderr and """--filter '"a=b"'""" in result.stderr
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(io.StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def line(task: str, text: str, container: str = "web") -> Line:
+    return Line("1", 1_798_761_600_123, f"web/{container}/{task}", text)
+
+
+def test_on_a_terminal_each_task_has_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Terminal()
+    show = Lines(out, as_json=False)
+    for task in ("a" * 32, "b" * 32, "a" * 32):
+        show(line(task, "text"))
+    show(line("a" * 32, "other", "collector"))
+    one, two, again, other = out.getvalue().splitlines()
+    assert one == again != two and "aaaaaaaa\x1b[0m text" in one and "00:00:00" in one
+    assert "aaaaaaaa/collector" in other
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    Lines(plain, as_json=False)(line("a" * 32, "text"))
+    assert plain.getvalue() == "00:00:00 aaaaaaaa text\n"
+
+
+def test_a_reader_who_has_left_ends_it_unless_it_is_a_command_s_output() -> None:
+    with pytest.raises(ReaderGone):
+        Lines(Closed(), as_json=False)(line("a", "text"))
+    with pytest.raises(ReaderGone):
+        Lines(Closed(), as_json=True)(line("a", "text"))
+    show = Lines(Closed(), as_json=False, plain=True)
+    show(line("a", "one"))
+    show(line("a", "two"))
+    assert show.count == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("a\tb", "a   b"),
+        ("a\r\nb\nc", "a\nb\nc"),
+        ("\x1b]0;title\x07", r"\u001b]0;title\u0007"),
+        ("connect postgres://me:geheim@db/x", "connect postgres://********@db/x"),
+        ("key AKIAABCDEFGHIJKLMNOP", "key ********"),
+    ],
+)
+def test_what_is_shown_of_a_line(text: str, shown: str) -> None:
+    assert readable(text) == shown
+
+
+def test_secrets_are_masked_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    out = io.StringIO()
+    Lines(out, as_json=True)(line("a", "key AKIAABCDEFGHIJKLMNOP"))
+    assert json.loads(out.getvalue())["text"] == "key ********"
+
+
+def test_restart_and_scale_pass_the_gate(stage: Stage) -> None:
+    stand(stage)
+    refused = stage("restart", "hello", "--region", "eu-west-1", expect=3)
+    assert "next: fsdcf restart hello --env staging --yes --region eu-west-1" in refused.stderr
+    done = stage("restart", "hello", "--yes")
+    assert "restart: replaces 2 tasks of hello-staging" in done.stdout and "done: hello-staging is restarted: 2 of 2 tasks run" in done.stdout
+    assert "next: fsdcf scale hello --env staging 3 --yes" in stage("scale", "hello", "3", expect=3).stderr
+    events = lines(stage("scale", "hello.yml", "3", "--yes", "--json"))
+    assert [one["event"] for one in events[:2]] == ["warned", "step"] and events[-1]["sentence"] == "hello-staging runs 3 tasks"
+    assert "service.resources.desiredCount" in events[0]["text"]
+
+
+def test_a_restart_that_fails_points_to_the_spec(stage: Stage) -> None:
+    stand(stage)
+    stage.site.fault("AWS::ECS::Service:update:exit=1")
+    result = stage("restart", "hello.yml", "--yes", expect=1)
+    assert "failed: the restart of hello-staging failed: Essential container in task exited" in result.stderr
+    assert "--> hello.yml:6" in result.stderr and "next: fsdcf logs hello --env staging --since 30m" in result.stderr
+
+
+@pytest.mark.parametrize("count", ["-1", "5001", "many"])
+def test_a_number_that_is_none(stage: Stage, count: str) -> None:
+    assert stage("scale", "hello", "--", count, expect=2).stderr
+
+
+PLUGIN = """\
+#!{python}
+import json, os, sys
+if sys.argv[1:] == ["--version"]:
+    print("{version}")
+    raise SystemExit
+with open("{record}", "w") as file:
+    json.dump([sys.argv[1:], os.environ.get("AWS_SSM_START_SESSION_RESPONSE")], file)
+raise SystemExit({code})
+"""
+
+
+def plugin(folder: Path, version: str = "1.2.707.0", code: int = 0) -> Path:
+    """A session plugin that writes down how it was called."""
+    record = folder / "record.json"
+    program = folder / "session-manager-plugin"
+    program.write_text(PLUGIN.format(python=sys.executable, record=record, version=version, code=code))
+    program.chmod(0o755)
+    return record
+
+
+def test_exec_without_the_plugin_says_how_to_get_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage, execute=True)
+    monkeypatch.setenv("PATH", str(stage.folder))
+    stage.calls()
+    result = stage("exec", "hello", expect=2)
+    assert "the session plugin of AWS is not installed (session-manager-plugin)" in result.stderr
+    assert "session-manager-working-with-install-plugin.html" in result.stderr and stage.calls() == 0
+
+
+def test_exec_hands_the_session_to_the_plugin_and_shows_no_token(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage, execute=True)
+    record = plugin(stage.folder)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    result = stage("exec", "hello", "--command", "ls; rm -rf /", "--profile", "work")
+    words, response = json.loads(record.read_text())
+    session = json.loads(response)
+    assert words[0] == "AWS_SSM_START_SESSION_RESPONSE" and words[1:4] == ["us-east-1", "StartSession", "work"]
+    assert json.loads(words[4])["Target"].startswith("ecs:hello-staging-Cluster-") and words[5] == "https://ssm.us-east-1.amazonaws.com"
+    assert set(session) == {"sessionId", "streamUrl", "tokenValue"}
+    assert session["tokenValue"] not in result.output + " ".join(words)
+    assert "ls; rm -rf / in hello of the task " in result.stderr
+
+
+def test_an_old_plugin_takes_the_session_as_an_argument(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage, execute=True)
+    record = plugin(stage.folder, "1.2.497.0", code=3)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    result = stage("exec", "hello", expect=1)
+    words, response = json.loads(record.read_text())
+    assert response is None and json.loads(words[0])["tokenValue"] not in result.output
+    assert "the session in hello-staging ended with 3" in result.stderr
+
+
+def test_exec_that_is_off_names_the_key_and_the_deploy(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage)
+    plugin(stage.folder)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    result = stage("exec", "hello.yml", expect=2)
+    assert "ECS Exec is off for hello-staging: write service.enableExecuteCommand: true" in result.stderr
+    assert "--> hello.yml:6" in result.stderr and "next: fsdcf deploy hello.yml --env staging" in result.stderr
+
+
+def test_exec_in_the_sandbox_needs_no_plugin(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage, execute=True)
+    monkeypatch.setenv("PATH", str(stage.folder))
+    assert "on AWS the session would begin here" in stage("exec", "hello", "--sandbox").stderr
+
+
+def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:
+    stand(stage)
+    result = stage("run", "hello", "--", "python", "manage.py", "migrate", "--fake")
+    assert result.stdout == "Starting hello (hello:one)\nWaiting for work\nDone\n"
+    assert "done: the command ended with 0 in hello-staging" in result.stderr and "is PROVISIONING" in result.stderr
+    stage.site.fault("hello-staging:create:exit=42")
+    failed = stage("run", "hello", "--profile", "work", "--", "false", expect=42)
+    assert "failed: the command ended with 42" in failed.stderr
+    assert "next: fsdcf logs hello --env staging --since 30m --profile work" in failed.stderr
+    stage.site.fault("hello-staging:create:exit=3")
+    records = lines(stage("run", "hello", "--json", "--", "x", expect=3))
+    assert records[-1]["exit"] == 1 and {one["event"] for one in records} == {"step", "line", "ended"}
+
+
+def test_run_that_never_ran_and_one_that_was_interrupted(stage: Stage) -> None:
+    stand(stage)
+    stage.site.fault("hello-staging:create:CannotPullContainerError")
+    assert "failed: the command did not run: CannotPullContainerError" in stage("run", "hello", "--", "x", expect=1).stderr
+    stage.site.fault("hello-staging:create:slow")
+    stage.site.pressing(150)
+    assert "was stopped" in stage("run", "hello", "--", "x", expect=130).stderr
+
+
+def test_run_needs_a_command(stage: Stage) -> None:
+    assert "COMMAND" in stage("run", "hello", expect=2).stderr
+
+
+def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
+    rows = {name: set(re.findall(r"`([a-z-]+:\w+)`", row)) for name, row in re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M)}
+    rows["scale"] |= rows["restart"]
+    stand(stage, execute=True)
+    plugin(stage.folder)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    runs = {"logs": (), "restart": ("--yes",), "scale": ("3", "--yes"), "exec": (), "run": ("--", "true")}
+    assert set(rows) == set(runs)
+    for name, words in runs.items():
+        stage.site.aws.calls.clear()
+        stage(name, "hello", *words)
+        made = {f"{service}:{operation}" for _, service, operation in stage.site.aws.calls}
+        allowed = rows[name] | {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
+        assert made <= allowed, name
+        beside = {"ecs:TagResource", "iam:PassRole", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:StopTask"}
+        assert rows[name] - beside <= made | rows["restart"], "and no more"
