@@ -62,7 +62,7 @@ def command(
     found = compiled(context, files, environment, overrides, variables, most=2)
     for one in found:
         _check(one)
-    plan = _against_deployed(found[0], connection) if deployed else _between(*found)
+    plan = _against_deployed(found[0], connection) if deployed else between(*found)
     _show(plan, form)
     context.exit(DATA_AT_RISK if plan.found.risks else 0 if plan.found.empty else int(Exit.CHANGES))
 
@@ -77,7 +77,8 @@ def _check(one: Compiled) -> None:
         raise click.UsageError(f"{one.name!r} is a template that fsdcf did not compile: none of its resources names a line of a spec")
 
 
-def _between(old: Compiled, new: Compiled) -> Shown:
+def between(old: Compiled, new: Compiled) -> Shown:
+    """The plan of two files. A usage error where they are no templates."""
     new_tags, old_tags = _tags(new), _tags(old)
     tags = new_tags if new_tags is not None else old_tags
     before = Deployed(tags=(old_tags if old_tags is not None else tags) or {})

@@ -53,10 +53,14 @@ def edited(change: Change) -> Detail | None:
 
 
 def reason(change: Change) -> str:
-    """The place of a change's own edit. In a list whose items have moved it is the list: they seem to differ one by one."""
+    """The place of a change's own edit; empty if it has none. In a list whose items have moved it is the list: each seems to differ."""
     own = edited(change)
-    title = title_of(own, change) if own is not None else ""
-    return title.partition(_SHIFT)[0].rpartition("[")[0] if _SHIFT in title else title
+    if own is None:
+        return ""
+    name = title_of(own, change)
+    whole = (name.partition(_SHIFT)[0] if _SHIFT in name else name).rpartition("[")[0]
+    moved = whole and any(title_of(one, change).startswith(f"{whole}[") and _SHIFT in title_of(one, change) for one in change.details)
+    return whole if moved else name
 
 
 def origin(change: Change, changes: Changes) -> tuple[Change, Detail | None]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.plan.access.report import shortened
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.causes import by_id
 from fsdcf.plan.diff.expiry import KEPT
@@ -216,23 +217,28 @@ def _permissions(context: Context) -> Iterator[Unsafe]:
         for role in ROLES:
             for loss in losses(was, now, context.old, context.new, role):
                 if not loss.targets or not gone.issuperset(loss.targets):
-                    yield _lost(context, loss, was)
+                    yield from _lost(context, loss, was)
 
 
-def _lost(context: Context, loss: Loss, task: Resource) -> Unsafe:
-    acts = ", ".join(loss.actions[:3]) + (f" and {len(loss.actions) - 3} more" if len(loss.actions) > 3 else "")
-    on = f" on {', '.join(loss.resources)}" if loss.resources else ""
-    at_once = context.in_place(loss.holder) or loss.denied
+def _lost(context: Context, loss: Loss, task: Resource) -> Iterator[Unsafe]:
+    """A lost permission. What a role needs to start tasks, the new template tells: after fsdcf rollback it has what it needs."""
     starts = loss.role == "ExecutionRoleArn"
-    why = "tasks of the old image cannot start without it" if starts else "the old image may need it"
-    if at_once:
-        why += "; the old release loses it as soon as the policy changes, before the new one serves"
-    who = "execution role" if starts else "task role"
-    what = f"the {who} {'is denied' if loss.denied else 'loses'} {acts}{on}"
+    at_once = context.in_place(loss.holder) or loss.denied
+    if starts and not at_once:
+        return
+    acts = ", ".join(loss.actions[:3]) + (f" and {len(loss.actions) - 3} more" if len(loss.actions) > 3 else "")
+    on = f" on {', '.join(map(shortened, loss.resources))}" if loss.resources else ""
+    who = "the execution role" if starts else "the task role"
+    what = f"denies {who} {acts}{on}" if loss.denied else f"takes {acts}{on} from {who}"
+    why = "the old image may need it"
+    if starts:
+        why = "tasks of the old release that start then cannot, also when ECS goes back to it"
+    elif at_once:
+        why += "; its tasks lose it as soon as the policy changes, before the new ones serve"
     steps = "1. deploy an image that does without it while the role still has it; 2. take it from the role"
-    when = (ROLLOUT, FSDCF) if at_once else (FSDCF,)
+    when: tuple[When, ...] = (ROLLOUT,) if starts else (ROLLOUT, FSDCF) if at_once else (FSDCF,)
     place = Place(loss.holder or task.name, loss.path, gone=not loss.denied)
-    return Unsafe("permission-removed", loss.holder or task.name, what, when, why, steps, place)
+    yield Unsafe("permission-removed", loss.holder or task.name, what, when, why, steps, place)
 
 
 _WITHOUT_DATA = ("AWS::Logs::LogGroup", "AWS::ECR::Repository", "AWS::ECR::PublicRepository")
@@ -286,17 +292,38 @@ def _health_paths(context: Context) -> Iterator[Unsafe]:
 def _ways_out(context: Context) -> Iterator[Unsafe]:
     why = "the old image may talk to what it no longer reaches"
     steps = "1. deploy an image that does without it while the way is open; 2. close it"
-    for was, now in context.both("AWS::EC2::SecurityGroup"):
-        before, after = ({text_of(one) for one in tasks.listed(side.properties.get("SecurityGroupEgress"))} for side in (was, now))
-        if after and before != after and (before - after or not before):  # no list at all lets everything out
-            place = Place(was.name, ("SecurityGroupEgress",))
-            when = (ROLLOUT, FSDCF) if context.in_place(was.name) else (FSDCF,)
-            yield Unsafe("way-out-closed", was.name, "lets less out of the tasks", when, why, steps, place)
+    for was in _narrowed(context, "AWS::ECS::Service", ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")):
+        when = (ROLLOUT, FSDCF) if context.in_place(was) else (FSDCF,)
+        yield Unsafe("way-out-closed", was, "lets less out of the tasks", when, why, steps, Place(was, ("SecurityGroupEgress",)))
     open_now = {text_of(one.properties.get("RouteTableId")) for one in _default_routes(context.new)}
     for route in _default_routes(context.old):
         table = text_of(route.properties.get("RouteTableId"))
         if table in context.new.resources and table not in open_now:
             yield Unsafe("way-out-closed", route.name, "takes the way to the internet", (FSDCF,), why, steps, Place(route.name, (), gone=True))
+
+
+def _ways_in(context: Context) -> Iterator[Unsafe]:
+    for was in _narrowed(context, "AWS::ElasticLoadBalancingV2::LoadBalancer", ("SecurityGroups",)):
+        if context.in_place(was):
+            what = "lets less out of the load balancer"
+            why = "if it no longer reaches the port of the old tasks, they get no requests from then on, before the new ones serve"
+            steps = "1. let it reach both ports; 2. close the old one when no old task serves"
+            yield Unsafe("way-in-closed", was, what, (ROLLOUT,), why, steps, Place(was, ("SecurityGroupEgress",)))
+
+
+def _narrowed(context: Context, user: str, path: tuple[str, ...]) -> Iterator[str]:
+    """The security groups of a type of resource that let less out than before."""
+    used = {target_of(group) for one in context.old.of(user) for group in tasks.listed(_below(one.properties, path))}
+    for was, now in context.both("AWS::EC2::SecurityGroup"):
+        before, after = ({text_of(one) for one in tasks.listed(side.properties.get("SecurityGroupEgress"))} for side in (was, now))
+        if was.name in used and after and (before - after or not before):  # no list at all lets everything out
+            yield was.name
+
+
+def _below(value: object, path: tuple[str, ...]) -> object:
+    for step in path:
+        value = mapping(value).get(step)
+    return value
 
 
 def _default_routes(view: View) -> Iterator[Resource]:
@@ -329,6 +356,7 @@ RULES = (
     Rule("architecture-changed", "Tasks have a processor that the old image may not be built for.", _architectures),
     Rule("memory-reduced", "Tasks have less memory than the old image may need.", _memory),
     Rule("repository-changed", "The image comes from a repository that may not hold the old one.", _repositories),
+    Rule("way-in-closed", "The load balancer no longer reaches the tasks of the old release.", _ways_in),
     Rule("way-out-closed", "Tasks no longer reach what the old image may talk to.", _ways_out),
     Rule("data-expires", "Data vanishes after a shorter time, and no rollback brings it back.", _expiries),
 )

@@ -1,0 +1,206 @@
+"""Plans of two templates: causes, obstacles, parameters, outputs, and secrets that stay secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.plan.diff.causes import by_id, follows, origin, reason, title_of
+from fsdcf.plan.diff.obstacles import Importers
+from fsdcf.plan.diff.plan import Difference, compared
+from fsdcf.plan.diff.sides import MASK, Deployed, hidden, pair
+from fsdcf.plan.view import PlanError
+from tests.plan.conftest import resources
+
+TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "mails"}}
+QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}}
+
+
+def plan(before: Any, after: Any, importers: Importers | None = None, **more: Any) -> Difference:
+    return compared(pair(before, after, **more), importers)
+
+
+def with_properties(one: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return {**one, "Properties": {**one["Properties"], **values}}
+
+
+# causes
+
+
+def task(cpu: str) -> dict[str, Any]:
+    return {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": cpu}}
+
+
+SERVICE = {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}}}
+ALARM = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::GetAtt": ["Service", "Name"]}}}
+
+
+def test_a_chain_of_causes_leads_to_what_was_edited() -> None:
+    old = resources(Task=task("256"), Service=with_properties(SERVICE, ServiceName="a"), Note=ALARM)
+    new = resources(Task=task("512"), Service=with_properties(SERVICE, ServiceName="b"), Note=ALARM)
+    changes = by_id(plan(old, new).changes)
+    assert changes["Service"].replacement == "True"
+    details = [one for one in changes["Note"].details if one.cause]
+    assert {follows(one, changes) for one in details} == {"follows Service.Name, which is replaced because ServiceName changed"}
+    only = by_id(plan(resources(Task=task("256"), Service=SERVICE), resources(Task=task("512"), Service=SERVICE)).changes)
+    (reference,) = [one for one in only["Service"].details if one.cause]
+    assert follows(reference, only) == "follows Task, which is replaced because Cpu changed"
+    cause, edit = origin(only["Service"], only)
+    assert cause.logical_id == "Task" and edit is not None and edit.path == "/Properties/Cpu"
+
+
+def test_a_chain_over_two_resources() -> None:
+    target = {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"Port": 80}}
+    listener = {
+        "Type": "AWS::ElasticLoadBalancingV2::Listener",
+        "Properties": {"LoadBalancerArn": {"Ref": "Group"}, "DefaultActions": []},
+    }
+    rule = {"Type": "AWS::ElasticLoadBalancingV2::ListenerRule", "Properties": {"ListenerArn": {"Ref": "Listener"}}}
+    old = resources(Group=target, Listener=listener, Rule=rule)
+    new = resources(Group=with_properties(target, Port=81), Listener=listener, Rule=rule)
+    changes = by_id(plan(old, new).changes)
+    (reference,) = [one for one in changes["Rule"].details if one.cause]
+    told = follows(reference, changes)
+    assert told == "follows Listener, which is replaced because it follows Group, which is replaced because Port changed"
+    assert origin(changes["Rule"], changes)[0].logical_id == "Group"
+
+
+def test_what_was_removed_added_or_is_unknown_ends_a_chain() -> None:
+    changes = by_id([Change("Add", "New", "AWS::SNS::Topic"), Change("Remove", "Old", "AWS::SNS::Topic")])
+
+    def detail(cause: str, source: Any = "ResourceReference") -> Detail:
+        return Detail("Properties", "A", "/Properties/A", None, None, "Never", source, cause)
+
+    assert follows(detail("New"), changes) == "follows New, which is new"
+    assert follows(detail("Old"), changes) == "follows Old, which is removed"
+    assert follows(detail("Elsewhere.Arn", "ResourceAttribute"), changes) == "follows Elsewhere.Arn"
+    assert follows(detail("ImageSha", "ParameterReference"), changes) == "follows ImageSha"
+
+
+def test_words_that_nobody_knows_yet_do_not_end_in_a_crash() -> None:
+    odd: Any = Detail("Provenance", None, "", None, None, "Sometimes", "DirectModification")  # type: ignore[arg-type]
+    change = Change("Modify", "A", "AWS::SNS::Topic", replacement="Perhaps", details=(odd,))
+    assert reason(change) == "Provenance" and origin(change, by_id([change])) == (change, odd)
+
+
+def test_a_list_whose_items_moved_is_named_as_a_whole() -> None:
+    def container(*names: str) -> dict[str, Any]:
+        listed = [{"Name": name, "Value": "1"} for name in names]
+        return resources(Task={"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": listed}]}})
+
+    (change,) = plan(container("B", "C"), container("A", "B", "C")).changes
+    assert reason(change) == "ContainerDefinitions[app].Environment"
+    assert "ContainerDefinitions[app].Environment[B -> A]" in {title_of(one, change) for one in change.details}
+
+
+# what stands in the way
+
+
+def test_a_custom_name_blocks_a_replacement() -> None:
+    (one,) = plan(resources(Jobs=QUEUE), resources(Jobs=with_properties(QUEUE, FifoQueue=True))).review.obstacles
+    assert (one.kind, one.logical_id) == ("custom name", "Jobs")
+    assert one.why == "a change of FifoQueue needs a new one, and QueueName 'jobs' is taken by the old one"
+    renamed = plan(resources(Jobs=QUEUE), resources(Jobs=with_properties(QUEUE, FifoQueue=True, QueueName="jobs.fifo")))
+    assert renamed.review.obstacles == () and renamed.risks[0].kind == "replaced"
+    nameless = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    assert plan(resources(Jobs=nameless), resources(Jobs=with_properties(nameless, FifoQueue=True))).review.obstacles == ()
+
+
+def test_a_type_cannot_change() -> None:
+    (one,) = plan(resources(A=TOPIC), resources(A=QUEUE)).review.obstacles
+    assert one.kind == "type" and "from AWS::SNS::Topic to AWS::SQS::Queue" in one.why
+
+
+def exporting(value: Any, name: str = "shared", **named: Any) -> dict[str, Any]:
+    return {**resources(**named), "Outputs": {"Out": {"Value": value, "Export": {"Name": name}}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (exporting("a", A=TOPIC), resources(A=TOPIC), "is removed"),
+        (exporting("a", A=TOPIC), exporting("a", "other", A=TOPIC), "is removed"),
+        (exporting("a", A=TOPIC), exporting("b", A=TOPIC), "changes its value"),
+        (exporting({"Ref": "A"}, A=TOPIC), exporting({"Ref": "A"}, A=with_properties(TOPIC, TopicName="new")), "changes its value"),
+    ],
+)
+def test_an_export_in_use_cannot_change(before: Any, after: Any, said: str) -> None:
+    (one,) = plan(before, after).review.obstacles
+    assert (one.kind, one.logical_id) == ("export", "Out") and f"the export shared {said}, and another stack may import it" in one.why
+    (used,) = plan(before, after, lambda name: ("orders-staging",)).review.obstacles
+    assert "the stacks orders-staging import it" in used.why
+    assert plan(before, after, lambda name: ()).review.obstacles == ()
+
+
+def test_an_export_that_stays_is_no_obstacle() -> None:
+    assert plan(exporting("a", A=TOPIC), exporting("a", A=TOPIC, B=QUEUE)).review.obstacles == ()
+
+
+# sides
+
+
+def parameter(**declared: Any) -> dict[str, Any]:
+    return {"Parameters": {"P": {"Type": "String", **declared}}, **resources(A=with_properties(TOPIC, DisplayName={"Ref": "P"}))}
+
+
+def test_parameters_have_the_values_that_a_deploy_sends() -> None:
+    assert plan(parameter(), parameter()).empty
+    assert plan(parameter(Default="a"), parameter()).empty
+    (change,) = plan(parameter(Default="a"), parameter(Default="b")).changes
+    assert {(one.before, one.after) for one in change.details} == {("a", "b")}
+    assert plan(parameter(), parameter(), deployed=Deployed({"P": "x"})).empty
+    (change,) = plan(parameter(), parameter(Default="b"), deployed=Deployed({"P": "x"})).changes
+    assert {(one.before, one.after) for one in change.details} == {("x", "b")}
+
+
+def test_a_hidden_parameter_that_cannot_be_read_is_taken_as_it_is() -> None:
+    assert plan(parameter(NoEcho=True), parameter(NoEcho=True, Default="geheim"), deployed=Deployed({"P": MASK})).empty
+
+
+def test_secret_parameters_are_never_told() -> None:
+    old, new = parameter(NoEcho=True, Default="geheim-eins"), parameter(NoEcho="true", Default="geheim-zwei")
+    new["Resources"]["A"]["Properties"]["DisplayName"] = {"Fn::Sub": "say ${P} and 7"}
+    new["Outputs"] = {"Out": {"Value": {"Ref": "P"}}}
+    found = plan(old, new)
+    text = json.dumps([[vars(one) for one in change.details] + [change.before, change.after] for change in found.changes], default=str)
+    assert found.changes and "geheim" not in text and MASK in text and f"say {MASK} and 7" in text
+    assert found.outputs[0].after == MASK
+
+
+def test_a_short_secret_is_hidden_with_what_stands_around_it() -> None:
+    change = Change("Modify", "A1", "T", details=(Detail("Properties", "A", "/Properties/A/1", "x1y", 1, "Never", "DirectModification"),))
+    (shown,) = hidden((change,), ("1",))
+    assert (shown.logical_id, shown.details[0].path) == ("A1", "/Properties/A/1")
+    assert (shown.details[0].before, shown.details[0].after) == (MASK, MASK)
+    assert hidden((change,), ()) == (change,)
+
+
+# what changes beside resources
+
+
+def test_outputs_and_tags_alone_are_changes() -> None:
+    found = plan(resources(A=TOPIC), {**resources(A=TOPIC), "Outputs": {"Out": {"Value": "x"}}})
+    assert not found.changes and not found.empty
+    assert [(one.name, one.before, one.after) for one in found.outputs] == [("Out", None, "x")]
+    tagged = plan(resources(A=TOPIC), resources(A=TOPIC), tags={"team": "a"}, deployed=Deployed(tags={"team": "b"}))
+    assert tagged.tags and [change.scope for change in tagged.changes] == [("Tags",)]
+    assert plan(resources(A=TOPIC), resources(A=TOPIC), deployed=Deployed(tags={"team": "b"})).empty
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"Resources": {"A": {}}},
+        {"Resources": {"A": {"Type": "AWS::SNS::Topic", "Properties": {"X": {"Fn::Nope": 1}}}}},
+        {**resources(A=TOPIC), "Outputs": {"Out": {"Value": {"Fn::Select": [9, ["a"]]}}}},
+        {**resources(A=TOPIC), "Outputs": {"Out": "text"}},
+    ],
+)
+def test_what_is_no_template_is_refused(broken: Any) -> None:
+    for before, after in ((broken, resources(A=TOPIC)), (resources(A=TOPIC), broken)):
+        with pytest.raises(PlanError):
+            plan(before, after)

@@ -1,0 +1,243 @@
+"""Rollback safety: every rule by a change that breaks it, in which direction, and by one that does not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from fsdcf.plan.diff.plan import compared
+from fsdcf.plan.diff.rollback import CLOUDFORMATION, FSDCF, ROLLOUT, RULES, Unsafe
+from fsdcf.plan.diff.sides import pair
+from tests.plan.conftest import resources
+
+Template = dict[str, Any]
+Edit = Callable[[Template], None]
+
+
+def policy(*actions: str, **more: Any) -> dict[str, Any]:
+    return {"Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}]}
+
+
+def role(**policies: Any) -> dict[str, Any]:
+    listed = [{"PolicyName": name, "PolicyDocument": document} for name, document in policies.items()]
+    return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}, "Policies": listed}}
+
+
+CONTAINER = {
+    "Name": "app",
+    "Image": {"Fn::Sub": "repo/app:${ImageSha}"},
+    "Environment": [{"Name": "LOG", "Value": "info"}, {"Name": "MODE", "Value": "a"}],
+    "Secrets": [{"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/t"}],
+    "PortMappings": [{"ContainerPort": 80}],
+    "HealthCheck": {"Command": ["CMD-SHELL", "true"]},
+    "Command": ["serve"],
+    "MountPoints": [{"SourceVolume": "files", "ContainerPath": "/files"}],
+}
+BEFORE: Mapping[str, Any] = {
+    "Parameters": {"ImageSha": {"Type": "String"}},
+    **resources(
+        Task={
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {
+                "Memory": "1024",
+                "TaskRoleArn": {"Fn::GetAtt": ["TaskRole", "Arn"]},
+                "ExecutionRoleArn": {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
+                "ContainerDefinitions": [CONTAINER, {"Name": "collector", "Image": "public/collector:1"}],
+                "Volumes": [{"Name": "files", "EFSVolumeConfiguration": {"FilesystemId": {"Ref": "Files"}}}],
+            },
+        },
+        Service={
+            "Type": "AWS::ECS::Service",
+            "Properties": {
+                "TaskDefinition": {"Ref": "Task"},
+                "NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "TaskGroup"}]}},
+            },
+        },
+        TaskRole=role(Own=policy("ses:SendEmail", "s3:GetObject")),
+        ExecutionRole=role(Start=policy("secretsmanager:GetSecretValue")),
+        Extra={
+            "Type": "AWS::IAM::Policy",
+            "Properties": {"PolicyName": "extra", "Roles": [{"Ref": "TaskRole"}], "PolicyDocument": policy("sqs:SendMessage")},
+        },
+        Target={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"HealthCheckPath": "/up", "Port": 80}},
+        Balancer={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]}},
+        TaskGroup={"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "tasks"}},
+        BalancerGroup={
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"GroupDescription": "lb", "SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}]},
+        },
+        Routes={"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": "vpc-1"}},
+        Out={"Type": "AWS::EC2::Route", "Properties": {"RouteTableId": {"Ref": "Routes"}, "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}},
+        Files={"Type": "AWS::EFS::FileSystem", "DeletionPolicy": "Retain", "Properties": {"Encrypted": True}},
+        Table={
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                "GlobalSecondaryIndexes": [{"IndexName": "by-state"}],
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            },
+        },
+        Queue={"Type": "AWS::SQS::Queue", "Properties": {}},
+        Bucket={"Type": "AWS::S3::Bucket", "Properties": {}},
+        Logs={"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 90}},
+    ),
+}
+LIFECYCLE = {"Rules": [{"Id": "old", "Status": "Enabled", "ExpirationInDays": 7}]}
+
+
+def properties(name: str, **values: Any) -> Edit:
+    """Sets properties of a resource; None takes one away."""
+
+    def edit(template: Template) -> None:
+        found = template["Resources"][name]["Properties"]
+        found.update(values)
+        for key in [key for key, value in values.items() if value is None]:
+            del found[key]
+
+    return edit
+
+
+def container(**values: Any) -> Edit:
+    """Sets properties of the first container; None takes one away."""
+
+    def edit(template: Template) -> None:
+        first = template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]
+        first.update({key: value for key, value in values.items() if value is not None})
+        for key in [key for key, value in values.items() if value is None]:
+            del first[key]
+
+    return edit
+
+
+def without(*names: str) -> Edit:
+    def edit(template: Template) -> None:
+        for name in names:
+            del template["Resources"][name]
+
+    return edit
+
+
+def statement(name: str, document: Any) -> Edit:
+    return properties(name, Policies=[{"PolicyName": "Own", "PolicyDocument": document}])
+
+
+def found(edit: Edit) -> list[Unsafe]:
+    after = copy.deepcopy(dict(BEFORE))
+    edit(after)
+    return list(compared(pair(BEFORE, after)).review.unsafe)
+
+
+DENY = {"Statement": [*policy("ses:SendEmail", "s3:GetObject")["Statement"], {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+
+BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
+    ("store-removed", "Queue", without("Queue"), (FSDCF,)),
+    ("store-removed", "Table", properties("Table", KeySchema=[{"AttributeName": "no", "KeyType": "HASH"}]), (CLOUDFORMATION, FSDCF)),
+    ("index-removed", "Table", properties("Table", GlobalSecondaryIndexes=None), (ROLLOUT, CLOUDFORMATION, FSDCF)),
+    ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live"), (ROLLOUT, FSDCF)),
+    ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live", Port=81), (FSDCF,)),
+    ("health-check-changed", "Target", properties("Target", Matcher={"HttpCode": "204"}), (ROLLOUT, FSDCF)),
+    ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:SendEmail")), (ROLLOUT, FSDCF)),
+    ("permission-removed", "TaskRole", statement("TaskRole", DENY), (ROLLOUT, FSDCF)),
+    ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:*", "s3:*", Condition={"Bool": {"a": True}})), (ROLLOUT, FSDCF)),
+    ("permission-removed", "Extra", without("Extra"), (FSDCF,)),
+    ("permission-removed", "ExecutionRole", properties("ExecutionRole", Policies=None), (ROLLOUT,)),
+    ("permission-removed", "TaskRole", properties("Task", TaskRoleArn="arn:aws:iam::1:role/other"), (FSDCF,)),
+    ("variable-removed", "Task", container(Environment=[{"Name": "LOG", "Value": "info"}]), (FSDCF,)),
+    ("secret-removed", "Task", container(Secrets=None), (FSDCF,)),
+    ("volume-removed", "Task", container(MountPoints=None), (FSDCF,)),
+    ("volume-removed", "Task", properties("Task", Volumes=[{"Name": "files"}]), (FSDCF,)),
+    ("container-removed", "Task", properties("Task", ContainerDefinitions=[CONTAINER]), (FSDCF,)),
+    ("port-changed", "Task", container(PortMappings=[{"ContainerPort": 81}]), (FSDCF,)),
+    ("container-check-changed", "Task", container(HealthCheck={"Command": ["CMD-SHELL", "new"]}), (FSDCF,)),
+    ("command-changed", "Task", container(Command=["serve", "--fast"]), (FSDCF,)),
+    ("command-changed", "Task", container(User="1000"), (FSDCF,)),
+    ("read-only-root", "Task", container(ReadonlyRootFilesystem=True), (FSDCF,)),
+    ("architecture-changed", "Task", properties("Task", RuntimePlatform={"CpuArchitecture": "ARM64"}), (FSDCF,)),
+    ("memory-reduced", "Task", properties("Task", Memory="512"), (FSDCF,)),
+    ("repository-changed", "Task", container(Image={"Fn::Sub": "repo/other:${ImageSha}"}), (FSDCF,)),
+    (
+        "way-in-closed",
+        "BalancerGroup",
+        properties("BalancerGroup", SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "CidrIp": "0.0.0.0/0"}]),
+        (ROLLOUT,),
+    ),
+    (
+        "way-out-closed",
+        "TaskGroup",
+        properties("TaskGroup", SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}]),
+        (ROLLOUT, FSDCF),
+    ),
+    ("way-out-closed", "Out", without("Out"), (FSDCF,)),
+    ("data-expires", "Logs", properties("Logs", RetentionInDays=7), (CLOUDFORMATION, FSDCF)),
+    ("data-expires", "Queue", properties("Queue", MessageRetentionPeriod=60), (CLOUDFORMATION, FSDCF)),
+    ("data-expires", "Bucket", properties("Bucket", LifecycleConfiguration=LIFECYCLE), (CLOUDFORMATION, FSDCF)),
+    ("data-expires", "Table", properties("Table", TimeToLiveSpecification={"AttributeName": "t", "Enabled": True}), (CLOUDFORMATION, FSDCF)),
+    ("data-expires", "Table", properties("Table", PointInTimeRecoverySpecification=None), (CLOUDFORMATION, FSDCF)),
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "edit", "when"), BROKEN, ids=[f"{number}-{one[0]}" for number, one in enumerate(BROKEN)])
+def test_a_rule_finds_its_change_and_no_other_rule_does(rule: str, name: str, edit: Edit, when: tuple[str, ...]) -> None:
+    (one,) = found(edit)
+    assert (one.rule, one.logical_id, one.when) == (rule, name, when)
+    assert one.way_out.startswith("1. ") and "; 2. " in one.way_out
+    for text in (one.what, one.why, one.way_out):
+        assert text and not text.endswith(".") and "None" not in text
+
+
+SAFE: dict[str, Edit] = {
+    "nothing": lambda template: None,
+    "a variable more": container(Environment=[*CONTAINER["Environment"], {"Name": "NEW", "Value": "1"}]),  # type: ignore[misc]
+    "another value": container(Environment=[{"Name": "LOG", "Value": "debug"}, {"Name": "MODE", "Value": "a"}]),
+    "a variable becomes a secret": container(
+        Environment=[{"Name": "LOG", "Value": "info"}],
+        Secrets=[{"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/t"}, {"Name": "MODE", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/m"}],
+    ),
+    "a permission more": statement("TaskRole", policy("ses:SendEmail", "s3:GetObject", "s3:PutObject")),
+    "a wider permission": statement("TaskRole", policy("ses:*", "s3:Get*")),
+    "a permission in another policy": lambda template: (
+        statement("TaskRole", policy("ses:SendEmail"))(template),
+        properties("Extra", PolicyDocument=policy("sqs:SendMessage", "s3:GetObject"))(template),
+    )[0],
+    "a longer retention": properties("Logs", RetentionInDays=365),
+    "for ever": properties("Logs", RetentionInDays=None),
+    "more memory": properties("Task", Memory="2048"),
+    "a check interval": properties("Target", HealthCheckIntervalSeconds=10),
+    "a port more": container(PortMappings=[{"ContainerPort": 80}, {"ContainerPort": 81}]),
+    "a processor that is the default": properties("Task", RuntimePlatform={"CpuArchitecture": "X86_64"}),
+    "an index more": properties("Table", GlobalSecondaryIndexes=[{"IndexName": "by-state"}, {"IndexName": "by-date"}]),
+    "log group replaced": properties("Logs", LogGroupName="other"),
+}
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_what_is_undone_together_is_not_found(name: str) -> None:
+    assert found(SAFE[name]) == []
+
+
+def test_every_rule_has_its_case_and_its_explanation() -> None:
+    assert {rule for rule, *_ in BROKEN} == {rule.id for rule in RULES}
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule.explanation.endswith(".") for rule in RULES)
+
+
+def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
+    assert compared(pair(None, BEFORE)).review.unsafe == ()
+
+
+def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
+    before = copy.deepcopy(dict(BEFORE))
+    container(Environment=[*CONTAINER["Environment"], {"Name": "QUEUE", "Value": {"Ref": "Queue"}}])(before)  # type: ignore[misc]
+    after = copy.deepcopy(dict(BEFORE))
+    without("Queue")(after)
+    assert [one.rule for one in compared(pair(before, after)).review.unsafe] == ["store-removed"]
+
+
+def test_a_container_with_another_name_stays_the_first_one() -> None:
+    assert found(container(Name="other")) == []
+    (one,) = found(container(Name="other", Environment=None, Secrets=[{"Name": "TOKEN", "ValueFrom": "x"}, {"Name": "LOG", "ValueFrom": "y"}]))
+    assert (one.rule, one.what) == ("variable-removed", "no longer sets MODE")
