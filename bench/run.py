@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from migration import measure
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SPEC = ROOT / "examples" / "api-dynamodb.yml"
@@ -100,3 +102,4 @@ if __name__ == "__main__":
         commands(Path(name), parser.parse_args().runs)
         many()
         parallel(Path(name))
+    measure(5)

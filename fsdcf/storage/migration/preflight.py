@@ -57,7 +57,8 @@ def survey(copy: sqlite3.Connection, table: str, whole: bool, encode: Encoder, s
             seen(number)
     if keys is not None:
         keys.note_repeated(found)
-    seen(number)
+    if number % _CHUNK:
+        seen(number)
     return Survey(number, total, units, largest, hashed.hexdigest(), tuple(found.values()))
 
 

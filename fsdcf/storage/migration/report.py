@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdcf.storage.migration.model import Finding, MigrationError, Progress, Report, Told, Unfit
 
-_MODES = {"new": "the table was empty", "overwrite": "items of the same key are replaced", "keep": "items that are there stay"}
+_MODES = {"new": "the table is empty", "overwrite": "items of the same key are replaced", "keep": "items that are there stay"}
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -16,7 +16,8 @@ def report_lines(report: Report) -> Iterator[str]:
     yield f"{_verdict(report)}: {report.source_table} in {report.source} to the table {report.table}"
     yield f"  rows       {report.rows:,}, {_size(report.bytes)}, the largest item {_size(report.largest)}, {report.units:,} write units"
     if report.dry_run:
-        yield f"  to write   {report.rows - report.resumed:,} items; {_MODES[report.mode]}"
+        before = f"{report.resumed:,} were written by an earlier run" if report.resumed else _MODES[report.mode]
+        yield f"  to write   {report.rows - report.resumed:,} items; {before}"
         return
     resumed = f", {report.resumed:,} of them by an earlier run" if report.resumed else ""
     yield f"  written    {report.written:,}{resumed}"
