@@ -49,15 +49,15 @@ class View:
 
 
 def balancer_line(check: Check, url: Address) -> str:
-    """``GET http://127.0.0.1:8000/health every 30 s, timeout 5 s, codes 200, 2 to be healthy, 3 to be unhealthy``."""
+    """``GET http://127.0.0.1:8000/health every 30 s, timeout 5 s, codes 200, healthy after 2, unhealthy after 3``."""
     return (
         f"GET {url.base}{check.path} every {check.interval:g} s, timeout {check.timeout:g} s, codes {check.codes},"
-        f" {check.healthy} in a row for healthy, {check.unhealthy} for unhealthy"
+        f" healthy after {check.healthy}, unhealthy after {check.unhealthy}"
     )
 
 
 def container_line(inner: Inner) -> str:
-    """``CMD-SHELL curl -f http://localhost:8000/health every 30 s, timeout 5 s, 3 failures in a row for unhealthy``."""
+    """``CMD-SHELL curl -f http://localhost:8000/health every 30 s, timeout 5 s, unhealthy after 3``."""
     start = f", {inner.start:g} s to start" if inner.start else ""
     shown = str(masked(" ".join(inner.command)))
-    return f"{shown} every {inner.interval:g} s, timeout {inner.timeout:g} s{start}, {inner.retries} in a row for unhealthy"
+    return f"{shown} every {inner.interval:g} s, timeout {inner.timeout:g} s{start}, unhealthy after {inner.retries}"

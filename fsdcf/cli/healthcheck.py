@@ -93,7 +93,7 @@ def command(
     try:
         outcome = _checked(result.spec, partial(_place, result), url, once, fast, arguments, View(as_json))
     except KeyboardInterrupt:
-        outcome = Outcome(Exit.INTERRUPTED, "interrupted before it was clear")
+        outcome = Outcome(Exit.INTERRUPTED, "it was not clear yet")
     told(Ended(outcome))
     click.get_current_context().exit(int(outcome.exit))
 

@@ -96,7 +96,7 @@ def _attended(errand: _Errand, container: str) -> Returned:
     except Terminated:
         raise _left(errand, Exit.UNKNOWN, "asked to end (SIGTERM)") from None
     except KeyboardInterrupt:
-        raise _left(errand, Exit.INTERRUPTED, "interrupted") from None
+        raise _left(errand, Exit.INTERRUPTED, "not waited for") from None
     except AwsError as error:
         evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
         raise _left(errand, Exit.UNKNOWN, f"AWS does not tell of {target.stack} any more", evidence) from None
@@ -154,8 +154,8 @@ def _recalled(run: Run, service: Service, mark: str) -> Stop:
             run.aws.call("ecs", "StopTask", cluster=service.cluster, task=arn, reason="fsdcf run was interrupted")
     except (AwsError, *INTERRUPTS):
         halt = f"aws ecs list-tasks --cluster {service.cluster} --started-by {mark}"
-        return stop(Exit.INTERRUPTED, "interrupted: it is not known whether a task was started", halt)
-    return stop(Exit.INTERRUPTED, "interrupted: the task that had begun was stopped" if found else "interrupted: no task was started")
+        return stop(Exit.INTERRUPTED, "it is not known whether a task was started", halt)
+    return stop(Exit.INTERRUPTED, "the task that had begun was stopped" if found else "no task was started")
 
 
 def _wait(errand: _Errand) -> Mapping[str, Any]:
@@ -208,7 +208,7 @@ def _stopped(errand: _Errand, container: str) -> Returned:
     run.aws.call("ecs", "StopTask", cluster=service.cluster, task=errand.task, reason="fsdcf run was interrupted (Ctrl-C)")
     ended = _ended(errand, _wait(errand), container)
     code = "it never ran" if ended.code is None else f"its exit code was {ended.code}"
-    return Returned(Outcome(Exit.INTERRUPTED, f"interrupted: the task {errand.task} was stopped; {code}"))
+    return Returned(Outcome(Exit.INTERRUPTED, f"the task {errand.task} was stopped; {code}"))
 
 
 def _left(errand: _Errand, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:

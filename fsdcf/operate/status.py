@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
+from fsdcf.deploy.rollout import place_of
 from fsdcf.deploy.snapshot import Snapshot, snapshot
 
 _PAGES = 2
@@ -49,7 +50,7 @@ class Status:
     """A service at one moment. ``image`` is what its task definition runs; ``moving`` are the resources that are in progress.
 
     ``healthy`` of ``targets`` are in the load balancer's service; both are None for a worker, or where that is not known.
-    ``missing`` says in sentences what could not be found out.
+    ``service`` is the ECS service, as ``cluster/name``. ``missing`` says in sentences what could not be found out.
     """
 
     stack: Snapshot
@@ -63,6 +64,7 @@ class Status:
     targets: int | None = None
     moving: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    service: str = ""
 
     @property
     def primary(self) -> Rollout | None:
@@ -116,7 +118,7 @@ def status(stack: str, aws: Aws) -> Status | None:
         if answer:
             ask.missing.append(f"ECS knows no service {name} in the cluster {cluster}")
         return Status(found, moving=moving, missing=tuple(ask.missing))
-    return _told(found, services[0], moving, ask)
+    return replace(_told(found, services[0], moving, ask), service=f"{place_of(cluster)[1]}/{place_of(name)[1]}")
 
 
 def _told(found: Snapshot, service: Mapping[str, Any], moving: tuple[str, ...], ask: _Findings) -> Status:

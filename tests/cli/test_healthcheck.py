@@ -67,7 +67,7 @@ def check(stage: Stage, *arguments: str, spec: str = API, expect: int = 0) -> Re
 
 def test_a_healthy_service(stage: Stage, url: str) -> None:
     result = check(stage, "--url", url, "--fast")
-    assert f"load balancer  GET {url}/health every 30 s, timeout 2 s, codes 200, 2 in a row for healthy" in result.stdout
+    assert f"load balancer  GET {url}/health every 30 s, timeout 2 s, codes 200, healthy after 2, unhealthy after 3" in result.stdout
     assert "   2      30s  passed  healthy    200 in " in result.stdout
     assert "the load balancer asks port 8000 (service.port)" in result.stdout
     assert """--container-command '["/bin/sh", "-c", "curl -f http://localhost:8000/health"]'""" in result.stdout
@@ -122,7 +122,7 @@ def test_a_dockerfile_s_check_counts_where_the_spec_names_it(stage: Stage) -> No
     (stage.folder / "Dockerfile").write_text('FROM x\nHEALTHCHECK --interval=10s --retries=2 CMD ["/probe", "-q"]\n')
     spec = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "  build:\n    dockerfile: Dockerfile\n")
     told = check(stage, spec=spec).stdout
-    assert "CMD /probe -q every 10 s" in told and "2 in a row" in told and """'["/probe", "-q"]'""" in told
+    assert "CMD /probe -q every 10 s" in told and "unhealthy after 2" in told and """'["/probe", "-q"]'""" in told
 
 
 def test_a_spec_with_errors_checks_nothing(stage: Stage) -> None:

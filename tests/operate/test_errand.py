@@ -115,12 +115,12 @@ def test_ctrl_c_while_it_is_being_started_stops_what_was_started() -> None:
     found = shop("api:RunTask:lost")
     found.pressing(0.1)
     outcome = ended(found)
-    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "interrupted: the task that had begun was stopped")
+    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "the task that had begun was stopped")
     (task,) = errands(found)
     assert task["desiredStatus"] == "STOPPED"
     found = shop("api:RunTask:reset")
     found.pressing(0.1)
-    assert ended(found).sentence == "interrupted: no task was started" and errands(found) == []
+    assert ended(found).sentence == "no task was started" and errands(found) == []
     found = shop("api:RunTask:reset", "api:ListTasks:error=AccessDeniedException")
     found.pressing(0.1)
     assert "it is not known whether a task was started" in ended(found).sentence
