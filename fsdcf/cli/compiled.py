@@ -13,6 +13,7 @@ import click
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.inputs import environment_named, variables_given
 from fsdcf.cli.revisions import source
+from fsdcf.diagnostics import LINE_BREAK, Severity
 from fsdcf.pipeline import Request, Result, run
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
@@ -64,7 +65,6 @@ class Compiled:
         if self.result is None or self.result.document is None:
             return None
         from fsdcf.compiler.dependencies import types
-        from fsdcf.diagnostics import LINE_BREAK
         from fsdcf.spec.locate import locate
 
         document = self.result.document
@@ -80,23 +80,27 @@ def compiled(
     overrides: tuple[str, ...],
     variables: tuple[str, ...],
     most: int = 1,
+    advice: bool = True,
 ) -> list[Compiled]:
-    """The templates of at most so many files, or of files in git revisions (``main:my-service.yml``). Findings are shown as ``template`` shows them, and leave with exit code 2."""
+    """The templates of at most so many files, or of files in git revisions (``main:my-service.yml``).
+
+    Findings are shown as ``template`` shows them, and leave with exit code 2. Without ``advice`` only errors are shown.
+    """
     if len(files) > most:
         raise click.UsageError(f"{len(files)} files, where {'one is' if most == 1 else f'at most {most} are'} taken")
     name, known = environment_named(environment), variables_given(variables)
     sources = [source(str(file)) for file in files]
-    found = [_compiled(Request(one.name, one.raw, name, overrides, known, one.beside)) for one in sources]
+    found = [_compiled(Request(one.name, one.raw, name, overrides, known, one.beside), advice) for one in sources]
     if any(one is None for one in found):
         context.exit(2)
     return [one for one in found if one is not None]
 
 
-def _compiled(request: Request) -> Compiled | None:
+def _compiled(request: Request, advice: bool) -> Compiled | None:
     if is_template(request.raw):
         return Compiled(request.name, request.environment, _read(request))
     result = run(request)
-    show(result.diagnostics, result.sources)
+    show((one for one in result.diagnostics if advice or one.severity is Severity.ERROR), result.sources)
     if result.template is None:
         click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
         return None

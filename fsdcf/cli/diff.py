@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
 DATA_AT_RISK = 11
+_OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)
+"""Failures that have a code of their own in every command; all others are errors, 2."""
+
 _FORMS = ["text", "markdown", "github", "json"]
 
 
@@ -59,7 +62,7 @@ def command(
         raise click.UsageError("with --deployed it takes one file, NEW" if deployed else "it takes two files, OLD and NEW; or NEW and --deployed")
     if not deployed and connection != Connection():
         raise click.UsageError("two files are compared without AWS: --profile, --region, --endpoint-url and --sandbox go with --deployed")
-    found = compiled(context, files, environment, overrides, variables, most=2)
+    found = compiled(context, files, environment, overrides, variables, most=2, advice=False)
     for one in found:
         _check(one)
     plan = _against_deployed(found[0], connection) if deployed else between(*found)
@@ -119,15 +122,11 @@ def _against_deployed(new: Compiled, connection: Connection) -> Shown:
 
     outcome = attempted(connection, act)
     if not shown:
-        raise _Failed(outcome)
+        click.echo(f"error: {visible(outcome.sentence)}", err=True)
+        for next in outcome.next:
+            click.echo(f"next: {visible(next)}", err=True)
+        click.get_current_context().exit(int(outcome.exit if outcome.exit in _OWN_CODES else Exit.USAGE))
     return shown[0]
-
-
-class _Failed(click.ClickException):
-    """What is deployed cannot be read."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.sentence + (f"\nnext: {outcome.next[0]}" if outcome.next else ""))
 
 
 def _show(plan: Shown, form: str) -> None:

@@ -59,9 +59,10 @@ class Origins:
         before, after = (_variables(whole, path) for whole in (change.before, change.after))
         name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
         gone = name not in after
-        value = (before if gone else after).get(name)
-        giver = value.get("Ref") if isinstance(value, Mapping) else None
         side = self.old if gone else self.new
+        written = _variables((side.template.get("Resources") or {}).get(change.logical_id), path) if side else {}
+        value = written.get(name)
+        giver = value.get("Ref") if isinstance(value, Mapping) else None
         if isinstance(giver, str) and side is not None and giver in paths_of(side.template):
             return self._line(giver, gone=gone)
         return self._line(change.logical_id, path, name, gone)

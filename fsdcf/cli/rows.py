@@ -67,13 +67,13 @@ def _compared(change: Change) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _value(path: str, before: Any, after: Any, causes: dict[str, str]) -> Row | None:
-    """A row for a value; None where all that is to say is what it follows."""
+    """A row for a value; None where all that is to say is what it follows, or where no detail says that it changes.
+
+    A value that was there and is known later may well stay: CloudFormation marks what it has not looked up.
+    """
     if KNOWN_LATER not in str(after):
         return Row(path, before, after)
-    cause = causes.get(path)
-    if before is None:
-        return Row(path, None, cause or "known after the change")
-    return None if cause else Row(path, before, "known after the change")
+    return Row(path, None, causes.get(path) or "known after the change") if before is None else None
 
 
 def _plain(title: str) -> str:
