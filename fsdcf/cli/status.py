@@ -17,6 +17,7 @@ from fsdcf.cli.views import status_lines, status_record
 from fsdcf.deploy.model import Ask, Exit, Outcome, Tell
 
 if TYPE_CHECKING:
+    from fsdcf.cli.following import Following
     from fsdcf.deploy.aws import Aws
     from fsdcf.operate.status import Status
 
@@ -53,19 +54,22 @@ def _once(on: Subject, aws: Aws, as_json: bool) -> Outcome:
 
 def _watched(on: Subject, aws: Aws, as_json: bool) -> Outcome:
     """Again and again. A terminal is shown a picture; other readers what is new. Ctrl-C is how it ends, and no failure."""
+    from fsdcf.cli.following import Following
     from fsdcf.operate.status import status
 
     shown: Status | None = None
+    tasks = Following(on.target, aws)
     picture = _Picture() if not as_json and is_watched(sys.stdout) else None
     try:
         while True:
             found = status(on.stack, aws)
             if found is None:
                 return _absent(on, aws) if shown is None else Outcome(Exit.DONE, f"{on.stack} is gone")
+            tasks.look(found)
             if picture:
-                picture.show(found)
-            elif found != shown:
-                _show(found, as_json)
+                picture.show(found, tasks)
+            else:
+                _changed(found, shown, tasks, as_json)
             shown = found
             aws.sleep(EVERY)
     except KeyboardInterrupt:
@@ -73,6 +77,19 @@ def _watched(on: Subject, aws: Aws, as_json: bool) -> Outcome:
     finally:
         if picture:
             picture.close()
+
+
+def _changed(found: Status, shown: Status | None, tasks: Following, as_json: bool) -> None:
+    """What is new: the status as a whole where it differs, and the tasks that have moved."""
+    if found != shown:
+        _show(found, as_json)
+    if as_json:
+        sink = JsonLines(sys.stdout)
+        for seen in tasks.news():
+            sink(seen)
+        return
+    stream = Stream(sys.stdout)
+    stream.lines(tasks.lines(stream.paint))
 
 
 class _Picture:
@@ -85,10 +102,12 @@ class _Picture:
         self._live = Live(console=Console(file=sys.stdout, highlight=False), auto_refresh=False)
         self._live.start()
 
-    def show(self, found: Status) -> None:
+    def show(self, found: Status, tasks: Following) -> None:
         from rich.text import Text
 
-        self._live.update(Text.from_ansi("\n".join(status_lines(found, painter(sys.stdout), width_of(sys.stdout)))), refresh=True)
+        paint, width = painter(sys.stdout), width_of(sys.stdout)
+        lines = [*status_lines(found, paint, width), *tasks.picture(paint, width)]
+        self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
 
     def close(self) -> None:
         self._live.stop()

@@ -113,7 +113,7 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
         counted = f"{failing.failed} tasks failed" if failing.failed else ""
         if rollout.breaker is not None and rollout.breaker[0]:
             counted = f"{rollout.breaker[0]} tasks failed, and the circuit breaker trips at {rollout.breaker[1]}"
-        yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason, counted) if part) or failing.state, at)
+        yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason.rstrip("."), counted) if part) or failing.state, at)
     elif rollout.verdict:
         counted = f" ({rollout.breaker[0]} of {rollout.breaker[1]} failed tasks)" if rollout.breaker and rollout.breaker[0] else ""
         yield Evidence(f"{name}, deployment", rollout.verdict + counted, at)

@@ -75,7 +75,7 @@ def brief(essence: str) -> str:
 def testimony(task: Stopped, events: Sequence[str] = ()) -> str:
     """All that ECS and the load balancer say of a task. Of its own log only what no application says by itself."""
     containers = [f"{said} exit code {code}" if code is not None else said for _, code, said in task.containers]
-    about = [event for event in events if task.id and task.id in event and "unhealthy" in event]
+    about = [event for event in events if task.id and task.id in event and "unhealthy in" in event]
     wrong = [_FORMAT_ERROR for line in task.log if _FORMAT_ERROR in line]
     return "\n".join(part for part in (*wrong, task.code, task.reason, *containers, task.target, *about) if part)
 

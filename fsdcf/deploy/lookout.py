@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -118,7 +119,7 @@ class Lookout:
         read = sum(bool(one.log) for one in found.stopped)
         stopped = []
         for one in found.stopped:
-            target = one.target or self._sightings.target_reason(one.id)
+            target = one.target or self._sightings.target_reason(one.id) or _unhealthy(one.id, found.events)
             lines = one.log
             if not lines and read < LOGS and _ran(one):
                 lines = self._last_lines(one)
@@ -172,6 +173,12 @@ class Lookout:
         if before is None or _picture(seen) != _picture(before):
             self._told[found.service] = seen
             self._run.tell(seen)
+
+
+def _unhealthy(task: str, events: Sequence[str]) -> str:
+    """What the load balancer said of a task, as the service's events tell it."""
+    about = (re.search(r"is unhealthy in .* due to \(reason (.*)\)", event) for event in events if task and task in event)
+    return next((found[1] for found in about if found is not None), "")
 
 
 def _picture(seen: RolloutSeen) -> object:

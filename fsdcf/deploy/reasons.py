@@ -45,7 +45,7 @@ class Finding:
 def find(testimony: str, grounds: Grounds) -> Finding | None:
     """The first of the known reasons that what was said points to; None if it points to none."""
     for reason in REASONS:
-        found = re.search(reason.pattern, testimony, re.DOTALL | re.IGNORECASE)
+        found = re.search(reason.pattern, testimony, re.DOTALL | re.IGNORECASE | re.MULTILINE)
         if found is not None:
             judged = reason.judge(grounds, found)
             gap = "" if judged.clause.startswith((":", ",")) or not judged.clause else " "

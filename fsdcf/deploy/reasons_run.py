@@ -69,7 +69,7 @@ CHECKS = (
     Reason(
         "check-refused",
         "(reason Health checks failed); Target.FailedHealthChecks",
-        r"reason Health checks failed\)|Target\.FailedHealthChecks",
+        r"reason Health checks failed\)|Target\.FailedHealthChecks|^Health checks failed$",
         "the load balancer's connection is refused: nothing listens on the port",
         "make the port the one that the application listens on, and let it listen on 0.0.0.0",
         "service.port",

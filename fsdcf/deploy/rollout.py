@@ -56,9 +56,13 @@ class Stopped:
 
     @property
     def essence(self) -> str:
-        """What tasks that stopped for the same reason have in common: the words without what is a task's own."""
+        """What tasks that stopped for the same reason have in common: the words without what is a task's own.
+
+        The exit code of a task that ECS stopped is that of the signal, and comes later than the reason.
+        """
         said = next((said for _, _, said in self.containers if said), "")
-        code = next((exit_code for _, exit_code, _ in self.containers if exit_code), None)
+        stopped = self.code == "ServiceSchedulerInitiated"
+        code = next((exit_code for _, exit_code, _ in self.containers if exit_code and not stopped), None)
         parts = [self.reason, said if said not in self.reason else "", f"exit code {code}" if code is not None else ""]
         return _OWN.sub("…", "; ".join(part for part in parts if part))
 

@@ -14,7 +14,7 @@ from fsdcf.cli.account import account_lines, is_good
 from fsdcf.cli.durations import spoken
 from fsdcf.cli.plan import plan_lines, remarks_of
 from fsdcf.cli.sinks.plain import waits_for
-from fsdcf.cli.sinks.rollouts import counts_of, past_of, shown, state_of, why_of
+from fsdcf.cli.sinks.rollouts import checks_of, counts_of, past_of, shown, state_of, why_of
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.sinks.tree import Part, Row, Tree, doing_of
 from fsdcf.cli.values import visible
@@ -165,7 +165,9 @@ class Live:
         yield self._cut(Text(f"        {counts_of(seen)}", "dim" if not seen.failed else "yellow"))
         for task in shown(seen)[:_TASKS]:
             mark, style = self._mark(state_of(task))
-            yield self._cut(Text.assemble("        ", (mark, style), f" {task.id[:8]}  ", (past_of(task, elapsed - seen.elapsed), "dim")))
+            checks = f"  {checks_of(task)[0]}" if task.status == "RUNNING" and not why_of(task) and checks_of(task)[0] else ""
+            past = past_of(task, elapsed - seen.elapsed, self._console.size.width - 22 - len(checks))
+            yield self._cut(Text.assemble("        ", (mark, style), f" {task.id[:8]}  ", (past, "dim"), checks))
             if why_of(task):
                 yield self._cut(Text(f"                    {why_of(task)}", "red"))
         if len(shown(seen)) > _TASKS:

@@ -55,11 +55,17 @@ def state_of(task: TaskState) -> str:
     return "pending" if task.status == "STOPPED" or task.status in _LEAVING else "active"
 
 
-def past_of(task: TaskState, elapsed: float = 0.0) -> str:
-    """The states that a task went through, each with its time, and the one that it is in; ``elapsed`` are seconds since it was told."""
+def past_of(task: TaskState, elapsed: float = 0.0, width: int = 1000) -> str:
+    """The states that a task went through, each with its time, and the one that it is in; the first ones give way to the width.
+
+    ``elapsed`` are seconds since it was told.
+    """
     stopped = task.status == "STOPPED"
     now = task.status if stopped else f"{task.status} {spoken(task.since + elapsed)}"
-    return " > ".join([*(f"{name} {spoken(seconds)}" for name, seconds in task.past), now])
+    states = [*(f"{name} {spoken(seconds)}" for name, seconds in task.past), now]
+    while len(" > ".join(states)) > width and len(states) > 2:
+        states = ["…", *states[2 if states[0] == "…" else 1 :]]
+    return " > ".join(states)
 
 
 def shown(seen: RolloutSeen) -> list[TaskState]:
@@ -73,7 +79,8 @@ def shown(seen: RolloutSeen) -> list[TaskState]:
 def why_of(task: TaskState) -> str:
     """Why a task stops, or which check it fails; empty while all is well."""
     if task.failed:
-        return visible(task.reason)
+        reason = visible(task.reason.split(" in (")[0])
+        return f"{reason}: {_plain(task.target_reason)}" if task.target_reason and reason != task.reason else reason
     return checks_of(task)[0] if checks_of(task)[1] else ""
 
 

@@ -1,0 +1,184 @@
+"""The table of known reasons: each row by words that ECS has really said, the numbers and judgements of templates, and the docs' page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from fsdcf.deploy.grounds import Grounds, grounds_of
+from fsdcf.deploy.reasons import HIDDEN, REASONS, find
+from fsdcf.pipeline import Request, run
+from tests.conftest import ROOT
+
+ROLE = "User: arn:aws:sts::123456789012:assumed-role/shop-ExecutionRole/0a1b"
+PULL = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
+SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve"
+RETRIED = "service call has been retried 1 time(s):"
+TASK = "TaskFailedToStart\n"
+EXITED = "EssentialContainerExited\nEssential container in task exited\n"
+UNHEALTHY = "(service web) (task 0a) (port 8000) is unhealthy in (target-group arn:aws:elasticloadbalancing:x) due to (reason "
+
+WORDS = [
+    ("image-architecture", "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'."),
+    ("image-architecture", "exec format error\n" + EXITED + "exit code 1"),
+    ("image-rate-limit", f"{PULL} docker.io/library/nginx:1: failed to copy: httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit."),
+    ("image-denied", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden"),
+    ("image-denied", "CannotPullContainerError: Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'"),
+    ("image-unreachable", 'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/acme/web:2: failed to do request: Head "https://registry-1.docker.io/v2/acme/web/manifests/2": dial tcp 34.205.13.154:443: i/o timeout'),
+    ("image-unreachable", "CannotPullContainerError: Error response from daemon: Get https://x/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"),
+    ("image-missing", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: not found"),
+    ("image-missing", "CannotPullContainerError: Error response from daemon: manifest for acme/web:9 not found: manifest unknown: manifest unknown"),
+    ("disk-full", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:00: write /var/lib/x: no space left on device"),
+    ("image-pull", 'CannotPullContainerError: containerd: pull command failed: time="2026-01-01" level=info msg="apply failure, attempting cleanup"'),
+    ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} retrieved secret from Secrets Manager did not contain json key API_TOKEN"),
+    ("secret-missing", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."),
+    ("secret-missing", f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: /web/token"),
+    ("secret-key-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn from secrets manager: AccessDeniedException: Access to KMS is not allowed"),
+    ("secret-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:x because no identity-based policy allows the action"),
+    ("parameter-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ssm:GetParameters on resource: arn:x"),
+    ("registry-denied", f"{SECRETS} ecr registry auth: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ecr:GetAuthorizationToken on resource: *"),
+    ("secret-unreachable", f'{SECRETS} secret from asm: {RETRIED} RequestError: send request failed caused by: Post "https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout'),
+    ("log-group-missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"),
+    ("logs-unreachable", 'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status 1'),
+    ("file-system", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"),
+    ("registry-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration."),
+    ("registry-unreachable", f"{SECRETS} ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed"),
+    ("preparation", "ResourceInitializationError: failed to configure ENI: failed to setup regular eni"),
+    ("container-check", "ServiceSchedulerInitiated\nTask failed container health checks\nexit code 137"),
+    ("check-path", f"Task failed ELB health checks in (target-group arn)\n exit code 143\n{UNHEALTHY}Health checks failed with these codes: [404])"),
+    ("check-gateway", f"{UNHEALTHY}Health checks failed with these codes: [502])"),
+    ("check-gateway", "Target.ResponseCodeMismatch: Health checks failed with these codes: [503]"),
+    ("check-error", f"{UNHEALTHY}Health checks failed with these codes: [500])"),
+    ("check-code", f"{UNHEALTHY}Health checks failed with these codes: [301])"),
+    ("check-code", f"{UNHEALTHY}Health checks failed with these codes: [400])"),
+    ("check-timeout", f"{UNHEALTHY}Request timed out)"),
+    ("check-timeout", "Task failed ELB health checks in (target-group arn)\nTarget.Timeout: Request timed out"),
+    ("check-refused", f"{UNHEALTHY}Health checks failed)"),
+    ("check-refused", "Target.FailedHealthChecks: Health checks failed"),
+    ("check", "ServiceSchedulerInitiated\nTask failed ELB health checks in (target-group arn:aws:elasticloadbalancing:x)\nexit code 137"),
+    ("quota", "(service web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently."),
+    ("addresses", "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet"),
+    ("spot", "SpotInterruption\nYour Spot Task was interrupted."),
+    ("capacity", "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."),
+    ("memory", EXITED + "OutOfMemoryError: Container killed due to memory usage exit code 137"),
+    ("memory", EXITED + "exit code 137"),
+    ("command", TASK + 'Task failed to start\nCannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown'),
+    ("command", EXITED + "exit code 127"),
+    ("start", "CannotCreateContainerError: Error response from daemon: Conflict. The container name is already in use"),
+    ("segmentation-fault", EXITED + "exit code 139"),
+    ("exit-zero", EXITED + " exit code 0"),
+    ("exit", EXITED + "exit code 1"),
+    ("exit", EXITED + "exit code 255"),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), WORDS, ids=[f"{number}-{one[0]}" for number, one in enumerate(WORDS)])
+def test_the_words_of_ecs(name: str, words: str) -> None:
+    found = find(words, Grounds())
+    assert found is not None and found.reason.name == name
+    assert "…" not in found.sentence and found.sentence and found.advice and found.key.startswith("service") and found.command
+
+
+def test_every_row_has_its_words() -> None:
+    assert {one.name for one in REASONS} == {name for name, _ in WORDS}
+    assert len({one.name for one in (*REASONS, HIDDEN)}) == len(REASONS) + 1
+
+
+@pytest.mark.parametrize("words", ["", "Scaling activity initiated by (deployment ecs-svc/1)", "(service web) has reached a steady state."])
+def test_what_is_no_failure_is_no_reason(words: str) -> None:
+    assert find(words, Grounds()) is None
+
+
+def test_what_was_caught_is_named() -> None:
+    by_name = dict(reversed(WORDS))
+    told = {name: find(words, Grounds()) for name, words in by_name.items()}
+    assert told["command"] is not None and told["command"].sentence == "the command gunicorn is not in the image, or cannot be executed"
+    assert told["secret-key-missing"] is not None and "no key API_TOKEN in its JSON" in told["secret-key-missing"].sentence
+    assert told["exit"] is not None and told["exit"].sentence.endswith("exit code 1")
+    missing = told["image-missing"]
+    assert missing is not None and missing.sentence.endswith("(web:9)")
+    assert missing.command == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
+    elsewhere = find(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", Grounds())
+    assert elsewhere is not None and elsewhere.command == "docker manifest inspect docker.io/acme/web:9"
+
+
+def compiled(more: str = "", service: str = "") -> dict[str, Any]:
+    text = (
+        "apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: web\nservice:\n  port: 8000\n  healthCheck:\n    path: /up\n    timeout: 4\n"
+        f"    interval: 20\n    unhealthyThreshold: 4\n    successCodes: 200-299\n    gracePeriod: 90\n{more}{service}"
+    )
+    result = run(Request("web.yml", text.encode(), "staging"))
+    assert result.template is not None, result.diagnostics
+    return dict(result.template.data)
+
+
+def test_the_grounds_that_our_own_template_gives() -> None:
+    grounds = grounds_of(compiled("    container:\n      command: curl -f http://localhost:8000/up\n", "  resources:\n    cpu: 512\n    memory: 2048\n    architecture: arm64\n"))
+    assert (grounds.port, grounds.memory, grounds.architecture) == (8000, "2048", "arm64")
+    assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == ("/up", "200-299", "20", "4", "4", "90")
+    assert grounds.container_check == "curl -f http://localhost:8000/up"
+    assert grounds.way == "nat"
+    assert grounds.allows("ecr:GetAuthorizationToken") and not grounds.allows("secretsmanager:GetSecretValue")
+
+
+ENDPOINTS = "  networking:\n    vpc:\n      nat: none\n      endpoints: [ecr.api, ecr.dkr, logs]\n"
+FOREIGN = (
+    "  networking:\n    vpc:\n      id: vpc-0123456789abcdef0\n      privateSubnets: [subnet-0a1b2c3d4e5f60718, subnet-0b2c3d4e5f6071829]\n"
+    "      publicSubnets: [subnet-0c1b2c3d4e5f60718, subnet-0d2c3d4e5f6071829]\n"
+)
+WAYS = [
+    ("", "nat", "the tasks have a NAT gateway", "service.networking.vpc"),
+    ("  networking:\n    assignPublicIp: true\n", "public", "the tasks have public addresses", "service.networking.vpc"),
+    (ENDPOINTS, "endpoints", "no endpoint for secretsmanager", "service.networking.vpc.nat"),
+    (FOREIGN, "foreign", "the subnets are not the stack's", "service.networking.vpc.privateSubnets"),
+]
+
+
+@pytest.mark.parametrize(("service", "way", "clause", "key"), WAYS, ids=[one[1] for one in WAYS])
+def test_whether_a_route_is_missing(service: str, way: str, clause: str, key: str) -> None:
+    grounds = grounds_of(compiled(service=service))
+    assert grounds.way == way
+    words = next(words for name, words in WORDS if name == "secret-unreachable")
+    found = find(words, grounds)
+    assert found is not None and clause in found.sentence and found.key == key
+
+
+def test_no_way_out_at_all() -> None:
+    template = compiled(service=ENDPOINTS)
+    template["Resources"] = {name: one for name, one in template["Resources"].items() if not name.startswith(("Ecr", "Logs"))}
+    grounds = grounds_of(template)
+    assert grounds.way == "none"
+    found = find("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", grounds)
+    assert found is not None and "no endpoint for ecr.api, ecr.dkr" in found.sentence
+
+
+def test_whether_a_permission_is_missing() -> None:
+    secret = "  secrets:\n    - name: TOKEN\n      valueFrom: arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf\n"
+    words = next(words for name, words in WORDS if name == "secret-denied")
+    lacking, there, foreign = find(words, grounds_of(compiled())), find(words, grounds_of(compiled(service=secret))), find(words, Grounds())
+    assert lacking is not None and "no statement for secretsmanager:GetSecretValue" in lacking.sentence
+    assert there is not None and "something else refuses it" in there.sentence and "KMS key" in there.advice
+    assert foreign is not None and "not the template's" in foreign.sentence
+
+
+@pytest.mark.parametrize("template", [None, {}, {"Resources": []}, {"Resources": {"Service": None}}, {"Resources": {"Service": {"Properties": {"LoadBalancers": [3], "TaskDefinition": "x"}}}}])
+def test_templates_of_another_make_give_what_they_can(template: Any) -> None:
+    assert grounds_of(template).allows("ecr:BatchGetImage") is None
+    assert find("exit code 1", grounds_of(template)) is not None
+
+
+def test_numbers_stand_in_the_sentence() -> None:
+    found = find(f"{UNHEALTHY}Request timed out)", grounds_of(compiled()))
+    assert found is not None
+    assert found.sentence.endswith("it asks for /up on port 8000, where it wants 200-299 (4 failures, 20 s apart, 4 s to answer, 90 s of grace)")
+    full = find(EXITED + "exit code 137", grounds_of(compiled(service="  resources:\n    memory: 1024\n")))
+    assert full is not None and full.sentence.endswith("(1024 MiB)")
+
+
+def test_every_key_is_one_of_the_language_and_every_command_one_of_ours() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for one in (*REASONS, HIDDEN):
+        assert f"`{one.key}`" in reference, one.key
+        assert set(re.findall(r"\{(\w+)\}", one.command)) <= {"service", "environment", "spec", "port"}
