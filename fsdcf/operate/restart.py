@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.diagnose import rollout_evidence
+from fsdcf.deploy.explain import explained
 from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Place, Target, Tell
 from fsdcf.deploy.run import Run
 from fsdcf.operate.consent import consent
@@ -63,21 +64,21 @@ def _judged(watch: Watch, moment: Moment) -> Outcome | None:
 
 def _failed(watch: Watch, moment: Moment) -> Outcome:
     """ECS gave the deployment up, or another one took its place."""
-    target, found = watch.run.target, watch.look()
-    primary = moment.primary
-    said = str(moment.deployment.get("rolloutStateReason") or "")
+    target, found, primary = watch.run.target, watch.look(), moment.primary
     tasks = [one.essence for one in watch.failures()]
-    because = f": {tasks[0]}" if tasks else f": {said}" if said else ""
-    if not moment.deployment and not tasks:
-        because = f": the deployment {primary.get('id', '')} took its place"
+    known = explained(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
+    said = str(moment.deployment.get("rolloutStateReason") or f"the deployment {primary.get('id', '')} took its place")
+    because = known.sentence if known else tasks[0] if tasks else said
     after = "the service has no task that runs" if not moment.running else f"{moment.running} of {moment.desired} tasks run"
     if primary.get("id") != watch.deployment and primary.get("rolloutStateReason"):
         after = f"{after}; {primary['rolloutStateReason']}"
-    evidence = tuple(rollout_evidence(found, watch.run.where("Service"))) if found else ()
-    more = (Evidence("now", after),)
+    evidence = tuple(rollout_evidence(found, watch.run.where("Service"), known is not None)) if found else ()
+    logs = target.command("logs", "--since", "30m")
+    commands = (known.command if known and not known.command.startswith(target.command("logs")) else logs, logs)
     return Outcome(
         Exit.FAILED,
-        f"the restart of {target.stack} failed{because}",
-        (*evidence, *more),
-        (target.command("logs", "--since", "30m"), target.command("status")),
+        f"the restart of {target.stack} failed: {because}",
+        (*evidence, Evidence("now", after)),
+        tuple(dict.fromkeys((*commands, target.command("status")))),
+        advice=known.advice if known else None,
     )

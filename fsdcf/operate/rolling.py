@@ -9,6 +9,7 @@ from typing import Any
 from fsdcf.deploy import rollout
 from fsdcf.deploy.aws import AwsError
 from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
+from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Evidence, Exit, Outcome
 from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.service import Service, described
@@ -63,14 +64,22 @@ Judge = Callable[[Moment], Outcome | None]
 
 @dataclass
 class Watch:
-    """A watch over a service. ``deployment`` is the id of the one that is watched, ``doing`` what goes on, such as "the restart"."""
+    """A watch over a service. ``deployment`` is the id of the one that is watched, ``doing`` what goes on, such as "the restart".
+
+    ``past``: the deployment is not a new one, so that ECS does not count the tasks of it that fail now.
+    """
 
     run: Run
     service: Service
     deployment: str
     doing: str
+    past: bool = False
     known: rollout.Rollout | None = None
     told: set[str] = field(default_factory=set)
+    lookout: Lookout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(self.run)
 
     def until(self, judge: Judge, changed: Callable[[Moment], bool]) -> Outcome:
         """Looks again and again until the judge says how it ended, from the moment on that ECS tells of the change (``changed``).
@@ -102,15 +111,18 @@ class Watch:
         before, fresh = "", False
         while True:
             moment = self._moment()
+            self.known = self.lookout.look(self.service.arn, "Service", self.known, self.run.aws.clock() - begun) or self.known
             fresh = fresh or changed(moment) or self.run.aws.clock() - begun >= STALE
             outcome = judge(moment) if fresh else None
             if outcome is not None:
                 return outcome
             now = self.run.aws.clock()
-            if moment.text != before or now - spoke >= HEARTBEAT:
-                self.run.step("tasks", moment.text if moment.text != before else f"still {moment.text}, after {now - begun:.0f} s")
+            if moment.text != before:
                 before, spoke = moment.text, now
-            if now - looked >= _EVIDENCE_EVERY or moment.deployment.get("failedTasks"):
+            elif now - spoke >= HEARTBEAT:
+                spoke = now
+                self.run.step("tasks", f"still {moment.text}, after {now - begun:.0f} s")
+            if now - looked >= _EVIDENCE_EVERY:
                 looked = now
                 self._warn()
             if self.run.late():
@@ -129,10 +141,10 @@ class Watch:
         return Moment(desired, running, pending, watched, primary, others if watched else 0)
 
     def _warn(self) -> None:
-        """Says once what tasks stop for, and once what keeps ECS from starting them."""
-        found = self.look()
+        """Says once what tasks stop for, where no picture of the rollout tells it, and once what keeps ECS from starting them."""
+        found = self.look() if self.past else self.known
         for task in self.failures():
-            if task.essence not in self.told:
+            if self.past and task.essence not in self.told:
                 self.told.add(task.essence)
                 self.run.warn(f"a task stopped: {task.essence}")
         for text in found.events if found else ():
@@ -147,7 +159,7 @@ class Watch:
 
 def begun(run: Run, service: Service, deployment: str, doing: str, past: bool = False) -> Watch:
     """A watch that is silent about what ECS said before it began. ``past``: the deployment's tasks may have failed before as well."""
-    watch = Watch(run, service, deployment, doing)
+    watch = Watch(run, service, deployment, doing, past)
     watch.told.update(str(one.get("message", "")) for one in service.told.get("events") or [])
     if past:
         watch.look()

@@ -60,6 +60,8 @@ class Live:
             self._moved(event)
         elif isinstance(event, RolloutSeen):
             self._rollouts[event.service] = event
+            if not self._executing:
+                self._elapsed, self._heard = event.elapsed, self._clock()
             self._show()
         elif isinstance(event, Warned):
             self._say([self._stream.paint("warning: ", "warn") + visible(event.text)])
@@ -78,10 +80,11 @@ class Live:
 
     def picture(self) -> RenderableType:
         """The picture as it is now."""
+        elapsed = self._elapsed + self._clock() - self._heard
         if not self._executing:
             self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
-            return self._spinner
-        elapsed = self._elapsed + self._clock() - self._heard
+            rows = (self._tasks(Row(name, "AWS::ECS::Service", "active"), elapsed) for name in self._rollouts)
+            return Group(self._spinner, *(line for lines in rows for line in lines)) if self._rollouts else self._spinner
         head = Text.assemble((self._title, "bold"), "  ", (self._doing(), "cyan"), "  ", (spoken(elapsed), "dim"))
         lines = [Text(""), *self._rows(elapsed), Text("")]
         return Group(head, *lines, self._waits(elapsed))
