@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles and lints every example, then deploys the first one into the sandbox: a first deploy, a new image, nothing to do.
+# Compiles and lints every example, then deploys the first one into the sandbox: a first deploy, a new image, nothing to do, and an
+# image that does not start: the diagnosis and the rollback.
 set -eu
 bin=$1
 first=examples/hello.yml
@@ -44,3 +45,23 @@ deploy() {
 deploy 3f2c1ab
 deploy 9d4e7f0
 deploy 9d4e7f0
+
+# The last one fails, as it should: exit code 1, the cause, the line to change, the next command.
+broken=c0ffee1
+fault=Service:update:CannotPullContainerError
+echo
+echo "\$ fsdcf deploy $first --image-sha $broken --sandbox --yes --fail-fast --fault $fault"
+code=0
+if [ -t 1 ]; then
+    "$bin/fsdcf" deploy "$first" --env staging --image-sha "$broken" --sandbox --yes --fail-fast --fault "$fault" || code=$?
+else
+    "$bin/fsdcf" deploy "$first" --env staging --image-sha "$broken" --sandbox --yes --fail-fast --fault "$fault" >build/deploy.log 2>&1 || code=$?
+    sed -n -e '/] ROLLOUT/p' -e '/^warning: /p' -e '/^failed: /,$p' build/deploy.log
+fi
+if [ "$code" -ne 1 ]; then
+    echo "the broken image ended with exit code $code, not 1" >&2
+    exit 1
+fi
+echo
+echo "\$ fsdcf status my-service --sandbox"
+"$bin/fsdcf" status my-service --env staging --sandbox

@@ -1,4 +1,4 @@
-"""Rewrites the generated pages: the reference, the codes, and the JSON Schema."""
+"""Rewrites the generated pages: the reference, the codes, the JSON Schema, and the how-to on deploys that fail."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fsdcf.catalogue import catalogue
 from fsdcf.compiler.dependencies import types
+from fsdcf.deploy.reasons_page import failures_page
 from fsdcf.spec.jsonschema import json_schema
 from fsdcf.spec.reference import codes_page, reference_page
 
@@ -16,6 +17,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference.md": reference_page(types()),
         "docs/codes.md": codes_page(catalogue()),
+        "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
     }
 

@@ -92,7 +92,7 @@ PREPARING = (
         "the secret has no key … in its JSON",
         "write the key into the secret, or name one that is there",
         "service.secrets",
-        "aws secretsmanager get-secret-value --secret-id NAME --query SecretString",
+        "aws secretsmanager get-secret-value --secret-id NAME --query SecretString --output text | jq keys",
     ),
     Reason(
         "secret-missing",
