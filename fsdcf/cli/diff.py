@@ -12,7 +12,7 @@ import click
 
 from fsdcf.cli.compiled import Compiled, compiled
 from fsdcf.cli.connection import Connection, connection_options
-from fsdcf.cli.forms import described, github, markdown
+from fsdcf.cli.forms import described, github
 from fsdcf.cli.forms.shown import Shown
 from fsdcf.cli.inputs import compile_options
 from fsdcf.cli.origins import Origins
@@ -133,6 +133,8 @@ def _show(plan: Shown, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(described.record(plan), indent=2, ensure_ascii=False))
     elif form == "markdown":
+        from fsdcf.cli.forms import markdown
+
         click.echo(markdown.text(plan), nl=False)
     elif form == "github":
         for line in github.lines(plan):

@@ -11,6 +11,7 @@ import pytest
 from fsdcf.plan.diff.plan import compared
 from fsdcf.plan.diff.rollback import CLOUDFORMATION, FSDCF, ROLLOUT, RULES, Unsafe
 from fsdcf.plan.diff.sides import pair
+from tests.conftest import ROOT
 from tests.plan.conftest import resources
 
 Template = dict[str, Any]
@@ -223,6 +224,8 @@ def test_every_rule_has_its_case_and_its_explanation() -> None:
     assert {rule for rule, *_ in BROKEN} == {rule.id for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert all(rule.explanation.endswith(".") for rule in RULES)
+    page = (ROOT / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
+    assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in RULES)
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
