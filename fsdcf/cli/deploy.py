@@ -60,6 +60,8 @@ def command(
     """Compile a spec, show what will change, change it, and stay until the service runs the new image or it is clear why not."""
     options = _options(flags)
     connection = checked(replace(connection, faults=faults))
+    if faults and options.detach:
+        raise click.UsageError("faults last as long as this command stays: --fault does not go with --detach")
     (request,) = requests((spec,), environment, overrides, variables)
     try:
         one = compiled(request)

@@ -104,7 +104,7 @@ def test_a_watched_status_tells_the_tasks(stage: Stage) -> None:
     assert "ROLLOUT            Service" in result.stdout
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON")])
+@pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"), (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach")])
 def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], words: str) -> None:
     from click.testing import CliRunner
 
