@@ -211,8 +211,10 @@ def _judged(name: str, failed: list[_Failure], view: View, balanced: bool) -> Ou
         sentence = f"{name} would fail: " + "; ".join(one.text for one in failed)
         evidence = tuple(fact for one in failed for fact in one.evidence)
         return Outcome(Exit.FAILED, sentence, evidence, tuple(word for one in failed for word in one.next))
-    sentence = f"{name} would be healthy" if balanced or not view.skipped else f"{name} has a container check alone, and it was not run"
-    if balanced and view.skipped:
+    if view.skipped and not balanced:
+        return Outcome(Exit.USAGE, f"nothing was checked: {name} has a container check alone, which runs with --container-command")
+    sentence = f"{name} would be healthy"
+    if view.skipped:
         sentence += " to the load balancer; the container's check was not run"
     return Outcome(Exit.DONE, sentence)
 

@@ -110,8 +110,8 @@ def test_the_container_s_check_runs_when_it_is_given(stage: Stage, url: str) -> 
 
 
 def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:
-    told = check(stage, spec=SMALL)
-    assert "load balancer" not in told.stdout and "CMD-SHELL exit 0" in told.stdout and "was not run" in told.stdout
+    told = check(stage, spec=SMALL, expect=2)
+    assert "load balancer" not in told.stdout and "CMD-SHELL exit 0" in told.stdout and "nothing was checked" in told.stderr
     assert "hello would be healthy" in check(stage, "--container-command", '["true"]', spec=SMALL).stdout
     bare = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "")
     assert "has no health check" in check(stage, spec=bare, expect=2).stderr
@@ -121,7 +121,7 @@ def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:
 def test_a_dockerfile_s_check_counts_where_the_spec_names_it(stage: Stage) -> None:
     (stage.folder / "Dockerfile").write_text('FROM x\nHEALTHCHECK --interval=10s --retries=2 CMD ["/probe", "-q"]\n')
     spec = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "  build:\n    dockerfile: Dockerfile\n")
-    told = check(stage, spec=spec).stdout
+    told = check(stage, spec=spec, expect=2).stdout
     assert "CMD /probe -q every 10 s" in told and "unhealthy after 2" in told and """'["/probe", "-q"]'""" in told
 
 
