@@ -12,7 +12,7 @@ SpecPath = tuple[str | int, ...]
 """Where a value stands in a spec: mapping keys and list indexes from the root."""
 
 Paint = Callable[[str, str], str]
-"""Colours a text: takes the text and a role, one of error, warning, frame or hint."""
+"""Colours a text: takes the text and a role such as error, warning, frame or hint."""
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line, by YAML's reckoning: positions count by it."""
@@ -72,14 +72,6 @@ class Diagnostic:
     hint: str = ""
     notes: tuple[str, ...] = field(default=())
     conceal: bool = False
-
-
-class SpecError(Exception):
-    """A spec that cannot go on: carries every finding, errors and warnings."""
-
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = in_order(diagnostics)
-        super().__init__("; ".join(f"{d.code} {d.message}" for d in self.diagnostics))
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -72,7 +72,7 @@ def _draw(found: Compiled, rows: Sequence[Access], lines: Sequence[Line | None])
     from rich.table import Table
     from rich.text import Text
 
-    from fsdcf.cli.findings import colours
+    from fsdcf.cli.paint import colours
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
     for name, share in (("who", 3), ("may", 2), ("actions", 5), ("resources", 4), ("conditions", 4), ("line", 1)):

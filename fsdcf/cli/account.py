@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.plan import where
 from fsdcf.cli.values import visible
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place
+from fsdcf.diagnostics import Paint
 
 _HEADS = {
     Exit.DONE: ("done", "good"),

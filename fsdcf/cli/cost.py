@@ -144,7 +144,7 @@ def _draw(estimates: list[Estimate], what: str, changed: Mapping[str, Decimal]) 
     from rich.console import Console
     from rich.text import Text
 
-    from fsdcf.cli.findings import colours
+    from fsdcf.cli.paint import colours
 
     console = Console(no_color=not colours(sys.stdout), highlight=False)
     console.print(Text(_headline(estimates, what), "bold"))

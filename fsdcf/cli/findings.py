@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping
 
 import click
 
+from fsdcf.cli.paint import painter
 from fsdcf.diagnostics import Diagnostic, Severity, render
-
-_STYLES = {
-    "error": {"fg": "red", "bold": True},
-    "warning": {"fg": "yellow", "bold": True},
-    "frame": {"fg": "blue", "bold": True},
-    "hint": {"fg": "cyan"},
-}
 
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
     """Print findings to standard error, in colour where it is a terminal and NO_COLOR is not set."""
-    paint = _paint if colours(sys.stderr) else _plain
+    paint = painter(sys.stderr)
     for diagnostic in diagnostics:
         click.echo(render(diagnostic, sources, paint) + "\n", err=True, color=True)
-
-
-def colours(stream: object) -> bool:
-    """Whether a stream takes colours."""
-    terminal = getattr(stream, "isatty", lambda: False)()
-    return bool(terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
@@ -80,14 +67,6 @@ def _record(one: Diagnostic) -> dict[str, object]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-
-
-def _paint(text: str, role: str) -> str:
-    return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
-
-
-def _plain(text: str, role: str) -> str:
-    return text
 
 
 def _data(text: str) -> str:

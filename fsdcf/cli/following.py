@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.sinks.rollouts import Lines, past_of, shown, state_of, why_of
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Event, RolloutSeen, Target, Warned
 from fsdcf.deploy.rollout import Rollout
 from fsdcf.deploy.run import Run
+from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from fsdcf.cli.findings import colours
+from fsdcf.cli.paint import colours
 from fsdcf.cli.sinks.jsonlines import JsonLines
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import masked, visible

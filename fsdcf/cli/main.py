@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from typing import ClassVar
 
 import click
 
 from fsdcf import __version__
+from fsdcf.cli.lazy import Commands, Table
 
 _COMMANDS = {
     "template": ("fsdcf.cli.template", "Compile specs into CloudFormation templates."),
@@ -44,26 +46,11 @@ _COMMANDS = {
 }
 
 
-class Commands(click.Group):
-    """Commands whose modules are imported when they are run, so that help costs nothing."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+class Program(Commands):
+    table: ClassVar[Table] = _COMMANDS
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fsdcf", message="%(prog)s %(version)s")
 def cli() -> None:
     """Describe a service in 20 lines, get it running on AWS ECS Fargate.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable
 
 import click
 
-from fsdcf.cli.findings import colours
-from fsdcf.diagnostics import plain
-
-Paint = Callable[[str, str], str]
-"""Colours a text by its role: good, bad, warn, strong, soft, place or next."""
+from fsdcf.diagnostics import Paint, plain
 
 _STYLES: dict[str, dict[str, object]] = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "frame": {"fg": "blue", "bold": True},
+    "hint": {"fg": "cyan"},
     "good": {"fg": "green"},
     "bad": {"fg": "red", "bold": True},
     "warn": {"fg": "yellow"},
@@ -26,6 +24,12 @@ _STYLES: dict[str, dict[str, object]] = {
 _NARROWEST, _WIDEST = 60, 120
 
 
+def colours(stream: object) -> bool:
+    """Whether a stream takes colours."""
+    terminal = getattr(stream, "isatty", lambda: False)()
+    return bool(terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def painter(stream: object) -> Paint:
     """The paint for a stream: none where it is no terminal, or NO_COLOR is set."""
     return _paint if colours(stream) else plain
@@ -35,6 +39,8 @@ def width_of(stream: object) -> int | None:
     """The columns of a terminal, within reason; None where lines may be as long as they are."""
     if not getattr(stream, "isatty", lambda: False)():
         return None
+    import shutil  # loads compressors, which a finding does not need
+
     return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
 
 

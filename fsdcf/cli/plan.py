@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.parts import PARTS, part_of, short
 from fsdcf.cli.rows import Row, rows
 from fsdcf.cli.values import shown, visible
 from fsdcf.cloudformation.change import Change
 from fsdcf.deploy.model import Place, Plan, Planned
+from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import NO_REVIEW, Review

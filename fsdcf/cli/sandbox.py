@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsdcf.cli.connection import PACE, SANDBOX_REGION, state_file
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.sinks.stream import Stream
+from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
     from fsdcf.sandbox.faults import Fault

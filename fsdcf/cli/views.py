@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.values import visible
+from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
     from fsdcf.operate.releases import Released

@@ -11,8 +11,8 @@ from botocore.loaders import Loader
 from fsdcf.deploy.model import Exit, Options, Outcome, Place, Target
 from fsdcf.operate.delete import delete
 from fsdcf.operate.retained import remains
-from fsdcf.sandbox.cloudformation import scenes
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
+from tests.sandbox.cloudformation import scenes
 
 SHOP = Target("shop", "staging")
 STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"]

@@ -11,8 +11,8 @@ from botocore.loaders import Loader
 from fsdcf.cli.views import moment, status_lines, status_record
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import Status, status
-from fsdcf.sandbox.cloudformation import scenes
 from tests.deploy.site import STACK, TAGS, Site, service, site, template
+from tests.sandbox.cloudformation import scenes
 
 STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"]
 

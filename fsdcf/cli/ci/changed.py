@@ -18,7 +18,7 @@ _LONGEST = 120
 
 @click.command()
 @click.option("--base", required=True, metavar="REV", help="What the change began from.")
-def changed(base: str) -> None:
+def command(base: str) -> None:
     """Read the services of a workflow as JSON, and print those whose spec or source changed since a revision.
 
     All of them are printed where that revision is not known, as after a first or a forced push.

@@ -17,7 +17,7 @@ _PARTS = ("plan", "cost", "graph")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
 @click.option("--env", "environment", required=True, metavar="NAME", help="Environment that a merge deploys to.")
 @click.option("--limit", type=click.IntRange(1000), default=LIMIT, show_default=True, help="Most bytes.")
-def comment(folder: Path, environment: str, limit: int) -> None:
+def command(folder: Path, environment: str, limit: int) -> None:
     """Put a comment together from FOLDER, which has a folder for each spec, with plan.md, cost.md and graph.md.
 
     A folder that is not there is a plan that failed.

@@ -36,7 +36,7 @@ _LANES = ("staging=staging", "main=prod")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 2 and show the difference if the file is not current.")
 @click.option("--force", is_flag=True, help="Replace a file that fsdcf did not write.")
 @click.pass_context
-def github(
+def command(
     context: click.Context,
     /,
     specs: tuple[Path, ...],

@@ -7,13 +7,13 @@ from typing import TextIO
 
 from fsdcf.cli.account import account_lines, is_good
 from fsdcf.cli.durations import spoken
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.parts import short
 from fsdcf.cli.plan import plan_lines, remarks_of, where
 from fsdcf.cli.sinks.rollouts import Lines
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import visible
 from fsdcf.deploy.model import Ended, Event, Outcome, Planned, RolloutSeen, Seen, Step, Waiting, Warned
+from fsdcf.diagnostics import Paint
 
 HEARTBEAT = 60.0
 """Seconds of silence after which a line says that the run goes on."""

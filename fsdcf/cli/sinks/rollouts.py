@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cli.durations import spoken
-from fsdcf.cli.paint import Paint
 from fsdcf.cli.values import visible
 from fsdcf.deploy.explain import brief
 from fsdcf.deploy.model import RolloutSeen, TaskState
+from fsdcf.diagnostics import Paint
 
 _ON_THE_WAY = ("PROVISIONING", "PENDING", "ACTIVATING")
 _LEAVING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from troposphere import GetAtt, Ref, s3
+from troposphere import s3
 
 from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
-from fsdcf.compiler.resources.roles import VERSION
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.resources.buckets import add_bucket
+from fsdcf.compiler.stack import Grant, Names, PropertyPath, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.spec.dependency import DependencyType, Violation
@@ -117,37 +117,8 @@ def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
 
 
 def _add(stack: Stack, title: str, physical: str, bucket: S3Bucket, names: Names) -> None:
-    encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-    resource = s3.Bucket(
-        title,
-        BucketName=intrinsic(physical),
-        BucketEncryption=s3.BucketEncryption(
-            ServerSideEncryptionConfiguration=[s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption)]
-        ),
-        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
-            BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-        ),
-        OwnershipControls=s3.OwnershipControls(Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
-        VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
-        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=_rules(bucket)),
-    )
-    resource.DeletionPolicy = "RetainExceptOnCreate"
-    resource.UpdateReplacePolicy = "Retain"
-    stack.add(resource, names.origin, {("BucketName",): names.origin, ("LifecycleConfiguration",): names.origin})
-    refusal = {
-        "Sid": "DenyInsecureTransport",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [GetAtt(title, "Arn"), intrinsic(f"${{{title}.Arn}}/*")],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    policy = s3.BucketPolicy(
-        names.id("BucketPolicy"), Bucket=Ref(title), PolicyDocument={"Version": VERSION, "Statement": [refusal]}
-    )
-    policy.DeletionPolicy = "RetainExceptOnCreate"
-    policy.UpdateReplacePolicy = "Retain"
-    stack.add(policy, names.origin)
+    sources: dict[PropertyPath, str] = dict.fromkeys([("BucketName",), ("LifecycleConfiguration",)], names.origin)
+    add_bucket(stack, title, names.id("BucketPolicy"), _rules(bucket), names.origin, sources, BucketName=intrinsic(physical))
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:

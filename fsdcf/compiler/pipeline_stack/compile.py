@@ -7,7 +7,7 @@ from troposphere import GetAtt
 from fsdcf.compiler.compile import Template
 from fsdcf.compiler.pipeline_stack.access import MOST_POLICIES, add_boundary, add_provider, add_role
 from fsdcf.compiler.pipeline_stack.model import ENVIRONMENT, SERVICE, Pipeline
-from fsdcf.compiler.pipeline_stack.storage import add_bucket, add_repository
+from fsdcf.compiler.pipeline_stack.storage import add_artifacts_bucket, add_repository
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import intrinsic
 
@@ -23,7 +23,7 @@ def compile_pipeline(pipeline: Pipeline) -> Template:
     stack = Stack(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS)
     repositories = [GetAtt(add_repository(stack, name), "Arn") for name in sorted(set(pipeline.images))]
     repositories += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
-    add_bucket(stack)
+    add_artifacts_bucket(stack)
     if pipeline.boundary is not None:
         add_boundary(stack, pipeline.boundary.name, pipeline.boundary.document)
     provider = add_provider(stack, pipeline.provider)

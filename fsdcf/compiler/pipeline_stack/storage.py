@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from troposphere import GetAtt, Ref, Sub, ecr, s3
+from troposphere import GetAtt, Ref, ecr, s3
 
-from fsdcf.compiler.pipeline_stack.model import BUCKET, BUCKET_ARN, BUCKET_VARIABLE
-from fsdcf.compiler.resources.roles import VERSION
+from fsdcf.compiler.pipeline_stack.model import BUCKET, BUCKET_VARIABLE
+from fsdcf.compiler.resources.buckets import add_bucket
 from fsdcf.compiler.stack import Stack
 from fsdcf.spec.names import logical_id
 
@@ -50,51 +50,14 @@ def _lifecycle() -> dict[str, list[dict[str, object]]]:
     }
 
 
-def add_bucket(stack: Stack) -> None:
+def add_artifacts_bucket(stack: Stack) -> None:
     """The artifacts bucket: private, encrypted, versioned, reached over TLS only; what is old goes."""
-    encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-    bucket = s3.Bucket(
-        BUCKET,
-        BucketEncryption=s3.BucketEncryption(
-            ServerSideEncryptionConfiguration=[s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption)]
-        ),
-        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
-            BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-        ),
-        OwnershipControls=s3.OwnershipControls(Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
-        VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
-        LifecycleConfiguration=s3.LifecycleConfiguration(
-            Rules=[
-                s3.LifecycleRule(
-                    Id="old-artifacts",
-                    Status="Enabled",
-                    AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
-                    ExpirationInDays=ARTIFACT_DAYS,
-                    NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
-                )
-            ]
-        ),
+    rule = s3.LifecycleRule(
+        Id="old-artifacts",
+        Status="Enabled",
+        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
+        ExpirationInDays=ARTIFACT_DAYS,
+        NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
     )
-    bucket.DeletionPolicy = "RetainExceptOnCreate"
-    bucket.UpdateReplacePolicy = "Retain"
-    stack.add(bucket, "artifacts")
-    _refuse_plain_text(stack)
+    add_bucket(stack, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
     stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
-
-
-def _refuse_plain_text(stack: Stack) -> None:
-    """The bucket's policy: nobody reaches it without TLS."""
-    refusal = {
-        "Sid": "DenyInsecureTransport",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [GetAtt(BUCKET, "Arn"), Sub(f"{BUCKET_ARN}/*")],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    policy = s3.BucketPolicy(
-        f"{BUCKET}Policy", Bucket=Ref(BUCKET), PolicyDocument={"Version": VERSION, "Statement": [refusal]}
-    )
-    policy.DeletionPolicy = "RetainExceptOnCreate"
-    policy.UpdateReplacePolicy = "Retain"
-    stack.add(policy, "artifacts")

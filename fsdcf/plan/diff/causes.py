@@ -67,10 +67,11 @@ def origin(change: Change, changes: Changes) -> tuple[Change, Detail | None]:
     """Where the chain of causes of a change begins: the change that is not only a consequence, and its edit."""
     seen = {change.logical_id}
     while edited(change) is None:
-        targets = [name for detail in change.details if (name := target_of(detail)) in changes and name not in seen]
-        if not targets:
+        targets = (target_of(detail) for detail in change.details)
+        nearest = next((name for name in targets if name is not None and name in changes and name not in seen), None)
+        if nearest is None:
             break
-        change = changes[targets[0]]  # type: ignore[index]
+        change = changes[nearest]
         seen.add(change.logical_id)
     return change, edited(change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsdcf.plan.graph.model import Kind, Node, id_of
-from fsdcf.plan.view import Resource, View, items, mapping, target_of, text_of
+from fsdcf.plan.view import Resource, View, items, mapping, text_of
 
 LOG_GROUP = "AWS::Logs::LogGroup"
 
@@ -74,10 +74,3 @@ def _details(resource: Resource) -> Iterator[str]:
         yield "FIFO"
     if resource.type == "AWS::EFS::FileSystem":
         yield f"{text_of(properties.get('ThroughputMode', 'bursting'))} throughput"
-
-
-def dead_letters(view: View) -> frozenset[str]:
-    """The queues that take another one's dead letters."""
-    queues = view.of("AWS::SQS::Queue")
-    found = (target_of(mapping(one.properties.get("RedrivePolicy")).get("deadLetterTargetArn")) for one in queues)
-    return frozenset(one for one in found if one is not None)

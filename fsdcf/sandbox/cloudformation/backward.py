@@ -5,7 +5,7 @@ from __future__ import annotations
 from fsdcf.sandbox.cloudformation import handlers, records, steps, things, words
 from fsdcf.sandbox.cloudformation.durations import seconds
 from fsdcf.sandbox.cloudformation.forward import GONE, PATIENCE, POLL
-from fsdcf.sandbox.cloudformation.handlers import Failure
+from fsdcf.sandbox.cloudformation.handler import Failure
 from fsdcf.sandbox.cloudformation.play import Play
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, ROW, Record
 

@@ -7,7 +7,7 @@ from typing import Any
 from fsdcf.cloudformation.evaluate import EvaluationError
 from fsdcf.sandbox.cloudformation import compare, handlers, records, steps, things, values, words
 from fsdcf.sandbox.cloudformation.durations import seconds
-from fsdcf.sandbox.cloudformation.handlers import Failure, Order
+from fsdcf.sandbox.cloudformation.handler import Failure, Order
 from fsdcf.sandbox.cloudformation.play import Play
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, Record
 from fsdcf.sandbox.faults import Phase

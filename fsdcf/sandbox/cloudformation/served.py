@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox import application_autoscaling, ecs, elbv2, logs, s3, ssm
-from fsdcf.sandbox.cloudformation.handlers import Failure, Handler, Order, named
+from fsdcf.sandbox.cloudformation.handler import Failure, Handler, Order, named
 from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.shapes import request_of

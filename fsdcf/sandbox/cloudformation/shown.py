@@ -9,6 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.evaluate import EvaluationError, Partial, Scope, Unknown, evaluate
 from fsdcf.cloudformation.intrinsics import function_of
+from fsdcf.cloudformation.titles import at
 from fsdcf.sandbox.cloudformation.records import Record
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -49,7 +50,7 @@ def _bare(detail: Record) -> Record:
 
 
 def _detail(detail: Detail, row: Record | None) -> Record:
-    before = _at(row["definition"], detail.path) if row is not None else None
+    before = at(row["definition"], detail.path) if row is not None else None
     before = detail.before if before is None else before
     if detail.path and before is None and detail.after is not None:
         kind = "Add"
@@ -71,18 +72,6 @@ def _detail(detail: Detail, row: Record | None) -> Record:
         "CausingEntity": detail.cause,
     }
     return {key: value for key, value in shown.items() if value is not None}
-
-
-def _at(definition: Record, path: str) -> Any:
-    value: Any = definition
-    for step in path.split("/")[1:]:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
 
 
 def _text(value: Any) -> str | None:

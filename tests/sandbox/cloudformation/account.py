@@ -14,11 +14,12 @@ from fsdcf.cloudformation.template import compact
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import agenda
 from fsdcf.sandbox.clock import VirtualClock
-from fsdcf.sandbox.cloudformation import events, records, scenes, things
+from fsdcf.sandbox.cloudformation import events, records, things
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.inprocess import connect
 from fsdcf.sandbox.store import Store
 from fsdcf.sandbox.world import World
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.conftest import ONCE, session
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import s3
-from fsdcf.sandbox.cloudformation import scenes, things
+from fsdcf.sandbox.cloudformation import things
 from fsdcf.sandbox.faults import parsed
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, example, group, log, of, parameter, refused
 
 ONE = of(Note=parameter("one"), Base=group())

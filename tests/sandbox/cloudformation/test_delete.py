@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import s3
-from fsdcf.sandbox.cloudformation import scenes
 from fsdcf.sandbox.faults import parsed
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, consistent, group, in_order, log, of, parameter, refused
 
 CHAIN = of(A=group(), B=parameter({"Ref": "A"}), C=parameter({"Ref": "B"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.sandbox.cloudformation import scenes
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, of, parameter, refused
 
 USER = of(Note=parameter({"Fn::ImportValue": "shared"}))

@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsdcf.sandbox.cloudformation import records, scenes, things
+from fsdcf.sandbox.cloudformation import records, things
 from fsdcf.sandbox.faults import ResourceFault
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import Account, consistent, group, log, of, parameter
 
 NAMES = ["A", "B", "C", "D", "E"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.sandbox.cloudformation import scenes
 from fsdcf.sandbox.faults import FaultError, parsed
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, group, log, of, parameter, refused
 
 ONE = of(Note=parameter("one"), Base=group())

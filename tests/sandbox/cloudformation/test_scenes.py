@@ -8,9 +8,9 @@ import pytest
 
 from fsdcf.sandbox import shapes
 from fsdcf.sandbox.clock import VirtualClock
-from fsdcf.sandbox.cloudformation import scenes
 from fsdcf.sandbox.store import Store
 from fsdcf.sandbox.world import World
+from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import Account, consistent, of, parameter
 
 REST = [one for one in scenes.STATUSES if not one.endswith("_IN_PROGRESS")]

@@ -1,4 +1,4 @@
-"""Stacks in any state, for tests and rehearsals: reached by AWS's own operations and faults, played in virtual time."""
+"""Stacks in any state, reached by AWS's own operations and faults, played in virtual time."""
 
 from __future__ import annotations
 

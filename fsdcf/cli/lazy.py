@@ -1,0 +1,31 @@
+"""A group of commands whose modules are imported when they are run, so that help costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import ClassVar
+
+import click
+
+Table = Mapping[str, tuple[str, str]]
+"""By the command's name: its module, which calls it ``command``, and what it does."""
+
+
+class Commands(click.Group):
+    """Knows its commands by name and by what they do."""
+
+    table: ClassVar[Table] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        command: click.Command = import_module(self.table[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
