@@ -1,4 +1,4 @@
-"""``fsdcf explain``: a key of the language, or the code of a finding."""
+"""``fsdcf explain``: a key of the language, the code of a finding, or a rule of rollback safety."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ import re
 import click
 
 from fsdcf.catalogue import catalogue
+from fsdcf.cli.plan import spoken
 from fsdcf.compiler.dependencies import types
+from fsdcf.plan.diff.rollback import RULES
+from fsdcf.plan.diff.safety import Rule
 from fsdcf.spec.reference import describe, describe_type, find, later, paths
 
 
 @click.command()
-@click.argument("what", metavar="KEY|CODE")
+@click.argument("what", metavar="KEY|CODE|RULE")
 def command(what: str) -> None:
-    """Explain a key, such as service.healthCheck.interval, or a code, such as S203."""
+    """Explain a key, such as service.healthCheck.interval, a code, such as S203, or a rule that a plan names, such as port-changed."""
     rules = catalogue()
     if what.upper() in rules:
         rule = rules[what.upper()]
         click.echo(f"{rule.code}: {rule.title}\n\n{rule.explanation}" + (f"\n\nSource: {rule.source}" if rule.source else ""))
+        return
+    safety = {one.id: one for one in RULES}
+    if what.lower() in safety:
+        click.echo(_of_safety(safety[what.lower()]))
         return
     if re.fullmatch(r"[EWI]\d{4}", what.upper()):
         click.echo(
@@ -38,6 +45,16 @@ def command(what: str) -> None:
     if unbuilt:
         click.echo(f"{what}\n  {unbuilt}\n  known, not yet compiled")
         return
-    known = [*paths(types()), *rules]
+    known = [*paths(types()), *rules, *safety]
     close = difflib.get_close_matches(what, known, 3, 0.5) or [path for path in known if path.endswith("." + what)][:3]
-    raise click.UsageError(f"no key and no code {what!r}" + (f"; did you mean {', '.join(close)}?" if close else ""))
+    raise click.UsageError(f"no key, no code and no rule {what!r}" + (f"; did you mean {', '.join(close)}?" if close else ""))
+
+
+def _of_safety(rule: Rule) -> str:
+    """A rule of rollback safety, for a reader."""
+    return (
+        f"{rule.id}: {rule.explanation}\n\n"
+        "A rule of rollback safety: a plan names a change that a rollback does not undo together with the image.\n"
+        f"Unsafe {spoken(rule.when)}.\n"
+        f"Way out: {rule.steps()}."
+    )

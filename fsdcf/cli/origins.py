@@ -14,7 +14,7 @@ from fsdcf.deploy.model import Place
 from fsdcf.plan.diff.causes import by_id, origin
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Review
-from fsdcf.plan.diff.rollback import Unsafe
+from fsdcf.plan.diff.safety import Unsafe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import NO_REVIEW, Review
-from fsdcf.plan.diff.rollback import Unsafe, When
+from fsdcf.plan.diff.safety import Unsafe, When
 
 GROUPS = {
     "replaced": ("±", "warn"),
@@ -160,13 +160,13 @@ def _unsafe(remarks: Remarks, paint: Paint) -> Iterator[str]:
     for one in remarks.review.unsafe:
         yield f"  {paint('!', 'warn')} {paint(one.logical_id, 'strong')} {visible(one.what)} {paint(f'[{one.rule}]', 'soft')}"
         yield from _at(remarks.places.get(one), paint)
-        yield f"    {paint('=', 'place')} {spoken(one)}: {visible(one.why)}"
+        yield f"    {paint('=', 'place')} {spoken(one.when)}: {visible(one.why)}"
         yield f"    {paint('=', 'place')} way out: {visible(one.way_out)}"
 
 
-def spoken(one: Unsafe) -> str:
-    """When a change is unsafe: ``while it rolls out, and by fsdcf rollback``."""
-    return ", and ".join(_WHEN[when] for when in one.when)
+def spoken(when: Sequence[When]) -> str:
+    """When a change is unsafe: ``while it rolls out, and after fsdcf rollback``."""
+    return ", and ".join(_WHEN[one] for one in when)
 
 
 def _at(place: Place | None, paint: Paint) -> Iterator[str]:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.diff import between
 from fsdcf.cli.forms import markdown
 from fsdcf.cli.main import cli
+from fsdcf.plan.diff.rollback import RULES
 from tests.cli.stage import QUEUE, SMALL, Stage
 from tests.plan.edits import EDITS, compiled, drop, spec, swap
 
@@ -101,6 +102,14 @@ def test_the_text(orders: Path) -> None:
     assert f"TaskDefinition no longer sets LOG_LEVEL [variable-removed]\n    --> old.yml:{was['LOG_LEVEL: info']}" in told
     assert "after fsdcf rollback: the old image would start without it" in told
     assert "InvoicesBucketName: InvoicesBucket -> nothing" in told and "\x1b[" not in told
+
+
+def test_every_rule_that_a_plan_names_is_explained() -> None:
+    for rule in RULES:
+        told = fsdcf("explain", rule.id, expect=0).stdout
+        assert told.startswith(f"{rule.id}: {rule.explanation}\n") and f"Way out: {rule.steps()}.\n" in told and "{" not in told
+    assert "Unsafe while it rolls out, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
+    assert "did you mean port-changed" in fsdcf("explain", "port-chnged", expect=2).output
 
 
 def test_the_line_of_a_variable_that_moves_the_others(folder: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fsdcf.plan.diff.plan import compared
-from fsdcf.plan.diff.rollback import CLOUDFORMATION, FSDCF, ROLLOUT, RULES, Unsafe
+from fsdcf.plan.diff.rollback import RULES
+from fsdcf.plan.diff.safety import CLOUDFORMATION, FSDCF, ROLLOUT, Unsafe
 from fsdcf.plan.diff.sides import pair
 from tests.conftest import ROOT
 from tests.plan.conftest import resources
@@ -184,6 +185,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("rule", "name", "edit", "when"), BROKEN, ids=[f"{number}-{one[0]}" for number, one in enumerate(BROKEN)])
 def test_a_rule_finds_its_change_and_no_other_rule_does(rule: str, name: str, edit: Edit, when: tuple[str, ...]) -> None:
     (one,) = found(edit)
+    assert set(when) <= {way for known in RULES if known.id == rule for way in known.when}
     assert (one.rule, one.logical_id, one.when) == (rule, name, when)
     assert one.way_out.startswith("1. ") and "; 2. " in one.way_out
     for text in (one.what, one.why, one.way_out):

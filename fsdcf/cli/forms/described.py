@@ -13,7 +13,7 @@ from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place
 from fsdcf.plan.diff.causes import FOLLOWING, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.rollback import Unsafe
+from fsdcf.plan.diff.safety import Unsafe
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Stands for a value that only the execution tells."""

@@ -27,7 +27,7 @@ def lines(plan: Shown) -> Iterator[str]:
         body = f"{obstacle.why}\nway out: {obstacle.way_out}"
         yield _annotation("warning", shown.remarks.get(obstacle), f"in the way: {obstacle.logical_id}", body)
     for one in found.review.unsafe:
-        body = f"{one.logical_id} {one.what}\n{spoken(one)}: {one.why}\nway out: {one.way_out}"
+        body = f"{one.logical_id} {one.what}\n{spoken(one.when)}: {one.why}\nway out: {one.way_out}"
         yield _annotation("warning", shown.remarks.get(one), f"rollback safety: {one.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
     for group, changes in shown.grouped().items():

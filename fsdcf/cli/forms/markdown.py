@@ -79,7 +79,7 @@ def _unsafe(plan: Shown) -> Iterator[str]:
     if plan.found.review.unsafe:
         yield from ("", "> [!WARNING]", "> **Rollback safety**: what a rollback does not undo together with the image")
     for one in plan.found.review.unsafe:
-        told = f"{_plain(one.what)}{_at(plan.remarks.get(one))}<br>_{spoken(one)}:_ {_plain(one.why)}"
+        told = f"{_plain(one.what)}{_at(plan.remarks.get(one))}<br>_{spoken(one.when)}:_ {_plain(one.why)}"
         yield f"> - {_code(one.logical_id)} {told}<br>_way out:_ {_plain(one.way_out)}"
 
 

@@ -13,7 +13,7 @@ from fsdcf.deploy.model import Place
 from fsdcf.plan.diff.causes import Changes, by_id
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Difference
-from fsdcf.plan.diff.rollback import Unsafe
+from fsdcf.plan.diff.safety import Unsafe
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from fsdcf.cloudformation.risk import Risk, data_at_risk
 from fsdcf.cloudformation.scope import scope_of
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
-from fsdcf.plan.diff.rollback import Unsafe, unsafe
+from fsdcf.plan.diff.rollback import unsafe
+from fsdcf.plan.diff.safety import Unsafe
 from fsdcf.plan.diff.sides import Pair, hidden
 from fsdcf.plan.view import PlanError, text_of
 
