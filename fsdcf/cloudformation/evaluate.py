@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import ipaddress
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.functions import NO_VALUE, PLAIN, Done, EvaluationError, piece, scalar, two, unsure
 from fsdcf.cloudformation.intrinsics import VARIABLE, VARIABLE_NAME, function_of, split_attribute, sub_parts
 from fsdcf.cloudformation.unknown import Partial, Unknown, concatenated, is_known
 
@@ -16,14 +14,6 @@ __all__ = ["FUNCTIONS", "NO_VALUE", "EvaluationError", "Partial", "Scope", "Unkn
 
 Function = Callable[[Any, "Scope"], Any]
 
-_JOIN = (
-    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined "
-    "or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
-)
-_SPLIT = (
-    "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a "
-    "function that returns a string to be split."
-)
 _SUB = (
     "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, "
     "and an optional second argument to specify a mapping of values to replace in the string"
@@ -34,7 +24,6 @@ _SUB_NAME = (
 _GET_ATT = (
     "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
 )
-_SELECT = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
 _FIND_IN_MAP = (
     "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
 )
@@ -42,21 +31,6 @@ _CONDITION = "Template format error: Conditions can only be boolean operations o
 
 ZONES: Mapping[str, str] = {"us-east-1": "abcdef"}
 """The letters of a region's availability zones where they are not ``abc``, for Fn::GetAZs without an account at hand."""
-
-
-class EvaluationError(ValueError):
-    """A function that cannot be applied: a malformed argument, or a name that nothing has. The text is CloudFormation's."""
-
-
-class _NoValue:
-    """The value that removes the property which holds it."""
-
-    def __repr__(self) -> str:
-        return "NO_VALUE"
-
-
-NO_VALUE = _NoValue()
-"""What ``AWS::NoValue`` comes to where nothing holds it."""
 
 
 def _not_known(target: str, attribute: str | None) -> Any:
@@ -105,13 +79,6 @@ def evaluate(value: Any, scope: Scope) -> Any:
     return value
 
 
-def scalar(value: Any) -> str:
-    """A scalar as the text that CloudFormation makes of it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
 def truth(value: Any, scope: Scope) -> bool:
     """A condition's value: Fn::Equals, Fn::And, Fn::Or, Fn::Not or ``Condition``. Raises EvaluationError."""
     if isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("Condition"), str):
@@ -123,28 +90,6 @@ def truth(value: Any, scope: Scope) -> bool:
     if isinstance(done, bool):
         return done
     raise EvaluationError(_CONDITION)
-
-
-def _unsure(value: Any) -> bool:
-    return isinstance(value, Unknown | Partial)
-
-
-def _two(argument: Any, complaint: str) -> tuple[Any, Any]:
-    """A list of two as its items."""
-    if not isinstance(argument, list) or len(argument) != 2:
-        raise EvaluationError(complaint)
-    return argument[0], argument[1]
-
-
-def _piece(value: Any, complaint: str) -> Any:
-    """A value as a part of a text; a list stands with commas between its items."""
-    if _unsure(value):
-        return value
-    if isinstance(value, list):
-        return concatenated([piece for one in value for piece in (",", _piece(one, complaint))][1:])
-    if value is NO_VALUE or isinstance(value, Mapping):
-        raise EvaluationError(complaint)
-    return scalar(value)
 
 
 def _ref(argument: Any, scope: Scope) -> Any:
@@ -185,43 +130,11 @@ def _variable(literal: str, name: str, given: Mapping[str, Any], scope: Scope) -
     if literal:
         return "${" + name + "}"
     if name in given:
-        return _piece(given[name], _SUB)
+        return piece(given[name], _SUB)
     if not VARIABLE_NAME.fullmatch(name):
         raise EvaluationError(_SUB_NAME)
     target, dot, attribute = name.partition(".")
-    return _piece(scope.resource(target, attribute) if dot else _ref(target, scope), _SUB)
-
-
-def _join(argument: Any, scope: Scope) -> Any:
-    delimiter, written = _two(argument, _JOIN)
-    items = evaluate(written, scope)
-    if not isinstance(delimiter, str):
-        raise EvaluationError(_JOIN)
-    if _unsure(items):
-        return Partial((delimiter, items), "Fn::Join")
-    if not isinstance(items, list):
-        raise EvaluationError(_JOIN)
-    return concatenated([piece for one in items for piece in (delimiter, _piece(one, _JOIN))][1:])
-
-
-def _select(argument: Any, scope: Scope) -> Any:
-    index, items = (evaluate(one, scope) for one in _two(argument, _SELECT))
-    if _unsure(items) or _unsure(index):
-        return Partial((index, items), "Fn::Select")
-    if not isinstance(items, list) or not scalar(index).isdecimal():
-        raise EvaluationError(_SELECT)
-    place = int(scalar(index))
-    if place >= len(items):
-        raise EvaluationError(f"Template error: Fn::Select cannot select nonexistent value at index {place}")
-    return items[place]
-
-
-def _split(argument: Any, scope: Scope) -> Any:
-    delimiter, written = _two(argument, _SPLIT)
-    if not isinstance(delimiter, str) or not delimiter:
-        raise EvaluationError(_SPLIT)
-    text = _piece(evaluate(written, scope), _SPLIT)
-    return Partial((delimiter, text), "Fn::Split") if _unsure(text) else text.split(delimiter)
+    return piece(scope.resource(target, attribute) if dot else _ref(target, scope), _SUB)
 
 
 def _if(argument: Any, scope: Scope) -> Any:
@@ -243,7 +156,7 @@ def _truths(argument: Any, scope: Scope, function: str, least: int, most: int) -
 def _equals(argument: Any, scope: Scope) -> Any:
     left, right = (
         evaluate(one, scope)
-        for one in _two(argument, "Template error: every Fn::Equals object requires a list of 2 string parameters.")
+        for one in two(argument, "Template error: every Fn::Equals object requires a list of 2 string parameters.")
     )
     if not (is_known(left) and is_known(right)):
         raise EvaluationError(_CONDITION)
@@ -258,7 +171,7 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
     keys = [evaluate(one, scope) for one in argument[:3]]
     found: Any = scope.mappings
     for key in keys:
-        if isinstance(key, list | Mapping) or _unsure(key):
+        if isinstance(key, list | Mapping) or unsure(key):
             raise EvaluationError(_FIND_IN_MAP)
         if not isinstance(found, Mapping) or scalar(key) not in found:
             return _otherwise(argument[3:], keys, scope)
@@ -272,32 +185,9 @@ def _otherwise(options: Sequence[Any], keys: Sequence[Any], scope: Scope) -> Any
     raise EvaluationError(f"Template error: Unable to get mapping for {'::'.join(map(scalar, keys))}")
 
 
-def _base64(argument: Any, scope: Scope) -> Any:
-    text = _piece(evaluate(argument, scope), "Template error: every Fn::Base64 object must have a String-typed value.")
-    return Partial((text,), "Fn::Base64") if _unsure(text) else base64.b64encode(text.encode()).decode("ascii")
-
-
-def _cidr(argument: Any, scope: Scope) -> Any:
-    if not isinstance(argument, list) or len(argument) not in (2, 3):
-        raise EvaluationError("Template error: every Fn::Cidr object requires two or three parameters")
-    parts = [evaluate(one, scope) for one in argument]
-    if not is_known(parts):
-        return Partial(tuple(parts), "Fn::Cidr")
-    try:
-        block = ipaddress.ip_network(scalar(parts[0]), strict=False)
-        count, bits = int(parts[1]), int(parts[2]) if len(parts) == 3 else 8
-        length = block.max_prefixlen - bits
-        if not 1 <= count <= 256 or length < block.prefixlen or count > 1 << (length - block.prefixlen):
-            raise ValueError(f"{count} blocks of {bits} bits do not fit into {block}")
-    except (TypeError, ValueError) as error:
-        raise EvaluationError(f"Template error: Fn::Cidr: {error}") from None
-    first = int(block.network_address)
-    return [f"{type(block.network_address)(first + (index << bits))}/{length}" for index in range(count)]
-
-
 def _get_azs(argument: Any, scope: Scope) -> Any:
     region = evaluate(argument, scope)
-    if _unsure(region):
+    if unsure(region):
         return Partial((region,), "Fn::GetAZs")
     name = (scalar(region) if isinstance(region, str) else "") or scope.pseudo.get("AWS::Region", "us-east-1")
     return [f"{name}{letter}" for letter in ZONES.get(name, "abc")]
@@ -312,40 +202,22 @@ def _import_value(argument: Any, scope: Scope) -> Any:
     return scope.imports(name)
 
 
-def _length(argument: Any, scope: Scope) -> Any:
-    items = evaluate(argument, scope)
-    if _unsure(items):
-        return Partial((items,), "Fn::Length")
-    if not isinstance(items, list):
-        raise EvaluationError("Template error: Fn::Length expects a list")
-    return len(items)
-
-
-def _to_json(argument: Any, scope: Scope) -> Any:
-    value = evaluate(argument, scope)
-    if not is_known(value):
-        return Partial((value,), "Fn::ToJsonString")
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _plain(apply: Callable[[Any, Done], Any]) -> Function:
+    return lambda argument, scope: apply(argument, lambda value: evaluate(value, scope))
 
 
 FUNCTIONS: Mapping[str, Function] = {
+    **{name: _plain(apply) for name, apply in PLAIN.items()},
     "Ref": _ref,
     "Fn::And": lambda argument, scope: all(_truths(argument, scope, "Fn::And", 2, 10)),
-    "Fn::Base64": _base64,
-    "Fn::Cidr": _cidr,
     "Fn::Equals": _equals,
     "Fn::FindInMap": _find_in_map,
     "Fn::GetAZs": _get_azs,
     "Fn::GetAtt": _get_att,
     "Fn::If": _if,
     "Fn::ImportValue": _import_value,
-    "Fn::Join": _join,
-    "Fn::Length": _length,
     "Fn::Not": lambda argument, scope: not _truths(argument, scope, "Fn::Not", 1, 1)[0],
     "Fn::Or": lambda argument, scope: any(_truths(argument, scope, "Fn::Or", 2, 10)),
-    "Fn::Select": _select,
-    "Fn::Split": _split,
     "Fn::Sub": _sub,
-    "Fn::ToJsonString": _to_json,
 }
 """Every function that ``evaluate`` applies."""
