@@ -44,7 +44,7 @@ def cancel(run: Run, arn: str) -> str:
 
 def _begun(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
     token, before = run.aws.token(), seen(run, stack.arn)
-    operation = Operation(stack.arn, Boundary(frozenset({token}), None, before), run.aws.clock(), verb)
+    operation = Operation(stack.arn, Boundary(frozenset({token}), None, before), run.aws.clock(), verb, stack.status)
     if role_arn:
         more["RoleARN"] = role_arn
     run.running = f"the {'deletion' if verb == 'delete' else 'rollback'} of {stack.name}"

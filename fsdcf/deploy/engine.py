@@ -54,7 +54,7 @@ def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Out
             if change_set.empty:
                 return unchanged(run, stack)
             consent(run, release, options, change_set)
-            operation = execute(run, change_set, "create" if stack is None or stack.unborn else "update", traces)
+            operation = execute(run, change_set, stack, traces)
         except Overtaken as overtaken:
             run.warn(f"the stack changed meanwhile, so the plan is made again: {overtaken}")
             traces.clean(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Expired
@@ -12,6 +12,7 @@ from fsdcf.deploy.events import Boundary
 from fsdcf.deploy.interrupts import INTERRUPTS
 from fsdcf.deploy.model import Exit
 from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.snapshot import Snapshot
 from fsdcf.deploy.traces import Traces
 
 _BUSY = re.compile(r"is in ([A-Z_]+) state|cannot be executed in its current (execution )?status")
@@ -21,24 +22,28 @@ _BUSY = re.compile(r"is in ([A-Z_]+) state|cannot be executed in its current (ex
 class Operation:
     """An operation that runs on a stack: what is watched. ``begun`` is the local clock's, for how long it takes.
 
-    ``pressed`` is an interruption that came while it was being started. ``verb`` says what it does: create, update, delete, roll back.
+    ``verb`` says what it does: create, update, delete, roll back. ``before`` is the stack's status until then, or, of what ran already, the
+    one that it was found in. ``pressed`` is an interruption that came while it was being started.
     """
 
     arn: str
     boundary: Boundary
     begun: float
     verb: str
+    before: str = ""
     pressed: BaseException | None = None
 
 
-def execute(run: Run, change_set: ChangeSet, verb: str, traces: Traces) -> Operation:
-    """Starts the execution. Raises Overtaken if somebody else was faster; stops the run if the change set is gone."""
+def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Traces) -> Operation:
+    """Starts the execution on the stack, None for a new one. Raises Overtaken if somebody else was faster; stops the run if the change
+    set is gone."""
     run.step("execute", f"executes {change_set.name}")
     token = run.aws.token()
     begun = run.aws.clock()
     known = run.aws.supports("cloudformation", "ExecuteChangeSet", "DisableRollback")
     members: dict[str, Any] = {"DisableRollback": False} if known else {}
-    own = Operation(change_set.stack_arn, Boundary(frozenset({token}), change_set.created), begun, verb)
+    verb, before = ("create", "REVIEW_IN_PROGRESS") if stack is None or stack.unborn else ("update", stack.status)
+    own = Operation(change_set.stack_arn, Boundary(frozenset({token}), change_set.created), begun, verb, before)
     traces.sent = traces.executing = True
     try:
         run.aws.call(
@@ -47,7 +52,7 @@ def execute(run: Run, change_set: ChangeSet, verb: str, traces: Traces) -> Opera
     except INTERRUPTS as pressed:
         if not traces.is_executed(run):
             raise
-        own = Operation(own.arn, own.boundary, begun, verb, pressed)
+        own = replace(own, pressed=pressed)
     except Expired as error:
         traces.executing = error.repeated
         raise
@@ -69,7 +74,7 @@ def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Traces, o
             if error.repeated:
                 return own
             run.warn("somebody else executed this change set; their execution is watched")
-            return Operation(own.arn, Boundary(since=change_set.created), own.begun, own.verb)
+            return replace(own, boundary=Boundary(since=change_set.created))
         if traces.executing or not error.code.startswith("InvalidChangeSetStatus"):
             raise error
         raise Overtaken(error.message) from error

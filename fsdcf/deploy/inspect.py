@@ -31,17 +31,17 @@ def found(run: Run, name: str) -> Snapshot:
 
 def watch(run: Run, name: str) -> Outcome:
     """Watches what runs on the stack to its end. It is not this command's: an interruption leaves it alone."""
-    stack = found(run, name)
-    if not stack.running:
-        return resting(run, stack)
-    run.step("watch", f"{stack.name} is {stack.status}")
     try:
+        stack = found(run, name)
+        if not stack.running:
+            return resting(run, stack)
+        run.step("watch", f"{stack.name} is {stack.status}")
         ending = Watcher(run, attached(run, stack)).watch()
     except Late:
-        raise stop(Exit.UNKNOWN, f"the deadline has passed: {stack.name} goes on", run.target.command("watch")) from None
+        raise stop(Exit.UNKNOWN, f"the deadline has passed: what runs on {name} goes on", run.target.command("watch")) from None
     except INTERRUPTS as pressed:
         code = Exit.UNKNOWN if isinstance(pressed, Terminated) else Exit.INTERRUPTED
-        raise stop(code, f"watching ended: what runs on {stack.name} goes on", run.target.command("watch")) from None
+        raise stop(code, f"watching ended: whatever runs on {name} goes on", run.target.command("watch")) from None
     return _ended(run, stack, ending)
 
 

@@ -24,9 +24,9 @@ def attached(run: Run, stack: Snapshot) -> Operation:
     events, older = _latest(run, stack.arn)
     verb = _VERBS.get(stack.status.split("_")[0], "roll back" if "ROLLBACK" in stack.status else "update")
     if not events:
-        return Operation(stack.arn, Boundary(since=stack.since, seen=older), run.aws.clock(), verb)
+        return Operation(stack.arn, Boundary(since=stack.since, seen=older), run.aws.clock(), verb, stack.status)
     lasted = (events[-1].time - events[0].time).total_seconds()
-    return Operation(stack.arn, Boundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb)
+    return Operation(stack.arn, Boundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status)
 
 
 def seen(run: Run, arn: str) -> frozenset[str]:

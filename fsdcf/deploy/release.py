@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fsdcf.cloudformation.validation import capabilities
@@ -109,7 +110,9 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
         places = places_of(run, [event.logical_id for event in events])
         reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
         case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason)
-        return diagnosed(case)
+        outcome = diagnosed(case)
+        seen = outcome.evidence or (Evidence("stack", f"{name} is {ending.status}; no event of it could be read"),)
+        return replace(outcome, evidence=seen)
     verdict = verify(run, ending.stack, ending.rollouts)
     if verdict.state == "astray":
         return _astray(run, ending.stack, verdict, events, f"the stack says {ending.status}")

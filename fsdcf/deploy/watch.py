@@ -64,6 +64,7 @@ class Watcher:
         self._doubt: float | None = None
         self._last = ""
         self._moved = False
+        self._reason = ""
 
     def watch(self) -> Ending:
         """Until the end. Raises Late at the deadline and Hopeless; stops the run if the outcome stays unknown."""
@@ -118,7 +119,8 @@ class Watcher:
             raise Late from error
         if error.denied:
             self._blind = True
-            self._run.warn("no permission for cloudformation:DescribeStackEvents: only the stack's status is watched")
+            if error.operation not in self._run.warned:
+                self._run.warn("no permission for cloudformation:DescribeStackEvents: only the stack's status is watched")
         elif not error.absent:
             raise error
 
@@ -143,6 +145,7 @@ class Watcher:
             return self._end(end.status, stack)
         if not is_terminal(status):
             self._moved = True
+            self._reason = stack.reason if stack is not None else ""
             self._doubt = self._last_doubt(now, end is not None)
             return None
         if self._blind and self._believable(status, stack):
@@ -151,11 +154,16 @@ class Watcher:
         return None
 
     def _believable(self, status: str, stack: Snapshot | None) -> bool:
-        """Whether a status at rest, without events to check it by, is the operation's end and not from before it."""
-        since = self.operation.boundary.since
+        """Whether a status at rest, without events to check it by, is the operation's end and not from before it.
+
+        It is told twice, and it is another one than before, or was seen to change meanwhile, or is of a later date. Only a creation ends
+        in CREATE_COMPLETE or CREATE_FAILED.
+        """
+        since, before = self.operation.boundary.since, self.operation.before
         newer = stack is not None and stack.since is not None and since is not None and stack.since > since
         again, self._last = self._last == status, status
-        return again and (self._moved or newer)
+        possible = self.operation.verb == "create" or not status.startswith("CREATE_")
+        return again and possible and (self._moved or newer or status != before)
 
     def _last_doubt(self, now: float, contradicted: bool) -> float | None:
         """When events and status began to contradict each other. For ever is too long: then the outcome is unknown."""
@@ -178,8 +186,8 @@ class Watcher:
             if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
                 said = f": {event.reason}" if event.reason else ""
                 self._run.warn(f"{event.logical_id} ({event.physical_id}) is left behind, outside of the stack{said}")
-        reason = stack.reason if stack is not None else ""
-        return Ending(status, stack, events, tuple(self.rollouts.values()), reason)
+        reason = (stack.reason if stack is not None else "") or self._reason
+        return Ending(status, stack, events, tuple(self.rollouts.values()), reason.rstrip(" ."))
 
     def _look(self, fresh: tuple[StackEvent, ...]) -> None:
         """Keeps what ECS tells of services that are being rolled out, and at once when something fails."""

@@ -268,6 +268,19 @@ def test_watching_only_is_interrupted_without_harm(kind: type[BaseException]) ->
     assert made.image() == "two"
 
 
+@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeStackEvents"])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
+def test_watching_is_interrupted_before_the_first_event(kind: type[BaseException], operation: str) -> None:
+    made = ready(True)
+    made.deploy(sha="two", detach=True)
+    made.forget()
+    interrupting(made, operation, kind)
+    outcome = made.watch()
+    assert outcome.exit is (Exit.INTERRUPTED if kind is KeyboardInterrupt else Exit.UNKNOWN)
+    assert outcome.sentence == "watching ended: whatever runs on shop-staging goes on"
+    assert outcome.next == ("fsdcf watch shop --env staging",)
+
+
 @pytest.mark.parametrize("seconds", [float(one) for one in range(0, 40, 2)])
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
 def test_at_any_moment(seconds: float, exists: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit
-from tests.deploy.site import service, site, template
+from tests.deploy.site import service, site, template, topic
 
 OPTIONAL = ("GetCallerIdentity", "DescribeImages", "ListStackResources", "DescribeServices", "DescribeStackEvents")
 NEEDED = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet")
@@ -37,6 +37,44 @@ def test_an_optional_api_while_something_fails(operation: str) -> None:
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert sum(operation in one for one in made.warnings()) == 1
     assert outcome.next
+
+
+UNREAD = "api:DescribeStackEvents:error=AccessDeniedException**"
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
+def test_the_status_alone_tells_that_it_failed_at_once(exists: bool) -> None:
+    made = site()
+    if exists:
+        made.stand()
+    made.fault("Jobs:create:no topic", "Jobs:update:no topic", "cfn:stale-status*3", UNREAD)
+    outcome = made.deploy(template(Jobs=topic(DisplayName="other")), "two")
+    assert outcome.exit is Exit.FAILED
+    assert made.status() == ("UPDATE_ROLLBACK_COMPLETE" if exists else "ROLLBACK_COMPLETE")
+    assert [one.text for one in outcome.evidence] == [f"shop-staging is {made.status()}; no event of it could be read"]
+    assert len(made.warnings()) == 1
+
+
+def test_the_reason_of_the_stack_is_told_where_no_event_can_be_read() -> None:
+    made = site()
+    made.stand()
+    made.fault("Jobs:update:no topic", "Jobs:rollback:stuck", UNREAD)
+    outcome = made.deploy(template(Jobs=topic(DisplayName="other")), "two")
+    assert outcome.exit is Exit.NEEDS_RECOVERY
+    assert "The following resource(s) failed to update: [Jobs]; and" in outcome.sentence
+    made.world.faults.clear()
+    made.fault(UNREAD)
+    made.forget()
+    assert made.recover().exit is Exit.DONE
+    assert len(made.warnings()) == 1
+
+
+def test_watching_without_events_tells_the_end() -> None:
+    made = site("Jobs:update:no topic", UNREAD)
+    made.stand()
+    made.beside("UpdateStack", template(Jobs=topic(DisplayName="other")), "two")
+    assert made.watch().exit is Exit.FAILED
+    assert len(made.warnings()) == 1
 
 
 def test_listing_change_sets_is_optional_when_cleaning_up() -> None:
