@@ -1,10 +1,11 @@
-"""Application Auto Scaling, as far as it can be asked: the bounds within which a service's tasks are scaled. Nothing is scaled here."""
+"""Application Auto Scaling: the bounds of a service's tasks, which are kept when they are set. No load ever scales a service here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from fsdcf.sandbox.ecs import service_of, update_service
 from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.world import Refusal, World
 
@@ -13,10 +14,26 @@ PAGE = 50
 
 
 def keep_target(world: World, properties: Mapping[str, Any]) -> None:
-    """Remembers a scalable target by CloudFormation's properties of it."""
+    """Remembers a scalable target by CloudFormation's properties of it, and brings the service's tasks within the bounds."""
     key = _key(properties)
     old = world.store.get(TARGET, key) or {"created": world.clock.now()}
     world.store.put(TARGET, key, {**old, "properties": dict(properties)})
+    _bring_within(world, properties)
+
+
+def _bring_within(world: World, properties: Mapping[str, Any]) -> None:
+    """A number of tasks outside of the bounds is changed as soon as these are set, and not when somebody scales by hand later.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
+    """
+    name = str(properties.get("ResourceId", ""))
+    service = service_of(world, name) if properties.get("ScalableDimension") == "ecs:service:DesiredCount" else None
+    if service is None or service["status"] != "ACTIVE":
+        return
+    desired = int(service["desiredCount"])
+    wanted = min(max(desired, int(properties["MinCapacity"])), int(properties["MaxCapacity"]))
+    if wanted != desired:
+        update_service(world, {"service": name, "desiredCount": wanted})
 
 
 def forget_target(world: World, properties: Mapping[str, Any]) -> None:

@@ -55,6 +55,17 @@ def test_a_session_needs_a_task_with_the_agent(sandbox: Sandbox) -> None:
         enter(task["taskArn"], container="none")
 
 
+@pytest.mark.parametrize(("least", "most", "count"), [(3, 10, 3), (1, 10, 2), (0, 1, 1)])
+def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(sandbox: Sandbox, least: int, most: int, count: int) -> None:
+    service = Service(sandbox, desiredCount=2)
+    service.create()
+    service.wait()
+    application_autoscaling.keep_target(sandbox.world, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
+    service.until(lambda told: told["runningCount"] == count)
+    told = service.describe()
+    assert (told["desiredCount"], told["runningCount"], len(told["deployments"])) == (count, count, 1)
+
+
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     application_autoscaling.keep_target(sandbox.world, TARGET)
     application_autoscaling.keep_target(sandbox.world, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}})
