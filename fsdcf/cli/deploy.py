@@ -91,6 +91,7 @@ def _deployed(
     release: Release, places: Places, image: Image, options: Options, aws: Aws, tell: Tell, ask: Ask | None
 ) -> Outcome:
     from fsdcf.cli.compiled import Compiled
+    from fsdcf.cli.deployed import importers
     from fsdcf.cli.reviewing import reviewing
     from fsdcf.deploy.engine import deploy
     from fsdcf.operate.deployed import deployed_template
@@ -100,5 +101,7 @@ def _deployed(
         return Outcome(Exit.USAGE, sentence, next=(f"{release.again} --region {image.region}",))
     running = cache(lambda: deployed_template(aws, release.stack) or {})
     places.deployed = running
-    tell = reviewing(tell, Compiled(release.service, release.environment, release.template, places.result), running)
+    pseudo = {"AWS::Partition": aws.partition, "AWS::Region": aws.region, "AWS::StackName": release.stack}
+    new = Compiled(release.service, release.environment, release.template, places.result)
+    tell = reviewing(tell, new, running, pseudo, importers(aws))
     return deploy(release, options, aws, tell, ask)

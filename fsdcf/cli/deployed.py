@@ -46,11 +46,11 @@ def importers(aws: Aws) -> Importers:
     """Asks which stacks import an export."""
     from fsdcf.deploy.aws import ApiError
 
-    def ask(name: str) -> tuple[str, ...]:
+    def ask(name: str) -> tuple[str, ...] | None:
         try:
             return tuple(aws.call("cloudformation", "ListImports", ExportName=name).get("Imports") or ())
         except ApiError as error:
-            return ("that may not be listed",) if error.denied else ()  # CloudFormation calls an export without importers an error
+            return None if error.denied else ()  # CloudFormation calls an export without importers an error
 
     return ask
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.diff import between
 from fsdcf.cli.forms import markdown
 from fsdcf.cli.main import cli
+from fsdcf.deploy.permissions.calls import CALLS
 from fsdcf.plan.diff.rollback import RULES
 from tests.cli.stage import QUEUE, SMALL, Stage
 from tests.plan.edits import EDITS, compiled, drop, spec, swap
@@ -439,6 +440,31 @@ def test_from_what_is_deployed(stage: Stage) -> None:
     assert {one["logicalId"]: one["spec"]["line"] for one in planned["changes"]} == {
         one["ResourceChange"]["LogicalResourceId"]: one["Spec"]["Line"] for one in told["Changes"]
     }
+
+
+def test_an_output_in_use_elsewhere_is_named_with_who_uses_it(stage: Stage) -> None:
+    """Nothing that fsdcf compiles has exports; somebody added one to what is deployed."""
+    template = json.loads(stage("template", "hello.yml", "--no-lint", "--format", "json").stdout)
+    template["Outputs"]["Shared"] = {"Value": "one", "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-shared"}}}
+    tags = {"fsdcf:service": "hello", "fsdcf:environment": "staging"}
+    user = {"Resources": {"Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::ImportValue": "hello-staging-shared"}}}}}
+    for name, body, sha in (("hello-staging", template, "one"), ("user", user, None)):
+        stage.site.call(
+            "CreateStack",
+            StackName=name,
+            TemplateBody=json.dumps(body),
+            Parameters=[{"ParameterKey": "ImageSha", "ParameterValue": sha}] if sha else [],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        stage.site.clock.advance(900)
+    said = "Shared (Output): the export hello-staging-shared is removed, and the stack user imports it"
+    assert said in stage("diff", "hello.yml", "--deployed", expect=10).stdout
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE)
+    assert said in stage.deploy("--plan-only").stdout
+    assert {operation for _, _, operation in stage.site.aws.calls} <= CALLS["cloudformation"] | CALLS["ecr"] and stage.site.aws.calls
+    stage.site.fault("api:ListImports:error=AccessDenied")
+    assert "the export hello-staging-shared is removed, and another stack may import it" in stage.deploy("--plan-only").stdout
 
 
 def test_a_stack_of_somebody_else_and_one_that_cannot_be_read(stage: Stage) -> None:

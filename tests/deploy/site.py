@@ -13,6 +13,7 @@ from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
 from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
+from fsdcf.deploy.permissions.calls import CALLS
 from fsdcf.sandbox.clock import VirtualClock
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parsed
@@ -134,6 +135,7 @@ class Site:
     def _ended(self, outcome: Outcome) -> Outcome:
         ends = [event for event in self.told if isinstance(event, Ended)]
         assert self.told[-1] is ends[-1] and ends[-1].outcome == outcome
+        assert not [one for _, *one in self.aws.calls if one[1] not in CALLS[one[0]]], "a call for which fsdcf permissions gives no right"
         return outcome
 
     def fault(self, *texts: str | Fault) -> None:

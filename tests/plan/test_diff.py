@@ -131,7 +131,9 @@ def test_an_export_in_use_cannot_change(before: Any, after: Any, said: str) -> N
     (one,) = plan(before, after).review.obstacles
     assert (one.kind, one.logical_id) == ("export", "Out") and f"the export shared {said}, and another stack may import it" in one.why
     (used,) = plan(before, after, lambda name: ("orders-staging",)).review.obstacles
-    assert "the stacks orders-staging import it" in used.why
+    assert "the stack orders-staging imports it" in used.why
+    (several,) = plan(before, after, lambda name: ("orders-staging", "bills")).review.obstacles
+    assert "the stacks orders-staging, bills import it" in several.why
     assert plan(before, after, lambda name: ()).review.obstacles == ()
 
 

@@ -19,8 +19,8 @@ from fsdcf.plan.diff.causes import title_of
 from fsdcf.plan.diff.sides import Pair
 from fsdcf.plan.view import text_of
 
-Importers = Callable[[str], tuple[str, ...]]
-"""The stacks that import an export; raises nothing."""
+Importers = Callable[[str], tuple[str, ...] | None]
+"""The stacks that import an export; None where that is not told."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ def _exports(changes: Sequence[Change], sides: Pair, importers: Importers | None
     old, new = (_exported(side, sides.pseudo) for side in (sides.before, sides.after))
     for name, (output, value) in old.items():
         does = _fate(name, value, new, changes)
-        users = importers(name) if does and importers is not None else ()
-        if not does or (importers is not None and not users):
+        known = "${" not in name  # of a name that is known in part, nobody can be asked
+        users = importers(name) if does and known and importers is not None else None
+        if not does or users == ():
             continue
-        who = f"the stacks {', '.join(users)} import it" if users else "another stack may import it"
+        who = _users(users)
         yield Obstacle(
             "export",
             output,
@@ -81,6 +82,12 @@ def _exports(changes: Sequence[Change], sides: Pair, importers: Importers | None
             f"the export {name} {does}, and {who}: CloudFormation refuses that while it is in use",
             "export the new value under another name, move those who import it, then drop the old export",
         )
+
+
+def _users(stacks: tuple[str, ...] | None) -> str:
+    if stacks is None:
+        return "another stack may import it"
+    return f"the stacks {', '.join(stacks)} import it" if len(stacks) > 1 else f"the stack {stacks[0]} imports it"
 
 
 def _exported(side: Side, pseudo: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

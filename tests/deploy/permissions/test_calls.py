@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 ENGINE = [
     *(one for one in sorted((ROOT / "fsdcf" / "deploy").rglob("*.py")) if "permissions" not in one.parts),
     ROOT / "fsdcf" / "operate" / "deployed.py",
+    ROOT / "fsdcf" / "cli" / "deployed.py",
 ]
 """The engine, and what ``fsdcf deploy`` reads beside it."""
 
