@@ -212,6 +212,14 @@ class RolloutSeen:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something that its reader should know, and that is as it should be: ``lead`` says of which kind it is."""
+
+    lead: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something that does not stop the deploy and that its reader should know."""
 
@@ -255,7 +263,7 @@ class Ended:
     outcome: Outcome
 
 
-Event = Step | Planned | Seen | RolloutSeen | Waiting | Warned | Ended
+Event = Step | Planned | Seen | RolloutSeen | Waiting | Noted | Warned | Ended
 Tell = Callable[[Event], None]
 """Takes the events as they come: a sink."""
 

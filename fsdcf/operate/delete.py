@@ -11,7 +11,7 @@ from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.cause import blockers, leftovers
 from fsdcf.deploy.conclude import concluded
 from fsdcf.deploy.execute import Operation
-from fsdcf.deploy.model import Ask, Evidence, Exit, Options, Outcome, Place, Question, Target, Tell, Warned
+from fsdcf.deploy.model import Ask, Evidence, Exit, Noted, Options, Outcome, Place, Question, Target, Tell
 from fsdcf.deploy.past import attached
 from fsdcf.deploy.release import places_of
 from fsdcf.deploy.run import Run, stop
@@ -88,9 +88,11 @@ def _plan(run: Run, stack: Snapshot) -> _Plan:
         return _Plan()
     found = remains(template, ids)
     plan = _Plan(*(tuple(one for one in found if one.fate == fate) for fate in ("kept", "snapshot", "deleted")))
-    for lead, ones in (("kept", plan.kept), ("copied to a snapshot, then deleted", plan.copied), ("deleted with its data", plan.lost)):
+    for lead, ones in (("kept", plan.kept), ("copied to a snapshot, then deleted", plan.copied)):
         for one in ones:
-            run.tell(Warned(f"{lead}: {one.text}"))
+            run.tell(Noted(lead, one.text))
+    for one in plan.lost:
+        run.warn(f"deleted with its data: {one.text}")
     return plan
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from fsdcf.deploy.model import Exit, Options, Outcome, Place, Target
+from fsdcf.deploy.model import Exit, Noted, Options, Outcome, Place, Target
 from fsdcf.operate.delete import delete
 from fsdcf.operate.retained import remains
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
@@ -48,7 +48,9 @@ def test_from_every_state(state: str) -> None:
 def test_what_is_kept_is_told_before_and_after() -> None:
     made = put("CREATE_COMPLETE")
     outcome = deleted(made)
-    assert any(text.startswith("kept: Kept (AWS::SQS::Queue ") for text in made.warnings())
+    noted = [event for event in made.told if isinstance(event, Noted)]
+    assert [one.lead for one in noted] == ["kept"] and noted[0].text.startswith("Kept (AWS::SQS::Queue ")
+    assert made.warnings() == []
     assert "1 resource was kept" in outcome.sentence and outcome.evidence[0].text.startswith("Kept (AWS::SQS::Queue ")
 
 

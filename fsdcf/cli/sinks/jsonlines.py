@@ -10,7 +10,19 @@ from fsdcf.cli.sinks.rollouts import rollout_record
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import judged_by, masked
 from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.deploy.model import Event, Outcome, Place, Planned, RolloutSeen, Seen, StackEvent, Step, Waiting, Warned
+from fsdcf.deploy.model import (
+    Event,
+    Noted,
+    Outcome,
+    Place,
+    Planned,
+    RolloutSeen,
+    Seen,
+    StackEvent,
+    Step,
+    Waiting,
+    Warned,
+)
 from fsdcf.plan.diff.causes import title_of
 
 
@@ -53,6 +65,8 @@ def record(event: Event) -> dict[str, Any]:
         return rollout_record(event)
     if isinstance(event, Waiting):
         return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
+    if isinstance(event, Noted):
+        return {"event": "noted", "lead": event.lead, "text": event.text}
     if isinstance(event, Warned):
         return {"event": "warned", "text": event.text}
     return _ended(event.outcome)

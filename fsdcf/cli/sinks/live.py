@@ -18,7 +18,7 @@ from fsdcf.cli.sinks.rollouts import checks_of, counts_of, past_of, shown, state
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.sinks.tree import Part, Row, Tree, doing_of
 from fsdcf.cli.values import visible
-from fsdcf.deploy.model import Ended, Event, Planned, RolloutSeen, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import Ended, Event, Noted, Planned, RolloutSeen, Seen, Step, Waiting, Warned
 
 _MARKS = {"pending": ("·", "dim"), "active": ("●", "cyan"), "done": ("✓", "green"), "failed": ("✗", "bold red"), "kept": ("=", "yellow")}
 _ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
@@ -63,6 +63,8 @@ class Live:
             if not self._executing:
                 self._elapsed, self._heard = event.elapsed, self._clock()
             self._show()
+        elif isinstance(event, Noted):
+            self._say([self._stream.paint(f"{event.lead}: ", "strong") + visible(event.text)])
         elif isinstance(event, Warned):
             self._say([self._stream.paint("warning: ", "warn") + visible(event.text)])
         else:

@@ -12,7 +12,7 @@ from fsdcf.cli.plan import plan_lines, remarks_of, where
 from fsdcf.cli.sinks.rollouts import Lines
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.values import visible
-from fsdcf.deploy.model import Ended, Event, Outcome, Planned, RolloutSeen, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import Ended, Event, Noted, Outcome, Planned, RolloutSeen, Seen, Step, Waiting, Warned
 from fsdcf.diagnostics import Paint
 
 HEARTBEAT = 60.0
@@ -49,6 +49,8 @@ class Plain:
             yield paint(f"{event.name}: ", "soft") + visible(event.text)
         elif isinstance(event, Planned):
             yield from plan_lines(event.plan, event.places, paint, self._out.width, remarks_of(event))
+        elif isinstance(event, Noted):
+            yield paint(f"{event.lead}: ", "strong") + visible(event.text)
         elif isinstance(event, Warned):
             yield paint("warning: ", "warn") + visible(event.text)
         elif isinstance(event, Seen) and self._is_new(event):

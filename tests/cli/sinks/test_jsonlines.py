@@ -6,7 +6,7 @@ import io
 import json
 
 from fsdcf.cli.sinks.jsonlines import JsonLines
-from fsdcf.deploy.model import Warned
+from fsdcf.deploy.model import Noted, Warned
 from tests.cli.sinks.samples import FAILURE, PLAN, story
 
 
@@ -17,10 +17,10 @@ def lines(*, sink: JsonLines, out: io.StringIO) -> list[dict[str, object]]:
 def test_every_event_is_one_object_and_the_last_one_is_the_end() -> None:
     out = io.StringIO()
     sink = JsonLines(out)
-    for event in [Warned("a\nb"), *story(FAILURE)]:
+    for event in [Noted("kept", "a"), Warned("a\nb"), *story(FAILURE)]:
         sink(event)
     records = lines(sink=sink, out=out)
-    assert [one["event"] for one in records] == ["warned", "step", "planned", *["seen"] * 4, "waiting", "waiting", "seen", "seen", "ended"]
+    assert [one["event"] for one in records] == ["noted", "warned", "step", "planned", *["seen"] * 4, "waiting", "waiting", "seen", "seen", "ended"]
     end = records[-1]
     assert (end["exit"], end["outcome"], end["next"]) == (1, "FAILED", list(FAILURE.next))
     assert end["evidence"][0]["spec"] == {"file": "shop.yml", "line": 7, "column": 1, "text": "service:"}  # type: ignore[index]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fsdcf.cli.sinks.live import Live
 from fsdcf.cli.sinks.tree import Tree, doing_of
-from fsdcf.deploy.model import Ended, Step, Waiting
+from fsdcf.deploy.model import Ended, Noted, Step, Waiting
 from tests.cli.sinks.samples import FAILURE, PLAN, SUCCESS, seen, stack, story
 
 
@@ -94,9 +94,10 @@ def test_no_line_is_wider_than_the_terminal() -> None:
 def test_the_end_leaves_a_summary_and_the_account() -> None:
     out, err = Terminal(), Terminal()
     sink, _ = live(out, err)
-    for event in story(FAILURE):
+    for event in (Noted("kept", "Jobs"), *story(FAILURE)):
         sink(event)
     sink.close()
+    assert "kept: Jobs" in out.getvalue() and "warning" not in out.getvalue()
     assert err.getvalue().startswith("failed: Service could not be updated")
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert re.search(r"shop-staging  1m 15s", last) and re.search(r"✗ Service +failed", last)

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from fsdcf.cli.sinks.plain import Plain
-from fsdcf.deploy.model import Ended, Event, Exit, Outcome, Waiting, Warned
+from fsdcf.deploy.model import Ended, Event, Exit, Noted, Outcome, Waiting, Warned
 from tests.cli.sinks.samples import FAILURE, SERVICE, SUCCESS, seen, stack, story
 
 
@@ -22,6 +22,10 @@ def told(*events: Event, out: io.StringIO | None = None, err: io.StringIO | None
     for event in events:
         sink(event)
     return out.getvalue(), err.getvalue()
+
+
+def test_what_is_as_it_should_be_is_no_warning() -> None:
+    assert told(Noted("kept", "Jobs"), Warned("late")) == ("kept: Jobs\nwarning: late\n", "")
 
 
 def test_a_success_is_told_on_one_stream_line_by_line() -> None:
