@@ -1,7 +1,5 @@
 """The part of the language that describes the container: its own check, secrets, limits and volumes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,7 +9,7 @@ from fsdcf.spec.shape import Key
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ContainerCheck:
     command: Annotated[
         str | tuple[str, ...],
@@ -28,7 +26,7 @@ class ContainerCheck:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Secret:
     name: Annotated[str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")]
     value_from: Annotated[
@@ -41,7 +39,7 @@ class Secret:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ulimit:
     name: Annotated[
         str,
@@ -70,7 +68,7 @@ class Ulimit:
     hard_limit: Annotated[int, Key("The hard limit.", minimum=-1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class EfsVolume:
     file_system_id: Annotated[
         String | None,
@@ -83,7 +81,7 @@ class EfsVolume:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     name: Annotated[str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")]
     mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]

@@ -1,7 +1,5 @@
 """The part of the language that says where a service runs and who may reach it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
@@ -12,7 +10,7 @@ from fsdcf.spec.shape import Key
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vpc:
     id: Annotated[
         String | None, Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0")
@@ -54,7 +52,7 @@ class Vpc:
     ] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stickiness:
     duration: Annotated[int, Key("Seconds that a client stays with its task.", minimum=1, maximum=604800)] = 86400
     cookie_name: Annotated[
@@ -67,7 +65,7 @@ class Stickiness:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadBalancer:
     LATER: ClassVar[Mapping[str, str]] = {
         "accessLogs": "Bucket for access logs.",
@@ -114,7 +112,7 @@ class LoadBalancer:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Networking:
     LATER: ClassVar[Mapping[str, str]] = {
         "subnets": "Subnets of the tasks.",

@@ -1,7 +1,5 @@
 """The part of the language that says what is seen of a service: logs, metrics and traces."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
@@ -12,14 +10,14 @@ from fsdcf.spec.shape import Key
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Logs:
     enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
     retention: Annotated[int, Key("Days that logs are kept.", allowed=RETENTION_DAYS)] = 30
     driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Metrics:
     enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
     port: Annotated[int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")] = None
@@ -28,7 +26,7 @@ class Metrics:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Traces:
     enabled: Annotated[bool, Key("Collect OTLP traces from the service.")] = True
     otlp_endpoint: Annotated[
@@ -42,7 +40,7 @@ class Traces:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observability:
     LATER: ClassVar[Mapping[str, str]] = {
         "alarms": "CloudWatch alarms and the topic that they notify.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,15 +69,21 @@ def choice_hint(value: Any, key: Key) -> str:
     """The nearest of the values that are offered, or all of them."""
     if len(key.allowed) == 1:
         return f"use {key.allowed[0]}. {key.doc}"
-    close = difflib.get_close_matches(str(value), [str(one) for one in key.allowed], 1, 0.8)
-    return f"did you mean `{close[0]}`?" if close and len(key.allowed) > 3 else f"use {either(key.allowed)}"
+    close = _closest(str(value), [str(one) for one in key.allowed], 0.8)
+    return f"did you mean `{close}`?" if close and len(key.allowed) > 3 else f"use {either(key.allowed)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     by_case = {one.lower(): one for one in sorted(known)}
-    close = difflib.get_close_matches(camel(name).lower(), list(by_case), 1, 0.6)
-    return by_case[close[0]] if close else None
+    close = _closest(camel(name).lower(), list(by_case), 0.6)
+    return by_case[close] if close else None
+
+
+def _closest(word: str, known: list[str], likeness: float) -> str | None:
+    import difflib  # a spec without a mistake needs none of it
+
+    return next(iter(difflib.get_close_matches(word, known, 1, likeness)), None)
 
 
 def key_hint(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -1,7 +1,5 @@
 """A DynamoDB table: on demand, encrypted, recoverable to any second of the last 35 days, and kept when the stack goes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +56,7 @@ STREAM = tuple(f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "
 LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"dynamodb:{name}" for name in _WRITE)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class KeyElement:
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
     type: Annotated[
@@ -66,7 +64,7 @@ class KeyElement:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttributeType:
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
     type: Annotated[
@@ -74,7 +72,7 @@ class AttributeType:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Index:
     name: Annotated[
         str, Key("Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -")
@@ -86,7 +84,7 @@ class Index:
     ] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DynamoDbTable(Dependency):
     name: Annotated[
         String,

@@ -1,7 +1,5 @@
 """An MSK cluster that exists already: permission to connect, and to read or write its topics."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -43,7 +41,7 @@ LEVELS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MskCluster(Dependency):
     name: Annotated[
         String,

@@ -1,7 +1,5 @@
 """An S3 bucket: private, encrypted, versioned, reached over TLS only, and kept when the stack goes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -34,7 +32,7 @@ _OBJECT_ACTIONS = {
 _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LifecycleRule:
     prefix: Annotated[str, Key("Objects that the rule is for; all of them without one.", longest=1024)] = ""
     expire_after_days: Annotated[
@@ -53,7 +51,7 @@ class LifecycleRule:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class S3Bucket(Dependency):
     name: Annotated[
         String,

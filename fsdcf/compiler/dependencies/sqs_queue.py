@@ -1,7 +1,5 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack goes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -30,7 +28,7 @@ LEVELS = {"read": tuple(f"sqs:{name}" for name in _READ), "write": tuple(f"sqs:{
 _FIFO = ".fifo"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SqsQueue(Dependency):
     name: Annotated[
         String,
