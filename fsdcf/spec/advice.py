@@ -9,7 +9,8 @@ from fsdcf.diagnostics import Diagnostic, Rule, Severity, SpecPath
 from fsdcf.spec.blind import said
 from fsdcf.spec.placeholders import Attribute, Known, SecretRef, String, Text, parts_of, sample
 from fsdcf.spec.rules.case import Case
-from fsdcf.spec.storage import persistent_paths, within
+from fsdcf.spec.rules.tasks import single_writers
+from fsdcf.spec.storage import mounted, standing
 
 
 def _advice(code: str, title: str, explanation: str, source: str = "", conceal: bool = False) -> Rule:
@@ -109,9 +110,9 @@ def production(case: Case) -> Iterator[Diagnostic]:
         return
     service = case.spec.service
     auto = service.auto_scaling
-    sqlite = any(kind.kind == "sqlite" for _, _, kind in case.dependencies())
-    count = 1 if sqlite else 2 if service.resources.desired_count is None else service.resources.desired_count
-    if auto is None and not sqlite:
+    single = bool(single_writers(case))
+    count = 1 if single else 2 if service.resources.desired_count is None else service.resources.desired_count
+    if auto is None and not single:
         yield case.at(
             NO_SCALING,
             "service",
@@ -120,7 +121,8 @@ def production(case: Case) -> Iterator[Diagnostic]:
             key=True,
         )
     if auto is None and count <= 1:
-        yield case.at(ONE_TASK, "service.resources.desiredCount", f"one task in {case.environment}", "run two at least", key=True)
+        hint = "SQLite has one writer: two tasks need another store, such as DynamoDB" if single else "run two at least"
+        yield case.at(ONE_TASK, "service.resources.desiredCount", f"one task in {case.environment}", hint, key=True)
     elif auto is not None and auto.min_count <= 1:
         yield case.at(
             ONE_TASK,
@@ -184,11 +186,15 @@ def _has_environment(name: String) -> bool:
 
 
 def lost_database(case: Case) -> Iterator[Diagnostic]:
-    mounts = persistent_paths(case.spec, case.types)
+    mounts = mounted(case.spec, case.types)
+    kept = [one.path for one in mounts if one.network]
     for path, dependency, kind in case.dependencies():
         file = getattr(dependency, "path", None)
-        if kind.kind == "sqlite" and file and not getattr(dependency, "ephemeral", False) and not within(str(file), mounts):
-            hint = f"put it below {mounts[0]}" if mounts else "add an aws_efs_file_system dependency, or `ephemeral: true`"
+        if kind.kind != "sqlite" or not file or getattr(dependency, "ephemeral", False):
+            continue
+        place = standing(str(file), mounts)
+        if place is None or not place.network:
+            hint = f"put it below {kept[0]}" if kept else "add an aws_efs_file_system dependency, or `ephemeral: true`"
             yield case.at(LOST_DATABASE, (*path, "path"), f"`{file}` is lost when the task stops", hint)
 
 

@@ -30,7 +30,8 @@ class DependencyType:
     stack, as opposed to one that exists already, and ``managed_keys`` are those that mean nothing to the latter. ``endpoint`` is
     the name of the interface endpoint that reaches the service behind it, where traffic does not go to an address in the
     network. ``variables`` are those that do not bear the dependency's name, so that two could give one, each with
-    the attribute that it holds.
+    the attribute that it holds; ``settings`` are the values of those that follow from the dependency's keys alone, so that two that
+    give the same one do not contradict each other.
     """
 
     name: str
@@ -45,6 +46,7 @@ class DependencyType:
     also: tuple[str, ...] = ()
     endpoint: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    settings: Callable[[Any], Mapping[str, str]] = lambda dependency: {}
     rules: tuple[Rule, ...] = ()
 
 

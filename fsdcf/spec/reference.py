@@ -87,6 +87,7 @@ def describe_type(kind: DependencyType) -> str:
     """A type of dependency with its keys, for the terminal."""
     lines = [f"dependencies: type {kind.name}", f"  {kind.doc}"]
     lines += [f"  also: {', '.join(kind.also)}"] if kind.also else []
+    lines += [f"  gives: {', '.join(kind.variables)}"] if kind.variables else []
     return "\n".join([*lines, *_keys(kind.model)])
 
 
@@ -145,6 +146,7 @@ def reference_page(types: Types) -> str:
             continue
         also = f" Also written `{'`, `'.join(kind.also)}`." if kind.also else ""
         out += ["", f"### {name}", "", f"{kind.doc}{also}", "", f"Placeholders: `${{{kind.kind}:NAME:ATTRIBUTE}}`.", ""]
+        out += [f"The container gets `{'`, `'.join(kind.variables)}`.", ""] if kind.variables else []
         out += _table((path, field) for path, field in walk(kind.model) if path.split(".")[0] not in shared)
     out += ["", "## Known, not yet compiled", "", "These belong to the language and are refused by this version.", ""]
     out += [f"- `{path}`: {doc}" for path, doc in _later()]

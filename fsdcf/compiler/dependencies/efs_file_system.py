@@ -77,6 +77,9 @@ class EfsFileSystem(Dependency):
     throughput_mode: Annotated[
         str, Key("How throughput is billed.", also=("throughput_mode",), allowed=("bursting", "elastic"))
     ] = "elastic"
+    backup: Annotated[
+        bool, Key("Back it up every day, by AWS Backup's automatic plan for EFS, which keeps a backup for 35 days.")
+    ] = True
 
 
 def managed(system: EfsFileSystem) -> bool:
@@ -133,7 +136,7 @@ def _add(
     resource = efs.FileSystem(
         title,
         Encrypted=True,
-        BackupPolicy=efs.BackupPolicy(Status="ENABLED"),
+        BackupPolicy=efs.BackupPolicy(Status="ENABLED" if system.backup else "DISABLED"),
         PerformanceMode=system.performance_mode,
         ThroughputMode=system.throughput_mode,
         FileSystemPolicy=_policy(actions, site),
@@ -242,6 +245,6 @@ TYPE = DependencyType(
     compile=compile,
     check=check,
     managed=managed,
-    managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode"),
+    managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode", "backup"),
     rules=(FILE_SYSTEM,),
 )

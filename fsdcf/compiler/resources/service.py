@@ -39,7 +39,8 @@ def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str]
         EnableExecuteCommand=service.enable_execute_command,
     )
     if service.auto_scaling is None:
-        resource.DesiredCount = 1 if single_writer else desired(service.resources)
+        count = desired(service.resources)
+        resource.DesiredCount = min(1, count) if single_writer else count
     if service.port is not None:
         resource.LoadBalancers = [
             ecs.LoadBalancer(ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.spec.blind import said
-from fsdcf.spec.rules import container, dependencies, network, references, tasks
+from fsdcf.spec.rules import container, dependencies, network, references, sqlite, tasks
 from fsdcf.spec.rules.case import Case
 
 CHECKS: tuple[Callable[[Case], Iterator[Diagnostic]], ...] = (
@@ -14,9 +14,10 @@ CHECKS: tuple[Callable[[Case], Iterator[Diagnostic]], ...] = (
     *container.CHECKS,
     *network.CHECKS,
     *dependencies.CHECKS,
+    *sqlite.CHECKS,
     *references.CHECKS,
 )
-RULES: tuple[Rule, ...] = (*tasks.RULES, *container.RULES, *network.RULES, *dependencies.RULES, *references.RULES)
+RULES: tuple[Rule, ...] = (*tasks.RULES, *container.RULES, *network.RULES, *dependencies.RULES, *sqlite.RULES, *references.RULES)
 
 
 def judge(case: Case) -> list[Diagnostic]:

@@ -10,7 +10,7 @@ from fsdcf.spec.dependency import DependencyType
 from fsdcf.spec.model import Dependency
 from fsdcf.spec.names import local_name
 from fsdcf.spec.rules.case import Case
-from fsdcf.spec.storage import file_systems
+from fsdcf.spec.storage import file_systems, sqlite_file
 
 DUPLICATE = Rule(
     "S206",
@@ -37,8 +37,8 @@ ONE_FILE = Rule(
 ONE_VARIABLE = Rule(
     "S232",
     "a variable from two dependencies",
-    "Some dependencies give a variable that does not bear their name, such as DATABASE_URL. Of two, one would silently win: set the "
-    "variable in `environment` to the one that the service means.",
+    "Some dependencies give a variable that does not bear their name, such as DATABASE_URL. Of two with another value, one would "
+    "silently win: set the variable in `environment` to the one that the service means.",
 )
 RULES = (ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS, ONE_VARIABLE)
 
@@ -105,7 +105,7 @@ def one_file(case: Case) -> Iterator[Diagnostic]:
     taken: set[object] = set()
     for path, dependency, kind in case.dependencies():
         if kind.kind == "sqlite":
-            file = getattr(dependency, "path", None)
+            file = sqlite_file(dependency, case.spec, case.types)
             if file in taken:
                 yield case.at(
                     ONE_FILE, path, "another data base is in the same file", "give each a `path` of its own", key=True
@@ -121,18 +121,19 @@ def one_file(case: Case) -> Iterator[Diagnostic]:
 def one_variable(case: Case) -> Iterator[Diagnostic]:
     service = case.spec.service
     chosen = {*service.environment, *(secret.name for secret in service.secrets)}
-    givers: dict[str, int] = {}
+    givers: dict[str, tuple[int, str | None]] = {}
     for path, dependency, kind in case.dependencies():
-        open_to_doubt = [name for name in kind.variables if name not in chosen]
-        twice = [name for name in open_to_doubt if name in givers]
+        values = kind.settings(dependency)
+        given = {name: (int(path[1]), values.get(name)) for name in kind.variables if name not in chosen}
+        twice = [name for name, (_, value) in given.items() if name in givers and (value is None or value != givers[name][1])]
         if twice:
-            line = case.document.span(("dependencies", givers[twice[0]])).line
+            line = case.document.span(("dependencies", givers[twice[0]][0])).line
             message = f"the dependency in line {line} gives {' and '.join(twice)} too"
             named = f"{kind.kind}:{local_name(dependency.name)}"
             chosen_ones = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
             hint = f"choose in service.environment, such as {chosen_ones}"
             yield case.at(ONE_VARIABLE, path, message, hint, key=True)
-        givers = dict.fromkeys(open_to_doubt, int(path[1])) | givers
+        givers = given | givers
 
 
 CHECKS = (one_file, unique, own_rules, sqlite_place, mounts, one_variable)

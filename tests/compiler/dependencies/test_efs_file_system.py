@@ -21,6 +21,11 @@ def test_a_file_system_is_encrypted_backed_up_and_kept() -> None:
     assert (system["DeletionPolicy"], system["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
+def test_a_file_system_leaves_the_plan_by_its_own_word_alone() -> None:
+    properties = make(KIND, "data", backup=False).the("AWS::EFS::FileSystem")[1]["Properties"]
+    assert properties["BackupPolicy"] == {"Status": "DISABLED"}
+
+
 def test_one_mount_target_in_every_subnet_of_the_tasks_and_nothing_starts_before() -> None:
     made = make(KIND, "data")
     targets = {name: one["Properties"] for name, one in made.resources.items() if one["Type"] == "AWS::EFS::MountTarget"}

@@ -150,6 +150,7 @@ OF_MANAGED = {
     "posixUser": {"uid": 1},
     "performanceMode": "maxIO",
     "throughputMode": "bursting",
+    "backup": False,
     "lifecycle": [{"storageClass": "GLACIER"}],
     "contentBasedDeduplication": True,
     "visibilityTimeout": 1,

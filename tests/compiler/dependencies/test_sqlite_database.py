@@ -1,9 +1,14 @@
-"""A SQLite data base: where its file is, and that it has one writer."""
+"""A SQLite data base: where its file is, with which pragmas it is opened, and that it has one writer."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from fsdcf.compiler.dependencies.sqlite_database import TYPE
 from tests.compiler.dependencies.made import codes, findings, make
 from tests.conftest import Compile
 
@@ -14,12 +19,52 @@ def test_the_url_is_absolute_and_the_service_a_single_writer() -> None:
     made = make(KIND, "app", path="/data/app.db")
     assert made.grant.environment["DATABASE_URL"] == "sqlite:////data/app.db"
     assert made.grant.environment["APP_SQLITE_PATH"] == "/data/app.db"
-    assert made.grant.attributes == {"path": "/data/app.db", "url": "sqlite:////data/app.db"}
+    assert made.grant.attributes["path"] == "/data/app.db" and made.grant.attributes["url"] == "sqlite:////data/app.db"
     assert made.grant.single_writer and not made.grant.statements and not made.resources
 
 
+def test_the_pragmas_of_a_file_on_a_network_file_system() -> None:
+    grant = make(KIND, "app", path="/data/app.db").grant
+    pragmas = {
+        "SQLITE_JOURNAL_MODE": "DELETE",
+        "SQLITE_SYNCHRONOUS": "FULL",
+        "SQLITE_BUSY_TIMEOUT": "5000",
+        "SQLITE_LOCKING_MODE": "EXCLUSIVE",
+    }
+    assert dict(grant.environment) == {
+        "DATABASE_URL": "sqlite:////data/app.db",
+        "SQLITE_PATH": "/data/app.db",
+        "APP_SQLITE_PATH": "/data/app.db",
+        **pragmas,
+    }
+    assert {attribute: grant.environment[name] for name, attribute in TYPE.variables.items()} == grant.attributes
+    assert set(TYPE.variables.values()) == set(grant.attributes) and TYPE.settings(TYPE.model(type=KIND, name="app")) == pragmas
+
+
+@pytest.mark.parametrize("key", ["journalMode", "journal_mode"])
+def test_the_journal_may_be_truncated(key: str) -> None:
+    assert make(KIND, "app", path="/data/app.db", **{key: "TRUNCATE"}).grant.environment["SQLITE_JOURNAL_MODE"] == "TRUNCATE"
+    assert codes({"type": KIND, "name": "app", "path": "/data/app.db", key: "PERSIST"}) == ["S106"]
+
+
 def test_data_that_may_be_lost_have_many_writers() -> None:
-    assert not make(KIND, "app", path="/tmp/app.db", ephemeral=True).grant.single_writer
+    grant = make(KIND, "app", path="/tmp/app.db", ephemeral=True, journalMode="WAL").grant
+    assert not grant.single_writer
+    assert (grant.environment["SQLITE_JOURNAL_MODE"], grant.environment["SQLITE_LOCKING_MODE"]) == ("WAL", "NORMAL")
+
+
+def test_sqlite_knows_every_word_of_the_pragmas(tmp_path: Path) -> None:
+    for mode in ("DELETE", "TRUNCATE", "WAL"):
+        for ephemeral in (False, True):
+            grant = make(KIND, "app", path="/tmp/app.db", ephemeral=ephemeral, journalMode=mode).grant
+            with closing(sqlite3.connect(tmp_path / f"{mode}-{ephemeral}.db")) as connection:
+                answers = {
+                    name: connection.execute(f"PRAGMA {name.removeprefix('SQLITE_')} = {grant.environment[name]}").fetchone()
+                    for name in ("SQLITE_LOCKING_MODE", "SQLITE_JOURNAL_MODE", "SQLITE_BUSY_TIMEOUT", "SQLITE_SYNCHRONOUS")
+                }
+                assert answers["SQLITE_LOCKING_MODE"] == ("normal" if ephemeral else "exclusive",)
+                assert answers["SQLITE_JOURNAL_MODE"] == (mode.lower(),) and answers["SQLITE_BUSY_TIMEOUT"] == (5000,)
+                assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_a_path_is_no_template() -> None:
@@ -60,6 +105,10 @@ def test_of_several_the_service_says_which_one_it_means(compiled: Compile) -> No
         "DATABASE_URL": "sqlite:////tmp/two.db",
         "ONE_SQLITE_PATH": "/tmp/one.db",
         "TWO_SQLITE_PATH": "/tmp/two.db",
+        "SQLITE_JOURNAL_MODE": "DELETE",
+        "SQLITE_SYNCHRONOUS": "FULL",
+        "SQLITE_BUSY_TIMEOUT": "5000",
+        "SQLITE_LOCKING_MODE": "NORMAL",
     }
 
 
@@ -68,3 +117,14 @@ def test_several_that_give_one_variable(compiled: Compile, variable: str) -> Non
     (finding,) = [one for one in compiled(SEVERAL.replace(variable, "OTHER")).diagnostics if one.code == "S232"]
     assert finding.path == ("dependencies", 1) and f"gives {variable} too" in finding.message
     assert f"{variable}: ${{sqlite:two:" in finding.hint
+
+
+def test_pragmas_that_differ_are_chosen_and_equal_ones_are_not(compiled: Compile) -> None:
+    differing = SEVERAL.replace("/tmp/two.db, ephemeral: true", "/tmp/two.db, ephemeral: true, journalMode: WAL")
+    (finding,) = [one for one in compiled(differing).diagnostics if one.code == "S232"]
+    assert finding.hint == "choose in service.environment, such as SQLITE_JOURNAL_MODE: ${sqlite:two:journalMode}"
+    chosen = differing.replace('url}"}', 'url}", SQLITE_JOURNAL_MODE: "${sqlite:two:journalMode}"}')
+    result = compiled(chosen)
+    assert result.template is not None, result.diagnostics
+    container = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    assert {"Name": "SQLITE_JOURNAL_MODE", "Value": "WAL"} in container["Environment"]
