@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fsdcf.cli.compiled import Compiled, Line
 from fsdcf.cli.places import paths_of
+from fsdcf.cli.rows import Row
 from fsdcf.cli.values import discreet
 from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.cloudformation.titles import at
+from fsdcf.cloudformation.titles import at, path_of
 from fsdcf.deploy.model import Place
 from fsdcf.plan.diff.causes import by_id, origin
 from fsdcf.plan.diff.obstacles import Obstacle
@@ -40,6 +42,17 @@ class Origins:
         found += [(one, self._line(one.place.logical_id, one.place.path, one.place.name, one.place.gone)) for one in review.unsafe]
         return {one: place for one, line in found if (place := _place(line)) is not None}
 
+    def of_row(self, change: Change, row: Row) -> Place | None:
+        """The line of one property that changes; None for one that follows another resource, or whose place is not known."""
+        gone = row.after is None
+        whole = change.before if gone else change.after
+        if row.follows or not isinstance(whole, Mapping):
+            return None
+        path = path_of(row.title, whole.get("Properties"))
+        if _is_environment(path):
+            return _place(self._of_variable(change.logical_id, path[:3], _variable(whole, path), gone))
+        return _place(self._line(change.logical_id, path, gone=gone)) if path else None
+
     def of_resource(self, logical_id: str, gone: bool = False) -> Place | None:
         """The line of a resource as a whole."""
         return _place(self._line(logical_id, gone=gone))
@@ -50,22 +63,21 @@ class Origins:
         steps = [step for step in detail.path.split("/") if step]
         path = tuple(int(step) if step.isdigit() else step for step in steps[1:])
         gone = detail.after is None and detail.before is not None
-        if path[:1] == ("ContainerDefinitions",) and path[2:3] == ("Environment",):
-            return _place(self._of_variable(change, path[:3]))
+        if _is_environment(path):
+            before, after = (_variables(whole, path[:3]) for whole in (change.before, change.after))
+            name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
+            return _place(self._of_variable(change.logical_id, path[:3], name, name not in after))
         return _place(self._line(change.logical_id, path, gone=gone))
 
-    def _of_variable(self, change: Change, path: tuple[str | int, ...]) -> Line | None:
-        """The line of the first variable that differs: in the environment, or of the dependency that gives it."""
-        before, after = (_variables(whole, path) for whole in (change.before, change.after))
-        name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
-        gone = name not in after
+    def _of_variable(self, logical_id: str, path: tuple[str | int, ...], name: str, gone: bool) -> Line | None:
+        """The line of a variable: in the environment, or of the dependency that gives it."""
         side = self.old if gone else self.new
-        written = _variables((side.template.get("Resources") or {}).get(change.logical_id), path) if side else {}
+        written = _variables((side.template.get("Resources") or {}).get(logical_id), path) if side else {}
         value = written.get(name)
         giver = value.get("Ref") if isinstance(value, Mapping) else None
         if isinstance(giver, str) and side is not None and giver in paths_of(side.template):
             return self._line(giver, gone=gone)
-        return self._line(change.logical_id, path, name, gone)
+        return self._line(logical_id, path, name, gone)
 
     def _line(self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False) -> Line | None:
         """A line of NEW, or of OLD for what is gone, where OLD has lines; else the nearest ancestor that NEW has of it."""
@@ -82,6 +94,15 @@ class Origins:
 
 _NONE = object()
 """Stands for a variable that is not there."""
+
+
+def _is_environment(path: tuple[str | int, ...]) -> bool:
+    return path[:1] == ("ContainerDefinitions",) and path[2:3] == ("Environment",)
+
+
+def _variable(whole: Mapping[str, Any], path: tuple[str | int, ...]) -> str:
+    """The name of the variable that a path leads to, or into."""
+    return next((name for index, name in enumerate(_variables(whole, path[:3])) if path[3:4] == (index,)), "")
 
 
 def _variables(whole: object, path: tuple[str | int, ...]) -> dict[str, object]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 NAMES = ("Name", "Key", "Sid", "PolicyName", "AttributeName", "IndexName", "Id")
 """The properties that name an item of a list."""
+
+_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+"""A step of a title: an item, or a key."""
 
 
 def title(path: str, before: Any, after: Any) -> str:
@@ -28,6 +32,22 @@ def title(path: str, before: Any, after: Any) -> str:
         if step != "Properties" or text:
             text += f".{step}" if text else step
     return text
+
+
+def path_of(title: str, properties: Any) -> tuple[str | int, ...]:
+    """``ContainerDefinitions[app].Image`` -> ``("ContainerDefinitions", 0, "Image")``: below the Properties of a resource, as far as
+    they have what the title names."""
+    path: tuple[str | int, ...] = ()
+    for item, key in _STEP.findall(title):
+        step: str | int | None = key
+        if isinstance(properties, list):
+            step = next((index for index, one in enumerate(properties) if _name(one, str(index)) == item), None)
+        elif not isinstance(properties, Mapping) or key not in properties:
+            step = None
+        if step is None:
+            break
+        path, properties = (*path, step), properties[step]
+    return path
 
 
 def at(value: Any, path: str) -> Any:

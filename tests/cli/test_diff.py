@@ -272,6 +272,17 @@ def test_markdown_folds_and_escapes(orders: Path) -> None:
     assert fsdcf("diff", "old.yml", "old.yml", "--format", "markdown", expect=0).stdout.startswith("**No changes**")
 
 
+def test_each_row_of_markdown_has_the_line_of_its_own_property(orders: Path) -> None:
+    told = fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=11).stdout
+    cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in told.splitlines() if line.startswith("| <code>TaskDefinition")]
+    found = {re.sub(r"</?code>", "", one[1]).replace("&#91;", "[").replace("&#93;", "]").replace("&#95;", "_"): one[-1] for one in cells}
+    line = {text.strip(): number for number, text in enumerate((orders / "new.yml").read_text().splitlines(), 1)}
+    was = {text.strip(): number for number, text in enumerate((orders / "old.yml").read_text().splitlines(), 1)}
+    assert found["Memory"] == f"new.yml:{line['memory: 2048']}"
+    assert found["ContainerDefinitions[orders].Environment[LOG_LEVEL]"] == f"old.yml:{was['LOG_LEVEL: info']}"
+    assert found["ContainerDefinitions[orders].Environment[MAILS_QUEUE_URL]"] == f"new.yml:{line['- type: aws_sqs_queue']}"
+
+
 def test_markdown_is_capped(folder: Path) -> None:
     many = "".join(f"    VARIABLE_{number}: '{'x' * 200}'\n" for number in range(450))
     _written(folder, "old.yml", spec("production"))

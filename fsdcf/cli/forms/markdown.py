@@ -79,7 +79,7 @@ def _unsafe(plan: Shown) -> Iterator[str]:
     if plan.found.review.unsafe:
         yield from ("", "> [!WARNING]", "> **Rollback safety**: what a rollback does not undo together with the image")
     for one in plan.found.review.unsafe:
-        told = f"{_plain(one.what)}{_at(plan.remarks.get(one))}<br>_{spoken(one.when)}:_ {_plain(one.why)}"
+        told = f"{_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}<br>_{spoken(one.when)}:_ {_plain(one.why)}"
         yield f"> - {_code(one.logical_id)} {told}<br>_way out:_ {_plain(one.way_out)}"
 
 
@@ -96,8 +96,8 @@ def _group(plan: Shown, group: str, changes: list[Change], with_values: bool) ->
 
 
 def _detailed(change: Change, plan: Shown) -> Iterator[str]:
-    line = _plain(where(plan.places.get(change.logical_id)))
     for row in rows(change, plan.changes):
+        line = _plain(where(plan.origins.of_row(change, row) or plan.places.get(change.logical_id)))
         if row.follows:
             yield _row(_code(change.logical_id), _code(row.title), "", _plain(row.follows), line)
         else:
