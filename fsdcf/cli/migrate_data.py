@@ -101,8 +101,6 @@ def command(
     if script is not None:
         _emit(migration, target, script)
         return
-    if connection.sandbox and click.get_current_context().obj is None:
-        raise click.UsageError("the sandbox keeps no items: use --endpoint-url with DynamoDB local or dynalite instead")
     picture = Picture(as_json)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:

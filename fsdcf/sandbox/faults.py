@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from fsdcf.sandbox.oddities import Oddity, OddityError
 from fsdcf.sandbox.oddities import parsed as parsed_oddity
 
-CallKind = Literal["throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable"]
+CallKind = Literal["throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable", "partial"]
 Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
 
 CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)
@@ -76,7 +76,7 @@ class CallFault:
     ``operation`` is that of the API, ``ecs.DescribeServices`` or ``*``. ``throttle`` and ``error`` (its code in ``detail``) answer with an
     error, ``expired`` with ExpiredToken, ``broken`` with a 500, ``html`` with a proxy's page and 502. ``reset`` closes the connection
     before anything is done, ``lost`` after it; ``half`` does it and sends half of the answer; ``unreachable`` answers no connection (where
-    there is a socket: as ``reset``). ``delay`` answers late (seconds in ``detail``). ``times`` None is for ever; the first
+    there is a socket: as ``reset``). ``partial`` does half of a batch of DynamoDB's and gives the rest back. ``delay`` answers late (seconds in ``detail``). ``times`` None is for ever; the first
     ``after`` calls pass; ``probability`` is that of each call after those.
     """
 
@@ -249,6 +249,8 @@ def _call_fault(text: str, found: re.Match[str]) -> CallFault:
         raise FaultError(f"{text!r}: say which error: error=AccessDeniedException")
     if kind == "delay" and not re.fullmatch(r"\d+(\.\d+)?", detail):
         raise FaultError(f"{text!r}: say how many seconds: delay=2.5")
+    if kind == "partial" and not found["operation"].rpartition(".")[2].startswith("Batch"):
+        raise FaultError(f"{text!r}: only a batch can be done in part: BatchWriteItem, BatchGetItem")
     chance = int(found["percent"] or 100) / 100
     return CallFault(found["operation"], kind, detail, _times(found["times"]), int(found["after"] or 0), chance)
 

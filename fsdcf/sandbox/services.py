@@ -14,7 +14,7 @@ Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
 Action = Callable[[World, float, dict[str, Any]], None]
 """Plays one entry of the agenda at its due time (epoch seconds)."""
 
-NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling")
+NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")
 """The services, by botocore's names. The module ``fsdcf.sandbox.NAME``, hyphens written as underscores, holds OPERATIONS and ACTIONS."""
 
 

@@ -134,6 +134,22 @@ class Store:
             ).fetchall()
         return [(key, _loaded(body)) for key, body in rows]
 
+    def between(self, kind: str, after: str, before: str, limit: int) -> list[tuple[str, dict[str, Any]]]:
+        """At most so many documents of a kind, by key, whose key lies between the two and is neither."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT key, body FROM documents WHERE kind = ? AND key > ? AND key < ? ORDER BY key LIMIT ?",
+                (kind, after, before, limit),
+            ).fetchall()
+        return [(key, _loaded(body)) for key, body in rows]
+
+    def count(self, kind: str, after: str, before: str) -> int:
+        """How many documents of a kind have a key between the two."""
+        with self._lock:
+            query = "SELECT count(*) FROM documents WHERE kind = ? AND key > ? AND key < ?"
+            (count,) = self._connection.execute(query, (kind, after, before)).fetchone()
+        return int(count)
+
     def next_number(self, name: str) -> int:
         """1, then 2, and so on, for each name; a number is not given twice unless its transaction was undone."""
         with self.transaction():

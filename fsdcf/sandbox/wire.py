@@ -62,10 +62,11 @@ def handle(world: World, method: str, url: str, headers: Mapping[str, str], body
         fault = world.faults.of_call(call.service, call.name)
         if fault is not None and fault.kind == "delay":
             world.sleep(float(fault.detail))
-        elif fault is not None and fault.kind not in _AFTERWARDS:
+        elif fault is not None and fault.kind not in (*_AFTERWARDS, "partial"):
             return _struck(call, fault, speech, request_id)
         params = _params(call, operation, speech, asked)
-        answer: Response = speech.encode(operation, _done(world, call, handler, params), request_id)
+        asking = replace(world, asked=call.region or world.region, partial=fault is not None and fault.kind == "partial")
+        answer: Response = speech.encode(operation, _done(asking, handler, params), request_id)
     except Refusal as refusal:
         answer = speech.error(call.model, refusal, request_id)
     fate = _AFTERWARDS.get(fault.kind, "sent") if fault is not None else "sent"
@@ -120,10 +121,10 @@ def _params(call: Call, operation: OperationModel, speech: Any, asked: Request) 
     return params
 
 
-def _done(world: World, call: Call, handler: services.Handler, params: dict[str, Any]) -> dict[str, Any]:
+def _done(world: World, handler: services.Handler, params: dict[str, Any]) -> dict[str, Any]:
     """Catches up with the time, then does what is asked. A refused call leaves no trace but the time that has passed."""
     now = world.clock.now()
-    held = replace(world.held(now), asked=call.region or world.region)
+    held = world.held(now)
     refused: Refusal | None = None
     result: dict[str, Any] = {}
     with world.store.transaction():

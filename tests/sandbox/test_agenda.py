@@ -74,6 +74,6 @@ def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
 def test_a_service_is_loaded_when_it_is_asked_for() -> None:
     assert "GetCallerIdentity" in services.operations("sts")
     with pytest.raises(KeyError):
-        services.operations("dynamodb")
+        services.operations("rds")
     with pytest.raises(KeyError):
         services.action("sts.none")

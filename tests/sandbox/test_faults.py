@@ -54,6 +54,7 @@ BAD = [
     ("api:CreateChangeSet:error", "say which error"),
     ("api:CreateChangeSet:delay", "say how many seconds"),
     ("api:CreateChangeSet:delay=long", "say how many seconds"),
+    ("api:ListTables:partial", "only a batch can be done in part"),
     ("", "write LOGICAL_ID:PHASE:REASON"),
 ]
 

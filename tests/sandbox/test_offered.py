@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fsdcf.sandbox import ecr, ecs, elbv2, logs, s3, services, ssm
+from fsdcf.sandbox import dynamodb, ecr, ecs, elbv2, logs, s3, services, ssm
 from fsdcf.sandbox.world import World
 from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
 CONTAINERS = [{"name": "web", "image": "nginx"}]
+TABLE = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}]}
+ITEM = {"id": {"N": "1"}}
 SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExecuteCommand": True}
 
 
@@ -29,12 +32,21 @@ def prepare(world: World) -> None:
     ecs.register(world, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
     ecs.create_service(world, SERVICE)
     ecs.create_cluster(world, {"clusterName": "empty"})
+    dynamodb.keep_table(replace(world, pace=0.0), "notes", TABLE)
 
 
 Call = tuple[str, str, dict[str, Any]]
 
 GOOD: list[Call] = [
     ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "ResourceIds": ["service/c/s"]}),
+    ("dynamodb", "BatchGetItem", {"RequestItems": {"notes": {"Keys": [ITEM]}}}),
+    ("dynamodb", "BatchWriteItem", {"RequestItems": {"notes": [{"PutRequest": {"Item": ITEM}}]}}),
+    ("dynamodb", "DeleteItem", {"TableName": "notes", "Key": ITEM}),
+    ("dynamodb", "DescribeTable", {"TableName": "notes"}),
+    ("dynamodb", "GetItem", {"TableName": "notes", "Key": ITEM}),
+    ("dynamodb", "ListTables", {}),
+    ("dynamodb", "PutItem", {"TableName": "notes", "Item": ITEM}),
+    ("dynamodb", "Scan", {"TableName": "notes"}),
     ("ecr", "CreateRepository", {"repositoryName": "repo"}),
     ("ecr", "DescribeImages", {"repositoryName": "repo", "imageIds": [{"imageTag": "t"}]}),
     ("ecr", "DescribeRepositories", {"repositoryNames": ["repo"]}),

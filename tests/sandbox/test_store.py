@@ -49,6 +49,15 @@ def test_documents_are_listed_by_prefix_in_order(store: Store) -> None:
     assert [body["is"] for _, body in store.every("kind")] == ["B/3", "a_1", "b%", "b/1", "b/2", "c"]
 
 
+def test_documents_between_two_keys(store: Store) -> None:
+    for key in ("a", "b", "b/1", "b/2", "c"):
+        store.put("kind", key, {"is": key})
+    store.put("other", "b", {})
+    assert [key for key, _ in store.between("kind", "a", "c", 9)] == ["b", "b/1", "b/2"]
+    assert store.between("kind", "b", "c", 1) == [("b/1", {"is": "b/1"})]
+    assert (store.count("kind", "a", "c"), store.count("kind", "c", "z")) == (3, 0)
+
+
 def test_a_transaction_is_all_or_nothing(store: Store) -> None:
     store.put("kind", "old", {"is": 1})
     with pytest.raises(ZeroDivisionError), store.transaction():

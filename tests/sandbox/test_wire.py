@@ -60,7 +60,7 @@ def test_what_the_sandbox_lacks_it_says_plainly(sandbox: Sandbox) -> None:
     assert refused(sandbox.client("sts").get_session_token)[1] == "the sandbox does not offer GetSessionToken of sts"
     assert refused(sandbox.client("s3").list_buckets)[1] == "the sandbox does not offer ListBuckets of s3"
     for service, call in (
-        ("dynamodb", "list_tables"),
+        ("rds", "describe_db_instances"),
         ("ec2", "describe_vpcs"),
         ("lambda", "list_functions"),
         ("sqs", "list_queues"),

@@ -193,11 +193,3 @@ def test_a_real_process_draws_a_bar_on_a_terminal(sql: Sql, tmp_path: Path) -> N
     assert done.returncode == 0 and done.stdout.startswith("migrated and verified")
     assert re.search(r"write .*200/200", drawn) and "\x1b[" in drawn
     assert len(fake.items) == 200 and fake.items["id=1"] == expected(1)
-
-
-def test_the_sandbox_says_that_it_keeps_no_items(sql: Sql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sql()
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "spec.yml").write_text(SPEC)
-    result = CliRunner().invoke(cli, ["migrate-data", "spec.yml", "--table", "things", "--from", "app.db", "--sandbox"])
-    assert result.exit_code == 2 and "the sandbox keeps no items" in result.stderr

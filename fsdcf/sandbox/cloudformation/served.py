@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.sandbox import application_autoscaling, ecs, elbv2, logs, s3, ssm
+from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, elbv2, logs, s3, ssm
 from fsdcf.sandbox.cloudformation.handler import Failure, Handler, Order, named
 from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.faults import Phase
@@ -156,8 +156,23 @@ def _unmake_target(world: World, thing: Record) -> None:
     application_autoscaling.forget_target(world, thing["properties"])
 
 
+def _make_table(world: World, order: Order) -> str:
+    name = named(world, order)
+    dynamodb.keep_table(world, name, order.properties)
+    return name
+
+
+def _alter_table(world: World, thing: Record, properties: Properties, phase: Phase) -> None:
+    dynamodb.keep_table(world, thing["physical"], properties)
+
+
+def _unmake_table(world: World, thing: Record) -> None:
+    dynamodb.drop_table(world, thing["physical"])
+
+
 HANDLERS: Mapping[str, Handler] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": Handler(_make_target, _alter_target, _unmake_target),
+    "AWS::DynamoDB::Table": Handler(_make_table, _alter_table, _unmake_table),
     "AWS::ECS::Cluster": Handler(make=_make_cluster, unmake=_unmake_cluster),
     "AWS::ECS::Service": Handler(_make_service, _alter_service, _unmake_service, _service_settled, _service_gone),
     "AWS::ECS::TaskDefinition": Handler(make=_make_definition, unmake=_unmake_definition),

@@ -1,4 +1,4 @@
-"""The JSON protocol: a target in the header, JSON in and out. ECS, ECR, SSM and CloudWatch Logs speak it."""
+"""The JSON protocol: a target in the header, JSON in and out. ECS, ECR, SSM, DynamoDB and CloudWatch Logs speak it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def checked(table: Table, described: Mapping[str, Any]) -> Table:
     ordered = sorted(described["KeySchema"], key=lambda one: str(one["KeyType"]))
     live = tuple((one["AttributeName"], types[one["AttributeName"]]) for one in ordered)
     if table.keys and table.keys != live:
-        hint = "the spec and the table differ: see fsdcf plan, or check --env, --region and --table"
+        hint = "the spec and the table differ: see fsdcf deploy --plan-only, or check --env, --region and --table"
         raise MigrationError(f"the table {table.name!r} has the key {_said(live)}, and the spec {_said(table.keys)}", hint)
     return Table(table.name, live, tuple(sorted((name, type) for name, type in types.items() if (name, type) not in live)))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.sandbox.cloudformation import records, things
 from fsdcf.sandbox.faults import ResourceFault
+from tests.fuzz import examples
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import Account, consistent, group, log, of, parameter
 
@@ -73,7 +74,7 @@ def attempt(account: Account, arn: str, call: str, template: dict[str, Any], dis
         assert error.response["Error"]["Code"] == "ValidationError"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(resources(), st.booleans(), st.lists(faults, max_size=2), steps)
 def test_a_stack_comes_to_rest_and_is_what_it_says(
     first: dict[str, Any], disabled: bool, broken: list[ResourceFault], then: list[Any]

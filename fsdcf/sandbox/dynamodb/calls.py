@@ -1,0 +1,201 @@
+"""The operations on items: single ones under a condition, batches, and scans in pages and segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fsdcf.sandbox.dynamodb import items, tables
+from fsdcf.sandbox.dynamodb.conditions import holds
+from fsdcf.sandbox.dynamodb.tables import Document
+from fsdcf.sandbox.dynamodb.values import Item, refused, size
+from fsdcf.sandbox.world import Refusal, World
+
+WRITES, READS = 25, 100
+"""Requests of a BatchWriteItem and keys of a BatchGetItem at most."""
+
+PAGE = 1 << 20
+ANSWER = 16 << 20
+"""Bytes of a scan's page, and of what BatchGetItem gives, at most. Source:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+
+_CONDITION = ("ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+
+
+def _played(operation: str, params: Document, *known: str) -> None:
+    """Refusal for a parameter that the sandbox does not know what to do with. NONE asks for nothing."""
+    strange = sorted(name for name in params if name not in known and params[name] != "NONE")
+    if strange:
+        raise refused(f"the sandbox does not play {', '.join(strange)} of {operation}")
+
+
+def _old(params: Document, found: Item | None) -> Document:
+    """The item that was there, where it is asked for."""
+    wanted = params.get("ReturnValues", "NONE")
+    if wanted not in ("NONE", "ALL_OLD"):
+        raise refused("ReturnValues can only be ALL_OLD or NONE")
+    return {"Attributes": found} if found is not None and wanted == "ALL_OLD" else {}
+
+
+def _demand(params: Document, found: Item | None) -> None:
+    if not holds(params, found):
+        raise Refusal("ConditionalCheckFailedException", "The conditional request failed")
+
+
+def describe_table(world: World, params: Document) -> Document:
+    """DescribeTable."""
+    known = world.store.get(tables.TABLE, params["TableName"])
+    return {"Table": tables.described(world, params["TableName"], items.count(world, known) if known else 0)}
+
+
+def put_item(world: World, params: Document) -> Document:
+    """PutItem, under a condition if there is one."""
+    _played("PutItem", params, "TableName", "Item", "ReturnValues", *_CONDITION)
+    table = tables.named(world, params["TableName"])
+    item = items.checked(table, params["Item"])
+    found = items.find(world, table, item)
+    answer = _old(params, found)
+    _demand(params, found)
+    items.put(world, table, item)
+    return answer
+
+
+def get_item(world: World, params: Document) -> Document:
+    """GetItem, whole."""
+    _played("GetItem", params, "TableName", "Key", "ConsistentRead")
+    table = tables.named(world, params["TableName"])
+    return {"Item": items.find(world, table, items.key(table, params["Key"]))}
+
+
+def delete_item(world: World, params: Document) -> Document:
+    """DeleteItem, under a condition if there is one; also of an item that is not there."""
+    _played("DeleteItem", params, "TableName", "Key", "ReturnValues", *_CONDITION)
+    table = tables.named(world, params["TableName"])
+    key = items.key(table, params["Key"])
+    found = items.find(world, table, key)
+    answer = _old(params, found)
+    _demand(params, found)
+    items.remove(world, table, key)
+    return answer
+
+
+def batch_write_item(world: World, params: Document) -> Document:
+    """BatchWriteItem: all that is asked for is checked, then all of it is done. Where the call is to be done in part, half of it is."""
+    _played("BatchWriteItem", params, "RequestItems")
+    wanted: Mapping[str, list[Document]] = params["RequestItems"]
+    _bounded("BatchWriteItem", [len(requests) for requests in wanted.values()], WRITES)
+    checked = {name: _writes(tables.named(world, name), requests) for name, requests in wanted.items()}
+    left: Document = {}
+    for name, (table, writes) in checked.items():
+        now = (len(writes) + 1) // 2 if world.partial else len(writes)
+        for what, item in writes[:now]:
+            (items.put if what == "PutRequest" else items.remove)(world, table, item)
+        if now < len(writes):
+            left[name] = wanted[name][now:]
+    return {"UnprocessedItems": left}
+
+
+def _writes(table: Document, requests: Iterable[Document]) -> tuple[Document, list[tuple[str, Item]]]:
+    """What a table is to get and to lose, checked."""
+    found: list[tuple[str, Item]] = []
+    for one in requests:
+        if len(one) != 1:
+            words = "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+            raise refused(words)
+        ((what, request),) = one.items()
+        put = what == "PutRequest"
+        found.append((what, items.checked(table, request["Item"]) if put else items.key(table, request["Key"])))
+    _distinct(table, [item for _, item in found])
+    return table, found
+
+
+def _distinct(table: Document, keys: list[Item]) -> None:
+    if len({items.place(table, key) for key in keys}) < len(keys):
+        raise refused("Provided list of item keys contains duplicates")
+
+
+def _bounded(operation: str, counts: list[int], most: int) -> None:
+    if sum(counts) > most:
+        raise refused(f"Too many items requested for the {operation} call")
+    if not counts or not all(counts):
+        raise refused("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+
+
+def batch_get_item(world: World, params: Document) -> Document:
+    """BatchGetItem: the items that there are. What is over 16 MB is left, and half of it where the call is to be done in part."""
+    _played("BatchGetItem", params, "RequestItems")
+    wanted: Mapping[str, Document] = params["RequestItems"]
+    for one in wanted.values():
+        _played("BatchGetItem", one, "Keys", "ConsistentRead")
+    _bounded("BatchGetItem", [len(one["Keys"]) for one in wanted.values()], READS)
+    found: dict[str, list[Item]] = {}
+    left: Document = {}
+    room = ANSWER
+    for name, one in wanted.items():
+        table = tables.named(world, name)
+        keys = [items.key(table, key) for key in one["Keys"]]
+        _distinct(table, keys)
+        most = (len(keys) + 1) // 2 if world.partial else len(keys)
+        found[name], read, room = _read(world, table, keys[:most], room)
+        if read < len(keys):
+            left[name] = {**one, "Keys": keys[read:]}
+    return {"Responses": found, "UnprocessedKeys": left}
+
+
+def _read(world: World, table: Document, keys: list[Item], room: int) -> tuple[list[Item], int, int]:
+    """The items of keys, how many keys were read, and the bytes that are left of ``room``."""
+    found: list[Item] = []
+    for number, key in enumerate(keys):
+        item = items.find(world, table, key)
+        if item is not None:
+            room -= size(item)
+            if room < 0:
+                return found, number, 0
+            found.append(item)
+    return found, len(keys), room
+
+
+def scan(world: World, params: Document) -> Document:
+    """Scan: a page of at most 1 MB or ``Limit`` items, of the table or a segment of it."""
+    known = ("TableName", "Limit", "Select", "ExclusiveStartKey", "Segment", "TotalSegments", "ConsistentRead")
+    _played("Scan", params, *known)
+    table = tables.named(world, params["TableName"])
+    segment, segments = _segment(params)
+    counts = _counts(params.get("Select", "ALL_ATTRIBUTES"))
+    start = params.get("ExclusiveStartKey")
+    after = items.key(table, start) if start else None
+    limit = params.get("Limit")
+    if limit is not None and limit < 1:
+        words = f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"
+        raise refused(words)
+    found: list[Item] = []
+    room = PAGE
+    last: Item | None = None
+    for item, length in items.scanned(world, table, after, segment, segments):
+        found.append(item)
+        room -= length
+        if len(found) == limit or room <= 0:
+            last = {name: item[name] for name in tables.keys_of(table)}
+            break
+    answer: Document = {"Count": len(found), "ScannedCount": len(found), "LastEvaluatedKey": last}
+    return answer if counts else {**answer, "Items": found}
+
+
+def _segment(params: Document) -> tuple[int, int]:
+    given = [name for name in ("Segment", "TotalSegments") if name in params]
+    if len(given) == 1:
+        absent = "Segment" if given == ["TotalSegments"] else "TotalSegments"
+        raise refused(f"The {absent} parameter is required but was not present in the request when {given[0]} parameter is present")
+    segment, segments = int(params.get("Segment", 0)), int(params.get("TotalSegments", 1))
+    if not 1 <= segments <= 1_000_000:
+        raise refused("1 validation error detected: Value at 'totalSegments' failed to satisfy constraint: Member must have value between 1 and 1000000")
+    if not 0 <= segment < segments:
+        words = f"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {segment} is not less than TotalSegments: {segments}"
+        raise refused(words)
+    return segment, segments
+
+
+def _counts(select: str) -> bool:
+    """Whether only the count is asked for."""
+    if select not in ("COUNT", "ALL_ATTRIBUTES"):
+        raise refused(f"the sandbox does not play Select {select} of Scan")
+    return select == "COUNT"

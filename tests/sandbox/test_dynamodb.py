@@ -1,0 +1,318 @@
+"""DynamoDB in the sandbox: items of every type, each refusal, conditions, batches in part, scans in pages and segments, a migration."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fsdcf.sandbox import dynamodb
+from fsdcf.sandbox.dynamodb.values import number, ordered, size
+from fsdcf.sandbox.world import Refusal
+from fsdcf.storage.migration.model import Migration, Table
+from fsdcf.storage.migration.run import migrate
+from fsdcf.storage.migration.script import run_script
+from fsdcf.storage.migration.values import item_size, plain_number
+from tests.sandbox.conftest import Sandbox
+
+PLAIN = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}]}
+RANGED = {
+    "KeySchema": [{"AttributeName": "at", "KeyType": "RANGE"}, {"AttributeName": "who", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": type} for name, type in (("who", "S"), ("at", "N"), ("state", "S"))],
+    "BillingMode": "PAY_PER_REQUEST",
+    "DeletionProtectionEnabled": "true",
+    "SSESpecification": {"SSEEnabled": True},
+    "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+    "GlobalSecondaryIndexes": [
+        {"IndexName": "by-state", "KeySchema": [{"AttributeName": "state", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+    ],
+}
+ALL = {
+    "id": {"N": "1"},
+    "text": {"S": "é ö"},
+    "empty": {"S": ""},
+    "bytes": {"B": b"\x00\xff"},
+    "truth": {"BOOL": False},
+    "nothing": {"NULL": True},
+    "list": {"L": [{"N": "2"}, {"B": b"a"}, {"L": []}]},
+    "map": {"M": {"a": {"S": "b"}, "c": {"BS": [b"x", b"y"]}}},
+    "texts": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2.5"]},
+}
+
+
+@pytest.fixture
+def made(sandbox: Sandbox) -> Sandbox:
+    """A sandbox with the tables plain (id) and ranged (who, at), which take items."""
+    at_once = replace(sandbox.world, pace=0.0)
+    dynamodb.keep_table(at_once, "plain", PLAIN)
+    dynamodb.keep_table(at_once, "ranged", RANGED)
+    return sandbox
+
+
+def put(client: Any, **attributes: Any) -> Any:
+    return client.put_item(TableName="plain", Item=attributes)
+
+
+def test_an_item_comes_back_as_it_was_with_its_numbers_in_one_form(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    put(client, **ALL)
+    assert client.get_item(TableName="plain", Key={"id": {"N": "1.0"}}, ConsistentRead=True)["Item"] == ALL
+    put(client, id={"N": "+01.50e1"}, big={"N": "1E+30"}, small={"N": "-0.00120"}, zero={"N": "-0"})
+    (item,) = client.batch_get_item(RequestItems={"plain": {"Keys": [{"id": {"N": "15"}}]}})["Responses"]["plain"]
+    assert item == {"id": {"N": "15"}, "big": {"N": "1" + "0" * 30}, "small": {"N": "-0.0012"}, "zero": {"N": "0"}}
+    assert "Item" not in client.get_item(TableName="plain", Key={"id": {"N": "2"}})
+    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/plain"
+    old = client.delete_item(TableName=arn, Key={"id": {"N": "15"}}, ReturnValues="ALL_OLD")["Attributes"]
+    assert old == item and client.scan(TableName="plain")["Items"] == [ALL]
+    assert "Attributes" not in client.delete_item(TableName="plain", Key={"id": {"N": "15"}}, ReturnValues="ALL_OLD")
+
+
+def test_a_table_is_described_by_what_it_was_made_of(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    client.put_item(TableName="ranged", Item={"who": {"S": "a"}, "at": {"N": "1"}})
+    told = client.describe_table(TableName="ranged")["Table"]
+    assert (told["TableStatus"], told["ItemCount"], told["TableArn"]) == ("ACTIVE", 1, "arn:aws:dynamodb:us-east-1:000000000000:table/ranged")
+    assert (told["DeletionProtectionEnabled"], told["SSEDescription"]["Status"], told["BillingModeSummary"]["BillingMode"]) == (True, "ENABLED", "PAY_PER_REQUEST")
+    assert told["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    (index,) = told["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["IndexStatus"], index["Projection"]) == ("by-state", "ACTIVE", {"ProjectionType": "ALL"})
+    first = client.list_tables(Limit=1)
+    assert (first["TableNames"], first["LastEvaluatedTableName"]) == (["plain"], "plain")
+    assert client.list_tables(ExclusiveStartTableName="plain")["TableNames"] == ["ranged"]
+
+
+def test_a_new_table_takes_items_once_it_is_active(sandbox: Sandbox) -> None:
+    client = sandbox.client("dynamodb")
+    dynamodb.keep_table(sandbox.world, "plain", PLAIN)
+    first = client.describe_table(TableName="plain")["Table"]
+    assert first["TableStatus"] == "CREATING"
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        put(client, id={"N": "1"})
+    sandbox.pass_time(21)
+    put(client, id={"N": "1"})
+    dynamodb.keep_table(sandbox.world, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
+    told = client.describe_table(TableName="plain")["Table"]
+    assert (told["TableStatus"], told["ItemCount"], told["TableId"]) == ("UPDATING", 1, first["TableId"])
+    put(client, id={"N": "2"})
+    dynamodb.drop_table(sandbox.world, "plain")
+    dynamodb.drop_table(sandbox.world, "plain")
+    dynamodb.keep_table(sandbox.world, "plain", PLAIN)
+    sandbox.pass_time(21)
+    told = client.describe_table(TableName="plain")["Table"]
+    assert told["ItemCount"] == 0 and told["TableId"] != first["TableId"]
+
+
+ROW = {"who": {"S": "a"}, "at": {"N": "1"}}
+PUT, GET, SCAN, MANY, READ = "put_item", "get_item", "scan", "batch_write_item", "batch_get_item"
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"L": [nested(depth - 1)]} if depth else {"S": "bottom"}
+
+
+def puts(*keys: int) -> list[dict[str, Any]]:
+    return [{"PutRequest": {"Item": {"id": {"N": str(key)}}}} for key in keys]
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    (PUT, {"TableName": "none", "Item": ROW}, "Requested resource not found"),
+    (PUT, {"TableName": "ranged", "Item": {"who": {"S": "a"}}}, "Missing the key at in the item"),
+    (PUT, {"TableName": "ranged", "Item": {"who": {"S": "a"}, "at": {"S": "1"}}}, "Type mismatch for key at expected: N actual: S"),
+    (PUT, {"TableName": "ranged", "Item": {"who": {"S": ""}, "at": {"N": "1"}}}, "cannot contain an empty string value. Key: who"),
+    (PUT, {"TableName": "ranged", "Item": {"who": {"S": "é" * 1025}, "at": {"N": "1"}}}, "Size of hashkey has exceeded the maximum size limit of2048 bytes"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "state": {"N": "1"}}}, "Type mismatch for Index Key state Expected: S Actual: N IndexName: by-state"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "state": {"S": ""}}}, "IndexName: by-state, IndexKey: state"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "1" * 39}}}, "more than 38 significant digits"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "1e126"}}}, "Number overflow"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": f"1e{'9' * 30}"}}}, "Number overflow"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "-1e-131"}}}, "Number underflow"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "NaN"}}}, "cannot be converted to a numeric value: NaN"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"S": "x" * (400 * 1024)}}}, "Item size has exceeded the maximum allowed size"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": nested(32)}}, "Nesting Levels"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {}}}, "is empty, must contain exactly one"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"S": "a", "N": "1"}}}, "more than one datatypes set"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"NULL": False}}}, "must have the value of true"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"SS": []}}}, "An string set  may not be empty"),
+    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"NS": ["1", "1.0"]}}}, "contains duplicates"),
+    (PUT, {"TableName": "ranged", "Item": ROW, "ReturnValues": "ALL_NEW"}, "can only be ALL_OLD or NONE"),
+    (PUT, {"TableName": "ranged", "Item": ROW, "ReturnConsumedCapacity": "TOTAL"}, "the sandbox does not play ReturnConsumedCapacity of PutItem"),
+    (GET, {"TableName": "ranged", "Key": {"who": {"S": "a"}}}, "does not match the schema"),
+    (GET, {"TableName": "ranged", "Key": {**ROW, "x": {"S": "a"}}}, "does not match the schema"),
+    (GET, {"TableName": "ranged", "Key": {"who": {"S": "a"}, "at": {"S": "1"}}}, "does not match the schema"),
+    (GET, {"TableName": "ranged", "Key": ROW, "ProjectionExpression": "x"}, "does not play ProjectionExpression of GetItem"),
+    (MANY, {"RequestItems": {"plain": puts(*range(26))}}, "Too many items requested for the BatchWriteItem call"),
+    (MANY, {"RequestItems": {"plain": puts(*range(13)), "none": puts(*range(13))}}, "Too many items"),
+    (MANY, {"RequestItems": {"plain": puts(1, 2, 1)}}, "Provided list of item keys contains duplicates"),
+    (MANY, {"RequestItems": {"plain": [*puts(1), {"DeleteRequest": {"Key": {"id": {"N": "1.0"}}}}]}}, "contains duplicates"),
+    (MANY, {"RequestItems": {"plain": puts(1), "none": puts(1)}}, "Requested resource not found"),
+    (MANY, {"RequestItems": {"plain": [{}]}}, "more than one datatypes set"),
+    (MANY, {"RequestItems": {"plain": [*puts(1), {"PutRequest": {"Item": {"id": {"S": "x"}}}}]}}, "Type mismatch for key id"),
+    (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": str(n)}} for n in range(101)]}}}, "Too many items requested for the BatchGetItem call"),
+    (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": "1"}}, {"id": {"N": "1"}}]}}}, "contains duplicates"),
+    (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": "1"}}], "AttributesToGet": ["x"]}}}, "AttributesToGet of BatchGetItem"),
+    (SCAN, {"TableName": "plain", "Segment": 1}, "The TotalSegments parameter is required"),
+    (SCAN, {"TableName": "plain", "Segment": 4, "TotalSegments": 4}, "4 is not less than TotalSegments: 4"),
+    (SCAN, {"TableName": "plain", "FilterExpression": "x = y"}, "the sandbox does not play FilterExpression of Scan"),
+    (SCAN, {"TableName": "plain", "Select": "SPECIFIC_ATTRIBUTES"}, "does not play Select SPECIFIC_ATTRIBUTES"),
+    (SCAN, {"TableName": "plain", "ExclusiveStartKey": {"x": {"N": "1"}}}, "does not match the schema"),
+    ("describe_table", {"TableName": "none"}, "Requested resource not found: Table: none not found"),
+    ("query", {"TableName": "plain", "KeyConditionExpression": "id = :x"}, "the sandbox does not offer Query of dynamodb"),
+]  # fmt: skip
+
+
+def test_what_is_refused_is_refused_in_the_words_of_dynamodb_and_writes_nothing(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    for operation, params, words in REFUSED:
+        with pytest.raises(ClientError) as raised:
+            getattr(client, operation)(**params)
+        told = raised.value.response["Error"]
+        code = "ResourceNotFoundException" if "resource not found" in words else "NotImplemented" if operation == "query" else "ValidationException"
+        assert (told["Code"], words in told["Message"]) == (code, True), (operation, told)
+    assert [client.scan(TableName=name, Select="COUNT")["Count"] for name in ("plain", "ranged")] == [0, 0]
+
+
+def test_a_document_may_nest_to_the_limit(made: Sandbox) -> None:
+    put(made.client("dynamodb"), id={"N": "1"}, deep=nested(31), long={"N": "9" * 38}, wide={"S": "x" * 400_000})
+
+
+NAMES = {"#k": "id"}
+CONDITIONS: list[tuple[str, dict[str, str], dict[str, Any], bool]] = [
+    ("attribute_not_exists(#k)", NAMES, {}, False),
+    ("attribute_exists ( #k ) AND size_1 = :one", NAMES, {":one": {"N": "1.0"}}, True),
+    ("attribute_not_exists(none) and (text <> :a OR NOT text <> :a)", {}, {":a": {"S": "hi"}}, True),
+    ("NOT attribute_exists(none) AND none = none", {}, {}, False),
+    ("size_1 < :two AND size_1 <= :two and :two > size_1 AND size_1 >= :text", {}, {":two": {"N": "10"}, ":text": {"S": "0"}}, False),
+    ("begins_with(text, :start)", {}, {":start": {"S": "h"}}, True),
+    ("begins_with(size_1, :start)", {}, {":start": {"S": "1"}}, False),
+    ("set_1 = :set", {}, {":set": {"SS": ["b", "a"]}}, True),
+    ("map_1 = :map OR text = :map", {}, {":map": {"M": {"l": {"L": [{"N": "1.0"}]}}}}, True),
+]
+BROKEN: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
+    ("contains(text, :a)", {}, {":a": {"S": "h"}}, "the sandbox does not play contains in a ConditionExpression"),
+    ("size(text) > :a", {}, {":a": {"N": "1"}}, "does not play size in"),
+    ("text BETWEEN :a AND :b", {}, {":a": {"S": "h"}, ":b": {"S": "h"}}, "does not play BETWEEN in"),
+    ("text IN (:a)", {}, {":a": {"S": "h"}}, "does not play IN in"),
+    ("map_1.l = :a", {}, {":a": {"S": "h"}}, "does not play paths into documents in"),
+    ("frob(text)", {}, {}, "Invalid function name; function: frob"),
+    ("begins_with(text, :a)", {}, {":a": {"N": "1"}}, "Incorrect operand type"),
+    ("attribute_exists(#x)", {}, {}, "attribute name: #x"),
+    ("text = :a", {}, {}, "attribute value: :a"),
+    ("attribute_exists(text)", NAMES, {}, "ExpressionAttributeNames unused in expressions: keys: {#k}"),
+    ("attribute_exists(text)", {}, {":a": {"N": "1"}}, "ExpressionAttributeValues unused"),
+    ("attribute_exists(text", {}, {}, 'Syntax error; token: "<EOF>"'),
+    ("text = ", {}, {}, "Syntax error"),
+    ("text text", {}, {}, 'Syntax error; token: "text"'),
+    ("= text", {}, {}, "Syntax error"),
+    ("(text = text) text", {}, {}, "Syntax error"),
+    ("text + text", {}, {}, 'Syntax error; token: "+"'),
+    (" ", {}, {}, "Syntax error"),
+]
+
+
+def test_conditions_guard_writes(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    item = {"id": {"N": "1"}, "text": {"S": "hi"}, "size_1": {"N": "1"}, "set_1": {"SS": ["a", "b"]}, "map_1": {"M": {"l": {"L": [{"N": "1"}]}}}}
+    put(client, **item)
+    for text, names, values, holds in CONDITIONS:
+        given = {"ExpressionAttributeNames": names} if names else {}
+        given |= {"ExpressionAttributeValues": values} if values else {}
+        try:
+            client.put_item(TableName="plain", Item=item, ConditionExpression=text, **given)
+            assert holds, text
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ConditionalCheckFailedException" and not holds, (text, error)
+    for text, names, values, words in BROKEN:
+        given = {"ExpressionAttributeNames": names} if names else {}
+        given |= {"ExpressionAttributeValues": values} if values else {}
+        with pytest.raises(ClientError) as raised:
+            client.delete_item(TableName="plain", Key={"id": {"N": "1"}}, ConditionExpression=text, **given)
+        told = raised.value.response["Error"]
+        assert told["Code"] == "ValidationException" and words in told["Message"], (text, told)
+    with pytest.raises(ClientError, match="can only be specified when using expressions"):
+        client.delete_item(TableName="plain", Key={"id": {"N": "1"}}, ExpressionAttributeNames=NAMES)
+    assert client.get_item(TableName="plain", Key={"id": {"N": "1"}})["Item"] == item
+
+
+def everything(client: Any, table: str, **more: Any) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator("scan").paginate(TableName=table, **more):
+        yield from page["Items"]
+
+
+def test_a_scan_goes_by_pages_and_segments_and_sorts_within_a_partition(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    numbers = ["-1E+20", "-15", "-1.5", "-1.25", "-1", "-0.003", "0", "0.0001", "0.9", "1", "1.5", "2", "10", "1E+100"]
+    rows = [{"who": {"S": who}, "at": {"N": number(one)}} for who in ("a", "b|", "é") for one in random.Random(1).sample(numbers, len(numbers))]
+    for first in range(0, len(rows), 25):
+        client.batch_write_item(RequestItems={"ranged": [{"PutRequest": {"Item": one}} for one in rows[first : first + 25]]})
+    found = list(everything(client, "ranged"))
+    for who in ("a", "b|", "é"):
+        assert [one["at"]["N"] for one in found if one["who"]["S"] == who] == [number(one) for one in numbers]
+    assert found == list(everything(client, "ranged", Limit=4))
+    parts = [list(everything(client, "ranged", Segment=segment, TotalSegments=3)) for segment in range(3)]
+    assert [one for part in parts for one in part] == found
+    for one in range(5):
+        put(client, id={"N": str(one)}, data={"B": bytes(300_000)})
+    pages = [page["Count"] for page in client.get_paginator("scan").paginate(TableName="plain", Select="COUNT")]
+    assert pages == [4, 1], "a page ends when it has 1 MB"
+    keys = [{"id": {"N": str(one)}} for one in range(60)]
+    for one in range(60):
+        put(client, id={"N": str(one)}, data={"S": "x" * 350_000})
+    told = client.batch_get_item(RequestItems={"plain": {"Keys": keys}})
+    assert len(told["Responses"]["plain"]) == 47 and told["UnprocessedKeys"]["plain"]["Keys"] == keys[47:], "16 MB at most"
+
+
+def test_numbers_and_sizes_are_those_that_the_migration_reckons_with() -> None:
+    for text in ("0", "-0.0", "12.50", "1e-5", "-9" + "0" * 40, "1234567", "0.000100", "1E+38"):
+        assert number(text) == plain_number(text)
+        item = {"a": {"N": number(text)}, "ü": {"L": [{"S": "é"}, {"NULL": True}]}, "m": {"M": {"k": {"B": b"12"}}}}
+        assert 0 <= item_size(item) - size(item) <= 1, text  # the migration's bound is the narrower one
+    with pytest.raises(Refusal):
+        number("1.")
+        number(".")
+    assert ordered({"B": b"\x01"}) < ordered({"B": b"\x01\x00"}) < ordered({"B": b"\x02"})
+
+
+def migrated(made: Sandbox, file: Path, **more: Any) -> Any:
+    plan = Migration(Table("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain", verify="full", **more)
+    client = made.client("dynamodb")
+    return migrate(plan, client, lambda event: None, made.clock.now, made.clock.advance, random.Random(1))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A data base with the table plain of 120 rows."""
+    with closing(sqlite3.connect(tmp_path / "app.db")) as source:
+        source.execute("CREATE TABLE plain (id INTEGER PRIMARY KEY, price REAL, name TEXT, data BLOB)")
+        source.executemany("INSERT INTO plain VALUES (?, ?, ?, ?)", [(n, n / 7, f"é {n}" if n % 3 else None, bytes(n)) for n in range(120)])
+        source.commit()
+    return tmp_path / "app.db"
+
+
+def test_a_migration_bears_what_dynamodb_leaves_undone(file: Path) -> None:
+    faults = ("api:BatchWriteItem:partial*3", "api:dynamodb.BatchWriteItem:throttle*2", "api:BatchWriteItem:lost", "api:BatchGetItem:partial*2")
+    made = Sandbox(*faults, "api:Scan:broken@1")
+    dynamodb.keep_table(replace(made.world, pace=0.0), "plain", PLAIN)
+    report = migrated(made, file)
+    assert (report.good, report.written, report.counted, report.checked) == (True, 120, 120, 120) and report.retried >= 9
+    made.client("dynamodb").put_item(TableName="plain", Item={"id": {"N": "3"}, "mine": {"BOOL": True}})
+    kept = migrated(made, file, mode="keep", restart=True)
+    assert (kept.written, kept.same, kept.kept) == (0, 119, 1)
+    assert {"id": {"N": "3"}, "mine": {"BOOL": True}} in everything(made.client("dynamodb"), "plain")
+    made.close()
+
+
+def test_the_emitted_script_s_program_runs_against_it(made: Sandbox, file: Path) -> None:
+    plan = Migration(Table("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain")
+    out = StringIO()
+    assert run_script([], plan, out, lambda region, endpoint, workers: made.client("dynamodb")) == 0
+    assert "migrated and verified: plain in" in out.getvalue() and "count      120 items" in out.getvalue()
+    assert made.client("dynamodb").describe_table(TableName="plain")["Table"]["ItemCount"] == 120
