@@ -1,0 +1,235 @@
+"""SQLite or DynamoDB: the verdict at every limit, what contradicts itself, the load of a bill, and parts of specs that compile."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+import yaml
+
+from fsdcf.storage.advice import (
+    DYNAMODB,
+    POSTGRESQL,
+    SQLITE,
+    ContradictionError,
+    Workload,
+    advise,
+    checked,
+    gigabytes,
+    listed,
+    said,
+)
+from fsdcf.storage.load import load
+from fsdcf.storage.snippets import Database, FileSystem, InUse, Table, snippet
+from tests.conftest import HELLO, Compile
+
+NUMBERS = ("requests", "writes", "size", "latency")
+STORES = re.compile("SQLite|DynamoDB|PostgreSQL")
+BOTH = frozenset({SQLITE, DYNAMODB})
+
+
+def workload(**what: object) -> Workload:
+    """A workload; numbers are written as texts."""
+    return Workload(**{key: Decimal(str(value)) if key in NUMBERS else value for key, value in what.items()})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("what", "store"),
+    [
+        ({}, SQLITE),
+        ({"requests": "999.9"}, SQLITE),
+        ({"requests": "1000"}, DYNAMODB),
+        ({"requests": "1000.1"}, DYNAMODB),
+        ({"writes": "100"}, SQLITE),
+        ({"writes": "100.1"}, DYNAMODB),
+        ({"size": "99.999"}, SQLITE),
+        ({"size": "100"}, DYNAMODB),
+        ({"writers": 1}, SQLITE),
+        ({"writers": 2}, DYNAMODB),
+        ({"latency": "10"}, SQLITE),
+        ({"latency": "9.9"}, DYNAMODB),
+        ({"sql": True}, SQLITE),
+        ({"sql": True, "requests": "999", "writes": "100", "size": "99", "writers": 1}, SQLITE),
+        ({"sql": True, "writers": 2}, POSTGRESQL),
+        ({"sql": True, "size": "100"}, POSTGRESQL),
+        ({"sql": True, "requests": "1000"}, POSTGRESQL),
+        ({"sql": True, "writes": "101"}, POSTGRESQL),
+        ({"sql": True, "latency": "5"}, POSTGRESQL),
+        ({"prototype": True}, SQLITE),
+        ({"prototype": True, "latency": "1", "sql": True}, SQLITE),
+        ({"prototype": True, "requests": "5000"}, DYNAMODB),
+        ({"prototype": True, "writes": "500", "sql": True}, POSTGRESQL),
+    ],
+)
+def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dict[str, object], store: str) -> None:
+    advice = advise(checked(workload(**what)))
+    assert advice.store == store
+    named = STORES.search(advice.verdict)
+    assert named and named[0].lower() == store
+    assert advice.verdict.startswith("Neither fits") == (store == POSTGRESQL) == (not advice.fits(SQLITE) and not advice.fits(DYNAMODB))
+
+
+def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
+    advice = advise(workload(requests="2000", writes="150", size="250", writers=3, latency="5"))
+    assert advice.verdict.endswith(
+        "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write and "
+        "answers are due within 5 ms"
+    )
+    assert {one.name for one in advice.factors if SQLITE in one.against} == {"requests", "writes", "size", "writers", "latency"}
+    told = {one.name: one for one in advise(workload(requests="5")).factors}
+    assert told["requests"].yours == "5 requests/s" and told["requests"].said
+    assert told["size"].yours == "not said" and not told["size"].said
+    assert "offline" in told["local work"].sqlite and "no cost" in told["cost"].sqlite
+    assert "point-in-time" in told["backups"].dynamodb and told["size"].dynamodb == "unlimited"
+    neither = advise(workload(sql=True, writers=4)).verdict
+    assert "4 tasks write, which is too much for SQLite" in neither and "full SQL, which DynamoDB has not" in neither
+
+
+@pytest.mark.parametrize(
+    ("what", "now"),
+    [
+        ({"size": "50"}, []),
+        ({"size": "50.1"}, ["the file is over 50 GB"]),
+        ({"writers": 2}, ["more than one task has to write"]),
+        ({"latency": "3"}, ["queries take longer than they may"]),
+        ({"latency": "3", "prototype": True}, []),
+    ],
+)
+def test_signs_that_it_is_time_to_leave(what: dict[str, object], now: list[str]) -> None:
+    advice = advise(workload(**what))
+    assert len(advice.signs) == 4 and any("database is locked" in one.text for one in advice.signs)
+    assert [one.text for one in advice.signs if one.now] == now
+    if advice.store == SQLITE and now:
+        assert advice.verdict == "SQLite, while you plan the move to DynamoDB: 50.1 GB are over 50 GB"
+
+
+def test_what_is_there_already_stays_unless_something_speaks_against_it() -> None:
+    alone = frozenset({DYNAMODB})
+    assert advise(workload(requests="5"), alone).store == DYNAMODB
+    assert "which is there already" in advise(Workload(), alone).verdict
+    for what in ({"sql": True}, {"prototype": True}):
+        assert advise(workload(**what), alone).store == SQLITE
+    assert advise(Workload(), BOTH).store == SQLITE
+    assert advise(workload(writers=2), BOTH).store == DYNAMODB
+
+
+def test_cautions() -> None:
+    assert advise(workload(prototype=True, requests="5000")).cautions == (
+        "A prototype may begin on SQLite all the same, with less load than this.",
+    )
+    (caution,) = advise(workload(latency="0.5")).cautions
+    assert caution.startswith("0.5 ms are less than") and "cache" in caution
+    assert advise(workload(latency="1")).cautions == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ({"requests": "1", "writes": "2"}, "2 writes/s are more than 1 request/s"),
+        ({"prototype": True, "writers": 2}, "a prototype keeps its data in one task, and 2 tasks write: leave"),
+        ({"prototype": True, "writers": 2, "writers_from": "the spec"}, "2 tasks write (the spec)"),
+        ({"writers": 2, "writes": "0"}, "2 tasks write, at 0 writes/s"),
+    ],
+)
+def test_contradictions(what: dict[str, object], text: str) -> None:
+    with pytest.raises(ContradictionError, match=re.escape(text)):
+        checked(workload(**what))
+
+
+def test_what_is_no_contradiction() -> None:
+    for what in ({"requests": "2", "writes": "2"}, {"writes": "0"}, {"prototype": True, "writers": 1}, {"writers": 2, "writers_from": "x", "writes": "0"}):
+        assert checked(workload(**what)) == workload(**what)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("1000", "1,000"), ("1E+3", "1,000"), ("0.50", "0.5"), ("99.99999", "99.999"), ("0.0004", "0.0004"), ("0", "0"), ("123456789.5", "123,456,789.5")],
+)
+def test_numbers_are_cut_and_not_rounded(value: str, text: str) -> None:
+    assert said(Decimal(value)) == text
+
+
+def test_sizes_and_lists_for_a_reader() -> None:
+    sizes = {"0": "0 GB", "0.0000005": "0.5 KB", "0.5": "500 MB", "5": "5 GB", "999": "999 GB", "1200": "1.2 TB"}
+    assert {size: gigabytes(Decimal(size)) for size in sizes} == sizes
+    assert [listed(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_the_load_of_a_bill() -> None:
+    nothing = load(Workload())
+    assert (nothing.requests, nothing.writes, nothing.size, len(nothing.assumed)) == (10, 1, 5, 6)
+    some = load(workload(writes="20"))
+    assert (some.requests, some.writes, some.reads) == (200, 20, 180)
+    assert "200 requests/s, on average over the month" in some.assumed
+    whole = load(workload(requests="50", writes="0", size="1"))
+    assert (whole.requests, whole.writes, whole.size, len(whole.assumed)) == (50, 0, 1, 3)
+    assert (some.written, some.read) == (320, 72)
+
+
+def test_what_bursting_throughput_bears() -> None:
+    """1 MiB/s up to about 20 GiB, then 50 KiB/s for each: 65 writes of 16 KB are a little less than a MiB."""
+    assert load(workload(requests="65", writes="65", size="1")).within_baseline
+    assert not load(workload(requests="66", writes="66", size="1")).within_baseline
+    assert load(workload(requests="100", writes="100", size="40")).within_baseline
+    assert not load(workload(requests="100", writes="100", size="20")).within_baseline
+
+
+NOTES, CACHE = Database("notes", "notes", "/mnt/efs/notes.db"), Database("cache", "cache", "/tmp/cache.db", True)
+ORDERS = Table("${AWS::AccountId}-${ENV}-orders", "orders", (("123", "HASH", "S"), ("a, b}: c", "RANGE", "N")))
+USES = {
+    "nothing": InUse(),
+    "scaling": InUse(scales=True),
+    "two tasks": InUse(tasks=2),
+    "sqlite": InUse("orders", (NOTES,), file_systems=(FileSystem("${ENV}-notes"),)),
+    "sqlite of a name that YAML reads as a number": InUse("orders", (Database("1e3", "1e3"),), file_systems=(FileSystem("true", "/on #1"),)),
+    "sqlite on a volume": InUse("orders", (replace(NOTES, path="/data/app.db"),), mounts=("/data",)),
+    "cache": InUse("orders", (CACHE,)),
+    "cache and a file system": InUse("orders", (CACHE,), file_systems=(FileSystem("fs-0123456789abcdef0", "/data", False),)),
+    "two file systems": InUse("orders", file_systems=(FileSystem("a", "/a"), FileSystem("b", "/b"))),
+    "a volume": InUse("orders", mounts=("/data",)),
+    "a table": InUse("orders", tables=(ORDERS,)),
+    "both": InUse("orders", (NOTES,), (ORDERS,), (FileSystem("${ENV}-notes"),)),
+}
+
+
+@pytest.mark.parametrize("used", USES.values(), ids=USES)
+def test_every_part_of_a_spec_compiles(used: InUse, compiled: Compile) -> None:
+    for store, what in ((SQLITE, Workload()), (SQLITE, workload(prototype=True, size="500")), (DYNAMODB, Workload()), (POSTGRESQL, Workload())):
+        part = yaml.safe_load(snippet(store, what, used).text)
+        spec = yaml.safe_load(HELLO)
+        spec["service"].update(part.get("service", {}))
+        spec["dependencies"] = part.get("dependencies", [])
+        result = compiled(yaml.safe_dump(spec))
+        assert result.template is not None, (part, result.diagnostics)
+
+
+def test_a_new_store_is_named_after_what_there_is() -> None:
+    assert "name: ${ENV}-my-service\n" in snippet(DYNAMODB, Workload(), InUse()).text
+    assert "name: ${ENV}-notes\n" in snippet(DYNAMODB, Workload(), USES["sqlite"]).text
+    assert "secrets:${ENV}/orders:url" in snippet(POSTGRESQL, Workload(), USES["sqlite"]).text
+    part = snippet(DYNAMODB, Workload(), USES["a table"])
+    assert part.present and "name: ${AWS::AccountId}-${ENV}-orders\n" in part.text and not part.also
+
+
+def test_what_is_lost_with_its_task_is_replaced_and_what_is_kept_stays() -> None:
+    part = snippet(SQLITE, Workload(), USES["cache"])
+    assert not part.present and "name: cache\n" in part.text and "ephemeral" not in part.text
+    assert part.also == ("this takes the place of cache, which is lost with its task",)
+    assert snippet(SQLITE, Workload(), USES["sqlite"]).present
+    assert "path: /a/app.db" in snippet(SQLITE, Workload(), USES["two file systems"]).text
+
+
+def test_a_prototype_has_one_task_and_room_for_its_file() -> None:
+    small = snippet(SQLITE, workload(prototype=True, size="10"), USES["scaling"])
+    assert "desiredCount: 1" in small.text and "ephemeralStorage" not in small.text and "autoScaling" in small.also[0]
+    assert "ephemeralStorage: 21\n" in snippet(SQLITE, workload(prototype=True, size="10.5"), InUse()).text
+    there = snippet(SQLITE, workload(prototype=True), USES["cache"])
+    assert there.present and "ephemeral: true" in there.text and "desiredCount to 1" in there.also[0]
+    assert snippet(SQLITE, workload(prototype=True), USES["sqlite"]).text == snippet(SQLITE, Workload(), USES["sqlite"]).text
+
+
+def test_what_a_spec_must_leave_out_for_sqlite() -> None:
+    assert snippet(SQLITE, Workload(), USES["scaling"]).also == ("leave out service.autoScaling: one file has one writer",)
+    assert "desiredCount" in snippet(SQLITE, Workload(), USES["two tasks"]).also[0]
