@@ -11,6 +11,8 @@ VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContainerCheck:
+    """The check that ECS runs inside the container; seconds."""
+
     command: Annotated[
         str | tuple[str, ...],
         Key(
@@ -28,6 +30,8 @@ class ContainerCheck:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Secret:
+    """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
+
     name: Annotated[str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")]
     value_from: Annotated[
         String,
@@ -41,6 +45,8 @@ class Secret:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ulimit:
+    """A limit of the container's processes."""
+
     name: Annotated[
         str,
         Key(
@@ -70,6 +76,8 @@ class Ulimit:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EfsVolume:
+    """A file system that another stack owns."""
+
     file_system_id: Annotated[
         String | None,
         Key("Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"),
@@ -83,6 +91,8 @@ class EfsVolume:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Volume:
+    """Storage that is mounted into the container."""
+
     name: Annotated[str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")]
     mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]
     read_only: Annotated[bool, Key("Mount it read-only.")] = False

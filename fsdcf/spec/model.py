@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
+from fsdcf.spec.capacity import AutoScaling, Resources
 from fsdcf.spec.container import VARIABLE, ContainerCheck, Secret, Ulimit, Volume
 from fsdcf.spec.networking import LoadBalancer, Networking
 from fsdcf.spec.observability import Observability
@@ -16,11 +17,12 @@ from fsdcf.spec.shape import Key
 
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 DESCRIPTION_BYTES = 850
-FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Metadata:
+    """What the service is called, whose it is, and its tags."""
+
     name: Annotated[
         str,
         Key(
@@ -42,6 +44,8 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HealthCheck:
+    """How the load balancer checks a target, and how ECS checks the container."""
+
     path: Annotated[
         str,
         Key("Path that the load balancer requests.", pattern=r"/[!-~]*", longest=1024, expects="a path that begins with /"),
@@ -75,6 +79,8 @@ class HealthCheck:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Build:
+    """How the image is built by a pipeline."""
+
     context: Annotated[str, Key("Folder that is sent to the image build.")] = "."
     dockerfile: Annotated[
         str | None, Key("Dockerfile, relative to the spec; where written, its HEALTHCHECK is carried over.", default="Dockerfile")
@@ -83,64 +89,9 @@ class Build:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Spot:
-    base: Annotated[int, Key("Tasks that always run on FARGATE.", minimum=0, maximum=100000)] = 0
-    weight: Annotated[int, Key("Tasks on FARGATE_SPOT for each further one on FARGATE.", minimum=1, maximum=1000)] = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Resources:
-    cpu: Annotated[int, Key("CPU units of a task; 1024 are one vCPU.", allowed=FARGATE_CPU)] = 256
-    memory: Annotated[int, Key("Memory of a task in MiB; must suit the cpu.", minimum=512, maximum=249856)] = 512
-    architecture: Annotated[str, Key("Processor architecture of the image.", allowed=("x86_64", "arm64"))] = "x86_64"
-    ephemeral_storage: Annotated[
-        int | None,
-        Key(
-            "Disk of a task in GiB; it is lost with the task.",
-            also=("service.ephemeralStorage",),
-            minimum=21,
-            maximum=200,
-            default="20",
-        ),
-    ] = None
-    spot: Annotated[bool | Spot, Key("Run on FARGATE_SPOT: `true` for every task, or the share of tasks.")] = False
-    desired_count: Annotated[
-        int | None, Key("Number of tasks, where auto scaling does not set it.", minimum=0, maximum=5000, default="2")
-    ] = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AutoScaling:
-    LATER: ClassVar[Mapping[str, str]] = {
-        "targetRequestsPerTask": "Requests per minute and task that scaling aims for.",
-        "targetResponseTime": "Response time in seconds that scaling aims for.",
-        "queueBacklogPerTask": "Messages per task that scaling aims for.",
-        "schedules": "Changes of the bounds at given times.",
-        "policies": "Step scaling policies.",
-    }
-    min_count: Annotated[int, Key("Fewest tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)] = 1
-    max_count: Annotated[int, Key("Most tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)] = 10
-    target_cpu: Annotated[
-        int | None,
-        Key(
-            "Average CPU in percent that scaling aims for.",
-            name="targetCPU",
-            also=("targetCPUUtilization",),
-            minimum=1,
-            maximum=100,
-            default="70 without any target",
-        ),
-    ] = None
-    target_memory: Annotated[
-        int | None,
-        Key("Average memory in percent that scaling aims for.", also=("targetMemoryUtilization",), minimum=1, maximum=100),
-    ] = None
-    scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
-    scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class Statement:
+    """One IAM statement of a role."""
+
     actions: Annotated[
         tuple[str, ...],
         Key("IAM actions.", fewest=1, pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", expects="an IAM action such as s3:GetObject"),
@@ -153,17 +104,23 @@ class Statement:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Role:
+    """What a role may do beside what the compiler gives it."""
+
     statements: Annotated[tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CircuitBreaker:
+    """Whether ECS stops a deployment whose tasks do not start, and goes back."""
+
     enabled: Annotated[bool, Key("Stop a deployment whose tasks keep failing.")] = True
     rollback: Annotated[bool, Key("Go back to the last good deployment then.")] = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Deployment:
+    """How ECS replaces the tasks; percent of the desired count."""
+
     LATER: ClassVar[Mapping[str, str]] = {
         "bakeTime": "Minutes that both versions run before the old one goes.",
         "canaryPercent": "Share of the traffic for the canary.",
@@ -186,6 +143,8 @@ class Deployment:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Service:
+    """The container, its network, its scaling and its permissions."""
+
     LATER: ClassVar[Mapping[str, str]] = {
         "environmentFiles": "S3 ARNs of files with environment variables.",
         "sidecars": "Further containers of the task.",
@@ -245,6 +204,8 @@ class Service:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Unmanaged:
+    """Access to what another stack owns."""
+
     permissions: Annotated[
         str | tuple[str, ...],
         Key("Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.", fewest=1),

@@ -12,6 +12,8 @@ CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vpc:
+    """The network: made with the service, imported by its ids, or the account's default."""
+
     id: Annotated[
         String | None, Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0")
     ] = None
@@ -54,6 +56,8 @@ class Vpc:
 
 @dataclass(frozen=True, repr=False)
 class Stickiness:
+    """How long the load balancer sends a client to the same target; seconds."""
+
     duration: Annotated[int, Key("Seconds that a client stays with its task.", minimum=1, maximum=604800)] = 86400
     cookie_name: Annotated[
         str | None,
@@ -67,6 +71,8 @@ class Stickiness:
 
 @dataclass(frozen=True, repr=False)
 class LoadBalancer:
+    """The application load balancer and its listeners."""
+
     LATER: ClassVar[Mapping[str, str]] = {
         "accessLogs": "Bucket for access logs.",
         "waf": "Web ACL in front of the load balancer.",
@@ -114,6 +120,8 @@ class LoadBalancer:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Networking:
+    """Where the tasks run and how requests come in."""
+
     LATER: ClassVar[Mapping[str, str]] = {
         "subnets": "Subnets of the tasks.",
         "securityGroups": "Further security groups of the tasks.",

@@ -12,6 +12,8 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Logs:
+    """Where the container's output goes and how long it is kept; days."""
+
     enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
     retention: Annotated[int, Key("Days that logs are kept.", allowed=RETENTION_DAYS)] = 30
     driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
@@ -19,6 +21,8 @@ class Logs:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Metrics:
+    """A Prometheus endpoint of the container, read by the ADOT sidecar."""
+
     enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
     port: Annotated[int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")] = None
     path: Annotated[str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")] = (
@@ -28,6 +32,8 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Traces:
+    """Traces that the container sends to the ADOT sidecar."""
+
     enabled: Annotated[bool, Key("Collect OTLP traces from the service.")] = True
     otlp_endpoint: Annotated[
         String | None,
@@ -42,6 +48,8 @@ class Traces:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Observability:
+    """Logs, metrics and traces."""
+
     LATER: ClassVar[Mapping[str, str]] = {
         "alarms": "CloudWatch alarms and the topic that they notify.",
         "dashboard": "A CloudWatch dashboard.",

@@ -58,6 +58,7 @@ LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KeyElement:
+    """One attribute of a key: the partition key or the sort key."""
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
     type: Annotated[
         str, Key("HASH for the partition key, RANGE for the sort key.", also=("keyType", "key_type"), allowed=("HASH", "RANGE"))
@@ -66,6 +67,7 @@ class KeyElement:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AttributeType:
+    """The type of an attribute that a key uses: S, N or B."""
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
     type: Annotated[
         str, Key("S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B"))
@@ -74,6 +76,7 @@ class AttributeType:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Index:
+    """A global secondary index."""
     name: Annotated[
         str, Key("Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -")
     ]
@@ -86,14 +89,10 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DynamoDbTable(Dependency):
+    """A DynamoDB table."""
     name: Annotated[
         String,
-        Key(
-            "Physical name of the table.",
-            also=("table_name", "tableName"),
-            pattern=_NAME,
-            expects="3 to 255 letters, digits, _ . -",
-        ),
+        Key("Physical name of the table.", also=("table_name", "tableName"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -"),
     ]
     key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", also=("key_schema",), fewest=1)] = ()
     attributes: Annotated[

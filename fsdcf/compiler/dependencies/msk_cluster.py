@@ -43,6 +43,8 @@ LEVELS = {
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MskCluster(Dependency):
+    """An MSK cluster that another stack owns."""
+
     name: Annotated[
         String,
         Key(

@@ -34,6 +34,8 @@ _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LifecycleRule:
+    """When objects move to another storage class or expire; days."""
+
     prefix: Annotated[str, Key("Objects that the rule is for; all of them without one.", longest=1024)] = ""
     expire_after_days: Annotated[
         int | None, Key("Days after which objects expire.", also=("expire_after_days",), minimum=1, maximum=36500)
@@ -53,6 +55,8 @@ class LifecycleRule:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class S3Bucket(Dependency):
+    """An S3 bucket."""
+
     name: Annotated[
         String,
         Key(

@@ -30,6 +30,8 @@ _FIFO = ".fifo"
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SqsQueue(Dependency):
+    """An SQS queue with a queue for dead letters."""
+
     name: Annotated[
         String,
         Key(

@@ -6,7 +6,7 @@ from troposphere import Ref, Sub
 from troposphere import applicationautoscaling as scaling
 
 from fsdcf.compiler.stack import Stack
-from fsdcf.spec.model import AutoScaling
+from fsdcf.spec.capacity import AutoScaling
 
 ORIGIN = "service.autoScaling"
 DEFAULT_TARGET = 70

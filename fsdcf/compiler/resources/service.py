@@ -8,7 +8,8 @@ from troposphere import Ref, ecs
 
 from fsdcf.compiler.resources.network import Network
 from fsdcf.compiler.stack import Stack
-from fsdcf.spec.model import Deployment, Resources, Service, Spec, Spot
+from fsdcf.spec.capacity import Resources, Spot
+from fsdcf.spec.model import Deployment, Service, Spec
 
 DEFAULT_COUNT = 2
 
