@@ -169,10 +169,12 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, 
 
 
 def complete(command: str, flags: tuple[str, ...]) -> str:
-    """One of our commands with the options of the connection; another text as it is."""
+    """One of our commands with the options of the connection, which AWS's own of CloudFormation take as well; another text as it is."""
     import shlex
 
-    if not flags or not any(command == f"fsdcf {verb}" or command.startswith(f"fsdcf {verb} ") for verb in VERBS):
+    ours = any(command == f"fsdcf {verb}" or command.startswith(f"fsdcf {verb} ") for verb in VERBS)
+    theirs = command.startswith("aws cloudformation ") and "--sandbox" not in flags
+    if not flags or not (ours or theirs):
         return command
     return f"{command} {shlex.join(flags)}"
 

@@ -124,6 +124,7 @@ def _read(run: Run, traces: Traces) -> ChangeSet:
         raise Stop(_failed(run, traces, reason))
     if found == "gone":
         raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy())
+    traces.created = first.get("CreationTime") if found == "ready" else None
     listed = changes.read(_pages(run, traces, first, valued)) if found == "ready" else ()
     if changes.dropped(reason):
         listed = changes.merged(changes.read(_pages(run, traces, _describe(run, traces, False), False)), listed)

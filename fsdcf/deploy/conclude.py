@@ -35,6 +35,7 @@ def concluded(run: Run, traces: Traces | None, body: Callable[[], Outcome]) -> O
         outcome = _without_end(run, traces, failure)
     if left and traces is not None:
         command = f"aws cloudformation delete-change-set --stack-name {traces.stack} --change-set-name {traces.name}"
+        command = run.target.command("delete") if traces.new else command
         outcome = replace(
             outcome, evidence=(*outcome.evidence, Evidence("left behind", left)), next=(*outcome.next, command)
         )

@@ -45,7 +45,7 @@ def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Out
     stack = preflight(run, release)
     for _ in range(PLANS):
         action, stack, sent = prepare(run, release, options, stack)
-        traces.new = stack is None
+        traces.new, traces.review = stack is None, stack.since if stack is not None and stack.unborn else None
         template = stage(run, release, options)
         try:
             change_set = planned(run, release, options, action, sent, template, traces)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.snapshot import snapshot
 
+STALE = timedelta(hours=1)
+"""How old a change set of ours is, by AWS's clock, when no run can be waiting with it any more."""
+
 _TRIES = 20
+_MOST = 10
+_OURS = re.compile(r"fsdcf-(.+-)?[0-9a-f]{10}")
+_TOGETHER = timedelta(minutes=1)
 _EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
@@ -17,12 +27,16 @@ _EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 class Traces:
     """The change set of a run, noted before it is asked for: an interruption at any moment finds it here.
 
-    ``new``: there was no stack of this name, so that an empty one is the run's own. ``sent``: ExecuteChangeSet was sent; ``executing``: it may
-    have been carried out; ``executed``: it was, and nothing is taken away any more.
+    ``new``: there was no stack of this name, so that an empty one is the run's own. ``review`` is when the stack was made that somebody had
+    only planned. ``created`` is AWS's time of a change set with changes; ``gone``: it is deleted. ``sent``: ExecuteChangeSet was sent; ``executing``: it may have been
+    carried out; ``executed``: it was, and nothing is taken away any more: CloudFormation deletes all other change sets itself.
     """
 
     stack: str
     new: bool = False
+    review: datetime | None = None
+    created: datetime | None = None
+    gone: bool = False
     name: str = ""
     arn: str = ""
     stack_arn: str = ""
@@ -33,6 +47,7 @@ class Traces:
     def clean(self, run: Run) -> str:
         """Deletes the change set, and the stack if it is empty and the run's own. Says what is left; empty for nothing.
 
+        Then it deletes what earlier runs of ours could not, if they lost their credentials or were killed.
         One more interruption does not keep it from its work.
         """
         for last in (False, True):
@@ -49,20 +64,26 @@ class Traces:
         """That the change set may be left, and why; empty if there can be none."""
         if not self.name or self.executed:
             return ""
-        return f"the change set {self.name} of the stack {self.stack} may be left: {why}"
+        if self.gone:
+            return f"the empty stack {self.stack} may be left: {why}"
+        what = f"{self.name} of the stack {self.stack}" + (", which is empty," if self.new else "")
+        return f"the change set {what} may be left: {why}; a deploy takes it away once it is an hour old"
 
     def _clean(self, run: Run) -> str:
         if not self.name or self.executed:
             return ""
         if self.executing and self.is_executed(run):
             return ""
-        gone = self._patiently(run, lambda: self._delete_change_set(run))
-        kept = ""
+        self.gone = False
+        left = self._patiently(run, lambda: self._delete_change_set(run))
+        self.gone, kept = not left, ""
         if self.new and not self.executed:
             kept = self._patiently(run, lambda: self._delete_stack(run))
-        if not gone and not kept:
-            self.name = self.arn = ""
-        return gone or kept
+        if not left and not kept:
+            own, self.name, self.arn = self.arn, "", ""
+            with suppress(AwsError):
+                self._sweep(run, own)
+        return left or kept
 
     def is_executed(self, run: Run) -> bool:
         """Whether the change set was executed; while that cannot be told, it counts as executed."""
@@ -115,7 +136,7 @@ class Traces:
             return None
         if not self.stack_arn and stack.change_set and stack.change_set.split("/")[1:2] != [self.name]:
             return None  # the call that would have made it was interrupted, and somebody else made this one
-        if self._has_others(run, stack.arn):
+        if self._others(run, stack.arn, self.name):
             return None
         try:
             run.aws.call("cloudformation", "DeleteStack", StackName=stack.arn, ClientRequestToken=run.aws.token())
@@ -127,6 +148,30 @@ class Traces:
             return None
         return f"the empty stack {self.stack} is left in REVIEW_IN_PROGRESS"
 
-    def _has_others(self, run: Run, arn: str) -> bool:
+    def _others(self, run: Run, arn: str, own: str) -> list[dict[str, Any]]:
+        """The change sets of the stack but for the one of this name or ARN; none where they may not be listed."""
         answer = run.optional("it is not known whether others plan on this stack", "cloudformation", "ListChangeSets", StackName=arn)
-        return any(one.get("ChangeSetName") != self.name for one in (answer or {}).get("Summaries") or [])
+        return [one for one in (answer or {}).get("Summaries") or [] if own not in (one.get("ChangeSetName"), one.get("ChangeSetId"))]
+
+    def _sweep(self, run: Run, own: str) -> None:
+        """Deletes what earlier runs left: their change sets, or the stack if it is empty, came with one of them, and nobody else plans on it.
+
+        Where nothing changes it is left alone: a deploy that has nothing to do makes few calls.
+        """
+        if self.new or self.executed or self.created is None:
+            return
+        others = self._others(run, self.stack_arn, own)
+        stale = [one for one in others if self._is_stale(one)]
+        came = [one["CreationTime"] for one in stale if self.review and abs(one["CreationTime"] - self.review) < _TOGETHER]
+        if came and len(stale) == len(others):
+            stack = snapshot(run.aws, self.stack_arn)
+            if stack is not None and stack.unborn and (not stack.tags or stack.belongs_to(run.target)):
+                run.optional("the empty stack of an earlier run stays", "cloudformation", "DeleteStack", StackName=stack.arn, ClientRequestToken=run.aws.token())
+            return
+        for one in stale[:_MOST]:
+            run.optional("the change set of an earlier run stays", "cloudformation", "DeleteChangeSet", ChangeSetName=one["ChangeSetId"])
+
+    def _is_stale(self, one: dict[str, Any]) -> bool:
+        made = one.get("CreationTime")
+        old = made is not None and self.created is not None and self.created - made > STALE
+        return old and one.get("ExecutionStatus") not in _EXECUTED and bool(_OURS.fullmatch(str(one.get("ChangeSetName"))))

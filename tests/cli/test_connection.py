@@ -103,6 +103,8 @@ def test_the_next_command_leads_to_the_same_place() -> None:
     assert complete("fsdcf watch hello", flags) == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
     assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
     assert complete("aws sts get-caller-identity", flags) == "aws sts get-caller-identity"
+    assert complete("aws cloudformation list-stacks", Connection(profile="work").flags) == "aws cloudformation list-stacks --profile work"
+    assert complete("aws cloudformation list-stacks", Connection(sandbox=True).flags) == "aws cloudformation list-stacks"
     assert complete("fsdcf validate hello.yml", flags) == "fsdcf validate hello.yml"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.deploy.model import Exit
+from fsdcf.deploy.model import Exit, Options, Target
+from fsdcf.operate.delete import delete
 from tests.deploy.site import Site, service, site, template
 
 OPERATIONS = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents", "ListStackResources")
@@ -48,17 +49,38 @@ def expire(made: Site) -> None:
     made.fault("api:*:expired**")
 
 
-def test_credentials_that_expire_while_a_person_reads_the_plan() -> None:
+@pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
+def test_credentials_that_expire_while_a_person_reads_the_plan(exists: bool) -> None:
     made = site()
-    made.stand()
+    if exists:
+        made.stand()
     made.after(1.0, lambda: expire(made))
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.DENIED
-    assert made.image() == "one"
-    left = [one for one in outcome.evidence if one.source == "left behind"]
-    assert left, "what could not be deleted is named"
-    assert made.change_sets()[0] in left[0].text
-    assert any(command.startswith("aws cloudformation delete-change-set") for command in outcome.next)
+    assert made.image() == ("one" if exists else "")
+    (left,), (name,) = [one for one in outcome.evidence if one.source == "left behind"], made.change_sets()
+    assert name in left.text, "what could not be deleted is named"
+    by_hand = f"aws cloudformation delete-change-set --stack-name shop-staging --change-set-name {name}"
+    assert outcome.next[-1] == (by_hand if exists else "fsdcf delete shop --env staging")
+    made.world.faults.clear()
+    made.clock.advance(3600)
+    assert made.deploy(sha="two", plan_only=True).exit is Exit.DONE
+    assert made.change_sets() == [] and made.status() == ("CREATE_COMPLETE" if exists else "")
+
+
+def test_the_command_that_is_named_takes_the_empty_stack_away() -> None:
+    made = site()
+    made.after(1.0, lambda: expire(made))
+    assert made.deploy().next[-1] == "fsdcf delete shop --env staging"
+    made.world.faults.clear()
+    assert delete(Target("shop", "staging"), Options(yes=True), made.aws, made.tell, None).exit is Exit.DONE
+    assert made.status() == ""
+
+
+def test_credentials_are_renewed_for_cleaning_up() -> None:
+    made = site("api:DeleteChangeSet:expired", "api:DeleteStack:expired")
+    assert made.deploy(plan_only=True).evidence == ()
+    assert made.status() == ""
 
 
 def test_credentials_that_expire_at_the_execution_leave_it_undone() -> None:

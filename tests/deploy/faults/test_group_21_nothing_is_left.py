@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.model import Exit
-from tests.deploy.site import STACK, queue, site, template
+from fsdcf.deploy.engine import deploy
+from fsdcf.deploy.model import Event, Exit, Options, Planned
+from fsdcf.sandbox.cloudformation import records
+from tests.deploy.site import STACK, Site, queue, site, template
 
 ABORTS: dict[str, tuple[dict[str, Any], tuple[str, ...], Exit]] = {
     "only planned": ({"plan_only": True}, (), Exit.DONE),
@@ -134,3 +136,83 @@ def test_failed_sets_do_not_pile_up() -> None:
     assert made.call("ListChangeSets", StackName=STACK)["Summaries"] == []
 
 
+
+
+class Killed(BaseException):
+    """The process is gone: nothing is cleaned up."""
+
+
+def killed(made: Site, body: dict[str, Any] | None = None) -> str:
+    """A run that is killed while its plan is read; the name of the change set that it leaves."""
+
+    def tell(event: Event) -> None:
+        made.told.append(event)
+        if isinstance(event, Planned):
+            raise Killed
+
+    with pytest.raises(Killed):
+        deploy(made.release(body, "two"), Options(), made.aws, tell, None)
+    (left,) = (name for name in made.change_sets() if name.startswith("fsdcf-two-"))
+    return left
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
+def test_what_a_killed_run_left_is_taken_away_by_a_later_one(exists: bool) -> None:
+    made = site()
+    if exists:
+        made.stand()
+    left = killed(made)
+    assert made.deploy(sha="three", plan_only=True).exit is Exit.DONE
+    assert made.change_sets() == [left], "another run may be waiting with it"
+    made.clock.advance(3600)
+    assert made.deploy(sha="three", plan_only=True).exit is Exit.DONE
+    assert made.change_sets() == []
+    assert made.status() == ("CREATE_COMPLETE" if exists else "")
+
+
+def test_a_deploy_that_executes_needs_no_call_for_what_others_left() -> None:
+    made = site()
+    made.stand()
+    killed(made)
+    made.forget()
+    assert made.deploy(sha="three").exit is Exit.DONE
+    assert made.change_sets() == []
+    assert not made.made("ListChangeSets") and not made.made("DeleteChangeSet")
+
+
+@pytest.mark.parametrize("name", ["theirs", "fsdcf-hand-made", "fsdcf-two-0123456789"])
+def test_the_stack_that_somebody_else_planned_stays_however_old_it_is(name: str) -> None:
+    made = site()
+    made.beside("CreateChangeSet", template(), "one", ChangeSetName="first", ChangeSetType="CREATE")
+    made.clock.advance(7200)
+    made.beside("CreateChangeSet", template(), "one", ChangeSetName=name, ChangeSetType="CREATE")
+    made.clock.advance(7200)
+    made.call("DeleteChangeSet", StackName=STACK, ChangeSetName="first")
+    assert made.deploy(plan_only=True).exit is Exit.DONE
+    assert made.change_sets() == ([] if name == "fsdcf-two-0123456789" else [name])
+    assert made.status() == "REVIEW_IN_PROGRESS"
+
+
+def test_an_empty_stack_with_the_tags_of_another_stays() -> None:
+    made = site()
+    killed(made)
+    with made.world.store.transaction():
+        stack = records.living(made.world, STACK)
+        assert stack is not None
+        stack["settings"] = {**records.change_sets(made.world, stack["id"])[0]["settings"], "tags": {"owner": "somebody"}}
+        records.save_stack(made.world, stack)
+    made.clock.advance(7200)
+    assert made.deploy(plan_only=True, adopt=True).exit is Exit.DONE
+    assert made.status() == "REVIEW_IN_PROGRESS"
+
+
+@pytest.mark.parametrize("operation", ["ListChangeSets", "DeleteChangeSet"])
+def test_sweeping_is_optional(operation: str) -> None:
+    made = site()
+    made.stand()
+    killed(made)
+    made.clock.advance(7200)
+    made.fault(f"api:{operation}:error=AccessDenied**@{'01'[operation == 'DeleteChangeSet']}")
+    outcome = made.deploy(sha="three", plan_only=True)
+    assert outcome.exit is Exit.DONE and outcome.evidence == ()
+    assert len(made.warnings()) == 1
