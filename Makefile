@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template validate check lint types test golden dynalite docs schemas soak bench wheel clean
+.PHONY: help demo template validate check lint types test fuzz golden dynalite docs schemas soak bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,8 +36,13 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy --strict fsdcf
 
+# Bytecode that stays spares the next run, and every process that a test starts, seconds of compiling.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
+fuzz: $(READY) ## Try what the tests say of any input with many more inputs
+	@FSDCF_FUZZ=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m hypothesis
 
 golden: $(READY) ## Rewrite the golden files; read their diff
 	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py

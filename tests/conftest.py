@@ -9,9 +9,12 @@ import pytest
 
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
+from tests import fuzz
 
 ROOT = Path(__file__).resolve().parent.parent
 Compile = Callable[..., Result]
+
+fuzz.load()
 
 HELLO = """\
 apiVersion: fsd/v1

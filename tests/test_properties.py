@@ -10,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from fsdcf.compiler.emit import to_json, to_yaml
@@ -18,10 +18,11 @@ from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
 from fsdcf.spec.names import logical_id, variable
 from fsdcf.spec.source import parse
+from tests.fuzz import examples
 from tests.strategies import NAMES, shuffled, specs, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(20, suppress_health_check=[HealthCheck.too_slow])
 
 
 def compile_text(text: str) -> Result:
@@ -38,7 +39,7 @@ def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: 
     assert to_yaml(first.template.data) == to_yaml(second.template.data)
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@examples(3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(spec=specs())
 def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
     result = compile_text(text_of(spec))
@@ -79,7 +80,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [below for key, one in entries for below in ((*path, key), *places(one, (*path, key)))]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(120)
 @given(st.sampled_from(WRITTEN), st.sampled_from(ODD), st.booleans(), st.data())
 def test_any_value_in_any_place_is_no_failure(spec: Any, value: Any, rename: bool, data: st.DataObject) -> None:
     mutated = deepcopy(spec)
@@ -119,7 +120,7 @@ def test_removing_a_dependency_leaves_the_rest_alone(spec: Any) -> None:
 ANY_NAME = st.one_of(NAMES, st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(120)
 @given(ANY_NAME, ANY_NAME, st.sampled_from(["Table", "Queue", "QueueDeadLetters"]), st.sampled_from(["Table", "Queue", "QueueDeadLetters"]))
 def test_ids_and_variables_are_injective(one: str, other: str, first: str, second: str) -> None:
     if (one, first) != (other, second):

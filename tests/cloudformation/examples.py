@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -40,4 +39,5 @@ def parameters(data: dict[str, Any], image: str = "a1b2c3d") -> dict[str, str]:
 
 
 def clone(data: Any) -> Any:
-    return copy.deepcopy(data)
+    """A copy of a template, which is JSON, by way of its text: several times faster than deepcopy."""
+    return json.loads(json.dumps(data))

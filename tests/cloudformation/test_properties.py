@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.change import Change
@@ -20,8 +20,9 @@ from fsdcf.cloudformation.unknown import plain
 from fsdcf.compiler.emit import to_json, to_yaml
 from tests.cloudformation.edits import PLAIN, TEMPLATES, edited, reordered, rewritten, shuffled
 from tests.cloudformation.examples import clone, parameters
+from tests.fuzz import examples
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = examples(20)
 BESIDE = ("Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy")
 
 
@@ -65,7 +66,7 @@ def test_a_template_does_not_differ_from_itself(data: Any) -> None:
     assert not outputs_changed(side(one), side(clone(one)))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(40)
 @given(st.data())
 def test_the_difference_is_total_and_empty_for_equal_meaning_only(data: Any) -> None:
     base = data.draw(TEMPLATES)
@@ -108,7 +109,7 @@ def test_the_order_of_keys_does_not_matter(data: Any, random: Any) -> None:
     assert read(compact(mixed)) == base
 
 
-@settings(max_examples=20, deadline=None)
+@examples(8)
 @given(TEMPLATES)
 def test_yaml_json_and_what_travels_are_the_same_template(base: Any) -> None:
     for text in (to_yaml(base), to_json(base), compact(base)):
@@ -128,7 +129,7 @@ def test_the_order_of_sets_does_not_matter(data: Any, random: Any) -> None:
     assert difference(side(base), side(mixed)) == ()
 
 
-@settings(max_examples=120, deadline=None)
+@examples(40)
 @given(st.data())
 def test_every_changed_property_is_reported(data: Any) -> None:
     base = data.draw(TEMPLATES)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.plan.cost import report
@@ -18,6 +18,7 @@ from fsdcf.plan.cost.prices import PriceError, overridden, shipped
 from fsdcf.plan.cost.tasks import shares
 from fsdcf.plan.view import PlanError
 from tests.conftest import ROOT
+from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of
 
 WEB = 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * 730 * 0.005 + 10 * 8 * 730 * 3600 / 1e6 * 0.09
@@ -128,7 +129,7 @@ ASSUMABLE = st.sampled_from(sorted(ASSUMPTIONS))
 AMOUNTS = st.decimals(min_value=1, max_value=10**6, places=2, allow_nan=False)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(ASSUMABLE, AMOUNTS, AMOUNTS)
 def test_more_usage_never_costs_less(name: str, one: Decimal, other: Decimal) -> None:
     if name == "requests-per-connection":
@@ -139,7 +140,7 @@ def test_more_usage_never_costs_less(name: str, one: Decimal, other: Decimal) ->
     assert small.total.maximum <= large.total.maximum
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20), st.integers(0, 10), st.integers(0, 10))
 def test_more_tasks_never_cost_less(one: int, other: int, base: int, weight: int, spot: int) -> None:
     low, high = sorted((one, other))
@@ -156,7 +157,7 @@ def test_more_tasks_never_cost_less(one: int, other: int, base: int, weight: int
     assert costs(template).total.maximum > total.maximum
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.integers(0, 200), st.integers(0, 50), st.integers(0, 9), st.integers(0, 9))
 def test_shares_are_all_tasks(tasks: int, base: int, weight: int, spot: int) -> None:
     strategy = [{"CapacityProvider": "FARGATE", "Base": base, "Weight": weight}, {"CapacityProvider": "FARGATE_SPOT", "Weight": spot}]

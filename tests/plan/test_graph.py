@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.plan.graph.architecture import architecture
@@ -13,6 +13,7 @@ from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
 from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from tests.conftest import ROOT
+from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, resources, template_of
 
 NAMES = [*EXAMPLES, "warehouse"]
@@ -174,7 +175,7 @@ NASTY = st.text(min_size=1, max_size=20) | st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(30)
 @given(NASTY, NASTY, NASTY, NASTY)
 def test_no_name_breaks_the_texts(title: str, bucket: str, label: str, image: str) -> None:
     containers = [{"Name": label, "Image": image}, {"Name": bucket, "Image": title}]

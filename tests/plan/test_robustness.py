@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.plan.access.rows import access
@@ -17,6 +17,7 @@ from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
 from fsdcf.plan.view import PlanError, view
+from tests.fuzz import examples
 from tests.plan.conftest import template_of
 from tests.plan.test_graph import sound
 
@@ -50,7 +51,7 @@ TEMPLATES = {name: template_of(name) for name in ("warehouse", "existing-vpc")}
 PLACES = {name: [place for place in places(template["Resources"]) if len(place) > 2] for name, template in TEMPLATES.items()}
 
 
-@settings(max_examples=80, deadline=None)
+@examples(25)
 @given(st.sampled_from(sorted(TEMPLATES)), st.data())
 def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> None:
     template = copy.deepcopy(dict(TEMPLATES[name]))

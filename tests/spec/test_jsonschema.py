@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from jsonschema import Draft7Validator
 
 from fsdcf.compiler.dependencies import types
@@ -17,6 +17,7 @@ from fsdcf.spec.document import Document, Mark
 from fsdcf.spec.jsonschema import json_schema, record_schema
 from fsdcf.spec.shape import Field, fields_of
 from fsdcf.spec.source import parse
+from tests.fuzz import examples
 from tests.spec.test_schema import records
 from tests.strategies import specs
 
@@ -43,7 +44,7 @@ def test_it_accepts_what_compiles(spec: Path) -> None:
     assert not list(SCHEMA.iter_errors(document.data))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15, suppress_health_check=[HealthCheck.too_slow])
 @given(specs())
 def test_it_accepts_any_valid_spec(spec: dict[str, Any]) -> None:
     assert not list(SCHEMA.iter_errors(spec))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.diagnostics import Diagnostic, Span, render
@@ -14,8 +14,9 @@ from fsdcf.spec import source
 from fsdcf.spec.document import Document
 from fsdcf.spec.source import RULES, parse
 from tests.conftest import HELLO
+from tests.fuzz import examples
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = examples(60)
 
 
 def place(span: Span) -> str:
