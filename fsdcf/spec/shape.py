@@ -66,11 +66,10 @@ _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float
 
 @cache
 def fields_of(record: Any) -> tuple[Field, ...]:
-    """The keys of a record, in the order in which the model names them."""
-    hints = typing.get_type_hints(record, include_extras=True)
+    """The keys of a record, in the order in which the model names them. Its annotations must be objects, not text."""
     found = []
     for field in dataclass_fields(record):
-        annotation = hints[field.name]
+        annotation: Any = field.type
         key = next(extra for extra in annotation.__metadata__ if isinstance(extra, Key))
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         kinds = tuple(dict.fromkeys(_kinds(annotation.__origin__)))

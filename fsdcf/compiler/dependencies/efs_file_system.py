@@ -1,7 +1,5 @@
 """An EFS file system: encrypted, backed up, reached by the tasks alone, over TLS and by its access point."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,14 +29,16 @@ _READ = "elasticfilesystem:ClientMount"
 _WRITE = "elasticfilesystem:ClientWrite"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class PosixUser:
+    """Whose files the container's are, by number."""
     uid: Annotated[int, Key("User that owns the files.", minimum=0, maximum=4294967295)] = 1000
     gid: Annotated[int, Key("Group that owns the files.", minimum=0, maximum=4294967295)] = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EfsFileSystem(Dependency):
+    """An EFS file system."""
     name: Annotated[
         String,
         Key(

@@ -1,7 +1,5 @@
 """A SQLite data base: a file on the service's file system, with the service as its single writer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -33,8 +31,9 @@ BUSY_TIMEOUT = 5000
 """Milliseconds that a statement waits for a lock; a service that starts too early tries for longer, by itself."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SqliteDatabase(Dependency):
+    """An SQLite file on a mount of the service."""
     name: Annotated[
         String,
         Key(
