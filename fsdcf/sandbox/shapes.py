@@ -42,10 +42,10 @@ def members(shape: Shape, value: Mapping[str, Any]) -> list[tuple[str, Any, Any]
     """The members of a structure that have a value: name, shape, value. ShapeError for one that the shape lacks."""
     if not isinstance(value, Mapping):
         raise ShapeError(f"{shape.name} is a structure, not {value!r}")
-    unknown = value.keys() - shape.members.keys()
-    if unknown:
-        raise ShapeError(f"{shape.name} has no {', '.join(sorted(unknown))}")
-    return [(name, shape.members[name], one) for name, one in value.items() if one is not None]
+    known = shape.members
+    if not value.keys() <= known.keys():
+        raise ShapeError(f"{shape.name} has no {', '.join(sorted(value.keys() - known.keys()))}")
+    return [(name, known[name], one) for name, one in value.items() if one is not None]
 
 
 def checked(shape: Shape, value: Any) -> None:

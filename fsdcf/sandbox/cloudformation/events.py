@@ -63,5 +63,5 @@ def write(world: World, stack: str, number: int, event: Record) -> None:
 
 def read(world: World, stack: str, newest: int, count: int) -> list[dict[str, Any]]:
     """So many events, from the one with this number backwards."""
-    found = (world.store.get(EVENT, f"{stack}|{number:09d}") for number in range(newest, max(0, newest - count), -1))
-    return [event for event in found if event is not None]
+    after, before = (f"{stack}|{number:09d}" for number in (max(0, newest - count), newest + 1))
+    return [event for _, event in world.store.between(EVENT, after, before, count)][::-1]

@@ -6,6 +6,7 @@ import base64
 import binascii
 from datetime import datetime, timezone
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from botocore.model import Shape
@@ -29,7 +30,12 @@ def seconds_of(value: Any) -> float:
 
 def time_text(value: Any, form: str) -> str:
     """A time as text: ``iso8601``, ``rfc822`` or ``unixtimestamp``."""
-    seconds = seconds_of(value)
+    return _time_text(seconds_of(value), form)
+
+
+@lru_cache(maxsize=4096)
+def _time_text(seconds: float, form: str) -> str:
+    """Cached, for whoever watches a stack or a service is told the same times again and again."""
     if form == "rfc822":
         return formatdate(seconds, usegmt=True)
     if form == "unixtimestamp":

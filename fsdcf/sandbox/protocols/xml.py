@@ -13,34 +13,36 @@ from fsdcf.sandbox.protocols.scalars import Malformed, text_of, value_of
 from fsdcf.sandbox.shapes import ShapeError, members
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
-_SPECIAL = re.compile('[&<>"\r]')
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def escaped(text: str) -> str:
     """Text within an element. What XML cannot hold, control characters and lone surrogates, becomes U+FFFD."""
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], _FORBIDDEN.sub("\ufffd", text))
+    plain = text if text.isprintable() else _FORBIDDEN.sub("\ufffd", text)
+    for character, entity in _ESCAPES.items():
+        plain = plain.replace(character, entity)
+    return plain
 
 
 def element(name: str, content: str, attributes: Mapping[str, str] | None = None) -> str:
     """An element around content that is XML already."""
-    head = "".join(f' {key}="{escaped(value)}"' for key, value in (attributes or {}).items())
+    head = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items()) if attributes else ""
     return f"<{name}{head}>{content}</{name}>" if content else f"<{name}{head}/>"
 
 
 def inner(shape: Shape, value: Mapping[str, Any]) -> str:
     """The members of a structure, without an element around them."""
-    parts = [encoded(member, _name(member, name), one) for name, member, one in members(shape, value)]
-    return "".join(parts)
+    return "".join([encoded(member, _name(member, name), one) for name, member, one in members(shape, value)])
 
 
 def encoded(shape: Shape, name: str, value: Any) -> str:
     """A value under an element of this name, as its shape says. ShapeError if it does not fit the shape."""
-    if shape.type_name == "structure":
+    kind = shape.type_name
+    if kind == "structure":
         return element(name, inner(shape, value))
-    if shape.type_name == "list":
+    if kind == "list":
         return _list(shape, name, value)
-    if shape.type_name == "map":
+    if kind == "map":
         return _map(shape, name, value)
     return element(name, escaped(text_of(shape, value)))
 
