@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from fsdcf.compiler.dependencies.sqlite_database import TYPE
 from tests.compiler.dependencies.made import codes, findings, make
-from tests.conftest import Compile
+from tests.conftest import ROOT, Compile
 
 KIND = "sqlite_database"
 
@@ -128,3 +130,26 @@ def test_pragmas_that_differ_are_chosen_and_equal_ones_are_not(compiled: Compile
     assert result.template is not None, result.diagnostics
     container = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
     assert {"Name": "SQLITE_JOURNAL_MODE", "Value": "WAL"} in container["Environment"]
+
+
+def test_the_how_to_opens_and_copies_the_file_with_these_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "how-to" / "sqlite.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", page, re.M))
+    assert told == {name: value for name, value in make(KIND, "app", path="/mnt/efs/app.db").grant.environment.items() if name in TYPE.variables}
+    opens, copies = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    file = tmp_path / "app.db"
+    with closing(sqlite3.connect(file)) as before:
+        before.execute("PRAGMA journal_mode = WAL")
+        before.execute("CREATE TABLE notes (id)")
+    for name, value in {**told, "SQLITE_PATH": str(file), "SQLITE_BUSY_TIMEOUT": "0"}.items():
+        monkeypatch.setenv(name, value)
+    names = {"os": os, "sqlite3": sqlite3}
+    exec(opens, names)
+    with closing(names["connection"]) as connection:
+        connection.execute("INSERT INTO notes VALUES (1)")
+        exec(copies.replace("/mnt/efs", str(tmp_path)), names)
+        assert not (tmp_path / "app.db-wal").exists()
+        with closing(sqlite3.connect(file, timeout=0)) as second, pytest.raises(sqlite3.OperationalError, match="locked"):
+            second.execute("SELECT * FROM notes")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("SELECT * FROM notes").fetchall() == [(1,)]
