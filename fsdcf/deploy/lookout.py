@@ -9,17 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy import rollout
+from fsdcf.deploy.listing import MOST_TASKS, described, listed, place_of
 from fsdcf.deploy.model import RolloutSeen, TaskState
-from fsdcf.deploy.rollout import Deployment, Rollout, Stopped, place_of
+from fsdcf.deploy.rollout import Deployment, Rollout, Stopped, fallen
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.tasks import Sightings, id_of
-
-MOST_TASKS = 100
-"""Tasks that are looked at in one round: DescribeTasks takes no more."""
 
 LOGS = 3
 """Tasks of a rollout whose last lines are read."""
 
+_UNSHOWN = "tasks are not shown"
 _LINES = 20
 _KEPT = 8
 _OVER = ("STOPPED", "")
@@ -41,7 +40,9 @@ class Lookout:
         found = rollout.look(self._run, service, logical_id, known)
         if found is None or found is known or found.primary is None:
             return found
-        states = self._states(found)
+        told = self._tasks_of(found)
+        found = fallen(found, told)
+        states = self._states(found, told)
         found = self._enriched(self._counts(found, found.failing or found.primary))
         self._tell(found, found.primary or Deployment("", "", ""), states, elapsed)
         return found
@@ -53,29 +54,25 @@ class Lookout:
             return None
         return self._enriched(self._counts(found, found.failing or found.primary, since))
 
-    def _states(self, found: Rollout) -> tuple[TaskState, ...]:
-        """The tasks that run or are on their way up or down, those of the new deployment first."""
+    def _tasks_of(self, found: Rollout) -> list[dict[str, Any]]:
+        """What DescribeTasks tells of the tasks that run, of those that did at the last look, and of those that have failed."""
         known = self._tasks.setdefault(found.service, {})
-        cluster, name = place_of(found.service)
-        at = {"cluster": cluster} if cluster else {}
-        listed = self._run.optional("tasks are not shown", "ecs", "ListTasks", **at, serviceName=name, maxResults=MOST_TASKS)
         going = [task for task, state in known.items() if state.status not in _OVER]
-        fresh = [arn.rsplit("/", 1)[-1] for arn in (listed or {}).get("taskArns") or []]
-        failed = [one.id for one in found.stopped if one.id not in known]
-        asked = list(dict.fromkeys((*going, *fresh, *failed)))[:MOST_TASKS]
-        if not asked:
-            return tuple(known.values())
-        answer = self._run.optional("tasks are not shown", "ecs", "DescribeTasks", **at, tasks=asked)
-        if answer is None:
-            return tuple(known.values())
-        told: list[dict[str, Any]] = answer.get("tasks") or []
-        now = self._run.aws.clock()
+        fresh = listed(self._run, _UNSHOWN, found.service, "RUNNING")
+        ours = _ours(found)
+        failed = [one.id for one in found.stopped if one.id not in known and one.deployment in ours]
+        asked = tuple(dict.fromkeys((*going, *failed, *fresh)))[:MOST_TASKS]
+        told = described(self._run, _UNSHOWN, found.service, asked)
+        for task in set(going) - {id_of(raw) for raw in told} if told is not None else ():
+            del known[task]
+        return told or []
+
+    def _states(self, found: Rollout, told: Sequence[Mapping[str, Any]]) -> tuple[TaskState, ...]:
+        """The tasks that run or are on their way up or down, those of the new deployment first."""
+        known, now = self._tasks[found.service], self._run.aws.clock()
         self._sightings.take(told, now)
         health = self._health(found) if any(one.get("lastStatus") in ("ACTIVATING", "RUNNING") for one in told) else {}
-        ours = {one.id for one in (found.primary, found.failing) if one is not None}
-        known.update({id_of(raw): self._sightings.state(raw, now, ours, health) for raw in told})
-        for task in set(going) - {id_of(raw) for raw in told}:
-            del known[task]
+        known.update({id_of(raw): self._sightings.state(raw, now, _ours(found), health) for raw in told})
         return tuple(sorted(known.values(), key=lambda one: not one.ours))
 
     def _health(self, found: Rollout) -> dict[str, tuple[str, str]]:
@@ -92,8 +89,13 @@ class Lookout:
         return health
 
     def _counts(self, found: Rollout, subject: Deployment | None, since: datetime | None = None) -> Rollout:
-        """The circuit breaker's count and threshold: asked for when a deployment begins, and whenever a task has failed."""
-        mark = (subject.id, subject.failed) if subject is not None else ("", 0)
+        """The circuit breaker's count and threshold: asked for when a deployment begins, and whenever a task has failed.
+
+        While nothing is rolled out there is none: the latest service deployment may be one that failed long ago.
+        """
+        if since is None and (subject is None or subject.state == "COMPLETED"):
+            return found
+        mark = (subject.id, found.failures(subject)) if subject is not None else ("", 0)
         given_up = found.failing is not None and found.failing.state == "FAILED" and bool(found.verdict)
         if given_up or self._counted.get(found.service) == mark or not self._run.aws.supports("ecs", "DescribeServiceDeployments"):
             return found
@@ -166,13 +168,19 @@ class Lookout:
             desired=primary.desired,
             running=primary.running,
             pending=primary.pending,
-            failed=found.breaker[0] if found.breaker else failing.failed if failing else primary.failed,
+            failed=found.failures(failing or primary),
+            counted=found.breaker[0] if found.breaker else None,
             threshold=found.breaker[1] if found.breaker else None,
         )
         before = self._told.get(found.service)
         if before is None or _picture(seen) != _picture(before):
             self._told[found.service] = seen
             self._run.tell(seen)
+
+
+def _ours(found: Rollout) -> frozenset[str]:
+    """The ids of the deployments that are rolled out or fail."""
+    return frozenset(one.id for one in (found.primary, found.failing) if one is not None)
 
 
 def _unhealthy(task: str, events: Sequence[str]) -> str:

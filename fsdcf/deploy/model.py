@@ -197,7 +197,8 @@ class TaskState:
 class RolloutSeen:
     """A service's rollout as it is now: its tasks, the counts of the deployment that is rolled out, and the circuit breaker's count.
 
-    ``service`` is the logical id, ``state`` the deployment's rolloutState. ``threshold`` is None where ECS does not tell it.
+    ``service`` is the logical id, ``state`` the deployment's rolloutState. ``failed`` are the tasks that have failed, of which the circuit
+    breaker has ``counted`` so many against its ``threshold``; both are None where ECS does not tell them.
     """
 
     elapsed: float
@@ -208,6 +209,7 @@ class RolloutSeen:
     running: int = 0
     pending: int = 0
     failed: int = 0
+    counted: int | None = None
     threshold: int | None = None
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from fsdcf.deploy.listing import HARMLESS, described, listed, place_of
 from fsdcf.deploy.run import Run
 
 SERVICE = "AWS::ECS::Service"
 _EVENTS = 20
-_TASKS = 100
-_OWN = re.compile(r"\b(?:[0-9a-f]{32}|i-[0-9a-f]{8,}|\d+\.\d+\.\d+\.\d+)\b")
-_HARMLESS = "Scaling activity initiated"
-"""How the reason begins of a task that was stopped because a newer one took its place."""
+_UNREAD = "stopped tasks cannot be read"
+_OWN = re.compile(
+    r"\b(?:[0-9a-f]{32,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|i-[0-9a-f]{8,}"
+    r"|\d+\.\d+\.\d+\.\d+(?::\d{5}\b)?|\d{4}-\d\d-\d\dT[\d:.]+Z?)"
+)
+"""What is a task's own in ECS's words: ids of tasks and requests, digests, addresses with the port that the task got, times."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Stopped:
     """A task that stopped: why, by ECS's words and by those of its containers with their exit codes.
 
     ``target`` is what the load balancer last said of it, ``log`` its last lines, both where they were collected while they could be;
-    ``definition`` is the ARN of its task definition.
+    ``definition`` is the ARN of its task definition, ``images`` are those of its containers, by their names.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Stopped:
     created: datetime | None = None
     target: str = ""
     log: tuple[str, ...] = ()
+    images: tuple[tuple[str, str], ...] = ()
 
     @property
     def essence(self) -> str:
@@ -91,9 +95,18 @@ class Rollout:
 
     @property
     def failing(self) -> Deployment | None:
-        """The deployment that fails: one that ECS gave up, else one whose tasks fail."""
+        """The deployment that fails: one that ECS gave up, else one whose tasks fail.
+
+        ECS counts no task that ran and then ended by itself, such as a program that crashes on its first request.
+        """
         given_up = (one for one in self.deployments if one.state == "FAILED")
-        return next(given_up, next((one for one in self.deployments if one.failed and one.state != "COMPLETED"), None))
+        fell = {one.deployment for one in self.stopped if one.code != "UserInitiated"}
+        failing = (one for one in self.deployments if one.state != "COMPLETED" and (one.failed or one.id in fell))
+        return next(given_up, next(failing, None))
+
+    def failures(self, deployment: Deployment) -> int:
+        """How many tasks of a deployment have failed: those that ECS counts, or those that were seen where these are more."""
+        return max(deployment.failed, sum(one.deployment == deployment.id and one.code != "UserInitiated" for one in self.stopped))
 
 
 def look(
@@ -107,7 +120,8 @@ def look(
     """
     cluster, name = place_of(service)
     asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
-    answer = run.optional("rollout not verified", "ecs", "DescribeServices", **asked)
+    without = "what ECS knows of the failure is missing" if afterwards else "rollout not verified"
+    answer = run.optional(without, "ecs", "DescribeServices", **asked)
     found = (answer or {}).get("services") or []
     if not found:
         return known
@@ -122,8 +136,22 @@ def look(
     rollout = replace(before, deployments=tuple(deployments.values()), events=events, groups=groups)
     if (rollout.failing is None and not afterwards) or _is_told(rollout):
         return rollout
-    stopped = _stopped(run, cluster, name, rollout)
-    return replace(rollout, stopped=tuple(one for one in stopped if not _is_older(one.created, since)))
+    told_of = {task.id for task in rollout.stopped}
+    fresh = tuple(id for id in listed(run, _UNREAD, service, "STOPPED") if id not in told_of)
+    return fallen(rollout, described(run, _UNREAD, service, fresh) or (), since)
+
+
+def fallen(rollout: Rollout, told: Iterable[Mapping[str, Any]], since: datetime | None = None) -> Rollout:
+    """The rollout with those of the tasks that stop, or have, because something failed; what is known of them already is renewed.
+
+    ``told`` is what DescribeTasks tells. Tasks that ECS has forgotten by now stay.
+    """
+    tasks = {task.id: task for task in rollout.stopped}
+    for one in map(_task, (raw for raw in told if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")):
+        if one.deployment.startswith("ecs-svc/") and not one.reason.startswith(HARMLESS) and not _is_older(one.created, since):
+            before = tasks.get(one.id, one)
+            tasks[one.id] = replace(one, target=before.target, log=before.log)
+    return replace(rollout, stopped=tuple(tasks.values()))
 
 
 def _is_older(time: datetime | None, since: datetime | None) -> bool:
@@ -134,12 +162,6 @@ def _is_told(rollout: Rollout) -> bool:
     """Whether every failed task that ECS counts is known already."""
     failing = rollout.failing
     return failing is not None and 0 < failing.failed <= sum(one.deployment == failing.id for one in rollout.stopped)
-
-
-def place_of(service: str) -> tuple[str, str]:
-    """Cluster and name out of a service's ARN; an old ARN, or a name, tells no cluster."""
-    parts = service.split(":service/", 1)[-1].split("/")
-    return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
 
 
 def _past(one: Deployment) -> Deployment:
@@ -163,22 +185,6 @@ def _deployment(raw: Mapping[str, Any]) -> Deployment:
     )
 
 
-def _stopped(run: Run, cluster: str, name: str, rollout: Rollout) -> tuple[Stopped, ...]:
-    """The tasks that stopped because something failed, those that ECS has forgotten by now included."""
-    known = {task.id: task for task in rollout.stopped}
-    at = {"cluster": cluster} if cluster else {}
-    listed = run.optional(
-        "stopped tasks cannot be read", "ecs", "ListTasks", **at, serviceName=name, desiredStatus="STOPPED", maxResults=_TASKS
-    )
-    arns = [arn for arn in (listed or {}).get("taskArns") or [] if arn.rsplit("/", 1)[-1] not in known]
-    if arns:
-        answer = run.optional("stopped tasks cannot be read", "ecs", "DescribeTasks", **at, tasks=arns)
-        for task in map(_task, (answer or {}).get("tasks") or []):
-            if task.deployment.startswith("ecs-svc/") and not task.reason.startswith(_HARMLESS):
-                known[task.id] = task
-    return tuple(known.values())
-
-
 def _task(raw: Mapping[str, Any]) -> Stopped:
     return Stopped(
         id=str(raw.get("taskArn", "")).rsplit("/", 1)[-1],
@@ -190,4 +196,5 @@ def _task(raw: Mapping[str, Any]) -> Stopped:
         ),
         definition=str(raw.get("taskDefinitionArn") or ""),
         created=raw.get("createdAt"),
+        images=tuple((str(one.get("name", "")), str(one["image"])) for one in raw.get("containers") or [] if one.get("image")),
     )

@@ -8,16 +8,18 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from fsdcf.deploy.listing import HARMLESS
 from fsdcf.deploy.model import TaskState
 
 STATES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 """In the order in which a task goes through them.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html"""
 
-_STAMPS = {"PROVISIONING": "createdAt", "RUNNING": "startedAt", "DEPROVISIONING": "executionStoppedAt", "STOPPED": "stoppedAt"}
-"""When a state began, where ECS tells it; for the others the moment counts at which they were first seen."""
-
-_HARMLESS = ("Scaling activity initiated", "Service is being deleted")
+_STAMPS = {
+    **{"PROVISIONING": "createdAt", "PENDING": "connectivityAt", "RUNNING": "startedAt"},
+    **{"DEPROVISIONING": "executionStoppedAt", "STOPPED": "stoppedAt"},
+}
+"""When a state began, where ECS tells it, and it was not seen before; for the others the moment counts at which they were first seen."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Sightings:
             target=target,
             target_reason=reason or self._targets.get(id_of(raw), ""),
             reason=said,
-            failed=bool(said) and not said.startswith(_HARMLESS),
+            failed=bool(said) and not said.startswith(HARMLESS),
         )
 
     def target_reason(self, task: str) -> str:
@@ -80,7 +82,8 @@ class Sightings:
         stamps[stopping] = "stoppingAt"
         for name, stamp in stamps.items():
             if isinstance(raw.get(stamp), datetime) and self._ahead is not None and (name in begun or name in _STAMPS):
-                begun[name] = self._seconds(raw[stamp]) + self._ahead
+                moment = self._seconds(raw[stamp]) + self._ahead
+                begun[name] = min(moment, begun.get(name, moment))
         return begun
 
     def _seconds(self, time: datetime) -> float:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
-from fsdcf.deploy.rollout import place_of
+from fsdcf.deploy.listing import place_of
 from fsdcf.deploy.snapshot import Snapshot, snapshot
 
 _PAGES = 2

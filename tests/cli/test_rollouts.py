@@ -15,11 +15,12 @@ from tests.cli.stage import Stage, lines
 ONE = TaskState("0a1b2c3d4e5f60718293", "RUNNING", 22.0, (("PROVISIONING", 8.0), ("PENDING", 74.4)), target="initial")
 BAD = replace(ONE, target="unhealthy", target_reason="Target.ResponseCodeMismatch: Health checks failed with these codes: [404]", container="HEALTHY")
 GONE = replace(BAD, status="STOPPED", failed=True, reason="Task failed ELB health checks in (target-group arn:x)")
-SEEN = RolloutSeen(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 3)
+SEEN = RolloutSeen(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
 
 def test_counts() -> None:
     assert counts_of(SEEN) == "1 of 2 running, 1 on the way, 1 failed (the circuit breaker trips at 3)"
+    assert counts_of(replace(SEEN, counted=0)).endswith("1 failed (the circuit breaker counts 0 of 3)")
     assert counts_of(replace(SEEN, threshold=None, pending=0)) == "1 of 2 running, 1 failed"
     assert counts_of(replace(SEEN, failed=0, state="COMPLETED", pending=0)) == "1 of 2 running"
     assert counts_of(replace(SEEN, state="FAILED")).endswith("given up by ECS")

@@ -10,10 +10,11 @@ from typing import Any
 import botocore
 import pytest
 
+from fsdcf.deploy.listing import place_of
 from fsdcf.deploy.masking import MASK, masked, masking
 from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Plan, Planned, Release, Target, Warned
 from fsdcf.deploy.parameters import parameters, secrets
-from fsdcf.deploy.rollout import Stopped, place_of
+from fsdcf.deploy.rollout import Stopped
 from fsdcf.deploy.snapshot import Snapshot, target_of
 from fsdcf.deploy.stage import SUFFIXES, key_of, url_of
 

@@ -19,12 +19,13 @@ _SHORT = 8
 
 
 def counts_of(seen: RolloutSeen) -> str:
-    """``2 of 2 running, 1 pending, 3 of 3 failures until the circuit breaker trips``."""
+    """``1 of 2 running, 1 on the way, 2 failed (the circuit breaker trips at 3)``."""
     parts = [f"{seen.running} of {seen.desired} running"]
     if seen.pending:
         parts.append(f"{seen.pending} on the way")
     if seen.threshold is not None and (seen.failed or seen.state == "IN_PROGRESS"):
-        parts.append(f"{seen.failed} failed (the circuit breaker trips at {seen.threshold})")
+        trips = f"trips at {seen.threshold}" if seen.counted in (None, seen.failed) else f"counts {seen.counted} of {seen.threshold}"
+        parts.append(f"{seen.failed} failed (the circuit breaker {trips})")
     elif seen.failed:
         parts.append(f"{seen.failed} failed")
     if seen.state == "FAILED":
@@ -113,7 +114,6 @@ class Lines:
         line = f"[{spoken(seen.elapsed):>7}] {paint(task.status.ljust(18), role)} {whose} {task.id[:_SHORT]}{paint(took, 'soft')}"
         return line + (f": {more}" if more else "")
 
-
     def _reason(self, task: TaskState) -> str:
         """Why a task failed; in full for the first that failed so."""
         known = task.reason in self._reasons
@@ -148,7 +148,7 @@ def rollout_record(seen: RolloutSeen) -> dict[str, Any]:
         "running": seen.running,
         "pending": seen.pending,
         "failed": seen.failed,
-        "breaker": {"count": seen.failed, "threshold": seen.threshold} if seen.threshold is not None else None,
+        "breaker": {"count": seen.counted or 0, "threshold": seen.threshold} if seen.threshold is not None else None,
         "tasks": [
             {
                 "id": one.id,

@@ -1,0 +1,57 @@
+"""The tasks of an ECS service: listed page by page and described in batches, as far as one look may go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fsdcf.deploy.run import Run
+
+MOST_TASKS = 500
+"""Tasks that are looked at in one round: with them a look is ten calls at the most."""
+
+BATCH = 100
+"""Tasks that ListTasks and DescribeTasks take at once.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
+
+HARMLESS = ("Scaling activity initiated", "Service is being deleted")
+"""How the reason begins of a task that was stopped because a newer one took its place, or because nobody wants it any more."""
+
+
+def place_of(service: str) -> tuple[str, str]:
+    """Cluster and name out of a service's ARN; an old ARN, or a name, tells no cluster."""
+    parts = service.split(":service/", 1)[-1].split("/")
+    return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
+
+
+def listed(run: Run, without: str, service: str, status: str) -> tuple[str, ...]:
+    """The ids of a service's tasks with a desired status, RUNNING or STOPPED, latest first; none where they may not be listed.
+
+    That there are more than are looked at is one warning.
+    """
+    cluster, name = place_of(service)
+    asked: dict[str, Any] = {"serviceName": name, "desiredStatus": status, "maxResults": BATCH}
+    if cluster:
+        asked["cluster"] = cluster
+    found: list[str] = []
+    while True:
+        answer = run.optional(without, "ecs", "ListTasks", **asked) or {}
+        found += [arn.rsplit("/", 1)[-1] for arn in answer.get("taskArns") or []]
+        if not answer.get("nextToken"):
+            return tuple(found)
+        if len(found) >= MOST_TASKS:
+            run.warn(f"{name} has more than {MOST_TASKS} tasks that are {status}: no more are looked at")
+            return tuple(found[:MOST_TASKS])
+        asked["nextToken"] = answer["nextToken"]
+
+
+def described(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:
+    """What DescribeTasks tells of tasks; None where it tells nothing. A task that ECS has forgotten is left out."""
+    cluster, _ = place_of(service)
+    at = {"cluster": cluster} if cluster else {}
+    found: list[dict[str, Any]] = []
+    for begin in range(0, len(tasks), BATCH):
+        answer = run.optional(without, "ecs", "DescribeTasks", **at, tasks=list(tasks[begin : begin + BATCH]))
+        if answer is None:
+            return None
+        found += answer.get("tasks") or []
+    return found
