@@ -24,8 +24,9 @@ def explain(
 ) -> tuple[Diagnostic, ...]:
     """Each finding as a diagnostic with cfn-lint's own code; ``template`` is the JSON that was linted.
 
-    A finding about a value that the author wrote stands on that value. Any other is an error of ours, whatever cfn-lint
-    thinks of its weight, and stands on what its resource was made for, with the part of the template that is wrong.
+    A finding about a value that the author wrote stands on that value. Any other is a bug of ours, and stands on what its
+    resource was made for, with the part of the template that is wrong. What cfn-lint does not call an error stops nobody:
+    a rule of practice that a later cfn-lint brings must not stop the compilation of every spec.
     """
     data = json.loads(template)
     return tuple(_explained(finding, origins, document, locate, data) for finding in findings)
@@ -33,15 +34,16 @@ def explain(
 
 def _explained(finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any) -> Diagnostic:
     origin = origins.get(str(finding.path[1])) if len(finding.path) > 1 and finding.path[0] == "Resources" else None
+    severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
     written = _written(finding, origin, document, locate) if origin else None
     where = "in the template: " + ".".join(str(step) for step in finding.path)
     if written is not None:
-        severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
         return Diagnostic(finding.rule, severity, finding.message, written, document.span(written), notes=(where,))
     path = locate(document, origin.path) if origin else ()
-    message = f"fsdcf made a template that cfn-lint refuses: {finding.message}"
+    verb = "refuses" if severity is Severity.ERROR else "warns about"
+    message = f"fsdcf made a template that cfn-lint {verb}: {finding.message}"
     notes = (where, *_excerpt(data, finding.path))
-    return Diagnostic(finding.rule, Severity.ERROR, message, path, document.key_span(path), _HINT, notes)
+    return Diagnostic(finding.rule, severity, message, path, document.key_span(path), _HINT, notes)
 
 
 def _written(finding: Finding, origin: Origin, document: Document, locate: Locate) -> SpecPath | None:

@@ -69,7 +69,7 @@ def test_the_nearest_source_counts(document: Document) -> None:
     assert one(deep, Origin("service", outer), document).path == ("service", "deploymentTimeoutSeconds")
 
 
-@pytest.mark.parametrize("severity", ["error", "warning"])
+@pytest.mark.parametrize(("severity", "verb"), [("error", "refuses"), ("warning", "warns about")])
 @pytest.mark.parametrize(
     "origin",
     [
@@ -79,10 +79,10 @@ def test_the_nearest_source_counts(document: Document) -> None:
     ],
     ids=["no source", "another property's source", "a default"],
 )
-def test_what_the_author_did_not_write_is_our_bug(document: Document, origin: Origin, severity: str) -> None:
+def test_what_the_author_did_not_write_is_our_bug(document: Document, origin: Origin, severity: str, verb: str) -> None:
     found = one(replace(TOO_LONG, severity=severity), origin, document)
-    assert (found.code, found.severity, found.path) == ("E3034", Severity.ERROR, ("service",))
-    assert found.message == f"fsdcf made a template that cfn-lint refuses: {TOO_LONG.message}"
+    assert (found.code, found.severity, found.path) == ("E3034", Severity(severity), ("service",))
+    assert found.message == f"fsdcf made a template that cfn-lint {verb}: {TOO_LONG.message}"
     assert found.span == document.key_span(("service",))
     assert "report" in found.hint
     assert "Resources.OrdersQueue.Properties.DelaySeconds" in found.notes[0]
