@@ -34,6 +34,7 @@ _COMMANDS = {
     "exec": ("fsdcf.cli.exec", "Open a shell inside of a running container."),
     "run": ("fsdcf.cli.run", "Run a one-off command as the service would."),
     "healthcheck": ("fsdcf.cli.healthcheck", "Check a service that runs as the load balancer would."),
+    "advise": ("fsdcf.cli.advise", "Advise on a decision, such as where a service keeps its data."),
     "migrate-data": ("fsdcf.cli.migrate_data", "Copy a table of SQLite into a DynamoDB table."),
     "sandbox": ("fsdcf.cli.sandbox", "Run the sandbox, a rehearsal of AWS on this machine."),
     "ci": ("fsdcf.cli.ci.group", "Write the workflow of a pipeline, and what it calls."),

@@ -149,7 +149,8 @@ def _factors(workload: Workload) -> Iterator[Factor]:
     yield _latency(workload)
     yield Factor("data may be lost", "yes", "the task's own disk will do", "it is kept all the same", {}) if workload.prototype else _backups()
     yield Factor("local work", "", "works offline: a file", "needs credentials, or a local stand-in", {}, False)
-    yield Factor("cost", "", "no cost of its own, but its file system's", "by request and GB", {}, False)
+    cost = "no cost" if workload.prototype else "no cost of its own, but its file system's"
+    yield Factor("cost", "", cost, "by request and GB", {}, False)
 
 
 def _backups() -> Factor:
