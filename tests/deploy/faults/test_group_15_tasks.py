@@ -10,6 +10,8 @@ from fsdcf.deploy.model import Exit, Outcome, Place, RolloutSeen
 from tests.deploy.site import Site, service, site, template
 
 KEYS = ("service.port", "service.healthCheck.path", "service.resources.memory", "service.image")
+PACE = 0.3
+"""Where the reason matters and the time does not."""
 PLACES = {key: Place("shop.yml", number, 3, key) for number, key in enumerate(("Service", *KEYS), 5)}
 
 
@@ -46,9 +48,9 @@ def web(count: int = 1, failures: int = 2, **check: Any) -> dict[str, Any]:
     )
 
 
-def update(fault: str, body: dict[str, Any] | None = None, **options: Any) -> tuple[Site, Outcome]:
+def update(fault: str, body: dict[str, Any] | None = None, pace: float = PACE, **options: Any) -> tuple[Site, Outcome]:
     """An update whose tasks fail so."""
-    made = site()
+    made = site(pace=pace)
     made.stand(body or web())
     made.fault(f"Service:update:{fault}")
     return made, made.run(made.release(body or web(), "two", where=PLACES.get), **options)
@@ -56,7 +58,7 @@ def update(fault: str, body: dict[str, Any] | None = None, **options: Any) -> tu
 
 def create(fault: str, body: dict[str, Any]) -> Outcome:
     """A creation whose tasks fail so."""
-    return site(f"Service:create:{fault}").deploy(body)
+    return site(f"Service:create:{fault}", pace=PACE).deploy(body)
 
 
 EACH = [
@@ -147,7 +149,7 @@ def test_two_tasks_with_the_same_reason_are_said_at_once(exists: bool, fail_fast
 
 
 def test_fail_fast_does_not_wait_for_the_breaker() -> None:
-    made, outcome = update("exit=1", web(failures=5), fail_fast=True)
+    made, outcome = update("exit=1", web(failures=5), pace=1.0, fail_fast=True)
     assert "was cancelled, since its tasks fail: the application ended with exit code 1" in outcome.sentence
     assert outcome.advice is not None and outcome.next[0] == "fsdcf logs shop --env staging"
     assert any("2 tasks failed, and the circuit breaker trips at 5" in one.text for one in outcome.evidence)
@@ -201,7 +203,7 @@ OPTIONAL = (
 
 @pytest.mark.parametrize(("operation", "error"), [*((one, "error=AccessDeniedException") for one in OPTIONAL), ("ListTasks", "broken"), ("DescribeTargetHealth", "reset")])
 def test_any_error_of_these_calls_is_one_warning(operation: str, error: str) -> None:
-    made = site()
+    made = site(pace=PACE)
     made.stand(web())
     made.fault(f"api:{operation}:{error}**", "Service:update:exit=1")
     failed = made.deploy(web(), "two")
@@ -220,7 +222,7 @@ def test_a_reader_without_any_permission_of_ecs_still_deploys() -> None:
 
 
 def test_the_calls_stay_modest() -> None:
-    made, _ = update("slow=4")
+    made, _ = update("slow=4", pace=1.0)
     minutes = (made.aws.calls[-1][0] - made.aws.calls[0][0]) / 60
     looks = made.made("DescribeServices")
     assert looks > 10
