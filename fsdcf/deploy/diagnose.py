@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fsdcf.deploy.cause import blockers, failures, leftovers, root_cause
 from fsdcf.deploy.events import is_root
-from fsdcf.deploy.explain import Explained, failed_tasks
+from fsdcf.deploy.explain import TROUBLE, Explained, failed_tasks
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.rollout import SERVICE, Rollout, Stopped
 
@@ -27,12 +27,13 @@ _ENDS: Mapping[str, tuple[Exit, str]] = {
 }
 _DONE = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
 _MOST = 10
+_EVENTS = 5
 
 
 @dataclass(frozen=True)
 class Case:
     """What is known of an operation that did not succeed. ``cancelled``: it was asked to stop, and why, in a clause. ``explained`` is the
-    known reason of the service's tasks."""
+    known reason of the service's tasks, ``sha`` the image that was to be deployed, empty where that is not known."""
 
     target: Target
     stack: str
@@ -43,6 +44,7 @@ class Case:
     places: Mapping[str, Place] = field(default_factory=dict)
     cancelled: str = ""
     explained: Explained | None = None
+    sha: str = ""
 
 
 def diagnosed(case: Case) -> Outcome:
@@ -60,7 +62,7 @@ def diagnosed(case: Case) -> Outcome:
     else:
         sentence = f"{_clause(cause, case)}; {end}"
     reason = case.explained if case.cancelled or cause is None or cause.type == SERVICE or is_root(cause) else None
-    more = (reason.command,) if reason is not None else ()
+    more = (reason.command,) if reason is not None and not _is_gone(reason.command, case) else ()
     order = (_next(case), more) if code is Exit.NEEDS_RECOVERY else (more, _next(case))
     next_steps = tuple(dict.fromkeys(command for part in order for command in part))
     return Outcome(code, sentence, tuple(_evidence(case, cause)), next_steps, advice=reason.advice if reason is not None else None)
@@ -69,7 +71,8 @@ def diagnosed(case: Case) -> Outcome:
 def _clause(cause: StackEvent, case: Case) -> str:
     """The cause: the resource and its reason, and what its tasks say if it is a service."""
     if is_root(cause):
-        return f"the stack failed: {cause.reason}"
+        tasks = f", while the service's tasks failed: {case.explained.sentence}" if case.explained is not None else ""
+        return f"the stack failed: {cause.reason.rstrip('.') if tasks else cause.reason}{tasks}"
     if cause.type == SERVICE and case.explained is not None:
         verb = _DONE.get(cause.status.split("_")[0], "changed")
         return f"{cause.logical_id} ({cause.type}) could not be {verb}: {case.explained.sentence}"
@@ -110,9 +113,10 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
     at = None if known else place
     failing = rollout.failing
     if failing is not None:
-        counted = f"{failing.failed} tasks failed" if failing.failed else ""
+        failed = rollout.failures(failing)
+        counted = f"{failed} task{'s' if failed > 1 else ''} failed" if failed else ""
         if rollout.breaker is not None and rollout.breaker[0]:
-            counted = f"{rollout.breaker[0]} tasks failed, and the circuit breaker trips at {rollout.breaker[1]}"
+            counted = f"{rollout.breaker[0]} task{'s' if rollout.breaker[0] > 1 else ''} failed, and the circuit breaker trips at {rollout.breaker[1]}"
         yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason.rstrip("."), counted) if part) or failing.state, at)
     elif rollout.verdict:
         counted = f" ({rollout.breaker[0]} of {rollout.breaker[1]} failed tasks)" if rollout.breaker and rollout.breaker[0] else ""
@@ -120,7 +124,8 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
     reasons = Counter(one.essence for one in failed_tasks(rollout))
     for reason, times in reasons.most_common(3):
         yield from _task_evidence(name, [one for one in rollout.stopped if one.essence == reason], times, at)
-    for text in rollout.events[: 0 if known and reasons else 5]:
+    telling = [text for text in rollout.events if TROUBLE.search(text)] or list(rollout.events)
+    for text in telling[: 0 if known and reasons else _EVENTS]:
         yield Evidence(f"{name}, service event", text)
 
 
@@ -143,10 +148,23 @@ def _told(event: StackEvent, places: Mapping[str, Place]) -> Evidence:
     return Evidence(source, f"{at}{event.status}{': ' + event.reason if event.reason else ''}", places.get(event.logical_id))
 
 
+def _is_gone(command: str, case: Case) -> bool:
+    """Whether a command asks for what went with the stack: the log and the tasks of a service that a failed creation took away again."""
+    gone = case.status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE")
+    return gone and command.startswith((case.target.command("logs"), case.target.command("status")))
+
+
+def _again(case: Case, *more: str) -> str:
+    """The command that deploys it again, with the image that was to be deployed: without one, a stack keeps what it has."""
+    command = case.target.redeploy()
+    image = (f"--image-sha {case.sha}",) if case.sha and "--image" not in command else ()
+    return " ".join((command, *image, *more))
+
+
 def _next(case: Case) -> tuple[str, ...]:
     target, status = case.target, case.status
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
-        return (target.redeploy("--recreate"), target.command("delete"))
+        return (_again(case, "--recreate"), target.command("delete"))
     if status == "UPDATE_ROLLBACK_FAILED":
         stuck = [event for event in blockers(case.events) if event.status == "UPDATE_FAILED"]
         skip = tuple(f"--skip {event.logical_id}" for event in stuck) or ("--skip LOGICAL_ID",)
@@ -157,4 +175,4 @@ def _next(case: Case) -> tuple[str, ...]:
         return (target.command("delete"),)
     if status.endswith("_IN_PROGRESS") and status not in _ENDS:
         return (target.command("watch"),)
-    return (target.command("diagnose"), target.redeploy())
+    return (_again(case),) if case.explained is not None else (target.command("diagnose"), _again(case))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,9 @@ from fsdcf.deploy.run import Run
 
 _FORMAT_ERROR = "exec format error"
 _USUAL_PORT = 8000
+TROUBLE = re.compile(r"Reason:|\(error |unable to|unhealthy in|health checks|deployment failed")
+"""What an event of a service's says that tells of a failure.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Explained:
     """A rollout that failed for a known reason: the cause in a clause, what to do, and the command that shows more.
 
     ``task`` is one of the tasks that said so, ``times`` how many did; None and 0 where it is known by the service's events.
+    ``passing``: it may pass without a change.
     """
 
     name: str
@@ -33,6 +36,39 @@ class Explained:
     command: str
     task: Stopped | None = None
     times: int = 0
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The reason for which ``times`` tasks of a deployment stopped: its name, as it is told, and in short. ``passing``: it may pass by
+    itself."""
+
+    name: str
+    times: int
+    text: str
+    brief: str
+    passing: bool = False
+
+
+def repeated(run: Run, rollout: Rollout, stack: str) -> Repeated | None:
+    """The reason for which two or more tasks of the failing deployment stopped; None where no two have the same.
+
+    Reasons are the same where one row of the table knows them both, else by their words.
+    """
+    tasks = failed_tasks(rollout) if rollout.failing is not None else []
+    if len(tasks) < 2:
+        return None
+    grounds = grounds_for(run, stack, rollout.logical_id)
+    found = [(find(testimony(task, rollout.events), grounds), task.essence) for task in tasks]
+    counts = Counter(one.reason.name if one is not None else essence for one, essence in found)
+    name, times = counts.most_common(1)[0]
+    if times < 2:
+        return None
+    finding, essence = next(one for one in found if name in (one[1], one[0].reason.name if one[0] is not None else ""))
+    if finding is None:
+        return Repeated(name, times, essence, essence)
+    return Repeated(name, times, f"{brief(essence)}: {finding.sentence}", finding.sentence, finding.reason.passing)
 
 
 def explained(run: Run, rollouts: Sequence[Rollout], stack: str) -> Explained | None:
@@ -89,7 +125,7 @@ def _most(rollout: Rollout, grounds: Grounds) -> tuple[Finding | None, Stopped |
         name, times = counts.most_common(1)[0]
         finding, task = next((one, task) for one, task in found if one is not None and one.reason.name == name)
         return finding, task, times
-    told = (find(event, grounds) for event in rollout.events if "Reason:" in event or "unhealthy in" in event or "health checks" in event)
+    told = (find(event, grounds) for event in rollout.events if TROUBLE.search(event))
     return next((one for one in told if one is not None), None), None, 0
 
 
@@ -97,16 +133,18 @@ def _told(run: Run, found: Finding, grounds: Grounds, task: Stopped | None, time
     command = found.command.format(
         service=run.target.service,
         environment=run.target.environment,
-        spec=spec_of(run.target),
+        spec=run.target.spec,
         port=grounds.port or _USUAL_PORT,
+        image=image_of(task, run.target) or "IMAGE",
     )
-    return Explained(found.reason.name, found.sentence, Advice(found.advice, found.key, run.where(found.key)), command, task, times)
+    advice = Advice(found.advice, found.key, run.where(found.key))
+    return Explained(found.reason.name, found.sentence, advice, command, task, times, found.reason.passing)
 
 
-def spec_of(target: Target) -> str:
-    """The spec that the target's own deploy command names; SPEC where none is known."""
-    words = shlex.split(target.again)
-    return next((word for word in words[2:] if not word.startswith("-")), "SPEC")
+def image_of(task: Stopped | None, target: Target) -> str:
+    """The image of a task's own container, which bears the service's name, else of its first one; empty where it is not known."""
+    images = dict(task.images) if task is not None else {}
+    return images.get(target.service, next(iter(images.values()), ""))
 
 
 def _deployed(run: Run, stack: str) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsdcf.deploy.attend import Attended
-from fsdcf.deploy.cause import failures
+from fsdcf.deploy.cause import failures, rollback_begin
 from fsdcf.deploy.diagnose import Case, diagnosed
 from fsdcf.deploy.events import is_terminal
 from fsdcf.deploy.explain import explained
@@ -52,7 +52,15 @@ def resting(run: Run, stack: Snapshot) -> Outcome:
 
 
 def diagnose(run: Run, name: str) -> Outcome:
-    """The cause of the latest failure, from the events and from what ECS still knows. While something runs: what has failed so far."""
+    """The cause of the latest failure, from the events and from what ECS still knows. While something runs: what has failed so far.
+
+    What comes next is another command than this one.
+    """
+    outcome = _diagnosed(run, name)
+    return replace(outcome, next=tuple(one for one in outcome.next if one != run.target.command("diagnose")))
+
+
+def _diagnosed(run: Run, name: str) -> Outcome:
     stack = found(run, name)
     if is_terminal(stack.status):
         return resting(run, stack)
@@ -77,9 +85,9 @@ def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
 
 
 def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
-    """What ECS tells of the services that the events are about, where they failed or were rolled back."""
+    """What ECS tells of the services that the events are about, where something failed or was rolled back, also by somebody who cancelled."""
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
-    if not failures(events):
+    if not failures(events) and rollback_begin(events) is None:
         return ()
     lookout = Lookout(run)
     looked = (lookout.afterwards(arn, name, events[0].time) for name, arn in services.items())

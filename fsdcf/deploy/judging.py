@@ -31,7 +31,8 @@ class Reason:
     """A known reason. ``symptom`` is what ECS says, in short; ``pattern`` finds it in what a task tells.
 
     ``cause`` is a clause, ``advice`` says what to do, ``key`` is the path of the spec's key to change, ``command`` what to run next, with
-    the placeholders service, environment, spec and port. ``judge`` adds what the template tells.
+    the placeholders service, environment, spec, port and image. ``judge`` adds what the template tells. ``passing``: it may pass without a
+    change, so that it is no ground to give a deployment up early.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Reason:
     key: str
     command: str
     judge: Judge = lambda grounds, found: Judged()
+    passing: bool = False
 
 
 _ECR = re.compile(r"(?P<account>\d+)\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")

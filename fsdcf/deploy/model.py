@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +50,12 @@ class Target:
     def stack(self) -> str:
         """The stack's name."""
         return f"{self.service}-{self.environment}"
+
+    @property
+    def spec(self) -> str:
+        """The spec that the command which deploys it names; SPEC where none is known."""
+        words = shlex.split(self.again)
+        return next((word for word in words[2:] if not word.startswith("-")), "SPEC")
 
     def command(self, verb: str, *more: str) -> str:
         """A command about this stack, as it is typed: ``fsdcf recover my-service --env staging``."""

@@ -171,6 +171,7 @@ PLACING = (
         "run some tasks on FARGATE: spot.base",
         "service.resources.spot",
         STATUS,
+        passing=True,
     ),
     Reason(
         "capacity",
@@ -180,5 +181,6 @@ PLACING = (
         "deploy again later, in more zones, on another size or processor, and without Spot",
         "service.resources",
         STATUS,
+        passing=True,
     ),
 )

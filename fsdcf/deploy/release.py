@@ -11,7 +11,7 @@ from fsdcf.deploy.attend import Attended
 from fsdcf.deploy.change_set import ChangeSet, Wanted, create
 from fsdcf.deploy.decide import Create
 from fsdcf.deploy.diagnose import Case, diagnosed, rollout_evidence
-from fsdcf.deploy.explain import explained, hidden
+from fsdcf.deploy.explain import explained, failed_tasks, hidden, image_of
 from fsdcf.deploy.gate import Shut, gate, told
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Place, Planned, Release, StackEvent
@@ -20,6 +20,7 @@ from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.snapshot import ENVIRONMENT_TAG, SERVICE_TAG, Snapshot, snapshot
 from fsdcf.deploy.traces import Traces
 from fsdcf.deploy.verify import Verdict, verify
+from fsdcf.deploy.watch import Ending
 
 LARGEST_TAGS = 50
 _SUCCESSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
@@ -122,6 +123,16 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     image = sha or ending.stack.parameters.get(IMAGE, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
     return Outcome(Exit.DONE, f"{name} is {ending.status}{runs}", outputs=ending.stack.outputs)
+
+
+def _tried(run: Run, ending: Ending) -> str:
+    """The tag or digest that was to be deployed: by a task that failed, or by a stack that nothing else was ever deployed to."""
+    failed = (task for rollout in ending.rollouts for task in failed_tasks(rollout))
+    image = next((found for task in failed if (found := image_of(task, run.target))), "")
+    if image:
+        return image.rpartition("@" if "@" in image else ":")[2]
+    never = ending.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+    return ending.stack.parameters.get(IMAGE, "") if never and ending.stack is not None else ""
 
 
 def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEvent, ...], lead: str) -> Outcome:

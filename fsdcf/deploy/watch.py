@@ -8,7 +8,7 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.cause import leftovers, rollback_begin
 from fsdcf.deploy.events import Timeline, in_progress, is_root, is_terminal, read
 from fsdcf.deploy.execute import Operation
-from fsdcf.deploy.explain import brief, explained, failed_tasks
+from fsdcf.deploy.explain import repeated
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Exit, Seen, StackEvent, Waiting
 from fsdcf.deploy.rollout import SERVICE, Rollout
@@ -54,7 +54,7 @@ class Watcher:
         self._run = run
         self._lookout = Lookout(run)
         self._fail_fast = fail_fast
-        self._condemned = False
+        self._repeated: set[str] = set()
         self._blind = False
         self._polls = 0
         self._slow = 1.0
@@ -228,17 +228,14 @@ class Watcher:
         return rollback_begin(self.timeline.events) is None and any(one.failing for one in self.rollouts.values())
 
     def _judge(self, found: Rollout) -> None:
-        """Two tasks that stopped for the same reason are worth saying before the breaker trips."""
-        reasons = [task.essence for task in failed_tasks(found)] if found.failing else []
-        repeated = next((reason for reason in reasons if reasons.count(reason) > 1), None)
-        if repeated is None or self._condemned:
+        """Two tasks that stopped for the same reason are worth saying before the breaker trips, and enough to give up where that is asked for."""
+        reason = repeated(self._run, found, self.operation.arn)
+        if reason is None or reason.name in self._repeated:
             return
-        self._condemned = True
-        reason = explained(self._run, (found,), self.operation.arn)
-        why = f"{brief(repeated)}: {reason.sentence}" if reason is not None else repeated
-        self._run.warn(f"{found.logical_id}: {reasons.count(repeated)} tasks stopped for the same reason: {why}")
-        if self._fail_fast and rollback_begin(self.timeline.events) is None:
-            raise Hopeless(reason.sentence if reason is not None else repeated)
+        self._repeated.add(reason.name)
+        self._run.warn(f"{found.logical_id}: {reason.times} tasks stopped for the same reason: {reason.text}")
+        if self._fail_fast and not reason.passing and rollback_begin(self.timeline.events) is None:
+            raise Hopeless(reason.brief)
 
     def _pace(self, fresh: bool) -> float:
         """Seconds until the next look: soon at first, seldom while a service only stabilises, and less after throttling."""
