@@ -74,7 +74,7 @@ def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
     assert result.template is not None, result.diagnostics
     environment = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
     assert {"Name": "Q", "Value": {"Fn::GetAtt": ["OrdersJobsQueue", "Arn"]}} in environment
-    assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_DEAD_LETTER_URL", "ORDERS_JOBS_QUEUE_URL", "Q"]
+    assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_URL", "Q"]
 
 
 def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) -> None:

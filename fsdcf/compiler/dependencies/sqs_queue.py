@@ -92,7 +92,6 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
             "arn": _arn(physical),
             "name": physical,
         }
-        variables = {names.variable("QUEUE_URL"): attributes["url"]}
     else:
         title, dead = names.id("Queue"), names.id("QueueDeadLetters")
         _add(stack, title, dead, physical, queue, names)
@@ -103,14 +102,10 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
             "deadLetterUrl": f"${{{dead}}}",
             "deadLetterArn": f"${{{dead}.Arn}}",
         }
-        variables = {
-            names.variable("QUEUE_URL"): attributes["url"],
-            names.variable("QUEUE_DEAD_LETTER_URL"): attributes["deadLetterUrl"],
-        }
         stack.output(names.id("QueueUrl"), f"SQS queue {names.local}", intrinsic(attributes["url"]))
         stack.output(names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", intrinsic(attributes["deadLetterUrl"]))
     statement = {"Effect": "Allow", "Action": actions(queue, LEVELS), "Resource": [intrinsic(attributes["arn"])]}
-    return Grant(variables, (statement,), attributes)
+    return Grant({names.variable("QUEUE_URL"): attributes["url"]}, (statement,), attributes)
 
 
 def _arn(physical: str) -> str:
