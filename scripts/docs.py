@@ -68,7 +68,7 @@ def _comment(old: str, new: str) -> str:
 
 
 def _fsdcf(*words: str) -> str:
-    done = CliRunner().invoke(cli, words)
+    done = CliRunner(env={"AWS_REGION": None, "AWS_DEFAULT_REGION": None}).invoke(cli, words)
     if done.exit_code not in (0, 10, 11):
         raise ValueError(f"fsdcf {' '.join(words)}: {done.output}")
     return done.stdout

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC | OLD NEW")
 @compile_options
 @click.option("--assume", "settings", multiple=True, metavar="NAME=NUMBER", help="Usage, such as requests-per-second=50; repeatable.")
+@click.option("--region", metavar="NAME", help="Where the stack goes: it is said if the prices are another's.  [default: what the spec tells, AWS_REGION]")
 @click.option("--prices", "price_file", type=click.Path(path_type=Path), metavar="FILE", help="Prices of your own, JSON or YAML.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True, help="Form of the estimate."
@@ -40,6 +43,7 @@ def command(
     overrides: tuple[str, ...],
     variables: tuple[str, ...],
     settings: tuple[str, ...],
+    region: str | None,
     price_file: Path | None,
     form: str,
 ) -> None:
@@ -49,7 +53,7 @@ def command(
     """
     values, prices = _assumed(settings), _prices(price_file)
     found = compiled(context, specs, environment, overrides, variables, most=2)
-    estimates = [_estimate(one, prices, values) for one in found]
+    estimates = [_estimate(one, prices, values, region) for one in found]
     changed = {name: value for name, value in values.items() if value != ASSUMPTIONS[name].default}
     what = " -> ".join(one.title for one in found)
     first, last = estimates[0], estimates[-1]
@@ -83,11 +87,12 @@ def _prices(file: Path | None) -> Prices:
         raise click.UsageError(f"--prices {file}: {error}") from None
 
 
-def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal]) -> Estimate:
+def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], region: str | None) -> Estimate:
     try:
-        return estimate(one.template, prices, values)
+        found = estimate(one.template, prices, values, region or "")
     except PlanError as error:
         raise click.UsageError(f"{one.name!r} cannot be read as a template: {error}") from None
+    return replace(found, region=found.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "")
 
 
 def _rows(estimates: list[Estimate]) -> Iterator[tuple[str, str, str, str]]:

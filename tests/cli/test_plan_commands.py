@@ -91,6 +91,24 @@ def test_cost_refuses_what_cannot_be(folder: Path, arguments: tuple[str, ...], s
     assert said in found.stderr
 
 
+def test_prices_of_another_region_are_said_to_be_such(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    hello = EXAMPLES / "hello.yml"
+    assert "The stack is in" not in fsdcf("cost", hello).stdout
+    tls = (EXAMPLES / "tls.yml").read_text()
+    (folder / "tls.yml").write_text(tls.replace("arn:aws:acm:us-east-1:", "arn:aws:acm:eu-west-1:"))
+    said = "The stack is in eu-west-1, and these are the prices of us-east-1: give those of eu-west-1 with --prices."
+    assert said in fsdcf("cost", "tls.yml").stdout, "its certificate says so"
+    assert said in fsdcf("cost", hello, "--region", "eu-west-1").stdout
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    found = json.loads(fsdcf("cost", hello, "--format", "json").stdout)
+    assert found["stackRegion"] == "eu-west-1" and said in found["notes"]
+    assert said not in fsdcf("cost", EXAMPLES / "tls.yml").stdout, "the certificate knows better than the environment"
+    (folder / "ours.yml").write_text("region: eu-west-1\nnat.hour: 0.048\n")
+    assert said not in fsdcf("cost", hello, "--prices", "ours.yml").stdout
+
+
 def test_cost_takes_one_or_two_files(folder: Path) -> None:
     found = fsdcf("cost", "warehouse.yml", "warehouse.yml", "warehouse.yml")
     assert found.exit_code == 2 and "at most 2" in found.stderr

@@ -9,6 +9,7 @@ from typing import Any
 
 from fsdcf.plan.cost.model import NOTHING, Case, Line, Range, Unpriced
 from fsdcf.plan.cost.network import BALANCER, price_balancers, price_network
+from fsdcf.plan.cost.place import region_of
 from fsdcf.plan.cost.prices import Prices
 from fsdcf.plan.cost.stores import BUCKET, FILES, QUEUE, TABLE, price_stores
 from fsdcf.plan.cost.tasks import SERVICE, definition_of, price_tasks
@@ -54,12 +55,14 @@ _FREE = frozenset(
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a template costs in a month. ``assumed`` holds the assumptions that count here, by name."""
+    """What a template costs in a month. ``assumed`` holds the assumptions that count here, by name; ``region`` is the stack's, empty where
+    that is not known: the prices may be those of another one."""
 
     lines: tuple[Line, ...]
     unpriced: tuple[Unpriced, ...]
     assumed: Mapping[str, Decimal]
     prices: Prices
+    region: str = ""
 
     @property
     def total(self) -> Range:
@@ -91,14 +94,18 @@ class Delta:
         return new.minus(old)
 
 
-def estimate(template: Mapping[str, Any], prices: Prices, assumed: Mapping[str, Decimal]) -> Estimate:
-    """What a template costs in a month at these prices and assumptions. Raises PlanError where it is no template."""
+def estimate(template: Mapping[str, Any], prices: Prices, assumed: Mapping[str, Decimal], region: str = "") -> Estimate:
+    """What a template costs in a month at these prices and assumptions. Raises PlanError where it is no template.
+
+    ``region`` is where the stack goes, if somebody says so; else the template may tell.
+    """
     case = Case(view(template), prices, assumed)
     found = [one for rule in _RULES for one in rule(case)]
     lines = sorted((one for one in found if isinstance(one, Line)), key=lambda line: PARTS.index(line.part))
     used = {name for line in lines for name in line.assumptions}
     unpriced = [one for one in found if isinstance(one, Unpriced)] + list(_left_out(case.view))
-    return Estimate(tuple(lines), tuple(unpriced), {name: value for name, value in assumed.items() if name in used}, prices)
+    counting = {name: value for name, value in assumed.items() if name in used}
+    return Estimate(tuple(lines), tuple(unpriced), counting, prices, region or region_of(case.view))
 
 
 def deltas(before: Estimate, after: Estimate) -> tuple[Delta, ...]:

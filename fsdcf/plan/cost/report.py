@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -81,6 +82,9 @@ def notes(*estimates: Estimate) -> Iterator[str]:
     """What holds for every estimate, and what is to be said of these."""
     yield from NOTES
     prices = estimates[-1].prices
+    elsewhere = next((one.region for one in reversed(estimates) if one.region not in ("", prices.region)), "")
+    if elsewhere:
+        yield f"The stack is in {elsewhere}, and these are the prices of {prices.region}: give those of {elsewhere} with --prices."
     if prices.overridden:
         yield f"Prices of your own: {', '.join(prices.overridden)}."
     weak = {line.price.name: line.price for one in estimates for line in one.lines if line.price.weak}
@@ -155,7 +159,7 @@ def merged(estimates: tuple[Estimate, ...]) -> Estimate:
     last = estimates[-1]
     assumed = {name: value for one in estimates for name, value in one.assumed.items()}
     ordered = {name: assumed[name] for name in ASSUMPTIONS if name in assumed}
-    return Estimate(last.lines, last.unpriced, ordered, last.prices)
+    return replace(last, assumed=ordered)
 
 
 def data(estimate: Estimate) -> dict[str, Any]:
@@ -165,12 +169,13 @@ def data(estimate: Estimate) -> dict[str, Any]:
         "region": prices.region,
         "currency": prices.currency,
         "pricesDate": prices.date,
+        "stackRegion": estimate.region or None,
         "monthly": _pair(estimate.total),
         "weak": _pair(estimate.weak),
         "lines": [_record(line) for line in estimate.lines],
         "assumptions": {name: float(value) for name, value in estimate.assumed.items()},
         "notPriced": [{"name": one.name, "why": one.why, "resources": list(one.resources)} for one in estimate.unpriced],
-        "notes": list(NOTES),
+        "notes": list(notes(estimate)),
     }
 
 
