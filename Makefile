@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template validate check lint types test fuzz golden dynalite docs schemas soak bench wheel clean
+.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite docs schemas soak bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,10 @@ demo: $(READY) ## Compile every example, and deploy one into the sandbox
 
 template: $(READY) ## Write build/x.staging.template.yml: SERVICE=x [ENV=staging]; without SERVICE all
 	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf template --env "$(ENV)" -o build/
+
+deploy: $(READY) ## Deploy one: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
+	@[ -n "$(SERVICE)" ] || { echo "say which service: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
+	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf deploy --env "$(ENV)" $(if $(IMAGE_SHA),--image-sha "$(IMAGE_SHA)") $(ARGS)
 
 validate: $(READY) ## Check specs: [SERVICE=x] [ENV=staging]
 	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf validate --env "$(ENV)"

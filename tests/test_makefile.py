@@ -1,0 +1,62 @@
+"""The Makefile's targets for a service: which spec they find, and what they say where there is none."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The Makefile and its scripts beside two specs, with a program in fsdcf's place that tells what it was asked."""
+    for part in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / part, tmp_path / part)
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    for spec in ("services/shop.yml", "examples/shop.yml", "examples/hello.yml"):
+        (tmp_path / spec).parent.mkdir(exist_ok=True)
+        (tmp_path / spec).write_text("", encoding="utf-8")
+    program = tmp_path / ".venv" / "bin" / "fsdcf"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    (tmp_path / ".venv" / ".ready").touch()
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("template", "SERVICE=hello"), "template --env staging -o build/ examples/hello.yml"),
+        (("template", "SERVICE=shop", "ENV=prod"), "template --env prod -o build/ services/shop.yml"),
+        (("template",), "template --env staging -o build/ services/shop.yml examples/hello.yml"),
+        (("validate", "SERVICE=hello"), "validate --env staging examples/hello.yml"),
+        (("deploy", "SERVICE=shop"), "deploy --env staging services/shop.yml"),
+        (
+            ("deploy", "SERVICE=hello", "ENV=prod", "IMAGE_SHA=3f2c1ab", "ARGS=--sandbox --yes"),
+            "deploy --env prod --image-sha 3f2c1ab --sandbox --yes examples/hello.yml",
+        ),
+    ],
+)
+def test_a_service_is_found_by_its_name(checkout: Path, arguments: tuple[str, ...], asked: str) -> None:
+    made = make(checkout, *arguments)
+    assert (made.returncode, made.stdout.strip()) == (0, asked), made.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [(("template", "SERVICE=hell"), "no service 'hell'"), (("deploy",), "say which service")]
+)
+def test_what_is_missing_is_said(checkout: Path, arguments: tuple[str, ...], told: str) -> None:
+    made = make(checkout, *arguments)
+    assert (made.returncode, made.stdout) == (2, "")
+    assert told in made.stderr
