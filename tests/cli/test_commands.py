@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,12 +12,34 @@ from pathlib import Path
 import pytest
 
 from fsdcf import __version__
+from fsdcf.cli import main
 from tests.conftest import HELLO, ROOT
 
 BAD = HELLO.replace("port: 8000", "port: true")
 
 
 def fsdcf(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in this process, from its arguments to its exit code: a process of its own takes longer than most tests."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "FSDCF_"))]:
+            patch.delenv(name)
+        for name, value in {"HOME": str(cwd), "XDG_CACHE_HOME": str(cwd / "cache"), **environment}.items():
+            patch.setenv(name, value)
+        patch.chdir(cwd)
+        for name, one in (("argv", ["fsdcf", *arguments]), ("stdout", out), ("stderr", err)):
+            patch.setattr(sys, name, one)
+        code = main._run()
+    with out, err:
+        said = []
+        for stream in (out, err):
+            stream.seek(0)
+            said.append(stream.read())
+    return subprocess.CompletedProcess(arguments, code, *said)
+
+
+def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own."""
     variables = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cwd / "cache"), **environment}
     return subprocess.run([sys.executable, "-m", "fsdcf", *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
@@ -29,10 +52,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_template_goes_to_stdout_and_findings_to_stderr(folder: Path) -> None:
-    good = fsdcf("template", "hello.yml", "--no-lint", cwd=folder)
+    good = process("template", "hello.yml", "--no-lint", cwd=folder)
     assert (good.returncode, good.stderr) == (0, "")
     assert good.stdout.startswith("AWSTemplateFormatVersion")
-    bad = fsdcf("template", "bad.yml", "--no-lint", cwd=folder)
+    bad = process("template", "bad.yml", "--no-lint", cwd=folder)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "error[S102]" in bad.stderr and "bad.yml:7:9" in bad.stderr and "^^^^" in bad.stderr
     assert "\x1b[" not in bad.stderr
@@ -73,7 +96,7 @@ def test_json_and_environment(folder: Path) -> None:
     assert result.returncode == 0
     template = json.loads((folder / "out" / "hello.prod.template.json").read_text())
     assert template["Resources"]["TaskDefinition"]["Properties"]["Family"] == "hello-prod"
-    named = fsdcf("template", "hello.yml", "--no-lint", cwd=folder, FSDCF_ENV="qa")
+    named = process("template", "hello.yml", "--no-lint", cwd=folder, FSDCF_ENV="qa")
     assert "Family: hello-qa" in named.stdout
 
 
@@ -115,7 +138,7 @@ def test_schema_explain_version_help_completion(folder: Path) -> None:
     assert "5 to 300" in fsdcf("explain", "service.healthCheck.interval", cwd=folder).stdout
     assert "Fargate" in fsdcf("explain", "s203", cwd=folder).stdout
     assert "not yet compiled" in fsdcf("explain", "service.sidecars", cwd=folder).stdout
-    assert fsdcf("--version", cwd=folder).stdout == f"fsdcf {__version__}\n"
+    assert process("--version", cwd=folder).stdout == fsdcf("--version", cwd=folder).stdout == f"fsdcf {__version__}\n"
     assert "template" in fsdcf("--help", cwd=folder).stdout
     for spelling, said in (
         ("service.ephemeralStorage", "service.resources.ephemeralStorage"),
@@ -137,14 +160,14 @@ def test_init_writes_a_spec_that_compiles_without_advice(folder: Path) -> None:
     assert again.returncode == 2 and "there already" in again.stderr
 
 
-def test_light_paths_load_nothing_heavy(folder: Path) -> None:
-    assert fsdcf("template", "hello.yml", cwd=folder).returncode == 0
+def test_light_paths_load_nothing_heavy(folder: Path, cache: Path) -> None:
+    assert process("template", "hello.yml", cwd=folder, XDG_CACHE_HOME=str(cache)).returncode == 0
     script = (
         "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\ncode = main._run()\n"
         "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\nprint(code, heavy, file=sys.stderr)"
     )
     for arguments, code in ((["template", "hello.yml"], 0), (["template", "hello.yml", "--no-lint"], 0), (["template", "bad.yml"], 2), (["--help"], 0)):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)}
         run = subprocess.run(
             [sys.executable, "-c", script.format(arguments=arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
@@ -155,7 +178,7 @@ def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:
     for number in range(3):
         (folder / f"s{number}.yml").write_text(HELLO.replace("name: hello", f"name: hello-{number}"))
     specs = [f"s{number}.yml" for number in range(3)]
-    result = fsdcf("template", *specs, "-o", "out/", "--no-cache", cwd=folder)
+    result = process("template", *specs, "-o", "out/", "--no-cache", cwd=folder)
     assert result.returncode == 0, result.stderr
     for number in range(3):
         alone = fsdcf("template", f"s{number}.yml", "--no-lint", cwd=folder).stdout
