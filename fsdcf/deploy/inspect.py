@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from fsdcf.deploy.attend import Attended
 from fsdcf.deploy.cause import failures, rollback_begin
+from fsdcf.deploy.decide import NEVER_WORKED
 from fsdcf.deploy.diagnose import Case, diagnosed
 from fsdcf.deploy.events import is_terminal
 from fsdcf.deploy.explain import explained
 from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Exit, Outcome, StackEvent
+from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.past import attached, latest
 from fsdcf.deploy.release import finished, places_of
 from fsdcf.deploy.rollout import SERVICE, Rollout
@@ -25,7 +27,9 @@ def found(run: Run, name: str) -> Snapshot:
     stack = snapshot(run.aws, name)
     run.target = target_of(stack, name)
     if stack is None:
-        raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy())
+        raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
+    if stack.status in NEVER_WORKED:  # what is created again keeps no image
+        run.target = replace(run.target, again=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}"))
     return stack
 
 
@@ -63,7 +67,8 @@ def diagnose(run: Run, name: str) -> Outcome:
 def _diagnosed(run: Run, name: str) -> Outcome:
     stack = found(run, name)
     if is_terminal(stack.status):
-        return resting(run, stack)
+        told = resting(run, stack)
+        return replace(told, next=tuple(one for one in told.next if one != run.target.command("diagnose")))
     events = latest(run, stack.arn)
     if not failures(events):
         return Outcome(

@@ -64,7 +64,9 @@ def _refusal(run: Run, action: Refuse, stack: Snapshot | None) -> Outcome:
     shown = tuple(dict.fromkeys([*((cause,) if cause else ()), *blockers(events)]))
     survivors = [event for event in leftovers(events) if event not in shown]
     evidence = (*(_line(run, event) for event in shown), *(_line(run, event) for event in survivors))
-    return Outcome(action.exit, action.sentence, evidence, action.next)
+    skip = " ".join(f"--skip {event.logical_id}" for event in blockers(events) if event.status == "UPDATE_FAILED")
+    next_steps = tuple(command.replace("--skip LOGICAL_ID", skip or "--skip LOGICAL_ID") for command in action.next)
+    return Outcome(action.exit, action.sentence, evidence, next_steps)
 
 
 def _line(run: Run, event: StackEvent) -> Evidence:

@@ -42,7 +42,7 @@ def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aw
     session = sessions.current
     found = session.region_name
     if not found:
-        raise ConnectionProblem("no region is set", "name one: --region eu-west-1, or AWS_REGION", Exit.USAGE)
+        raise ConnectionProblem("no region is set", "name one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE)
     try:
         credentials = session.get_credentials()
     except botocore.exceptions.BotoCoreError as error:

@@ -78,7 +78,7 @@ def _read(raw: Mapping[str, Any]) -> Snapshot:
         name=str(raw.get("StackName", "")),
         arn=str(raw.get("StackId", "")),
         status=str(raw.get("StackStatus", "")),
-        reason=str(raw.get("StackStatusReason") or ""),
+        reason=str(raw.get("StackStatusReason") or "").strip(),
         tags={one["Key"]: one.get("Value", "") for one in raw.get("Tags") or []},
         parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in raw.get("Parameters") or []},
         outputs={one["OutputKey"]: one.get("OutputValue", "") for one in raw.get("Outputs") or []},

@@ -11,7 +11,7 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Place, Release, Target, Tell
 from fsdcf.deploy.run import stop
-from fsdcf.deploy.snapshot import Snapshot, snapshot
+from fsdcf.deploy.snapshot import Snapshot, snapshot, target_of
 from fsdcf.operate.deployed import deployed_template
 
 RECORD = "Release"
@@ -109,7 +109,7 @@ def existing(stack: str, aws: Aws) -> Snapshot:
     """The stack; raises Stop (exit 2) where there is none."""
     found = snapshot(aws, stack)
     if found is None:
-        raise stop(Exit.USAGE, f"there is no stack {stack} in {aws.region}", "fsdcf deploy SPEC")
+        raise stop(Exit.USAGE, f"there is no stack {stack} in {aws.region}", target_of(None, stack).redeploy("--image-sha SHA"))
     return found
 
 

@@ -165,7 +165,7 @@ def test_a_service_that_is_gone_after_a_rolled_back_creation() -> None:
     left = made.diagnose()
     assert left.exit is Exit.FAILED
     assert left.sentence.startswith("Service (AWS::ECS::Service) could not be created: ")
-    assert left.next[0] in ("fsdcf deploy SPEC --env staging --recreate", live.next[0])
+    assert left.next[0] in ("fsdcf deploy SPEC --env staging --image-sha two --recreate", live.next[0])
 
 
 def test_tasks_that_have_expired() -> None:

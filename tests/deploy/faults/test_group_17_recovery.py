@@ -41,6 +41,13 @@ def test_recovering_in_vain_names_what_to_skip() -> None:
     assert any("stuck" in one.text for one in outcome.evidence)
 
 
+def test_a_deploy_from_there_names_what_to_skip() -> None:
+    made = stuck()
+    outcome = made.deploy(sha="three")
+    assert outcome.exit is Exit.NEEDS_RECOVERY
+    assert outcome.next == ("fsdcf recover shop --env staging", "fsdcf recover shop --env staging --skip Jobs")
+
+
 def test_skipping_warns_of_the_inconsistency() -> None:
     made = stuck("**")
     outcome = made.recover("Jobs")
