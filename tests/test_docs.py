@@ -52,7 +52,7 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
     shown = re.findall(r"`(fsdcf [^`]+)`", text) + [line for one in blocks for line in re.findall(r"^(?:\$ )?(fsdcf .+)$", one, re.M)]
     for line in shown:
-        words = line.split(" #")[0].replace("[", " ").replace("]", " ").split()
+        words = line.split(" #")[0].split(" -- ")[0].replace("[", " ").replace("]", " ").split()
         if words[1] in ("--help", "--version"):
             continue
         assert words[1] in _COMMANDS, line
