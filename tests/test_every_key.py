@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cli.compiled import Compiled
+from fsdcf.cli.diff import between
+from fsdcf.cli.rows import rows
 from fsdcf.compiler.emit import to_json
+from fsdcf.pipeline import Result
 from fsdcf.spec.model import Spec
 from fsdcf.spec.reference import walk
 from fsdcf.spec.shape import Field
@@ -59,6 +63,14 @@ ELSEWHERE = {
     "service.networking.vpc": "true is the default",
     "service.networking.vpc.id": "excludes the details of a new network; an example has it",
 }
+ABOVE = {
+    *("metadata.name", "metadata.pack", "metadata.owners", "metadata.description", "service.networking.vpc.availabilityZones"),
+    *("service.observability.logs.enabled", "service.observability.metrics.enabled", "service.observability.traces.enabled"),
+    *("service.resources.spot.base", "service.resources.spot.weight"),
+    *("service.networking.loadBalancer.stickiness.duration", "service.networking.loadBalancer.stickiness.cookieName"),
+    *("service.observability.metrics.port", "service.observability.metrics.path", "service.observability.traces.otlpEndpoint"),
+}
+"""Keys for which a plan names the line of the key above, since several keys make one property; a description makes none."""
 SCALARS = ("string", "integer", "number", "boolean")
 
 
@@ -90,3 +102,12 @@ def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> 
     assert before.template is not None, before.diagnostics
     assert after.template is not None, after.diagnostics
     assert to_json(before.template.data) != to_json(after.template.data)
+    assert any(place.startswith("--override") for place in lines_of(before, after)) == (path not in ABOVE)
+
+
+def lines_of(before: Result, after: Result) -> set[str]:
+    """The files whose lines a plan names as causes; an override is one of its own."""
+    assert before.template is not None and after.template is not None
+    plan = between(*(Compiled("spec.yml", "staging", one.template.data, one) for one in (before, after) if one.template))
+    own = [plan.origins.of_row(change, row) for change in plan.found.changes for row in rows(change, plan.changes)]
+    return {place.file for place in (*own, *plan.places.values()) if place}

@@ -13,6 +13,9 @@ from fsdcf.spec.names import logical_id, variable
 PropertyPath = tuple[str | int, ...]
 Resource = TypeVar("Resource", bound=AWSObject)
 
+_TAGS: PropertyPath = ("Tags",)
+"""Where nothing else is said, tags come from the spec's metadata."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -37,7 +40,7 @@ class Stack:
             tags = sorted(self.tags.items())
             is_map = resource.props["Tags"][0] is dict
             resource.properties["Tags"] = dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
-        self.origins[resource.title] = Origin(origin, dict(sources or {}))
+        self.origins[resource.title] = Origin(origin, {_TAGS: "metadata", **(sources or {})})
         if resource.title in self.template.resources:
             raise ValueError(f"two resources are called {resource.title}")
         self.template.resources[resource.title] = resource  # without troposphere's limit: emit knows it, and says so

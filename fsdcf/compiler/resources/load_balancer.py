@@ -8,7 +8,7 @@ from troposphere import Ref
 from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.compiler.resources.network import Network
-from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.stack import PropertyPath, Stack
 from fsdcf.compiler.text import value
 from fsdcf.spec.model import Service
 from fsdcf.spec.networking import LoadBalancer, Stickiness
@@ -40,13 +40,14 @@ def add_load_balancer(stack: Stack, service: Service, network: Network) -> tuple
     )
     if network.edge:
         resource.DependsOn = list(network.edge)
-    stack.add(resource, ORIGIN)
+    stack.add(resource, ORIGIN, {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"})
     _target_group(stack, service, balancer, network)
     return _listeners(stack, balancer)
 
 
 def _target_group(stack: Stack, service: Service, balancer: LoadBalancer, network: Network) -> None:
     check = service.health_check
+    attributes = _target_attributes(balancer)
     group = elb.TargetGroup(
         "TargetGroup",
         Port=80,  # targets register with their own port; this one must not change with it, since that would replace the group
@@ -61,15 +62,31 @@ def _target_group(stack: Stack, service: Service, balancer: LoadBalancer, networ
         HealthyThresholdCount=check.healthy_threshold,
         UnhealthyThresholdCount=check.unhealthy_threshold,
         Matcher=elb.Matcher(HttpCode=str(check.success_codes)),
-        TargetGroupAttributes=_attributes(elb.TargetGroupAttribute, _target_attributes(balancer)),
+        TargetGroupAttributes=_attributes(elb.TargetGroupAttribute, attributes),
     )
-    stack.add(
-        group, "service.healthCheck", {("TargetGroupAttributes",): ORIGIN, ("HealthCheckPath",): "service.healthCheck.path"}
-    )
+    delay = sorted(attributes).index(_DELAY)
+    attributed: dict[PropertyPath, str] = {
+        ("TargetGroupAttributes",): f"{ORIGIN}.stickiness",
+        ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
+    }
+    stack.add(group, "service.healthCheck", {(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()} | attributed)
+
+
+_CHECKS = {
+    "HealthCheckPath": "path",
+    "HealthCheckIntervalSeconds": "interval",
+    "HealthCheckTimeoutSeconds": "timeout",
+    "HealthyThresholdCount": "healthyThreshold",
+    "UnhealthyThresholdCount": "unhealthyThreshold",
+    "Matcher": "successCodes",
+}
+"""Which key of the health check a property comes from."""
+
+_DELAY = "deregistration_delay.timeout_seconds"
 
 
 def _target_attributes(balancer: LoadBalancer) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"deregistration_delay.timeout_seconds": balancer.deregistration_delay}
+    attributes: dict[str, Any] = {_DELAY: balancer.deregistration_delay}
     if not balancer.stickiness:
         return attributes | {"stickiness.enabled": "false"}
     stickiness = balancer.stickiness if isinstance(balancer.stickiness, Stickiness) else Stickiness()

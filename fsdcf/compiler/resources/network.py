@@ -78,7 +78,7 @@ def _subnet(stack: Stack, title: str, zone: int, cidr: str) -> str:
         AvailabilityZone=Select(zone, GetAZs("")),
         MapPublicIpOnLaunch=False,
     )
-    stack.add(subnet, ORIGIN, {("AvailabilityZone",): f"{ORIGIN}.availabilityZones"})
+    stack.add(subnet, ORIGIN, {("AvailabilityZone",): f"{ORIGIN}.availabilityZones", ("CidrBlock",): f"{ORIGIN}.cidr"})
     return title
 
 

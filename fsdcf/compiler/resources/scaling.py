@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import Ref, Sub
 from troposphere import applicationautoscaling as scaling
 
-from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.stack import PropertyPath, Stack
 from fsdcf.spec.capacity import AutoScaling
 
 ORIGIN = "service.autoScaling"
@@ -24,7 +24,7 @@ def add_scaling(stack: Stack, auto: AutoScaling | None) -> None:
         MinCapacity=auto.min_count,
         MaxCapacity=auto.max_count,
     )
-    stack.add(target, ORIGIN)
+    stack.add(target, ORIGIN, {("MinCapacity",): f"{ORIGIN}.minCount", ("MaxCapacity",): f"{ORIGIN}.maxCount"})
     cpu = DEFAULT_TARGET if auto.target_cpu is None and auto.target_memory is None else auto.target_cpu
     if cpu is not None:
         _policy(stack, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")
@@ -46,4 +46,6 @@ def _policy(stack: Stack, auto: AutoScaling, title: str, metric: str, percent: i
         ScalingTargetId=Ref("ScalableTarget"),
         TargetTrackingScalingPolicyConfiguration=tracking,
     )
-    stack.add(policy, f"{ORIGIN}.{key}")
+    below = "TargetTrackingScalingPolicyConfiguration"
+    cooldowns: dict[PropertyPath, str] = {(below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")}
+    stack.add(policy, f"{ORIGIN}.{key}", cooldowns)

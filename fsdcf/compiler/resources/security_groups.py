@@ -37,7 +37,7 @@ def add_security_groups(stack: Stack, service: Service, network: Network) -> Non
         SecurityGroupIngress=_admitted(balancer),
         SecurityGroupEgress=[out],
     )
-    stack.add(group, origin, {("SecurityGroupIngress",): f"{origin}.allowCidrs"})
+    stack.add(group, origin, {("SecurityGroupIngress",): f"{origin}.allowCidrs", ("SecurityGroupEgress",): "service.port"})
     way_in = ec2.SecurityGroupIngress(
         "TaskIngressFromLoadBalancer",
         GroupId=tasks,

@@ -51,11 +51,19 @@ def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str]
     waiting = sorted(set(waits))
     if waiting:
         resource.DependsOn = waiting
-    stack.add(
-        resource,
-        "service",
-        {("DeploymentConfiguration",): "service.deployment", ("DesiredCount",): "service.resources.desiredCount"},
-    )
+    stack.add(resource, "service", _SOURCES)
+
+
+_SOURCES: dict[tuple[str | int, ...], str] = {
+    ("DeploymentConfiguration",): "service.deployment",
+    ("DesiredCount",): "service.resources.desiredCount",
+    ("CapacityProviderStrategy",): "service.resources.spot",
+    ("LoadBalancers",): "service.port",
+    ("HealthCheckGracePeriodSeconds",): "service.healthCheck.gracePeriod",
+    ("EnableExecuteCommand",): "service.enableExecuteCommand",
+    ("NetworkConfiguration",): "service.networking",
+    ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"): "service.networking.assignPublicIp",
+}
 
 
 def desired(resources: Resources) -> int:

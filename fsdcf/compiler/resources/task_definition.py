@@ -48,14 +48,18 @@ def add_task_definition(
         task.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=resources.ephemeral_storage)
     if mounts:
         task.Volumes = [_volume(mount) for mount in mounts]
-    stack.add(task, ORIGIN, _SOURCES)
+    linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
+    stack.add(task, ORIGIN, {**_SOURCES, ("ContainerDefinitions", 0, "LinuxParameters"): linux})
 
 
 _SOURCES: dict[tuple[str | int, ...], str] = {
     ("Cpu",): "service.resources.cpu",
     ("Memory",): "service.resources.memory",
     ("EphemeralStorage",): "service.resources.ephemeralStorage",
+    ("RuntimePlatform",): "service.resources.architecture",
     ("Volumes",): "service.volumes",
+    ("ContainerDefinitions",): "service.observability",
+    ("ContainerDefinitions", 0): ORIGIN,
     ("ContainerDefinitions", 0, "Image"): "service.image",
     ("ContainerDefinitions", 0, "Environment"): "service.environment",
     ("ContainerDefinitions", 0, "Secrets"): "service.secrets",
@@ -63,8 +67,20 @@ _SOURCES: dict[tuple[str | int, ...], str] = {
     ("ContainerDefinitions", 0, "EntryPoint"): "service.entryPoint",
     ("ContainerDefinitions", 0, "User"): "service.user",
     ("ContainerDefinitions", 0, "Ulimits"): "service.ulimits",
+    ("ContainerDefinitions", 0, "WorkingDirectory"): "service.workingDirectory",
+    ("ContainerDefinitions", 0, "StopTimeout"): "service.stopTimeout",
+    ("ContainerDefinitions", 0, "ReadonlyRootFilesystem"): "service.readonlyRootFilesystem",
+    ("ContainerDefinitions", 0, "PortMappings"): "service.port",
+    ("ContainerDefinitions", 0, "MountPoints"): "service.volumes",
+    ("ContainerDefinitions", 0, "LogConfiguration"): "service.observability.logs",
     ("ContainerDefinitions", 0, "HealthCheck"): "service.healthCheck.container",
+    ("ContainerDefinitions", 0, "HealthCheck", "Command"): "service.healthCheck.container.command",
+    ("ContainerDefinitions", 0, "HealthCheck", "Interval"): "service.healthCheck.container.interval",
+    ("ContainerDefinitions", 0, "HealthCheck", "Timeout"): "service.healthCheck.container.timeout",
+    ("ContainerDefinitions", 0, "HealthCheck", "Retries"): "service.healthCheck.container.retries",
+    ("ContainerDefinitions", 0, "HealthCheck", "StartPeriod"): "service.healthCheck.container.startPeriod",
 }
+"""The containers after the first one are those of the observability."""
 
 
 def _container(

@@ -55,7 +55,7 @@ def add_telemetry(stack: Stack, spec: Spec, environment: str) -> Telemetry:
         group = logs.LogGroup("MetricsLogGroup", RetentionInDays=service.observability.logs.retention)
         group.DeletionPolicy = "RetainExceptOnCreate"
         group.UpdateReplacePolicy = "Retain"
-        stack.add(group, f"{_ORIGIN}.metrics")
+        stack.add(group, f"{_ORIGIN}.metrics", {("RetentionInDays",): f"{_ORIGIN}.logs.retention"})
         statements.append(allow(_PUT_LOGS, [GetAtt(group, "Arn")]))
     if traces and traces.otlp_endpoint is None:
         statements.append(allow(_XRAY, ["*"]))
