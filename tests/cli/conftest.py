@@ -20,5 +20,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Stage:
-    return staged(monkeypatch, tmp_path, cache)
+def pace() -> float:
+    """How much of AWS's time the stage's sandbox takes. Modules that do not care have another."""
+    return 1.0
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path, pace: float) -> Stage:
+    return staged(monkeypatch, tmp_path, cache, pace=pace)

@@ -82,7 +82,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, folder: Path, cache: Path) -> None
     (folder / "hello.yml").write_text(SMALL)
 
 
-def staged(monkeypatch: pytest.MonkeyPatch, folder: Path, cache: Path, *faults: str) -> Stage:
-    """A new stage."""
+def staged(monkeypatch: pytest.MonkeyPatch, folder: Path, cache: Path, *faults: str, pace: float = 1.0) -> Stage:
+    """A new stage, whose sandbox takes so much of the time that AWS takes."""
     isolated(monkeypatch, folder, cache)
-    return Stage(folder, site(*faults), [])
+    return Stage(folder, site(*faults, pace=pace), [])
