@@ -52,6 +52,10 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]
         for name in [*new, *(name for name in old if name not in new)]:
             yield from differences(old.get(name), new.get(name), f"{path}[{name}]")
         return
+    place = _one_item(before, after)
+    if place is not None:
+        yield from differences(before[place], after[place], f"{path}[{place}]")
+        return
     yield _leaf(path, before, after)
 
 
@@ -146,6 +150,15 @@ def _by_name(value: Any) -> dict[str, Any] | None:
         if len(named) == len(value):
             return named
     return None
+
+
+def _one_item(before: Any, after: Any) -> int | None:
+    """The index of the one item that differs between two lists of mappings without names; None where it is not one alone."""
+    if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)) or len(before) != len(after):
+        return None
+    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    is_one = len(places) == 1 and all(isinstance(side[places[0]], Mapping) for side in (before, after))
+    return places[0] if is_one else None
 
 
 def _written(value: Any) -> str:

@@ -73,6 +73,14 @@ def test_functions_are_values_and_unnamed_lists_too() -> None:
     assert list(differences({"A": 1}, {"A": 1})) == []
 
 
+def test_the_one_item_that_differs_is_told_by_itself() -> None:
+    was = [{"FromPort": 80, "CidrIp": "0.0.0.0/0"}, {"FromPort": 443, "CidrIp": "0.0.0.0/0"}]
+    (one,) = differences(was, [was[0], {**was[1], "FromPort": 8443}], "Ingress")
+    assert (one.path, one.before, one.after) == ("Ingress[1].FromPort", 443, 8443)
+    for now in ([{**item, "FromPort": 1} for item in was], was[:1], ["a", was[1]]):
+        assert [one.path for one in differences(was, now, "Ingress")] == ["Ingress"]
+
+
 def test_texts_are_short_and_plain() -> None:
     assert shown("x" * 500, 20) == "x" * 19 + "…"
     assert shown(None) == "nothing" and shown({"a": [1]}) == '{"a": [1]}' and shown("a\nb") == "a b"
