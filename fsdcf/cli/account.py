@@ -32,7 +32,9 @@ def is_good(outcome: Outcome) -> bool:
 def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator[str]:
     """The outcome line by line, in the form of a finding."""
     head, role = _HEADS[outcome.exit]
-    yield from _wrapped(f"{head}: {visible(outcome.sentence)}", width, "", "  ", lambda text: _headed(text, head, role, paint))
+    sentence = visible(outcome.sentence)
+    whole = sentence if sentence == head or sentence.startswith(f"{head}:") else f"{head}: {sentence}"
+    yield from _wrapped(whole, width, "", "  ", lambda text: _headed(text, head, role, paint))
     for one in outcome.evidence:
         yield from _evidence(one, paint, width)
     if outcome.advice:

@@ -24,6 +24,11 @@ def told(*events: Event, out: io.StringIO | None = None, err: io.StringIO | None
     return out.getvalue(), err.getvalue()
 
 
+def test_the_head_of_the_last_line_stands_there_once() -> None:
+    ends = (Outcome(Exit.REFUSED, "refused: nothing was executed"), Outcome(Exit.INTERRUPTED, "interrupted"), Outcome(Exit.REFUSED, "no"))
+    assert [told(Ended(one))[1] for one in ends] == ["refused: nothing was executed\n", "interrupted\n", "refused: no\n"]
+
+
 def test_what_is_as_it_should_be_is_no_warning() -> None:
     assert told(Noted("kept", "Jobs"), Warned("late")) == ("kept: Jobs\nwarning: late\n", "")
 
