@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +69,12 @@ def _compared(change: Change) -> Iterator[tuple[str, Any, Any]]:
 def _value(path: str, before: Any, after: Any, causes: dict[str, str]) -> Row | None:
     """A row for a value; None where all that is to say is what it follows, or where no detail says that it changes.
 
-    A value that was there and is known later may well stay: CloudFormation marks what it has not looked up.
+    A value that was there and is known later may well stay: CloudFormation marks what it has not looked up. The id that a resource had,
+    beside the function that will tell its next one, says nothing.
     """
     if KNOWN_LATER not in str(after):
-        return Row(path, before, after)
+        is_next = path in causes and isinstance(before, str) and isinstance(after, Mapping)
+        return None if is_next else Row(path, before, after)
     return Row(path, None, causes.get(path) or "known after the change") if before is None else None
 
 

@@ -498,6 +498,7 @@ def test_deploy_shows_the_plan_that_diff_shows(stage: Stage) -> None:
     offline = _plan(stage("diff", "old.yml", "hello.yml", expect=10).stdout)
     real = _plan(stage.deploy("--plan-only", sha="one").stdout)
     assert [line for line in real if "old.yml" not in line] == [line for line in offline if "old.yml" not in line]
+    assert _plan(stage("diff", "hello.yml", "--deployed", expect=10).stdout) == real
     assert any("TaskDefinition no longer sets MODE [variable-removed]" in line for line in real)
     assert any("follows TaskDefinition, which is replaced because" in line for line in real)
 
