@@ -46,7 +46,7 @@ def fake(log: str, kill_at: int | None, where: str, chance: random.Random) -> Fa
 
 def one(job: dict[str, Any]) -> dict[str, Any]:
     """Run a migration as the job says; what its report says."""
-    chance, time = random.Random(job["seed"]), Time(tick=0.02)
+    chance, time = random.Random(job["seed"]), Time(tick=0.1)
     migration = Migration(
         Table("things", KEYS),
         job["source"],
