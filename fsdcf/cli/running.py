@@ -75,6 +75,8 @@ class Told:
         unknown = f"fsdcf deploy SPEC --env {self.target.environment}" if self.target else ""
         if self.target and self.target.again and command.startswith(unknown):
             command = self.target.again + command.removeprefix(unknown)
+        if self.target and command.startswith("fsdcf "):
+            command = command.replace(" SPEC ", f" {self.target.spec} ")
         return complete(command, self.flags)
 
     def pause(self) -> None:

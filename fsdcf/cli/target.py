@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,4 +60,4 @@ def _of_spec(file: str, environment: str) -> Subject:
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise click.UsageError(f"{file!r} does not say what the service is called; see fsdcf validate {file}")
-    return Subject(Target(name, environment, f"fsdcf deploy {file} --env {environment}"), Places(result))
+    return Subject(Target(name, environment, f"fsdcf deploy {shlex.quote(file)} --env {environment}"), Places(result))

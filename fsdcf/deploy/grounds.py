@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Literal
+
+from fsdcf.deploy.statements import Answer, Statement, answer, statements_of
 
 Way = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
@@ -19,8 +20,8 @@ class Grounds:
     """What is known of a service without asking it. None and empty: the template does not say.
 
     ``way`` is how its tasks reach AWS: by addresses of their own, NAT, interface endpoints, not at all; ``foreign``: its subnets belong to
-    somebody else, whose routes nobody here knows. ``actions`` are those that the execution role allows; None where the role is not the
-    template's. Times are seconds, ``memory`` is MiB.
+    somebody else, whose routes nobody here knows. ``statements`` are those of the execution role; None where the role is not the
+    template's, or has policies that are not. Times are seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -35,13 +36,11 @@ class Grounds:
     container_check: str = ""
     way: Way = "unknown"
     endpoints: tuple[str, ...] = ()
-    actions: frozenset[str] | None = None
+    statements: tuple[Statement, ...] | None = None
 
-    def allows(self, action: str) -> bool | None:
-        """Whether the execution role has a statement with the action; None where nobody can tell."""
-        if self.actions is None:
-            return None
-        return any(fnmatchcase(action.lower(), one.lower()) for one in self.actions)
+    def allows(self, action: str, resource: str = "") -> Answer | None:
+        """What the execution role's statements say of the action, on the resource where its ARN is known; None where nobody can tell."""
+        return None if self.statements is None else answer(self.statements, action, resource)
 
 
 def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> Grounds:
@@ -67,7 +66,7 @@ def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         container_check=_command(_map(container.get("HealthCheck")).get("Command")),
         way=_way(resources, properties),
         endpoints=tuple(sorted(_endpoints(resources))),
-        actions=_actions(resources, _target(definition.get("ExecutionRoleArn"))),
+        statements=_statements(resources, _target(definition.get("ExecutionRoleArn"))),
     )
 
 
@@ -124,7 +123,7 @@ def _endpoint(name: Any) -> str:
     return whole.partition("${AWS::Region}.")[2] or ".".join(whole.split(".")[3:])
 
 
-def _actions(resources: Mapping[str, Any], role: str) -> frozenset[str] | None:
+def _statements(resources: Mapping[str, Any], role: str) -> tuple[Statement, ...] | None:
     if _type(resources, role) != "AWS::IAM::Role":
         return None
     properties = _properties(resources, role)
@@ -135,9 +134,7 @@ def _actions(resources: Mapping[str, Any], role: str) -> frozenset[str] | None:
         for one in _of_type(resources, kind):
             if role in (_target(one.get("RoleName")), *map(_target, _list(one.get("Roles")))):
                 documents.append(one.get("PolicyDocument"))
-    statements = [_map(one) for document in documents for one in _list(_map(document).get("Statement"))]
-    allowed = [one for one in statements if one.get("Effect", "Allow") == "Allow"]
-    return frozenset(_text(action) for one in allowed for action in _listed(one.get("Action")))
+    return statements_of(documents)
 
 
 def _of_type(resources: Mapping[str, Any], type: str) -> list[Mapping[str, Any]]:
@@ -167,10 +164,6 @@ def _map(value: Any) -> Mapping[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> str:

@@ -67,8 +67,7 @@ def diagnose(run: Run, name: str) -> Outcome:
 def _diagnosed(run: Run, name: str) -> Outcome:
     stack = found(run, name)
     if is_terminal(stack.status):
-        told = resting(run, stack)
-        return replace(told, next=tuple(one for one in told.next if one != run.target.command("diagnose")))
+        return resting(run, stack)
     events = latest(run, stack.arn)
     if not failures(events):
         return Outcome(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fsdcf.deploy.grounds import NEEDED_ENDPOINTS, Grounds
+from fsdcf.deploy.grounds import Grounds
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ class Reason:
 
 _ECR = re.compile(r"(?P<account>\d+)\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
 _REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
+_REFUSED = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?")
+_DENYING = re.compile(r"explicit deny in (an? [\w -]+?(?:policy|boundary))")
+_LACKING = re.compile(r"because no ([\w -]+?) allows")
+"""Who refuses, as AWS says it.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
+
+_SECRET = re.compile(r"fetch secret (?P<secret>arn:\S+?)(?:[.,:]*(?=\s|$))|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)")
+_ASKED = {"secretsmanager": "asm", "ssm": "ssm"}
+"""What ECS calls a service in ``unable to retrieve secret from asm``, by its endpoint."""
+
 _DEAD_ENDS = "there is no route from the tasks to it"
 
 
@@ -62,27 +73,103 @@ def image(grounds: Grounds, found: re.Match[str]) -> Judged:
     return Judged(f"({other['whole']})", command=f"docker manifest inspect {other['whole']}") if other else Judged()
 
 
-def permission(*actions: str, key: str = "service.executionRole.statements") -> Judge:
-    """Whether the execution role of the template has the statements that this takes."""
+def permission(*actions: str, key: str = "service.executionRole.statements", look: str = "") -> Judge:
+    """Whether the execution role of the template has the statements that this takes, for the resource that was refused.
+
+    ``look`` is a command that shows more of the resource, to which its ARN is added where it is known.
+    """
 
     def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
-        lacking = [action for action in actions if grounds.allows(action) is False]
-        if lacking:
-            return Judged(f": the execution role has no statement for {' and '.join(lacking)}", f"allow {', '.join(lacking)}", key)
-        if grounds.actions is None:
-            return Judged(": the execution role is not the template's, so its statements are not known", key=key)
-        refused = "the execution role has the statement, so something else refuses it"
-        elsewhere = "look at the resource's own policy, its KMS key, the permissions boundary, and whether it is another account's"
-        return Judged(f": {refused}", elsewhere, key)
+        asked = _asked(actions, found.string)
+        resource = next((arn for _, arn in asked if arn.startswith("arn:")), "")
+        clause, advice = _refused_by(found.string) or _judged_by_template(grounds, asked)
+        return Judged(clause, advice, key, f"{look} {resource}" if look and resource else "")
 
     return judged
 
 
+def _asked(actions: tuple[str, ...], text: str) -> tuple[tuple[str, str], ...]:
+    """The actions that were refused, each with the ARN of its resource, empty where it is not told.
+
+    A token for ECR is no resource's: its statement must be for ``*``.
+    """
+    refused = _REFUSED.search(text)
+    if refused is not None:
+        resource = refused["resource"] or ""
+        return ((refused["action"], resource if resource.startswith("arn:") or resource == "*" else ""),)
+    ecr = _ECR.search(text)
+    repository = _repository(ecr) if ecr is not None else ""
+    return tuple((one, "*" if one == "ecr:GetAuthorizationToken" else repository if one.startswith("ecr:") else "") for one in actions)
+
+
+def _repository(ecr: re.Match[str]) -> str:
+    """The ARN of the repository that an image's name tells."""
+    region = ecr["region"]
+    partition = next((name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(start)), "aws")
+    return f"arn:{partition}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
+
+
+def _refused_by(text: str) -> tuple[str, str] | None:
+    """Which kind of policy AWS itself names, where it is not that of the role: clause and advice."""
+    denying = _DENYING.search(text)
+    if denying is not None:
+        return f": an explicit deny in {denying[1]} refuses it", f"look for the Deny in {denying[1]}: no statement of the role's outweighs it"
+    lacking = _LACKING.search(text)
+    if lacking is not None and not lacking[1].startswith("identity"):
+        return f": no {lacking[1]} allows it", f"let the {lacking[1]} allow it too: the statement of the role is not enough"
+    return None
+
+
+def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    answers = {action: (grounds.allows(action, resource), resource) for action, resource in asked}
+    lacking = [action for action, (said, _) in answers.items() if said == "none"]
+    if lacking:
+        return f": the execution role has no statement for {' and '.join(lacking)}", f"allow {', '.join(lacking)}"
+    if grounds.statements is None:
+        return ": the execution role is not the template's, so its statements are not known", ""
+    elsewhere = [(action, resource) for action, (said, resource) in answers.items() if said == "elsewhere"]
+    if elsewhere:
+        action, resource = elsewhere[0]
+        return f": the execution role's statement for {action} is for other resources than {resource}", f"allow {action} for {resource}"
+    advice = "look at the resource's own policy, its KMS key, the permissions boundary, and whether it is another account's"
+    return ": the execution role has the statement, so something else refuses it", advice
+
+
+def image_permission(grounds: Grounds, found: re.Match[str]) -> Judged:
+    """Whether the image may be pulled, and the command that shows the policy of its repository."""
+    judged = permission("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")(grounds, found)
+    ecr = _ECR.search(found.string)
+    if ecr is None:
+        return judged
+    look = f"aws ecr get-repository-policy --registry-id {ecr['account']} --region {ecr['region']} --repository-name {ecr['name']}"
+    return replace(judged, command=look)
+
+
+def secret(grounds: Grounds, found: re.Match[str]) -> Judged:
+    """Which secret or parameter was asked for, and the command that looks for it."""
+    named = _SECRET.search(found.string)
+    if named is None:
+        return Judged()
+    if named["parameter"]:
+        return Judged(f"({named['parameter']})", command=f"aws ssm get-parameter --name {shlex.quote(named['parameter'])}")
+    return Judged(f"({named['secret']})", command=f"aws secretsmanager describe-secret --secret-id {named['secret']}")
+
+
+def file_system(grounds: Grounds, found: re.Match[str]) -> Judged:
+    """Which file system could not be mounted."""
+    named = re.search(r"\bfs-[0-9a-f]{8,17}\b", found.string)
+    return Judged(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}") if named else Judged()
+
+
 def route(*endpoints: str) -> Judge:
-    """Whether the template gives the tasks a way to a service of AWS's, by what the tasks have: an address, NAT, endpoints."""
+    """Whether the template gives the tasks a way to a service of AWS's, by what the tasks have: an address, NAT, endpoints.
+
+    ``endpoints`` are those of the service; where they are several services', the one that was asked counts.
+    """
 
     def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
-        missing = [one for one in (endpoints or NEEDED_ENDPOINTS) if one not in grounds.endpoints]
+        asked = [one for one in endpoints if re.search(rf"from {_ASKED.get(one, one)}|\b{re.escape(one)}\.", found.string)]
+        missing = [one for one in (asked or endpoints) if one not in grounds.endpoints]
         if grounds.way == "none" or (grounds.way == "endpoints" and missing):
             lacking = f"neither NAT nor a public address, and no endpoint for {', '.join(missing) or 'it'}"
             return Judged(f": {_DEAD_ENDS}: {lacking}", "let the tasks out: `nat: single`, or name the endpoints", "service.networking.vpc.nat")

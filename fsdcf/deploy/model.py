@@ -53,9 +53,9 @@ class Target:
 
     @property
     def spec(self) -> str:
-        """The spec that the command which deploys it names; SPEC where none is known."""
+        """The spec that the command which deploys it names, as it is typed; SPEC where none is known."""
         words = shlex.split(self.again)
-        return next((word for word in words[2:] if not word.startswith("-")), "SPEC")
+        return shlex.quote(next((word for word in words[2:] if not word.startswith("-")), "SPEC"))
 
     def command(self, verb: str, *more: str) -> str:
         """A command about this stack, as it is typed: ``fsdcf recover my-service --env staging``."""

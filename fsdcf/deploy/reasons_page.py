@@ -9,7 +9,7 @@ from fsdcf.deploy.reasons import HIDDEN
 from fsdcf.deploy.reasons_run import CHECKS, PLACING, RUNNING
 from fsdcf.deploy.reasons_start import PREPARING, PULLING
 
-_EXAMPLE = {"service": "my-service", "environment": "prod", "spec": "my-service.yml", "port": "8000"}
+_EXAMPLE = {"service": "my-service", "environment": "prod", "spec": "my-service.yml", "port": "8000", "image": "my-service:SHA"}
 
 _HEAD = """\
 <!-- Generated from fsdcf/deploy/reasons*.py: make docs. -->
@@ -26,7 +26,8 @@ fsdcf diagnose my-service --env prod
 With the spec instead of the name it shows the line as well. ECS forgets stopped tasks after an hour; then the service's events and its
 deployments must do. A service that a failed first deploy took away again leaves only CloudFormation's own words: use what `deploy` printed.
 
-- Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast` cancels the update then.
+- Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast` cancels the update then,
+  unless the reason may pass by itself: no capacity, a Spot interruption, a network interface that was not ready in time.
 - `fsdcf status my-service --env prod --watch` shows the tasks of a rollout that somebody else started.
 - A rehearsal: `fsdcf deploy my-service.yml --image-sha one --sandbox --fault Service:create:oom`; [more faults](sandbox.md).
 - What to do with the stack afterwards: [how to recover](recover.md).

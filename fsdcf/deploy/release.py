@@ -111,7 +111,7 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
         places = places_of(run, [event.logical_id for event in events])
         reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
         case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason)
-        outcome = diagnosed(case)
+        outcome = diagnosed(replace(case, sha=sha or _tried(run, ending)))
         seen = outcome.evidence or (Evidence("stack", f"{name} is {ending.status}; no event of it could be read"),)
         return replace(outcome, evidence=seen)
     verdict = verify(run, ending.stack, ending.rollouts)
@@ -126,13 +126,10 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
 
 
 def _tried(run: Run, ending: Ending) -> str:
-    """The tag or digest that was to be deployed: by a task that failed, or by a stack that nothing else was ever deployed to."""
+    """The tag or digest that was to be deployed, by a task that failed; empty where none is known."""
     failed = (task for rollout in ending.rollouts for task in failed_tasks(rollout))
     image = next((found for task in failed if (found := image_of(task, run.target))), "")
-    if image:
-        return image.rpartition("@" if "@" in image else ":")[2]
-    never = ending.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
-    return ending.stack.parameters.get(IMAGE, "") if never and ending.stack is not None else ""
+    return image.rpartition("@" if "@" in image else ":")[2]
 
 
 def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEvent, ...], lead: str) -> Outcome:

@@ -9,6 +9,7 @@ import pytest
 
 from fsdcf.deploy.grounds import Grounds, grounds_of
 from fsdcf.deploy.reasons import HIDDEN, REASONS, find
+from fsdcf.deploy.statements import answer, statements_of
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 
@@ -28,18 +29,28 @@ WORDS = [
     ("image-denied", "CannotPullContainerError: Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'"),
     ("image-unreachable", 'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/acme/web:2: failed to do request: Head "https://registry-1.docker.io/v2/acme/web/manifests/2": dial tcp 34.205.13.154:443: i/o timeout'),
     ("image-unreachable", "CannotPullContainerError: Error response from daemon: Get https://x/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"),
+    ("image-layers-unreachable", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/1a: dial tcp 52.218.1.2:443: i/o timeout"),
     ("image-missing", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: not found"),
     ("image-missing", "CannotPullContainerError: Error response from daemon: manifest for acme/web:9 not found: manifest unknown: manifest unknown"),
     ("disk-full", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:00: write /var/lib/x: no space left on device"),
     ("image-pull", 'CannotPullContainerError: containerd: pull command failed: time="2026-01-01" level=info msg="apply failure, attempting cleanup"'),
     ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} retrieved secret from Secrets Manager did not contain json key API_TOKEN"),
+    ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} invalid character 'p' looking for beginning of value"),
+    ("secret-empty", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT."),
     ("secret-missing", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."),
     ("secret-missing", f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: /web/token"),
     ("secret-key-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn from secrets manager: AccessDeniedException: Access to KMS is not allowed"),
+    ("secret-key-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."),
     ("secret-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:x because no identity-based policy allows the action"),
     ("parameter-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ssm:GetParameters on resource: arn:x"),
     ("registry-denied", f"{SECRETS} ecr registry auth: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ecr:GetAuthorizationToken on resource: *"),
     ("secret-unreachable", f'{SECRETS} secret from asm: {RETRIED} RequestError: send request failed caused by: Post "https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout'),
+    ("secret-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration."),
+    ("secret-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager."),
+    ("log-group-missing", "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."),
+    ("logs-denied", f"ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: AccessDeniedException: {ROLE} is not authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:x because no identity-based policy allows the logs:CreateLogStream action : exit status 1"),
+    ("logs-unreachable", "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : exit status 1"),
+    ("role", "(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."),
     ("log-group-missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"),
     ("logs-unreachable", 'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status 1'),
     ("file-system", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"),
@@ -60,12 +71,19 @@ WORDS = [
     ("check", "ServiceSchedulerInitiated\nTask failed ELB health checks in (target-group arn:aws:elasticloadbalancing:x)\nexit code 137"),
     ("quota", "(service web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently."),
     ("addresses", "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet"),
+    ("network-interface", TASK + "Timeout waiting for network interface provisioning to complete."),
+    ("network-interface", TASK + "Timeout waiting for EphemeralStorage provisioning to complete."),
+    ("network-interface", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InvalidSecurityGroupID.NotFound"),
+    ("capacity", "(service web) was unable to place a task. Reason: TaskFailedToStart: RESOURCE:MEMORY."),
     ("spot", "SpotInterruption\nYour Spot Task was interrupted."),
     ("capacity", "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."),
     ("memory", EXITED + "OutOfMemoryError: Container killed due to memory usage exit code 137"),
     ("memory", EXITED + "exit code 137"),
     ("command", TASK + 'Task failed to start\nCannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown'),
     ("command", EXITED + "exit code 127"),
+    ("command", TASK + 'CannotStartContainerError: Error response from daemon: OCI runtime create failed: exec: \\"/app/run.sh\\": permission denied: unknown'),
+    ("runtime-timeout", TASK + "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: context deadline exceeded"),
+    ("start", "CannotCreateVolumeError: failed to create the volume: driver failed"),
     ("start", "CannotCreateContainerError: Error response from daemon: Conflict. The container name is already in use"),
     ("segmentation-fault", EXITED + "exit code 139"),
     ("exit-zero", EXITED + " exit code 0"),
@@ -92,7 +110,7 @@ def test_what_is_no_failure_is_no_reason(words: str) -> None:
 
 
 def test_what_was_caught_is_named() -> None:
-    by_name = dict(reversed(WORDS))
+    by_name = {**dict(reversed(WORDS)), "secret-missing": next(words for _, words in WORDS if "invalid ssm" in words)}
     told = {name: find(words, Grounds()) for name, words in by_name.items()}
     assert told["command"] is not None and told["command"].sentence == "the command gunicorn is not in the image, or cannot be executed"
     assert told["secret-key-missing"] is not None and "no key API_TOKEN in its JSON" in told["secret-key-missing"].sentence
@@ -100,6 +118,9 @@ def test_what_was_caught_is_named() -> None:
     missing = told["image-missing"]
     assert missing is not None and missing.sentence.endswith("(web:9)")
     assert missing.command == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
+    secret = find(f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.", Grounds())
+    assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
+    assert told["secret-missing"] is not None and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
     elsewhere = find(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", Grounds())
     assert elsewhere is not None and elsewhere.command == "docker manifest inspect docker.io/acme/web:9"
 
@@ -120,7 +141,7 @@ def test_the_grounds_that_our_own_template_gives() -> None:
     assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == ("/up", "200-299", "20", "4", "4", "90")
     assert grounds.container_check == "curl -f http://localhost:8000/up"
     assert grounds.way == "nat"
-    assert grounds.allows("ecr:GetAuthorizationToken") and not grounds.allows("secretsmanager:GetSecretValue")
+    assert (grounds.allows("ecr:GetAuthorizationToken", "*"), grounds.allows("secretsmanager:GetSecretValue")) == ("allowed", "none")
 
 
 ENDPOINTS = "  networking:\n    vpc:\n      nat: none\n      endpoints: [ecr.api, ecr.dkr, logs]\n"
@@ -154,13 +175,60 @@ def test_no_way_out_at_all() -> None:
     assert found is not None and "no endpoint for ecr.api, ecr.dkr" in found.sentence
 
 
-def test_whether_a_permission_is_missing() -> None:
-    secret = "  secrets:\n    - name: TOKEN\n      valueFrom: arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf\n"
-    words = next(words for name, words in WORDS if name == "secret-denied")
-    lacking, there, foreign = find(words, grounds_of(compiled())), find(words, grounds_of(compiled(service=secret))), find(words, Grounds())
-    assert lacking is not None and "no statement for secretsmanager:GetSecretValue" in lacking.sentence
-    assert there is not None and "something else refuses it" in there.sentence and "KMS key" in there.advice
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf"
+REFUSED = f"{SECRETS} secret from asm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: {SECRET}"
+LISTED = f"  secrets:\n    - name: TOKEN\n      valueFrom: {SECRET}\n"
+PERMISSIONS = [
+    ("none", "", "because no identity-based policy allows the action", "the execution role has no statement for secretsmanager:GetSecretValue", "allow secretsmanager"),
+    ("other", LISTED.replace("token-", "other-"), "because no identity-based policy allows the action", f"statement for secretsmanager:GetSecretValue is for other resources than {SECRET}", f"for {SECRET}"),
+    ("there", LISTED, "", "something else refuses it", "KMS key"),
+    ("boundary", LISTED, "because no permissions boundary allows the secretsmanager:GetSecretValue action", "no permissions boundary allows it", "let the permissions boundary"),
+    ("organisation", LISTED, "with an explicit deny in a service control policy", "an explicit deny in a service control policy refuses it", "look for the Deny"),
+]
+
+
+@pytest.mark.parametrize(("service", "why", "clause", "advice"), [one[1:] for one in PERMISSIONS], ids=[one[0] for one in PERMISSIONS])
+def test_whether_a_permission_is_missing(service: str, why: str, clause: str, advice: str) -> None:
+    found = find(f"{REFUSED} {why}", grounds_of(compiled(service=service)))
+    assert found is not None and found.reason.name == "secret-denied" and found.key == "service.secrets"
+    assert clause in found.sentence and advice in found.advice
+    assert found.command == f"aws secretsmanager get-resource-policy --secret-id {SECRET}"
+
+
+def test_whose_role_it_is_and_which_repository() -> None:
+    foreign = find(REFUSED, Grounds())
     assert foreign is not None and "not the template's" in foreign.sentence
+    denied = next(words for name, words in WORDS if name == "image-denied")
+    own, other = find(denied, grounds_of(compiled())), find(denied.replace("/web", "/base"), grounds_of(compiled()))
+    assert own is not None and "something else refuses it" in own.sentence
+    assert own.command == "aws ecr get-repository-policy --registry-id 123456789012 --region us-east-1 --repository-name web"
+    assert other is not None and "is for other resources than arn:aws:ecr:us-east-1:123456789012:repository/base" in other.sentence
+
+
+STATEMENTS = [
+    ("Action", {"Fn::Sub": "arn:${AWS::Partition}:s3:::web-*"}, "arn:aws:s3:::web-1", "allowed"),
+    ("Action", {"Fn::Sub": ["arn:aws:s3:::${Name}", {}]}, "arn:aws:s3:::web-1", "allowed"),
+    ("Action", {"Fn::Join": ["", ["arn:aws:s3:::", {"Ref": "Bucket"}, "/in/?"]]}, "arn:aws:s3:::b/in/1", "allowed"),
+    ("Action", {"Fn::Join": ["", ["arn:aws:s3:::", {"Ref": "Bucket"}, "/in/?"]]}, "arn:aws:s3:::b/out/1", "elsewhere"),
+    ("Action", {"Fn::GetAtt": ["Bucket", "Arn"]}, "arn:aws:s3:::b", "allowed"),
+    ("Action", ["arn:aws:s3:::a", "arn:aws:s3:::b"], "arn:aws:s3:::b", "allowed"),
+    ("Action", "arn:aws:s3:::a", "", "allowed"),
+    ("NotAction", "*", "arn:aws:s3:::b", "allowed"),
+    ("Other", None, "arn:aws:s3:::b", "allowed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "resource", "asked", "said"), STATEMENTS)
+def test_what_statements_say(kind: str, resource: Any, asked: str, said: str) -> None:
+    statement = {"Effect": "Allow", kind: ["s3:Get*"], "Resource": resource}
+    document = {"Statement": statement}
+    assert answer(statements_of([document]), "s3:GetObject", asked) == said
+    assert answer(statements_of([{"Statement": [{**statement, "Effect": "Deny"}]}]), "s3:GetObject", asked) == "none"
+
+
+@pytest.mark.parametrize("documents", [[], [None], [{}], [{"Statement": ["x", {"Action": "s3:PutObject", "Resource": "*"}]}]])
+def test_what_statements_do_not_say(documents: list[Any]) -> None:
+    assert answer(statements_of(documents), "s3:GetObject", "arn:aws:s3:::b") == "none"
 
 
 @pytest.mark.parametrize("template", [None, {}, {"Resources": []}, {"Resources": {"Service": None}}, {"Resources": {"Service": {"Properties": {"LoadBalancers": [3], "TaskDefinition": "x"}}}}])
@@ -181,4 +249,4 @@ def test_every_key_is_one_of_the_language_and_every_command_one_of_ours() -> Non
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     for one in (*REASONS, HIDDEN):
         assert f"`{one.key}`" in reference, one.key
-        assert set(re.findall(r"\{(\w+)\}", one.command)) <= {"service", "environment", "spec", "port"}
+        assert set(re.findall(r"\{(\w+)\}", one.command)) <= {"service", "environment", "spec", "port", "image"}

@@ -66,7 +66,7 @@ EACH = [
     ("CannotPullContainerError=denied", "the image may not be pulled", "service.executionRole.statements", "aws ecr get-repository-policy"),
     ("CannotPullContainerError=timeout", "the registry cannot be reached from the tasks: the subnets are not the stack's", "service.networking.vpc.privateSubnets", "fsdcf graph shop.yml"),
     ("ResourceInitializationError", "ECR cannot be reached", "service.networking.vpc.privateSubnets", "fsdcf graph shop.yml"),
-    ("ResourceInitializationError=denied", "ECR does not let the execution role in", "service.executionRole.statements", "fsdcf permissions"),
+    ("ResourceInitializationError=denied", "ECR does not let the execution role in", "service.executionRole.statements", "fsdcf access shop.yml --env staging"),
     ("ResourceInitializationError=secret", "the secret may not be read", "service.secrets", "aws secretsmanager"),
     ("ResourceInitializationError=log-group", "the log group is gone", "service.observability.logs", "aws logs"),
     ("CannotStartContainerError=gunicorn", "the command gunicorn is not in the image", "service.command", "docker run"),

@@ -1,0 +1,164 @@
+"""Rollouts at their edges: tasks that die together, that ECS does not count, that are many; what a cancelled update leaves to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from fsdcf.deploy.listing import MOST_TASKS
+from fsdcf.deploy.lookout import Lookout
+from fsdcf.deploy.model import Event, Exit, RolloutSeen, Target, Warned
+from fsdcf.deploy.rollout import Deployment, Rollout, Stopped
+from fsdcf.deploy.run import Run
+from tests.deploy.faults.test_group_15_tasks import PLACES, update, web
+from tests.deploy.site import site
+
+ARN = "arn:aws:ecs:us-east-1:0:service/c/web"
+
+
+@dataclass
+class Ecs:
+    """ECS as far as a lookout asks it: a service with one deployment, and its tasks, a hundred on a page."""
+
+    tasks: list[dict[str, Any]]
+    deployment: dict[str, Any]
+    asked: list[str] = field(default_factory=list)
+    pace: float = 1.0
+
+    def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        self.asked.append(operation)
+        if operation == "DescribeServices":
+            return {"services": [{"deployments": [self.deployment]}]}
+        if operation == "ListTasks":
+            wanted = [one["taskArn"] for one in self.tasks if one["desiredStatus"] == parameters["desiredStatus"]]
+            start = int(parameters.get("nextToken", 0))
+            more = {"nextToken": str(start + 100)} if start + 100 < len(wanted) else {}
+            return {"taskArns": wanted[start : start + 100], **more}
+        if operation == "DescribeTasks":
+            assert len(parameters["tasks"]) <= 100
+            return {"tasks": [one for one in self.tasks if one["taskArn"].rpartition("/")[2] in parameters["tasks"]]}
+        return {}
+
+    def supports(self, *names: str) -> bool:
+        return True
+
+    def clock(self) -> float:
+        return 0.0
+
+
+def task(number: int, **more: Any) -> dict[str, Any]:
+    return {"taskArn": f"arn:x:task/c/{number:032x}", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "desiredStatus": "RUNNING", **more}
+
+
+def looked(ecs: Ecs) -> tuple[Lookout, list[Event]]:
+    told: list[Event] = []
+    return Lookout(Run(ecs, told.append, Target("web", "staging"))), told  # type: ignore[arg-type]
+
+
+DEPLOYMENT: Mapping[str, Any] = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 2}
+
+
+@pytest.mark.parametrize(("count", "shown", "calls"), [(100, 100, 1), (250, 250, 3), (640, MOST_TASKS, 5)])
+def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) -> None:
+    ecs = Ecs([task(number) for number in range(count)], dict(DEPLOYMENT))
+    lookout, told = looked(ecs)
+    lookout.look(ARN, "Service", None, 0.0)
+    (seen,) = [one for one in told if isinstance(one, RolloutSeen)]
+    assert len(seen.tasks) == shown
+    assert ecs.asked.count("DescribeTasks") == ecs.asked.count("ListTasks") == calls
+    assert [one.text for one in told if isinstance(one, Warned)] == (["web has more than 500 tasks that are RUNNING: no more are looked at"] if count > shown else [])
+
+
+def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it() -> None:
+    ecs = Ecs([task(1), task(2)], dict(DEPLOYMENT))
+    lookout, told = looked(ecs)
+    before = lookout.look(ARN, "Service", None, 0.0)
+    assert before is not None and before.failing is None
+    ended = {"lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
+    ecs.tasks = [task(1, **ended, containers=[{"name": "web", "exitCode": 1, "image": "web:two"}]), task(2)]
+    found = lookout.look(ARN, "Service", before, 5.0)
+    assert found is not None and found.failing is not None and found.failing.failed == 0
+    assert [one.essence for one in found.stopped] == ["Essential container in task exited; exit code 1"]
+    assert [one.failed for one in told if isinstance(one, RolloutSeen)] == [0, 1]
+
+
+def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
+    ecs = Ecs([task(1)], {**DEPLOYMENT, "rolloutState": "COMPLETED"})
+    lookout, told = looked(ecs)
+    lookout.look(ARN, "Service", None, 0.0)
+    assert "ListServiceDeployments" not in ecs.asked
+    assert isinstance(told[0], RolloutSeen) and told[0].threshold is None
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "failing"),
+    [("EssentialContainerExited", "IN_PROGRESS", True), ("UserInitiated", "IN_PROGRESS", False), ("EssentialContainerExited", "COMPLETED", False)],
+)
+def test_whether_a_deployment_fails(code: str, state: str, failing: bool) -> None:
+    rollout = Rollout(ARN, "", (Deployment("new", "PRIMARY", "web:2", state),), (), (Stopped("1", "new", "x", code),))
+    assert (rollout.failing is not None) == failing
+
+
+OWN = [
+    ("status 400, RequestID: 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException", "status 400, RequestID: 9a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException"),
+    ("read udp 10.0.1.5:51233->10.0.0.2:53: i/o timeout", "read udp 10.0.1.9:40112->10.0.0.2:53: i/o timeout"),
+    (f"failed to extract layer sha256:{'a' * 64}: no space", f"failed to extract layer sha256:{'b' * 64}: no space"),
+    ('containerd: time="2026-01-01T10:00:00Z" level=info', 'containerd: time="2026-01-01T10:03:07Z" level=info'),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), OWN)
+def test_what_is_a_task_s_own_makes_no_other_reason(one: str, other: str) -> None:
+    assert Stopped("1", "new", one).essence == Stopped("2", "new", other).essence
+    assert Stopped("1", "new", one).essence != Stopped("2", "new", "something else").essence
+
+
+def test_tasks_that_die_together_are_told_with_the_first_look_at_them() -> None:
+    made = site()
+    made.stand(web(3, failures=9))
+    made.fault("Service:update:exit=1")
+    moments: list[tuple[str, int]] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, RolloutSeen):
+            moments.append(("seen", sum(one.failed for one in event.tasks if one.ours)))
+        elif isinstance(event, Warned) and "same reason" in event.text:
+            moments.append((event.text.split(" tasks")[0], 0))
+        made.told.append(event)
+
+    made.tell = tell  # type: ignore[method-assign]
+    made.run(made.release(web(3, failures=9), "two", where=PLACES.get), fail_fast=True)
+    first = next(index for index, one in enumerate(moments) if one[1] >= 2)
+    assert moments[first] == ("seen", 3) and moments[first + 1] == ("Service: 3", 0)
+    assert made.made("CancelUpdateStack") == 1
+
+
+def test_a_reason_that_may_pass_is_said_and_waited_for() -> None:
+    made, outcome = update("capacity", web(failures=3), fail_fast=True)
+    assert any("2 tasks stopped for the same reason" in one for one in made.warnings())
+    assert not made.made("CancelUpdateStack") and outcome.exit is Exit.FAILED
+
+
+def test_a_cancelled_update_is_explained_afterwards_and_every_command_is_complete() -> None:
+    made, live = update("exit=1", web(failures=5), fail_fast=True)
+    left = made.diagnose()
+    assert left.sentence.startswith("the stack failed: Stack update cancelled, while the service's tasks failed: the application ended with exit code 1")
+    assert left.advice is not None and left.advice.key == "service.environment"
+    assert left.next == ("fsdcf logs shop --env staging", "fsdcf deploy SPEC --env staging --image-sha two")
+    assert live.next == ("fsdcf logs shop --env staging", "fsdcf deploy shop.yml --env staging --image-sha two")
+
+
+def test_what_went_with_the_stack_is_not_asked_for() -> None:
+    made = site("Service:create:exit=1")
+    live = made.run(made.release(web(), "two", where=PLACES.get))
+    assert made.status() == "ROLLBACK_COMPLETE"
+    assert live.next == ("fsdcf deploy shop.yml --env staging --image-sha two --recreate", "fsdcf delete shop --env staging")
+    assert made.diagnose().next == ("fsdcf deploy SPEC --env staging --image-sha two --recreate", "fsdcf delete shop --env staging")
+
+
+def test_the_spec_of_a_command_is_as_it_is_typed() -> None:
+    assert Target("web", "prod", "fsdcf deploy 'my spec.yml' --env prod").spec == "'my spec.yml'"
+    assert Target("web", "prod").spec == "SPEC"
