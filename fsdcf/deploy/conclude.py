@@ -50,7 +50,7 @@ def _cleaned(run: Run, traces: Traces) -> str:
 
 def _without_end(run: Run, traces: Traces | None, failure: BaseException | None) -> Outcome:
     """The outcome of a run that was cut off: by a person, by the system, or by AWS."""
-    why, code, next_steps = _explained(run, failure)
+    why, code, next_steps = _explained(failure, run.target.redeploy() if traces is not None else run.target.command("status"))
     evidence = (Evidence(f"{failure.service}:{failure.operation}", failure.message),) if isinstance(failure, AwsError) else ()
     again = (run.target.command("watch"), run.target.command("diagnose"))
     after = Exit.INTERRUPTED if isinstance(failure, KeyboardInterrupt) else Exit.UNKNOWN
@@ -64,9 +64,8 @@ def _without_end(run: Run, traces: Traces | None, failure: BaseException | None)
     return Outcome(code, f"{why}: nothing was executed", evidence, next_steps)
 
 
-def _explained(run: Run, failure: BaseException | None) -> tuple[str, Exit, tuple[str, ...]]:
-    """What cut the run off, in a few words; the exit code while nothing runs, and what to do then."""
-    again = run.target.redeploy()
+def _explained(failure: BaseException | None, again: str) -> tuple[str, Exit, tuple[str, ...]]:
+    """What cut the run off, in a few words; the exit code while nothing runs, and what to do then, ``again`` last."""
     if isinstance(failure, Terminated):
         return "asked to end (SIGTERM)", Exit.INTERRUPTED, (again,)
     if isinstance(failure, Expired):

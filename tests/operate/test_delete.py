@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from fsdcf.deploy.model import Exit, Noted, Options, Outcome, Place, Target
+from fsdcf.deploy.model import Exit, Noted, Options, Outcome, Place, Question, Target
 from fsdcf.operate.delete import delete
 from fsdcf.operate.retained import remains
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
@@ -52,6 +52,17 @@ def test_what_is_kept_is_told_before_and_after() -> None:
     assert [one.lead for one in noted] == ["kept"] and noted[0].text.startswith("Kept (AWS::SQS::Queue ")
     assert made.warnings() == []
     assert "1 resource was kept" in outcome.sentence and outcome.evidence[0].text.startswith("Kept (AWS::SQS::Queue ")
+
+
+def test_an_interrupted_deletion_names_no_deploy() -> None:
+    made = put("CREATE_COMPLETE")
+
+    def press(question: Question) -> bool:
+        raise KeyboardInterrupt
+
+    outcome = delete(Target("shop", "staging"), Options(), made.aws, made.tell, press)
+    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "interrupted: nothing was executed")
+    assert outcome.next == ("fsdcf status shop --env staging",)
 
 
 def test_data_that_would_be_lost_needs_a_name_or_a_person() -> None:

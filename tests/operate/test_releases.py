@@ -124,6 +124,7 @@ def test_a_stack_without_a_record() -> None:
     with pytest.raises(Stop) as caught:
         history(STACK, made.aws)
     assert "has no release yet" in caught.value.outcome.sentence
+    made.forget()
     assert made.deploy({**body, "Resources": {**body["Resources"], "Release": record()}}).exit is Exit.DONE
     made.fault("api:GetParameterHistory:error=ParameterNotFound")
     with pytest.raises(Stop) as caught:
