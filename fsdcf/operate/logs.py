@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,6 +18,9 @@ OVERLAP = 30_000
 
 SOONEST, LATEST = 1.0, 5.0
 """Seconds between two rounds of following: after a line, and after a silence."""
+
+REACHES = (600.0, 2 * 3600.0, 86400.0, 7 * 86400.0)
+"""How many seconds back the last lines are looked for, one after the other, until there are enough: CloudWatch reads forwards alone."""
 
 _BETWEEN_PAGES = 0.2
 """Seconds: five calls a second, which is the lowest quota of a region.
@@ -66,10 +70,10 @@ def group_of(target: Target, aws: Aws) -> str:
     raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {why}", target.command("status"))
 
 
-def read(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
+def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") -> Iterator[Line]:
     """The lines since then (milliseconds since 1970) that match a pattern of CloudWatch's, page by page, in the order of AWS.
 
-    Raises Stop (exit 2) where the group is gone or the pattern is none.
+    ``task`` is how the id begins of the one task whose lines are wanted. Raises Stop (exit 2) where the group is gone or the pattern is none.
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
     asked: dict[str, Any] = {"logGroupName": group, "startTime": max(0, since)}
@@ -77,7 +81,7 @@ def read(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
         asked["filterPattern"] = pattern
     while True:
         answer = _page(aws, asked, pattern)
-        yield from map(_line, answer.get("events") or [])
+        yield from (line for line in map(_line, answer.get("events") or []) if line.task.startswith(task))
         token = answer.get("nextToken")
         if not token or token == asked.get("nextToken"):
             return
@@ -85,21 +89,37 @@ def read(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
         aws.sleep(_BETWEEN_PAGES)
 
 
-def follow(aws: Aws, group: str, since: int, pattern: str = "") -> Iterator[Line]:
+def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[Line]:
+    """The last lines, so many at the most, oldest first. ``now`` is in seconds since 1970; a week is looked back at the most."""
+    lines: deque[Line] = deque(maxlen=count)
+    for reach in REACHES:
+        lines = deque(read(aws, group, int((now - reach) * 1000), pattern, task), count)
+        if len(lines) >= count:
+            break
+    return list(lines)
+
+
+def follow(aws: Aws, group: str, since: int, pattern: str = "", task: str = "", most: int | None = None) -> Iterator[Line]:
     """The lines since then and all that come, each once, until whoever asks stops asking.
 
-    A line that is delivered more than half a minute after a younger one may be missed. Time is told by the lines alone.
+    ``most``: of those that are there at the beginning, the last so many alone. A line that is delivered more than half a minute after a younger one may be missed. Time is told by the lines alone.
     """
     start = since
     known: dict[str, int] = {}
     pause = SOONEST
     while True:
         newest = 0
-        for line in read(aws, group, start, pattern):
+        held: deque[Line] = deque(maxlen=most)
+        for line in read(aws, group, start, pattern, task):
             if line.id not in known:
                 known[line.id] = line.time
                 newest = max(newest, line.time)
-                yield line
+                if most is None:
+                    yield line
+                else:
+                    held.append(line)
+        yield from held
+        most = None
         start = max(start, newest - OVERLAP)
         known = {id: time for id, time in known.items() if time >= start}
         pause = SOONEST if newest else min(LATEST, pause * 1.5)

@@ -87,6 +87,16 @@ def test_logs_in_a_pipe_and_as_json(stage: Stage) -> None:
     assert len({one["id"] for one in records[:2]}) == 2 and records[-1]["sentence"] == "2 lines of hello-staging"
 
 
+def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
+    stand(stage)
+    task = stage("logs", "hello", "--since", LONG_AGO).stdout.split(" ")[1]
+    one = stage("logs", "hello", "--since", LONG_AGO, "--task", f"arn:aws:ecs:x:0:task/c/{task}").stdout.splitlines()
+    assert len(one) == 2 and all(line.split(" ")[1] == task for line in one)
+    assert stage("logs", "hello", "--since", LONG_AGO, "--task", task[:8], "--tail", "1").stdout.splitlines() == one[-1:]
+    assert "no lines of the task 0000 in the last" in stage("logs", "hello", "--task", "0000", "--tail", "3").stderr
+    assert "is no task's id" in stage("logs", "hello", "--task", "no task", expect=2).stderr
+
+
 def test_no_lines_is_said_where_people_read(stage: Stage) -> None:
     stand(stage)
     result = stage("logs", "hello", "--since", LONG_AGO, "--filter", "Nothing")

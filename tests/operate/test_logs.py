@@ -10,7 +10,7 @@ import pytest
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.logs import LATEST, SOONEST, Line, follow, group_of, read
+from fsdcf.operate.logs import LATEST, SOONEST, Line, follow, group_of, last, read
 from fsdcf.sandbox import logs
 from fsdcf.sandbox.cloudformation import records
 from tests.deploy.site import Site, site
@@ -78,6 +78,29 @@ def test_a_line_that_is_delivered_late_is_told_and_others_not_again() -> None:
     found.after(5, late)
     found.after(10, lambda: say(found, "early", "end"))
     assert texts(follow(found.aws, GROUP, begin), 4) == ["young", "young", "late", "end"]
+
+
+def test_the_last_lines_are_looked_for_further_and_further_back() -> None:
+    found = shop()
+    say(found, "old", "a", "b")
+    found.clock.advance(3 * 86400)
+    say(found, "young", "c")
+    calls = found.made("FilterLogEvents")
+    assert [line.text for line in last(found.aws, GROUP, 1, found.clock.now())] == ["c"]
+    assert found.made("FilterLogEvents") == calls + 1
+    assert [line.text for line in last(found.aws, GROUP, 2, found.clock.now())] == ["b", "c"]
+    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), task="old")] == ["a", "b"]
+    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), "nothing")] == []
+
+
+def test_one_task_alone_and_following_from_the_last_lines_on() -> None:
+    found = shop()
+    begin = now(found)
+    say(found, "0a1b", "one", "two", "three")
+    say(found, "0b1b", "other")
+    found.after(3, lambda: say(found, "0a1b", "four"))
+    assert texts(read(found.aws, GROUP, begin, task="0b")) == ["other"]
+    assert texts(follow(found.aws, GROUP, begin, task="0a", most=2), 3) == ["two", "three", "four"]
 
 
 def test_a_filter_is_cloudwatch_s() -> None:
