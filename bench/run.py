@@ -1,6 +1,6 @@
 """Speed and memory, as ratios measured in one run: each command in turn with bare cfn-lint on the template it emits.
 
-Prints the median of paired CPU ratios (user and system time of whole processes). ``--runs N`` sets the number of pairs.
+Prints the median of paired CPU ratios (user and system time of whole processes); ``diff`` is paired with one ``template --no-lint``. ``--runs N`` sets the number of pairs.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ def commands(folder: Path, runs: int) -> None:
         ("refused spec", [*fsdcf, str(refused)], 0.13),
     ):
         print(f"{label:14} {ratio(command, base, environment, runs):.3f} of cfn-lint's CPU (at most {bound:.2f})", flush=True)
+    larger = folder / "larger.yml"
+    larger.write_text(SPEC.read_text().replace("memory: 1024", "memory: 2048"))
+    diff = [str(BIN / "fsdcf"), "diff", str(SPEC), str(larger)]
+    print(f"diff           {ratio(diff, [*fsdcf, str(larger), '--no-lint'], environment, runs):.2f} of one template --no-lint (at most 2.00)", flush=True)
 
 
 def many() -> None:

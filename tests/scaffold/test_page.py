@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
+from fsdcf.cli.init import SCHEMA
 from fsdcf.cli.main import cli
 from fsdcf.compiler.pipeline_stack.model import role_variable
 from fsdcf.deploy.permissions.policy import BOUNDARY
@@ -45,6 +48,12 @@ def test_every_option_in_the_text_is_there(command: str) -> None:
 
 def test_its_names_are_ours() -> None:
     assert BOUNDARY in PAGE and WORKFLOW in PAGE and role_variable("staging") in PAGE
+
+
+def test_the_schema_that_a_new_spec_names_is_the_file_in_the_repository() -> None:
+    home, _, file = SCHEMA.partition("/main/")
+    assert home == "https://raw.githubusercontent.com/" + re.findall(r"uses: (\S+)@COMMIT", PAGE)[0]
+    assert f"`{file}`" in PAGE and (ROOT / file).is_file()
 
 
 def test_its_comment_shows_a_plan_its_cost_and_a_drawing() -> None:
