@@ -297,3 +297,38 @@ def test_cancel_between_the_last_resource_and_the_end(account: Account) -> None:
     account.cfn.cancel_update_stack(StackName=NAME)
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
     assert ssm.value_of(account.world, account.physical("Note")) == "one"
+
+
+def table(attributes: dict[str, str], key: str = "id") -> dict[str, object]:
+    definitions = [{"AttributeName": name, "AttributeType": type} for name, type in attributes.items()]
+    keys = [{"AttributeName": key, "KeyType": "HASH"}]
+    others = [name for name in attributes if name != key]
+    index = {"IndexName": "other", "KeySchema": [{"AttributeName": one, "KeyType": "HASH"} for one in others], "Projection": {"ProjectionType": "ALL"}}
+    more = {"GlobalSecondaryIndexes": [index]} if others else {}
+    properties = {"AttributeDefinitions": definitions, "KeySchema": keys, "BillingMode": "PAY_PER_REQUEST", **more}
+    return {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+
+
+def vpc(tenancy: str) -> dict[str, object]:
+    return {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16", "InstanceTenancy": tenancy}}
+
+
+CONDITIONAL = {
+    "another key": (table({"id": "S"}), table({"at": "S"}, "at"), "Conditional", True),
+    "an attribute of another type": (table({"id": "S"}), table({"id": "N"}), "Conditional", True),
+    "an attribute before the others": (table({"id": "S"}), table({"at": "S", "id": "S"}), "False", False),
+    "a tenancy that costs more": (vpc("default"), vpc("dedicated"), "Conditional", True),
+    "a tenancy that costs less": (vpc("dedicated"), vpc("default"), "Conditional", False),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_the_execution_decides_what_the_change_set_calls_conditional(account: Account, name: str) -> None:
+    was, wanted, replacement, replaced = CONDITIONAL[name]
+    account.create(of(One=was))
+    before = account.physical("One")
+    described = account.change_set(of(One=wanted))
+    assert [one["ResourceChange"]["Replacement"] for one in described["Changes"]] == [replacement]
+    account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
+    assert account.settle() == "UPDATE_COMPLETE"
+    assert (account.physical("One") != before) is replaced
