@@ -17,11 +17,12 @@ Compile = Callable[..., Result]
 
 fuzz.load()
 
+# Thousands of collected tests and their modules stay to the end: to look through them for garbage takes a tenth of the time.
+gc.set_threshold(20_000, 20, 50)
+
 
 def pytest_collection_finish() -> None:
-    """Thousands of collected tests and modules stay to the end: to look through them for garbage takes a tenth of the time."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 HELLO = """\
 apiVersion: fsd/v1
