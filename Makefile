@@ -49,7 +49,7 @@ fuzz: $(READY) ## Try what the tests say of any input with many more inputs
 	@FSDCF_FUZZ=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m hypothesis
 
 golden: $(READY) ## Rewrite the golden files; read their diff
-	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py
+	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py tests/scaffold/test_service.py
 
 dynalite: $(READY) ## Run the migration against dynalite, which keeps DynamoDB's limits; needs Node 20 and npm
 	@sh scripts/dynalite.sh $(BIN)

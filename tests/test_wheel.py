@@ -82,6 +82,7 @@ def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     assert "fsdcf/plan/data/prices.json" in names
     assert "fsdcf/templates/spec.yml.j2" in names
     assert "fsdcf/templates/workflows/fsdcf.yml.j2" in names
+    assert "fsdcf/templates/services/shared/.dockerignore.j2" in names
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -16,6 +17,57 @@ def write(target: Path, text: str) -> None:
     except OSError as error:
         raise click.UsageError(f"cannot write {str(target)!r}: {error.strerror}") from None
     click.echo(f"wrote {target}", err=True)
+
+
+def write_new(folder: Path, files: Mapping[str, str]) -> None:
+    """Write new files by their paths below a folder: all of them or none, and none over one that is there. A usage error where that fails."""
+    there = [str(folder / path) for path in files if os.path.lexists(folder / path)]
+    if there:
+        some = ", ".join(map(repr, there[:3])) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
+        raise click.UsageError(f"{some} {'is' if len(there) == 1 else 'are'} there already; nothing was written: choose another place with -o")
+    try:
+        if folder.exists():
+            _create(folder, files)
+        else:
+            _appear(folder, files)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {str(error.filename2 or error.filename or folder)!r}: {error.strerror}; nothing was written") from None
+
+
+def _appear(folder: Path, files: Mapping[str, str]) -> None:
+    """A folder that is not there yet: filled under another name, then renamed."""
+    import tempfile
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        _create(made, files)
+        made.chmod(0o777 & ~_umask())
+        made.rename(folder)
+    except BaseException:
+        import shutil
+
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def _create(folder: Path, files: Mapping[str, str]) -> None:
+    """Create files that are not there, and take them away again where one fails."""
+    made: list[Path] = []
+    try:
+        for path, text in files.items():
+            target = folder / path
+            for above in [*reversed(target.relative_to(folder).parents)][1:]:
+                if not (folder / above).is_dir():
+                    (folder / above).mkdir()
+                    made.append(folder / above)
+            with open(target, "x", encoding="utf-8", newline="\n") as file:
+                made.append(target)
+                file.write(text)
+    except BaseException:
+        for one in reversed(made):
+            one.rmdir() if one.is_dir() else one.unlink()
+        raise
 
 
 def _replace(target: Path, text: str) -> None:

@@ -1,0 +1,160 @@
+"""``fsdcf init``: what it writes, what it asks, and that nothing which is there is ever touched."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from fsdcf.cli import files
+from fsdcf.cli.init import SCHEMA
+from fsdcf.cli.main import cli
+from fsdcf.scaffold.service import KINDS, service
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def init(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["init", *words], catch_exceptions=False)
+
+
+def found(folder: Path) -> dict[str, str]:
+    """Every file below a folder, hidden ones too."""
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_service_in_a_folder_of_its_name(folder: Path, kind: str) -> None:
+    result = init("shop", "--template", kind, "--owner", "team-x", "--port", "9000")
+    assert result.exit_code == 0
+    files = service(kind, "shop", 9000, "team-x", SCHEMA)
+    assert found(folder / "shop") == files
+    assert [one.name for one in folder.iterdir()] == ["shop"]
+    assert f"wrote {len(files)} files to shop, {KINDS[kind]}; now: cd shop && make test" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_service_in_a_folder_that_is_there(folder: Path) -> None:
+    place = folder / "services" / "shop"
+    (place / "docs").mkdir(parents=True)
+    (place / "docs" / "notes.md").write_text("mine", encoding="utf-8")
+    assert init("shop", "--template", "sqlite-api", "-o", "services/shop").exit_code == 0
+    assert found(place) == {"docs/notes.md": "mine", **service("sqlite-api", "shop", 8000, "team-shop", SCHEMA)}
+
+
+def test_folders_above_are_made(folder: Path) -> None:
+    assert init("shop", "--template", "sqlite-api", "-o", "a/b/shop").exit_code == 0
+    assert init("shop", "-o", "c/d/shop.yml").exit_code == 0
+    assert (folder / "a" / "b" / "shop" / "shop.yml").exists() and (folder / "c" / "d" / "shop.yml").exists()
+    assert (folder / "a" / "b" / "shop").stat().st_mode & 0o777 == (folder / "a").stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("mine", ["Dockerfile", "app/store.py", ".gitignore"])
+def test_a_file_that_is_there_stops_it_before_it_writes(folder: Path, mine: str) -> None:
+    (folder / "shop" / mine).parent.mkdir(parents=True)
+    (folder / "shop" / mine).write_text("mine", encoding="utf-8")
+    result = init("shop", "--template", "sqlite-api")
+    assert result.exit_code == 2
+    assert f"'shop/{mine}' is there already; nothing was written: choose another place with -o" in result.stderr
+    assert found(folder) == {f"shop/{mine}": "mine"}
+
+
+def test_a_link_that_leads_nowhere_is_a_file_too(folder: Path) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop" / "Makefile").symlink_to(folder / "elsewhere")
+    assert init("shop", "--template", "sqlite-api").exit_code == 2
+    assert not (folder / "elsewhere").exists()
+
+
+def test_a_second_time_names_what_is_there(folder: Path) -> None:
+    init("shop", "--template", "sqlite-api")
+    before = found(folder)
+    again = init("shop", "--template", "dynamodb-api")
+    assert again.exit_code == 2 and "and 14 more are there already; nothing was written" in again.stderr
+    assert found(folder) == before
+
+
+def test_what_fails_half_way_is_taken_back(folder: Path) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop" / "app").write_text("mine", encoding="utf-8")
+    result = init("shop", "--template", "sqlite-api")
+    assert result.exit_code == 2 and "cannot write 'shop/app': File exists; nothing was written" in result.stderr
+    assert found(folder) == {"shop/app": "mine"}
+
+
+def test_a_folder_that_is_a_file(folder: Path) -> None:
+    (folder / "shop").write_text("mine", encoding="utf-8")
+    result = init("shop", "--template", "sqlite-api")
+    assert result.exit_code == 2 and "cannot write" in result.stderr
+    assert found(folder) == {"shop": "mine"}
+
+
+def test_a_new_folder_appears_whole_or_not_at_all(folder: Path) -> None:
+    two, bad = {"a": "1", "b/c": "2"}, "x" * 300
+    with pytest.raises(click.UsageError, match=r"cannot write .*: File name too long; nothing was written"):
+        files.write_new(folder / "shop", {**two, bad: "3"})
+    assert list(folder.iterdir()) == []
+    (folder / "shop").mkdir()
+    with pytest.raises(click.UsageError, match="File name too long"):
+        files.write_new(folder / "shop", {**two, bad: "3"})
+    assert list((folder / "shop").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("shop", "--template", "sqlite-api", "--worker"), "leave --worker and --path out"),
+        (("shop", "--template", "dynamodb-api", "--path", "/healthz"), "leave --worker and --path out"),
+        (("shop", "--template", "sqlite-api", "--port", "80"), "its port is 1024 or higher"),
+        (("shop", "--template", "rails"), "'rails' is not one of 'spec', 'sqlite-api', 'dynamodb-api'"),
+        (("Shop", "--template", "sqlite-api"), "'Shop' cannot name a service"),
+        (("--template", "sqlite-api"), "give the service a name"),
+    ],
+)
+def test_what_does_not_go_together(folder: Path, words: tuple[str, ...], complaint: str) -> None:
+    result = init(*words)
+    assert result.exit_code == 2 and complaint in result.stderr
+    assert found(folder) == {}
+
+
+def test_the_template_spec_is_the_default(folder: Path) -> None:
+    init("shop", "-o", "one.yml")
+    init("shop", "-o", "two.yml", "--template", "spec")
+    assert (folder / "one.yml").read_bytes() == (folder / "two.yml").read_bytes()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The other end of a terminal that is standard input."""
+    ours, theirs = pty.openpty()
+    with open(theirs, encoding="utf-8") as opened, open(ours, "wb", buffering=0) as other:
+        monkeypatch.setattr(sys, "stdin", opened)
+        yield other.fileno()
+
+
+@pytest.mark.parametrize(
+    ("answers", "paths"),
+    [
+        ("shop\nsqlite-api\n\n\n", {"shop/shop.yml", "shop/app/store.py"}),
+        ("shop\ndynamodb-api\n80\n9000\nteam\n", {"shop/shop.yml", "shop/tests/local.py"}),
+        ("shop\n\n0\n\n", {"shop.yml"}),
+    ],
+    ids=["sqlite", "dynamodb", "spec"],
+)
+def test_on_a_terminal_it_asks(folder: Path, terminal: int, answers: str, paths: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    os.write(terminal, answers.encode())
+    cli.main(["init"], standalone_mode=False)
+    assert paths <= set(found(folder))
+    asked = capsys.readouterr().err
+    assert "Name of the service: " in asked and "sqlite-api: an API with its data in SQLite on EFS\n" in asked
+    assert "Template (spec, sqlite-api, dynamodb-api) [spec]: " in asked

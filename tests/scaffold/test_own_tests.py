@@ -1,0 +1,25 @@
+"""The services that init writes pass the tests that they come with, start, and stop when they are told to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.scaffold.services import written
+
+RUNNER = Path(__file__).with_name("own_tests.py")
+
+
+def test_the_services_do_what_their_tests_say(tmp_path: Path) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    folders = [str(written(kind, tmp_path / kind, port=port)) for kind in ("sqlite-api", "dynamodb-api")]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-s", str(RUNNER), *folders, str(port)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said = [line for line in done.stdout.splitlines() if line.startswith(("tests:", "service:"))]
+    assert said == ["tests: 0", "tests: 0", "service: [True, 'alone', 0]"], done.stdout + done.stderr
