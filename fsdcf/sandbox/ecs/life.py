@@ -30,6 +30,9 @@ SETTLING = 10.0
 FIRST_TARGET_CHECK = 15.0
 """Seconds until the load balancer has checked a new target: one success is enough for it."""
 
+NOTICED = 8.0
+"""Seconds until the scheduler stops a task whose check has failed."""
+
 CRASH = 3.0
 OUT_OF_MEMORY = 8.0
 SLOWNESS = 5.0
@@ -108,7 +111,7 @@ def _container_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]
     check = scene.container_check
     at = check.start_period + check.retries * check.interval if check is not None else 0.0
     end = ending(scene, trouble.word, "container")
-    return [(at, {"do": "health", "state": "UNHEALTHY"}), (max(at, scene.grace) + 1.0, _end(0.0, end))]
+    return [(at, {"do": "health", "state": "UNHEALTHY"}), (max(at, scene.grace) + NOTICED, _end(0.0, end))]
 
 
 def _target_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
@@ -118,7 +121,7 @@ def _target_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
     at = scene.target_check.unhealthy * scene.target_check.interval
     fails = {"do": "target", "state": "unhealthy", "reason": end.target_reason, "words": end.target_words}
     lines = list(end.last_words)
-    return [(at, fails), (at, {"do": "log", "lines": lines}), (max(at, scene.grace) + 1.0, _end(0.0, end))]
+    return [(at, fails), (at, {"do": "log", "lines": lines}), (max(at, scene.grace) + NOTICED, _end(0.0, end))]
 
 
 def _in_order(moments: list[tuple[float, Step]]) -> list[Step]:
