@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,14 @@ class Compiled:
 
         document = self.result.document
         span = document.key_span((*locate(document, named, types()), *below))
-        lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
+        lines = _lines(self.result.sources.get(span.file, ""))
         return Line(span.file, span.line, lines[span.line - 1] if span.line <= len(lines) else "", span.column)
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> tuple[str, ...]:
+    """The lines of a source: split once, since a large plan looks up hundreds of them."""
+    return tuple(LINE_BREAK.split(text))
 
 
 def compiled(

@@ -13,6 +13,8 @@ from fsdcf.storage.migration.values import canonical
 from tests.storage.conftest import Bench, Sql, expected, made
 from tests.storage.fake import refusal
 
+pytestmark = pytest.mark.xdist_group("moto")
+
 
 def everything(client: Any, name: str = "things") -> list[dict[str, Any]]:
     pages = client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
