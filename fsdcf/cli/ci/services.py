@@ -58,7 +58,8 @@ def _compiled(path: Path, environments: Sequence[str], variables: tuple[str, ...
 
 
 def _image(spec: Spec) -> object:
-    return spec.service.build, spec.service.image, spec.service.resources.architecture
+    build = spec.service.build
+    return build.context, build.dockerfile, build.args, spec.service.image, spec.service.resources.architecture
 
 
 def _source(path: Path, root: Path, spec: Spec, test: str | None) -> Source:
