@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import click
 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.session import configuration
+from fsdcf.sandbox.agenda import leave
 from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, parsed
 from fsdcf.sandbox.store import Store, StoreError
@@ -22,19 +24,27 @@ from fsdcf.sandbox.world import World, partition_of
 def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = ()) -> Iterator[Aws]:
     """AWS in the sandbox, where a second takes ``pace`` seconds: whoever looks at it is as much faster.
 
-    A state that cannot be used is a usage error.
+    With faults this process plays alone as long as it stays, so that they strike although others watch. A state that cannot be used is a usage error.
     """
     with opened(state) as store:
-        world = World(store, faults=Faults(faults), region=region, pace=pace)
-        yield Aws(
-            clients(world, configuration()),
-            lambda: time.monotonic() / pace,
-            lambda seconds: time.sleep(seconds * pace),
-            random.SystemRandom(),
-            region,
-            partition_of(region),
-            pace=pace,
-        )
+        world = World(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+        try:
+            yield Aws(
+                clients(world, configuration()),
+                lambda: time.monotonic() / pace,
+                lambda seconds: time.sleep(seconds * pace),
+                random.SystemRandom(),
+                region,
+                partition_of(region),
+                pace=pace,
+            )
+        finally:
+            leave(world)
+
+
+def player_of(faults: Sequence[Fault]) -> str:
+    """The name under which this process plays the sandbox alone: its own where it has faults, else none."""
+    return token_hex(8) if faults else ""
 
 
 def fault_of(text: str) -> Fault:

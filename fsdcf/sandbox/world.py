@@ -18,7 +18,8 @@ class World:
     ``pace`` multiplies every duration that the sandbox plays: 0.02 makes a minute a little over a second. ``sleep`` is what a
     delayed answer waits with, in seconds that ``pace`` does not touch. ``asked`` is the region that the call being answered was
     signed for, which matters to S3 alone: a bucket answers in its own region. ``partial`` says that it is to be done in part, as
-    DynamoDB does with a batch when it cannot keep up.
+    DynamoDB does with a batch when it cannot keep up. ``player``, where it is not empty, is who plays what becomes due, alone: its faults are
+    to strike, whoever else looks meanwhile.
     """
 
     store: Store = field(default_factory=Store)
@@ -30,6 +31,7 @@ class World:
     sleep: Callable[[float], None] = time.sleep
     asked: str = ""
     partial: bool = False
+    player: str = ""
 
     @property
     def partition(self) -> str:

@@ -60,6 +60,28 @@ def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
     assert ecs.rollout(world, service["serviceArn"]).state == "COMPLETED"
 
 
+def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: Sandbox) -> None:
+    other, alone = sandbox.world, replace(sandbox.world, player="one")
+
+    def due() -> bool:
+        """Whether another one leaves what is due alone."""
+        other.store.schedule(sandbox.clock.now(), "ecs.forget", {"task": "c/none"})
+        agenda.advance(other)
+        return other.store.next_due() is not None
+
+    agenda.advance(alone)
+    assert due()
+    agenda.advance(alone)
+    assert other.store.next_due() is None
+    agenda.leave(replace(alone, player="two"))
+    assert due(), "another one's leaving is not its own"
+    agenda.leave(alone)
+    assert not due()
+    agenda.advance(alone)
+    sandbox.clock.advance(agenda.ABSENT + 1)
+    assert not due()
+
+
 def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
     store = sandbox.world.store
     store.put("ecs.task", "c/one", {})
