@@ -34,12 +34,12 @@ def available() -> frozenset[str]:
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """The calls of a file: a service and an operation, written next to each other."""
+    """The calls of a file: a service and an operation, which begins with a capital letter, written next to each other."""
     services = available()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             words = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
-            yield from ((str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None)
+            yield from ((str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None and str(b)[:1].isupper())
 
 
 def named_operations(file: Path) -> set[str]:
