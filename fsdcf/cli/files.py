@@ -57,10 +57,10 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
     try:
         for path, text in files.items():
             target = folder / path
-            for above in [*reversed(target.relative_to(folder).parents)][1:]:
-                if not (folder / above).is_dir():
-                    (folder / above).mkdir()
-                    made.append(folder / above)
+            for above in (folder / one for one in reversed(Path(path).parents)):
+                if not above.is_dir():
+                    above.mkdir()
+                    made.append(above)
             with open(target, "x", encoding="utf-8", newline="\n") as file:
                 made.append(target)
                 file.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -91,4 +92,4 @@ def _write_service(template: str, name: str, port: int, owner: str, folder: Path
         raise click.UsageError(f"--port {port}: the service does not run as root, so its port is {LOWEST_PORT} or higher")
     files = service(template, name, port, owner, SCHEMA)
     write_new(folder, files)
-    click.echo(f"wrote {len(files)} files to {folder}, {KINDS[template]}; now: cd {folder} && make test", err=True)
+    click.echo(f"wrote {len(files)} files to {folder}, {KINDS[template]}; now: cd {shlex.quote(str(folder))} && make test", err=True)
