@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cli.lists import KNOWN_LATER
 from fsdcf.cli.values import differences
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.plan.diff.causes import Changes, follows, target_of, title_of
-
-KNOWN_LATER = "KNOWN_AFTER_APPLY"
-"""Stands in a value that CloudFormation will only know once another resource has changed."""
 
 
 @dataclass(frozen=True)

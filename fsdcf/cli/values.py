@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cli.lists import matched, same
+
 MASK = "********"
 _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL|(?:^|_)(PWD|AUTH|DSN)(?:_|$)", re.I
@@ -20,11 +22,6 @@ _SECRET_VALUE = re.compile(
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
 """A key and its value, as YAML or an option writes them."""
-_NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
-"""The properties by which the items of a list are known."""
-
-
-_SCALAR = (str, int, float, bool)
 
 
 @dataclass(frozen=True)
@@ -41,20 +38,16 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]
 
     ``5`` and ``"5"`` are the same to CloudFormation.
     """
-    if before == after or (isinstance(before, _SCALAR) and isinstance(after, _SCALAR) and _written(before) == _written(after)):
+    if same(before, after):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping) and not (_is_function(before) or _is_function(after)):
         for key in [*after, *(key for key in before if key not in after)]:
             yield from differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
         return
-    old, new = _by_name(before), _by_name(after)
-    if old is not None and new is not None:
-        for name in [*new, *(name for name in old if name not in new)]:
-            yield from differences(old.get(name), new.get(name), f"{path}[{name}]")
-        return
-    place = _one_item(before, after)
-    if place is not None:
-        yield from differences(before[place], after[place], f"{path}[{place}]")
+    items = matched(before, after)
+    if items is not None:
+        for name, old, new in items:
+            yield from differences(old, new, f"{path}[{name}]")
         return
     yield _leaf(path, before, after)
 
@@ -139,27 +132,3 @@ def _own(value: Any) -> Any:
 
 def _is_function(value: Mapping[str, Any]) -> bool:
     return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
-
-
-def _by_name(value: Any) -> dict[str, Any] | None:
-    """A list of mappings by what they are called; None where they have no names, or the same one twice."""
-    if not isinstance(value, (list, tuple)) or not value:
-        return None
-    for key in _NAMES:
-        named = {item[key]: item for item in value if isinstance(item, Mapping) and isinstance(item.get(key), str)}
-        if len(named) == len(value):
-            return named
-    return None
-
-
-def _one_item(before: Any, after: Any) -> int | None:
-    """The index of the one item that differs between two lists of mappings without names; None where it is not one alone."""
-    if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)) or len(before) != len(after):
-        return None
-    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
-    is_one = len(places) == 1 and all(isinstance(side[places[0]], Mapping) for side in (before, after))
-    return places[0] if is_one else None
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -77,8 +77,24 @@ def test_the_one_item_that_differs_is_told_by_itself() -> None:
     was = [{"FromPort": 80, "CidrIp": "0.0.0.0/0"}, {"FromPort": 443, "CidrIp": "0.0.0.0/0"}]
     (one,) = differences(was, [was[0], {**was[1], "FromPort": 8443}], "Ingress")
     assert (one.path, one.before, one.after) == ("Ingress[1].FromPort", 443, 8443)
-    for now in ([{**item, "FromPort": 1} for item in was], was[:1], ["a", was[1]]):
+    for now in ([{**item, "FromPort": 1} for item in was], ["a", was[1]], was[::-1]):
         assert [one.path for one in differences(was, now, "Ingress")] == ["Ingress"]
+
+
+def rule(port: int, source: str = "0.0.0.0/0") -> dict[str, object]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIp": source}
+
+
+def test_an_item_that_is_inserted_moves_no_other_one() -> None:
+    was = [rule(80), rule(443), rule(8080, "sg-1"), rule(9000)]
+    now = [rule(22), rule(80), rule(443, "10.0.0.0/8"), rule(8080, "{{changeSet:KNOWN_AFTER_APPLY}}")]
+    assert [(one.path, one.before, one.after) for one in differences(was, now, "Ingress")] == [
+        ("Ingress[0].FromPort", 9000, 22),
+        ("Ingress[0].ToPort", 9000, 22),
+        ("Ingress[2].CidrIp", "0.0.0.0/0", "10.0.0.0/8"),
+    ]
+    assert [(one.path, one.before, one.after) for one in differences(was, was[:1] + was[2:], "Ingress")] == [("Ingress[was 1]", rule(443), None)]
+    assert [(one.path, one.before, one.after) for one in differences(was[1:], was, "Ingress")] == [("Ingress[0]", None, rule(80))]
 
 
 def test_texts_are_short_and_plain() -> None:
