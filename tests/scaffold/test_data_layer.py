@@ -135,7 +135,9 @@ def test_killed_in_the_middle_of_a_write_to_the_disk(folder: Path, layer: Any, t
 def test_what_was_not_committed_is_undone(folder: Path, layer: Any, tmp_path: Path, mode: str) -> None:
     file = tmp_path / "app.db"
     with closing(layer.Store(layer.Settings(str(file), journal_mode=mode))) as store:
-        notes = {note.id: (note.text, 1) for note in (store.create("x" * 3000) for _ in range(60))}
+        notes = {str(number): ("x" * 3000, 1) for number in range(60)}
+        with store.transaction() as connection:
+            connection.executemany("INSERT INTO notes VALUES (?, ?, ?)", [(id, *rest) for id, rest in notes.items()])
     before = file.read_bytes()
     for script in (DIE_BEFORE_COMMIT, DIE_IN_A_BIG_TRANSACTION):
         with process(script, folder, file, mode) as one:
