@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.listing import place_of
+from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import stop
 from fsdcf.deploy.snapshot import Snapshot, snapshot
 from fsdcf.operate.deployed import physical_ids
