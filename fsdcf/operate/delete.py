@@ -80,7 +80,9 @@ def _refuse(run: Run, stack: Snapshot) -> None:
 
 
 def _plan(run: Run, stack: Snapshot) -> _Plan:
-    """What is kept, copied and lost, and says it."""
+    """What is kept, copied and lost, and says it. A stack that was only ever planned holds nothing."""
+    if stack.unborn:
+        return _Plan()
     template = deployed_template(run.aws, stack.arn)
     ids = physical_ids(run.aws, stack.arn)
     if template is None or ids is None:

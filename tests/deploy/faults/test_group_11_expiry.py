@@ -74,7 +74,7 @@ def test_the_command_that_is_named_takes_the_empty_stack_away() -> None:
     assert made.deploy().next[-1] == "fsdcf delete shop --env staging"
     made.world.faults.clear()
     assert delete(Target("shop", "staging"), Options(yes=True), made.aws, made.tell, None).exit is Exit.DONE
-    assert made.status() == ""
+    assert made.status() == "" and made.warnings() == []
 
 
 def test_credentials_are_renewed_for_cleaning_up() -> None:
