@@ -66,11 +66,12 @@ ELSEWHERE = {
 ABOVE = {
     *("metadata.name", "metadata.pack", "metadata.owners", "metadata.description", "service.networking.vpc.availabilityZones"),
     *("service.observability.logs.enabled", "service.observability.metrics.enabled", "service.observability.traces.enabled"),
-    *("service.resources.spot.base", "service.resources.spot.weight"),
+    *("service.resources.spot", "service.resources.spot.base", "service.resources.spot.weight"),
     *("service.networking.loadBalancer.stickiness.duration", "service.networking.loadBalancer.stickiness.cookieName"),
     *("service.observability.metrics.port", "service.observability.metrics.path", "service.observability.traces.otlpEndpoint"),
 }
-"""Keys for which a plan names the line of the key above, since several keys make one property; a description makes none."""
+"""Keys for which a plan names the line of the key above, since several keys make one property; a description makes none, and where spot
+takes an item out of a list, the line is that of OLD."""
 SCALARS = ("string", "integer", "number", "boolean")
 
 
