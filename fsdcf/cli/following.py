@@ -37,7 +37,7 @@ class Following:
 
     def look(self, status: Status) -> None:
         """Asks ECS, where the stack has a service. What failed before the service was steady again is over."""
-        if self._known and self._known.primary and self._known.primary.state == "COMPLETED":
+        if self._known and self._known.failing and self._known.primary and self._known.primary.state == "COMPLETED":
             self._known = None
         if status.service:
             self._known = self._lookout.look(status.service, "Service", self._known, self._elapsed()) or self._known

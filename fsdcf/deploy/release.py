@@ -16,6 +16,7 @@ from fsdcf.deploy.gate import Shut, gate, told
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Place, Planned, Release, StackEvent
 from fsdcf.deploy.parameters import IMAGE
+from fsdcf.deploy.rollout import Rollout
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.snapshot import ENVIRONMENT_TAG, SERVICE_TAG, Snapshot, snapshot
 from fsdcf.deploy.traces import Traces
@@ -108,6 +109,7 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     run.running, run.over = "", f"{name} is {ending.status}"
     if ending.status not in _SUCCESSES or ending.stack is None:
         run.step("diagnose", "looks for the cause")
+        ending = replace(ending, rollouts=_evidence(run, ending))
         places = places_of(run, [event.logical_id for event in events])
         reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
         case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason)
@@ -123,6 +125,13 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     image = sha or ending.stack.parameters.get(IMAGE, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
     return Outcome(Exit.DONE, f"{name} is {ending.status}{runs}", outputs=ending.stack.outputs)
+
+
+def _evidence(run: Run, ending: Ending) -> tuple[Rollout, ...]:
+    """What was seen of the rollouts; where no task was seen to fail, as when a look came too late, what ECS still knows."""
+    lookout, begun = Lookout(run), ending.events[0].time if ending.events else None
+    left = ((one, None if one.stopped else lookout.afterwards(one.service, one.logical_id, begun)) for one in ending.rollouts)
+    return tuple(found if found is not None and found.stopped else seen for seen, found in left)
 
 
 def _tried(run: Run, ending: Ending) -> str:

@@ -104,7 +104,7 @@ def test_what_never_worked_is_recreated_when_agreed(how: str) -> None:
     body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
     first = made.deploy(body)
     assert first.exit is Exit.FAILED
-    assert first.next[0] == "fsdcf deploy shop.yml --env staging --recreate"
+    assert first.next[0] == "fsdcf deploy shop.yml --env staging --image-sha one --recreate"
     assert made.status() == "ROLLBACK_COMPLETE"
     made.forget()
     made.answers = {"recreate": True} if how == "prompt" else None

@@ -46,7 +46,7 @@ def test_all_that_failed_of_itself_is_evidence() -> None:
     sources = " ".join(one.source for one in outcome.evidence)
     assert outcome.exit is Exit.FAILED
     assert "Release" in sources or "Jobs" in sources
-    assert outcome.next == ("fsdcf deploy shop.yml --env staging --recreate", "fsdcf delete shop --env staging")
+    assert outcome.next == ("fsdcf deploy shop.yml --env staging --image-sha one --recreate", "fsdcf delete shop --env staging")
 
 
 def test_after_the_fact_the_cause_is_the_same() -> None:
