@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 
 from fsdcf.cli.account import account_lines
+from fsdcf.cli.following import Following
 from fsdcf.cli.sinks.rollouts import Lines, checks_of, counts_of, past_of, rollout_record, shown, state_of, why_of
-from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutSeen, TaskState
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutSeen, Target, TaskState
+from fsdcf.deploy.snapshot import Snapshot
 from fsdcf.diagnostics import plain
+from fsdcf.operate.status import Status
 from tests.cli.stage import Stage, lines
+from tests.deploy.test_rollouts import Ecs, task
 
 ONE = TaskState("0a1b2c3d4e5f60718293", "RUNNING", 22.0, (("PROVISIONING", 8.0), ("PENDING", 74.4)), target="initial")
 BAD = replace(ONE, target="unhealthy", target_reason="Target.ResponseCodeMismatch: Health checks failed with these codes: [404]", container="HEALTHY")
@@ -103,6 +107,19 @@ def test_a_watched_status_tells_the_tasks(stage: Stage) -> None:
     assert "PROVISIONING       task " in result.stdout
     assert "Essential container in task exited" in result.stdout
     assert "ROLLOUT            Service" in result.stdout
+
+
+def test_what_failed_before_the_service_was_steady_is_over() -> None:
+    failed = {"id": "ecs-svc/2", "status": "ACTIVE", "rolloutState": "FAILED", "failedTasks": 3}
+    old = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 1, "runningCount": 1}
+    ecs = Ecs([task(1)], [old])
+    following = Following(Target("web", "staging"), ecs)  # type: ignore[arg-type]
+    states = []
+    for deployments in ([old, failed], [{**old, "rolloutState": "COMPLETED"}], [{**old, "rolloutState": "COMPLETED"}]):
+        ecs.deployments = deployments
+        following.look(Status(Snapshot("web", "arn", "UPDATE_ROLLBACK_COMPLETE"), service="c/web"))
+        states += [one.state for one in following.news()]
+    assert states == ["FAILED", "COMPLETED"]
 
 
 @pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"), (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach")])

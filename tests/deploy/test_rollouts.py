@@ -21,17 +21,17 @@ ARN = "arn:aws:ecs:us-east-1:0:service/c/web"
 
 @dataclass
 class Ecs:
-    """ECS as far as a lookout asks it: a service with one deployment, and its tasks, a hundred on a page."""
+    """ECS as far as a lookout asks it: a service with its deployments, and its tasks, a hundred on a page."""
 
     tasks: list[dict[str, Any]]
-    deployment: dict[str, Any]
+    deployments: list[dict[str, Any]]
     asked: list[str] = field(default_factory=list)
     pace: float = 1.0
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         self.asked.append(operation)
         if operation == "DescribeServices":
-            return {"services": [{"deployments": [self.deployment]}]}
+            return {"services": [{"deployments": self.deployments}]}
         if operation == "ListTasks":
             wanted = [one["taskArn"] for one in self.tasks if one["desiredStatus"] == parameters["desiredStatus"]]
             start = int(parameters.get("nextToken", 0))
@@ -63,7 +63,7 @@ DEPLOYMENT: Mapping[str, Any] = {"id": "ecs-svc/1", "status": "PRIMARY", "rollou
 
 @pytest.mark.parametrize(("count", "shown", "calls"), [(100, 100, 1), (250, 250, 3), (640, MOST_TASKS, 5)])
 def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) -> None:
-    ecs = Ecs([task(number) for number in range(count)], dict(DEPLOYMENT))
+    ecs = Ecs([task(number) for number in range(count)], [dict(DEPLOYMENT)])
     lookout, told = looked(ecs)
     lookout.look(ARN, "Service", None, 0.0)
     (seen,) = [one for one in told if isinstance(one, RolloutSeen)]
@@ -73,7 +73,7 @@ def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) ->
 
 
 def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it() -> None:
-    ecs = Ecs([task(1), task(2)], dict(DEPLOYMENT))
+    ecs = Ecs([task(1), task(2)], [dict(DEPLOYMENT)])
     lookout, told = looked(ecs)
     before = lookout.look(ARN, "Service", None, 0.0)
     assert before is not None and before.failing is None
@@ -86,7 +86,7 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
 
 
 def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
-    ecs = Ecs([task(1)], {**DEPLOYMENT, "rolloutState": "COMPLETED"})
+    ecs = Ecs([task(1)], [{**DEPLOYMENT, "rolloutState": "COMPLETED"}])
     lookout, told = looked(ecs)
     lookout.look(ARN, "Service", None, 0.0)
     assert "ListServiceDeployments" not in ecs.asked
