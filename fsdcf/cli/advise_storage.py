@@ -17,7 +17,7 @@ from fsdcf.cli.inputs import compile_options
 from fsdcf.cli.paint import painter
 from fsdcf.cli.storage_bills import bills
 from fsdcf.cli.storage_in_use import in_use, told, writers
-from fsdcf.cli.workload import OPTIONS, as_options, asked, workload_options
+from fsdcf.cli.workload import OPTIONS, Command, as_options, asked, workload_options
 from fsdcf.plan.cost.prices import shipped
 from fsdcf.spec.model import Spec
 from fsdcf.storage.advice import DYNAMODB, POSTGRESQL, SQLITE, Advice, ContradictionError, Workload, advise, checked
@@ -25,7 +25,7 @@ from fsdcf.storage.load import load
 from fsdcf.storage.snippets import InUse, Snippet, snippet
 
 
-@click.command()
+@click.command(cls=Command)
 @workload_options
 @click.option("--spec", "file", type=click.Path(path_type=Path), metavar="SPEC", help="Start from the tasks and stores of a spec.")
 @compile_options
@@ -102,7 +102,7 @@ def _consulted(workload: Workload, used: InUse, now: str, again: str) -> Consult
     advice = advise(workload, used.stores)
     assumed, prices = load(workload), shipped()
     on_disk = workload.prototype and not any(not one.ephemeral for one in used.databases)
-    cost = bills(assumed, prices, on_disk, advice.store == POSTGRESQL)
+    cost = bills(assumed, prices, used, on_disk, advice.store == POSTGRESQL)
     part = snippet(advice.store, workload, used)
     return Consultation(workload, advice, assumed, cost, prices, part, now, _steps(advice, part, used, again))
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @click.command()
 @target_options
 @click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...")
+@click.option("--yes", is_flag=True, help="Do not ask, where the service's store has one writer and its task runs.")
 @connection_options
 @json_option
-def command(service: str, environment: str | None, words: tuple[str, ...], connection: Connection, as_json: bool) -> None:
+def command(service: str, environment: str | None, words: tuple[str, ...], yes: bool, connection: Connection, as_json: bool) -> None:
     """Run a command in a task of its own, with the image, network and roles of the service, and follow what it logs.
 
     The exit code is the command's own, once it ran. Ctrl-C asks ECS to stop the task. The image's ENTRYPOINT, or the spec's, stays in
-    front of the command.
+    front of the command. Beside the task of a service whose store has one writer, such as SQLite, it asks first.
     """
     on = subject(service, environment)
     codes: list[int] = []
@@ -35,7 +36,7 @@ def command(service: str, environment: str | None, words: tuple[str, ...], conne
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.operate.errand import run
 
-        returned = run(on.target, words, aws, tell, show)
+        returned = run(on.target, words, yes, aws, tell, ask, show)
         if returned.code is not None:
             codes.append(returned.code)
         return returned.outcome

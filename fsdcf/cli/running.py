@@ -178,6 +178,7 @@ def complete(command: str, flags: tuple[str, ...]) -> str:
     theirs = command.startswith("aws cloudformation ") and "--sandbox" not in flags
     if not flags or not (ours or theirs):
         return command
-    return f"{command} {shlex.join(flags)}"
+    head, apart, words = command.partition(" -- ")  # what stands behind is for the container
+    return f"{head} {shlex.join(flags)}{apart}{words}"
 
 

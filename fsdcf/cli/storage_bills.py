@@ -13,7 +13,7 @@ from fsdcf.plan.cost.prices import Prices
 from fsdcf.plan.cost.report import money
 from fsdcf.storage.advice import DYNAMODB, POSTGRESQL, SQLITE, Workload
 from fsdcf.storage.load import Load
-from fsdcf.storage.snippets import FREE_DISK, InUse, snippet
+from fsdcf.storage.snippets import FREE_DISK, FileSystem, InUse, snippet
 
 _HEAD = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: advice}\nservice: {healthCheck: {container: {command: exit 0}}}\n"
 _MILLION = Decimal(10) ** 6
@@ -30,21 +30,23 @@ class Bill:
     note: str = ""
 
 
-def bills(load: Load, prices: Prices, on_disk: bool, server: bool) -> tuple[Bill, ...]:
+def bills(load: Load, prices: Prices, used: InUse, on_disk: bool, server: bool) -> tuple[Bill, ...]:
     """The bills of SQLite and DynamoDB. ``on_disk`` is for SQLite without a file system; with ``server`` that of PostgreSQL too."""
-    found = _estimated(load, prices)
+    system = next((one for one in used.file_systems if one.managed), FileSystem("new"))
+    found = _estimated(load, prices, system)
     files = tuple(line for line in found.lines if line.price.name.startswith("efs."))
     table = tuple(line for line in found.lines if line.price.name.startswith("dynamodb."))
     disk = Bill(SQLITE, "SQLite on the task's disk", Decimal(0), note=f"{FREE_DISK} GB of disk are in the price of a task")
-    sqlite = disk if on_disk else Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices))
+    sqlite = disk if on_disk else Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices, system))
     unknown = "the price table has no data base servers: one that runs all month is billed by the hour, whatever the load"
     more = (Bill(POSTGRESQL, "PostgreSQL on Amazon RDS", None, note=unknown),) if server else ()
     return (sqlite, Bill(DYNAMODB, "DynamoDB", _total(table), table), *more)
 
 
-def _estimated(load: Load, prices: Prices) -> Estimate:
-    """The estimate of a service that has both stores, new and with the defaults of the language."""
-    parts = [snippet(store, Workload(), InUse()).text for store in (SQLITE, DYNAMODB)]
+def _estimated(load: Load, prices: Prices, system: FileSystem) -> Estimate:
+    """The estimate of a service that has both stores: SQLite on this file system, a table with the defaults of the language."""
+    plain = FileSystem("new", bursting=system.bursting, backup=system.backup)
+    parts = [snippet(store, Workload(), InUse(file_systems=(plain,))).text for store in (SQLITE, DYNAMODB)]
     text = _HEAD + parts[0] + parts[1].removeprefix("dependencies:\n")
     template = run(Request("advice", text.encode(), "staging")).template
     assert template is not None  # noqa: S101 - our own text, which a test compiles
@@ -63,9 +65,11 @@ def _total(lines: tuple[Line, ...]) -> Decimal:
     return sum((line.amount.maximum for line in lines), Decimal(0))
 
 
-def _bursting(load: Load, files: tuple[Line, ...], prices: Prices) -> str:
-    """What the bill would be where EFS does not count what is read and written."""
+def _bursting(load: Load, files: tuple[Line, ...], prices: Prices, system: FileSystem) -> str:
+    """What the bill would be where EFS does not count what is read and written, and whether it then bears the load."""
+    fits = "this load is within what it bears all day" if load.within_baseline else "this load is more than it bears all day"
+    if system.bursting:
+        return f"the file system has `throughputMode: bursting`, so reads and writes cost nothing; {fits}"
     traffic = tuple(line for line in files if line.price.name in ("efs.read", "efs.write"))
     rest = money(_total(files) - _total(traffic))
-    fits = "this load is within what it bears all day" if load.within_baseline else "this load is more than it bears all day"
     return f"with `throughputMode: bursting` on the file system {rest} {prices.currency}, without reads and writes; {fits}"

@@ -25,13 +25,16 @@ def in_use(spec: Spec) -> InUse:
             if isinstance(one, SqliteDatabase)
         ),
         tables=tuple(_table(one) for one in dependencies if isinstance(one, DynamoDbTable)),
-        file_systems=tuple(
-            FileSystem(str(one.name), one.mount_point, manages_files(one)) for one in dependencies if isinstance(one, EfsFileSystem)
-        ),
+        file_systems=tuple(_system(one) for one in dependencies if isinstance(one, EfsFileSystem)),
         mounts=tuple(one.mount_path for one in spec.service.volumes if one.efs and not one.read_only),
         scales=spec.service.auto_scaling is not None,
         tasks=spec.service.resources.desired_count,
     )
+
+
+def _system(one: EfsFileSystem) -> FileSystem:
+    ours = manages_files(one)
+    return FileSystem(str(one.name), one.mount_point, ours, ours and one.throughput_mode == "bursting", not ours or one.backup)
 
 
 def _table(one: DynamoDbTable) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import click
@@ -74,6 +75,16 @@ def _usage(parse: Callable[[str], _T], text: str) -> _T:
         return parse(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+class Command(click.Command):
+    """A command with ``workload_options``. After ``--latency``, which needs no value, click takes a negative time for an option."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        for before, text in pairwise(args):
+            if before == "--latency" and re.match(r"-[0-9.]", text):
+                _usage(latency, text)
+        return super().parse_args(context, args)
 
 
 def workload_options(command: _Command) -> _Command:

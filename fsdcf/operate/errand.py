@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
 from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Target, Tell
+from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Question, Target, Tell
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.operate.logs import Line
 from fsdcf.operate.service import Service, owned, service_of
@@ -62,17 +63,21 @@ class _Errand:
         return bool(lines)
 
 
-def run(target: Target, command: Sequence[str], aws: Aws, tell: Tell, show: Callable[[Line], None]) -> Returned:
+def run(
+    target: Target, command: Sequence[str], yes: bool, aws: Aws, tell: Tell, ask: Ask | None, show: Callable[[Line], None]
+) -> Returned:
     """Run a command in a task of its own and stay until it has ended. ``show`` is given every line that it logs.
 
     The task runs on Fargate's on-demand capacity, also where the service runs on Spot: nothing starts it again. Ctrl-C asks ECS to stop
-    it. Raises Stop: exit 1 where it cannot be started, 2 without a service, 3 where the stack is not ours, 6 where its end is not seen.
+    it. Beside a task whose store has one writer it is asked for first. Raises Stop: exit 1 where it cannot be started, 2 without a
+    service, 3 without consent or where the stack is not ours, 6 where its end is not seen.
     """
-    about = Run(aws, tell, target)
+    about = Run(aws, tell, target, ask)
     stack = owned(target, aws)
     service = service_of(target, stack, aws)
     definition = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.task_definition).get("taskDefinition") or {}
     container = _container(target, definition)
+    _consent(about, service, command, yes)
     about.step("run", f"starts a task of {target.stack} with the image {container.get('image', '')}")
     mark = STARTED_BY + aws.token().rpartition("-")[2]
     try:
@@ -83,6 +88,21 @@ def run(target: Target, command: Sequence[str], aws: Aws, tell: Tell, show: Call
     if not errand.stream.group:
         about.warn("the container does not log to CloudWatch: its output is not seen")
     return _attended(errand, str(container.get("name", "")))
+
+
+def _consent(run: Run, service: Service, command: Sequence[str], yes: bool) -> None:
+    """Ends the run (exit 3) unless a second task beside that of a single writer is agreed to. ECS does not count it as the service's."""
+    if not service.single_writer or not (service.desired or service.told.get("runningCount")):
+        return
+    risk = f"{run.target.stack} is made so that one task runs at a time, as for a store with one writer; the command would run beside it"
+    first = run.target.command("scale", "0")
+    if yes:
+        run.warn(risk)
+    elif run.ask is None:
+        again = run.target.command("run", "--yes", "--", shlex.join(command))
+        raise stop(Exit.REFUSED, f"not without --yes: {risk}", first, again)
+    elif not run.agrees(Question("execute", f"Run the command in {run.target.stack}?", (risk, f"first stop it: {first}"))):
+        raise stop(Exit.REFUSED, "refused: nothing was started", first)
 
 
 def _attended(errand: _Errand, container: str) -> Returned:

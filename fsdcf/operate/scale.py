@@ -40,7 +40,7 @@ def scale(
     template = template_of(run, service)
     undone = tuple(undone_by(count, bounds_of(run, service, template), template))
     again = target.command("scale", str(count))
-    if count > 1 and _is_single_writer(service):
+    if count > 1 and service.single_writer:
         risk = f"the service is made so that one task runs at a time, as for a store with one writer; {count} would run at once"
         consent_to_risk(run, LOGICAL_ID in allow, risk, again, LOGICAL_ID)
     details = (*undone, *(("no task will run: the service will not answer",) if count == 0 else ()))
@@ -70,12 +70,6 @@ def _judged(watch: Watch, moment: Moment, count: int, undone: tuple[str, ...]) -
         reason = moment.primary.get("rolloutStateReason") or "ECS gave the deployment up"
         return Outcome(Exit.FAILED, f"{target.stack} does not get to {count} tasks: {reason}", next=(target.command("status"),))
     return None
-
-
-def _is_single_writer(service: Service) -> bool:
-    """Whether a task is to stop before the next one starts: what the compiler writes for a store with one writer."""
-    told = service.told.get("deploymentConfiguration") or {}
-    return (told.get("minimumHealthyPercent"), told.get("maximumPercent")) == (0, 100)
 
 
 def _s(count: int) -> str:

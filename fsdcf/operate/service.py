@@ -44,6 +44,12 @@ class Service:
         """The ARN of what its PRIMARY deployment runs."""
         return str(self.told.get("taskDefinition", ""))
 
+    @property
+    def single_writer(self) -> bool:
+        """Whether a task is to stop before the next one starts: what the compiler writes for a store with one writer."""
+        told = self.told.get("deploymentConfiguration") or {}
+        return (told.get("minimumHealthyPercent"), told.get("maximumPercent")) == (0, 100)
+
 
 def existing(target: Target, aws: Aws) -> Snapshot:
     """The stack of a service. Raises Stop (exit 2) where there is none."""

@@ -26,6 +26,9 @@ MOVE_SIZE = Decimal(50)
 LATENCY = Decimal(10)
 """Milliseconds: below that, which is what DynamoDB promises, a transaction on EFS is too slow."""
 
+SURE_LATENCY = Decimal(50)
+"""Milliseconds: within that a write on EFS is likely, not certain, for it waits for the writes before it."""
+
 NOT_SAID = "not said"
 
 
@@ -206,6 +209,9 @@ def _cautions(workload: Workload, store: str) -> Iterator[str]:
     """What goes with the verdict and is easily overlooked."""
     if store == DYNAMODB and workload.prototype:
         yield "A prototype may begin on SQLite all the same, with less load than this."
+    close = workload.latency is not None and workload.latency < SURE_LATENCY
+    if store == SQLITE and close and not workload.prototype:
+        yield f"A write takes {said(LATENCY)} ms or more on EFS, and waits for those before it: measure it before you promise less than {said(SURE_LATENCY)} ms."
     if store != SQLITE and workload.latency is not None and workload.latency < 1:
         yield f"{said(workload.latency)} ms are less than a data base across the network promises: put a cache before it."
 
@@ -221,8 +227,12 @@ def a_second(rate: Decimal, what: str) -> str:
 
 
 def said(value: Decimal) -> str:
-    """A number for a reader: three decimals at most, cut and not rounded, thousands apart."""
-    cut = value if value == value.to_integral_value() or value < Decimal("0.001") else value.quantize(Decimal("0.001"), ROUND_DOWN)
+    """A number for a reader: three decimals at most, cut and not rounded, thousands apart; whole only where it is so.
+
+    100.0001 is above a limit of 100, and would not look it.
+    """
+    cut = value.quantize(Decimal("0.001"), ROUND_DOWN)
+    cut = value if cut == cut.to_integral_value() else cut
     text = f"{cut:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -73,7 +73,7 @@ def load(workload: Workload) -> Load:
     assumed += [
         f"EFS: a write moves {WRITE_KILOBYTES} KB, the changed pages in journal and file; one read in ten goes to the file, for "
         f"{READ_KILOBYTES} KB",
-        "DynamoDB: items up to 1 KB, strongly consistent reads (others cost half), no index (each takes the writes and the size again)",
+        "DynamoDB: on demand, items up to 1 KB, strongly consistent reads (others cost half), no index (each takes the writes and the size again)",
         "the tasks cost the same with either store, and are left out",
     ]
     return Load(requests, writes, size, tuple(assumed))

@@ -42,11 +42,13 @@ class Table:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """An EFS dependency of the spec."""
+    """An EFS dependency of the spec. ``bursting``: what is read and written is not billed."""
 
     name: str
     mount: str = "/mnt/efs"
     managed: bool = True
+    bursting: bool = False
+    backup: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,10 @@ def _systems(systems: tuple[FileSystem, ...]) -> Iterator[str]:
             yield f"    mountPoint: {_written(one.mount)}"
         if not one.managed:
             yield "    unmanaged: {permissions: readWrite}"
+        if one.bursting:
+            yield "    throughputMode: bursting"
+        if not one.backup:
+            yield "    backup: false"
 
 
 def _databases(databases: Iterable[Database]) -> Iterator[str]:

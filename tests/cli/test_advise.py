@@ -100,6 +100,15 @@ def test_what_it_costs_is_by_the_price_table() -> None:
     assert "this load is more than" in busy["note"]
 
 
+def test_the_file_system_of_a_spec_is_billed_and_shown_as_it_is(folder: Path) -> None:
+    (folder / "own.yml").write_text(NOTES.replace("${ENV}-notes\n", "${ENV}-notes\n    throughputMode: bursting\n    backup: false\n"))
+    found = record("--spec", "own.yml", "--requests", "200", "--size", "5GB")
+    files = found["cost"]["monthly"][0]
+    assert files["total"] == pytest.approx(5 * float(shipped().prices["efs.storage"].price), abs=0.001)
+    assert files["note"].startswith("the file system has `throughputMode: bursting`") and "within" in files["note"]
+    assert "    throughputMode: bursting\n    backup: false\n  - type: sqlite_database" in found["snippet"]
+
+
 def test_the_record() -> None:
     found = record("--sql", "--writers", "3", "--latency")
     assert found["recommended"] == "postgresql" and found["verdict"].startswith("Neither fits")
@@ -189,6 +198,7 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
         (("--requests", "many"), "'many' is no number"),
         (("--writes", "1,000"), "'1,000' is no number"),
         (("--latency", "0"), "'0' is no time"),
+        (("--latency", "-5"), "'-5' is no time"),
         (("--latency", "fast"), "'fast' is no time"),
         (("--latency", "5h"), "'5h' is no time"),
         (("--writers", "0"), "x>=1"),

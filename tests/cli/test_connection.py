@@ -102,6 +102,8 @@ def test_the_next_command_leads_to_the_same_place() -> None:
     flags = Connection("work", "eu-west-1", "http://127.0.0.1:9").flags
     assert complete("fsdcf watch hello", flags) == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
     assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
+    ours = complete("fsdcf run hello -- x --sandbox", Connection(profile="work").flags)
+    assert ours == "fsdcf run hello --profile work -- x --sandbox"
     assert complete("aws sts get-caller-identity", flags) == "aws sts get-caller-identity"
     assert complete("aws cloudformation list-stacks", Connection(profile="work").flags) == "aws cloudformation list-stacks --profile work"
     assert complete("aws cloudformation list-stacks", Connection(sandbox=True).flags) == "aws cloudformation list-stacks"

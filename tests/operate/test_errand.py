@@ -6,7 +6,7 @@ import pytest
 
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.interrupts import Terminated
-from fsdcf.deploy.model import Exit, Outcome
+from fsdcf.deploy.model import Exit, Outcome, Warned
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.errand import Returned, run
 from tests.deploy.site import Site
@@ -19,9 +19,9 @@ class Seen(list[str]):
     """The lines that were shown."""
 
 
-def do(found: Site, seen: Seen | None = None) -> Returned:
+def do(found: Site, seen: Seen | None = None, yes: bool = False) -> Returned:
     seen = Seen() if seen is None else seen
-    return run(TARGET, COMMAND, found.aws, found.tell, lambda line: seen.append(line.text))
+    return run(TARGET, COMMAND, yes, found.aws, found.tell, found.ask if found.answers is not None else None, lambda line: seen.append(line.text))
 
 
 def ended(found: Site) -> Outcome:
@@ -46,6 +46,20 @@ def test_a_command_in_the_service_s_place() -> None:
     assert details["subnetId"] == "subnet-1"
     assert steps(found)[0] == "starts a task of shop-staging with the image shop:one"
     assert steps(found)[-1].endswith("is STOPPED")
+
+
+def test_a_single_writer_is_not_joined_unasked() -> None:
+    found = shop(single=True)
+    refused = ended(found)
+    assert refused.exit is Exit.REFUSED and refused.sentence.startswith("not without --yes: shop-staging is made so that one task runs")
+    typed = "fsdcf run shop --env staging --yes -- python manage.py migrate '--no input; rm -rf /'"
+    assert refused.next == ("fsdcf scale shop --env staging 0", typed)
+    found.answers = {"execute": False}
+    assert ended(found).exit is Exit.REFUSED and not errands(found)
+    found.answers = {"execute": True}
+    assert do(found).code == 0
+    found.answers = None
+    assert do(found, yes=True).code == 0 and any("run beside it" in one.text for one in found.told if isinstance(one, Warned))
 
 
 def test_its_exit_code_is_told() -> None:

@@ -121,7 +121,9 @@ def test_cautions() -> None:
     )
     (caution,) = advise(workload(latency="0.5")).cautions
     assert caution.startswith("0.5 ms are less than") and "cache" in caution
-    assert advise(workload(latency="1")).cautions == ()
+    assert advise(workload(latency="1")).cautions == advise(workload(latency="50")).cautions == ()
+    (close,) = advise(workload(latency="10")).cautions
+    assert close.startswith("A write takes 10 ms or more on EFS") and not advise(workload(latency="10", prototype=True)).cautions
 
 
 @pytest.mark.parametrize(
@@ -145,9 +147,9 @@ def test_what_is_no_contradiction() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("1000", "1,000"), ("1E+3", "1,000"), ("0.50", "0.5"), ("99.99999", "99.999"), ("0.0004", "0.0004"), ("0", "0"), ("123456789.5", "123,456,789.5")],
+    [("1000", "1,000"), ("1E+3", "1,000"), ("0.50", "0.5"), ("99.99999", "99.999"), ("100.0001", "100.0001"), ("0.0004", "0.0004"), ("0", "0"), ("123456789.5", "123,456,789.5")],
 )
-def test_numbers_are_cut_and_not_rounded(value: str, text: str) -> None:
+def test_numbers_are_cut_and_not_rounded_nor_made_whole(value: str, text: str) -> None:
     assert said(Decimal(value)) == text
 
 

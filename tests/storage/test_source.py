@@ -34,7 +34,7 @@ def test_files_that_are_no_data_base(tmp_path: Path) -> None:
     assert "there is no file" in said(tmp_path)
     empty = tmp_path / "empty.db"
     empty.touch()
-    assert "has no table 'things'" in said(empty)
+    assert said(empty).endswith("has no table")
 
 
 def test_corrupt_files(sql: Sql) -> None:

@@ -72,7 +72,9 @@ def chosen(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, 
         name = next(iter(found))
     if name in found:
         return name, found[name]
-    known = f"it has {', '.join(found)}" if found else "it has no table"
+    if not found:
+        raise MigrationError(f"{path!r} has no table", "--from names the SQLite file; one that was never there is made empty where it is opened")
+    known = f"it has {', '.join(found)}"
     if name is None:
         raise MigrationError(f"{path!r}: which table?", f"--source-table T; {known}")
     raise MigrationError(f"{path!r} has no table {name!r}", known)

@@ -34,7 +34,8 @@ def count(target: Target, report: Report, workers: int, tell: Tell) -> None:
     def settle(segment: int, found: int) -> None:
         nonlocal total
         total += found
-        tell(Progress("count", total, report.rows))
+        if found:
+            tell(Progress("count", total, report.rows))
 
     pump(range(workers), lambda segment: target.count(segment, workers), settle, workers, target.stop.set)
     report.counted = total
