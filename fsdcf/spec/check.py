@@ -14,7 +14,18 @@ from fsdcf.spec.model import Dependency, Spec
 from fsdcf.spec.placeholders import Pseudo, Text
 from fsdcf.spec.schema import item_validator, validator_of
 from fsdcf.spec.shape import Field, Kind, fields_of, later_of, names_of
-from fsdcf.spec.wording import choice_hint, either, expected, found, key_hint, label, nearest, range_hint, type_hint
+from fsdcf.spec.wording import (
+    choice_hint,
+    either,
+    expected,
+    found,
+    key_hint,
+    label,
+    lower_home,
+    nearest,
+    range_hint,
+    type_hint,
+)
 
 UNKNOWN = Rule(
     "S101", "an unknown key", "The key is not part of the language. A misspelled key would otherwise be ignored silently."
@@ -210,9 +221,13 @@ class Checker:
                 continue
             spellings = {s: each.name for each in fields_of(record) for s in (each.name, *each.key.also) if "." not in s}
             meant = nearest(str(name), {**spellings, **later})
-            if meant in spellings:
+            hint = key_hint(str(name), {**spellings, **later}, "keys here are", {*spellings.values(), *later})
+            if home := lower_home(str(name), record):
+                self.shape.wrong.add((*path, home, name))
+                hint = f"`{name}` is a key of `{home}`: indent it below that"
+            elif meant in spellings:
                 self.shape.wrong.add((*path, spellings[meant]))
-            self._add(UNKNOWN, here, f"unknown key `{name}`", key_hint(str(name), {**spellings, **later}, "keys here are"), key=True)
+            self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _report(self, error: Any, each: Field, data: dict[str, Any], path: SpecPath) -> None:
         here = path + (each.name,)

@@ -18,6 +18,7 @@ SYNTAX = Rule(
 DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
 
 _UNSPACED = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
+_ONE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
 
 
 def unspaced(line: str) -> bool:
@@ -50,12 +51,14 @@ def unreadable(error: Exception, text: str, name: str) -> Diagnostic:
 
 
 def _hint(problem: str, line: str, above: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())] or "\\t" in problem:
+    if "\t" in line[: _depth(line)] or "\\t" in problem:
         return "indent with spaces: YAML takes no tabs"
     if "${" in line:
         return 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'
     if "alias" in problem or "anchor" in problem:
         return "put text that begins with * or & in quotes"
+    if "mapping values" in problem and _ONE_KEY.match(line) and _depth(line) > _depth(above):
+        return "check the indentation: keys of one map stand in one column"
     if "mapping values" in problem and line.rstrip().endswith(":"):
         return "a value that ends in `:` needs quotes"
     if "mapping values" in problem:
@@ -67,3 +70,7 @@ def _hint(problem: str, line: str, above: str) -> str:
     if "key" in problem or "':'" in problem:
         return "a key is followed by `:` and a space"
     return "put the value in quotes if it holds special characters"
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.spec.shape import Field, Key, Kind, camel
+from fsdcf.spec.shape import Field, Key, Kind, camel, fields_of, record_of
 
 _WORDS = {
     "string": "text",
@@ -49,7 +50,35 @@ def type_hint(each: Field, value: Any) -> str:
     if isinstance(value, str) and any(kind.name == "list" for kind in each.kinds):
         words = ", ".join(f'"{word}"' for word in value.split())
         return f"write a list: [{words}]"
+    if isinstance(value, str) and any(kind.name == "integer" for kind in each.kinds):
+        return _plain_number(each, value)
+    if isinstance(value, str) and any(kind.name == "boolean" for kind in each.kinds):
+        return "write true or false, without quotes"
+    names = _keys_of(each)
+    if not isinstance(value, (dict, list)) and 0 < len(names) < _MANY:
+        return f"write a map; keys here are {', '.join(names)}"
     return each.key.doc
+
+
+_MANY = 10
+_QUANTITY = re.compile(r"([1-9][0-9]{0,5}) ?(Mi?B?|Gi?B?|s|m|h|d)", re.IGNORECASE)
+_UNITS = {"MiB": {"m": 1, "g": 1024}, "GiB": {"g": 1}, "econds": {"s": 1, "m": 60, "h": 3600, "d": 86400}}
+
+
+def _plain_number(each: Field, value: str) -> str:
+    """For ``4GB`` or ``45s`` the number that the key takes, by the unit that its meaning names; else the meaning alone."""
+    written = _QUANTITY.fullmatch(value)
+    doc = each.key.doc
+    units = next((units for word, units in _UNITS.items() if word in doc), {})
+    if written and (unit := units.get(written[2].lower().replace("ib", "").replace("b", ""))):
+        return f"write {int(written[1]) * unit}. {doc}"
+    return doc
+
+
+def _keys_of(each: Field) -> list[str]:
+    """The keys of the map that a key takes."""
+    record = record_of(each)
+    return sorted(field.name for field in fields_of(record)) if record else []
 
 
 def range_hint(low: float | None, high: float | None) -> str:
@@ -86,7 +115,13 @@ def _closest(word: str, known: list[str], likeness: float) -> str | None:
     return next(iter(difflib.get_close_matches(word, known, 1, likeness)), None)
 
 
-def key_hint(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The name that was probably meant, or all that are known."""
+def lower_home(name: str, record: type) -> str | None:
+    """The key of a record that holds a map with a key of this name, where there is just one: it was written one level too high."""
+    homes = [field.name for field in fields_of(record) if name in _keys_of(field)]
+    return homes[0] if len(homes) == 1 else None
+
+
+def key_hint(name: str, known: Iterable[str], otherwise: str, shown: Iterable[str] | None = None) -> str:
+    """The name that was probably meant, or all that are known: ``shown`` where names have other spellings too."""
     meant = nearest(name, known)
-    return f"did you mean `{meant}`?" if meant else f"{otherwise} {', '.join(sorted(known))}"
+    return f"did you mean `{meant}`?" if meant else f"{otherwise} {', '.join(sorted(shown or known))}"

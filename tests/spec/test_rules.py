@@ -44,6 +44,22 @@ def test_a_rule_fires_where_it_should_and_soon(compiled: Compile, code: str, tex
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (HELLO.replace("port: 8000", "port: 8000\n  memory: 512"), "`memory` is a key of `resources`: indent it below that"),
+        (HELLO + "environments:\n  prod:\n    autoScaling: {minCount: 2}\n", "`autoScaling` is a key of `service`: indent it below that"),
+        (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, dlq: {}}\n", "maxReceiveCount, messageRetention, name, permissions, type"),
+        (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, visibilityTimeout: 2m}\n", "write 120. Seconds"),
+        (HELLO + '  resources: {memory: 4 GiB}\n', "write 4096. Memory"),
+        (HELLO + '  resources: {memory: much}\n', "Memory of a task in MiB"),
+        (HELLO + '  enableExecuteCommand: "yes"\n', "write true or false, without quotes"),
+    ],
+)
+def test_a_hint_says_what_to_write(compiled: Compile, text: str, hint: str) -> None:
+    assert hint in "\n".join(one.hint or "" for one in compiled(text).diagnostics)
+
+
 def test_an_override_that_cannot_be_read(compiled: Compile) -> None:
     assert {one.code for one in compiled(HELLO, overrides=("nonsense",)).diagnostics} == {"S109"}
 

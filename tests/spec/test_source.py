@@ -156,6 +156,10 @@ def test_a_finding_in_a_repeated_value_comes_once() -> None:
         ("a: {b: ${ENV}}\n", '"${ENV}"'),
         ("a: 1\nname:hello\nb: 2\n", "`:` and a space"),
         ("name:hello\n", "`:` and a space"),
+        ("a: 1\n  b:\n", "one column"),
+        ("a: 1\n  b: 2\n", "one column"),
+        ("a: 1\nb: c: d\n", "needs quotes"),
+        ("a: 1\nb: c:\n", "needs quotes"),
     ],
 )
 def test_hints(text: str, hint: str, reader: None) -> None:
