@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -270,6 +271,7 @@ def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: 
 
     wire, make = wired(world)
     made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), wire.requests, on_sleep=hooks)
+    weakref.finalize(world, world.store.close)
     made.fault(*faults)
     return made
 
