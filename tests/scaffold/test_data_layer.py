@@ -98,6 +98,14 @@ def ids(text: str) -> list[str]:
     return [line for line in text.split("\n")[:-1] if len(line) == 32]
 
 
+def rest(one: subprocess.Popen[str]) -> str:
+    """What is said until the end. Not by ``communicate``, which does not know what ``readline`` has read already."""
+    assert one.stdout
+    text = one.stdout.read()
+    one.wait()
+    return text
+
+
 def kept(layer: Any, file: Path, mode: str = "DELETE") -> dict[str, Any]:
     """What a process that comes after finds, by id; the file is sound."""
     with closing(layer.Store(layer.Settings(str(file), journal_mode=mode), lock_wait=0)) as store, store.transaction() as connection:
@@ -115,7 +123,7 @@ def test_killed_while_it_writes_it_loses_nothing_that_was_acknowledged(folder: P
             acknowledged.append(said(one))
             time.sleep(chance.uniform(0, 0.02))
             one.kill()
-            acknowledged += ids(one.communicate()[0])
+            acknowledged += ids(rest(one))
     found = kept(layer, tmp_path / "app.db", mode)
     assert set(acknowledged) <= set(found)
     assert len(found) <= len(acknowledged) + rounds, "at most the write at hand is there without a word"
@@ -126,7 +134,7 @@ def test_killed_in_the_middle_of_a_write_to_the_disk(folder: Path, layer: Any, t
     acknowledged: list[str] = []
     for limit in ("10000", "21000", "50000"):  # in the journal, in the file
         with process(DIE_IN_A_WRITE_TO_THE_DISK, folder, tmp_path / "app.db", "DELETE", limit) as one:
-            acknowledged += ids(one.communicate()[0])
+            acknowledged += ids(rest(one))
             assert one.returncode == -signal.SIGXFSZ
         assert set(acknowledged) <= set(kept(layer, tmp_path / "app.db"))
     assert len(acknowledged) > 5
@@ -141,7 +149,7 @@ def test_what_was_not_committed_is_undone(folder: Path, layer: Any, tmp_path: Pa
     before = file.read_bytes()
     for script in (DIE_BEFORE_COMMIT, DIE_IN_A_BIG_TRANSACTION):
         with process(script, folder, file, mode) as one:
-            assert ids(one.communicate()[0]) == [] and one.returncode == -signal.SIGKILL
+            assert ids(rest(one)) == [] and one.returncode == -signal.SIGKILL
     assert file.read_bytes() != before, "the transaction was to reach the file"
     assert Path(f"{file}-journal").read_bytes()[:4] == b"\xd9\xd5\x05\xf9", "the journal was to be needed"
     assert kept(layer, file, mode) == notes
