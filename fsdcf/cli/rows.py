@@ -35,12 +35,19 @@ def rows(change: Change, changes: Changes) -> tuple[Row, ...]:
             known = later.get(title)
             later[title] = detail if known is None or not known.cause else known
     causes = {_plain(title): detail.cause for title, detail in later.items() if detail.cause}
+    stay: set[str] = set()
     for path, before, after in _compared(change):
         for one in differences(before, after, path):
+            if one.before is not None and KNOWN_LATER in str(one.after):
+                stay.add(one.path)
             row = _value(one.path, one.before, one.after, causes)
             if row is not None:
                 values.setdefault(one.path, row)
-    following = {_plain(title): follows(detail, changes) or "known after the change" for title, detail in later.items()}
+    following = {
+        _plain(title): follows(detail, changes) or "known after the change"
+        for title, detail in later.items()
+        if detail.cause or " -> " not in title or _plain(title) not in stay  # it only moved within its list, as far as anybody knows
+    }
     return (*values.values(), *(Row(title, follows=text) for title, text in following.items() if title not in values))
 
 

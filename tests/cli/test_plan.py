@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsdcf.cli.plan import counts, group_of, plan_lines, summary
-from fsdcf.cloudformation.change import Change
+from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.diagnostics import plain
 from tests.cli.sinks.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
@@ -73,6 +73,24 @@ def test_whole_lists_are_compared_by_the_names_of_their_items() -> None:
         "ContainerDefinitions[app].Environment[LOG]: info -> debug",
         "ContainerDefinitions[app].Environment[TOKEN]: ******** -> nothing",
     ]
+
+
+def test_a_variable_that_only_moves_is_not_told_where_its_value_is_not_looked_up() -> None:
+    """CloudFormation compares lists by position, and writes the mark for whatever is a function in the template."""
+    later = {"Name": "TABLE", "Value": "{{changeSet:KNOWN_AFTER_APPLY}}"}
+    old, table = {"Name": "OLD", "Value": "1"}, {"Name": "TABLE", "Value": "orders"}
+    place, title = "/Properties/ContainerDefinitions/0/Environment", "ContainerDefinitions[app].Environment"
+
+    def told(before: list[dict[str, str]], *details: Detail) -> list[str]:
+        both = ({"Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": one}]}} for one in (before, [later]))
+        task = Change("Modify", "Task", "AWS::ECS::TaskDefinition", "", "True", None, (), details, *both)
+        return [line.strip() for line in shown(Plan("x", (task,))) if line.startswith("      ")]
+
+    moved, gone = changed(f"{place}/0", old, later, f"{title}[OLD -> TABLE]"), changed(f"{place}/1", table, None, f"{title}[TABLE]")
+    assert told([old, table], moved, gone) == [f"{title}[OLD]: 1 -> nothing"]
+    assert f"{title}[TABLE]: nothing -> known after the change" in told([old], moved), "it was not there"
+    stays = changed(f"{place}/0/Value", "orders", later["Value"], f"{title}[TABLE].Value")
+    assert told([table], stays) == [f"{title}[TABLE]: known after the change"], "it is the place that it had"
 
 
 def test_a_change_set_without_resources_says_what_it_is_about() -> None:
