@@ -70,6 +70,10 @@ def command(
         return
     wanted = chosen(one.spec, image_sha, image)
     release = release_of(one, request, wanted)
+    if faults:
+        from fsdcf.cli.rehearsal import aimed
+
+        aimed(faults, release.template)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         return _deployed(release, one.places, wanted, options, aws, tell, ask)

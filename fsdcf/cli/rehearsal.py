@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import click
 
@@ -15,7 +17,7 @@ from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.session import configuration
 from fsdcf.sandbox.agenda import leave
 from fsdcf.sandbox.clients import clients
-from fsdcf.sandbox.faults import Fault, FaultError, Faults, parsed
+from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parsed
 from fsdcf.sandbox.store import Store, StoreError
 from fsdcf.sandbox.world import World, partition_of
 
@@ -53,6 +55,18 @@ def fault_of(text: str) -> Fault:
         return parsed(text)
     except FaultError as error:
         raise click.UsageError(f"--fault {error}") from None
+
+
+def aimed(texts: Sequence[str], template: Mapping[str, Any]) -> None:
+    """A usage error for a fault that could never strike: one in making or changing what the template does not have."""
+    resources: Mapping[str, Any] = template["Resources"]
+    targets = {*resources, *(resource["Type"] for resource in resources.values())}
+    for text in texts:
+        fault = fault_of(text)
+        if isinstance(fault, ResourceFault | TaskFault) and fault.phase in ("create", "update") and fault.target not in targets:
+            close = get_close_matches(fault.target, sorted(targets), 1)
+            meant = f"; did you mean `{close[0]}`?" if close else "; fsdcf template shows the logical ids"
+            raise click.UsageError(f"--fault {text!r}: the spec makes no {fault.target}{meant}")
 
 
 @contextmanager

@@ -114,19 +114,22 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
     failing = rollout.failing
     if failing is not None:
         failed = rollout.failures(failing)
-        counted = f"{failed} task{'s' if failed > 1 else ''} failed" if failed else ""
-        if rollout.breaker is not None and rollout.breaker[0]:
-            counted = f"{rollout.breaker[0]} task{'s' if rollout.breaker[0] > 1 else ''} failed, and the circuit breaker trips at {rollout.breaker[1]}"
+        counted = _broken(rollout) or (f"{failed} task{'s' if failed > 1 else ''} failed" if failed else "")
         yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason.rstrip("."), counted) if part) or failing.state, at)
     elif rollout.verdict:
-        counted = f" ({rollout.breaker[0]} of {rollout.breaker[1]} failed tasks)" if rollout.breaker and rollout.breaker[0] else ""
-        yield Evidence(f"{name}, deployment", rollout.verdict + counted, at)
+        yield Evidence(f"{name}, deployment", "; ".join(part for part in (rollout.verdict.rstrip("."), _broken(rollout)) if part), at)
     reasons = Counter(one.essence for one in failed_tasks(rollout))
     for reason, times in reasons.most_common(3):
         yield from _task_evidence(name, [one for one in rollout.stopped if one.essence == reason], times, at)
     telling = [text for text in rollout.events if TROUBLE.search(text)] or list(rollout.events)
     for text in telling[: 0 if known and reasons else _EVENTS]:
         yield Evidence(f"{name}, service event", text)
+
+
+def _broken(rollout: Rollout) -> str:
+    """What the circuit breaker has counted, if anything."""
+    failed, limit = rollout.breaker or (0, 0)
+    return f"{failed} task{'s' if failed > 1 else ''} failed, and the circuit breaker trips at {limit}" if failed else ""
 
 
 def _task_evidence(name: str, tasks: list[Stopped], times: int, place: Place | None) -> Iterator[Evidence]:

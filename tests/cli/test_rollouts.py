@@ -122,7 +122,7 @@ def test_what_failed_before_the_service_was_steady_is_over() -> None:
     assert states == ["FAILED", "COMPLETED"]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"), (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach")])
+@pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"), (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach"), (("--sandbox", "--fault", "Servce:update:oom"), "makes no Servce; did you mean `Service`?")])
 def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], words: str) -> None:
     from click.testing import CliRunner
 
