@@ -51,7 +51,7 @@ def _delete(run: Run, options: Options) -> Outcome:
     run.step("preflight", f"looks for the stack {run.target.stack}")
     stack = snapshot(run.aws, run.target.stack)
     if stack is None:
-        raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
+        raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}: there is nothing to delete")
     _refuse(run, stack)
     plan = _plan(run, stack)
     if stack.status == "DELETE_IN_PROGRESS":

@@ -38,7 +38,7 @@ def test_from_every_state(state: str) -> None:
     made = put(state, culprit="Release" if state == "DELETE_FAILED" else None)
     outcome = deleted(made)
     if state == "DELETE_COMPLETE":
-        assert outcome.exit is Exit.USAGE
+        assert outcome.exit is Exit.USAGE and outcome.next == () and "nothing to delete" in outcome.sentence
     elif state.endswith("_IN_PROGRESS") and not state.startswith(("DELETE", "CREATE", "REVIEW")):
         assert outcome.exit is Exit.BUSY and outcome.next == ("fsdcf watch shop --env staging",)
     else:
