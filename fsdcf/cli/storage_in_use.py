@@ -54,9 +54,15 @@ def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:
     return None, ""
 
 
+def files(spec: Spec) -> dict[str, str]:
+    """The file of each SQLite data base, by its name."""
+    placed = with_sqlite_paths(spec, types()).dependencies
+    return {str(one.name): one.path or "" for one in placed if isinstance(one, SqliteDatabase)}
+
+
 def told(spec: Spec, used: InUse) -> str:
     """The stores of a spec in a sentence."""
-    paths = {str(one.name): one.path for one in with_sqlite_paths(spec, types()).dependencies if isinstance(one, SqliteDatabase)}
+    paths = files(spec)
     words = [
         f"SQLite ({one.name} in {paths[one.name]}{', lost with its task' if one.ephemeral else ''})" for one in used.databases
     ]

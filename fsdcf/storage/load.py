@@ -62,7 +62,7 @@ def load(workload: Workload) -> Load:
     requests, writes, size = workload.requests, workload.writes, workload.size
     assumed = []
     if requests is None:
-        requests = REQUESTS if writes is None else writes * RATIO
+        requests = writes * RATIO if writes else REQUESTS
         assumed.append(f"{a_second(requests, 'request')}, on average over the month")
     if writes is None:
         writes = requests / RATIO

@@ -144,6 +144,8 @@ def test_a_spec_tells_tasks_and_stores() -> None:
     assert small["now"] == "my-service.yml has SQLite (notes in /mnt/efs/app.db)" and small["snippetPresent"]
     assert (small["workload"]["writers"], small["workload"]["writersFrom"]) == (1, "SQLite has one")
     assert "fsdcf logs my-service.yml" in small["next"][0]
+    other = record("--spec", "my-service.yml", "--override", "service.port=8001")
+    assert "fsdcf logs my-service.yml --since" in other["next"][0], "logs takes no --override"
     large = record("--spec", "scaling.yml")
     assert (large["workload"]["writers"], large["workload"]["writersFrom"]) == (6, "service.autoScaling.maxCount")
     assert large["now"] == "scaling.yml has DynamoDB (${ENV}-orders)" and large["recommended"] == "dynamodb"
@@ -165,9 +167,12 @@ def test_options_go_before_the_spec_and_overrides_are_part_of_it() -> None:
 
 def test_the_way_from_sqlite_to_dynamodb() -> None:
     found = record("--spec", "my-service.yml", "--env", "prod", "--writes", "150")
-    assert [re.sub(" [^ ]*/.*", "", one) for one in found["next"] if "fsdcf" in one] == [
+    assert [one for one in found["next"] if "fsdcf" in one] == [
+        "put the migration into the image, as a script:"
+        " fsdcf migrate-data my-service.yml --env prod --table notes --from /mnt/efs/app.db --emit-script migrate.py",
         "deploy it: fsdcf deploy my-service.yml --env prod",
-        "move the data: fsdcf migrate-data my-service.yml --env prod --table notes --from app.db",
+        "stop the service, so that it writes nothing meanwhile: fsdcf scale my-service.yml --env prod 0",
+        "move the data: fsdcf run my-service.yml --env prod -- python migrate.py",
     ]
     assert "name: ${ENV}-notes" in found["snippet"] and not found["snippetPresent"]
 
@@ -176,7 +181,7 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
     (folder / "both.yml").write_text(NOTES + TABLE)
     found = record("--spec", "both.yml", "--size", "120GB")
     assert found["now"] == "both.yml has SQLite (notes in /mnt/efs/app.db) and DynamoDB (${ENV}-orders)"
-    assert found["next"][0].startswith("deploy it") and "--table orders" in found["next"][1]
+    assert "--table orders" in found["next"][0] and found["next"][1].startswith("deploy it")
     cache = 'dependencies:\n  - type: sqlite_database\n    name: cache\n    path: /tmp/cache.db\n    ephemeral: true\n'
     (folder / "a\x1b[31m.yml").write_text(HELLO + cache)
     text = advise("--spec", "a\x1b[31m.yml").stdout

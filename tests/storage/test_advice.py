@@ -168,6 +168,7 @@ def test_the_load_of_a_bill() -> None:
     whole = load(workload(requests="50", writes="0", size="1"))
     assert (whole.requests, whole.writes, whole.size, len(whole.assumed)) == (50, 0, 1, 3)
     assert (some.written, some.read) == (320, 72)
+    assert load(workload(writes="0")).requests == 10
 
 
 def test_what_bursting_throughput_bears() -> None:
