@@ -68,8 +68,7 @@ def write(
 ) -> None:
     """Put every item that is not done yet. Whatever ends it, the checkpoint says how far it came."""
     rate = migration.rate
-    limiter = Limiter(rate.per_second if rate else None, clock)
-    saved = clock()
+    limiter, saved = Limiter(rate.per_second if rate else None, clock), clock()
 
     def paced() -> Iterator[Batch]:
         for batch in batches(rows, done, encode):
