@@ -46,6 +46,11 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
         yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
 
 
+def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
+    """A remark under its head (``warning: …``), wrapped where a terminal has a width."""
+    yield from _wrapped(f"{head}: {visible(text)}", width, "", "  ", lambda line: _headed(line, head, role, paint))
+
+
 def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
     """What to change, in the form of a finding's help, with the spec's line where there is one."""
     key = f" ({one.key})" if one.key else ""

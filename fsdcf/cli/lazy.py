@@ -26,6 +26,16 @@ class Commands(click.Group):
         command: click.Command = import_module(self.table[cmd_name][0]).command
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; for one that there is not, the nearest."""
+        name = args[0]
+        if name not in self.table and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # a command that is there needs none of it
+
+            if close := get_close_matches(name, self.table, 1):
+                ctx.fail(f"No such command {name!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])

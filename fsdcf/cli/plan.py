@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -120,7 +121,7 @@ def plan_lines(
         columns = _columns(changes, places, width)
         for change in sorted(changes, key=lambda one: (PARTS.index(part_of(one.type, one.logical_id)), one.logical_id)):
             yield from _change(change, group, columns, places.get(change.logical_id), paint)
-            yield from _details(change, changes_by_id, paint) if group in DETAILED else ()
+            yield from _details(change, changes_by_id, paint, width) if group in DETAILED else ()
     yield ""
 
 
@@ -203,9 +204,18 @@ def _change(change: Change, group: str, columns: _Columns, place: Place | None, 
     yield f"  {paint(mark, role)} " + "  ".join(words).rstrip()
 
 
-def _details(change: Change, changes: Changes, paint: Paint) -> Iterator[str]:
+def _details(change: Change, changes: Changes, paint: Paint, width: int | None) -> Iterator[str]:
     for row in rows(change, changes):
-        yield from [f"      {row.title}: " + paint(row.follows, "soft")] if row.follows else _values(row, paint)
+        yield from _cause(row, paint, width) if row.follows else _values(row, paint)
+
+
+def _cause(row: Row, paint: Paint, width: int | None) -> Iterator[str]:
+    lead, whole = f"      {row.title}: ", f"      {row.title}: {row.follows}"
+    lines = [whole] if width is None else textwrap.wrap(whole, width, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False)
+    if not lines[0].startswith(lead):  # the title alone fills the line
+        lines = [lead.rstrip(), f"        {row.follows}"]
+    yield lines[0][: len(lead)] + paint(lines[0][len(lead) :], "soft")
+    yield from (paint(line, "soft") for line in lines[1:])
 
 
 def _values(row: Row, paint: Paint) -> Iterator[str]:

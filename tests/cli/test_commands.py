@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fsdcf import __version__
 from fsdcf.cli import main
@@ -116,6 +117,12 @@ def test_override_and_variables(folder: Path) -> None:
 def test_usage_errors_exit_2_without_a_traceback(folder: Path, arguments: tuple[str, ...]) -> None:
     result = fsdcf(*arguments, cwd=folder)
     assert result.returncode == 2 and "Traceback" not in result.stderr and result.stderr
+
+
+@pytest.mark.parametrize(("arguments", "words"), [(("deply",), "'deply'. Did you mean 'deploy'?"), (("ci", "gihub"), "Did you mean 'github'?"), (("zzz",), "'zzz'.\n")])
+def test_a_misspelled_command_names_the_nearest(arguments: tuple[str, ...], words: str) -> None:
+    result = CliRunner().invoke(main.cli, arguments)
+    assert result.exit_code == 2 and words in result.output
 
 
 def test_validate_in_its_forms(folder: Path) -> None:

@@ -57,6 +57,15 @@ def test_what_cloudformation_says_twice_is_told_once() -> None:
     assert sum("follows TaskDefinition" in line for line in lines) == 1
 
 
+def test_a_cause_is_broken_between_words_on_a_terminal() -> None:
+    long = changed(FOLLOWS.path, FOLLOWS.before, FOLLOWS.after, "TaskDefinition." + "Part" * 9, evaluation="Dynamic", cause="Task.Arn")
+    plan = Plan("x", (Change("Modify", "Service", "AWS::ECS::Service", replacement="False", details=(long,)),))
+    (whole,) = [line for line in shown(plan) if "follows" in line]
+    first, *rest = [line for line in shown(plan, 60) if line.startswith("      ")]
+    assert " ".join([first, *(line.strip() for line in rest)]) == whole
+    assert rest and all(line.startswith(" " * 8) and len(line) <= 60 for line in rest)
+
+
 def test_a_value_without_its_names_stands_by_its_index_and_is_masked() -> None:
     secret = changed("/Properties/ContainerDefinitions/0/Environment/1/Value", "hunter2", "hunter3")
     text = "\n".join(shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(secret,)),))))

@@ -10,7 +10,7 @@ from rich.live import Live as Screen
 from rich.spinner import Spinner
 from rich.text import Text
 
-from fsdcf.cli.account import account_lines, is_good
+from fsdcf.cli.account import account_lines, is_good, word_lines
 from fsdcf.cli.durations import spoken
 from fsdcf.cli.plan import plan_lines, remarks_of
 from fsdcf.cli.sinks.plain import waits_for
@@ -64,9 +64,9 @@ class Live:
                 self._elapsed, self._heard = event.elapsed, self._clock()
             self._show()
         elif isinstance(event, Noted):
-            self._say([self._stream.paint(f"{event.lead}: ", "strong") + visible(event.text)])
+            self._say(word_lines(event.lead, event.text, "strong", self._stream.paint, self._stream.width))
         elif isinstance(event, Warned):
-            self._say([self._stream.paint("warning: ", "warn") + visible(event.text)])
+            self._say(word_lines("warning", event.text, "warn", self._stream.paint, self._stream.width))
         else:
             self._end(event)
 

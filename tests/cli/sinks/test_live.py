@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fsdcf.cli.sinks.live import Live
 from fsdcf.cli.sinks.tree import Tree, doing_of
-from fsdcf.deploy.model import Ended, Noted, Step, Waiting
+from fsdcf.deploy.model import Ended, Noted, Step, Waiting, Warned
 from tests.cli.sinks.samples import FAILURE, PLAN, SUCCESS, seen, stack, story
 
 
@@ -89,6 +89,17 @@ def test_no_line_is_wider_than_the_terminal() -> None:
     sink(seen("A" * 60, "CREATE_FAILED", 3, reason="reason " * 40))
     assert max(map(len, drawn(sink).splitlines())) <= 80
     sink.close()
+
+
+def test_what_stays_is_broken_between_words() -> None:
+    out = Terminal()
+    sink, _ = live(out)
+    sink(Warned("every word of it " * 12))
+    sink(Noted("kept", "Jobs (AWS::SQS::Queue) " * 6))
+    sink.close()
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()).splitlines()
+    assert lines[0].startswith("warning: every word") and max(map(len, lines)) <= 80
+    assert [line[:2] for line in lines if not line.startswith(("warning", "kept"))] == ["  "] * (len(lines) - 2)
 
 
 def test_the_end_leaves_a_summary_and_the_account() -> None:
