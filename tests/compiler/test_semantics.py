@@ -180,3 +180,11 @@ def test_without_nat_the_service_waits_for_the_way_to_the_layers_of_its_image(co
     network = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
     assert {"S3Endpoint", "DynamoDbEndpoint", "EcrDkrInterfaceEndpoint"} <= waits_for(resources_of(compiled, HELLO + network), "Service")
     assert "S3Endpoint" not in waits_for(resources_of(compiled, HELLO), "Service")
+
+
+def test_a_role_is_taken_by_ecs_for_this_account_alone(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO)
+    for name in ("TaskRole", "ExecutionRole"):
+        (trust,) = resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+        assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -112,7 +112,16 @@ def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
 
 
 def _role(title: str, policies: list[Any], spec: Spec) -> iam.Role:
-    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    """A role that ECS takes for tasks of this account alone, as AWS recommends against a confused deputy.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
+    }
     role = iam.Role(title, AssumeRolePolicyDocument=_document([trust]))
     if policies:
         role.Policies = policies
