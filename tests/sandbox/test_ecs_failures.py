@@ -239,6 +239,27 @@ def test_a_larger_service_has_a_higher_threshold(make: Make) -> None:
     assert service.history()[0]["deploymentCircuitBreaker"]["threshold"] == 5
 
 
+def test_a_deployment_keeps_the_threshold_that_it_was_judged_by(make: Make) -> None:
+    service = make("update:capacity", desiredCount=10)
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.wait("COMPLETED")
+    service.ecs.update_service(cluster="c", service="s", desiredCount=40)
+    service.wait("COMPLETED")
+    failed = service.history()[0]
+    assert (failed["status"], failed["deploymentCircuitBreaker"]["threshold"]) == ("ROLLBACK_SUCCESSFUL", 5)
+    assert failed["targetServiceRevision"]["requestedTaskCount"] == 10
+
+
+def test_a_scaling_while_it_is_rolled_out_moves_the_threshold(make: Make) -> None:
+    service = make("create:capacity", desiredCount=3)
+    service.create()
+    service.ecs.update_service(cluster="c", service="s", desiredCount=10)
+    service.wait("FAILED")
+    assert service.history()[0]["deploymentCircuitBreaker"]["threshold"] == 5
+
+
 def test_the_old_tasks_serve_all_the_while(make: Make) -> None:
     service = make("update:unhealthy=500", desiredCount=2)
     service.create()

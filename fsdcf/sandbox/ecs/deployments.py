@@ -55,6 +55,7 @@ def begin(world: World, service: Document, trouble: Trouble) -> Document:
         "rolloutState": "IN_PROGRESS",
         "rolloutStateReason": f"ECS deployment ecs-svc/{name} in progress.",
         "failed": 0,
+        "requested": service["desired"],
         "createdAt": now,
         "earliest": now,
         "trouble": [trouble.word, trouble.detail],

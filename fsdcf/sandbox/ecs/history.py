@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox.ecs import deployments
@@ -88,14 +87,14 @@ def describe_service_deployments(world: World, params: Document) -> Document:
 def _told(world: World, deployment: Document) -> Document:
     brief = _brief(world, deployment)
     target = brief.pop("targetServiceRevisionArn")
-    service = world.store.get(KIND, deployment["service"]) or {"desired": 0}
+    requested = _requested(world, deployment)
     before = [one for one in deployments.every(world, deployment["service"]) if one["number"] < deployment["number"]]
     rollback = deployment.get("rollback")
     return {
         **brief,
         "updatedAt": deployment["updatedAt"],
         "sourceServiceRevisions": [{"arn": one["revision"]} for one in before if one["status"] != "INACTIVE"],
-        "targetServiceRevision": {"arn": target, "requestedTaskCount": service["desired"]},
+        "targetServiceRevision": {"arn": target, "requestedTaskCount": requested},
         "deploymentConfiguration": deployment["configuration"],
         "rollback": None
         if rollback is None
@@ -104,13 +103,19 @@ def _told(world: World, deployment: Document) -> Document:
             "startedAt": rollback["at"],
             "serviceRevisionArn": rollback["revision"],
         },
-        "deploymentCircuitBreaker": _breaker(deployment, service),
+        "deploymentCircuitBreaker": _breaker(deployment, requested),
     }
 
 
-def _breaker(deployment: Document, service: Mapping[str, Any]) -> Document:
+def _requested(world: World, deployment: Document) -> int:
+    """The desired count that the deployment was judged by; a later scaling does not change it. An older state does not hold it."""
+    service = world.store.get(KIND, deployment["service"]) or {"desired": 0}
+    return int(deployment.get("requested", service["desired"]))
+
+
+def _breaker(deployment: Document, requested: int) -> Document:
     configuration = deployment["configuration"]
-    limit = deployments.threshold(configuration, service["desired"])
+    limit = deployments.threshold(configuration, requested)
     if not configuration.get("deploymentCircuitBreaker", {}).get("enable"):
         status = "DISABLED"
     elif deployment["rolloutState"] == "FAILED":

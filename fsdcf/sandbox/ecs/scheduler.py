@@ -77,6 +77,8 @@ def reconcile(world: World, at: float, payload: dict[str, Any]) -> None:
         _drain(world, service, known)
         return
     _count_failures(world, service, primary, known)
+    if _watched(primary) and primary.get("requested") != service["desired"]:  # scaled meanwhile: the breaker judges by the new count
+        deployments.change(world, primary, requested=service["desired"])
     if _trips(service, primary):
         deployments.trip(world, service, primary)
         primary = deployments.primary(world, key) or primary
@@ -129,11 +131,15 @@ def _slow_down(world: World, service: Document) -> None:
 
 
 def _trips(service: Document, primary: Document) -> bool:
-    """Whether the breaker has had enough. A deployment that it went back to is not watched again."""
+    """Whether the breaker has had enough."""
     breaker = service["configuration"].get("deploymentCircuitBreaker", {})
-    watched = primary["rolloutState"] == "IN_PROGRESS" and "finishedAt" not in primary
     limit = deployments.threshold(service["configuration"], service["desired"])
-    return bool(watched and breaker.get("enable") and primary["failed"] >= limit)
+    return bool(_watched(primary) and breaker.get("enable") and primary["failed"] >= limit)
+
+
+def _watched(primary: Document) -> bool:
+    """Whether the breaker watches a deployment. One that it went back to is not watched again."""
+    return primary["rolloutState"] == "IN_PROGRESS" and "finishedAt" not in primary
 
 
 def _act(world: World, service: Document, primary: Document, known: list[Document]) -> None:
