@@ -112,9 +112,9 @@ def plan_lines(
     for change in plan.changes:
         grouped[group_of(change, plan.adopted)].append(change)
     yield paint("plan: ", "strong") + summary(plan)
-    yield from _risks(plan, places, paint)
-    yield from _obstacles(remarks, paint)
-    yield from _unsafe(remarks, paint)
+    yield from _risks(plan, places, paint, width)
+    yield from _obstacles(remarks, paint, width)
+    yield from _unsafe(remarks, paint, width)
     for group, changes in grouped.items():
         yield ""
         yield paint(f"{group} ({len(changes)})", "strong")
@@ -132,37 +132,60 @@ def where(place: Place | None) -> str:
     return visible(place.file) if place.file.startswith("--") else f"{visible(place.file)}:{place.line}"
 
 
-def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint) -> Iterator[str]:
+def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None) -> Iterator[str]:
     if not plan.risks:
         return
     yield ""
     yield paint("data at risk", "bad")
     for risk in plan.risks:
-        yield f"  {paint('!', 'bad')} {paint(risk.logical_id, 'strong')} ({short(risk.type)}) {risk.kind}: {risk.why}"
+        yield from _remark(f"  ! {risk.logical_id} ({short(risk.type)}) {risk.kind}: {visible(risk.why)}", "bad", paint, width)
         place = places.get(risk.logical_id)
         if place:
             yield f"    {paint('-->', 'place')} {where(place)}: {visible(place.text.strip())}"
 
 
-def _obstacles(remarks: Remarks, paint: Paint) -> Iterator[str]:
+def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.review.obstacles:
         yield ""
         yield paint("in the way", "bad")
     for one in remarks.review.obstacles:
-        yield f"  {paint('!', 'bad')} {paint(one.logical_id, 'strong')} ({short(one.type)}): {visible(one.why)}"
+        yield from _remark(f"  ! {one.logical_id} ({short(one.type)}): {visible(one.why)}", "bad", paint, width)
         yield from _at(remarks.places.get(one), paint)
-        yield f"    {paint('=', 'place')} way out: {visible(one.way_out)}"
+        yield from _more(f"way out: {visible(one.way_out)}", paint, width)
 
 
-def _unsafe(remarks: Remarks, paint: Paint) -> Iterator[str]:
+def _unsafe(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.review.unsafe:
         yield ""
         yield paint("rollback safety", "bad") + ": what a rollback does not undo together with the image"
     for one in remarks.review.unsafe:
-        yield f"  {paint('!', 'warn')} {paint(one.logical_id, 'strong')} {visible(one.what)} {paint(f'[{one.rule}]', 'soft')}"
+        *above, last = _remark(f"  ! {one.logical_id} {visible(one.what)} [{one.rule}]", "warn", paint, width)
+        yield from above
+        yield last.removesuffix(f"[{one.rule}]") + paint(f"[{one.rule}]", "soft")
         yield from _at(remarks.places.get(one), paint)
-        yield f"    {paint('=', 'place')} {spoken(one.when)}: {visible(one.why)}"
-        yield f"    {paint('=', 'place')} way out: {visible(one.way_out)}"
+        yield from _more(f"{spoken(one.when)}: {visible(one.why)}", paint, width)
+        yield from _more(f"way out: {visible(one.way_out)}", paint, width)
+
+
+def _remark(whole: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
+    """``  ! Name …``, broken between words where there is a width, with the mark and the name painted."""
+    first, *rest = _broken(whole, width, 4)
+    name, space, text = first[4:].partition(" ")
+    yield f"  {paint('!', role)} {paint(name, 'strong')}{space}{text}"
+    yield from rest
+
+
+def _more(text: str, paint: Paint, width: int | None) -> Iterator[str]:
+    """A line below a remark, broken between words where there is a width."""
+    first, *rest = _broken(f"    = {text}", width, 6)
+    yield f"    {paint('=', 'place')}{first[5:]}"
+    yield from rest
+
+
+def _broken(whole: str, width: int | None, indent: int) -> list[str]:
+    if width is None:
+        return [whole]
+    return textwrap.wrap(whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def spoken(when: Sequence[When]) -> str:
@@ -211,7 +234,7 @@ def _details(change: Change, changes: Changes, paint: Paint, width: int | None) 
 
 def _cause(row: Row, paint: Paint, width: int | None) -> Iterator[str]:
     lead, whole = f"      {row.title}: ", f"      {row.title}: {row.follows}"
-    lines = [whole] if width is None else textwrap.wrap(whole, width, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False)
+    lines = _broken(whole, width, 8)
     if not lines[0].startswith(lead):  # the title alone fills the line
         lines = [lead.rstrip(), f"        {row.follows}"]
     yield lines[0][: len(lead)] + paint(lines[0][len(lead) :], "soft")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from fsdcf.cli.plan import counts, group_of, plan_lines, summary
+from fsdcf.cli.plan import Remarks, counts, group_of, plan_lines, summary
 from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.diagnostics import plain
+from fsdcf.plan.diff.obstacles import Obstacle
+from fsdcf.plan.diff.plan import Review
+from fsdcf.plan.diff.safety import Unsafe
+from fsdcf.plan.diff.tasks import Place as Property
 from tests.cli.sinks.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
 
 
@@ -142,3 +147,17 @@ def test_a_narrow_terminal_gets_shorter_columns() -> None:
     assert "line 7" in lines[3] and "…" in lines[3]
     wide = list(plan_lines(plan, {change.logical_id: file}, plain, None))
     assert "EC2::SubnetRouteTableAssociation  services/a-long-name/shop.yml:7" in wide[3]
+
+
+def test_a_terminal_gets_what_is_at_risk_and_unsafe_broken_between_words() -> None:
+    why = "its table name changes, and the rows of the old table stay behind in it until somebody moves them over by hand"
+    risk = Risk("OrdersTable", "AWS::DynamoDB::Table", "replaced", why)
+    unsafe = Unsafe("moved-data", "OrdersTable", f"is another table: {why}", ("rollout",), why, why, Property("OrdersTable", ()))
+    remarks = Remarks(Review((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,)))
+    plan = Plan("x", (), (risk,))
+    wide, narrow = (list(plan_lines(plan, {}, plain, width, remarks)) for width in (None, 80))
+    assert max(map(len, narrow)) <= 80 < max(map(len, wide))
+    assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(wide).split())
+    painted = "\n".join(plan_lines(plan, {}, lambda text, role: f"<{role} {text}>", 80, remarks))
+    assert "  <bad !> <strong OrdersTable> (DynamoDB::Table) replaced: its" in painted
+    assert "<soft [moved-data]>\n    <place => while it rolls out: its" in painted
