@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.values import visible
+from fsdcf.deploy.rollout import counted
 from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
     if status.image:
         yield "runs", visible(status.image)
     if status.running is not None:
-        role = "good" if status.running == status.desired else "warn"
-        pending = f", {status.pending} pending" if status.pending else ""
-        yield "tasks", paint(f"{status.running} of {status.desired} running{pending}", role)
+        yield "tasks", _tasks(status, status.running, paint)
     if status.targets is not None:
         role = "good" if status.healthy == status.targets and status.targets else "warn"
         yield "targets", paint(f"{status.healthy} of {status.targets} healthy", role)
@@ -63,10 +62,24 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
         yield "guard", "termination protection is on"
 
 
+def _tasks(status: Status, running: int, paint: Paint) -> str:
+    """``2 of 2 running, 2 of an older deployment still there``: while one takes the place of another, more run than there are to be."""
+    desired = status.desired or 0
+    others = [one for one in status.rollouts if one.status != "PRIMARY" and one.running]
+    leaving = sum(one.running for one in others)
+    parts = [counted(max(0, running - leaving), desired)]
+    if status.pending:
+        parts.append(f"{status.pending} pending")
+    if others:
+        which = "the failed" if all(one.rollout == "FAILED" for one in others) else "an older"
+        parts.append(f"{leaving} of {which} deployment still there")
+    return paint(", ".join(parts), "good" if running == desired else "warn")
+
+
 def _rollout(one: Rollout, paint: Paint) -> str:
     role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
     failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
-    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {one.running} of {one.desired} running{failed}"
+    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {counted(one.running, one.desired)}{failed}"
     return line + (f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else "")
 
 

@@ -21,6 +21,11 @@ _OWN = re.compile(
 """What is a task's own in ECS's words: ids of tasks and requests, digests, addresses with the port that the task got, times."""
 
 
+def counted(running: int, desired: int) -> str:
+    """``1 of 2 running``; ``4 running, 2 wanted`` where there are more than there are to be, as while a service is scaled in."""
+    return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} wanted"
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A deployment of a service. ``state`` is COMPLETED, FAILED or IN_PROGRESS; empty where ECS tells none.

@@ -40,15 +40,15 @@ class Moment:
 
     @property
     def text(self) -> str:
-        """``1 of 2 running, 1 pending, 2 of an older deployment``; of the watched deployment alone, where there is an older one."""
+        """``1 of 2 running, 1 pending, 2 of an older deployment still there``; of the watched deployment alone, where there is an older one."""
         told = self.deployment or {"desiredCount": self.desired, "runningCount": self.running, "pendingCount": self.pending}
-        parts = [f"{told.get('runningCount') or 0} of {told.get('desiredCount') or 0} running"]
+        parts = [rollout.counted(told.get("runningCount") or 0, told.get("desiredCount") or 0)]
         if told.get("pendingCount"):
             parts.append(f"{told['pendingCount']} pending")
         if told.get("failedTasks"):
             parts.append(f"{told['failedTasks']} failed")
         if self.others:
-            parts.append(f"{self.others} of an older deployment")
+            parts.append(f"{self.others} of an older deployment still there")
         return ", ".join(parts)
 
     @property

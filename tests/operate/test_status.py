@@ -109,7 +109,7 @@ def test_a_rollout_under_way_with_its_targets() -> None:
     assert not found.steady and (found.healthy, found.targets) == (1, 2)
     for line in (
         "shop-staging  UPDATE_COMPLETE  2026-11-24 15:02:11 UTC",
-        "tasks    3 of 2 running, 1 pending",
+        "tasks    1 of 2 running, 1 pending, 2 of an older deployment still there",
         "targets  1 of 2 healthy",
         "rollout  PRIMARY IN_PROGRESS : 1 of 2 running, 3 failed",
         "rollout  INACTIVE FAILED : 0 of 0 running (the breaker tripped)",
@@ -117,6 +117,17 @@ def test_a_rollout_under_way_with_its_targets() -> None:
         "guard    termination protection is on",
     ):
         assert line in text
+
+
+def test_more_tasks_than_wanted_are_told_for_what_they_are() -> None:
+    def tasks(running: int, *deployments: dict[str, object]) -> str:
+        _, text = told(DescribeServices={"services": [{"desiredCount": 2, "runningCount": running, "deployments": deployments}]})
+        return next(line.strip() for line in text.splitlines() if "tasks  " in line)
+
+    primary = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 2}
+    assert tasks(4, primary, {"status": "ACTIVE", "rolloutState": "COMPLETED", "runningCount": 2}).endswith("2 of 2 running, 2 of an older deployment still there")
+    assert tasks(3, primary, {"status": "ACTIVE", "rolloutState": "FAILED", "runningCount": 1}).endswith("2 of 2 running, 1 of the failed deployment still there")
+    assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 wanted")
 
 
 def test_a_service_that_is_gone() -> None:

@@ -10,6 +10,7 @@ from fsdcf.cli.durations import spoken
 from fsdcf.cli.values import visible
 from fsdcf.deploy.explain import brief
 from fsdcf.deploy.model import RolloutSeen, TaskState
+from fsdcf.deploy.rollout import counted
 from fsdcf.diagnostics import Paint
 
 _ON_THE_WAY = ("PROVISIONING", "PENDING", "ACTIVATING")
@@ -20,7 +21,7 @@ _SHORT = 8
 
 def counts_of(seen: RolloutSeen) -> str:
     """``1 of 2 running, 1 on the way, 2 failed (the circuit breaker trips at 3)``."""
-    parts = [f"{seen.running} of {seen.desired} running"]
+    parts = [counted(seen.running, seen.desired)]
     if seen.pending:
         parts.append(f"{seen.pending} on the way")
     if seen.threshold is not None and (seen.failed or seen.state == "IN_PROGRESS"):
