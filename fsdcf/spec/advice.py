@@ -69,6 +69,13 @@ IDLE_KEY = _advice(
     "The dependency exists already: the stack gives access to it and makes nothing, so a key that says how it is made is ignored. "
     "Whoever made it has the say.",
 )
+PLAIN_HTTP = _advice(
+    "W112",
+    "requests from the internet without TLS in prod",
+    "Without a certificate the load balancer answers HTTP alone: what goes over the internet, passwords and cookies among it, can be "
+    "read and changed on the way. With one, HTTP is redirected to HTTPS.",
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html",
+)
 RULES = (
     NO_CONTAINER_CHECK,
     ONE_TASK,
@@ -81,6 +88,7 @@ RULES = (
     PUBLIC_TASKS,
     SHARED_COUNT,
     IDLE_KEY,
+    PLAIN_HTTP,
 )
 
 PRODUCTION = ("prod", "production")
@@ -131,6 +139,15 @@ def production(case: Case) -> Iterator[Diagnostic]:
             "set minCount to 2 at least",
             key=True,
         )
+
+
+def plain_http(case: Case) -> Iterator[Diagnostic]:
+    balancer = case.spec.service.networking.load_balancer
+    if case.environment not in PRODUCTION or case.spec.service.port is None or balancer.internal or balancer.certificate_arn:
+        return
+    hint = "add networking.loadBalancer.certificateArn, or make it `internal: true`"
+    at = "service.networking.loadBalancer" if case.wrote("service.networking.loadBalancer") else "service.port"
+    yield case.at(PLAIN_HTTP, at, f"requests from the internet come without TLS in {case.environment}", hint, key=True)
 
 
 def owner(case: Case) -> Iterator[Diagnostic]:
@@ -225,6 +242,6 @@ def idle_keys(case: Case) -> Iterator[Diagnostic]:
 
 
 CHECKS = (
-    *(container_check, production, owner, wildcards, plain_secrets, shared_names),
+    *(container_check, production, plain_http, owner, wildcards, plain_secrets, shared_names),
     *(lost_database, public_tasks, shared_count, idle_keys),
 )

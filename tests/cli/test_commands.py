@@ -161,8 +161,11 @@ def test_schema_explain_version_help_completion(folder: Path) -> None:
 def test_init_writes_a_spec_that_compiles_without_advice(folder: Path) -> None:
     for arguments in (("shop", "--port", "3000", "--owner", "team-shop"), ("cruncher", "--worker")):
         assert fsdcf("init", *arguments, cwd=folder).returncode == 0
-        result = fsdcf("template", f"{arguments[0]}.yml", "--no-lint", "--strict", "--env", "prod", cwd=folder)
+        result = fsdcf("template", f"{arguments[0]}.yml", "--no-lint", "--strict", cwd=folder)
         assert (result.returncode, result.stderr) == (0, "")
+    assert fsdcf("template", "cruncher.yml", "--no-lint", "--strict", "--env", "prod", cwd=folder).returncode == 0
+    prod = fsdcf("validate", "shop.yml", "--env", "prod", "--format", "json", cwd=folder)
+    assert [one["code"] for one in json.loads(prod.stdout)] == ["W112"], "nobody but the author has the certificate"
     again = fsdcf("init", "shop", cwd=folder)
     assert again.returncode == 2 and "there already" in again.stderr
 

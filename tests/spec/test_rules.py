@@ -69,9 +69,20 @@ def test_a_template_over_the_limits(compiled: Compile) -> None:
     assert "S235" in {one.code for one in compiled(HELLO + "dependencies:\n" + queues).diagnostics}
 
 
-def test_prod_wants_auto_scaling(compiled: Compile) -> None:
-    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103"}
+def test_prod_wants_auto_scaling_and_tls(compiled: Compile) -> None:
+    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103", "W112"}
     assert compiled(HELLO).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    "balancer",
+    ["{internal: true}", "{certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/1'}"],
+    ids=["not from the internet", "with a certificate"],
+)
+def test_tls_is_not_asked_twice(compiled: Compile, balancer: str) -> None:
+    text = HELLO + f"  networking: {{loadBalancer: {balancer}}}\n"
+    assert "W112" not in {one.code for one in compiled(text, environment="prod").diagnostics}
+    assert "W112" not in {one.code for one in compiled(HELLO.replace("  port: 8000\n", ""), environment="prod").diagnostics}
 
 
 def test_placeholders_become_values_numbers_and_functions(compiled: Compile) -> None:
