@@ -23,6 +23,7 @@ from fsdcf.spec.wording import (
     label,
     lower_home,
     nearest,
+    pair_hint,
     range_hint,
     type_hint,
 )
@@ -134,6 +135,9 @@ class Checker:
                 yield from self._dependency(value, here)
             elif here in self.shape.wrong:
                 self.shape.wrong.add(path)
+            elif kind.record and (hint := pair_hint(kind.record, value)):
+                self.shape.wrong.add(path)
+                self._add(UNKNOWN, (*here, next(iter(value))), f"unknown key `{next(iter(value))}`", hint, key=True)
             elif kind.record:
                 yield self.record(kind.record, value, here)
             else:
@@ -245,7 +249,7 @@ class Checker:
         key = each.key
         if error.rule == "type" or error.rule == "nullable":
             self._add(
-                TYPE, path, f"`{label(path)}` must be {expected(each, path)}, not {found(value)}", type_hint(each, value)
+                TYPE, path, f"`{label(path)}` must be {expected(each, path)}, not {found(value)}", type_hint(each, value, path)
             )
         elif error.rule in ("min", "max"):
             self._add(LIMIT, path, f"{value} is out of range for `{label(path)}`", range_hint(key.minimum, key.maximum))

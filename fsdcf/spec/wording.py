@@ -43,8 +43,10 @@ def found(value: Any) -> str:
     return names.get(type(value), "text")
 
 
-def type_hint(each: Field, value: Any) -> str:
+def type_hint(each: Field, value: Any, path: SpecPath) -> str:
     """How to write a value that has the wrong type."""
+    if value is None and each.key.as_text and path[-1] != each.name:
+        return 'write "" for an empty text'
     if isinstance(value, str) and value.isdigit() and any(kind.name == "integer" for kind in each.kinds):
         return f"write {value} without quotes"
     if isinstance(value, str) and any(kind.name == "list" for kind in each.kinds):
@@ -58,6 +60,20 @@ def type_hint(each: Field, value: Any) -> str:
     if not isinstance(value, (dict, list)) and 0 < len(names) < _MANY:
         return f"write a map; keys here are {', '.join(names)}"
     return each.key.doc
+
+
+def pair_hint(record: type, item: Any) -> str:
+    """How to write an item that pairs a name with its value (``- NAME: value``), where both are keys of their own; else nothing."""
+    required = [field for field in fields_of(record) if field.required]
+    if len(required) != 2 or not isinstance(item, dict) or not item or {str(key) for key in item} & _names_of(record):
+        return ""
+    if required[0].name != "name" or not all(isinstance(value, str) for value in item.values()):
+        return ""
+    return f"write two keys, each on its line: `name: {next(iter(item))}` and `{required[1].name}:` with the value"
+
+
+def _names_of(record: type) -> set[str]:
+    return {name for field in fields_of(record) for name in (field.name, *field.key.also)}
 
 
 _MANY = 10
