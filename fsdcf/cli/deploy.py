@@ -14,6 +14,7 @@ from fsdcf.cli.durations import duration
 from fsdcf.cli.image import Image, chosen
 from fsdcf.cli.inputs import compile_options, requests
 from fsdcf.cli.release import Refused, compiled, release_of
+from fsdcf.cli.repeats import validating
 from fsdcf.cli.running import json_option, refuse, run
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, Tell
 
@@ -66,7 +67,7 @@ def command(
     try:
         one = compiled(request)
     except Refused as error:
-        refuse(str(error), f"fsdcf validate {spec}", as_json)
+        refuse(str(error), validating(request, environment), as_json)
         return
     wanted = chosen(one.spec, image_sha, image)
     release = release_of(one, request, wanted)

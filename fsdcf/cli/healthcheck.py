@@ -16,6 +16,7 @@ import click
 from fsdcf.cli.checkview import View, balancer_line, container_line
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.inputs import compile_options, requests
+from fsdcf.cli.repeats import validating
 from fsdcf.cli.running import Told, json_option, refuse, sinks
 from fsdcf.cli.url import Address, address
 from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Place
@@ -87,7 +88,7 @@ def command(
     result = run(request)
     show([one for one in result.diagnostics if one.severity is Severity.ERROR], result.sources)
     if result.spec is None:
-        refuse(f"{spec}: {summary(result.diagnostics)}; nothing was checked", f"fsdcf validate {spec}", as_json)
+        refuse(f"{spec}: {summary(result.diagnostics)}; nothing was checked", validating(request, environment), as_json)
         return
     told = Told(sinks("", as_json), ())
     try:

@@ -16,6 +16,7 @@ from fsdcf.cli.files import write
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.inputs import compile_options, requests
 from fsdcf.cli.migration_picture import Picture
+from fsdcf.cli.repeats import validating
 from fsdcf.cli.running import json_option, refuse, run
 from fsdcf.cli.tables import Named, named
 from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Tell
@@ -111,7 +112,7 @@ def command(
 
 def _show(result: Result, request: Request, as_json: bool) -> None:
     show([one for one in result.diagnostics if one.severity is Severity.ERROR], result.sources)
-    refuse(f"{request.name}: {summary(result.diagnostics)}; nothing written", f"fsdcf validate {request.name}", as_json)
+    refuse(f"{request.name}: {summary(result.diagnostics)}; nothing written", validating(request, request.environment), as_json)
 
 
 def _migration(target: Named, table: str, flags: dict[str, Any]) -> Migration:

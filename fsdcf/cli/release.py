@@ -16,7 +16,7 @@ import click
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.image import Image, registry
 from fsdcf.cli.places import Places
-from fsdcf.cli.values import masked
+from fsdcf.cli.repeats import settings
 from fsdcf.compiler.compile import tags_of
 from fsdcf.deploy.model import Release
 from fsdcf.diagnostics import Severity
@@ -71,16 +71,7 @@ def again(request: Request, image: Image) -> str:
     """The command that deploys this, without the options of the connection, and with secrets masked: a log may keep it."""
     words = ["fsdcf", "deploy", request.name, "--env", request.environment]
     words += ["--image-sha", image.sha] if image.sha else []
-    words += [word for one in request.overrides for word in ("--override", _discreet(one))]
-    words += [word for name, value in request.variables.items() for word in ("--var", _discreet(f"{name}={value}"))]
-    return shlex.join(words)
-
-
-def _discreet(setting: str) -> str:
-    name, equals, value = setting.partition("=")
-    return f"{name}{equals}{masked(value, name)}"
-
-
+    return shlex.join((*words, *settings(request)))
 
 
 def _lint(template: str) -> tuple[Finding, ...]:

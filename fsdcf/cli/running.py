@@ -13,6 +13,7 @@ import click
 
 from fsdcf.cli.connection import Connection, connected
 from fsdcf.cli.paint import is_watched
+from fsdcf.cli.repeats import Given, given, repeated
 from fsdcf.deploy.model import Ask, Ended, Event, Exit, Outcome, Target, Tell
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Act = Callable[["Aws", Tell, Ask | None], Outcome]
 
 VERBS = (
     *("deploy", "watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete"),
-    *("logs", "restart", "scale", "exec", "run"),
+    *("logs", "restart", "scale", "exec", "run", "bootstrap"),
 )
 """The commands that take a connection: those that are shown bear the options of this one."""
 
@@ -52,7 +53,8 @@ def json_option(command: Callable[..., object]) -> Callable[..., object]:
 class Told:
     """Passes events on; knows whether the end was told, and makes the commands that are shown ready to be typed.
 
-    They get the connection's options, and the spec that this command was given.
+    They get the connection's options, the spec that this command was given, and where they are the same command again (``context``) the
+    options that it was given.
     """
 
     sinks: Sequence[Sink]
@@ -60,23 +62,28 @@ class Told:
     target: Target | None = None
     quiet: bool = False
     ended: bool = False
+    context: click.Context | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Ended):
             if self.ended:
                 return
+            from fsdcf.cli.account import is_good
+
             self.ended = True
-            event = Ended(replace(event.outcome, next=tuple(self._typed(one) for one in event.outcome.next)))
+            again = given(self.context, is_good(event.outcome)) if self.context else ()
+            event = Ended(replace(event.outcome, next=tuple(self._typed(one, again) for one in event.outcome.next)))
         for sink in self.sinks:
             if not (self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs):
                 sink(event)
 
-    def _typed(self, command: str) -> str:
+    def _typed(self, command: str, again: Given) -> str:
         unknown = f"fsdcf deploy SPEC --env {self.target.environment}" if self.target else ""
         if self.target and self.target.again and command.startswith(unknown):
             command = self.target.again + command.removeprefix(unknown)
         if self.target and command.startswith("fsdcf "):
             command = command.replace(" SPEC ", f" {self.target.spec} ")
+        command = repeated(command, str(self.context.info_name), again) if self.context else command
         return complete(command, self.flags)
 
     def pause(self) -> None:
@@ -111,6 +118,7 @@ def conducted(
     target = about if isinstance(about, Target) else None
     title = target.stack if target else str(about)
     told = Told(sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace), connection.flags, target, quiet)
+    told.context = click.get_current_context()
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, told, person(told.pause)))

@@ -83,7 +83,7 @@ def test_a_failure_ends_in_cause_evidence_and_next_command(stage: Stage) -> None
     assert "   --> hello.yml:6\n    6 | service:" in result.stderr
     assert "  help: its last lines say why" in result.stderr and "(service.environment)" in result.stderr
     assert "  next: fsdcf logs hello --env staging --profile work" in result.stderr
-    assert "        fsdcf deploy hello.yml --env staging --image-sha two --profile work" in result.stderr
+    assert "        fsdcf deploy hello.yml --env staging --image-sha two --yes --profile work" in result.stderr
     assert "UPDATE_FAILED      Service ECS::Service hello.yml:6: " in result.stdout
     told = stage("diagnose", "hello.yml", expect=1)
     assert "could not be updated" in told.stderr and "6 | service:" in told.stderr

@@ -1,0 +1,62 @@
+"""What comes next keeps what the user has given."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+from click.testing import CliRunner
+
+from fsdcf.cli.durations import duration
+from fsdcf.cli.repeats import Given, given, repeated
+from tests.cli.stage import QUEUE, SMALL, Stage
+
+LOST = QUEUE.replace("orders", "mails").removeprefix("dependencies:\n")
+
+
+def next_of(text: str) -> list[str]:
+    """The words of the first command that is shown as next."""
+    return shlex.split(next(line for line in text.splitlines() if line.startswith("  next: "))[8:])
+
+
+def test_a_refused_deploy_is_repeated_as_it_was_given_and_then_runs(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE + LOST)
+    stage.deploy("--yes")
+    (stage.folder / "hello.yml").write_text(SMALL + QUEUE.replace("orders", "${PURPOSE}"))
+    options = ("--yes", "--var", "PURPOSE=orders", "--override", "resources.cpu=512", "--override", "resources.memory=1024", "--timeout", "1h30m")
+    refused = stage.deploy(*options, "--allow", "MailsQueue", expect=3)
+    words = next_of(refused.stderr)
+    for part in ("--image-sha one", "--yes", "--var PURPOSE=orders", "--override resources.cpu=512", "--timeout 5400s", "--allow MailsQueue", "--allow MailsQueueDeadLetters"):
+        assert f" {part} " in f" {' '.join(words)} "
+    assert (words.count("--yes"), words.count("--allow")) == (1, 2)
+    assert "done: hello-staging" in stage(*words[1:]).stdout
+
+
+def test_the_same_command_gets_what_it_lacks_and_another_one_nothing() -> None:
+    options = (("--yes",), ("--allow", "Service"))
+    assert repeated("fsdcf scale hello 2 --allow Service", "scale", options) == "fsdcf scale hello 2 --allow Service --yes"
+    assert repeated("fsdcf run hello -- fsdcf --yes", "run", (("--yes",),)) == "fsdcf run hello --yes -- fsdcf --yes"
+    for other in ("fsdcf status hello", "aws cloudformation describe-stacks"):
+        assert repeated(other, "stat", options) == other
+
+
+def test_a_plan_that_was_made_is_carried_out_next_and_one_that_was_not_is_planned_again() -> None:
+    found: list[Given] = []
+
+    @click.command()
+    @click.option("--plan-only", is_flag=True)
+    @click.option("--yes", is_flag=True)
+    @click.option("--fault", "faults", multiple=True)
+    @click.option("--timeout", callback=duration)
+    @click.option("--on-timeout", default="detach")
+    @click.pass_context
+    def command(context: click.Context, /, **_: object) -> None:
+        found.extend((given(context, False), given(context, True)))
+
+    assert CliRunner().invoke(command, ["--plan-only", "--fault", "x", "--timeout", "2m"]).exit_code == 0
+    assert found == [(("--plan-only",), ("--timeout", "120s")), (("--timeout", "120s"),)]
+
+
+def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: Stage) -> None:
+    refused = stage.deploy("--env", "prod", "--override", "resources.cpu=1", "--var", "DB_PASSWORD=hunter2", expect=2)
+    assert " ".join(next_of(refused.stderr)) == "fsdcf validate hello.yml --env prod --override resources.cpu=1 --var DB_PASSWORD=********"
