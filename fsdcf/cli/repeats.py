@@ -66,6 +66,11 @@ def settings(request: Request) -> tuple[str, ...]:
     return (*overrides, *(word for name, value in request.variables.items() for word in ("--var", _discreet(f"{name}={value}"))))
 
 
+def settings_in(command: str) -> Given:
+    """The settings of the spec that a command has: what else compiles the spec needs them too."""
+    return tuple(pair for pair in pairwise(shlex.split(command)) if pair[0] in ("--override", "--var"))
+
+
 def validating(request: Request, environment: str | None) -> str:
     """The command that shows all findings of a spec, as it was compiled; ``environment`` as far as it was given."""
     env = ("--env", environment) if environment else ()

@@ -13,7 +13,7 @@ import click
 
 from fsdcf.cli.connection import Connection, connected
 from fsdcf.cli.paint import is_watched
-from fsdcf.cli.repeats import Given, given, repeated
+from fsdcf.cli.repeats import Given, given, repeated, settings_in
 from fsdcf.deploy.model import Ask, Ended, Event, Exit, Outcome, Target, Tell
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Told:
             command = self.target.again + command.removeprefix(unknown)
         if self.target and command.startswith("fsdcf "):
             command = command.replace(" SPEC ", f" {self.target.spec} ")
+            command = repeated(command, "healthcheck", settings_in(self.target.again))
         command = repeated(command, str(self.context.info_name), again) if self.context else command
         return complete(command, self.flags)
 

@@ -21,7 +21,8 @@ class Grounds:
 
     ``way`` is how its tasks reach AWS: by addresses of their own, NAT, interface endpoints, not at all; ``foreign``: its subnets belong to
     somebody else, whose routes nobody here knows. ``statements`` are those of the execution role; None where the role is not the
-    template's, or has policies that are not. Times are seconds, ``memory`` is MiB.
+    template's, or has policies that are not. ``check_words`` is the container's check as a program with its arguments; a shell's line has its
+    shell in front. Times are seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -34,6 +35,7 @@ class Grounds:
     unhealthy: str = ""
     grace: str = ""
     container_check: str = ""
+    check_words: tuple[str, ...] = ()
     way: Way = "unknown"
     endpoints: tuple[str, ...] = ()
     statements: tuple[Statement, ...] | None = None
@@ -64,6 +66,7 @@ def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         unhealthy=_text(group.get("UnhealthyThresholdCount")),
         grace=_text(properties.get("HealthCheckGracePeriodSeconds")),
         container_check=_command(_map(container.get("HealthCheck")).get("Command")),
+        check_words=_words(_map(container.get("HealthCheck")).get("Command")),
         way=_way(resources, properties),
         endpoints=tuple(sorted(_endpoints(resources))),
         statements=_statements(resources, _target(definition.get("ExecutionRoleArn"))),
@@ -81,6 +84,14 @@ def _main(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[
 
 def _command(command: Any) -> str:
     return " ".join(_text(one) for one in _list(command) if one not in ("CMD", "CMD-SHELL"))
+
+
+def _words(command: Any) -> tuple[str, ...]:
+    """The program and its arguments; empty where a part is known to CloudFormation alone."""
+    kind, *words = [_text(one) for one in _list(command)] or [""]
+    if not words or not all(words) or kind not in ("CMD", "CMD-SHELL"):
+        return ()
+    return ("/bin/sh", "-c", " ".join(words)) if kind == "CMD-SHELL" else tuple(words)
 
 
 def _way(resources: Mapping[str, Any], service: Mapping[str, Any]) -> Way:

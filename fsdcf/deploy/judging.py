@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class Reason:
     """A known reason. ``symptom`` is what ECS says, in short; ``pattern`` finds it in what a task tells.
 
     ``cause`` is a clause, ``advice`` says what to do, ``key`` is the path of the spec's key to change, ``command`` what to run next, with
-    the placeholders service, environment, spec, port and image. ``judge`` adds what the template tells. ``passing``: it may pass without a
+    the placeholders service, environment, spec, port and image (other braces are doubled). ``judge`` adds what the template tells. ``passing``: it may pass without a
     change, so that it is no ground to give a deployment up early.
     """
 
@@ -204,15 +205,22 @@ def check(grounds: Grounds, found: re.Match[str]) -> Judged:
 
 
 def container_check(grounds: Grounds, found: re.Match[str]) -> Judged:
-    """The command of the container's own check, and the program that may not be in the image."""
+    """The command of the container's own check, the program that may not be in the image, and how to play the check here."""
     command = grounds.container_check
     if not command:
         return Judged()
     tool = re.search(r"\b(curl|wget)\b", command)
-    if tool is None:
-        return Judged(f": `{command}`")
-    advice = f"slim images have no {tool[1]}: install it, or write the check with what the image has, such as Python or Node"
-    return Judged(f": `{command}`", advice)
+    advice = f"slim images have no {tool[1]}: install it, or write the check with what the image has, such as Python or Node" if tool else ""
+    return Judged(f": `{command}`", advice, command=_played(grounds))
+
+
+def _played(grounds: Grounds) -> str:
+    """The command that plays the container's check on this machine, and the load balancer's where there is one."""
+    if not grounds.check_words:
+        return ""
+    url = " --url http://127.0.0.1:{port}" if grounds.port else ""
+    words = shlex.quote(json.dumps(grounds.check_words)).replace("{", "{{").replace("}", "}}")
+    return f"fsdcf healthcheck {{spec}} --env {{environment}}{url} --container-command {words}"
 
 
 def architecture(grounds: Grounds, found: re.Match[str]) -> Judged:

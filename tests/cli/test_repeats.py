@@ -60,3 +60,12 @@ def test_a_plan_that_was_made_is_carried_out_next_and_one_that_was_not_is_planne
 def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: Stage) -> None:
     refused = stage.deploy("--env", "prod", "--override", "resources.cpu=1", "--var", "DB_PASSWORD=hunter2", expect=2)
     assert " ".join(next_of(refused.stderr)) == "fsdcf validate hello.yml --env prod --override resources.cpu=1 --var DB_PASSWORD=********"
+
+
+def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL.replace("command: exit 0", "command: exit ${CODE}"))
+    stage.site.fault("Service:create:unhealthy=container")
+    failed = stage.deploy("--yes", "--var", "CODE=0", expect=1)
+    words = next_of(failed.stderr)
+    assert words[1] == "healthcheck" and "--url" not in words
+    assert "hello would be healthy" in stage(*words[1:]).stdout

@@ -140,8 +140,26 @@ def test_the_grounds_that_our_own_template_gives() -> None:
     assert (grounds.port, grounds.memory, grounds.architecture) == (8000, "2048", "arm64")
     assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == ("/up", "200-299", "20", "4", "4", "90")
     assert grounds.container_check == "curl -f http://localhost:8000/up"
+    assert grounds.check_words == ("/bin/sh", "-c", "curl -f http://localhost:8000/up")
     assert grounds.way == "nat"
     assert (grounds.allows("ecr:GetAuthorizationToken", "*"), grounds.allows("secretsmanager:GetSecretValue")) == ("allowed", "none")
+
+
+@pytest.mark.parametrize(
+    ("port", "command", "shown"),
+    [
+        (8000, ["CMD-SHELL", "test ${A} = {b}"], """--url http://127.0.0.1:8000 --container-command '["/bin/sh", "-c", "test ${A} = {b}"]'"""),
+        (None, ["CMD", "/probe", "-q"], """--container-command '["/probe", "-q"]'"""),
+        (None, ["CMD", {"Ref": "Probe"}], "--url http://127.0.0.1:8000"),
+    ],
+    ids=["behind a load balancer", "a worker", "a program that is not known"],
+)
+def test_a_container_s_check_is_played_with_its_command(port: int | None, command: list[Any], shown: str) -> None:
+    container = {"HealthCheck": {"Command": command}, "PortMappings": [{"ContainerPort": port}] if port else []}
+    resources = {"Service": {"Properties": {"TaskDefinition": {"Ref": "Task"}}}, "Task": {"Properties": {"ContainerDefinitions": [container]}}}
+    found = find("Task failed container health checks", grounds_of({"Resources": resources}))
+    assert found is not None
+    assert found.command.format(spec="web.yml", environment="prod", port=8000) == f"fsdcf healthcheck web.yml --env prod {shown}"
 
 
 ENDPOINTS = "  networking:\n    vpc:\n      nat: none\n      endpoints: [ecr.api, ecr.dkr, logs]\n"
