@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
 SANDBOX_REGION = "us-east-1"
+SANDBOX_PORT = 4580
+"""Where the sandbox listens as an endpoint, unless it is told otherwise."""
+
 PACE = 0.03
 """A minute of AWS's is two seconds in the sandbox: a first deploy takes some ten."""
 

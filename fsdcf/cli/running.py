@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from fsdcf.cli.aws_lines import addressed
 from fsdcf.cli.connection import Connection, connected
 from fsdcf.cli.paint import is_watched
 from fsdcf.cli.repeats import Given, given, repeated, settings_in
@@ -71,13 +72,18 @@ class Told:
             from fsdcf.cli.account import is_good
 
             self.ended = True
+            if self.target and any(" SPEC " in f"{one} " for one in event.outcome.next):
+                from fsdcf.cli.target import at_hand
+
+                self.target = at_hand(self.target)
             again = given(self.context, is_good(event.outcome)) if self.context else ()
-            event = Ended(replace(event.outcome, next=tuple(self._typed(one, again) for one in event.outcome.next)))
+            shown = (line for one in event.outcome.next for line in self._typed(one, again))
+            event = Ended(replace(event.outcome, next=tuple(dict.fromkeys(shown))))
         for sink in self.sinks:
             if not (self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs):
                 sink(event)
 
-    def _typed(self, command: str, again: Given) -> str:
+    def _typed(self, command: str, again: Given) -> tuple[str, ...]:
         unknown = f"fsdcf deploy SPEC --env {self.target.environment}" if self.target else ""
         if self.target and self.target.again and command.startswith(unknown):
             command = self.target.again + command.removeprefix(unknown)
@@ -85,7 +91,7 @@ class Told:
             command = command.replace(" SPEC ", f" {self.target.spec} ")
             command = repeated(command, "healthcheck", settings_in(self.target.again))
         command = repeated(command, str(self.context.info_name), again) if self.context else command
-        return complete(command, self.flags)
+        return addressed(complete(command, self.flags), self.flags)
 
     def pause(self) -> None:
         """Every picture stands still."""
@@ -180,12 +186,11 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, 
 
 
 def complete(command: str, flags: tuple[str, ...]) -> str:
-    """One of our commands with the options of the connection, which AWS's own of CloudFormation take as well; another text as it is."""
+    """One of our commands with the options of the connection; another text as it is."""
     import shlex
 
     ours = any(command == f"fsdcf {verb}" or command.startswith(f"fsdcf {verb} ") for verb in VERBS)
-    theirs = command.startswith("aws cloudformation ") and "--sandbox" not in flags
-    if not flags or not (ours or theirs):
+    if not flags or not ours:
         return command
     head, apart, words = command.partition(" -- ")  # what stands behind is for the container
     return f"{head} {shlex.join(flags)}{apart}{words}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.connection import PACE, SANDBOX_REGION, state_file
+from fsdcf.cli.connection import PACE, SANDBOX_PORT, SANDBOX_REGION, state_file
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.diagnostics import Paint
 
@@ -27,7 +27,7 @@ _FAULTS = "Let something go wrong: Service:create:oom, NatGateway1:delete:Access
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=4580, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=SANDBOX_PORT, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--reset", is_flag=True, help="Forget every stack first.")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help=_FAULTS)
 @click.option("--pace", type=click.FloatRange(0, 10), default=PACE, show_default=True, help="Length of a second of AWS's, in seconds.")

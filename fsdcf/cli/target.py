@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fsdcf.cli.places import Places
 from fsdcf.deploy.model import Place, Target
 from fsdcf.pipeline import Request, run
 from fsdcf.spec.model import NAME
+from fsdcf.spec.source import parse
 
 _Command = Callable[..., Any]
 
@@ -51,6 +52,26 @@ def subject(service: str, environment: str | None) -> Subject:
         kind = "there is no such file" if "." in service or os.sep in service else "lower-case letters, digits and single hyphens"
         raise click.UsageError(f"{service!r} is neither a spec nor the name of a service: {kind}")
     return Subject(Target(service, named), lambda logical_id: None)
+
+
+def at_hand(target: Target) -> Target:
+    """The target with the command that deploys it, where no spec was named and one with its name lies where ``fsdcf init`` puts it."""
+    if target.spec != "SPEC":
+        return target
+    for file in (f"{target.service}.yml", f"{target.service}.yaml", os.path.join(target.service, f"{target.service}.yml")):
+        if os.path.isfile(file) and _name_in(file) == target.service:
+            return replace(target, again=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
+    return target
+
+
+def _name_in(file: str) -> object:
+    """What a spec calls its service; None where it cannot be read."""
+    try:
+        document, _ = parse(read(Path(file)), file)
+    except click.UsageError:
+        return None
+    metadata = document.data.get("metadata") if document else None
+    return metadata.get("name") if isinstance(metadata, dict) else None
 
 
 def _of_spec(file: str, environment: str) -> Subject:

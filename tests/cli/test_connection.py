@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from fsdcf.cli.aws_lines import addressed
 from fsdcf.cli.connection import Connection, state_file
 from fsdcf.cli.main import cli
 from fsdcf.cli.running import complete
@@ -104,10 +105,20 @@ def test_the_next_command_leads_to_the_same_place() -> None:
     assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
     ours = complete("fsdcf run hello -- x --sandbox", Connection(profile="work").flags)
     assert ours == "fsdcf run hello --profile work -- x --sandbox"
-    assert complete("aws sts get-caller-identity", flags) == "aws sts get-caller-identity"
-    assert complete("aws cloudformation list-stacks", Connection(profile="work").flags) == "aws cloudformation list-stacks --profile work"
-    assert complete("aws cloudformation list-stacks", Connection(sandbox=True).flags) == "aws cloudformation list-stacks"
     assert complete("fsdcf validate hello.yml", flags) == "fsdcf validate hello.yml"
+
+
+def test_a_command_of_the_aws_cli_goes_where_its_command_went_and_none_of_the_sandbox_to_aws() -> None:
+    work = Connection("work", "eu-west-1").flags
+    assert addressed("aws sts get-caller-identity", work) == ("aws sts get-caller-identity --profile work --region eu-west-1",)
+    assert addressed("aws ecr list-images --region us-east-1", work) == ("aws ecr list-images --region us-east-1 --profile work",)
+    for same in ("fsdcf logs hello", "aws configure list-profiles", "docker manifest inspect x"):
+        assert addressed(same, work) == addressed(same, ("--sandbox",)) == (same,)
+    assert addressed("aws ecr list-images --repository-name x", ("--sandbox",)) == ("on AWS: aws ecr list-images --repository-name x",)
+    there = "--endpoint-url http://127.0.0.1:4580 --region"
+    assert addressed("aws cloudformation list-stacks", ("--sandbox",)) == ("fsdcf sandbox", f"aws cloudformation list-stacks {there} us-east-1 --no-sign-request")
+    serve, call = addressed("aws ecs list-tasks", Connection(region="eu-west-1", sandbox=True).flags)
+    assert (serve, call) == ("fsdcf sandbox --region eu-west-1", f"aws ecs list-tasks {there} eu-west-1 --no-sign-request")
 
 
 def test_options_reach_the_connection(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from fsdcf.cli.durations import duration
@@ -69,3 +70,15 @@ def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage
     words = next_of(failed.stderr)
     assert words[1] == "healthcheck" and "--url" not in words
     assert "hello would be healthy" in stage(*words[1:]).stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "shown"),
+    [("hello.yml", "hello", "hello.yml"), ("hello/hello.yml", "hello", "hello/hello.yml"), ("hello.yml", "other", "SPEC"), ("mine.yml", "hello", "SPEC")],
+    ids=["named like it", "in a folder of its name", "another service's", "of another name"],
+)
+def test_a_spec_that_lies_at_hand_is_named(stage: Stage, file: str, name: str, shown: str) -> None:
+    (stage.folder / "hello.yml").unlink()
+    (stage.folder / file).parent.mkdir(exist_ok=True)
+    (stage.folder / file).write_text(SMALL.replace("name: hello", f"name: {name}"))
+    assert f"next: fsdcf deploy {shown} --env staging --image-sha SHA\n" in stage("status", "hello", expect=2).stderr
