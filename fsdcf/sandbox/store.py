@@ -107,6 +107,16 @@ class Store:
             self._depth -= 1
             self._connection.execute("COMMIT" if self._depth == 0 else f"RELEASE {name}")
 
+    @contextmanager
+    def _joined(self) -> Iterator[None]:
+        """Part of the transaction that runs, or one of its own: for what writes once, so that there is nothing to undo half of."""
+        with self._lock:
+            if self._depth:
+                yield
+            else:
+                with self.transaction():
+                    yield
+
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, a copy of its own; None if there is none."""
         with self._lock:
@@ -152,7 +162,7 @@ class Store:
 
     def next_number(self, name: str) -> int:
         """1, then 2, and so on, for each name; a number is not given twice unless its transaction was undone."""
-        with self.transaction():
+        with self._joined():
             number = int((self.get("number", name) or {"last": 0})["last"]) + 1
             self.put("number", name, {"last": number})
         return number
@@ -165,7 +175,7 @@ class Store:
 
     def pop_due(self, now: float) -> Entry | None:
         """Takes the earliest entry that is due by now off the agenda; of several at one time, the one put there first."""
-        with self.transaction():
+        with self._joined():
             row = self._connection.execute(
                 "SELECT number, due, action, payload, tag FROM agenda WHERE due <= ? ORDER BY due, number LIMIT 1",
                 (now,),
@@ -199,6 +209,9 @@ def _unusable(path: Path | None, why: str) -> StoreError:
     return StoreError(f"the sandbox's state {path} {why}; remove the file to start anew")
 
 
+_DECODER = json.JSONDecoder()
+
+
 def _loaded(text: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(text)
+    body: dict[str, Any] = _DECODER.decode(text)
     return body

@@ -17,6 +17,9 @@ from fsdcf.deploy.parameters import parameters, secrets
 from fsdcf.deploy.rollout import Stopped
 from fsdcf.deploy.snapshot import Snapshot, target_of
 from fsdcf.deploy.stage import SUFFIXES, key_of, url_of
+from fsdcf.sandbox.clients import clients
+from tests.deploy.site import STACK as STACK_NAME
+from tests.deploy.site import site
 
 
 @pytest.mark.parametrize(
@@ -143,3 +146,11 @@ def test_tasks_that_stopped_for_other_reasons() -> None:
     assert "OutOfMemoryError" in Stopped("1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)).essence
 
 
+def test_the_tests_read_events_as_botocore_does() -> None:
+    made = site()
+    made.stand()
+    told = clients(made.world)("cloudformation", "us-east-1").describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    seen = made.events()
+    assert seen == told and len(told) > 4
+    seen[0].clear()
+    assert made.events() == told

@@ -12,6 +12,7 @@ from botocore.serialize import create_serializer
 
 from fsdcf.sandbox import services, shapes
 from fsdcf.sandbox.exchange import Request, Response, request
+from fsdcf.sandbox.oddities import Novel
 from fsdcf.sandbox.protocols import query, rest_xml
 from fsdcf.sandbox.protocols.scalars import Malformed, time_text
 from fsdcf.sandbox.shapes import ShapeError, model
@@ -129,6 +130,15 @@ def test_many_items_keep_their_order() -> None:
 def test_a_result_that_the_model_does_not_know_is_a_bug(service: str, operation: str, result: dict[str, Any]) -> None:
     with pytest.raises(ShapeError):
         PROTOCOLS[shapes.protocol(service)].encode(model(service).operation_model(operation), result, "id")
+
+
+def test_what_was_written_before_does_not_excuse_what_only_looks_equal() -> None:
+    stacks = model("cloudformation").operation_model("DescribeStackEvents")
+    for name, good, bad in (("Timestamp", 1, True), ("ResourceStatus", Novel("PONDERING"), "PONDERING")):
+        assert query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body == query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
+        assert good == bad
+        with pytest.raises(ShapeError):
+            query.encode(stacks, {"StackEvents": [{name: bad}]}, "id")
 
 
 @pytest.mark.parametrize(

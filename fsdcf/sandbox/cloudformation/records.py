@@ -54,9 +54,11 @@ def save_stack(world: World, stack: Record) -> None:
     """Writes the stack, and that its name is its own as long as it lives."""
     world.store.put(STACK, stack["id"], stack)
     held = world.store.get(NAME, stack["name"])
+    its_own = held is not None and held["id"] == stack["id"]
     if stack["status"] != "DELETE_COMPLETE":
-        world.store.put(NAME, stack["name"], {"id": stack["id"]})
-    elif held is not None and held["id"] == stack["id"]:
+        if not its_own:
+            world.store.put(NAME, stack["name"], {"id": stack["id"]})
+    elif its_own:
         world.store.remove(NAME, stack["name"])
 
 

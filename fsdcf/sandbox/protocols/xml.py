@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from fsdcf.sandbox.shapes import ShapeError, members
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN = (str, int, float)
 
 
 def escaped(text: str) -> str:
@@ -32,7 +34,20 @@ def element(name: str, content: str, attributes: Mapping[str, str] | None = None
 
 def inner(shape: Shape, value: Mapping[str, Any]) -> str:
     """The members of a structure, without an element around them."""
-    return "".join([encoded(member, _name(member, name), one) for name, member, one in members(shape, value)])
+    found = members(shape, value)
+    if all(isinstance(one, _PLAIN) for _, _, one in found):
+        return _plain(shape, tuple([(name, type(one), one) for name, _, one in found]))
+    return "".join([encoded(member, _name(member, name), one) for name, member, one in found])
+
+
+@lru_cache(maxsize=4096)
+def _plain(shape: Shape, found: tuple[tuple[str, type, Any], ...]) -> str:
+    """A structure of single values. Cached, for whoever watches a stack is told the same events again and again.
+
+    The types are there to tell true from 1, and a Novel text from one that has to be of an enum.
+    """
+    known = shape.members
+    return "".join([encoded(known[name], _name(known[name], name), one) for name, _, one in found])
 
 
 def encoded(shape: Shape, name: str, value: Any) -> str:
