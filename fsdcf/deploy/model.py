@@ -53,9 +53,10 @@ class Target:
 
     @property
     def spec(self) -> str:
-        """The spec that the command which deploys it names, as it is typed; SPEC where none is known."""
+        """The spec that the command which deploys it names, as it is typed; SPEC where none is known, as by a rollback."""
         words = shlex.split(self.again)
-        return shlex.quote(next((word for word in words[2:] if not word.startswith("-")), "SPEC"))
+        named = (word for word in words[2:] if not word.startswith("-"))
+        return shlex.quote(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
 
     def command(self, verb: str, *more: str) -> str:
         """A command about this stack, as it is typed: ``fsdcf recover my-service --env staging``."""

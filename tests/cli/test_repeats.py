@@ -10,9 +10,16 @@ from click.testing import CliRunner
 
 from fsdcf.cli.durations import duration
 from fsdcf.cli.repeats import Given, given, repeated
+from fsdcf.deploy.model import Target
 from tests.cli.stage import QUEUE, SMALL, Stage
 
 LOST = QUEUE.replace("orders", "mails").removeprefix("dependencies:\n")
+
+
+@pytest.fixture
+def pace() -> float:
+    """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
+    return 0.3
 
 
 def next_of(text: str) -> list[str]:
@@ -82,3 +89,8 @@ def test_a_spec_that_lies_at_hand_is_named(stage: Stage, file: str, name: str, s
     (stage.folder / file).parent.mkdir(exist_ok=True)
     (stage.folder / file).write_text(SMALL.replace("name: hello", f"name: {name}"))
     assert f"next: fsdcf deploy {shown} --env staging --image-sha SHA\n" in stage("status", "hello", expect=2).stderr
+
+
+def test_a_service_that_goes_back_by_its_name_has_no_spec_of_that_name() -> None:
+    assert Target("hello", "prod", "fsdcf rollback hello --env prod --to one").spec == "SPEC"
+    assert Target("hello", "prod", "fsdcf deploy 'my spec.yml' --env prod").spec == "'my spec.yml'"
