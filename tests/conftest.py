@@ -40,6 +40,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     return ByModule(config, log)
 
+
 HELLO = """\
 apiVersion: fsd/v1
 kind: Service

@@ -31,11 +31,11 @@ Where = Callable[[str], Place | None]
 def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
     """Deploys a release, tells what happens, Ended last, and gives the same outcome. Raises nothing but bugs.
 
-    ``ask`` is None where there is no person; ``aws.deadline`` is set from ``options.timeout``.
+    ``ask`` is None where there is no person; ``options.timeout`` is in seconds.
     """
     hidden = secrets(release.template, release.image_sha)
     run = Run(aws, masking(tell, hidden), release.target, ask, release.where, template=release.template)
-    aws.deadline = None if options.timeout is None else aws.clock() + options.timeout
+    run.limit(options.timeout)
     traces = Traces(release.stack)
     return masked(concluded(run, traces, lambda: _deploy(run, release, options, traces)), hidden)
 
@@ -104,5 +104,5 @@ def _command(
     body: Callable[[Run, str], Outcome],
 ) -> Outcome:
     run = Run(aws, tell, target_of(None, stack), ask, where)
-    aws.deadline = None if timeout is None else aws.clock() + timeout
+    run.limit(timeout)
     return concluded(run, None, lambda: body(run, stack))

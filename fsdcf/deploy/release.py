@@ -25,7 +25,6 @@ from fsdcf.deploy.watch import Ending
 
 LARGEST_TAGS = 50
 _SUCCESSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
-_FINISHED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 
 def planned(

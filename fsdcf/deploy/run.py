@@ -36,6 +36,10 @@ class Run:
     over: str = ""
     template: Mapping[str, Any] | None = None
 
+    def limit(self, timeout: float | None) -> None:
+        """Sets the deadline, so many seconds from now; None takes all the time it needs."""
+        self.aws.deadline = None if timeout is None else self.aws.clock() + timeout
+
     def step(self, name: str, text: str) -> None:
         """Says which step begins."""
         self.tell(Step(name, text))

@@ -43,7 +43,7 @@ def delete(
     everything without ``--yes`` or a person. A deletion that already runs is watched.
     """
     run = Run(aws, tell, target, ask, where)
-    aws.deadline = None if options.timeout is None else aws.clock() + options.timeout
+    run.limit(options.timeout)
     return concluded(run, None, lambda: _delete(run, options))
 
 

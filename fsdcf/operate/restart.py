@@ -29,7 +29,7 @@ def restart(
     CloudFormation changes the stack, 6 where the end is not seen.
     """
     run = Run(aws, tell, target, ask, where)
-    aws.deadline = None if timeout is None else aws.clock() + timeout
+    run.limit(timeout)
     service = service_of(target, resting(target, aws), aws)
     if not service.desired:
         return Outcome(Exit.DONE, f"{target.stack} runs no task: there is nothing to restart", next=(target.command("scale", "1"),))

@@ -33,7 +33,7 @@ def scale(
     CloudFormation changes the stack, 6 where the end is not seen.
     """
     run = Run(aws, tell, target, ask, where)
-    aws.deadline = None if timeout is None else aws.clock() + timeout
+    run.limit(timeout)
     service = service_of(target, resting(target, aws), aws)
     if service.desired == count and service.told.get("runningCount") == count:
         return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)} already")

@@ -10,8 +10,6 @@ FORMS = ("json", "number", "text", "iso", "epoch")
 """What a column may be turned into: a document, a number from text, text from a number, a date as text, a date as seconds."""
 
 VERIFICATIONS = ("sample", "full", "none")
-MODES = ("new", "overwrite", "keep")
-"""``new`` wants an empty table, ``overwrite`` replaces items of the same key, ``keep`` leaves them as they are."""
 
 Item = dict[str, Any]
 """An item as DynamoDB's API has it: ``{"id": {"N": "1"}}``."""
@@ -48,7 +46,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Migration:
-    """What is to be done. ``source_table`` None is the only table of the file; ``checkpoint`` is the file that a resume reads."""
+    """What is to be done. ``source_table`` None is the only table of the file; ``checkpoint`` is the file that a resume reads.
+
+    ``mode`` new wants an empty table, overwrite replaces items of the same key, keep leaves them as they are.
+    """
 
     table: Table
     source: str
