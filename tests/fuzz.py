@@ -1,17 +1,21 @@
-"""How many examples hypothesis makes up for a property: few with every run, many with ``make fuzz``, which sets FSDCF_FUZZ."""
+"""How many examples hypothesis makes up for a property: few and always the same ones, or many random ones with ``make fuzz``, which sets FSDCF_FUZZ."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 FUZZ = bool(os.environ.get("FSDCF_FUZZ"))
 TIMES = 25 if FUZZ else 1
 
-settings.register_profile("few", max_examples=40, deadline=None)
-settings.register_profile("many", max_examples=40 * TIMES, deadline=None)
+SLOW = (HealthCheck.too_slow,)
+"""What is never checked, and a deadline is not either: both would judge the machine."""
+
+# A change is tested by the same examples on every machine, so that it never fails for what it did not do.
+settings.register_profile("few", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
+settings.register_profile("many", max_examples=40 * TIMES, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW)
 
 
 def load() -> None:
@@ -19,6 +23,6 @@ def load() -> None:
     settings.load_profile("many" if FUZZ else "few")
 
 
-def examples(few: int, **more: Any) -> settings:
+def examples(few: int, ignore: tuple[HealthCheck, ...] = (), **more: Any) -> settings:
     """Settings for a property that is slow or needs more than the profile's number: so many examples, and many times that to fuzz."""
-    return settings(max_examples=few * TIMES, deadline=None, **more)
+    return settings(max_examples=few * TIMES, deadline=None, suppress_health_check=(*SLOW, *ignore), **more)

@@ -22,7 +22,7 @@ from tests.fuzz import examples
 from tests.strategies import NAMES, shuffled, specs, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = examples(20, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(20)
 
 
 def compile_text(text: str) -> Result:
@@ -39,7 +39,7 @@ def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: 
     assert to_yaml(first.template.data) == to_yaml(second.template.data)
 
 
-@examples(3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@examples(3, ignore=(HealthCheck.function_scoped_fixture,), phases=[Phase.generate])
 @given(spec=specs())
 def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
     result = compile_text(text_of(spec))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from jsonschema import Draft7Validator
 
 from fsdcf.compiler.dependencies import types
@@ -44,7 +44,7 @@ def test_it_accepts_what_compiles(spec: Path) -> None:
     assert not list(SCHEMA.iter_errors(document.data))
 
 
-@examples(15, suppress_health_check=[HealthCheck.too_slow])
+@examples(15)
 @given(specs())
 def test_it_accepts_any_valid_spec(spec: dict[str, Any]) -> None:
     assert not list(SCHEMA.iter_errors(spec))
