@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
-from tests import fuzz
+from tests import fuzz, machine
 
 ROOT = Path(__file__).resolve().parent.parent
 Compile = Callable[..., Result]
 
+machine.forget(os.environ)
 fuzz.load()
 
 # Thousands of collected tests and their modules stay to the end: to look through them for garbage takes a tenth of the time.
