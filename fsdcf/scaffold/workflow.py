@@ -23,7 +23,7 @@ RUNNERS: Mapping[str, tuple[str, str]] = {
 Source: https://docs.github.com/en/actions/reference/runners/github-hosted-runners"""
 
 _SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
-_NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan")
+_NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan|\.[0-9_].*")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _CHANGED = "fromJSON(needs.changes.outputs.services)"
 

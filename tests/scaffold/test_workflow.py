@@ -185,6 +185,6 @@ def test_a_scalar_is_read_as_it_was_written(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
 
 
-@pytest.mark.parametrize("text", ["on", "1.0", "null", "0x1F", "1e3", "12", "a: b", "- a", "~", "", "yes", "2026-01-01", "1_000", "a #b", "=", "<<", "."])
+@pytest.mark.parametrize("text", ["on", "1.0", "null", "0x1F", "1e3", "12", "a: b", "- a", "~", "", "yes", "2026-01-01", "1_000", "a #b", "=", "<<", ".", ".0", ".5e+3", "._1"])
 def test_scalars_that_would_be_something_else(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
