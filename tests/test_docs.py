@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from fsdcf.catalogue import catalogue
+from fsdcf.cli.findings import summary
 from fsdcf.cli.main import _COMMANDS, cli
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Exit
+from fsdcf.diagnostics import render
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox.faults import parsed
 from fsdcf.spec.jsonschema import json_schema
@@ -35,6 +37,13 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 def test_every_spec_in_the_docs_compiles(block: str) -> None:
     result = run(Request("block.yml", block.encode(), "staging"))
     assert result.template is not None, result.diagnostics
+
+
+def test_the_tutorial_s_override_can_be_made_in_each_of_its_specs() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (override,) = re.findall(r"`--override ([^`]+)`", text)
+    for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S):
+        assert run(Request("shop.yml", block.encode(), "prod", (override,))).template is not None
 
 
 def test_every_command_and_example_is_in_the_readme() -> None:
@@ -92,13 +101,14 @@ def test_every_option_of_deploy_is_explained_somewhere() -> None:
 
 
 def test_the_readme_s_mistake_is_what_fsdcf_prints() -> None:
-    from fsdcf.diagnostics import render
-
-    text = "apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: my-service\n  owner: team\nservice:\n  port: 8000\n  helthCheck:\n    path: /health\n  resources:\n    cpu: 512\n    memory: 8192\n"
-    result = run(Request("my-service.yml", text.encode(), "staging"))
+    """Two mistakes in the README's own spec: every finding stands there, on its line, and the count of them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for finding in result.diagnostics:
-        assert render(finding, result.sources) in readme
+    spec = re.search(r"^```yaml\n(.*?)^```", readme, re.M | re.S)
+    assert spec
+    text = spec[1].replace("healthCheck:", "helthCheck:").replace("memory: 1024", "memory: 8192")
+    result = run(Request("my-service.yml", text.encode(), "staging"))
+    told = "\n\n".join(render(finding, result.sources) for finding in result.diagnostics)
+    assert f"$ fsdcf template my-service.yml\n{told}\n\nmy-service.yml: {summary(result.diagnostics)}; nothing written\n" in readme
 
 
 def test_the_readme_s_count_of_resources() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,11 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_service_is_found_by_its_name(checkout: Path, arguments: tuple[str, ...], asked: str) -> None:
     made = make(checkout, *arguments)
     assert (made.returncode, made.stdout.strip()) == (0, asked), made.stderr
+
+
+def test_the_readme_s_deploy_names_an_image_as_a_first_one_must(checkout: Path) -> None:
+    (line,) = re.findall(r"`make (deploy [^`]*)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert make(checkout, *line.split()).stdout.split() == ["deploy", *["--env", "staging", "--image-sha", "3f2c1ab", "--sandbox", "examples/hello.yml"]]
 
 
 @pytest.mark.parametrize(
