@@ -41,8 +41,8 @@ _COMMANDS = {
     "permissions": ("fsdcf.cli.permissions", "Print the IAM policy that a deploy needs."),
     "bootstrap": ("fsdcf.cli.bootstrap", "Compile or deploy the stack that a pipeline needs."),
     "schema": ("fsdcf.cli.schema", "Print the JSON Schema of the language, for editors."),
-    "explain": ("fsdcf.cli.explain", "Explain a key of the language or the code of a finding."),
-    "init": ("fsdcf.cli.init", "Write a new spec."),
+    "explain": ("fsdcf.cli.explain", "Explain a key of the language, a code, or a rule of a plan."),
+    "init": ("fsdcf.cli.init", "Write a new spec, or a small service with one."),
     "completion": ("fsdcf.cli.completion", "Print the completion script of a shell."),
 }
 

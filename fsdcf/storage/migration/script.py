@@ -42,7 +42,7 @@ def _arguments(argv: Sequence[str], plan: Migration) -> argparse.Namespace:
     parser.add_argument("--from", dest="source", default=plan.source, help="the SQLite file (%(default)s)")
     parser.add_argument("--source-table", default=plan.source_table, help="the table or view in it (%(default)s)")
     parser.add_argument("--table", default=plan.table.name, help="the DynamoDB table (%(default)s)")
-    parser.add_argument("--region", help="region; AWS_DEFAULT_REGION otherwise")
+    parser.add_argument("--region", help="region; AWS_REGION or AWS_DEFAULT_REGION otherwise")
     parser.add_argument("--endpoint-url", help="endpoint of DynamoDB")
     parser.add_argument("--rate", type=rate_of, default=plan.rate, help="items a second, such as 500, or write units, such as 200wcu")
     parser.add_argument("--parallel", type=int, default=plan.workers, help="requests at a time (%(default)s)")
