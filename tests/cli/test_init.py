@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from fsdcf.cli import files
 from fsdcf.cli.init import SCHEMA
 from fsdcf.cli.main import cli
 from fsdcf.scaffold.service import KINDS, service
+from tests.cli.stage import Stage
 
 
 @pytest.fixture
@@ -158,3 +161,14 @@ def test_on_a_terminal_it_asks(folder: Path, terminal: int, answers: str, paths:
     asked = capsys.readouterr().err
     assert "Name of the service: " in asked and "sqlite-api: an API with its data in SQLite on EFS\n" in asked
     assert "Template (spec, sqlite-api, dynamodb-api) [spec]: " in asked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_readme_of_a_service_tells_to_run_runs(kind: str, stage: Stage) -> None:
+    """Its own commands, in a folder where nothing was deployed before."""
+    stage("init", "shop", "--template", kind, "-o", ".")
+    commands = re.findall(r"^(fsdcf .*?) *#", Path("README.md").read_text(encoding="utf-8"), re.M)
+    assert [one.split()[1] for one in commands] == ["template", "deploy", "ci"]
+    for command in commands[:2]:
+        stage(*shlex.split(command)[1:], *(["--yes"] if "deploy" in command else []))
+    assert "CREATE_COMPLETE" in stage("status", "shop").stdout
