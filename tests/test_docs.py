@@ -70,7 +70,10 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
             command = command.get_command(click.Context(command), words[2])
         assert command is not None, line
         known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
-        assert {word.split("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)} <= known, line
+        given = {word.split("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}
+        assert given <= known, line
+        needed = {one.opts[0] for one in command.params if one.required and isinstance(one, click.Option)}
+        assert not given or needed <= given, f"{line}: it does not run without {needed - given}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
