@@ -217,17 +217,20 @@ def compile(table: DynamoDbTable, names: Names, site: Site, stack: Stack) -> Gra
 
 
 def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> tuple[dict[str, Any], ...]:
-    """Access to the table and its indexes; who may read has the stream too, and a list of actions has what it names of it."""
+    """Access to the table and its indexes; who may read has the stream too, and a list of actions has what it names of it.
+
+    ListStreams names a table and no stream, so that the ARN of one stream would not allow it: AWS's own policy has all of the table's.
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-read-stream-only.html
+    """
     arn = attributes["arn"]
     wanted = actions(table, LEVELS)
     of_table = [action for action in wanted if action not in STREAM]
     of_stream = [action for action in wanted if action in STREAM]
     if "streamArn" in attributes and granted(table) in ("read", "readWrite", "read_write"):
         of_stream = list(STREAM)
-    stream = attributes.get("streamArn", f"{arn}/stream/*")
     statements = (
         {"Effect": "Allow", "Action": of_table, "Resource": [intrinsic(arn), intrinsic(f"{arn}/index/*")]},
-        {"Effect": "Allow", "Action": of_stream, "Resource": [intrinsic(stream)]},
+        {"Effect": "Allow", "Action": of_stream, "Resource": [intrinsic(f"{arn}/stream/*")]},
     )
     return tuple(statement for statement in statements if statement["Action"])
 

@@ -114,7 +114,7 @@ def test_a_stream_is_an_attribute_and_can_be_read(stream: Any, view: str) -> Non
     made = make(KIND, "ledger", **TABLE, stream=stream)
     assert made.the("AWS::DynamoDB::Table")[1]["Properties"]["StreamSpecification"] == {"StreamViewType": view}
     assert made.grant.attributes["streamArn"] == "${LedgerTable.StreamArn}"
-    assert made.arns("dynamodb:GetRecords") == {"${LedgerTable.StreamArn}"}
+    assert made.arns("dynamodb:GetRecords") == made.arns("dynamodb:ListStreams") == {"${LedgerTable.Arn}/stream/*"}
 
 
 @pytest.mark.parametrize("stream", [None, False])
@@ -135,7 +135,7 @@ def test_who_only_writes_reads_no_stream() -> None:
 
 def test_a_list_of_stream_actions_reaches_the_stream() -> None:
     actions = ["dynamodb:GetRecords", "dynamodb:GetItem"]
-    assert "${LedgerTable.StreamArn}" in make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions=actions).arns(
+    assert "${LedgerTable.Arn}/stream/*" in make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions=actions).arns(
         "dynamodb:GetRecords"
     )
     home = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table"
