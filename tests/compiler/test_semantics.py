@@ -188,3 +188,23 @@ def test_a_role_is_taken_by_ecs_for_this_account_alone(compiled: Compile) -> Non
         (trust,) = resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
         assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+@pytest.mark.parametrize(
+    ("image", "arn"),
+    [
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop", "eu-west-1:123456789012:repository/team/shop"),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws/shop", "eu-west-1:123456789012:repository/shop"),
+        ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/shop", "us-gov-west-1:123456789012:repository/shop"),
+        ("${AWS_ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/shop-${AWS_REGION}", "eu-west-1:${AWS::AccountId}:repository/shop-${AWS::Region}"),
+        ("123456789012.dkr.ecr.${AWS_REGION}.amazonaws.com/shop", "${AWS::Region}:123456789012:repository/shop"),
+    ],
+)
+def test_the_image_of_any_ecr_repository_may_be_pulled(compiled: Compile, image: str, arn: str) -> None:
+    role = resources_of(compiled, HELLO + f"  image: {image}\n")["ExecutionRole"]["Properties"]
+    assert role["Policies"][0]["PolicyDocument"]["Statement"][1]["Resource"] == [{"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{arn}"}]
+
+
+def test_an_image_from_elsewhere_needs_no_permission(compiled: Compile) -> None:
+    role = resources_of(compiled, HELLO + "  image: public.ecr.aws/nginx/nginx\n")["ExecutionRole"]
+    assert "ecr:BatchGetImage" not in json.dumps(role)

@@ -10,12 +10,15 @@ from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import value
 from fsdcf.spec.model import Spec
-from fsdcf.spec.placeholders import sample
 
 PARAMETER = "ImageSha"
 DIGEST = "ImageIsDigest"
 TAG_OR_DIGEST = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>.+)")
+_ECR = re.compile(
+    r"(?P<account>\d{12}|\$\{AWS::AccountId\})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+|\$\{AWS::Region\})"
+    r"\.(amazonaws\.(com|com\.cn|eu)|on\.aws|on\.amazonwebservices\.com\.cn)/(?P<name>.+)"
+)
+"""A repository's address in ECR, as a fragment. Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
 
 
 def add_image(stack: Stack) -> None:
@@ -53,11 +56,7 @@ def repository_arn(spec: Spec) -> str | None:
     """The ECR repository's ARN as a fragment; None for an image from elsewhere."""
     if spec.service.image is None:
         return f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:${{AWS::AccountId}}:repository/{spec.metadata.name}"
-    found = _ECR.fullmatch(sample(spec.service.image))
+    found = _ECR.fullmatch(repository(spec))
     if found is None:
         return None
-    account, region = found["account"], found["region"]
-    written = repository(spec)
-    account = "${AWS::AccountId}" if "${AWS::AccountId}" in written else account
-    region = "${AWS::Region}" if "${AWS::Region}" in written else region
-    return f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{found['name']}"
+    return f"arn:${{AWS::Partition}}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
