@@ -17,6 +17,8 @@ _SPELLINGS = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STORED = {"secrets": re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}"), "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")}
+"""Names that Secrets Manager and Parameter Store take. Source: CreateSecret and PutParameter in their API references."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,11 @@ def _unknown(name: str, variables: Mapping[str, str]) -> tuple[str, str]:
 
 def _secret(store: str, rest: str) -> Part | tuple[str, str]:
     if store == "ssm":
+        if not _STORED["ssm"].fullmatch(rest):
+            return f"`${{ssm:{rest}}}` is not a parameter", "write ${ssm:/path}, of letters, digits and _ . - /"
         return SecretRef("ssm", rest)
     name, _, key = rest.partition(":")
-    if not name or ":" in key:
+    if not _STORED["secrets"].fullmatch(name) or ":" in key:
         return f"`${{secrets:{rest}}}` is not a secret", "write ${secrets:path} or ${secrets:path:json-key}"
     return SecretRef("secrets", name, key)
 

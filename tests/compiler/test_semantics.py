@@ -143,6 +143,11 @@ def test_secrets_are_read_by_ecs_and_permitted_one_by_one(compiled: Compile) -> 
     assert "parameter/app/two" in permitted["ssm:GetParameters"] and "*" not in permitted["ssm:GetParameters"]
 
 
+def test_a_json_key_called_ssm_is_a_secret_s(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO + "  environment:\n    A: ${secrets:app/one:ssm}\n")
+    assert "ssm:GetParameters" not in json.dumps(resources["ExecutionRole"])
+
+
 def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile) -> None:
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
     before = resources_of(compiled, HELLO)

@@ -41,7 +41,7 @@ def secret_of(written: String) -> SecretRef | None:
 
 
 def _secret(name: str, arn: str) -> ContainerSecret:
-    if ":ssm:" in arn:
+    if ":secretsmanager:" not in arn:  # a JSON key may be called ssm
         return ContainerSecret(name, arn, "ssm:GetParameters", arn)
     head, _, rest = arn.partition(":secret:")
     secret = rest.split(":")[0]

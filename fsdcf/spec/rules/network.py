@@ -138,7 +138,7 @@ def _needed_endpoints(case: Case) -> set[str]:
         for part in text.parts
         if isinstance(part, SecretRef)
     }
-    stores |= {"ssm" if ":ssm:" in sample(secret.value_from) else "secrets" for secret in service.secrets}
+    stores |= {"secrets" if ":secretsmanager:" in sample(secret.value_from) else "ssm" for secret in service.secrets}
     needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
     return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,16 @@ UNKNOWN_ATTRIBUTE = Rule(
     "an attribute of a dependency that is not there",
     "`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the attributes of its type.",
 )
-RULES = (UNKNOWN_ATTRIBUTE,)
+ENDS_LIKE_AN_ARN = Rule(
+    "S240",
+    "a secret whose name ends like an ARN",
+    "The ARN of a secret is its name, a hyphen and six random characters. `${secrets:path}` is an ARN without them, and where the name "
+    "itself ends in a hyphen and six characters Secrets Manager takes these for the random ones, and finds another secret or none.",
+    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
+)
+RULES = (UNKNOWN_ATTRIBUTE, ENDS_LIKE_AN_ARN)
+
+_RANDOM = re.compile(r".+-[A-Za-z0-9]{6}")
 
 
 def references(case: Case) -> Iterator[Diagnostic]:
@@ -24,6 +34,7 @@ def references(case: Case) -> Iterator[Diagnostic]:
         for part in text.parts:
             if isinstance(part, SecretRef):
                 yield from _secret(case, path, text)
+                yield from _name_of_secret(case, path, part)
             elif isinstance(part, Attribute):
                 yield from _attribute(case, path, part)
 
@@ -48,6 +59,13 @@ def _secret(case: Case, path: SpecPath, text: Text) -> Iterator[Diagnostic]:
     elif len(text.parts) > 1:
         hint = "give the secret a variable of its own, and put the value together in the service"
         yield case.at(MISPLACED, path, "a secret cannot be a part of a longer value", hint)
+
+
+def _name_of_secret(case: Case, path: SpecPath, part: SecretRef) -> Iterator[Diagnostic]:
+    if part.store != "secrets" or not _RANDOM.fullmatch(part.name):
+        return
+    hint = "give the secret's whole ARN in service.secrets, with its six random characters"
+    yield case.at(ENDS_LIKE_AN_ARN, path, f"Secrets Manager takes the end of `{part.name}` for that of an ARN", hint)
 
 
 def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnostic]:
