@@ -76,7 +76,11 @@ def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:
-    """The tags of every resource. None ever holds what changes by itself, such as the image's SHA."""
+    """The tags of every resource. None ever holds what changes by itself, such as the image's SHA.
+
+    The spec's own take the place of ours whatever their case: IAM refuses a role with `environment` and `Environment`.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    """
     metadata = spec.metadata
     owners = metadata.owners if isinstance(metadata.owners, str) else " ".join(metadata.owners)
     own = {
@@ -87,7 +91,9 @@ def tags_of(spec: Spec, environment: str) -> dict[str, str]:
         "pack": metadata.pack,
         "owners": owners,
     }
-    return {key: value for key, value in {**own, **metadata.tags}.items() if value}
+    taken = {key.lower() for key in metadata.tags}
+    kept = {key: value for key, value in own.items() if key not in taken}
+    return {key: value for key, value in {**kept, **metadata.tags}.items() if value}
 
 
 def _description(spec: Spec, environment: str) -> str:

@@ -148,6 +148,15 @@ def test_a_json_key_called_ssm_is_a_secret_s(compiled: Compile) -> None:
     assert "ssm:GetParameters" not in json.dumps(resources["ExecutionRole"])
 
 
+def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile) -> None:
+    text = HELLO.replace("owners: team", "owners: team\n  tags: {Environment: Production, SERVICE: shop}")
+    for resource in resources_of(compiled, text).values():
+        tags = resource["Properties"].get("Tags", [])
+        keys = list(tags) if isinstance(tags, dict) else [tag["Key"] for tag in tags]
+        assert len({key.lower() for key in keys}) == len(keys), keys
+        assert not keys or {"Environment", "SERVICE", "fsdcf:service", "owners"} <= {*keys}
+
+
 def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile) -> None:
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
     before = resources_of(compiled, HELLO)

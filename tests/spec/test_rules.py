@@ -34,6 +34,8 @@ MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("S110", HELLO + "  environment: {A: '${ssm:/my parameter}'}\n"),
         ("S110", HELLO + "  environment: {A: '${secrets:my secret}'}\n"),
         ("S240", HELLO + "  environment: {A: '${secrets:prod/db-master:password}'}\n"),
+        ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
+        ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
         ("S225", HELLO.replace("    container:", "    successCodes: 300-200\n    container:")),
         ("S229", HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}'}\n"),
     ],

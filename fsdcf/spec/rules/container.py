@@ -41,7 +41,7 @@ TAG = Rule(
     "S220",
     "a tag that AWS refuses",
     "Tags have keys of 1 to 128 and values of 1 to 256 characters: letters, digits, spaces and _ . : / = + - @; `aws:` is "
-    "reserved, and a resource has 50 tags at most. `fsdcf:` is ours: it tells whose stack it is.",
+    "reserved, and a resource has 50 tags at most. `fsdcf:` is ours: it tells whose stack it is. IAM knows no case in keys.",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
 )
 DESCRIPTION = Rule(
@@ -55,7 +55,7 @@ CODES = Rule("S225", "HTTP codes out of range", "An application load balancer ta
 RULES = (IMAGE, EXEC, VOLUME, TWICE, ULIMIT, TAG, DESCRIPTION, CODES)
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
-_TAG_TEXT = re.compile(r"[\w\s.:/=+@-]*")
+_TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
 
 
 def image(case: Case) -> Iterator[Diagnostic]:
@@ -134,6 +134,7 @@ def _ulimit(case: Case, path: SpecPath, limit: Ulimit) -> Iterator[Diagnostic]:
 
 def tags(case: Case) -> Iterator[Diagnostic]:
     written = case.spec.metadata.tags
+    cases = Counter(key.lower() for key in written)
     for key, text in written.items():
         path = ("metadata", "tags", key)
         if key.lower().startswith(("aws:", "fsdcf:")):
@@ -142,6 +143,8 @@ def tags(case: Case) -> Iterator[Diagnostic]:
             yield case.at(
                 TAG, path, f"`{key}` cannot be a tag's key", "1 to 128 letters, digits, spaces and _ . : / = + - @", key=True
             )
+        elif cases[key.lower()] > 1:
+            yield case.at(TAG, path, f"two tags are called `{key.lower()}`, and IAM knows no case", "keep one of them", key=True)
         if not 1 <= len(text) <= 256 or not _TAG_TEXT.fullmatch(text):
             yield case.at(TAG, path, f"`{text}` cannot be a tag's value", "1 to 256 letters, digits, spaces and _ . : / = + - @")
     if len(written) > 44:
