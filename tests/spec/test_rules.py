@@ -36,6 +36,13 @@ MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("S240", HELLO + "  environment: {A: '${secrets:prod/db-master:password}'}\n"),
         ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
         ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
+        ("S241", HELLO + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: {'aws:x': null}}}]}\n"),
+        ("S241", HELLO + "  executionRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: x}}]}\n"),
+        (
+            "S242",
+            HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route', keySchema: [{name: a, type: HASH}],"
+            " attributes: [{name: a, type: S}]}\n",
+        ),
         ("S225", HELLO.replace("    container:", "    successCodes: 300-200\n    container:")),
         ("S229", HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}'}\n"),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.spec.blind import said
 from fsdcf.spec.container import Ulimit, Volume
-from fsdcf.spec.model import DESCRIPTION_BYTES
+from fsdcf.spec.model import DESCRIPTION_BYTES, Statement
 from fsdcf.spec.names import local_name
 from fsdcf.spec.placeholders import sample
 from fsdcf.spec.rules.case import Case
@@ -52,7 +52,13 @@ DESCRIPTION = Rule(
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
 )
 CODES = Rule("S225", "HTTP codes out of range", "An application load balancer takes 200 to 499, and a range from low to high.")
-RULES = (IMAGE, EXEC, VOLUME, TWICE, ULIMIT, TAG, DESCRIPTION, CODES)
+CONDITION = Rule(
+    "S241",
+    "a condition that IAM cannot read",
+    "`conditions` holds maps by operator, each with values by context key: text, numbers, booleans, or lists of them.",
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html",
+)
+RULES = (IMAGE, EXEC, VOLUME, TWICE, ULIMIT, TAG, DESCRIPTION, CODES, CONDITION)
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
@@ -179,4 +185,22 @@ def success_codes(case: Case) -> Iterator[Diagnostic]:
             )
 
 
-CHECKS = (image, exec_needs_root, volumes, variables, ulimits, tags, description, success_codes)
+def conditions(case: Case) -> Iterator[Diagnostic]:
+    for role, found in (("taskRole", case.spec.service.task_role), ("executionRole", case.spec.service.execution_role)):
+        for number, statement in enumerate(found.statements):
+            yield from said(_conditions(case, ("service", role, "statements", number, "conditions"), statement))
+
+
+def _conditions(case: Case, path: SpecPath, statement: Statement) -> Iterator[Diagnostic]:
+    hint = "such as `StringEquals: {aws:ResourceTag/team: shop}`"
+    for operator, keys in statement.conditions.items():
+        if not isinstance(keys, dict) or not keys:
+            yield case.at(CONDITION, (*path, operator), f"`{operator}` holds no context keys", hint, key=True)
+            continue
+        for key, values in keys.items():
+            listed = values if isinstance(values, list) else [values]
+            if not listed or any(one is None or isinstance(one, (dict, list)) for one in listed):
+                yield case.at(CONDITION, (*path, operator, key), f"`{key}` holds no value that IAM can compare", hint, key=True)
+
+
+CHECKS = (image, exec_needs_root, volumes, variables, ulimits, tags, description, success_codes, conditions)

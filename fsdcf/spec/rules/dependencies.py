@@ -40,7 +40,12 @@ ONE_VARIABLE = Rule(
     "Some dependencies give a variable that does not bear their name, such as DATABASE_URL. Of two with another value, one would "
     "silently win: set the variable in `environment` to the one that the service means.",
 )
-RULES = (ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS, ONE_VARIABLE)
+TAKEN = Rule(
+    "S242",
+    "a dependency's name that the network needs",
+    "Logical ids never change, and that of the table `public-route` is the one of the route table of a new VPC: PublicRouteTable.",
+)
+RULES = (TAKEN, ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS, ONE_VARIABLE)
 
 
 def unique(case: Case) -> Iterator[Diagnostic]:
@@ -57,6 +62,15 @@ def unique(case: Case) -> Iterator[Diagnostic]:
             message = f"`{local}` is also the name of the {kind.name} in line {line}"
             yield case.at(DUPLICATE, (*path, "name"), message, "give each its own name")
         seen.setdefault((kind.name, local), int(path[1]))
+
+
+def taken(case: Case) -> Iterator[Diagnostic]:
+    if case.spec.service.networking.network.id is not None:
+        return
+    for path, dependency, kind in case.dependencies():
+        if kind.kind == "dynamodb" and kind.managed(dependency) and local_name(dependency.name) == "public-route":
+            message = "the network's route table bears the id of a table `public-route`"
+            yield case.at(TAKEN, (*path, "name"), message, "choose another name, such as ${ENV}-public-routes")
 
 
 def own_rules(case: Case) -> Iterator[Diagnostic]:
@@ -136,4 +150,4 @@ def one_variable(case: Case) -> Iterator[Diagnostic]:
         givers = given | givers
 
 
-CHECKS = (one_file, unique, own_rules, sqlite_place, mounts, one_variable)
+CHECKS = (one_file, unique, taken, own_rules, sqlite_place, mounts, one_variable)
