@@ -33,7 +33,8 @@ DOCKERFILE = Rule(
 TOO_LARGE = Rule(
     "S235",
     "a template over CloudFormation's limits",
-    "CloudFormation takes 500 resources, 200 outputs and a megabyte, and IAM 10,240 characters of policies for a role.",
+    "CloudFormation takes 500 resources, 200 outputs and a megabyte, IAM 10,240 characters of policies for a role, and ECS 64 KiB of task "
+    "definition.",
 )
 RULES = (DOCKERFILE, TOO_LARGE)
 

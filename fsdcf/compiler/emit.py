@@ -30,6 +30,9 @@ MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 LARGEST_ROLE_POLICIES = 10_240
 """Characters of all inline policies of a role, white space not counted. Source: IAM quotas."""
 
+LARGEST_TASK_DEFINITION = 65_536
+"""Bytes of a task definition. Source: Amazon ECS service quotas."""
+
 _ORDER = ("AWSTemplateFormatVersion", "Description", "Parameters", "Conditions", "Resources", "Outputs")
 _RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
 
@@ -60,7 +63,7 @@ def to_yaml(template: Mapping[str, Any]) -> str:
 
 
 def over_limits(template: Mapping[str, Any]) -> list[str]:
-    """What of a template CloudFormation or IAM would refuse for its size, in words."""
+    """What of a template CloudFormation, ECS or IAM would refuse for its size, in words."""
     found = []
     for section, most in MOST.items():
         count = len(template.get(section, {}))
@@ -69,6 +72,11 @@ def over_limits(template: Mapping[str, Any]) -> list[str]:
     size = len(json.dumps(ordered(template), separators=(",", ":"), ensure_ascii=False).encode())
     if size > LARGEST_BODY:
         found.append(f"{size} bytes, where CloudFormation takes {LARGEST_BODY}")
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::ECS::TaskDefinition":
+            size = len(json.dumps(resource["Properties"], separators=(",", ":"), ensure_ascii=False).encode())
+            if size > LARGEST_TASK_DEFINITION:
+                found.append(f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}")
     for role, length in _inline_policies(template).items():
         if length > LARGEST_ROLE_POLICIES:
             found.append(f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}")

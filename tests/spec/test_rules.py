@@ -139,3 +139,9 @@ def test_a_description_is_counted_in_bytes(compiled: Compile) -> None:
         found = compiled(HELLO.replace("name: hello", f"name: {'h' * 40}\n  description: {letters}"), environment="e" * 20)
         assert {one.code for one in found.diagnostics} == ({code} if code else set())
         assert found.template is None or len(found.template.data["Description"].encode()) <= 1024 * 0.9
+
+
+@pytest.mark.parametrize(("count", "codes"), [(60, set()), (70, {"S235"})])
+def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: set[str]) -> None:
+    variables = "".join(f"    VAR_{number}: {'é' * 480}\n" for number in range(count))
+    assert {one.code for one in compiled(HELLO + "  environment:\n" + variables).diagnostics} == codes
