@@ -9,6 +9,12 @@ from fsdcf.spec.shape import Key
 
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
+COLLECTOR = "otel-collector"
+"""Name of the sidecar's container."""
+
+COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "metrics of its own"}
+"""Where the sidecar listens; the containers of a task share one address. The last one is there without traces too."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Logs:

@@ -11,6 +11,7 @@ from tests.conftest import HELLO, Compile
 MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join('*' + chr(97 + n) for _ in range(9))}]\n" for n in range(8)
 )
+NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,12 @@ MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
             HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route', keySchema: [{name: a, type: HASH}],"
             " attributes: [{name: a, type: S}]}\n",
         ),
+        ("S216", HELLO + NO_NAT + "  image: docker.io/library/nginx\n"),
+        ("S216", HELLO + NO_NAT + "  observability: {metrics: {}}\n"),
+        ("S243", HELLO.replace("name: hello", "name: otel-collector") + "  observability: {metrics: {}}\n"),
+        ("S243", HELLO.replace("port: 8000", "port: 4318") + "  observability: {traces: {}}\n"),
+        ("S243", HELLO + "  observability: {metrics: {port: 4317}, traces: {}}\n"),
+        ("S243", HELLO.replace("port: 8000", "port: 8888") + "  observability: {metrics: {}}\n"),
         ("S225", HELLO.replace("    container:", "    successCodes: 300-200\n    container:")),
         ("S229", HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}'}\n"),
     ],
@@ -145,3 +152,16 @@ def test_a_description_is_counted_in_bytes(compiled: Compile) -> None:
 def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: set[str]) -> None:
     variables = "".join(f"    VAR_{number}: {'é' * 480}\n" for number in range(count))
     assert {one.code for one in compiled(HELLO + "  environment:\n" + variables).diagnostics} == codes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HELLO + NO_NAT + "  image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop\n",
+        HELLO + NO_NAT + "  observability: {metrics: {enabled: false}, traces: {enabled: false}}\n",
+        HELLO.replace("port: 8000", "port: 4318") + "  observability: {metrics: {}, traces: {enabled: false}}\n",
+        HELLO.replace("name: hello", "name: otel-collector"),
+    ],
+)
+def test_what_no_collector_takes_and_endpoints_reach_is_free(compiled: Compile, text: str) -> None:
+    assert compiled(text).template is not None

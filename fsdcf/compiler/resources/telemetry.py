@@ -14,10 +14,10 @@ from fsdcf.compiler.resources.task_definition import log_configuration
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.spec.model import Service, Spec
+from fsdcf.spec.observability import COLLECTOR as CONTAINER
 from fsdcf.spec.observability import Metrics, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
-CONTAINER = "otel-collector"
 _XRAY = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 _PUT_LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 _ORIGIN = "service.observability"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.spec.blind import said
 from fsdcf.spec.networking import LoadBalancer, Vpc
+from fsdcf.spec.observability import COLLECTOR, COLLECTOR_PORTS
 from fsdcf.spec.placeholders import SecretRef, Text, sample
 from fsdcf.spec.rules.case import Case
 
@@ -39,10 +42,18 @@ NO_EFFECT = Rule(
 METRICS_PORT = Rule(
     "S227", "metrics without a port", "A worker has no port, so `observability.metrics.port` must say where its metrics are."
 )
-RULES = (VPC_FORM, CIDR, NO_ROUTE, NO_EFFECT, METRICS_PORT)
+COLLECTOR_TAKES = Rule(
+    "S243",
+    "what the collector beside the service takes",
+    "With metrics or traces a collector runs in the task. Container names are unique in a task, and its containers share one network "
+    "address, so that two of them cannot listen on one port.",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html",
+)
+RULES = (VPC_FORM, CIDR, NO_ROUTE, NO_EFFECT, METRICS_PORT, COLLECTOR_TAKES)
 
 _NEW = ("cidr", "availabilityZones", "nat", "endpoints")
 _VPC = "service.networking.vpc"
+_IN_ECR = re.compile(r"\d{12}\.dkr[.-]ecr")
 
 
 def vpc_form(case: Case) -> Iterator[Diagnostic]:
@@ -118,10 +129,26 @@ def no_route(case: Case) -> Iterator[Diagnostic]:
     network = service.networking.network
     if network.id is not None or network.nat != "none" or service.networking.assign_public_ip:
         return
+    yield from said(_outside(case))
     missing = sorted(_needed_endpoints(case) - set(network.endpoints))
     if missing:
         hint = f"add `endpoints: [{', '.join(sorted({*network.endpoints, *missing}))}]`, or use `nat: single`"
         yield case.at(NO_ROUTE, f"{_VPC}.nat", f"without NAT the tasks cannot reach {', '.join(missing)}", hint)
+
+
+def _outside(case: Case) -> Iterator[Diagnostic]:
+    """Images that no endpoint reaches."""
+    seen = case.spec.service.observability
+    for key, one in (("metrics", seen.metrics), ("traces", seen.traces)):
+        if one is not None and one.enabled:
+            message = "without NAT the tasks cannot reach public.ecr.aws, where the image of the collector is"
+            yield case.at(NO_ROUTE, f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True)
+    image = sample(case.spec.service.image or "")
+    if image and not _IN_ECR.match(image):
+        host, slash, _ = image.partition("/")
+        host = host if slash and ("." in host or ":" in host) else "docker.io"
+        hint = "keep the image in ECR, or use `nat: single`"
+        yield case.at(NO_ROUTE, "service.image", f"without NAT the tasks cannot reach {host}, where the image is", hint)
 
 
 def _needed_endpoints(case: Case) -> set[str]:
@@ -186,4 +213,17 @@ def metrics_port(case: Case) -> Iterator[Diagnostic]:
         )
 
 
-CHECKS = (vpc_form, ranges, no_route, no_effect, metrics_port)
+def collector(case: Case) -> Iterator[Diagnostic]:
+    seen = case.spec.service.observability
+    metrics, traces = (one is not None and one.enabled for one in (seen.metrics, seen.traces))
+    if (metrics or traces) and case.spec.metadata.name == COLLECTOR:
+        message = f"the container beside the service is called `{COLLECTOR}` too"
+        yield case.at(COLLECTOR_TAKES, "metadata.name", message, "choose another name, or leave metrics and traces out")
+    ports = {"service.port": case.spec.service.port, "service.observability.metrics.port": seen.metrics.port if seen.metrics else None}
+    for at, port in ports.items():
+        if port in COLLECTOR_PORTS and (traces or (metrics and port == 8888)):
+            message = f"the collector listens on {port} for {COLLECTOR_PORTS[port]}"
+            yield case.at(COLLECTOR_TAKES, at, message, "let the service listen on another port")
+
+
+CHECKS = (vpc_form, ranges, no_route, no_effect, metrics_port, collector)
