@@ -76,6 +76,13 @@ PLAIN_HTTP = _advice(
     "read and changed on the way. With one, HTTP is redirected to HTTPS.",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html",
 )
+FROM_NOTHING = _advice(
+    "W113",
+    "scaling that does not come back from nothing",
+    "Without a task there is no CPU and no memory to measure, and target tracking does not scale where its metric has no data: a service "
+    "that was scaled to none stays there, until somebody starts a task.",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html",
+)
 RULES = (
     NO_CONTAINER_CHECK,
     ONE_TASK,
@@ -89,6 +96,7 @@ RULES = (
     SHARED_COUNT,
     IDLE_KEY,
     PLAIN_HTTP,
+    FROM_NOTHING,
 )
 
 PRODUCTION = ("prod", "production")
@@ -231,6 +239,13 @@ def shared_count(case: Case) -> Iterator[Diagnostic]:
         yield case.at(SHARED_COUNT, "service.resources.desiredCount", "auto scaling sets the number of tasks", hint, key=True)
 
 
+def from_nothing(case: Case) -> Iterator[Diagnostic]:
+    auto = case.spec.service.auto_scaling
+    if auto is not None and auto.min_count == 0:
+        at = "service.autoScaling.minCount"
+        yield case.at(FROM_NOTHING, at, "with no task there is nothing to scale by", "set minCount to 1 at least")
+
+
 def idle_keys(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
         if kind.managed(dependency):
@@ -243,5 +258,5 @@ def idle_keys(case: Case) -> Iterator[Diagnostic]:
 
 CHECKS = (
     *(container_check, production, plain_http, owner, wildcards, plain_secrets, shared_names),
-    *(lost_database, public_tasks, shared_count, idle_keys),
+    *(lost_database, public_tasks, shared_count, from_nothing, idle_keys),
 )

@@ -63,8 +63,8 @@ class Stickiness:
         str | None,
         Key(
             "Cookie of the application that decides; without one the load balancer makes its own.",
-            pattern=r"[A-Za-z0-9_-]{1,256}",
-            expects="letters, digits, _ and -",
+            pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
+            expects="letters, digits, _ and -; AWSALB at the beginning is the load balancer's own",
         ),
     ] = None
 

@@ -50,6 +50,8 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S243", HELLO.replace("port: 8000", "port: 4318") + "  observability: {traces: {}}\n"),
         ("S243", HELLO + "  observability: {metrics: {port: 4317}, traces: {}}\n"),
         ("S243", HELLO.replace("port: 8000", "port: 8888") + "  observability: {metrics: {}}\n"),
+        ("S105", HELLO + "  networking: {loadBalancer: {stickiness: {cookieName: AWSALBAPP-0}}}\n"),
+        ("S221", HELLO + "  networking: {vpc: {endpoints: [ecr.api, s3]}}\n"),
         ("S225", HELLO.replace("    container:", "    successCodes: 300-200\n    container:")),
         ("S229", HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}'}\n"),
     ],
@@ -165,3 +167,9 @@ def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: 
 )
 def test_what_no_collector_takes_and_endpoints_reach_is_free(compiled: Compile, text: str) -> None:
     assert compiled(text).template is not None
+
+
+@pytest.mark.parametrize(("least", "advised"), [(0, True), (1, False)])
+def test_scaling_to_nothing_is_advised_against(compiled: Compile, least: int, advised: bool) -> None:
+    result = compiled(HELLO + f"  autoScaling: {{minCount: {least}}}\n")
+    assert result.template is not None and ("W113" in {one.code for one in result.diagnostics}) is advised

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
-from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.spec.blind import said
 from fsdcf.spec.networking import LoadBalancer, Vpc
 from fsdcf.spec.observability import COLLECTOR, COLLECTOR_PORTS
@@ -37,7 +37,8 @@ NO_EFFECT = Rule(
     "S221",
     "a key without effect",
     "The key belongs to a part that this service does not have, so that it would be ignored silently: a worker (without `port`) "
-    "has no load balancer and no path to check, an sslPolicy needs a certificate, and NAT is for private tasks.",
+    "has no load balancer and no path to check, an sslPolicy needs a certificate, NAT is for private tasks, and the way to S3 and "
+    "DynamoDB is always there.",
 )
 METRICS_PORT = Rule(
     "S227", "metrics without a port", "A worker has no port, so `observability.metrics.port` must say where its metrics are."
@@ -176,6 +177,11 @@ def no_effect(case: Case) -> Iterator[Diagnostic]:
     if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
         hint = "leave nat out, or assignPublicIp"
         yield case.at(NO_EFFECT, f"{_VPC}.nat", "tasks with public addresses use no NAT gateway", hint)
+    for index, name in enumerate(networking.network.endpoints):
+        if name in ("s3", "dynamodb"):
+            message = f"a gateway endpoint for `{name}` is always there, and is free"
+            path: SpecPath = (*_VPC.split("."), "endpoints", index)
+            yield case.at(NO_EFFECT, path, message, "leave it out")
     if service.port is None:
         yield from _worker(case)
     elif case.wrote("service.networking.loadBalancer.sslPolicy") and networking.load_balancer.certificate_arn is None:
