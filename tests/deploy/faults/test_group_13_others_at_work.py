@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from fsdcf.deploy.model import Exit, Seen
-from tests.deploy.site import STACK, site, template, topic
+from fsdcf.deploy.engine import deploy
+from fsdcf.deploy.model import Event, Exit, Options, Outcome, Seen, Step
+from tests.deploy.site import STACK, Site, site, template, topic
+
+
+def _deployed(made: Site, act: Callable[[], object], **options: bool) -> Outcome:
+    """The outcome of a deploy in which somebody acts once, after the stack was looked at and before the change set is asked for."""
+    acts = [act]
+
+    def tell(event: Event) -> None:
+        made.tell(event)
+        if isinstance(event, Step) and event.name == "change set" and acts:
+            acts.pop()()
+
+    return deploy(made.release(), Options(yes=True, **options), made.aws, tell, None)
+
+
+def test_somebody_creates_the_stack_meanwhile() -> None:
+    made = site()
+    outcome = _deployed(made, lambda: made.beside("CreateStack", template("Other"), "two"))
+    assert outcome.exit is Exit.BUSY
+    assert "another operation runs on the stack shop-staging: CREATE_IN_PROGRESS" in outcome.sentence
+    assert made.status() == "CREATE_IN_PROGRESS"
+
+
+def test_the_creation_of_somebody_else_is_waited_for() -> None:
+    made = site()
+    outcome = _deployed(made, lambda: made.beside("CreateStack", template("Other"), "two"), wait_lock=True)
+    assert outcome.exit is Exit.DONE
+    assert (made.status(), made.image()) == ("UPDATE_COMPLETE", "one")
+
+
+def test_somebody_deletes_the_stack_meanwhile() -> None:
+    made = site()
+    made.stand(sha="two")
+
+    def act() -> None:
+        made.call("DeleteStack", StackName=STACK)
+        made.clock.advance(300)
+
+    outcome = _deployed(made, act)
+    assert outcome.exit is Exit.DONE
+    assert (made.status(), made.image()) == ("CREATE_COMPLETE", "one")
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["deleted", "created anew"])
