@@ -166,7 +166,7 @@ class Aws:
 
     def supports(self, service: str, operation: str, member: str | None = None) -> bool:
         """Whether the installed botocore knows an operation, or a member of its input."""
-        model = self._client(service, self.region).meta.service_model
+        model = self._client(service, operation, self.region).meta.service_model
         if operation not in model.operation_names:
             return False
         shape = model.operation_model(operation).input_shape
@@ -181,7 +181,7 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """A client for who makes a great many calls at once, and tries again by itself. Its calls are not counted here."""
-        return self._make(service, self.region)
+        return self._made(service, "", self.region)
 
     def token(self) -> str:
         """A new token for a call that changes something: whoever sends it again means the same change."""
@@ -208,7 +208,7 @@ class Aws:
         if service == "cloudformation":
             while (wait := self.room()) > 0:
                 self.sleep(wait)
-        method = getattr(self._client(service, region), xform_name(operation), None)
+        method = getattr(self._client(service, operation, region), xform_name(operation), None)
         if method is None:
             raise ApiError(service, operation, "UnknownOperation", f"the installed botocore has no {operation}")
         self.calls.append((self.clock(), service, operation))
@@ -221,11 +221,19 @@ class Aws:
         self._answered = True
         return answer
 
-    def _client(self, service: str, region: str) -> Any:
+    def _client(self, service: str, operation: str, region: str) -> Any:
         key = (service, region)
         if key not in self._clients:
-            self._clients[key] = self._make(service, region)
+            self._clients[key] = self._made(service, operation, region)
         return self._clients[key]
+
+    def _made(self, service: str, operation: str, region: str) -> Any:
+        """A new client. Settings of the environment or of the configuration that botocore does not take show here, in its words."""
+        try:
+            return self._make(service, region)
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            told = f"the AWS configuration does not do for {service}: {error}"
+            raise ApiError(service, operation, type(error).__name__, told) from error
 
 
 def _translated(error: Exception, service: str, operation: str) -> AwsError:

@@ -196,6 +196,21 @@ def test_an_operation_that_botocore_does_not_have() -> None:
     assert made.supports("cloudformation", "DeleteStack", "RoleARN")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [("AWS_ENDPOINT_URL_CLOUDFORMATION", "garbage"), ("AWS_DEFAULTS_MODE", "bogus"), ("AWS_STS_REGIONAL_ENDPOINTS", "bogus")],
+    ids=lambda wrong: wrong[0],
+)
+def test_settings_that_botocore_does_not_take_are_an_error_of_the_call(nobody: pytest.MonkeyPatch, wrong: tuple[str, str]) -> None:
+    nobody.setenv("AWS_ACCESS_KEY_ID", "a")
+    nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    nobody.setenv(*wrong)
+    made = connect(None, "eu-west-1", None)
+    for ask in (lambda: call(made), lambda: made.supports("cloudformation", "DescribeStacks"), lambda: made.client("cloudformation")):
+        with pytest.raises(ApiError, match=f"the AWS configuration does not do for cloudformation: .*{wrong[1]}"):
+            ask()
+
+
 def test_botocore_retries_nothing_by_itself_in_the_standard_mode() -> None:
     assert configuration().retries == {"mode": "standard", "total_max_attempts": 1}
 
