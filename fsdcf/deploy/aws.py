@@ -241,9 +241,12 @@ def _translated(error: Exception, service: str, operation: str) -> AwsError:
         told = error.response.get("Error", {})
         code, message = str(told.get("Code", "")), str(told.get("Message") or "no reason given")
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+        refused = ApiError(service, operation, code, message, status)
         if code in _CREDENTIALS:
             return Expired(service, operation, message)
-        return ApiError(service, operation, code, message, status)
+        if error.operation_name != operation and not (refused.throttled or refused.broken):
+            return Expired(service, operation, f"{error.operation_name}: {message}")  # a role that was to be assumed for this call
+        return refused
     if isinstance(error, _kinds(_NO_CREDENTIALS)):
         return Expired(service, operation, str(error))
     if isinstance(error, (ResponseParserError, *_kinds(_NETWORK))):

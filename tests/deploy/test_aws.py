@@ -153,6 +153,14 @@ def test_credentials_are_renewed_once_a_call_through_a_new_client() -> None:
     assert len(renewed) == 2
 
 
+@pytest.mark.parametrize(("code", "name"), [("AccessDenied", "AssumeRole"), ("InvalidIdentityToken", "AssumeRoleWithWebIdentity")])
+def test_a_role_that_cannot_be_assumed_is_no_missing_permission_of_the_call(code: str, name: str) -> None:
+    told = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    made, _, _ = aws(botocore.exceptions.ClientError(told, name))  # type: ignore[arg-type]
+    with pytest.raises(Expired, match=f"{name}: no"):
+        call(made)
+
+
 def test_the_budget_holds_whatever_is_called() -> None:
     made, _, _ = aws(DONE)
     for _ in range(200):
