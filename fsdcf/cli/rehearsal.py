@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import Any
 import click
 
 from fsdcf.deploy.aws import Aws
-from fsdcf.deploy.session import configuration
+from fsdcf.deploy.model import Exit
+from fsdcf.deploy.session import ConnectionProblem, configuration
 from fsdcf.sandbox.agenda import leave
 from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parsed
@@ -26,22 +28,31 @@ from fsdcf.sandbox.world import World, partition_of
 def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = ()) -> Iterator[Aws]:
     """AWS in the sandbox, where a second takes ``pace`` seconds: whoever looks at it is as much faster.
 
-    With faults this process plays alone as long as it stays, so that they strike although others watch. A state that cannot be used is a usage error.
+    With faults this process plays alone as long as it stays, so that they strike although others watch. Raises ConnectionProblem for a
+    state that cannot be used, also where that shows only in the middle, as when the disk is full.
     """
-    with opened(state) as store:
-        world = World(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
-        try:
-            yield Aws(
-                clients(world, configuration()),
-                lambda: time.monotonic() / pace,
-                lambda seconds: time.sleep(seconds * pace),
-                random.SystemRandom(),
-                region,
-                partition_of(region),
-                pace=pace,
-            )
-        finally:
-            leave(world)
+    try:
+        with Store(state) as store:
+            world = World(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+            try:
+                yield _aws(world, region, pace)
+            finally:
+                leave(world)
+    except StoreError as error:
+        path = shlex.quote(str(state))
+        raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None
+
+
+def _aws(world: World, region: str, pace: float) -> Aws:
+    return Aws(
+        clients(world, configuration()),
+        lambda: time.monotonic() / pace,
+        lambda seconds: time.sleep(seconds * pace),
+        random.SystemRandom(),
+        region,
+        partition_of(region),
+        pace=pace,
+    )
 
 
 def player_of(faults: Sequence[Fault]) -> str:
@@ -71,10 +82,10 @@ def aimed(texts: Sequence[str], template: Mapping[str, Any]) -> None:
 
 @contextmanager
 def opened(state: Path) -> Iterator[Store]:
-    """The sandbox's state, closed at the end."""
+    """The sandbox's state, closed at the end. One that cannot be used is a usage error."""
     try:
         store = Store(state)
-    except (StoreError, OSError) as error:
+    except StoreError as error:
         raise click.UsageError(str(error)) from None
     with store:
         yield store

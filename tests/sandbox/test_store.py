@@ -171,3 +171,25 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
     with pytest.raises(StoreError, match="cannot be opened"):
         Store(path / "below-a-file" / "state.db")
+
+
+def test_a_full_disk_is_told_and_undoes_the_transaction(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        store.put("kind", "key", {"is": 1})
+        store._connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreError, match=r"cannot be used \(database or disk is full\); see to its disk") as raised, store.transaction():
+            store.put("kind", "key", {"is": 2})
+            with store.transaction():
+                store.put("kind", "other", {"is": "x" * 1_000_000})
+        assert not raised.value.damaged
+        with store.transaction():
+            assert store.get("kind", "key") == {"is": 1}
+            assert store.get("kind", "other") is None
+
+
+def test_damage_that_shows_later_is_told(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        store._connection.execute("INSERT INTO documents VALUES ('kind', 'key', '{\"is\": ')")
+        with pytest.raises(StoreError, match="remove the file to start anew") as raised:
+            store.get("kind", "key")
+        assert raised.value.damaged
