@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.lint.cache import default_folder
+from fsdcf.cli.caches import lint_folder
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -113,7 +112,7 @@ def connected(connection: Connection) -> Iterator[Aws]:
 
 def state_file() -> Path:
     """Where the sandbox keeps its state between runs."""
-    return default_folder(os.environ, sys.platform, Path.home()).parent / "sandbox" / "state.sqlite"
+    return lint_folder().parent / "sandbox" / "state.sqlite"
 
 
 @contextmanager

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import click
 
+from fsdcf.cli.caches import lint_folder
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.image import Image, registry
 from fsdcf.cli.places import Places
@@ -20,7 +18,7 @@ from fsdcf.cli.repeats import settings
 from fsdcf.compiler.compile import tags_of
 from fsdcf.deploy.model import Release
 from fsdcf.diagnostics import Severity
-from fsdcf.lint.cache import Cache, default_folder
+from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, Linter, lint_cached
 from fsdcf.pipeline import Request, run
 from fsdcf.spec.model import Spec
@@ -75,7 +73,7 @@ def again(request: Request, image: Image) -> str:
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
-    return lint_cached(template, Cache(default_folder(os.environ, sys.platform, Path.home())), _linter)
+    return lint_cached(template, Cache(lint_folder()), _linter)
 
 
 @lru_cache(maxsize=1)

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from fsdcf.batch import Options, Outcome, compile_all
+from fsdcf.cli.caches import lint_folder
 from fsdcf.cli.files import write
 from fsdcf.cli.findings import show, summary
 from fsdcf.cli.inputs import requests, spec_options
 from fsdcf.diagnostics import Severity
-from fsdcf.lint.cache import default_folder
 
 
 @click.command()
@@ -47,7 +47,7 @@ def command(
         raise click.UsageError("several specs need a folder: -o DIR/")
     targets = [_target(Path(output), request.name, request.environment, form) for request in wanted] if output and folder else []
     _refuse_clashes(targets)
-    cache = None if no_cache else default_folder(os.environ, sys.platform, Path.home())
+    cache = None if no_cache else lint_folder()
     options = Options(form=form, lint=not no_lint, cache=cache)
     failed = False
     texts: list[str] = []

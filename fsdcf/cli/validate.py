@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import click
 
 from fsdcf.batch import Options, compile_all
+from fsdcf.cli.caches import lint_folder
 from fsdcf.cli.findings import as_github, as_json, show, summary
 from fsdcf.cli.inputs import requests, spec_options
 from fsdcf.cli.specs import is_spec
 from fsdcf.diagnostics import Diagnostic, Severity
-from fsdcf.lint.cache import default_folder
 
 
 @click.command()
@@ -47,7 +45,7 @@ def command(
     if skip_others:
         specs = tuple(one for one in specs if is_spec(one))
     wanted = requests(specs, environment, overrides, variables)
-    cache = None if no_cache else default_folder(os.environ, sys.platform, Path.home())
+    cache = None if no_cache else lint_folder()
     found: list[Diagnostic] = []
     failed = False
     for outcome in compile_all(wanted, Options(lint=not no_lint, cache=cache)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fsdcf.cli.aws_lines import addressed
+from fsdcf.cli.caches import lint_folder
 from fsdcf.cli.connection import Connection, state_file
 from fsdcf.cli.main import cli
 from fsdcf.cli.running import complete
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.session import connect
 from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.store import Store
 from tests.cli.stage import Stage, isolated, lines
 
 
@@ -97,6 +100,25 @@ def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(monkeypat
     state_file().write_text("not a data base" * 100)
     broken = fsdcf("status", "hello", "--sandbox")
     assert broken.exit_code == 2 and "state.sqlite" in broken.stderr and "remove the file" in broken.stderr
+
+
+def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with Store(state_file()) as store:
+        store._connection.execute("INSERT INTO documents VALUES ('sandbox.player', '', '{')")
+    broken = fsdcf("status", "hello", "--sandbox", "--json")
+    last = json.loads(broken.stdout.splitlines()[-1])
+    assert broken.exit_code == 2 and last["event"] == "ended" and last["next"] == [f"rm {state_file()}"]
+    assert "remove the file to start anew" in last["sentence"] and "bug" not in broken.stderr
+
+
+def test_a_user_without_a_home_has_a_place_that_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    assert Path("/") in lint_folder(nowhere).parents
 
 
 def test_the_next_command_leads_to_the_same_place() -> None:
