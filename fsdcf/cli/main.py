@@ -86,6 +86,9 @@ def _run() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # mostly a disk that is full, or a terminal that is gone
+        click.echo(f"error: reading or writing failed: {error}", err=True)
+        return 2
     except Exception as error:  # whatever is left is a bug of ours, and says so without a traceback
         click.echo(f"error: fsdcf failed ({type(error).__name__}: {error}); this is a bug of fsdcf, please report it", err=True)
         if os.environ.get("FSDCF_TRACEBACK"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -193,3 +194,14 @@ def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:
     for number in range(3):
         alone = fsdcf("template", f"s{number}.yml", "--no-lint", cwd=folder).stdout
         assert (folder / "out" / f"s{number}.staging.template.yml").read_text() == alone
+
+
+def test_an_output_that_takes_no_more_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "argv", ["fsdcf", "template", str(ROOT / "examples" / "hello.yml"), "--no-lint"])
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main._run() == 2
+    assert "error: reading or writing failed: [Errno 28] No space left on device" in capsys.readouterr().err
