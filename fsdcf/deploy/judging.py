@@ -56,7 +56,7 @@ _LACKING = re.compile(r"because no ([\w -]+?) allows")
 """Who refuses, as AWS says it.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
 
-_SECRET = re.compile(r"fetch secret (?P<secret>arn:\S+?)(?:[.,:]*(?=\s|$))|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)")
+_SECRET = re.compile(r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)")
 _ASKED = {"secretsmanager": "asm", "ssm": "ssm"}
 """What ECS calls a service in ``unable to retrieve secret from asm``, by its endpoint."""
 
@@ -83,7 +83,7 @@ def permission(*actions: str, key: str = "service.executionRole.statements", loo
     def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
         asked = _asked(actions, found.string)
         resource = next((arn for _, arn in asked if arn.startswith("arn:")), "")
-        clause, advice = _refused_by(found.string) or _judged_by_template(grounds, asked)
+        clause, advice = _refused_by(found.string) or _judged_by_template(grounds, asked, found.string)
         return Judged(clause, advice, key, f"{look} {resource}" if look and resource else "")
 
     return judged
@@ -121,7 +121,7 @@ def _refused_by(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...], text: str) -> tuple[str, str]:
     answers = {action: (grounds.allows(action, resource), resource) for action, resource in asked}
     lacking = [action for action, (said, _) in answers.items() if said == "none"]
     if lacking:
@@ -132,6 +132,9 @@ def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...]) ->
     if elsewhere:
         action, resource = elsewhere[0]
         return f": the execution role's statement for {action} is for other resources than {resource}", f"allow {action} for {resource}"
+    if "no identity-based policy allows" in text:
+        advice = "compare it with the template (drift), and deploy again: a role that was just made takes some seconds to count"
+        return ": the template's execution role has the statement, and AWS finds none in the role", advice
     advice = "look at the resource's own policy, its KMS key, the permissions boundary, and whether it is another account's"
     return ": the execution role has the statement, so something else refuses it", advice
 

@@ -7,10 +7,10 @@ from fsdcf.deploy.judging import AGAIN, LOGS, Reason
 
 _DENIED = (
     r"(?:AccessDenied|not authorized|missing permissions|403 Forbidden|401 Unauthorized|no basic auth"
-    r"|pull access denied|authorization failed|has the permissions)"
+    r"|pull access denied|authorization failed|authentication required|has the permissions)"
 )
 _CUT_OFF = (
-    r"(?:i/o timeout|timed? ?out|Client\.Timeout|deadline exceeded|connection issue"
+    r"(?:i/o timeout|timed? ?out|request canceled|Client\.Timeout|deadline exceeded|connection issue"
     r"|no such host|connection refused|request send failed|network configuration|send request failed|TLS handshake)"
 )
 
@@ -18,7 +18,7 @@ PULLING = (
     Reason(
         "image-architecture",
         "CannotPullContainerError: image Manifest does not contain descriptor matching platform; exec format error",
-        r"matching platform|descriptor for platform|exec format error|exec user process caused",
+        r"matching platform|match for platform|no matching manifest|descriptor for platform|exec format error|exec user process caused",
         "the image is built for another processor",
         "build the image for the processor that the tasks run on, or change the architecture",
         "service.resources.architecture",
@@ -105,6 +105,16 @@ PREPARING = (
         judging.secret,
     ),
     Reason(
+        "secret-deleted",
+        "ResourceInitializationError: ... You can't perform this operation on the secret because it was marked for deletion",
+        r"secret because it was (?:marked for deletion|deleted)",
+        "the secret is marked for deletion",
+        "restore it, or name another one; what waits for its deletion cannot be read",
+        "service.secrets",
+        "aws secretsmanager list-secrets --include-planned-deletion",
+        judging.secret,
+    ),
+    Reason(
         "secret-empty",
         "ResourceInitializationError: ... can't find the specified secret value for staging label: AWSCURRENT",
         r"specified secret value for (?:staging label|VersionId)",
@@ -117,7 +127,7 @@ PREPARING = (
     Reason(
         "secret-missing",
         "ResourceInitializationError: ... Secrets Manager can't find the specified secret; invalid ssm parameters",
-        r"can(?:'|no)t find the specified secret|invalid (?:ssm )?parameters|ParameterNotFound|secrets manager: ResourceNotFoundException",
+        r"can(?:'|no)t find the specified secret|check that the secret exists|invalid (?:ssm )?parameters|ParameterNotFound|secrets manager: ResourceNotFoundException",
         "a secret or parameter of the spec does not exist",
         "create it, or correct its ARN; the region and the account are parts of it",
         "service.secrets",
@@ -196,7 +206,7 @@ PREPARING = (
     Reason(
         "logs-unreachable",
         "ResourceInitializationError: failed to validate logger args: ... i/o timeout",
-        rf"logger args.*{_CUT_OFF}",
+        rf"(?:logger args|logging driver).*{_CUT_OFF}",
         "CloudWatch Logs cannot be reached from the tasks",
         "give the tasks a way out: NAT, a public address, or the endpoint logs",
         "service.networking.vpc.nat",
@@ -235,7 +245,7 @@ PREPARING = (
     Reason(
         "preparation",
         "ResourceInitializationError, for another reason",
-        r"ResourceInit\w*Error(?!: failed to create new container)",
+        r"ResourceInit\w*Error(?!: (?:failed|unable) to create new container)",
         "the task could not be prepared",
         "see what ECS says: secrets, registry, volumes and logs are set up before the container starts",
         "service",

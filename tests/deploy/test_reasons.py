@@ -17,6 +17,7 @@ ROLE = "User: arn:aws:sts::123456789012:assumed-role/shop-ExecutionRole/0a1b"
 PULL = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
 SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve"
 RETRIED = "service call has been retried 1 time(s):"
+LOST = "arn:aws:secretsmanager:us-east-1:123456789012:secret:lost-AbCdEf"
 TASK = "TaskFailedToStart\n"
 EXITED = "EssentialContainerExited\nEssential container in task exited\n"
 UNHEALTHY = "(service web) (task 0a) (port 8000) is unhealthy in (target-group arn:aws:elasticloadbalancing:x) due to (reason "
@@ -24,9 +25,13 @@ UNHEALTHY = "(service web) (task 0a) (port 8000) is unhealthy in (target-group a
 WORDS = [
     ("image-architecture", "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'."),
     ("image-architecture", "exec format error\n" + EXITED + "exit code 1"),
+    ("image-architecture", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref web:1: no match for platform in manifest: not found"),
+    ("image-architecture", "CannotPullContainerError: no matching manifest for linux/arm64/v8 in the manifest list entries"),
     ("image-rate-limit", f"{PULL} docker.io/library/nginx:1: failed to copy: httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit."),
     ("image-denied", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden"),
     ("image-denied", "CannotPullContainerError: Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'"),
+    ("image-denied", "CannotPullContainerError: Error response from daemon: unauthorized: authentication required"),
+    ("image-unreachable", "CannotPullContainerError: API error (500): Get https://123456789012.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while waiting for connection"),
     ("image-unreachable", 'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/acme/web:2: failed to do request: Head "https://registry-1.docker.io/v2/acme/web/manifests/2": dial tcp 34.205.13.154:443: i/o timeout'),
     ("image-unreachable", "CannotPullContainerError: Error response from daemon: Get https://x/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"),
     ("image-layers-unreachable", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/1a: dial tcp 52.218.1.2:443: i/o timeout"),
@@ -36,8 +41,10 @@ WORDS = [
     ("image-pull", 'CannotPullContainerError: containerd: pull command failed: time="2026-01-01" level=info msg="apply failure, attempting cleanup"'),
     ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} retrieved secret from Secrets Manager did not contain json key API_TOKEN"),
     ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} invalid character 'p' looking for beginning of value"),
+    ("secret-deleted", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion."),
     ("secret-empty", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT."),
     ("secret-missing", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."),
+    ("secret-missing", f"ResourceInitializationError: unable to pull secrets or registry auth: The task can't retrieve the secret with ARN '{LOST}' from Secrets Manager. Check that the secret exists in the specified Region."),
     ("secret-missing", f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: /web/token"),
     ("secret-key-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn from secrets manager: AccessDeniedException: Access to KMS is not allowed"),
     ("secret-key-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."),
@@ -53,6 +60,7 @@ WORDS = [
     ("role", "(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."),
     ("log-group-missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"),
     ("logs-unreachable", 'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status 1'),
+    ("logs-unreachable", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream: RequestError: send request failed"),
     ("file-system", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"),
     ("registry-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration."),
     ("registry-unreachable", f"{SECRETS} ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed"),
@@ -80,6 +88,11 @@ WORDS = [
     ("memory", EXITED + "OutOfMemoryError: Container killed due to memory usage exit code 137"),
     ("memory", EXITED + "exit code 137"),
     ("command", TASK + 'Task failed to start\nCannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown'),
+    ("working-directory", TASK + 'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: chdir to cwd ("/srv") set in config.json failed: no such file or directory: unknown'),
+    ("user", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount916692511: open /tmp/containerd-mount916692511/etc/passwd: no such file or directory"),
+    ("user", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: no users found"),
+    ("user", TASK + "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: unable to find user app: no matching entries in passwd file: unknown"),
+    ("start", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: input/output error"),
     ("command", EXITED + "exit code 127"),
     ("command", TASK + 'CannotStartContainerError: Error response from daemon: OCI runtime create failed: exec: \\"/app/run.sh\\": permission denied: unknown'),
     ("runtime-timeout", TASK + "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: context deadline exceeded"),
@@ -121,6 +134,11 @@ def test_what_was_caught_is_named() -> None:
     secret = find(f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.", Grounds())
     assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
     assert told["secret-missing"] is not None and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
+    lost = find(next(words for _, words in WORDS if LOST in words), Grounds())
+    assert lost is not None and lost.command == f"aws secretsmanager describe-secret --secret-id {LOST}"
+    named = find(next(words for _, words in WORDS if "find user app" in words), Grounds())
+    assert named is not None and named.sentence == "the user app that the container is to run as is not in the image"
+    assert told["working-directory"] is not None and "the working directory /srv is not in" in told["working-directory"].sentence
     elsewhere = find(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", Grounds())
     assert elsewhere is not None and elsewhere.command == "docker manifest inspect docker.io/acme/web:9"
 
@@ -199,6 +217,7 @@ LISTED = f"  secrets:\n    - name: TOKEN\n      valueFrom: {SECRET}\n"
 PERMISSIONS = [
     ("none", "", "because no identity-based policy allows the action", "the execution role has no statement for secretsmanager:GetSecretValue", "allow secretsmanager"),
     ("other", LISTED.replace("token-", "other-"), "because no identity-based policy allows the action", f"statement for secretsmanager:GetSecretValue is for other resources than {SECRET}", f"for {SECRET}"),
+    ("drift", LISTED, "because no identity-based policy allows the secretsmanager:GetSecretValue action", "AWS finds none in the role", "drift"),
     ("there", LISTED, "", "something else refuses it", "KMS key"),
     ("boundary", LISTED, "because no permissions boundary allows the secretsmanager:GetSecretValue action", "no permissions boundary allows it", "let the permissions boundary"),
     ("organisation", LISTED, "with an explicit deny in a service control policy", "an explicit deny in a service control policy refuses it", "look for the Deny"),

@@ -75,7 +75,7 @@ EACH = [
     ("exit=139", "segmentation fault (139)", "service.resources.architecture", "fsdcf logs shop --env staging"),
     ("unhealthy=404", "gets 404: the path is not there: it asks for /health on port 8000, where it wants 200", "service.healthCheck.path", "fsdcf healthcheck shop.yml"),
     ("unhealthy=502", "gets 502: a proxy in the container", "service.port", "fsdcf logs shop --env staging"),
-    ("unhealthy=refused", "refused: nothing listens on the port", "service.port", "fsdcf logs shop --env staging"),
+    ("unhealthy=refused", "refused, or what answers on the port is no HTTP", "service.port", "fsdcf logs shop --env staging"),
     ("unhealthy=timeout", "no answer in time: it asks for /health on port 8000, where it wants 200 (3 failures, 30 s apart, 5 s to answer", "service.healthCheck.timeout", "fsdcf logs"),
     ("capacity", "no capacity of this size", "service.resources", "fsdcf status shop --env staging"),
 ]
@@ -123,7 +123,7 @@ def test_a_route_or_a_permission_is_judged_by_the_template() -> None:
     statement = {"Effect": "Allow", "Action": ["ecr:*"], "Resource": "*"}
     body["Resources"]["Role"]["Properties"]["Policies"] = [{"PolicyName": "A", "PolicyDocument": {"Statement": [statement]}}]
     there = create("ResourceInitializationError=denied", body)
-    assert "the execution role has the statement, so something else refuses it" in there.sentence
+    assert "the template's execution role has the statement, and AWS finds none in the role" in there.sentence
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
