@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.deploy.run import Run
@@ -42,6 +43,20 @@ def listed(run: Run, without: str, service: str, status: str) -> tuple[str, ...]
             run.warn(f"{name} has more than {MOST_TASKS} tasks that are {status}: no more are looked at")
             return tuple(found[:MOST_TASKS])
         asked["nextToken"] = answer["nextToken"]
+
+
+def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers of a task as DescribeTasks tells them, its own first; how the others ended is left out where its own has ended.
+
+    Its own is the one whose name its family begins with, ``shop`` in ``shop-prod:7``. When it ends, ECS stops those beside it, with codes
+    such as 137 that say nothing of why.
+    """
+    told: list[Mapping[str, Any]] = list(raw.get("containers") or [])
+    family = str(raw.get("taskDefinitionArn") or "").rsplit("/", 1)[-1].partition(":")[0]
+    own = [one for one in told if one.get("name") and f"{family}-".startswith(f"{one['name']}-")]
+    ended = any(one.get("exitCode") is not None for one in own)
+    others = [{**one, "exitCode": None} if ended else one for one in told if one not in own]
+    return [*own, *others]
 
 
 def described(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fsdcf.deploy.listing import HARMLESS, described, listed, place_of
+from fsdcf.deploy.listing import HARMLESS, containers_of, described, listed, place_of
 from fsdcf.deploy.run import Run
 
 SERVICE = "AWS::ECS::Service"
@@ -70,8 +70,9 @@ class Stopped:
         The exit code of a task that ECS stopped is that of the signal, and comes later than the reason.
         """
         said = next((said for _, _, said in self.containers if said), "")
-        stopped = self.code == "ServiceSchedulerInitiated"
-        code = next((exit_code for _, exit_code, _ in self.containers if exit_code and not stopped), None)
+        codes = [code for _, code, _ in self.containers if code is not None and self.code != "ServiceSchedulerInitiated"]
+        ended = codes if self.code == "EssentialContainerExited" else []
+        code = next((one for one in codes if one), next(iter(ended), None))
         parts = [self.reason, said if said not in self.reason else "", f"exit code {code}" if code is not None else ""]
         return _OWN.sub("…", "; ".join(part for part in parts if part))
 
@@ -197,7 +198,7 @@ def _task(raw: Mapping[str, Any]) -> Stopped:
         reason=str(raw.get("stoppedReason") or ""),
         code=str(raw.get("stopCode") or ""),
         containers=tuple(
-            (str(one.get("name", "")), one.get("exitCode"), str(one.get("reason") or "")) for one in raw.get("containers") or []
+            (str(one.get("name", "")), one.get("exitCode"), str(one.get("reason") or "")) for one in containers_of(raw)
         ),
         definition=str(raw.get("taskDefinitionArn") or ""),
         created=raw.get("createdAt"),

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from fsdcf.deploy import explain
+from fsdcf.deploy.grounds import Grounds
 from fsdcf.deploy.listing import MOST_TASKS
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Event, Exit, RolloutSeen, Target, Warned
-from fsdcf.deploy.rollout import Deployment, Rollout, Stopped
+from fsdcf.deploy.reasons import find
+from fsdcf.deploy.rollout import Deployment, Rollout, Stopped, fallen
 from fsdcf.deploy.run import Run
+from fsdcf.deploy.tasks import Sightings
 from tests.deploy.faults.test_group_15_tasks import PLACES, update, web
 from tests.deploy.site import site
 
@@ -83,6 +87,26 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
     assert found is not None and found.failing is not None and found.failing.failed == 0
     assert [one.essence for one in found.stopped] == ["Essential container in task exited; exit code 1"]
     assert [one.failed for one in told if isinstance(one, RolloutSeen)] == [0, 1]
+
+
+ESSENTIAL = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1"}
+BESIDE = {"name": "collector", "exitCode": 137}
+ENDED = [
+    ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "exit", "exit code 1"),
+    ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 0}], "exit-zero", "exit code 0"),
+    ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 137, "reason": "OutOfMemoryError: Container killed"}], "memory", "exit code 137"),
+    ("shop-prod", [BESIDE, {"name": "shop"}], "memory", "exit code 137"),
+    ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "memory", "exit code 137"),
+]
+
+
+@pytest.mark.parametrize(("family", "containers", "name", "said"), ENDED, ids=["crash", "end", "memory", "still there", "of another name"])
+def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(family: str, containers: list[Any], name: str, said: str) -> None:
+    told = task(1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers)
+    (stopped,) = fallen(Rollout("arn:s"), [told]).stopped
+    found = find(explain.testimony(stopped), Grounds())
+    assert found is not None and found.reason.name == name
+    assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
 
 
 def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
