@@ -62,7 +62,7 @@ def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def described(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:
     """What DescribeTasks tells of tasks; None where it tells nothing. A task that ECS has forgotten is left out."""
     cluster, _ = place_of(service)
-    at = {"cluster": cluster} if cluster else {}
+    at: dict[str, Any] = {"cluster": cluster} if cluster else {}
     found: list[dict[str, Any]] = []
     for begin in range(0, len(tasks), BATCH):
         answer = run.optional(without, "ecs", "DescribeTasks", **at, tasks=list(tasks[begin : begin + BATCH]))

@@ -101,7 +101,7 @@ class Lookout:
             return found
         self._counted[found.service] = mark
         cluster, name = place_of(found.service)
-        at = {"cluster": cluster} if cluster else {}
+        at: dict[str, Any] = {"cluster": cluster} if cluster else {}
         without = "the circuit breaker's count is not shown"
         listed = self._run.optional(without, "ecs", "ListServiceDeployments", **at, service=name, maxResults=5)
         arns = [

@@ -120,14 +120,15 @@ def look(
 ) -> Rollout | None:
     """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
 
-    ``service`` is the ARN, which CloudFormation has as the physical id. ``afterwards``: stopped tasks are read although no deployment
+    ``service`` is the ARN, which CloudFormation has as the physical id; one that was known and is gone now, as when a creation is
+    rolled back, is no warning. ``afterwards``: stopped tasks are read although no deployment
     fails, since one that was rolled back is not listed any more. What is older than ``since``, by AWS's clock, is left out. Missing
     permissions are one warning.
     """
     cluster, name = place_of(service)
     asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
     without = "what ECS knows of the failure is missing" if afterwards else "rollout not verified"
-    answer = run.optional(without, "ecs", "DescribeServices", **asked)
+    answer = run.optional(without, "ecs", "DescribeServices", may_be_gone=known is not None, **asked)
     found = (answer or {}).get("services") or []
     if not found:
         return known

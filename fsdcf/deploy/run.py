@@ -18,6 +18,9 @@ class Stop(Exception):
         self.outcome = outcome
 
 
+_GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
+
+
 @dataclass
 class Run:
     """One run of a command. ``ask`` is None where there is nobody to ask. The deadline, by ``aws.clock``, is kept by ``aws``.
@@ -50,13 +53,20 @@ class Run:
             self.warned.add(text)
             self.tell(Warned(text))
 
-    def optional(self, without: str, service: str, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """A call that the run can do without: any error of it is one warning, which says what is not known now, and None."""
+    def optional(
+        self, without: str, service: str, operation: str, /, *, may_be_gone: bool = False, **parameters: Any
+    ) -> dict[str, Any] | None:
+        """A call that the run can do without: any error of it is one warning, which says what is not known now, and None.
+
+        ``may_be_gone``: that the service or its cluster is not there any more is no news.
+        """
         if operation in self.warned:
             return None
         try:
             return self.aws.call(service, operation, **parameters)
         except AwsError as error:
+            if may_be_gone and isinstance(error, ApiError) and error.code in _GONE:
+                return None
             if not isinstance(error, ApiError) or not error.throttled:
                 self.warned.add(operation)
             self.warn(f"{without}: {_said(error)}")

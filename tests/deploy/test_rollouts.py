@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy import explain
+from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.grounds import Grounds
 from fsdcf.deploy.listing import MOST_TASKS
 from fsdcf.deploy.lookout import Lookout
@@ -31,9 +32,12 @@ class Ecs:
     deployments: list[dict[str, Any]]
     asked: list[str] = field(default_factory=list)
     pace: float = 1.0
+    error: ApiError | None = None
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         self.asked.append(operation)
+        if self.error is not None:
+            raise self.error
         if operation == "DescribeServices":
             return {"services": [{"deployments": self.deployments}]}
         if operation == "ListTasks":
@@ -107,6 +111,16 @@ def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(family
     found = find(explain.testimony(stopped), Grounds())
     assert found is not None and found.reason.name == name
     assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
+
+
+@pytest.mark.parametrize(("code", "known", "warnings"), [("ClusterNotFoundException", True, 0), ("ClusterNotFoundException", False, 1), ("ServerException", True, 1)])
+def test_a_service_that_was_seen_and_is_gone_is_no_warning(code: str, known: bool, warnings: int) -> None:
+    ecs = Ecs([task(1)], [dict(DEPLOYMENT)])
+    lookout, told = looked(ecs)
+    before = lookout.look(ARN, "Service", None, 0.0) if known else None
+    ecs.error = ApiError("ecs", "DescribeServices", code, "Cluster not found.")
+    assert lookout.look(ARN, "Service", before, 5.0) is before
+    assert sum(isinstance(one, Warned) for one in told) == warnings
 
 
 def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
