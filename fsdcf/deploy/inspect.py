@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fsdcf.deploy.attend import Attended
 from fsdcf.deploy.cause import failures, rollback_begin
 from fsdcf.deploy.decide import NEVER_WORKED
-from fsdcf.deploy.diagnose import Case, diagnosed
+from fsdcf.deploy.diagnose import Case, diagnosed, rollout_evidence
 from fsdcf.deploy.events import is_terminal
-from fsdcf.deploy.explain import explained
+from fsdcf.deploy.explain import Explained, explained, failed_tasks
 from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
 from fsdcf.deploy.lookout import Lookout
-from fsdcf.deploy.model import Exit, Outcome, StackEvent
+from fsdcf.deploy.model import Exit, Outcome, Place, StackEvent
 from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.past import attached, latest
 from fsdcf.deploy.release import finished, places_of
-from fsdcf.deploy.rollout import SERVICE, Rollout
+from fsdcf.deploy.rollout import SERVICE, Rollout, Stopped
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.snapshot import Snapshot, snapshot, target_of
 from fsdcf.deploy.watch import Ending, Late, Watcher
@@ -69,14 +70,35 @@ def _diagnosed(run: Run, name: str) -> Outcome:
     if is_terminal(stack.status):
         return resting(run, stack)
     events = latest(run, stack.arn)
-    if not failures(events):
+    rollouts = _looked(run, events)
+    tasks = [(one, failed) for one in rollouts if (failed := failed_tasks(one))]
+    if not failures(events) and not tasks:
         return Outcome(
             Exit.DONE, f"{stack.name} is {stack.status}, and nothing has failed so far", next=(run.target.command("watch"),)
         )
     places = places_of(run, [event.logical_id for event in events])
-    rollouts = _rollouts(run, events)
+    if not failures(events):
+        rollout, failed = tasks[0]
+        reason = explained(run, (rollout,), stack.arn)
+        return _going(run, stack, rollout, failed, reason, places.get(rollout.logical_id))
     reason = explained(run, rollouts, stack.arn)
     return diagnosed(Case(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason))
+
+
+def _going(
+    run: Run, stack: Snapshot, rollout: Rollout, failed: Sequence[Stopped], reason: Explained | None, place: Place | None
+) -> Outcome:
+    """Tasks of a rollout have failed, and neither ECS nor CloudFormation has given it up."""
+    why = reason.sentence if reason is not None else failed[0].essence
+    count = f"{len(failed)} task{'s' if len(failed) > 1 else ''} of {rollout.logical_id} failed"
+    more = (reason.command,) if reason is not None else ()
+    return Outcome(
+        Exit.UNKNOWN,
+        f"{stack.name} is {stack.status}, and {count} so far: {why}",
+        tuple(rollout_evidence(rollout, place, reason is not None)),
+        (*more, run.target.command("watch")),
+        advice=reason.advice if reason is not None else None,
+    )
 
 
 def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
@@ -90,9 +112,13 @@ def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
 
 def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
     """What ECS tells of the services that the events are about, where something failed or was rolled back, also by somebody who cancelled."""
-    services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
     if not failures(events) and rollback_begin(events) is None:
         return ()
+    return _looked(run, events)
+
+
+def _looked(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
+    services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
     lookout = Lookout(run)
     looked = (lookout.afterwards(arn, name, events[0].time) for name, arn in services.items())
     return tuple(one for one in looked if one is not None)

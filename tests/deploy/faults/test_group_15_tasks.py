@@ -142,6 +142,10 @@ def test_two_tasks_with_the_same_reason_are_said_at_once(exists: bool, fail_fast
         assert outcome.exit is Exit.UNKNOWN
         assert made.status() == "CREATE_IN_PROGRESS"
         assert "fsdcf delete shop --env staging" in outcome.next
+        going = made.diagnose()
+        assert going.exit is Exit.UNKNOWN and "CREATE_IN_PROGRESS, and 2 tasks of Service failed so far: the application ended with exit code 1" in going.sentence
+        assert going.next == ("fsdcf logs shop --env staging", "fsdcf watch shop --env staging") and going.advice is not None
+        assert [one for one in going.evidence if "last lines" in one.source]
         return
     assert outcome.exit is Exit.FAILED
     assert made.status() == ("UPDATE_ROLLBACK_COMPLETE" if exists else "ROLLBACK_COMPLETE")
@@ -161,6 +165,7 @@ def test_a_service_that_is_gone_after_a_rolled_back_creation() -> None:
     live = made.deploy(web(), "two")
     assert made.status() == "ROLLBACK_COMPLETE"
     assert "there is no such image in the registry" in live.sentence
+    assert not [one for one in made.warnings() if "not verified" in one]
     made.clock.advance(7200)
     left = made.diagnose()
     assert left.exit is Exit.FAILED
