@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.pipeline import Request, run
 from fsdcf.plan.diff.causes import by_id, follows, origin, reason, title_of
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import Difference, compared
 from fsdcf.plan.diff.sides import MASK, Deployed, hidden, pair
 from fsdcf.plan.view import PlanError
-from tests.plan.conftest import resources
+from tests.plan.conftest import WAREHOUSE, resources
 
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "mails"}}
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}}
@@ -112,6 +114,58 @@ def test_a_custom_name_blocks_a_replacement() -> None:
 def test_a_type_cannot_change() -> None:
     (one,) = plan(resources(A=TOPIC), resources(A=QUEUE)).review.obstacles
     assert one.kind == "type" and "from AWS::SNS::Topic to AWS::SQS::Queue" in one.why
+
+
+def table(**indexes: str) -> dict[str, Any]:
+    """A table with the indexes of these names, by their projections."""
+    listed = [{"IndexName": name, "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}], "Projection": {"ProjectionType": one}} for name, one in indexes.items()]
+    return {"Type": "AWS::DynamoDB::Table", "Properties": {"GlobalSecondaryIndexes": listed}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"one": "ALL"}, {"one": "KEYS_ONLY"}, ["the key and the projection of the index one cannot change"]),
+        ({"one": "ALL"}, {"two": "ALL"}, ["it adds two, removes one, and a table adds or removes one index in an update"]),
+        ({}, {"one": "ALL", "two": "ALL"}, ["it adds one, adds two, and a table adds or removes one index in an update"]),
+        ({"one": "ALL"}, {"one": "ALL", "two": "ALL"}, []),
+        ({"one": "ALL"}, {}, []),
+    ],
+)
+def test_a_table_changes_one_index_at_a_time(before: dict[str, str], after: dict[str, str], said: list[str]) -> None:
+    found = plan(resources(T=table(**before)), resources(T=table(**after))).review.obstacles
+    assert [(one.kind, one.logical_id, one.why) for one in found] == [("index", "T", why) for why in said]
+
+
+def test_the_capacity_of_an_index_may_change() -> None:
+    new = table(one="ALL")
+    new["Properties"]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    assert plan(resources(T=table(one="ALL")), resources(T=new)).review.obstacles == ()
+
+
+def obstacles_of(change: str, value: Any) -> list[tuple[str, str]]:
+    """What is in the way of a service with a file system where one key of its networking changes."""
+    spec = yaml.safe_load(WAREHOUSE)
+    found = []
+    for networking in ({}, {change: value}):
+        spec["service"]["networking"] = networking
+        result = run(Request("a.yml", yaml.safe_dump(spec).encode(), "staging"))
+        assert result.template is not None, result.diagnostics
+        found.append(result.template.data)
+    return [(one.kind, one.logical_id) for one in plan(*found).review.obstacles]
+
+
+def test_a_load_balancer_cannot_be_replaced_over_its_target_group() -> None:
+    assert obstacles_of("loadBalancer", {"internal": True}) == [("load balancer", "LoadBalancer")]
+    assert obstacles_of("loadBalancer", {"idleTimeout": 90}) == []
+
+
+def test_a_service_cannot_move_to_another_network() -> None:
+    moved = [("network", "LoadBalancer"), ("network", "InternetGatewayAttachment"), ("network", "FilesFileSystemMountTarget1")]
+    assert obstacles_of("vpc", {"cidr": "10.1.0.0/16"}) == moved
+    subnets = {f"{kind}Subnets": [f"subnet-0123456789abcde{kind == 'public':d}{n}" for n in range(2)] for kind in ("private", "public")}
+    assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], moved[2]]
+    assert obstacles_of("vpc", {"availabilityZones": 3}) == []
 
 
 def exporting(value: Any, name: str = "shared", **named: Any) -> dict[str, Any]:

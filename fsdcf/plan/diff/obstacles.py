@@ -16,6 +16,7 @@ from fsdcf.cloudformation.scope import scope_of
 from fsdcf.cloudformation.unknown import unknowns
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff.causes import title_of
+from fsdcf.plan.diff.refusals import Refusal, balancer_refusals, index_refusals, network_refusals
 from fsdcf.plan.diff.sides import Pair
 from fsdcf.plan.view import text_of
 
@@ -27,7 +28,7 @@ Importers = Callable[[str], tuple[str, ...] | None]
 class Obstacle:
     """Something because of which CloudFormation fails, or may fail: what it is, why, and the way out, in clauses without a full stop."""
 
-    kind: Literal["custom name", "type", "export"]
+    kind: Literal["custom name", "type", "index", "load balancer", "network", "export"]
     logical_id: str
     type: str
     why: str
@@ -36,7 +37,16 @@ class Obstacle:
 
 def obstacles(changes: Sequence[Change], sides: Pair, importers: Importers | None = None) -> tuple[Obstacle, ...]:
     """What stands in the way: what is certain first. ``importers`` tells who uses an export, where somebody can be asked."""
-    return (*_types(changes), *_names(changes, sides), *_exports(changes, sides, importers))
+    refused = (
+        *_refused("index", index_refusals(changes, sides)),
+        *_refused("load balancer", balancer_refusals(changes, sides)),
+        *_refused("network", network_refusals(changes, sides)),
+    )
+    return (*_types(changes), *_names(changes, sides), *refused, *_exports(changes, sides, importers))
+
+
+def _refused(kind: Literal["index", "load balancer", "network"], found: Iterator[Refusal]) -> Iterator[Obstacle]:
+    return (Obstacle(kind, change.logical_id, change.type, why, way_out) for change, why, way_out in found)
 
 
 def _types(changes: Sequence[Change]) -> Iterator[Obstacle]:
