@@ -210,6 +210,7 @@ SAFE: dict[str, Edit] = {
     "for ever": properties("Logs", RetentionInDays=None),
     "more memory": properties("Task", Memory="2048"),
     "a check interval": properties("Target", HealthCheckIntervalSeconds=10),
+    "more codes of a check": properties("Target", Matcher={"HttpCode": "200-204,302"}),
     "a port more": container(PortMappings=[{"ContainerPort": 80}, {"ContainerPort": 81}]),
     "a processor that is the default": properties("Task", RuntimePlatform={"CpuArchitecture": "X86_64"}),
     "an index more": properties("Table", GlobalSecondaryIndexes=[{"IndexName": "by-state"}, {"IndexName": "by-date"}]),
@@ -228,6 +229,23 @@ def test_every_rule_has_its_case_and_its_explanation() -> None:
     assert all(rule.explanation.endswith(".") for rule in RULES)
     page = (ROOT / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
     assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in RULES)
+
+
+def test_fewer_codes_of_a_check_are_told_as_codes() -> None:
+    (one,) = found(properties("Target", Matcher={"HttpCode": "201-204,302"}))
+    assert (one.rule, one.what) == ("health-check-changed", "checks for other codes: the default -> 201-204,302")
+
+
+@pytest.mark.parametrize(("days", "noncurrent", "told"), [(9, 30, True), (10, 29, True), (11, 31, False), (10, None, False)])
+def test_objects_that_expire_later_are_not_told(days: int, noncurrent: int | None, told: bool) -> None:
+    def lifecycle(expiration: int, versions: int | None) -> dict[str, Any]:
+        rule: dict[str, Any] = {"Status": "Enabled", "ExpirationInDays": expiration}
+        return {"Rules": [rule | ({"NoncurrentVersionExpiration": {"NoncurrentDays": versions}} if versions else {})]}
+
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {}}
+    before, after = ({**bucket, "Properties": {"LifecycleConfiguration": one}} for one in (lifecycle(10, 30), lifecycle(days, noncurrent)))
+    rules = [one.rule for one in compared(pair(resources(B=before), resources(B=after))).review.unsafe]
+    assert rules == ["data-expires"] * told
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to() -> None:

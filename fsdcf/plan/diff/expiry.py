@@ -31,14 +31,25 @@ def _items(was: Any, now: Any) -> bool:
 
 
 def _objects(was: Any, now: Any) -> bool:
-    return bool(set(_expirations(now)) - set(_expirations(was)))
+    """Whether objects expire by a rule that is new, or after fewer days."""
+    before = dict(_expirations(was))
+    return any(scope not in before or _sooner(before[scope], days) for scope, days in _expirations(now))
 
 
-def _expirations(value: Any) -> Iterator[str]:
+def _sooner(before: str, after: str) -> bool:
+    return int(after) < int(before) if before.isdecimal() and after.isdecimal() else before != after
+
+
+def _expirations(value: Any) -> Iterator[tuple[str, str]]:
+    """What the rules that are on let expire: the objects and versions that are meant, and after how many days."""
     rules: Collection[Any] = mapping(value).get("Rules") or ()
     for rule in rules:
-        if isinstance(rule, Mapping) and rule.get("Status") == "Enabled" and any("Expiration" in key for key in rule):
-            yield text_of({key: one for key, one in rule.items() if "Expiration" in key or key in ("Prefix", "TagFilters")})
+        if isinstance(rule, Mapping) and rule.get("Status") == "Enabled":
+            objects = {key: one for key, one in rule.items() if key in ("Prefix", "TagFilters")}
+            for key in (key for key in rule if "Expiration" in key):
+                further = {name: one for name, one in mapping(rule[key]).items() if name != "NoncurrentDays"}
+                days = mapping(rule[key]).get("NoncurrentDays", rule[key])
+                yield text_of({"Kind": key, **objects, **further}), text_of(days)
 
 
 def _backups(was: Any, now: Any) -> bool:

@@ -80,16 +80,34 @@ def indexes(context: Context) -> Iterator[Found]:
 def health_paths(context: Context) -> Iterator[Found]:
     """Other checks of the load balancer."""
     for was, now in context.both("AWS::ElasticLoadBalancingV2::TargetGroup"):
-        for key, name in (("HealthCheckPath", "path"), ("Matcher", "codes"), ("HealthCheckPort", "port")):
-            before, after = (text_of(one.properties.get(key)) for one in (was, now))
-            if before == after:
+        for key, name in (("HealthCheckPath", "another path"), ("Matcher", "for other codes"), ("HealthCheckPort", "another port")):
+            before, after = (text_of(_checked(one, key)) for one in (was, now))
+            if before == after or (key == "Matcher" and _codes(was) <= _codes(now)):
                 continue
             at_once = context.in_place(was.name)
             why = "an old image that does not pass the new check gets no requests and is stopped"
             if at_once:
                 why += "; the old tasks are checked so as soon as the target group changes, before the new ones serve"
-            what = f"checks another {name}: {before or 'the default'} -> {after or 'the default'}"
+            what = f"checks {name}: {before or 'the default'} -> {after or 'the default'}"
             yield Found(was.name, what, why, Place(was.name, (key,)), () if at_once else (FSDCF,))
+
+
+def _checked(group: Resource, key: str) -> object:
+    value = group.properties.get(key)
+    return mapping(value).get("HttpCode") if key == "Matcher" and mapping(value) else value
+
+
+def _codes(group: Resource) -> set[str]:
+    """The codes that count as healthy, one by one; ``200`` where nothing is said.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+    """
+    found: set[str] = set()
+    for part in (text_of(_checked(group, "Matcher")) or "200").split(","):
+        first, dash, last = part.strip().partition("-")
+        known = dash and first.isdecimal() and last.isdecimal()
+        found |= {str(code) for code in range(int(first), min(int(last), 999) + 1)} if known else {part.strip()}
+    return found
 
 
 def ways_out(context: Context) -> Iterator[Found]:

@@ -80,7 +80,7 @@ def ports(context: Context) -> Iterator[Found]:
         if before - after:
             old, new = (", ".join(sorted(ports)) or "none" for ports in (before, after))
             why = "the old image listens where nobody asks"
-            yield Found(run.task, f"changes the port from {old} to {new}", why, run.place("PortMappings"))
+            yield Found(run.task, f"changes the port from {old} to {new}", why, run.place("PortMappings", gone=not after))
 
 
 def checks(context: Context) -> Iterator[Found]:
