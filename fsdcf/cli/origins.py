@@ -8,15 +8,16 @@ from typing import Any
 
 from fsdcf.cli.compiled import Compiled, Line
 from fsdcf.cli.places import paths_of
-from fsdcf.cli.rows import Row
+from fsdcf.cli.rows import Row, rows
 from fsdcf.cli.values import discreet
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.titles import at, path_of
 from fsdcf.deploy.model import Place
-from fsdcf.plan.diff.causes import by_id, origin
+from fsdcf.plan.diff.causes import by_id, origin, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.safety import Unsafe
+from fsdcf.plan.diff.tasks import Place as Property
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Origins:
     def of_review(self, review: Review) -> dict[Obstacle | Unsafe, Place]:
         """The lines of what is to be said beside the changes."""
         found: list[tuple[Obstacle | Unsafe, Line | None]] = [(one, self._line(one.logical_id)) for one in review.obstacles]
-        found += [(one, self._line(one.place.logical_id, one.place.path, one.place.name, one.place.gone)) for one in review.unsafe]
+        found += [(one, self._of_place(one.place)) for one in review.unsafe]
         return {one: place for one, line in found if (place := _place(line)) is not None}
 
     def of_row(self, change: Change, row: Row) -> Place | None:
@@ -48,7 +49,7 @@ class Origins:
         whole = change.before if gone else change.after
         if row.follows or not isinstance(whole, Mapping):
             return None
-        path = path_of(row.title, whole.get("Properties"))
+        path = path_of(row.title.replace("[was ", "[") if gone else row.title, whole.get("Properties"))
         if _is_environment(path):
             return _place(self._of_variable(change.logical_id, path[:3], _variable(whole, path), gone))
         return _place(self._line(change.logical_id, path, gone=gone)) if path else None
@@ -57,17 +58,34 @@ class Origins:
         """The line of a resource as a whole."""
         return _place(self._line(logical_id, gone=gone))
 
+    def _of_place(self, place: Property) -> Line | None:
+        find = self._of_variable if _is_environment(place.path) and place.name else self._line
+        return find(place.logical_id, place.path, place.name, place.gone)
+
     def _of_change(self, change: Change, detail: Detail | None) -> Place | None:
         if detail is None or change.action != "Modify":
             return _place(self._line(change.logical_id, gone=change.action == "Remove"))
         steps = [step for step in detail.path.split("/") if step]
         path = tuple(int(step) if step.isdigit() else step for step in steps[1:])
         gone = detail.after is None and detail.before is not None
+        moved = self._of_moved(change, detail)
+        if moved is not None:
+            return moved
         if _is_environment(path):
             before, after = (_variables(whole, path[:3]) for whole in (change.before, change.after))
             name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
             return _place(self._of_variable(change.logical_id, path[:3], name, name not in after))
         return _place(self._line(change.logical_id, path, gone=gone))
+
+    def _of_moved(self, change: Change, detail: Detail) -> Place | None:
+        """The line of what differs in a list whose items have moved, where each of them seems to."""
+        whole = title_of(detail, change)
+        told = rows(change, {}) if "[" in whole and change.before is not None else ()
+        while told and not any(whole.startswith(row.title) or row.title.startswith(whole) for row in told):
+            whole = whole.rpartition("[")[0]
+        if not whole or whole == title_of(detail, change):
+            return None
+        return next((place for row in told if row.title.startswith(whole) and (place := self.of_row(change, row)) is not None), None)
 
     def _of_variable(self, logical_id: str, path: tuple[str | int, ...], name: str, gone: bool) -> Line | None:
         """The line of a variable: in the environment, or of the dependency that gives it."""
@@ -77,7 +95,8 @@ class Origins:
         giver = value.get("Ref") if isinstance(value, Mapping) else None
         if isinstance(giver, str) and side is not None and giver in paths_of(side.template):
             return self._line(giver, gone=gone)
-        return self._line(logical_id, path, name, gone)
+        where = (*path, list(written).index(name)) if name in written else path
+        return self._line(logical_id, where, name, gone)
 
     def _line(self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False) -> Line | None:
         """A line of NEW, or of OLD for what is gone, where OLD has lines; else the nearest ancestor that NEW has of it."""

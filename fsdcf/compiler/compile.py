@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from troposphere import GetAtt, Ref, Sub
@@ -21,7 +21,7 @@ from fsdcf.compiler.resources.service import add_service
 from fsdcf.compiler.resources.task_definition import add_task_definition
 from fsdcf.compiler.resources.telemetry import add_telemetry
 from fsdcf.compiler.resources.volumes import volumes_of
-from fsdcf.compiler.stack import Grant, Names, Origin, Site, Stack
+from fsdcf.compiler.stack import Grant, Names, Origin, Site, Stack, Variable
 from fsdcf.compiler.text import Attributes
 from fsdcf.spec.dependency import Types
 from fsdcf.spec.model import Spec
@@ -53,9 +53,9 @@ def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
     secrets = secrets_of(service)
     policies += add_execution_role(stack, spec, secrets, attributes)
     policies += add_statements(stack, "TaskRole", service.task_role.statements, attributes)
-    variables = dict(telemetry.environment)
+    variables = {name: Variable(text) for name, text in telemetry.environment.items()}
     for grant in grants:
-        variables.update(grant.environment)
+        variables |= {name: Variable(text, grant.origin) for name, text in grant.environment.items()}
     mounts = [mount for grant in grants for mount in grant.mounts] + volumes_of(spec, grants, types)
     add_task_definition(stack, spec, environment, variables, secrets, mounts, telemetry.containers, attributes)
     waits = [
@@ -125,7 +125,7 @@ def _dependencies(stack: Stack, spec: Spec, site: Site, types: Types) -> tuple[l
         if grant.statements:
             title = names.id("".join(word.capitalize() for word in kind.kind.split("-")) + "Access")
             policies += add_policy(stack, title, title, "TaskRole", grant.statements, names.origin)
-        grants.append(grant)
+        grants.append(replace(grant, origin=names.origin))
         attributes[(kind.kind, local)] = grant.attributes
     return grants, attributes, policies
 

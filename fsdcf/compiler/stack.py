@@ -13,7 +13,7 @@ from fsdcf.spec.names import logical_id, variable
 PropertyPath = tuple[str | int, ...]
 Resource = TypeVar("Resource", bound=AWSObject)
 
-_TAGS: PropertyPath = ("Tags",)
+_TAGS: Mapping[PropertyPath, str] = {(name,): "metadata" for name in ("Tags", "FileSystemTags", "AccessPointTags")}
 """Where nothing else is said, tags come from the spec's metadata."""
 
 
@@ -40,7 +40,7 @@ class Stack:
             tags = sorted(self.tags.items())
             is_map = resource.props["Tags"][0] is dict
             resource.properties["Tags"] = dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
-        self.origins[resource.title] = Origin(origin, {_TAGS: "metadata", **(sources or {})})
+        self.origins[resource.title] = Origin(origin, {**_TAGS, **(sources or {})})
         if resource.title in self.template.resources:
             raise ValueError(f"two resources are called {resource.title}")
         self.template.resources[resource.title] = resource  # without troposphere's limit: emit knows it, and says so
@@ -97,12 +97,24 @@ class Site:
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume of the task: ``efs`` holds the EFSVolumeConfiguration's properties, or nothing for a volume lost with the task."""
+    """A volume of the task: ``efs`` holds the EFSVolumeConfiguration's properties, or nothing for a volume lost with the task.
+
+    ``origin`` is the spec path of the dependency that gives it; empty for one of ``service.volumes``.
+    """
 
     name: str
     path: str
     read_only: bool = False
     efs: Mapping[str, Any] | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable that a part of the spec gives: a fragment as Fn::Sub takes it, and the spec path of a dependency."""
+
+    text: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,8 @@ class Grant:
     """What a dependency gives to the service. Texts are fragments as Fn::Sub takes them (``${LedgerTable.Arn}``).
 
     ``statements`` go to the task role in a policy of the dependency's own; ``attributes`` serve placeholders; the service
-    waits for the resources in ``waits``; ``single_writer`` limits it to one task, stopped before the next one starts.
+    waits for the resources in ``waits``; ``single_writer`` limits it to one task, stopped before the next one starts. ``origin`` is the
+    spec path of the dependency, which the compiler fills in.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -119,3 +132,4 @@ class Grant:
     mounts: tuple[Mount, ...] = ()
     waits: tuple[str, ...] = ()
     single_writer: bool = False
+    origin: str = ""

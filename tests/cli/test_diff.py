@@ -283,6 +283,29 @@ def test_each_row_of_markdown_has_the_line_of_its_own_property(orders: Path) -> 
     assert found["ContainerDefinitions[orders].Environment[MAILS_QUEUE_URL]"] == f"new.yml:{line['- type: aws_sqs_queue']}"
 
 
+def test_what_a_dependency_gives_stands_at_the_dependency(folder: Path) -> None:
+    """Its variable, its volume and its tags, also where the items of a list have moved."""
+    volume = "  volumes: [{name: cache, mountPath: /cache}]\n  environment: {MINE: a}\n"
+    text = spec("sqlite").replace("dependencies:", f"{volume}dependencies:\n  - {{type: aws_s3_bucket, name: pool, unmanaged: {{permissions: read}}}}")
+    text = text.partition("  - type: sqlite_database")[0]
+    _written(folder, "old.yml", text)
+    line = {one.strip(): number for number, one in enumerate(text.splitlines(), 1)}
+    efs, bucket = line["- type: aws_efs_file_system"], next(number for one, number in line.items() if "aws_s3_bucket" in one)
+
+    def lines(new: str, code: int) -> tuple[set[str], str]:
+        _written(folder, "new.yml", new)
+        told = fsdcf("diff", "old.yml", "new.yml", expect=code).stdout
+        return set(re.findall(r"(?m)--> (\S+:[0-9]+)", told)), re.search(r"TaskDefinition +ECS::TaskDefinition +(\S+)", told)[1]  # type: ignore[index]
+
+    assert lines(text.replace("name: ${ENV}-notes", "name: ${ENV}-notes\n    mountPoint: /data"), 10) == ({f"old.yml:{efs}"}, f"new.yml:{efs}")
+    assert lines("\n".join(one for one in text.splitlines() if "aws_s3" not in one), 10) == ({f"old.yml:{bucket}"}, f"old.yml:{bucket}")
+    without = text.replace("  - type: aws_efs_file_system\n    name: ${ENV}-notes\n", "")
+    assert lines(without, 11)[1] == f"old.yml:{efs}"
+    _written(folder, "new.yml", text.replace("owners: [team-notes]", "owners: [others]"))
+    told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
+    assert re.search(rf"FileSystem +EFS::FileSystem +new.yml:{line['metadata:']}\n", told)
+
+
 def test_markdown_is_capped(folder: Path) -> None:
     many = "".join(f"    VARIABLE_{number}: '{'x' * 200}'\n" for number in range(450))
     _written(folder, "old.yml", spec("production"))

@@ -127,7 +127,7 @@ def compile(system: EfsFileSystem, names: Names, site: Site, stack: Stack) -> Gr
 
 def _mount(names: Names, system: EfsFileSystem, identity: Any, authorization: dict[str, Any], read_only: bool) -> Mount:
     properties = {"FilesystemId": identity, "TransitEncryption": "ENABLED", "AuthorizationConfig": authorization}
-    return Mount(names.local, system.mount_point, read_only, properties)
+    return Mount(names.local, system.mount_point, read_only, properties, names.origin)
 
 
 def _add(

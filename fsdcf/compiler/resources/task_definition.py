@@ -10,7 +10,7 @@ from troposphere import GetAtt, Ref, ecs
 
 from fsdcf.compiler.resources.image import image
 from fsdcf.compiler.resources.secrets import ContainerSecret, plain_environment
-from fsdcf.compiler.stack import Mount, Stack
+from fsdcf.compiler.stack import Mount, PropertyPath, Stack, Variable
 from fsdcf.compiler.text import Attributes, intrinsic, value
 from fsdcf.spec.container import ContainerCheck
 from fsdcf.spec.model import Service, Spec
@@ -22,7 +22,7 @@ def add_task_definition(
     stack: Stack,
     spec: Spec,
     environment: str,
-    variables: Mapping[str, str],
+    variables: Mapping[str, Variable],
     secrets: Iterable[ContainerSecret],
     mounts: Iterable[Mount],
     sidecars: Iterable[ecs.ContainerDefinition],
@@ -32,6 +32,7 @@ def add_task_definition(
     service = spec.service
     resources = service.resources
     mounts = list(mounts)
+    container = _container(spec, variables, secrets, mounts, attributes)
     task = ecs.TaskDefinition(
         "TaskDefinition",
         Family=f"{spec.metadata.name}-{environment}",
@@ -42,17 +43,28 @@ def add_task_definition(
         RuntimePlatform=ecs.RuntimePlatform(CpuArchitecture=resources.architecture.upper(), OperatingSystemFamily="LINUX"),
         ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
         TaskRoleArn=GetAtt("TaskRole", "Arn"),
-        ContainerDefinitions=[_container(spec, variables, secrets, mounts, attributes), *sidecars],
+        ContainerDefinitions=[container, *sidecars],
     )
     if resources.ephemeral_storage is not None:
         task.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=resources.ephemeral_storage)
     if mounts:
         task.Volumes = [_volume(mount) for mount in mounts]
     linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
-    stack.add(task, ORIGIN, {**_SOURCES, ("ContainerDefinitions", 0, "LinuxParameters"): linux})
+    given = _given(container, {name: one.origin for name, one in variables.items() if name not in service.environment}, mounts)
+    stack.add(task, ORIGIN, {**_SOURCES, ("ContainerDefinitions", 0, "LinuxParameters"): linux, **given})
 
 
-_SOURCES: dict[tuple[str | int, ...], str] = {
+def _given(container: ecs.ContainerDefinition, givers: Mapping[str, str], mounts: list[Mount]) -> dict[PropertyPath, str]:
+    """The places of what dependencies give: variables and volumes."""
+    inside: PropertyPath = ("ContainerDefinitions", 0)
+    names = [one.Name for one in container.properties.get("Environment", [])]
+    found: dict[PropertyPath, str] = {(*inside, "Environment", index): givers.get(name, "") for index, name in enumerate(names)}
+    for index, mount in enumerate(mounts):
+        found |= {(*inside, "MountPoints", index): mount.origin, ("Volumes", index): mount.origin}
+    return {path: origin for path, origin in found.items() if origin}
+
+
+_SOURCES: dict[PropertyPath, str] = {
     ("Cpu",): "service.resources.cpu",
     ("Memory",): "service.resources.memory",
     ("EphemeralStorage",): "service.resources.ephemeralStorage",
@@ -84,12 +96,12 @@ _SOURCES: dict[tuple[str | int, ...], str] = {
 
 
 def _container(
-    spec: Spec, variables: Mapping[str, str], secrets: Iterable[ContainerSecret], mounts: list[Mount], attributes: Attributes
+    spec: Spec, variables: Mapping[str, Variable], secrets: Iterable[ContainerSecret], mounts: list[Mount], attributes: Attributes
 ) -> ecs.ContainerDefinition:
     service = spec.service
     own = {name: value(written, attributes) for name, written in plain_environment(service)}
     secret = {one.name: intrinsic(one.value_from) for one in secrets}
-    given = {name: intrinsic(text) for name, text in variables.items() if name not in secret}
+    given = {name: intrinsic(one.text) for name, one in variables.items() if name not in secret}
     plain = given | own
     container = ecs.ContainerDefinition(
         Name=spec.metadata.name,

@@ -44,7 +44,9 @@ def volumes(context: Context) -> Iterator[Found]:
         for path, source in tasks.mounts(run.was, run.before).items():
             if after.get(path) != source:
                 does = f"no longer mounts {path}" if path not in after else f"mounts something else at {path}"
-                place = run.place("MountPoints", "", gone=path not in after)
+                gone = path not in after
+                listed = tasks.by((run.before if gone else run.after).get("MountPoints"), "ContainerPath")
+                place = run.place("MountPoints", gone=gone, index=list(listed).index(path))
                 yield Found(run.task, does, "the old image would not find its files there", place, it=path)
 
 

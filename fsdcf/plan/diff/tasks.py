@@ -37,9 +37,10 @@ class Run:
     def first(self) -> bool:
         return self.places[0] == 0
 
-    def place(self, key: str, name: str = "", gone: bool = False) -> Place:
-        """Where a property of the container stands."""
-        return Place(self.task, ("ContainerDefinitions", self.places[0 if gone else 1], key), name, gone)
+    def place(self, key: str, name: str = "", gone: bool = False, index: int | None = None) -> Place:
+        """Where a property of the container stands, or the item of a list that it is."""
+        item = () if index is None else (index,)
+        return Place(self.task, ("ContainerDefinitions", self.places[0 if gone else 1], key, *item), name, gone)
 
 
 def definitions(old: View, new: View) -> Iterator[tuple[Resource, Resource]]:
