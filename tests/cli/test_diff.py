@@ -307,7 +307,7 @@ def test_what_a_dependency_gives_stands_at_the_dependency(folder: Path) -> None:
 
 
 def test_markdown_is_capped(folder: Path) -> None:
-    many = "".join(f"    VARIABLE_{number}: '{'x' * 200}'\n" for number in range(450))
+    many = "".join(f"    VARIABLE_{number}: '{'_' * 200}'\n" for number in range(150))
     _written(folder, "old.yml", spec("production"))
     _written(folder, "new.yml", spec("production").replace("    FEATURES:", f"{many}    FEATURES:"))
     told = fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=10).stdout
