@@ -23,6 +23,7 @@ from fsdcf.spec.wording import (
     label,
     lower_home,
     nearest,
+    other_word,
     pair_hint,
     range_hint,
     type_hint,
@@ -229,6 +230,8 @@ class Checker:
             if home := lower_home(str(name), record):
                 self.shape.wrong.add((*path, home, name))
                 hint = f"`{name}` is a key of `{home}`: indent it below that"
+            elif other := other_word(str(name), spellings):
+                hint = other
             elif meant in spellings:
                 self.shape.wrong.add((*path, spellings[meant]))
             self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)

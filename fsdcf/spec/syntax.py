@@ -18,6 +18,7 @@ SYNTAX = Rule(
 DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
 
 _UNSPACED = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
+_A_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
 _ONE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
 
 
@@ -65,7 +66,7 @@ def _hint(problem: str, line: str, above: str) -> str:
         return "a value with `: ` in it needs quotes; a key needs its own line"
     if unspaced(line) or unspaced(above):
         return "a key is followed by `:` and a space"
-    if "block" in problem or "indent" in problem:
+    if "block" in problem or "indent" in problem or _A_KEY.match(line):
         return "check the indentation: keys of one map stand in one column"
     if "key" in problem or "':'" in problem:
         return "a key is followed by `:` and a space"

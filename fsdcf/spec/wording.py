@@ -29,10 +29,11 @@ def label(path: SpecPath) -> str:
 
 def expected(each: Field, path: SpecPath) -> str:
     """What a key takes, or the items of its list or map."""
-    kinds: tuple[Kind, ...] = each.kinds
-    if path[-1] != each.name:
-        kinds = tuple(kind.item for kind in each.kinds if kind.item)
-    return " or ".join(dict.fromkeys(_WORDS[kind.name] for kind in kinds))
+    return " or ".join(dict.fromkeys(_WORDS[kind.name] for kind in _kinds_at(each, path)))
+
+
+def _kinds_at(each: Field, path: SpecPath) -> tuple[Kind, ...]:
+    return each.kinds if path[-1] == each.name else tuple(kind.item for kind in each.kinds if kind.item)
 
 
 def found(value: Any) -> str:
@@ -49,6 +50,8 @@ def type_hint(each: Field, value: Any, path: SpecPath) -> str:
         return 'write "" for an empty text'
     if isinstance(value, str) and value.isdigit() and any(kind.name == "integer" for kind in each.kinds):
         return f"write {value} without quotes"
+    if form := _other_form(each, value, path):
+        return form
     if isinstance(value, str) and any(kind.name == "list" for kind in each.kinds):
         words = ", ".join(f'"{word}"' for word in value.split())
         return f"write a list: [{words}]"
@@ -70,6 +73,31 @@ def pair_hint(record: type, item: Any) -> str:
     if required[0].name != "name" or not all(isinstance(value, str) for value in item.values()):
         return ""
     return f"write two keys, each on its line: `name: {next(iter(item))}` and `{required[1].name}:` with the value"
+
+
+def _other_form(each: Field, value: Any, path: SpecPath) -> str:
+    """How to write a list as a map, a map as a list, and what is to be a map in a list; else nothing."""
+    kinds = _kinds_at(each, path)
+    items = [kind.item for kind in kinds if kind.name == "list" and kind.item]
+    needed = [name for item in items for name in _required(item)]
+    if needed and isinstance(value, (dict, str)):
+        return f"write a list; each item begins with `- ` and has {_and(needed)}"
+    if isinstance(value, list) and [kind.name for kind in kinds] == ["map"]:
+        return "write `name: value` lines, without `- `"
+    needed = [name for kind in kinds for name in _required(kind)]
+    if needed and isinstance(value, str) and path[-1] != each.name:
+        return f"write a map with {_and(needed)}"
+    return ""
+
+
+def _required(kind: Kind) -> list[str]:
+    if kind.name == "dependency":
+        return ["type", "name"]
+    return [field.name for field in fields_of(kind.record) if field.required] if kind.record else []
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _names_of(record: type) -> set[str]:
@@ -114,12 +142,29 @@ def choice_hint(value: Any, key: Key) -> str:
     """The nearest of the values that are offered, or all of them."""
     if len(key.allowed) == 1:
         return f"use {key.allowed[0]}. {key.doc}"
+    if isinstance(value, int) and len(key.allowed) > 8:
+        below, above = [one for one in key.allowed if one < value], [one for one in key.allowed if one > value]
+        return f"use {either((*below[-1:], *above[:1]))}"
     close = _closest(str(value), [str(one) for one in key.allowed], 0.8)
     return f"did you mean `{close}`?" if close and len(key.allowed) > 3 else f"use {either(key.allowed)}"
 
 
+_OTHER_WORDS = {"env": "environment", **dict.fromkeys(("replicas", "count"), "resources.desiredCount")}
+"""What Kubernetes, Compose and Copilot call a key of ours."""
+
+
+def other_word(name: str, keys: Iterable[str]) -> str:
+    """Our key for a word of other tools, where it belongs to these keys; else nothing."""
+    ours = _OTHER_WORDS.get(name, "")
+    return f"write `{ours}`" if ours and ours.split(".")[0] in keys else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
+    """The known name that was probably meant: the only one with this word in it, or the one that is most alike."""
+    known = list(known)
+    holding = [one for one in known if name in one.split("_")]
+    if len(holding) == 1:
+        return holding[0]
     by_case = {one.lower(): one for one in sorted(known)}
     close = _closest(camel(name).lower(), list(by_case), 0.6)
     return by_case[close] if close else None

@@ -28,3 +28,22 @@ def test_an_empty_map_is_no_empty_text(compiled: Compile) -> None:
 def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
     text = HELLO + "  secrets: [{naem: DB, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/db'}]\n"
     assert "did you mean `name`?" in {one.hint for one in compiled(text).diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("  replicas: 3\n", "write `resources.desiredCount`"),
+        ("  env: {A: b}\n", "write `environment`"),
+        ("  environment:\n    - A=1\n", "write `name: value` lines, without `- `"),
+        ("  secrets:\n    DB: /shop/db\n", "write a list; each item begins with `- ` and has name and valueFrom"),
+        ("dependencies:\n  orders: {type: aws_sqs_queue}\n", "write a list; each item begins with `- ` and has type and name"),
+        ("  volumes:\n    - /data:/data\n", "write a map with name and mountPath"),
+        ("  observability: {logs: {retention: 45}}\n", "use 30 or 60"),
+        ("  observability: {logs: {retention: 9999}}\n", "use 3653"),
+        ("dependencies:\n  - {type: sqs, name: a}\n", "did you mean `aws_sqs_queue`?"),
+        (" resources:\n   cpu: 256\n", "check the indentation: keys of one map stand in one column"),
+    ],
+)
+def test_a_habit_of_another_tool_or_a_slip_has_its_hint(compiled: Compile, text: str, hint: str) -> None:
+    assert [one.hint for one in compiled(HELLO + text).diagnostics] == [hint]
