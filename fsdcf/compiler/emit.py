@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -49,8 +50,16 @@ def ordered(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_json(template: Mapping[str, Any]) -> str:
-    """The template as indented JSON, in ASCII."""
-    return json.dumps(ordered(template), indent=2) + "\n"
+    """The template as indented JSON, in ASCII but for characters that JSON escapes as two: YAML, which cfn-lint reads, knows no halves."""
+    text = json.dumps(ordered(template), indent=2) + "\n"
+    return _ESCAPE.sub(_joined, text) if "\\ud" in text else text
+
+
+_ESCAPE = re.compile(r"\\(?:(ud[89ab]..\\ud[c-f]..)|.)")
+
+
+def _joined(escape: re.Match[str]) -> str:
+    return str(json.loads(f'"{escape.group()}"')) if escape.group(1) else escape.group()
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fsdcf.compiler.emit import to_json
+from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import references
 from tests.conftest import HELLO, ROOT, Compile
@@ -155,6 +157,14 @@ def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile
         keys = list(tags) if isinstance(tags, dict) else [tag["Key"] for tag in tags]
         assert len({key.lower() for key in keys}) == len(keys), keys
         assert not keys or {"Environment", "SERVICE", "fsdcf:service", "owners"} <= {*keys}
+
+
+def test_any_character_of_a_value_reaches_the_service(linter: Linter) -> None:
+    value = "\U0001f680 \u65e5\u672c \\ud83d\\ude80 \\\U0001f680"
+    result = run(Request("spec.yml", (HELLO + f"  environment: {{A: '{value}'}}\n").encode(), "staging"), linter.lint)
+    assert result.template is not None, result.diagnostics
+    (written,) = json.loads(to_json(result.template.data))["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
+    assert written == {"Name": "A", "Value": value}
 
 
 def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile) -> None:
