@@ -159,6 +159,15 @@ def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile
         assert not keys or {"Environment", "SERVICE", "fsdcf:service", "owners"} <= {*keys}
 
 
+def test_metrics_of_two_environments_stay_apart(compiled: Compile) -> None:
+    text = HELLO + "  observability: {metrics: {}}\n"
+    configurations = [
+        json.dumps(resources_of(compiled, text, environment=one)["TaskDefinition"]["Properties"]["ContainerDefinitions"][1]["Environment"])
+        for one in ("staging", "prod")
+    ]
+    assert "hello-staging" in configurations[0] and "hello-prod" in configurations[1]
+
+
 def test_any_character_of_a_value_reaches_the_service(linter: Linter) -> None:
     value = "\U0001f680 \u65e5\u672c \\ud83d\\ude80 \\\U0001f680"
     result = run(Request("spec.yml", (HELLO + f"  environment: {{A: '{value}'}}\n").encode(), "staging"), linter.lint)

@@ -65,7 +65,7 @@ def add_telemetry(stack: Stack, spec: Spec, environment: str) -> Telemetry:
         Image=COLLECTOR,
         Essential=False,
         ReadonlyRootFilesystem=True,
-        Environment=[ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=_configuration(spec, metrics, traces))],
+        Environment=[ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=_configuration(spec, environment, metrics, traces))],
     )
     output = log_configuration(service, CONTAINER)
     if output:
@@ -83,8 +83,8 @@ def _variables(spec: Spec, environment: str) -> dict[str, str]:
     }
 
 
-def _configuration(spec: Spec, metrics: Metrics | None, traces: Traces | None) -> Any:
-    """The collector's configuration. It is written as JSON, which is YAML too."""
+def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces: Traces | None) -> Any:
+    """The collector's configuration, in JSON, which is YAML too. The namespace keeps the environments of an account apart."""
     receivers: dict[str, Any] = {}
     exporters: dict[str, Any] = {}
     pipelines: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def _configuration(spec: Spec, metrics: Metrics | None, traces: Traces | None) -
         scrape = {"job_name": spec.metadata.name, "metrics_path": metrics.path, "static_configs": [{"targets": [target]}]}
         receivers["prometheus"] = {"config": {"global": {"scrape_interval": "60s"}, "scrape_configs": [scrape]}}
         exporters["awsemf"] = {
-            "namespace": spec.metadata.name,
+            "namespace": f"{spec.metadata.name}-{environment}",
             "log_group_name": "@group@",
             "dimension_rollup_option": "NoDimensionRollup",
         }
