@@ -27,6 +27,7 @@ FILE_SYSTEM = Rule(
 _ID = r"fs-[0-9a-f]{8,40}"
 _READ = "elasticfilesystem:ClientMount"
 _WRITE = "elasticfilesystem:ClientWrite"
+_ROOT = "elasticfilesystem:ClientRootAccess"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +109,7 @@ def compile(system: EfsFileSystem, names: Names, site: Site, stack: Stack) -> Gr
     """The file system with its mount targets and access point, where it is managed, and the mount."""
     wanted = granted(system)
     read_only = wanted == "read"
-    actions = sorted(set(wanted)) if not isinstance(wanted, str) else [_READ] if read_only else [_READ, _WRITE]
+    actions = sorted(set(wanted)) if not isinstance(wanted, str) else _actions(system, read_only)
     if not managed(system):
         identity = fragment(system.name, {})
         arn = f"arn:${{AWS::Partition}}:elasticfilesystem:${{AWS::Region}}:${{AWS::AccountId}}:file-system/{identity}"
@@ -123,6 +124,15 @@ def compile(system: EfsFileSystem, names: Names, site: Site, stack: Stack) -> Gr
     mount = _mount(names, system, Ref(title), {"AccessPointId": Ref(point), "IAM": "ENABLED"}, read_only)
     stack.output(names.id("FileSystemId"), f"EFS file system {names.local}", Ref(title))
     return Grant({names.variable("FILE_SYSTEM_ID"): attributes["id"]}, (statement,), attributes, (mount,), waits)
+
+
+def _actions(system: EfsFileSystem, read_only: bool) -> list[str]:
+    """EFS takes root for nobody where its policy does not allow root, also one that the access point names.
+
+    Source: https://docs.aws.amazon.com/efs/latest/ug/enforce-identity-access-points.html
+    """
+    is_root = managed(system) and 0 in (system.posix_user.uid, system.posix_user.gid)
+    return [_READ, *[_ROOT] * is_root, *[_WRITE] * (not read_only)]
 
 
 def _mount(names: Names, system: EfsFileSystem, identity: Any, authorization: dict[str, Any], read_only: bool) -> Mount:

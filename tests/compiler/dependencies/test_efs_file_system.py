@@ -139,3 +139,11 @@ def test_what_efs_refuses() -> None:
 @pytest.mark.parametrize("directory", ["data", "/a/b/c/d/e", "/" + "d" * 100])
 def test_directories_that_are_none(directory: str) -> None:
     assert codes({"type": KIND, "name": "data", "rootDirectory": directory})
+
+
+@pytest.mark.parametrize("permissions", ["read", "readWrite"])
+@pytest.mark.parametrize(("user", "root"), [({"uid": 0, "gid": 0}, True), ({"uid": 1000, "gid": 0}, True), ({}, False)])
+def test_files_of_root_s_can_be_reached(user: dict[str, int], root: bool, permissions: str) -> None:
+    made = make(KIND, "data", permissions=permissions, **({"posixUser": user} if user else {}))
+    admitted = made.the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]["Statement"][0]["Action"]
+    assert ("elasticfilesystem:ClientRootAccess" in made.actions()) is ("elasticfilesystem:ClientRootAccess" in admitted) is root
