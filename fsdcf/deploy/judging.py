@@ -165,6 +165,11 @@ def file_system(grounds: Grounds, found: re.Match[str]) -> Judged:
     return Judged(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}") if named else Judged()
 
 
+def network(grounds: Grounds, found: re.Match[str]) -> Judged:
+    """Which of the two is looked for."""
+    return Judged(command="aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'" if "Subnet" in found[1] else "")
+
+
 def route(*endpoints: str) -> Judge:
     """Whether the template gives the tasks a way to a service of AWS's, by what the tasks have: an address, NAT, endpoints.
 

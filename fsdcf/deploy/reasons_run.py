@@ -191,6 +191,16 @@ PLACING = (
         "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]'",
     ),
     Reason(
+        "network-missing",
+        "Unexpected EC2 error ...: InvalidSubnetID.NotFound, InvalidSecurityGroupID.NotFound",
+        r"Unexpected EC2 error.*(Invalid(?:Subnet|SecurityGroup|Group)\w*\.NotFound)",
+        "a subnet or a security group that the service names does not exist (…)",
+        "name one that exists, in the VPC of the service; what the stack itself made must not be deleted outside of it",
+        "service.networking.vpc",
+        "aws ec2 describe-security-groups --query 'SecurityGroups[].[GroupId,GroupName,VpcId]'",
+        judging.network,
+    ),
+    Reason(
         "network-interface",
         "Timeout waiting for network interface provisioning to complete; Unexpected EC2 error",
         r"Timeout waiting for (?:network interface|EphemeralStorage) provisioning|Network interface provision\w* complete error|Unexpected EC2 error",

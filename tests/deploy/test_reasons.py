@@ -81,7 +81,9 @@ WORDS = [
     ("addresses", "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet"),
     ("network-interface", TASK + "Timeout waiting for network interface provisioning to complete."),
     ("network-interface", TASK + "Timeout waiting for EphemeralStorage provisioning to complete."),
-    ("network-interface", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InvalidSecurityGroupID.NotFound"),
+    ("network-missing", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InvalidSecurityGroupID.NotFound"),
+    ("network-missing", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-1': InvalidSubnetID.NotFound"),
+    ("network-interface", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InternalError"),
     ("capacity", "(service web) was unable to place a task. Reason: TaskFailedToStart: RESOURCE:MEMORY."),
     ("spot", "SpotInterruption\nYour Spot Task was interrupted."),
     ("capacity", "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."),
@@ -136,6 +138,8 @@ def test_what_was_caught_is_named() -> None:
     assert told["secret-missing"] is not None and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
     lost = find(next(words for _, words in WORDS if LOST in words), Grounds())
     assert lost is not None and lost.command == f"aws secretsmanager describe-secret --secret-id {LOST}"
+    networks = [find(words, Grounds()) for name, words in WORDS if name == "network-missing"]
+    assert [(one.command.split()[2], one.reason.passing) for one in networks if one] == [("describe-security-groups", False), ("describe-subnets", False)]
     named = find(next(words for _, words in WORDS if "find user app" in words), Grounds())
     assert named is not None and named.sentence == "the user app that the container is to run as is not in the image"
     assert told["working-directory"] is not None and "the working directory /srv is not in" in told["working-directory"].sentence
