@@ -66,6 +66,12 @@ def test_the_way_from_the_load_balancer_to_the_task(compiled: Compile) -> None:
     assert resources["TargetGroup"]["Properties"]["Port"] == 80
 
 
+def test_a_worker_says_that_it_has_no_load_balancer(compiled: Compile) -> None:
+    """ECS keeps the load balancers of a service whose template leaves them out, as where its port is taken out of the spec."""
+    text = HELLO.replace("  port: 8000\n", "").replace("  healthCheck:\n    path: /health\n", "")
+    assert resources_of(compiled, text)["Service"]["Properties"]["LoadBalancers"] == []
+
+
 def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Compile) -> None:
     text = HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n  - {type: aws_sqs_queue, name: '${ENV}-jobs'}\n"
     resources = resources_of(compiled, text)

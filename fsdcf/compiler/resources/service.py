@@ -42,10 +42,12 @@ def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str]
     if service.auto_scaling is None:
         count = desired(service.resources)
         resource.DesiredCount = min(1, count) if single_writer else count
+    # A list that is left out stays as it was: the service of a port that is taken out would keep its load balancer.
+    # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+    resource.LoadBalancers = []
     if service.port is not None:
-        resource.LoadBalancers = [
-            ecs.LoadBalancer(ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup"))
-        ]
+        target = ecs.LoadBalancer(ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup"))
+        resource.LoadBalancers.append(target)
     if service.port is not None or service.health_check.container:
         resource.HealthCheckGracePeriodSeconds = service.health_check.grace_period
     waiting = sorted(set(waits))
