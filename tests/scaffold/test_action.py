@@ -72,3 +72,10 @@ def test_diff_fails_where_fsdcf_does_and_writes_where_it_is_told(runner: Runner)
 def test_another_command_is_refused(runner: Runner) -> None:
     done = act(runner, "deploy; id", "a.yml")
     assert done.code == 2 and "::error::" in done.said and len(done.calls) == 1
+
+
+@pytest.mark.parametrize("command", ["validate", "template", "diff"])
+def test_no_spec_at_all_is_an_error(runner: Runner, command: str) -> None:
+    """An input that came out empty must not pass for a plan without changes."""
+    done = act(runner, command, "\n\n")
+    assert done.code == 2 and "::error::specs names no file" in done.said and done.outputs == {} and len(done.calls) == 1
