@@ -135,6 +135,7 @@ def _emit(migration: Migration, target: Named, script: Path) -> None:
 
 
 def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:
+    from fsdcf.storage.migration.report import how_to_go_on
     from fsdcf.storage.migration.run import migrate
 
     chance = random.SystemRandom()
@@ -146,7 +147,7 @@ def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:
         evidence = tuple(Evidence(f"{one.kind}, {one.count:,}", text) for one in findings for text in one.examples)
         return Outcome(_EXITS[error.kind], error.sentence, evidence, (error.hint,) if error.hint else ())
     except KeyboardInterrupt:
-        return Outcome(Exit.INTERRUPTED, "interrupted: the same command goes on where it stopped")
+        return Outcome(Exit.INTERRUPTED, how_to_go_on(migration.restart))
     picture.report(report)
     if not report.good:
         return Outcome(Exit.FAILED, f"{report.table} does not hold what {report.source_table} has")

@@ -93,6 +93,19 @@ def test_a_migration(command: Command, sql: Sql, dynamodb: Any, tmp_path: Path) 
     assert "0 that were there and differ; 60 were there and equal" in kept.stdout
 
 
+@pytest.mark.parametrize(("words", "told"), [((), "the same command goes on"), (("--restart",), "the same command without --restart goes on")])
+def test_after_an_interruption_it_says_what_goes_on(command: Command, sql: Sql, words: tuple[str, ...], told: str) -> None:
+    sql(rows=1)
+
+    def make(service: str, region: str) -> Any:
+        raise KeyboardInterrupt
+
+    aws = Aws(make, time.monotonic, lambda seconds: None, random.Random(1), "us-east-1")
+    arguments = ["migrate-data", "spec.yml", "--table", "things", "--from", "app.db", *words]
+    result = CliRunner().invoke(cli, arguments, obj=lambda connection: aws)
+    assert result.exit_code == 130 and f"interrupted: {told} where it stopped" in result.stderr
+
+
 def test_json_lines(command: Command, sql: Sql) -> None:
     sql(rows=60)
     lines = [json.loads(line) for line in command("--table", "things", "--json", "--dry-run").stdout.splitlines()]

@@ -47,6 +47,12 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be(bench: Bench, sql: Sql,
     assert text.startswith("ready, nothing written") and "100 items" in text and report.units == 100 and report.bytes > 0
 
 
+def test_a_single_row_is_not_spoken_of_as_many(bench: Bench, sql: Sql) -> None:
+    sql(rows=1)
+    text = "\n".join([*report_lines(bench.run(dry_run=True)), *report_lines(bench.run())])
+    assert all(one in text for one in ("1 write unit\n", "1 item; the table", "count      1 item\n", "1 item, of which 1 is equal by hash"))
+
+
 def test_a_second_run_reads_back_and_writes_nothing(bench: Bench, sql: Sql) -> None:
     sql(rows=100)
     bench.run()

@@ -125,7 +125,7 @@ def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql:
     fake.before = before
     with serving(fake) as url:
         code, out = run(url)
-        assert code == 130 and out.endswith("interrupted; the same command goes on where it stopped\n"), out
+        assert code == 130 and out.endswith("interrupted: the same command goes on where it stopped\n"), out
         some = len(fake.items)
         assert 0 < some < 1200 and set(fake.writes.values()) == {1}
         left = some - sum(end - first for first, end in noted(tmp_path))
@@ -164,6 +164,13 @@ def test_its_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, caps
 
     code, text = run("--dry-run")
     assert code == 0 and "ready, nothing written" in text and not fake.items
+
+    def leave(region: str | None, endpoint: str | None, workers: int) -> None:
+        raise KeyboardInterrupt
+
+    out = Out()
+    assert run_script(["--restart"], bench.migration, out, leave) == 130  # type: ignore[arg-type]
+    assert out.text == "interrupted: the same command without --restart goes on where it stopped\n"
     code, text = run("--table", "others")
     assert code == 2 and "error: there is no table 'others'" in text and "help: " in text
     code, text = run("--table", "others", "--json")

@@ -14,10 +14,10 @@ _MODES = {"new": "the table is empty", "overwrite": "items of the same key are r
 def report_lines(report: Report) -> Iterator[str]:
     """The report, the verdict first."""
     yield f"{_verdict(report)}: {report.source_table} in {report.source} to the table {report.table}"
-    yield f"  rows       {report.rows:,}, {_size(report.bytes)}, the largest item {_size(report.largest)}, {report.units:,} write units"
+    yield f"  rows       {report.rows:,}, {_size(report.bytes)}, the largest item {_size(report.largest)}, {_counted(report.units, 'write unit')}"
     if report.dry_run:
         before = f"{report.resumed:,} were written by an earlier run" if report.resumed else _MODES[report.mode]
-        yield f"  to write   {report.rows - report.resumed:,} items; {before}"
+        yield f"  to write   {_counted(report.rows - report.resumed, 'item')}; {before}"
         return
     resumed = f", {report.resumed:,} of them by an earlier run" if report.resumed else ""
     yield f"  written    {report.written:,}{resumed}"
@@ -36,10 +36,16 @@ def _read_back(report: Report) -> Iterator[str]:
     if report.counted is None:
         yield "  count      not compared: the table was not empty at first"
     else:
-        yield f"  count      {report.counted:,} items" + ("" if report.counted == report.rows else f", where {report.rows:,} should be")
-    equal = "are there" if report.mode == "keep" else "are equal by hash"
-    yield f"  read back  {report.checked:,} items, of which {report.checked - report.mismatches:,} {equal}"
+        yield f"  count      {_counted(report.counted, 'item')}" + ("" if report.counted == report.rows else f", where {report.rows:,} should be")
+    fine = report.checked - report.mismatches
+    equal = f"{'is' if fine == 1 else 'are'} {'there' if report.mode == 'keep' else 'equal by hash'}"
+    yield f"  read back  {_counted(report.checked, 'item')}, of which {fine:,} {equal}"
     yield from (f"             {one}" for one in report.wrong)
+
+
+def how_to_go_on(restart: bool) -> str:
+    """What to do after an interruption. ``--restart``, given a second time, would forget what is done."""
+    return f"interrupted: the same command{' without --restart' if restart else ''} goes on where it stopped"
 
 
 def _verdict(report: Report) -> str:
@@ -79,7 +85,7 @@ def error_lines(error: MigrationError) -> Iterator[str]:
 def finding_lines(findings: tuple[Finding, ...]) -> Iterator[str]:
     """Findings with their first examples."""
     for one in findings:
-        yield f"{one.kind}: {one.count:,} time{'s' if one.count > 1 else ''}"
+        yield f"{one.kind}: {_counted(one.count, 'time')}"
         yield from (f"  {example}" for example in one.examples)
 
 
@@ -87,6 +93,10 @@ def error_record(error: MigrationError) -> dict[str, Any]:
     """An error as plain data."""
     findings = [asdict(one) for one in error.findings] if isinstance(error, Unfit) else []
     return {"event": "error", "kind": error.kind, "sentence": error.sentence, "hint": error.hint, "findings": findings}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

@@ -14,6 +14,7 @@ from fsdcf.storage.migration.model import VERIFICATIONS, Migration, MigrationErr
 from fsdcf.storage.migration.report import (
     error_lines,
     error_record,
+    how_to_go_on,
     report_lines,
     report_record,
     told_line,
@@ -89,7 +90,7 @@ def run_script(argv: Sequence[str], plan: Migration, out: TextIO, connect: Calla
         line(json.dumps(error_record(error)) if given.json else "\n".join(error_lines(error)))
         return CODES[error.kind]
     except KeyboardInterrupt:
-        line(json.dumps({"event": "interrupted"}) if given.json else "interrupted; the same command goes on where it stopped")
+        line(json.dumps({"event": "interrupted"}) if given.json else how_to_go_on(given.restart))
         return 130
     line(json.dumps(report_record(report)) if given.json else "\n".join(report_lines(report)))
     return 0 if report.good else 1
