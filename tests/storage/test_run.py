@@ -62,6 +62,14 @@ def test_a_second_run_reads_back_and_writes_nothing(bench: Bench, sql: Sql) -> N
     assert any(isinstance(one, Told) and "all of it was written before" in one.text for one in bench.told)
 
 
+def test_a_restart_that_is_refused_forgets_nothing(bench: Bench, sql: Sql) -> None:
+    sql(rows=60)
+    bench.run()
+    with pytest.raises(MigrationError, match="holds items already"):
+        bench.run(restart=True)
+    assert bench.run().resumed == 60
+
+
 def test_a_table_with_items_needs_a_word(bench: Bench, sql: Sql) -> None:
     sql(rows=60)
     live = {"id": {"N": "3"}, "name": {"S": "live"}}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from fsdcf.storage.migration.checkpoint import Done, load, save
@@ -77,10 +75,10 @@ def _migrated(
 
 
 def _begun(migration: Migration, about: dict[str, str], target: Target, tell: Tell) -> Done:
-    """What an earlier run has done, or a new beginning, which must say what happens to items that are there."""
-    if migration.restart and not migration.dry_run:
-        with suppress(FileNotFoundError):
-            os.unlink(migration.checkpoint)
+    """What an earlier run has done, or a new beginning, which must say what happens to items that are there.
+
+    A new beginning that is refused leaves the checkpoint of the old one: the command without ``restart`` still goes on.
+    """
     done = None if migration.restart else load(migration.checkpoint, about)
     if done is not None:
         said = "all of it was written before" if done.finished else f"{done.count:,} rows were written before"
