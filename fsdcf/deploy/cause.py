@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fsdcf.deploy.events import is_cancellation, is_root
 from fsdcf.deploy.model import StackEvent
 
 
 def failures(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-    """The resources that failed of themselves, in the order in which they did."""
-    return tuple(
-        event for event in events if event.status.endswith("_FAILED") and not is_root(event) and not is_cancellation(event)
-    )
+    """The resources that failed of themselves, in the order in which they did; with what a hook said, where one refused them."""
+    listed = tuple(events)
+    hooks = {event.logical_id: event.hook for event in listed if event.hook}
+    failed = (event for event in listed if event.status.endswith("_FAILED") and not is_root(event) and not is_cancellation(event))
+    return tuple(_with_hook(event, hooks.get(event.logical_id, "")) for event in failed)
+
+
+def _with_hook(event: StackEvent, said: str) -> StackEvent:
+    """The failure of a resource names the hook alone: what it found stands in an event of its own, before."""
+    if not said or said in event.reason or "hook" not in event.reason.lower():
+        return event
+    return replace(event, reason=f"{event.reason.rstrip('.')}: {said}")
 
 
 def root_cause(events: Sequence[StackEvent]) -> StackEvent | None:

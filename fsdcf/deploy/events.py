@@ -48,7 +48,14 @@ def read(raw: Mapping[str, Any]) -> StackEvent:
         token=str(raw.get("ClientRequestToken") or ""),
         operation=str(raw.get("OperationId") or ""),
         stack=str(raw.get("StackId") or ""),
+        hook=_refusal(raw),
     )
+
+
+def _refusal(raw: Mapping[str, Any]) -> str:
+    """Why a hook refuses the resource; empty for one that lets it pass, or that only warns."""
+    refuses = raw.get("HookStatus") in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and raw.get("HookFailureMode") != "WARN"
+    return str(raw.get("HookStatusReason") or "").strip() if refuses else ""
 
 
 def plain(reason: str) -> str:

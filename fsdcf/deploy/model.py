@@ -122,7 +122,7 @@ class Options:
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One event of a stack, as DescribeStackEvents tells it."""
+    """One event of a stack, as DescribeStackEvents tells it. ``hook`` is why a hook of the account's does not let the resource pass."""
 
     id: str
     time: datetime
@@ -134,6 +134,7 @@ class StackEvent:
     token: str = ""
     operation: str = ""
     stack: str = ""
+    hook: str = ""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,15 @@ def test_an_event_is_read_whatever_is_missing() -> None:
     assert read({"HookStatus": "HOOK_COMPLETE_FAILED", "HookStatusReason": "no"}).reason == "no"
 
 
+@pytest.mark.parametrize(
+    ("status", "mode", "said"),
+    [("HOOK_COMPLETE_FAILED", "FAIL", "no"), ("HOOK_FAILED", None, "no"), ("HOOK_FAILED", "WARN", ""), ("HOOK_COMPLETE_SUCCEEDED", "FAIL", "")],
+)
+def test_a_hook_that_only_warns_refuses_nothing(status: str, mode: str | None, said: str) -> None:
+    told = read({"ResourceStatus": "CREATE_IN_PROGRESS", "HookStatus": status, "HookStatusReason": "no", "HookFailureMode": mode})
+    assert (told.status, told.hook) == ("CREATE_IN_PROGRESS", said)
+
+
 def test_the_row_of_the_stack_itself() -> None:
     assert is_root(event(1, "stack", "CREATE_IN_PROGRESS"))
     assert not is_root(event(1, "Jobs", "CREATE_IN_PROGRESS"))

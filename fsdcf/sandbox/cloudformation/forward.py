@@ -210,12 +210,18 @@ def fail(play: Play, key: str, row: Record, failure: Failure) -> None:
     verb = play.steps[key].get("verb", "create" if play.operation["touched"].get(key) == "created" else "update")
     verb = "update" if verb == "replace" else verb
     play.operation["failures"].append([verb, key])
-    play.told(row, f"{verb.upper()}_FAILED", failure.text(play.id, key, play.stack["events"]), **_hook(failure))
+    if hook := _hook(failure):
+        play.told(row, f"{verb.upper()}_IN_PROGRESS", **hook)
+    play.told(row, f"{verb.upper()}_FAILED", failure.text(play.id, key, play.stack["events"]))
     if rolls_back and not first:
         halt(play)
 
 
 def _hook(failure: Failure) -> dict[str, Any]:
+    """What a hook found stands in an event of its own, before the resource fails.
+
+    Source: the events of a guard hook, as a workshop of AWS shows them (workshops.aws, CloudFormation, "Create a hook with Guard")
+    """
     if not failure.reason.startswith(handlers.HOOK):
         return {}
     name = failure.reason.partition("[")[2].partition("]")[0]

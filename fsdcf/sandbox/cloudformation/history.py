@@ -108,7 +108,7 @@ def _of_change_set(body: Record) -> list[Record]:
 def _as_operation(stack: Record, event: Record) -> Record:
     status = event["ResourceStatus"]
     same = ("EventId", "StackId", "OperationId", "LogicalResourceId", "PhysicalResourceId", "ResourceType", "Timestamp")
-    more = ("ResourceStatus", "ResourceStatusReason", "ResourceProperties", "ClientRequestToken", "HookType", "HookStatus")
+    more = ("ResourceStatus", "ResourceStatusReason", "ResourceProperties", "ClientRequestToken", "HookType", "HookStatus", "HookStatusReason")
     shown = {key: event[key] for key in (*same, *more) if key in event} | {"ResourceStatus": Novel(status)}
     types = {one["OperationId"]: one["OperationType"] for one in stack["operations"]}
     if event.get("OperationId") in types:

@@ -29,6 +29,17 @@ def test_the_cause_and_not_its_victims(exists: bool) -> None:
     assert not any("cancelled" in one.text for one in outcome.evidence)
 
 
+def test_what_a_hook_found_is_part_of_the_cause() -> None:
+    made = site("Release:create:The following hook(s) failed: [My::Guard::Hook]")
+    outcome = made.deploy()
+    assert outcome.exit is Exit.FAILED
+    said = "The following hook(s) failed: [My::Guard::Hook]: The hook found that the resource is not compliant."
+    assert outcome.sentence.startswith(f"Release (AWS::SSM::Parameter) could not be created: {said}")
+    assert [one.text.count(said) for one in outcome.evidence if one.source.startswith("Release")] == [1]
+    again = made.diagnose()
+    assert again.sentence == outcome.sentence
+
+
 def test_leftovers_of_a_complete_update_are_a_warning() -> None:
     made = site()
     made.stand(template("Jobs", "Old"))
