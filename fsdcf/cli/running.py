@@ -157,6 +157,8 @@ def attempted(connection: Connection, act: Callable[[Aws], Outcome]) -> Outcome:
     except ConnectionProblem as problem:
         return Outcome(problem.exit, problem.sentence, next=(problem.next,))
     except Expired as error:
+        if error.untimely:
+            return Outcome(Exit.DENIED, f"the clock of this machine is wrong: AWS says: {error.message}", next=("date -u",))
         return Outcome(Exit.DENIED, f"AWS does not take the credentials: {error.message}", next=("aws sts get-caller-identity",))
     except ApiError as error:
         denied = error.denied

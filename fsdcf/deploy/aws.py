@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,7 @@ _CREDENTIALS = frozenset(
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "InvalidClientTokenId"),
         *("UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException"),
         *("IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidToken", "AuthFailure"),
+        "RequestTimeTooSkewed",
     }
 )
 _NO_CREDENTIALS = (
@@ -100,6 +102,14 @@ class Unreachable(AwsError):
 
 class Expired(AwsError):
     """Credentials that AWS does not take, or not any more, and that could not be renewed."""
+
+    @property
+    def untimely(self) -> bool:
+        """AWS refused the signature for its time: not the credentials are wrong, but this machine's clock.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+        """
+        return bool(re.match("Signature (?:expired|not yet current)|The difference between the request time", self.message))
 
 
 class Aws:

@@ -68,6 +68,8 @@ def _explained(failure: BaseException | None, again: str) -> tuple[str, Exit, tu
     """What cut the run off, in a few words; the exit code while nothing runs, and what to do then, ``again`` last."""
     if isinstance(failure, Terminated):
         return "asked to end (SIGTERM)", Exit.INTERRUPTED, (again,)
+    if isinstance(failure, Expired) and failure.untimely:
+        return "AWS does not take the time of the calls: the clock of this machine is wrong", Exit.DENIED, ("date -u", again)
     if isinstance(failure, Expired):
         return "AWS does not take the credentials any more", Exit.DENIED, ("aws sso login", again)
     if not isinstance(failure, AwsError):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from fsdcf.cli.aws_lines import addressed
@@ -89,6 +92,18 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     arguments = ["status", "hello", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"]
     result = CliRunner().invoke(cli, arguments, obj=bring)
     assert result.exit_code == 6 and "AWS cannot be reached" in result.stderr and "--endpoint-url" in result.stderr
+
+
+def test_a_wrong_clock_is_told() -> None:
+    class Untimely:
+        def describe_stacks(self, **parameters: Any) -> dict[str, Any]:
+            said = "Signature not yet current: 20260101T001000Z is still later than 20260101T000500Z (20260101T000000Z + 5 min.)"
+            raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": said}}, "DescribeStacks")
+
+    clock = VirtualClock(0.0)
+    aws = Aws(lambda service, region: Untimely(), clock.now, clock.advance, random.Random(1), "us-east-1")
+    result = CliRunner().invoke(cli, ["status", "hello", "--region", "us-east-1"], obj=lambda connection: aws)
+    assert result.exit_code == 7 and "the clock of this machine is wrong" in result.stderr and "date -u" in result.stderr
 
 
 def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

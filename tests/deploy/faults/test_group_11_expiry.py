@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from botocore.exceptions import ClientError
 
 from fsdcf.deploy.model import Exit, Options, Target
 from fsdcf.operate.delete import delete
@@ -115,3 +118,20 @@ def test_credentials_that_expire_before_the_verification(operation: str) -> None
     assert outcome.exit is Exit.DONE
     assert len([one for one in made.warnings() if "rollout not verified" in one]) == 1
     assert made.image() == "two"
+
+
+class _Untimely:
+    """A client whose signatures AWS does not take for their time."""
+
+    def describe_stacks(self, **parameters: Any) -> dict[str, Any]:
+        said = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z (20260101T001500Z - 5 min.)"
+        raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": said}}, "DescribeStacks")
+
+
+def test_a_wrong_clock_is_no_matter_of_the_credentials() -> None:
+    made = site()
+    made.aws._make = lambda service, region: _Untimely()
+    outcome = made.deploy()
+    assert outcome.exit is Exit.DENIED
+    assert outcome.sentence == "AWS does not take the time of the calls: the clock of this machine is wrong: nothing was executed"
+    assert outcome.next[0] == "date -u" and "Signature expired" in outcome.evidence[0].text
