@@ -63,6 +63,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command and leave at once. The process is short: it collects no garbage and tears nothing down."""
     gc.disable()
+    _reopen()
     code = _run()
     try:
         sys.stdout.flush()
@@ -70,6 +71,13 @@ def main() -> None:
     except OSError:
         code = code or 2
     os._exit(code)
+
+
+def _reopen() -> None:
+    """A stream that the caller has closed, as a daemon may, leads nowhere from now on; nor does a file of ours get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as the process lives
 
 
 def _run() -> int:

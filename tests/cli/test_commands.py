@@ -205,3 +205,13 @@ def test_an_output_that_takes_no_more_is_no_bug(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(sys, "stdout", Full())
     assert main._run() == 2
     assert "error: reading or writing failed: [Errno 28] No space left on device" in capsys.readouterr().err
+
+
+def test_streams_that_the_caller_has_closed_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = sys.stderr
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    main._reopen()
+    with sys.stdin, sys.stdout:
+        assert (sys.stdin.read(), sys.stdout.write("x"), sys.stdin.isatty()) == ("", 1, False)
+    assert sys.stderr is own
