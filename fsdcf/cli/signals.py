@@ -1,4 +1,4 @@
-"""SIGTERM detaches: what runs on AWS goes on, and the last line says so."""
+"""SIGTERM, and a terminal that is closed (SIGHUP), detach: what runs on AWS goes on, what was not begun is taken away."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ from types import FrameType
 
 from fsdcf.deploy.interrupts import Terminated
 
+_ENDING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+"""Windows has no SIGHUP."""
+
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """While the block lasts, SIGTERM raises Terminated in it. Only the main thread may set a handler; others change nothing."""
+    """While the block lasts, SIGTERM and SIGHUP raise Terminated in it. A signal that the caller lets be ignored, as nohup does, is ignored.
+
+    Only the main thread may set a handler; others change nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: the run is on its way out
-        raise Terminated
+        for one in former:
+            signal.signal(one, signal.SIG_IGN)  # one is enough: the run is on its way out
+        raise Terminated(signal.Signals(number).name)
 
-    former = signal.signal(signal.SIGTERM, leave)
+    former = {one: handler for one in _ENDING if (handler := signal.getsignal(one)) is not signal.SIG_IGN}
+    for one in former:
+        signal.signal(one, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for one, handler in former.items():
+            signal.signal(one, handler)

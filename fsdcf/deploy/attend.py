@@ -38,8 +38,8 @@ def attend(
             if pressed is not None:
                 raise pressed
             return Attended(watcher.watch(), cancelled)
-        except Terminated:
-            raise detached(run, operation, "asked to end (SIGTERM)") from None
+        except Terminated as asked:
+            raise detached(run, operation, f"asked to end ({asked.signal})") from None
         except KeyboardInterrupt:
             if cancelled:
                 raise

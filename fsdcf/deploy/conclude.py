@@ -67,7 +67,7 @@ def _without_end(run: Run, traces: Traces | None, failure: BaseException | None)
 def _explained(failure: BaseException | None, again: str) -> tuple[str, Exit, tuple[str, ...]]:
     """What cut the run off, in a few words; the exit code while nothing runs, and what to do then, ``again`` last."""
     if isinstance(failure, Terminated):
-        return "asked to end (SIGTERM)", Exit.INTERRUPTED, (again,)
+        return f"asked to end ({failure.signal})", Exit.INTERRUPTED, (again,)
     if isinstance(failure, Expired) and failure.untimely:
         return "AWS does not take the time of the calls: the clock of this machine is wrong", Exit.DENIED, ("date -u", again)
     if isinstance(failure, Expired):

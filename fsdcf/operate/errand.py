@@ -113,8 +113,8 @@ def _attended(errand: _Errand, container: str) -> Returned:
             return _ended(errand, _wait(errand), container)
         except KeyboardInterrupt:
             return _stopped(errand, container)
-    except Terminated:
-        raise _left(errand, Exit.UNKNOWN, "asked to end (SIGTERM)") from None
+    except Terminated as asked:
+        raise _left(errand, Exit.UNKNOWN, f"asked to end ({asked.signal})") from None
     except KeyboardInterrupt:
         raise _left(errand, Exit.INTERRUPTED, "not waited for") from None
     except AwsError as error:

@@ -88,8 +88,8 @@ class Watch:
         """
         try:
             return self._until(judge, changed)
-        except Terminated:
-            raise self._left(Exit.UNKNOWN, "asked to end (SIGTERM)") from None
+        except Terminated as asked:
+            raise self._left(Exit.UNKNOWN, f"asked to end ({asked.signal})") from None
         except INTERRUPTS:
             raise self._left(Exit.INTERRUPTED, "no longer watched") from None
         except AwsError as error:
