@@ -19,7 +19,7 @@ import pytest
 from tests.cli.stage import SMALL
 from tests.conftest import ROOT
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
