@@ -7,11 +7,12 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,18 @@ def fsdcf(*arguments: str, folder: Path, cache: Path, **more: str) -> subprocess
     )
 
 
+def hold_up(folder: Path) -> None:
+    """What the sandbox has yet to do is an hour late: the deployment, of some seconds, goes on however long a process takes to begin."""
+    with closing(sqlite3.connect(folder / "cache" / "fsdcf" / "sandbox" / "state.sqlite")) as base:
+        assert base.execute("UPDATE agenda SET due = due + 3600").rowcount > 0
+        base.commit()
+
+
 def test_detached_then_followed_until_sigterm(folder: Path, cache: Path) -> None:
     left = fsdcf("deploy", "hello.yml", "--image-sha", "one", "--sandbox", "--yes", "--detach", "--json", folder=folder, cache=cache)
     told = [json.loads(line) for line in left.stdout.splitlines()]
     assert (left.returncode, told[-1]["exit"], told[-1]["next"][0]) == (6, 6, "fsdcf watch hello --env staging --sandbox")
+    hold_up(folder)
     watch = subprocess.Popen(
         command("watch", "hello.yml", "--sandbox"),
         cwd=folder,
