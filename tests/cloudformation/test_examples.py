@@ -107,9 +107,9 @@ def test_a_difference_takes_a_few_milliseconds() -> None:
 
 
 def _seconds(before: Side, after: Side) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     difference(before, after)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("file", sorted(PACKAGE.glob("*.py")), ids=lambda file: file.stem)

@@ -49,9 +49,9 @@ def test_the_data_file_is_small_and_quickly_read() -> None:
 
 
 def _seconds(text: bytes) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     json.loads(text)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_line_a_type() -> None:
