@@ -115,7 +115,8 @@ def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
 
     A pattern is words that all must occur (``-word``: must not; ``?word``: one of these must), or one quoted phrase.
     """
-    group = _group_of(world, params)
+    group, pattern = _group_of(world, params), params.get("filterPattern") or ""
+    _matches(pattern, "")  # a wrong one is refused where there are no lines, too
     names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix") or ""
     streams = [body["name"] for _, body in world.store.every(STREAM, f"{group}|{prefix}")]
     found = [
@@ -123,7 +124,7 @@ def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
         for name in streams
         if names is None or name in names
         for key, one in _lines(world, group, name, params)
-        if _matches(params.get("filterPattern") or "", one["line"])
+        if _matches(pattern, one["line"])
     ]
     events = [
         {
