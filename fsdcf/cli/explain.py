@@ -35,7 +35,7 @@ def command(what: str) -> None:
         return
     found = find(what, types()) or find(f"service.{what}", types())
     if found:
-        click.echo(describe(*found))
+        click.echo(describe(*found, types()))
         return
     kind = types().get(what.removeprefix("dependencies."))
     if kind:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.deploy.grounds import Grounds
 
 
@@ -48,7 +49,7 @@ class Reason:
     passing: bool = False
 
 
-_ECR = re.compile(r"(?P<account>\d+)\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
+_ECR = re.compile(ADDRESS + r"(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
 _REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
 _REFUSED = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?")
 _DENYING = re.compile(r"explicit deny in (an? [\w -]+?(?:policy|boundary))")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Place, Release, Target, Tell
@@ -17,7 +18,7 @@ from fsdcf.operate.deployed import deployed_template
 RECORD = "Release"
 """Logical id of the SSM parameter whose value is the image that was released."""
 
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^:@]+)")
+_ECR = re.compile(ADDRESS + r"(?P<name>[^:@]+)")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import Any
 
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.sandbox.world import Refusal, World
 
 REPOSITORY = "ecr.repository"
@@ -13,9 +14,7 @@ IMAGE = "ecr.image"
 PUSHED = 1_767_225_600.0
 """When images that nobody spoke of were pushed: 2026-01-01T00:00:00Z, in epoch seconds."""
 
-_OURS = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)(?P<rest>[:@].+)?"
-)
+_OURS = re.compile(ADDRESS + "(?P<name>[^:@]+)(?P<rest>[:@].+)?")
 
 
 def add_image(world: World, repository: str, tag: str, pushed: float | None = None) -> None:

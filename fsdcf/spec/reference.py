@@ -72,14 +72,16 @@ def _all(types: Types) -> Iterator[tuple[str, Field]]:
             yield from walk(kind.model, f"dependencies.{name}.")
 
 
-def describe(path: str, field: Field) -> str:
-    """What a key means and takes, for the terminal."""
+def describe(path: str, field: Field, types: Types) -> str:
+    """What a key means and takes, for the terminal; of the dependencies, which types there are."""
     lines = [f"{path}", f"  {field.key.doc}", f"  type: {type_of(field)}"]
     lines += [f"  values: {limits(field)}"] if limits(field) else []
     lines += [f"  default: {default_of(field)}"] if default_of(field) else []
     lines += [f"  also: {', '.join(field.key.also)}"] if field.key.also else []
     below = record_of(field) or next((kind.item.record for kind in field.kinds if kind.item), None)
     lines += _keys(below) if below else []
+    if any(kind.item and kind.item.name == "dependency" for kind in field.kinds):
+        lines += ["  types:", *(f"    {name}: {kind.doc}" for name, kind in types.items() if name == kind.name)]
     return "\n".join(lines)
 
 

@@ -133,6 +133,8 @@ def test_what_was_caught_is_named() -> None:
     missing = told["image-missing"]
     assert missing is not None and missing.sentence.endswith("(web:9)")
     assert missing.command == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
+    dual = find(f"{PULL} 123456789012.dkr-ecr.eu-west-1.on.aws/web:9: not found", Grounds())
+    assert dual is not None and "--region eu-west-1 --repository-name web" in dual.command
     secret = find(f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.", Grounds())
     assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
     assert told["secret-missing"] is not None and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"

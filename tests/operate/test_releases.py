@@ -59,6 +59,7 @@ def test_no_such_release(shas: tuple[str, ...], to: str | None, words: str) -> N
     ("image", "sha", "asked"),
     [
         ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop:one", "one", ("123456789012", "eu-west-1", "team/shop")),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws/shop:one", "one", ("123456789012", "eu-west-1", "shop")),
         ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop@sha256:ab", "sha256:ab", ("123456789012", "cn-north-1", "shop")),
         ("localhost:5000/shop:one", "one", None),
         ("localhost:5000/shop", "", None),

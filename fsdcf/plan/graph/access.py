@@ -135,6 +135,6 @@ def _image(view: View, definition: Resource) -> Iterator[Reach]:
     if not image:
         return
     host, slash, name = image.partition("/")
-    known = host.endswith(("amazonaws.com", "amazonaws.com.cn", "${AWS::URLSuffix}")) and ".dkr.ecr" in host and slash
+    known = slash and re.search(r"\.dkr[.-]ecr[.-]", host)
     repository = re.split(r"[@:](?=[^/]*$)", name if known else image)[0]
     yield Reach(f"image {repository}", "service", ("ECR repository" if known else "Image", repository), "pulls image", False, faint=True)
