@@ -50,7 +50,7 @@ def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
 
 def _removed(change: Change, policy: Any) -> Risk:
     if isinstance(policy, str) and policy in _RETAINED:
-        why = "it leaves the stack and stays in the account with its data; what takes its place is new and empty"
+        why = "it leaves the stack and stays in the account with its data; whatever takes its place in the stack is new and empty"
         return Risk(change.logical_id, change.type, "left behind", why)
     if policy == "Snapshot":
         return Risk(change.logical_id, change.type, "deleted", "it leaves the stack and is deleted; a snapshot of its data remains")

@@ -252,6 +252,19 @@ def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
     assert compared(pair(None, BEFORE)).review.unsafe == ()
 
 
+@pytest.mark.parametrize(("given", "told"), [("tasks", []), ("others", ["store-removed"])])
+def test_a_store_that_stays_under_a_name_that_the_tasks_keep_is_reached(given: str, told: list[str]) -> None:
+    def named(value: object) -> Template:
+        template = copy.deepcopy(dict(BEFORE))
+        container(Environment=[*CONTAINER["Environment"], {"Name": "TASKS", "Value": value}])(template)  # type: ignore[misc]
+        template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain", "Properties": {"QueueName": "tasks"}}
+        return template
+
+    before, after = named({"Fn::GetAtt": ["Queue", "QueueName"]}), named(given)
+    without("Queue")(after)
+    assert [one.rule for one in compared(pair(before, after)).review.unsafe] == told
+
+
 def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
     before = copy.deepcopy(dict(BEFORE))
     container(Environment=[*CONTAINER["Environment"], {"Name": "QUEUE", "Value": {"Ref": "Queue"}}])(before)  # type: ignore[misc]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fsdcf.cloudformation.compare import canonical
+from fsdcf.cloudformation.facts import custom_name
+from fsdcf.cloudformation.risk import Risk
 from fsdcf.plan.access.report import shortened
+from fsdcf.plan.access.rows import access
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.expiry import KEPT
 from fsdcf.plan.diff.grants import ROLES, Loss, losses
@@ -59,9 +63,28 @@ def stores(context: Context) -> Iterator[Found]:
             what = "is replaced" if change is not None and change.replacement == "True" else "may be replaced"
             why = "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
             yield Found(risk.logical_id, what, why, Place(risk.logical_id, ()), way_out=REPLACED_STORE)
-        else:
-            why, place = "the old image would find it gone", Place(risk.logical_id, (), gone=True)
-            yield Found(risk.logical_id, f"is {risk.kind}", why, place, (FSDCF,))
+        elif not _is_handed_over(context, risk):
+            why = "the old image would find it gone" if risk.kind == "deleted" else "outside of the stack the old image may not reach it"
+            yield Found(risk.logical_id, f"is {risk.kind}", why, Place(risk.logical_id, (), gone=True), (FSDCF,))
+
+
+def _is_handed_over(context: Context, risk: Risk) -> bool:
+    """Whether a store stays, and the tasks keep its name in the same variables and what they may do with it: it is used without being made."""
+    store = context.old.resources.get(risk.logical_id)
+    name = custom_name(risk.type, store.properties) if store is not None else None
+    if store is None or name is None or risk.kind != "left behind":
+        return False
+    still = [
+        canonical(mapping(after.get(variable)).get("Value")) == canonical(store.properties[name])
+        for run in context.runs
+        for before, after in [(tasks.by(run.before.get("Environment"), "Name"), tasks.by(run.after.get("Environment"), "Name"))]
+        for variable, one in before.items()
+        if target_of(one.get("Value")) == risk.logical_id
+    ]
+    called = text_of(store.properties[name])
+    might = {action for row in access(context.old) if risk.logical_id in row.targets and row.effect == "Allow" for action in row.actions}
+    may = {action for row in access(context.new) if any(called in one for one in row.resources) for action in row.actions}
+    return bool(still) and all(still) and might <= may
 
 
 def indexes(context: Context) -> Iterator[Found]:
