@@ -17,8 +17,9 @@ _SPELLINGS = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STORED = {"secrets": re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}"), "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")}
-"""Names that Secrets Manager and Parameter Store take. Source: CreateSecret and PutParameter in their API references."""
+_STORED = {"secrets": re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}"), "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")}
+"""Names that Secrets Manager and Parameter Store take. Source: CreateSecret and PutParameter in their API references;
+`rds!cluster-…` and the like are secrets that other services of AWS own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html"""
 
 
 @dataclass(frozen=True)

@@ -163,10 +163,17 @@ def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: 
         HELLO + NO_NAT + "  observability: {metrics: {enabled: false}, traces: {enabled: false}}\n",
         HELLO.replace("port: 8000", "port: 4318") + "  observability: {metrics: {}, traces: {enabled: false}}\n",
         HELLO.replace("name: hello", "name: otel-collector"),
+        HELLO + "  observability: {metrics: {enabled: false, port: 4317}, traces: {}}\n",
     ],
 )
 def test_what_no_collector_takes_and_endpoints_reach_is_free(compiled: Compile, text: str) -> None:
     assert compiled(text).template is not None
+
+
+def test_a_secret_that_a_service_of_aws_owns_has_its_name(compiled: Compile) -> None:
+    """RDS calls the one of a cluster so, although nobody else may use `!`."""
+    result = compiled(HELLO + "  environment: {A: '${secrets:rds!cluster-cd690a09-953c-42e9-9d9f-1ed0b434d226:password}'}\n")
+    assert result.template is not None, result.diagnostics
 
 
 @pytest.mark.parametrize(("least", "advised"), [(0, True), (1, False)])

@@ -225,7 +225,7 @@ def collector(case: Case) -> Iterator[Diagnostic]:
     if (metrics or traces) and case.spec.metadata.name == COLLECTOR:
         message = f"the container beside the service is called `{COLLECTOR}` too"
         yield case.at(COLLECTOR_TAKES, "metadata.name", message, "choose another name, or leave metrics and traces out")
-    ports = {"service.port": case.spec.service.port, "service.observability.metrics.port": seen.metrics.port if seen.metrics else None}
+    ports = {"service.port": case.spec.service.port, "service.observability.metrics.port": seen.metrics.port if seen.metrics and metrics else None}
     for at, port in ports.items():
         if port in COLLECTOR_PORTS and (traces or (metrics and port == 8888)):
             message = f"the collector listens on {port} for {COLLECTOR_PORTS[port]}"
