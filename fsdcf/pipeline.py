@@ -32,7 +32,7 @@ DOCKERFILE = Rule(
 )
 TOO_LARGE = Rule(
     "S235",
-    "a template over CloudFormation's limits",
+    "a template over the limits of AWS",
     "CloudFormation takes 500 resources, 200 outputs and a megabyte, IAM 10,240 characters of policies for a role, and ECS 64 KiB of task "
     "definition.",
 )
@@ -96,8 +96,8 @@ def run(request: Request, lint: Lint | None = None) -> Result:
     template = compile_spec(with_sqlite_paths(spec, known), request.environment, known)
     root = document.span(())
     found += [
-        TOO_LARGE.at(root, (), f"the template has {problem}", "split the service, or share what it makes")
-        for problem in over_limits(template.data)
+        TOO_LARGE.at(root, (), f"the template has {problem}", way_out)
+        for problem, way_out in over_limits(template.data)
     ]
     if lint is not None:
         found += _linted(template, document, lint)

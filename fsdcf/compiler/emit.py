@@ -71,24 +71,26 @@ def to_yaml(template: Mapping[str, Any]) -> str:
     return text
 
 
-def over_limits(template: Mapping[str, Any]) -> list[str]:
-    """What of a template CloudFormation, ECS or IAM would refuse for its size, in words."""
+def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What of a template CloudFormation, ECS or IAM would refuse for its size, and the way out, in words."""
     found = []
+    smaller = "split the service, or share what it makes"
     for section, most in MOST.items():
         count = len(template.get(section, {}))
         if count > most:
-            found.append(f"{count} {section.lower()}, where CloudFormation takes {most}")
+            found.append((f"{count} {section.lower()}, where CloudFormation takes {most}", smaller))
     size = len(json.dumps(ordered(template), separators=(",", ":"), ensure_ascii=False).encode())
     if size > LARGEST_BODY:
-        found.append(f"{size} bytes, where CloudFormation takes {LARGEST_BODY}")
+        found.append((f"{size} bytes, where CloudFormation takes {LARGEST_BODY}", smaller))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::ECS::TaskDefinition":
             size = len(json.dumps(resource["Properties"], separators=(",", ":"), ensure_ascii=False).encode())
             if size > LARGEST_TASK_DEFINITION:
-                found.append(f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}")
+                told = f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}"
+                found.append((told, "let the service read long values from a file of its image, from a bucket, or as a secret"))
     for role, length in _inline_policies(template).items():
         if length > LARGEST_ROLE_POLICIES:
-            found.append(f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}")
+            found.append((f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}", smaller))
     return found
 
 

@@ -153,7 +153,9 @@ def test_a_description_is_counted_in_bytes(compiled: Compile) -> None:
 @pytest.mark.parametrize(("count", "codes"), [(60, set()), (70, {"S235"})])
 def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: set[str]) -> None:
     variables = "".join(f"    VAR_{number}: {'é' * 480}\n" for number in range(count))
-    assert {one.code for one in compiled(HELLO + "  environment:\n" + variables).diagnostics} == codes
+    found = compiled(HELLO + "  environment:\n" + variables).diagnostics
+    assert {one.code for one in found} == codes
+    assert all("a task definition of" in one.message and "long values" in (one.hint or "") for one in found)
 
 
 @pytest.mark.parametrize(
