@@ -48,10 +48,10 @@ def unreadable(error: Exception, text: str, name: str) -> Diagnostic:
     if "nesting depth" in problem:  # libyaml has a bound of its own, and looks ahead
         return too_deep(Span(name, line, column, line, column + 1))
     above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
-    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _hint(problem, shown, above))
+    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _hint(problem, shown, above, column))
 
 
-def _hint(problem: str, line: str, above: str) -> str:
+def _hint(problem: str, line: str, above: str, column: int) -> str:
     if "\t" in line[: _depth(line)] or "\\t" in problem:
         return "indent with spaces: YAML takes no tabs"
     if "${" in line:
@@ -66,8 +66,17 @@ def _hint(problem: str, line: str, above: str) -> str:
         return "a value with `: ` in it needs quotes; a key needs its own line"
     if unspaced(line) or unspaced(above):
         return "a key is followed by `:` and a space"
-    if "block" in problem or "indent" in problem or _A_KEY.match(line):
+    if "escape" in problem:
+        return "in double quotes \\ begins an escape; single quotes take it as it is"
+    if "end of stream" in problem:
+        return "close the quotes: \" or ' at the end of the text"
+    if "',' or" in problem:
+        return "put commas between the items, and close the list with ] and the map with }"
+    at_key = column <= _depth(line) + 1 and _A_KEY.match(line)
+    if "block" in problem or "indent" in problem or at_key:
         return "check the indentation: keys of one map stand in one column"
+    if "expected key" in problem and _A_KEY.match(line):
+        return "put the whole value in quotes; a ' in it is written twice"
     if "key" in problem or "':'" in problem:
         return "a key is followed by `:` and a space"
     return "put the value in quotes if it holds special characters"

@@ -43,6 +43,12 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
         ("  observability: {logs: {retention: 9999}}\n", "use 3653"),
         ("dependencies:\n  - {type: sqs, name: a}\n", "did you mean `aws_sqs_queue`?"),
         (" resources:\n   cpu: 256\n", "check the indentation: keys of one map stand in one column"),
+        ("  environment:\n    A: b\n   B: c\n", "check the indentation: keys of one map stand in one column"),
+        ("  image: @shop\n", "put the value in quotes if it holds special characters"),
+        ("  environment:\n    A: 'it's'\n", "put the whole value in quotes; a ' in it is written twice"),
+        ('  user: "app\n', "close the quotes: \" or ' at the end of the text"),
+        ("  command: [a, b\n", "put commas between the items, and close the list with ] and the map with }"),
+        ('  user: "\\d"\n', "in double quotes \\ begins an escape; single quotes take it as it is"),
     ],
 )
 def test_a_habit_of_another_tool_or_a_slip_has_its_hint(compiled: Compile, text: str, hint: str) -> None:
