@@ -56,6 +56,6 @@ def _table(reasons: Iterable[Reason]) -> Iterator[str]:
     yield "| what you see | why | what to do | where | next |"
     yield "|---|---|---|---|---|"
     for one in reasons:
-        cause = one.cause.replace("gets …", "gets this code").replace(" …", "")
+        cause = one.cause.replace("gets …", "gets this code").replace(" (…)", "").replace(" …", "")
         cells = (one.symptom, cause, one.advice, f"`{one.key}`", f"`{one.command.format(**_EXAMPLE)}`")
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"
