@@ -1,8 +1,8 @@
-"""The tasks of an ECS service: listed page by page and described in batches, as far as one look may go."""
+"""The tasks of an ECS service: listed page by page and described in batches, as far as one look may go; what DescribeTasks says of an end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fsdcf.deploy.run import Run
@@ -57,6 +57,19 @@ def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ended = any(one.get("exitCode") is not None for one in own)
     others = [{**one, "exitCode": None} if ended else one for one in told if one not in own]
     return [*own, *others]
+
+
+def ending(reason: str, said: Iterable[str], codes: Iterable[int | None], stop_code: str) -> str:
+    """Why a task ended, in ECS's words: its reason, the first of what its containers add, and an exit code.
+
+    The code is the first that is not 0; one of 0 is told where the task stopped because a container ended so.
+    """
+    more = next((one for one in said if one), "")
+    known = [code for code in codes if code is not None]
+    ended = known if stop_code == "EssentialContainerExited" else []
+    code = next((one for one in known if one), next(iter(ended), None))
+    parts = [reason, more if more not in reason else "", f"exit code {code}" if code is not None else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def described(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:

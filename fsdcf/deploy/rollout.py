@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fsdcf.deploy.listing import HARMLESS, containers_of, described, listed, place_of
+from fsdcf.deploy.listing import HARMLESS, containers_of, described, ending, listed, place_of
 from fsdcf.deploy.run import Run
 
 SERVICE = "AWS::ECS::Service"
@@ -69,12 +69,8 @@ class Stopped:
 
         The exit code of a task that ECS stopped is that of the signal, and comes later than the reason.
         """
-        said = next((said for _, _, said in self.containers if said), "")
-        codes = [code for _, code, _ in self.containers if code is not None and self.code != "ServiceSchedulerInitiated"]
-        ended = codes if self.code == "EssentialContainerExited" else []
-        code = next((one for one in codes if one), next(iter(ended), None))
-        parts = [self.reason, said if said not in self.reason else "", f"exit code {code}" if code is not None else ""]
-        return _OWN.sub("…", "; ".join(part for part in parts if part))
+        codes = [code for _, code, _ in self.containers if self.code != "ServiceSchedulerInitiated"]
+        return _OWN.sub("…", ending(self.reason, (said for _, _, said in self.containers), codes, self.code))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from fsdcf.deploy.listing import HARMLESS, containers_of
+from fsdcf.deploy.listing import HARMLESS, containers_of, ending
 from fsdcf.deploy.model import TaskState
 
 STATES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
@@ -111,12 +111,8 @@ def _container(raw: Mapping[str, Any]) -> str:
 
 
 def _why(raw: Mapping[str, Any]) -> str:
-    """Why a task stops or has stopped, in ECS's words; the exit code is the first container's that has another than 0, and 0 where that is the reason."""
-    reason = str(raw.get("stoppedReason") or "")
+    """Why a task stops or has stopped, in ECS's words."""
     containers = containers_of(raw)
-    said = next((str(one["reason"]) for one in containers if one.get("reason")), "")
-    codes = [one["exitCode"] for one in containers if one.get("exitCode") is not None]
-    ended = codes if raw.get("stopCode") == "EssentialContainerExited" else []
-    code = next((one for one in codes if one), next(iter(ended), None))
-    parts = [reason, said if said not in reason else "", f"exit code {code}" if code is not None else ""]
-    return "; ".join(part for part in parts if part)
+    said = (str(one.get("reason") or "") for one in containers)
+    codes = (one.get("exitCode") for one in containers)
+    return ending(str(raw.get("stoppedReason") or ""), said, codes, str(raw.get("stopCode") or ""))
