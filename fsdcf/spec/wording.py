@@ -57,9 +57,9 @@ def type_hint(each: Field, value: Any, path: SpecPath) -> str:
         return f"write a list: [{words}]"
     if isinstance(value, str) and any(kind.name == "integer" for kind in each.kinds):
         return _plain_number(each, value)
-    if isinstance(value, str) and any(kind.name == "boolean" for kind in each.kinds):
-        return "write true or false, without quotes"
     names = _keys_of(each)
+    if isinstance(value, str) and any(kind.name == "boolean" for kind in each.kinds) and (value.lower() in _YES_OR_NO or not names):
+        return "write true or false, without quotes"
     if not isinstance(value, (dict, list)) and 0 < len(names) < _MANY:
         return f"write a map; keys here are {', '.join(names)}"
     return each.key.doc
@@ -86,7 +86,7 @@ def _other_form(each: Field, value: Any, path: SpecPath) -> str:
         return "write `name: value` lines, without `- `"
     needed = [name for kind in kinds for name in _required(kind)]
     if needed and isinstance(value, str) and path[-1] != each.name:
-        return f"write a map with {_and(needed)}"
+        return f"an item is a map with {_and(needed)}"
     return ""
 
 
@@ -105,6 +105,7 @@ def _names_of(record: type) -> set[str]:
 
 
 _MANY = 10
+_YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "y", "n")
 _QUANTITY = re.compile(r"([1-9][0-9]{0,5}) ?(Mi?B?|Gi?B?|s|m|h|d)", re.IGNORECASE)
 _UNITS = {"MiB": {"m": 1, "g": 1024}, "GiB": {"g": 1}, "econds": {"s": 1, "m": 60, "h": 3600, "d": 86400}}
 
