@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from typing import ClassVar
@@ -64,6 +65,7 @@ def main() -> None:
     """Run the command and leave at once. The process is short: it collects no garbage and tears nothing down."""
     gc.disable()
     _reopen()
+    _spell()
     code = _run()
     try:
         sys.stdout.flush()
@@ -78,6 +80,13 @@ def _reopen() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as the process lives
+
+
+def _spell() -> None:
+    """What is written is UTF-8, as in files, whatever the locale; a terminal of another encoding shows escapes for what it lacks."""
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace") if out.isatty() else out.reconfigure(encoding="utf-8")
 
 
 def _run() -> int:

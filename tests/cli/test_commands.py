@@ -208,6 +208,25 @@ def test_an_output_that_takes_no_more_is_no_bug(monkeypatch: pytest.MonkeyPatch,
     assert "error: reading or writing failed: [Errno 28] No space left on device" in capsys.readouterr().err
 
 
+def test_any_letter_can_be_written_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    main._spell()
+    sys.stdout.write("é🚀")
+    sys.stdout.flush()
+    assert written.getvalue() == "é🚀".encode()
+
+
+def test_a_terminal_of_another_encoding_shows_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    main._spell()
+    sys.stdout.write("é🚀")
+    sys.stdout.flush()
+    assert written.getvalue() == b"\xe9\\U0001f680"
+
+
 def test_streams_that_the_caller_has_closed_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     own = sys.stderr
     monkeypatch.setattr(sys, "stdin", None)
