@@ -265,6 +265,22 @@ def test_a_store_that_stays_under_a_name_that_the_tasks_keep_is_reached(given: s
     assert [one.rule for one in compared(pair(before, after)).review.unsafe] == told
 
 
+@pytest.mark.parametrize(("reached", "told"), [("tasks", []), ("tasks-of-others", ["store-removed"])])
+def test_a_store_that_stays_is_reached_by_a_statement_for_its_whole_name(reached: str, told: list[str]) -> None:
+    def named(value: object, resource: object) -> Template:
+        template = copy.deepcopy(dict(BEFORE))
+        container(Environment=[*CONTAINER["Environment"], {"Name": "TASKS", "Value": value}])(template)  # type: ignore[misc]
+        template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain", "Properties": {"QueueName": "tasks"}}
+        statement = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage"], "Resource": resource}
+        template["Resources"]["Extra"]["Properties"]["PolicyDocument"]["Statement"].append(statement)
+        return template
+
+    before = named({"Fn::GetAtt": ["Queue", "QueueName"]}, {"Fn::GetAtt": ["Queue", "Arn"]})
+    after = named("tasks", {"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{reached}"})
+    without("Queue")(after)
+    assert [one.rule for one in compared(pair(before, after)).review.unsafe] == told
+
+
 def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
     before = copy.deepcopy(dict(BEFORE))
     container(Environment=[*CONTAINER["Environment"], {"Name": "QUEUE", "Value": {"Ref": "Queue"}}])(before)  # type: ignore[misc]

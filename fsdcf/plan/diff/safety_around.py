@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fsdcf.cloudformation.compare import canonical
@@ -81,9 +82,9 @@ def _is_handed_over(context: Context, risk: Risk) -> bool:
         for variable, one in before.items()
         if target_of(one.get("Value")) == risk.logical_id
     ]
-    called = text_of(store.properties[name])
+    called = re.compile(rf"(?<![\w.-]){re.escape(text_of(store.properties[name]))}(?![\w.-])")  # a name, and not a part of another's
     might = {action for row in access(context.old) if risk.logical_id in row.targets and row.effect == "Allow" for action in row.actions}
-    may = {action for row in access(context.new) if any(called in one for one in row.resources) for action in row.actions}
+    may = {action for row in access(context.new) if any(map(called.search, row.resources)) for action in row.actions}
     return bool(still) and all(still) and might <= may
 
 
