@@ -29,6 +29,10 @@ _BESIDE_ROWS = 8
 """Lines of the screen that are not resources: title, blanks, what is waited for, the prompt."""
 
 
+_BESIDE_NAME = 30
+"""Columns of a resource's row that are not its name: indent, mark, blanks, what happens to it, and for how long."""
+
+
 class Live:
     """Events as a picture that moves. It stands still while a question is asked, and its last state stays on the screen."""
 
@@ -126,7 +130,8 @@ class Live:
 
     def picture_at_the_end(self) -> RenderableType:
         """What stays on the screen: a line for each part, and every resource that failed or was kept."""
-        head = Text.assemble((self._title, "bold"), "  ", (spoken(self._elapsed), "dim"))
+        word = ("rolled back  ", "yellow") if self._tree.undone else ""
+        head = Text.assemble((self._title, "bold"), "  ", word, (spoken(self._elapsed), "dim"))
         return Group(head, *self._rows(self._elapsed, ("failed", "kept")), Text(""))
 
     def _doing(self) -> str:
@@ -139,7 +144,7 @@ class Live:
         lines: list[Text] = []
         for part in parts:
             lines.append(self._part(part))
-            rows = [row for row in part.rows if row.state in states]
+            rows = [row for row in part.rows if row.state in states or (row.broke and self._tree.undone)]
             for row in rows[:room]:
                 tasks = list(self._tasks(row, elapsed)) if "active" in states else []
                 lines += [*self._row(row, elapsed), *tasks]
@@ -150,15 +155,21 @@ class Live:
         return lines
 
     def _part(self, part: Part) -> Text:
+        """A part with how many of its resources are through; what has been rolled back is not through, whatever its last state was."""
+        if self._tree.undone:
+            mark, style = self._mark("failed" if part.broke else "pending")
+            return Text.assemble("  ", (mark, style), f" {part.name:<16}", ("  rolled back" if part.begun else "  not begun", "dim"))
         mark, style = self._mark(part.state)
         count = f"{part.finished} of {len(part.rows)}"
         return Text.assemble("  ", (mark, style), f" {part.name:<16}", (f"{count:>8}", "dim"))
 
     def _row(self, row: Row, elapsed: float) -> Iterator[Text]:
-        mark, style = self._mark(row.state)
-        words = {"failed": "failed", "kept": "left behind"}.get(row.state, row.doing)
-        since = spoken(elapsed - row.since) if row.state == "active" else ""
-        yield self._cut(Text.assemble("      ", (mark, style), f" {row.logical_id:<36} ", (f"{words:<12} {since:>7}", "dim")))
+        state = "failed" if row.broke and self._tree.undone and row.state != "kept" else row.state
+        mark, style = self._mark(state)
+        words = {"failed": "failed", "kept": "left behind"}.get(state, row.doing)
+        since = spoken(elapsed - row.since) if state == "active" else ""
+        name = f"{row.logical_id:<{max(8, min(36, self._console.size.width - _BESIDE_NAME))}}"
+        yield self._cut(Text.assemble("      ", (mark, style), f" {name} ", (f"{words:<12} {since:>7}", "dim")))
         if row.reason and row.state == "failed" and self._screen:
             yield self._cut(Text(f"        {visible(row.reason)}", "red"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fsdcf.cli.parts import PARTS, part_of
-from fsdcf.deploy.events import is_root
+from fsdcf.deploy.events import is_cancellation, is_root
 from fsdcf.deploy.model import Plan, Seen
 
 State = Literal["pending", "active", "done", "failed", "kept"]
@@ -27,7 +27,10 @@ _DOING = {
 
 @dataclass(frozen=True)
 class Row:
-    """A resource: its state, what happens to it in a word, since when (seconds of the operation), and why it failed."""
+    """A resource: its state, what happens to it in a word, since when (seconds of the operation), and why it failed.
+
+    ``broke``: it failed for a reason of its own, perhaps before it was rolled back.
+    """
 
     logical_id: str
     type: str
@@ -35,6 +38,7 @@ class Row:
     doing: str = ""
     since: float = 0.0
     reason: str = ""
+    broke: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,16 @@ class Part:
         """The part's own: failed if one of them failed, else active, else pending, and done once all are through."""
         found = {row.state for row in self.rows}
         return next((state for state in _WEIGHTS if state in found), "done")
+
+    @property
+    def broke(self) -> bool:
+        """Whether one of them failed for a reason of its own."""
+        return any(row.broke for row in self.rows)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done to one of them."""
+        return any(row.state != "pending" for row in self.rows)
 
 
 @dataclass
@@ -76,7 +90,8 @@ class Tree:
         old = self.rows.get(event.logical_id) or Row(event.logical_id, event.type)
         state, doing = _state(event.status), doing_of(event.status)
         since = old.since if (old.state, old.doing) == (state, doing) else seen.elapsed
-        self.rows[event.logical_id] = replace(old, state=state, doing=doing, since=since, reason=event.reason)
+        broke = old.broke or (state == "failed" and not is_cancellation(event))
+        self.rows[event.logical_id] = replace(old, state=state, doing=doing, since=since, reason=event.reason, broke=broke)
 
     def parts(self) -> tuple[Part, ...]:
         """The resources by part, in the order of the parts."""
@@ -84,6 +99,11 @@ class Tree:
         for row in self.rows.values():
             grouped[part_of(row.type, row.logical_id)].append(row)
         return tuple(Part(name, tuple(rows)) for name, rows in grouped.items() if rows)
+
+    @property
+    def undone(self) -> bool:
+        """Whether all that was begun has been rolled back."""
+        return self.status.endswith("ROLLBACK_COMPLETE")
 
     def active(self) -> tuple[Row, ...]:
         """What is under way, the longest first."""

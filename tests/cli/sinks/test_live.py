@@ -111,7 +111,42 @@ def test_the_end_leaves_a_summary_and_the_account() -> None:
     assert "kept: Jobs" in out.getvalue() and "warning" not in out.getvalue()
     assert err.getvalue().startswith("failed: Service could not be updated")
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
-    assert re.search(r"shop-staging  1m 15s", last) and re.search(r"✗ Service +failed", last)
+    assert re.search(r"shop-staging  rolled back  1m 15s", last) and re.search(r"✗ Service +failed", last)
+
+
+def test_the_end_of_a_rollback_marks_what_failed_although_it_is_as_before() -> None:
+    sink, _ = live()
+    for event in (
+        *story(FAILURE)[:9],
+        stack("UPDATE_ROLLBACK_IN_PROGRESS", 71),
+        seen("TaskDefinition", "UPDATE_COMPLETE", 72, "AWS::ECS::TaskDefinition"),
+        seen("Service", "UPDATE_COMPLETE", 73),
+        seen("MailQueue", "CREATE_FAILED", 73, "AWS::SQS::Queue", reason="Resource creation cancelled"),
+        seen("MailQueue", "DELETE_COMPLETE", 74, "AWS::SQS::Queue"),
+        stack("UPDATE_ROLLBACK_COMPLETE", 75),
+    ):
+        sink(event)
+    sink.close()
+    out = io.StringIO()
+    Console(file=out, width=80, no_color=True).print(sink.picture_at_the_end())
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
+        "shop-staging  rolled back  1m 15s",
+        "  · data              rolled back",
+        "  ✗ tasks             rolled back",
+        f"      ✗ {'Service':<36} failed",
+        "  · logs and alarms   not begun",
+        "  · other             not begun",
+        "",
+    ]
+
+
+def test_a_narrow_terminal_shows_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    sink, time = live()
+    sink(seen("Service", "UPDATE_IN_PROGRESS", 3))
+    time.now += 125
+    assert re.search(r"● Service +updating +2m 05s\n", drawn(sink, 60))
+    sink.close()
 
 
 def test_the_cursor_comes_back() -> None:
