@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fsdcf.cli.sinks.rollouts import Lines, past_of, shown, state_of, why_of
+from fsdcf.cli.values import shown as fitted
 from fsdcf.deploy.lookout import Lookout
 from fsdcf.deploy.model import Event, RolloutSeen, Target, Warned
 from fsdcf.deploy.rollout import Rollout
@@ -64,7 +65,7 @@ class Following:
             past = past_of(task, self._elapsed() - self._seen.elapsed, (width or 1000) - 22)
             yield f"  {paint('task    ', 'soft')} {paint(task.id[:8], _ROLES[state_of(task)])}  {past}"
             if why_of(task):
-                yield f"             {paint(why_of(task)[: (width or 1000) - 14], 'bad')}"
+                yield f"             {paint(fitted(why_of(task), (width or 1000) - 14), 'bad')}"
         if len(tasks) > _MOST:
             yield f"           and {len(tasks) - _MOST} more"
 

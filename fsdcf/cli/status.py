@@ -106,7 +106,7 @@ class _Picture:
         from rich.text import Text
 
         paint, width = painter(sys.stdout), width_of(sys.stdout)
-        lines = [*status_lines(found, paint, width), *tasks.picture(paint, width)]
+        lines = status_lines(found, paint, width, tasks.picture(paint, width))
         self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
 
     def close(self) -> None:

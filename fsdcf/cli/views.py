@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
-def status_lines(status: Status, paint: Paint, width: int | None = None) -> Iterator[str]:
-    """The status of a service: its stack, what runs, its tasks, targets and rollouts, and what is not known."""
+def status_lines(status: Status, paint: Paint, width: int | None = None, tasks: Iterable[str] = ()) -> Iterator[str]:
+    """The status of a service: its stack, what runs, its tasks, targets and rollouts, and what is not known.
+
+    ``tasks`` are lines of the tasks, where they are followed: they stand before what ECS says, which a low terminal has no room for.
+    """
     stack = status.stack
     role = "good" if stack.status in _GOOD else "warn" if stack.running else "bad"
     yield f"{paint(stack.name, 'strong')}  {paint(stack.status, role)}  {paint(moment(stack.since), 'soft')}"
@@ -28,6 +31,7 @@ def status_lines(status: Status, paint: Paint, width: int | None = None) -> Iter
         yield f"  {paint(name.ljust(8), 'soft')} {text}"
     for rollout in status.rollouts:
         yield f"  {paint('rollout ', 'soft')} {_rollout(rollout, paint)}"
+    yield from tasks
     if not status.steady:
         for message in status.messages:
             yield from _message(message, paint, width)

@@ -146,3 +146,10 @@ def test_long_messages_stand_under_each_other() -> None:
     assert "  ecs      registered 1 targets in" in text and "(service" not in text
     narrow = list(status_lines(found, plain, 80))
     assert max(map(len, narrow)) <= 80 and narrow[-1].startswith(" " * 11)
+
+
+def test_the_tasks_that_are_followed_stand_before_what_ecs_says() -> None:
+    service = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": [{"message": "has started 2 tasks"}] * 3}
+    found, _ = told(DescribeServices={"services": [service]})
+    heads = [line.split()[0] for line in status_lines(found, plain, 80, ["  task     0a1b2c3d  PENDING 3s"])]
+    assert heads.index("rollout") < heads.index("task") < heads.index("ecs")
