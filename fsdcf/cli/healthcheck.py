@@ -19,6 +19,7 @@ from fsdcf.cli.inputs import compile_options, requests
 from fsdcf.cli.repeats import validating
 from fsdcf.cli.running import Told, json_option, refuse, sinks
 from fsdcf.cli.url import Address, address
+from fsdcf.cli.values import masked
 from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Place
 from fsdcf.diagnostics import LINE_BREAK, Severity
 
@@ -138,7 +139,7 @@ def _balancer(
     view: View,
 ) -> Iterator[_Failure]:
     """The load balancer's rounds, shown; what failed, if it did."""
-    from fsdcf.operate.healthcheck import balanced, balancer_fails_after, stops_at
+    from fsdcf.operate.healthcheck import balanced, balancer_fails_after, stops_at, wavering
     from fsdcf.operate.probe import request
 
     view.head("load balancer", balancer_line(check, url))
@@ -150,6 +151,8 @@ def _balancer(
 
     rounds = _shown("load balancer", balanced(check, ask, rest, once), view)
     if _fine(rounds, once):
+        if remark := wavering(rounds, check):
+            view.note(remark)
         return
     evidence = (
         Evidence("load balancer", _row(rounds, once, "unhealthyThreshold"), place("service.healthCheck.path")),
@@ -184,7 +187,7 @@ def _container(
         Evidence("container", _row(rounds, once, "container.retries"), place("service.healthCheck.container")),
         Evidence("on AWS", stops_at(container_fails_after(inner), rules), place("service.healthCheck.gracePeriod")),
     )
-    yield _Failure(f"the container's check fails: {rounds[-1].text}", evidence)
+    yield _Failure(f"the container's check fails: {rounds[-1].text}", evidence, (str(masked(shlex.join(arguments))),))
 
 
 def _shown(of: str, rounds: Iterator[Round], view: View) -> list[Round]:

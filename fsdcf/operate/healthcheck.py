@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,6 +106,14 @@ def balanced(
         yield Round(number, (number - 1) * check.interval, good, state, told(answer, check))
         if state == "unhealthy" or passed >= check.healthy:
             return
+
+
+def wavering(rounds: Sequence[Round], check: Check) -> str:
+    """What is to be said of a target that is healthy although checks failed; empty where none did."""
+    failed = sum(not one.passed for one in rounds)
+    if not failed:
+        return ""
+    return f"{failed} of {len(rounds)} checks failed; it stays healthy as long as fewer than {check.unhealthy} in a row do"
 
 
 def contained(

@@ -1,4 +1,4 @@
-"""One request of a load balancer's health check: GET over plain HTTP, no redirect followed, the whole answer within the timeout."""
+"""One request of a load balancer's health check: GET over plain HTTP, no redirect followed, the answer's head within the timeout."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Answer:
 
 def request(host: str, port: int, path: str, timeout: float, clock: Callable[[], float]) -> Answer:
     """Ask as a load balancer does. ``timeout`` is in seconds and counts for all of it: to connect, to send, and to get the head.
+
+    The body is not waited for: AWS says of the timeout that within it there must be a response, and not how much of one.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     """

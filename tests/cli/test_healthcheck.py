@@ -107,6 +107,7 @@ def test_the_container_s_check_runs_when_it_is_given(stage: Stage, url: str) -> 
     result = check(stage, "--url", url, "--once", "--container-command", words, expect=1)
     assert "the container's check fails: exit code 7: no curl" in result.stderr
     assert "--> hello.yml:11" in result.stderr
+    assert result.stderr.endswith("  next: /bin/sh -c 'echo no curl; exit 7'\n")
 
 
 def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:

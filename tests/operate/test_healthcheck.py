@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fsdcf.operate.healthcheck import Check, Inner, Round, Rules, balanced, breaks, contained, matches, stops_at, told
+from fsdcf.operate.healthcheck import (
+    Check,
+    Inner,
+    Round,
+    Rules,
+    balanced,
+    breaks,
+    contained,
+    matches,
+    stops_at,
+    told,
+    wavering,
+)
 from fsdcf.operate.probe import Answer
 
 CHECK = Check("/health", 30, 5, 2, 3, "200,204-206")
@@ -51,6 +63,8 @@ def test_a_target_that_wavers_is_watched_for_a_while_and_stays_healthy() -> None
     assert len(rounds) == 15 and rounds[-1].state == "healthy"
     assert waits == [30] * 14
     assert [one.at for one in rounds[:3]] == [0, 30, 60]
+    assert wavering(rounds, CHECK) == "7 of 15 checks failed; it stays healthy as long as fewer than 3 in a row do"
+    assert wavering(play("++")[0], CHECK) == ""
 
 
 def test_once() -> None:
