@@ -63,7 +63,11 @@ def _entered(on: Subject, aws: Aws, connection: Connection, task: str, container
     if connection.sandbox or program is None:
         click.echo("the sandbox runs no container: on AWS the session would begin here", err=True)
         return Outcome(Exit.DONE, f"the session in {on.stack} would begin")
-    code = attached(program, session, connection.profile or "", dict(os.environ))
+    try:
+        code = attached(program, session, connection.profile or "", dict(os.environ))
+    except OSError as error:
+        sentence = f"the session plugin of AWS cannot be run: {program}: {error.strerror or error}"
+        return Outcome(Exit.USAGE, sentence, next=(f"install it anew: {INSTALL}",))
     if code == 0:
         return Outcome(Exit.DONE, f"the session in {on.stack} ended")
     return Outcome(Exit.FAILED, f"the session in {on.stack} ended with {code}", next=(on.target.command("exec"),))

@@ -34,7 +34,10 @@ def _since(context: click.Context, parameter: click.Parameter, text: str | None)
         days = int(text.strip()[:-1])
         if 0 < days <= 3653:
             return days * 86400.0
-    return duration(context, parameter, text)
+    try:
+        return duration(context, parameter, text)
+    except click.BadParameter:
+        raise click.BadParameter(f"{text!r} cannot be how long ago: write 90s, 10m, 2h, up to 36h, or whole days such as 3d") from None
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,10 @@ def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     assert "interrupted: no longer followed" in result.stderr
 
 
-@pytest.mark.parametrize("since", ["soon", "0", "0d", "9999d", "3x"])
+@pytest.mark.parametrize("since", ["soon", "0", "0d", "9999d", "3x", "48h"])
 def test_a_time_that_is_none(stage: Stage, since: str) -> None:
-    assert "since" in stage("logs", "hello", "--since", since, expect=2).stderr
+    said = stage("logs", "hello", "--since", since, expect=2).stderr
+    assert "--since" in said and "days such as 3d" in said
 
 
 def test_a_wrong_filter_tells_the_right_one(stage: Stage) -> None:
@@ -280,6 +281,16 @@ def test_exec_that_is_off_names_the_key_and_the_deploy(stage: Stage, monkeypatch
     result = stage("exec", "hello.yml", expect=2)
     assert "ECS Exec is off for hello-staging: write service.enableExecuteCommand: true" in result.stderr
     assert "--> hello.yml:6" in result.stderr and "next: fsdcf deploy hello.yml --env staging" in result.stderr
+
+
+def test_a_plugin_that_cannot_be_run_is_told_with_the_way_out(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = plugin(stage.folder).with_name("session-manager-plugin")
+    program.write_bytes(b"no program")
+    stand(stage, execute=True)
+    monkeypatch.setenv("PATH", str(stage.folder))
+    result = stage("exec", "hello", expect=2)
+    assert f"error: the session plugin of AWS cannot be run: {program}: " in result.stderr
+    assert "next: install it anew: https://" in result.stderr
 
 
 def test_exec_in_the_sandbox_needs_no_plugin(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
