@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
+from typing import Any
 
-from fsdcf.cli.sinks.jsonlines import JsonLines
-from fsdcf.deploy.model import Noted, Warned
+import pytest
+
+from fsdcf.cli.checkview import View
+from fsdcf.cli.loglines import Lines
+from fsdcf.cli.sinks.jsonlines import JsonLines, record
+from fsdcf.cli.views import release_record, status_record
+from fsdcf.deploy.model import Exit, Noted, RolloutSeen, TaskState, Warned
+from fsdcf.deploy.snapshot import Snapshot
+from fsdcf.operate.healthcheck import Round
+from fsdcf.operate.logs import Line
+from fsdcf.operate.releases import Released
+from fsdcf.operate.status import Status
 from tests.cli.sinks.samples import FAILURE, PLAN, story
 
 
@@ -48,3 +61,30 @@ def test_the_plan_is_whole_and_without_secrets() -> None:
     assert "hunter" not in out.getvalue()
     assert plan["counts"] == {"replaced": 1, "removed": 1, "left behind": 1, "changed": 1, "adopted": 1, "added": 1, "Frobnicate": 1}
     assert plan["risks"] == [{"logicalId": "OrdersTable", "type": "AWS::DynamoDB::Table", "kind": "left behind", "why": "it leaves the stack"}]
+
+
+TASK = TaskState("0a", "RUNNING", 3.0, (("PENDING", 2.0),), True, "HEALTHY", "unhealthy", "404")
+ROLLOUT = RolloutSeen(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
+
+
+def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """A record of each event that a command tells."""
+    out = io.StringIO()
+    Lines(out, as_json=True)(Line("1", 0, "shop/shop/0a", "hello"))
+    view = View(as_json=True)
+    view.head("load balancer", "GET /")
+    view.round("load balancer", Round(1, 0, True, "healthy", "200"))
+    told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
+    events = [*story(FAILURE), Noted("kept", "a"), Warned("a"), ROLLOUT]
+    status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))
+    return [*told, *map(record, events), status, release_record(Released(1, "shop:one", "one", None))]
+
+
+def test_the_page_names_every_event_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "json.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\|([^|]+)\|$", page, re.MULTILINE)
+    named = {event: set(re.findall(r"`(\w+)`", fields)) for event, fields in rows}
+    assert named == {one["event"]: set(one) - {"event"} for one in every_kind(capsys)}
+    (task,) = record(ROLLOUT)["tasks"]
+    assert all(f"`{field}`" in page for field in task)
+    assert all(code.name in page for code in Exit)
