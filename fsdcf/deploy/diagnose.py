@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from fsdcf.deploy.cause import blockers, failures, leftovers, root_cause
 from fsdcf.deploy.events import is_root
 from fsdcf.deploy.explain import TROUBLE, Explained, failed_tasks
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, StackEvent, Target
+from fsdcf.deploy.grounds import Grounds
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
+from fsdcf.deploy.reasons import find
+from fsdcf.deploy.reasons_stack import STACK
 from fsdcf.deploy.rollout import SERVICE, Rollout, Stopped
 
 _ENDS: Mapping[str, tuple[Exit, str]] = {
@@ -61,11 +64,24 @@ def diagnosed(case: Case) -> Outcome:
         sentence = f"{case.stack} failed{said}; {end}"
     else:
         sentence = f"{_clause(cause, case)}; {end}"
-    reason = case.explained if case.cancelled or cause is None or cause.type == SERVICE or is_root(cause) else None
-    more = (reason.command,) if reason is not None and not _is_gone(reason.command, case) else ()
+    advice, command = _advised(case, cause)
+    more = (command,) if command and not _is_gone(command, case) else ()
     order = (_next(case), more) if code is Exit.NEEDS_RECOVERY else (more, _next(case))
     next_steps = tuple(dict.fromkeys(command for part in order for command in part))
-    return Outcome(code, sentence, tuple(_evidence(case, cause)), next_steps, advice=reason.advice if reason is not None else None)
+    return Outcome(code, sentence, tuple(_evidence(case, cause)), next_steps, advice=advice)
+
+
+def _advised(case: Case, cause: StackEvent | None) -> tuple[Advice | None, str]:
+    """What to do and the command that shows more: by what the service's tasks say, else by what CloudFormation says of the resource."""
+    tasks = case.explained
+    if tasks is not None and (case.cancelled or cause is None or cause.type == SERVICE or is_root(cause)):
+        return tasks.advice, tasks.command
+    found = find(cause.reason, Grounds(), STACK) if cause is not None and not is_root(cause) else None
+    if found is None:
+        return None, ""
+    target = case.target
+    command = found.command.format(service=target.service, environment=target.environment, spec=target.spec)
+    return Advice(f"{found.sentence}; {found.advice}", found.key), command
 
 
 def _clause(cause: StackEvent, case: Case) -> str:

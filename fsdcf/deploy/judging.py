@@ -34,7 +34,7 @@ class Reason:
     """A known reason. ``symptom`` is what ECS says, in short; ``pattern`` finds it in what a task tells.
 
     ``cause`` is a clause, ``advice`` says what to do, ``key`` is the path of the spec's key to change, ``command`` what to run next, with
-    the placeholders service, environment, spec, port and image (other braces are doubled). ``judge`` adds what the template tells. ``passing``: it may pass without a
+    the placeholders service, environment, spec, port and image (other braces are doubled); both may be empty. ``judge`` adds what the template tells. ``passing``: it may pass without a
     change, so that it is no ground to give a deployment up early.
     """
 

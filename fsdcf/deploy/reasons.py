@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsdcf.deploy.grounds import Grounds
@@ -42,9 +43,9 @@ class Finding:
     command: str
 
 
-def find(testimony: str, grounds: Grounds) -> Finding | None:
+def find(testimony: str, grounds: Grounds, reasons: Sequence[Reason] = REASONS) -> Finding | None:
     """The first of the known reasons that what was said points to; None if it points to none."""
-    for reason in REASONS:
+    for reason in reasons:
         found = re.search(reason.pattern, testimony, re.DOTALL | re.IGNORECASE | re.MULTILINE)
         if found is not None:
             judged = reason.judge(grounds, found)

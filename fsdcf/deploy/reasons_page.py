@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from fsdcf.deploy.judging import Reason
 from fsdcf.deploy.reasons import HIDDEN
 from fsdcf.deploy.reasons_run import CHECKS, PLACING, RUNNING
+from fsdcf.deploy.reasons_stack import STACK
 from fsdcf.deploy.reasons_start import PREPARING, PULLING
 
 _EXAMPLE = {"service": "my-service", "environment": "prod", "spec": "my-service.yml", "port": "8000", "image": "my-service:SHA"}
@@ -25,6 +26,7 @@ fsdcf diagnose my-service --env prod
 
 With the spec instead of the name it shows the line as well. ECS forgets stopped tasks after an hour; then the service's events and its
 deployments must do. A service that a failed first deploy took away again leaves only CloudFormation's own words: use what `deploy` printed.
+What CloudFormation itself could not make or change stands in the last table.
 
 - Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast` cancels the update then,
   unless the reason may pass by itself: no capacity, a Spot interruption, a network interface that was not ready in time.
@@ -43,6 +45,7 @@ _PARTS: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("The container ends", RUNNING),
     ("There is no place for the task", PLACING),
     ("The stack is green and the service is old", (HIDDEN,)),
+    ("CloudFormation cannot make or change a resource", STACK),
 )
 
 
@@ -57,5 +60,5 @@ def _table(reasons: Iterable[Reason]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for one in reasons:
         cause = one.cause.replace("gets …", "gets this code").replace(" (…)", "").replace(" …", "")
-        cells = (one.symptom, cause, one.advice, f"`{one.key}`", f"`{one.command.format(**_EXAMPLE)}`")
+        cells = (one.symptom, cause, one.advice, *(f"`{text}`" if text else "" for text in (one.key, one.command.format(**_EXAMPLE))))
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"

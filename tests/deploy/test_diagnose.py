@@ -57,6 +57,17 @@ def test_every_end(status: str, code: Exit, words: str, next_one: str) -> None:
     assert "12:30:05 UTC UPDATE_FAILED" in outcome.evidence[0].text
 
 
+def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
+    denied = event("Jobs", "CREATE_FAILED", "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)")
+    outcome = diagnosed(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
+    assert outcome.advice is not None and outcome.advice.text.startswith("who deploys may not do it; ")
+    assert outcome.next[:2] == ("fsdcf permissions shop.yml --env staging", "fsdcf deploy shop.yml --env staging --recreate")
+    taken = event("Jobs", "UPDATE_FAILED", "jobs already exists (HandlerErrorCode: AlreadyExists)")
+    outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", taken, BACK))
+    assert outcome.advice is not None and "another name" in outcome.advice.text
+    assert outcome.next[0] == "fsdcf recover shop --env staging" and "" not in outcome.next
+
+
 def test_what_can_be_skipped_is_named() -> None:
     stuck = event("Mails", "UPDATE_FAILED", "stuck")
     outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", FAILED, BACK, stuck))

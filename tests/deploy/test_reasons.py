@@ -9,6 +9,7 @@ import pytest
 
 from fsdcf.deploy.grounds import Grounds, grounds_of
 from fsdcf.deploy.reasons import HIDDEN, REASONS, find
+from fsdcf.deploy.reasons_stack import STACK
 from fsdcf.deploy.statements import answer, statements_of
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
@@ -117,6 +118,32 @@ def test_the_words_of_ecs(name: str, words: str) -> None:
 def test_every_row_has_its_words() -> None:
     assert {one.name for one in REASONS} == {name for name, _ in WORDS}
     assert len({one.name for one in (*REASONS, HIDDEN)}) == len(REASONS) + 1
+
+
+OF_THE_STACK = [
+    ("linked-role", "Invalid request provided: CreateCluster Invalid Request: Unable to assume the service linked role. Please verify that the ECS service linked role exists. (HandlerErrorCode: InvalidRequest)"),
+    ("linked-role", "CreateCapacityProvider error: ECS Service Linked Role does not exist. Please create a Service linked role for ECS and try again. (HandlerErrorCode: InvalidRequest)"),
+    ("vpc-quota", "The maximum number of VPCs has been reached. (Service: Ec2, Status Code: 400, Request ID: 5ce9e2b3) (HandlerErrorCode: GeneralServiceException)"),
+    ("vpc-quota", "The maximum number of internet gateways has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: InternetGatewayLimitExceeded)"),
+    ("address-quota", "The maximum number of addresses has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: AddressLimitExceeded; Request ID: 4eab21b1)"),
+    ("certificate", "The certificate 'arn:aws:acm:us-west-2:1:certificate/x' must have a fully-qualified domain name, a supported signature, and a supported key size. (HandlerErrorCode: InvalidRequest)"),
+    ("certificate", "Certificate 'arn:aws:acm:us-west-2:1:certificate/x' not found (Service: ElasticLoadBalancingV2, Status Code: 400; Error Code: CertificateNotFound)"),
+    ("permission", f"{ROLE} is not authorized to perform: iam:TagRole on resource: arn:aws:iam::1:role/x because no identity-based policy allows the iam:TagRole action (HandlerErrorCode: UnauthorizedTaggingOperation)"),
+    ("permission", "Access denied for operation 'AWS::SQS::Queue'. (HandlerErrorCode: AccessDenied)"),
+    ("name-taken", "Resource of type 'AWS::DynamoDB::Table' with identifier 'prod-orders' already exists. (HandlerErrorCode: AlreadyExists)"),
+    ("name-taken", "shop-files already exists (Service: S3, Status Code: 0)"),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), OF_THE_STACK)
+def test_what_cloudformation_says_of_a_resource_is_known(name: str, words: str) -> None:
+    found = find(words, Grounds(), STACK)
+    assert found is not None and found.reason.name == name
+
+
+def test_every_row_of_the_stack_has_its_words() -> None:
+    assert {name for name, _ in OF_THE_STACK} == {one.name for one in STACK}
+    assert find("Resource did not stabilize (HandlerErrorCode: NotStabilized)", Grounds(), STACK) is None
 
 
 @pytest.mark.parametrize("words", ["", "Scaling activity initiated by (deployment ecs-svc/1)", "(service web) has reached a steady state."])
