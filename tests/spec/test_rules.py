@@ -174,8 +174,15 @@ def test_what_no_collector_takes_and_endpoints_reach_is_free(compiled: Compile, 
 
 def test_a_secret_that_a_service_of_aws_owns_has_its_name(compiled: Compile) -> None:
     """RDS calls the one of a cluster so, although nobody else may use `!`."""
-    result = compiled(HELLO + "  environment: {A: '${secrets:rds!cluster-cd690a09-953c-42e9-9d9f-1ed0b434d226:password}'}\n")
-    assert result.template is not None, result.diagnostics
+    name = "rds!cluster-cd690a09-953c-42e9-9d9f-1ed0b434d226"
+    arn = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf:password::"
+    for text in (f"  environment: {{A: '${{secrets:{name}:password}}'}}\n", f"  secrets: [{{name: A, valueFrom: '{arn}'}}]\n"):
+        result = compiled(HELLO + text)
+        assert result.template is not None, result.diagnostics
+
+
+def test_an_image_whose_registry_is_not_known_yet_may_be_in_ecr(compiled: Compile) -> None:
+    assert "S216" not in {one.code for one in compiled(HELLO + NO_NAT + "  image: ${REGISTRY}/shop\n").diagnostics}
 
 
 @pytest.mark.parametrize(("least", "advised"), [(0, True), (1, False)])

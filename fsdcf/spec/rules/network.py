@@ -145,7 +145,7 @@ def _outside(case: Case) -> Iterator[Diagnostic]:
             message = "without NAT the tasks cannot reach public.ecr.aws, where the image of the collector is"
             yield case.at(NO_ROUTE, f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True)
     image = sample(case.spec.service.image or "")
-    if image and not _IN_ECR.match(image):
+    if image and "${" not in image and not _IN_ECR.match(image):  # an unknown variable may be any host
         host, slash, _ = image.partition("/")
         host = host if slash and ("." in host or ":" in host) else "docker.io"
         hint = "keep the image in ECR, or use `nat: single`"
