@@ -168,6 +168,8 @@ def _unknown(name: str, variables: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _secret(store: str, rest: str) -> Part | tuple[str, str]:
+    if rest.startswith("arn:"):
+        return f"`${{{store}:…}}` takes a name, no ARN", "give the ARN in service.secrets, as valueFrom"
     if store == "ssm":
         if not _STORED["ssm"].fullmatch(rest):
             return f"`${{ssm:{rest}}}` is not a parameter", "write ${ssm:/path}, of letters, digits and _ . - /"

@@ -46,6 +46,7 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
         ("dependencies:\n  - {type: sqs, name: a}\n", "did you mean `aws_sqs_queue`?"),
         (" resources:\n   cpu: 256\n", "check the indentation: keys of one map stand in one column"),
         ("  environment:\n    A: b\n   B: c\n", "check the indentation: keys of one map stand in one column"),
+        ("  environment: {A: '${secrets:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf}'}\n", "give the ARN in service.secrets, as valueFrom"),
         ("  image: @shop\n", "put the value in quotes if it holds special characters"),
         ("  environment:\n    A: 'it's'\n", "put the whole value in quotes; a ' in it is written twice"),
         ('  user: "app\n', "close the quotes: \" or ' at the end of the text"),
