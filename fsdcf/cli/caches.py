@@ -1,4 +1,4 @@
-"""Where fsdcf keeps what it can do without: the folder of the environment, of the home, or of nobody."""
+"""Where fsdcf keeps what it can do without: in the cache of the environment, below the home, or, without one, below the root."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fsdcf.lint.cache import default_folder
 def lint_folder(home: Callable[[], Path] = Path.home) -> Path:
     """The folder of linting's verdicts; the sandbox's state has one beside it.
 
-    A user without a home, as in a container, has the root for one, as Docker has it: mostly it cannot be written, which linting bears and
-    the sandbox says.
+    A user without a home, as in a container, has the root for one, as Docker does it: mostly it cannot be written to. Linting does without
+    then, and the sandbox says so.
     """
     try:
         found = home()
