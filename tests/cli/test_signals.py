@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,9 +13,13 @@ from fsdcf.deploy.interrupts import Terminated
 
 
 @pytest.fixture(autouse=True)
-def main_thread() -> None:
-    """In another thread the handlers would not be set, and the signal would end the tests."""
+def signals() -> Iterator[None]:
+    """As a shell leaves them: under nohup the tests would begin with one ignored. In another thread no handler could be set."""
     assert threading.current_thread() is threading.main_thread()
+    former = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for one, handler in former.items():
+        signal.signal(one, handler)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -37,10 +42,7 @@ def test_a_second_signal_changes_nothing() -> None:
 
 
 def test_nohup_is_heeded() -> None:
-    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with terminable():
-            signal.raise_signal(signal.SIGHUP)
-            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, former)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with terminable():
+        signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
