@@ -156,8 +156,10 @@ _OTHER_WORDS = {"env": "environment", **dict.fromkeys(("replicas", "count"), "re
 
 def other_word(name: str, keys: Iterable[str]) -> str:
     """Our key for a word of other tools, where it belongs to these keys; else nothing."""
-    ours = _OTHER_WORDS.get(name, "")
-    return f"write `{ours}`" if ours and ours.split(".")[0] in keys else ""
+    home, dot, key = _OTHER_WORDS.get(name, "").partition(".")
+    if key in keys:
+        return f"write `{key}`"
+    return f"write `{home}{dot}{key}`" if home in keys else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -34,6 +34,7 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
     ("text", "hint"),
     [
         ("  replicas: 3\n", "write `resources.desiredCount`"),
+        ("  resources: {replicas: 3}\n", "write `desiredCount`"),
         ("  env: {A: b}\n", "write `environment`"),
         ("  environment:\n    - A=1\n", "write `name: value` lines, without `- `"),
         ("  secrets:\n    DB: /shop/db\n", "write a list; each item begins with `- ` and has name and valueFrom"),
