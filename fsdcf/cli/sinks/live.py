@@ -144,7 +144,7 @@ class Live:
         lines: list[Text] = []
         for part in parts:
             lines.append(self._part(part))
-            rows = [row for row in part.rows if row.state in states or (row.broke and self._tree.undone)]
+            rows = [row for row in part.rows if row.state in states or self._failed(row)]
             for row in rows[:room]:
                 tasks = list(self._tasks(row, elapsed)) if "active" in states else []
                 lines += [*self._row(row, elapsed), *tasks]
@@ -157,14 +157,14 @@ class Live:
     def _part(self, part: Part) -> Text:
         """A part with how many of its resources are through; what has been rolled back is not through, whatever its last state was."""
         if self._tree.undone:
-            mark, style = self._mark("failed" if part.broke else "pending")
+            mark, style = self._mark("failed" if any(map(self._failed, part.rows)) else "pending")
             return Text.assemble("  ", (mark, style), f" {part.name:<16}", ("  rolled back" if part.begun else "  not begun", "dim"))
         mark, style = self._mark(part.state)
         count = f"{part.finished} of {len(part.rows)}"
         return Text.assemble("  ", (mark, style), f" {part.name:<16}", (f"{count:>8}", "dim"))
 
     def _row(self, row: Row, elapsed: float) -> Iterator[Text]:
-        state = "failed" if row.broke and self._tree.undone and row.state != "kept" else row.state
+        state = "failed" if self._failed(row) else row.state
         mark, style = self._mark(state)
         words = {"failed": "failed", "kept": "left behind"}.get(state, row.doing)
         since = spoken(elapsed - row.since) if state == "active" else ""
@@ -172,6 +172,11 @@ class Live:
         yield self._cut(Text.assemble("      ", (mark, style), f" {name} ", (f"{words:<12} {since:>7}", "dim")))
         if row.reason and row.state == "failed" and self._screen:
             yield self._cut(Text(f"        {visible(row.reason)}", "red"))
+
+    def _failed(self, row: Row) -> bool:
+        """Whether a resource that has been rolled back was what failed: it, or tasks of it, which an update is cancelled for."""
+        rollout = self._rollouts.get(row.logical_id)
+        return self._tree.undone and row.state != "kept" and (row.broke or (rollout is not None and rollout.failed > 0))
 
     def _tasks(self, row: Row, elapsed: float) -> Iterator[Text]:
         """The rollout of a service under its row: counts, a row for each task, and which check it fails or why it stopped."""

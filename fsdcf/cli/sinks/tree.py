@@ -60,11 +60,6 @@ class Part:
         return next((state for state in _WEIGHTS if state in found), "done")
 
     @property
-    def broke(self) -> bool:
-        """Whether one of them failed for a reason of its own."""
-        return any(row.broke for row in self.rows)
-
-    @property
     def begun(self) -> bool:
         """Whether anything was done to one of them."""
         return any(row.state != "pending" for row in self.rows)

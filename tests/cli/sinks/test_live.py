@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fsdcf.cli.sinks.live import Live
 from fsdcf.cli.sinks.tree import Tree, doing_of
-from fsdcf.deploy.model import Ended, Noted, Step, Waiting, Warned
+from fsdcf.deploy.model import Ended, Noted, RolloutSeen, Step, Waiting, Warned
 from tests.cli.sinks.samples import FAILURE, PLAN, SUCCESS, seen, stack, story
 
 
@@ -138,6 +138,20 @@ def test_the_end_of_a_rollback_marks_what_failed_although_it_is_as_before() -> N
         "  · other             not begun",
         "",
     ]
+
+
+def test_tasks_that_failed_are_marked_where_the_update_was_cancelled_for_them() -> None:
+    for failed, mark in ((2, "✗"), (0, "·")):
+        sink, _ = live()
+        for event in (*story(FAILURE)[:6], RolloutSeen(60, "Service", (), "IN_PROGRESS", 2, 2, 0, failed)):
+            sink(event)
+        sink(seen("Service", "UPDATE_COMPLETE", 73))
+        sink(stack("UPDATE_ROLLBACK_COMPLETE", 75))
+        sink.close()
+        out = io.StringIO()
+        Console(file=out, width=80, no_color=True).print(sink.picture_at_the_end())
+        assert f"  {mark} tasks             rolled back" in out.getvalue()
+        assert ("✗ Service" in out.getvalue()) == bool(failed)
 
 
 def test_a_narrow_terminal_shows_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
