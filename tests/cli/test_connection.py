@@ -151,6 +151,9 @@ def test_a_command_of_the_aws_cli_goes_where_its_command_went_and_none_of_the_sa
     assert addressed("aws ecr list-images --region us-east-1", work) == ("aws ecr list-images --region us-east-1 --profile work",)
     for same in ("fsdcf logs hello", "aws configure list-profiles", "docker manifest inspect x"):
         assert addressed(same, work) == addressed(same, ("--sandbox",)) == (same,)
+    variable = "gh variable set AWS_REGION --body eu-west-1 --repo acme/shop"
+    assert addressed(variable, work) == (variable,), "what was made on AWS is for the pipeline"
+    assert addressed(variable, ("--sandbox",)) == (f"on AWS: {variable}",), "what the sandbox made is not"
     assert addressed("aws ecr list-images --repository-name x", ("--sandbox",)) == ("on AWS: aws ecr list-images --repository-name x",)
     there = "--endpoint-url http://127.0.0.1:4580 --region"
     assert addressed("aws cloudformation list-stacks", ("--sandbox",)) == ("fsdcf sandbox", f"aws cloudformation list-stacks {there} us-east-1 --no-sign-request")
