@@ -17,7 +17,7 @@ _GONE = {
 
 def preflight(run: Run, release: Release) -> Snapshot | None:
     """The stack as it is, None if there is none. Stops the run in a wrong account (exit 3) and without the image (exit 2)."""
-    run.step("preflight", f"looks for the stack {release.stack} and the image")
+    run.step("preflight", f"looks for the stack {release.stack}{' and the image' if release.image is not None else ''}")
     stack = snapshot(run.aws, release.stack)
     account = stack.account if stack is not None else _caller(run)
     if release.account and account and account != release.account:

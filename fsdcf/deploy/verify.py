@@ -30,12 +30,13 @@ class Verdict:
 
 def verify(run: Run, stack: Snapshot, known: Sequence[Rollout] = (), patient: bool = True) -> Verdict:
     """Reads the PRIMARY deployment of every ECS service in the stack. ``patient``: waits for a rollout that is under way."""
-    run.step("verify", "asks ECS what the service runs")
     resources = _resources(run, stack)
     if resources is None:
         return Verdict("unread")
     definitions = tuple(one["PhysicalResourceId"] for one in resources if one.get("ResourceType") == _DEFINITION)
     services = [one for one in resources if one.get("ResourceType") == SERVICE and one.get("PhysicalResourceId")]
+    if services:
+        run.step("verify", "asks ECS what the service runs")
     before = {one.logical_id: one for one in known}
     verdict = Verdict("verified")
     for service in services:

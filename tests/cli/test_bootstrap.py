@@ -106,6 +106,7 @@ def test_it_deploys_the_stack_and_gives_the_commands_for_the_variables(stage: St
     assert "ArtifactsBucket" in refused.stdout
     done = stage(*arguments, "--yes")
     assert "CREATE_COMPLETE" in done.stdout
+    assert "image" not in done.stdout and "ECS" not in done.stdout.split("gate:")[1], "it has neither an image nor a service"
     assert "gh variable set FSDCF_ROLE_STAGING --body arn:aws:iam::" in done.stdout
     assert "gh variable set AWS_REGION --body us-east-1 --repo acme/shop" in done.stdout
     again = stage(*arguments, "--yes", "--json")
