@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fsdcf.deploy import begin
 from fsdcf.deploy.attend import attend, detached
@@ -12,6 +12,7 @@ from fsdcf.deploy.cause import blockers, leftovers
 from fsdcf.deploy.conclude import concluded
 from fsdcf.deploy.execute import Operation
 from fsdcf.deploy.model import Ask, Evidence, Exit, Noted, Options, Outcome, Place, Question, Target, Tell
+from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.past import attached
 from fsdcf.deploy.release import places_of
 from fsdcf.deploy.run import Run, stop
@@ -53,6 +54,8 @@ def _delete(run: Run, options: Options) -> Outcome:
     if stack is None:
         raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}: there is nothing to delete")
     _refuse(run, stack)
+    sha = stack.parameters.get(IMAGE) or "SHA"  # what is deployed once the stack is gone finds no image that could stay
+    run.target = replace(run.target, again=run.target.redeploy("--image-sha", sha))
     plan = _plan(run, stack)
     if stack.status == "DELETE_IN_PROGRESS":
         run.running = f"the deletion of {stack.name}"

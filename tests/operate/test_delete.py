@@ -120,6 +120,7 @@ def test_detached_and_at_the_deadline_it_goes_on() -> None:
     made = put("CREATE_COMPLETE", {"Nat": {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}})
     late = deleted(made, timeout=5.0)
     assert late.exit is Exit.UNKNOWN and "the deadline has passed" in late.sentence
+    assert late.next[-1].endswith(" --env staging --image-sha one"), "no image can stay where the stack is gone"
 
 
 def test_no_permission() -> None:
