@@ -64,6 +64,7 @@ def command(
     if faults and options.detach:
         raise click.UsageError("faults last as long as this command stays: --fault does not go with --detach")
     (request,) = requests((spec,), environment, overrides, variables)
+    _whole((*overrides, *variables))
     try:
         one = compiled(request)
     except Refused as error:
@@ -80,6 +81,15 @@ def command(
         return _deployed(release, one.places, wanted, options, aws, tell, ask)
 
     run(release.target, connection, as_json, act)
+
+
+def _whole(settings: tuple[str, ...]) -> None:
+    """A usage error for a setting whose value is masked, as in a command that was shown: a service would run with the mask."""
+    from fsdcf.cli.values import MASK
+
+    for name, _, value in (one.partition("=") for one in settings):
+        if MASK in value:
+            raise click.UsageError(f"the value of {name} is masked, as in the commands that are shown: write the value itself")
 
 
 def _options(flags: dict[str, Any]) -> Options:

@@ -70,6 +70,15 @@ def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: St
     assert " ".join(next_of(refused.stderr)) == "fsdcf validate hello.yml --env prod --override resources.cpu=1 --var DB_PASSWORD=********"
 
 
+@pytest.mark.parametrize("setting", ["DB_PASSWORD=hunter2", "URL=postgres://bob:hunter2@db/shop"])
+def test_a_command_that_was_shown_deploys_no_mask_in_place_of_a_secret(stage: Stage, setting: str) -> None:
+    shown = next_of(stage.deploy("--override", f"service.environment.{setting}", expect=3).stderr)
+    assert "hunter2" not in " ".join(shown) and "--yes" in shown
+    refused = stage(*shown[1:], expect=2)
+    name = setting.partition("=")[0]
+    assert f"the value of service.environment.{name} is masked" in refused.stderr and "hunter2" not in refused.stderr
+
+
 def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(SMALL.replace("command: exit 0", "command: exit ${CODE}"))
     stage.site.fault("Service:create:unhealthy=container")
