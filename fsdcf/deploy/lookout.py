@@ -35,9 +35,11 @@ class Lookout:
         self._counted: dict[str, tuple[str, int]] = {}
         self._streams: dict[str, dict[str, tuple[str, str]]] = {}
 
-    def look(self, service: str, logical_id: str, known: Rollout | None, elapsed: float) -> Rollout | None:
-        """What is known of a rollout now; tells RolloutSeen if its picture has changed."""
-        found = rollout.look(self._run, service, logical_id, known)
+    def look(
+        self, service: str, logical_id: str, known: Rollout | None, elapsed: float, since: datetime | None = None
+    ) -> Rollout | None:
+        """What is known of a rollout now, which began at ``since`` by AWS's clock; tells RolloutSeen if its picture has changed."""
+        found = rollout.look(self._run, service, logical_id, known, since=since)
         if found is None or found is known or found.primary is None:
             return found
         told = self._tasks_of(found)

@@ -118,8 +118,9 @@ def look(
 
     ``service`` is the ARN, which CloudFormation has as the physical id; one that was known and is gone now, as when a creation is
     rolled back, is no warning. ``afterwards``: stopped tasks are read although no deployment
-    fails, since one that was rolled back is not listed any more. What is older than ``since``, by AWS's clock, is left out. Missing
-    permissions are one warning.
+    fails, since one that was rolled back is not listed any more. Events that are older than ``since``, by AWS's clock, are left out, and
+    ``afterwards`` such tasks: a task that fails while it is watched belongs to what is watched, however old it is. Missing permissions are one
+    warning.
     """
     cluster, name = place_of(service)
     asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
@@ -141,7 +142,7 @@ def look(
         return rollout
     told_of = {task.id for task in rollout.stopped}
     fresh = tuple(id for id in listed(run, _UNREAD, service, "STOPPED") if id not in told_of)
-    return fallen(rollout, described(run, _UNREAD, service, fresh) or (), since)
+    return fallen(rollout, described(run, _UNREAD, service, fresh) or (), since if afterwards else None)
 
 
 def fallen(rollout: Rollout, told: Iterable[Mapping[str, Any]], since: datetime | None = None) -> Rollout:

@@ -205,7 +205,7 @@ class Watcher:
             self._evidence_due = now if self._failing() else now + EVIDENCE_EVERY
         for logical_id, arn in services.items():
             try:
-                found = self._lookout.look(arn, logical_id, self.rollouts.get(logical_id), self.elapsed())
+                found = self._lookout.look(arn, logical_id, self.rollouts.get(logical_id), self.elapsed(), self.operation.boundary.since)
             except Unreachable:
                 continue
             if found is not None:

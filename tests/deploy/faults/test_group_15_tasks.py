@@ -160,6 +160,14 @@ def test_fail_fast_does_not_wait_for_the_breaker() -> None:
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
 
 
+def test_what_ecs_said_of_an_earlier_deployment_is_no_evidence() -> None:
+    made, _ = update("exit=1")
+    outcome = made.deploy(web(), "three", timeout=25.0, on_timeout="cancel")
+    assert "was cancelled, since the deadline had passed" in outcome.sentence
+    said = [one.text for one in outcome.evidence if "service event" in one.source]
+    assert said and not [text for text in said if "deployment failed" in text]
+
+
 def test_a_service_that_is_gone_after_a_rolled_back_creation() -> None:
     made = site("Service:create:CannotPullContainerError")
     live = made.deploy(web(), "two")
