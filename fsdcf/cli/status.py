@@ -10,7 +10,7 @@ import click
 from fsdcf.cli.connection import Connection, connection_options
 from fsdcf.cli.paint import is_watched, painter, width_of
 from fsdcf.cli.running import json_option, run
-from fsdcf.cli.sinks.jsonlines import JsonLines
+from fsdcf.cli.sinks.jsonlines import JsonLines, record
 from fsdcf.cli.sinks.stream import Stream
 from fsdcf.cli.target import Subject, subject, target_options
 from fsdcf.cli.views import status_lines, status_record
@@ -57,39 +57,59 @@ def _watched(on: Subject, aws: Aws, as_json: bool) -> Outcome:
     from fsdcf.cli.following import Following
     from fsdcf.operate.status import status
 
-    shown: Status | None = None
+    begun = False
     tasks = Following(on.target, aws)
-    picture = _Picture() if not as_json and is_watched(sys.stdout) else None
+    view = _Picture() if not as_json and is_watched(sys.stdout) else _Changes(as_json)
     try:
-        while True:
+        while not view.gone:
             found = status(on.stack, aws)
+            if found is None and not begun:
+                return _absent(on, aws)
             if found is None:
-                return _absent(on, aws) if shown is None else Outcome(Exit.DONE, f"{on.stack} is gone")
+                view.say(f"{on.stack} is gone")
+                return Outcome(Exit.DONE, f"{on.stack} is gone")
+            begun = True
             tasks.look(found)
-            if picture:
-                picture.show(found, tasks)
-            else:
-                _changed(found, shown, tasks, as_json)
-            shown = found
+            view.show(found, tasks)
             aws.sleep(EVERY)
+        return Outcome(Exit.DONE, "nobody reads it any more")
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, "no longer watched")
     finally:
-        if picture:
-            picture.close()
+        view.close()
 
 
-def _changed(found: Status, shown: Status | None, tasks: Following, as_json: bool) -> None:
-    """What is new: the status as a whole where it differs, and the tasks that have moved."""
-    if found != shown:
-        _show(found, as_json)
-    if as_json:
-        sink = JsonLines(sys.stdout)
-        for seen in tasks.news():
-            sink(seen)
-        return
-    stream = Stream(sys.stdout)
-    stream.lines(tasks.lines(stream.paint))
+class _Changes:
+    """What is new, line by line: the status as a whole where it differs, and the tasks that have moved."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = JsonLines(sys.stdout) if as_json else None
+        self._stream = Stream(sys.stdout)
+        self._shown: Status | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the reader has left, as in ``fsdcf status --watch | head``."""
+        return self._stream.gone or (self._json is not None and self._json.gone)
+
+    def show(self, found: Status, tasks: Following) -> None:
+        differs, self._shown = found != self._shown, found
+        stream = self._stream
+        if self._json:
+            records = [status_record(found)] if differs else []
+            for one in (*records, *map(record, tasks.news())):
+                self._json.write(one)
+            return
+        if differs:
+            stream.lines(status_lines(found, stream.paint, stream.width))
+        stream.lines(tasks.lines(stream.paint))
+
+    def say(self, text: str) -> None:
+        if not self._json:
+            self._stream.lines([text])
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class _Picture:
@@ -102,12 +122,19 @@ class _Picture:
         self._live = Live(console=Console(file=sys.stdout, highlight=False), auto_refresh=False)
         self._live.start()
 
+    gone = False
+    """Whoever sits at a terminal does not leave it unnoticed."""
+
     def show(self, found: Status, tasks: Following) -> None:
         from rich.text import Text
 
         paint, width = painter(sys.stdout), width_of(sys.stdout)
         lines = status_lines(found, paint, width, tasks.picture(paint, width))
         self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
+
+    def say(self, text: str) -> None:
+        self.close()
+        Stream(sys.stdout).lines([text])
 
     def close(self) -> None:
         self._live.stop()

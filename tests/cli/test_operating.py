@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
+
 import pytest
 
+from fsdcf.cli.main import cli
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
 
 
@@ -56,6 +60,34 @@ def test_status_of_a_service_that_runs(stage: Stage) -> None:
     told, end = lines(result)
     assert (told["event"], told["tasks"], told["steady"]) == ("status", {"desired": 2, "running": 2, "pending": 0}, True)
     assert (end["event"], end["exit"], result.stderr) == ("ended", 0, "")
+
+
+class Leaving(io.StringIO):
+    """A reader who takes one look."""
+
+    looks = 0
+
+    def write(self, text: str) -> int:
+        self.looks += 1
+        if self.looks > 1:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["lines", "json"])
+def test_a_watched_status_ends_once_nobody_reads_it(stage: Stage, form: tuple[str, ...]) -> None:
+    stage.deploy("--yes", "--detach", expect=6)
+    stage.site.pressing(200)
+    out = Leaving()
+    with redirect_stdout(out):
+        ended = cli.main(["status", "hello", "--watch", *form], obj=lambda connection: stage.site.aws, standalone_mode=False)
+    assert ended == 0 and "hello-staging" in out.getvalue() and out.looks > 1
+
+
+def test_a_stack_that_goes_while_its_status_is_watched(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage("delete", "hello", "--yes", "--detach", expect=6)
+    assert stage("status", "hello", "--watch").stdout.endswith("\nhello-staging is gone\n")
 
 
 def test_status_watched_until_ctrl_c(stage: Stage) -> None:
