@@ -35,11 +35,14 @@ class Following:
         self._news: list[RolloutSeen] = []
         self._warnings: list[str] = []
         self._seen: RolloutSeen | None = None
+        self._blind = False
+        """Whether ECS told nothing at the last look, as of a service that is gone: what was seen before is no picture of now."""
 
     def look(self, status: Status) -> None:
         """Asks ECS, where the stack has a service. What failed before the service was steady again is over."""
         if self._known and self._known.failing and self._known.primary and self._known.primary.state == "COMPLETED":
             self._known = None
+        self._blind = status.running is None
         if status.service:
             self._known = self._lookout.look(status.service, "Service", self._known, self._elapsed()) or self._known
 
@@ -58,7 +61,7 @@ class Following:
 
     def picture(self, paint: Paint, width: int | None) -> Iterator[str]:
         """A line for each task as it is now: its states, and which check it fails or why it stopped."""
-        if self._seen is None:
+        if self._seen is None or self._blind:
             return
         tasks = shown(self._seen)
         for task in tasks[:_MOST]:

@@ -130,3 +130,14 @@ def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], 
 
     result = CliRunner().invoke(cli, ["deploy", "hello.yml", "--image-sha", "one", *arguments])
     assert result.exit_code == 2 and words in result.output
+
+
+def test_tasks_are_not_shown_on_when_ecs_tells_nothing_of_them() -> None:
+    service = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 1, "runningCount": 1}
+    following = Following(Target("web", "staging"), Ecs([task(1)], [service]))  # type: ignore[arg-type]
+    seen = Status(Snapshot("web", "arn", "DELETE_IN_PROGRESS"), service="c/web", running=1)
+    shown = []
+    for status in (seen, replace(seen, running=None), seen):
+        following.look(status)
+        shown.append(bool(list(following.picture(plain, 80))))
+    assert shown == [True, False, True]
