@@ -26,6 +26,7 @@ from fsdcf.spec.wording import (
     other_word,
     pair_hint,
     range_hint,
+    subject,
     type_hint,
 )
 
@@ -252,7 +253,7 @@ class Checker:
         key = each.key
         if error.rule == "type" or error.rule == "nullable":
             self._add(
-                TYPE, path, f"`{label(path)}` must be {expected(each, path)}, not {found(value)}", type_hint(each, value, path)
+                TYPE, path, f"{subject(path)} must be {expected(each, path)}, not {found(value)}", type_hint(each, value, path)
             )
         elif error.rule in ("min", "max"):
             self._add(LIMIT, path, f"{value} is out of range for `{label(path)}`", range_hint(key.minimum, key.maximum))

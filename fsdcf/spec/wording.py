@@ -27,6 +27,11 @@ def label(path: SpecPath) -> str:
     return names[-1] if names else "spec"
 
 
+def subject(path: SpecPath) -> str:
+    """What a path leads to, as the subject of a sentence."""
+    return f"an item of `{label(path)}`" if path and isinstance(path[-1], int) else f"`{label(path)}`"
+
+
 def expected(each: Field, path: SpecPath) -> str:
     """What a key takes, or the items of its list or map."""
     return " or ".join(dict.fromkeys(_WORDS[kind.name] for kind in _kinds_at(each, path)))

@@ -57,3 +57,9 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
 )
 def test_a_habit_of_another_tool_or_a_slip_has_its_hint(compiled: Compile, text: str, hint: str) -> None:
     assert [one.hint for one in compiled(HELLO + text).diagnostics] == [hint]
+
+
+def test_an_item_is_not_taken_for_its_list(compiled: Compile) -> None:
+    assert [one.message for one in compiled(HELLO + "dependencies:\n  - aws_sqs_queue\n").diagnostics] == [
+        "an item of `dependencies` must be a map, not text"
+    ]
