@@ -65,7 +65,12 @@ def check(cluster: MskCluster) -> Iterator[Violation]:
 
 
 def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Grant:
-    """Access to the cluster, its topics and its consumer groups; the last part of their ARNs is the cluster's own id."""
+    """Access to the cluster, its topics and its consumer groups; the last part of their ARNs is the cluster's own id.
+
+    The cluster's owner lets the tasks in by their security group, on port 9098, where clients of IAM are expected.
+    Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html
+    """
+    stack.output("TaskSecurityGroupId", "Security group of the tasks, which that of the MSK cluster must let in", site.task_security_group)
     physical = fragment(cluster.name, {})
     home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
     arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]
@@ -76,7 +81,7 @@ def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Gran
 TYPE = DependencyType(
     name="aws_msk_cluster",
     kind="msk",
-    doc="An existing MSK cluster: permission to connect, read and write.",
+    doc="An existing MSK cluster: permission to connect, read and write. Its security group must let that of the tasks in (the output TaskSecurityGroupId).",
     model=MskCluster,
     attributes=lambda cluster: ("name", "arn"),
     compile=compile,
