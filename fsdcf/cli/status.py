@@ -115,15 +115,15 @@ class _Changes:
 class _Picture:
     """The status in one place of the terminal, drawn anew at every look; the last one stays."""
 
+    gone = False
+    """Whoever sits at a terminal does not leave it unnoticed."""
+
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._live = Live(console=Console(file=sys.stdout, highlight=False), auto_refresh=False)
         self._live.start()
-
-    gone = False
-    """Whoever sits at a terminal does not leave it unnoticed."""
 
     def show(self, found: Status, tasks: Following) -> None:
         from rich.text import Text

@@ -75,16 +75,16 @@ def _is_handed_over(context: Context, risk: Risk) -> bool:
     name = custom_name(risk.type, store.properties) if store is not None else None
     if store is None or name is None or risk.kind != "left behind":
         return False
-    still = [
-        canonical(mapping(after.get(variable)).get("Value")) == canonical(store.properties[name])
-        for run in context.runs
-        for before, after in [(tasks.by(run.before.get("Environment"), "Name"), tasks.by(run.after.get("Environment"), "Name"))]
-        for variable, one in before.items()
-        if target_of(one.get("Value")) == risk.logical_id
-    ]
+    still = []
+    for run in context.runs:
+        after = tasks.by(run.after.get("Environment"), "Name")
+        for variable, one in tasks.by(run.before.get("Environment"), "Name").items():
+            if target_of(one.get("Value")) == risk.logical_id:
+                still.append(canonical(mapping(after.get(variable)).get("Value")) == canonical(store.properties[name]))
     called = re.compile(rf"(?<![\w.-]){re.escape(text_of(store.properties[name]))}(?![\w.-])")  # a name, and not a part of another's
-    might = {action for row in access(context.old) if risk.logical_id in row.targets and row.effect == "Allow" for action in row.actions}
-    may = {action for row in access(context.new) if any(map(called.search, row.resources)) for action in row.actions}
+    old, new = ([row for row in access(view) if row.effect == "Allow"] for view in (context.old, context.new))
+    might = {action for row in old if risk.logical_id in row.targets for action in row.actions}
+    may = {action for row in new if any(map(called.search, row.resources)) for action in row.actions}
     return bool(still) and all(still) and might <= may
 
 
