@@ -36,6 +36,7 @@ check: lint types test ## All that CI checks: ruff, mypy --strict and the tests
 
 lint: $(READY)
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
 
 types: $(READY)
 	@$(BIN)/mypy --strict fsdcf

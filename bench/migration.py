@@ -32,7 +32,14 @@ _KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": 
 
 
 def row(number: int) -> tuple[Any, ...]:
-    return number, f"customer {number % 977}", number * 0.25, f"2026-01-{number % 28 + 1:02} 12:00:00", number % 2, "a note of some length " * 4
+    return (
+        number,
+        f"customer {number % 977}",
+        number * 0.25,
+        f"2026-01-{number % 28 + 1:02} 12:00:00",
+        number % 2,
+        "a note of some length " * 4,
+    )
 
 
 NAMES = ("id", "customer", "total", "placed", "paid", "note")
@@ -82,7 +89,10 @@ class _Raw:
 
 
 def _wire(number: int) -> dict[str, Any]:
-    return {name: {"S": one} if isinstance(one, str) else {"N": str(one)} for name, one in zip(NAMES, row(number), strict=True)}
+    return {
+        name: {"S": one} if isinstance(one, str) else {"N": str(one)}
+        for name, one in zip(NAMES, row(number), strict=True)
+    }
 
 
 def _ours(source: Path, latency: float) -> float:
@@ -132,7 +142,9 @@ def measure(runs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "app.db"
         with closing(sqlite3.connect(source)) as base:
-            base.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, customer TEXT, total REAL, placed TEXT, paid INTEGER, note TEXT)")
+            base.execute(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, customer TEXT, total REAL, placed TEXT, paid INTEGER, note TEXT)"
+            )
             base.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", map(row, range(ROWS)))
             base.commit()
         _ours(source, 0.0), _bare(source, 0.0)  # what is loaded once is loaded

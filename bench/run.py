@@ -49,11 +49,17 @@ def commands(folder: Path, runs: int) -> None:
         ("--no-lint", [*fsdcf, str(SPEC), "--no-lint"], 0.13),
         ("refused spec", [*fsdcf, str(refused)], 0.13),
     ):
-        print(f"{label:14} {ratio(command, base, environment, runs):.3f} of cfn-lint's CPU (at most {bound:.2f})", flush=True)
+        print(
+            f"{label:14} {ratio(command, base, environment, runs):.3f} of cfn-lint's CPU (at most {bound:.2f})",
+            flush=True,
+        )
     larger = folder / "larger.yml"
     larger.write_text(SPEC.read_text().replace("memory: 1024", "memory: 2048"))
     diff = [str(BIN / "fsdcf"), "diff", str(SPEC), str(larger)]
-    print(f"diff           {ratio(diff, [*fsdcf, str(larger), '--no-lint'], environment, runs):.2f} of one template --no-lint (at most 2.00)", flush=True)
+    print(
+        f"diff           {ratio(diff, [*fsdcf, str(larger), '--no-lint'], environment, runs):.2f} of one template --no-lint (at most 2.00)",
+        flush=True,
+    )
 
 
 def many() -> None:
@@ -65,7 +71,12 @@ def many() -> None:
     def each(count: int) -> float:
         start = time.process_time()
         for number in range(count):
-            compile_one(Request(f"{number}.yml", raw.replace(b"name: orders\n", f"name: orders-{number}\n".encode(), 1), "staging"), Options(lint=False))
+            compile_one(
+                Request(
+                    f"{number}.yml", raw.replace(b"name: orders\n", f"name: orders-{number}\n".encode(), 1), "staging"
+                ),
+                Options(lint=False),
+            )
         return (time.process_time() - start) / count
 
     each(20)
@@ -73,7 +84,9 @@ def many() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     lots = each(1000)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"1,000 specs    {lots * 1000:.2f} ms each (at most 10), {lots / few:.2f} of the cost among 100 (at most 1.20)")
+    print(
+        f"1,000 specs    {lots * 1000:.2f} ms each (at most 10), {lots / few:.2f} of the cost among 100 (at most 1.20)"
+    )
     print(f"               memory {before // 1024} MiB before, {after // 1024} MiB after")
 
 
@@ -92,7 +105,9 @@ def parallel(folder: Path) -> None:
     )
     figures = {}
     for workers in (1, 2):
-        out = subprocess.run([sys.executable, "-c", script, str(workers), *specs], capture_output=True, text=True, check=True).stdout.split()
+        out = subprocess.run(
+            [sys.executable, "-c", script, str(workers), *specs], capture_output=True, text=True, check=True
+        ).stdout.split()
         figures[workers] = [float(figure) for figure in out]
     parent, child = figures[2][1], figures[2][2]
     print(f"20 with lint   {figures[1][0] / figures[2][0]:.2f} times faster with two workers (at least 1.60)")

@@ -61,7 +61,9 @@ def _in_workers(requests: Sequence[Request], options: Options) -> Iterator[Outco
     _linter()  # loaded once, before the workers part from this process
     gc.freeze()
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(options.workers, os.cpu_count() or 1), mp_context=context, initializer=gc.enable) as pool:
+    with ProcessPoolExecutor(
+        min(options.workers, os.cpu_count() or 1), mp_context=context, initializer=gc.enable
+    ) as pool:
         yield from pool.map(compile_one, requests, [options] * len(requests))
 
 

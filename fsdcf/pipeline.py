@@ -92,7 +92,9 @@ def run(request: Request, lint: Lint | None = None) -> Result:
     if has_errors(found):
         return Result(None, in_order(found), document.sources, document)
     if carried is not None:
-        spec = replace(spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=carried)))
+        spec = replace(
+            spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=carried))
+        )
     template = compile_spec(with_sqlite_paths(spec, known), request.environment, known)
     root = document.span(())
     found += [
@@ -129,7 +131,9 @@ def _of_dockerfile(spec: Spec, document: Document, request: Request) -> tuple[Co
         text = (request.beside or _from_disk(request.name))(written)[:_LARGEST_DOCKERFILE].decode("utf-8", "replace")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return None, [DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")]
+        return None, [
+            DOCKERFILE.at(span, path, f"`{written}` cannot be read: {reason}", "the path is relative to the spec")
+        ]
     return health_check(text), []
 
 

@@ -57,7 +57,9 @@ def comment(old: str, new: str) -> str:
 
 
 def _comment(old: str, new: str) -> str:
-    Path("HEAD^1:shop.yml").write_text(old, encoding="utf-8")  # a file of that name is read as the file of that revision would be
+    Path("HEAD^1:shop.yml").write_text(
+        old, encoding="utf-8"
+    )  # a file of that name is read as the file of that revision would be
     Path("shop.yml").write_text(new, encoding="utf-8")
     plan = Path("plan", "shop.yml")
     plan.mkdir(parents=True)

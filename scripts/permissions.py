@@ -44,7 +44,9 @@ def exists(action: str, known: Mapping[str, Any]) -> bool:
     return name in actions
 
 
-def handlers(kind: str, listed: Mapping[str, str], known: Mapping[str, Any], bundle: Path = BUNDLE) -> dict[str, list[str]]:
+def handlers(
+    kind: str, listed: Mapping[str, str], known: Mapping[str, Any], bundle: Path = BUNDLE
+) -> dict[str, list[str]]:
     """What each handler of a resource type calls, as far as IAM knows it: schemas name what is no action, too."""
     schema = json.loads((bundle / "schemas" / "resources" / f"{listed[kind]}.json").read_text(encoding="utf-8"))
     found = {name: schema.get("handlers", {}).get(name, {}).get("permissions", ()) for name in HANDLERS}
@@ -84,7 +86,9 @@ def content(bundle: Path = BUNDLE) -> dict[str, Any]:
         "schema_date": date,
         "types": {kind: each for kind, each in types.items() if each},
         "actions": {one: of_action(one, known) for one in sorted(actions)},
-        "targets": {service: {name.lower(): one for name, one in targets(service, known).items()} for service in services},
+        "targets": {
+            service: {name.lower(): one for name, one in targets(service, known).items()} for service in services
+        },
     }
 
 

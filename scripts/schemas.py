@@ -16,9 +16,42 @@ BUNDLE = Path(cfnlint.__file__).parent / "data" / "schemas"
 REGION = "us-east-1"
 
 SERVICES = (
-    *("ApplicationAutoScaling", "AutoScaling", "Backup", "CertificateManager", "CloudFormation", "CloudWatch", "DynamoDB", "EC2"),
-    *("ECR", "ECS", "EFS", "ElastiCache", "ElasticLoadBalancingV2", "Events", "IAM", "KMS", "Kinesis", "KinesisFirehose"),
-    *("Lambda", "Logs", "MSK", "RDS", "Route53", "S3", "SNS", "SQS", "SSM", "Scheduler", "SecretsManager", "ServiceDiscovery"),
+    *(
+        "ApplicationAutoScaling",
+        "AutoScaling",
+        "Backup",
+        "CertificateManager",
+        "CloudFormation",
+        "CloudWatch",
+        "DynamoDB",
+        "EC2",
+    ),
+    *(
+        "ECR",
+        "ECS",
+        "EFS",
+        "ElastiCache",
+        "ElasticLoadBalancingV2",
+        "Events",
+        "IAM",
+        "KMS",
+        "Kinesis",
+        "KinesisFirehose",
+    ),
+    *(
+        "Lambda",
+        "Logs",
+        "MSK",
+        "RDS",
+        "Route53",
+        "S3",
+        "SNS",
+        "SQS",
+        "SSM",
+        "Scheduler",
+        "SecretsManager",
+        "ServiceDiscovery",
+    ),
     *("VpcLattice", "WAFv2"),
 )
 """The services whose resource types fsdcf makes, or may soon make."""
@@ -87,7 +120,9 @@ def resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str,
     return node
 
 
-def unordered(node: Mapping[str, Any], schema: Mapping[str, Any], path: str = "", seen: tuple[int, ...] = ()) -> Iterator[str]:
+def unordered(
+    node: Mapping[str, Any], schema: Mapping[str, Any], path: str = "", seen: tuple[int, ...] = ()
+) -> Iterator[str]:
     """Paths of the lists whose order has no meaning: the schema says ``insertionOrder: false``."""
     node = resolved(node, schema)
     if id(node) in seen:
@@ -114,7 +149,11 @@ def name_of(kind: str, schema: Mapping[str, Any]) -> str | None:
     required = set(schema.get("required", ()))
     last = kind.rsplit("::", 1)[1]
     wanted = [f"{last}Name", "Name", f"{last}Identifier"]
-    if len(identifier) == 1 and identifier[0] not in read_only and identifier[0].endswith(("Name", "Identifier", "GroupId")):
+    if (
+        len(identifier) == 1
+        and identifier[0] not in read_only
+        and identifier[0].endswith(("Name", "Identifier", "GroupId"))
+    ):
         wanted.insert(0, identifier[0])
     for name in wanted:
         if name in properties and name not in read_only and (name in create_only or name in identifier):
@@ -153,7 +192,9 @@ def facts(bundle: Path = BUNDLE) -> dict[str, Any]:
     """The content of the data file."""
     listed = json.loads((bundle / "providers" / f"{REGION}.json").read_text(encoding="utf-8"))
     kinds = sorted(kind for kind in listed if kind.split("::")[1] in SERVICES)
-    read = {kind: json.loads((bundle / "resources" / f"{listed[kind]}.json").read_text(encoding="utf-8")) for kind in kinds}
+    read = {
+        kind: json.loads((bundle / "resources" / f"{listed[kind]}.json").read_text(encoding="utf-8")) for kind in kinds
+    }
     origin = {"cfn_lint": version("cfn-lint"), "schema_date": schema_date(bundle)}
     return {**origin, "types": {kind: entry(kind, schema) for kind, schema in read.items()}}
 

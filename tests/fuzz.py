@@ -14,8 +14,12 @@ SLOW = (HealthCheck.too_slow,)
 """What is never checked, and a deadline is not either: both would judge the machine."""
 
 # A change is tested by the same examples on every machine, so that it never fails for what it did not do.
-settings.register_profile("few", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
-settings.register_profile("many", max_examples=40 * TIMES, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW)
+settings.register_profile(
+    "few", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "many", max_examples=40 * TIMES, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW
+)
 
 
 def load() -> None:

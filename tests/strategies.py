@@ -11,7 +11,14 @@ from fsdcf.spec.rules.tasks import MEMORY
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
 VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-VALUES = st.one_of(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc", "Cs"], exclude_characters="${"), max_size=12), st.integers(0, 9999), st.booleans())
+VALUES = st.one_of(
+    st.text(
+        st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc", "Cs"], exclude_characters="${"),
+        max_size=12,
+    ),
+    st.integers(0, 9999),
+    st.booleans(),
+)
 
 
 @st.composite
@@ -23,7 +30,9 @@ def resources(draw: Any) -> dict[str, Any]:
     if draw(st.booleans()):
         out["ephemeralStorage"] = draw(st.integers(21, 200))
     if draw(st.booleans()):
-        out["spot"] = draw(st.one_of(st.booleans(), st.fixed_dictionaries({"base": st.integers(0, 3), "weight": st.integers(1, 5)})))
+        out["spot"] = draw(
+            st.one_of(st.booleans(), st.fixed_dictionaries({"base": st.integers(0, 3), "weight": st.integers(1, 5)}))
+        )
     return out
 
 
@@ -34,11 +43,19 @@ def networks(draw: Any, http: bool) -> dict[str, Any]:
     if form == "true":
         out["vpc"] = True
     if form == "new":
-        out["vpc"] = {"cidr": "10.9.0.0/16", "availabilityZones": draw(st.integers(2, 3)), "nat": draw(st.sampled_from(["single", "perZone"]))}
+        out["vpc"] = {
+            "cidr": "10.9.0.0/16",
+            "availabilityZones": draw(st.integers(2, 3)),
+            "nat": draw(st.sampled_from(["single", "perZone"])),
+        }
     if form == "public":
         out["assignPublicIp"] = True
     if http and draw(st.booleans()):
-        out["loadBalancer"] = {"internal": draw(st.booleans()), "idleTimeout": draw(st.integers(1, 4000)), "stickiness": draw(st.booleans())}
+        out["loadBalancer"] = {
+            "internal": draw(st.booleans()),
+            "idleTimeout": draw(st.integers(1, 4000)),
+            "stickiness": draw(st.booleans()),
+        }
     return out
 
 
@@ -62,7 +79,10 @@ def dependencies(draw: Any) -> list[dict[str, Any]]:
 def specs(draw: Any) -> dict[str, Any]:
     """A valid spec as data."""
     http = draw(st.booleans())
-    service: dict[str, Any] = {"resources": draw(resources()), "environment": draw(st.dictionaries(VARIABLES, VALUES, max_size=4))}
+    service: dict[str, Any] = {
+        "resources": draw(resources()),
+        "environment": draw(st.dictionaries(VARIABLES, VALUES, max_size=4)),
+    }
     if http:
         service["port"] = draw(st.integers(1, 65535))
     if draw(st.booleans()):
@@ -70,7 +90,9 @@ def specs(draw: Any) -> dict[str, Any]:
         service["autoScaling"] = {"minCount": low, "maxCount": low + draw(st.integers(1, 5))}
     service["networking"] = draw(networks(http))
     if draw(st.booleans()):
-        service["observability"] = {"logs": {"enabled": draw(st.booleans()), "retention": draw(st.sampled_from([1, 30, 365]))}}
+        service["observability"] = {
+            "logs": {"enabled": draw(st.booleans()), "retention": draw(st.sampled_from([1, 30, 365]))}
+        }
     service["enableExecuteCommand"] = draw(st.booleans())
     return {
         "apiVersion": "fsd/v1",

@@ -59,7 +59,9 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
     """``fsdcf COMMAND … --option`` in code: the command exists, and knows the option."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
-    shown = re.findall(r"`(fsdcf [^`]+)`", text) + [line for one in blocks for line in re.findall(r"^(?:\$ )?(fsdcf .+)$", one, re.M)]
+    shown = re.findall(r"`(fsdcf [^`]+)`", text) + [
+        line for one in blocks for line in re.findall(r"^(?:\$ )?(fsdcf .+)$", one, re.M)
+    ]
     for line in shown:
         words = line.split(" #")[0].split(" -- ")[0].replace("[", " ").replace("]", " ").split()
         if words[1] in ("--help", "--version"):
@@ -99,7 +101,9 @@ def test_every_option_of_deploy_is_explained_somewhere() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     command = cli.get_command(click.Context(cli), "deploy")
     assert command is not None
-    missing = [one for parameter in command.params for one in parameter.opts if one.startswith("--") and f"{one}" not in text]
+    missing = [
+        one for parameter in command.params for one in parameter.opts if one.startswith("--") and f"{one}" not in text
+    ]
     assert missing == []
 
 
@@ -111,13 +115,18 @@ def test_the_readme_s_mistake_is_what_fsdcf_prints() -> None:
     text = spec[1].replace("healthCheck:", "helthCheck:").replace("memory: 1024", "memory: 8192")
     result = run(Request("my-service.yml", text.encode(), "staging"))
     told = "\n\n".join(render(finding, result.sources) for finding in result.diagnostics)
-    assert f"$ fsdcf template my-service.yml\n{told}\n\nmy-service.yml: {summary(result.diagnostics)}; nothing written\n" in readme
+    assert (
+        f"$ fsdcf template my-service.yml\n{told}\n\nmy-service.yml: {summary(result.diagnostics)}; nothing written\n"
+        in readme
+    )
 
 
 def test_the_readme_s_count_of_resources() -> None:
     result = run(Request("hello.yml", (ROOT / "examples" / "hello.yml").read_bytes(), "staging"))
     assert result.template is not None
-    assert f"into {len(result.template.data['Resources'])} resources" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"into {len(result.template.data['Resources'])} resources" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_generated_pages_are_current() -> None:
@@ -142,7 +151,9 @@ def test_every_code_is_unique_and_has_a_case() -> None:
 def test_examples_fit_the_schema(example: Path) -> None:
     schema = json.loads((ROOT / "docs" / "fsd-v1.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
-    assert list(jsonschema.Draft7Validator(schema).iter_errors(yaml.safe_load(example.read_text(encoding="utf-8")))) == []
+    assert (
+        list(jsonschema.Draft7Validator(schema).iter_errors(yaml.safe_load(example.read_text(encoding="utf-8")))) == []
+    )
 
 
 def test_the_schema_refuses_what_fsdcf_refuses() -> None:

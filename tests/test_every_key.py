@@ -64,11 +64,25 @@ ELSEWHERE = {
     "service.networking.vpc.id": "excludes the details of a new network; an example has it",
 }
 ABOVE = {
-    *("metadata.name", "metadata.pack", "metadata.owners", "metadata.description", "service.networking.vpc.availabilityZones"),
-    *("service.observability.logs.enabled", "service.observability.metrics.enabled", "service.observability.traces.enabled"),
+    *(
+        "metadata.name",
+        "metadata.pack",
+        "metadata.owners",
+        "metadata.description",
+        "service.networking.vpc.availabilityZones",
+    ),
+    *(
+        "service.observability.logs.enabled",
+        "service.observability.metrics.enabled",
+        "service.observability.traces.enabled",
+    ),
     *("service.resources.spot", "service.resources.spot.base", "service.resources.spot.weight"),
     *("service.networking.loadBalancer.stickiness.duration", "service.networking.loadBalancer.stickiness.cookieName"),
-    *("service.observability.metrics.port", "service.observability.metrics.path", "service.observability.traces.otlpEndpoint"),
+    *(
+        "service.observability.metrics.port",
+        "service.observability.metrics.path",
+        "service.observability.traces.otlpEndpoint",
+    ),
 }
 """Keys for which a plan names the line of the key above, since several keys make one property; a description makes none, and where spot
 takes an item out of a list, the line is that of OLD."""
@@ -96,7 +110,9 @@ def other_value(path: str, field: Field) -> str:
 
 @pytest.mark.parametrize(("path", "field"), cases())
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
-    context = CONTEXT + ("  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else "")
+    context = CONTEXT + (
+        "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
+    )
     extra = ("service.resources.memory=2048",) if path == "service.resources.cpu" else ()
     before = compiled(context, overrides=extra)
     after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"))
@@ -109,6 +125,8 @@ def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> 
 def lines_of(before: Result, after: Result) -> set[str]:
     """The files whose lines a plan names as causes; an override is one of its own."""
     assert before.template is not None and after.template is not None
-    plan = between(*(Compiled("spec.yml", "staging", one.template.data, one) for one in (before, after) if one.template))
+    plan = between(
+        *(Compiled("spec.yml", "staging", one.template.data, one) for one in (before, after) if one.template)
+    )
     own = [plan.origins.of_row(change, row) for change in plan.found.changes for row in rows(change, plan.changes)]
     return {place.file for place in (*own, *plan.places.values()) if place}

@@ -8,7 +8,14 @@ from tests.machine import NOTHING, forget
 
 
 def test_settings_of_the_machine_are_forgotten() -> None:
-    machine = {"AWS_PROFILE": "work", "GIT_DIR": "/elsewhere", "https_proxy": "http://proxy", "HTTP_PROXY": "x", "FSDCF_ENV": "qa", "GITHUB_SHA": "1"}
+    machine = {
+        "AWS_PROFILE": "work",
+        "GIT_DIR": "/elsewhere",
+        "https_proxy": "http://proxy",
+        "HTTP_PROXY": "x",
+        "FSDCF_ENV": "qa",
+        "GITHUB_SHA": "1",
+    }
     kept = {"PATH": "/bin", "HOME": "/home/me", "FSDCF_FUZZ": "1"}
     environ = machine | kept
     forget(environ)

@@ -58,7 +58,10 @@ def test_a_service_is_found_by_its_name(checkout: Path, arguments: tuple[str, ..
 
 def test_the_readme_s_deploy_names_an_image_as_a_first_one_must(checkout: Path) -> None:
     (line,) = re.findall(r"`make (deploy [^`]*)`", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert make(checkout, *line.split()).stdout.split() == ["deploy", *["--env", "staging", "--image-sha", "3f2c1ab", "--sandbox", "examples/hello.yml"]]
+    assert make(checkout, *line.split()).stdout.split() == [
+        "deploy",
+        *["--env", "staging", "--image-sha", "3f2c1ab", "--sandbox", "examples/hello.yml"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def compiled(example: Path) -> dict[str, Any]:
 def suited(template: dict[str, Any], client: Client) -> dict[str, Any]:
     """The template as moto can take it: what it refers to outside of it exists, and what moto cannot do is spelled out."""
     for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::SSM::Parameter":  # moto makes no name where none is given, and takes the tags for a list
+        if (
+            resource["Type"] == "AWS::SSM::Parameter"
+        ):  # moto makes no name where none is given, and takes the tags for a list
             resource["Properties"].setdefault("Name", f"/moto/{name}")
             resource["Properties"].pop("Tags", None)
     files = [name for name, one in template["Resources"].items() if one["Type"].startswith("AWS::EFS::")]
@@ -105,7 +107,11 @@ def created(client: Client, name: str, template: Mapping[str, Any]) -> tuple[dic
         )
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         rows = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    said = {found[1] for one in caught if (found := re.match(r"Tried to parse (\S+) but it's not supported", str(one.message)))}
+    said = {
+        found[1]
+        for one in caught
+        if (found := re.match(r"Tried to parse (\S+) but it's not supported", str(one.message)))
+    }
     return stack, {row["LogicalResourceId"]: row for row in rows if "LogicalResourceId" in row}, said
 
 
@@ -119,7 +125,9 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     assert missing == {name for name, one in template["Resources"].items() if one["Type"] in LACKING}
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
     assert set(outputs) == set(template["Outputs"])
-    definition = client("ecs").describe_task_definition(taskDefinition=rows["TaskDefinition"]["PhysicalResourceId"])["taskDefinition"]
+    definition = client("ecs").describe_task_definition(taskDefinition=rows["TaskDefinition"]["PhysicalResourceId"])[
+        "taskDefinition"
+    ]
     image = definition["containerDefinitions"][0]["image"]
     assert image.endswith(":3f2c1ab"), "the service runs the image"
     assert client("ssm").get_parameter(Name="/moto/Release")["Parameter"]["Value"] == image, "and the record names it"

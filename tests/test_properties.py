@@ -53,7 +53,12 @@ def test_a_mutation_gives_a_located_finding_or_compiles(spec: Any, data: st.Data
     text = text_of(spec)
     position = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 12))
-    noise = data.draw(st.one_of(st.text(max_size=6), st.sampled_from([":", "\t", "- ", "{", "*a", "&a ", "!x ", "${", "\n", "null", "true", "9" * 30])))
+    noise = data.draw(
+        st.one_of(
+            st.text(max_size=6),
+            st.sampled_from([":", "\t", "- ", "{", "*a", "&a ", "!x ", "${", "\n", "null", "true", "9" * 30]),
+        )
+    )
     mutated = text[:position] + noise + text[position + length :]
     result = run(Request("spec.yml", mutated.encode("utf-8", "surrogatepass"), "staging"))
     lines = mutated.count("\n") + 2
@@ -121,7 +126,12 @@ ANY_NAME = st.one_of(NAMES, st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", ful
 
 
 @examples(120)
-@given(ANY_NAME, ANY_NAME, st.sampled_from(["Table", "Queue", "QueueDeadLetters"]), st.sampled_from(["Table", "Queue", "QueueDeadLetters"]))
+@given(
+    ANY_NAME,
+    ANY_NAME,
+    st.sampled_from(["Table", "Queue", "QueueDeadLetters"]),
+    st.sampled_from(["Table", "Queue", "QueueDeadLetters"]),
+)
 def test_ids_and_variables_are_injective(one: str, other: str, first: str, second: str) -> None:
     if (one, first) != (other, second):
         assert logical_id(one, first) != logical_id(other, second)
@@ -138,5 +148,9 @@ def test_seed_zone_and_folder_do_not_matter(tmp_path: Path) -> None:
     outputs = set()
     for seed, zone, folder in (("0", "UTC", ROOT), ("1", "Asia/Kathmandu", tmp_path)):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
-        outputs.add(subprocess.run([sys.executable, "-c", script, str(spec)], cwd=folder, env=environment, capture_output=True, check=True).stdout)
+        outputs.add(
+            subprocess.run(
+                [sys.executable, "-c", script, str(spec)], cwd=folder, env=environment, capture_output=True, check=True
+            ).stdout
+        )
     assert len(outputs) == 1 and outputs.pop()

@@ -21,7 +21,12 @@ from fsdcf.plan.view import PlanError, view
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC")
 @compile_options
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True, help="Form of the table."
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the table.",
 )
 @click.pass_context
 def command(
@@ -41,7 +46,11 @@ def command(
     lines = [found.line(row.holder, row.path) for row in rows]
     places = [f"{line.file}:{line.number}" if line else "" for line in lines]
     if form == "json":
-        click.echo(json.dumps([_record(row, line) for row, line in zip(rows, lines, strict=True)], indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                [_record(row, line) for row, line in zip(rows, lines, strict=True)], indent=2, ensure_ascii=False
+            )
+        )
     elif form == "markdown":
         click.echo(report.markdown(rows, places, found.title), nl=False)
     elif sys.stdout.isatty():
@@ -60,7 +69,9 @@ def _plain(found: Compiled, rows: Sequence[Access], places: Sequence[str]) -> It
     for row, place in zip(rows, places, strict=True):
         mark = f"{report.BROAD} " if row.broad else "  "
         yield ""
-        yield visible(f"{mark}{report.who(row)} {' '.join([report.verb(row), ', '.join(row.levels)]).strip()}: {report.where(row)}")
+        yield visible(
+            f"{mark}{report.who(row)} {' '.join([report.verb(row), ', '.join(row.levels)]).strip()}: {report.where(row)}"
+        )
         yield visible(f"    {report.what(row)}")
         yield from (visible(f"    {remark}") for remark in report.remarks(row))
         yield visible(f"    {report.policy_of(row)}" + (f" --> {place}" if place else ""))
@@ -81,7 +92,14 @@ def _draw(found: Compiled, rows: Sequence[Access], lines: Sequence[Line | None])
         role = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
         effect = f"{report.verb(row).removeprefix('may').strip()} {', '.join(row.levels)}".strip()
         remarks = "\n".join(report.remarks(row))
-        cells = (report.who(row), effect, report.what(row), report.where(row), remarks, str(line.number) if line else "")
+        cells = (
+            report.who(row),
+            effect,
+            report.what(row),
+            report.where(row),
+            remarks,
+            str(line.number) if line else "",
+        )
         table.add_row(*(Text(visible(cell.replace("\n", "; ")), role) for cell in cells))
     console = Console(no_color=not colours(sys.stdout), highlight=False)
     console.print(Text(f"{found.title}: {report.summary(rows)}", "bold"))

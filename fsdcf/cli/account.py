@@ -54,7 +54,9 @@ def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None)
 def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
     """What to change, in the form of a finding's help, with the spec's line where there is one."""
     key = f" ({one.key})" if one.key else ""
-    yield from _wrapped(f"  help: {visible(one.text)}{key}", width, "", "        ", lambda text: _headed(text, "help", "next", paint, 2))
+    yield from _wrapped(
+        f"  help: {visible(one.text)}{key}", width, "", "        ", lambda text: _headed(text, "help", "next", paint, 2)
+    )
     yield from _line_of(one.place, paint)
 
 
@@ -71,7 +73,9 @@ def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
         yield paint(lead[:-1], "soft")
         yield from (f"      {visible(line)}" for line in (first, *rest))
     else:
-        yield from _wrapped(lead + visible(first), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2))
+        yield from _wrapped(
+            lead + visible(first), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2)
+        )
     yield from _line_of(one.place, paint)
 
 

@@ -40,7 +40,10 @@ def lines(found: Consultation, paint: Paint = plain) -> Iterator[str]:
     yield from ("", paint("why", "strong"))
     yield from _matrix(found.advice.factors)
     yield from ("", paint("signs that it is time to leave SQLite", "strong"))
-    yield from (f"  {'! ' if one.now else '- '}{one.text}{', and so it is here' if one.now else ''}" for one in found.advice.signs)
+    yield from (
+        f"  {'! ' if one.now else '- '}{one.text}{', and so it is here' if one.now else ''}"
+        for one in found.advice.signs
+    )
     prices = found.prices
     yield from ("", paint(f"cost in {prices.currency} a month ({prices.region}, prices of {prices.date})", "strong"))
     yield from _costs(found.bills)
@@ -129,7 +132,13 @@ def _factor(one: Factor) -> dict[str, Any]:
 
 def _bill(bill: Bill) -> dict[str, Any]:
     details = [{"name": line.name, "amount": _float(line.amount.maximum), "how": how_of(line)} for line in bill.lines]
-    return {"store": bill.store, "title": bill.title, "total": _float(bill.total), "lines": details, "note": bill.note or None}
+    return {
+        "store": bill.store,
+        "title": bill.title,
+        "total": _float(bill.total),
+        "lines": details,
+        "note": bill.note or None,
+    }
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -36,9 +36,18 @@ class _Typed:
 
 @click.command(cls=Command)
 @workload_options
-@click.option("--spec", "file", type=click.Path(path_type=Path), metavar="SPEC", help="Start from the tasks and stores of a spec.")
+@click.option(
+    "--spec", "file", type=click.Path(path_type=Path), metavar="SPEC", help="Start from the tasks and stores of a spec."
+)
 @compile_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the advice.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the advice.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -135,8 +144,14 @@ def _steps(advice: Advice, part: Snippet, used: InUse, typed: _Typed | None) -> 
             "take sqlite_database out of the spec; the file system is kept",
         )
     if advice.store == SQLITE and kept:
-        return (f"look for the second sign now and then: fsdcf logs {typed.service} --since 24h --filter '\"database is locked\"'",)
-    return part.also if part.present else (*part.also, f"put the part below into the spec, and check it: fsdcf validate {typed.spec}")
+        return (
+            f"look for the second sign now and then: fsdcf logs {typed.service} --since 24h --filter '\"database is locked\"'",
+        )
+    return (
+        part.also
+        if part.present
+        else (*part.also, f"put the part below into the spec, and check it: fsdcf validate {typed.spec}")
+    )
 
 
 def _typed(

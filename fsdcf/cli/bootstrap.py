@@ -34,10 +34,23 @@ _ENVIRONMENTS = ("staging", "prod")
 @click.command()
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC...]")
 @click.option("--github", "repository", required=True, metavar="ORG/REPO", help="Repository that builds and deploys.")
-@click.option("--github-ids", "ids", metavar="ORGID/REPOID", help="Its ids, which GitHub puts into the tokens of new repositories.")
-@click.option("--env", "environments", multiple=True, metavar="NAME", help="Environment in this account; repeatable.  [default: staging, prod]")
+@click.option(
+    "--github-ids",
+    "ids",
+    metavar="ORGID/REPOID",
+    help="Its ids, which GitHub puts into the tokens of new repositories.",
+)
+@click.option(
+    "--env",
+    "environments",
+    multiple=True,
+    metavar="NAME",
+    help="Environment in this account; repeatable.  [default: staging, prod]",
+)
 @click.option("--var", "values", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME}; repeatable.")
-@click.option("--oidc-provider", "provider", metavar="ARN", help="GitHub's OIDC provider, where the account has one already.")
+@click.option(
+    "--oidc-provider", "provider", metavar="ARN", help="GitHub's OIDC provider, where the account has one already."
+)
 @click.option(
     *("--permissions-boundary", "boundary"),
     metavar="NAME|ARN",
@@ -45,11 +58,20 @@ _ENVIRONMENTS = ("staging", "prod")
     show_default=True,
     help="Name of the boundary to make, or the ARN of one that exists.",
 )
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form of the template.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Form of the template.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the template here instead of standard output (-).")
 @click.option("--deploy", "deploys", is_flag=True, help="Deploy the stack instead of printing it.")
 @click.option("--yes", is_flag=True, help="With --deploy: do not ask before the changes are made.")
-@click.option("--artifacts-bucket", metavar="BUCKET", help="With --deploy: bucket for a template of more than 51,200 bytes.")
+@click.option(
+    "--artifacts-bucket", metavar="BUCKET", help="With --deploy: bucket for a template of more than 51,200 bytes."
+)
 @connection_options
 @json_option
 @click.pass_context
@@ -71,7 +93,9 @@ def command(
     """
     _check(repository, provider, options)
     known = _ids(ids)
-    found = services(specs_or_all(specs, root_of(Path.cwd())), tuple(dict.fromkeys(environments)) or _ENVIRONMENTS, values)
+    found = services(
+        specs_or_all(specs, root_of(Path.cwd())), tuple(dict.fromkeys(environments)) or _ENVIRONMENTS, values
+    )
     if found is None:
         context.exit(2)
     try:

@@ -45,7 +45,9 @@ class View:
         paint = self._stream.paint
         word = paint("passed", "good") if one.passed else paint("failed", "bad")
         state = paint(one.state.ljust(9), {"healthy": "good", "unhealthy": "bad"}.get(one.state, "soft"))
-        self._stream.lines([f"  {one.number:>2}  {paint(spoken(one.at).rjust(7), 'soft')}  {word}  {state}  {visible(one.text)}"])
+        self._stream.lines(
+            [f"  {one.number:>2}  {paint(spoken(one.at).rjust(7), 'soft')}  {word}  {state}  {visible(one.text)}"]
+        )
 
 
 def balancer_line(check: Check, url: Address) -> str:

@@ -58,7 +58,12 @@ def connection_options(command: _Command) -> _Command:
 
     @wraps(command)
     def connected(
-        *arguments: Any, profile: str | None, region: str | None, endpoint_url: str | None, sandbox: bool, **options: Any
+        *arguments: Any,
+        profile: str | None,
+        region: str | None,
+        endpoint_url: str | None,
+        sandbox: bool,
+        **options: Any,
     ) -> Any:
         connection = checked(Connection(profile, region, endpoint_url, sandbox))
         return command(*arguments, connection=connection, **options)

@@ -29,11 +29,28 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC | OLD NEW")
 @compile_options
-@click.option("--assume", "settings", multiple=True, metavar="NAME=NUMBER", help="Usage, such as requests-per-second=50; repeatable.")
-@click.option("--region", metavar="NAME", help="Where the stack goes: it is said if the prices are another's.  [default: what the spec tells, AWS_REGION]")
-@click.option("--prices", "price_file", type=click.Path(path_type=Path), metavar="FILE", help="Prices of your own, JSON or YAML.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True, help="Form of the estimate."
+    "--assume",
+    "settings",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Usage, such as requests-per-second=50; repeatable.",
+)
+@click.option(
+    "--region",
+    metavar="NAME",
+    help="Where the stack goes: it is said if the prices are another's.  [default: what the spec tells, AWS_REGION]",
+)
+@click.option(
+    "--prices", "price_file", type=click.Path(path_type=Path), metavar="FILE", help="Prices of your own, JSON or YAML."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the estimate.",
 )
 @click.pass_context
 def command(
@@ -62,7 +79,10 @@ def command(
         click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
     elif form == "markdown":
         one = len(estimates) == 1
-        click.echo(report.markdown(last, what, changed) if one else report.markdown_of_change(first, last, what, changed), nl=False)
+        click.echo(
+            report.markdown(last, what, changed) if one else report.markdown_of_change(first, last, what, changed),
+            nl=False,
+        )
     elif sys.stdout.isatty():
         _draw(estimates, what, changed)
     else:
@@ -92,7 +112,9 @@ def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], regi
         found = estimate(one.template, prices, values, region or "")
     except PlanError as error:
         raise click.UsageError(f"{one.name!r} cannot be read as a template: {error}") from None
-    return replace(found, region=found.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "")
+    return replace(
+        found, region=found.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    )
 
 
 def _rows(estimates: list[Estimate]) -> Iterator[tuple[str, str, str, str]]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @target_options
 @click.option("--yes", is_flag=True, help="Do not ask. Data that would be deleted is asked for all the same.")
-@click.option("--allow", multiple=True, metavar="LOGICAL_ID", help="Let this resource be deleted with its data; repeatable.")
+@click.option(
+    "--allow", multiple=True, metavar="LOGICAL_ID", help="Let this resource be deleted with its data; repeatable."
+)
 @click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
 @click.option("--detach", is_flag=True, help="Start it and leave; fsdcf watch comes back to it.")
 @click.option("--role-arn", metavar="ARN", help="Role that CloudFormation acts with.")

@@ -30,20 +30,46 @@ _SHA = "Tag or digest of the image, such as the commit's SHA. Without it an exis
 @compile_options
 @click.option("--image-sha", metavar="SHA", help=_SHA)
 @click.option("--image", metavar="REPO:TAG|REPO@DIGEST", help="The same as a whole reference; REPO must be the spec's.")
-@click.option("--yes", is_flag=True, help="Do not ask before the changes are made. Data at risk is asked for all the same.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask before the changes are made. Data at risk is asked for all the same."
+)
 @click.option("--plan-only", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --plan-only: exit with 10 where there are changes.")
 @click.option("--recreate", is_flag=True, help="Delete what a failed first deploy left, and create it anew.")
 @click.option("--adopt", is_flag=True, help="Take over a stack of this name that bears other tags or none.")
-@click.option("--allow", multiple=True, metavar="LOGICAL_ID", help="Let this resource's data be deleted, replaced or left; repeatable.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="LOGICAL_ID",
+    help="Let this resource's data be deleted, replaced or left; repeatable.",
+)
 @click.option("--wait-lock", is_flag=True, help="Wait for another operation on the stack instead of stopping.")
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.  [default: as long as it takes]")
-@click.option("--on-timeout", type=click.Choice(["cancel", "detach"]), default="detach", show_default=True, help="What happens then.")
+@click.option(
+    "--timeout",
+    callback=duration,
+    metavar="TIME",
+    help="Stay no longer than this: 90s, 30m, 2h.  [default: as long as it takes]",
+)
+@click.option(
+    "--on-timeout",
+    type=click.Choice(["cancel", "detach"]),
+    default="detach",
+    show_default=True,
+    help="What happens then.",
+)
 @click.option("--detach", is_flag=True, help="Start it and leave; fsdcf watch comes back to it.")
-@click.option("--fail-fast", is_flag=True, help="Cancel the update as soon as its tasks fail for the same reason twice.")
+@click.option(
+    "--fail-fast", is_flag=True, help="Cancel the update as soon as its tasks fail for the same reason twice."
+)
 @click.option("--role-arn", metavar="ARN", help="Role that CloudFormation acts with.")
 @click.option("--artifacts-bucket", metavar="BUCKET", help="Bucket for a template of more than 51,200 bytes.")
-@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="With --sandbox: let something go wrong, such as Service:update:oom; repeatable.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="With --sandbox: let something go wrong, such as Service:update:oom; repeatable.",
+)
 @connection_options
 @json_option
 def command(
@@ -89,7 +115,9 @@ def _whole(settings: tuple[str, ...]) -> None:
 
     for name, _, value in (one.partition("=") for one in settings):
         if MASK in value:
-            raise click.UsageError(f"the value of {name} is masked, as in the commands that are shown: write the value itself")
+            raise click.UsageError(
+                f"the value of {name} is masked, as in the commands that are shown: write the value itself"
+            )
 
 
 def _options(flags: dict[str, Any]) -> Options:

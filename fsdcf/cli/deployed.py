@@ -31,9 +31,18 @@ def against(aws: Aws, new: Compiled) -> Shown:
     tags = tags_of(new.result.spec, new.environment)
     stack = snapshot(aws, target.stack)
     if stack is None or stack.unborn:
-        return _shown(new, None, Deployed(), tags, target.stack, (f"there is no stack {target.stack} yet: a deploy makes everything",))
+        return _shown(
+            new,
+            None,
+            Deployed(),
+            tags,
+            target.stack,
+            (f"there is no stack {target.stack} yet: a deploy makes everything",),
+        )
     if not stack.belongs_to(target):
-        raise click.UsageError(f"the stack {stack.name} is not that of {target.service} in {target.environment}, by its tags")
+        raise click.UsageError(
+            f"the stack {stack.name} is not that of {target.service} in {target.environment}, by its tags"
+        )
     template = deployed_template(aws, stack.name)
     if template is None:
         raise click.UsageError(f"the template of the stack {stack.name} cannot be read")

@@ -40,7 +40,9 @@ _FORMS = ["text", "markdown", "github", "json"]
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OLD NEW | NEW --deployed")
 @compile_options
 @click.option("--deployed", is_flag=True, help="Compare with what is deployed instead of OLD.")
-@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="Form of the plan.")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMS), default="text", show_default=True, help="Form of the plan."
+)
 @connection_options
 @click.pass_context
 def command(
@@ -59,9 +61,15 @@ def command(
     is no call to AWS. Exits with 0 where nothing changes, 10 where something does, 11 where data is at risk, 2 on errors.
     """
     if len(files) != (1 if deployed else 2):
-        raise click.UsageError("with --deployed it takes one file, NEW" if deployed else "it takes two files, OLD and NEW; or NEW and --deployed")
+        raise click.UsageError(
+            "with --deployed it takes one file, NEW"
+            if deployed
+            else "it takes two files, OLD and NEW; or NEW and --deployed"
+        )
     if not deployed and connection != Connection():
-        raise click.UsageError("two files are compared without AWS: --profile, --region, --endpoint-url and --sandbox go with --deployed")
+        raise click.UsageError(
+            "two files are compared without AWS: --profile, --region, --endpoint-url and --sandbox go with --deployed"
+        )
     found = compiled(context, files, environment, overrides, variables, most=2, advice=False)
     for one in found:
         _check(one)
@@ -77,7 +85,9 @@ def _check(one: Compiled) -> None:
     except PlanError as error:
         raise click.UsageError(f"{one.name!r} cannot be read as a template: {error}") from None
     if not paths_of(one.template):
-        raise click.UsageError(f"{one.name!r} is a template that fsdcf did not compile: none of its resources names a line of a spec")
+        raise click.UsageError(
+            f"{one.name!r} is a template that fsdcf did not compile: none of its resources names a line of a spec"
+        )
 
 
 def between(old: Compiled, new: Compiled) -> Shown:

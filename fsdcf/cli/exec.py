@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from fsdcf.operate.sessions import Session
 
 PLUGIN = "session-manager-plugin"
-INSTALL = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
+INSTALL = (
+    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
+)
 VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
 """Where the plugin looks for the session's response when it is given this name in its place: arguments are seen by everybody."""
 
@@ -37,7 +39,9 @@ _WITHOUT_VARIABLE = (1, 2, 497)
 @target_options
 @click.option("--task", default="", metavar="ID", help="Id of the task, or how it begins.  [default: the youngest one]")
 @click.option("--container", default="", metavar="NAME", help="Container of the task.  [default: the service's own]")
-@click.option("--command", "inside", default="/bin/sh", show_default=True, metavar="COMMAND", help="What to run in the container.")
+@click.option(
+    "--command", "inside", default="/bin/sh", show_default=True, metavar="COMMAND", help="What to run in the container."
+)
 @connection_options
 def command(
     service: str, environment: str | None, task: str, container: str, inside: str, connection: Connection
@@ -57,7 +61,9 @@ def _entered(on: Subject, aws: Aws, connection: Connection, task: str, container
 
     program = shutil.which(PLUGIN)
     if program is None and not connection.sandbox:
-        return Outcome(Exit.USAGE, f"the session plugin of AWS is not installed ({PLUGIN})", next=(f"install it: {INSTALL}",))
+        return Outcome(
+            Exit.USAGE, f"the session plugin of AWS is not installed ({PLUGIN})", next=(f"install it: {INSTALL}",)
+        )
     session = open_session(on.target, aws, task, container, inside, on.places)
     click.echo(f"{inside} in {session.container} of the task {session.task}", err=True)
     if connection.sandbox or program is None:

@@ -22,7 +22,9 @@ def command(what: str) -> None:
     rules = catalogue()
     if what.upper() in rules:
         rule = rules[what.upper()]
-        click.echo(f"{rule.code}: {rule.title}\n\n{rule.explanation}" + (f"\n\nSource: {rule.source}" if rule.source else ""))
+        click.echo(
+            f"{rule.code}: {rule.title}\n\n{rule.explanation}" + (f"\n\nSource: {rule.source}" if rule.source else "")
+        )
         return
     safety = {one.id: one for one in RULES}
     if what.lower() in safety:
@@ -47,7 +49,9 @@ def command(what: str) -> None:
         return
     known = [*paths(types()), *rules, *safety]
     close = difflib.get_close_matches(what, known, 3, 0.5) or [path for path in known if path.endswith("." + what)][:3]
-    raise click.UsageError(f"no key, no code and no rule {what!r}" + (f"; did you mean {', '.join(close)}?" if close else ""))
+    raise click.UsageError(
+        f"no key, no code and no rule {what!r}" + (f"; did you mean {', '.join(close)}?" if close else "")
+    )
 
 
 def _of_safety(rule: Rule) -> str:

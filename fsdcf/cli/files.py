@@ -24,14 +24,18 @@ def write_new(folder: Path, files: Mapping[str, str]) -> None:
     there = [str(folder / path) for path in files if os.path.lexists(folder / path)]
     if there:
         some = ", ".join(map(repr, there[:3])) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
-        raise click.UsageError(f"{some} {'is' if len(there) == 1 else 'are'} there already; nothing was written: choose another place with -o")
+        raise click.UsageError(
+            f"{some} {'is' if len(there) == 1 else 'are'} there already; nothing was written: choose another place with -o"
+        )
     try:
         if folder.exists():
             _create(folder, files)
         else:
             _appear(folder, files)
     except OSError as error:
-        raise click.UsageError(f"cannot write {str(error.filename2 or error.filename or folder)!r}: {error.strerror}; nothing was written") from None
+        raise click.UsageError(
+            f"cannot write {str(error.filename2 or error.filename or folder)!r}: {error.strerror}; nothing was written"
+        ) from None
 
 
 def _appear(folder: Path, files: Mapping[str, str]) -> None:

@@ -27,10 +27,18 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
 def as_github(diagnostic: Diagnostic) -> str:
     """A finding as a workflow command that annotates the line in a pull request."""
     span = diagnostic.span
-    place = {"file": span.file, "line": span.line, "endLine": span.end_line, "col": span.column, "endColumn": span.end_column}
+    place = {
+        "file": span.file,
+        "line": span.line,
+        "endLine": span.end_line,
+        "col": span.column,
+        "endColumn": span.end_column,
+    }
     if span.line != span.end_line:
         del place["col"], place["endColumn"]
-    body = "\n".join([diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes])
+    body = "\n".join(
+        [diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes]
+    )
     return workflow_command(diagnostic.severity.value, {**place, "title": diagnostic.code}, body)
 
 

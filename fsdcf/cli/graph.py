@@ -71,7 +71,9 @@ def _svg(text: str) -> str:
     """The drawing that Graphviz makes of a DOT text."""
     program = shutil.which("dot")
     if program is None:
-        raise click.UsageError("--format svg needs Graphviz, and its program `dot` is not on the PATH; install it, or use --format dot")
+        raise click.UsageError(
+            "--format svg needs Graphviz, and its program `dot` is not on the PATH; install it, or use --format dot"
+        )
     try:
         done = subprocess.run(  # noqa: S603 - the program that PATH gives, with fixed arguments
             [program, "-Tsvg"], input=text.encode(), capture_output=True, timeout=_LONGEST_DRAWING, check=False

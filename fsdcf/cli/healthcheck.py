@@ -49,8 +49,14 @@ def _arguments(context: click.Context, parameter: click.Parameter, text: str | N
         words = json.loads(text)
     except ValueError:
         words = None
-    if not isinstance(words, list) or not words or not all(isinstance(one, str) and one and "\0" not in one for one in words):
-        raise click.BadParameter("""write a program and its arguments as a JSON list: '["curl", "-f", "http://127.0.0.1:8000/health"]'""")
+    if (
+        not isinstance(words, list)
+        or not words
+        or not all(isinstance(one, str) and one and "\0" not in one for one in words)
+    ):
+        raise click.BadParameter(
+            """write a program and its arguments as a JSON list: '["curl", "-f", "http://127.0.0.1:8000/health"]'"""
+        )
     return tuple(words)
 
 
@@ -111,11 +117,17 @@ def _checked(
 ) -> Outcome:
     check, inner, rules = _of_spec(spec)
     if check is None and inner is None:
-        return Outcome(Exit.USAGE, f"{spec.metadata.name} has no health check: neither a port nor a container check", next=("fsdcf explain service.healthCheck",))
+        return Outcome(
+            Exit.USAGE,
+            f"{spec.metadata.name} has no health check: neither a port nor a container check",
+            next=("fsdcf explain service.healthCheck",),
+        )
     if check is not None and url is None:
         raise click.UsageError("say where the service runs: --url http://127.0.0.1:8000")
     if arguments is not None and inner is None:
-        raise click.UsageError("the spec has no container check (service.healthCheck.container), so there is none to run")
+        raise click.UsageError(
+            "the spec has no container check (service.healthCheck.container), so there is none to run"
+        )
 
     def rest(seconds: float) -> None:
         time.sleep(min(seconds, FAST) if fast else seconds)
@@ -177,7 +189,9 @@ def _container(
 
     view.head("container", container_line(inner))
     if arguments is None:
-        view.note(f"not run, since it belongs into the container; to run it here: --container-command {shlex.quote(json.dumps(_here(inner)))}")
+        view.note(
+            f"not run, since it belongs into the container; to run it here: --container-command {shlex.quote(json.dumps(_here(inner)))}"
+        )
         view.skipped = True
         return
     rounds = _shown("container", contained(inner, lambda: checked(arguments, inner.timeout), rest, once), view)
@@ -216,7 +230,9 @@ def _judged(name: str, failed: list[_Failure], view: View, balanced: bool) -> Ou
         evidence = tuple(fact for one in failed for fact in one.evidence)
         return Outcome(Exit.FAILED, sentence, evidence, tuple(word for one in failed for word in one.next))
     if view.skipped and not balanced:
-        return Outcome(Exit.USAGE, f"nothing was checked: {name} has a container check alone, which runs with --container-command")
+        return Outcome(
+            Exit.USAGE, f"nothing was checked: {name} has a container check alone, which runs with --container-command"
+        )
     sentence = f"{name} would be healthy"
     if view.skipped:
         sentence += " to the load balancer; the container's check was not run"

@@ -39,6 +39,8 @@ def command(service: str, environment: str | None, connection: Connection, as_js
             stream = Stream(sys.stdout)
             stream.lines(history_lines(releases, stream.paint))
         count = f"{len(releases)} release{'s' if len(releases) != 1 else ''}"
-        return Outcome(Exit.DONE, f"{count} of {on.stack}", next=(on.target.command("rollback"),) if len(releases) > 1 else ())
+        return Outcome(
+            Exit.DONE, f"{count} of {on.stack}", next=(on.target.command("rollback"),) if len(releases) > 1 else ()
+        )
 
     run(on.target, connection, as_json, act, quiet=True)

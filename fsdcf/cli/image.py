@@ -10,7 +10,11 @@ import click
 from fsdcf.compiler.resources.image import TAG_OR_DIGEST, repository, repository_arn
 from fsdcf.spec.model import Spec
 
-_PSEUDO = {"AWS::AccountId": r"(?P<account>\d{12})", "AWS::Region": r"(?P<region>[a-z0-9-]+)", "AWS::URLSuffix": r"amazonaws\.com(?:\.cn)?"}
+_PSEUDO = {
+    "AWS::AccountId": r"(?P<account>\d{12})",
+    "AWS::Region": r"(?P<region>[a-z0-9-]+)",
+    "AWS::URLSuffix": r"amazonaws\.com(?:\.cn)?",
+}
 _ARN = re.compile(r"arn:.+?:ecr:(?P<region>.+?):(?P<account>\d{12}|\$\{AWS::AccountId\}):repository/(?P<name>.+)")
 
 
@@ -69,7 +73,9 @@ def _split(image: str) -> tuple[str, str]:
 
 def _checked(sha: str, option: str) -> str:
     if not re.fullmatch(TAG_OR_DIGEST, sha):
-        raise click.UsageError(f"{option}: {sha!r} is neither a tag (letters, digits, _ . -) nor sha256: and 64 hex digits")
+        raise click.UsageError(
+            f"{option}: {sha!r} is neither a tag (letters, digits, _ . -) nor sha256: and 64 hex digits"
+        )
     return sha
 
 

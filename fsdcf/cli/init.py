@@ -32,9 +32,20 @@ LOWEST_PORT = 1024
 @click.option("--worker", is_flag=True, help="No port: a worker.")
 @click.option("--path", "health", help="Path of the health check.  [default: /health]")
 @click.option("--owner", help="Who answers for the service.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: NAME.yml; a service: the folder NAME]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to write it.  [default: NAME.yml; a service: the folder NAME]",
+)
 def command(
-    name: str | None, template: str | None, port: int | None, worker: bool, health: str | None, owner: str | None, output: Path | None
+    name: str | None,
+    template: str | None,
+    port: int | None,
+    worker: bool,
+    health: str | None,
+    owner: str | None,
+    output: Path | None,
 ) -> None:
     """Write a new spec, or a small service with one. Asks on a terminal for what no option says; overwrites nothing."""
     if worker and (port is not None or health is not None):
@@ -45,7 +56,9 @@ def command(
             raise click.UsageError("give the service a name: fsdcf init NAME")
         name = click.prompt("Name of the service", err=True)
     if not re.fullmatch(NAME, name) or len(name) > 40:
-        raise click.UsageError(f"{name!r} cannot name a service: lower-case letters, digits and single hyphens, at most 40")
+        raise click.UsageError(
+            f"{name!r} cannot name a service: lower-case letters, digits and single hyphens, at most 40"
+        )
     if template is None:
         template = _asked_template() if asks and not worker and health is None else "spec"
     if asks and port is None and not worker:
@@ -59,7 +72,9 @@ def command(
     if template == "spec":
         _write_spec(name, None if worker else port or PORT, health or "/health", owner, output or Path(f"{name}.yml"))
     elif worker or health is not None:
-        raise click.UsageError(f"--template {template} is an API that is checked at /health: leave --worker and --path out")
+        raise click.UsageError(
+            f"--template {template} is an API that is checked at /health: leave --worker and --path out"
+        )
     else:
         _write_service(template, name, port or PORT, owner, output or Path(name))
 
@@ -89,7 +104,12 @@ def _write_spec(name: str, port: int | None, health: str, owner: str, target: Pa
 
 def _write_service(template: str, name: str, port: int, owner: str, folder: Path) -> None:
     if port < LOWEST_PORT:
-        raise click.UsageError(f"--port {port}: the service does not run as root, so its port is {LOWEST_PORT} or higher")
+        raise click.UsageError(
+            f"--port {port}: the service does not run as root, so its port is {LOWEST_PORT} or higher"
+        )
     files = service(template, name, port, owner, SCHEMA)
     write_new(folder, files)
-    click.echo(f"wrote {len(files)} files to {folder}, {KINDS[template]}; now: cd {shlex.quote(str(folder))} && make test", err=True)
+    click.echo(
+        f"wrote {len(files)} files to {folder}, {KINDS[template]}; now: cd {shlex.quote(str(folder))} && make test",
+        err=True,
+    )

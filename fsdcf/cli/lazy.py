@@ -26,7 +26,9 @@ class Commands(click.Group):
         command: click.Command = import_module(self.table[cmd_name][0]).command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; for one that there is not, the nearest."""
         name = args[0]
         if name not in self.table and not ctx.resilient_parsing:

@@ -11,7 +11,13 @@ KNOWN_LATER = "KNOWN_AFTER_APPLY"
 _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
 """The properties by which the items of a list are known."""
 
-_SUBJECTS = (("IpProtocol", "FromPort", "ToPort"), ("ContainerPort",), ("Effect", "Action"), ("Effect", "Resource"), ("Type",))
+_SUBJECTS = (
+    ("IpProtocol", "FromPort", "ToPort"),
+    ("ContainerPort",),
+    ("Effect", "Action"),
+    ("Effect", "Resource"),
+    ("Type",),
+)
 """What tells the items of a list apart that have no names: ports of a rule, actions of a statement."""
 
 _SCALAR = (str, int, float, bool)
@@ -33,7 +39,9 @@ def matched(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
 
 def same(before: Any, after: Any) -> bool:
     """Whether two values are the same to CloudFormation, to which ``5`` is ``"5"``."""
-    return bool(before == after) or (isinstance(before, _SCALAR) and isinstance(after, _SCALAR) and _written(before) == _written(after))
+    return bool(before == after) or (
+        isinstance(before, _SCALAR) and isinstance(after, _SCALAR) and _written(before) == _written(after)
+    )
 
 
 def _by_content(before: list[Any], after: list[Any]) -> list[tuple[str, Any, Any]] | None:

@@ -16,7 +16,18 @@ from fsdcf.cli.values import masked, visible
 if TYPE_CHECKING:
     from fsdcf.operate.logs import Line
 
-_PALETTE = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green", "bright_yellow", "bright_blue")
+_PALETTE = (
+    "cyan",
+    "magenta",
+    "green",
+    "yellow",
+    "blue",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_green",
+    "bright_yellow",
+    "bright_blue",
+)
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 _SHORT = 8
 """Letters of a task's id that a terminal shows."""

@@ -37,7 +37,9 @@ def _since(context: click.Context, parameter: click.Parameter, text: str | None)
     try:
         return duration(context, parameter, text)
     except click.BadParameter:
-        raise click.BadParameter(f"{text!r} cannot be how long ago: write 90s, 10m, 2h, up to 36h, or whole days such as 3d") from None
+        raise click.BadParameter(
+            f"{text!r} cannot be how long ago: write 90s, 10m, 2h, up to 36h, or whole days such as 3d"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,15 @@ def _task(context: click.Context, parameter: click.Parameter, text: str) -> str:
 @target_options
 @click.option("-f", "--follow", is_flag=True, help="Show lines as they come, until Ctrl-C.")
 @click.option("--since", callback=_since, metavar="TIME", help="Begin so long ago: 90s, 10m, 2h, 3d.  [default: 10m]")
-@click.option("--tail", type=click.IntRange(1, 10_000), metavar="N", help="Begin with the last N lines, of the last week where --since is not given.")
-@click.option("--task", callback=_task, default="", metavar="ID", help="Only lines of this task: its id, or how it begins.")
+@click.option(
+    "--tail",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Begin with the last N lines, of the last week where --since is not given.",
+)
+@click.option(
+    "--task", callback=_task, default="", metavar="ID", help="Only lines of this task: its id, or how it begins."
+)
 @click.option("--filter", "pattern", default="", metavar="PATTERN", help=_FILTER)
 @connection_options
 @json_option

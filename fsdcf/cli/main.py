@@ -107,7 +107,9 @@ def _run() -> int:
         click.echo(f"error: reading or writing failed: {error}", err=True)
         return 2
     except Exception as error:  # whatever is left is a bug of ours, and says so without a traceback
-        click.echo(f"error: fsdcf failed ({type(error).__name__}: {error}); this is a bug of fsdcf, please report it", err=True)
+        click.echo(
+            f"error: fsdcf failed ({type(error).__name__}: {error}); this is a bug of fsdcf, please report it", err=True
+        )
         if os.environ.get("FSDCF_TRACEBACK"):
             raise
         return 2

@@ -53,7 +53,9 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     try:
         return rate_of(text) if text else None
     except ValueError:
-        raise click.UsageError(f"--rate takes a number of items, such as 500, or of write units, such as 200wcu, not {text!r}") from None
+        raise click.UsageError(
+            f"--rate takes a number of items, such as 500, or of write units, such as 200wcu, not {text!r}"
+        ) from None
 
 
 @click.command()
@@ -62,14 +64,25 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option("--table", required=True, metavar="NAME", help="Table of the spec to write to.")
 @click.option("--from", "source", required=True, metavar="FILE", help="SQLite file to read.")
 @click.option("--source-table", metavar="T", help="Table or view in it. Default: the only one.")
-@click.option("--map", "renamed", multiple=True, callback=_pairs, metavar="COLUMN=ATTRIBUTE", help="Another name for a column; repeatable.")
+@click.option(
+    "--map",
+    "renamed",
+    multiple=True,
+    callback=_pairs,
+    metavar="COLUMN=ATTRIBUTE",
+    help="Another name for a column; repeatable.",
+)
 @click.option("--as", "forms", multiple=True, callback=_pairs, metavar="COLUMN=FORM", help=_AS)
 @click.option("--skip", "skipped", multiple=True, metavar="COLUMN", help="Leave a column out; repeatable.")
 @click.option("--keep-existing", is_flag=True, help="Never overwrite an item that is there; say how many were kept.")
 @click.option("--overwrite", is_flag=True, help="Replace items of the same key in a table that is not empty.")
 @click.option("--rate", callback=_rate, metavar="N|Nwcu", help=_RATE)
-@click.option("--parallel", "workers", type=click.IntRange(1, 32), default=8, show_default=True, help="Requests at a time.")
-@click.option("--verify", type=click.Choice(VERIFICATIONS), default="sample", show_default=True, help="What is read back.")
+@click.option(
+    "--parallel", "workers", type=click.IntRange(1, 32), default=8, show_default=True, help="Requests at a time."
+)
+@click.option(
+    "--verify", type=click.Choice(VERIFICATIONS), default="sample", show_default=True, help="What is read back."
+)
 @click.option("--sample", type=click.IntRange(1), default=1000, show_default=True, help="Items in the sample.")
 @click.option("--checkpoint", metavar="FILE", help="What a resume reads. Default: beside the SQLite file.")
 @click.option("--restart", is_flag=True, help="Forget the checkpoint.")
@@ -112,7 +125,11 @@ def command(
 
 def _show(result: Result, request: Request, as_json: bool) -> None:
     show([one for one in result.diagnostics if one.severity is Severity.ERROR], result.sources)
-    refuse(f"{request.name}: {summary(result.diagnostics)}; nothing written", validating(request, request.environment), as_json)
+    refuse(
+        f"{request.name}: {summary(result.diagnostics)}; nothing written",
+        validating(request, request.environment),
+        as_json,
+    )
 
 
 def _migration(target: Named, table: str, flags: dict[str, Any]) -> Migration:

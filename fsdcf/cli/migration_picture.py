@@ -37,7 +37,9 @@ class Picture:
             self._bars.start()
         return self
 
-    def __exit__(self, type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bars is not None:
             self._bars.stop()
 
@@ -79,4 +81,6 @@ def _bars() -> Bars:
     from rich.progress import Progress as Bars
 
     console = Console(file=sys.stderr, highlight=False)
-    return Bars(TextColumn("{task.description:<7}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    return Bars(
+        TextColumn("{task.description:<7}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )

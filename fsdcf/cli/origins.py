@@ -39,7 +39,9 @@ class Origins:
 
     def of_review(self, review: Review) -> dict[Obstacle | Unsafe, Place]:
         """The lines of what is to be said beside the changes."""
-        found: list[tuple[Obstacle | Unsafe, Line | None]] = [(one, self._line(one.logical_id)) for one in review.obstacles]
+        found: list[tuple[Obstacle | Unsafe, Line | None]] = [
+            (one, self._line(one.logical_id)) for one in review.obstacles
+        ]
         found += [(one, self._of_place(one.place)) for one in review.unsafe]
         return {one: place for one, line in found if (place := _place(line)) is not None}
 
@@ -85,7 +87,10 @@ class Origins:
             whole = whole.rpartition("[")[0]
         if not whole or whole == title_of(detail, change):
             return None
-        return next((place for row in told if row.title.startswith(whole) and (place := self.of_row(change, row)) is not None), None)
+        return next(
+            (place for row in told if row.title.startswith(whole) and (place := self.of_row(change, row)) is not None),
+            None,
+        )
 
     def _of_variable(self, logical_id: str, path: tuple[str | int, ...], name: str, gone: bool) -> Line | None:
         """The line of a variable: in the environment, or of the dependency that gives it."""
@@ -98,7 +103,9 @@ class Origins:
         where = (*path, list(written).index(name)) if name in written else path
         return self._line(logical_id, where, name, gone)
 
-    def _line(self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False) -> Line | None:
+    def _line(
+        self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False
+    ) -> Line | None:
         """A line of NEW, or of OLD for what is gone, where OLD has lines; else the nearest ancestor that NEW has of it."""
         if gone and not self.in_new and self.old is not None:
             line = self.old.line(logical_id, path, item)

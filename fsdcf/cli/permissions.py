@@ -25,9 +25,16 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 @spec_options
 @click.option("--account", metavar="ID", help="Account of the stacks; without it the policy says `*`.")
 @click.option("--region", metavar="NAME", help="Region of the stacks; without it the policy says `*`.")
-@click.option("--permissions-boundary", "boundary", metavar="NAME|ARN", help=f"For roles that name none.  [default: {BOUNDARY}]")
+@click.option(
+    "--permissions-boundary", "boundary", metavar="NAME|ARN", help=f"For roles that name none.  [default: {BOUNDARY}]"
+)
 @click.option("--artifacts-bucket", "bucket", metavar="BUCKET", help="Bucket for templates of more than 51,200 bytes.")
-@click.option("-o", "--output", metavar="FILE|DIR/", help=f"Write here; into a folder as policies of {LARGEST_POLICY:,} characters.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR/",
+    help=f"Write here; into a folder as policies of {LARGEST_POLICY:,} characters.",
+)
 @click.pass_context
 def command(
     context: click.Context,

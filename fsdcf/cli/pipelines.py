@@ -70,11 +70,15 @@ def _refuse_clashes(services: list[Service]) -> None:
     seen = {STACK: "the pipeline's own stack"}
     for one in services:
         if one.stack.stack in seen:
-            raise click.UsageError(f"{one.file} would be the stack {one.stack.stack}, and so would {seen[one.stack.stack]}")
+            raise click.UsageError(
+                f"{one.file} would be the stack {one.stack.stack}, and so would {seen[one.stack.stack]}"
+            )
         seen[one.stack.stack] = one.file
 
 
-def pipeline(repository: str, ids: Ids | None, services: list[Service], provider: str | None, boundary: str) -> Pipeline:
+def pipeline(
+    repository: str, ids: Ids | None, services: list[Service], provider: str | None, boundary: str
+) -> Pipeline:
     """The pipeline of a repository. ``boundary`` is the name of the boundary to make, or the ARN of one that exists.
 
     Raises ValueError where the permissions of one action fit into no policy.
@@ -87,7 +91,11 @@ def pipeline(repository: str, ids: Ids | None, services: list[Service], provider
     own = None if boundary.startswith("arn:") else Boundary(boundary, boundary_of([one.stack for one in services]))
     images = [registry(one.spec) for one in services]
     made = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
-    elsewhere = tuple(arn for one, image in zip(services, images, strict=True) if image and image[2] not in made and (arn := repository_arn(one.spec)))
+    elsewhere = tuple(
+        arn
+        for one, image in zip(services, images, strict=True)
+        if image and image[2] not in made and (arn := repository_arn(one.spec))
+    )
     return Pipeline(repository, policies, made, own, ids, provider, elsewhere)
 
 
@@ -95,7 +103,9 @@ def settings(pipeline: Pipeline, outputs: Mapping[str, str], region: str) -> Ite
     """The commands that give the repository its variables, from the outputs of the stack."""
     values = {REGION_VARIABLE: region, BUCKET_VARIABLE: outputs.get(f"{BUCKET}Name", "")}
     values |= {role_variable(name): outputs.get(role_output(name), "") for name in pipeline.policies}
-    yield from (f"gh variable set {name} --body {value} --repo {pipeline.repository}" for name, value in values.items() if value)
+    yield from (
+        f"gh variable set {name} --body {value} --repo {pipeline.repository}" for name, value in values.items() if value
+    )
 
 
 def variables(pipeline: Pipeline) -> Iterator[str]:
@@ -103,7 +113,9 @@ def variables(pipeline: Pipeline) -> Iterator[str]:
     yield f"note: once the stack is there, {pipeline.repository} needs these repository variables:"
     yield f"  {REGION_VARIABLE}: the region of the stack"
     yield f"  {BUCKET_VARIABLE}: the output {BUCKET}Name"
-    yield from (f"  {role_variable(environment)}: the output {role_output(environment)}" for environment in pipeline.policies)
+    yield from (
+        f"  {role_variable(environment)}: the output {role_output(environment)}" for environment in pipeline.policies
+    )
 
 
 def notes(pipeline: Pipeline, services: list[Service], boundary: str) -> list[str]:
@@ -118,11 +130,22 @@ def notes(pipeline: Pipeline, services: list[Service], boundary: str) -> list[st
     for one in services:
         limits, image = boundaries(one.stack), registry(one.spec)
         if not limits:
-            found.append(f"note: {one.file}: deploy roles make no role without a boundary: write permissionsBoundary: {boundary} under service")
+            found.append(
+                f"note: {one.file}: deploy roles make no role without a boundary: write permissionsBoundary: {boundary} under service"
+            )
         elif limits != {boundary_arn(boundary)}:
-            found.append(f"note: {one.file}: this permissions boundary must exist before the deploy: {', '.join(sorted(limits))}")
+            found.append(
+                f"note: {one.file}: this permissions boundary must exist before the deploy: {', '.join(sorted(limits))}"
+            )
         if image is not None and image[:2] != (None, None):
-            found.append(f"note: {one.file}: service.image names its account or region; that repository must exist, and let this role push")
-    unknown = {one["Type"] for service in services for one in service.stack.template["Resources"].values() if needed(one["Type"], one) is None}
+            found.append(
+                f"note: {one.file}: service.image names its account or region; that repository must exist, and let this role push"
+            )
+    unknown = {
+        one["Type"]
+        for service in services
+        for one in service.stack.template["Resources"].values()
+        if needed(one["Type"], one) is None
+    }
     found += [f"note: what {type} needs is not known; give it to the deploy roles by hand" for type in sorted(unknown)]
     return list(dict.fromkeys(found))

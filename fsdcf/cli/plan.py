@@ -138,7 +138,9 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
     yield ""
     yield paint("data at risk", "bad")
     for risk in plan.risks:
-        yield from _remark(f"  ! {risk.logical_id} ({short(risk.type)}) {risk.kind}: {visible(risk.why)}", "bad", paint, width)
+        yield from _remark(
+            f"  ! {risk.logical_id} ({short(risk.type)}) {risk.kind}: {visible(risk.why)}", "bad", paint, width
+        )
         place = places.get(risk.logical_id)
         if place:
             yield f"    {paint('-->', 'place')} {where(place)}: {visible(place.text.strip())}"

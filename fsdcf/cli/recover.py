@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @target_options
-@click.option("--skip", multiple=True, metavar="LOGICAL_ID", help="Leave this resource as it is, whatever the template says; repeatable.")
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="LOGICAL_ID",
+    help="Leave this resource as it is, whatever the template says; repeatable.",
+)
 @connection_options
 @json_option
-def command(service: str, environment: str | None, skip: tuple[str, ...], connection: Connection, as_json: bool) -> None:
+def command(
+    service: str, environment: str | None, skip: tuple[str, ...], connection: Connection, as_json: bool
+) -> None:
     """Continue a rollback that failed. Remove what was in its way first; --skip gives a resource up."""
     on = subject(service, environment)
 

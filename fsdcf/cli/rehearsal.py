@@ -74,7 +74,11 @@ def aimed(texts: Sequence[str], template: Mapping[str, Any]) -> None:
     targets = {*resources, *(resource["Type"] for resource in resources.values())}
     for text in texts:
         fault = fault_of(text)
-        if isinstance(fault, ResourceFault | TaskFault) and fault.phase in ("create", "update") and fault.target not in targets:
+        if (
+            isinstance(fault, ResourceFault | TaskFault)
+            and fault.phase in ("create", "update")
+            and fault.target not in targets
+        ):
             close = get_close_matches(fault.target, sorted(targets), 1)
             meant = f"; did you mean `{close[0]}`?" if close else "; fsdcf template shows the logical ids"
             raise click.UsageError(f"--fault {text!r}: the spec makes no {fault.target}{meant}")

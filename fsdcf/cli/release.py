@@ -46,7 +46,10 @@ def compiled(request: Request) -> Compiled:
         raise Refused(f"{request.name}: {summary(result.diagnostics)}; nothing deployed")
     advice = len(result.diagnostics)
     if advice:
-        click.echo(f"{request.name}: {advice} piece{'s' if advice > 1 else ''} of advice; see fsdcf validate {request.name}", err=True)
+        click.echo(
+            f"{request.name}: {advice} piece{'s' if advice > 1 else ''} of advice; see fsdcf validate {request.name}",
+            err=True,
+        )
     return Compiled(result.spec, result.template.data, Places(result))
 
 
@@ -79,4 +82,3 @@ def _lint(template: str) -> tuple[Finding, ...]:
 @lru_cache(maxsize=1)
 def _linter() -> Linter:
     return Linter()
-

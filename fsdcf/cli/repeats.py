@@ -63,7 +63,10 @@ def repeated(command: str, verb: str, options: Given) -> str:
 def settings(request: Request) -> tuple[str, ...]:
     """``--override`` and ``--var`` as they were given, with secrets masked: a log may keep them."""
     overrides = (word for one in request.overrides for word in ("--override", _discreet(one)))
-    return (*overrides, *(word for name, value in request.variables.items() for word in ("--var", _discreet(f"{name}={value}"))))
+    return (
+        *overrides,
+        *(word for name, value in request.variables.items() for word in ("--var", _discreet(f"{name}={value}"))),
+    )
 
 
 def settings_in(command: str) -> Given:

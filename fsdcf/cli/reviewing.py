@@ -18,7 +18,9 @@ from fsdcf.plan.view import PlanError
 _NEW = ("Add", "Import")
 
 
-def reviewing(tell: Tell, new: Compiled, deployed: Callable[[], Mapping[str, Any]], pseudo: Mapping[str, str], ask: Importers) -> Tell:
+def reviewing(
+    tell: Tell, new: Compiled, deployed: Callable[[], Mapping[str, Any]], pseudo: Mapping[str, str], ask: Importers
+) -> Tell:
     """Tells everything to ``tell``, a plan with remarks, as ``fsdcf diff`` makes them.
 
     ``deployed`` gives the template that runs, empty where it cannot be read; it is asked where something exists that changes.

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @target_options
-@click.option("--to", metavar="SHA", help="Tag or digest of the release, or how it begins.  [default: the one before the latest]")
+@click.option(
+    "--to", metavar="SHA", help="Tag or digest of the release, or how it begins.  [default: the one before the latest]"
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the changes are made.")
 @click.option("--plan-only", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")

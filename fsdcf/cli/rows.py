@@ -46,7 +46,9 @@ def rows(change: Change, changes: Changes) -> tuple[Row, ...]:
     following = {
         _plain(title): follows(detail, changes) or "known after the change"
         for title, detail in later.items()
-        if detail.cause or " -> " not in title or _plain(title) not in stay  # it only moved within its list, as far as anybody knows
+        if detail.cause
+        or " -> " not in title
+        or _plain(title) not in stay  # it only moved within its list, as far as anybody knows
     }
     return (*values.values(), *(Row(title, follows=text) for title, text in following.items() if title not in values))
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask, where the service's store has one writer and its task runs.")
 @connection_options
 @json_option
-def command(service: str, environment: str | None, words: tuple[str, ...], yes: bool, connection: Connection, as_json: bool) -> None:
+def command(
+    service: str, environment: str | None, words: tuple[str, ...], yes: bool, connection: Connection, as_json: bool
+) -> None:
     """Run a command in a task of its own, with the image, network and roles of the service, and follow what it logs.
 
     The exit code is the command's own, once it ran. Ctrl-C asks ECS to stop the task. The image's ENTRYPOINT, or the spec's, stays in
@@ -43,4 +45,3 @@ def command(service: str, environment: str | None, words: tuple[str, ...], yes: 
 
     outcome = conducted(on.target, connection, as_json, act, aside=True)
     click.get_current_context().exit(codes[0] if codes else int(outcome.exit))
-

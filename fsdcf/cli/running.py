@@ -45,9 +45,9 @@ VERBS = (
 
 def json_option(command: Callable[..., object]) -> Callable[..., object]:
     """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output; all else on standard error.")(
-        command
-    )
+    return click.option(
+        "--json", "as_json", is_flag=True, help="JSON lines on standard output; all else on standard error."
+    )(command)
 
 
 @dataclass
@@ -80,7 +80,9 @@ class Told:
             shown = (line for one in event.outcome.next for line in self._typed(one, again))
             event = Ended(replace(event.outcome, next=tuple(dict.fromkeys(shown))))
         for sink in self.sinks:
-            if not (self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs):
+            if not (
+                self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs
+            ):
                 sink(event)
 
     def _typed(self, command: str, again: Given) -> tuple[str, ...]:
@@ -124,7 +126,9 @@ def conducted(
     gc.enable()  # a deploy may take an hour
     target = about if isinstance(about, Target) else None
     title = target.stack if target else str(about)
-    told = Told(sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace), connection.flags, target, quiet)
+    told = Told(
+        sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace), connection.flags, target, quiet
+    )
     told.context = click.get_current_context()
     try:
         with terminable():
@@ -158,14 +162,26 @@ def attempted(connection: Connection, act: Callable[[Aws], Outcome]) -> Outcome:
         return Outcome(problem.exit, problem.sentence, next=(problem.next,))
     except Expired as error:
         if error.untimely:
-            return Outcome(Exit.DENIED, f"the clock of this machine is wrong: AWS says: {error.message}", next=("date -u",))
-        return Outcome(Exit.DENIED, f"AWS does not take the credentials: {error.message}", next=("aws sts get-caller-identity",))
+            return Outcome(
+                Exit.DENIED, f"the clock of this machine is wrong: AWS says: {error.message}", next=("date -u",)
+            )
+        return Outcome(
+            Exit.DENIED, f"AWS does not take the credentials: {error.message}", next=("aws sts get-caller-identity",)
+        )
     except ApiError as error:
         denied = error.denied
-        sentence = f"no permission for {error.service}:{error.operation}" if denied else f"{error.operation} failed: {error.message}"
+        sentence = (
+            f"no permission for {error.service}:{error.operation}"
+            if denied
+            else f"{error.operation} failed: {error.message}"
+        )
         return Outcome(Exit.DENIED if denied else Exit.FAILED, sentence)
     except AwsError as error:
-        return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=("check --region, --endpoint-url and the network",))
+        return Outcome(
+            Exit.UNKNOWN,
+            f"AWS cannot be reached: {error.message}",
+            next=("check --region, --endpoint-url and the network",),
+        )
     except (KeyboardInterrupt, Terminated):
         return Outcome(Exit.INTERRUPTED, "interrupted")
 
@@ -196,5 +212,3 @@ def complete(command: str, flags: tuple[str, ...]) -> str:
         return command
     head, apart, words = command.partition(" -- ")  # what stands behind is for the container
     return f"{head} {shlex.join(flags)}{apart}{words}"
-
-

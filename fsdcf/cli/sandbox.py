@@ -27,10 +27,22 @@ _FAULTS = "Let something go wrong: Service:create:oom, NatGateway1:delete:Access
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=SANDBOX_PORT, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=SANDBOX_PORT,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
 @click.option("--reset", is_flag=True, help="Forget every stack first.")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help=_FAULTS)
-@click.option("--pace", type=click.FloatRange(0, 10), default=PACE, show_default=True, help="Length of a second of AWS's, in seconds.")
+@click.option(
+    "--pace",
+    type=click.FloatRange(0, 10),
+    default=PACE,
+    show_default=True,
+    help="Length of a second of AWS's, in seconds.",
+)
 @click.option("--region", default=SANDBOX_REGION, show_default=True, help="Region of its ARNs.")
 def command(port: int, reset: bool, faults: tuple[str, ...], pace: float, region: str) -> None:
     """Run the sandbox until Ctrl-C. It shares its state with every command that is given --sandbox."""

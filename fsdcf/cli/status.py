@@ -141,7 +141,9 @@ class _Picture:
 
 
 def _absent(on: Subject, aws: Aws) -> Outcome:
-    return Outcome(Exit.USAGE, f"there is no stack {on.stack} in {aws.region}", next=(on.target.redeploy("--image-sha SHA"),))
+    return Outcome(
+        Exit.USAGE, f"there is no stack {on.stack} in {aws.region}", next=(on.target.redeploy("--image-sha SHA"),)
+    )
 
 
 def _show(found: Status, as_json: bool) -> None:

@@ -36,9 +36,15 @@ def bills(load: Load, prices: Prices, used: InUse, on_disk: bool, server: bool) 
     found = _estimated(load, prices, system)
     files = tuple(line for line in found.lines if line.price.name.startswith("efs."))
     table = tuple(line for line in found.lines if line.price.name.startswith("dynamodb."))
-    disk = Bill(SQLITE, "SQLite on the task's disk", Decimal(0), note=f"{FREE_DISK} GB of disk are in the price of a task")
-    sqlite = disk if on_disk else Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices, system))
-    unknown = "the price table has no data base servers: one that runs all month is billed by the hour, whatever the load"
+    disk = Bill(
+        SQLITE, "SQLite on the task's disk", Decimal(0), note=f"{FREE_DISK} GB of disk are in the price of a task"
+    )
+    sqlite = (
+        disk if on_disk else Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices, system))
+    )
+    unknown = (
+        "the price table has no data base servers: one that runs all month is billed by the hour, whatever the load"
+    )
     more = (Bill(POSTGRESQL, "PostgreSQL on Amazon RDS", None, note=unknown),) if server else ()
     return (sqlite, Bill(DYNAMODB, "DynamoDB", _total(table), table), *more)
 
@@ -67,9 +73,15 @@ def _total(lines: tuple[Line, ...]) -> Decimal:
 
 def _bursting(load: Load, files: tuple[Line, ...], prices: Prices, system: FileSystem) -> str:
     """What the bill would be where EFS does not count what is read and written, and whether it then bears the load."""
-    fits = "this load is within what it bears all day" if load.within_baseline else "this load is more than it bears all day"
+    fits = (
+        "this load is within what it bears all day"
+        if load.within_baseline
+        else "this load is more than it bears all day"
+    )
     if system.bursting:
         return f"the file system has `throughputMode: bursting`, so reads and writes cost nothing; {fits}"
     traffic = tuple(line for line in files if line.price.name in ("efs.read", "efs.write"))
     rest = money(_total(files) - _total(traffic))
-    return f"with `throughputMode: bursting` on the file system {rest} {prices.currency}, without reads and writes; {fits}"
+    return (
+        f"with `throughputMode: bursting` on the file system {rest} {prices.currency}, without reads and writes; {fits}"
+    )

@@ -34,12 +34,18 @@ def in_use(spec: Spec) -> InUse:
 
 def _system(one: EfsFileSystem) -> FileSystem:
     ours = manages_files(one)
-    return FileSystem(str(one.name), one.mount_point, ours, ours and one.throughput_mode == "bursting", not ours or one.backup)
+    return FileSystem(
+        str(one.name), one.mount_point, ours, ours and one.throughput_mode == "bursting", not ours or one.backup
+    )
 
 
 def _table(one: DynamoDbTable) -> Table:
     kinds = {attribute.name: attribute.type for attribute in one.attributes}
-    key = tuple((element.name, element.type, kinds[element.name]) for element in one.key_schema) if manages_table(one) else ()
+    key = (
+        tuple((element.name, element.type, kinds[element.name]) for element in one.key_schema)
+        if manages_table(one)
+        else ()
+    )
     return Table(str(one.name), local_name(one.name), key)
 
 
@@ -64,7 +70,8 @@ def told(spec: Spec, used: InUse) -> str:
     """The stores of a spec in a sentence."""
     paths = files(spec)
     words = [
-        f"SQLite ({one.name} in {paths[one.name]}{', lost with its task' if one.ephemeral else ''})" for one in used.databases
+        f"SQLite ({one.name} in {paths[one.name]}{', lost with its task' if one.ephemeral else ''})"
+        for one in used.databases
     ]
     words += [f"DynamoDB ({one.name})" for one in used.tables]
     if not words:

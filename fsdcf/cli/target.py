@@ -49,7 +49,11 @@ def subject(service: str, environment: str | None) -> Subject:
     if os.path.isfile(service):
         return _of_spec(service, named)
     if not re.fullmatch(NAME, service):
-        kind = "there is no such file" if "." in service or os.sep in service else "lower-case letters, digits and single hyphens"
+        kind = (
+            "there is no such file"
+            if "." in service or os.sep in service
+            else "lower-case letters, digits and single hyphens"
+        )
         raise click.UsageError(f"{service!r} is neither a spec nor the name of a service: {kind}")
     return Subject(Target(service, named), lambda logical_id: None)
 
@@ -58,7 +62,11 @@ def at_hand(target: Target) -> Target:
     """The target with the command that deploys it, where no spec was named and one with its name lies where ``fsdcf init`` puts it."""
     if target.spec != "SPEC":
         return target
-    for file in (f"{target.service}.yml", f"{target.service}.yaml", os.path.join(target.service, f"{target.service}.yml")):
+    for file in (
+        f"{target.service}.yml",
+        f"{target.service}.yaml",
+        os.path.join(target.service, f"{target.service}.yml"),
+    ):
         if os.path.isfile(file) and _name_in(file) == target.service:
             return replace(target, again=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
     return target

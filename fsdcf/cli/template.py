@@ -19,9 +19,16 @@ from fsdcf.diagnostics import Severity
 
 @click.command()
 @spec_options
-@click.option("-o", "--output", metavar="FILE|DIR/", help="Write here instead of standard output (-); a folder for several specs.")
 @click.option(
-    "--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form of the template."
+    "-o", "--output", metavar="FILE|DIR/", help="Write here instead of standard output (-); a folder for several specs."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Form of the template.",
 )
 @click.option("--no-lint", is_flag=True, help="Do not run cfn-lint.")
 @click.option("--no-cache", is_flag=True, help="Lint again, whatever is known.")
@@ -45,7 +52,11 @@ def command(
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
     if len(wanted) > 1 and not folder:
         raise click.UsageError("several specs need a folder: -o DIR/")
-    targets = [_target(Path(output), request.name, request.environment, form) for request in wanted] if output and folder else []
+    targets = (
+        [_target(Path(output), request.name, request.environment, form) for request in wanted]
+        if output and folder
+        else []
+    )
     _refuse_clashes(targets)
     cache = None if no_cache else lint_folder()
     options = Options(form=form, lint=not no_lint, cache=cache)

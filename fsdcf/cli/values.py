@@ -12,12 +12,14 @@ from fsdcf.cli.lists import matched, same
 
 MASK = "********"
 _SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL|(?:^|_)(PWD|AUTH|DSN)(?:_|$)", re.I
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL|(?:^|_)(PWD|AUTH|DSN)(?:_|$)",
+    re.I,
 )
 _REFERENCE = re.compile(r"arn:[a-z0-9-]+:(secretsmanager|ssm|kms|iam):|\{\{resolve:", re.I)
 """What only says where a secret is kept."""
 _SECRET_VALUE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*", re.S
+    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*",
+    re.S,
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
@@ -60,7 +62,11 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, (list, tuple)):
         return [masked(part, name) for part in value]
     if not isinstance(value, str):
-        return MASK if _SECRET_NAME.search(name) and isinstance(value, (int, float)) and not isinstance(value, bool) else value
+        return (
+            MASK
+            if _SECRET_NAME.search(name) and isinstance(value, (int, float)) and not isinstance(value, bool)
+            else value
+        )
     if _SECRET_NAME.search(name) and value and not _REFERENCE.match(value):
         return MASK
     return _USER_INFO.sub(MASK, _SECRET_VALUE.sub(MASK, value))

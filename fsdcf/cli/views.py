@@ -84,7 +84,9 @@ def _rollout(one: Rollout, paint: Paint) -> str:
     role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
     failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
     line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {counted(one.running, one.desired)}{failed}"
-    return line + (f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else "")
+    return line + (
+        f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else ""
+    )
 
 
 def status_record(status: Status) -> dict[str, Any]:

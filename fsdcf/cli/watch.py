@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
 @connection_options
 @json_option
-def command(service: str, environment: str | None, timeout: float | None, connection: Connection, as_json: bool) -> None:
+def command(
+    service: str, environment: str | None, timeout: float | None, connection: Connection, as_json: bool
+) -> None:
     """Follow the operation that runs on the stack, whoever started it, and tell how it ends."""
     on = subject(service, environment)
 

@@ -63,7 +63,9 @@ def _number(text: str) -> Decimal | None:
     return found if found.is_finite() and not found.is_signed() and found <= _MOST else None
 
 
-def _option(name: str, parse: Callable[[str], Decimal], metavar: str, text: str, **more: Any) -> Callable[[_Command], _Command]:
+def _option(
+    name: str, parse: Callable[[str], Decimal], metavar: str, text: str, **more: Any
+) -> Callable[[_Command], _Command]:
     def callback(context: click.Context, parameter: click.Parameter, written: str | None) -> Decimal | None:
         return None if written is None else _usage(parse, written)
 
@@ -142,7 +144,11 @@ def _yes(question: str) -> bool:
 def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
     """An answer; what cannot be is said, and asked for again."""
     return click.prompt(
-        question, default="", show_default=False, err=True, value_proc=lambda text: _usage(parse, text) if text.strip() else None
+        question,
+        default="",
+        show_default=False,
+        err=True,
+        value_proc=lambda text: _usage(parse, text) if text.strip() else None,
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any, Literal
 Action = Literal["Add", "Modify", "Remove", "Import", "Dynamic", "SyncWithActual"]
 Replacement = Literal["True", "False", "Conditional"]
 PolicyAction = Literal["Delete", "Retain", "Snapshot", "ReplaceAndDelete", "ReplaceAndRetain", "ReplaceAndSnapshot"]
-Attribute = Literal["Properties", "Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy", "Tags"]
+Attribute = Literal[
+    "Properties", "Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy", "Tags"
+]
 Recreation = Literal["Never", "Conditionally", "Always"]
 Source = Literal["ResourceReference", "ParameterReference", "ResourceAttribute", "DirectModification", "Automatic"]
 

@@ -107,7 +107,11 @@ def _ordered(value: Any, unordered: Collection[str], path: Path) -> Any:
         return {key: _ordered(child, unordered, (*path, key)) for key, child in value.items()}
     if isinstance(value, list):
         items = [_ordered(child, unordered, (*path, 0)) for child in value]
-        return sorted(items, key=lambda one: json.dumps(one, sort_keys=True)) if unordered and dotted(path) in unordered else items
+        return (
+            sorted(items, key=lambda one: json.dumps(one, sort_keys=True))
+            if unordered and dotted(path) in unordered
+            else items
+        )
     if isinstance(value, Unknown | Partial):
         return {"": [type(value).__name__, plain(value)]}
     return _scalar(value)

@@ -29,7 +29,9 @@ def _decide(name: str, written: Mapping[str, Any], scope: Scope, done: dict[str,
     if name in done:
         return
     if name in trail:
-        raise EvaluationError(f"Template format error: Circular dependency between conditions: [{', '.join(sorted(trail))}]")
+        raise EvaluationError(
+            f"Template format error: Circular dependency between conditions: [{', '.join(sorted(trail))}]"
+        )
     if name not in written:
         gone = f"Unresolved condition dependencies [{name}] in the Conditions block of the template"
         raise EvaluationError(f"Template format error: {gone}")
@@ -45,4 +47,6 @@ def active(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> dict[
 
 def existing(section: Mapping[str, Any], conditions: Mapping[str, bool]) -> dict[str, Any]:
     """What exists of a section, resources or outputs: what has no condition, or one that is true."""
-    return {name: one for name, one in section.items() if "Condition" not in one or conditions.get(one["Condition"], False)}
+    return {
+        name: one for name, one in section.items() if "Condition" not in one or conditions.get(one["Condition"], False)
+    }

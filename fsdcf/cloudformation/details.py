@@ -13,7 +13,13 @@ from fsdcf.cloudformation.propagation import move, places
 from fsdcf.cloudformation.unknown import Partial, Unknown, plain
 from fsdcf.cloudformation.view import Resource, View, parameters_of, written_at
 
-ATTRIBUTES: tuple[Attribute, ...] = ("Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy")
+ATTRIBUTES: tuple[Attribute, ...] = (
+    "Metadata",
+    "CreationPolicy",
+    "UpdatePolicy",
+    "DeletionPolicy",
+    "UpdateReplacePolicy",
+)
 """What can change beside properties and tags. DependsOn is not among them: a change of it alone is none."""
 
 

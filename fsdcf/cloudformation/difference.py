@@ -80,7 +80,9 @@ def _removed(one: Resource, old: View) -> Change:
 
 
 def _snapshot_by_default(one: Resource) -> bool:
-    return one.type == "AWS::RDS::DBCluster" or (one.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in one.properties)
+    return one.type == "AWS::RDS::DBCluster" or (
+        one.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in one.properties
+    )
 
 
 def _modified(pair: Pair, details: tuple[Detail, ...]) -> Change:
@@ -89,7 +91,9 @@ def _modified(pair: Pair, details: tuple[Detail, ...]) -> Change:
     scope = tuple(dict.fromkeys(detail.attribute for detail in details))
     policy = None if replacement == "False" else _replace_policy(now, new)
     whole = _whole(pair.was, old, old.known), _whole(now, new, pair.kept)
-    return Change("Modify", now.name, now.type, old.side.physical.get(now.name), replacement, policy, scope, details, *whole)
+    return Change(
+        "Modify", now.name, now.type, old.side.physical.get(now.name), replacement, policy, scope, details, *whole
+    )
 
 
 def _whole(one: Resource, view: View, known: Mapping[Unknown, Any]) -> dict[str, Any]:

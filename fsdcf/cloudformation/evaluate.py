@@ -18,15 +18,9 @@ _SUB = (
     "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, "
     "and an optional second argument to specify a mapping of values to replace in the string"
 )
-_SUB_NAME = (
-    "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"
-)
-_GET_ATT = (
-    "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
-)
-_FIND_IN_MAP = (
-    "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
-)
+_SUB_NAME = "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"
+_GET_ATT = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
+_FIND_IN_MAP = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
 _CONDITION = "Template format error: Conditions can only be boolean operations on parameters and other conditions"
 
 ZONES: Mapping[str, str] = {"us-east-1": "abcdef"}

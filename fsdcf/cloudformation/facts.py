@@ -20,7 +20,13 @@ STATEFUL = frozenset(
         *("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::GlobalReplicationGroup"),
         *("AWS::ElastiCache::ReplicationGroup", "AWS::ElastiCache::ServerlessCache"),
         *("AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::SecretsManager::Secret"),
-        *("AWS::Kinesis::Stream", "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::MSK::Topic", "AWS::SQS::Queue"),
+        *(
+            "AWS::Kinesis::Stream",
+            "AWS::MSK::Cluster",
+            "AWS::MSK::ServerlessCluster",
+            "AWS::MSK::Topic",
+            "AWS::SQS::Queue",
+        ),
         "AWS::Logs::LogGroup",
         *("AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::RDS::GlobalCluster"),
     }
@@ -30,7 +36,13 @@ STATEFUL = frozenset(
 SNAPSHOTS = frozenset(
     {
         *("AWS::EC2::Volume", "AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup"),
-        *("AWS::DocDB::DBCluster", "AWS::Neptune::DBCluster", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::Redshift::Cluster"),
+        *(
+            "AWS::DocDB::DBCluster",
+            "AWS::Neptune::DBCluster",
+            "AWS::RDS::DBCluster",
+            "AWS::RDS::DBInstance",
+            "AWS::Redshift::Cluster",
+        ),
     }
 )
 """Types of which CloudFormation can make a snapshot before it deletes them.

@@ -14,7 +14,10 @@ def needs(resources: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     for name, one in resources.items():
         explicit = one.get("DependsOn", ())
         explicit = (explicit,) if isinstance(explicit, str) else explicit
-        found = {reference.target for reference in references({key: child for key, child in one.items() if key != "DependsOn"})}
+        found = {
+            reference.target
+            for reference in references({key: child for key, child in one.items() if key != "DependsOn"})
+        }
         out[name] = frozenset(target for target in (*explicit, *found) if target in resources)
     return out
 

@@ -49,7 +49,12 @@ def sub_parts(argument: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Text and variables of an Fn::Sub; None where the argument is malformed."""
     if isinstance(argument, str):
         return argument, {}
-    if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str) and isinstance(argument[1], Mapping):
+    if (
+        isinstance(argument, list)
+        and len(argument) == 2
+        and isinstance(argument[0], str)
+        and isinstance(argument[1], Mapping)
+    ):
         return argument[0], argument[1]
     return None
 

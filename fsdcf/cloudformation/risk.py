@@ -53,7 +53,12 @@ def _removed(change: Change, policy: Any) -> Risk:
         why = "it leaves the stack and stays in the account with its data; whatever takes its place in the stack is new and empty"
         return Risk(change.logical_id, change.type, "left behind", why)
     if policy == "Snapshot":
-        return Risk(change.logical_id, change.type, "deleted", "it leaves the stack and is deleted; a snapshot of its data remains")
+        return Risk(
+            change.logical_id,
+            change.type,
+            "deleted",
+            "it leaves the stack and is deleted; a snapshot of its data remains",
+        )
     return Risk(change.logical_id, change.type, "deleted", "it leaves the stack and is deleted with its data")
 
 

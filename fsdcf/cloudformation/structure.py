@@ -10,7 +10,16 @@ from fsdcf.cloudformation.intrinsics import Path
 
 SECTIONS = frozenset(
     {
-        *("AWSTemplateFormatVersion", "Conditions", "Description", "Hooks", "Mappings", "Metadata", "Outputs", "Parameters"),
+        *(
+            "AWSTemplateFormatVersion",
+            "Conditions",
+            "Description",
+            "Hooks",
+            "Mappings",
+            "Metadata",
+            "Outputs",
+            "Parameters",
+        ),
         *("Resources", "Rules", "Transform"),
     }
 )
@@ -18,7 +27,16 @@ SECTIONS = frozenset(
 
 MEMBERS = frozenset(
     {
-        *("Condition", "CreationPolicy", "DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdatePolicy"),
+        *(
+            "Condition",
+            "CreationPolicy",
+            "DeletionPolicy",
+            "DependsOn",
+            "Metadata",
+            "Properties",
+            "Type",
+            "UpdatePolicy",
+        ),
         *("UpdateReplacePolicy", "Version"),
     }
 )
@@ -27,7 +45,15 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 PARAMETER_MEMBERS = frozenset(
     {
-        *("AllowedPattern", "AllowedValues", "ConstraintDescription", "Default", "Description", "MaxLength", "MaxValue"),
+        *(
+            "AllowedPattern",
+            "AllowedValues",
+            "ConstraintDescription",
+            "Default",
+            "Description",
+            "MaxLength",
+            "MaxValue",
+        ),
         *("MinLength", "MinValue", "NoEcho", "Type"),
     }
 )
@@ -40,7 +66,9 @@ POLICIES = {
 """The words that the two policies know."""
 
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]+")
-_PARAMETER_TYPE = re.compile(r"String|Number|CommaDelimitedList|List<(Number|String|AWS::[A-Za-z0-9:]+)>|AWS::[A-Za-z0-9:<>]+")
+_PARAMETER_TYPE = re.compile(
+    r"String|Number|CommaDelimitedList|List<(Number|String|AWS::[A-Za-z0-9:]+)>|AWS::[A-Za-z0-9:<>]+"
+)
 
 
 def malformed(template: Mapping[str, Any]) -> Iterator[str]:

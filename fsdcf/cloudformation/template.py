@@ -42,7 +42,9 @@ def read(text: str) -> dict[str, Any]:
     except TemplateError:
         if isinstance(wrong, json.JSONDecodeError):
             place = f"(line {wrong.lineno}, column {wrong.colno})"
-            raise TemplateError(f"Template format error: JSON not well-formed. {place}", wrong.lineno, wrong.colno) from None
+            raise TemplateError(
+                f"Template format error: JSON not well-formed. {place}", wrong.lineno, wrong.colno
+            ) from None
         raise
 
 

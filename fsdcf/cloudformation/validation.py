@@ -20,7 +20,17 @@ from fsdcf.cloudformation.unknown import unknowns
 IAM_TYPES = frozenset(
     f"AWS::IAM::{kind}"
     for kind in (
-        *("AccessKey", "Group", "GroupPolicy", "InstanceProfile", "ManagedPolicy", "Policy", "Role", "RolePolicy", "User"),
+        *(
+            "AccessKey",
+            "Group",
+            "GroupPolicy",
+            "InstanceProfile",
+            "ManagedPolicy",
+            "Policy",
+            "Role",
+            "RolePolicy",
+            "User",
+        ),
         *("UserPolicy", "UserToGroupAddition"),
     )
 )
@@ -59,7 +69,9 @@ def missing_capabilities(template: Mapping[str, Any], given: Collection[str]) ->
     return tuple(one for one in capabilities(template) if one not in covered)
 
 
-def problems(template: Mapping[str, Any], parameters: Mapping[str, str], capabilities: Collection[str] = ()) -> tuple[str, ...]:
+def problems(
+    template: Mapping[str, Any], parameters: Mapping[str, str], capabilities: Collection[str] = ()
+) -> tuple[str, ...]:
     """What CreateChangeSet refuses, first problem first; empty for a valid template. ``parameters`` are the values given.
 
     "Requires capabilities" comes as InsufficientCapabilitiesException, all else as ValidationError. Properties that a type does not
@@ -153,7 +165,10 @@ def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
         yield str(error)
         return
     there = existing(template["Resources"], scope.conditions)
-    for block, section in (("Resources", there), ("Outputs", existing(template.get("Outputs") or {}, scope.conditions))):
+    for block, section in (
+        ("Resources", there),
+        ("Outputs", existing(template.get("Outputs") or {}, scope.conditions)),
+    ):
         lost: list[str] = []
         for one in section.values():
             try:

@@ -65,7 +65,9 @@ def view_of(side: Side, pseudo: Mapping[str, Any]) -> View:
     for name, one in active(side.template, scope.conditions).items():
         properties = evaluate(one.get("Properties") or {}, scope)
         kind = one["Type"]
-        resources[name] = Resource(name, kind, one, properties if isinstance(properties, Mapping) else {}, facts_of(kind))
+        resources[name] = Resource(
+            name, kind, one, properties if isinstance(properties, Mapping) else {}, facts_of(kind)
+        )
     return View(side, scope, resources, {Unknown(name, None): physical for name, physical in side.physical.items()})
 
 

@@ -112,7 +112,9 @@ def _site(spec: Spec, environment: str, network: Network) -> Site:
     )
 
 
-def _dependencies(stack: Stack, spec: Spec, site: Site, types: Types) -> tuple[list[Grant], Attributes, tuple[str, ...]]:
+def _dependencies(
+    stack: Stack, spec: Spec, site: Site, types: Types
+) -> tuple[list[Grant], Attributes, tuple[str, ...]]:
     """Every dependency's resources, by type and name whatever their order; its access in a policy of its own."""
     grants: list[Grant] = []
     attributes: dict[tuple[str, str], Mapping[str, str]] = {}

@@ -86,11 +86,17 @@ def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
         if resource["Type"] == "AWS::ECS::TaskDefinition":
             size = len(json.dumps(resource["Properties"], separators=(",", ":"), ensure_ascii=False).encode())
             if size > LARGEST_TASK_DEFINITION:
-                told = f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}"
-                found.append((told, "let the service read long values from a file of its image, from a bucket, or as a secret"))
+                told = (
+                    f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}"
+                )
+                found.append(
+                    (told, "let the service read long values from a file of its image, from a bucket, or as a secret")
+                )
     for role, length in _inline_policies(template).items():
         if length > LARGEST_ROLE_POLICIES:
-            found.append((f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}", smaller))
+            found.append(
+                (f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}", smaller)
+            )
     return found
 
 

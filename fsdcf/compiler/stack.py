@@ -39,7 +39,9 @@ class Stack:
         if "Tags" in resource.props and "Tags" not in resource.properties and self.tags:
             tags = sorted(self.tags.items())
             is_map = resource.props["Tags"][0] is dict
-            resource.properties["Tags"] = dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
+            resource.properties["Tags"] = (
+                dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
+            )
         self.origins[resource.title] = Origin(origin, {**_TAGS, **(sources or {})})
         if resource.title in self.template.resources:
             raise ValueError(f"two resources are called {resource.title}")

@@ -100,4 +100,3 @@ def _cancelled(run: Run, operation: Operation, watcher: Watcher, why: str) -> st
     finally:
         run.aws.deadline = deadline
     return why
-

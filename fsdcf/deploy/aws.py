@@ -26,7 +26,13 @@ _LEAST = 4
 _THROTTLES = frozenset(
     {
         *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
-        *("TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "EC2ThrottledException"),
+        *(
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "SlowDown",
+            "EC2ThrottledException",
+        ),
         *("PriorRequestNotComplete", "TransactionInProgressException", "ProvisionedThroughputExceededException"),
     }
 )
@@ -40,12 +46,24 @@ _CREDENTIALS = frozenset(
     {
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "InvalidClientTokenId"),
         *("UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException"),
-        *("IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidToken", "AuthFailure"),
+        *(
+            "IncompleteSignature",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "InvalidToken",
+            "AuthFailure",
+        ),
         "RequestTimeTooSkewed",
     }
 )
 _NO_CREDENTIALS = (
-    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError", "TokenRetrievalError"),
+    *(
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "CredentialRetrievalError",
+        "NoAuthTokenError",
+        "TokenRetrievalError",
+    ),
     *("SSOError", "LoginError", "MetadataRetrievalError", "RefreshWithMFAUnsupportedError"),
 )
 _NETWORK = (
@@ -109,7 +127,9 @@ class Expired(AwsError):
 
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
         """
-        return bool(re.match("Signature (?:expired|not yet current)|The difference between the request time", self.message))
+        return bool(
+            re.match("Signature (?:expired|not yet current)|The difference between the request time", self.message)
+        )
 
 
 class Aws:
@@ -255,7 +275,9 @@ def _translated(error: Exception, service: str, operation: str) -> AwsError:
         if code in _CREDENTIALS:
             return Expired(service, operation, message)
         if error.operation_name != operation and not (refused.throttled or refused.broken):
-            return Expired(service, operation, f"{error.operation_name}: {message}")  # a role that was to be assumed for this call
+            return Expired(
+                service, operation, f"{error.operation_name}: {message}"
+            )  # a role that was to be assumed for this call
         return refused
     if isinstance(error, _kinds(_NO_CREDENTIALS)):
         return Expired(service, operation, str(error))

@@ -13,7 +13,11 @@ def failures(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
     """The resources that failed of themselves, in the order in which they did; with what a hook said, where one refused them."""
     listed = tuple(events)
     hooks = {event.logical_id: event.hook for event in listed if event.hook}
-    failed = (event for event in listed if event.status.endswith("_FAILED") and not is_root(event) and not is_cancellation(event))
+    failed = (
+        event
+        for event in listed
+        if event.status.endswith("_FAILED") and not is_root(event) and not is_cancellation(event)
+    )
     return tuple(_with_hook(event, hooks.get(event.logical_id, "")) for event in failed)
 
 
@@ -47,7 +51,11 @@ def blockers(events: Sequence[StackEvent]) -> tuple[StackEvent, ...]:
 
 def leftovers(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
     """Resources that the stack could not delete, or left alone because it was told to: they exist, and cost, outside of it."""
-    found = {event.logical_id: event for event in events if event.status in ("DELETE_FAILED", "DELETE_SKIPPED") and not is_root(event)}
+    found = {
+        event.logical_id: event
+        for event in events
+        if event.status in ("DELETE_FAILED", "DELETE_SKIPPED") and not is_root(event)
+    }
     return tuple(found.values())
 
 

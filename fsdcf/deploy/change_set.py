@@ -148,7 +148,11 @@ def _done(run: Run, traces: Traces, valued: bool) -> dict[str, Any]:
         if changes.state(str(answer.get("Status")), str(answer.get("StatusReason") or "")) != "pending":
             return answer
         if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
-            raise stop(Exit.FAILED, "CloudFormation did not work the changes out in time; nothing is changed", run.target.redeploy())
+            raise stop(
+                Exit.FAILED,
+                "CloudFormation did not work the changes out in time; nothing is changed",
+                run.target.redeploy(),
+            )
         wait = 3.0
 
 
@@ -197,7 +201,11 @@ def _findings(run: Run, traces: Traces) -> list[Evidence]:
             **more,
         )
         for event in (answer or {}).get("OperationEvents") or []:
-            said = event.get("ValidationStatusReason") or event.get("HookStatusReason") or event.get("ResourceStatusReason")
+            said = (
+                event.get("ValidationStatusReason")
+                or event.get("HookStatusReason")
+                or event.get("ResourceStatusReason")
+            )
             name = str(event.get("LogicalResourceId") or "")
             if said:
                 source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)

@@ -50,8 +50,12 @@ def _cleaned(run: Run, traces: Traces) -> str:
 
 def _without_end(run: Run, traces: Traces | None, failure: BaseException | None) -> Outcome:
     """The outcome of a run that was cut off: by a person, by the system, or by AWS."""
-    why, code, next_steps = _explained(failure, run.target.redeploy() if traces is not None else run.target.command("status"))
-    evidence = (Evidence(f"{failure.service}:{failure.operation}", failure.message),) if isinstance(failure, AwsError) else ()
+    why, code, next_steps = _explained(
+        failure, run.target.redeploy() if traces is not None else run.target.command("status")
+    )
+    evidence = (
+        (Evidence(f"{failure.service}:{failure.operation}", failure.message),) if isinstance(failure, AwsError) else ()
+    )
     again = (run.target.command("watch"), run.target.command("diagnose"))
     after = Exit.INTERRUPTED if isinstance(failure, KeyboardInterrupt) else Exit.UNKNOWN
     if run.over:
@@ -69,7 +73,11 @@ def _explained(failure: BaseException | None, again: str) -> tuple[str, Exit, tu
     if isinstance(failure, Terminated):
         return f"asked to end ({failure.signal})", Exit.INTERRUPTED, (again,)
     if isinstance(failure, Expired) and failure.untimely:
-        return "AWS does not take the time of the calls: the clock of this machine is wrong", Exit.DENIED, ("date -u", again)
+        return (
+            "AWS does not take the time of the calls: the clock of this machine is wrong",
+            Exit.DENIED,
+            ("date -u", again),
+        )
     if isinstance(failure, Expired):
         return "AWS does not take the credentials any more", Exit.DENIED, ("aws sso login", again)
     if not isinstance(failure, AwsError):
@@ -77,7 +85,11 @@ def _explained(failure: BaseException | None, again: str) -> tuple[str, Exit, tu
     if not isinstance(failure, ApiError) or failure.broken:
         return f"AWS cannot be reached ({failure.service})", Exit.FAILED, (again,)
     if failure.denied:
-        return f"no permission for {failure.service}:{failure.operation}", Exit.DENIED, ("aws sts get-caller-identity", again)
+        return (
+            f"no permission for {failure.service}:{failure.operation}",
+            Exit.DENIED,
+            ("aws sts get-caller-identity", again),
+        )
     if failure.throttled:
         return "AWS throttled the calls until the deadline", Exit.FAILED, (again,)
     return f"{failure.service}:{failure.operation} failed", Exit.FAILED, (again,)

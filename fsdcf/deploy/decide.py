@@ -148,5 +148,8 @@ def _stuck(stack: Snapshot, target: Target) -> Refuse:
     elif stack.status == "DELETE_FAILED":
         next_steps = (delete, *next_steps)
     return Refuse(
-        Exit.NEEDS_RECOVERY, f"the stack {stack.name} is {stack.status} and cannot be updated{said}", next_steps, blocked=True
+        Exit.NEEDS_RECOVERY,
+        f"the stack {stack.name} is {stack.status} and cannot be updated{said}",
+        next_steps,
+        blocked=True,
     )

@@ -93,7 +93,9 @@ def _clause(cause: StackEvent, case: Case) -> str:
         verb = _DONE.get(cause.status.split("_")[0], "changed")
         return f"{cause.logical_id} ({cause.type}) could not be {verb}: {case.explained.sentence}"
     said = cause.reason or "without a reason"
-    essence = next((_essence(one) for one in case.rollouts if cause.type == SERVICE and one.logical_id == cause.logical_id), "")
+    essence = next(
+        (_essence(one) for one in case.rollouts if cause.type == SERVICE and one.logical_id == cause.logical_id), ""
+    )
     tasks = f"; its tasks stopped: {essence}" if essence else ""
     return f"{cause.logical_id} ({cause.type}) could not be {_DONE.get(cause.status.split('_')[0], 'changed')}: {said}{tasks}"
 
@@ -131,9 +133,17 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
     if failing is not None:
         failed = rollout.failures(failing)
         counted = _broken(rollout) or (f"{failed} task{'s' if failed > 1 else ''} failed" if failed else "")
-        yield Evidence(f"{name}, deployment", "; ".join(part for part in (failing.reason.rstrip("."), counted) if part) or failing.state, at)
+        yield Evidence(
+            f"{name}, deployment",
+            "; ".join(part for part in (failing.reason.rstrip("."), counted) if part) or failing.state,
+            at,
+        )
     elif rollout.verdict:
-        yield Evidence(f"{name}, deployment", "; ".join(part for part in (rollout.verdict.rstrip("."), _broken(rollout)) if part), at)
+        yield Evidence(
+            f"{name}, deployment",
+            "; ".join(part for part in (rollout.verdict.rstrip("."), _broken(rollout)) if part),
+            at,
+        )
     reasons = Counter(one.essence for one in failed_tasks(rollout))
     for reason, times in reasons.most_common(3):
         yield from _task_evidence(name, [one for one in rollout.stopped if one.essence == reason], times, at)
@@ -145,7 +155,9 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
 def _broken(rollout: Rollout) -> str:
     """What the circuit breaker has counted, if anything."""
     failed, limit = rollout.breaker or (0, 0)
-    return f"{failed} task{'s' if failed > 1 else ''} failed, and the circuit breaker trips at {limit}" if failed else ""
+    return (
+        f"{failed} task{'s' if failed > 1 else ''} failed, and the circuit breaker trips at {limit}" if failed else ""
+    )
 
 
 def _task_evidence(name: str, tasks: list[Stopped], times: int, place: Place | None) -> Iterator[Evidence]:
@@ -164,7 +176,9 @@ def _task_evidence(name: str, tasks: list[Stopped], times: int, place: Place | N
 def _told(event: StackEvent, places: Mapping[str, Place]) -> Evidence:
     source = event.logical_id if is_root(event) else f"{event.logical_id} ({event.type})"
     at = f"{event.time:%H:%M:%S} UTC " if event.time.year > 1970 else ""
-    return Evidence(source, f"{at}{event.status}{': ' + event.reason if event.reason else ''}", places.get(event.logical_id))
+    return Evidence(
+        source, f"{at}{event.status}{': ' + event.reason if event.reason else ''}", places.get(event.logical_id)
+    )
 
 
 def _is_gone(command: str, case: Case) -> bool:

@@ -63,7 +63,9 @@ def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Out
         run.running = f"the {'creation' if operation.verb == 'create' else 'update'} of {release.stack}"
         if options.detach:
             raise detached(run, operation, "detached, as --detach asks")
-        return finished(run, attend(run, operation, options.on_timeout, options.fail_fast), release.image_sha, release.stack)
+        return finished(
+            run, attend(run, operation, options.on_timeout, options.fail_fast), release.image_sha, release.stack
+        )
     raise stop(Exit.BUSY, f"{PLANS} plans in a row were overtaken by others", release.target.redeploy("--wait-lock"))
 
 

@@ -13,7 +13,9 @@ from fsdcf.deploy.model import StackEvent
 STACK = "AWS::CloudFormation::Stack"
 
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"})
-_HANDLER = re.compile(r'^Resource handler returned message: "?(?P<said>.*?)"?(?P<tail> ?\([^()]*RequestToken: [^()]*\))?$', re.DOTALL)
+_HANDLER = re.compile(
+    r'^Resource handler returned message: "?(?P<said>.*?)"?(?P<tail> ?\([^()]*RequestToken: [^()]*\))?$', re.DOTALL
+)
 _TOKEN = re.compile(r"RequestToken: [\w-]+,? ?")
 _ATTEMPTS = re.compile(r" ?\((?:SDK Attempt Count: \d+|Service: [^()]*Request ID: [^()]*)\)")
 
@@ -70,7 +72,9 @@ def plain(reason: str) -> str:
 
 def is_root(event: StackEvent) -> bool:
     """Whether an event is the stack's own row, not a resource's (nor that of a stack nested in it)."""
-    return event.type == STACK and (event.physical_id == event.stack if event.stack else event.physical_id.startswith("arn:"))
+    return event.type == STACK and (
+        event.physical_id == event.stack if event.stack else event.physical_id.startswith("arn:")
+    )
 
 
 def is_terminal(status: str) -> bool:

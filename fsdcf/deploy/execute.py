@@ -79,7 +79,9 @@ def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Traces, o
             raise error
         raise Overtaken(error.message) from error
     if error.absent:
-        raise stop(Exit.BUSY, f"somebody deleted the change set {change_set.name}; nothing is executed", run.target.redeploy()) from error
+        raise stop(
+            Exit.BUSY, f"somebody deleted the change set {change_set.name}; nothing is executed", run.target.redeploy()
+        ) from error
     if error.code == "ValidationError" and _BUSY.search(error.message):
         raise Overtaken(error.message) from error
     raise error

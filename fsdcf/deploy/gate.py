@@ -42,7 +42,11 @@ def gate(plan: Plan, release: Release, options: Options, interactive: bool, plac
     if release.protected and interactive:
         questions.append(Question("protected", f"{release.environment} is protected. Execute {plan.change_set}?"))
     elif not options.yes and not interactive:
-        return Shut("there are changes, and nobody to ask: nothing is executed without --yes", (), (release.target.redeploy("--yes"),))
+        return Shut(
+            "there are changes, and nobody to ask: nothing is executed without --yes",
+            (),
+            (release.target.redeploy("--yes"),),
+        )
     elif not options.yes:
         questions.append(Question("execute", f"Execute these changes in {release.stack}?"))
     return Open(tuple(questions))

@@ -115,7 +115,14 @@ def _default_route(resources: Mapping[str, Any], subnet: str) -> Mapping[str, An
     associations = _of_type(resources, "AWS::EC2::SubnetRouteTableAssociation")
     tables = {_target(one.get("RouteTableId")) for one in associations if _target(one.get("SubnetId")) == subnet}
     routes = _of_type(resources, "AWS::EC2::Route")
-    return next((one for one in routes if _target(one.get("RouteTableId")) in tables and one.get("DestinationCidrBlock") == "0.0.0.0/0"), {})
+    return next(
+        (
+            one
+            for one in routes
+            if _target(one.get("RouteTableId")) in tables and one.get("DestinationCidrBlock") == "0.0.0.0/0"
+        ),
+        {},
+    )
 
 
 def _endpoints(resources: Mapping[str, Any]) -> Iterator[str]:

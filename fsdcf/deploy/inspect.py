@@ -30,7 +30,9 @@ def found(run: Run, name: str) -> Snapshot:
     if stack is None:
         raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
     if stack.status in NEVER_WORKED:  # what is created again keeps no image
-        run.target = replace(run.target, again=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}"))
+        run.target = replace(
+            run.target, again=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}")
+        )
     return stack
 
 
@@ -43,7 +45,9 @@ def watch(run: Run, name: str) -> Outcome:
         run.step("watch", f"{stack.name} is {stack.status}")
         ending = Watcher(run, attached(run, stack)).watch()
     except Late:
-        raise stop(Exit.UNKNOWN, f"the deadline has passed: what runs on {name} goes on", run.target.command("watch")) from None
+        raise stop(
+            Exit.UNKNOWN, f"the deadline has passed: what runs on {name} goes on", run.target.command("watch")
+        ) from None
     except INTERRUPTS as pressed:
         code = Exit.UNKNOWN if isinstance(pressed, Terminated) else Exit.INTERRUPTED
         raise stop(code, f"watching ended: whatever runs on {name} goes on", run.target.command("watch")) from None
@@ -74,7 +78,9 @@ def _diagnosed(run: Run, name: str) -> Outcome:
     tasks = [(one, failed) for one in rollouts if (failed := failed_tasks(one))]
     if not failures(events) and not tasks:
         return Outcome(
-            Exit.DONE, f"{stack.name} is {stack.status}, and nothing has failed so far", next=(run.target.command("watch"),)
+            Exit.DONE,
+            f"{stack.name} is {stack.status}, and nothing has failed so far",
+            next=(run.target.command("watch"),),
         )
     places = places_of(run, [event.logical_id for event in events])
     if not failures(events):
@@ -82,11 +88,18 @@ def _diagnosed(run: Run, name: str) -> Outcome:
         reason = explained(run, (rollout,), stack.arn)
         return _going(run, stack, rollout, failed, reason, places.get(rollout.logical_id))
     reason = explained(run, rollouts, stack.arn)
-    return diagnosed(Case(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason))
+    return diagnosed(
+        Case(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason)
+    )
 
 
 def _going(
-    run: Run, stack: Snapshot, rollout: Rollout, failed: Sequence[Stopped], reason: Explained | None, place: Place | None
+    run: Run,
+    stack: Snapshot,
+    rollout: Rollout,
+    failed: Sequence[Stopped],
+    reason: Explained | None,
+    place: Place | None,
 ) -> Outcome:
     """Tasks of a rollout have failed, and neither ECS nor CloudFormation has given it up."""
     why = reason.sentence if reason is not None else failed[0].essence

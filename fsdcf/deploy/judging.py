@@ -51,13 +51,17 @@ class Reason:
 
 _ECR = re.compile(ADDRESS + r"(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
 _REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
-_REFUSED = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?")
+_REFUSED = re.compile(
+    r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?"
+)
 _DENYING = re.compile(r"explicit deny in (an? [\w -]+?(?:policy|boundary))")
 _LACKING = re.compile(r"because no ([\w -]+?) allows")
 """Who refuses, as AWS says it.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
 
-_SECRET = re.compile(r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)")
+_SECRET = re.compile(
+    r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)"
+)
 _ASKED = {"secretsmanager": "asm", "ssm": "ssm"}
 """What ECS calls a service in ``unable to retrieve secret from asm``, by its endpoint."""
 
@@ -101,13 +105,18 @@ def _asked(actions: tuple[str, ...], text: str) -> tuple[tuple[str, str], ...]:
         return ((refused["action"], resource if resource.startswith("arn:") or resource == "*" else ""),)
     ecr = _ECR.search(text)
     repository = _repository(ecr) if ecr is not None else ""
-    return tuple((one, "*" if one == "ecr:GetAuthorizationToken" else repository if one.startswith("ecr:") else "") for one in actions)
+    return tuple(
+        (one, "*" if one == "ecr:GetAuthorizationToken" else repository if one.startswith("ecr:") else "")
+        for one in actions
+    )
 
 
 def _repository(ecr: re.Match[str]) -> str:
     """The ARN of the repository that an image's name tells."""
     region = ecr["region"]
-    partition = next((name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(start)), "aws")
+    partition = next(
+        (name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(start)), "aws"
+    )
     return f"arn:{partition}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
 
 
@@ -115,10 +124,16 @@ def _refused_by(text: str) -> tuple[str, str] | None:
     """Which kind of policy AWS itself names, where it is not that of the role: clause and advice."""
     denying = _DENYING.search(text)
     if denying is not None:
-        return f": an explicit deny in {denying[1]} refuses it", f"look for the Deny in {denying[1]}: no statement of the role's outweighs it"
+        return (
+            f": an explicit deny in {denying[1]} refuses it",
+            f"look for the Deny in {denying[1]}: no statement of the role's outweighs it",
+        )
     lacking = _LACKING.search(text)
     if lacking is not None and not lacking[1].startswith("identity"):
-        return f": no {lacking[1]} allows it", f"let the {lacking[1]} allow it too: the statement of the role is not enough"
+        return (
+            f": no {lacking[1]} allows it",
+            f"let the {lacking[1]} allow it too: the statement of the role is not enough",
+        )
     return None
 
 
@@ -132,11 +147,16 @@ def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...], te
     elsewhere = [(action, resource) for action, (said, resource) in answers.items() if said == "elsewhere"]
     if elsewhere:
         action, resource = elsewhere[0]
-        return f": the execution role's statement for {action} is for other resources than {resource}", f"allow {action} for {resource}"
+        return (
+            f": the execution role's statement for {action} is for other resources than {resource}",
+            f"allow {action} for {resource}",
+        )
     if "no identity-based policy allows" in text:
         advice = "compare it with the template (drift), and deploy again: a role that was just made takes some seconds to count"
         return ": the template's execution role has the statement, and AWS finds none in the role", advice
-    advice = "look at the resource's own policy, its KMS key, the permissions boundary, and whether it is another account's"
+    advice = (
+        "look at the resource's own policy, its KMS key, the permissions boundary, and whether it is another account's"
+    )
     return ": the execution role has the statement, so something else refuses it", advice
 
 
@@ -156,19 +176,27 @@ def secret(grounds: Grounds, found: re.Match[str]) -> Judged:
     if named is None:
         return Judged()
     if named["parameter"]:
-        return Judged(f"({named['parameter']})", command=f"aws ssm get-parameter --name {shlex.quote(named['parameter'])}")
+        return Judged(
+            f"({named['parameter']})", command=f"aws ssm get-parameter --name {shlex.quote(named['parameter'])}"
+        )
     return Judged(f"({named['secret']})", command=f"aws secretsmanager describe-secret --secret-id {named['secret']}")
 
 
 def file_system(grounds: Grounds, found: re.Match[str]) -> Judged:
     """Which file system could not be mounted."""
     named = re.search(r"\bfs-[0-9a-f]{8,17}\b", found.string)
-    return Judged(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}") if named else Judged()
+    return (
+        Judged(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}")
+        if named
+        else Judged()
+    )
 
 
 def network(grounds: Grounds, found: re.Match[str]) -> Judged:
     """Which of the two is looked for."""
-    return Judged(command="aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'" if "Subnet" in found[1] else "")
+    return Judged(
+        command="aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'" if "Subnet" in found[1] else ""
+    )
 
 
 def route(*endpoints: str) -> Judge:
@@ -178,18 +206,30 @@ def route(*endpoints: str) -> Judge:
     """
 
     def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
-        asked = [one for one in endpoints if re.search(rf"from {_ASKED.get(one, one)}|\b{re.escape(one)}\.", found.string)]
+        asked = [
+            one for one in endpoints if re.search(rf"from {_ASKED.get(one, one)}|\b{re.escape(one)}\.", found.string)
+        ]
         missing = [one for one in (asked or endpoints) if one not in grounds.endpoints]
         if grounds.way == "none" or (grounds.way == "endpoints" and missing):
             lacking = f"neither NAT nor a public address, and no endpoint for {', '.join(missing) or 'it'}"
-            return Judged(f": {_DEAD_ENDS}: {lacking}", "let the tasks out: `nat: single`, or name the endpoints", "service.networking.vpc.nat")
+            return Judged(
+                f": {_DEAD_ENDS}: {lacking}",
+                "let the tasks out: `nat: single`, or name the endpoints",
+                "service.networking.vpc.nat",
+            )
         if grounds.way == "foreign":
             advice = "give the subnets a default route to a NAT gateway, or endpoints; or set assignPublicIp in public subnets"
-            return Judged(": the subnets are not the stack's, so their routes are not known here", advice, "service.networking.vpc.privateSubnets")
+            return Judged(
+                ": the subnets are not the stack's, so their routes are not known here",
+                advice,
+                "service.networking.vpc.privateSubnets",
+            )
         if grounds.way in ("nat", "public"):
             way = "a NAT gateway" if grounds.way == "nat" else "public addresses"
             advice = "the route is there: look at network ACLs, DNS of the VPC, the host's name, and try again"
-            return Judged(f": the tasks have {way}, so the template's routes are complete", advice, "service.networking.vpc")
+            return Judged(
+                f": the tasks have {way}, so the template's routes are complete", advice, "service.networking.vpc"
+            )
         return Judged()
 
     return judged
@@ -205,12 +245,18 @@ def check(grounds: Grounds, found: re.Match[str]) -> Judged:
     if not grounds.path:
         return Judged()
     wanted = f", where it wants {grounds.codes}" if grounds.codes else ""
-    often = f"{grounds.unhealthy} failures, {grounds.interval} s apart" if grounds.unhealthy and grounds.interval else ""
+    often = (
+        f"{grounds.unhealthy} failures, {grounds.interval} s apart" if grounds.unhealthy and grounds.interval else ""
+    )
     patience = f"{grounds.timeout} s to answer" if grounds.timeout else ""
     grace = f"{grounds.grace} s of grace" if grounds.grace else ""
     numbers = ", ".join(one for one in (often, patience, grace) if one)
     port = f" on port {grounds.port}" if grounds.port else ""
-    return Judged(f": it asks for {grounds.path}{port}{wanted} ({numbers})" if numbers else f": it asks for {grounds.path}{port}{wanted}")
+    return Judged(
+        f": it asks for {grounds.path}{port}{wanted} ({numbers})"
+        if numbers
+        else f": it asks for {grounds.path}{port}{wanted}"
+    )
 
 
 def container_check(grounds: Grounds, found: re.Match[str]) -> Judged:
@@ -219,7 +265,11 @@ def container_check(grounds: Grounds, found: re.Match[str]) -> Judged:
     if not command:
         return Judged()
     tool = re.search(r"\b(curl|wget)\b", command)
-    advice = f"slim images have no {tool[1]}: install it, or write the check with what the image has, such as Python or Node" if tool else ""
+    advice = (
+        f"slim images have no {tool[1]}: install it, or write the check with what the image has, such as Python or Node"
+        if tool
+        else ""
+    )
     return Judged(f": `{command}`", advice, command=_played(grounds))
 
 
@@ -235,4 +285,6 @@ def _played(grounds: Grounds) -> str:
 def architecture(grounds: Grounds, found: re.Match[str]) -> Judged:
     """What the tasks run on."""
     other = "linux/arm64" if grounds.architecture == "arm64" else "linux/amd64"
-    return Judged(f": the tasks run on {grounds.architecture}", f"build the image for {other}, or change the architecture")
+    return Judged(
+        f": the tasks run on {grounds.architecture}", f"build the image for {other}, or change the architecture"
+    )

@@ -81,7 +81,9 @@ class Lookout:
         """State and reason of the targets, by their address."""
         health: dict[str, tuple[str, str]] = {}
         for group in found.groups:
-            answer = self._run.optional("the load balancer's checks are not shown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+            answer = self._run.optional(
+                "the load balancer's checks are not shown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group
+            )
             for one in (answer or {}).get("TargetHealthDescriptions") or []:
                 said = one.get("TargetHealth") or {}
                 reason = ": ".join(str(said[key]) for key in ("Reason", "Description") if said.get(key))
@@ -99,7 +101,11 @@ class Lookout:
             return found
         mark = (subject.id, found.failures(subject)) if subject is not None else ("", 0)
         given_up = found.failing is not None and found.failing.state == "FAILED" and bool(found.verdict)
-        if given_up or self._counted.get(found.service) == mark or not self._run.aws.supports("ecs", "DescribeServiceDeployments"):
+        if (
+            given_up
+            or self._counted.get(found.service) == mark
+            or not self._run.aws.supports("ecs", "DescribeServiceDeployments")
+        ):
             return found
         self._counted[found.service] = mark
         cluster, name = place_of(found.service)
@@ -141,7 +147,9 @@ class Lookout:
         group, prefix = streams[name]
         stream = f"{prefix}/{name}/{task.id}"
         without = "the last lines of the log are not shown"
-        answer = self._run.optional(without, "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=_LINES)
+        answer = self._run.optional(
+            without, "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=_LINES
+        )
         lines = [str(one.get("message", "")).rstrip() for one in (answer or {}).get("events") or []]
         return tuple([line for line in lines if line][-_KEPT:])
 
@@ -149,9 +157,15 @@ class Lookout:
         """Log group and stream prefix of the containers of a task definition, by their names."""
         if definition not in self._streams:
             without = "the last lines of the log are not shown"
-            answer = self._run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=definition) if definition else None
+            answer = (
+                self._run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
+                if definition
+                else None
+            )
             containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
-            found = {str(one.get("name", "")): (one.get("logConfiguration") or {}).get("options") or {} for one in containers}
+            found = {
+                str(one.get("name", "")): (one.get("logConfiguration") or {}).get("options") or {} for one in containers
+            }
             self._streams[definition] = {
                 name: (str(one["awslogs-group"]), str(one["awslogs-stream-prefix"]))
                 for name, one in found.items()
@@ -187,7 +201,9 @@ def _ours(found: Rollout) -> frozenset[str]:
 
 def _unhealthy(task: str, events: Sequence[str]) -> str:
     """What the load balancer said of a task, as the service's events tell it."""
-    about = (re.search(r"is unhealthy in .* due to \(reason (.*)\)", event) for event in events if task and task in event)
+    about = (
+        re.search(r"is unhealthy in .* due to \(reason (.*)\)", event) for event in events if task and task in event
+    )
     return next((found[1] for found in about if found is not None), "")
 
 

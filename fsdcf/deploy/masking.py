@@ -36,5 +36,7 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, Mapping):
         return {_masked(key, secrets): _masked(one, secrets) for key, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _masked(getattr(value, one.name), secrets) for one in fields(value) if one.init})
+        return replace(
+            value, **{one.name: _masked(getattr(value, one.name), secrets) for one in fields(value) if one.init}
+        )
     return value

@@ -36,7 +36,9 @@ def parameters(
 def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ...]:
     """The values of parameters with NoEcho, which nothing may show."""
     declared = {
-        name: one for name, one in (template.get("Parameters") or {}).items() if str(one.get("NoEcho", "")).lower() == "true"
+        name: one
+        for name, one in (template.get("Parameters") or {}).items()
+        if str(one.get("NoEcho", "")).lower() == "true"
     }
     values = [str(one["Default"]) for one in declared.values() if "Default" in one]
     if IMAGE in declared and image_sha is not None:

@@ -26,7 +26,9 @@ def attached(run: Run, stack: Snapshot) -> Operation:
     if not events:
         return Operation(stack.arn, Boundary(since=stack.since, seen=older), run.aws.clock(), verb, stack.status)
     lasted = (events[-1].time - events[0].time).total_seconds()
-    return Operation(stack.arn, Boundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status)
+    return Operation(
+        stack.arn, Boundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status
+    )
 
 
 def seen(run: Run, arn: str) -> frozenset[str]:
@@ -41,7 +43,9 @@ def _latest(run: Run, arn: str) -> tuple[tuple[StackEvent, ...], frozenset[str]]
     more: dict[str, Any] = {}
     events: tuple[StackEvent, ...] = ()
     for _ in range(_PAGES):
-        answer = run.optional("its events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn, **more)
+        answer = run.optional(
+            "its events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn, **more
+        )
         listed += [read(one) for one in (answer or {}).get("StackEvents") or []]
         events, whole = latest_operation(listed)
         if whole or not answer or not answer.get("NextToken"):

@@ -53,4 +53,6 @@ def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, 
             run.warn(f"it is not known whether the image {name} exists: {error.message}")
             return
         host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{SUFFIXES.get(run.aws.partition, SUFFIXES['aws'])}"
-        raise stop(Exit.USAGE, said.format(image=name), f"docker push {host}/{repository}:{'TAG' if digest else sha}") from None
+        raise stop(
+            Exit.USAGE, said.format(image=name), f"docker push {host}/{repository}:{'TAG' if digest else sha}"
+        ) from None

@@ -28,10 +28,14 @@ def prepare(
     begun = run.aws.clock()
     while True:
         action = decide(stack, options, release.target)
-        run.step("decide", f"{stack.name} is {stack.status}" if stack is not None else f"there is no stack {release.stack}")
+        run.step(
+            "decide", f"{stack.name} is {stack.status}" if stack is not None else f"there is no stack {release.stack}"
+        )
         if isinstance(action, Refuse):
             raise Stop(_refusal(run, action, stack))
-        sent, missing = parameters(release.template, release.image_sha, None if isinstance(action, Create | Recreate) else stack)
+        sent, missing = parameters(
+            release.template, release.image_sha, None if isinstance(action, Create | Recreate) else stack
+        )
         if missing and not isinstance(action, Await):
             raise _missing(release, missing)
         if isinstance(action, Create | Update) or stack is None:
@@ -92,7 +96,9 @@ def _awaited(run: Run, release: Release, stack: Snapshot, action: Await, begun: 
 
 def _still_busy(run: Run, release: Release, stack: Snapshot) -> Stop:
     return stop(
-        Exit.BUSY, f"the stack {stack.name} was busy until the deadline: {stack.status}", release.target.command("watch")
+        Exit.BUSY,
+        f"the stack {stack.name} was busy until the deadline: {stack.status}",
+        release.target.command("watch"),
     )
 
 
@@ -103,7 +109,9 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
     evidence = tuple(_line(run, event) for event in ((cause,) if cause else ()))
     kept = tuple(_line(run, event) for event in leftovers(events) if event.status == "DELETE_SKIPPED")
     told = tuple(f"{one.source}: {one.text}" for one in (*evidence, *kept))
-    sentence = f"the stack {stack.name} is {action.status}: it never worked, and must be deleted before it is created again"
+    sentence = (
+        f"the stack {stack.name} is {action.status}: it never worked, and must be deleted before it is created again"
+    )
     if action.agreed:
         run.warn("; ".join((sentence, *told)))
     elif not run.agrees(Question("recreate", f"{sentence}. Delete and create it?", told)):

@@ -51,7 +51,13 @@ def find(testimony: str, grounds: Grounds, reasons: Sequence[Reason] = REASONS) 
             judged = reason.judge(grounds, found)
             gap = "" if judged.clause.startswith((":", ",")) or not judged.clause else " "
             sentence = f"{_filled(reason.cause, found)}{gap}{judged.clause}"
-            return Finding(reason, sentence, judged.advice or reason.advice, judged.key or reason.key, judged.command or reason.command)
+            return Finding(
+                reason,
+                sentence,
+                judged.advice or reason.advice,
+                judged.key or reason.key,
+                judged.command or reason.command,
+            )
     return None
 
 

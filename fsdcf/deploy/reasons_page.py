@@ -10,7 +10,13 @@ from fsdcf.deploy.reasons_run import CHECKS, PLACING, RUNNING
 from fsdcf.deploy.reasons_stack import STACK
 from fsdcf.deploy.reasons_start import PREPARING, PULLING
 
-_EXAMPLE = {"service": "my-service", "environment": "prod", "spec": "my-service.yml", "port": "8000", "image": "my-service:SHA"}
+_EXAMPLE = {
+    "service": "my-service",
+    "environment": "prod",
+    "spec": "my-service.yml",
+    "port": "8000",
+    "image": "my-service:SHA",
+}
 
 _HEAD = """\
 <!-- Generated from fsdcf/deploy/reasons*.py: make docs. -->
@@ -60,5 +66,10 @@ def _table(reasons: Iterable[Reason]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for one in reasons:
         cause = one.cause.replace("gets …", "gets this code").replace(" (…)", "").replace(" …", "")
-        cells = (one.symptom, cause, one.advice, *(f"`{text}`" if text else "" for text in (one.key, one.command.format(**_EXAMPLE))))
+        cells = (
+            one.symptom,
+            cause,
+            one.advice,
+            *(f"`{text}`" if text else "" for text in (one.key, one.command.format(**_EXAMPLE))),
+        )
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"

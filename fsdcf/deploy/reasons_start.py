@@ -152,7 +152,11 @@ PREPARING = (
         "list the secret under service.secrets: the execution role then gets the statement",
         "service.secrets",
         "aws secretsmanager list-secrets",
-        judging.permission("secretsmanager:GetSecretValue", key="service.secrets", look="aws secretsmanager get-resource-policy --secret-id"),
+        judging.permission(
+            "secretsmanager:GetSecretValue",
+            key="service.secrets",
+            look="aws secretsmanager get-resource-policy --secret-id",
+        ),
     ),
     Reason(
         "parameter-denied",

@@ -111,7 +111,9 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
         ending = replace(ending, rollouts=_evidence(run, ending))
         places = places_of(run, [event.logical_id for event in events])
         reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
-        case = Case(run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason)
+        case = Case(
+            run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason
+        )
         outcome = diagnosed(replace(case, sha=sha or _tried(run, ending)))
         seen = outcome.evidence or (Evidence("stack", f"{name} is {ending.status}; no event of it could be read"),)
         return replace(outcome, evidence=seen)
@@ -129,7 +131,10 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
 def _evidence(run: Run, ending: Ending) -> tuple[Rollout, ...]:
     """What was seen of the rollouts; where no task was seen to fail, as when a look came too late, what ECS still knows."""
     lookout, begun = Lookout(run), ending.events[0].time if ending.events else None
-    left = ((one, None if one.stopped else lookout.afterwards(one.service, one.logical_id, begun)) for one in ending.rollouts)
+    left = (
+        (one, None if one.stopped else lookout.afterwards(one.service, one.logical_id, begun))
+        for one in ending.rollouts
+    )
     return tuple(found if found is not None and found.stopped else seen for seen, found in left)
 
 
@@ -156,7 +161,11 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEven
         why = f"the service runs {runs}, and not {wanted}"
     evidence = (
         Evidence("stack", f"{stack.name} is {stack.status}"),
-        Evidence(f"{rollout.logical_id}, PRIMARY deployment", f"{primary.id} runs {primary.task_definition} ({primary.state})", place),
+        Evidence(
+            f"{rollout.logical_id}, PRIMARY deployment",
+            f"{primary.id} runs {primary.task_definition} ({primary.state})",
+            place,
+        ),
         *rollout_evidence(rollout, place, reason.task is not None),
     )
     told = f": {reason.sentence}" if reason.task is not None or reason.name != "hidden-rollback" else ""

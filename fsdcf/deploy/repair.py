@@ -24,7 +24,10 @@ def cancel(run: Run, name: str) -> Outcome:
     if stack.status != "UPDATE_IN_PROGRESS":
         deletes = (run.target.command("delete"),) if stack.status == "CREATE_IN_PROGRESS" else ()
         raise stop(
-            Exit.REFUSED, f"{name} is {stack.status}: only an update can be cancelled", run.target.command("watch"), *deletes
+            Exit.REFUSED,
+            f"{name} is {stack.status}: only an update can be cancelled",
+            run.target.command("watch"),
+            *deletes,
         )
     operation = attached(run, stack)
     run.step("cancel", f"cancels the update of {name}; CloudFormation rolls it back")
@@ -51,7 +54,9 @@ def recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
         run.step("roll back", f"rolls back the update of {name} that failed")
         return _ended(run, stack, attend(run, begin.roll_back(run, stack)))
     if stack.running:
-        raise stop(Exit.BUSY, f"{name} is {stack.status}: nothing can be recovered meanwhile", run.target.command("watch"))
+        raise stop(
+            Exit.BUSY, f"{name} is {stack.status}: nothing can be recovered meanwhile", run.target.command("watch")
+        )
     if stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
         shown = resting(run, stack)
         sentence = f"{name} is {stack.status}: it never worked and can only be deleted"

@@ -108,11 +108,19 @@ class Rollout:
 
     def failures(self, deployment: Deployment) -> int:
         """How many tasks of a deployment have failed: those that ECS counts, or those that were seen where these are more."""
-        return max(deployment.failed, sum(one.deployment == deployment.id and one.code != "UserInitiated" for one in self.stopped))
+        return max(
+            deployment.failed,
+            sum(one.deployment == deployment.id and one.code != "UserInitiated" for one in self.stopped),
+        )
 
 
 def look(
-    run: Run, service: str, logical_id: str, known: Rollout | None = None, afterwards: bool = False, since: datetime | None = None
+    run: Run,
+    service: str,
+    logical_id: str,
+    known: Rollout | None = None,
+    afterwards: bool = False,
+    since: datetime | None = None,
 ) -> Rollout | None:
     """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
 
@@ -133,7 +141,9 @@ def look(
     deployments = {one.id: one for one in known.deployments} if known else {}
     current = [_deployment(one) for one in raw.get("deployments") or []]
     deployments = {key: _past(one) for key, one in deployments.items()} | {one.id: one for one in current}
-    told = [str(one.get("message", "")) for one in raw.get("events") or [] if not _is_older(one.get("createdAt"), since)][:_EVENTS]
+    told = [
+        str(one.get("message", "")) for one in raw.get("events") or [] if not _is_older(one.get("createdAt"), since)
+    ][:_EVENTS]
     groups = tuple(str(one["targetGroupArn"]) for one in raw.get("loadBalancers") or [] if one.get("targetGroupArn"))
     before = known or Rollout(service, logical_id)
     events = tuple(dict.fromkeys([*told, *before.events]))
@@ -152,7 +162,11 @@ def fallen(rollout: Rollout, told: Iterable[Mapping[str, Any]], since: datetime 
     """
     tasks = {task.id: task for task in rollout.stopped}
     for one in map(_task, (raw for raw in told if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")):
-        if one.deployment.startswith("ecs-svc/") and not one.reason.startswith(HARMLESS) and not _is_older(one.created, since):
+        if (
+            one.deployment.startswith("ecs-svc/")
+            and not one.reason.startswith(HARMLESS)
+            and not _is_older(one.created, since)
+        ):
             before = tasks.get(one.id, one)
             tasks[one.id] = replace(one, target=before.target, log=before.log)
     return replace(rollout, stopped=tuple(tasks.values()))
@@ -200,5 +214,7 @@ def _task(raw: Mapping[str, Any]) -> Stopped:
         ),
         definition=str(raw.get("taskDefinitionArn") or ""),
         created=raw.get("createdAt"),
-        images=tuple((str(one.get("name", "")), str(one["image"])) for one in raw.get("containers") or [] if one.get("image")),
+        images=tuple(
+            (str(one.get("name", "")), str(one["image"])) for one in raw.get("containers") or [] if one.get("image")
+        ),
     )

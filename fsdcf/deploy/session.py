@@ -42,14 +42,20 @@ def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aw
     session = sessions.current
     found = session.region_name
     if not found:
-        raise ConnectionProblem("no region is set", "name one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE)
+        raise ConnectionProblem(
+            "no region is set", "name one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE
+        )
     try:
         credentials = session.get_credentials()
     except botocore.exceptions.BotoCoreError as error:
-        raise ConnectionProblem(f"the credentials cannot be read: {error}", "aws sts get-caller-identity", Exit.DENIED) from None
+        raise ConnectionProblem(
+            f"the credentials cannot be read: {error}", "aws sts get-caller-identity", Exit.DENIED
+        ) from None
     if credentials is None:
         raise ConnectionProblem(
-            "no AWS credentials are found", "aws configure sso, then --profile NAME; or --sandbox to rehearse", Exit.DENIED
+            "no AWS credentials are found",
+            "aws configure sso, then --profile NAME; or --sandbox to rehearse",
+            Exit.DENIED,
         )
 
     def make(service: str, at: str) -> Any:
@@ -84,9 +90,13 @@ class _Sessions:
             return boto3.Session(profile_name=self._profile, region_name=self._region)
         except botocore.exceptions.ProfileNotFound as error:
             named = self._profile or error.kwargs.get("profile")
-            raise ConnectionProblem(f"there is no profile {named!r}", "aws configure list-profiles", Exit.USAGE) from None
+            raise ConnectionProblem(
+                f"there is no profile {named!r}", "aws configure list-profiles", Exit.USAGE
+            ) from None
         except botocore.exceptions.BotoCoreError as error:
-            raise ConnectionProblem(f"the AWS configuration cannot be read: {error}", "aws configure list", Exit.USAGE) from None
+            raise ConnectionProblem(
+                f"the AWS configuration cannot be read: {error}", "aws configure list", Exit.USAGE
+            ) from None
 
 
 def _partition(session: boto3.Session, region: str) -> str:

@@ -32,7 +32,9 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
     if len(data) <= BODY_BYTES:
         return {"TemplateBody": text}
     if len(data) > TEMPLATE_BYTES:
-        raise stop(Exit.USAGE, f"the template has {len(data):,} bytes, and CloudFormation takes {TEMPLATE_BYTES:,} at most")
+        raise stop(
+            Exit.USAGE, f"the template has {len(data):,} bytes, and CloudFormation takes {TEMPLATE_BYTES:,} at most"
+        )
     bucket = options.artifacts_bucket
     if not bucket:
         raise stop(
@@ -47,7 +49,9 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
         run.aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=data, ContentType="application/json")
     except ApiError as error:
         if error.denied:
-            raise stop(Exit.DENIED, f"the template cannot be put into the bucket {bucket}: no permission for s3:PutObject") from None
+            raise stop(
+                Exit.DENIED, f"the template cannot be put into the bucket {bucket}: no permission for s3:PutObject"
+            ) from None
         raise stop(Exit.USAGE, f"the template cannot be put into the bucket {bucket}: {error.message}") from None
     return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
 
@@ -75,11 +79,16 @@ def _check_region(run: Run, bucket: str) -> None:
         answer = run.aws.call("s3", "HeadBucket", Bucket=bucket)
     except ApiError as error:
         if error.absent:
-            raise stop(Exit.USAGE, f"there is no bucket {bucket}", f"aws s3 mb s3://{bucket} --region {run.aws.region}") from None
+            raise stop(
+                Exit.USAGE, f"there is no bucket {bucket}", f"aws s3 mb s3://{bucket} --region {run.aws.region}"
+            ) from None
         if not error.denied:
             raise stop(Exit.USAGE, f"the bucket {bucket} cannot be used: {error.message}") from None
         return
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or run.aws.region
     if region != run.aws.region:
-        raise stop(Exit.USAGE, f"the bucket {bucket} is in {region}, and the stack in {run.aws.region}: name a bucket that is there")
+        raise stop(
+            Exit.USAGE,
+            f"the bucket {bucket} is in {region}, and the stack in {run.aws.region}: name a bucket that is there",
+        )

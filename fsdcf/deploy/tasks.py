@@ -45,14 +45,14 @@ class Sightings:
                     ahead = now - self._seconds(raw[stamp])
                     self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)
 
-    def state(self, raw: Mapping[str, Any], now: float, ours: Collection[str], health: Mapping[str, tuple[str, str]]) -> TaskState:
+    def state(
+        self, raw: Mapping[str, Any], now: float, ours: Collection[str], health: Mapping[str, tuple[str, str]]
+    ) -> TaskState:
         """A task as it is. ``ours`` are the deployments that are rolled out or failed, ``health`` tells state and reason of targets by address."""
         status = str(raw.get("lastStatus", ""))
         begun = self._begun(raw)
         order = sorted(begun, key=lambda name: (_rank(name), begun[name]))
-        past = tuple(
-            (name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status
-        )
+        past = tuple((name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status)
         target, reason = health.get(_address(raw), ("", ""))
         if reason and target == "unhealthy":
             self._targets[id_of(raw)] = reason

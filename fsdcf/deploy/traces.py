@@ -90,7 +90,9 @@ class Traces:
         if self.executed:
             return True
         try:
-            answer = run.aws.call("cloudformation", "DescribeChangeSet", ChangeSetName=self.arn or self.name, **self._of())
+            answer = run.aws.call(
+                "cloudformation", "DescribeChangeSet", ChangeSetName=self.arn or self.name, **self._of()
+            )
         except ApiError as error:
             if not error.absent:
                 raise
@@ -150,8 +152,14 @@ class Traces:
 
     def _others(self, run: Run, arn: str, own: str) -> list[dict[str, Any]]:
         """The change sets of the stack but for the one of this name or ARN; none where they may not be listed."""
-        answer = run.optional("it is not known whether others plan on this stack", "cloudformation", "ListChangeSets", StackName=arn)
-        return [one for one in (answer or {}).get("Summaries") or [] if own not in (one.get("ChangeSetName"), one.get("ChangeSetId"))]
+        answer = run.optional(
+            "it is not known whether others plan on this stack", "cloudformation", "ListChangeSets", StackName=arn
+        )
+        return [
+            one
+            for one in (answer or {}).get("Summaries") or []
+            if own not in (one.get("ChangeSetName"), one.get("ChangeSetId"))
+        ]
 
     def _sweep(self, run: Run, own: str) -> None:
         """Deletes what earlier runs left: their change sets, or the stack if it is empty, came with one of them, and nobody else plans on it.
@@ -162,16 +170,31 @@ class Traces:
             return
         others = self._others(run, self.stack_arn, own)
         stale = [one for one in others if self._is_stale(one)]
-        came = [one["CreationTime"] for one in stale if self.review and abs(one["CreationTime"] - self.review) < _TOGETHER]
+        came = [
+            one["CreationTime"] for one in stale if self.review and abs(one["CreationTime"] - self.review) < _TOGETHER
+        ]
         if came and len(stale) == len(others):
             stack = snapshot(run.aws, self.stack_arn)
             if stack is not None and stack.unborn and (not stack.tags or stack.belongs_to(run.target)):
-                run.optional("the empty stack of an earlier run stays", "cloudformation", "DeleteStack", StackName=stack.arn, ClientRequestToken=run.aws.token())
+                run.optional(
+                    "the empty stack of an earlier run stays",
+                    "cloudformation",
+                    "DeleteStack",
+                    StackName=stack.arn,
+                    ClientRequestToken=run.aws.token(),
+                )
             return
         for one in stale[:_MOST]:
-            run.optional("the change set of an earlier run stays", "cloudformation", "DeleteChangeSet", ChangeSetName=one["ChangeSetId"])
+            run.optional(
+                "the change set of an earlier run stays",
+                "cloudformation",
+                "DeleteChangeSet",
+                ChangeSetName=one["ChangeSetId"],
+            )
 
     def _is_stale(self, one: dict[str, Any]) -> bool:
         made = one.get("CreationTime")
         old = made is not None and self.created is not None and self.created - made > STALE
-        return old and one.get("ExecutionStatus") not in _EXECUTED and bool(_OURS.fullmatch(str(one.get("ChangeSetName"))))
+        return (
+            old and one.get("ExecutionStatus") not in _EXECUTED and bool(_OURS.fullmatch(str(one.get("ChangeSetName"))))
+        )

@@ -75,7 +75,9 @@ def _resources(run: Run, stack: Snapshot) -> list[dict[str, Any]] | None:
     listed: list[dict[str, Any]] = []
     more: dict[str, Any] = {}
     while True:
-        answer = run.optional("rollout not verified", "cloudformation", "ListStackResources", StackName=stack.arn, **more)
+        answer = run.optional(
+            "rollout not verified", "cloudformation", "ListStackResources", StackName=stack.arn, **more
+        )
         if answer is None:
             return None
         listed += answer.get("StackResourceSummaries") or []

@@ -77,7 +77,9 @@ class Watcher:
                 return ending
             self._look(fresh)
             if not fresh:
-                self._run.tell(Waiting(self.elapsed(), tuple(event.logical_id for event in in_progress(self.timeline.events))))
+                self._run.tell(
+                    Waiting(self.elapsed(), tuple(event.logical_id for event in in_progress(self.timeline.events)))
+                )
             self._rest(self._pace(bool(fresh)))
 
     def elapsed(self) -> float:
@@ -92,7 +94,9 @@ class Watcher:
     def _poll(self) -> tuple[StackEvent, ...]:
         fresh = self.timeline.take(self._listed())
         for event in fresh:
-            self._run.tell(Seen(event, self.elapsed(), self._run.where(event.logical_id) if not is_root(event) else None))
+            self._run.tell(
+                Seen(event, self.elapsed(), self._run.where(event.logical_id) if not is_root(event) else None)
+            )
         return fresh
 
     def _listed(self) -> list[StackEvent]:
@@ -120,7 +124,9 @@ class Watcher:
         if error.denied:
             self._blind = True
             if error.operation not in self._run.warned:
-                self._run.warn("no permission for cloudformation:DescribeStackEvents: only the stack's status is watched")
+                self._run.warn(
+                    "no permission for cloudformation:DescribeStackEvents: only the stack's status is watched"
+                )
         elif not error.absent:
             raise error
 
@@ -193,9 +199,15 @@ class Watcher:
         """Keeps what ECS tells of services that are being rolled out, and at once when something fails."""
         now = self._run.aws.clock()
         working = [event for event in in_progress(self.timeline.events) if event.type == SERVICE]
-        failed = [event for event in fresh if event.type == SERVICE and event.status.endswith(("_FAILED", "CREATE_COMPLETE", "UPDATE_COMPLETE"))]
+        failed = [
+            event
+            for event in fresh
+            if event.type == SERVICE and event.status.endswith(("_FAILED", "CREATE_COMPLETE", "UPDATE_COMPLETE"))
+        ]
         if rollback_begin(fresh) is not None:
-            failed += [event for event in self.timeline.events if event.type == SERVICE and event.logical_id in self.rollouts]
+            failed += [
+                event for event in self.timeline.events if event.type == SERVICE and event.logical_id in self.rollouts
+            ]
         if now < self._evidence_due and not failed:
             return
         names = {event.logical_id for event in (*working, *failed)}
@@ -205,7 +217,9 @@ class Watcher:
             self._evidence_due = now if self._failing() else now + EVIDENCE_EVERY
         for logical_id, arn in services.items():
             try:
-                found = self._lookout.look(arn, logical_id, self.rollouts.get(logical_id), self.elapsed(), self.operation.boundary.since)
+                found = self._lookout.look(
+                    arn, logical_id, self.rollouts.get(logical_id), self.elapsed(), self.operation.boundary.since
+                )
             except Unreachable:
                 continue
             if found is not None:
@@ -217,7 +231,9 @@ class Watcher:
         aws = self._run.aws
         end = aws.clock() + max(seconds, aws.room(spare=3))
         while any(event.type == SERVICE for event in in_progress(self.timeline.events)):
-            if end - aws.clock() < EVIDENCE_EVERY * 1.5 or (aws.deadline is not None and aws.clock() + EVIDENCE_EVERY > aws.deadline):
+            if end - aws.clock() < EVIDENCE_EVERY * 1.5 or (
+                aws.deadline is not None and aws.clock() + EVIDENCE_EVERY > aws.deadline
+            ):
                 break
             aws.sleep(EVIDENCE_EVERY)
             self._look(())

@@ -77,7 +77,9 @@ class Cache:
                 os.unlink(entry.path)
 
 
-def fingerprint(template: str, configuration: Mapping[str, Any], installed: Sequence[str], python: Sequence[int]) -> str:
+def fingerprint(
+    template: str, configuration: Mapping[str, Any], installed: Sequence[str], python: Sequence[int]
+) -> str:
     """The SHA-256, in hex digits, of all that a verdict depends on."""
     import hashlib  # loads OpenSSL, which a run without lint does not need
 

@@ -32,7 +32,9 @@ def explain(
     return tuple(_explained(finding, origins, document, locate, data) for finding in findings)
 
 
-def _explained(finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any) -> Diagnostic:
+def _explained(
+    finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any
+) -> Diagnostic:
     origin = origins.get(str(finding.path[1])) if len(finding.path) > 1 and finding.path[0] == "Resources" else None
     severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
     written = _written(finding, origin, document, locate) if origin else None

@@ -126,4 +126,6 @@ def _finding(match: Any) -> Finding:
     rule = match.rule
     # cfn-lint's texts carry the template's nodes with them: plain ones are smaller, and cross to another process.
     path = tuple(int(step) if isinstance(step, int) else str(step) for step in getattr(match, "path", None) or ())
-    return Finding(rule.id, path, str(match.message), _SEVERITIES.get(rule.id[0], "error"), getattr(rule, "source_url", "") or "")
+    return Finding(
+        rule.id, path, str(match.message), _SEVERITIES.get(rule.id[0], "error"), getattr(rule, "source_url", "") or ""
+    )

@@ -41,7 +41,9 @@ def bounds_of(run: Run, service: Service, template: Mapping[str, Any]) -> Bounds
         said = "no permission for application-autoscaling:DescribeScalableTargets" if denied else error.message
         run.warn(f"the bounds of auto scaling are read from the template: {said}")
         return _of_template(template)
-    targets = [one for one in answer.get("ScalableTargets") or [] if one.get("ScalableDimension") == "ecs:service:DesiredCount"]
+    targets = [
+        one for one in answer.get("ScalableTargets") or [] if one.get("ScalableDimension") == "ecs:service:DesiredCount"
+    ]
     if not targets:
         return None
     suspended = targets[0].get("SuspendedState") or {}
@@ -93,5 +95,9 @@ def _of_template(template: Mapping[str, Any]) -> Bounds | None:
 
 
 def _properties(template: Mapping[str, Any], type: str) -> Mapping[str, Any]:
-    resources = [one for one in (template.get("Resources") or {}).values() if isinstance(one, Mapping) and one.get("Type") == type]
+    resources = [
+        one
+        for one in (template.get("Resources") or {}).values()
+        if isinstance(one, Mapping) and one.get("Type") == type
+    ]
     return resources[0].get("Properties") or {} if resources else {}

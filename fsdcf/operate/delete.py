@@ -77,9 +77,13 @@ def _refuse(run: Run, stack: Snapshot) -> None:
         )
     if stack.protected:
         off = f"aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
-        raise stop(Exit.REFUSED, f"termination protection is on for the stack {stack.name}", off, target.command("delete"))
+        raise stop(
+            Exit.REFUSED, f"termination protection is on for the stack {stack.name}", off, target.command("delete")
+        )
     if stack.running and stack.status != "DELETE_IN_PROGRESS" and not stack.status.startswith("CREATE"):
-        raise stop(Exit.BUSY, f"another operation runs on the stack {stack.name}: {stack.status}", target.command("watch"))
+        raise stop(
+            Exit.BUSY, f"another operation runs on the stack {stack.name}: {stack.status}", target.command("watch")
+        )
 
 
 def _plan(run: Run, stack: Snapshot) -> _Plan:
@@ -106,7 +110,10 @@ def _consent(run: Run, options: Options, stack: Snapshot, plan: _Plan) -> None:
     target = run.target
     lost = [one for one in plan.lost if one.logical_id not in options.allow]
     if lost and run.ask is None:
-        evidence = tuple(Evidence(one.logical_id, f"{one.text} would be deleted with its data", run.where(one.logical_id)) for one in lost)
+        evidence = tuple(
+            Evidence(one.logical_id, f"{one.text} would be deleted with its data", run.where(one.logical_id))
+            for one in lost
+        )
         names = " ".join(f"--allow {one.logical_id}" for one in lost)
         raise stop(Exit.REFUSED, "data would be lost", target.command("delete", "--yes", names), evidence=evidence)
     if lost and not run.agrees(Question("data", "Delete these with their data?", tuple(one.text for one in lost))):
@@ -114,7 +121,9 @@ def _consent(run: Run, options: Options, stack: Snapshot, plan: _Plan) -> None:
     if options.yes:
         return
     if run.ask is None:
-        raise stop(Exit.REFUSED, "nobody is there to ask: nothing is deleted without --yes", target.command("delete", "--yes"))
+        raise stop(
+            Exit.REFUSED, "nobody is there to ask: nothing is deleted without --yes", target.command("delete", "--yes")
+        )
     if not run.agrees(Question("execute", f"Delete the stack {stack.name}?")):
         raise stop(Exit.REFUSED, "refused: nothing was deleted", target.command("status"))
 
@@ -134,7 +143,8 @@ def _ended(run: Run, stack: Snapshot, plan: _Plan, operation: Operation, options
     stuck = blockers(ending.events)
     places = places_of(run, [event.logical_id for event in stuck])
     said = tuple(
-        Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", places.get(event.logical_id)) for event in stuck
+        Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", places.get(event.logical_id))
+        for event in stuck
     )
     reason = stuck[0].logical_id + " is in the way" if stuck else ending.reason or f"it is {ending.status}"
     return Outcome(

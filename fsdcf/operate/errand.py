@@ -64,7 +64,13 @@ class _Errand:
 
 
 def run(
-    target: Target, command: Sequence[str], yes: bool, aws: Aws, tell: Tell, ask: Ask | None, show: Callable[[Line], None]
+    target: Target,
+    command: Sequence[str],
+    yes: bool,
+    aws: Aws,
+    tell: Tell,
+    ask: Ask | None,
+    show: Callable[[Line], None],
 ) -> Returned:
     """Run a command in a task of its own and stay until it has ended. ``show`` is given every line that it logs.
 
@@ -75,7 +81,9 @@ def run(
     about = Run(aws, tell, target, ask)
     stack = owned(target, aws)
     service = service_of(target, stack, aws)
-    definition = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.task_definition).get("taskDefinition") or {}
+    definition = (
+        aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.task_definition).get("taskDefinition") or {}
+    )
     container = _container(target, definition)
     _consent(about, service, command, yes)
     about.step("run", f"starts a task of {target.stack} with the image {container.get('image', '')}")
@@ -101,7 +109,9 @@ def _consent(run: Run, service: Service, command: Sequence[str], yes: bool) -> N
     elif run.ask is None:
         again = run.target.command("run", "--yes", "--", shlex.join(command))
         raise stop(Exit.REFUSED, f"not without --yes: {risk}", first, again)
-    elif not run.agrees(Question("execute", f"Run the command in {run.target.stack}?", (risk, f"first stop it: {first}"))):
+    elif not run.agrees(
+        Question("execute", f"Run the command in {run.target.stack}?", (risk, f"first stop it: {first}"))
+    ):
         raise stop(Exit.REFUSED, "refused: nothing was started", first)
 
 
@@ -141,7 +151,11 @@ def _start(run: Run, service: Service, container: str, command: Sequence[str], m
         "startedBy": mark,
         "enableECSManagedTags": True,
         "overrides": {"containerOverrides": [{"name": container, "command": list(command)}]},
-        "tags": [{"key": key, "value": value} for key, value in sorted(service.stack.tags.items()) if not key.startswith("aws:")],
+        "tags": [
+            {"key": key, "value": value}
+            for key, value in sorted(service.stack.tags.items())
+            if not key.startswith("aws:")
+        ],
     }
     if told.get("networkConfiguration"):
         asked["networkConfiguration"] = told["networkConfiguration"]
@@ -154,10 +168,14 @@ def _start(run: Run, service: Service, container: str, command: Sequence[str], m
     except ApiError as error:
         if error.denied:
             evidence = (Evidence("ecs:RunTask", error.message),)
-            raise stop(Exit.DENIED, "no permission to start the task", "aws sts get-caller-identity", evidence=evidence) from None
+            raise stop(
+                Exit.DENIED, "no permission to start the task", "aws sts get-caller-identity", evidence=evidence
+            ) from None
         if error.throttled or error.broken:
             raise
-        raise stop(Exit.FAILED, f"the task could not be started: {error.message}", run.target.command("status")) from None
+        raise stop(
+            Exit.FAILED, f"the task could not be started: {error.message}", run.target.command("status")
+        ) from None
     tasks = answer.get("tasks") or []
     if not tasks:
         reasons = [str(one.get("detail") or one.get("reason") or "") for one in answer.get("failures") or []]
@@ -214,18 +232,29 @@ def _ended(errand: _Errand, told: Mapping[str, Any], container: str) -> Returned
     reason = "; ".join(dict.fromkeys(one for one in said if one))
     if code is None:
         sentence = f"the command did not run: {reason or 'ECS gives no reason'}"
-        return Returned(Outcome(Exit.FAILED, sentence, (Evidence(f"task {errand.task}", str(told.get("stopCode") or "")),), _look(errand)))
+        return Returned(
+            Outcome(
+                Exit.FAILED,
+                sentence,
+                (Evidence(f"task {errand.task}", str(told.get("stopCode") or "")),),
+                _look(errand),
+            )
+        )
     if code == 0:
         return Returned(Outcome(Exit.DONE, f"the command ended with 0 in {target.stack}"), 0)
     evidence = (Evidence(f"task {errand.task}", reason),) if reason else ()
-    return Returned(Outcome(Exit.FAILED, f"the command ended with {code} in {target.stack}", evidence, _look(errand)), int(code))
+    return Returned(
+        Outcome(Exit.FAILED, f"the command ended with {code} in {target.stack}", evidence, _look(errand)), int(code)
+    )
 
 
 def _stopped(errand: _Errand, container: str) -> Returned:
     """After Ctrl-C: ECS is asked to stop the task, and its end is waited for."""
     run, service = errand.run, errand.service
     run.step("stop", f"asks ECS to stop the task {errand.task}; press Ctrl-C again to leave at once")
-    run.aws.call("ecs", "StopTask", cluster=service.cluster, task=errand.task, reason="fsdcf run was interrupted (Ctrl-C)")
+    run.aws.call(
+        "ecs", "StopTask", cluster=service.cluster, task=errand.task, reason="fsdcf run was interrupted (Ctrl-C)"
+    )
     ended = _ended(errand, _wait(errand), container)
     code = "it never ran" if ended.code is None else f"its exit code was {ended.code}"
     return Returned(Outcome(Exit.INTERRUPTED, f"the task {errand.task} was stopped; {code}"))
@@ -238,4 +267,8 @@ def _left(errand: _Errand, code: Exit, why: str, evidence: tuple[Evidence, ...] 
 
 
 def _look(errand: _Errand) -> tuple[str, ...]:
-    return (errand.run.target.command("logs", "--since", "30m"),) if errand.stream.group else (errand.run.target.command("status"),)
+    return (
+        (errand.run.target.command("logs", "--since", "30m"),)
+        if errand.stream.group
+        else (errand.run.target.command("status"),)
+    )

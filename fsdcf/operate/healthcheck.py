@@ -76,7 +76,11 @@ def told(answer: Answer, check: Check) -> str:
         return f"no connection: {answer.detail}"
     if answer.fault == "garbled":
         return f"what came is no answer of HTTP's: {answer.detail}"
-    leads = f", a redirect to {answer.location}, which is not followed" if answer.location and 300 <= answer.code < 400 else ""
+    leads = (
+        f", a redirect to {answer.location}, which is not followed"
+        if answer.location and 300 <= answer.code < 400
+        else ""
+    )
     wrong = "" if matches(check.codes, answer.code) else f", not one of {check.codes}"
     return f"{answer.code} in {answer.seconds * 1000:.0f} ms{leads}{wrong}"
 
@@ -113,7 +117,9 @@ def wavering(rounds: Sequence[Round], check: Check) -> str:
     failed = sum(not one.passed for one in rounds)
     if not failed:
         return ""
-    return f"{failed} of {len(rounds)} checks failed; it stays healthy as long as fewer than {check.unhealthy} in a row do"
+    return (
+        f"{failed} of {len(rounds)} checks failed; it stays healthy as long as fewer than {check.unhealthy} in a row do"
+    )
 
 
 def contained(

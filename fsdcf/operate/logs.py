@@ -99,7 +99,9 @@ def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: 
     return list(lines)
 
 
-def follow(aws: Aws, group: str, since: int, pattern: str = "", task: str = "", most: int | None = None) -> Iterator[Line]:
+def follow(
+    aws: Aws, group: str, since: int, pattern: str = "", task: str = "", most: int | None = None
+) -> Iterator[Line]:
     """The lines since then and all that come, each once, until whoever asks stops asking.
 
     ``most``: of those that are there at the beginning, the last so many alone. A line that is delivered more than half a minute after a younger one may be missed. Time is told by the lines alone.

@@ -52,7 +52,13 @@ def request(host: str, port: int, path: str, timeout: float, clock: Callable[[],
 def _head(host: str, port: int, path: str, deadline: float, clock: Callable[[], float]) -> bytes:
     with socket.create_connection((host, port), _left(deadline, clock)) as connection:
         named = f"[{host}]" if ":" in host else host
-        lines = (f"GET {path} HTTP/1.1", f"Host: {named}:{port}", "Connection: close", f"User-Agent: {AGENT}", "Accept-Encoding: gzip, compressed")
+        lines = (
+            f"GET {path} HTTP/1.1",
+            f"Host: {named}:{port}",
+            "Connection: close",
+            f"User-Agent: {AGENT}",
+            "Accept-Encoding: gzip, compressed",
+        )
         connection.settimeout(_left(deadline, clock))
         connection.sendall("\r\n".join((*lines, "", "")).encode("latin-1"))
         received = b""

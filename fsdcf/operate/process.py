@@ -18,7 +18,11 @@ def checked(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(  # noqa: S603
-                list(arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                list(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         except FileNotFoundError:
             return False, f"{arguments[0]} is not there: the image must have it too"

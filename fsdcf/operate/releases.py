@@ -48,9 +48,7 @@ def collapsed(versions: Iterable[Released]) -> tuple[Released, ...]:
     for one in sorted(versions, key=lambda version: version.version):
         if not kept or kept[-1].image != one.image:
             kept.append(one)
-    return tuple(
-        Released(one.version, one.image, one.sha, one.time, one is kept[-1]) for one in reversed(kept)
-    )
+    return tuple(Released(one.version, one.image, one.sha, one.time, one is kept[-1]) for one in reversed(kept))
 
 
 def rollback(
@@ -97,10 +95,14 @@ def chosen(releases: Sequence[Released], to: str | None, target: Target) -> Rele
             raise stop(Exit.USAGE, "there is no earlier release to go back to", target.command("history"))
         return releases[1]
     found = {one.sha: one for one in reversed(releases) if one.sha == to} or {
-        one.sha: one for one in reversed(releases) if one.sha.removeprefix("sha256:").startswith(to.removeprefix("sha256:"))
+        one.sha: one
+        for one in reversed(releases)
+        if one.sha.removeprefix("sha256:").startswith(to.removeprefix("sha256:"))
     }
     if not found:
-        raise stop(Exit.USAGE, f"no release has the image {to}", target.command("history"), target.redeploy("--image-sha", to))
+        raise stop(
+            Exit.USAGE, f"no release has the image {to}", target.command("history"), target.redeploy("--image-sha", to)
+        )
     if len(found) > 1:
         raise stop(Exit.USAGE, f"{to} could be {' or '.join(sorted(found))}", target.command("history"))
     return next(iter(found.values()))
@@ -110,7 +112,9 @@ def existing(stack: str, aws: Aws) -> Snapshot:
     """The stack; raises Stop (exit 2) where there is none."""
     found = snapshot(aws, stack)
     if found is None:
-        raise stop(Exit.USAGE, f"there is no stack {stack} in {aws.region}", target_of(None, stack).redeploy("--image-sha SHA"))
+        raise stop(
+            Exit.USAGE, f"there is no stack {stack} in {aws.region}", target_of(None, stack).redeploy("--image-sha SHA")
+        )
     return found
 
 
@@ -125,9 +129,7 @@ def _record(found: Snapshot, aws: Aws) -> str:
     name = found.outputs.get("ReleaseParameter", "")
     if not name:
         try:
-            answer = aws.call(
-                "cloudformation", "DescribeStackResource", StackName=found.arn, LogicalResourceId=RECORD
-            )
+            answer = aws.call("cloudformation", "DescribeStackResource", StackName=found.arn, LogicalResourceId=RECORD)
             name = str(answer.get("StackResourceDetail", {}).get("PhysicalResourceId") or "")
         except ApiError as error:
             if error.denied:

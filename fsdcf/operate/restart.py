@@ -32,11 +32,15 @@ def restart(
     run.limit(timeout)
     service = service_of(target, resting(target, aws), aws)
     if not service.desired:
-        return Outcome(Exit.DONE, f"{target.stack} runs no task: there is nothing to restart", next=(target.command("scale", "1"),))
+        return Outcome(
+            Exit.DONE, f"{target.stack} runs no task: there is nothing to restart", next=(target.command("scale", "1"),)
+        )
     if any(one.get("rolloutState") == "IN_PROGRESS" for one in service.told.get("deployments") or []):
         run.warn("a deployment is under way already: this one takes its place")
     tasks = f"{service.desired} task{'s' if service.desired > 1 else ''}"
-    consent(run, yes, f"Replace {tasks} of {target.stack} by new ones?", target.command("restart"), _details(service.told))
+    consent(
+        run, yes, f"Replace {tasks} of {target.stack} by new ones?", target.command("restart"), _details(service.told)
+    )
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
     deployments = answer.get("service", {}).get("deployments") or [{}]
     new = next((one for one in deployments if one.get("status") == "PRIMARY"), deployments[0])
@@ -69,7 +73,9 @@ def _failed(watch: Watch, moment: Moment) -> Outcome:
     known = explained(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
     said = str(moment.deployment.get("rolloutStateReason") or f"the deployment {primary.get('id', '')} took its place")
     because = known.sentence if known else tasks[0] if tasks else said
-    after = "the service has no task that runs" if not moment.running else f"{moment.running} of {moment.desired} tasks run"
+    after = (
+        "the service has no task that runs" if not moment.running else f"{moment.running} of {moment.desired} tasks run"
+    )
     if primary.get("id") != watch.deployment and primary.get("rolloutStateReason"):
         after = f"{after}; {primary['rolloutStateReason']}"
     evidence = tuple(rollout_evidence(found, watch.run.where("Service"), known is not None)) if found else ()

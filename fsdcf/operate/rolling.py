@@ -41,7 +41,11 @@ class Moment:
     @property
     def text(self) -> str:
         """``1 of 2 running, 1 pending, 2 of an older deployment still there``; of the watched deployment alone, where there is an older one."""
-        told = self.deployment or {"desiredCount": self.desired, "runningCount": self.running, "pendingCount": self.pending}
+        told = self.deployment or {
+            "desiredCount": self.desired,
+            "runningCount": self.running,
+            "pendingCount": self.pending,
+        }
         parts = [rollout.counted(told.get("runningCount") or 0, told.get("desiredCount") or 0)]
         if told.get("pendingCount"):
             parts.append(f"{told['pendingCount']} pending")
@@ -111,7 +115,9 @@ class Watch:
         before, fresh = "", False
         while True:
             moment = self._moment()
-            self.known = self.lookout.look(self.service.arn, "Service", self.known, self.run.aws.clock() - begun) or self.known
+            self.known = (
+                self.lookout.look(self.service.arn, "Service", self.known, self.run.aws.clock() - begun) or self.known
+            )
             fresh = fresh or changed(moment) or self.run.aws.clock() - begun >= STALE
             outcome = judge(moment) if fresh else None
             if outcome is not None:
@@ -136,8 +142,14 @@ class Watch:
         deployments = told.get("deployments") or []
         watched: Mapping[str, Any] = next((one for one in deployments if one.get("id") == self.deployment), {})
         primary: Mapping[str, Any] = next((one for one in deployments if one.get("status") == "PRIMARY"), {})
-        others = sum(int(one.get("runningCount") or 0) + int(one.get("pendingCount") or 0) for one in deployments if one is not watched)
-        desired, running, pending = (int(told.get(name) or 0) for name in ("desiredCount", "runningCount", "pendingCount"))
+        others = sum(
+            int(one.get("runningCount") or 0) + int(one.get("pendingCount") or 0)
+            for one in deployments
+            if one is not watched
+        )
+        desired, running, pending = (
+            int(told.get(name) or 0) for name in ("desiredCount", "runningCount", "pendingCount")
+        )
         return Moment(desired, running, pending, watched, primary, others if watched else 0)
 
     def _warn(self) -> None:

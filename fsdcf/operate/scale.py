@@ -63,12 +63,16 @@ def _judged(watch: Watch, moment: Moment, count: int, undone: tuple[str, ...]) -
     target = watch.run.target
     if moment.desired != count:
         sentence = f"{target.stack} was scaled to {count} task{_s(count)}, and somebody else or auto scaling has set {moment.desired} meanwhile"
-        return Outcome(Exit.FAILED, sentence, tuple(Evidence("note", text) for text in undone), (target.command("status"),))
+        return Outcome(
+            Exit.FAILED, sentence, tuple(Evidence("note", text) for text in undone), (target.command("status"),)
+        )
     if moment.steady:
         return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)}")
     if moment.primary.get("rolloutState") == "FAILED":
         reason = moment.primary.get("rolloutStateReason") or "ECS gave the deployment up"
-        return Outcome(Exit.FAILED, f"{target.stack} does not get to {count} tasks: {reason}", next=(target.command("status"),))
+        return Outcome(
+            Exit.FAILED, f"{target.stack} does not get to {count} tasks: {reason}", next=(target.command("status"),)
+        )
     return None
 
 

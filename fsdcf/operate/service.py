@@ -96,7 +96,9 @@ def service_of(target: Target, stack: Snapshot, aws: Aws) -> Service:
     """The ECS service of a stack. Raises Stop (exit 2) where the stack has none that is active, and what DescribeServices raises."""
     found = names(stack, aws)
     if not (found["Cluster"] and found["Service"]):
-        raise stop(Exit.USAGE, f"the stack {stack.name} has no ECS service: it is {stack.status}", target.command("status"))
+        raise stop(
+            Exit.USAGE, f"the stack {stack.name} has no ECS service: it is {stack.status}", target.command("status")
+        )
     cluster, name = found["Cluster"], place_of(found["Service"])[1]
     told = described(aws, cluster, name)
     if told is None or told.get("status") != "ACTIVE":

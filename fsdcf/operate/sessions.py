@@ -49,7 +49,11 @@ def open_session(
     if not service.told.get("enableExecuteCommand"):
         place = where("Service")
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
-        raise Stop(Outcome(Exit.USAGE, f"ECS Exec is off for {target.stack}: write {KEY}: true", evidence, (target.redeploy(),)))
+        raise Stop(
+            Outcome(
+                Exit.USAGE, f"ECS Exec is off for {target.stack}: write {KEY}: true", evidence, (target.redeploy(),)
+            )
+        )
     chosen = _chosen(target, _tasks(aws, service), task)
     inside = _container(target, chosen, container)
     _demand_agent(target, chosen, inside)
@@ -93,7 +97,11 @@ def _chosen(target: Target, tasks: list[Mapping[str, Any]], wanted: str) -> Mapp
         raise stop(Exit.USAGE, f"no task of {target.stack} runs", target.command("status"))
     if not found or (wanted and len(found) > 1):
         state = "is the id of no task that runs" if not found else "could be several tasks"
-        raise stop(Exit.USAGE, f"{wanted} {state}: {', '.join(_id(one) for one in (found or tasks)[:10])}", target.command("status"))
+        raise stop(
+            Exit.USAGE,
+            f"{wanted} {state}: {', '.join(_id(one) for one in (found or tasks)[:10])}",
+            target.command("status"),
+        )
     return next((one for one in found if one.get("enableExecuteCommand")), found[0])
 
 
@@ -105,7 +113,9 @@ def _container(target: Target, task: Mapping[str, Any], wanted: str) -> Mapping[
             if one.get("name") == name:
                 return one
     names = ", ".join(str(one.get("name")) for one in containers)
-    raise stop(Exit.USAGE, f"the task {_id(task)} has no container {wanted or target.service}: it has {names or 'none'}")
+    raise stop(
+        Exit.USAGE, f"the task {_id(task)} has no container {wanted or target.service}: it has {names or 'none'}"
+    )
 
 
 def _demand_agent(target: Target, task: Mapping[str, Any], container: Mapping[str, Any]) -> None:

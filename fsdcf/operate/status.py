@@ -131,7 +131,10 @@ def _told(found: Snapshot, service: Mapping[str, Any], moving: tuple[str, ...], 
         running=service.get("runningCount"),
         pending=service.get("pendingCount"),
         rollouts=tuple(_rollout(one) for one in service.get("deployments") or []),
-        messages=tuple(Message(one.get("createdAt"), str(one.get("message", ""))) for one in (service.get("events") or [])[:_RECENT]),
+        messages=tuple(
+            Message(one.get("createdAt"), str(one.get("message", "")))
+            for one in (service.get("events") or [])[:_RECENT]
+        ),
         healthy=healthy,
         targets=targets,
         moving=moving,
@@ -148,7 +151,9 @@ def _resources(found: Snapshot, ask: _Findings) -> tuple[dict[str, str], tuple[s
     moving: list[str] = []
     page: dict[str, str] = {}
     for _ in range(_PAGES):
-        answer = ask.ask("the stack's resources are not known", "cloudformation", "ListStackResources", StackName=found.arn, **page)
+        answer = ask.ask(
+            "the stack's resources are not known", "cloudformation", "ListStackResources", StackName=found.arn, **page
+        )
         for one in answer.get("StackResourceSummaries") or []:
             name = str(one.get("LogicalResourceId"))
             physical[name] = str(one.get("PhysicalResourceId") or "")
@@ -168,7 +173,9 @@ def _image(task_definition: str, ask: _Findings) -> str | None:
 
 
 def _health(service: Mapping[str, Any], ask: _Findings) -> tuple[int | None, int | None]:
-    group = next((one["targetGroupArn"] for one in service.get("loadBalancers") or [] if one.get("targetGroupArn")), None)
+    group = next(
+        (one["targetGroupArn"] for one in service.get("loadBalancers") or [] if one.get("targetGroupArn")), None
+    )
     if group is None:
         return None, None
     answer = ask.ask("the targets' health is not known", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)

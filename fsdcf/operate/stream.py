@@ -53,7 +53,9 @@ class Stream:
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and error.code == "ResourceNotFoundException":
                 return {}
-            said = "no permission for logs:GetLogEvents" if isinstance(error, ApiError) and error.denied else error.message
+            said = (
+                "no permission for logs:GetLogEvents" if isinstance(error, ApiError) and error.denied else error.message
+            )
             run.warn(f"its output is not seen: {said}")
             if isinstance(error, ApiError) and not error.throttled:
                 self.group = ""

@@ -61,7 +61,9 @@ def view(template: Mapping[str, Any]) -> View:
             raise PlanError(f"its resource {name} has no Type")
         if not isinstance(one.get("Properties", {}), Mapping):
             raise PlanError(f"the Properties of its resource {name} are no mapping")
-    if not all(isinstance(template.get(section) or {}, Mapping) for section in ("Parameters", "Conditions", "Mappings")):
+    if not all(
+        isinstance(template.get(section) or {}, Mapping) for section in ("Parameters", "Conditions", "Mappings")
+    ):
         raise PlanError("its Parameters, Conditions or Mappings are no mapping")
     values, stand_ins = parameter_values(template)
     try:

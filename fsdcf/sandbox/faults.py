@@ -12,7 +12,9 @@ from typing import Literal, get_args
 from fsdcf.sandbox.oddities import Oddity, OddityError
 from fsdcf.sandbox.oddities import parsed as parsed_oddity
 
-CallKind = Literal["throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable", "partial"]
+CallKind = Literal[
+    "throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable", "partial"
+]
 Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
 
 CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)

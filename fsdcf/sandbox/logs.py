@@ -144,14 +144,18 @@ def _matches(pattern: str, line: str) -> bool:
     if pattern[:1] not in ('"', "{", "[", "%"):
         for term in pattern.split():
             if not re.fullmatch(r"[-?]?[\w*]+", term):
-                raise Refusal("InvalidParameterException", f"Invalid filter pattern: Invalid character(s) in term '{term}'")
+                raise Refusal(
+                    "InvalidParameterException", f"Invalid filter pattern: Invalid character(s) in term '{term}'"
+                )
     if len(pattern) > 1 and pattern[0] == pattern[-1] == '"':
         return pattern[1:-1] in line
     words = pattern.split()
     either = [word[1:] for word in words if word.startswith("?")]
     if either and not any(_holds(word, line) for word in either):
         return False
-    return all(_holds(word.removeprefix("-"), line) != word.startswith("-") for word in words if not word.startswith("?"))
+    return all(
+        _holds(word.removeprefix("-"), line) != word.startswith("-") for word in words if not word.startswith("?")
+    )
 
 
 def _holds(word: str, line: str) -> bool:

@@ -31,7 +31,11 @@ class StoreError(Exception):
     """A state file that cannot be used; the message says why and what to do. ``damaged``: it is of no use any more."""
 
     def __init__(self, path: Path | None, why: str, damaged: bool) -> None:
-        what = "remove the file to start anew" if damaged else "see to its disk and its permissions, or name another folder in XDG_CACHE_HOME"
+        what = (
+            "remove the file to start anew"
+            if damaged
+            else "see to its disk and its permissions, or name another folder in XDG_CACHE_HOME"
+        )
         super().__init__(f"the sandbox's state {path} {why}; {what}")
         self.damaged = damaged
 
@@ -181,7 +185,10 @@ class Store:
     def pop_due(self, now: float) -> Entry | None:
         """Takes the earliest entry that is due by now off the agenda; of several at one time, the one put there first."""
         with self._joined():
-            rows = self._rows("SELECT number, due, action, payload, tag FROM agenda WHERE due <= ? ORDER BY due, number LIMIT 1", (now,))
+            rows = self._rows(
+                "SELECT number, due, action, payload, tag FROM agenda WHERE due <= ? ORDER BY due, number LIMIT 1",
+                (now,),
+            )
             if not rows:
                 return None
             number, due, action, payload, tag = rows[0]

@@ -65,7 +65,9 @@ def handle(world: World, method: str, url: str, headers: Mapping[str, str], body
         elif fault is not None and fault.kind not in (*_AFTERWARDS, "partial"):
             return _struck(call, fault, speech, request_id)
         params = _params(call, operation, speech, asked)
-        asking = replace(world, asked=call.region or world.region, partial=fault is not None and fault.kind == "partial")
+        asking = replace(
+            world, asked=call.region or world.region, partial=fault is not None and fault.kind == "partial"
+        )
         answer: Response = speech.encode(operation, _done(asking, handler, params), request_id)
     except Refusal as refusal:
         answer = speech.error(call.model, refusal, request_id)

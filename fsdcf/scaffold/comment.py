@@ -38,7 +38,9 @@ def comment(sections: Sequence[Section] | None, environment: str, limit: int = L
         return plain
     for left_out, parts in (("the drawings are", {"graph": ""}), ("costs and drawings are", {"graph": "", "cost": ""})):
         shorter = [Section(**{**vars(one), **parts}) for one in found]
-        text = _render(shorter, False, environment, f"It is too long for a comment: {left_out} in the summary of the run.")
+        text = _render(
+            shorter, False, environment, f"It is too long for a comment: {left_out} in the summary of the run."
+        )
         if _fits(text, limit):
             return text
     return cut(text, limit, "\n\n_Cut here: the whole is in the summary of the run._\n")
@@ -77,13 +79,22 @@ def _open_blocks(lines: Sequence[str]) -> Iterator[str]:
 
 def _render(sections: Sequence[Section], failed: bool, environment: str, note: str) -> str:
     return render(
-        "comment.md.j2", mark=MARK, sections=sections, failed=failed, environment=environment, note=note, headline=_headline, rest=_rest
+        "comment.md.j2",
+        mark=MARK,
+        sections=sections,
+        failed=failed,
+        environment=environment,
+        note=note,
+        headline=_headline,
+        rest=_rest,
     )
 
 
 def _headline(cost: str) -> str:
     """The first line of a cost's Markdown that is no heading, as plain text."""
-    return next((line.replace("*", "").strip() for line in cost.splitlines() if line.strip() and not line.startswith("#")), "")
+    return next(
+        (line.replace("*", "").strip() for line in cost.splitlines() if line.strip() and not line.startswith("#")), ""
+    )
 
 
 def _rest(cost: str) -> str:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from fsdcf.scaffold.render import render
 from fsdcf.spec.names import variable
 
-KINDS: Mapping[str, str] = {"sqlite-api": "an API with its data in SQLite on EFS", "dynamodb-api": "an API with its data in DynamoDB"}
+KINDS: Mapping[str, str] = {
+    "sqlite-api": "an API with its data in SQLite on EFS",
+    "dynamodb-api": "an API with its data in DynamoDB",
+}
 """The services by the names of their templates: one HTTP interface, two stores."""
 
 _SHARED = (
@@ -34,5 +37,12 @@ def service(kind: str, name: str, port: int, owner: str, schema: str) -> dict[st
     sources = {path: f"services/shared/{path}.j2" for path in _SHARED}
     sources |= {path: f"services/{kind}/{path}.j2" for path in (*_OWN, *_MORE[kind])}
     sources[f"{name}.yml"] = f"services/{kind}/spec.yml.j2"
-    values = {"kind": kind, "name": name, "port": port, "owner": owner, "schema": schema, "variable": variable(name, "TABLE_NAME")}
+    values = {
+        "kind": kind,
+        "name": name,
+        "port": port,
+        "owner": owner,
+        "schema": schema,
+        "variable": variable(name, "TABLE_NAME"),
+    }
     return {path: render(source, **values) for path, source in sorted(sources.items())}

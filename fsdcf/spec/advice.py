@@ -24,12 +24,18 @@ NO_CONTAINER_CHECK = _advice(
     "load balancer alone, and in a worker by nobody.",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/healthcheck.html",
 )
-ONE_TASK = _advice("W102", "one task in prod", "With one task every replacement, and every failure of a zone, is an outage.")
+ONE_TASK = _advice(
+    "W102", "one task in prod", "With one task every replacement, and every failure of a zone, is an outage."
+)
 NO_SCALING = _advice(
-    "W103", "no auto scaling in prod", "A fixed number of tasks is too many at night and too few on the day that counts."
+    "W103",
+    "no auto scaling in prod",
+    "A fixed number of tasks is too many at night and too few on the day that counts.",
 )
 NO_OWNER = _advice(
-    "W104", "no owner", "Who answers for the service? The owners become a tag, and whoever finds the bill or the alarm can ask."
+    "W104",
+    "no owner",
+    "Who answers for the service? The owners become a tag, and whoever finds the bill or the alarm can ask.",
 )
 WILDCARD = _advice(
     "W105",
@@ -151,7 +157,12 @@ def production(case: Case) -> Iterator[Diagnostic]:
 
 def plain_http(case: Case) -> Iterator[Diagnostic]:
     balancer = case.spec.service.networking.load_balancer
-    if case.environment not in PRODUCTION or case.spec.service.port is None or balancer.internal or balancer.certificate_arn:
+    if (
+        case.environment not in PRODUCTION
+        or case.spec.service.port is None
+        or balancer.internal
+        or balancer.certificate_arn
+    ):
         return
     hint = "add networking.loadBalancer.certificateArn, or make it `internal: true`"
     at = "service.networking.loadBalancer" if case.wrote("service.networking.loadBalancer") else "service.port"
@@ -172,12 +183,18 @@ def wildcards(case: Case) -> Iterator[Diagnostic]:
             for index, action in enumerate(statement.actions):
                 if action == "*" or action.endswith(":*"):
                     yield case.at(
-                        WILDCARD, (*root, "actions", index), f"`{action}` allows more than the service needs", "name the actions"
+                        WILDCARD,
+                        (*root, "actions", index),
+                        f"`{action}` allows more than the service needs",
+                        "name the actions",
                     )
             for index, resource in enumerate(statement.resources):
                 if sample(resource) == "*":
                     yield case.at(
-                        WILDCARD, (*root, "resources", index), "`*` is every resource of the account", "name the resources"
+                        WILDCARD,
+                        (*root, "resources", index),
+                        "`*` is every resource of the account",
+                        "name the resources",
                     )
 
 
@@ -203,7 +220,9 @@ def shared_names(case: Case) -> Iterator[Diagnostic]:
         if kind.kind in ("sqlite", "efs") or not kind.managed(dependency) or _has_environment(dependency.name):
             continue
         hint = f"write `${{ENV}}-{sample(dependency.name)}`"
-        yield case.at(SHARED_NAME, (*path, "name"), f"`{sample(dependency.name)}` is the same in every environment", hint)
+        yield case.at(
+            SHARED_NAME, (*path, "name"), f"`{sample(dependency.name)}` is the same in every environment", hint
+        )
 
 
 def _has_environment(name: String) -> bool:
@@ -236,7 +255,9 @@ def public_tasks(case: Case) -> Iterator[Diagnostic]:
 def shared_count(case: Case) -> Iterator[Diagnostic]:
     if case.spec.service.auto_scaling is not None and case.wrote("service.resources.desiredCount"):
         hint = "leave it out; autoScaling.minCount is the least"
-        yield case.at(SHARED_COUNT, "service.resources.desiredCount", "auto scaling sets the number of tasks", hint, key=True)
+        yield case.at(
+            SHARED_COUNT, "service.resources.desiredCount", "auto scaling sets the number of tasks", hint, key=True
+        )
 
 
 def from_nothing(case: Case) -> Iterator[Diagnostic]:
@@ -253,7 +274,9 @@ def idle_keys(case: Case) -> Iterator[Diagnostic]:
         for key in kind.managed_keys:
             if case.document.has((*path, key)):
                 message = f"`{key}` has no effect on what exists already"
-                yield case.at(IDLE_KEY, (*path, key), message, "leave it out: the stack does not make this one", key=True)
+                yield case.at(
+                    IDLE_KEY, (*path, key), message, "leave it out: the stack does not make this one", key=True
+                )
 
 
 CHECKS = (

@@ -51,7 +51,9 @@ class AutoScaling:
         "schedules": "Changes of the bounds at given times.",
         "policies": "Step scaling policies.",
     }
-    min_count: Annotated[int, Key("Fewest tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)] = 1
+    min_count: Annotated[
+        int, Key("Fewest tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)
+    ] = 1
     max_count: Annotated[int, Key("Most tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)] = 10
     target_cpu: Annotated[
         int | None,
@@ -66,7 +68,12 @@ class AutoScaling:
     ] = None
     target_memory: Annotated[
         int | None,
-        Key("Average memory in percent that scaling aims for.", also=("targetMemoryUtilization",), minimum=1, maximum=100),
+        Key(
+            "Average memory in percent that scaling aims for.",
+            also=("targetMemoryUtilization",),
+            minimum=1,
+            maximum=100,
+        ),
     ] = None
     scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
     scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60

@@ -31,14 +31,18 @@ from fsdcf.spec.wording import (
 )
 
 UNKNOWN = Rule(
-    "S101", "an unknown key", "The key is not part of the language. A misspelled key would otherwise be ignored silently."
+    "S101",
+    "an unknown key",
+    "The key is not part of the language. A misspelled key would otherwise be ignored silently.",
 )
 TYPE = Rule(
     "S102",
     "a value of the wrong type",
     "The value has another type than the key takes. `true` is no integer, and a quoted number is a string.",
 )
-REQUIRED = Rule("S103", "a missing key", "The key has no default that could be right for every service, so it must be written.")
+REQUIRED = Rule(
+    "S103", "a missing key", "The key has no default that could be right for every service, so it must be written."
+)
 LIMIT = Rule(
     "S104",
     "a value out of range",
@@ -72,6 +76,7 @@ LATER_TYPES = (
     "aws_kms_key",
     "service",
 )
+
 
 @dataclass
 class Shape:
@@ -225,7 +230,9 @@ class Checker:
                     key=True,
                 )
                 continue
-            spellings = {s: each.name for each in fields_of(record) for s in (each.name, *each.key.also) if "." not in s}
+            spellings = {
+                s: each.name for each in fields_of(record) for s in (each.name, *each.key.also) if "." not in s
+            }
             meant = nearest(str(name), {**spellings, **later})
             hint = key_hint(str(name), {**spellings, **later}, "keys here are", {*spellings.values(), *later})
             if home := lower_home(str(name), record):
@@ -253,7 +260,10 @@ class Checker:
         key = each.key
         if error.rule == "type" or error.rule == "nullable":
             self._add(
-                TYPE, path, f"{subject(path)} must be {expected(each, path)}, not {found(value)}", type_hint(each, value, path)
+                TYPE,
+                path,
+                f"{subject(path)} must be {expected(each, path)}, not {found(value)}",
+                type_hint(each, value, path),
             )
         elif error.rule in ("min", "max"):
             self._add(LIMIT, path, f"{value} is out of range for `{label(path)}`", range_hint(key.minimum, key.maximum))

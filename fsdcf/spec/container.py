@@ -23,16 +23,18 @@ class ContainerCheck:
     interval: Annotated[int, Key("Seconds between two checks.", minimum=5, maximum=300)] = 30
     timeout: Annotated[int, Key("Seconds until a check counts as failed.", minimum=2, maximum=60)] = 5
     retries: Annotated[int, Key("Failures in a row that make the container unhealthy.", minimum=1, maximum=10)] = 3
-    start_period: Annotated[int | None, Key("Seconds at the start in which failures do not count.", minimum=0, maximum=300)] = (
-        None
-    )
+    start_period: Annotated[
+        int | None, Key("Seconds at the start in which failures do not count.", minimum=0, maximum=300)
+    ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Secret:
     """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
 
-    name: Annotated[str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")]
+    name: Annotated[
+        str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
+    ]
     value_from: Annotated[
         String,
         Key(
@@ -80,12 +82,19 @@ class EfsVolume:
 
     file_system_id: Annotated[
         String | None,
-        Key("Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"),
+        Key(
+            "Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"
+        ),
     ] = None
     dependency: Annotated[str | None, Key("Name of an aws_efs_file_system dependency.")] = None
     root_directory: Annotated[
         str | None,
-        Key("Directory of the file system that is mounted.", pattern=r"/.*", longest=4096, expects="a path that begins with /"),
+        Key(
+            "Directory of the file system that is mounted.",
+            pattern=r"/.*",
+            longest=4096,
+            expects="a path that begins with /",
+        ),
     ] = None
 
 
@@ -93,7 +102,11 @@ class EfsVolume:
 class Volume:
     """Storage that is mounted into the container."""
 
-    name: Annotated[str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")]
+    name: Annotated[
+        str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
+    ]
     mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]
     read_only: Annotated[bool, Key("Mount it read-only.")] = False
-    efs: Annotated[EfsVolume | None, Key("The EFS file system behind it; without one the volume is lost with the task.")] = None
+    efs: Annotated[
+        EfsVolume | None, Key("The EFS file system behind it; without one the volume is lost with the task.")
+    ] = None

@@ -45,7 +45,9 @@ def _read(rest: str) -> ContainerCheck | None:
         command=_command(command.strip()),
         interval=_seconds(options.get("interval", "30s"), 5, 300),
         timeout=_seconds(options.get("timeout", "30s"), 2, 60),
-        retries=min(max(int(options.get("retries", "3") or "3"), 1), 10) if options.get("retries", "3").isdigit() else 3,
+        retries=min(max(int(options.get("retries", "3") or "3"), 1), 10)
+        if options.get("retries", "3").isdigit()
+        else 3,
         start_period=_seconds(start, 0, 300) if start else None,
     )
 

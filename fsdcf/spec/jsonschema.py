@@ -61,18 +61,24 @@ def _moved(types: Types) -> dict[str, Any]:
                     if len(steps) == 2:
                         out[steps[1]] = _field(inner, types, True)
                     elif len(steps) == 3 and steps[1] not in {each.name for each in fields_of(_service())}:
-                        holder = out.setdefault(steps[1], {"type": "object", "properties": {}, "additionalProperties": False})
+                        holder = out.setdefault(
+                            steps[1], {"type": "object", "properties": {}, "additionalProperties": False}
+                        )
                         holder["properties"][steps[2]] = _field(inner, types, True)
     return out
 
 
 def _service() -> type:
-    return next(kind.record for field in fields_of(Spec) if field.name == "service" for kind in field.kinds if kind.record)
+    return next(
+        kind.record for field in fields_of(Spec) if field.name == "service" for kind in field.kinds if kind.record
+    )
 
 
 def _field(field: Field, types: Types, partial: bool) -> dict[str, Any]:
     options = [_kind(kind, field, types, partial) for kind in field.kinds]
-    if any(kind.name in ("integer", "number") for kind in field.kinds) and not any(kind.name == "string" for kind in field.kinds):
+    if any(kind.name in ("integer", "number") for kind in field.kinds) and not any(
+        kind.name == "string" for kind in field.kinds
+    ):
         options.append(PLACEHOLDER)
     body = options[0] if len(options) == 1 else {"anyOf": options}
     return {"description": field.key.doc, **body}

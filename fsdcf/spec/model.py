@@ -36,7 +36,9 @@ class Metadata:
     owners: Annotated[
         str | tuple[str, ...], Key("Who answers for the service; becomes a tag, joined by a space.", also=("owner",))
     ] = ()
-    description: Annotated[str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)] = ""
+    description: Annotated[
+        str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)
+    ] = ""
     tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
         default_factory=dict
     )
@@ -48,12 +50,19 @@ class HealthCheck:
 
     path: Annotated[
         str,
-        Key("Path that the load balancer requests.", pattern=r"/[!-~]*", longest=1024, expects="a path that begins with /"),
+        Key(
+            "Path that the load balancer requests.",
+            pattern=r"/[!-~]*",
+            longest=1024,
+            expects="a path that begins with /",
+        ),
     ] = "/health"
     interval: Annotated[int, Key("Seconds between two checks of a target.", minimum=5, maximum=300)] = 30
     timeout: Annotated[int, Key("Seconds without an answer that count as a failure.", minimum=2, maximum=120)] = 5
     healthy_threshold: Annotated[int, Key("Successes in a row that make a target healthy.", minimum=2, maximum=10)] = 2
-    unhealthy_threshold: Annotated[int, Key("Failures in a row that make a target unhealthy.", minimum=2, maximum=10)] = 3
+    unhealthy_threshold: Annotated[
+        int, Key("Failures in a row that make a target unhealthy.", minimum=2, maximum=10)
+    ] = 3
     success_codes: Annotated[
         int | str,
         Key(
@@ -83,9 +92,12 @@ class Build:
 
     context: Annotated[str, Key("Folder that is sent to the image build.")] = "."
     dockerfile: Annotated[
-        str | None, Key("Dockerfile, relative to the spec; where written, its HEALTHCHECK is carried over.", default="Dockerfile")
+        str | None,
+        Key("Dockerfile, relative to the spec; where written, its HEALTHCHECK is carried over.", default="Dockerfile"),
     ] = None
-    args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(default_factory=dict)
+    args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,10 +106,17 @@ class Statement:
 
     actions: Annotated[
         tuple[str, ...],
-        Key("IAM actions.", fewest=1, pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", expects="an IAM action such as s3:GetObject"),
+        Key(
+            "IAM actions.",
+            fewest=1,
+            pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+",
+            expects="an IAM action such as s3:GetObject",
+        ),
     ]
     resources: Annotated[tuple[String, ...], Key("ARNs that the actions apply to.", fewest=1)]
-    sid: Annotated[str | None, Key("Identifier of the statement.", pattern=r"[A-Za-z0-9]+", expects="letters and digits")] = None
+    sid: Annotated[
+        str | None, Key("Identifier of the statement.", pattern=r"[A-Za-z0-9]+", expects="letters and digits")
+    ] = None
     effect: Annotated[str, Key("Allow or Deny.", allowed=("Allow", "Deny"))] = "Allow"
     conditions: Annotated[Mapping[str, Any], Key("IAM condition block.")] = field(default_factory=dict)
 
@@ -106,7 +125,9 @@ class Statement:
 class Role:
     """What a role may do beside what the compiler gives it."""
 
-    statements: Annotated[tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")] = ()
+    statements: Annotated[
+        tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")
+    ] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +149,8 @@ class Deployment:
         "alarms": "Alarms that stop a deployment.",
     }
     strategy: Annotated[
-        str, Key("How a new version replaces the old one.", allowed=("rolling",), later=("blueGreen", "canary", "linear"))
+        str,
+        Key("How a new version replaces the old one.", allowed=("rolling",), later=("blueGreen", "canary", "linear")),
     ] = "rolling"
     minimum_healthy_percent: Annotated[
         int | None, Key("Fewest running tasks during a deployment.", minimum=0, maximum=100, default="100")
@@ -161,17 +183,24 @@ class Service:
         ),
     ] = None
     port: Annotated[
-        int | None, Key("Port that the container listens on. Without one the service is a worker.", minimum=1, maximum=65535)
+        int | None,
+        Key("Port that the container listens on. Without one the service is a worker.", minimum=1, maximum=65535),
     ] = None
     command: Annotated[tuple[String, ...], Key("Overrides the image's CMD.", as_text=True)] = ()
     entry_point: Annotated[tuple[String, ...], Key("Overrides the image's ENTRYPOINT.", as_text=True)] = ()
     working_directory: Annotated[String | None, Key("Overrides the image's WORKDIR.")] = None
-    user: Annotated[String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)] = None
-    stop_timeout: Annotated[int | None, Key("Seconds between SIGTERM and SIGKILL.", minimum=2, maximum=120, default="30")] = None
+    user: Annotated[
+        String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)
+    ] = None
+    stop_timeout: Annotated[
+        int | None, Key("Seconds between SIGTERM and SIGKILL.", minimum=2, maximum=120, default="30")
+    ] = None
     readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
     init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False
     ulimits: Annotated[tuple[Ulimit, ...], Key("Limits of the container's processes.")] = ()
-    health_check: Annotated[HealthCheck, Key("How the service's health is checked.")] = field(default_factory=HealthCheck)
+    health_check: Annotated[HealthCheck, Key("How the service's health is checked.")] = field(
+        default_factory=HealthCheck
+    )
     build: Annotated[Build, Key("How the image is built.")] = field(default_factory=Build)
     resources: Annotated[Resources, Key("Size and number of the tasks.")] = field(default_factory=Resources)
     auto_scaling: Annotated[AutoScaling | None, Key("Number of tasks by load.")] = None
@@ -179,9 +208,13 @@ class Service:
         Mapping[str, String],
         Key("Environment variables; numbers and booleans keep their text.", as_text=True, key_pattern=VARIABLE),
     ] = field(default_factory=dict)
-    secrets: Annotated[tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or SSM.")] = ()
+    secrets: Annotated[
+        tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or SSM.")
+    ] = ()
     volumes: Annotated[tuple[Volume, ...], Key("Volumes of the container.")] = ()
-    networking: Annotated[Networking, Key("Where the service runs and who may reach it.")] = field(default_factory=Networking)
+    networking: Annotated[Networking, Key("Where the service runs and who may reach it.")] = field(
+        default_factory=Networking
+    )
     observability: Annotated[Observability, Key("Logs, metrics and traces.")] = field(default_factory=Observability)
     task_role: Annotated[Role, Key("What the service itself may do.")] = field(default_factory=Role)
     execution_role: Annotated[Role, Key("What ECS may do to start the service.")] = field(default_factory=Role)
@@ -208,7 +241,10 @@ class Unmanaged:
 
     permissions: Annotated[
         str | tuple[str, ...],
-        Key("Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.", fewest=1),
+        Key(
+            "Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.",
+            fewest=1,
+        ),
     ]
 
 

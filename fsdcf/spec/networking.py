@@ -15,7 +15,8 @@ class Vpc:
     """The network: made with the service, imported by its ids, or the account's default."""
 
     id: Annotated[
-        String | None, Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0")
+        String | None,
+        Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0"),
     ] = None
     private_subnets: Annotated[
         tuple[String, ...],
@@ -43,7 +44,9 @@ class Vpc:
         ),
     ] = None
     availability_zones: Annotated[int | None, Key("Zones of a new VPC.", minimum=2, maximum=6, default="2")] = None
-    nat: Annotated[str | None, Key("NAT gateways of a new VPC.", allowed=("none", "single", "perZone"), default="single")] = None
+    nat: Annotated[
+        str | None, Key("NAT gateways of a new VPC.", allowed=("none", "single", "perZone"), default="single")
+    ] = None
     endpoints: Annotated[
         tuple[str, ...],
         Key(
@@ -113,9 +116,9 @@ class LoadBalancer:
         ),
     ] = ()
     stickiness: Annotated[bool | Stickiness, Key("Keep a client with its task by a cookie.")] = False
-    deregistration_delay: Annotated[int, Key("Seconds that a leaving task may finish its requests.", minimum=0, maximum=3600)] = (
-        30
-    )
+    deregistration_delay: Annotated[
+        int, Key("Seconds that a leaving task may finish its requests.", minimum=0, maximum=3600)
+    ] = 30
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,7 +135,8 @@ class Networking:
     assign_public_ip: Annotated[
         bool,
         Key(
-            "Run the tasks in public subnets with an address of their own, without NAT.", also=("service.network.assignPublicIp",)
+            "Run the tasks in public subnets with an address of their own, without NAT.",
+            also=("service.network.assignPublicIp",),
         ),
     ] = False
     load_balancer: Annotated[LoadBalancer, Key("The load balancer in front of the service.")] = field(

@@ -7,7 +7,30 @@ from typing import Annotated, ClassVar
 from fsdcf.spec.placeholders import String
 from fsdcf.spec.shape import Key
 
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 COLLECTOR = "otel-collector"
 """Name of the sidecar's container."""
@@ -30,10 +53,12 @@ class Metrics:
     """A Prometheus endpoint of the container, read by the ADOT sidecar."""
 
     enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
-    port: Annotated[int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")] = None
-    path: Annotated[str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")] = (
-        "/metrics"
-    )
+    port: Annotated[
+        int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")
+    ] = None
+    path: Annotated[
+        str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")
+    ] = "/metrics"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -20,7 +20,9 @@ TAGS = Rule(
     "Tags such as `!Ref` or `!!python/object` are not part of the language, nor are `%TAG` lines that declare more of them. "
     "Placeholders take the place of CloudFormation's functions.",
 )
-DOCUMENTS = Rule("S009", "several documents", "One file holds one spec: everything after a second `---` would be ignored.")
+DOCUMENTS = Rule(
+    "S009", "several documents", "One file holds one spec: everything after a second `---` would be ignored."
+)
 SIZE = Rule("S010", "too large", f"A spec holds at most one MiB, and at most {MOST_NODES} keys and values.")
 
 _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
@@ -49,7 +51,9 @@ class Outline:
             if count > MOST_DIRECTIVES:
                 lines = LINE_BREAK.split(text[: found.start(1)])
                 span = Span(self.name, len(lines), 1, len(lines), 1 + len("%TAG"))
-                return TAGS.at(span, (), f"more than {MOST_DIRECTIVES} `%TAG` directives", "remove them: a spec has no tags")
+                return TAGS.at(
+                    span, (), f"more than {MOST_DIRECTIVES} `%TAG` directives", "remove them: a spec has no tags"
+                )
         return None
 
     def _events(self, text: str) -> Diagnostic | None:
@@ -84,7 +88,9 @@ class Outline:
         if depth > MOST_DEPTH:
             return too_deep(_mark(self.name, event))
         if nodes > MOST_NODES:
-            return SIZE.at(_mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs")
+            return SIZE.at(
+                _mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs"
+            )
         return None
 
 

@@ -17,7 +17,10 @@ _SPELLINGS = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STORED = {"secrets": re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}"), "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")}
+_STORED = {
+    "secrets": re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}"),
+    "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"),
+}
 """Names that Secrets Manager and Parameter Store take. Source: CreateSecret and PutParameter in their API references;
 `rds!cluster-…` and the like are secrets that other services of AWS own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html"""
 
@@ -151,7 +154,10 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
     if head in ("secrets", "ssm") and rest:
         return _secret(head, rest)
     if inner.startswith("AWS::") or "::" in inner:
-        return f"`${{{inner}}}` is not a pseudo parameter that a spec may use", f"there are {_listed(PSEUDO_PARAMETERS)}"
+        return (
+            f"`${{{inner}}}` is not a pseudo parameter that a spec may use",
+            f"there are {_listed(PSEUDO_PARAMETERS)}",
+        )
     fields = inner.split(":")
     if len(fields) == 3 and all(fields):
         return Attribute(*fields)

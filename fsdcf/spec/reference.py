@@ -141,7 +141,14 @@ def reference_page(types: Types) -> str:
     """``docs/reference.md``."""
     out = ["# Reference", "", "Generated from the model by `make docs`. `fsdcf explain KEY` prints one entry.", ""]
     out += ["## The spec", "", *_table(walk(Spec), skip=("dependencies[]",))]
-    out += ["", "## Dependencies", "", "Every dependency has these keys; each type adds its own.", "", *_table(walk(Dependency))]
+    out += [
+        "",
+        "## Dependencies",
+        "",
+        "Every dependency has these keys; each type adds its own.",
+        "",
+        *_table(walk(Dependency)),
+    ]
     shared = {field.name for field in fields_of(Dependency)} - {"name"}
     for name, kind in sorted(types.items()):
         if name != kind.name:

@@ -72,7 +72,9 @@ def _override(
     dotted, equals, value = text.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
-        return None, (OVERRIDE.at(whole, (), f"`{text}` is not KEY=VALUE", "write --override service.resources.cpu=2048"),)
+        return None, (
+            OVERRIDE.at(whole, (), f"`{text}` is not KEY=VALUE", "write --override service.resources.cpu=2048"),
+        )
     if keys[0] not in names_of(Spec):
         keys.insert(0, "service")
     parsed, problems = parse_yaml(f"value: {value}".encode(), file)
@@ -80,7 +82,10 @@ def _override(
         message = problems[0].message if problems else "no value"
         return None, (
             OVERRIDE.at(
-                whole, tuple(keys), f"the value of `{dotted}` cannot be read: {message}", "VALUE is YAML, quoted where needed"
+                whole,
+                tuple(keys),
+                f"the value of `{dotted}` cannot be read: {message}",
+                "VALUE is YAML, quoted where needed",
             ),
         )
     data: Any = parsed.data["value"]
@@ -100,7 +105,9 @@ def _override(
 def substituted(document: Document, variables: Mapping[str, str]) -> tuple[Document, tuple[Diagnostic, ...]]:
     """The document with its placeholders read: known ones replaced, the others kept as Text."""
     work = _Substitution(document, variables)
-    data = {name: value if name == "environments" else work.value(value, (name,)) for name, value in document.data.items()}
+    data = {
+        name: value if name == "environments" else work.value(value, (name,)) for name, value in document.data.items()
+    }
     return Document(data, work.marks, document.sources, document.allowed), tuple(work.findings)
 
 
@@ -122,14 +129,20 @@ class _Substitution:
         if "{{resolve:" in value:
             hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
             self.findings.append(
-                DYNAMIC_REFERENCE.at(self.document.span(path), path, "a dynamic reference would put a secret in plain text", hint)
+                DYNAMIC_REFERENCE.at(
+                    self.document.span(path), path, "a dynamic reference would put a secret in plain text", hint
+                )
             )
         if _CONTROL.search(value):
-            self.findings.append(CONTROL.at(self.document.span(path), path, "the text holds a control character", "remove the escape"))
+            self.findings.append(
+                CONTROL.at(self.document.span(path), path, "the text holds a control character", "remove the escape")
+            )
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         found, problems = parse(value, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:
-            self.findings.append(PLACEHOLDER.at(self._within(path, value, problem), path, problem.message, problem.hint))
+            self.findings.append(
+                PLACEHOLDER.at(self._within(path, value, problem), path, problem.message, problem.hint)
+            )
         if found == value or not isinstance(found, str):
             return found
         return self._retyped(found, path)
@@ -147,7 +160,12 @@ class _Substitution:
         span = self.document.span(path)
         mark = self.document.marks.get(path)
         width = span.end_column - span.column
-        if mark is None or span.line != span.end_line or mark.text != value or width not in (len(value), len(value) + 2):
+        if (
+            mark is None
+            or span.line != span.end_line
+            or mark.text != value
+            or width not in (len(value), len(value) + 2)
+        ):
             return span
         start = span.column + (width - len(value)) // 2
         return Span(span.file, span.line, start + problem.start, span.line, start + problem.end)

@@ -21,7 +21,9 @@ MOST_FINDINGS = 200
 MOST_DIGITS = 400
 
 DUPLICATE = Rule(
-    "S002", "a key that is there twice", "YAML leaves open which of two equal keys counts, and most readers silently drop one."
+    "S002",
+    "a key that is there twice",
+    "YAML leaves open which of two equal keys counts, and most readers silently drop one.",
 )
 ALIASES = Rule(
     "S003",
@@ -38,7 +40,9 @@ SURPRISE = Rule(
     "https://yaml.org/type/",
 )
 MERGE = Rule(
-    "S012", "a merge key", "`<<` merges maps in a way that differs among readers. Use `environments`, or write the keys out."
+    "S012",
+    "a merge key",
+    "`<<` merges maps in a way that differs among readers. Use `environments`, or write the keys out.",
 )
 KEY = Rule("S013", "a key that is no text", "The keys of a spec are words.")
 RULES = (
@@ -62,11 +66,15 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, tuple[Diagnostic, ...
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
-        return None, (BINARY.at(_at(name, before), (), f"byte {error.start} is not UTF-8", "save the file as UTF-8 text"),)
+        return None, (
+            BINARY.at(_at(name, before), (), f"byte {error.start} is not UTF-8", "save the file as UTF-8 text"),
+        )
     odd = _UNPRINTABLE.search(text)
     if odd:
         message = f"the control character U+{ord(odd.group()):04X}"
-        return None, (BINARY.at(_at(name, text[: odd.start()]), (), message, "remove it, or write an escape in double quotes"),)
+        return None, (
+            BINARY.at(_at(name, text[: odd.start()]), (), message, "remove it, or write an escape in double quotes"),
+        )
     return _read(text, name)
 
 
@@ -115,7 +123,11 @@ class _Reader:
         span, fresh = self.span(node), id(node) not in self.seen
         self.expanded += not fresh
         if self.expanded > MOST_EXPANDED or id(node) in self.open or len(path) > MOST_DEPTH:
-            what = "an alias inside what it stands for" if id(node) in self.open else f"aliases repeat over {MOST_EXPANDED} values"
+            what = (
+                "an alias inside what it stands for"
+                if id(node) in self.open
+                else f"aliases repeat over {MOST_EXPANDED} values"
+            )
             self._say(not self.exploded, ALIASES, key or span, path, what, "write the parts out")
             self.exploded = True
             return None
@@ -140,7 +152,9 @@ class _Reader:
         """Keep a finding, once per place and so many at most."""
         if fresh and len(self.findings) < MOST_FINDINGS:
             last = len(self.findings) == MOST_FINDINGS - 1
-            self.findings.append(rule.at(span, path, what, hint, (*notes, "further findings are left out") if last else notes))
+            self.findings.append(
+                rule.at(span, path, what, hint, (*notes, "further findings are left out") if last else notes)
+            )
 
     def _text(self, node: Any, span: Span) -> None:
         """Keep the places where what looks like a comment is none."""

@@ -85,7 +85,9 @@ class _Renaming:
             return [self._copy(below, old + (i,), new + (i,)) for i, below in enumerate(value)]
         return value
 
-    def _move(self, out: dict[Any, Any], root: SpecPath, field: Field, above: tuple[str, ...], spelled: tuple[str, ...]) -> None:
+    def _move(
+        self, out: dict[Any, Any], root: SpecPath, field: Field, above: tuple[str, ...], spelled: tuple[str, ...]
+    ) -> None:
         """Move a key that was written elsewhere in the record to its own place."""
         holder = out
         for name in spelled[:-1]:

@@ -48,7 +48,9 @@ def unreadable(error: Exception, text: str, name: str) -> Diagnostic:
     if "nesting depth" in problem:  # libyaml has a bound of its own, and looks ahead
         return too_deep(Span(name, line, column, line, column + 1))
     above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
-    return SYNTAX.at(Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _hint(problem, shown, above, column))
+    return SYNTAX.at(
+        Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _hint(problem, shown, above, column)
+    )
 
 
 def _hint(problem: str, line: str, above: str, column: int) -> str:

@@ -63,7 +63,11 @@ def type_hint(each: Field, value: Any, path: SpecPath) -> str:
     if isinstance(value, str) and any(kind.name == "integer" for kind in each.kinds):
         return _plain_number(each, value)
     names = _keys_of(each)
-    if isinstance(value, str) and any(kind.name == "boolean" for kind in each.kinds) and (value.lower() in _YES_OR_NO or not names):
+    if (
+        isinstance(value, str)
+        and any(kind.name == "boolean" for kind in each.kinds)
+        and (value.lower() in _YES_OR_NO or not names)
+    ):
         return "write true or false, without quotes"
     if not isinstance(value, (dict, list)) and 0 < len(names) < _MANY:
         return f"write a map; keys here are {', '.join(names)}"

@@ -103,7 +103,9 @@ def checked(workload: Workload) -> Workload:
             f"a prototype keeps its data in one task, and {writers:,} tasks write{by}: leave --prototype out, or say --writers 1"
         )
     if writes == 0 and writers is not None and writers > 1 and not workload.writers_from:
-        raise ContradictionError(f"{writers:,} tasks write, at 0 writes/s: leave --writers out, or say how much they write")
+        raise ContradictionError(
+            f"{writers:,} tasks write, at 0 writes/s: leave --writers out, or say how much they write"
+        )
     return workload
 
 
@@ -134,13 +136,21 @@ def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
     if workload.prototype:
         return "SQLite, on the disk of the task: it is a prototype, whose data may be lost with the task"
     if workload.size is not None and workload.size > MOVE_SIZE:
-        return f"SQLite, while you plan the move to DynamoDB: {gigabytes(workload.size)} are over {gigabytes(MOVE_SIZE)}"
+        return (
+            f"SQLite, while you plan the move to DynamoDB: {gigabytes(workload.size)} are over {gigabytes(MOVE_SIZE)}"
+        )
     told = [one.yours for one in factors if one.said and one.name in ("requests", "writes", "size", "queries")]
-    return f"SQLite: one file with one writer bears {listed(told)}" if told else "SQLite: nothing that is known asks for more than one file with one writer"
+    return (
+        f"SQLite: one file with one writer bears {listed(told)}"
+        if told
+        else "SQLite: nothing that is known asks for more than one file with one writer"
+    )
 
 
 def _factors(workload: Workload) -> Iterator[Factor]:
-    yield _measured("requests", _rate(workload.requests, "request"), ("below 1,000/s", "above that too"), _too_many(workload))
+    yield _measured(
+        "requests", _rate(workload.requests, "request"), ("below 1,000/s", "above that too"), _too_many(workload)
+    )
     yield _measured("writes", _rate(workload.writes, "write"), ("up to 100/s", "above that too"), _too_busy(workload))
     yield _measured("size", _size(workload.size), ("below 100 GB", "unlimited"), _too_large(workload))
     writers = NOT_SAID if workload.writers is None else f"{workload.writers:,} task{'s' * (workload.writers > 1)}"
@@ -148,16 +158,29 @@ def _factors(workload: Workload) -> Iterator[Factor]:
     several = {SQLITE: f"{workload.writers:,} tasks write"} if (workload.writers or 1) > 1 else {}
     yield Factor("writers", writers + source, "one writer", "several writers", several, workload.writers is not None)
     joins = {DYNAMODB: "full SQL"} if workload.sql else {}
-    yield Factor("queries", "full SQL" if workload.sql else NOT_SAID, "full SQL", "by key or index, no joins", joins, workload.sql)
+    yield Factor(
+        "queries",
+        "full SQL" if workload.sql else NOT_SAID,
+        "full SQL",
+        "by key or index, no joins",
+        joins,
+        workload.sql,
+    )
     yield _latency(workload)
-    yield Factor("data may be lost", "yes", "the task's own disk will do", "it is kept all the same", {}) if workload.prototype else _backups()
+    yield (
+        Factor("data may be lost", "yes", "the task's own disk will do", "it is kept all the same", {})
+        if workload.prototype
+        else _backups()
+    )
     yield Factor("local work", "", "works offline: a file", "needs credentials, or a local stand-in", {}, False)
     cost = "no cost" if workload.prototype else "no cost of its own, but its file system's"
     yield Factor("cost", "", cost, "by request and GB", {}, False)
 
 
 def _backups() -> Factor:
-    return Factor("backups", "", "daily, of its file system", "automatic, and point-in-time recovery within 35 days", {}, False)
+    return Factor(
+        "backups", "", "daily, of its file system", "automatic, and point-in-time recovery within 35 days", {}, False
+    )
 
 
 def _measured(name: str, yours: str, bears: tuple[str, str], against: str) -> Factor:

@@ -103,7 +103,11 @@ def _dynamodb(used: InUse) -> Snippet:
             lines += [f"      - {{name: {_inside(name)}, type: {role}}}" for name, role, _ in table.key]
             lines += ["    attributes:"]
             lines += [f"      - {{name: {_inside(name)}, type: {kind}}}" for name, _, kind in table.key]
-    also = () if used.tables else ("choose the key by your queries, for items are found by key or index; `id` stands for it",)
+    also = (
+        ()
+        if used.tables
+        else ("choose the key by your queries, for items are found by key or index; `id` stands for it",)
+    )
     return Snippet(_text(lines), bool(used.tables), also)
 
 
@@ -155,14 +159,19 @@ def _prototype(workload: Workload, used: InUse) -> Snippet:
     """A file on the task's disk, of a single task: with `ephemeral` alone two would run, with a file each."""
     if used.databases:
         lost = all(one.ephemeral for one in used.databases)
-        also = ("set service.resources.desiredCount to 1: each task has a file of its own",) if lost and used.tasks is None else ()
+        also = (
+            ("set service.resources.desiredCount to 1: each task has a file of its own",)
+            if lost and used.tasks is None
+            else ()
+        )
         return Snippet(_text([*(() if lost else _systems(used.file_systems)), *_databases(used.databases)]), True, also)
     size = (workload.size or Decimal(0)) + _ROOM
     disk = min(LARGEST_DISK, int(size.to_integral_value(ROUND_CEILING)))
     lines = ["service:", "  resources:", "    desiredCount: 1"]
     lines += [f"    ephemeralStorage: {disk}"] if disk > FREE_DISK else []
     also = ("leave out service.autoScaling: each task would have a file of its own",) if used.scales else ()
-    return Snippet("\n".join(lines) + "\n" + _text(_databases([Database(used.service, used.service, "/tmp/app.db", True)])), also=also)  # noqa: S108
+    database = Database(used.service, used.service, "/tmp/app.db", True)  # noqa: S108
+    return Snippet("\n".join(lines) + "\n" + _text(_databases([database])), also=also)
 
 
 def _text(lines: Iterable[str]) -> str:

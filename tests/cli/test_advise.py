@@ -78,7 +78,13 @@ def refused(*arguments: str) -> str:
 def test_the_verdict_comes_first_then_why_signs_cost_and_the_part_of_the_spec() -> None:
     text = advise("--requests", "200", "--writes", "20", "--size", "5GB").stdout
     assert text.splitlines()[0] == "SQLite: one file with one writer bears 200 requests/s, 20 writes/s and 5 GB"
-    heads = ("\nwhy\n", "\nsigns that it is time to leave SQLite\n", "\ncost in USD a month (", "\nassumed\n", "\nfor the spec\n\ndependencies:\n")
+    heads = (
+        "\nwhy\n",
+        "\nsigns that it is time to leave SQLite\n",
+        "\ncost in USD a month (",
+        "\nassumed\n",
+        "\nfor the spec\n\ndependencies:\n",
+    )
     places = [text.index(head) for head in heads]
     assert places == sorted(places) and "\x1b[" not in text
     assert text.endswith("  - type: sqlite_database\n    name: my-service\n")
@@ -94,14 +100,18 @@ def test_what_it_costs_is_by_the_price_table() -> None:
     assert files["total"] == pytest.approx(kept + traffic, abs=0.001)
     assert f"{kept:.2f} USD, without reads and writes; this load is within" in files["note"]
     units = 20 * seconds / 1e6 * prices["dynamodb.write"] + 180 * seconds / 1e6 * prices["dynamodb.read"]
-    assert table["total"] == pytest.approx(units + 5 * (prices["dynamodb.storage"] + prices["dynamodb.pitr"]), abs=0.001)
+    assert table["total"] == pytest.approx(
+        units + 5 * (prices["dynamodb.storage"] + prices["dynamodb.pitr"]), abs=0.001
+    )
     assert found["cost"]["pricesDate"] == shipped().date and len(found["cost"]["assumed"]) == 3
     busy = record("--requests", "200", "--writes", "100", "--size", "5GB")["cost"]["monthly"][0]
     assert "this load is more than" in busy["note"]
 
 
 def test_the_file_system_of_a_spec_is_billed_and_shown_as_it_is(folder: Path) -> None:
-    (folder / "own.yml").write_text(NOTES.replace("${ENV}-notes\n", "${ENV}-notes\n    throughputMode: bursting\n    backup: false\n"))
+    (folder / "own.yml").write_text(
+        NOTES.replace("${ENV}-notes\n", "${ENV}-notes\n    throughputMode: bursting\n    backup: false\n")
+    )
     found = record("--spec", "own.yml", "--requests", "200", "--size", "5GB")
     files = found["cost"]["monthly"][0]
     assert files["total"] == pytest.approx(5 * float(shipped().prices["efs.storage"].price), abs=0.001)
@@ -129,7 +139,14 @@ def test_a_prototype_needs_no_file_system() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--size", "5GB"), ("--prototype", "--size", "90GB"), ("--writers", "2"), ("--writers", "2", "--sql"), ("--spec", "my-service.yml"), ("--spec", "scaling.yml")],
+    [
+        ("--size", "5GB"),
+        ("--prototype", "--size", "90GB"),
+        ("--writers", "2"),
+        ("--writers", "2", "--sql"),
+        ("--spec", "my-service.yml"),
+        ("--spec", "scaling.yml"),
+    ],
 )
 def test_the_part_of_the_spec_compiles(arguments: tuple[str, ...], compiled: Compile) -> None:
     spec, part = yaml.safe_load(HELLO), yaml.safe_load(record(*arguments)["snippet"])
@@ -182,7 +199,7 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
     found = record("--spec", "both.yml", "--size", "120GB")
     assert found["now"] == "both.yml has SQLite (notes in /mnt/efs/app.db) and DynamoDB (${ENV}-orders)"
     assert "--table orders" in found["next"][0] and found["next"][1].startswith("deploy it")
-    cache = 'dependencies:\n  - type: sqlite_database\n    name: cache\n    path: /tmp/cache.db\n    ephemeral: true\n'
+    cache = "dependencies:\n  - type: sqlite_database\n    name: cache\n    path: /tmp/cache.db\n    ephemeral: true\n"
     (folder / "a\x1b[31m.yml").write_text(HELLO + cache)
     text = advise("--spec", "a\x1b[31m.yml").stdout
     assert "a\\u001b[31m.yml has SQLite (cache in /tmp/cache.db, lost with its task)" in text and "\x1b" not in text
@@ -231,13 +248,26 @@ def test_a_spec_with_findings_and_a_template_are_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("5GB", 5), ("5", 5), (" 5 gb ", 5), ("500MB", 0.5), ("1.5TB", 1500), ("2GiB", 2.1475), ("1000000000B", 1), ("1e3MB", 1), ("0", 0), ("1PB", 1e6)],
+    [
+        ("5GB", 5),
+        ("5", 5),
+        (" 5 gb ", 5),
+        ("500MB", 0.5),
+        ("1.5TB", 1500),
+        ("2GiB", 2.1475),
+        ("1000000000B", 1),
+        ("1e3MB", 1),
+        ("0", 0),
+        ("1PB", 1e6),
+    ],
 )
 def test_sizes(text: str, size: float) -> None:
     assert record("--size", text)["workload"]["size"] == size
 
 
-@pytest.mark.parametrize(("text", "milliseconds"), [("20ms", 20), ("20", 20), ("0.5s", 500), ("500us", 0.5), ("1 MS", 1)])
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("20ms", 20), ("20", 20), ("0.5s", 500), ("500us", 0.5), ("1 MS", 1)]
+)
 def test_latencies(text: str, milliseconds: float) -> None:
     assert record("--latency", text)["workload"]["latency"] == milliseconds
 
@@ -248,16 +278,26 @@ def test_nobody_is_asked_without_a_terminal() -> None:
     assert "say something of the data" in refused("--format", "json")
 
 
-def test_whoever_sits_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_sits_at_a_terminal_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     errors = seated(monkeypatch, "n\n2000\n3000\nmany\n300\n5XB\n60GB\n0\n3\nn\n\n")
     assert cli.main(["advise", "storage"], standalone_mode=False) is None
     text = capsys.readouterr().out
-    assert text.startswith("DynamoDB, since SQLite does not bear this: 2,000 requests/s are not below 1,000, 300 writes/s are")
+    assert text.startswith(
+        "DynamoDB, since SQLite does not bear this: 2,000 requests/s are not below 1,000, 300 writes/s are"
+    )
     told = errors.getvalue()
     assert "3,000 are more than 2,000 requests" in told and "'many' is no number" in told and "'5XB' is no size" in told
     assert "'0' is no number of tasks" in told
-    assert "the same without questions: fsdcf advise storage --requests 2000 --writes 300 --size 60GB --writers 3\n" in told
-    assert record("--requests", "2000", "--writes", "300", "--size", "60GB", "--writers", "3")["verdict"] == text.splitlines()[0]
+    assert (
+        "the same without questions: fsdcf advise storage --requests 2000 --writes 300 --size 60GB --writers 3\n"
+        in told
+    )
+    assert (
+        record("--requests", "2000", "--writes", "300", "--size", "60GB", "--writers", "3")["verdict"]
+        == text.splitlines()[0]
+    )
 
 
 def test_a_prototype_is_not_asked_for_its_tasks_and_enter_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,14 @@ def test_it_prints_the_stack_and_what_to_do_with_it(folder: Path) -> None:
     done = fsdcf("bootstrap", "--github", "acme/shop", "hello.yml", "--github-ids", "12/34")
     assert done.exit_code == 0, done.output
     found = resources(done)
-    assert {"HelloRepository", "ArtifactsBucket", "Boundary", "GitHubProvider", "StagingDeployRole", "ProdDeployRole"} <= set(found)
+    assert {
+        "HelloRepository",
+        "ArtifactsBucket",
+        "Boundary",
+        "GitHubProvider",
+        "StagingDeployRole",
+        "ProdDeployRole",
+    } <= set(found)
     for variable in ("AWS_REGION", "FSDCF_ROLE_STAGING", "FSDCF_ROLE_PROD", "FSDCF_ARTIFACTS_BUCKET"):
         assert variable in done.stderr
     assert "--github-ids" not in done.stderr and "permissionsBoundary" not in done.stderr
@@ -49,14 +56,28 @@ def test_it_prints_the_stack_and_what_to_do_with_it(folder: Path) -> None:
 def test_it_says_what_is_missing(folder: Path) -> None:
     done = fsdcf("bootstrap", "--github", "acme/shop", "plain.yml", "--env", "qa")
     assert done.exit_code == 0, done.output
-    assert "gh api repos/acme/shop" in done.stderr and "write permissionsBoundary: fsdcf-boundary under service" in done.stderr
+    assert (
+        "gh api repos/acme/shop" in done.stderr
+        and "write permissionsBoundary: fsdcf-boundary under service" in done.stderr
+    )
     assert "QaDeployRole" in resources(done) and "StagingDeployRole" not in resources(done)
 
 
 def test_what_an_account_has_already_is_not_made(folder: Path) -> None:
     provider = f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"
     limit = "arn:aws:iam::123456789012:policy/team/limit"
-    done = fsdcf("bootstrap", "--github", "acme/shop", "plain.yml", "--oidc-provider", provider, "--permissions-boundary", limit, "--format", "json")
+    done = fsdcf(
+        "bootstrap",
+        "--github",
+        "acme/shop",
+        "plain.yml",
+        "--oidc-provider",
+        provider,
+        "--permissions-boundary",
+        limit,
+        "--format",
+        "json",
+    )
     found = json.loads(done.stdout)["Resources"]
     assert "GitHubProvider" not in found and "Boundary" not in found
     assert limit in json.dumps(found["StagingDeployPolicy1"]) + json.dumps(found["StagingDeployPolicy2"])
@@ -65,12 +86,18 @@ def test_what_an_account_has_already_is_not_made(folder: Path) -> None:
 def test_without_specs_it_serves_the_repository(folder: Path) -> None:
     (folder / "bad.yml").unlink()
     (folder / ".git").mkdir()
-    (folder / "elsewhere.yml").write_text(HELLO.replace("hello", "other") + "  image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/other\n", encoding="utf-8")
+    (folder / "elsewhere.yml").write_text(
+        HELLO.replace("hello", "other") + "  image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/other\n",
+        encoding="utf-8",
+    )
     (folder / "hub.yml").write_text(HELLO.replace("hello", "hub") + "  image: ghcr.io/acme/hub\n", encoding="utf-8")
     done = fsdcf("bootstrap", "--github", "acme/shop", "-o", "pipeline.yml")
     assert done.exit_code == 0, done.output
     found = dict(read((folder / "pipeline.yml").read_text(encoding="utf-8"))["Resources"])
-    assert {name for name, one in found.items() if one["Type"] == "AWS::ECR::Repository"} == {"HelloRepository", "PlainRepository"}
+    assert {name for name, one in found.items() if one["Type"] == "AWS::ECR::Repository"} == {
+        "HelloRepository",
+        "PlainRepository",
+    }
     assert "elsewhere.yml: service.image names its account or region" in done.stderr
     assert "123456789012:repository/other" in json.dumps(found["StagingDeployRole"])
 
@@ -106,7 +133,9 @@ def test_it_deploys_the_stack_and_gives_the_commands_for_the_variables(stage: St
     assert "ArtifactsBucket" in refused.stdout
     done = stage(*arguments, "--yes")
     assert "CREATE_COMPLETE" in done.stdout
-    assert "image" not in done.stdout and "ECS" not in done.stdout.split("gate:")[1], "it has neither an image nor a service"
+    assert "image" not in done.stdout and "ECS" not in done.stdout.split("gate:")[1], (
+        "it has neither an image nor a service"
+    )
     assert "gh variable set FSDCF_ROLE_STAGING --body arn:aws:iam::" in done.stdout
     assert "gh variable set AWS_REGION --body us-east-1 --repo acme/shop" in done.stdout
     again = stage(*arguments, "--yes", "--json")
@@ -119,7 +148,9 @@ def test_the_policy_of_a_deploy_is_printed(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     policy = json.loads(done.stdout)
     (boundary,) = [one["Condition"] for one in policy["Statement"] if one["Sid"] == "RolesWithinBoundary"]
-    assert boundary == {"StringEquals": {"iam:PermissionsBoundary": "arn:aws-cn:iam::123456789012:policy/fsdcf-boundary"}}
+    assert boundary == {
+        "StringEquals": {"iam:PermissionsBoundary": "arn:aws-cn:iam::123456789012:policy/fsdcf-boundary"}
+    }
     assert "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/hello-prod/*" in done.stdout
     assert "note" not in done.stderr and "6,144" in done.stderr
 

@@ -50,7 +50,9 @@ def test_the_check_shows_what_differs(repository: Path) -> None:
     missing = fsdcf("ci", "github", "--check")
     assert missing.exit_code == 2 and "is not there" in missing.stderr
     assert fsdcf("ci", "github").exit_code == 0
-    WORKFLOW.write_text(WORKFLOW.read_text(encoding="utf-8").replace("timeout-minutes: 90", "timeout-minutes: 5"), encoding="utf-8")
+    WORKFLOW.write_text(
+        WORKFLOW.read_text(encoding="utf-8").replace("timeout-minutes: 90", "timeout-minutes: 5"), encoding="utf-8"
+    )
     stale = fsdcf("ci", "github", "--check")
     assert stale.exit_code == 2 and "out of date" in stale.stderr
     assert "-    timeout-minutes: 5" in stale.stdout and "+    timeout-minutes: 90" in stale.stdout
@@ -58,7 +60,17 @@ def test_the_check_shows_what_differs(repository: Path) -> None:
 
 
 def test_the_workflow_s_own_check_is_the_command_that_wrote_it(repository: Path) -> None:
-    arguments = ["hello.yml", "--test", "make 'x y'", "--branch", "main=prod", "-o", "ci.yml", "--var", "NAME=two words"]
+    arguments = [
+        "hello.yml",
+        "--test",
+        "make 'x y'",
+        "--branch",
+        "main=prod",
+        "-o",
+        "ci.yml",
+        "--var",
+        "NAME=two words",
+    ]
     assert fsdcf("ci", "github", *arguments).exit_code == 0
     steps = yaml.safe_load(Path("ci.yml").read_text(encoding="utf-8"))["jobs"]["plan"]["steps"]
     import shlex
@@ -103,7 +115,12 @@ def test_what_a_service_builds_comes_from_its_spec(repository: Path) -> None:
     assert job["runs-on"] == "ubuntu-24.04-arm" and job["env"]["REPOSITORY"] == "team/api"
     assert (job["env"]["REGISTRY"], job["env"]["REGION"]) == ("123456789012", "eu-west-1")
     values = {name: build_step["env"][name] for name in ("CONTEXT", "DOCKERFILE", "PLATFORM", "ARGUMENTS")}
-    assert values == {"CONTEXT": ".", "DOCKERFILE": "apps/docker/Dockerfile.api", "PLATFORM": "linux/arm64", "ARGUMENTS": "A=1\nB=two words"}
+    assert values == {
+        "CONTEXT": ".",
+        "DOCKERFILE": "apps/docker/Dockerfile.api",
+        "PLATFORM": "linux/arm64",
+        "ARGUMENTS": "A=1\nB=two words",
+    }
 
 
 def test_without_tests_the_image_is_built(repository: Path) -> None:
@@ -118,7 +135,11 @@ def test_somebody_else_s_file_is_not_overwritten(repository: Path) -> None:
     WORKFLOW.parent.mkdir(parents=True)
     WORKFLOW.write_text("name: mine\n", encoding="utf-8")
     refused = fsdcf("ci", "github")
-    assert refused.exit_code == 2 and "--force" in refused.stderr and WORKFLOW.read_text(encoding="utf-8") == "name: mine\n"
+    assert (
+        refused.exit_code == 2
+        and "--force" in refused.stderr
+        and WORKFLOW.read_text(encoding="utf-8") == "name: mine\n"
+    )
     assert fsdcf("ci", "github", "--force").exit_code == 0 and "name: fsdcf" in WORKFLOW.read_text(encoding="utf-8")
     assert fsdcf("ci", "github").exit_code == 0, "ours may be replaced"
 

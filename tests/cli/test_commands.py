@@ -42,8 +42,16 @@ def fsdcf(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
 
 def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own."""
-    variables = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cwd / "cache"), **environment}
-    return subprocess.run([sys.executable, "-m", "fsdcf", *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(cwd),
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(cwd / "cache"),
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "fsdcf", *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture
@@ -103,7 +111,16 @@ def test_json_and_environment(folder: Path) -> None:
 
 
 def test_override_and_variables(folder: Path) -> None:
-    result = fsdcf("template", "hello.yml", "--no-lint", "--override", "resources.cpu=1024", "--override", "service.resources.memory=2048", cwd=folder)
+    result = fsdcf(
+        "template",
+        "hello.yml",
+        "--no-lint",
+        "--override",
+        "resources.cpu=1024",
+        "--override",
+        "service.resources.memory=2048",
+        cwd=folder,
+    )
     assert "Cpu: '1024'" in result.stdout and "Memory: '2048'" in result.stdout
     wrong = fsdcf("template", "hello.yml", "--no-lint", "--override", "resources.cpu=100", cwd=folder)
     assert wrong.returncode == 2 and "--override resources.cpu=100:1:15" in wrong.stderr
@@ -113,14 +130,28 @@ def test_override_and_variables(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("template",), ("template", "nowhere.yml"), ("template", "."), ("template", "hello.yml", "--env", "Prod!"), ("explain", "nonsense.key"), ("frobnicate",)],
+    [
+        ("template",),
+        ("template", "nowhere.yml"),
+        ("template", "."),
+        ("template", "hello.yml", "--env", "Prod!"),
+        ("explain", "nonsense.key"),
+        ("frobnicate",),
+    ],
 )
 def test_usage_errors_exit_2_without_a_traceback(folder: Path, arguments: tuple[str, ...]) -> None:
     result = fsdcf(*arguments, cwd=folder)
     assert result.returncode == 2 and "Traceback" not in result.stderr and result.stderr
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(("deply",), "'deply'. Did you mean 'deploy'?"), (("ci", "gihub"), "Did you mean 'github'?"), (("zzz",), "'zzz'.\n")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("deply",), "'deply'. Did you mean 'deploy'?"),
+        (("ci", "gihub"), "Did you mean 'github'?"),
+        (("zzz",), "'zzz'.\n"),
+    ],
+)
 def test_a_misspelled_command_names_the_nearest(arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(main.cli, arguments)
     assert result.exit_code == 2 and words in result.output
@@ -178,10 +209,25 @@ def test_light_paths_load_nothing_heavy(folder: Path, cache: Path) -> None:
         "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\ncode = main._run()\n"
         "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\nprint(code, heavy, file=sys.stderr)"
     )
-    for arguments, code in ((["template", "hello.yml"], 0), (["template", "hello.yml", "--no-lint"], 0), (["template", "bad.yml"], 2), (["--help"], 0)):
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)}
+    for arguments, code in (
+        (["template", "hello.yml"], 0),
+        (["template", "hello.yml", "--no-lint"], 0),
+        (["template", "bad.yml"], 2),
+        (["--help"], 0),
+    ):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(cache),
+        }
         run = subprocess.run(
-            [sys.executable, "-c", script.format(arguments=arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-c", script.format(arguments=arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert run.stderr.splitlines()[-1] == f"{code} []", run.stderr
 
@@ -197,7 +243,9 @@ def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:
         assert (folder / "out" / f"s{number}.staging.template.yml").read_text() == alone
 
 
-def test_an_output_that_takes_no_more_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_that_takes_no_more_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")

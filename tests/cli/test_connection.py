@@ -45,7 +45,9 @@ def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("command", ["status", "history", "watch", "delete", "diagnose"])
 def test_no_credentials(command: str) -> None:
     result = fsdcf(command, "hello", "--region", "eu-west-1")
-    assert result.exit_code == 7 and "denied: no AWS credentials are found" in result.stderr and "next: " in result.stderr
+    assert (
+        result.exit_code == 7 and "denied: no AWS credentials are found" in result.stderr and "next: " in result.stderr
+    )
 
 
 def test_no_such_profile() -> None:
@@ -72,7 +74,10 @@ def test_both_variables_of_the_region_count_and_the_option_is_first(monkeypatch:
     assert region("--region", "eu-west-3") == "eu-west-3"
 
 
-@pytest.mark.parametrize(("name", "value"), [("AWS_REGION", "Erde!"), ("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_ENDPOINT_URL", "http://[")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_REGION", "Erde!"), ("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_ENDPOINT_URL", "http://[")],
+)
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     result = fsdcf("status", "hello")
@@ -103,10 +108,14 @@ def test_a_wrong_clock_is_told() -> None:
     clock = VirtualClock(0.0)
     aws = Aws(lambda service, region: Untimely(), clock.now, clock.advance, random.Random(1), "us-east-1")
     result = CliRunner().invoke(cli, ["status", "hello", "--region", "us-east-1"], obj=lambda connection: aws)
-    assert result.exit_code == 7 and "the clock of this machine is wrong" in result.stderr and "date -u" in result.stderr
+    assert (
+        result.exit_code == 7 and "the clock of this machine is wrong" in result.stderr and "date -u" in result.stderr
+    )
 
 
-def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -117,7 +126,9 @@ def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(monkeypat
     assert broken.exit_code == 2 and "state.sqlite" in broken.stderr and "remove the file" in broken.stderr
 
 
-def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Store(state_file()) as store:
         store._connection.execute("INSERT INTO documents VALUES ('sandbox.player', '', '{')")
@@ -138,7 +149,10 @@ def test_a_user_without_a_home_has_a_place_that_can_be_named(monkeypatch: pytest
 
 def test_the_next_command_leads_to_the_same_place() -> None:
     flags = Connection("work", "eu-west-1", "http://127.0.0.1:9").flags
-    assert complete("fsdcf watch hello", flags) == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
+    assert (
+        complete("fsdcf watch hello", flags)
+        == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
+    )
     assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
     ours = complete("fsdcf run hello -- x --sandbox", Connection(profile="work").flags)
     assert ours == "fsdcf run hello --profile work -- x --sandbox"
@@ -147,22 +161,44 @@ def test_the_next_command_leads_to_the_same_place() -> None:
 
 def test_a_command_of_the_aws_cli_goes_where_its_command_went_and_none_of_the_sandbox_to_aws() -> None:
     work = Connection("work", "eu-west-1").flags
-    assert addressed("aws sts get-caller-identity", work) == ("aws sts get-caller-identity --profile work --region eu-west-1",)
-    assert addressed("aws ecr list-images --region us-east-1", work) == ("aws ecr list-images --region us-east-1 --profile work",)
+    assert addressed("aws sts get-caller-identity", work) == (
+        "aws sts get-caller-identity --profile work --region eu-west-1",
+    )
+    assert addressed("aws ecr list-images --region us-east-1", work) == (
+        "aws ecr list-images --region us-east-1 --profile work",
+    )
     for same in ("fsdcf logs hello", "aws configure list-profiles", "docker manifest inspect x"):
         assert addressed(same, work) == addressed(same, ("--sandbox",)) == (same,)
     variable = "gh variable set AWS_REGION --body eu-west-1 --repo acme/shop"
     assert addressed(variable, work) == (variable,), "what was made on AWS is for the pipeline"
     assert addressed(variable, ("--sandbox",)) == (f"on AWS: {variable}",), "what the sandbox made is not"
-    assert addressed("aws ecr list-images --repository-name x", ("--sandbox",)) == ("on AWS: aws ecr list-images --repository-name x",)
+    assert addressed("aws ecr list-images --repository-name x", ("--sandbox",)) == (
+        "on AWS: aws ecr list-images --repository-name x",
+    )
     there = "--endpoint-url http://127.0.0.1:4580 --region"
-    assert addressed("aws cloudformation list-stacks", ("--sandbox",)) == ("fsdcf sandbox", f"aws cloudformation list-stacks {there} us-east-1 --no-sign-request")
+    assert addressed("aws cloudformation list-stacks", ("--sandbox",)) == (
+        "fsdcf sandbox",
+        f"aws cloudformation list-stacks {there} us-east-1 --no-sign-request",
+    )
     serve, call = addressed("aws ecs list-tasks", Connection(region="eu-west-1", sandbox=True).flags)
-    assert (serve, call) == ("fsdcf sandbox --region eu-west-1", f"aws ecs list-tasks {there} eu-west-1 --no-sign-request")
+    assert (serve, call) == (
+        "fsdcf sandbox --region eu-west-1",
+        f"aws ecs list-tasks {there} eu-west-1 --no-sign-request",
+    )
 
 
 def test_options_reach_the_connection(stage: Stage) -> None:
-    stage("status", "hello", "--profile", "p", "--region", "eu-west-1", "--endpoint-url", "https://localhost:4566", expect=2)
+    stage(
+        "status",
+        "hello",
+        "--profile",
+        "p",
+        "--region",
+        "eu-west-1",
+        "--endpoint-url",
+        "https://localhost:4566",
+        expect=2,
+    )
     assert stage.connections == [Connection("p", "eu-west-1", "https://localhost:4566", False)]
 
 
@@ -171,6 +207,14 @@ def test_boto3_is_loaded_by_commands_that_talk_to_aws_alone() -> None:
         "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\nmain._run()\n"
         "print(sorted({{'boto3', 'botocore', 'rich', 'cfnlint', 'sqlite3'}} & set(sys.modules)), file=sys.stderr)"
     )
-    for arguments in (["--help"], ["deploy", "--help"], ["sandbox", "--help"], ["validate", "hello.yml", "--no-lint"], ["deploy", "gone.yml"]):
-        done = subprocess.run([sys.executable, "-c", script.format(arguments=arguments)], capture_output=True, text=True, check=False)
+    for arguments in (
+        ["--help"],
+        ["deploy", "--help"],
+        ["sandbox", "--help"],
+        ["validate", "hello.yml", "--no-lint"],
+        ["deploy", "gone.yml"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(arguments=arguments)], capture_output=True, text=True, check=False
+        )
         assert done.stderr.splitlines()[-1] == "[]", (arguments, done.stderr)

@@ -42,7 +42,15 @@ def test_plan_only_and_its_exit_code(stage: Stage) -> None:
     stage.deploy("--plan-only", "--detailed-exitcode", expect=10)
     stage.deploy("--yes")
     stage.deploy("--plan-only", "--detailed-exitcode")
-    changed = stage.deploy("--plan-only", "--detailed-exitcode", "--override", "resources.cpu=512", "--override", "resources.memory=1024", expect=10)
+    changed = stage.deploy(
+        "--plan-only",
+        "--detailed-exitcode",
+        "--override",
+        "resources.cpu=512",
+        "--override",
+        "resources.memory=1024",
+        expect=10,
+    )
     assert "Cpu: 256 -> 512" in changed.stdout
 
 
@@ -99,7 +107,9 @@ def test_a_failed_first_deploy_is_recreated_when_that_is_said(stage: Stage) -> N
 
 def test_secrets_never_show(stage: Stage) -> None:
     stage.deploy("--yes", "--override", "service.environment.DB_PASSWORD=geheim-eins")
-    result = stage.deploy("--override", "service.environment.DB_PASSWORD=geheim-zwei", "--override", "service.environment.A=1", expect=3)
+    result = stage.deploy(
+        "--override", "service.environment.DB_PASSWORD=geheim-zwei", "--override", "service.environment.A=1", expect=3
+    )
     assert "geheim" not in result.stdout + result.stderr and "********" in result.stdout and "********" in result.stderr
     as_json = stage.deploy("--json", "--override", "service.environment.DB_PASSWORD=geheim-zwei", expect=3)
     assert "geheim" not in as_json.stdout + as_json.stderr
@@ -108,10 +118,17 @@ def test_secrets_never_show(stage: Stage) -> None:
 def test_an_image_by_its_whole_name(stage: Stage) -> None:
     own = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello"
     stage("deploy", "hello.yml", "--image", f"{own}:one", "--yes")
-    assert "hello-staging is UPDATE_COMPLETE" in stage("deploy", "hello.yml", "--image", f"{own}@sha256:{'a' * 64}", "--yes").stdout
-    elsewhere = stage("deploy", "hello.yml", "--image", f"{own.replace('us-east-1', 'eu-west-1')}:one", "--yes", expect=2)
+    assert (
+        "hello-staging is UPDATE_COMPLETE"
+        in stage("deploy", "hello.yml", "--image", f"{own}@sha256:{'a' * 64}", "--yes").stdout
+    )
+    elsewhere = stage(
+        "deploy", "hello.yml", "--image", f"{own.replace('us-east-1', 'eu-west-1')}:one", "--yes", expect=2
+    )
     assert "--image names a registry in eu-west-1" in elsewhere.stderr and "--region eu-west-1" in elsewhere.stderr
-    stranger = stage("deploy", "hello.yml", "--image", f"{own.replace('000000000000', '111111111111')}:one", "--yes", expect=3)
+    stranger = stage(
+        "deploy", "hello.yml", "--image", f"{own.replace('000000000000', '111111111111')}:one", "--yes", expect=3
+    )
     assert "for the account 111111111111, and these credentials belong to 000000000000" in stranger.stderr
 
 

@@ -22,7 +22,10 @@ from fsdcf.plan.diff.rollback import RULES
 from tests.cli.stage import QUEUE, SMALL, Stage
 from tests.plan.edits import EDITS, compiled, drop, spec, swap
 
-SECRETS = SMALL.replace("  healthCheck:", "  environment: {DB_PASSWORD: geheim-eins, URL: 'postgres://me:geheim-eins@db/x', LOG: info}\n  healthCheck:")
+SECRETS = SMALL.replace(
+    "  healthCheck:",
+    "  environment: {DB_PASSWORD: geheim-eins, URL: 'postgres://me:geheim-eins@db/x', LOG: info}\n  healthCheck:",
+)
 
 
 def fsdcf(*arguments: str | Path, expect: int | None = None) -> Result:
@@ -44,7 +47,12 @@ def orders(folder: Path) -> Path:
     """An example as old.yml, and with most of what can happen as new.yml."""
     (folder / "old.yml").write_text(spec("api-dynamodb"))
     text = swap("memory: 1024", "memory: 2048")(spec("api-dynamodb"))
-    for edit in (swap("path: /healthz", "path: /live"), drop("LOG_LEVEL", "\n"), EDITS["other keys"][1], EDITS["a queue more"][1]):
+    for edit in (
+        swap("path: /healthz", "path: /live"),
+        drop("LOG_LEVEL", "\n"),
+        EDITS["other keys"][1],
+        EDITS["a queue more"][1],
+    ):
         text = edit(text)
     (folder / "new.yml").write_text(drop("aws_s3_bucket", "aws_sqs_queue")(text))
     return folder
@@ -87,20 +95,40 @@ def _written(folder: Path, name: str, text: str) -> str:
 
 def test_the_text(orders: Path) -> None:
     told = fsdcf("diff", "old.yml", "new.yml", expect=11).stdout
-    order = ["data at risk", "in the way", "rollback safety", "replaced (1)", "perhaps replaced (1)", "removed (1)", "added ("]
+    order = [
+        "data at risk",
+        "in the way",
+        "rollback safety",
+        "replaced (1)",
+        "perhaps replaced (1)",
+        "removed (1)",
+        "added (",
+    ]
     assert [told.index(one) for one in order] == sorted(told.index(one) for one in order)
-    line = {name: number for number, text in enumerate((orders / "new.yml").read_text().splitlines(), 1) for name in (text.strip(),)}
+    line = {
+        name: number
+        for number, text in enumerate((orders / "new.yml").read_text().splitlines(), 1)
+        for name in (text.strip(),)
+    }
     was = {text.strip(): number for number, text in enumerate((orders / "old.yml").read_text().splitlines(), 1)}
     assert "! InvoicesBucket (S3::Bucket) left behind: it leaves the stack" in told
     assert f"--> old.yml:{was['- type: aws_s3_bucket']}: - type: aws_s3_bucket" in told
-    assert "! OrdersTable (DynamoDB::Table) replaced" in told and f"--> new.yml:{line['- type: aws_dynamodb_table']}" in told
+    assert (
+        "! OrdersTable (DynamoDB::Table) replaced" in told
+        and f"--> new.yml:{line['- type: aws_dynamodb_table']}" in told
+    )
     assert "TableName 'staging-orders' is taken by the old one" in told
-    assert re.search(rf"~ TargetGroup +ElasticLoadBalancingV2::TargetGroup +new.yml:{line['path: /live']}\n +HealthCheckPath: /healthz -> /live", told)
+    assert re.search(
+        rf"~ TargetGroup +ElasticLoadBalancingV2::TargetGroup +new.yml:{line['path: /live']}\n +HealthCheckPath: /healthz -> /live",
+        told,
+    )
     assert f"TaskDefinition  ECS::TaskDefinition  new.yml:{line['memory: 2048']}" in told
     assert "ContainerDefinitions[orders].Environment[LOG_LEVEL]: info -> nothing" in told
     assert "ContainerDefinitions[orders].Environment[MAILS_QUEUE_URL]: nothing -> MailsQueue" in told
     assert "TaskDefinition: follows TaskDefinition, which is replaced because Memory changed" in told
-    assert f"TaskDefinition no longer sets LOG_LEVEL [variable-removed]\n    --> old.yml:{was['LOG_LEVEL: info']}" in told
+    assert (
+        f"TaskDefinition no longer sets LOG_LEVEL [variable-removed]\n    --> old.yml:{was['LOG_LEVEL: info']}" in told
+    )
     assert "after fsdcf rollback: the old image would start without it" in told
     assert "InvoicesBucketName: InvoicesBucket -> nothing" in told and "\x1b[" not in told
 
@@ -108,8 +136,14 @@ def test_the_text(orders: Path) -> None:
 def test_every_rule_that_a_plan_names_is_explained() -> None:
     for rule in RULES:
         told = fsdcf("explain", rule.id, expect=0).stdout
-        assert told.startswith(f"{rule.id}: {rule.explanation}\n") and f"Way out: {rule.steps()}.\n" in told and "{" not in told
-    assert "Unsafe while it rolls out, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
+        assert (
+            told.startswith(f"{rule.id}: {rule.explanation}\n")
+            and f"Way out: {rule.steps()}.\n" in told
+            and "{" not in told
+        )
+    assert (
+        "Unsafe while it rolls out, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
+    )
     assert "did you mean port-changed" in fsdcf("explain", "port-chnged", expect=2).output
 
 
@@ -127,7 +161,9 @@ def test_the_line_of_a_variable_that_moves_the_others(folder: Path) -> None:
 def test_options_reach_both_sides(folder: Path) -> None:
     _written(folder, "old.yml", spec("production"))
     _written(folder, "new.yml", spec("production").replace("minCount: 3", "minCount: 4"))
-    assert fsdcf("diff", "old.yml", "new.yml", expect=0).stdout.startswith("old.yml in staging -> new.yml in staging\nno changes")
+    assert fsdcf("diff", "old.yml", "new.yml", expect=0).stdout.startswith(
+        "old.yml in staging -> new.yml in staging\nno changes"
+    )
     assert "MinCapacity: 3 -> 4" in fsdcf("diff", "old.yml", "new.yml", "--env", "prod", expect=10).stdout
     override = ("--env", "prod", "--override", "service.autoScaling.minCount=5")
     assert "no changes" in fsdcf("diff", "old.yml", "new.yml", *override, expect=0).stdout
@@ -139,7 +175,10 @@ def test_a_service_with_another_name_is_another_stack(folder: Path) -> None:
     _written(folder, "old.yml", SMALL)
     _written(folder, "new.yml", SMALL.replace("name: hello", "name: goodbye"))
     told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
-    assert "note: the service is called goodbye, no longer hello: a deploy makes a new stack and leaves hello-staging as it is" in told
+    assert (
+        "note: the service is called goodbye, no longer hello: a deploy makes a new stack and leaves hello-staging as it is"
+        in told
+    )
 
 
 def test_templates_and_specs_may_be_mixed(folder: Path) -> None:
@@ -148,7 +187,12 @@ def test_templates_and_specs_may_be_mixed(folder: Path) -> None:
         _written(folder, f"old.{form}", fsdcf("template", "spec.yml", "--no-lint", "--format", form).stdout)
         assert "no changes" in fsdcf("diff", f"old.{form}", "spec.yml", expect=0).stdout
         assert "no changes" in fsdcf("diff", "spec.yml", f"old.{form}", expect=0).stdout
-    assert "LogGroup" in fsdcf("diff", "old.json", "spec.yml", "--override", "service.observability.logs.retention=7", expect=10).stdout
+    assert (
+        "LogGroup"
+        in fsdcf(
+            "diff", "old.json", "spec.yml", "--override", "service.observability.logs.retention=7", expect=10
+        ).stdout
+    )
 
 
 # forms
@@ -168,7 +212,16 @@ ENTRY = {
                 "PhysicalResourceId": {"type": "string"},
                 "ResourceType": {"type": "string"},
                 "Replacement": {"enum": ["True", "False", "Conditional"]},
-                "PolicyAction": {"enum": ["Delete", "Retain", "Snapshot", "ReplaceAndDelete", "ReplaceAndRetain", "ReplaceAndSnapshot"]},
+                "PolicyAction": {
+                    "enum": [
+                        "Delete",
+                        "Retain",
+                        "Snapshot",
+                        "ReplaceAndDelete",
+                        "ReplaceAndRetain",
+                        "ReplaceAndSnapshot",
+                    ]
+                },
                 "Scope": {"type": "array", "items": {"type": "string"}},
                 "Details": {
                     "type": "array",
@@ -215,7 +268,9 @@ def test_json_has_the_names_of_describe_change_set(orders: Path) -> None:
     assert (bucket["ResourceChange"]["Action"], bucket["ResourceChange"]["PolicyAction"]) == ("Remove", "Retain")
     assert bucket["Spec"]["Path"] == "old.yml" and table["Spec"]["Path"] == "new.yml"
     assert {one["Rule"] for one in task["RollbackSafety"]} == {"variable-removed"}
-    memory = next(one["Target"] for one in task["ResourceChange"]["Details"] if one["Target"]["Path"] == "/Properties/Memory")
+    memory = next(
+        one["Target"] for one in task["ResourceChange"]["Details"] if one["Target"]["Path"] == "/Properties/Memory"
+    )
     assert (memory["BeforeValue"], memory["AfterValue"], memory["RequiresRecreation"]) == ("1024", "2048", "Always")
     assert {one["LogicalResourceId"] for one in data["DataAtRisk"]} == {"InvoicesBucket", "OrdersTable"}
 
@@ -255,18 +310,29 @@ def test_annotations_escape_what_would_end_them(folder: Path) -> None:
     _written(folder, "a,b:100%.yml", SMALL.replace("exit 0", "exit 1"))
     told = fsdcf("diff", "old.yml", "./a,b:100%.yml", "--format", "github", expect=10).stdout.splitlines()
     assert any("file=a%2Cb%3A100%25.yml,line=" in line for line in told)
-    override = fsdcf("diff", "old.yml", "old.yml", "--override", "service.environment.A=1", "--format", "github", expect=0).stdout
+    override = fsdcf(
+        "diff", "old.yml", "old.yml", "--override", "service.environment.A=1", "--format", "github", expect=0
+    ).stdout
     assert override.startswith("::notice title=plan::old.yml in staging -> old.yml in staging: no changes")
 
 
 def test_markdown_folds_and_escapes(orders: Path) -> None:
     told = fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=11).stdout
     assert told.startswith("**Plan**: 1 replaced")
-    assert told.index("[!CAUTION]") < told.index("**In the way**") < told.index("**Rollback safety**") < told.index("<details>")
+    assert (
+        told.index("[!CAUTION]")
+        < told.index("**In the way**")
+        < told.index("**Rollback safety**")
+        < told.index("<details>")
+    )
     assert told.count("<details>") == told.count("</details>") > 3
     for row in (line for line in told.splitlines() if line.startswith("| <code>Task")):
         assert len(re.findall(r"(?<!\\)\|", row)) == 6
-    _written(orders, "odd.yml", (orders / "old.yml").read_text().replace("LOG_LEVEL: info", 'LOG_LEVEL: "</code>|`@team` <b>"'))
+    _written(
+        orders,
+        "odd.yml",
+        (orders / "old.yml").read_text().replace("LOG_LEVEL: info", 'LOG_LEVEL: "</code>|`@team` <b>"'),
+    )
     odd = fsdcf("diff", "old.yml", "odd.yml", "--format", "markdown", expect=10).stdout
     assert "</code>|" not in odd and "@team" not in odd and "<b>" not in odd and "&#64;team" in odd
     assert fsdcf("diff", "old.yml", "old.yml", "--format", "markdown", expect=0).stdout.startswith("**No changes**")
@@ -274,31 +340,54 @@ def test_markdown_folds_and_escapes(orders: Path) -> None:
 
 def test_each_row_of_markdown_has_the_line_of_its_own_property(orders: Path) -> None:
     told = fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=11).stdout
-    cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in told.splitlines() if line.startswith("| <code>TaskDefinition")]
-    found = {re.sub(r"</?code>", "", one[1]).replace("&#91;", "[").replace("&#93;", "]").replace("&#95;", "_"): one[-1] for one in cells}
+    cells = [
+        re.split(r"(?<!\\) \| ", line.strip("| "))
+        for line in told.splitlines()
+        if line.startswith("| <code>TaskDefinition")
+    ]
+    found = {
+        re.sub(r"</?code>", "", one[1]).replace("&#91;", "[").replace("&#93;", "]").replace("&#95;", "_"): one[-1]
+        for one in cells
+    }
     line = {text.strip(): number for number, text in enumerate((orders / "new.yml").read_text().splitlines(), 1)}
     was = {text.strip(): number for number, text in enumerate((orders / "old.yml").read_text().splitlines(), 1)}
     assert found["Memory"] == f"new.yml:{line['memory: 2048']}"
     assert found["ContainerDefinitions[orders].Environment[LOG_LEVEL]"] == f"old.yml:{was['LOG_LEVEL: info']}"
-    assert found["ContainerDefinitions[orders].Environment[MAILS_QUEUE_URL]"] == f"new.yml:{line['- type: aws_sqs_queue']}"
+    assert (
+        found["ContainerDefinitions[orders].Environment[MAILS_QUEUE_URL]"] == f"new.yml:{line['- type: aws_sqs_queue']}"
+    )
 
 
 def test_what_a_dependency_gives_stands_at_the_dependency(folder: Path) -> None:
     """Its variable, its volume and its tags, also where the items of a list have moved."""
     volume = "  volumes: [{name: cache, mountPath: /cache}]\n  environment: {MINE: a}\n"
-    text = spec("sqlite").replace("dependencies:", f"{volume}dependencies:\n  - {{type: aws_s3_bucket, name: pool, unmanaged: {{permissions: read}}}}")
+    text = spec("sqlite").replace(
+        "dependencies:",
+        f"{volume}dependencies:\n  - {{type: aws_s3_bucket, name: pool, unmanaged: {{permissions: read}}}}",
+    )
     text = text.partition("  - type: sqlite_database")[0]
     _written(folder, "old.yml", text)
     line = {one.strip(): number for number, one in enumerate(text.splitlines(), 1)}
-    efs, bucket = line["- type: aws_efs_file_system"], next(number for one, number in line.items() if "aws_s3_bucket" in one)
+    efs, bucket = (
+        line["- type: aws_efs_file_system"],
+        next(number for one, number in line.items() if "aws_s3_bucket" in one),
+    )
 
     def lines(new: str, code: int) -> tuple[set[str], str]:
         _written(folder, "new.yml", new)
         told = fsdcf("diff", "old.yml", "new.yml", expect=code).stdout
-        return set(re.findall(r"(?m)--> (\S+:[0-9]+)", told)), re.search(r"TaskDefinition +ECS::TaskDefinition +(\S+)", told)[1]  # type: ignore[index]
+        return set(re.findall(r"(?m)--> (\S+:[0-9]+)", told)), re.search(
+            r"TaskDefinition +ECS::TaskDefinition +(\S+)", told
+        )[1]  # type: ignore[index]
 
-    assert lines(text.replace("name: ${ENV}-notes", "name: ${ENV}-notes\n    mountPoint: /data"), 10) == ({f"old.yml:{efs}"}, f"new.yml:{efs}")
-    assert lines("\n".join(one for one in text.splitlines() if "aws_s3" not in one), 10) == ({f"old.yml:{bucket}"}, f"old.yml:{bucket}")
+    assert lines(text.replace("name: ${ENV}-notes", "name: ${ENV}-notes\n    mountPoint: /data"), 10) == (
+        {f"old.yml:{efs}"},
+        f"new.yml:{efs}",
+    )
+    assert lines("\n".join(one for one in text.splitlines() if "aws_s3" not in one), 10) == (
+        {f"old.yml:{bucket}"},
+        f"old.yml:{bucket}",
+    )
     without = text.replace("  - type: aws_efs_file_system\n    name: ${ENV}-notes\n", "")
     assert lines(without, 11)[1] == f"old.yml:{efs}"
     _written(folder, "new.yml", text.replace("owners: [team-notes]", "owners: [others]"))
@@ -346,12 +435,25 @@ def repository(folder: Path) -> Callable[..., str]:
     """A repository without a remote: hello.yml on main, and a queue more in the folder ``services``."""
 
     def git(*arguments: str) -> str:
-        named = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main")
-        return subprocess.run(["git", *named, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+        named = (
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        )
+        return subprocess.run(
+            ["git", *named, *arguments], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     git("init", "--quiet")
     (folder / "services").mkdir()
-    dockerfile = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "").replace("service:\n", "service:\n  build: {dockerfile: ../Dockerfile}\n")
+    dockerfile = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "").replace(
+        "service:\n", "service:\n  build: {dockerfile: ../Dockerfile}\n"
+    )
     _written(folder, "services/hello.yml", dockerfile)
     _written(folder, "Dockerfile", "FROM scratch\nHEALTHCHECK CMD first\n")
     git("add", ".")
@@ -361,8 +463,14 @@ def repository(folder: Path) -> Callable[..., str]:
     return git
 
 
-def test_a_revision_is_read_with_the_files_beside_it(folder: Path, repository: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for old in ("main:services/hello.yml", "HEAD:./services/hello.yml", f"{repository('rev-parse', 'HEAD')}:services/hello.yml"):
+def test_a_revision_is_read_with_the_files_beside_it(
+    folder: Path, repository: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for old in (
+        "main:services/hello.yml",
+        "HEAD:./services/hello.yml",
+        f"{repository('rev-parse', 'HEAD')}:services/hello.yml",
+    ):
         told = fsdcf("diff", old, "services/hello.yml", expect=10).stdout
         assert told.startswith(f"{old} in staging -> services/hello.yml in staging")
         assert "OrdersQueue" in told and "first" in told and "second" in told
@@ -459,7 +567,10 @@ def test_two_files_are_compared_without_boto3(folder: Path) -> None:
 
 def test_from_what_is_deployed(stage: Stage) -> None:
     first = stage("diff", "hello.yml", "--deployed", expect=10)
-    assert "note: there is no stack hello-staging yet: a deploy makes everything" in first.stdout and "added (" in first.stdout
+    assert (
+        "note: there is no stack hello-staging yet: a deploy makes everything" in first.stdout
+        and "added (" in first.stdout
+    )
     stage.deploy("--yes")
     same = stage("diff", "hello.yml", "--deployed", "--region", "us-east-1")
     assert "no changes" in same.stdout and stage.connections[-1].region == "us-east-1"
@@ -470,7 +581,9 @@ def test_from_what_is_deployed(stage: Stage) -> None:
     assert told["Old"] == "hello-staging (CREATE_COMPLETE)" and told["Tags"] is False
     events = [json.loads(line) for line in stage.deploy("--plan-only", "--json").stdout.splitlines()]
     planned = next(one for one in events if one["event"] == "planned")
-    assert {one["logicalId"]: one["action"] for one in planned["changes"]} == {name: one["Action"] for name, one in known.items()}
+    assert {one["logicalId"]: one["action"] for one in planned["changes"]} == {
+        name: one["Action"] for name, one in known.items()
+    }
     assert {one["logicalId"]: one["spec"]["line"] for one in planned["changes"]} == {
         one["ResourceChange"]["LogicalResourceId"]: one["Spec"]["Line"] for one in told["Changes"]
     }
@@ -481,7 +594,14 @@ def test_an_output_in_use_elsewhere_is_named_with_who_uses_it(stage: Stage) -> N
     template = json.loads(stage("template", "hello.yml", "--no-lint", "--format", "json").stdout)
     template["Outputs"]["Shared"] = {"Value": "one", "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-shared"}}}
     tags = {"fsdcf:service": "hello", "fsdcf:environment": "staging"}
-    user = {"Resources": {"Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::ImportValue": "hello-staging-shared"}}}}}
+    user = {
+        "Resources": {
+            "Note": {
+                "Type": "AWS::SSM::Parameter",
+                "Properties": {"Type": "String", "Value": {"Fn::ImportValue": "hello-staging-shared"}},
+            }
+        }
+    }
     for name, body, sha in (("hello-staging", template, "one"), ("user", user, None)):
         stage.site.call(
             "CreateStack",
@@ -496,15 +616,23 @@ def test_an_output_in_use_elsewhere_is_named_with_who_uses_it(stage: Stage) -> N
     assert said in stage("diff", "hello.yml", "--deployed", expect=10).stdout
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE)
     assert said in stage.deploy("--plan-only").stdout
-    assert {operation for _, _, operation in stage.site.aws.calls} <= CALLS["cloudformation"] | CALLS["ecr"] and stage.site.aws.calls
+    assert {operation for _, _, operation in stage.site.aws.calls} <= CALLS["cloudformation"] | CALLS[
+        "ecr"
+    ] and stage.site.aws.calls
     stage.site.fault("api:ListImports:error=AccessDenied")
-    assert "the export hello-staging-shared is removed, and another stack may import it" in stage.deploy("--plan-only").stdout
+    assert (
+        "the export hello-staging-shared is removed, and another stack may import it"
+        in stage.deploy("--plan-only").stdout
+    )
 
 
 def test_a_stack_of_somebody_else_and_one_that_cannot_be_read(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("api:GetTemplate:error=AccessDenied")
-    assert "the template of the stack hello-staging cannot be read" in stage("diff", "hello.yml", "--deployed", expect=2).stderr
+    assert (
+        "the template of the stack hello-staging cannot be read"
+        in stage("diff", "hello.yml", "--deployed", expect=2).stderr
+    )
     stage.site.fault("api:DescribeStacks:error=AccessDenied")
     denied = stage("diff", "hello.yml", "--deployed", expect=7)
     assert "no permission for cloudformation:DescribeStacks" in denied.stderr and not denied.stdout
@@ -529,5 +657,12 @@ def test_deploy_shows_the_plan_that_diff_shows(stage: Stage) -> None:
 def _plan(text: str) -> list[str]:
     lines = text.splitlines()
     begin = next(index for index, line in enumerate(lines) if line.startswith("plan: "))
-    end = next((index for index, line in enumerate(lines) if index > begin and line.startswith(("outputs (", "the outputs", "the tags", "done: "))), len(lines))
+    end = next(
+        (
+            index
+            for index, line in enumerate(lines)
+            if index > begin and line.startswith(("outputs (", "the outputs", "the tags", "done: "))
+        ),
+        len(lines),
+    )
     return [line for line in lines[begin:end] if "-->" not in line]

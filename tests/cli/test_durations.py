@@ -12,7 +12,8 @@ OPTION = click.Option(["--timeout"])
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30", 30), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1H30", 5400 - 1800 + 30), (" 5m ", 300)]
+    ("text", "seconds"),
+    [("30", 30), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1H30", 5400 - 1800 + 30), (" 5m ", 300)],
 )
 def test_seconds(text: str, seconds: float) -> None:
     assert duration(HERE, OPTION, text) == seconds

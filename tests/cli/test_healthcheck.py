@@ -67,7 +67,10 @@ def check(stage: Stage, *arguments: str, spec: str = API, expect: int = 0) -> Re
 
 def test_a_healthy_service(stage: Stage, url: str) -> None:
     result = check(stage, "--url", url, "--fast")
-    assert f"load balancer  GET {url}/health every 30 s, timeout 2 s, codes 200, healthy after 2, unhealthy after 3" in result.stdout
+    assert (
+        f"load balancer  GET {url}/health every 30 s, timeout 2 s, codes 200, healthy after 2, unhealthy after 3"
+        in result.stdout
+    )
     assert "   2      30s  passed  healthy    200 in " in result.stdout
     assert "the load balancer asks port 8000 (service.port)" in result.stdout
     assert """--container-command '["/bin/sh", "-c", "curl -f http://localhost:8000/health"]'""" in result.stdout
@@ -112,16 +115,33 @@ def test_the_container_s_check_runs_when_it_is_given(stage: Stage, url: str) -> 
 
 def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:
     told = check(stage, spec=SMALL, expect=2)
-    assert "load balancer" not in told.stdout and "CMD-SHELL exit 0" in told.stdout and "nothing was checked" in told.stderr
+    assert (
+        "load balancer" not in told.stdout
+        and "CMD-SHELL exit 0" in told.stdout
+        and "nothing was checked" in told.stderr
+    )
     assert "hello would be healthy" in check(stage, "--container-command", '["true"]', spec=SMALL).stdout
     bare = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "")
     assert "has no health check" in check(stage, spec=bare, expect=2).stderr
-    assert "so there is none to run" in check(stage, "--container-command", '["true"]', "--url", "http://127.0.0.1:1", spec=API[: API.index("    container")], expect=2).stderr
+    assert (
+        "so there is none to run"
+        in check(
+            stage,
+            "--container-command",
+            '["true"]',
+            "--url",
+            "http://127.0.0.1:1",
+            spec=API[: API.index("    container")],
+            expect=2,
+        ).stderr
+    )
 
 
 def test_a_dockerfile_s_check_counts_where_the_spec_names_it(stage: Stage) -> None:
     (stage.folder / "Dockerfile").write_text('FROM x\nHEALTHCHECK --interval=10s --retries=2 CMD ["/probe", "-q"]\n')
-    spec = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "  build:\n    dockerfile: Dockerfile\n")
+    spec = SMALL.replace(
+        "  healthCheck:\n    container:\n      command: exit 0\n", "  build:\n    dockerfile: Dockerfile\n"
+    )
     told = check(stage, spec=spec, expect=2).stdout
     assert "CMD /probe -q every 10 s" in told and "unhealthy after 2" in told and """'["/probe", "-q"]'""" in told
 

@@ -33,7 +33,11 @@ def init(*words: str) -> Result:
 
 def found(folder: Path) -> dict[str, str]:
     """Every file below a folder, hidden ones too."""
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,7 +158,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     ],
     ids=["sqlite", "dynamodb", "spec"],
 )
-def test_on_a_terminal_it_asks(folder: Path, terminal: int, answers: str, paths: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_a_terminal_it_asks(
+    folder: Path, terminal: int, answers: str, paths: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     os.write(terminal, answers.encode())
     cli.main(["init"], standalone_mode=False)
     assert paths <= set(found(folder))

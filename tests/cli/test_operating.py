@@ -16,6 +16,7 @@ def pace() -> float:
     """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
     return 0.3
 
+
 BY_NAME = ("watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete")
 
 
@@ -53,12 +54,21 @@ def test_status_of_a_service_that_runs(stage: Stage) -> None:
     stage.calls()
     shown = stage("status", "hello")
     assert stage.calls() <= 6
-    for words in ("hello-staging  CREATE_COMPLETE", "runs     000000000000.dkr.ecr", "tasks    2 of 2 running", "rollout  PRIMARY COMPLETED"):
+    for words in (
+        "hello-staging  CREATE_COMPLETE",
+        "runs     000000000000.dkr.ecr",
+        "tasks    2 of 2 running",
+        "rollout  PRIMARY COMPLETED",
+    ):
         assert words in shown.stdout
     assert shown.stderr == ""
     result = stage("status", "hello.yml", "--json")
     told, end = lines(result)
-    assert (told["event"], told["tasks"], told["steady"]) == ("status", {"desired": 2, "running": 2, "pending": 0}, True)
+    assert (told["event"], told["tasks"], told["steady"]) == (
+        "status",
+        {"desired": 2, "running": 2, "pending": 0},
+        True,
+    )
     assert (end["event"], end["exit"], result.stderr) == ("ended", 0, "")
 
 
@@ -80,7 +90,9 @@ def test_a_watched_status_ends_once_nobody_reads_it(stage: Stage, form: tuple[st
     stage.site.pressing(200)
     out = Leaving()
     with redirect_stdout(out):
-        ended = cli.main(["status", "hello", "--watch", *form], obj=lambda connection: stage.site.aws, standalone_mode=False)
+        ended = cli.main(
+            ["status", "hello", "--watch", *form], obj=lambda connection: stage.site.aws, standalone_mode=False
+        )
     assert ended == 0 and "hello-staging" in out.getvalue() and out.looks > 1
 
 
@@ -137,7 +149,10 @@ def test_delete_says_what_is_kept_before_and_after(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE)
     stage.deploy("--yes")
     refused = stage("delete", "hello", expect=3)
-    assert "kept: LogGroup (AWS::Logs::LogGroup" in refused.stdout and "kept: OrdersQueue (AWS::SQS::Queue" in refused.stdout
+    assert (
+        "kept: LogGroup (AWS::Logs::LogGroup" in refused.stdout
+        and "kept: OrdersQueue (AWS::SQS::Queue" in refused.stdout
+    )
     assert "next: fsdcf delete hello --env staging --yes" in refused.stderr
     assert stage.site.status("hello-staging") == "CREATE_COMPLETE"
     gone = stage("delete", "hello.yml", "--yes")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from fsdcf.cli.places import Places, paths_of
 from tests.conftest import HELLO, Compile
 
-QUEUES = HELLO + "dependencies:\n  - type: aws_sqs_queue\n    name: ${ENV}-orders\n  - type: aws_sqs_queue\n    name: ${ENV}-mails\n"
+QUEUES = (
+    HELLO
+    + "dependencies:\n  - type: aws_sqs_queue\n    name: ${ENV}-orders\n  - type: aws_sqs_queue\n    name: ${ENV}-mails\n"
+)
 
 
 def test_a_resource_stands_where_the_spec_asks_for_it(compiled: Compile) -> None:
@@ -47,6 +50,12 @@ def test_a_spec_that_does_not_compile_has_no_places(compiled: Compile) -> None:
 
 
 def test_paths_are_read_with_care() -> None:
-    resources = {"A": {"Metadata": {"fsdcf": {"Spec": "service"}}}, "B": {"Metadata": {"fsdcf": 1}}, "C": {"Metadata": 1}, "D": 1, "E": {}}
+    resources = {
+        "A": {"Metadata": {"fsdcf": {"Spec": "service"}}},
+        "B": {"Metadata": {"fsdcf": 1}},
+        "C": {"Metadata": 1},
+        "D": 1,
+        "E": {},
+    }
     assert paths_of({"Resources": resources}) == {"A": "service"}
     assert paths_of({}) == {}

@@ -19,7 +19,9 @@ def shown(plan: Plan = PLAN, width: int | None = None) -> list[str]:
 
 
 def test_the_whole_plan() -> None:
-    assert "\n".join(shown()) == """\
+    assert (
+        "\n".join(shown())
+        == """\
 plan: 1 replaced, 1 removed, 1 left behind, 1 changed, 1 adopted, 1 added, 1 Frobnicate
 
 data at risk
@@ -52,18 +54,37 @@ added (1)
 Frobnicate (1)
   ? Novelty  New::Thing
 """
+    )
 
 
 def test_what_cloudformation_says_twice_is_told_once() -> None:
     dynamic = changed(IMAGE.path, IMAGE.before, IMAGE.after, IMAGE.title, evaluation="Dynamic")
-    plan = Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(dynamic, IMAGE, FOLLOWS, FOLLOWS)),))
+    plan = Plan(
+        "x",
+        (
+            Change(
+                "Modify",
+                "Task",
+                "AWS::ECS::TaskDefinition",
+                replacement="True",
+                details=(dynamic, IMAGE, FOLLOWS, FOLLOWS),
+            ),
+        ),
+    )
     lines = shown(plan)
     assert sum("Image" in line for line in lines) == 1
     assert sum("follows TaskDefinition" in line for line in lines) == 1
 
 
 def test_a_cause_is_broken_between_words_on_a_terminal() -> None:
-    long = changed(FOLLOWS.path, FOLLOWS.before, FOLLOWS.after, "TaskDefinition." + "Part" * 9, evaluation="Dynamic", cause="Task.Arn")
+    long = changed(
+        FOLLOWS.path,
+        FOLLOWS.before,
+        FOLLOWS.after,
+        "TaskDefinition." + "Part" * 9,
+        evaluation="Dynamic",
+        cause="Task.Arn",
+    )
     plan = Plan("x", (Change("Modify", "Service", "AWS::ECS::Service", replacement="False", details=(long,)),))
     (whole,) = [line for line in shown(plan) if "follows" in line]
     first, *rest = [line for line in shown(plan, 60) if line.startswith("      ")]
@@ -73,15 +94,27 @@ def test_a_cause_is_broken_between_words_on_a_terminal() -> None:
 
 def test_a_value_without_its_names_stands_by_its_index_and_is_masked() -> None:
     secret = changed("/Properties/ContainerDefinitions/0/Environment/1/Value", "hunter2", "hunter3")
-    text = "\n".join(shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(secret,)),))))
+    text = "\n".join(
+        shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(secret,)),)))
+    )
     assert "hunter" not in text and "ContainerDefinitions[0].Environment[1]: ******** -> ********" in text
 
 
 def test_whole_lists_are_compared_by_the_names_of_their_items() -> None:
-    before = [{"Name": "app", "Environment": [{"Name": "LOG", "Value": "info"}, {"Name": "TOKEN", "Value": "a1b2c3"}], "Cpu": 1}]
-    after = [{"Name": "app", "Environment": [{"Name": "NEW", "Value": "1"}, {"Name": "LOG", "Value": "debug"}], "Cpu": 1}]
+    before = [
+        {
+            "Name": "app",
+            "Environment": [{"Name": "LOG", "Value": "info"}, {"Name": "TOKEN", "Value": "a1b2c3"}],
+            "Cpu": 1,
+        }
+    ]
+    after = [
+        {"Name": "app", "Environment": [{"Name": "NEW", "Value": "1"}, {"Name": "LOG", "Value": "debug"}], "Cpu": 1}
+    ]
     whole = changed("/Properties/ContainerDefinitions", before, after, "ContainerDefinitions")
-    lines = shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(whole,)),)))
+    lines = shown(
+        Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(whole,)),))
+    )
     assert [line.strip() for line in lines if line.startswith("      ")] == [
         "ContainerDefinitions[app].Environment[NEW]: nothing -> 1",
         "ContainerDefinitions[app].Environment[LOG]: info -> debug",
@@ -96,11 +129,16 @@ def test_a_variable_that_only_moves_is_not_told_where_its_value_is_not_looked_up
     place, title = "/Properties/ContainerDefinitions/0/Environment", "ContainerDefinitions[app].Environment"
 
     def told(before: list[dict[str, str]], *details: Detail) -> list[str]:
-        both = ({"Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": one}]}} for one in (before, [later]))
+        both = (
+            {"Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": one}]}} for one in (before, [later])
+        )
         task = Change("Modify", "Task", "AWS::ECS::TaskDefinition", "", "True", None, (), details, *both)
         return [line.strip() for line in shown(Plan("x", (task,))) if line.startswith("      ")]
 
-    moved, gone = changed(f"{place}/0", old, later, f"{title}[OLD -> TABLE]"), changed(f"{place}/1", table, None, f"{title}[TABLE]")
+    moved, gone = (
+        changed(f"{place}/0", old, later, f"{title}[OLD -> TABLE]"),
+        changed(f"{place}/1", table, None, f"{title}[TABLE]"),
+    )
     assert told([old, table], moved, gone) == [f"{title}[OLD]: 1 -> nothing"]
     assert f"{title}[TABLE]: nothing -> known after the change" in told([old], moved), "it was not there"
     stays = changed(f"{place}/0/Value", "orders", later["Value"], f"{title}[TABLE].Value")
@@ -150,9 +188,13 @@ def test_a_narrow_terminal_gets_shorter_columns() -> None:
 
 
 def test_a_terminal_gets_what_is_at_risk_and_unsafe_broken_between_words() -> None:
-    why = "its table name changes, and the rows of the old table stay behind in it until somebody moves them over by hand"
+    why = (
+        "its table name changes, and the rows of the old table stay behind in it until somebody moves them over by hand"
+    )
     risk = Risk("OrdersTable", "AWS::DynamoDB::Table", "replaced", why)
-    unsafe = Unsafe("moved-data", "OrdersTable", f"is another table: {why}", ("rollout",), why, why, Property("OrdersTable", ()))
+    unsafe = Unsafe(
+        "moved-data", "OrdersTable", f"is another table: {why}", ("rollout",), why, why, Property("OrdersTable", ())
+    )
     remarks = Remarks(Review((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,)))
     plan = Plan("x", (), (risk,))
     wide, narrow = (list(plan_lines(plan, {}, plain, width, remarks)) for width in (None, 80))

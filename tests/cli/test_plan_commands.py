@@ -47,7 +47,9 @@ def test_cost_in_its_forms(folder: Path) -> None:
     assert "\x1b[" not in text.stdout
     data = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json").stdout)
     assert data["monthly"]["maximum"] > data["monthly"]["minimum"] > 0
-    assert fsdcf("cost", "warehouse.yml", "--format", "markdown").stdout.startswith("### Cost of warehouse.yml in staging\n")
+    assert fsdcf("cost", "warehouse.yml", "--format", "markdown").stdout.startswith(
+        "### Cost of warehouse.yml in staging\n"
+    )
 
 
 def test_cost_of_a_change_between_a_template_and_a_spec(folder: Path) -> None:
@@ -56,7 +58,9 @@ def test_cost_of_a_change_between_a_template_and_a_spec(folder: Path) -> None:
         (folder / f"old.{form}").write_text(template.stdout)
         found = fsdcf("cost", f"old.{form}", EXAMPLES / "production.yml", "--env", "prod", "--format", "json")
         change = json.loads(found.stdout)
-        assert change["change"]["minimum"] == pytest.approx(change["after"]["monthly"]["minimum"] - change["before"]["monthly"]["minimum"])
+        assert change["change"]["minimum"] == pytest.approx(
+            change["after"]["monthly"]["minimum"] - change["before"]["monthly"]["minimum"]
+        )
         assert {one["key"] for one in change["lines"]} >= {"nat.hour", "alarm.standard target tracking"}
     text = fsdcf("cost", "old.yaml", EXAMPLES / "production.yml", "--env", "prod")
     assert "+65.70" in text.stdout and "lines unchanged" in text.stdout and "new: 2 alarms" in text.stdout
@@ -66,7 +70,11 @@ def test_cost_of_a_change_between_a_template_and_a_spec(folder: Path) -> None:
 
 def test_cost_by_assumptions_and_prices_of_your_own(folder: Path) -> None:
     (folder / "prices.yml").write_text("nat.hour: {price: 1, source: ours}\n")
-    found = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json", "--prices", "prices.yml", "--assume", "nat-gigabytes=7").stdout)
+    found = json.loads(
+        fsdcf(
+            "cost", "warehouse.yml", "--format", "json", "--prices", "prices.yml", "--assume", "nat-gigabytes=7"
+        ).stdout
+    )
     lines = {one["key"]: one for one in found["lines"]}
     assert lines["nat.hour"]["monthly"]["minimum"] == 3 * 730 and lines["nat.hour"]["price"]["source"] == "ours"
     assert lines["nat.gigabyte"]["quantity"]["minimum"] == 7
@@ -200,7 +208,11 @@ def test_a_spec_with_findings_is_shown_and_exits_2(folder: Path, command: str) -
         ("no-type.json", '{"Resources": {"A": {}}}', "its resource A has no Type"),
         ("broken.yml", "Resources:\n  A: [\n", "broken.yml:3:1"),
         ("latin.yml", "Resources: \xff\n", "no text in UTF-8"),
-        ("function.yml", "Resources:\n  A: {Type: 'AWS::S3::Bucket', Properties: {X: {'Fn::What': 1}}}\n", "its resource A cannot be read"),
+        (
+            "function.yml",
+            "Resources:\n  A: {Type: 'AWS::S3::Bucket', Properties: {X: {'Fn::What': 1}}}\n",
+            "its resource A cannot be read",
+        ),
         ("empty.yml", "", "error["),
     ],
 )
@@ -235,16 +247,28 @@ def test_nothing_heavy_is_loaded(folder: Path) -> None:
         "print(sorted({'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'} & set(sys.modules)), file=sys.stderr)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stderr.splitlines()[-1] == "[]", done.stderr
 
 
 def on_a_terminal(folder: Path, *arguments: str) -> str:
     """What a command prints to a terminal of 150 columns."""
     main, other = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "150", "TERM": "xterm", "HOME": str(folder)}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "150",
+        "TERM": "xterm",
+        "HOME": str(folder),
+    }
     with subprocess.Popen(
-        [sys.executable, "-m", "fsdcf", *arguments], cwd=folder, env=environment, stdout=other, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "fsdcf", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=other,
+        stderr=subprocess.DEVNULL,
     ) as process:
         os.close(other)
         said = b""

@@ -36,7 +36,13 @@ def environment(folder: Path, cache: Path, **more: str) -> dict[str, str]:
         own.mkdir(parents=True)
         (cache / "fsdcf" / "lint").mkdir(parents=True, exist_ok=True)
         (own / "lint").symlink_to(cache / "fsdcf" / "lint")
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache"), **more}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        **more,
+    }
 
 
 def command(*arguments: str) -> list[str]:
@@ -45,7 +51,12 @@ def command(*arguments: str) -> list[str]:
 
 def fsdcf(*arguments: str, folder: Path, cache: Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(folder, cache, **more), capture_output=True, text=True, check=False
+        command(*arguments),
+        cwd=folder,
+        env=environment(folder, cache, **more),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -57,9 +68,24 @@ def hold_up(folder: Path) -> None:
 
 
 def test_detached_then_followed_until_sigterm(folder: Path, cache: Path) -> None:
-    left = fsdcf("deploy", "hello.yml", "--image-sha", "one", "--sandbox", "--yes", "--detach", "--json", folder=folder, cache=cache)
+    left = fsdcf(
+        "deploy",
+        "hello.yml",
+        "--image-sha",
+        "one",
+        "--sandbox",
+        "--yes",
+        "--detach",
+        "--json",
+        folder=folder,
+        cache=cache,
+    )
     told = [json.loads(line) for line in left.stdout.splitlines()]
-    assert (left.returncode, told[-1]["exit"], told[-1]["next"][0]) == (6, 6, "fsdcf watch hello --env staging --sandbox")
+    assert (left.returncode, told[-1]["exit"], told[-1]["next"][0]) == (
+        6,
+        6,
+        "fsdcf watch hello --env staging --sandbox",
+    )
     hold_up(folder)
     watch = subprocess.Popen(
         command("watch", "hello.yml", "--sandbox"),
@@ -83,7 +109,14 @@ def terminal(folder: Path, cache: Path, *arguments: str, **more: str) -> Iterato
     own, other = pty.openpty()
     settings = environment(folder, cache, TERM="xterm-256color", COLUMNS="80", LINES="30", **more)
     process = subprocess.Popen(
-        command(*arguments), cwd=folder, env=settings, stdin=other, stdout=other, stderr=other, close_fds=True, start_new_session=True
+        command(*arguments),
+        cwd=folder,
+        env=settings,
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        close_fds=True,
+        start_new_session=True,
     )
     os.close(other)
     try:
@@ -139,7 +172,12 @@ def test_the_sandbox_serves_other_processes(folder: Path, cache: Path) -> None:
         endpoint = welcome[0].split()[-1]
         assert f"  export AWS_ENDPOINT_URL={endpoint}\n" in welcome and "1 fault will strike\n" in welcome
         assert any("cannot vouch for quotas" in line for line in welcome)
-        keys = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
+        keys = {
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": endpoint,
+        }
         result = fsdcf("status", "hello", folder=folder, cache=cache, **keys)
         assert result.returncode == 2 and "there is no stack hello-staging" in result.stderr
     finally:
@@ -152,7 +190,12 @@ def test_wrong_words_to_the_sandbox(folder: Path, cache: Path) -> None:
     fault = fsdcf("sandbox", "--fault", "nonsense", folder=folder, cache=cache)
     assert fault.returncode == 2 and "--fault 'nonsense'" in fault.stderr
     server = subprocess.Popen(
-        command("sandbox", "--port", "0"), cwd=folder, env=environment(folder, cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("sandbox", "--port", "0"),
+        cwd=folder,
+        env=environment(folder, cache),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert server.stdout is not None
     try:

@@ -27,7 +27,9 @@ def seated(monkeypatch: pytest.MonkeyPatch, typed: str) -> Terminal:
     return errors
 
 
-@pytest.mark.parametrize(("typed", "answer"), [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("what\nY\n", True)])
+@pytest.mark.parametrize(
+    ("typed", "answer"), [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("what\nY\n", True)]
+)
 def test_the_answer(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
     errors = seated(monkeypatch, typed)
     paused: list[int] = []

@@ -31,10 +31,28 @@ def test_a_refused_deploy_is_repeated_as_it_was_given_and_then_runs(stage: Stage
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE + LOST)
     stage.deploy("--yes")
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE.replace("orders", "${PURPOSE}"))
-    options = ("--yes", "--var", "PURPOSE=orders", "--override", "resources.cpu=512", "--override", "resources.memory=1024", "--timeout", "1h30m")
+    options = (
+        "--yes",
+        "--var",
+        "PURPOSE=orders",
+        "--override",
+        "resources.cpu=512",
+        "--override",
+        "resources.memory=1024",
+        "--timeout",
+        "1h30m",
+    )
     refused = stage.deploy(*options, "--allow", "MailsQueue", expect=3)
     words = next_of(refused.stderr)
-    for part in ("--image-sha one", "--yes", "--var PURPOSE=orders", "--override resources.cpu=512", "--timeout 5400s", "--allow MailsQueue", "--allow MailsQueueDeadLetters"):
+    for part in (
+        "--image-sha one",
+        "--yes",
+        "--var PURPOSE=orders",
+        "--override resources.cpu=512",
+        "--timeout 5400s",
+        "--allow MailsQueue",
+        "--allow MailsQueueDeadLetters",
+    ):
         assert f" {part} " in f" {' '.join(words)} "
     assert (words.count("--yes"), words.count("--allow")) == (1, 2)
     assert "done: hello-staging" in stage(*words[1:]).stdout
@@ -42,7 +60,9 @@ def test_a_refused_deploy_is_repeated_as_it_was_given_and_then_runs(stage: Stage
 
 def test_the_same_command_gets_what_it_lacks_and_another_one_nothing() -> None:
     options = (("--yes",), ("--allow", "Service"))
-    assert repeated("fsdcf scale hello 2 --allow Service", "scale", options) == "fsdcf scale hello 2 --allow Service --yes"
+    assert (
+        repeated("fsdcf scale hello 2 --allow Service", "scale", options) == "fsdcf scale hello 2 --allow Service --yes"
+    )
     assert repeated("fsdcf run hello -- fsdcf --yes", "run", (("--yes",),)) == "fsdcf run hello --yes -- fsdcf --yes"
     for other in ("fsdcf status hello", "aws cloudformation describe-stacks"):
         assert repeated(other, "stat", options) == other
@@ -67,7 +87,10 @@ def test_a_plan_that_was_made_is_carried_out_next_and_one_that_was_not_is_planne
 
 def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: Stage) -> None:
     refused = stage.deploy("--env", "prod", "--override", "resources.cpu=1", "--var", "DB_PASSWORD=hunter2", expect=2)
-    assert " ".join(next_of(refused.stderr)) == "fsdcf validate hello.yml --env prod --override resources.cpu=1 --var DB_PASSWORD=********"
+    assert (
+        " ".join(next_of(refused.stderr))
+        == "fsdcf validate hello.yml --env prod --override resources.cpu=1 --var DB_PASSWORD=********"
+    )
 
 
 @pytest.mark.parametrize("setting", ["DB_PASSWORD=hunter2", "URL=postgres://bob:hunter2@db/shop"])
@@ -90,7 +113,12 @@ def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage
 
 @pytest.mark.parametrize(
     ("file", "name", "shown"),
-    [("hello.yml", "hello", "hello.yml"), ("hello/hello.yml", "hello", "hello/hello.yml"), ("hello.yml", "other", "SPEC"), ("mine.yml", "hello", "SPEC")],
+    [
+        ("hello.yml", "hello", "hello.yml"),
+        ("hello/hello.yml", "hello", "hello/hello.yml"),
+        ("hello.yml", "other", "SPEC"),
+        ("mine.yml", "hello", "SPEC"),
+    ],
     ids=["named like it", "in a folder of its name", "another service's", "of another name"],
 )
 def test_a_spec_that_lies_at_hand_is_named(stage: Stage, file: str, name: str, shown: str) -> None:

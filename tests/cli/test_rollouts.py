@@ -17,7 +17,12 @@ from tests.cli.stage import Stage, lines
 from tests.deploy.test_rollouts import Ecs, task
 
 ONE = TaskState("0a1b2c3d4e5f60718293", "RUNNING", 22.0, (("PROVISIONING", 8.0), ("PENDING", 74.4)), target="initial")
-BAD = replace(ONE, target="unhealthy", target_reason="Target.ResponseCodeMismatch: Health checks failed with these codes: [404]", container="HEALTHY")
+BAD = replace(
+    ONE,
+    target="unhealthy",
+    target_reason="Target.ResponseCodeMismatch: Health checks failed with these codes: [404]",
+    container="HEALTHY",
+)
 GONE = replace(BAD, status="STOPPED", failed=True, reason="Task failed ELB health checks in (target-group arn:x)")
 SEEN = RolloutSeen(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
@@ -34,18 +39,27 @@ def test_states_and_checks() -> None:
     assert past_of(ONE, 3.0) == "PROVISIONING 8s > PENDING 1m 14s > RUNNING 25s"
     assert past_of(ONE, 0.0, 30) == "… > RUNNING 22s"
     assert past_of(GONE).endswith("> STOPPED")
-    assert checks_of(BAD) == ("container healthy, load balancer unhealthy (Health checks failed with these codes: [404])", "load balancer")
+    assert checks_of(BAD) == (
+        "container healthy, load balancer unhealthy (Health checks failed with these codes: [404])",
+        "load balancer",
+    )
     assert checks_of(replace(BAD, container="UNHEALTHY"))[1] == "container and load balancer"
     assert why_of(BAD) == checks_of(BAD)[0] and why_of(ONE) == ""
     assert why_of(GONE) == "Task failed ELB health checks: Health checks failed with these codes: [404]"
-    assert [state_of(one) for one in (ONE, BAD, GONE, replace(ONE, target="healthy"), replace(ONE, status="PENDING"))] == ["active", "failed", "failed", "done", "active"]
+    assert [
+        state_of(one) for one in (ONE, BAD, GONE, replace(ONE, target="healthy"), replace(ONE, status="PENDING"))
+    ] == ["active", "failed", "failed", "done", "active"]
 
 
 def test_which_tasks_have_a_row() -> None:
     old = replace(ONE, id="old", ours=False)
     leaving = replace(old, id="leaving", status="DEACTIVATING")
     over = replace(ONE, id="over", status="STOPPED")
-    assert [one.id for one in shown(replace(SEEN, tasks=(ONE, old, leaving, over, replace(GONE, id="gone"))))] == [ONE.id, "gone", "leaving"]
+    assert [one.id for one in shown(replace(SEEN, tasks=(ONE, old, leaving, over, replace(GONE, id="gone"))))] == [
+        ONE.id,
+        "gone",
+        "leaving",
+    ]
 
 
 def test_a_line_for_each_change_and_a_reason_once_in_full() -> None:
@@ -56,11 +70,15 @@ def test_a_line_for_each_change_and_a_reason_once_in_full() -> None:
     assert list(sink.of(replace(SEEN, elapsed=80.0), plain)) == []
     assert "unhealthy (Health checks failed" in next(iter(sink.of(replace(SEEN, tasks=(BAD,)), plain)))
     told = list(sink.of(replace(SEEN, tasks=(GONE, replace(GONE, id="another"))), plain))
-    assert told[0].endswith("in (target-group arn:x)") and told[1].endswith("another after 1m 14s PENDING: Task failed ELB health checks")
+    assert told[0].endswith("in (target-group arn:x)") and told[1].endswith(
+        "another after 1m 14s PENDING: Task failed ELB health checks"
+    )
 
 
 def test_nothing_is_said_of_old_tasks_that_just_run() -> None:
-    assert next(iter(Lines().of(replace(SEEN, tasks=(replace(ONE, ours=False),)), plain))).startswith("[ 1m 15s] ROLLOUT")
+    assert next(iter(Lines().of(replace(SEEN, tasks=(replace(ONE, ours=False),)), plain))).startswith(
+        "[ 1m 15s] ROLLOUT"
+    )
 
 
 def test_the_record() -> None:
@@ -74,7 +92,14 @@ def test_the_record() -> None:
 
 def test_the_advice_stands_between_evidence_and_commands() -> None:
     advice = Advice("give it more", "service.resources.memory", Place("web.yml", 9, 3, "    memory: 512"))
-    outcome = Outcome(Exit.FAILED, "it failed", (Evidence("Service, last lines of 0a", "one\n  two"),), ("fsdcf logs web",), {}, advice)
+    outcome = Outcome(
+        Exit.FAILED,
+        "it failed",
+        (Evidence("Service, last lines of 0a", "one\n  two"),),
+        ("fsdcf logs web",),
+        {},
+        advice,
+    )
     assert list(account_lines(outcome, plain, None)) == [
         "failed: it failed",
         "  Service, last lines of 0a:",
@@ -122,7 +147,15 @@ def test_what_failed_before_the_service_was_steady_is_over() -> None:
     assert states == ["FAILED", "COMPLETED"]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(("--fault", "Service:update:oom"), "goes with --sandbox"), (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"), (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach"), (("--sandbox", "--fault", "Servce:update:oom"), "makes no Servce; did you mean `Service`?")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fault", "Service:update:oom"), "goes with --sandbox"),
+        (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"),
+        (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach"),
+        (("--sandbox", "--fault", "Servce:update:oom"), "makes no Servce; did you mean `Service`?"),
+    ],
+)
 def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], words: str) -> None:
     from click.testing import CliRunner
 
@@ -133,7 +166,13 @@ def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], 
 
 
 def test_tasks_are_not_shown_on_when_ecs_tells_nothing_of_them() -> None:
-    service = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 1, "runningCount": 1}
+    service = {
+        "id": "ecs-svc/1",
+        "status": "PRIMARY",
+        "rolloutState": "IN_PROGRESS",
+        "desiredCount": 1,
+        "runningCount": 1,
+    }
     following = Following(Target("web", "staging"), Ecs([task(1)], [service]))  # type: ignore[arg-type]
     seen = Status(Snapshot("web", "arn", "DELETE_IN_PROGRESS"), service="c/web", running=1)
     shown = []

@@ -58,18 +58,24 @@ def call(stage: Stage, words: tuple[str, ...], service: str, *more: str, expect:
 
 
 @pytest.mark.parametrize("words", BY_NAME, ids=IDS)
-def test_an_unknown_service_and_what_names_none(stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_service_and_what_names_none(
+    stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
     assert "there is no stack nobody-staging in us-east-1" in call(stage, words, "nobody", expect=2)
     assert "neither a spec nor the name of a service" in call(stage, words, "No.Such", expect=2)
 
 
 @pytest.mark.parametrize("words", BY_NAME, ids=IDS)
-def test_a_missing_permission_is_one_sentence_and_exit_7(stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_permission_is_one_sentence_and_exit_7(
+    stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
     stand(stage, execute=True)
     more = ("--yes",) if words[0] in ("restart", "scale") else ()
-    for operation in {"logs": ["FilterLogEvents"], "exec": ["DescribeServices", "ExecuteCommand"]}.get(words[0], ["DescribeServices"]):
+    for operation in {"logs": ["FilterLogEvents"], "exec": ["DescribeServices", "ExecuteCommand"]}.get(
+        words[0], ["DescribeServices"]
+    ):
         stage.site.fault(f"api:{operation}:error=AccessDeniedException")
         told = call(stage, words, "hello", *more, expect=7)
         assert f":{operation}" in told and "denied: no permission for " in told and "Traceback" not in told
@@ -83,7 +89,11 @@ def test_logs_in_a_pipe_and_as_json(stage: Stage) -> None:
     assert len({line.split(" ")[1] for line in shown}) == 2, "two tasks, each by its whole id"
     records = lines(stage("logs", "hello", "--since", LONG_AGO, "--filter", "Waiting", "--json"))
     assert [one["event"] for one in records] == ["line", "line", "ended"]
-    assert records[0]["text"] == "Waiting for work" and records[0]["container"] == "hello" and records[0]["time"].endswith("Z")
+    assert (
+        records[0]["text"] == "Waiting for work"
+        and records[0]["container"] == "hello"
+        and records[0]["time"].endswith("Z")
+    )
     assert len({one["id"] for one in records[:2]}) == 2 and records[-1]["sentence"] == "2 lines of hello-staging"
 
 
@@ -92,7 +102,9 @@ def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
     task = stage("logs", "hello", "--since", LONG_AGO).stdout.split(" ")[1]
     one = stage("logs", "hello", "--since", LONG_AGO, "--task", f"arn:aws:ecs:x:0:task/c/{task}").stdout.splitlines()
     assert len(one) == 2 and all(line.split(" ")[1] == task for line in one)
-    assert stage("logs", "hello", "--since", LONG_AGO, "--task", task[:8], "--tail", "1").stdout.splitlines() == one[-1:]
+    assert (
+        stage("logs", "hello", "--since", LONG_AGO, "--task", task[:8], "--tail", "1").stdout.splitlines() == one[-1:]
+    )
     assert "no lines of the task 0000 in the last" in stage("logs", "hello", "--task", "0000", "--tail", "3").stderr
     assert "is no task's id" in stage("logs", "hello", "--task", "no task", expect=2).stderr
 
@@ -100,14 +112,18 @@ def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
 def test_no_lines_is_said_where_people_read(stage: Stage) -> None:
     stand(stage)
     result = stage("logs", "hello", "--since", LONG_AGO, "--filter", "Nothing")
-    assert result.stdout == "" and "no lines that match in the last 87600h 00m in hello-staging-LogGroup-" in result.stderr
+    assert (
+        result.stdout == "" and "no lines that match in the last 87600h 00m in hello-staging-LogGroup-" in result.stderr
+    )
 
 
 def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     stand(stage)
     group = stage.site.call("DescribeStacks")["Stacks"][0]["Outputs"]
     name = next(one["OutputValue"] for one in group if one["OutputKey"] == "LogGroupName")
-    stage.site.after(10, lambda: logs.write(stage.site.world, name, "hello/hello/abc", ["password=geheim \x1b[31mred\x1b[0m\x07"]))
+    stage.site.after(
+        10, lambda: logs.write(stage.site.world, name, "hello/hello/abc", ["password=geheim \x1b[31mred\x1b[0m\x07"])
+    )
     stage.site.pressing(30)
     result = stage("logs", "hello", "--since", LONG_AGO, "--follow", "--filter", "?red ?Waiting", expect=130)
     assert result.stdout.count("Waiting for work") == 2
@@ -199,10 +215,15 @@ def test_restart_and_scale_pass_the_gate(stage: Stage) -> None:
     refused = stage("restart", "hello", "--region", "eu-west-1", expect=3)
     assert "next: fsdcf restart hello --env staging --yes --region eu-west-1" in refused.stderr
     done = stage("restart", "hello", "--yes")
-    assert "restart: replaces 2 tasks of hello-staging" in done.stdout and "done: hello-staging is restarted: 2 of 2 tasks run" in done.stdout
+    assert (
+        "restart: replaces 2 tasks of hello-staging" in done.stdout
+        and "done: hello-staging is restarted: 2 of 2 tasks run" in done.stdout
+    )
     assert "next: fsdcf scale hello --env staging 3 --yes" in stage("scale", "hello", "3", expect=3).stderr
     events = lines(stage("scale", "hello.yml", "3", "--yes", "--json"))
-    assert [one["event"] for one in events[:2]] == ["warned", "step"] and events[-1]["sentence"] == "hello-staging runs 3 tasks"
+    assert [one["event"] for one in events[:2]] == ["warned", "step"] and events[-1][
+        "sentence"
+    ] == "hello-staging runs 3 tasks"
     assert "service.resources.desiredCount" in events[0]["text"]
 
 
@@ -258,7 +279,10 @@ def test_exec_hands_the_session_to_the_plugin_and_shows_no_token(stage: Stage, m
     words, response = json.loads(record.read_text())
     session = json.loads(response)
     assert words[0] == "AWS_SSM_START_SESSION_RESPONSE" and words[1:4] == ["us-east-1", "StartSession", "work"]
-    assert json.loads(words[4])["Target"].startswith("ecs:hello-staging-Cluster-") and words[5] == "https://ssm.us-east-1.amazonaws.com"
+    assert (
+        json.loads(words[4])["Target"].startswith("ecs:hello-staging-Cluster-")
+        and words[5] == "https://ssm.us-east-1.amazonaws.com"
+    )
     assert set(session) == {"sessionId", "streamUrl", "tokenValue"}
     assert session["tokenValue"] not in result.output + " ".join(words)
     assert "ls; rm -rf / in hello of the task " in result.stderr
@@ -316,7 +340,9 @@ def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:
 def test_run_that_never_ran_and_one_that_was_interrupted(stage: Stage) -> None:
     stand(stage)
     stage.site.fault("hello-staging:create:CannotPullContainerError")
-    assert "failed: the command did not run: CannotPullContainerError" in stage("run", "hello", "--", "x", expect=1).stderr
+    assert (
+        "failed: the command did not run: CannotPullContainerError" in stage("run", "hello", "--", "x", expect=1).stderr
+    )
     stage.site.fault("hello-staging:create:slow")
     stage.site.pressing(150)
     assert "was stopped" in stage("run", "hello", "--", "x", expect=130).stderr
@@ -328,7 +354,10 @@ def test_run_needs_a_command(stage: Stage) -> None:
 
 def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
-    rows = {name: set(re.findall(r"`([a-z-]+:\w+)`", row)) for name, row in re.findall(r"^\| `(\w+)` \| (.*)\|$", page, re.M)}
+    rows = {
+        name: set(re.findall(r"`([a-z-]+:\w+)`", row))
+        for name, row in re.findall(r"^\| `(\w+)` \| (.*)\|$", page, re.M)
+    }
     rows["scale"] |= rows["restart"]
     iam = {"elbv2": "elasticloadbalancing"}
     stand(stage, execute=True)

@@ -44,7 +44,11 @@ def test_a_password_in_an_address_alone_is_masked() -> None:
 
 
 def test_secrets_deep_inside() -> None:
-    value = {"A": [{"Name": "TOKEN", "Value": "x1"}, {"Name": "LOG", "Value": "x2"}], "Password": "x3", "Secrets": [{"ValueFrom": "x4"}]}
+    value = {
+        "A": [{"Name": "TOKEN", "Value": "x1"}, {"Name": "LOG", "Value": "x2"}],
+        "Password": "x3",
+        "Secrets": [{"ValueFrom": "x4"}],
+    }
     assert masked(value) == {
         "A": [{"Name": "TOKEN", "Value": MASK}, {"Name": "LOG", "Value": "x2"}],
         "Password": MASK,
@@ -93,8 +97,12 @@ def test_an_item_that_is_inserted_moves_no_other_one() -> None:
         ("Ingress[0].ToPort", 9000, 22),
         ("Ingress[2].CidrIp", "0.0.0.0/0", "10.0.0.0/8"),
     ]
-    assert [(one.path, one.before, one.after) for one in differences(was, was[:1] + was[2:], "Ingress")] == [("Ingress[was 1]", rule(443), None)]
-    assert [(one.path, one.before, one.after) for one in differences(was[1:], was, "Ingress")] == [("Ingress[0]", None, rule(80))]
+    assert [(one.path, one.before, one.after) for one in differences(was, was[:1] + was[2:], "Ingress")] == [
+        ("Ingress[was 1]", rule(443), None)
+    ]
+    assert [(one.path, one.before, one.after) for one in differences(was[1:], was, "Ingress")] == [
+        ("Ingress[0]", None, rule(80))
+    ]
 
 
 def test_texts_are_short_and_plain() -> None:
@@ -103,6 +111,8 @@ def test_texts_are_short_and_plain() -> None:
     assert visible("\x1b[31mred\u202e") == "\\u001b[31mred\\u202e"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (60, "1m 00s"), (72, "1m 12s"), (7500, "2h 05m"), (-3, "0s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (60, "1m 00s"), (72, "1m 12s"), (7500, "2h 05m"), (-3, "0s")]
+)
 def test_seconds_in_words(seconds: float, text: str) -> None:
     assert spoken(seconds) == text

@@ -16,8 +16,14 @@ Path = tuple[Any, ...]
 Draw = Callable[[Any], Any]
 Edit = Callable[[Draw, dict[str, Any]], None]
 
-SCALARS = st.one_of(st.integers(-3, 3), st.booleans(), st.sampled_from(["a", "b", "5", "true", "", "arn:aws:x"]), st.just(1.5))
-PLAIN = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("ABC"), inner, max_size=3)), max_leaves=6)
+SCALARS = st.one_of(
+    st.integers(-3, 3), st.booleans(), st.sampled_from(["a", "b", "5", "true", "", "arn:aws:x"]), st.just(1.5)
+)
+PLAIN = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("ABC"), inner, max_size=3)),
+    max_leaves=6,
+)
 TYPES = st.sampled_from(sorted(types()))
 TEMPLATES = st.sampled_from(CASES).map(lambda case: template(*case))
 
@@ -95,7 +101,10 @@ def remove_resource(draw: Draw, data: dict[str, Any]) -> None:
 
 
 def add_resource(draw: Draw, data: dict[str, Any]) -> None:
-    data["Resources"][draw(st.sampled_from(["New1", "New2", "Vpc"]))] = {"Type": draw(TYPES), "Properties": {"Tags": draw(PLAIN)}}
+    data["Resources"][draw(st.sampled_from(["New1", "New2", "Vpc"]))] = {
+        "Type": draw(TYPES),
+        "Properties": {"Tags": draw(PLAIN)},
+    }
 
 
 def change_type(draw: Draw, data: dict[str, Any]) -> None:
@@ -116,7 +125,9 @@ def beside(draw: Draw, data: dict[str, Any]) -> None:
 
 def conditional(draw: Draw, data: dict[str, Any]) -> None:
     """A resource or a value depends on a condition over the image."""
-    data.setdefault("Conditions", {})["Chosen"] = {"Fn::Equals": [{"Ref": "ImageSha"}, draw(st.sampled_from(["a", "b"]))]}
+    data.setdefault("Conditions", {})["Chosen"] = {
+        "Fn::Equals": [{"Ref": "ImageSha"}, draw(st.sampled_from(["a", "b"]))]
+    }
     if draw(st.booleans()):
         _resource(draw, data)["Condition"] = "Chosen"
         return

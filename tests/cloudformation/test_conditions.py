@@ -19,7 +19,11 @@ TEMPLATE: dict[str, Any] = {
         "Either": {"Fn::Or": [{"Condition": "Both"}, {"Fn::Equals": [{"Fn::Select": [0, {"Ref": "Zones"}]}, "a"]}]},
         "Home": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-central-1"]},
     },
-    "Resources": {"Always": {"Type": "X"}, "Sometimes": {"Type": "X", "Condition": "Large"}, "Never": {"Type": "X", "Condition": "Lost"}},
+    "Resources": {
+        "Always": {"Type": "X"},
+        "Sometimes": {"Type": "X", "Condition": "Large"},
+        "Never": {"Type": "X", "Condition": "Lost"},
+    },
 }
 
 

@@ -33,13 +33,19 @@ def details(change: Change) -> list[tuple[str, Any, Any]]:
 
 def test_values_before_and_after() -> None:
     change = only(made(T=one(TOPIC, DisplayName="a", Old=1)), made(T=one(TOPIC, DisplayName="b", New={"x": [1]})))
-    assert details(change) == [("/Properties/DisplayName", "a", "b"), ("/Properties/New", None, {"x": [1]}), ("/Properties/Old", 1, None)]
+    assert details(change) == [
+        ("/Properties/DisplayName", "a", "b"),
+        ("/Properties/New", None, {"x": [1]}),
+        ("/Properties/Old", 1, None),
+    ]
 
 
 def test_physical_ids_where_they_are_known() -> None:
     ids = {"A": "arn:a", "B": "arn:b", "T": "arn:t"}
     before = made(A=one(TOPIC, TopicName="a"), B=one(TOPIC), T=one(TOPIC, DisplayName={"Fn::Sub": "${A}!"}))
-    after = made(A=one(TOPIC, TopicName="new"), B=one(TOPIC), T=one(TOPIC, DisplayName={"Ref": "B"}, KmsMasterKeyId={"Ref": "A"}))
+    after = made(
+        A=one(TOPIC, TopicName="new"), B=one(TOPIC), T=one(TOPIC, DisplayName={"Ref": "B"}, KmsMasterKeyId={"Ref": "A"})
+    )
     found = {change.logical_id: change for change in difference(Side(before, {}, physical=ids), Side(after, {}))}
     assert found["A"].physical_id == "arn:a" and found["T"].physical_id == "arn:t"
     assert details(found["T"])[:2] == [
@@ -88,7 +94,12 @@ def test_create_only_paths_inside_a_property(before: Any, after: Any, replacemen
 
 def test_attribute_definitions_are_known_by_their_names() -> None:
     def table(*names: str, kind: str = "S") -> dict[str, Any]:
-        return made(T=one("AWS::DynamoDB::Table", AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name in names]))
+        return made(
+            T=one(
+                "AWS::DynamoDB::Table",
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name in names],
+            )
+        )
 
     assert only(table("a", "c"), table("a", "b", "c")).replacement == "False"
     assert only(table("a", "b", "c"), table("c", "a")).replacement == "False"
@@ -118,7 +129,11 @@ def test_a_chain_of_doubts() -> None:
         )
 
     found = {change.logical_id: change for change in difference(Side(chain("a"), {}), Side(chain("b"), {}))}
-    assert {name: change.replacement for name, change in found.items()} == {"A": "Conditional", "B": "Conditional", "C": "Conditional"}
+    assert {name: change.replacement for name, change in found.items()} == {
+        "A": "Conditional",
+        "B": "Conditional",
+        "C": "Conditional",
+    }
     assert {detail.evaluation for detail in found["C"].details} == {"Dynamic"}
 
 
@@ -129,11 +144,16 @@ def test_metadata_follows_as_well_and_replaces_nothing() -> None:
     _, change = difference(Side(noted("a"), {}), Side(noted("b"), {}))
     assert (change.logical_id, change.replacement, change.scope) == ("B", "False", ("Metadata",))
     assert change.details == (
-        Detail("Metadata", None, "/Metadata/of", {"Ref": "A"}, {"Ref": "A"}, "Never", "ResourceReference", "A", "Static"),
+        Detail(
+            "Metadata", None, "/Metadata/of", {"Ref": "A"}, {"Ref": "A"}, "Never", "ResourceReference", "A", "Static"
+        ),
     )
 
 
-CONDITION = {"Parameters": {"P": {"Type": "String"}, "Q": {"Type": "String"}}, "Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "a"]}}}
+CONDITION = {
+    "Parameters": {"P": {"Type": "String"}, "Q": {"Type": "String"}},
+    "Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "a"]}},
+}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +174,16 @@ def test_the_parameters_behind_a_value(value: Any, causes: set[Any]) -> None:
 
 
 def test_each_place_has_its_own_cause() -> None:
-    data = {**CONDITION, **made(T=one("AWS::ECS::TaskDefinition", Cpu={"Ref": "P"}, ContainerDefinitions=[{"Image": {"Ref": "Q"}, "Name": "n"}]))}
+    data = {
+        **CONDITION,
+        **made(
+            T=one(
+                "AWS::ECS::TaskDefinition",
+                Cpu={"Ref": "P"},
+                ContainerDefinitions=[{"Image": {"Ref": "Q"}, "Name": "n"}],
+            )
+        ),
+    }
     (change,) = difference(Side(data, {"P": "1", "Q": "1"}), Side(data, {"P": "2", "Q": "2"}))
     assert {(detail.path, detail.cause) for detail in change.details if detail.cause} == {
         ("/Properties/Cpu", "P"),
@@ -163,9 +192,14 @@ def test_each_place_has_its_own_cause() -> None:
 
 
 def test_a_parameter_that_takes_the_place_of_a_text_is_a_direct_modification() -> None:
-    before, after = {**CONDITION, **made(T=one(TOPIC, DisplayName="x"))}, {**CONDITION, **made(T=one(TOPIC, DisplayName={"Ref": "P"}))}
+    before, after = (
+        {**CONDITION, **made(T=one(TOPIC, DisplayName="x"))},
+        {**CONDITION, **made(T=one(TOPIC, DisplayName={"Ref": "P"}))},
+    )
     (change,) = difference(Side(before, {"P": "a", "Q": ""}), Side(after, {"P": "a", "Q": ""}))
-    assert [(detail.source, detail.evaluation, detail.after) for detail in change.details] == [("DirectModification", "Static", "a")]
+    assert [(detail.source, detail.evaluation, detail.after) for detail in change.details] == [
+        ("DirectModification", "Static", "a")
+    ]
 
 
 def test_a_new_parameter_is_a_direct_modification() -> None:
@@ -176,13 +210,21 @@ def test_a_new_parameter_is_a_direct_modification() -> None:
 
 
 def test_a_cause_is_found_behind_an_item_that_vanishes() -> None:
-    data = {**CONDITION, **made(T=one(TOPIC, DisplayName=[{"Fn::If": ["C", {"Ref": "AWS::NoValue"}, "x"]}, {"Ref": "Q"}]))}
+    data = {
+        **CONDITION,
+        **made(T=one(TOPIC, DisplayName=[{"Fn::If": ["C", {"Ref": "AWS::NoValue"}, "x"]}, {"Ref": "Q"}])),
+    }
     (change,) = difference(Side(data, {"P": "a", "Q": "1"}), Side(data, {"P": "a", "Q": "2"}))
-    assert {(detail.path, detail.cause) for detail in change.details} == {("/Properties/DisplayName/0", None), ("/Properties/DisplayName/0", "Q")}
+    assert {(detail.path, detail.cause) for detail in change.details} == {
+        ("/Properties/DisplayName/0", None),
+        ("/Properties/DisplayName/0", "Q"),
+    }
 
 
 def test_a_snapshot_of_what_has_none_is_a_deletion() -> None:
-    change = difference(Side(made(A={**one(TOPIC), "DeletionPolicy": "Snapshot"}, B=one(TOPIC)), {}), Side(made(B=one(TOPIC)), {}))[0]
+    change = difference(
+        Side(made(A={**one(TOPIC), "DeletionPolicy": "Snapshot"}, B=one(TOPIC)), {}), Side(made(B=one(TOPIC)), {})
+    )[0]
     assert (change.action, change.policy) == ("Remove", "Delete")
 
 
@@ -197,7 +239,9 @@ def test_a_type_without_facts_changes_in_place_and_anything_may_follow() -> None
 
 
 def test_pseudo_parameters_are_the_same_on_both_sides() -> None:
-    data = made(T=one(TOPIC, DisplayName={"Fn::Sub": "${AWS::Region}-${AWS::StackName}"}, Tags={"Ref": "AWS::NotificationARNs"}))
+    data = made(
+        T=one(TOPIC, DisplayName={"Fn::Sub": "${AWS::Region}-${AWS::StackName}"}, Tags={"Ref": "AWS::NotificationARNs"})
+    )
     after = made(T=one(TOPIC, DisplayName="eu-west-1-stack", Tags=[]))
     assert difference(Side(data, {}), Side(after, {}), {**PSEUDO, "AWS::Region": "eu-west-1"}) == ()
     assert difference(Side(data, {}), Side(after, {}))
@@ -208,7 +252,9 @@ def test_imports_are_what_they_are() -> None:
         return made(T=one(TOPIC, DisplayName={"Fn::ImportValue": name}))
 
     assert difference(Side(using("a"), {}), Side(using("a"), {})) == ()
-    assert details(only(using("a"), using("b"))) == [("/Properties/DisplayName", {"Fn::ImportValue": "a"}, {"Fn::ImportValue": "b"})]
+    assert details(only(using("a"), using("b"))) == [
+        ("/Properties/DisplayName", {"Fn::ImportValue": "a"}, {"Fn::ImportValue": "b"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +274,9 @@ def test_imports_are_what_they_are() -> None:
 def test_outputs(before: Any, after: Any, changed: bool) -> None:
     base = {**CONDITION, **made(T=one(TOPIC))}
     values = {"P": "not a", "Q": ""}
-    assert outputs_changed(Side({**base, "Outputs": before}, values), Side({**base, "Outputs": after}, values)) is changed
+    assert (
+        outputs_changed(Side({**base, "Outputs": before}, values), Side({**base, "Outputs": after}, values)) is changed
+    )
 
 
 @pytest.mark.parametrize(

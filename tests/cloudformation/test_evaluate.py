@@ -50,7 +50,10 @@ ARN = {"Fn::GetAtt": ["New", "Arn"]}
         ({"Fn::GetAtt": ["Bucket", "Arn"]}, "arn:aws:s3:::my-bucket"),
         ({"Fn::GetAtt": "Bucket.Arn"}, "arn:aws:s3:::my-bucket"),
         ({"Fn::GetAtt": ["Bucket", {"Fn::Join": ["", ["A", "rn"]]}]}, "arn:aws:s3:::my-bucket"),
-        ({"Fn::Sub": "${Name}-${Bucket.Arn}-${!Name}-${AWS::Region}"}, "web-arn:aws:s3:::my-bucket-${Name}-eu-central-1"),
+        (
+            {"Fn::Sub": "${Name}-${Bucket.Arn}-${!Name}-${AWS::Region}"},
+            "web-arn:aws:s3:::my-bucket-${Name}-eu-central-1",
+        ),
         ({"Fn::Sub": ["${x}/${Name}", {"x": {"Ref": "Count"}}]}, "3/web"),
         ({"Fn::Sub": ["${Name}", {"Name": "other"}]}, "other"),
         ({"Fn::Sub": "a $ b {c} $Name"}, "a $ b {c} $Name"),
@@ -71,7 +74,10 @@ ARN = {"Fn::GetAtt": ["New", "Arn"]}
         ({"Fn::FindInMap": ["Map", "x", "y", {"DefaultValue": {"Ref": "Name"}}]}, "web"),
         ({"Fn::Base64": "hé"}, "aMOp"),
         ({"Fn::Cidr": ["10.0.0.0/16", 2, 8]}, ["10.0.0.0/24", "10.0.1.0/24"]),
-        ({"Fn::Cidr": ["192.168.0.0/24", "4", "4"]}, ["192.168.0.0/28", "192.168.0.16/28", "192.168.0.32/28", "192.168.0.48/28"]),
+        (
+            {"Fn::Cidr": ["192.168.0.0/24", "4", "4"]},
+            ["192.168.0.0/28", "192.168.0.16/28", "192.168.0.32/28", "192.168.0.48/28"],
+        ),
         ({"Fn::Cidr": ["2001:db8::/56", 2, 64]}, ["2001:db8::/64", "2001:db8:0:1::/64"]),
         ({"Fn::GetAZs": ""}, ["eu-central-1a", "eu-central-1b", "eu-central-1c"]),
         ({"Fn::GetAZs": "us-east-1"}, [f"us-east-1{letter}" for letter in "abcdef"]),
@@ -84,7 +90,10 @@ ARN = {"Fn::GetAtt": ["New", "Arn"]}
         ({"Fn::And": [{"Condition": "Yes"}, {"Fn::Equals": ["a", "b"]}]}, False),
         ({"Fn::Or": [{"Condition": "No"}, {"Condition": "Yes"}]}, True),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [{"Ref": "AWS::NoValue"}, 1]}, {"b": [1]}),
-        ({"Condition": {"StringEquals": {"aws:x": {"Ref": "Name"}}}}, {"Condition": {"StringEquals": {"aws:x": "web"}}}),
+        (
+            {"Condition": {"StringEquals": {"aws:x": {"Ref": "Name"}}}},
+            {"Condition": {"StringEquals": {"aws:x": "web"}}},
+        ),
     ],
 )
 def test_what_is_known(value: Any, expected: Any) -> None:
@@ -101,10 +110,16 @@ def test_what_is_known(value: Any, expected: Any) -> None:
         ({"Fn::Join": ["", ["a", "b", REF, "c", "d"]]}, Partial(("ab", Unknown("New", None), "cd"))),
         ({"Fn::Join": ["", ["x", {"Fn::Sub": "y${New}z"}]]}, Partial(("xy", Unknown("New", None), "z"))),
         ({"Fn::Join": [",", {"Fn::GetAtt": ["New", "Ids"]}]}, Partial((",", Unknown("New", "Ids")), "Fn::Join")),
-        ({"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]}, Partial((0, Partial(("/", Unknown("New", "Arn")), "Fn::Split")), "Fn::Select")),
+        (
+            {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]},
+            Partial((0, Partial(("/", Unknown("New", "Arn")), "Fn::Split")), "Fn::Select"),
+        ),
         ({"Fn::Select": [1, ["a", REF]]}, Unknown("New", None)),
         ({"Fn::Base64": {"Fn::Sub": "a${New}"}}, Partial((Partial(("a", Unknown("New", None))),), "Fn::Base64")),
-        ({"Fn::Cidr": [{"Fn::GetAtt": ["New", "CidrBlock"]}, 2, 8]}, Partial((Unknown("New", "CidrBlock"), 2, 8), "Fn::Cidr")),
+        (
+            {"Fn::Cidr": [{"Fn::GetAtt": ["New", "CidrBlock"]}, 2, 8]},
+            Partial((Unknown("New", "CidrBlock"), 2, 8), "Fn::Cidr"),
+        ),
         ({"Fn::GetAZs": {"Fn::GetAtt": ["New", "Region"]}}, Partial((Unknown("New", "Region"),), "Fn::GetAZs")),
         ({"Fn::Length": {"Fn::GetAtt": ["New", "Ids"]}}, Partial((Unknown("New", "Ids"),), "Fn::Length")),
         ({"Fn::ToJsonString": {"a": REF}}, Partial(({"a": Unknown("New", None)},), "Fn::ToJsonString")),
@@ -118,9 +133,17 @@ def test_what_is_not_known_yet(value: Any, expected: Any) -> None:
 
 
 def test_what_is_unknown_is_written_as_its_function() -> None:
-    value = {"a": [{"Fn::Sub": "x${New}"}, ARN, {"Fn::Base64": REF}, {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]}, "t"]}
+    value = {
+        "a": [{"Fn::Sub": "x${New}"}, ARN, {"Fn::Base64": REF}, {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]}, "t"]
+    }
     assert plain(evaluate(value, SCOPE)) == {
-        "a": [{"Fn::Join": ["", ["x", REF]]}, ARN, {"Fn::Base64": REF}, {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]}, "t"]
+        "a": [
+            {"Fn::Join": ["", ["x", REF]]},
+            ARN,
+            {"Fn::Base64": REF},
+            {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]},
+            "t",
+        ]
     }
     assert plain(evaluate({"Fn::Sub": "x${New}"}, SCOPE), {Unknown("New", None): "id-1"}) == "xid-1"
 
@@ -182,7 +205,9 @@ def test_an_export_that_nobody_has() -> None:
 
 
 def test_every_function_has_a_row_above() -> None:
-    rows: list[Mapping[str, Any]] = [one.values[0] if hasattr(one, "values") else one[0] for one in _rows(test_what_is_known)]
+    rows: list[Mapping[str, Any]] = [
+        one.values[0] if hasattr(one, "values") else one[0] for one in _rows(test_what_is_known)
+    ]
     assert {key for row in rows if isinstance(row, Mapping) for key in row} >= set(FUNCTIONS)
 
 
@@ -190,7 +215,9 @@ def _rows(test: Any) -> Any:
     return test.pytestmark[0].args[1]
 
 
-@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (5, "5"), (1.5, "1.5"), ("a", "a"), (None, "")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (False, "false"), (5, "5"), (1.5, "1.5"), ("a", "a"), (None, "")]
+)
 def test_scalars_as_text(value: Any, text: str) -> None:
     assert scalar(value) == text
 

@@ -37,7 +37,9 @@ def test_no_problems_and_no_cycles(spec: str, environment: str) -> None:
 @each_case
 def test_an_image_that_the_parameter_refuses(spec: str, environment: str) -> None:
     data = template(spec, environment)
-    assert problems(data, {"ImageSha": "not a tag"}, capabilities(data))[0].startswith("Parameter ImageSha failed to satisfy constraint: ")
+    assert problems(data, {"ImageSha": "not a tag"}, capabilities(data))[0].startswith(
+        "Parameter ImageSha failed to satisfy constraint: "
+    )
     assert problems(data, {}, capabilities(data)) == ("Parameters: [ImageSha] must have values",)
 
 
@@ -46,7 +48,11 @@ def test_a_new_image(spec: str, environment: str) -> None:
     data = template(spec, environment)
     before, after = Side(data, parameters(data, "old")), Side(data, parameters(data, "new"))
     found = {change.logical_id: change for change in difference(before, after)}
-    assert {name: one.replacement for name, one in found.items()} == {"Release": "False", "Service": "False", "TaskDefinition": "True"}
+    assert {name: one.replacement for name, one in found.items()} == {
+        "Release": "False",
+        "Service": "False",
+        "TaskDefinition": "True",
+    }
     assert {detail.path for detail in found["TaskDefinition"].details} == {"/Properties/ContainerDefinitions/0/Image"}
     assert {detail.cause for detail in found["TaskDefinition"].details} == {None, "ImageSha"}
     assert {(detail.path, detail.evaluation, detail.cause) for detail in found["Service"].details} == {
@@ -69,7 +75,9 @@ def test_a_digest_is_an_image_as_well(spec: str, environment: str) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_goldens_are_what_the_pipeline_compiles(spec: str) -> None:
     for environment in ENVIRONMENTS:
-        golden = read((ROOT / "tests" / "cases" / "examples" / f"{spec}.{environment}.template.yml").read_text(encoding="utf-8"))
+        golden = read(
+            (ROOT / "tests" / "cases" / "examples" / f"{spec}.{environment}.template.yml").read_text(encoding="utf-8")
+        )
         data = template(spec, environment)
         assert difference(Side(golden, parameters(data)), Side(data, parameters(data))) == ()
         assert problems(golden, {"ImageSha": "a"}, capabilities(golden)) == ()
@@ -78,7 +86,9 @@ def test_the_goldens_are_what_the_pipeline_compiles(spec: str) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_first_deploy_adds_everything(spec: str) -> None:
     data = template(spec)
-    assert [change.action for change in difference(None, Side(data, parameters(data)))] == ["Add"] * len(data["Resources"])
+    assert [change.action for change in difference(None, Side(data, parameters(data)))] == ["Add"] * len(
+        data["Resources"]
+    )
 
 
 def test_staging_to_production_puts_data_at_risk() -> None:
@@ -115,9 +125,23 @@ def _seconds(before: Side, after: Side) -> float:
 @pytest.mark.parametrize("file", sorted(PACKAGE.glob("*.py")), ids=lambda file: file.stem)
 def test_the_package_is_pure(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
     imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not imported & {"os", "time", "datetime", "random", "secrets", "socket", "urllib", "http", "subprocess", "uuid", "locale"}
+    assert not imported & {
+        "os",
+        "time",
+        "datetime",
+        "random",
+        "secrets",
+        "socket",
+        "urllib",
+        "http",
+        "subprocess",
+        "uuid",
+        "locale",
+    }
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     reads = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"read_text", "read_bytes"}

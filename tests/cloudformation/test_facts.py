@@ -73,8 +73,30 @@ def test_nothing_is_read_before_it_is_needed() -> None:
 
 def test_the_services_that_fsdcf_makes_or_may_make() -> None:
     wanted = (
-        *("ApplicationAutoScaling", "Backup", "CertificateManager", "CloudFormation", "CloudWatch", "DynamoDB", "EC2", "ECR", "ECS"),
-        *("EFS", "ElastiCache", "ElasticLoadBalancingV2", "Events", "IAM", "KMS", "Kinesis", "Lambda", "Logs", "MSK", "RDS"),
+        *(
+            "ApplicationAutoScaling",
+            "Backup",
+            "CertificateManager",
+            "CloudFormation",
+            "CloudWatch",
+            "DynamoDB",
+            "EC2",
+            "ECR",
+            "ECS",
+        ),
+        *(
+            "EFS",
+            "ElastiCache",
+            "ElasticLoadBalancingV2",
+            "Events",
+            "IAM",
+            "KMS",
+            "Kinesis",
+            "Lambda",
+            "Logs",
+            "MSK",
+            "RDS",
+        ),
         *("Route53", "S3", "SNS", "SQS", "SSM", "SecretsManager", "ServiceDiscovery", "WAFv2"),
     )
     assert {f"AWS::{name}" for name in wanted} <= services()

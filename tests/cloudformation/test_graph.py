@@ -12,7 +12,11 @@ RESOURCES = {
     "Vpc": {"Type": "AWS::EC2::VPC"},
     "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "Az": {"Ref": "AWS::Region"}}},
     "Gateway": {"Type": "AWS::EC2::InternetGateway", "DependsOn": "Vpc"},
-    "Route": {"Type": "AWS::EC2::Route", "DependsOn": ["Gateway", "Elsewhere"], "Properties": {"A": {"Fn::Sub": "${Subnet.Arn}"}}},
+    "Route": {
+        "Type": "AWS::EC2::Route",
+        "DependsOn": ["Gateway", "Elsewhere"],
+        "Properties": {"A": {"Fn::Sub": "${Subnet.Arn}"}},
+    },
     "Task": {"Type": "X", "Properties": {"A": {"Fn::GetAtt": ["Subnet", "Id"]}}, "Metadata": {"B": {"Ref": "Gateway"}}},
 }
 NEEDS = {

@@ -13,12 +13,21 @@ from fsdcf.cloudformation.intrinsics import Reference, conditions_used, function
     ("value", "expected"),
     [
         ({"Ref": "A"}, [("A", None, "Ref", ())]),
-        ({"x": [{"Ref": "A"}, {"Ref": "AWS::Region"}]}, [("A", None, "Ref", ("x", 0)), ("AWS::Region", None, "Ref", ("x", 1))]),
+        (
+            {"x": [{"Ref": "A"}, {"Ref": "AWS::Region"}]},
+            [("A", None, "Ref", ("x", 0)), ("AWS::Region", None, "Ref", ("x", 1))],
+        ),
         ({"Fn::GetAtt": ["A", "B.C"]}, [("A", "B.C", "Fn::GetAtt", ())]),
         ({"Fn::GetAtt": "A.B.C"}, [("A", "B.C", "Fn::GetAtt", ())]),
         ({"Fn::GetAtt": ["A", {"Ref": "P"}]}, [("A", "", "Fn::GetAtt", ()), ("P", None, "Ref", ("Fn::GetAtt", 1))]),
-        ({"Fn::Sub": "${A} ${B.C} ${!D} ${ E }"}, [("A", None, "Fn::Sub", ()), ("B", "C", "Fn::Sub", ()), ("E", None, "Fn::Sub", ())]),
-        ({"Fn::Sub": ["${a} ${B}", {"a": {"Ref": "C"}}]}, [("B", None, "Fn::Sub", ()), ("C", None, "Ref", ("Fn::Sub", 1, "a"))]),
+        (
+            {"Fn::Sub": "${A} ${B.C} ${!D} ${ E }"},
+            [("A", None, "Fn::Sub", ()), ("B", "C", "Fn::Sub", ()), ("E", None, "Fn::Sub", ())],
+        ),
+        (
+            {"Fn::Sub": ["${a} ${B}", {"a": {"Ref": "C"}}]},
+            [("B", None, "Fn::Sub", ()), ("C", None, "Ref", ("Fn::Sub", 1, "a"))],
+        ),
         ({"Fn::Sub": "${not a name} $ {B}"}, []),
         ({"Fn::If": ["IsProd", {"Ref": "A"}, "B"]}, [("A", None, "Ref", ("Fn::If", 1))]),
         ({"Fn::Join": ["", ["a", {"Ref": "A"}]]}, [("A", None, "Ref", ("Fn::Join", 1, 1))]),
@@ -52,7 +61,15 @@ def test_conditions(value: Any, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [({"Ref": "A"}, "Ref"), ({"Fn::Sub": ""}, "Fn::Sub"), ({"Ref": "A", "b": 1}, None), ({"a": 1}, None), ([], None), ("Ref", None), ({}, None)],
+    [
+        ({"Ref": "A"}, "Ref"),
+        ({"Fn::Sub": ""}, "Fn::Sub"),
+        ({"Ref": "A", "b": 1}, None),
+        ({"a": 1}, None),
+        ([], None),
+        ("Ref", None),
+        ({}, None),
+    ],
 )
 def test_functions(value: Any, expected: str | None) -> None:
     assert function_of(value) == expected

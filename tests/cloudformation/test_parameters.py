@@ -40,7 +40,11 @@ def test_missing_values_are_named_together() -> None:
         ("abc", {"AllowedPattern": "[a-z]+"}, None),
         ("abc1", {"AllowedPattern": "[a-z]+"}, "Parameter 'P' must match pattern [a-z]+"),
         ("abc\n", {"AllowedPattern": "^[a-z]+$"}, "Parameter 'P' must match pattern ^[a-z]+$"),
-        ("ABC", {"AllowedPattern": "[a-z]+", "ConstraintDescription": "lower case"}, "Parameter P failed to satisfy constraint: lower case"),
+        (
+            "ABC",
+            {"AllowedPattern": "[a-z]+", "ConstraintDescription": "lower case"},
+            "Parameter P failed to satisfy constraint: lower case",
+        ),
         ("x", {"AllowedPattern": "(?<a>x"}, None),
         ("dev", {"AllowedValues": ["dev", "prod"]}, None),
         ("test", {"AllowedValues": ["dev", "prod"]}, "Parameter 'P' must be one of AllowedValues"),
@@ -58,7 +62,11 @@ def test_missing_values_are_named_together() -> None:
         ("1e3", {"Type": "Number"}, None),
         ("1,2,x", {"Type": "List<Number>"}, "Parameter 'P' must be a number"),
         ("a, b", {"Type": "CommaDelimitedList", "AllowedValues": ["a", "b"]}, None),
-        ("a,c", {"Type": "CommaDelimitedList", "AllowedValues": ["a", "b"]}, "Parameter 'P' must be one of AllowedValues"),
+        (
+            "a,c",
+            {"Type": "CommaDelimitedList", "AllowedValues": ["a", "b"]},
+            "Parameter 'P' must be one of AllowedValues",
+        ),
         ("vpc-1", {"Type": "AWS::EC2::VPC::Id"}, None),
     ],
 )

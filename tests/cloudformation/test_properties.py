@@ -38,7 +38,11 @@ def meaning(data: dict[str, Any], image: str = "a") -> Any:
         facts = facts_of(one["Type"])
         properties = plain(evaluate({"": one.get("Properties") or {}}, scope)).get("", {})
         beside = plain(evaluate({key: one[key] for key in BESIDE if key in one}, scope))
-        out[name] = [one["Type"], normal(properties, facts.unordered if facts else frozenset()), normal(beside, frozenset())]
+        out[name] = [
+            one["Type"],
+            normal(properties, facts.unordered if facts else frozenset()),
+            normal(beside, frozenset()),
+        ]
     return out
 
 

@@ -57,10 +57,15 @@ def test_kinds(one: Change, before: Any, kind: str | None) -> None:
 def test_the_sentence_names_the_property_and_what_becomes_of_the_old_one() -> None:
     detail = Detail("Properties", "TableName", "/Properties/TableName", "a", "b", "Always", "DirectModification")
     other = Detail("Properties", "BillingMode", "/Properties/BillingMode", "a", "b", "Never", "DirectModification")
-    (surely,) = data_at_risk([change("Modify", replacement="True", policy="ReplaceAndRetain", details=(other, detail))], None)
+    (surely,) = data_at_risk(
+        [change("Modify", replacement="True", policy="ReplaceAndRetain", details=(other, detail))], None
+    )
     (perhaps,) = data_at_risk([change("Modify", replacement="Conditional", details=(detail,))], None)
     assert surely.why == "a new TableName replaces it with an empty one; the old one stays in the account with its data"
-    assert perhaps.why == "a new TableName may replace it with an empty one; what becomes of the old one, the change set does not say"
+    assert (
+        perhaps.why
+        == "a new TableName may replace it with an empty one; what becomes of the old one, the change set does not say"
+    )
 
 
 def test_they_come_by_logical_id() -> None:
@@ -79,12 +84,26 @@ def test_every_stateful_type_is_guarded(kind: str) -> None:
 
 def test_the_services_of_the_gate_are_all_there() -> None:
     services = {kind.split("::")[1] for kind in STATEFUL}
-    assert services >= {"DynamoDB", "EFS", "S3", "SQS", "RDS", "Logs", "KMS", "ECR", "ElastiCache", "Kinesis", "SecretsManager"}
+    assert services >= {
+        "DynamoDB",
+        "EFS",
+        "S3",
+        "SQS",
+        "RDS",
+        "Logs",
+        "KMS",
+        "ECR",
+        "ElastiCache",
+        "Kinesis",
+        "SecretsManager",
+    }
 
 
 def test_a_renamed_table_is_a_new_empty_one() -> None:
     def named(name: str) -> dict[str, Any]:
-        return {"Resources": {"Table": {"Type": TABLE, "UpdateReplacePolicy": "Retain", "Properties": {"TableName": name}}}}
+        return {
+            "Resources": {"Table": {"Type": TABLE, "UpdateReplacePolicy": "Retain", "Properties": {"TableName": name}}}
+        }
 
     (risk,) = data_at_risk(difference(Side(named("a"), {}), Side(named("b"), {})), named("a"))
     assert risk.kind == "replaced" and "TableName" in risk.why and "stays in the account" in risk.why

@@ -76,7 +76,9 @@ def test_keys_are_text() -> None:
 
 
 def test_yaml_flow_opens_with_a_brace_as_json_does() -> None:
-    assert read('{Resources: {A: {Type: "X", Value: !Ref B}}}') == {"Resources": {"A": {"Type": "X", "Value": {"Ref": "B"}}}}
+    assert read('{Resources: {A: {Type: "X", Value: !Ref B}}}') == {
+        "Resources": {"A": {"Type": "X", "Value": {"Ref": "B"}}}
+    }
 
 
 @pytest.mark.parametrize(

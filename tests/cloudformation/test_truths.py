@@ -48,7 +48,9 @@ def test_scope_and_names_agree_with_the_details(truth: Truth) -> None:
         assert change.scope == tuple(dict.fromkeys(detail.attribute for detail in change.details))
         for detail in change.details:
             assert (detail.name is not None) == (detail.attribute == "Properties")
-            assert detail.path.split("/")[1] == ("Properties" if detail.attribute in ("Properties", "Tags") else detail.attribute)
+            assert detail.path.split("/")[1] == (
+                "Properties" if detail.attribute in ("Properties", "Tags") else detail.attribute
+            )
             assert (detail.cause is None) == (detail.source == "DirectModification")
 
 

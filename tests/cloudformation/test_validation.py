@@ -23,7 +23,10 @@ def queue(value: Any) -> dict[str, Any]:
     return {"Type": QUEUE, "Properties": {"QueueName": value}}
 
 
-STAGE = {"Parameters": {"Stage": {"Type": "String", "Default": "test"}}, "Conditions": {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}}}
+STAGE = {
+    "Parameters": {"Stage": {"Type": "String", "Default": "test"}},
+    "Conditions": {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+}
 
 
 @pytest.mark.parametrize(
@@ -31,13 +34,26 @@ STAGE = {"Parameters": {"Stage": {"Type": "String", "Default": "test"}}, "Condit
     [
         made(),
         made(Q=queue({"Fn::Sub": "${Bucket.Arn}-${AWS::StackName}-${!x}"})),
-        made(C={"Type": "Custom::Thing", "Properties": {"ServiceToken": "x", "Anything": 1}}, Q=queue({"Fn::GetAtt": ["C", "Whatever"]})),
-        made(S={"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "x"}}, Q=queue({"Fn::GetAtt": ["S", "Outputs.Name"]})),
+        made(
+            C={"Type": "Custom::Thing", "Properties": {"ServiceToken": "x", "Anything": 1}},
+            Q=queue({"Fn::GetAtt": ["C", "Whatever"]}),
+        ),
+        made(
+            S={"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "x"}},
+            Q=queue({"Fn::GetAtt": ["S", "Outputs.Name"]}),
+        ),
         made(T={"Type": "Vendor::Service::Type", "Properties": {"x": 1}}),
         made(T={"Type": "AWS::NobodyKnows::Thing"}),
         made(V={"Type": "AWS::EC2::Volume", "DeletionPolicy": "Snapshot"}),
-        {**STAGE, **made(Q={**queue("x"), "Condition": "IsProd"}, R=queue({"Fn::If": ["IsProd", {"Ref": "Q"}, "none"]}))},
-        {**STAGE, **made(Q={**queue("x"), "Condition": "IsProd"}), "Outputs": {"N": {"Condition": "IsProd", "Value": {"Ref": "Q"}}}},
+        {
+            **STAGE,
+            **made(Q={**queue("x"), "Condition": "IsProd"}, R=queue({"Fn::If": ["IsProd", {"Ref": "Q"}, "none"]})),
+        },
+        {
+            **STAGE,
+            **made(Q={**queue("x"), "Condition": "IsProd"}),
+            "Outputs": {"N": {"Condition": "IsProd", "Value": {"Ref": "Q"}}},
+        },
         {**STAGE, **made(Q={**queue("x"), "Condition": "IsProd"}, R={**BUCKET, "DependsOn": "Q"})},
         {"AWSTemplateFormatVersion": "2010-09-09", "Description": "x", "Metadata": {"a": 1}, **made()},
         made(A={"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "x"}}}),
@@ -53,30 +69,68 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
         ({}, "Template format error: At least one Resources member must be defined."),
         ({"Resources": {}}, "Template format error: At least one Resources member must be defined."),
         ({**made(), "Resource": {}, "Also": 1}, "Invalid template property or properties [Also, Resource]"),
-        ({**made(), "AWSTemplateFormatVersion": "2011-01-01"}, "Template format error: unsupported value for AWSTemplateFormatVersion."),
+        (
+            {**made(), "AWSTemplateFormatVersion": "2011-01-01"},
+            "Template format error: unsupported value for AWSTemplateFormatVersion.",
+        ),
         ({**made(), "Outputs": []}, "Template format error: Outputs must be an object."),
-        (made(Q={"Properties": {}}), "Template format error: [/Resources/Q] Every Resources object must contain a Type member."),
+        (
+            made(Q={"Properties": {}}),
+            "Template format error: [/Resources/Q] Every Resources object must contain a Type member.",
+        ),
         (made(Q={"Type": QUEUE, "Invalid": 10}), "Invalid template resource property 'Invalid'"),
-        (made(Q={"Type": QUEUE, "Properties": []}), "Template format error: [/Resources/Q/Properties] Properties must be an object."),
+        (
+            made(Q={"Type": QUEUE, "Properties": []}),
+            "Template format error: [/Resources/Q/Properties] Properties must be an object.",
+        ),
         (made(**{"my-queue": {"Type": QUEUE}}), "Template format error: Resource name my-queue is non alphanumeric."),
         (made(Q={"Type": QUEUE, "Condition": "Lost"}), "Template format error: Condition Lost is not defined."),
-        (made(Q={"Type": QUEUE, "DeletionPolicy": "Keep"}), "Template error: DeletionPolicy Keep is not supported in resource Q"),
-        (made(Q={"Type": QUEUE, "DeletionPolicy": "Snapshot"}), "Template error: resource type AWS::SQS::Queue does not support deletion policy Snapshot"),
-        ({**made(), "Outputs": {"O": {"Value": None}}}, "[/Outputs/O/Value] 'null' values are not allowed in templates"),
+        (
+            made(Q={"Type": QUEUE, "DeletionPolicy": "Keep"}),
+            "Template error: DeletionPolicy Keep is not supported in resource Q",
+        ),
+        (
+            made(Q={"Type": QUEUE, "DeletionPolicy": "Snapshot"}),
+            "Template error: resource type AWS::SQS::Queue does not support deletion policy Snapshot",
+        ),
+        (
+            {**made(), "Outputs": {"O": {"Value": None}}},
+            "[/Outputs/O/Value] 'null' values are not allowed in templates",
+        ),
         ({**made(), "Outputs": {"O": {}}}, "Template format error: Every Outputs member must contain a Value object"),
-        ({**made(), "Outputs": {"my-o": {"Value": "x"}}}, "Template format error: Output name my-o is non alphanumeric."),
-        ({**made(), "Outputs": {"O": {"Value": "x", "Condition": "Lost"}}}, "Template format error: Condition Lost is not defined."),
-        ({**made(), "Parameters": {"P": {"Default": "x"}}}, "Template format error: Every Parameters object must contain a Type member."),
+        (
+            {**made(), "Outputs": {"my-o": {"Value": "x"}}},
+            "Template format error: Output name my-o is non alphanumeric.",
+        ),
+        (
+            {**made(), "Outputs": {"O": {"Value": "x", "Condition": "Lost"}}},
+            "Template format error: Condition Lost is not defined.",
+        ),
+        (
+            {**made(), "Parameters": {"P": {"Default": "x"}}},
+            "Template format error: Every Parameters object must contain a Type member.",
+        ),
         ({**made(), "Parameters": {"P": {"Type": "Text"}}}, "Template format error: Unrecognized parameter type: Text"),
         ({**made(), "Parameters": {"P": {"Type": "String", "Min": 1}}}, "Invalid template parameter property 'Min'"),
-        ({**made(), "Parameters": {"my-p": {"Type": "String"}}}, "Template format error: Parameter name my-p is non alphanumeric."),
-        (made(Q={"Type": "AWS::SQS::Queu"}), "Template format error: Unrecognized resource types: [AWS::SQS::Queu]"),
-        (made(Q={"Type": "Queue"}, R={"Type": "AWS::EC2::NATGateway"}), "Template format error: Unrecognized resource types: [Queue, AWS::EC2::NATGateway]"),
         (
-            made(Q=queue({"Ref": "Lost"}), R=queue({"Fn::GetAtt": ["Gone", "Arn"]}), S={**BUCKET, "DependsOn": ["Away"]}),
+            {**made(), "Parameters": {"my-p": {"Type": "String"}}},
+            "Template format error: Parameter name my-p is non alphanumeric.",
+        ),
+        (made(Q={"Type": "AWS::SQS::Queu"}), "Template format error: Unrecognized resource types: [AWS::SQS::Queu]"),
+        (
+            made(Q={"Type": "Queue"}, R={"Type": "AWS::EC2::NATGateway"}),
+            "Template format error: Unrecognized resource types: [Queue, AWS::EC2::NATGateway]",
+        ),
+        (
+            made(
+                Q=queue({"Ref": "Lost"}), R=queue({"Fn::GetAtt": ["Gone", "Arn"]}), S={**BUCKET, "DependsOn": ["Away"]}
+            ),
             "Template format error: Unresolved resource dependencies [Lost, Gone, Away] in the Resources block of the template",
         ),
-        (made(Q=queue({"Fn::Sub": "${Stage}"})), "Template format error: Unresolved resource dependencies [Stage] in the Resources block of the template"),
+        (
+            made(Q=queue({"Fn::Sub": "${Stage}"})),
+            "Template format error: Unresolved resource dependencies [Stage] in the Resources block of the template",
+        ),
         (
             {**STAGE, **made(Q=queue({"Fn::GetAtt": ["Stage", "Arn"]}))},
             "Template format error: Unresolved resource dependencies [Stage] in the Resources block of the template",
@@ -89,8 +143,14 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
             {**made(), "Conditions": {"C": {"Fn::Equals": [{"Ref": "Bucket"}, "x"]}}},
             "Template format error: Unresolved dependencies [Bucket]. Cannot reference resources in the Conditions block of the template",
         ),
-        (made(Q=queue({"Fn::GetAtt": ["Bucket", "Lost"]})), "Template error: resource Bucket does not support attribute type Lost in Fn::GetAtt"),
-        (made(Q=queue({"Fn::Sub": "${Bucket.Lost}"})), "Template error: resource Bucket does not support attribute type Lost in Fn::GetAtt"),
+        (
+            made(Q=queue({"Fn::GetAtt": ["Bucket", "Lost"]})),
+            "Template error: resource Bucket does not support attribute type Lost in Fn::GetAtt",
+        ),
+        (
+            made(Q=queue({"Fn::Sub": "${Bucket.Lost}"})),
+            "Template error: resource Bucket does not support attribute type Lost in Fn::GetAtt",
+        ),
         (made(Q=queue({"Ref": "R"}), R=queue({"Ref": "Q"})), "Circular dependency between resources: [Q, R]"),
         (made(Q={**queue("x"), "DependsOn": "Q"}), "Circular dependency between resources: [Q]"),
         ({**made(), "Parameters": {"P": {"Type": "String"}}}, "Parameters: [P] must have values"),
@@ -104,7 +164,10 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
         ),
         (made(Q=queue({"Fn::If": ["Lost", 1, 2]})), "Template error: unresolved condition dependency Lost in Fn::If"),
         (made(Q=queue({"Fn::FindInMap": ["M", "a", "b"]})), "Template error: Unable to get mapping for M::a::b"),
-        ({**made(), "Conditions": {"A": {"Condition": "A"}}}, "Template format error: Circular dependency between conditions: [A]"),
+        (
+            {**made(), "Conditions": {"A": {"Condition": "A"}}},
+            "Template format error: Circular dependency between conditions: [A]",
+        ),
         (made(Role=ROLE), "Requires capabilities : [CAPABILITY_IAM]"),
         (made(Q={"Type": QUEUE, "Properties": {"Name": "x"}}), "Encountered unsupported property Name"),
         (made(P={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "Property Value cannot be empty."),
@@ -121,10 +184,30 @@ def test_parameters_that_do_not_exist() -> None:
 @pytest.mark.parametrize(
     ("section", "member", "count", "problem"),
     [
-        ("Resources", dict(BUCKET), 501, "Template format error: Number of resources, 501, is greater than maximum allowed, 500"),
-        ("Parameters", {"Type": "String", "Default": ""}, 201, "Template format error: Number of parameters, 201, is greater than maximum allowed, 200"),
-        ("Outputs", {"Value": "x"}, 201, "Template format error: Number of outputs, 201, is greater than maximum allowed, 200"),
-        ("Mappings", {"a": {"b": "c"}}, 201, "Template format error: Number of mappings, 201, is greater than maximum allowed, 200"),
+        (
+            "Resources",
+            dict(BUCKET),
+            501,
+            "Template format error: Number of resources, 501, is greater than maximum allowed, 500",
+        ),
+        (
+            "Parameters",
+            {"Type": "String", "Default": ""},
+            201,
+            "Template format error: Number of parameters, 201, is greater than maximum allowed, 200",
+        ),
+        (
+            "Outputs",
+            {"Value": "x"},
+            201,
+            "Template format error: Number of outputs, 201, is greater than maximum allowed, 200",
+        ),
+        (
+            "Mappings",
+            {"a": {"b": "c"}},
+            201,
+            "Template format error: Number of mappings, 201, is greater than maximum allowed, 200",
+        ),
     ],
 )
 def test_counts(section: str, member: Any, count: int, problem: str) -> None:
@@ -139,7 +222,9 @@ def test_bytes() -> None:
     template = {**made(), "Description": ""}
     room = TEMPLATE_BYTES - len('{"Resources":{"Bucket":{"Type":"AWS::S3::Bucket"}},"Description":""}')
     assert problems({**template, "Description": "é" * (room // 2)}, {}) == ()
-    assert problems({**template, "Description": "é" * (room // 2 + 1)}, {}) == ("Template may not exceed 1000000 bytes in size.",)
+    assert problems({**template, "Description": "é" * (room // 2 + 1)}, {}) == (
+        "Template may not exceed 1000000 bytes in size.",
+    )
 
 
 def test_a_body_counts_bytes() -> None:

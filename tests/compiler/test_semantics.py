@@ -31,7 +31,10 @@ def waits_for(resources: Mapping[str, Any], name: str) -> set[str]:
     while queue:
         resource = resources[queue.pop()]
         depends = resource.get("DependsOn", [])
-        nearest = {*references(resource.get("Properties", {})), *([depends] if isinstance(depends, str) else depends)} & set(resources)
+        nearest = {
+            *references(resource.get("Properties", {})),
+            *([depends] if isinstance(depends, str) else depends),
+        } & set(resources)
         queue += nearest - found
         found |= nearest
     return found
@@ -73,7 +76,10 @@ def test_a_worker_says_that_it_has_no_load_balancer(compiled: Compile) -> None:
 
 
 def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Compile) -> None:
-    text = HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n  - {type: aws_sqs_queue, name: '${ENV}-jobs'}\n"
+    text = (
+        HELLO
+        + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n  - {type: aws_sqs_queue, name: '${ENV}-jobs'}\n"
+    )
     resources = resources_of(compiled, text)
     before = waits_for(resources, "Service")
     kinds = {"AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EFS::MountTarget", "AWS::IAM::Policy"}
@@ -93,19 +99,27 @@ def test_the_task_reaches_its_file_system_and_nobody_else_does(compiled: Compile
     targets = [one["Properties"]["SubnetId"] for one in resources.values() if one["Type"] == "AWS::EFS::MountTarget"]
     assert targets == tasks
     rule = resources["DataFileSystemSecurityGroup"]["Properties"]["SecurityGroupIngress"]
-    assert [(one["FromPort"], one["SourceSecurityGroupId"]) for one in rule] == [(2049, {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]})]
+    assert [(one["FromPort"], one["SourceSecurityGroupId"]) for one in rule] == [
+        (2049, {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]})
+    ]
     admitted = resources["DataFileSystem"]["Properties"]["FileSystemPolicy"]["Statement"]
     assert admitted[0]["Principal"] == {"AWS": {"Fn::GetAtt": ["TaskRole", "Arn"]}} and admitted[1]["Effect"] == "Deny"
 
 
 def test_sqlite_is_a_single_writer(compiled: Compile) -> None:
-    text = HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data, mountPoint: /data}\n  - {type: sqlite_database, name: main}\n"
+    text = (
+        HELLO
+        + "dependencies:\n  - {type: aws_efs_file_system, name: data, mountPoint: /data}\n  - {type: sqlite_database, name: main}\n"
+    )
     resources = resources_of(compiled, text)
     service = resources["Service"]["Properties"]
     assert service["DesiredCount"] == 1 and service["AvailabilityZoneRebalancing"] == "DISABLED"
     deployment = service["DeploymentConfiguration"]
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
-    variables = {one["Name"]: one["Value"] for one in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]}
+    variables = {
+        one["Name"]: one["Value"]
+        for one in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
+    }
     assert variables["DATABASE_URL"] == "sqlite:////data/app.db"
     free = resources_of(compiled, text.replace("name: main}", "name: main, ephemeral: true, path: /tmp/x.db}"))
     assert free["Service"]["Properties"]["DesiredCount"] == 2
@@ -120,7 +134,11 @@ def test_no_allowance_has_wildcard_actions(spec: Any) -> None:
         if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::Policy"):
             continue
         properties = resource["Properties"]
-        documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [one["PolicyDocument"] for one in properties.get("Policies", [])]
+        documents = (
+            [properties["PolicyDocument"]]
+            if "PolicyDocument" in properties
+            else [one["PolicyDocument"] for one in properties.get("Policies", [])]
+        )
         for statement in (one for document in documents for one in document["Statement"]):
             assert not any("*" in action for action in statement["Action"]), name
             if "*" in statement["Resource"]:
@@ -128,7 +146,10 @@ def test_no_allowance_has_wildcard_actions(spec: Any) -> None:
 
 
 def test_the_role_reaches_its_table_and_its_indexes_only(compiled: Compile) -> None:
-    text = HELLO + "dependencies:\n  - type: aws_dynamodb_table\n    table_name: ${ENV}-ledger\n    key_schema: [{attribute_name: id, key_type: HASH}]\n    attribute_definitions: [{attribute_name: id, attribute_type: S}]\n"
+    text = (
+        HELLO
+        + "dependencies:\n  - type: aws_dynamodb_table\n    table_name: ${ENV}-ledger\n    key_schema: [{attribute_name: id, key_type: HASH}]\n    attribute_definitions: [{attribute_name: id, attribute_type: S}]\n"
+    )
     resources = resources_of(compiled, text)
     statement = resources["LedgerDynamodbAccess"]["Properties"]["PolicyDocument"]["Statement"][0]
     assert statement["Resource"] == [{"Fn::GetAtt": ["LedgerTable", "Arn"]}, {"Fn::Sub": "${LedgerTable.Arn}/index/*"}]
@@ -136,18 +157,27 @@ def test_the_role_reaches_its_table_and_its_indexes_only(compiled: Compile) -> N
     table = resources["LedgerTable"]
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     assert table["Properties"]["TableName"] == "staging-ledger" and table["Properties"]["DeletionProtectionEnabled"]
-    listed = resources_of(compiled, HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: other, permissions: ['dynamodb:GetItem']}\n")
+    listed = resources_of(
+        compiled,
+        HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: other, permissions: ['dynamodb:GetItem']}\n",
+    )
     assert "OtherTable" not in listed and listed["OtherDynamodbAccess"]
 
 
 def test_secrets_are_read_by_ecs_and_permitted_one_by_one(compiled: Compile) -> None:
-    text = HELLO + "  environment:\n    A: ${secrets:app/one:key}\n    B: ${ssm:/app/two}\n  secrets:\n    - {name: C, valueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:three-a1B2c3'}\n"
+    text = (
+        HELLO
+        + "  environment:\n    A: ${secrets:app/one:key}\n    B: ${ssm:/app/two}\n  secrets:\n    - {name: C, valueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:three-a1B2c3'}\n"
+    )
     resources = resources_of(compiled, text)
     container = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
     assert [one["Name"] for one in container["Secrets"]] == ["A", "B", "C"] and "Environment" not in container
     statements = resources["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     permitted = {statement["Action"][0]: json.dumps(statement["Resource"]) for statement in statements}
-    assert "secret:app/one-??????" in permitted["secretsmanager:GetSecretValue"] and "three-a1B2c3\"" in permitted["secretsmanager:GetSecretValue"]
+    assert (
+        "secret:app/one-??????" in permitted["secretsmanager:GetSecretValue"]
+        and 'three-a1B2c3"' in permitted["secretsmanager:GetSecretValue"]
+    )
     assert "parameter/app/two" in permitted["ssm:GetParameters"] and "*" not in permitted["ssm:GetParameters"]
 
 
@@ -168,7 +198,11 @@ def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile
 def test_metrics_of_two_environments_stay_apart(compiled: Compile) -> None:
     text = HELLO + "  observability: {metrics: {}}\n"
     configurations = [
-        json.dumps(resources_of(compiled, text, environment=one)["TaskDefinition"]["Properties"]["ContainerDefinitions"][1]["Environment"])
+        json.dumps(
+            resources_of(compiled, text, environment=one)["TaskDefinition"]["Properties"]["ContainerDefinitions"][1][
+                "Environment"
+            ]
+        )
         for one in ("staging", "prod")
     ]
     assert "hello-staging" in configurations[0] and "hello-prod" in configurations[1]
@@ -178,7 +212,9 @@ def test_any_character_of_a_value_reaches_the_service(linter: Linter) -> None:
     value = "\U0001f680 \u65e5\u672c \\ud83d\\ude80 \\\U0001f680"
     result = run(Request("spec.yml", (HELLO + f"  environment: {{A: '{value}'}}\n").encode(), "staging"), linter.lint)
     assert result.template is not None, result.diagnostics
-    (written,) = json.loads(to_json(result.template.data))["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
+    (written,) = json.loads(to_json(result.template.data))["Resources"]["TaskDefinition"]["Properties"][
+        "ContainerDefinitions"
+    ][0]["Environment"]
     assert written == {"Name": "A", "Value": value}
 
 
@@ -195,13 +231,17 @@ def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile
 def test_image_is_a_tag_or_a_digest(compiled: Compile) -> None:
     result = compiled(HELLO)
     assert result.template is not None
-    tag = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Image"]["Fn::If"]
+    tag = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Image"][
+        "Fn::If"
+    ]
     assert tag[1]["Fn::Sub"].endswith("/hello@${ImageSha}") and tag[2]["Fn::Sub"].endswith("/hello:${ImageSha}")
     assert result.template.data["Parameters"]["ImageSha"]["AllowedPattern"].startswith("^(")
 
 
 def test_the_dockerfile_s_check_is_carried_over(compiled: Compile, tmp_path: Any) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM x\nHEALTHCHECK --interval=10s --timeout=3s --retries=2 \\\n  CMD curl -f localhost\n")
+    (tmp_path / "Dockerfile").write_text(
+        "FROM x\nHEALTHCHECK --interval=10s --timeout=3s --retries=2 \\\n  CMD curl -f localhost\n"
+    )
     text = HELLO.split("  healthCheck:")[0] + "  build:\n    dockerfile: Dockerfile\n"
     resources = resources_of(compiled, text, name=str(tmp_path / "spec.yml"))
     check = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["HealthCheck"]
@@ -217,7 +257,9 @@ def test_auto_scaling_owns_the_count(compiled: Compile) -> None:
 
 def test_without_nat_the_service_waits_for_the_way_to_the_layers_of_its_image(compiled: Compile) -> None:
     network = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
-    assert {"S3Endpoint", "DynamoDbEndpoint", "EcrDkrInterfaceEndpoint"} <= waits_for(resources_of(compiled, HELLO + network), "Service")
+    assert {"S3Endpoint", "DynamoDbEndpoint", "EcrDkrInterfaceEndpoint"} <= waits_for(
+        resources_of(compiled, HELLO + network), "Service"
+    )
     assert "S3Endpoint" not in waits_for(resources_of(compiled, HELLO), "Service")
 
 
@@ -235,13 +277,18 @@ def test_a_role_is_taken_by_ecs_for_this_account_alone(compiled: Compile) -> Non
         ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop", "eu-west-1:123456789012:repository/team/shop"),
         ("123456789012.dkr-ecr.eu-west-1.on.aws/shop", "eu-west-1:123456789012:repository/shop"),
         ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/shop", "us-gov-west-1:123456789012:repository/shop"),
-        ("${AWS_ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/shop-${AWS_REGION}", "eu-west-1:${AWS::AccountId}:repository/shop-${AWS::Region}"),
+        (
+            "${AWS_ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/shop-${AWS_REGION}",
+            "eu-west-1:${AWS::AccountId}:repository/shop-${AWS::Region}",
+        ),
         ("123456789012.dkr.ecr.${AWS_REGION}.amazonaws.com/shop", "${AWS::Region}:123456789012:repository/shop"),
     ],
 )
 def test_the_image_of_any_ecr_repository_may_be_pulled(compiled: Compile, image: str, arn: str) -> None:
     role = resources_of(compiled, HELLO + f"  image: {image}\n")["ExecutionRole"]["Properties"]
-    assert role["Policies"][0]["PolicyDocument"]["Statement"][1]["Resource"] == [{"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{arn}"}]
+    assert role["Policies"][0]["PolicyDocument"]["Statement"][1]["Resource"] == [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{arn}"}
+    ]
 
 
 def test_an_image_from_elsewhere_needs_no_permission(compiled: Compile) -> None:

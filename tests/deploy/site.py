@@ -101,7 +101,15 @@ class Site:
         return self.answers[question.kind]
 
     def release(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", **more: Any) -> Release:
-        return Release("shop", "staging", body or template(), sha, {"team": "a"}, again="fsdcf deploy shop.yml --env staging", **more)
+        return Release(
+            "shop",
+            "staging",
+            body or template(),
+            sha,
+            {"team": "a"},
+            again="fsdcf deploy shop.yml --env staging",
+            **more,
+        )
 
     def deploy(self, body: Mapping[str, Any] | None = None, sha: str | None = "one", **options: Any) -> Outcome:
         """Deploys with ``--yes``, unless the options say otherwise."""
@@ -136,19 +144,25 @@ class Site:
     def _ended(self, outcome: Outcome) -> Outcome:
         ends = [event for event in self.told if isinstance(event, Ended)]
         assert self.told[-1] is ends[-1] and ends[-1].outcome == outcome
-        assert not [one for _, *one in self.aws.calls if one[1] not in CALLS[one[0]]], "a call for which fsdcf permissions gives no right"
+        assert not [one for _, *one in self.aws.calls if one[1] not in CALLS[one[0]]], (
+            "a call for which fsdcf permissions gives no right"
+        )
         return outcome
 
     def fault(self, *texts: str | Fault) -> None:
         self.world.faults.add(*(parsed(one) if isinstance(one, str) else one for one in texts))
 
-    def call(self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any) -> dict[str, Any]:
+    def call(
+        self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any
+    ) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
         client = wired(replace(self.world, faults=Quiet(self.world.faults)))[1](service, at or self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 
-    def beside(self, operation: str, body: Mapping[str, Any], sha: str, tags: Mapping[str, str] = TAGS, /, **more: Any) -> dict[str, Any]:
+    def beside(
+        self, operation: str, body: Mapping[str, Any], sha: str, tags: Mapping[str, str] = TAGS, /, **more: Any
+    ) -> dict[str, Any]:
         """What somebody else does to the stack: CreateStack, UpdateStack or CreateChangeSet."""
         return self.call(
             operation,
@@ -198,7 +212,11 @@ class Site:
         return str(listed[0]["StackStatus"]) if listed else ""
 
     def change_sets(self) -> list[str]:
-        return [one["ChangeSetName"] for one in self.call("ListChangeSets", StackName=STACK)["Summaries"]] if self.status() else []
+        return (
+            [one["ChangeSetName"] for one in self.call("ListChangeSets", StackName=STACK)["Summaries"]]
+            if self.status()
+            else []
+        )
 
     def seen(self) -> list[tuple[str, str]]:
         return [(one.event.logical_id, one.event.status) for one in self.told if isinstance(one, Seen)]
@@ -226,7 +244,9 @@ class Site:
         arns = [one["StackId"] for one in self.call("ListStacks")["StackSummaries"]]
         events = [event for arn in arns for event in self.events(arn)]
         began = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
-        roots = [one for one in events if one["PhysicalResourceId"] == one["StackId"] and one["ResourceStatus"] in began]
+        roots = [
+            one for one in events if one["PhysicalResourceId"] == one["StackId"] and one["ResourceStatus"] in began
+        ]
         return [one["ClientRequestToken"] for one in roots if one.get("ClientRequestToken", "").startswith("fsdcf-")]
 
     def events(self, stack: str = STACK) -> list[dict[str, Any]]:
@@ -246,7 +266,14 @@ class Site:
         if not found or found[0]["StackStatus"] == "REVIEW_IN_PROGRESS":
             return ""
         rows = self.call("DescribeStackResources", StackName=STACK)["StackResources"]
-        name = next((one["PhysicalResourceId"] for one in rows if one["LogicalResourceId"] == "Release" and one.get("PhysicalResourceId")), "")
+        name = next(
+            (
+                one["PhysicalResourceId"]
+                for one in rows
+                if one["LogicalResourceId"] == "Release" and one.get("PhysicalResourceId")
+            ),
+            "",
+        )
         try:
             return str(self.call("GetParameter", "ssm", Name=name)["Parameter"]["Value"]) if name else ""
         except Exception as error:
@@ -258,7 +285,9 @@ def nowhere(logical_id: str) -> Place | None:
     return None
 
 
-def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: VirtualClock | None = None, pace: float = 1.0) -> Site:
+def site(
+    *faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: VirtualClock | None = None, pace: float = 1.0
+) -> Site:
     """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often meanwhile."""
     clock = clock or VirtualClock()
     world = World(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
@@ -270,7 +299,13 @@ def site(*faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: 
             hook(seconds)
 
     wire, make = wired(world)
-    made = Site(world, clock, Aws(make, clock.now, sleep, random.Random(seed), region, world.partition), wire.requests, on_sleep=hooks)
+    made = Site(
+        world,
+        clock,
+        Aws(make, clock.now, sleep, random.Random(seed), region, world.partition),
+        wire.requests,
+        on_sleep=hooks,
+    )
     weakref.finalize(world, world.store.close)
     made.fault(*faults)
     return made

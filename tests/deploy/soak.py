@@ -19,8 +19,23 @@ from fsdcf.deploy.model import Ended, Exit, Outcome
 from tests.deploy.site import TAGS, Site, service, site, template, topic
 
 CALLS = (
-    *("CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DescribeStacks", "DescribeStackEvents"),
-    *("ListStackResources", "ListChangeSets", "DeleteStack", "CancelUpdateStack", "DescribeServices", "cloudformation.*", "*"),
+    *(
+        "CreateChangeSet",
+        "DescribeChangeSet",
+        "ExecuteChangeSet",
+        "DeleteChangeSet",
+        "DescribeStacks",
+        "DescribeStackEvents",
+    ),
+    *(
+        "ListStackResources",
+        "ListChangeSets",
+        "DeleteStack",
+        "CancelUpdateStack",
+        "DescribeServices",
+        "cloudformation.*",
+        "*",
+    ),
 )
 KINDS = ("throttle", "throttle", "reset", "lost", "broken", "html", "half", "delay=5", "unreachable", "expired")
 RESOURCES = (
@@ -30,9 +45,30 @@ RESOURCES = (
 )
 ODDITIES = (
     *("lag-events=7", "lag-status=9", "stale-status*3", "duplicate-events", "equal-timestamps", "cancelled-first"),
-    *("drop-values", "no-reason", "no-updates", "page-size=2", "page-size=7", "unknown-enums", "hook=A::B", "early-validation=Jobs"),
+    *(
+        "drop-values",
+        "no-reason",
+        "no-updates",
+        "page-size=2",
+        "page-size=7",
+        "unknown-enums",
+        "hook=A::B",
+        "early-validation=Jobs",
+    ),
 )
-STARTS = ("none", "none", "complete", "complete", "complete", "same", "rolled back", "kept", "foreign", "busy", "review")
+STARTS = (
+    "none",
+    "none",
+    "complete",
+    "complete",
+    "complete",
+    "same",
+    "rolled back",
+    "kept",
+    "foreign",
+    "busy",
+    "review",
+)
 ENDED = ("_COMPLETE", "_FAILED")
 
 
@@ -135,7 +171,9 @@ def run(plan: Schedule) -> Run:
     made = prepared(plan)
     before, begun, image = made.status(), tuple(made.executions()), made.image()
     made.fault(*plan.faults)
-    made.answers = dict.fromkeys(("interrupt", "execute", "data", "recreate"), plan.cancels) if plan.interrupts else None
+    made.answers = (
+        dict.fromkeys(("interrupt", "execute", "data", "recreate"), plan.cancels) if plan.interrupts else None
+    )
     presses = list(plan.interrupts)
     slept = [0]
 
@@ -184,7 +222,10 @@ def _traces(done: Run) -> str:
     empty = done.made.status() == "REVIEW_IN_PROGRESS" and done.plan.start != "review"
     if (ours or empty) and not said and not _executed(done):
         return f"left: {ours} {'and an empty stack' if empty else ''}"
-    hopeless = any("**" in one or "expired" in one or "unreachable" in one for one in done.plan.faults) or len(done.plan.interrupts) > 1
+    hopeless = (
+        any("**" in one or "expired" in one or "unreachable" in one for one in done.plan.faults)
+        or len(done.plan.interrupts) > 1
+    )
     return "" if not said or hopeless or _executed(done) else "something is left without need"
 
 
@@ -198,13 +239,22 @@ def _truth(done: Run) -> str:
         sha = "one" if done.plan.start == "same" else "two"
         if done.made.image() != sha or status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return f"says done, and {status} runs {done.made.image()!r}"
-    elif code is Exit.FAILED and begun and (not status.endswith("_COMPLETE") or done.made.image() == "two" != done.image_before):
+    elif (
+        code is Exit.FAILED
+        and begun
+        and (not status.endswith("_COMPLETE") or done.made.image() == "two" != done.image_before)
+    ):
         return f"says failed, and {status} runs {done.made.image()!r}"
     elif code is Exit.NEEDS_RECOVERY and not status.endswith("_FAILED"):
         return f"says that it needs recovery, and the stack is {status}"
     elif code in (Exit.REFUSED, Exit.USAGE, Exit.BUSY, Exit.DENIED) and begun:
         return f"exit {code.name} after an execution"
-    elif code in (Exit.UNKNOWN, Exit.INTERRUPTED) and "goes on" in sentence and not begun and not {"deletion", "rollback"} & set(sentence.split()):
+    elif (
+        code in (Exit.UNKNOWN, Exit.INTERRUPTED)
+        and "goes on" in sentence
+        and not begun
+        and not {"deletion", "rollback"} & set(sentence.split())
+    ):
         return f"says that something goes on: {sentence}"
     elif code is Exit.CHANGES:
         return "exit 10 was not asked for"

@@ -41,7 +41,9 @@ CLOSED = botocore.exceptions.ConnectionClosedError(endpoint_url="https://x")
 DONE = {"Stacks": []}
 
 
-def aws(*answers: Any, deadline: float | None = None, renew: Callable[[], None] = lambda: None) -> tuple[Aws, Client, list[float]]:
+def aws(
+    *answers: Any, deadline: float | None = None, renew: Callable[[], None] = lambda: None
+) -> tuple[Aws, Client, list[float]]:
     clock, slept, client = VirtualClock(0.0), [], Client(*answers)
 
     def sleep(seconds: float) -> None:
@@ -138,7 +140,9 @@ def test_a_network_that_stays_away_is_given_up_sooner_if_it_never_was_there() ->
     assert raised.value.repeated
 
 
-@pytest.mark.parametrize(("before", "repeated"), [(CLOSED, True), (error("InternalFailure", status=500), True), (error("Throttling"), False)])
+@pytest.mark.parametrize(
+    ("before", "repeated"), [(CLOSED, True), (error("InternalFailure", status=500), True), (error("Throttling"), False)]
+)
 def test_whether_an_earlier_attempt_may_have_been_carried_out(before: Exception, repeated: bool) -> None:
     made, _, _ = aws(before, error("AlreadyExistsException"))
     with pytest.raises(ApiError) as raised:
@@ -153,7 +157,9 @@ def test_credentials_are_renewed_once_a_call_through_a_new_client() -> None:
     assert len(renewed) == 2
 
 
-@pytest.mark.parametrize(("code", "name"), [("AccessDenied", "AssumeRole"), ("InvalidIdentityToken", "AssumeRoleWithWebIdentity")])
+@pytest.mark.parametrize(
+    ("code", "name"), [("AccessDenied", "AssumeRole"), ("InvalidIdentityToken", "AssumeRoleWithWebIdentity")]
+)
 def test_a_role_that_cannot_be_assumed_is_no_missing_permission_of_the_call(code: str, name: str) -> None:
     told = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     made, _, _ = aws(botocore.exceptions.ClientError(told, name))  # type: ignore[arg-type]
@@ -206,15 +212,25 @@ def test_an_operation_that_botocore_does_not_have() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [("AWS_ENDPOINT_URL_CLOUDFORMATION", "garbage"), ("AWS_DEFAULTS_MODE", "bogus"), ("AWS_STS_REGIONAL_ENDPOINTS", "bogus")],
+    [
+        ("AWS_ENDPOINT_URL_CLOUDFORMATION", "garbage"),
+        ("AWS_DEFAULTS_MODE", "bogus"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "bogus"),
+    ],
     ids=lambda wrong: wrong[0],
 )
-def test_settings_that_botocore_does_not_take_are_an_error_of_the_call(nobody: pytest.MonkeyPatch, wrong: tuple[str, str]) -> None:
+def test_settings_that_botocore_does_not_take_are_an_error_of_the_call(
+    nobody: pytest.MonkeyPatch, wrong: tuple[str, str]
+) -> None:
     nobody.setenv("AWS_ACCESS_KEY_ID", "a")
     nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
     nobody.setenv(*wrong)
     made = connect(None, "eu-west-1", None)
-    for ask in (lambda: call(made), lambda: made.supports("cloudformation", "DescribeStacks"), lambda: made.client("cloudformation")):
+    for ask in (
+        lambda: call(made),
+        lambda: made.supports("cloudformation", "DescribeStacks"),
+        lambda: made.client("cloudformation"),
+    ):
         with pytest.raises(ApiError, match=f"the AWS configuration does not do for cloudformation: .*{wrong[1]}"):
             ask()
 
@@ -225,7 +241,14 @@ def test_botocore_retries_nothing_by_itself_in_the_standard_mode() -> None:
 
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
@@ -241,7 +264,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
         (None, "us-east-1", False, "no AWS credentials", Exit.DENIED),
     ],
 )
-def test_no_connection(nobody: pytest.MonkeyPatch, profile: str | None, region: str | None, keys: bool, word: str, code: Exit) -> None:
+def test_no_connection(
+    nobody: pytest.MonkeyPatch, profile: str | None, region: str | None, keys: bool, word: str, code: Exit
+) -> None:
     if keys:
         nobody.setenv("AWS_ACCESS_KEY_ID", "a")
         nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
@@ -252,7 +277,10 @@ def test_no_connection(nobody: pytest.MonkeyPatch, profile: str | None, region: 
     assert raised.value.exit is code
 
 
-@pytest.mark.parametrize(("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("zz-moon-7", "aws")])
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("zz-moon-7", "aws")],
+)
 def test_a_connection(nobody: pytest.MonkeyPatch, region: str, partition: str) -> None:
     nobody.setenv("AWS_ACCESS_KEY_ID", "a")
     nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")

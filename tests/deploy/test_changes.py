@@ -49,8 +49,24 @@ def raw(name: str, **more: Any) -> dict[str, Any]:
 def test_a_change_with_everything() -> None:
     target = {"Attribute": "Properties", "Name": "Tags", "Path": "/Properties/Tags/0", "RequiresRecreation": "Never"}
     values = {"BeforeValue": '{"Key":"a"}', "AfterValue": "[not json"}
-    detail = {"Target": {**target, **values}, "ChangeSource": "ParameterReference", "CausingEntity": "P", "Evaluation": "Dynamic"}
-    (change,) = read([raw("A", Replacement="Conditional", PolicyAction="ReplaceAndDelete", Scope=["Properties"], Details=[detail], PhysicalResourceId="p")])
+    detail = {
+        "Target": {**target, **values},
+        "ChangeSource": "ParameterReference",
+        "CausingEntity": "P",
+        "Evaluation": "Dynamic",
+    }
+    (change,) = read(
+        [
+            raw(
+                "A",
+                Replacement="Conditional",
+                PolicyAction="ReplaceAndDelete",
+                Scope=["Properties"],
+                Details=[detail],
+                PhysicalResourceId="p",
+            )
+        ]
+    )
     assert (change.action, change.logical_id, change.physical_id) == ("Modify", "A", "p")
     assert (change.replacement, change.policy, change.scope) == ("Conditional", "ReplaceAndDelete", ("Properties",))
     (one,) = change.details
@@ -68,7 +84,13 @@ def test_values_are_looked_up_in_the_contexts_where_the_detail_has_none() -> Non
 
 
 def test_words_from_the_future_and_missing_members_do_no_harm() -> None:
-    changes = read([raw("A", Action="Levitate", Replacement="Perhaps", Details=[{}, {"Target": {"Attribute": "Aura"}}]), {"Type": "Ritual"}, {"ResourceChange": {}}])
+    changes = read(
+        [
+            raw("A", Action="Levitate", Replacement="Perhaps", Details=[{}, {"Target": {"Attribute": "Aura"}}]),
+            {"Type": "Ritual"},
+            {"ResourceChange": {}},
+        ]
+    )
     assert [change.action for change in changes] == ["Levitate"]
     assert changes[0].details[1].attribute == "Aura"
 

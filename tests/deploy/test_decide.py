@@ -101,7 +101,9 @@ def test_termination_protection_matters_only_where_something_is_deleted(status: 
         assert isinstance(action, expected(status))
 
 
-@pytest.mark.parametrize("status", [one for one in STATUSES if one.endswith("_IN_PROGRESS") and one != "REVIEW_IN_PROGRESS"])
+@pytest.mark.parametrize(
+    "status", [one for one in STATUSES if one.endswith("_IN_PROGRESS") and one != "REVIEW_IN_PROGRESS"]
+)
 def test_waiting_for_the_lock(status: str) -> None:
     action = decide(stack(status), Options(wait_lock=True), TARGET)
     assert isinstance(action, Await)
@@ -139,7 +141,14 @@ def test_what_comes_next_after_each_kind_of_failure() -> None:
     assert next_of("IMPORT_ROLLBACK_FAILED") == ("fsdcf diagnose shop --env staging",)
 
 
-@pytest.mark.parametrize(("status", "kind"), [("TELEPORT_IN_PROGRESS", Exit.BUSY), ("TELEPORT_FAILED", Exit.NEEDS_RECOVERY), ("TELEPORT_COMPLETE", Exit.NEEDS_RECOVERY)])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("TELEPORT_IN_PROGRESS", Exit.BUSY),
+        ("TELEPORT_FAILED", Exit.NEEDS_RECOVERY),
+        ("TELEPORT_COMPLETE", Exit.NEEDS_RECOVERY),
+    ],
+)
 def test_a_status_that_is_not_known_is_refused(status: str, kind: Exit) -> None:
     action = decide(stack(status), Options(), TARGET)
     assert isinstance(action, Refuse)

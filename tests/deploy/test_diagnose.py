@@ -18,7 +18,16 @@ AT = datetime(2027, 1, 1, 12, 30, 5, tzinfo=timezone.utc)
 
 def event(name: str, status: str, reason: str = "", type: str = "AWS::SQS::Queue") -> StackEvent:
     root = name == "shop-staging"
-    return StackEvent(f"{name}{status}", AT, name, ARN if root else "p", "AWS::CloudFormation::Stack" if root else type, status, reason, stack=ARN)
+    return StackEvent(
+        f"{name}{status}",
+        AT,
+        name,
+        ARN if root else "p",
+        "AWS::CloudFormation::Stack" if root else type,
+        status,
+        reason,
+        stack=ARN,
+    )
 
 
 def case(status: str, *events: StackEvent, **more: object) -> Case:
@@ -36,12 +45,22 @@ BACK = event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resou
         ("ROLLBACK_COMPLETE", Exit.FAILED, "deleted again", "fsdcf deploy shop.yml --env staging --recreate"),
         ("DELETE_COMPLETE", Exit.FAILED, "was deleted", "fsdcf diagnose shop --env staging"),
         ("UPDATE_ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be rolled back", "fsdcf recover shop --env staging"),
-        ("ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be deleted", "fsdcf deploy shop.yml --env staging --recreate"),
+        (
+            "ROLLBACK_FAILED",
+            Exit.NEEDS_RECOVERY,
+            "could not be deleted",
+            "fsdcf deploy shop.yml --env staging --recreate",
+        ),
         ("CREATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf deploy shop.yml --env staging --recreate"),
         ("UPDATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf recover shop --env staging"),
         ("DELETE_FAILED", Exit.NEEDS_RECOVERY, "could not be deleted", "fsdcf delete shop --env staging"),
         ("IMPORT_ROLLBACK_COMPLETE", Exit.FAILED, "was rolled back", "fsdcf diagnose shop --env staging"),
-        ("IMPORT_ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be rolled back", "fsdcf diagnose shop --env staging"),
+        (
+            "IMPORT_ROLLBACK_FAILED",
+            Exit.NEEDS_RECOVERY,
+            "could not be rolled back",
+            "fsdcf diagnose shop --env staging",
+        ),
         ("UPDATE_ROLLBACK_IN_PROGRESS", Exit.UNKNOWN, "UPDATE_ROLLBACK_IN_PROGRESS", "fsdcf watch shop --env staging"),
         ("TELEPORT_FAILED", Exit.NEEDS_RECOVERY, "TELEPORT_FAILED", "fsdcf diagnose shop --env staging"),
         ("TELEPORT_COMPLETE", Exit.FAILED, "TELEPORT_COMPLETE", "fsdcf diagnose shop --env staging"),
@@ -58,10 +77,17 @@ def test_every_end(status: str, code: Exit, words: str, next_one: str) -> None:
 
 
 def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
-    denied = event("Jobs", "CREATE_FAILED", "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)")
+    denied = event(
+        "Jobs",
+        "CREATE_FAILED",
+        "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)",
+    )
     outcome = diagnosed(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
     assert outcome.advice is not None and outcome.advice.text.startswith("who deploys may not do it; ")
-    assert outcome.next[:2] == ("fsdcf permissions shop.yml --env staging", "fsdcf deploy shop.yml --env staging --recreate")
+    assert outcome.next[:2] == (
+        "fsdcf permissions shop.yml --env staging",
+        "fsdcf deploy shop.yml --env staging --recreate",
+    )
     taken = event("Jobs", "UPDATE_FAILED", "jobs already exists (HandlerErrorCode: AlreadyExists)")
     outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", taken, BACK))
     assert outcome.advice is not None and "another name" in outcome.advice.text
@@ -82,7 +108,9 @@ def test_without_events_the_status_reason_must_do() -> None:
 
 
 def test_a_failure_of_the_stack_itself() -> None:
-    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "Export x is in use")))
+    outcome = diagnosed(
+        case("UPDATE_ROLLBACK_COMPLETE", event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "Export x is in use"))
+    )
     assert outcome.sentence.startswith("the stack failed: Export x is in use; ")
 
 
@@ -94,7 +122,9 @@ def test_a_cancellation_is_no_failure_of_a_resource() -> None:
 
 
 def test_many_failures_are_cut_short() -> None:
-    outcome = diagnosed(case("ROLLBACK_COMPLETE", *(event(f"Q{number}", "CREATE_FAILED", "no") for number in range(25))))
+    outcome = diagnosed(
+        case("ROLLBACK_COMPLETE", *(event(f"Q{number}", "CREATE_FAILED", "no") for number in range(25)))
+    )
     assert len(outcome.evidence) == 11
     assert outcome.evidence[-1].text == "and 15 more resources failed"
 
@@ -107,12 +137,18 @@ def test_what_survived_is_named() -> None:
 
 
 def test_a_service_tells_of_its_tasks() -> None:
-    stopped = tuple(Stopped(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),)) for number in range(3))
+    stopped = tuple(
+        Stopped(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),))
+        for number in range(3)
+    )
     other = Stopped("t9", "old", "Scaling", "")
     found = Rollout(
         "arn",
         "Service",
-        (Deployment("new", "ACTIVE", "shop:2", "FAILED", "breaker tripped", 3), Deployment("old", "PRIMARY", "shop:1", "COMPLETED")),
+        (
+            Deployment("new", "ACTIVE", "shop:2", "FAILED", "breaker tripped", 3),
+            Deployment("old", "PRIMARY", "shop:1", "COMPLETED"),
+        ),
         tuple(f"event {number}" for number in range(9)),
         (*stopped, other),
     )

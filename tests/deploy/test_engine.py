@@ -206,7 +206,12 @@ def test_rollback_is_asked_for_in_so_many_words() -> None:
 
 def test_capabilities_come_from_the_template() -> None:
     made = site()
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+        ],
+    }
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
     assert made.deploy(template(Role=role)).exit is Exit.DONE
 
@@ -227,7 +232,9 @@ def test_a_deploy_that_fails_ends_in_three_things() -> None:
     made = site()
     made.stand(template(**service()))
     made.fault("Service:update:exit=1")
-    outcome = made.run(made.release(template(**service()), "two", where={"Service": Place("shop.yml", 5, 1, "service:")}.get))
+    outcome = made.run(
+        made.release(template(**service()), "two", where={"Service": Place("shop.yml", 5, 1, "service:")}.get)
+    )
     assert outcome.exit is Exit.FAILED
     assert outcome.sentence.startswith("Service (AWS::ECS::Service) could not be updated")
     assert any(one.place and one.place.line == 5 for one in outcome.evidence)
@@ -243,7 +250,9 @@ def test_the_evidence_of_a_service_outlives_the_rollback_of_its_creation() -> No
     assert made.status() == "ROLLBACK_COMPLETE"
     assert outcome.exit is Exit.FAILED
     assert "there is no such image in the registry" in outcome.sentence
-    assert any(one.source.startswith("Service, task") and "CannotPullContainerError" in one.text for one in outcome.evidence)
+    assert any(
+        one.source.startswith("Service, task") and "CannotPullContainerError" in one.text for one in outcome.evidence
+    )
 
 
 def test_a_bug_is_not_swallowed() -> None:

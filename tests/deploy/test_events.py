@@ -22,10 +22,14 @@ from fsdcf.deploy.model import StackEvent
 
 ARN = "arn:aws:cloudformation:us-east-1:000000000000:stack/shop/1"
 START = datetime(2027, 1, 1, tzinfo=timezone.utc)
-HANDLER = 'Resource handler returned message: "{}" (RequestToken: 0b5c71e8-1bb5-4a0d-a4c3-3a0f3f0f4b55, HandlerErrorCode: {})'
+HANDLER = (
+    'Resource handler returned message: "{}" (RequestToken: 0b5c71e8-1bb5-4a0d-a4c3-3a0f3f0f4b55, HandlerErrorCode: {})'
+)
 
 
-def event(number: int, name: str, status: str, reason: str = "", token: str = "", at: float | None = None, operation: str = "") -> StackEvent:
+def event(
+    number: int, name: str, status: str, reason: str = "", token: str = "", at: float | None = None, operation: str = ""
+) -> StackEvent:
     root = name == "stack"
     return StackEvent(
         f"e{number}",
@@ -47,12 +51,17 @@ def event(number: int, name: str, status: str, reason: str = "", token: str = ""
         (HANDLER.format("no such queue", "NotFound"), "no such queue (HandlerErrorCode: NotFound)"),
         (HANDLER.format('it said \\"no\\"', "AccessDenied"), 'it said \\"no\\" (HandlerErrorCode: AccessDenied)'),
         (
-            HANDLER.format("Invalid (Service: Sqs, Status Code: 400, Request ID: 6f1e) (SDK Attempt Count: 1)", "InvalidRequest"),
+            HANDLER.format(
+                "Invalid (Service: Sqs, Status Code: 400, Request ID: 6f1e) (SDK Attempt Count: 1)", "InvalidRequest"
+            ),
             "Invalid (HandlerErrorCode: InvalidRequest)",
         ),
-        (HANDLER.format("two\nlines", "GeneralServiceException"), "two\nlines (HandlerErrorCode: GeneralServiceException)"),
-        ("Resource handler returned message: \"plain\"", "plain"),
-        ("Resource handler returned message: \"x\" (RequestToken: 0b5c71e8-1bb5)", "x"),
+        (
+            HANDLER.format("two\nlines", "GeneralServiceException"),
+            "two\nlines (HandlerErrorCode: GeneralServiceException)",
+        ),
+        ('Resource handler returned message: "plain"', "plain"),
+        ('Resource handler returned message: "x" (RequestToken: 0b5c71e8-1bb5)', "x"),
         ("Resource creation cancelled", "Resource creation cancelled"),
         ("  spaces  ", "spaces"),
         ("", ""),
@@ -70,10 +79,22 @@ def test_an_event_is_read_whatever_is_missing() -> None:
 
 @pytest.mark.parametrize(
     ("status", "mode", "said"),
-    [("HOOK_COMPLETE_FAILED", "FAIL", "no"), ("HOOK_FAILED", None, "no"), ("HOOK_FAILED", "WARN", ""), ("HOOK_COMPLETE_SUCCEEDED", "FAIL", "")],
+    [
+        ("HOOK_COMPLETE_FAILED", "FAIL", "no"),
+        ("HOOK_FAILED", None, "no"),
+        ("HOOK_FAILED", "WARN", ""),
+        ("HOOK_COMPLETE_SUCCEEDED", "FAIL", ""),
+    ],
 )
 def test_a_hook_that_only_warns_refuses_nothing(status: str, mode: str | None, said: str) -> None:
-    told = read({"ResourceStatus": "CREATE_IN_PROGRESS", "HookStatus": status, "HookStatusReason": "no", "HookFailureMode": mode})
+    told = read(
+        {
+            "ResourceStatus": "CREATE_IN_PROGRESS",
+            "HookStatus": status,
+            "HookStatusReason": "no",
+            "HookFailureMode": mode,
+        }
+    )
     assert (told.status, told.hook) == ("CREATE_IN_PROGRESS", said)
 
 
@@ -143,7 +164,11 @@ def test_a_review_is_no_part_of_the_operation() -> None:
 def test_after_the_end_nothing_without_our_token_is_ours() -> None:
     timeline = Timeline(Boundary(frozenset({"me"}), START))
     ours = [event(1, "stack", "UPDATE_IN_PROGRESS", token="me"), event(2, "stack", "UPDATE_COMPLETE", token="me")]
-    others = [event(3, "stack", "UPDATE_IN_PROGRESS"), event(4, "Jobs", "UPDATE_FAILED", "no"), event(5, "stack", "UPDATE_ROLLBACK_COMPLETE")]
+    others = [
+        event(3, "stack", "UPDATE_IN_PROGRESS"),
+        event(4, "Jobs", "UPDATE_FAILED", "no"),
+        event(5, "stack", "UPDATE_ROLLBACK_COMPLETE"),
+    ]
     assert timeline.take(newest_first(*ours, *others)) == tuple(ours)
     assert timeline.succeeded
     assert timeline.end == ours[1]
@@ -158,7 +183,12 @@ def test_events_that_surface_late_are_told_when_they_do() -> None:
 
 def test_paging_stops_at_what_is_known_or_cannot_be_ours() -> None:
     timeline = Timeline(Boundary(frozenset({"me"}), START, frozenset({"e9"})))
-    known, old, new, seen = event(1, "A", "X", token="me"), event(2, "A", "X", at=-1), event(3, "A", "X", token="me"), event(9, "A", "X")
+    known, old, new, seen = (
+        event(1, "A", "X", token="me"),
+        event(2, "A", "X", at=-1),
+        event(3, "A", "X", token="me"),
+        event(9, "A", "X"),
+    )
     timeline.take([known])
     assert timeline.reaches([new, known])
     assert timeline.reaches([old])
@@ -210,7 +240,14 @@ CANCELLED = "Resource creation cancelled"
         ([("A", "CREATE_FAILED", CANCELLED), ("B", "CREATE_FAILED", "no")], "B"),
         ([("B", "CREATE_FAILED", "first"), ("C", "CREATE_FAILED", "second")], "B"),
         ([("stack", "CREATE_FAILED", "x"), ("B", "CREATE_FAILED", "no")], "B"),
-        ([("B", "UPDATE_FAILED", "no"), ("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "x"), ("C", "UPDATE_FAILED", "stuck")], "B"),
+        (
+            [
+                ("B", "UPDATE_FAILED", "no"),
+                ("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "x"),
+                ("C", "UPDATE_FAILED", "stuck"),
+            ],
+            "B",
+        ),
         ([("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"), ("C", "UPDATE_FAILED", "stuck")], "C"),
         ([("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "Export X cannot be updated")], "shop"),
         ([("stack", "CREATE_IN_PROGRESS", "User Initiated"), ("A", "CREATE_COMPLETE", "")], None),
@@ -224,12 +261,21 @@ def test_the_root_cause(events: list[tuple[str, str, str]], cause: str | None) -
 
 
 def test_what_keeps_a_rollback_from_its_end() -> None:
-    events = [*update(1, "UPDATE_ROLLBACK_FAILED")[:3], event(8, "Mails", "UPDATE_FAILED", "stuck"), event(9, "Bills", "UPDATE_FAILED", "Resource update cancelled")]
+    events = [
+        *update(1, "UPDATE_ROLLBACK_FAILED")[:3],
+        event(8, "Mails", "UPDATE_FAILED", "stuck"),
+        event(9, "Bills", "UPDATE_FAILED", "Resource update cancelled"),
+    ]
     assert rollback_begin(events) == 2
     assert [one.logical_id for one in blockers(events)] == ["Mails"]
     assert [one.logical_id for one in failures(events)] == ["Jobs", "Mails"]
 
 
 def test_what_is_left() -> None:
-    events = [event(1, "A", "DELETE_SKIPPED"), event(2, "B", "DELETE_FAILED", "x"), event(3, "stack", "DELETE_FAILED"), event(4, "C", "DELETE_COMPLETE")]
+    events = [
+        event(1, "A", "DELETE_SKIPPED"),
+        event(2, "B", "DELETE_FAILED", "x"),
+        event(3, "stack", "DELETE_FAILED"),
+        event(4, "C", "DELETE_COMPLETE"),
+    ]
     assert [one.logical_id for one in leftovers(events)] == ["A", "B"]

@@ -13,7 +13,9 @@ QUEUE = Risk("Queue", "AWS::SQS::Queue", "deleted", "it is deleted with its data
 PLACES = {"Table": Place("shop.yml", 9, 3, "name: ledger")}
 
 
-def judged(*risks: Risk, person: bool = False, protected: bool = False, yes: bool = False, allow: str = "") -> Open | Shut:
+def judged(
+    *risks: Risk, person: bool = False, protected: bool = False, yes: bool = False, allow: str = ""
+) -> Open | Shut:
     release = Release("shop", "prod", {}, None, {}, protected=protected, again="fsdcf deploy shop.yml --env prod")
     return gate(Plan("set", (), risks), release, Options(yes=yes, allow=frozenset(allow.split())), person, PLACES)
 
@@ -47,7 +49,9 @@ def kinds(verdict: Open | Shut) -> tuple[str, ...] | str:
         ((TABLE,), False, True, True, "Table", ()),
     ],
 )
-def test_the_table(risks: tuple[Risk, ...], person: bool, protected: bool, yes: bool, allow: str, ends: tuple[str, ...] | str) -> None:
+def test_the_table(
+    risks: tuple[Risk, ...], person: bool, protected: bool, yes: bool, allow: str, ends: tuple[str, ...] | str
+) -> None:
     assert kinds(judged(*risks, person=person, protected=protected, yes=yes, allow=allow)) == ends
 
 

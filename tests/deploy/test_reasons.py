@@ -21,53 +21,172 @@ RETRIED = "service call has been retried 1 time(s):"
 LOST = "arn:aws:secretsmanager:us-east-1:123456789012:secret:lost-AbCdEf"
 TASK = "TaskFailedToStart\n"
 EXITED = "EssentialContainerExited\nEssential container in task exited\n"
-UNHEALTHY = "(service web) (task 0a) (port 8000) is unhealthy in (target-group arn:aws:elasticloadbalancing:x) due to (reason "
+UNHEALTHY = (
+    "(service web) (task 0a) (port 8000) is unhealthy in (target-group arn:aws:elasticloadbalancing:x) due to (reason "
+)
 
 WORDS = [
-    ("image-architecture", "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'."),
+    (
+        "image-architecture",
+        "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'.",
+    ),
     ("image-architecture", "exec format error\n" + EXITED + "exit code 1"),
-    ("image-architecture", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref web:1: no match for platform in manifest: not found"),
-    ("image-architecture", "CannotPullContainerError: no matching manifest for linux/arm64/v8 in the manifest list entries"),
-    ("image-rate-limit", f"{PULL} docker.io/library/nginx:1: failed to copy: httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit."),
-    ("image-denied", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden"),
-    ("image-denied", "CannotPullContainerError: Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'"),
+    (
+        "image-architecture",
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref web:1: no match for platform in manifest: not found",
+    ),
+    (
+        "image-architecture",
+        "CannotPullContainerError: no matching manifest for linux/arm64/v8 in the manifest list entries",
+    ),
+    (
+        "image-rate-limit",
+        f"{PULL} docker.io/library/nginx:1: failed to copy: httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
+    ),
+    (
+        "image-denied",
+        f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1: pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests 1]: 403 Forbidden",
+    ),
+    (
+        "image-denied",
+        "CannotPullContainerError: Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'",
+    ),
     ("image-denied", "CannotPullContainerError: Error response from daemon: unauthorized: authentication required"),
-    ("image-unreachable", "CannotPullContainerError: API error (500): Get https://123456789012.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while waiting for connection"),
-    ("image-unreachable", 'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/acme/web:2: failed to do request: Head "https://registry-1.docker.io/v2/acme/web/manifests/2": dial tcp 34.205.13.154:443: i/o timeout'),
-    ("image-unreachable", "CannotPullContainerError: Error response from daemon: Get https://x/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"),
-    ("image-layers-unreachable", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/1a: dial tcp 52.218.1.2:443: i/o timeout"),
-    ("image-missing", f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: not found"),
-    ("image-missing", "CannotPullContainerError: Error response from daemon: manifest for acme/web:9 not found: manifest unknown: manifest unknown"),
-    ("disk-full", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:00: write /var/lib/x: no space left on device"),
-    ("image-pull", 'CannotPullContainerError: containerd: pull command failed: time="2026-01-01" level=info msg="apply failure, attempting cleanup"'),
-    ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} retrieved secret from Secrets Manager did not contain json key API_TOKEN"),
-    ("secret-key-missing", f"{SECRETS} secret from asm: {RETRIED} invalid character 'p' looking for beginning of value"),
-    ("secret-deleted", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion."),
-    ("secret-empty", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT."),
-    ("secret-missing", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."),
-    ("secret-missing", f"ResourceInitializationError: unable to pull secrets or registry auth: The task can't retrieve the secret with ARN '{LOST}' from Secrets Manager. Check that the secret exists in the specified Region."),
+    (
+        "image-unreachable",
+        "CannotPullContainerError: API error (500): Get https://123456789012.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while waiting for connection",
+    ),
+    (
+        "image-unreachable",
+        'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/acme/web:2: failed to do request: Head "https://registry-1.docker.io/v2/acme/web/manifests/2": dial tcp 34.205.13.154:443: i/o timeout',
+    ),
+    (
+        "image-unreachable",
+        "CannotPullContainerError: Error response from daemon: Get https://x/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
+    ),
+    (
+        "image-layers-unreachable",
+        "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: Get https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/1a: dial tcp 52.218.1.2:443: i/o timeout",
+    ),
+    (
+        "image-missing",
+        f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: not found",
+    ),
+    (
+        "image-missing",
+        "CannotPullContainerError: Error response from daemon: manifest for acme/web:9 not found: manifest unknown: manifest unknown",
+    ),
+    (
+        "disk-full",
+        "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:00: write /var/lib/x: no space left on device",
+    ),
+    (
+        "image-pull",
+        'CannotPullContainerError: containerd: pull command failed: time="2026-01-01" level=info msg="apply failure, attempting cleanup"',
+    ),
+    (
+        "secret-key-missing",
+        f"{SECRETS} secret from asm: {RETRIED} retrieved secret from Secrets Manager did not contain json key API_TOKEN",
+    ),
+    (
+        "secret-key-missing",
+        f"{SECRETS} secret from asm: {RETRIED} invalid character 'p' looking for beginning of value",
+    ),
+    (
+        "secret-deleted",
+        f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.",
+    ),
+    (
+        "secret-empty",
+        f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT.",
+    ),
+    (
+        "secret-missing",
+        f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:aws:secretsmanager:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+    ),
+    (
+        "secret-missing",
+        f"ResourceInitializationError: unable to pull secrets or registry auth: The task can't retrieve the secret with ARN '{LOST}' from Secrets Manager. Check that the secret exists in the specified Region.",
+    ),
     ("secret-missing", f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: /web/token"),
-    ("secret-key-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn from secrets manager: AccessDeniedException: Access to KMS is not allowed"),
-    ("secret-key-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."),
-    ("secret-denied", f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:x because no identity-based policy allows the action"),
-    ("parameter-denied", f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ssm:GetParameters on resource: arn:x"),
-    ("registry-denied", f"{SECRETS} ecr registry auth: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ecr:GetAuthorizationToken on resource: *"),
-    ("secret-unreachable", f'{SECRETS} secret from asm: {RETRIED} RequestError: send request failed caused by: Post "https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout'),
-    ("secret-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration."),
-    ("secret-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager."),
-    ("log-group-missing", "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."),
-    ("logs-denied", f"ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: AccessDeniedException: {ROLE} is not authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:x because no identity-based policy allows the logs:CreateLogStream action : exit status 1"),
-    ("logs-unreachable", "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : exit status 1"),
-    ("role", "(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."),
-    ("log-group-missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"),
-    ("logs-unreachable", 'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status 1'),
-    ("logs-unreachable", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream: RequestError: send request failed"),
-    ("file-system", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"),
-    ("registry-unreachable", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration."),
-    ("registry-unreachable", f"{SECRETS} ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed"),
+    (
+        "secret-key-denied",
+        f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn from secrets manager: AccessDeniedException: Access to KMS is not allowed",
+    ),
+    (
+        "secret-key-denied",
+        f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
+    ),
+    (
+        "secret-denied",
+        f"{SECRETS} secret from asm: {RETRIED} failed to fetch secret arn:x from secrets manager: AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:x because no identity-based policy allows the action",
+    ),
+    (
+        "parameter-denied",
+        f"{SECRETS} secrets from ssm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ssm:GetParameters on resource: arn:x",
+    ),
+    (
+        "registry-denied",
+        f"{SECRETS} ecr registry auth: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
+    ),
+    (
+        "secret-unreachable",
+        f'{SECRETS} secret from asm: {RETRIED} RequestError: send request failed caused by: Post "https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout',
+    ),
+    (
+        "secret-unreachable",
+        "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration.",
+    ),
+    (
+        "secret-unreachable",
+        "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager.",
+    ),
+    (
+        "log-group-missing",
+        "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+    ),
+    (
+        "logs-denied",
+        f"ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: AccessDeniedException: {ROLE} is not authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:x because no identity-based policy allows the logs:CreateLogStream action : exit status 1",
+    ),
+    (
+        "logs-unreachable",
+        "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : exit status 1",
+    ),
+    (
+        "role",
+        "(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.).",
+    ),
+    (
+        "log-group-missing",
+        "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1",
+    ),
+    (
+        "logs-unreachable",
+        'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status 1',
+    ),
+    (
+        "logs-unreachable",
+        "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream: RequestError: send request failed",
+    ),
+    (
+        "file-system",
+        "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'",
+    ),
+    (
+        "registry-unreachable",
+        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration.",
+    ),
+    (
+        "registry-unreachable",
+        f"{SECRETS} ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed",
+    ),
     ("preparation", "ResourceInitializationError: failed to configure ENI: failed to setup regular eni"),
     ("container-check", "ServiceSchedulerInitiated\nTask failed container health checks\nexit code 137"),
-    ("check-path", f"Task failed ELB health checks in (target-group arn)\n exit code 143\n{UNHEALTHY}Health checks failed with these codes: [404])"),
+    (
+        "check-path",
+        f"Task failed ELB health checks in (target-group arn)\n exit code 143\n{UNHEALTHY}Health checks failed with these codes: [404])",
+    ),
     ("check-gateway", f"{UNHEALTHY}Health checks failed with these codes: [502])"),
     ("check-gateway", "Target.ResponseCodeMismatch: Health checks failed with these codes: [503]"),
     ("check-error", f"{UNHEALTHY}Health checks failed with these codes: [500])"),
@@ -77,28 +196,84 @@ WORDS = [
     ("check-timeout", "Task failed ELB health checks in (target-group arn)\nTarget.Timeout: Request timed out"),
     ("check-refused", f"{UNHEALTHY}Health checks failed)"),
     ("check-refused", "Target.FailedHealthChecks: Health checks failed"),
-    ("check", "ServiceSchedulerInitiated\nTask failed ELB health checks in (target-group arn:aws:elasticloadbalancing:x)\nexit code 137"),
-    ("quota", "(service web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently."),
-    ("addresses", "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet"),
+    (
+        "check",
+        "ServiceSchedulerInitiated\nTask failed ELB health checks in (target-group arn:aws:elasticloadbalancing:x)\nexit code 137",
+    ),
+    (
+        "quota",
+        "(service web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently.",
+    ),
+    (
+        "addresses",
+        "Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet",
+    ),
     ("network-interface", TASK + "Timeout waiting for network interface provisioning to complete."),
     ("network-interface", TASK + "Timeout waiting for EphemeralStorage provisioning to complete."),
-    ("network-missing", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InvalidSecurityGroupID.NotFound"),
-    ("network-missing", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-1': InvalidSubnetID.NotFound"),
-    ("network-interface", TASK + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InternalError"),
+    (
+        "network-missing",
+        TASK
+        + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InvalidSecurityGroupID.NotFound",
+    ),
+    (
+        "network-missing",
+        TASK
+        + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-1': InvalidSubnetID.NotFound",
+    ),
+    (
+        "network-interface",
+        TASK
+        + "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-1': InternalError",
+    ),
     ("capacity", "(service web) was unable to place a task. Reason: TaskFailedToStart: RESOURCE:MEMORY."),
     ("spot", "SpotInterruption\nYour Spot Task was interrupted."),
-    ("capacity", "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."),
+    (
+        "capacity",
+        "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.",
+    ),
     ("memory", EXITED + "OutOfMemoryError: Container killed due to memory usage exit code 137"),
     ("memory", EXITED + "exit code 137"),
-    ("command", TASK + 'Task failed to start\nCannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown'),
-    ("working-directory", TASK + 'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: chdir to cwd ("/srv") set in config.json failed: no such file or directory: unknown'),
-    ("user", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount916692511: open /tmp/containerd-mount916692511/etc/passwd: no such file or directory"),
-    ("user", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: no users found"),
-    ("user", TASK + "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: unable to find user app: no matching entries in passwd file: unknown"),
-    ("start", TASK + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: input/output error"),
+    (
+        "command",
+        TASK
+        + 'Task failed to start\nCannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown',
+    ),
+    (
+        "working-directory",
+        TASK
+        + 'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: chdir to cwd ("/srv") set in config.json failed: no such file or directory: unknown',
+    ),
+    (
+        "user",
+        TASK
+        + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount916692511: open /tmp/containerd-mount916692511/etc/passwd: no such file or directory",
+    ),
+    (
+        "user",
+        TASK
+        + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: no users found",
+    ),
+    (
+        "user",
+        TASK
+        + "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: unable to find user app: no matching entries in passwd file: unknown",
+    ),
+    (
+        "start",
+        TASK
+        + "CannotStartContainerError: ResourceInitializationError: unable to create new container: mount callback failed on /tmp/containerd-mount1: input/output error",
+    ),
     ("command", EXITED + "exit code 127"),
-    ("command", TASK + 'CannotStartContainerError: Error response from daemon: OCI runtime create failed: exec: \\"/app/run.sh\\": permission denied: unknown'),
-    ("runtime-timeout", TASK + "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: context deadline exceeded"),
+    (
+        "command",
+        TASK
+        + 'CannotStartContainerError: Error response from daemon: OCI runtime create failed: exec: \\"/app/run.sh\\": permission denied: unknown',
+    ),
+    (
+        "runtime-timeout",
+        TASK
+        + "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: context deadline exceeded",
+    ),
     ("start", "CannotCreateVolumeError: failed to create the volume: driver failed"),
     ("start", "CannotCreateContainerError: Error response from daemon: Conflict. The container name is already in use"),
     ("segmentation-fault", EXITED + "exit code 139"),
@@ -112,7 +287,13 @@ WORDS = [
 def test_the_words_of_ecs(name: str, words: str) -> None:
     found = find(words, Grounds())
     assert found is not None and found.reason.name == name
-    assert "…" not in found.sentence and found.sentence and found.advice and found.key.startswith("service") and found.command
+    assert (
+        "…" not in found.sentence
+        and found.sentence
+        and found.advice
+        and found.key.startswith("service")
+        and found.command
+    )
 
 
 def test_every_row_has_its_words() -> None:
@@ -121,16 +302,43 @@ def test_every_row_has_its_words() -> None:
 
 
 OF_THE_STACK = [
-    ("linked-role", "Invalid request provided: CreateCluster Invalid Request: Unable to assume the service linked role. Please verify that the ECS service linked role exists. (HandlerErrorCode: InvalidRequest)"),
-    ("linked-role", "CreateCapacityProvider error: ECS Service Linked Role does not exist. Please create a Service linked role for ECS and try again. (HandlerErrorCode: InvalidRequest)"),
-    ("vpc-quota", "The maximum number of VPCs has been reached. (Service: Ec2, Status Code: 400, Request ID: 5ce9e2b3) (HandlerErrorCode: GeneralServiceException)"),
-    ("vpc-quota", "The maximum number of internet gateways has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: InternetGatewayLimitExceeded)"),
-    ("address-quota", "The maximum number of addresses has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: AddressLimitExceeded; Request ID: 4eab21b1)"),
-    ("certificate", "The certificate 'arn:aws:acm:us-west-2:1:certificate/x' must have a fully-qualified domain name, a supported signature, and a supported key size. (HandlerErrorCode: InvalidRequest)"),
-    ("certificate", "Certificate 'arn:aws:acm:us-west-2:1:certificate/x' not found (Service: ElasticLoadBalancingV2, Status Code: 400; Error Code: CertificateNotFound)"),
-    ("permission", f"{ROLE} is not authorized to perform: iam:TagRole on resource: arn:aws:iam::1:role/x because no identity-based policy allows the iam:TagRole action (HandlerErrorCode: UnauthorizedTaggingOperation)"),
+    (
+        "linked-role",
+        "Invalid request provided: CreateCluster Invalid Request: Unable to assume the service linked role. Please verify that the ECS service linked role exists. (HandlerErrorCode: InvalidRequest)",
+    ),
+    (
+        "linked-role",
+        "CreateCapacityProvider error: ECS Service Linked Role does not exist. Please create a Service linked role for ECS and try again. (HandlerErrorCode: InvalidRequest)",
+    ),
+    (
+        "vpc-quota",
+        "The maximum number of VPCs has been reached. (Service: Ec2, Status Code: 400, Request ID: 5ce9e2b3) (HandlerErrorCode: GeneralServiceException)",
+    ),
+    (
+        "vpc-quota",
+        "The maximum number of internet gateways has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: InternetGatewayLimitExceeded)",
+    ),
+    (
+        "address-quota",
+        "The maximum number of addresses has been reached. (Service: AmazonEC2; Status Code: 400; Error Code: AddressLimitExceeded; Request ID: 4eab21b1)",
+    ),
+    (
+        "certificate",
+        "The certificate 'arn:aws:acm:us-west-2:1:certificate/x' must have a fully-qualified domain name, a supported signature, and a supported key size. (HandlerErrorCode: InvalidRequest)",
+    ),
+    (
+        "certificate",
+        "Certificate 'arn:aws:acm:us-west-2:1:certificate/x' not found (Service: ElasticLoadBalancingV2, Status Code: 400; Error Code: CertificateNotFound)",
+    ),
+    (
+        "permission",
+        f"{ROLE} is not authorized to perform: iam:TagRole on resource: arn:aws:iam::1:role/x because no identity-based policy allows the iam:TagRole action (HandlerErrorCode: UnauthorizedTaggingOperation)",
+    ),
     ("permission", "Access denied for operation 'AWS::SQS::Queue'. (HandlerErrorCode: AccessDenied)"),
-    ("name-taken", "Resource of type 'AWS::DynamoDB::Table' with identifier 'prod-orders' already exists. (HandlerErrorCode: AlreadyExists)"),
+    (
+        "name-taken",
+        "Resource of type 'AWS::DynamoDB::Table' with identifier 'prod-orders' already exists. (HandlerErrorCode: AlreadyExists)",
+    ),
     ("name-taken", "shop-files already exists (Service: S3, Status Code: 0)"),
 ]
 
@@ -146,7 +354,9 @@ def test_every_row_of_the_stack_has_its_words() -> None:
     assert find("Resource did not stabilize (HandlerErrorCode: NotStabilized)", Grounds(), STACK) is None
 
 
-@pytest.mark.parametrize("words", ["", "Scaling activity initiated by (deployment ecs-svc/1)", "(service web) has reached a steady state."])
+@pytest.mark.parametrize(
+    "words", ["", "Scaling activity initiated by (deployment ecs-svc/1)", "(service web) has reached a steady state."]
+)
 def test_what_is_no_failure_is_no_reason(words: str) -> None:
     assert find(words, Grounds()) is None
 
@@ -154,24 +364,44 @@ def test_what_is_no_failure_is_no_reason(words: str) -> None:
 def test_what_was_caught_is_named() -> None:
     by_name = {**dict(reversed(WORDS)), "secret-missing": next(words for _, words in WORDS if "invalid ssm" in words)}
     told = {name: find(words, Grounds()) for name, words in by_name.items()}
-    assert told["command"] is not None and told["command"].sentence == "the command gunicorn is not in the image, or cannot be executed"
-    assert told["secret-key-missing"] is not None and "no key API_TOKEN in its JSON" in told["secret-key-missing"].sentence
+    assert (
+        told["command"] is not None
+        and told["command"].sentence == "the command gunicorn is not in the image, or cannot be executed"
+    )
+    assert (
+        told["secret-key-missing"] is not None and "no key API_TOKEN in its JSON" in told["secret-key-missing"].sentence
+    )
     assert told["exit"] is not None and told["exit"].sentence.endswith("exit code 1")
     missing = told["image-missing"]
     assert missing is not None and missing.sentence.endswith("(web:9)")
-    assert missing.command == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
+    assert (
+        missing.command
+        == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
+    )
     dual = find(f"{PULL} 123456789012.dkr-ecr.eu-west-1.on.aws/web:9: not found", Grounds())
     assert dual is not None and "--region eu-west-1 --repository-name web" in dual.command
-    secret = find(f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.", Grounds())
+    secret = find(
+        f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.",
+        Grounds(),
+    )
     assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
-    assert told["secret-missing"] is not None and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
+    assert (
+        told["secret-missing"] is not None
+        and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
+    )
     lost = find(next(words for _, words in WORDS if LOST in words), Grounds())
     assert lost is not None and lost.command == f"aws secretsmanager describe-secret --secret-id {LOST}"
     networks = [find(words, Grounds()) for name, words in WORDS if name == "network-missing"]
-    assert [(one.command.split()[2], one.reason.passing) for one in networks if one] == [("describe-security-groups", False), ("describe-subnets", False)]
+    assert [(one.command.split()[2], one.reason.passing) for one in networks if one] == [
+        ("describe-security-groups", False),
+        ("describe-subnets", False),
+    ]
     named = find(next(words for _, words in WORDS if "find user app" in words), Grounds())
     assert named is not None and named.sentence == "the user app that the container is to run as is not in the image"
-    assert told["working-directory"] is not None and "the working directory /srv is not in" in told["working-directory"].sentence
+    assert (
+        told["working-directory"] is not None
+        and "the working directory /srv is not in" in told["working-directory"].sentence
+    )
     elsewhere = find(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", Grounds())
     assert elsewhere is not None and elsewhere.command == "docker manifest inspect docker.io/acme/web:9"
 
@@ -187,19 +417,38 @@ def compiled(more: str = "", service: str = "") -> dict[str, Any]:
 
 
 def test_the_grounds_that_our_own_template_gives() -> None:
-    grounds = grounds_of(compiled("    container:\n      command: curl -f http://localhost:8000/up\n", "  resources:\n    cpu: 512\n    memory: 2048\n    architecture: arm64\n"))
+    grounds = grounds_of(
+        compiled(
+            "    container:\n      command: curl -f http://localhost:8000/up\n",
+            "  resources:\n    cpu: 512\n    memory: 2048\n    architecture: arm64\n",
+        )
+    )
     assert (grounds.port, grounds.memory, grounds.architecture) == (8000, "2048", "arm64")
-    assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == ("/up", "200-299", "20", "4", "4", "90")
+    assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == (
+        "/up",
+        "200-299",
+        "20",
+        "4",
+        "4",
+        "90",
+    )
     assert grounds.container_check == "curl -f http://localhost:8000/up"
     assert grounds.check_words == ("/bin/sh", "-c", "curl -f http://localhost:8000/up")
     assert grounds.way == "nat"
-    assert (grounds.allows("ecr:GetAuthorizationToken", "*"), grounds.allows("secretsmanager:GetSecretValue")) == ("allowed", "none")
+    assert (grounds.allows("ecr:GetAuthorizationToken", "*"), grounds.allows("secretsmanager:GetSecretValue")) == (
+        "allowed",
+        "none",
+    )
 
 
 @pytest.mark.parametrize(
     ("port", "command", "shown"),
     [
-        (8000, ["CMD-SHELL", "test ${A} = {b}"], """--url http://127.0.0.1:8000 --container-command '["/bin/sh", "-c", "test ${A} = {b}"]'"""),
+        (
+            8000,
+            ["CMD-SHELL", "test ${A} = {b}"],
+            """--url http://127.0.0.1:8000 --container-command '["/bin/sh", "-c", "test ${A} = {b}"]'""",
+        ),
         (None, ["CMD", "/probe", "-q"], """--container-command '["/probe", "-q"]'"""),
         (None, ["CMD", {"Ref": "Probe"}], "--url http://127.0.0.1:8000"),
     ],
@@ -207,10 +456,16 @@ def test_the_grounds_that_our_own_template_gives() -> None:
 )
 def test_a_container_s_check_is_played_with_its_command(port: int | None, command: list[Any], shown: str) -> None:
     container = {"HealthCheck": {"Command": command}, "PortMappings": [{"ContainerPort": port}] if port else []}
-    resources = {"Service": {"Properties": {"TaskDefinition": {"Ref": "Task"}}}, "Task": {"Properties": {"ContainerDefinitions": [container]}}}
+    resources = {
+        "Service": {"Properties": {"TaskDefinition": {"Ref": "Task"}}},
+        "Task": {"Properties": {"ContainerDefinitions": [container]}},
+    }
     found = find("Task failed container health checks", grounds_of({"Resources": resources}))
     assert found is not None
-    assert found.command.format(spec="web.yml", environment="prod", port=8000) == f"fsdcf healthcheck web.yml --env prod {shown}"
+    assert (
+        found.command.format(spec="web.yml", environment="prod", port=8000)
+        == f"fsdcf healthcheck web.yml --env prod {shown}"
+    )
 
 
 ENDPOINTS = "  networking:\n    vpc:\n      nat: none\n      endpoints: [ecr.api, ecr.dkr, logs]\n"
@@ -220,7 +475,12 @@ FOREIGN = (
 )
 WAYS = [
     ("", "nat", "the tasks have a NAT gateway", "service.networking.vpc"),
-    ("  networking:\n    assignPublicIp: true\n", "public", "the tasks have public addresses", "service.networking.vpc"),
+    (
+        "  networking:\n    assignPublicIp: true\n",
+        "public",
+        "the tasks have public addresses",
+        "service.networking.vpc",
+    ),
     (ENDPOINTS, "endpoints", "no endpoint for secretsmanager", "service.networking.vpc.nat"),
     (FOREIGN, "foreign", "the subnets are not the stack's", "service.networking.vpc.privateSubnets"),
 ]
@@ -237,7 +497,9 @@ def test_whether_a_route_is_missing(service: str, way: str, clause: str, key: st
 
 def test_no_way_out_at_all() -> None:
     template = compiled(service=ENDPOINTS)
-    template["Resources"] = {name: one for name, one in template["Resources"].items() if not name.startswith(("Ecr", "Logs"))}
+    template["Resources"] = {
+        name: one for name, one in template["Resources"].items() if not name.startswith(("Ecr", "Logs"))
+    }
     grounds = grounds_of(template)
     assert grounds.way == "none"
     found = find("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", grounds)
@@ -248,16 +510,48 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf"
 REFUSED = f"{SECRETS} secret from asm: {RETRIED} AccessDeniedException: {ROLE} is not authorized to perform: secretsmanager:GetSecretValue on resource: {SECRET}"
 LISTED = f"  secrets:\n    - name: TOKEN\n      valueFrom: {SECRET}\n"
 PERMISSIONS = [
-    ("none", "", "because no identity-based policy allows the action", "the execution role has no statement for secretsmanager:GetSecretValue", "allow secretsmanager"),
-    ("other", LISTED.replace("token-", "other-"), "because no identity-based policy allows the action", f"statement for secretsmanager:GetSecretValue is for other resources than {SECRET}", f"for {SECRET}"),
-    ("drift", LISTED, "because no identity-based policy allows the secretsmanager:GetSecretValue action", "AWS finds none in the role", "drift"),
+    (
+        "none",
+        "",
+        "because no identity-based policy allows the action",
+        "the execution role has no statement for secretsmanager:GetSecretValue",
+        "allow secretsmanager",
+    ),
+    (
+        "other",
+        LISTED.replace("token-", "other-"),
+        "because no identity-based policy allows the action",
+        f"statement for secretsmanager:GetSecretValue is for other resources than {SECRET}",
+        f"for {SECRET}",
+    ),
+    (
+        "drift",
+        LISTED,
+        "because no identity-based policy allows the secretsmanager:GetSecretValue action",
+        "AWS finds none in the role",
+        "drift",
+    ),
     ("there", LISTED, "", "something else refuses it", "KMS key"),
-    ("boundary", LISTED, "because no permissions boundary allows the secretsmanager:GetSecretValue action", "no permissions boundary allows it", "let the permissions boundary"),
-    ("organisation", LISTED, "with an explicit deny in a service control policy", "an explicit deny in a service control policy refuses it", "look for the Deny"),
+    (
+        "boundary",
+        LISTED,
+        "because no permissions boundary allows the secretsmanager:GetSecretValue action",
+        "no permissions boundary allows it",
+        "let the permissions boundary",
+    ),
+    (
+        "organisation",
+        LISTED,
+        "with an explicit deny in a service control policy",
+        "an explicit deny in a service control policy refuses it",
+        "look for the Deny",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("service", "why", "clause", "advice"), [one[1:] for one in PERMISSIONS], ids=[one[0] for one in PERMISSIONS])
+@pytest.mark.parametrize(
+    ("service", "why", "clause", "advice"), [one[1:] for one in PERMISSIONS], ids=[one[0] for one in PERMISSIONS]
+)
 def test_whether_a_permission_is_missing(service: str, why: str, clause: str, advice: str) -> None:
     found = find(f"{REFUSED} {why}", grounds_of(compiled(service=service)))
     assert found is not None and found.reason.name == "secret-denied" and found.key == "service.secrets"
@@ -271,8 +565,14 @@ def test_whose_role_it_is_and_which_repository() -> None:
     denied = next(words for name, words in WORDS if name == "image-denied")
     own, other = find(denied, grounds_of(compiled())), find(denied.replace("/web", "/base"), grounds_of(compiled()))
     assert own is not None and "something else refuses it" in own.sentence
-    assert own.command == "aws ecr get-repository-policy --registry-id 123456789012 --region us-east-1 --repository-name web"
-    assert other is not None and "is for other resources than arn:aws:ecr:us-east-1:123456789012:repository/base" in other.sentence
+    assert (
+        own.command
+        == "aws ecr get-repository-policy --registry-id 123456789012 --region us-east-1 --repository-name web"
+    )
+    assert (
+        other is not None
+        and "is for other resources than arn:aws:ecr:us-east-1:123456789012:repository/base" in other.sentence
+    )
 
 
 STATEMENTS = [
@@ -296,12 +596,23 @@ def test_what_statements_say(kind: str, resource: Any, asked: str, said: str) ->
     assert answer(statements_of([{"Statement": [{**statement, "Effect": "Deny"}]}]), "s3:GetObject", asked) == "none"
 
 
-@pytest.mark.parametrize("documents", [[], [None], [{}], [{"Statement": ["x", {"Action": "s3:PutObject", "Resource": "*"}]}]])
+@pytest.mark.parametrize(
+    "documents", [[], [None], [{}], [{"Statement": ["x", {"Action": "s3:PutObject", "Resource": "*"}]}]]
+)
 def test_what_statements_do_not_say(documents: list[Any]) -> None:
     assert answer(statements_of(documents), "s3:GetObject", "arn:aws:s3:::b") == "none"
 
 
-@pytest.mark.parametrize("template", [None, {}, {"Resources": []}, {"Resources": {"Service": None}}, {"Resources": {"Service": {"Properties": {"LoadBalancers": [3], "TaskDefinition": "x"}}}}])
+@pytest.mark.parametrize(
+    "template",
+    [
+        None,
+        {},
+        {"Resources": []},
+        {"Resources": {"Service": None}},
+        {"Resources": {"Service": {"Properties": {"LoadBalancers": [3], "TaskDefinition": "x"}}}},
+    ],
+)
 def test_templates_of_another_make_give_what_they_can(template: Any) -> None:
     assert grounds_of(template).allows("ecr:BatchGetImage") is None
     assert find("exit code 1", grounds_of(template)) is not None
@@ -310,7 +621,9 @@ def test_templates_of_another_make_give_what_they_can(template: Any) -> None:
 def test_numbers_stand_in_the_sentence() -> None:
     found = find(f"{UNHEALTHY}Request timed out)", grounds_of(compiled()))
     assert found is not None
-    assert found.sentence.endswith("it asks for /up on port 8000, where it wants 200-299 (4 failures, 20 s apart, 4 s to answer, 90 s of grace)")
+    assert found.sentence.endswith(
+        "it asks for /up on port 8000, where it wants 200-299 (4 failures, 20 s apart, 4 s to answer, 90 s of grace)"
+    )
     full = find(EXITED + "exit code 137", grounds_of(compiled(service="  resources:\n    memory: 1024\n")))
     assert full is not None and full.sentence.endswith("(1024 MiB)")
 

@@ -58,7 +58,13 @@ class Ecs:
 
 
 def task(number: int, **more: Any) -> dict[str, Any]:
-    return {"taskArn": f"arn:x:task/c/{number:032x}", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "desiredStatus": "RUNNING", **more}
+    return {
+        "taskArn": f"arn:x:task/c/{number:032x}",
+        "startedBy": "ecs-svc/1",
+        "lastStatus": "RUNNING",
+        "desiredStatus": "RUNNING",
+        **more,
+    }
 
 
 def looked(ecs: Ecs) -> tuple[Lookout, list[Event]]:
@@ -66,7 +72,12 @@ def looked(ecs: Ecs) -> tuple[Lookout, list[Event]]:
     return Lookout(Run(ecs, told.append, Target("web", "staging"))), told  # type: ignore[arg-type]
 
 
-DEPLOYMENT: Mapping[str, Any] = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 2}
+DEPLOYMENT: Mapping[str, Any] = {
+    "id": "ecs-svc/1",
+    "status": "PRIMARY",
+    "rolloutState": "IN_PROGRESS",
+    "desiredCount": 2,
+}
 
 
 @pytest.mark.parametrize(("count", "shown", "calls"), [(100, 100, 1), (250, 250, 3), (640, MOST_TASKS, 5)])
@@ -77,7 +88,9 @@ def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) ->
     (seen,) = [one for one in told if isinstance(one, RolloutSeen)]
     assert len(seen.tasks) == shown
     assert ecs.asked.count("DescribeTasks") == ecs.asked.count("ListTasks") == calls
-    assert [one.text for one in told if isinstance(one, Warned)] == (["web has more than 500 tasks that are RUNNING: no more are looked at"] if count > shown else [])
+    assert [one.text for one in told if isinstance(one, Warned)] == (
+        ["web has more than 500 tasks that are RUNNING: no more are looked at"] if count > shown else []
+    )
 
 
 def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it() -> None:
@@ -85,7 +98,12 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
     lookout, told = looked(ecs)
     before = lookout.look(ARN, "Service", None, 0.0)
     assert before is not None and before.failing is None
-    ended = {"lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
+    ended = {
+        "lastStatus": "STOPPED",
+        "desiredStatus": "STOPPED",
+        "stopCode": "EssentialContainerExited",
+        "stoppedReason": "Essential container in task exited",
+    }
     ecs.tasks = [task(1, **ended, containers=[{"name": "web", "exitCode": 1, "image": "web:two"}]), task(2)]
     found = lookout.look(ARN, "Service", before, 5.0)
     assert found is not None and found.failing is not None and found.failing.failed == 0
@@ -93,27 +111,45 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
     assert [one.failed for one in told if isinstance(one, RolloutSeen)] == [0, 1]
 
 
-ESSENTIAL = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1"}
+ESSENTIAL = {
+    "stopCode": "EssentialContainerExited",
+    "stoppedReason": "Essential container in task exited",
+    "startedBy": "ecs-svc/1",
+}
 BESIDE = {"name": "collector", "exitCode": 137}
 ENDED = [
     ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "exit", "exit code 1"),
     ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 0}], "exit-zero", "exit code 0"),
-    ("shop-prod", [BESIDE, {"name": "shop", "exitCode": 137, "reason": "OutOfMemoryError: Container killed"}], "memory", "exit code 137"),
+    (
+        "shop-prod",
+        [BESIDE, {"name": "shop", "exitCode": 137, "reason": "OutOfMemoryError: Container killed"}],
+        "memory",
+        "exit code 137",
+    ),
     ("shop-prod", [BESIDE, {"name": "shop"}], "memory", "exit code 137"),
     ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "memory", "exit code 137"),
 ]
 
 
-@pytest.mark.parametrize(("family", "containers", "name", "said"), ENDED, ids=["crash", "end", "memory", "still there", "of another name"])
-def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(family: str, containers: list[Any], name: str, said: str) -> None:
-    told = task(1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers)
+@pytest.mark.parametrize(
+    ("family", "containers", "name", "said"), ENDED, ids=["crash", "end", "memory", "still there", "of another name"]
+)
+def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
+    family: str, containers: list[Any], name: str, said: str
+) -> None:
+    told = task(
+        1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers
+    )
     (stopped,) = fallen(Rollout("arn:s"), [told]).stopped
     found = find(explain.testimony(stopped), Grounds())
     assert found is not None and found.reason.name == name
     assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
 
 
-@pytest.mark.parametrize(("code", "known", "warnings"), [("ClusterNotFoundException", True, 0), ("ClusterNotFoundException", False, 1), ("ServerException", True, 1)])
+@pytest.mark.parametrize(
+    ("code", "known", "warnings"),
+    [("ClusterNotFoundException", True, 0), ("ClusterNotFoundException", False, 1), ("ServerException", True, 1)],
+)
 def test_a_service_that_was_seen_and_is_gone_is_no_warning(code: str, known: bool, warnings: int) -> None:
     ecs = Ecs([task(1)], [dict(DEPLOYMENT)])
     lookout, told = looked(ecs)
@@ -133,7 +169,11 @@ def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
 
 @pytest.mark.parametrize(
     ("code", "state", "failing"),
-    [("EssentialContainerExited", "IN_PROGRESS", True), ("UserInitiated", "IN_PROGRESS", False), ("EssentialContainerExited", "COMPLETED", False)],
+    [
+        ("EssentialContainerExited", "IN_PROGRESS", True),
+        ("UserInitiated", "IN_PROGRESS", False),
+        ("EssentialContainerExited", "COMPLETED", False),
+    ],
 )
 def test_whether_a_deployment_fails(code: str, state: str, failing: bool) -> None:
     rollout = Rollout(ARN, "", (Deployment("new", "PRIMARY", "web:2", state),), (), (Stopped("1", "new", "x", code),))
@@ -141,7 +181,10 @@ def test_whether_a_deployment_fails(code: str, state: str, failing: bool) -> Non
 
 
 OWN = [
-    ("status 400, RequestID: 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException", "status 400, RequestID: 9a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException"),
+    (
+        "status 400, RequestID: 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException",
+        "status 400, RequestID: 9a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f, AccessDeniedException",
+    ),
     ("read udp 10.0.1.5:51233->10.0.0.2:53: i/o timeout", "read udp 10.0.1.9:40112->10.0.0.2:53: i/o timeout"),
     (f"failed to extract layer sha256:{'a' * 64}: no space", f"failed to extract layer sha256:{'b' * 64}: no space"),
     ('containerd: time="2026-01-01T10:00:00Z" level=info', 'containerd: time="2026-01-01T10:03:07Z" level=info'),
@@ -183,7 +226,9 @@ def test_a_reason_that_may_pass_is_said_and_waited_for() -> None:
 def test_a_cancelled_update_is_explained_afterwards_and_every_command_is_complete() -> None:
     made, live = update("exit=1", web(failures=5), fail_fast=True)
     left = made.diagnose()
-    assert left.sentence.startswith("the stack failed: Stack update cancelled, while the service's tasks failed: the application ended with exit code 1")
+    assert left.sentence.startswith(
+        "the stack failed: Stack update cancelled, while the service's tasks failed: the application ended with exit code 1"
+    )
     assert left.advice is not None and left.advice.key == "service.environment"
     assert left.next == ("fsdcf logs shop --env staging", "fsdcf deploy SPEC --env staging --image-sha two")
     assert live.next == ("fsdcf logs shop --env staging", "fsdcf deploy shop.yml --env staging --image-sha two")
@@ -193,8 +238,14 @@ def test_what_went_with_the_stack_is_not_asked_for() -> None:
     made = site("Service:create:exit=1")
     live = made.run(made.release(web(), "two", where=PLACES.get))
     assert made.status() == "ROLLBACK_COMPLETE"
-    assert live.next == ("fsdcf deploy shop.yml --env staging --image-sha two --recreate", "fsdcf delete shop --env staging")
-    assert made.diagnose().next == ("fsdcf deploy SPEC --env staging --image-sha two --recreate", "fsdcf delete shop --env staging")
+    assert live.next == (
+        "fsdcf deploy shop.yml --env staging --image-sha two --recreate",
+        "fsdcf delete shop --env staging",
+    )
+    assert made.diagnose().next == (
+        "fsdcf deploy SPEC --env staging --image-sha two --recreate",
+        "fsdcf delete shop --env staging",
+    )
 
 
 def test_the_spec_of_a_command_is_as_it_is_typed() -> None:

@@ -68,7 +68,11 @@ STACK = Snapshot("shop", "arn", "UPDATE_COMPLETE", parameters={"ImageSha": "one"
     ],
 )
 def test_parameters(
-    declared: dict[str, Any], sha: str | None, stack: Snapshot | None, sent: list[dict[str, Any]], missing: tuple[str, ...]
+    declared: dict[str, Any],
+    sha: str | None,
+    stack: Snapshot | None,
+    sent: list[dict[str, Any]],
+    missing: tuple[str, ...],
 ) -> None:
     assert parameters({"Parameters": declared}, sha, stack) == (sent, missing)
 
@@ -130,8 +134,14 @@ def test_where_a_service_is(arn: str, place: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (Stopped("1", "d", "Essential container in task exited", "", (("a", 1, ""),)), Stopped("2", "d", "Essential container in task exited", "", (("a", 1, ""),))),
-        (Stopped("1", "d", "Task failed ELB health checks in (target-group x) from 10.0.0.7"), Stopped("2", "d", "Task failed ELB health checks in (target-group x) from 10.0.1.9")),
+        (
+            Stopped("1", "d", "Essential container in task exited", "", (("a", 1, ""),)),
+            Stopped("2", "d", "Essential container in task exited", "", (("a", 1, ""),)),
+        ),
+        (
+            Stopped("1", "d", "Task failed ELB health checks in (target-group x) from 10.0.0.7"),
+            Stopped("2", "d", "Task failed ELB health checks in (target-group x) from 10.0.1.9"),
+        ),
         (Stopped("1", "d", "no task " + "a" * 32), Stopped("2", "d", "no task " + "b" * 32)),
     ],
 )
@@ -140,10 +150,15 @@ def test_tasks_that_stopped_for_the_same_reason(one: Stopped, other: Stopped) ->
 
 
 def test_tasks_that_stopped_for_other_reasons() -> None:
-    exits = [Stopped("1", "d", "Essential container in task exited", "", (("a", code, ""),)).essence for code in (0, 1, 137)]
+    exits = [
+        Stopped("1", "d", "Essential container in task exited", "", (("a", code, ""),)).essence for code in (0, 1, 137)
+    ]
     assert len(set(exits)) == 3
     assert Stopped("1", "d", "").essence == ""
-    assert "OutOfMemoryError" in Stopped("1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)).essence
+    assert (
+        "OutOfMemoryError"
+        in Stopped("1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)).essence
+    )
 
 
 def test_the_tests_read_events_as_botocore_does() -> None:

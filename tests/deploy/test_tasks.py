@@ -22,10 +22,18 @@ def at(seconds: float) -> datetime:
 
 
 def raw(status: str, **more: Any) -> dict[str, Any]:
-    return {"taskArn": "arn:aws:ecs:x:0:task/c/0a1b2c3d4e5f", "lastStatus": status, "startedBy": "new", "createdAt": at(0), **more}
+    return {
+        "taskArn": "arn:aws:ecs:x:0:task/c/0a1b2c3d4e5f",
+        "lastStatus": status,
+        "startedBy": "new",
+        "createdAt": at(0),
+        **more,
+    }
 
 
-def told(sightings: Sightings, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any) -> TaskState:
+def told(
+    sightings: Sightings, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any
+) -> TaskState:
     one = raw(status, **more)
     sightings.take([one], now)
     return sightings.state(one, now, {"new"}, health or {})
@@ -41,8 +49,21 @@ def test_times_by_stamps_and_sightings_whatever_the_clocks_say(skew: float) -> N
     assert running.since == 5.0
     stamps = {"startedAt": at(25), "stoppingAt": at(40), "executionStoppedAt": at(70), "stoppedAt": at(82)}
     told(sightings, zero + 43, "DEACTIVATING", **{key: stamps[key] for key in ("startedAt", "stoppingAt")})
-    end = told(sightings, zero + 90, "STOPPED", stoppedReason="Essential container in task exited", containers=[{"exitCode": 1}], **stamps)
-    assert end.past == (("PROVISIONING", 8.0), ("PENDING", 17.0), ("RUNNING", 15.0), ("DEACTIVATING", 30.0), ("DEPROVISIONING", 12.0))
+    end = told(
+        sightings,
+        zero + 90,
+        "STOPPED",
+        stoppedReason="Essential container in task exited",
+        containers=[{"exitCode": 1}],
+        **stamps,
+    )
+    assert end.past == (
+        ("PROVISIONING", 8.0),
+        ("PENDING", 17.0),
+        ("RUNNING", 15.0),
+        ("DEACTIVATING", 30.0),
+        ("DEPROVISIONING", 12.0),
+    )
     assert end.failed and end.reason == "Essential container in task exited; exit code 1"
 
 
@@ -57,14 +78,31 @@ def test_the_checks() -> None:
     bad = {"10.0.0.4": ("unhealthy", "Target.Timeout: Request timed out")}
     sightings = Sightings()
     task = told(sightings, 9.0, "RUNNING", bad, healthStatus="HEALTHY", attachments=details)
-    assert (task.container, task.target, task.target_reason) == ("HEALTHY", "unhealthy", "Target.Timeout: Request timed out")
-    later = told(sightings, 12.0, "DEACTIVATING", {"10.0.0.4": ("draining", "")}, attachments=details, stoppedReason="Task failed ELB health checks in (x)")
+    assert (task.container, task.target, task.target_reason) == (
+        "HEALTHY",
+        "unhealthy",
+        "Target.Timeout: Request timed out",
+    )
+    later = told(
+        sightings,
+        12.0,
+        "DEACTIVATING",
+        {"10.0.0.4": ("draining", "")},
+        attachments=details,
+        stoppedReason="Task failed ELB health checks in (x)",
+    )
     assert later.target_reason == "Target.Timeout: Request timed out"
     assert told(sightings, 1.0, "RUNNING", healthStatus="UNKNOWN").container == ""
 
 
 def test_what_makes_way_has_not_failed() -> None:
-    task = told(Sightings(), 0.0, "DEACTIVATING", stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)", startedBy="old")
+    task = told(
+        Sightings(),
+        0.0,
+        "DEACTIVATING",
+        stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)",
+        startedBy="old",
+    )
     assert not task.failed and not task.ours
 
 
@@ -81,7 +119,9 @@ def test_every_state_of_a_rollout_is_seen_and_told_once() -> None:
     seen = [one for one in made.told if isinstance(one, RolloutSeen)]
     statuses = {task.status for event in seen for task in event.tasks}
     assert statuses <= set(STATES) and {"PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING"} <= statuses
-    pictures = [replace(one, elapsed=0.0, tasks=tuple(replace(task, since=0.0, past=()) for task in one.tasks)) for one in seen]
+    pictures = [
+        replace(one, elapsed=0.0, tasks=tuple(replace(task, since=0.0, past=()) for task in one.tasks)) for one in seen
+    ]
     assert all(before != after for before, after in pairwise(pictures))
     last = seen[-1]
     assert (last.running, last.desired, last.failed, last.threshold) == (2, 2, 0, 2)

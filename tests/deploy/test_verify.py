@@ -16,7 +16,11 @@ from fsdcf.sandbox.clock import VirtualClock
 
 STACK = Snapshot("shop", "arn:stack", "UPDATE_COMPLETE")
 ROWS = [
-    {"LogicalResourceId": "Service", "ResourceType": "AWS::ECS::Service", "PhysicalResourceId": "arn:aws:ecs:x:0:service/c/s"},
+    {
+        "LogicalResourceId": "Service",
+        "ResourceType": "AWS::ECS::Service",
+        "PhysicalResourceId": "arn:aws:ecs:x:0:service/c/s",
+    },
     {"LogicalResourceId": "TaskDefinition", "ResourceType": "AWS::ECS::TaskDefinition", "PhysicalResourceId": "shop:2"},
 ]
 

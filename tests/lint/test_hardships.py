@@ -142,9 +142,17 @@ def test_the_compilers_own_sources_lead_to_the_value() -> None:
 
 @pytest.mark.parametrize("severity", ["error", "warning", "informational"])
 @pytest.mark.parametrize(
-    "path", [TASK, (*TASK, "NetworkMode"), (*TASK, "EphemeralStorage", "SizeInGiB"), ("Resources", "TaskDefinition", "Metadata", "Cpu")]
+    "path",
+    [
+        TASK,
+        (*TASK, "NetworkMode"),
+        (*TASK, "EphemeralStorage", "SizeInGiB"),
+        ("Resources", "TaskDefinition", "Metadata", "Cpu"),
+    ],
 )
-def test_our_bug_names_the_spec_and_stops_the_compilation_if_it_is_an_error(path: tuple[str | int, ...], severity: str) -> None:
+def test_our_bug_names_the_spec_and_stops_the_compilation_if_it_is_an_error(
+    path: tuple[str | int, ...], severity: str
+) -> None:
     own = explained(Finding("X3034", path, "this will not do", severity))
     assert own.severity is (Severity.ERROR if severity == "error" else Severity.WARNING)
     assert own.span.file == "spec.yml"
@@ -155,7 +163,9 @@ def test_a_bug_stands_on_the_dependency_that_the_resource_was_made_for() -> None
     text = SPEC + "dependencies:\n  - type: aws_sqs_queue\n    name: orders\n"
     result = run(Request("spec.yml", text.encode(), "staging"))
     assert result.template is not None
-    queue = next(name for name, one in result.template.origins.items() if one.path == "dependencies.aws_sqs_queue.orders")
+    queue = next(
+        name for name, one in result.template.origins.items() if one.path == "dependencies.aws_sqs_queue.orders"
+    )
     assert explained(Finding("E1", ("Resources", queue, "Properties"), "no", "error"), text).path == ("dependencies", 0)
 
 

@@ -87,7 +87,9 @@ def test_nothing_without_yes_or_a_person() -> None:
     assert deleted(made, yes=False).exit is Exit.DONE
 
 
-@pytest.mark.parametrize("wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}, {"protection": True}])
+@pytest.mark.parametrize(
+    "wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}, {"protection": True}]
+)
 def test_what_is_not_ours_or_is_protected_stays(wish: dict[str, Any]) -> None:
     made = put("CREATE_COMPLETE", **wish)
     outcome = deleted(made)
@@ -96,7 +98,9 @@ def test_what_is_not_ours_or_is_protected_stays(wish: dict[str, Any]) -> None:
 
 
 def test_what_is_in_the_way_is_explained() -> None:
-    made = put("CREATE_COMPLETE", {"Files": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete"}, "Release": record()})
+    made = put(
+        "CREATE_COMPLETE", {"Files": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete"}, "Release": record()}
+    )
     made.fault("Files:delete:The bucket you tried to delete is not empty")
     outcome = deleted(made, allow=frozenset({"Files"}))
     assert outcome.exit is Exit.NEEDS_RECOVERY and "Files is in the way" in outcome.sentence

@@ -21,7 +21,15 @@ class Seen(list[str]):
 
 def do(found: Site, seen: Seen | None = None, yes: bool = False) -> Returned:
     seen = Seen() if seen is None else seen
-    return run(TARGET, COMMAND, yes, found.aws, found.tell, found.ask if found.answers is not None else None, lambda line: seen.append(line.text))
+    return run(
+        TARGET,
+        COMMAND,
+        yes,
+        found.aws,
+        found.tell,
+        found.ask if found.answers is not None else None,
+        lambda line: seen.append(line.text),
+    )
 
 
 def ended(found: Site) -> Outcome:
@@ -40,7 +48,10 @@ def test_a_command_in_the_service_s_place() -> None:
     service = told(found)
     assert task["taskDefinitionArn"] == service["taskDefinition"]
     assert task["overrides"]["containerOverrides"] == [{"name": "shop", "command": list(COMMAND)}]
-    assert {one["key"]: one["value"] for one in task["tags"]} == {"fsdcf:environment": "staging", "fsdcf:service": "shop"}
+    assert {one["key"]: one["value"] for one in task["tags"]} == {
+        "fsdcf:environment": "staging",
+        "fsdcf:service": "shop",
+    }
     assert task["startedBy"].startswith("fsdcf-run/") and len(task["startedBy"]) <= 36
     details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
     assert details["subnetId"] == "subnet-1"
@@ -51,7 +62,9 @@ def test_a_command_in_the_service_s_place() -> None:
 def test_a_single_writer_is_not_joined_unasked() -> None:
     found = shop(single=True)
     refused = ended(found)
-    assert refused.exit is Exit.REFUSED and refused.sentence.startswith("not without --yes: shop-staging is made so that one task runs")
+    assert refused.exit is Exit.REFUSED and refused.sentence.startswith(
+        "not without --yes: shop-staging is made so that one task runs"
+    )
     typed = "fsdcf run shop --env staging --yes -- python manage.py migrate '--no input; rm -rf /'"
     assert refused.next == ("fsdcf scale shop --env staging 0", typed)
     found.answers = {"execute": False}
@@ -59,7 +72,9 @@ def test_a_single_writer_is_not_joined_unasked() -> None:
     found.answers = {"execute": True}
     assert do(found).code == 0
     found.answers = None
-    assert do(found, yes=True).code == 0 and any("run beside it" in one.text for one in found.told if isinstance(one, Warned))
+    assert do(found, yes=True).code == 0 and any(
+        "run beside it" in one.text for one in found.told if isinstance(one, Warned)
+    )
 
 
 def test_its_exit_code_is_told() -> None:
@@ -108,7 +123,9 @@ def test_a_second_ctrl_c_leaves_and_says_how_to_stop_it() -> None:
     outcome = ended(found)
     (task,) = errands(found)
     assert outcome.exit is Exit.INTERRUPTED and "may go on" in outcome.sentence
-    assert outcome.next[-1].startswith("aws ecs stop-task --cluster ") and outcome.next[-1].endswith(task["taskArn"].rpartition("/")[2])
+    assert outcome.next[-1].startswith("aws ecs stop-task --cluster ") and outcome.next[-1].endswith(
+        task["taskArn"].rpartition("/")[2]
+    )
 
 
 def test_sigterm_leaves_it_running() -> None:
@@ -158,7 +175,10 @@ def test_without_permission_to_read_the_log_it_runs_all_the_same() -> None:
 
 
 def test_a_log_and_a_state_that_cannot_be_read_for_a_while() -> None:
-    found, seen = shop("api:GetLogEvents:reset*3@2", "api:DescribeTasks:throttle*4@2", "api:DescribeTasks:broken*2@8"), Seen()
+    found, seen = (
+        shop("api:GetLogEvents:reset*3@2", "api:DescribeTasks:throttle*4@2", "api:DescribeTasks:broken*2@8"),
+        Seen(),
+    )
     assert do(found, seen).code == 0
     assert seen == ["Starting shop (shop:one)", "Waiting for work", "Done"]
 

@@ -83,7 +83,14 @@ def test_it_always_ends_and_says_what_the_last_rounds_say(pattern: str, healthy:
 
 @pytest.mark.parametrize(
     ("codes", "code", "fits"),
-    [("200", 200, True), ("200", 204, False), ("200,204", 204, True), ("200-299", 250, True), ("200-299", 302, False), ("200, 301-302", 302, True)],
+    [
+        ("200", 200, True),
+        ("200", 204, False),
+        ("200,204", 204, True),
+        ("200-299", 250, True),
+        ("200-299", 302, False),
+        ("200, 301-302", 302, True),
+    ],
 )
 def test_codes(codes: str, code: int, fits: bool) -> None:
     assert matches(codes, code) is fits
@@ -121,7 +128,9 @@ def test_a_container_is_healthy_after_one_success_and_unhealthy_after_its_retrie
 
 def test_failures_of_the_start_do_not_count() -> None:
     slow = replace(INNER, start=60)
-    assert [one.state for one in inside("-----", slow)][-2:] == ["initial", "unhealthy"] and len(inside("-----", slow)) == 5
+    assert [one.state for one in inside("-----", slow)][-2:] == ["initial", "unhealthy"] and len(
+        inside("-----", slow)
+    ) == 5
     assert inside("----+", slow)[-1].state == "healthy"
 
 

@@ -34,7 +34,10 @@ def test_all_tasks_in_one_stream_of_lines() -> None:
     found.clock.advance(1)
     say(found, two, "second\n")
     lines = list(read(found.aws, GROUP, begin))
-    assert [(line.task, line.container, line.text) for line in lines] == [(one, "shop", "first"), (two, "shop", "second")]
+    assert [(line.task, line.container, line.text) for line in lines] == [
+        (one, "shop", "first"),
+        (two, "shop", "second"),
+    ]
     assert lines[0].moment.timestamp() * 1000 == begin
     assert texts(read(found.aws, GROUP, begin + 1)) == ["second"]
     assert texts(read(found.aws, GROUP, 0))[-2:] == ["first", "second"], "those of the start are there as well"

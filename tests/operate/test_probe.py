@@ -57,7 +57,11 @@ def test_what_it_sends() -> None:
     assert (answer.code, answer.fault) == (204, "") and 0 <= answer.seconds < PATIENCE
     lines = asked[0].decode().split("\r\n")
     assert lines[0] == "GET /health?deep=1 HTTP/1.1" and lines[-2:] == ["", ""]
-    assert f"Host: 127.0.0.1:{port}" in lines and "User-Agent: ELB-HealthChecker/2.0" in lines and "Connection: close" in lines
+    assert (
+        f"Host: 127.0.0.1:{port}" in lines
+        and "User-Agent: ELB-HealthChecker/2.0" in lines
+        and "Connection: close" in lines
+    )
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -36,7 +36,10 @@ checked(["/bin/sh", "-c", sys.argv[1]], Seconds(600))
 
 def test_a_program_that_ends_well_or_not() -> None:
     assert checked(["true"], PATIENCE) == (True, "exit code 0")
-    assert checked(["/bin/sh", "-c", "echo some; echo no answer >&2; exit 22"], PATIENCE) == (False, "exit code 22: no answer")
+    assert checked(["/bin/sh", "-c", "echo some; echo no answer >&2; exit 22"], PATIENCE) == (
+        False,
+        "exit code 22: no answer",
+    )
     assert checked(["/bin/sh", "-c", "kill -9 $$"], PATIENCE) == (False, "signal 9")
 
 
@@ -92,7 +95,9 @@ def test_the_timeout_ends_it_with_its_children(lifeline: Lifeline) -> None:
 
 def test_an_interruption_ends_it_too(lifeline: Lifeline) -> None:
     script = f"exec >'{lifeline.path}'; printf +; sleep 600"
-    with subprocess.Popen([PYTHON, "-c", INTERRUPTED, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [PYTHON, "-c", INTERRUPTED, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout and process.stderr
         assert process.stdout.readline() == b"waiting\n" and lifeline.begun()
         process.send_signal(signal.SIGINT)

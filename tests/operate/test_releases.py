@@ -17,7 +17,9 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 def releases(*shas: str) -> tuple[Released, ...]:
     """The history of a record that had these images, the oldest first."""
-    return collapsed(Released(number, f"shop:{sha}", sha, NOON + timedelta(hours=number)) for number, sha in enumerate(shas, 1))
+    return collapsed(
+        Released(number, f"shop:{sha}", sha, NOON + timedelta(hours=number)) for number, sha in enumerate(shas, 1)
+    )
 
 
 def shown(found: tuple[Released, ...]) -> list[tuple[int, str, bool]]:
@@ -58,9 +60,17 @@ def test_no_such_release(shas: tuple[str, ...], to: str | None, words: str) -> N
 @pytest.mark.parametrize(
     ("image", "sha", "asked"),
     [
-        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop:one", "one", ("123456789012", "eu-west-1", "team/shop")),
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/shop:one",
+            "one",
+            ("123456789012", "eu-west-1", "team/shop"),
+        ),
         ("123456789012.dkr-ecr.eu-west-1.on.aws/shop:one", "one", ("123456789012", "eu-west-1", "shop")),
-        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop@sha256:ab", "sha256:ab", ("123456789012", "cn-north-1", "shop")),
+        (
+            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop@sha256:ab",
+            "sha256:ab",
+            ("123456789012", "cn-north-1", "shop"),
+        ),
         ("localhost:5000/shop:one", "one", None),
         ("localhost:5000/shop", "", None),
         ("ghcr.io/team/shop@sha256:ab", "sha256:ab", None),

@@ -35,7 +35,9 @@ def test_every_task_is_a_new_one_of_the_same_definition() -> None:
     assert not before & set(running(found)) and told(found)["taskDefinition"] == definition
     assert steps(found)[0].startswith("replaces 2 tasks of shop-staging (ecs-svc/")
     seen = [one for one in found.told if isinstance(one, RolloutSeen)]
-    assert (seen[-1].running, seen[-1].desired) == (2, 2) and {task.status for one in seen for task in one.tasks if task.ours} >= {"PENDING", "RUNNING"}
+    assert (seen[-1].running, seen[-1].desired) == (2, 2) and {
+        task.status for one in seen for task in one.tasks if task.ours
+    } >= {"PENDING", "RUNNING"}
     assert found.made("UpdateService") == 1 and found.made("DescribeServices") < 100
 
 
@@ -66,7 +68,9 @@ def test_a_deployment_that_fails_tells_why_and_what_runs_now() -> None:
     assert outcome.advice is not None and outcome.advice.text
     evidence = {one.source: one for one in outcome.evidence}
     assert "exit code 1" in " ".join(one.text for one in outcome.evidence)
-    assert evidence["now"].text.startswith("1 of 1 tasks run; ECS deployment circuit breaker: rolling back to deploymentId")
+    assert evidence["now"].text.startswith(
+        "1 of 1 tasks run; ECS deployment circuit breaker: rolling back to deploymentId"
+    )
     assert outcome.next[0] == "fsdcf logs shop --env staging --since 30m"
     assert found.warnings() == [], "the picture of the rollout shows the tasks that stop"
 
@@ -100,7 +104,13 @@ def test_another_deployment_that_takes_its_place() -> None:
     service = told(found)
 
     def overtake() -> None:
-        found.call("UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)
+        found.call(
+            "UpdateService",
+            "ecs",
+            cluster=service["clusterArn"],
+            service=service["serviceName"],
+            forceNewDeployment=True,
+        )
 
     found.after(10, overtake)
     outcome = again(found)
@@ -111,7 +121,10 @@ def test_ctrl_c_sigterm_and_the_deadline_leave_it_alone() -> None:
     found = shop()
     found.pressing(10)
     pressed = ended(found)
-    assert (pressed.exit, pressed.sentence) == (Exit.INTERRUPTED, "no longer watched: the restart goes on, its outcome is unknown")
+    assert (pressed.exit, pressed.sentence) == (
+        Exit.INTERRUPTED,
+        "no longer watched: the restart goes on, its outcome is unknown",
+    )
     assert pressed.next == ("fsdcf status shop --env staging --watch",)
     found = shop()
     found.pressing(10, Terminated)
@@ -152,6 +165,8 @@ def test_without_permission_to_see_tasks_it_is_watched_all_the_same() -> None:
 def test_a_deployment_that_runs_already() -> None:
     found = shop()
     service = told(found)
-    found.call("UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)
+    found.call(
+        "UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True
+    )
     assert again(found).exit is Exit.DONE
     assert found.warnings()[0] == "a deployment is under way already: this one takes its place"

@@ -16,7 +16,9 @@ from tests.deploy.site import Site
 from tests.operate.shop import TARGET, shop, steps, told
 
 
-def to(found: Site, count: int, yes: bool = True, allow: frozenset[str] = frozenset(), timeout: float | None = None) -> Outcome:
+def to(
+    found: Site, count: int, yes: bool = True, allow: frozenset[str] = frozenset(), timeout: float | None = None
+) -> Outcome:
     ask = found.ask if found.answers is not None else None
     return scale(TARGET, count, yes, allow, timeout, found.aws, found.tell, ask)
 
@@ -72,7 +74,9 @@ def test_the_bounds_come_from_the_template_where_auto_scaling_may_not_be_asked()
 
 
 def test_without_the_template_it_is_not_known() -> None:
-    found = shop("api:GetTemplate:error=AccessDenied", "api:DescribeScalableTargets:error=AccessDeniedException", bounds=(1, 3))
+    found = shop(
+        "api:GetTemplate:error=AccessDenied", "api:DescribeScalableTargets:error=AccessDeniedException", bounds=(1, 3)
+    )
     assert to(found, 2).exit is Exit.DONE
     assert any("it cannot be read" in one for one in found.warnings())
 
@@ -80,7 +84,9 @@ def test_without_the_template_it_is_not_known() -> None:
 def test_the_next_deploy_will_undo_it() -> None:
     found = shop()
     to(found, 2)
-    assert found.warnings() == ["the next deploy that changes the service sets it to 1 again: write service.resources.desiredCount to keep 2"]
+    assert found.warnings() == [
+        "the next deploy that changes the service sets it to 1 again: write service.resources.desiredCount to keep 2"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,9 @@ def test_what_the_template_says_is_not_undone() -> None:
 def test_a_single_writer_needs_more_than_yes() -> None:
     found = shop(single=True)
     refused = ended(found, 2)
-    assert refused.exit is Exit.REFUSED and refused.sentence.startswith("data at risk: the service is made so that one task runs")
+    assert refused.exit is Exit.REFUSED and refused.sentence.startswith(
+        "data at risk: the service is made so that one task runs"
+    )
     assert refused.next == ("fsdcf scale shop --env staging 2 --allow Service",)
     found.answers = {"data": False}
     assert ended(found, 2).exit is Exit.REFUSED and found.made("UpdateService") == 0
@@ -119,7 +127,12 @@ def test_a_single_writer_needs_more_than_yes() -> None:
 def test_somebody_else_sets_another_number() -> None:
     found = shop()
     service = told(found)
-    found.after(10, lambda: found.call("UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], desiredCount=1))
+    found.after(
+        10,
+        lambda: found.call(
+            "UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], desiredCount=1
+        ),
+    )
     outcome = to(found, 3)
     assert outcome.exit is Exit.FAILED and "has set 1 meanwhile" in outcome.sentence
 
@@ -131,7 +144,10 @@ def test_tasks_that_do_not_come_are_explained_until_the_deadline() -> None:
     assert primary is not None
     deployments.change(found.world, primary, trouble=["capacity", ""])
     outcome = ended(found, 2, timeout=300.0)
-    assert (outcome.exit, outcome.sentence) == (Exit.UNKNOWN, "the deadline has passed: the scaling goes on, its outcome is unknown")
+    assert (outcome.exit, outcome.sentence) == (
+        Exit.UNKNOWN,
+        "the deadline has passed: the scaling goes on, its outcome is unknown",
+    )
     assert any("unable to place a task" in one for one in found.warnings())
     assert sum("a task stopped: Capacity is unavailable" in one for one in found.warnings()) == 1
 

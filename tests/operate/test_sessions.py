@@ -62,7 +62,10 @@ def test_a_task_by_the_beginning_of_its_id() -> None:
 def test_ecs_exec_that_is_off_names_the_key_and_the_line() -> None:
     found = shop()
     outcome = refused(found)
-    assert (outcome.exit, outcome.sentence) == (Exit.USAGE, "ECS Exec is off for shop-staging: write service.enableExecuteCommand: true")
+    assert (outcome.exit, outcome.sentence) == (
+        Exit.USAGE,
+        "ECS Exec is off for shop-staging: write service.enableExecuteCommand: true",
+    )
     assert outcome.evidence[0].place == HERE
     assert found.made("ExecuteCommand") == 0
 
@@ -72,7 +75,9 @@ def test_a_task_from_before_it_was_switched_on() -> None:
     (task,) = running(found)
     change(found, task, enableExecuteCommand=False)
     outcome = refused(found)
-    assert "was started before ECS Exec was switched on" in outcome.sentence and outcome.next == ("fsdcf restart shop --env staging",)
+    assert "was started before ECS Exec was switched on" in outcome.sentence and outcome.next == (
+        "fsdcf restart shop --env staging",
+    )
 
 
 def test_an_agent_that_does_not_run() -> None:
@@ -80,7 +85,11 @@ def test_an_agent_that_does_not_run() -> None:
     (task,) = running(found)
     body = found.call("DescribeTasks", "ecs", cluster=told(found)["clusterArn"], tasks=[task])["tasks"][0]
     agent = {"name": "ExecuteCommandAgent", "lastStatus": "STOPPED", "reason": "no ssmmessages"}
-    change(found, task, containers=[{"name": "shop", "containerArn": body["containers"][0]["containerArn"], "managedAgents": [agent]}])
+    change(
+        found,
+        task,
+        containers=[{"name": "shop", "containerArn": body["containers"][0]["containerArn"], "managedAgents": [agent]}],
+    )
     assert "is STOPPED: no ssmmessages" in refused(found).sentence
     found = shop("api:ExecuteCommand:error=TargetNotConnectedException", execute=True)
     assert refused(found).exit is Exit.FAILED

@@ -94,12 +94,37 @@ def told(**answers: Any) -> tuple[Status, str]:
 
 def test_a_rollout_under_way_with_its_targets() -> None:
     deployments = [
-        {"id": "2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "it goes on", "desiredCount": 2, "runningCount": 1, "failedTasks": 3},
-        {"id": "1", "status": "ACTIVE", "rolloutState": "COMPLETED", "desiredCount": 2, "runningCount": 2, "taskDefinition": "a/shop:1"},
+        {
+            "id": "2",
+            "status": "PRIMARY",
+            "rolloutState": "IN_PROGRESS",
+            "rolloutStateReason": "it goes on",
+            "desiredCount": 2,
+            "runningCount": 1,
+            "failedTasks": 3,
+        },
+        {
+            "id": "1",
+            "status": "ACTIVE",
+            "rolloutState": "COMPLETED",
+            "desiredCount": 2,
+            "runningCount": 2,
+            "taskDefinition": "a/shop:1",
+        },
         {"id": "0", "status": "INACTIVE", "rolloutState": "FAILED", "rolloutStateReason": "the breaker tripped"},
     ]
-    running = {"desiredCount": 2, "runningCount": 3, "pendingCount": 1, "taskDefinition": "a/shop:2", "deployments": deployments}
-    balanced = {**running, "loadBalancers": [{"targetGroupArn": "group"}], "events": [{"message": "has started 1 tasks"}]}
+    running = {
+        "desiredCount": 2,
+        "runningCount": 3,
+        "pendingCount": 1,
+        "taskDefinition": "a/shop:2",
+        "deployments": deployments,
+    }
+    balanced = {
+        **running,
+        "loadBalancers": [{"targetGroupArn": "group"}],
+        "events": [{"message": "has started 1 tasks"}],
+    }
     states = [{"TargetHealth": {"State": state}} for state in ("healthy", "unhealthy", "draining")]
     found, text = told(
         DescribeServices={"services": [balanced]},
@@ -121,12 +146,18 @@ def test_a_rollout_under_way_with_its_targets() -> None:
 
 def test_more_tasks_than_wanted_are_told_for_what_they_are() -> None:
     def tasks(running: int, *deployments: dict[str, object]) -> str:
-        _, text = told(DescribeServices={"services": [{"desiredCount": 2, "runningCount": running, "deployments": deployments}]})
+        _, text = told(
+            DescribeServices={"services": [{"desiredCount": 2, "runningCount": running, "deployments": deployments}]}
+        )
         return next(line.strip() for line in text.splitlines() if "tasks  " in line)
 
     primary = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 2}
-    assert tasks(4, primary, {"status": "ACTIVE", "rolloutState": "COMPLETED", "runningCount": 2}).endswith("2 of 2 running, 2 of an older deployment still there")
-    assert tasks(3, primary, {"status": "ACTIVE", "rolloutState": "FAILED", "runningCount": 1}).endswith("2 of 2 running, 1 of the failed deployment still there")
+    assert tasks(4, primary, {"status": "ACTIVE", "rolloutState": "COMPLETED", "runningCount": 2}).endswith(
+        "2 of 2 running, 2 of an older deployment still there"
+    )
+    assert tasks(3, primary, {"status": "ACTIVE", "rolloutState": "FAILED", "runningCount": 1}).endswith(
+        "2 of 2 running, 1 of the failed deployment still there"
+    )
     assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 wanted")
 
 
@@ -149,7 +180,10 @@ def test_long_messages_stand_under_each_other() -> None:
 
 
 def test_the_tasks_that_are_followed_stand_before_what_ecs_says() -> None:
-    service = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": [{"message": "has started 2 tasks"}] * 3}
+    service = {
+        "deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}],
+        "events": [{"message": "has started 2 tasks"}] * 3,
+    }
     found, _ = told(DescribeServices={"services": [service]})
     heads = [line.split()[0] for line in status_lines(found, plain, 80, ["  task     0a1b2c3d  PENDING 3s"])]
     assert heads.index("rollout") < heads.index("task") < heads.index("ecs")

@@ -44,7 +44,11 @@ def drop(first: str, last: str = "") -> Edit:
     def edit(text: str) -> str:
         lines = text.splitlines(keepends=True)
         begin = next(index for index, line in enumerate(lines) if first in line)
-        end = begin + 1 if last == "\n" else next((index for index in range(begin + 1, len(lines)) if last and last in lines[index]), len(lines))
+        end = (
+            begin + 1
+            if last == "\n"
+            else next((index for index in range(begin + 1, len(lines)) if last and last in lines[index]), len(lines))
+        )
         return "".join(lines[:begin] + lines[end:])
 
     return edit
@@ -65,7 +69,12 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         10,
         {"TaskDefinition": "replaced", "Service": "changed"},
     ),
-    "a variable less": ("api-dynamodb", drop("LOG_LEVEL", "\n"), 10, {"TaskDefinition": "replaced", "Service": "changed"}),
+    "a variable less": (
+        "api-dynamodb",
+        drop("LOG_LEVEL", "\n"),
+        10,
+        {"TaskDefinition": "replaced", "Service": "changed"},
+    ),
     "a secret less": (
         "api-dynamodb",
         drop("PAYMENT_TOKEN", "\n"),
@@ -85,7 +94,9 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
     ),
     "a table less": (
         "api-dynamodb",
-        lambda text: swap("    ORDERS_TABLE: ${dynamodb:orders:name}\n", "")(drop("aws_dynamodb_table", "aws_s3_bucket")(text)),
+        lambda text: swap("    ORDERS_TABLE: ${dynamodb:orders:name}\n", "")(
+            drop("aws_dynamodb_table", "aws_s3_bucket")(text)
+        ),
         11,
         {
             **{"OrdersTable": "left behind", "OrdersDynamodbAccess": "removed"},
@@ -94,10 +105,17 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
     ),
     "a table renamed": (
         "api-dynamodb",
-        lambda text: swap("dynamodb:orders:name", "dynamodb:orders-v2:name")(swap("${ENV}-orders\n", "${ENV}-orders-v2\n")(text)),
+        lambda text: swap("dynamodb:orders:name", "dynamodb:orders-v2:name")(
+            swap("${ENV}-orders\n", "${ENV}-orders-v2\n")(text)
+        ),
         11,
         {
-            **{"OrdersTable": "left behind", "OrdersDynamodbAccess": "removed", "OrdersV2Table": "added", "OrdersV2DynamodbAccess": "added"},
+            **{
+                "OrdersTable": "left behind",
+                "OrdersDynamodbAccess": "removed",
+                "OrdersV2Table": "added",
+                "OrdersV2DynamodbAccess": "added",
+            },
             **{"TaskDefinition": "replaced", "Service": "changed"},
         },
     ),
@@ -107,7 +125,12 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
             swap("{name: customer, type: HASH}", "{name: client, type: HASH}")(text)
         ),
         11,
-        {"OrdersTable": "perhaps replaced", "OrdersDynamodbAccess": "changed", "TaskDefinition": "perhaps replaced", "Service": "changed"},
+        {
+            "OrdersTable": "perhaps replaced",
+            "OrdersDynamodbAccess": "changed",
+            "TaskDefinition": "perhaps replaced",
+            "Service": "changed",
+        },
     ),
     "an index less": (
         "api-dynamodb",
@@ -140,6 +163,11 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         {"TaskDefinition": "replaced", "Service": "changed"},
     ),
     "a tag more": ("api-dynamodb", swap("  description:", "  tags: {team: blue}\n  description:"), 10, {}),
-    "a variable more at the end": ("production", swap("    FEATURES:", "    MORE: '1'\n    FEATURES:"), 10, {"TaskDefinition": "replaced", "Service": "changed"}),
+    "a variable more at the end": (
+        "production",
+        swap("    FEATURES:", "    MORE: '1'\n    FEATURES:"),
+        10,
+        {"TaskDefinition": "replaced", "Service": "changed"},
+    ),
 }
 """By name: the example, the edit, the exit code, and the group of every resource that changes (empty: not told here)."""

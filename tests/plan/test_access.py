@@ -82,8 +82,15 @@ def role(*listed: dict[str, Any], **properties: Any) -> Template:
 
 def test_the_forms_of_a_statement() -> None:
     (row,) = rows(role({"Effect": "Allow", "NotAction": "iam:*", "NotResource": ["a", "b"]}))
-    assert (report.what(row), report.where(row), row.levels, row.broad) == ("everything but iam: *", "all but a, b", ("everything but",), True)
-    (row,) = rows(role({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"a": ["x", "y"]}}}))
+    assert (report.what(row), report.where(row), row.levels, row.broad) == (
+        "everything but iam: *",
+        "all but a, b",
+        ("everything but",),
+        True,
+    )
+    (row,) = rows(
+        role({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"a": ["x", "y"]}}})
+    )
     assert row.conditions == ("StringEquals a = x or y",) and row.broad and report.what(row) == "*"
     (row,) = rows(role({"Sid": "One", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}))
     assert not row.broad and report.policy_of(row) == "Own of Role, One"
@@ -93,7 +100,11 @@ def test_the_forms_of_a_statement() -> None:
 
 
 def test_principals_of_resource_policies() -> None:
-    principal = {"AWS": [{"Fn::GetAtt": ["Role", "Arn"]}, "arn:aws:iam::1:root"], "Service": "s3.amazonaws.com", "Federated": "github"}
+    principal = {
+        "AWS": [{"Fn::GetAtt": ["Role", "Arn"]}, "arn:aws:iam::1:root"],
+        "Service": "s3.amazonaws.com",
+        "Federated": "github",
+    }
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": "*"}
     excepted = {"Effect": "Deny", "NotPrincipal": {"AWS": "*"}, "Action": "sqs:*", "Resource": "*"}
     queue = resources(
@@ -130,10 +141,16 @@ def test_policies_of_their_own_managed_ones_and_boundaries() -> None:
         resources(
             Role={
                 "Type": "AWS::IAM::Role",
-                "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnly", {"Ref": "Own"}], "PermissionsBoundary": "arn:x"},
+                "Properties": {
+                    "ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnly", {"Ref": "Own"}],
+                    "PermissionsBoundary": "arn:x",
+                },
             },
             Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}},
-            More={"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "M", "Roles": [{"Ref": "Role"}, "admin"], "PolicyDocument": document}},
+            More={
+                "Type": "AWS::IAM::Policy",
+                "Properties": {"PolicyName": "M", "Roles": [{"Ref": "Role"}, "admin"], "PolicyDocument": document},
+            },
         )
     )
     assert [(row.kind, row.principals) for row in found] == [
@@ -168,7 +185,11 @@ def test_levels(actions: list[str], expected: tuple[str, ...]) -> None:
 
 
 def test_actions_for_a_reader() -> None:
-    assert grouped(["s3:GetObject", "sqs:SendMessage", "s3:PutObject", "*"]) == ["s3: GetObject, PutObject", "sqs: SendMessage", "*"]
+    assert grouped(["s3:GetObject", "sqs:SendMessage", "s3:PutObject", "*"]) == [
+        "s3: GetObject, PutObject",
+        "sqs: SendMessage",
+        "*",
+    ]
     assert not takes_resource("ecr:GetAuthorizationToken") and takes_resource("ecr:BatchGetImage")
     assert not takes_resource("ssmmessages:OpenDataChannel")
 

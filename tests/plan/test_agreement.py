@@ -49,7 +49,13 @@ def test_a_plan_agrees_with_the_change_set(stacks: dict[str, Site], edit: str) -
 def change_set(one: Site, new: Any, name: str) -> list[dict[str, Any]]:
     """The changes of a change set that is made for a template, the image as it is; none where it fails for want of changes."""
     made = one.beside(
-        "CreateChangeSet", new.template, "one", tags(new), ChangeSetName=name, ChangeSetType="UPDATE", Capabilities=["CAPABILITY_IAM"]
+        "CreateChangeSet",
+        new.template,
+        "one",
+        tags(new),
+        ChangeSetName=name,
+        ChangeSetType="UPDATE",
+        Capabilities=["CAPABILITY_IAM"],
     )
     one.clock.advance(10)
     told = one.call("DescribeChangeSet", ChangeSetName=made["Id"], StackName=STACK, IncludePropertyValues=True)
@@ -61,7 +67,17 @@ def change_set(one: Site, new: Any, name: str) -> list[dict[str, Any]]:
 def bare(change: dict[str, Any]) -> dict[str, Any]:
     """A change without values, which differ by what the account gives, and with its details in order."""
     told = {key: value for key, value in change.items() if key not in IGNORED and key != "Details"}
-    details = [{**one, "Target": {key: value for key, value in one["Target"].items() if not key.endswith("Value") and key != "AttributeChangeType"}} for one in change["Details"]]
+    details = [
+        {
+            **one,
+            "Target": {
+                key: value
+                for key, value in one["Target"].items()
+                if not key.endswith("Value") and key != "AttributeChangeType"
+            },
+        }
+        for one in change["Details"]
+    ]
     return {**told, "Details": details}
 
 
@@ -71,6 +87,12 @@ def values(change: dict[str, Any]) -> list[tuple[tuple[str, str, str], str]]:
     for one in change["Details"]:
         for side in ("BeforeValue", "AfterValue"):
             value = one["Target"].get(side)
-            if value is not None and one["ChangeSource"] == "DirectModification" and "{" not in value and "arn:" not in value and "subnet" not in value:
+            if (
+                value is not None
+                and one["ChangeSource"] == "DirectModification"
+                and "{" not in value
+                and "arn:" not in value
+                and "subnet" not in value
+            ):
                 found.append(((change["LogicalResourceId"], one["Target"]["Path"], side), value))
     return found

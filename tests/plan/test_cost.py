@@ -29,7 +29,15 @@ LOGS = 0.50 + 30 / (730 / 24) * 0.15 * 0.03
 """A GB of one task, and its 30 days in store."""
 SMALL = 730 * (0.25 * 0.04048 + 0.5 * 0.004445)
 """The smallest task."""
-ORDERS = 2 * 730 * 3600 / 1e6 * 0.625 + 5 * 730 * 3600 / 1e6 * 0.125 + 10 * 0.25 + 5 * 0.20 + 20 * 0.023 + 100 * 0.005 + 1000 * 0.0004
+ORDERS = (
+    2 * 730 * 3600 / 1e6 * 0.625
+    + 5 * 730 * 3600 / 1e6 * 0.125
+    + 10 * 0.25
+    + 5 * 0.20
+    + 20 * 0.023
+    + 100 * 0.005
+    + 1000 * 0.0004
+)
 """A table with an index, recoverable; and a bucket."""
 
 BY_HAND = {
@@ -50,15 +58,29 @@ BY_HAND = {
     ),
     "production": (2 * SMALL + WEB + NAT + 2 * LOGS,),
     "production-prod": (  # a third zone: one more address of the load balancer, two more gateways and theirs; logs for 365 days
-        3 * 730 * (0.04048 + 4 * 0.004445) + WEB + 3.65 + NAT + 2 * 36.50 + 3 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03) + 0.20,
-        24 * 730 * (0.04048 + 4 * 0.004445) + WEB + 3.65 + NAT + 2 * 36.50 + 24 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03) + 0.20,
+        3 * 730 * (0.04048 + 4 * 0.004445)
+        + WEB
+        + 3.65
+        + NAT
+        + 2 * 36.50
+        + 3 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03)
+        + 0.20,
+        24 * 730 * (0.04048 + 4 * 0.004445)
+        + WEB
+        + 3.65
+        + NAT
+        + 2 * 36.50
+        + 24 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03)
+        + 0.20,
     ),
     "api-scaling": (  # two log groups: the container's and the metrics'
         3 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 6 * LOGS + 0.20,
         30 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 60 * LOGS + 0.20,
     ),
     "tls": (2 * SMALL + WEB + NAT + 2 * LOGS,),
-    "existing-vpc": (2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS,),  # inside only, in a network that is there
+    "existing-vpc": (
+        2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS,
+    ),  # inside only, in a network that is there
 }
 """The minimum and the maximum of every example, worked out by hand; one figure where both are the same."""
 
@@ -84,17 +106,34 @@ def test_everything_at_once() -> None:
     found = costs("warehouse")
     keys = {one.key for one in found.lines}
     assert {
-        *("fargate.vcpu.x86 Service", "fargate-spot.memory.x86 Service", "fargate.storage Service", "nat.hour", "nat.gigabyte"),
+        *(
+            "fargate.vcpu.x86 Service",
+            "fargate-spot.memory.x86 Service",
+            "fargate.storage Service",
+            "nat.hour",
+            "nat.gigabyte",
+        ),
         *("ipv4.hour", "ipv4.hour LoadBalancer", "endpoint.hour", "endpoint.gigabyte", "alb.hour LoadBalancer"),
         *("alb.lcu LoadBalancer", "transfer.out LoadBalancer", "dynamodb.write StockTable", "dynamodb.pitr StockTable"),
-        *("s3.storage LabelsBucket", "sqs.fifo ShipmentsQueue", "efs.storage FilesFileSystem", "efs.backup FilesFileSystem"),
+        *(
+            "s3.storage LabelsBucket",
+            "sqs.fifo ShipmentsQueue",
+            "efs.storage FilesFileSystem",
+            "efs.backup FilesFileSystem",
+        ),
         *("logs.ingestion LogGroup", "logs.storage MetricsLogGroup", "alarm.standard target tracking"),
     } <= keys
     # two of three tasks are the base; a quarter of the rest is on demand
-    assert line(found, "fargate.vcpu.x86 Service").quantity == Range(Decimal("2.25") * 2 * 730, Decimal("11.5") * 2 * 730)
+    assert line(found, "fargate.vcpu.x86 Service").quantity == Range(
+        Decimal("2.25") * 2 * 730, Decimal("11.5") * 2 * 730
+    )
     assert line(found, "fargate.storage Service").quantity == Range(Decimal(3 * 30 * 730), Decimal(40 * 30 * 730))
     assert line(found, "endpoint.hour").quantity == Range.of(6 * 3 * 730)
-    assert {one.name for one in found.unpriced} >= {"Images in ECR", "Custom metrics and traces", "Traffic between zones"}
+    assert {one.name for one in found.unpriced} >= {
+        "Images in ECR",
+        "Custom metrics and traces",
+        "Traffic between zones",
+    }
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "warehouse"])
@@ -103,7 +142,9 @@ def test_lines_add_up_and_every_assumption_behind_them_is_stated(name: str) -> N
     keys = [one.key for one in found.lines]
     assert len(set(keys)) == len(keys)
     assert found.total.minimum == sum(one.amount.minimum for one in found.lines)
-    assert set(found.assumed) == {assumption for one in found.lines for assumption in one.assumptions} <= set(ASSUMPTIONS)
+    assert (
+        set(found.assumed) == {assumption for one in found.lines for assumption in one.assumptions} <= set(ASSUMPTIONS)
+    )
     assert [PARTS.index(one.part) for one in found.lines] == sorted(PARTS.index(one.part) for one in found.lines)
 
 
@@ -160,7 +201,10 @@ def test_more_tasks_never_cost_less(one: int, other: int, base: int, weight: int
 @examples(30)
 @given(st.integers(0, 200), st.integers(0, 50), st.integers(0, 9), st.integers(0, 9))
 def test_shares_are_all_tasks(tasks: int, base: int, weight: int, spot: int) -> None:
-    strategy = [{"CapacityProvider": "FARGATE", "Base": base, "Weight": weight}, {"CapacityProvider": "FARGATE_SPOT", "Weight": spot}]
+    strategy = [
+        {"CapacityProvider": "FARGATE", "Base": base, "Weight": weight},
+        {"CapacityProvider": "FARGATE_SPOT", "Weight": spot},
+    ]
     on_demand, on_spot = shares(strategy, Decimal(tasks))
     assert float(on_demand + on_spot) == pytest.approx(tasks)
     assert on_demand >= min(tasks, base) and on_spot >= 0
@@ -170,7 +214,10 @@ def service(**properties: Any) -> Template:
     definition = {"Cpu": "1 vCPU", "Memory": "2 GB", "ContainerDefinitions": []} | properties.pop("definition", {})
     return resources(
         Task={"Type": "AWS::ECS::TaskDefinition", "Properties": definition},
-        App={"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}, "DesiredCount": 2, **properties}},
+        App={
+            "Type": "AWS::ECS::Service",
+            "Properties": {"TaskDefinition": {"Ref": "Task"}, "DesiredCount": 2, **properties},
+        },
     )
 
 
@@ -191,7 +238,10 @@ def test_tasks_in_their_forms() -> None:
     ("changed", "why"),
     [
         ({"LaunchType": "EC2"}, "no price for tasks on EC2"),
-        ({"definition": {"RuntimePlatform": {"OperatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}}, "no price for tasks on WINDOWS"),
+        (
+            {"definition": {"RuntimePlatform": {"OperatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}},
+            "no price for tasks on WINDOWS",
+        ),
         ({"CapacityProviderStrategy": [{"CapacityProvider": "mine", "Weight": 1}]}, "no price for tasks on mine"),
         ({"definition": {"Cpu": "a lot"}}, "gives no size"),
         ({"TaskDefinition": "app:7"}, "is not in the template"),
@@ -207,9 +257,15 @@ def test_stores_in_their_forms() -> None:
     throughput = {"ProvisionedThroughput": {"ReadCapacityUnits": 10, "WriteCapacityUnits": "5"}}
     found = costs(
         resources(
-            Table={"Type": "AWS::DynamoDB::Table", "Properties": {**throughput, "GlobalSecondaryIndexes": [throughput]}},
+            Table={
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {**throughput, "GlobalSecondaryIndexes": [throughput]},
+            },
             Cold={"Type": "AWS::DynamoDB::Table", "Properties": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}},
-            Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "provisioned", "ProvisionedThroughputInMibps": 4}},
+            Files={
+                "Type": "AWS::EFS::FileSystem",
+                "Properties": {"ThroughputMode": "provisioned", "ProvisionedThroughputInMibps": 4},
+            },
             Zone={"Type": "AWS::EFS::FileSystem", "Properties": {"AvailabilityZoneName": "us-east-1a"}},
             Key={"Type": "AWS::KMS::Key"},
             One={"Type": "AWS::SecretsManager::Secret"},
@@ -226,18 +282,31 @@ def test_stores_in_their_forms() -> None:
 
 
 def test_balancers_endpoints_and_alarms_in_their_forms() -> None:
-    metrics = [{"Id": "a", "MetricStat": {"Period": 60}}, {"Id": "b", "MetricStat": {"Period": 60}}, {"Id": "c", "Expression": "a/b"}]
+    metrics = [
+        {"Id": "a", "MetricStat": {"Period": 60}},
+        {"Id": "b", "MetricStat": {"Period": 60}},
+        {"Id": "c", "Expression": "a/b"},
+    ]
     found = costs(
         resources(
             Net={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Type": "network"}},
             Web={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Subnets": ["a", "b", "c"]}},
-            Listener={"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": {"LoadBalancerArn": {"Ref": "Web"}}},
+            Listener={
+                "Type": "AWS::ElasticLoadBalancingV2::Listener",
+                "Properties": {"LoadBalancerArn": {"Ref": "Web"}},
+            },
             **{
-                f"Rule{n}": {"Type": "AWS::ElasticLoadBalancingV2::ListenerRule", "Properties": {"ListenerArn": {"Ref": "Listener"}}}
+                f"Rule{n}": {
+                    "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+                    "Properties": {"ListenerArn": {"Ref": "Listener"}},
+                }
                 for n in range(109)
             },
             Plain={"Type": "AWS::EC2::VPCEndpoint", "Properties": {"ServiceName": "s3"}},
-            Ecr={"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Interface", "SubnetIds": ["a", "b"]}},
+            Ecr={
+                "Type": "AWS::EC2::VPCEndpoint",
+                "Properties": {"VpcEndpointType": "Interface", "SubnetIds": ["a", "b"]},
+            },
             Filter={"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "GatewayLoadBalancer"}},
             Errors={"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": metrics}},
             Fast={"Type": "AWS::CloudWatch::Alarm", "Properties": {"Period": 10}},
@@ -255,9 +324,15 @@ def test_balancers_endpoints_and_alarms_in_their_forms() -> None:
 
 def test_conditions_and_parameters_count() -> None:
     template = {
-        "Parameters": {"Nat": {"Type": "String", "AllowedValues": ["no", "yes"]}, "Count": {"Type": "Number", "Default": 3}},
+        "Parameters": {
+            "Nat": {"Type": "String", "AllowedValues": ["no", "yes"]},
+            "Count": {"Type": "Number", "Default": 3},
+        },
         "Conditions": {"WithNat": {"Fn::Equals": [{"Ref": "Nat"}, "yes"]}},
-        "Resources": {**service(DesiredCount={"Ref": "Count"})["Resources"], "Gate": {"Type": "AWS::EC2::NatGateway", "Condition": "WithNat"}},
+        "Resources": {
+            **service(DesiredCount={"Ref": "Count"})["Resources"],
+            "Gate": {"Type": "AWS::EC2::NatGateway", "Condition": "WithNat"},
+        },
     }
     found = costs(template)
     assert "nat.hour" not in {one.key for one in found.lines}
@@ -379,22 +454,43 @@ def test_markdown_holds_every_line_and_survives_what_stands_in_a_name() -> None:
 def test_data_is_json_with_every_line() -> None:
     found = report.data(costs("warehouse"))
     assert len(found["lines"]) == len(costs("warehouse").lines)
-    assert found["monthly"]["minimum"] == pytest.approx(sum(one["monthly"]["minimum"] for one in found["lines"]), abs=0.01)
+    assert found["monthly"]["minimum"] == pytest.approx(
+        sum(one["monthly"]["minimum"] for one in found["lines"]), abs=0.01
+    )
     change = report.data_of_change(costs("production"), costs("production-prod"))
-    assert change["change"]["minimum"] == pytest.approx(change["after"]["monthly"]["minimum"] - change["before"]["monthly"]["minimum"])
+    assert change["change"]["minimum"] == pytest.approx(
+        change["after"]["monthly"]["minimum"] - change["before"]["monthly"]["minimum"]
+    )
 
 
 @pytest.mark.parametrize(
     ("amount", "signed", "text"),
-    [("0", False, "0.00"), ("0.001", False, "<0.01"), ("1234.565", False, "1,234.56"), ("-3", True, "-3.00"), ("3", True, "+3.00"), ("0", True, "0.00")],
+    [
+        ("0", False, "0.00"),
+        ("0.001", False, "<0.01"),
+        ("1234.565", False, "1,234.56"),
+        ("-3", True, "-3.00"),
+        ("3", True, "+3.00"),
+        ("0", True, "0.00"),
+    ],
 )
 def test_money(amount: str, signed: bool, text: str) -> None:
     assert report.money(Decimal(amount), signed) == text
 
 
 def test_numbers() -> None:
-    assert [counted(count, word) for count, word in ((1, "task"), (2, "policy"), (3, "gateway"))] == ["1 task", "2 policies", "3 gateways"]
-    assert [number(Decimal(text)) for text in ("1000", "0.5", "14.250", "0.0004", "0")] == ["1,000", "0.5", "14.25", "0.0004", "0"]
+    assert [counted(count, word) for count, word in ((1, "task"), (2, "policy"), (3, "gateway"))] == [
+        "1 task",
+        "2 policies",
+        "3 gateways",
+    ]
+    assert [number(Decimal(text)) for text in ("1000", "0.5", "14.250", "0.0004", "0")] == [
+        "1,000",
+        "0.5",
+        "14.25",
+        "0.0004",
+        "0",
+    ]
 
 
 def test_the_how_to_is_true() -> None:

@@ -46,8 +46,12 @@ def test_a_chain_of_causes_leads_to_what_was_edited() -> None:
     changes = by_id(plan(old, new).changes)
     assert changes["Service"].replacement == "True"
     details = [one for one in changes["Note"].details if one.cause]
-    assert {follows(one, changes) for one in details} == {"follows Service.Name, which is replaced because ServiceName changed"}
-    only = by_id(plan(resources(Task=task("256"), Service=SERVICE), resources(Task=task("512"), Service=SERVICE)).changes)
+    assert {follows(one, changes) for one in details} == {
+        "follows Service.Name, which is replaced because ServiceName changed"
+    }
+    only = by_id(
+        plan(resources(Task=task("256"), Service=SERVICE), resources(Task=task("512"), Service=SERVICE)).changes
+    )
     (reference,) = [one for one in only["Service"].details if one.cause]
     assert follows(reference, only) == "follows Task, which is replaced because Cpu changed"
     cause, edit = origin(only["Service"], only)
@@ -66,7 +70,9 @@ def test_a_chain_over_two_resources() -> None:
     changes = by_id(plan(old, new).changes)
     (reference,) = [one for one in changes["Rule"].details if one.cause]
     told = follows(reference, changes)
-    assert told == "follows Listener, which is replaced because it follows Group, which is replaced because Port changed"
+    assert (
+        told == "follows Listener, which is replaced because it follows Group, which is replaced because Port changed"
+    )
     assert origin(changes["Rule"], changes)[0].logical_id == "Group"
 
 
@@ -91,7 +97,12 @@ def test_words_that_nobody_knows_yet_do_not_end_in_a_crash() -> None:
 def test_a_list_whose_items_moved_is_named_as_a_whole() -> None:
     def container(*names: str) -> dict[str, Any]:
         listed = [{"Name": name, "Value": "1"} for name in names]
-        return resources(Task={"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": listed}]}})
+        return resources(
+            Task={
+                "Type": "AWS::ECS::TaskDefinition",
+                "Properties": {"ContainerDefinitions": [{"Name": "app", "Environment": listed}]},
+            }
+        )
 
     (change,) = plan(container("B", "C"), container("A", "B", "C")).changes
     assert reason(change) == "ContainerDefinitions[app].Environment"
@@ -108,7 +119,9 @@ def test_a_custom_name_blocks_a_replacement() -> None:
     renamed = plan(resources(Jobs=QUEUE), resources(Jobs=with_properties(QUEUE, FifoQueue=True, QueueName="jobs.fifo")))
     assert renamed.review.obstacles == () and renamed.risks[0].kind == "replaced"
     nameless = {"Type": "AWS::SQS::Queue", "Properties": {}}
-    assert plan(resources(Jobs=nameless), resources(Jobs=with_properties(nameless, FifoQueue=True))).review.obstacles == ()
+    assert (
+        plan(resources(Jobs=nameless), resources(Jobs=with_properties(nameless, FifoQueue=True))).review.obstacles == ()
+    )
 
 
 def test_a_type_cannot_change() -> None:
@@ -118,7 +131,14 @@ def test_a_type_cannot_change() -> None:
 
 def table(**indexes: str) -> dict[str, Any]:
     """A table with the indexes of these names, by their projections."""
-    listed = [{"IndexName": name, "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}], "Projection": {"ProjectionType": one}} for name, one in indexes.items()]
+    listed = [
+        {
+            "IndexName": name,
+            "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": one},
+        }
+        for name, one in indexes.items()
+    ]
     return {"Type": "AWS::DynamoDB::Table", "Properties": {"GlobalSecondaryIndexes": listed}}
 
 
@@ -126,8 +146,16 @@ def table(**indexes: str) -> dict[str, Any]:
     ("before", "after", "said"),
     [
         ({"one": "ALL"}, {"one": "KEYS_ONLY"}, ["the key and the projection of the index one cannot change"]),
-        ({"one": "ALL"}, {"two": "ALL"}, ["it adds two, removes one, and a table adds or removes one index in an update"]),
-        ({}, {"one": "ALL", "two": "ALL"}, ["it adds one, adds two, and a table adds or removes one index in an update"]),
+        (
+            {"one": "ALL"},
+            {"two": "ALL"},
+            ["it adds two, removes one, and a table adds or removes one index in an update"],
+        ),
+        (
+            {},
+            {"one": "ALL", "two": "ALL"},
+            ["it adds one, adds two, and a table adds or removes one index in an update"],
+        ),
         ({"one": "ALL"}, {"one": "ALL", "two": "ALL"}, []),
         ({"one": "ALL"}, {}, []),
     ],
@@ -139,7 +167,10 @@ def test_a_table_changes_one_index_at_a_time(before: dict[str, str], after: dict
 
 def test_the_capacity_of_an_index_may_change() -> None:
     new = table(one="ALL")
-    new["Properties"]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    new["Properties"]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] = {
+        "ReadCapacityUnits": 5,
+        "WriteCapacityUnits": 5,
+    }
     assert plan(resources(T=table(one="ALL")), resources(T=new)).review.obstacles == ()
 
 
@@ -161,9 +192,16 @@ def test_a_load_balancer_cannot_be_replaced_over_its_target_group() -> None:
 
 
 def test_a_service_cannot_move_to_another_network() -> None:
-    moved = [("network", "LoadBalancer"), ("network", "InternetGatewayAttachment"), ("network", "FilesFileSystemMountTarget1")]
+    moved = [
+        ("network", "LoadBalancer"),
+        ("network", "InternetGatewayAttachment"),
+        ("network", "FilesFileSystemMountTarget1"),
+    ]
     assert obstacles_of("vpc", {"cidr": "10.1.0.0/16"}) == moved
-    subnets = {f"{kind}Subnets": [f"subnet-0123456789abcde{kind == 'public':d}{n}" for n in range(2)] for kind in ("private", "public")}
+    subnets = {
+        f"{kind}Subnets": [f"subnet-0123456789abcde{kind == 'public':d}{n}" for n in range(2)]
+        for kind in ("private", "public")
+    }
     assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], moved[2]]
     assert obstacles_of("vpc", {"availabilityZones": 3}) == []
 
@@ -178,12 +216,19 @@ def exporting(value: Any, name: str = "shared", **named: Any) -> dict[str, Any]:
         (exporting("a", A=TOPIC), resources(A=TOPIC), "is removed"),
         (exporting("a", A=TOPIC), exporting("a", "other", A=TOPIC), "is removed"),
         (exporting("a", A=TOPIC), exporting("b", A=TOPIC), "changes its value"),
-        (exporting({"Ref": "A"}, A=TOPIC), exporting({"Ref": "A"}, A=with_properties(TOPIC, TopicName="new")), "changes its value"),
+        (
+            exporting({"Ref": "A"}, A=TOPIC),
+            exporting({"Ref": "A"}, A=with_properties(TOPIC, TopicName="new")),
+            "changes its value",
+        ),
     ],
 )
 def test_an_export_in_use_cannot_change(before: Any, after: Any, said: str) -> None:
     (one,) = plan(before, after).review.obstacles
-    assert (one.kind, one.logical_id) == ("export", "Out") and f"the export shared {said}, and another stack may import it" in one.why
+    assert (one.kind, one.logical_id) == (
+        "export",
+        "Out",
+    ) and f"the export shared {said}, and another stack may import it" in one.why
     (used,) = plan(before, after, lambda name: ("orders-staging",)).review.obstacles
     assert "the stack orders-staging imports it" in used.why
     (several,) = plan(before, after, lambda name: ("orders-staging", "bills")).review.obstacles
@@ -199,7 +244,10 @@ def test_an_export_that_stays_is_no_obstacle() -> None:
 
 
 def parameter(**declared: Any) -> dict[str, Any]:
-    return {"Parameters": {"P": {"Type": "String", **declared}}, **resources(A=with_properties(TOPIC, DisplayName={"Ref": "P"}))}
+    return {
+        "Parameters": {"P": {"Type": "String", **declared}},
+        **resources(A=with_properties(TOPIC, DisplayName={"Ref": "P"})),
+    }
 
 
 def test_parameters_have_the_values_that_a_deploy_sends() -> None:
@@ -221,13 +269,20 @@ def test_secret_parameters_are_never_told() -> None:
     new["Resources"]["A"]["Properties"]["DisplayName"] = {"Fn::Sub": "say ${P} and 7"}
     new["Outputs"] = {"Out": {"Value": {"Ref": "P"}}}
     found = plan(old, new)
-    text = json.dumps([[vars(one) for one in change.details] + [change.before, change.after] for change in found.changes], default=str)
+    text = json.dumps(
+        [[vars(one) for one in change.details] + [change.before, change.after] for change in found.changes], default=str
+    )
     assert found.changes and "geheim" not in text and MASK in text and f"say {MASK} and 7" in text
     assert found.outputs[0].after == MASK
 
 
 def test_a_short_secret_is_hidden_with_what_stands_around_it() -> None:
-    change = Change("Modify", "A1", "T", details=(Detail("Properties", "A", "/Properties/A/1", "x1y", 1, "Never", "DirectModification"),))
+    change = Change(
+        "Modify",
+        "A1",
+        "T",
+        details=(Detail("Properties", "A", "/Properties/A/1", "x1y", 1, "Never", "DirectModification"),),
+    )
     (shown,) = hidden((change,), ("1",))
     assert (shown.logical_id, shown.details[0].path) == ("A1", "/Properties/A/1")
     assert (shown.details[0].before, shown.details[0].after) == (MASK, MASK)

@@ -23,7 +23,7 @@ ARROW = r"(-->|-\.->|---|-\.-)(\|\"[^\"|]*\"\|)?"
 MERMAID = [
     re.compile(pattern)
     for pattern in (
-        r'%%\{init: \{.*\}\}%%',
+        r"%%\{init: \{.*\}\}%%",
         r"flowchart LR",
         r"  accTitle: [\w ./-]+",
         rf" +subgraph {ID}\[\"[^\"]*\"\]",
@@ -53,14 +53,18 @@ def sound(graph: Graph) -> None:
     assert all(re.fullmatch(ID, one) for one in ids)
     nodes, groups = {node.id for node in graph.nodes}, {group.id for group in graph.groups}
     assert all({edge.source, edge.target} <= nodes for edge in graph.edges)
-    assert all(node.group in groups | {""} for node in graph.nodes) and all(group.parent in groups | {""} for group in graph.groups)
+    assert all(node.group in groups | {""} for node in graph.nodes) and all(
+        group.parent in groups | {""} for group in graph.groups
+    )
     assert all(node.lines and node.lines[0] for node in graph.nodes)
     text = mermaid(graph)
     for line in text.splitlines():
         assert any(pattern.fullmatch(line) for pattern in MERMAID), line
     assert text.count("subgraph ") == len(re.findall(r"^ +end$", text, re.M)) == len(graph.groups)
     lines = dot(graph).splitlines()
-    bare = [QUOTED.sub('""', re.sub(r"label=<.*?>,", "", line).replace('\\\\', "").replace('\\"', "")) for line in lines]
+    bare = [
+        QUOTED.sub('""', re.sub(r"label=<.*?>,", "", line).replace("\\\\", "").replace('\\"', "")) for line in lines
+    ]
     assert all('"' not in line.replace('""', "") for line in bare)
     assert sum(line.count("{") - line.count("}") for line in bare) == 0
     assert sum("[label=<" in line for line in lines) == len(graph.nodes)
@@ -92,7 +96,12 @@ def test_an_api_as_an_architect_draws_it() -> None:
     assert (labels["g_vpc"], labels["g_public"]) == ("VPC 10.0.0.0/16", "Public subnets, 2 zones")
     service = next(node for node in graph.nodes if node.id == "r_Service")
     assert service.lines == (
-        *("ECS service orders", "2 to 12 tasks on Fargate", "0.5 vCPU, 1 GB, ARM", "scales by CPU at 60 %, memory at 75 %"),
+        *(
+            "ECS service orders",
+            "2 to 12 tasks on Fargate",
+            "0.5 vCPU, 1 GB, ARM",
+            "scales by CPU at 60 %, memory at 75 %",
+        ),
     )
 
 
@@ -134,7 +143,9 @@ def test_a_worker_and_an_internal_service() -> None:
 def test_roles_and_plumbing_are_left_out() -> None:
     for name in NAMES:
         kinds = {line for node in drawn(name).nodes for line in node.lines}
-        assert not any(word in line for line in kinds for word in ("Role", "SecurityGroup", "Route", "AccessPoint", "TargetGroup"))
+        assert not any(
+            word in line for line in kinds for word in ("Role", "SecurityGroup", "Route", "AccessPoint", "TargetGroup")
+        )
 
 
 def test_public_tasks_stand_in_public_subnets() -> None:
@@ -154,12 +165,18 @@ def test_a_template_without_a_service_is_drawn_too() -> None:
 
 def test_rules_and_weights_lead_from_a_balancer_to_its_services() -> None:
     elb = "AWS::ElasticLoadBalancingV2"
-    forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": {"Ref": "Green"}, "Weight": 1}]}}
+    forward = {
+        "Type": "forward",
+        "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": {"Ref": "Green"}, "Weight": 1}]},
+    }
     behind = {"LoadBalancers": [{"TargetGroupArn": {"Ref": "Green"}, "ContainerPort": 80}]}
     graph = architecture(
         resources(
             Web={"Type": f"{elb}::LoadBalancer", "Properties": {"Scheme": "internal"}},
-            Door={"Type": f"{elb}::Listener", "Properties": {"LoadBalancerArn": {"Ref": "Web"}, "DefaultActions": [], "Port": 80}},
+            Door={
+                "Type": f"{elb}::Listener",
+                "Properties": {"LoadBalancerArn": {"Ref": "Web"}, "DefaultActions": [], "Port": 80},
+            },
             Rule={"Type": f"{elb}::ListenerRule", "Properties": {"ListenerArn": {"Ref": "Door"}, "Actions": [forward]}},
             Green={"Type": f"{elb}::TargetGroup"},
             App={"Type": "AWS::ECS::Service", "Properties": behind},
@@ -171,7 +188,26 @@ def test_rules_and_weights_lead_from_a_balancer_to_its_services() -> None:
 
 
 NASTY = st.text(min_size=1, max_size=20) | st.sampled_from(
-    ['"', "end", "`x`", "a|b", "<b>", "&amp;", "\\N", "\\", "]", "}", "--> x", "\n", "#35;", "%%", "${AWS::Region}", ";", "{}", "*/"]
+    [
+        '"',
+        "end",
+        "`x`",
+        "a|b",
+        "<b>",
+        "&amp;",
+        "\\N",
+        "\\",
+        "]",
+        "}",
+        "--> x",
+        "\n",
+        "#35;",
+        "%%",
+        "${AWS::Region}",
+        ";",
+        "{}",
+        "*/",
+    ]
 )
 
 
@@ -181,16 +217,28 @@ def test_no_name_breaks_the_texts(title: str, bucket: str, label: str, image: st
     containers = [{"Name": label, "Image": image}, {"Name": bucket, "Image": title}]
     template = resources(
         Bucket={"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}},
-        Task={"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": containers, "TaskRoleArn": {"Ref": "Role"}}},
+        Task={
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {"ContainerDefinitions": containers, "TaskRoleArn": {"Ref": "Role"}},
+        },
         App={"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}}},
         Role={
             "Type": "AWS::IAM::Role",
-            "Properties": {"Policies": [{"PolicyDocument": {"Statement": {"Action": "s3:GetObject", "Resource": [label, image]}}}]},
+            "Properties": {
+                "Policies": [{"PolicyDocument": {"Statement": {"Action": "s3:GetObject", "Resource": [label, image]}}}]
+            },
         },
     )
     sound(architecture(template, title))
     node, group = Node("n", "queue", (title, bucket), "g"), Group("g", "data", label)
-    sound(Graph(title, (node, Node("m", "outside", (image,))), (group,), (Edge("n", "m", label), Edge("m", "n", bucket, True, True))))
+    sound(
+        Graph(
+            title,
+            (node, Node("m", "outside", (image,))),
+            (group,),
+            (Edge("n", "m", label), Edge("m", "n", bucket, True, True)),
+        )
+    )
 
 
 def test_the_how_to_shows_a_real_drawing() -> None:

@@ -21,7 +21,13 @@ from tests.fuzz import examples
 from tests.plan.conftest import template_of
 from tests.plan.test_graph import sound
 
-SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=6) | st.sampled_from([1.5, "ENABLED", "*", "arn:aws:s3:::b/*"])
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text(max_size=6)
+    | st.sampled_from([1.5, "ENABLED", "*", "arn:aws:s3:::b/*"])
+)
 FUNCTIONS = st.sampled_from(
     [
         {"Ref": "Service"},
@@ -36,7 +42,10 @@ FUNCTIONS = st.sampled_from(
 )
 VALUES = st.recursive(
     SCALARS | FUNCTIONS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Action", "Statement", "Ref", "Type", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Action", "Statement", "Ref", "Type", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -48,7 +57,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 TEMPLATES = {name: template_of(name) for name in ("warehouse", "existing-vpc")}
-PLACES = {name: [place for place in places(template["Resources"]) if len(place) > 2] for name, template in TEMPLATES.items()}
+PLACES = {
+    name: [place for place in places(template["Resources"]) if len(place) > 2] for name, template in TEMPLATES.items()
+}
 
 
 @examples(25)

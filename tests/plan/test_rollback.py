@@ -62,17 +62,37 @@ BEFORE: Mapping[str, Any] = {
         ExecutionRole=role(Start=policy("secretsmanager:GetSecretValue")),
         Extra={
             "Type": "AWS::IAM::Policy",
-            "Properties": {"PolicyName": "extra", "Roles": [{"Ref": "TaskRole"}], "PolicyDocument": policy("sqs:SendMessage")},
+            "Properties": {
+                "PolicyName": "extra",
+                "Roles": [{"Ref": "TaskRole"}],
+                "PolicyDocument": policy("sqs:SendMessage"),
+            },
         },
-        Target={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"HealthCheckPath": "/up", "Port": 80}},
-        Balancer={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]}},
+        Target={
+            "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+            "Properties": {"HealthCheckPath": "/up", "Port": 80},
+        },
+        Balancer={
+            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]},
+        },
         TaskGroup={"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "tasks"}},
         BalancerGroup={
             "Type": "AWS::EC2::SecurityGroup",
-            "Properties": {"GroupDescription": "lb", "SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}]},
+            "Properties": {
+                "GroupDescription": "lb",
+                "SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}],
+            },
         },
         Routes={"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": "vpc-1"}},
-        Out={"Type": "AWS::EC2::Route", "Properties": {"RouteTableId": {"Ref": "Routes"}, "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}},
+        Out={
+            "Type": "AWS::EC2::Route",
+            "Properties": {
+                "RouteTableId": {"Ref": "Routes"},
+                "DestinationCidrBlock": "0.0.0.0/0",
+                "NatGatewayId": "nat-1",
+            },
+        },
         Files={"Type": "AWS::EFS::FileSystem", "DeletionPolicy": "Retain", "Properties": {"Encrypted": True}},
         Table={
             "Type": "AWS::DynamoDB::Table",
@@ -133,18 +153,33 @@ def found(edit: Edit) -> list[Unsafe]:
     return list(compared(pair(BEFORE, after)).review.unsafe)
 
 
-DENY = {"Statement": [*policy("ses:SendEmail", "s3:GetObject")["Statement"], {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+DENY = {
+    "Statement": [
+        *policy("ses:SendEmail", "s3:GetObject")["Statement"],
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "*"},
+    ]
+}
 
 BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ("store-removed", "Queue", without("Queue"), (FSDCF,)),
-    ("store-removed", "Table", properties("Table", KeySchema=[{"AttributeName": "no", "KeyType": "HASH"}]), (CLOUDFORMATION, FSDCF)),
+    (
+        "store-removed",
+        "Table",
+        properties("Table", KeySchema=[{"AttributeName": "no", "KeyType": "HASH"}]),
+        (CLOUDFORMATION, FSDCF),
+    ),
     ("index-removed", "Table", properties("Table", GlobalSecondaryIndexes=None), (ROLLOUT, CLOUDFORMATION, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live"), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live", Port=81), (FSDCF,)),
     ("health-check-changed", "Target", properties("Target", Matcher={"HttpCode": "204"}), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:SendEmail")), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", DENY), (ROLLOUT, FSDCF)),
-    ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:*", "s3:*", Condition={"Bool": {"a": True}})), (ROLLOUT, FSDCF)),
+    (
+        "permission-removed",
+        "TaskRole",
+        statement("TaskRole", policy("ses:*", "s3:*", Condition={"Bool": {"a": True}})),
+        (ROLLOUT, FSDCF),
+    ),
     ("permission-removed", "Extra", without("Extra"), (FSDCF,)),
     ("permission-removed", "ExecutionRole", properties("ExecutionRole", Policies=None), (ROLLOUT,)),
     ("permission-removed", "TaskRole", properties("Task", TaskRoleArn="arn:aws:iam::1:role/other"), (FSDCF,)),
@@ -164,26 +199,41 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     (
         "way-in-closed",
         "BalancerGroup",
-        properties("BalancerGroup", SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "CidrIp": "0.0.0.0/0"}]),
+        properties(
+            "BalancerGroup",
+            SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "CidrIp": "0.0.0.0/0"}],
+        ),
         (ROLLOUT,),
     ),
     (
         "way-out-closed",
         "TaskGroup",
-        properties("TaskGroup", SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}]),
+        properties(
+            "TaskGroup",
+            SecurityGroupEgress=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}],
+        ),
         (ROLLOUT, FSDCF),
     ),
     ("way-out-closed", "Out", without("Out"), (FSDCF,)),
     ("data-expires", "Logs", properties("Logs", RetentionInDays=7), (CLOUDFORMATION, FSDCF)),
     ("data-expires", "Queue", properties("Queue", MessageRetentionPeriod=60), (CLOUDFORMATION, FSDCF)),
     ("data-expires", "Bucket", properties("Bucket", LifecycleConfiguration=LIFECYCLE), (CLOUDFORMATION, FSDCF)),
-    ("data-expires", "Table", properties("Table", TimeToLiveSpecification={"AttributeName": "t", "Enabled": True}), (CLOUDFORMATION, FSDCF)),
+    (
+        "data-expires",
+        "Table",
+        properties("Table", TimeToLiveSpecification={"AttributeName": "t", "Enabled": True}),
+        (CLOUDFORMATION, FSDCF),
+    ),
     ("data-expires", "Table", properties("Table", PointInTimeRecoverySpecification=None), (CLOUDFORMATION, FSDCF)),
 ]
 
 
-@pytest.mark.parametrize(("rule", "name", "edit", "when"), BROKEN, ids=[f"{number}-{one[0]}" for number, one in enumerate(BROKEN)])
-def test_a_rule_finds_its_change_and_no_other_rule_does(rule: str, name: str, edit: Edit, when: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("rule", "name", "edit", "when"), BROKEN, ids=[f"{number}-{one[0]}" for number, one in enumerate(BROKEN)]
+)
+def test_a_rule_finds_its_change_and_no_other_rule_does(
+    rule: str, name: str, edit: Edit, when: tuple[str, ...]
+) -> None:
     (one,) = found(edit)
     assert set(when) <= {way for known in RULES if known.id == rule for way in known.when}
     assert (one.rule, one.logical_id, one.when) == (rule, name, when)
@@ -198,7 +248,10 @@ SAFE: dict[str, Edit] = {
     "another value": container(Environment=[{"Name": "LOG", "Value": "debug"}, {"Name": "MODE", "Value": "a"}]),
     "a variable becomes a secret": container(
         Environment=[{"Name": "LOG", "Value": "info"}],
-        Secrets=[{"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/t"}, {"Name": "MODE", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/m"}],
+        Secrets=[
+            {"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/t"},
+            {"Name": "MODE", "ValueFrom": "arn:aws:ssm:us-east-1:1:parameter/m"},
+        ],
     ),
     "a permission more": statement("TaskRole", policy("ses:SendEmail", "s3:GetObject", "s3:PutObject")),
     "a wider permission": statement("TaskRole", policy("ses:*", "s3:Get*")),
@@ -236,14 +289,19 @@ def test_fewer_codes_of_a_check_are_told_as_codes() -> None:
     assert (one.rule, one.what) == ("health-check-changed", "checks for other codes: the default -> 201-204,302")
 
 
-@pytest.mark.parametrize(("days", "noncurrent", "told"), [(9, 30, True), (10, 29, True), (11, 31, False), (10, None, False)])
+@pytest.mark.parametrize(
+    ("days", "noncurrent", "told"), [(9, 30, True), (10, 29, True), (11, 31, False), (10, None, False)]
+)
 def test_objects_that_expire_later_are_not_told(days: int, noncurrent: int | None, told: bool) -> None:
     def lifecycle(expiration: int, versions: int | None) -> dict[str, Any]:
         rule: dict[str, Any] = {"Status": "Enabled", "ExpirationInDays": expiration}
         return {"Rules": [rule | ({"NoncurrentVersionExpiration": {"NoncurrentDays": versions}} if versions else {})]}
 
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {}}
-    before, after = ({**bucket, "Properties": {"LifecycleConfiguration": one}} for one in (lifecycle(10, 30), lifecycle(days, noncurrent)))
+    before, after = (
+        {**bucket, "Properties": {"LifecycleConfiguration": one}}
+        for one in (lifecycle(10, 30), lifecycle(days, noncurrent))
+    )
     rules = [one.rule for one in compared(pair(resources(B=before), resources(B=after))).review.unsafe]
     assert rules == ["data-expires"] * told
 
@@ -262,11 +320,17 @@ def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
     ],
     ids=["as before", "another name", "a statement for a longer name", "denied"],
 )
-def test_a_store_that_stays_is_reached_by_its_name_and_a_statement_for_it(given: str, reached: str, effect: str, told: bool) -> None:
+def test_a_store_that_stays_is_reached_by_its_name_and_a_statement_for_it(
+    given: str, reached: str, effect: str, told: bool
+) -> None:
     def named(value: object, effect: str, resource: object) -> Template:
         template = copy.deepcopy(dict(BEFORE))
         container(Environment=[*CONTAINER["Environment"], {"Name": "TASKS", "Value": value}])(template)  # type: ignore[misc]
-        template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain", "Properties": {"QueueName": "tasks"}}
+        template["Resources"]["Queue"] = {
+            "Type": "AWS::SQS::Queue",
+            "DeletionPolicy": "Retain",
+            "Properties": {"QueueName": "tasks"},
+        }
         statement = {"Effect": effect, "Action": ["sqs:ReceiveMessage"], "Resource": resource}
         template["Resources"]["Extra"]["Properties"]["PolicyDocument"]["Statement"].append(statement)
         return template
@@ -287,5 +351,11 @@ def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
 
 def test_a_container_with_another_name_stays_the_first_one() -> None:
     assert found(container(Name="other")) == []
-    (one,) = found(container(Name="other", Environment=None, Secrets=[{"Name": "TOKEN", "ValueFrom": "x"}, {"Name": "LOG", "ValueFrom": "y"}]))
+    (one,) = found(
+        container(
+            Name="other",
+            Environment=None,
+            Secrets=[{"Name": "TOKEN", "ValueFrom": "x"}, {"Name": "LOG", "ValueFrom": "y"}],
+        )
+    )
     assert (one.rule, one.what) == ("variable-removed", "no longer sets MODE")

@@ -23,16 +23,25 @@ from fsdcf.storage.migration.script import run_script
 from fsdcf.storage.migration.values import item_size, plain_number
 from tests.sandbox.conftest import Sandbox
 
-PLAIN = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}]}
+PLAIN = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
+}
 RANGED = {
     "KeySchema": [{"AttributeName": "at", "KeyType": "RANGE"}, {"AttributeName": "who", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": type} for name, type in (("who", "S"), ("at", "N"), ("state", "S"))],
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": type} for name, type in (("who", "S"), ("at", "N"), ("state", "S"))
+    ],
     "BillingMode": "PAY_PER_REQUEST",
     "DeletionProtectionEnabled": "true",
     "SSESpecification": {"SSEEnabled": True},
     "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
     "GlobalSecondaryIndexes": [
-        {"IndexName": "by-state", "KeySchema": [{"AttributeName": "state", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+        {
+            "IndexName": "by-state",
+            "KeySchema": [{"AttributeName": "state", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
     ],
 }
 ALL = {
@@ -80,11 +89,23 @@ def test_a_table_is_described_by_what_it_was_made_of(made: Sandbox) -> None:
     client = made.client("dynamodb")
     client.put_item(TableName="ranged", Item={"who": {"S": "a"}, "at": {"N": "1"}})
     told = client.describe_table(TableName="ranged")["Table"]
-    assert (told["TableStatus"], told["ItemCount"], told["TableArn"]) == ("ACTIVE", 1, "arn:aws:dynamodb:us-east-1:000000000000:table/ranged")
-    assert (told["DeletionProtectionEnabled"], told["SSEDescription"]["Status"], told["BillingModeSummary"]["BillingMode"]) == (True, "ENABLED", "PAY_PER_REQUEST")
+    assert (told["TableStatus"], told["ItemCount"], told["TableArn"]) == (
+        "ACTIVE",
+        1,
+        "arn:aws:dynamodb:us-east-1:000000000000:table/ranged",
+    )
+    assert (
+        told["DeletionProtectionEnabled"],
+        told["SSEDescription"]["Status"],
+        told["BillingModeSummary"]["BillingMode"],
+    ) == (True, "ENABLED", "PAY_PER_REQUEST")
     assert told["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     (index,) = told["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["IndexStatus"], index["Projection"]) == ("by-state", "ACTIVE", {"ProjectionType": "ALL"})
+    assert (index["IndexName"], index["IndexStatus"], index["Projection"]) == (
+        "by-state",
+        "ACTIVE",
+        {"ProjectionType": "ALL"},
+    )
     first = client.list_tables(Limit=1)
     assert (first["TableNames"], first["LastEvaluatedTableName"]) == (["plain"], "plain")
     assert client.list_tables(ExclusiveStartTableName="plain")["TableNames"] == ["ranged"]
@@ -175,7 +196,13 @@ def test_what_is_refused_is_refused_in_the_words_of_dynamodb_and_writes_nothing(
         with pytest.raises(ClientError) as raised:
             getattr(client, operation)(**params)
         told = raised.value.response["Error"]
-        code = "ResourceNotFoundException" if "resource not found" in words else "NotImplemented" if operation == "query" else "ValidationException"
+        code = (
+            "ResourceNotFoundException"
+            if "resource not found" in words
+            else "NotImplemented"
+            if operation == "query"
+            else "ValidationException"
+        )
         assert (told["Code"], words in told["Message"]) == (code, True), (operation, told)
     assert [client.scan(TableName=name, Select="COUNT")["Count"] for name in ("plain", "ranged")] == [0, 0]
 
@@ -190,7 +217,12 @@ CONDITIONS: list[tuple[str, dict[str, str], dict[str, Any], bool]] = [
     ("attribute_exists ( #k ) AND size_1 = :one", NAMES, {":one": {"N": "1.0"}}, True),
     ("attribute_not_exists(none) and (text <> :a OR NOT text <> :a)", {}, {":a": {"S": "hi"}}, True),
     ("NOT attribute_exists(none) AND none = none", {}, {}, False),
-    ("size_1 < :two AND size_1 <= :two and :two > size_1 AND size_1 >= :text", {}, {":two": {"N": "10"}, ":text": {"S": "0"}}, False),
+    (
+        "size_1 < :two AND size_1 <= :two and :two > size_1 AND size_1 >= :text",
+        {},
+        {":two": {"N": "10"}, ":text": {"S": "0"}},
+        False,
+    ),
     ("begins_with(text, :start)", {}, {":start": {"S": "h"}}, True),
     ("begins_with(size_1, :start)", {}, {":start": {"S": "1"}}, False),
     ("set_1 = :set", {}, {":set": {"SS": ["b", "a"]}}, True),
@@ -220,7 +252,13 @@ BROKEN: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
 
 def test_conditions_guard_writes(made: Sandbox) -> None:
     client = made.client("dynamodb")
-    item = {"id": {"N": "1"}, "text": {"S": "hi"}, "size_1": {"N": "1"}, "set_1": {"SS": ["a", "b"]}, "map_1": {"M": {"l": {"L": [{"N": "1"}]}}}}
+    item = {
+        "id": {"N": "1"},
+        "text": {"S": "hi"},
+        "size_1": {"N": "1"},
+        "set_1": {"SS": ["a", "b"]},
+        "map_1": {"M": {"l": {"L": [{"N": "1"}]}}},
+    }
     put(client, **item)
     for text, names, values, holds in CONDITIONS:
         given = {"ExpressionAttributeNames": names} if names else {}
@@ -250,9 +288,15 @@ def everything(client: Any, table: str, **more: Any) -> Iterator[dict[str, Any]]
 def test_a_scan_goes_by_pages_and_segments_and_sorts_within_a_partition(made: Sandbox) -> None:
     client = made.client("dynamodb")
     numbers = ["-1E+20", "-15", "-1.5", "-1.25", "-1", "-0.003", "0", "0.0001", "0.9", "1", "1.5", "2", "10", "1E+100"]
-    rows = [{"who": {"S": who}, "at": {"N": number(one)}} for who in ("a", "b|", "é") for one in random.Random(1).sample(numbers, len(numbers))]
+    rows = [
+        {"who": {"S": who}, "at": {"N": number(one)}}
+        for who in ("a", "b|", "é")
+        for one in random.Random(1).sample(numbers, len(numbers))
+    ]
     for first in range(0, len(rows), 25):
-        client.batch_write_item(RequestItems={"ranged": [{"PutRequest": {"Item": one}} for one in rows[first : first + 25]]})
+        client.batch_write_item(
+            RequestItems={"ranged": [{"PutRequest": {"Item": one}} for one in rows[first : first + 25]]}
+        )
     found = list(everything(client, "ranged"))
     for who in ("a", "b|", "é"):
         assert [one["at"]["N"] for one in found if one["who"]["S"] == who] == [number(one) for one in numbers]
@@ -267,7 +311,9 @@ def test_a_scan_goes_by_pages_and_segments_and_sorts_within_a_partition(made: Sa
     for one in range(60):
         put(client, id={"N": str(one)}, data={"S": "x" * 350_000})
     told = client.batch_get_item(RequestItems={"plain": {"Keys": keys}})
-    assert len(told["Responses"]["plain"]) == 47 and told["UnprocessedKeys"]["plain"]["Keys"] == keys[47:], "16 MB at most"
+    assert len(told["Responses"]["plain"]) == 47 and told["UnprocessedKeys"]["plain"]["Keys"] == keys[47:], (
+        "16 MB at most"
+    )
 
 
 def test_numbers_and_sizes_are_those_that_the_migration_reckons_with() -> None:
@@ -292,17 +338,30 @@ def file(tmp_path: Path) -> Path:
     """A data base with the table plain of 120 rows."""
     with closing(sqlite3.connect(tmp_path / "app.db")) as source:
         source.execute("CREATE TABLE plain (id INTEGER PRIMARY KEY, price REAL, name TEXT, data BLOB)")
-        source.executemany("INSERT INTO plain VALUES (?, ?, ?, ?)", [(n, n / 7, f"é {n}" if n % 3 else None, bytes(n)) for n in range(120)])
+        source.executemany(
+            "INSERT INTO plain VALUES (?, ?, ?, ?)",
+            [(n, n / 7, f"é {n}" if n % 3 else None, bytes(n)) for n in range(120)],
+        )
         source.commit()
     return tmp_path / "app.db"
 
 
 def test_a_migration_bears_what_dynamodb_leaves_undone(file: Path) -> None:
-    faults = ("api:BatchWriteItem:partial*3", "api:dynamodb.BatchWriteItem:throttle*2", "api:BatchWriteItem:lost", "api:BatchGetItem:partial*2")
+    faults = (
+        "api:BatchWriteItem:partial*3",
+        "api:dynamodb.BatchWriteItem:throttle*2",
+        "api:BatchWriteItem:lost",
+        "api:BatchGetItem:partial*2",
+    )
     made = Sandbox(*faults, "api:Scan:broken@1")
     dynamodb.keep_table(replace(made.world, pace=0.0), "plain", PLAIN)
     report = migrated(made, file)
-    assert (report.good, report.written, report.counted, report.checked) == (True, 120, 120, 120) and report.retried >= 9
+    assert (report.good, report.written, report.counted, report.checked) == (
+        True,
+        120,
+        120,
+        120,
+    ) and report.retried >= 9
     made.client("dynamodb").put_item(TableName="plain", Item={"id": {"N": "3"}, "mine": {"BOOL": True}})
     kept = migrated(made, file, mode="keep", restart=True)
     assert (kept.written, kept.same, kept.kept) == (0, 119, 1)

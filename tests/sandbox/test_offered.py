@@ -17,7 +17,10 @@ from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
 CONTAINERS = [{"name": "web", "image": "nginx"}]
-TABLE = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}]}
+TABLE = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
+}
 ITEM = {"id": {"N": "1"}}
 SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExecuteCommand": True}
 

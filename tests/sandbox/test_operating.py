@@ -56,7 +56,9 @@ def test_a_session_needs_a_task_with_the_agent(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("least", "most", "count"), [(3, 10, 3), (1, 10, 2), (0, 1, 1)])
-def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(sandbox: Sandbox, least: int, most: int, count: int) -> None:
+def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(
+    sandbox: Sandbox, least: int, most: int, count: int
+) -> None:
     service = Service(sandbox, desiredCount=2)
     service.create()
     service.wait()
@@ -68,7 +70,9 @@ def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(sandbox: Sand
 
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     application_autoscaling.keep_target(sandbox.world, TARGET)
-    application_autoscaling.keep_target(sandbox.world, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}})
+    application_autoscaling.keep_target(
+        sandbox.world, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}}
+    )
     client = sandbox.client("application-autoscaling")
     one, two = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
     assert (one["MinCapacity"], one["MaxCapacity"], one["ResourceId"]) == (2, 10, "service/c/s")
@@ -78,7 +82,9 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
     assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
     application_autoscaling.forget_target(sandbox.world, TARGET)
-    assert client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
+    assert (
+        client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,6 +99,8 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
 def test_filters_of_logs(sandbox: Sandbox, pattern: str, lines: list[str]) -> None:
     logs.write(sandbox.world, "g", "web/web/1", ["GET /a 500", "GET /health 200"])
     logs.write(sandbox.world, "g", "web/web/2", ["POST /b 201"])
-    events = sandbox.client("logs").filter_log_events(logGroupName="g", **({"filterPattern": pattern} if pattern else {}))["events"]
+    events = sandbox.client("logs").filter_log_events(
+        logGroupName="g", **({"filterPattern": pattern} if pattern else {})
+    )["events"]
     assert [one["message"] for one in events] == lines
     assert len({one["eventId"] for one in events}) == len(events)

@@ -135,7 +135,10 @@ def test_a_result_that_the_model_does_not_know_is_a_bug(service: str, operation:
 def test_what_was_written_before_does_not_excuse_what_only_looks_equal() -> None:
     stacks = model("cloudformation").operation_model("DescribeStackEvents")
     for name, good, bad in (("Timestamp", 1, True), ("ResourceStatus", Novel("PONDERING"), "PONDERING")):
-        assert query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body == query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
+        assert (
+            query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
+            == query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
+        )
         assert good == bad
         with pytest.raises(ShapeError):
             query.encode(stacks, {"StackEvents": [{name: bad}]}, "id")

@@ -177,7 +177,10 @@ def test_a_full_disk_is_told_and_undoes_the_transaction(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         store.put("kind", "key", {"is": 1})
         store._connection.execute("PRAGMA max_page_count = 1")
-        with pytest.raises(StoreError, match=r"cannot be used \(database or disk is full\); see to its disk") as raised, store.transaction():
+        with (
+            pytest.raises(StoreError, match=r"cannot be used \(database or disk is full\); see to its disk") as raised,
+            store.transaction(),
+        ):
             store.put("kind", "key", {"is": 2})
             with store.transaction():
                 store.put("kind", "other", {"is": "x" * 1_000_000})

@@ -44,7 +44,9 @@ class Runner:
         (self.folder / "script").write_text(script, encoding="utf-8")
         environment = {**self.environment(), **written, **values}
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(self.folder / "script")]
-        done = subprocess.run(command, cwd=self.folder / "work", env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder / "work", env=environment, capture_output=True, text=True, check=False
+        )
         lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
         return Done(
             done.returncode,

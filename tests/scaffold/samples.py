@@ -37,7 +37,13 @@ ONE = Workflow((source("shop"),), LANES, "fsdcf==0.1.0", "fsdcf ci github shop.y
 MONOREPO = Workflow(
     (
         source("cart", "services/cart/", test="npm ci && npm test"),
-        source("shop", "services/shop/", "arm64", arguments=("VERSION=1.2", "TITLE=two words"), test="uv run --locked pytest"),
+        source(
+            "shop",
+            "services/shop/",
+            "arm64",
+            arguments=("VERSION=1.2", "TITLE=two words"),
+            test="uv run --locked pytest",
+        ),
     ),
     LANES,
     "fsdcf==0.1.0",

@@ -26,12 +26,16 @@ def runner(tmp_path: Path) -> Runner:
 def act(runner: Runner, command: str, specs: str, code: int = 0, **inputs: str) -> Done:
     runner.program("fsdcf", f"echo out; exit {code}")
     usual = {name.upper(): str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
-    return runner.run(STEP["run"], STEP["env"], {**usual, "COMMAND": command, "SPECS": specs, "SOURCE": "/action", **inputs})
+    return runner.run(
+        STEP["run"], STEP["env"], {**usual, "COMMAND": command, "SPECS": specs, "SOURCE": "/action", **inputs}
+    )
 
 
 def test_its_inputs_reach_the_script_through_the_environment() -> None:
     assert ACTION["runs"]["using"] == "composite" and STEP["shell"] == "bash" and "${{" not in STEP["run"]
-    assert {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]} == set(STEP["env"].values()) - {"${{ github.action_path }}"}
+    assert {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]} == set(STEP["env"].values()) - {
+        "${{ github.action_path }}"
+    }
     name, _, commit = SETUP["uses"].partition("@")
     assert PINS[name][1] == commit
 
@@ -45,7 +49,11 @@ def test_it_installs_the_fsdcf_that_it_came_with(runner: Runner) -> None:
     ("command", "inputs", "call"),
     [
         ("validate", {}, ["validate", "--env", "staging", "--format", "github", "--", "a.yml", "b c.yml"]),
-        ("validate", {"STRICT": "true", "ENVIRONMENT": "prod"}, ["validate", "--env", "prod", "--strict", "--format", "github", "--", "a.yml", "b c.yml"]),
+        (
+            "validate",
+            {"STRICT": "true", "ENVIRONMENT": "prod"},
+            ["validate", "--env", "prod", "--strict", "--format", "github", "--", "a.yml", "b c.yml"],
+        ),
         ("template", {"OUTPUT": "out"}, ["template", "--env", "staging", "-o", "out/", "--", "a.yml", "b c.yml"]),
         ("template", {}, ["template", "--env", "staging", "-o", "./", "--", "a.yml", "b c.yml"]),
     ],
@@ -78,4 +86,6 @@ def test_another_command_is_refused(runner: Runner) -> None:
 def test_no_spec_at_all_is_an_error(runner: Runner, command: str) -> None:
     """An input that came out empty must not pass for a plan without changes."""
     done = act(runner, command, "\n\n")
-    assert done.code == 2 and "::error::specs names no file" in done.said and done.outputs == {} and len(done.calls) == 1
+    assert (
+        done.code == 2 and "::error::specs names no file" in done.said and done.outputs == {} and len(done.calls) == 1
+    )

@@ -19,7 +19,14 @@ def scripts() -> Iterator[str]:
             yield from (one["run"] for one in job["steps"] if "run" in one)
 
 
-CALLS = sorted({found[0].strip() for text in scripts() for found in re.finditer(r"fsdcf (?!==)[a-z]+[^\n;|&)]*", text) if "mkdir" not in found[0]})
+CALLS = sorted(
+    {
+        found[0].strip()
+        for text in scripts()
+        for found in re.finditer(r"fsdcf (?!==)[a-z]+[^\n;|&)]*", text)
+        if "mkdir" not in found[0]
+    }
+)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -32,4 +39,13 @@ def test_it_is_there_with_its_options(call: str) -> None:
 
 
 def test_all_of_them_are_seen() -> None:
-    assert {call.split()[1] for call in CALLS} == {"bootstrap", "ci", "cost", "deploy", "diff", "graph", "template", "validate"}
+    assert {call.split()[1] for call in CALLS} == {
+        "bootstrap",
+        "ci",
+        "cost",
+        "deploy",
+        "diff",
+        "graph",
+        "template",
+        "validate",
+    }

@@ -22,7 +22,15 @@ def balanced(text: str) -> bool:
 
 def test_all_parts_are_there_in_their_order() -> None:
     text = comment([SECTION], "prod")
-    parts = [MARK, "to prod", "### `shop.yml`", "1 replaced", "<summary>Cost: +5.11 USD a month (us-east-1)</summary>", "| 1 | 2 |", "```mermaid"]
+    parts = [
+        MARK,
+        "to prod",
+        "### `shop.yml`",
+        "1 replaced",
+        "<summary>Cost: +5.11 USD a month (us-east-1)</summary>",
+        "| 1 | 2 |",
+        "```mermaid",
+    ]
     assert [text.index(one) for one in parts] == sorted(text.index(one) for one in parts)
     assert text.startswith(f"{MARK}\n") and balanced(text) and "Cost of a.yml" not in text
 
@@ -52,7 +60,12 @@ def test_plans_are_cut_at_last() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["```", "```yaml", "~~~", "<details><summary>x</summary>", "</details>", "text", "äöü" * 30, ""]), max_size=60),
+    st.lists(
+        st.sampled_from(
+            ["```", "```yaml", "~~~", "<details><summary>x</summary>", "</details>", "text", "äöü" * 30, ""]
+        ),
+        max_size=60,
+    ),
     st.integers(1000, 3000),
 )
 def test_a_cut_is_never_too_long_and_leaves_no_code_open(lines: list[str], limit: int) -> None:

@@ -81,7 +81,9 @@ def mode(request: pytest.FixtureRequest) -> str:
 def process(script: str, folder: Path, file: Path, mode: str = "DELETE", *more: str) -> Iterator[subprocess.Popen[str]]:
     """A process of its own with the data layer alone; killed at the end where it still runs."""
     command = [sys.executable, "-ISc", script, str(folder), str(file), mode, *more]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as one:
         try:
             yield one
         finally:
@@ -108,12 +110,17 @@ def rest(one: subprocess.Popen[str]) -> str:
 
 def kept(layer: Any, file: Path, mode: str = "DELETE") -> dict[str, Any]:
     """What a process that comes after finds, by id; the file is sound."""
-    with closing(layer.Store(layer.Settings(str(file), journal_mode=mode), lock_wait=0)) as store, store.transaction() as connection:
+    with (
+        closing(layer.Store(layer.Settings(str(file), journal_mode=mode), lock_wait=0)) as store,
+        store.transaction() as connection,
+    ):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         return {id: (text, version) for id, text, version in connection.execute("SELECT * FROM notes")}
 
 
-def test_killed_while_it_writes_it_loses_nothing_that_was_acknowledged(folder: Path, layer: Any, tmp_path: Path, mode: str) -> None:
+def test_killed_while_it_writes_it_loses_nothing_that_was_acknowledged(
+    folder: Path, layer: Any, tmp_path: Path, mode: str
+) -> None:
     chance = random.Random(mode)
     acknowledged: list[str] = []
     rounds = 4
@@ -180,7 +187,9 @@ def test_whoever_waits_too_long_says_so(folder: Path, layer: Any, tmp_path: Path
     settings = layer.Settings(str(tmp_path / "app.db"))
     with process(WRITE_ON_DEMAND, folder, tmp_path / "app.db") as first:
         assert said(first) == "open"
-        with pytest.raises(layer.Unavailable, match=r"another process has had .*app\.db for \d+ s: is a second task running\?"):
+        with pytest.raises(
+            layer.Unavailable, match=r"another process has had .*app\.db for \d+ s: is a second task running\?"
+        ):
             layer.Store(settings, lock_wait=0.2)
         assert first.stdin
         print("milk", file=first.stdin, flush=True)
@@ -194,7 +203,9 @@ def kept_after(one: subprocess.Popen[str], layer: Any, file: Path) -> dict[str, 
     return kept(layer, file)
 
 
-def test_a_log_of_wal_is_brought_into_the_file(folder: Path, layer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_of_wal_is_brought_into_the_file(
+    folder: Path, layer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "app.db"
     with process(WAL, folder, file) as one:
         one.communicate()

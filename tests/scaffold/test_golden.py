@@ -19,4 +19,6 @@ def test_golden(name: str) -> None:
     file = GOLDEN / f"{name}.yml"
     if os.environ.get("FSDCF_GOLDEN"):
         file.write_text(text, encoding="utf-8")
-    assert file.read_text(encoding="utf-8") == text, "differs from the golden file: make golden, and read the difference"
+    assert file.read_text(encoding="utf-8") == text, (
+        "differs from the golden file: make golden, and read the difference"
+    )

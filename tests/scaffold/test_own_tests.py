@@ -25,7 +25,12 @@ def test_the_services_do_what_their_tests_say(tmp_path: Path) -> None:
 def report(tmp_path: Path, port: int) -> tuple[list[str], str]:
     """What the tests and the service came to, and all that was said."""
     folders = [str(written(kind, tmp_path / kind, port=port)) for kind in ("sqlite-api", "dynamodb-api")]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     command = [sys.executable, "-s", str(RUNNER), *folders, str(port)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if line.startswith(("tests:", "service:"))]

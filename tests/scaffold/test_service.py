@@ -27,7 +27,9 @@ def test_golden(kind: str) -> None:
     golden = GOLDEN / f"{kind}.txt"
     if os.environ.get("FSDCF_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
-    assert golden.read_text(encoding="utf-8") == text, "differs from the golden file: make golden, and read the difference"
+    assert golden.read_text(encoding="utf-8") == text, (
+        "differs from the golden file: make golden, and read the difference"
+    )
 
 
 @each_kind
@@ -86,8 +88,12 @@ def test_the_image(kind: str, tmp_path: Path) -> None:
     assert dict(instructions)["USER"] == "1000:1000"
     assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", dict(instructions)["FROM"])
     for name in ("requirements.txt", "requirements-test.txt"):
-        lines = [line for line in (folder / name).read_text(encoding="utf-8").splitlines() if line and line[0] not in "#-"]
-        assert lines and all(re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][0-9a-z.]*", line) for line in lines), lines
+        lines = [
+            line for line in (folder / name).read_text(encoding="utf-8").splitlines() if line and line[0] not in "#-"
+        ]
+        assert lines and all(re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][0-9a-z.]*", line) for line in lines), (
+            lines
+        )
     ignored = (folder / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert ignored[1:4] == ["*", "!app", "!requirements.txt"]
 
@@ -123,7 +129,11 @@ def test_dynamodb_gets_its_table(tmp_path: Path) -> None:
     (table,) = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::DynamoDB::Table"]
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     called = set(re.findall(r"_client\.((?:get|put|update|delete)_item|scan)\(", code))
-    (policy,) = [one for one in resources.values() if one["Type"] == "AWS::IAM::Policy" and "dynamodb:" in json.dumps(one, default=str)]
+    (policy,) = [
+        one
+        for one in resources.values()
+        if one["Type"] == "AWS::IAM::Policy" and "dynamodb:" in json.dumps(one, default=str)
+    ]
     allowed = json.dumps(policy, default=str)
     assert called == {"get_item", "put_item", "update_item", "delete_item", "scan"}
     assert all(f"dynamodb:{''.join(word.title() for word in one.split('_'))}" in allowed for one in called)

@@ -14,7 +14,17 @@ from tests.conftest import ROOT
 from tests.scaffold.samples import ALL
 
 BIN = Path(sys.executable).parent
-PEDANTIC = [BIN / "zizmor", "--offline", "--no-config", "--no-ignores", "--no-progress", "--persona", "pedantic", "--format", "plain"]
+PEDANTIC = [
+    BIN / "zizmor",
+    "--offline",
+    "--no-config",
+    "--no-ignores",
+    "--no-progress",
+    "--persona",
+    "pedantic",
+    "--format",
+    "plain",
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,10 @@ def test_zizmor_finds_nothing(files: list[Path]) -> None:
 
 def test_zizmor_would_find_something(files: list[Path], tmp_path: Path) -> None:
     worse = tmp_path / "worse.yml"
-    worse.write_text(files[0].read_text(encoding="utf-8").replace("persist-credentials: false", "fetch-tags: false"), encoding="utf-8")
+    worse.write_text(
+        files[0].read_text(encoding="utf-8").replace("persist-credentials: false", "fetch-tags: false"),
+        encoding="utf-8",
+    )
     done = run(*PEDANTIC, worse)
     assert done.returncode != 0 and "artipacked" in done.stdout
 

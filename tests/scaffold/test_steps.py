@@ -40,14 +40,26 @@ REAL = f'exec "{sys.executable}" -m fsdcf "$@"'
 
 
 def look(runner: Workshop, said: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
-    runner.program("aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{said}" >&2; exit {code} ;; esac')
+    runner.program(
+        "aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{said}" >&2; exit {code} ;; esac'
+    )
     return runner.step(wanted, job, "Look for the image", REGION="eu-west-1")
 
 
 def test_an_image_that_exists_is_not_built_again(runner: Workshop) -> None:
     done = look(runner, "", 0)
     assert (done.code, done.outputs) == (0, {"name": f"{URI}:{SHA}", "exists": "true"})
-    assert done.calls[1] == ["aws", "ecr", "describe-images", "--region", "eu-west-1", "--repository-name", "shop", "--image-ids", f"imageTag={SHA}"]
+    assert done.calls[1] == [
+        "aws",
+        "ecr",
+        "describe-images",
+        "--region",
+        "eu-west-1",
+        "--repository-name",
+        "shop",
+        "--image-ids",
+        f"imageTag={SHA}",
+    ]
     for name in ("Log in to ECR", "Build and push the image"):
         assert step(ONE, "deploy-staging", name)["if"] == "steps.image.outputs.exists == 'false'"
 
@@ -76,7 +88,18 @@ def test_the_image_is_built_with_its_arguments_and_pushed(runner: Workshop) -> N
     assert done.code == 0, done.said
     build, push = done.calls
     arguments = [word for one in UNUSUAL.services[0].arguments for word in ("--build-arg", one)]
-    assert build == ["docker", "build", "--platform", "linux/arm64", "--file", "Dockerfile", "--tag", f"{URI}:{SHA}", *arguments, "."]
+    assert build == [
+        "docker",
+        "build",
+        "--platform",
+        "linux/arm64",
+        "--file",
+        "Dockerfile",
+        "--tag",
+        f"{URI}:{SHA}",
+        *arguments,
+        ".",
+    ]
     assert push == ["docker", "push", f"{URI}:{SHA}"]
 
 
@@ -98,7 +121,9 @@ def test_a_push_that_is_refused_is_well_if_the_image_is_there(runner: Workshop, 
 def test_the_deploy_names_the_commit(runner: Workshop, bucket: str, more: list[str]) -> None:
     runner.program("fsdcf")
     done = runner.step(ONE, "deploy-prod", "Deploy", BUCKET=bucket, REGION="eu-west-1")
-    assert done.calls == [["fsdcf", "deploy", "shop.yml", "--env", "prod", "--image-sha", SHA, "--yes", "--timeout", "50m", *more]]
+    assert done.calls == [
+        ["fsdcf", "deploy", "shop.yml", "--env", "prod", "--image-sha", SHA, "--yes", "--timeout", "50m", *more]
+    ]
 
 
 def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Workshop) -> None:
@@ -109,9 +134,13 @@ def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Workshop) ->
     assert "not begun" in runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
 
 
-@pytest.mark.parametrize(("role", "region", "code"), [("arn:x", "eu-west-1", 0), ("", "eu-west-1", 1), ("arn:x", "", 1)])
+@pytest.mark.parametrize(
+    ("role", "region", "code"), [("arn:x", "eu-west-1", 0), ("", "eu-west-1", 1), ("arn:x", "", 1)]
+)
 def test_variables_that_are_not_set_are_named(runner: Workshop, role: str, region: str, code: int) -> None:
-    done = runner.step(ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION="")
+    done = runner.step(
+        ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION=""
+    )
     assert done.code == code and ("::error title=" in done.said) == bool(code)
     assert code == 0 or "FSDCF_ROLE_PROD" in done.said
 
@@ -134,13 +163,19 @@ esac
 
 @pytest.mark.parametrize(
     ("known", "method", "where"),
-    [("", "POST", "issues/7/comments"), ("42\n", "PATCH", "issues/comments/42"), ("42\n43\n", "PATCH", "issues/comments/42")],
+    [
+        ("", "POST", "issues/7/comments"),
+        ("42\n", "PATCH", "issues/comments/42"),
+        ("42\n43\n", "PATCH", "issues/comments/42"),
+    ],
 )
 def test_the_comment_is_made_once_and_then_updated(runner: Workshop, known: str, method: str, where: str) -> None:
     (runner.folder / "temp" / "fsdcf").mkdir()
     (runner.folder / "temp" / "fsdcf" / "comment.md").write_text("<!-- fsdcf -->\nthe plan", encoding="utf-8")
     runner.program("gh", FAKE_GH)
-    done = runner.step(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known)
+    done = runner.step(
+        ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known
+    )
     assert done.code == 0, done.said
     listed, sent = done.calls
     assert "repos/acme/shop/issues/7/comments?per_page=100" in listed and "--jq" in listed
@@ -156,7 +191,9 @@ def test_only_our_own_comment_is_updated() -> None:
 
 def test_a_comment_that_cannot_be_read_is_an_error(runner: Workshop) -> None:
     runner.program("gh", "exit 1")
-    assert runner.step(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7").code == 1
+    assert (
+        runner.step(ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7").code == 1
+    )
 
 
 FAKE_FSDCF = """
@@ -219,7 +256,9 @@ def test_comment_and_summary_are_put_together(runner: Workshop) -> None:
     folder.mkdir(parents=True)
     (folder / "plan.md").write_text("2 changes", encoding="utf-8")
     done, comment = write_summary(runner)
-    assert comment == done.summary and comment.startswith("<!-- fsdcf -->\n") and "### `shop.yml`\n\n2 changes" in comment
+    assert (
+        comment == done.summary and comment.startswith("<!-- fsdcf -->\n") and "### `shop.yml`\n\n2 changes" in comment
+    )
 
 
 def test_a_plan_that_never_began_is_said(runner: Workshop) -> None:
@@ -231,7 +270,9 @@ def git(runner: Runner, *arguments: str) -> str:
     """What git says, in the runner's folder, whatever this machine's configuration is."""
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
     command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
-    return subprocess.run(command, cwd=runner.folder / "work", env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        command, cwd=runner.folder / "work", env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -295,4 +336,8 @@ def test_a_plan_of_a_real_merge(runner: Workshop) -> None:
     assert done.code == 0, done.said
     assert runner.step(ONE, "plan", "Write the summary", ENVIRONMENT="prod").code == 0
     comment = (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
-    assert re.search(r"<summary>Cost: \+\d+\.\d\d USD a month", comment) and "```mermaid" in comment and "There is no plan" not in comment
+    assert (
+        re.search(r"<summary>Cost: \+\d+\.\d\d USD a month", comment)
+        and "```mermaid" in comment
+        and "There is no plan" not in comment
+    )

@@ -86,11 +86,16 @@ def test_a_deploy_waits_for_the_tests_and_stands_in_its_environment(wanted: Work
     assert list(deploys) == [f"deploy-{lane.environment}" for lane in wanted.lanes]
     for lane, job in zip(wanted.lanes, deploys.values(), strict=True):
         assert job["needs"] == (["changes", "test"] if several else "test")
-        assert job["if"] == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}' && !github.event.repository.fork"
+        assert (
+            job["if"]
+            == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}' && !github.event.repository.fork"
+        )
         assert job["environment"] == {"name": lane.environment}
         assert job["concurrency"]["cancel-in-progress"] is False
         assert job["concurrency"]["group"].startswith(f"fsdcf-{lane.environment}-")
-        (assume,) = [one for one in job["steps"] if one.get("uses", "").startswith("aws-actions/configure-aws-credentials")]
+        (assume,) = [
+            one for one in job["steps"] if one.get("uses", "").startswith("aws-actions/configure-aws-credentials")
+        ]
         assert assume["with"]["role-to-assume"] == f"${{{{ vars.{lane.variable} }}}}"
         assert assume["with"]["aws-region"] == "${{ vars.AWS_REGION }}"
         assert set(assume["with"]) == {"role-to-assume", "role-session-name", "aws-region"}, "and no keys"
@@ -121,7 +126,12 @@ def test_the_plan_s_steps_are_safe_for_forks(wanted: Workflow) -> None:
     summary = step(wanted, "plan", "Write the summary")
     assert summary["if"] == "${{ !cancelled() }}", "the summary is written whatever happens, for forks, too"
     names = [one["name"] for one in parsed(wanted)["jobs"]["plan"]["steps"]]
-    assert names.index("Validate") < names.index("Plan") < names.index("Write the summary") < names.index("Comment on the pull request")
+    assert (
+        names.index("Validate")
+        < names.index("Plan")
+        < names.index("Write the summary")
+        < names.index("Comment on the pull request")
+    )
 
 
 def test_the_template_is_attached() -> None:
@@ -146,7 +156,9 @@ def test_a_monorepo_handles_what_changed() -> None:
         assert jobs[name]["strategy"]["fail-fast"] is False
         assert jobs[name]["runs-on"] == "${{ matrix.service.runner }}"
     assert jobs["test"]["if"] == "needs.changes.outputs.services != '[]'"
-    known = yaml.safe_load(step(MONOREPO, "changes", "Find the services whose spec or source changed")["env"]["SERVICES"])
+    known = yaml.safe_load(
+        step(MONOREPO, "changes", "Find the services whose spec or source changed")["env"]["SERVICES"]
+    )
     assert [one["name"] for one in known] == ["cart", "shop"]
     assert known[1]["runner"] == "ubuntu-24.04-arm" and known[1]["arguments"] == "VERSION=1.2\nTITLE=two words"
     assert jobs["deploy-prod"]["concurrency"]["group"] == "fsdcf-prod-${{ matrix.service.name }}"
@@ -166,17 +178,29 @@ def test_odd_texts_come_out_as_they_went_in() -> None:
     service = UNUSUAL.services[0]
     deploy = parsed(UNUSUAL)["jobs"]["deploy-qa-1"]
     assert step(UNUSUAL, "test", "Test")["env"]["TEST"] == service.test
-    assert step(UNUSUAL, "deploy-qa-1", "Build and push the image")["env"]["ARGUMENTS"].split("\n") == list(service.arguments)
-    assert deploy["env"]["SERVICE"] == "on" and deploy["env"]["REGISTRY"] == "123456789012" and deploy["env"]["REGION"] == "eu-west-1"
+    assert step(UNUSUAL, "deploy-qa-1", "Build and push the image")["env"]["ARGUMENTS"].split("\n") == list(
+        service.arguments
+    )
+    assert (
+        deploy["env"]["SERVICE"] == "on"
+        and deploy["env"]["REGISTRY"] == "123456789012"
+        and deploy["env"]["REGION"] == "eu-west-1"
+    )
     login = step(UNUSUAL, "deploy-qa-1", "Log in to ECR")
     assert login["with"]["registries"] == "123456789012" and login["env"]["AWS_REGION"] == "eu-west-1"
-    assert "fsdcf deploy \"$SPEC\" --env \"$ENVIRONMENT\" --var 'TITLE=two words'" in step(UNUSUAL, "deploy-qa-1", "Deploy")["run"]
+    assert (
+        'fsdcf deploy "$SPEC" --env "$ENVIRONMENT" --var \'TITLE=two words\''
+        in step(UNUSUAL, "deploy-qa-1", "Deploy")["run"]
+    )
 
 
 @pytest.mark.parametrize("wanted", [ONE, UNUSUAL], ids=["one", "unusual"])
 def test_the_deploy_role_may_what_the_workflow_asks_of_ecr(wanted: Workflow) -> None:
     scripts = "\n".join(one.get("run", "") for _, one in steps(wanted))
-    asked = {"ecr:" + "".join(word.capitalize() for word in name.split("-")) for name in re.findall(r"aws ecr ([a-z-]+)", scripts)}
+    asked = {
+        "ecr:" + "".join(word.capitalize() for word in name.split("-"))
+        for name in re.findall(r"aws ecr ([a-z-]+)", scripts)
+    }
     assert asked == {"ecr:DescribeImages", "ecr:DescribeRepositories"} and asked <= set(_PUSH)
 
 
@@ -185,6 +209,30 @@ def test_a_scalar_is_read_as_it_was_written(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
 
 
-@pytest.mark.parametrize("text", ["on", "1.0", "null", "0x1F", "1e3", "12", "a: b", "- a", "~", "", "yes", "2026-01-01", "1_000", "a #b", "=", "<<", ".", ".0", ".5e+3", "._1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "on",
+        "1.0",
+        "null",
+        "0x1F",
+        "1e3",
+        "12",
+        "a: b",
+        "- a",
+        "~",
+        "",
+        "yes",
+        "2026-01-01",
+        "1_000",
+        "a #b",
+        "=",
+        "<<",
+        ".",
+        ".0",
+        ".5e+3",
+        "._1",
+    ],
+)
 def test_scalars_that_would_be_something_else(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}

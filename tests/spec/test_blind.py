@@ -15,9 +15,13 @@ NEIGHBOURS = {
     "exec": ("  prot: 80\n  enableExecuteCommand: true\n  readonlyRootFilesystem: true\n" + CHECKED, ["S101", "S211"]),
     "pair": ("  resources: {cpu: 512, memory: 8192, desiredCount: x}\n" + CHECKED, ["S102", "S203"]),
     "bounds": ("  autoScaling: {minCount: 5, maxCount: 2, targetCPU: 170}\n" + CHECKED, ["S104", "S205"]),
-    "both checks": ("  port: 80\n  healthCheck: {interval: x, container: {command: x, interval: 5, timeout: 9}}\n", ["S102", "S204"]),
+    "both checks": (
+        "  port: 80\n  healthCheck: {interval: x, container: {command: x, interval: 5, timeout: 9}}\n",
+        ["S102", "S204"],
+    ),
     "ulimits": (
-        CHECKED + "  ulimits:\n    - {name: nofile, softLimit: x, hardLimit: 1}\n    - {name: nproc, softLimit: 5, hardLimit: 1}\n",
+        CHECKED
+        + "  ulimits:\n    - {name: nofile, softLimit: x, hardLimit: 1}\n    - {name: nproc, softLimit: 5, hardLimit: 1}\n",
         ["S102", "S226"],
     ),
     "volumes": (
@@ -25,30 +29,42 @@ NEIGHBOURS = {
         ["S102", "S217"],
     ),
     "dependencies": (
-        CHECKED + "dependencies:\n  - {type: aws_sqs_queue, name: 5}\n  - {type: aws_sqs_queue, name: '${ENV}-a', permissions: [x]}\n",
+        CHECKED
+        + "dependencies:\n  - {type: aws_sqs_queue, name: 5}\n  - {type: aws_sqs_queue, name: '${ENV}-a', permissions: [x]}\n",
         ["S102", "S301"],
     ),
 }
 CONSEQUENCES = {
     "a worker by mistake": ("  prot: 80\n  healthCheck: {path: /x, container: {command: 'true'}}\n", ["S101"]),
-    "a timeout that was meant": ("  port: 80\n  healthCheck: {interval: 5, timout: 3, container: {command: 'true'}}\n", ["S101"]),
+    "a timeout that was meant": (
+        "  port: 80\n  healthCheck: {interval: 5, timout: 3, container: {command: 'true'}}\n",
+        ["S101"],
+    ),
     "a pair with what is no number": ("  resources: {cpu: x, memory: 8192}\n" + CHECKED, ["S102"]),
     "a check that was meant": ("  port: 80\n  healthCheck: {contaner: {command: 'true'}}\n", ["S101"]),
-    "a list that holds what it should not": ("  networking: {vpc: {id: vpc-01234567, privateSubnets: [5]}}\n" + CHECKED, ["S102"]),
+    "a list that holds what it should not": (
+        "  networking: {vpc: {id: vpc-01234567, privateSubnets: [5]}}\n" + CHECKED,
+        ["S102"],
+    ),
     "what CloudFormation alone knows": (
-        CHECKED + "dependencies:\n  - {type: '${sqs:a:url}', name: a}\n  - {type: sqlite_database, name: b, path: '/${AWS::Region}'}\n",
+        CHECKED
+        + "dependencies:\n  - {type: '${sqs:a:url}', name: a}\n  - {type: sqlite_database, name: b, path: '/${AWS::Region}'}\n",
         ["S208", "S208"],
     ),
     "no service": ("  5\n", ["S102"]),
 }
 
 
-@pytest.mark.parametrize(("text", "codes"), [*NEIGHBOURS.values(), *CONSEQUENCES.values()], ids=[*NEIGHBOURS, *CONSEQUENCES])
+@pytest.mark.parametrize(
+    ("text", "codes"), [*NEIGHBOURS.values(), *CONSEQUENCES.values()], ids=[*NEIGHBOURS, *CONSEQUENCES]
+)
 def test_neighbours_are_judged_and_consequences_are_not(compiled: Compile, text: str, codes: list[str]) -> None:
     assert sorted(one.code for one in compiled(f"{HEAD}service:\n{text}").diagnostics) == codes
 
 
-@pytest.mark.parametrize("line", ["owners: ${AWS::Region}", "tags: {user: '${AWS::Region}'}", "pack: ${sqs:a:url}", "owners: ['${ssm:/x}']"])
+@pytest.mark.parametrize(
+    "line", ["owners: ${AWS::Region}", "tags: {user: '${AWS::Region}'}", "pack: ${sqs:a:url}", "owners: ['${ssm:/x}']"]
+)
 def test_metadata_is_known_when_compiling(compiled: Compile, line: str) -> None:
     text = f"apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: shop\n  {line}\nservice:\n{CHECKED}"
     assert "S208" in {one.code for one in compiled(text).diagnostics}

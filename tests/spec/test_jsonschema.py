@@ -23,7 +23,9 @@ from tests.strategies import specs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = ROOT / "tests" / "cases"
-ACCEPTED = sorted([*(ROOT / "examples").glob("*.yml"), *CASES.glob("dependencies/*.spec.yml"), *CASES.glob("advised/*.spec.yml")])
+ACCEPTED = sorted(
+    [*(ROOT / "examples").glob("*.yml"), *CASES.glob("dependencies/*.spec.yml"), *CASES.glob("advised/*.spec.yml")]
+)
 REFUSED = sorted(CASES.glob("refused/*.spec.yml"))
 SHAPE = {rule.code for rule in RULES} - {"S208"}  # a placeholder is well-formed anywhere
 SCHEMA = Draft7Validator(json_schema(types()))

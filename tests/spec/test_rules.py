@@ -19,7 +19,10 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
     [
         ("S003", HELLO + MANY_ALIASES),
         ("S003", HELLO + "  command: &c [*c]\n"),
-        ("S003", HELLO + "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} {'[' * 44}*a{n - 1}{']' * 44}\n" for n in range(1, 60))),
+        (
+            "S003",
+            HELLO + "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} {'[' * 44}*a{n - 1}{']' * 44}\n" for n in range(1, 60)),
+        ),
         ("S014", HELLO + "# fsdcf: allow W1 because x\n" * 20_000 + "# fsdcf: allow\n" * 20_000),
         ("S005", "- a\n- b\n"),
         ("S007", ""),
@@ -31,17 +34,30 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S012", HELLO + "  environment:\n    <<: {A: b}\n"),
         ("S013", HELLO + "  environment:\n    1: x\n"),
         ("S113", HELLO + '  user: "a\\x01"\n'),
-        ("S218", HELLO + "  environment: {A: x}\n  secrets:\n    - {name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}\n"),
+        (
+            "S218",
+            HELLO
+            + "  environment: {A: x}\n  secrets:\n    - {name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}\n",
+        ),
         ("S110", HELLO + "  environment: {A: '${ssm:/my parameter}'}\n"),
         ("S110", HELLO + "  environment: {A: '${secrets:my secret}'}\n"),
         ("S240", HELLO + "  environment: {A: '${secrets:prod/db-master:password}'}\n"),
         ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
         ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
-        ("S241", HELLO + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: {'aws:x': null}}}]}\n"),
-        ("S241", HELLO + "  executionRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: x}}]}\n"),
+        (
+            "S241",
+            HELLO
+            + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: {'aws:x': null}}}]}\n",
+        ),
+        (
+            "S241",
+            HELLO
+            + "  executionRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: x}}]}\n",
+        ),
         (
             "S242",
-            HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route', keySchema: [{name: a, type: HASH}],"
+            HELLO
+            + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route', keySchema: [{name: a, type: HASH}],"
             " attributes: [{name: a, type: S}]}\n",
         ),
         ("S216", HELLO + NO_NAT + "  image: docker.io/library/nginx\n"),
@@ -68,12 +84,21 @@ def test_a_rule_fires_where_it_should_and_soon(compiled: Compile, code: str, tex
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (HELLO.replace("port: 8000", "port: 8000\n  memory: 512"), "`memory` is a key of `resources`: indent it below that"),
-        (HELLO + "environments:\n  prod:\n    autoScaling: {minCount: 2}\n", "`autoScaling` is a key of `service`: indent it below that"),
-        (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, dlq: {}}\n", "maxReceiveCount, messageRetention, name, permissions, type"),
+        (
+            HELLO.replace("port: 8000", "port: 8000\n  memory: 512"),
+            "`memory` is a key of `resources`: indent it below that",
+        ),
+        (
+            HELLO + "environments:\n  prod:\n    autoScaling: {minCount: 2}\n",
+            "`autoScaling` is a key of `service`: indent it below that",
+        ),
+        (
+            HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, dlq: {}}\n",
+            "maxReceiveCount, messageRetention, name, permissions, type",
+        ),
         (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, visibilityTimeout: 2m}\n", "write 120. Seconds"),
-        (HELLO + '  resources: {memory: 4 GiB}\n', "write 4096. Memory"),
-        (HELLO + '  resources: {memory: much}\n', "Memory of a task in MiB"),
+        (HELLO + "  resources: {memory: 4 GiB}\n", "write 4096. Memory"),
+        (HELLO + "  resources: {memory: much}\n", "Memory of a task in MiB"),
         (HELLO + '  enableExecuteCommand: "yes"\n', "write true or false, without quotes"),
     ],
 )
@@ -103,24 +128,40 @@ def test_prod_wants_auto_scaling_and_tls(compiled: Compile) -> None:
 def test_tls_is_not_asked_twice(compiled: Compile, balancer: str) -> None:
     text = HELLO + f"  networking: {{loadBalancer: {balancer}}}\n"
     assert "W112" not in {one.code for one in compiled(text, environment="prod").diagnostics}
-    assert "W112" not in {one.code for one in compiled(HELLO.replace("  port: 8000\n", ""), environment="prod").diagnostics}
+    assert "W112" not in {
+        one.code for one in compiled(HELLO.replace("  port: 8000\n", ""), environment="prod").diagnostics
+    }
 
 
 def test_placeholders_become_values_numbers_and_functions(compiled: Compile) -> None:
-    text = HELLO.replace("8000\n", "${PORT}\n", 1) + "  environment:\n    E: ${ENV}\n    R: in-${AWS_REGION}\n    L: $${LITERAL}\n    N: 1.10\n    B: true\n"
+    text = (
+        HELLO.replace("8000\n", "${PORT}\n", 1)
+        + "  environment:\n    E: ${ENV}\n    R: in-${AWS_REGION}\n    L: $${LITERAL}\n    N: 1.10\n    B: true\n"
+    )
     result = compiled(text, variables={"PORT": "9000"})
     assert result.template is not None, result.diagnostics
     container = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
     assert container["PortMappings"][0]["ContainerPort"] == 9000
     values = {one["Name"]: one["Value"] for one in container["Environment"]}
-    assert values == {"E": "staging", "R": {"Fn::Sub": "in-${AWS::Region}"}, "L": "${LITERAL}", "N": "1.10", "B": "true"}
+    assert values == {
+        "E": "staging",
+        "R": {"Fn::Sub": "in-${AWS::Region}"},
+        "L": "${LITERAL}",
+        "N": "1.10",
+        "B": "true",
+    }
 
 
 def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
-    text = HELLO + "  environment:\n    Q: ${sqs:orders-jobs:arn}\ndependencies:\n  - {type: aws_sqs_queue, name: '${ENV}-orders-jobs'}\n"
+    text = (
+        HELLO
+        + "  environment:\n    Q: ${sqs:orders-jobs:arn}\ndependencies:\n  - {type: aws_sqs_queue, name: '${ENV}-orders-jobs'}\n"
+    )
     result = compiled(text)
     assert result.template is not None, result.diagnostics
-    environment = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["Environment"]
+    environment = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0][
+        "Environment"
+    ]
     assert {"Name": "Q", "Value": {"Fn::GetAtt": ["OrdersJobsQueue", "Arn"]}} in environment
     assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_URL", "Q"]
 
@@ -135,7 +176,14 @@ def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) 
 
 @pytest.mark.parametrize(
     ("count", "least", "most", "stuck"),
-    [(1, 50, 150, True), (2, 50, 150, False), (2, 90, 110, True), (10, 90, 110, False), (1, 0, 100, False), (0, 100, 200, False)],
+    [
+        (1, 50, 150, True),
+        (2, 50, 150, False),
+        (2, 90, 110, True),
+        (10, 90, 110, False),
+        (1, 0, 100, False),
+        (0, 100, 200, False),
+    ],
 )
 def test_a_deployment_moves_by_whole_tasks(compiled: Compile, count: int, least: int, most: int, stuck: bool) -> None:
     deployment = f"  deployment: {{minimumHealthyPercent: {least}, maximumPercent: {most}}}\n"
@@ -145,7 +193,9 @@ def test_a_deployment_moves_by_whole_tasks(compiled: Compile, count: int, least:
 
 def test_a_description_is_counted_in_bytes(compiled: Compile) -> None:
     for letters, code in (("x" * 850, None), ("x" * 851, "S104"), ("é" * 425, None), ("é" * 426, "S233")):
-        found = compiled(HELLO.replace("name: hello", f"name: {'h' * 40}\n  description: {letters}"), environment="e" * 20)
+        found = compiled(
+            HELLO.replace("name: hello", f"name: {'h' * 40}\n  description: {letters}"), environment="e" * 20
+        )
         assert {one.code for one in found.diagnostics} == ({code} if code else set())
         assert found.template is None or len(found.template.data["Description"].encode()) <= 1024 * 0.9
 
@@ -176,7 +226,10 @@ def test_a_secret_that_a_service_of_aws_owns_has_its_name(compiled: Compile) -> 
     """RDS calls the one of a cluster so, although nobody else may use `!`."""
     name = "rds!cluster-cd690a09-953c-42e9-9d9f-1ed0b434d226"
     arn = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf:password::"
-    for text in (f"  environment: {{A: '${{secrets:{name}:password}}'}}\n", f"  secrets: [{{name: A, valueFrom: '{arn}'}}]\n"):
+    for text in (
+        f"  environment: {{A: '${{secrets:{name}:password}}'}}\n",
+        f"  secrets: [{{name: A, valueFrom: '{arn}'}}]\n",
+    ):
         result = compiled(HELLO + text)
         assert result.template is not None, result.diagnostics
 

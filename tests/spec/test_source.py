@@ -47,7 +47,9 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_data_is_plain_and_every_path_has_a_mark(reader: None) -> None:
-    document = read("name: \"ñ\"\n日本: [1, 2.50, true]\nblock:\n  more:\n    - ~\n    - x y\n\n# end\nday: 2024-01-01\nno-value:\n")
+    document = read(
+        'name: "ñ"\n日本: [1, 2.50, true]\nblock:\n  more:\n    - ~\n    - x y\n\n# end\nday: 2024-01-01\nno-value:\n'
+    )
     assert document.data == {
         "name": "ñ",
         "日本": [1, 2.5, True],
@@ -118,7 +120,8 @@ def test_every_code_at_its_place(text: str | bytes, expected: list[str], reader:
 
 
 @pytest.mark.parametrize(
-    "scalar", ["on", "OFF", "yes", "No", "0755", "-0755", "0x1F", "0b1", "1_000", "1_0.5", "22:22", "1:20.5", ".nan", "-.INF"]
+    "scalar",
+    ["on", "OFF", "yes", "No", "0755", "-0755", "0x1F", "0b1", "1_000", "1_0.5", "22:22", "1:20.5", ".nan", "-.INF"],
 )
 def test_surprises(scalar: str, reader: None) -> None:
     document, codes = found(f"a: {scalar}\n")
@@ -127,7 +130,9 @@ def test_surprises(scalar: str, reader: None) -> None:
     assert read(f"a: '{scalar}'\n").data == {"a": scalar}
 
 
-@pytest.mark.parametrize(("scalar", "value"), [("0", 0), ("-7", -7), ("1.10", 1.1), ("True", True), ("1e3", "1e3"), ("y", "y")])
+@pytest.mark.parametrize(
+    ("scalar", "value"), [("0", 0), ("-7", -7), ("1.10", 1.1), ("True", True), ("1e3", "1e3"), ("y", "y")]
+)
 def test_no_surprises(scalar: str, value: object) -> None:
     data = read(f"a: {scalar}\n").data
     assert data == {"a": value} and type(data["a"]) is type(value)
@@ -180,7 +185,9 @@ def test_lines_are_those_of_yaml() -> None:
     assert place(finding.span) == "4:4-4:6"
     assert "4 | c: on" in render(finding, {"s.yml": text})
     document, _ = parse(b"\xef\xbb\xbfa: 1\n", "s.yml")
-    assert document is not None and document.sources == {"s.yml": "a: 1\n"} and place(document.span(("a",))) == "1:4-1:5"
+    assert (
+        document is not None and document.sources == {"s.yml": "a: 1\n"} and place(document.span(("a",))) == "1:4-1:5"
+    )
 
 
 BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(

@@ -16,7 +16,13 @@ NETWORK = ("SQLITE_JOURNAL_MODE: wal", "SQLITE_JOURNAL_MODE: WAL")
 
 def spec(*dependencies: str, service: str = "") -> str:
     """HELLO with a file system at /mnt/efs and what else is named."""
-    return HELLO + service + "dependencies:\n" + EFS + "".join(f"  - {{type: sqlite_database, {one}}}\n" for one in dependencies)
+    return (
+        HELLO
+        + service
+        + "dependencies:\n"
+        + EFS
+        + "".join(f"  - {{type: sqlite_database, {one}}}\n" for one in dependencies)
+    )
 
 
 def judged(compiled: Compile, text: str) -> list[tuple[str, str]]:
@@ -41,8 +47,12 @@ def test_what_contradicts_a_single_writer(compiled: Compile, service: str, path:
     assert judged(compiled, spec("name: app, path: /tmp/app.db, ephemeral: true", service=service)) == []
 
 
-@pytest.mark.parametrize(("service", "count"), [("", 1), ("  resources: {desiredCount: 0}\n", 0), ("  resources: {desiredCount: 1}\n", 1)])
-def test_one_task_is_stopped_before_the_next_one_starts_and_nothing_scales(compiled: Compile, service: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("service", "count"), [("", 1), ("  resources: {desiredCount: 0}\n", 0), ("  resources: {desiredCount: 1}\n", 1)]
+)
+def test_one_task_is_stopped_before_the_next_one_starts_and_nothing_scales(
+    compiled: Compile, service: str, count: int
+) -> None:
     result = compiled(spec("name: app", service=service))
     assert result.template is not None, result.diagnostics
     resources = result.template.data["Resources"]
@@ -56,7 +66,11 @@ def test_one_task_is_stopped_before_the_next_one_starts_and_nothing_scales(compi
 
 WALS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "on the file system": ("name: app, journalMode: WAL", "", [("S236", "dependencies.1.journalMode")]),
-    "by its path": ("name: app, path: /mnt/efs//deep/../app.db, journalMode: WAL", "", [("S236", "dependencies.1.journalMode")]),
+    "by its path": (
+        "name: app, path: /mnt/efs//deep/../app.db, journalMode: WAL",
+        "",
+        [("S236", "dependencies.1.journalMode")],
+    ),
     "on the task's own disk": ("name: app, path: /tmp/app.db, journalMode: WAL", "", []),
     "out of the file system": ("name: app, path: /mnt/efs/../app.db, journalMode: WAL", "", []),
     "by a variable": ("name: app", NETWORK[0], [("S236", "service.environment.SQLITE_JOURNAL_MODE")]),
@@ -82,7 +96,12 @@ def test_data_that_may_be_lost_do_not_stand_where_tasks_share_them(compiled: Com
 READERS = {
     "the dependency": ("permissions: read", "", "name: app", "dependencies.1"),
     "an existing one": ("unmanaged: {permissions: read}", "", "name: app", "dependencies.1"),
-    "its actions": ("permissions: ['elasticfilesystem:ClientMount']", "", "name: app, path: /mnt/efs/x.db", "dependencies.1.path"),
+    "its actions": (
+        "permissions: ['elasticfilesystem:ClientMount']",
+        "",
+        "name: app, path: /mnt/efs/x.db",
+        "dependencies.1.path",
+    ),
     "a volume": (
         "permissions: readWrite",
         "  volumes:\n    - {name: again, mountPath: /again, readOnly: true, efs: {dependency: data}}\n",
@@ -122,7 +141,9 @@ def test_a_backup_is_as_the_file_system_has_it(compiled: Compile, system: str, k
 
 
 def test_what_is_not_said_of_a_data_base_without_a_place(compiled: Compile) -> None:
-    twice = spec("name: app, backup: true, journalMode: WAL").replace(EFS, EFS + EFS.replace("data", "more, mountPoint: /more"))
+    twice = spec("name: app, backup: true, journalMode: WAL").replace(
+        EFS, EFS + EFS.replace("data", "more, mountPoint: /more")
+    )
     assert judged(compiled, twice) == [("S210", "dependencies.2")]
 
 
@@ -136,8 +157,14 @@ def test_a_file_stands_on_the_deepest_mount(compiled: Compile) -> None:
     volumes = "  volumes:\n    - {name: inner, mountPath: /mnt/efs/inner/}\n    - {name: other, mountPath: /srv, efs: {fileSystemId: fs-01234567}}\n"
     found: Any = compiled(spec("name: app", service=volumes)).spec
     mounts = mounted(found, types())
-    assert [(one.path, one.network) for one in mounts] == [("/mnt/efs", True), ("/mnt/efs/inner/", False), ("/srv", True)]
-    places = {path: standing(path, mounts) for path in ("/mnt/efs/x", "/mnt/efs/inner/x", "/srv/../srv/x", "/mnt/efsx", "/x")}
+    assert [(one.path, one.network) for one in mounts] == [
+        ("/mnt/efs", True),
+        ("/mnt/efs/inner/", False),
+        ("/srv", True),
+    ]
+    places = {
+        path: standing(path, mounts) for path in ("/mnt/efs/x", "/mnt/efs/inner/x", "/srv/../srv/x", "/mnt/efsx", "/x")
+    }
     assert [one and one.path for one in places.values()] == ["/mnt/efs", "/mnt/efs/inner/", "/srv", None, None]
     assert sqlite_file(found.dependencies[1], found, types()) == "/mnt/efs/app.db"
 

@@ -10,8 +10,16 @@ from tests.conftest import HELLO, Compile
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("  secrets: [{DB: 'arn:aws:ssm:us-east-1:123456789012:parameter/db'}]\n", "unknown key `DB`", "write two keys, each on its line: `name: DB` and `valueFrom:` with the value"),
-        ("  volumes: [{data: /data}]\n", "unknown key `data`", "write two keys, each on its line: `name: data` and `mountPath:` with the value"),
+        (
+            "  secrets: [{DB: 'arn:aws:ssm:us-east-1:123456789012:parameter/db'}]\n",
+            "unknown key `DB`",
+            "write two keys, each on its line: `name: DB` and `valueFrom:` with the value",
+        ),
+        (
+            "  volumes: [{data: /data}]\n",
+            "unknown key `data`",
+            "write two keys, each on its line: `name: data` and `mountPath:` with the value",
+        ),
         ("  environment: {KEY: }\n", "`KEY` must be text, not empty", 'write "" for an empty text'),
     ],
     ids=["a secret", "a volume", "an empty value"],
@@ -38,16 +46,25 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
         ("  env: {A: b}\n", "write `environment`"),
         ("  environment:\n    - A=1\n", "write `name: value` lines, without `- `"),
         ("  secrets:\n    DB: /shop/db\n", "write a list; each item begins with `- ` and has name and valueFrom"),
-        ("dependencies:\n  orders: {type: aws_sqs_queue}\n", "write a list; each item begins with `- ` and has type and name"),
+        (
+            "dependencies:\n  orders: {type: aws_sqs_queue}\n",
+            "write a list; each item begins with `- ` and has type and name",
+        ),
         ("  volumes:\n    - /data:/data\n", "an item is a map with name and mountPath"),
-        ("  networking: {vpc: vpc-12345678}\n", "write a map; keys here are availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets"),
+        (
+            "  networking: {vpc: vpc-12345678}\n",
+            "write a map; keys here are availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets",
+        ),
         ("  networking: {vpc: 'yes'}\n", "write true or false, without quotes"),
         ("  observability: {logs: {retention: 45}}\n", "use 30 or 60"),
         ("  observability: {logs: {retention: 9999}}\n", "use 3653"),
         ("dependencies:\n  - {type: sqs, name: a}\n", "did you mean `aws_sqs_queue`?"),
         (" resources:\n   cpu: 256\n", "check the indentation: keys of one map stand in one column"),
         ("  environment:\n    A: b\n   B: c\n", "check the indentation: keys of one map stand in one column"),
-        ("  environment: {A: '${secrets:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf}'}\n", "give the ARN in service.secrets, as valueFrom"),
+        (
+            "  environment: {A: '${secrets:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf}'}\n",
+            "give the ARN in service.secrets, as valueFrom",
+        ),
         ("  image: @shop\n", "put the value in quotes if it holds special characters"),
         ("  environment:\n    A: 'it's'\n", "put the whole value in quotes; a ' in it is written twice"),
         ('  user: "app\n', "close the quotes: \" or ' at the end of the text"),

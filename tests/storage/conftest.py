@@ -70,7 +70,12 @@ def filled(path: Path, *statements: str, rows: int = 0, journal: str = "DELETE")
 
 
 def row(number: int) -> tuple[Any, ...]:
-    return number, f"thing {number} é" if number % 7 else None, number * 0.1, bytes([number % 256]) * (number % 11) if number % 3 else None
+    return (
+        number,
+        f"thing {number} é" if number % 7 else None,
+        number * 0.1,
+        bytes([number % 256]) * (number % 11) if number % 3 else None,
+    )
 
 
 def expected(number: int) -> dict[str, Any]:
@@ -96,7 +101,9 @@ def sql(tmp_path: Path) -> Sql:
 def bench(tmp_path: Path) -> Bench:
     """A run; the data base is made by the test."""
     table = Table("things", (("id", "N"),))
-    migration = Migration(table, str(tmp_path / "app.db"), str(tmp_path / "checkpoint.json"), "things", verify="full", workers=4)
+    migration = Migration(
+        table, str(tmp_path / "app.db"), str(tmp_path / "checkpoint.json"), "things", verify="full", workers=4
+    )
     return Bench(migration, Fake(table.keys))
 
 
@@ -125,7 +132,9 @@ def made(client: Any, name: str = "things", *keys: tuple[str, str]) -> None:
     keys = keys or (("id", "N"),)
     client.create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for (key, _), kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        KeySchema=[
+            {"AttributeName": key, "KeyType": kind} for (key, _), kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": type} for key, type in keys],
         BillingMode="PAY_PER_REQUEST",
     )

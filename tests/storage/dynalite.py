@@ -91,7 +91,11 @@ def test_everything_arrives(bench: Bench, sql: Sql, live: Any, workers: int) -> 
     sql(rows=1500)
     bench.client = Flaky(live, workers)
     report = bench.run(workers=workers)
-    assert report.good and (report.counted, report.checked, bench.client.puts) == (1500, 1500, 1500) and report.retried > 20
+    assert (
+        report.good
+        and (report.counted, report.checked, bench.client.puts) == (1500, 1500, 1500)
+        and report.retried > 20
+    )
     found = {item["id"]["N"]: canonical(item) for item in everything(live)}
     assert found == {str(n): canonical(expected(n)) for n in range(1500)}
 
@@ -113,23 +117,42 @@ def test_the_largest_item_to_the_byte(bench: Bench, sql: Sql, live: Any) -> None
     bench.client = live
     assert bench.run(source_table="big").good
     assert "maximum allowed size" in refused(live, {"id": {"N": "2"}, "v": {"B": b"\0" * (room + 1)}})
-    path = sql("CREATE TABLE big (id INTEGER PRIMARY KEY, v BLOB)", f"INSERT INTO big VALUES (1, zeroblob({room + 1}))", name="over.db")
+    path = sql(
+        "CREATE TABLE big (id INTEGER PRIMARY KEY, v BLOB)",
+        f"INSERT INTO big VALUES (1, zeroblob({room + 1}))",
+        name="over.db",
+    )
     with pytest.raises(Unfit) as found:
         bench.run(source=str(path), source_table="big", restart=True, mode="overwrite")
     assert [one.kind for one in found.value.findings] == ["item over 400 KB"]
 
 
 def test_many_items_of_the_largest_size_fit_their_batches(bench: Bench, sql: Sql, live: Any) -> None:
-    sql("CREATE TABLE big (id INTEGER PRIMARY KEY, v TEXT)", *(f"INSERT INTO big VALUES ({n}, '{chr(1) * 409_000}')" for n in range(14)))
+    sql(
+        "CREATE TABLE big (id INTEGER PRIMARY KEY, v TEXT)",
+        *(f"INSERT INTO big VALUES ({n}, '{chr(1) * 409_000}')" for n in range(14)),
+    )
     bench.client = live
     assert bench.run(source_table="big").good, "a control character takes six bytes on the wire"
 
 
-EDGES = ("9" * 38, "0." + "1" * 38, "1E-130", "-1E-130", "9.9999999999999999999999999999999999999E+125", "-" + "9" * 38, "1" + "0" * 125, "0")
+EDGES = (
+    "9" * 38,
+    "0." + "1" * 38,
+    "1E-130",
+    "-1E-130",
+    "9.9999999999999999999999999999999999999E+125",
+    "-" + "9" * 38,
+    "1" + "0" * 125,
+    "0",
+)
 
 
 def test_numbers_at_the_edge_are_exact(bench: Bench, sql: Sql, live: Any) -> None:
-    sql("CREATE TABLE n (id INTEGER PRIMARY KEY, v TEXT)", *(f"INSERT INTO n VALUES ({i}, '{text}')" for i, text in enumerate(EDGES)))
+    sql(
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, v TEXT)",
+        *(f"INSERT INTO n VALUES ({i}, '{text}')" for i, text in enumerate(EDGES)),
+    )
     bench.client = live
     assert bench.run(source_table="n", columns=Columns(forms=(("v", "number"),))).good
     assert "38 significant digits" in refused(live, {"id": {"N": "1"}, "v": {"N": "1" * 39}})
@@ -139,7 +162,10 @@ def test_numbers_at_the_edge_are_exact(bench: Bench, sql: Sql, live: Any) -> Non
 
 def test_whole_numbers_and_reals_are_exact(bench: Bench, sql: Sql, live: Any) -> None:
     values = [2**63 - 1, -(2**63), 0.1, 1 / 3, 5e-130, 9.9e125, 1e22, -0.0, 123456789.123456789, 2.0**53, 1e15, 1e-7]
-    sql("CREATE TABLE n (id INTEGER PRIMARY KEY, v)", *(f"INSERT INTO n VALUES ({i}, {v!r})" for i, v in enumerate(values) if v != -(2**63)))
+    sql(
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, v)",
+        *(f"INSERT INTO n VALUES ({i}, {v!r})" for i, v in enumerate(values) if v != -(2**63)),
+    )
     bench.client = live
     assert bench.run(source_table="n").good
     for item in everything(live):
@@ -163,7 +189,10 @@ def test_the_longest_keys(bench: Bench, sql: Sql, live: Any, hash: int, range: i
 
 
 def test_documents_come_back(bench: Bench, sql: Sql, live: Any) -> None:
-    sql("CREATE TABLE d (id INTEGER PRIMARY KEY, v TEXT)", """INSERT INTO d VALUES (1, '{"a": [1.50, null, true, "", {"é": "ß"}], "": {}}'), (2, '[]')""")
+    sql(
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, v TEXT)",
+        """INSERT INTO d VALUES (1, '{"a": [1.50, null, true, "", {"é": "ß"}], "": {}}'), (2, '[]')""",
+    )
     bench.client = live
     assert bench.run(source_table="d", columns=Columns(forms=(("v", "json"),))).good
 

@@ -40,7 +40,10 @@ def serving(fake: Fake) -> Iterator[str]:
                 status, answer = 200, method(**body)
             except ClientError as error:
                 told = error.response["Error"]
-                status, answer = 400, {"__type": f"com.amazonaws.dynamodb.v20120810#{told['Code']}", "message": told["Message"]}
+                status, answer = (
+                    400,
+                    {"__type": f"com.amazonaws.dynamodb.v20120810#{told['Code']}", "message": told["Message"]},
+                )
             data = json.dumps(answer, default=_out).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.0")

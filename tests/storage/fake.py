@@ -22,7 +22,9 @@ Hook = Callable[[int, list[Item]], list[Item]]
 
 
 def refusal(code: str, message: str = "", operation: str = "BatchWriteItem", status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
+    )
 
 
 class Fake:
@@ -61,9 +63,12 @@ class Fake:
                 "TableArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{self.name}",
                 "TableId": self.id,
                 "KeySchema": [
-                    {"AttributeName": key, "KeyType": kind} for (key, _), kind in zip(self.keys, ("HASH", "RANGE"), strict=False)
+                    {"AttributeName": key, "KeyType": kind}
+                    for (key, _), kind in zip(self.keys, ("HASH", "RANGE"), strict=False)
                 ],
-                "AttributeDefinitions": [{"AttributeName": key, "AttributeType": type} for key, type in (*self.keys, *self.others)],
+                "AttributeDefinitions": [
+                    {"AttributeName": key, "AttributeType": type} for key, type in (*self.keys, *self.others)
+                ],
             }
         }
 
@@ -82,7 +87,9 @@ class Fake:
         left = [one for one in requests if one["PutRequest"]["Item"] not in now]
         return {"UnprocessedItems": {table: left} if left else {}}
 
-    def put_item(self, TableName: str, Item: Item, ConditionExpression: str, ExpressionAttributeNames: dict[str, str]) -> Any:
+    def put_item(
+        self, TableName: str, Item: Item, ConditionExpression: str, ExpressionAttributeNames: dict[str, str]
+    ) -> Any:
         assert ConditionExpression == "attribute_not_exists(#k)" and ExpressionAttributeNames["#k"] in dict(self.keys)
         with self._lock:
             self.write_calls += 1

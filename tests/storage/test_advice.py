@@ -68,7 +68,11 @@ def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dic
     assert advice.store == store
     named = STORES.search(advice.verdict)
     assert named and named[0].lower() == store
-    assert advice.verdict.startswith("Neither fits") == (store == POSTGRESQL) == (not advice.fits(SQLITE) and not advice.fits(DYNAMODB))
+    assert (
+        advice.verdict.startswith("Neither fits")
+        == (store == POSTGRESQL)
+        == (not advice.fits(SQLITE) and not advice.fits(DYNAMODB))
+    )
 
 
 def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
@@ -77,7 +81,13 @@ def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
         "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write and "
         "answers are due within 5 ms"
     )
-    assert {one.name for one in advice.factors if SQLITE in one.against} == {"requests", "writes", "size", "writers", "latency"}
+    assert {one.name for one in advice.factors if SQLITE in one.against} == {
+        "requests",
+        "writes",
+        "size",
+        "writers",
+        "latency",
+    }
     told = {one.name: one for one in advise(workload(requests="5")).factors}
     assert told["requests"].yours == "5 requests/s" and told["requests"].said
     assert told["size"].yours == "not said" and not told["size"].said
@@ -123,7 +133,10 @@ def test_cautions() -> None:
     assert caution.startswith("0.5 ms are less than") and "cache" in caution
     assert advise(workload(latency="1")).cautions == advise(workload(latency="50")).cautions == ()
     (close,) = advise(workload(latency="10")).cautions
-    assert close.startswith("A write takes 10 ms or more on EFS") and not advise(workload(latency="10", prototype=True)).cautions
+    assert (
+        close.startswith("A write takes 10 ms or more on EFS")
+        and not advise(workload(latency="10", prototype=True)).cautions
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,13 +154,27 @@ def test_contradictions(what: dict[str, object], text: str) -> None:
 
 
 def test_what_is_no_contradiction() -> None:
-    for what in ({"requests": "2", "writes": "2"}, {"writes": "0"}, {"prototype": True, "writers": 1}, {"writers": 2, "writers_from": "x", "writes": "0"}):
+    for what in (
+        {"requests": "2", "writes": "2"},
+        {"writes": "0"},
+        {"prototype": True, "writers": 1},
+        {"writers": 2, "writers_from": "x", "writes": "0"},
+    ):
         assert checked(workload(**what)) == workload(**what)
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("1000", "1,000"), ("1E+3", "1,000"), ("0.50", "0.5"), ("99.99999", "99.999"), ("100.0001", "100.0001"), ("0.0004", "0.0004"), ("0", "0"), ("123456789.5", "123,456,789.5")],
+    [
+        ("1000", "1,000"),
+        ("1E+3", "1,000"),
+        ("0.50", "0.5"),
+        ("99.99999", "99.999"),
+        ("100.0001", "100.0001"),
+        ("0.0004", "0.0004"),
+        ("0", "0"),
+        ("123456789.5", "123,456,789.5"),
+    ],
 )
 def test_numbers_are_cut_and_not_rounded_nor_made_whole(value: str, text: str) -> None:
     assert said(Decimal(value)) == text
@@ -186,10 +213,14 @@ USES = {
     "scaling": InUse(scales=True),
     "two tasks": InUse(tasks=2),
     "sqlite": InUse("orders", (NOTES,), file_systems=(FileSystem("${ENV}-notes"),)),
-    "sqlite of a name that YAML reads as a number": InUse("orders", (Database("1e3", "1e3"),), file_systems=(FileSystem("true", "/on #1"),)),
+    "sqlite of a name that YAML reads as a number": InUse(
+        "orders", (Database("1e3", "1e3"),), file_systems=(FileSystem("true", "/on #1"),)
+    ),
     "sqlite on a volume": InUse("orders", (replace(NOTES, path="/data/app.db"),), mounts=("/data",)),
     "cache": InUse("orders", (CACHE,)),
-    "cache and a file system": InUse("orders", (CACHE,), file_systems=(FileSystem("fs-0123456789abcdef0", "/data", False),)),
+    "cache and a file system": InUse(
+        "orders", (CACHE,), file_systems=(FileSystem("fs-0123456789abcdef0", "/data", False),)
+    ),
     "two file systems": InUse("orders", file_systems=(FileSystem("a", "/a"), FileSystem("b", "/b"))),
     "a volume": InUse("orders", mounts=("/data",)),
     "a table": InUse("orders", tables=(ORDERS,)),
@@ -199,7 +230,12 @@ USES = {
 
 @pytest.mark.parametrize("used", USES.values(), ids=USES)
 def test_every_part_of_a_spec_compiles(used: InUse, compiled: Compile) -> None:
-    for store, what in ((SQLITE, Workload()), (SQLITE, workload(prototype=True, size="500")), (DYNAMODB, Workload()), (POSTGRESQL, Workload())):
+    for store, what in (
+        (SQLITE, Workload()),
+        (SQLITE, workload(prototype=True, size="500")),
+        (DYNAMODB, Workload()),
+        (POSTGRESQL, Workload()),
+    ):
         part = yaml.safe_load(snippet(store, what, used).text)
         spec = yaml.safe_load(HELLO)
         spec["service"].update(part.get("service", {}))
@@ -230,9 +266,14 @@ def test_a_prototype_has_one_task_and_room_for_its_file() -> None:
     assert "ephemeralStorage: 21\n" in snippet(SQLITE, workload(prototype=True, size="10.5"), InUse()).text
     there = snippet(SQLITE, workload(prototype=True), USES["cache"])
     assert there.present and "ephemeral: true" in there.text and "desiredCount to 1" in there.also[0]
-    assert snippet(SQLITE, workload(prototype=True), USES["sqlite"]).text == snippet(SQLITE, Workload(), USES["sqlite"]).text
+    assert (
+        snippet(SQLITE, workload(prototype=True), USES["sqlite"]).text
+        == snippet(SQLITE, Workload(), USES["sqlite"]).text
+    )
 
 
 def test_what_a_spec_must_leave_out_for_sqlite() -> None:
-    assert snippet(SQLITE, Workload(), USES["scaling"]).also == ("leave out service.autoScaling: one file has one writer",)
+    assert snippet(SQLITE, Workload(), USES["scaling"]).also == (
+        "leave out service.autoScaling: one file has one writer",
+    )
     assert "desiredCount" in snippet(SQLITE, Workload(), USES["two tasks"]).also[0]

@@ -33,7 +33,12 @@ def test_it_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("table", "it was about table t, not x"), ("rows", "the rows have changed since"), ("id", "it was about id None, not x")]
+    ("name", "words"),
+    [
+        ("table", "it was about table t, not x"),
+        ("rows", "the rows have changed since"),
+        ("id", "it was about id None, not x"),
+    ],
 )
 def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None:
     path = str(tmp_path / "c.json")
@@ -43,7 +48,19 @@ def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None
     assert words in found.value.sentence and "--restart" in found.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"version": 1}', '{"version": 2, "bound": {}, "empty": true}', '{"version": 1, "x": 1}', "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"version": 1}',
+        '{"version": 2, "bound": {}, "empty": true}',
+        '{"version": 1, "x": 1}',
+        "\0",
+    ],
+)
 def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(text)

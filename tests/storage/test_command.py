@@ -82,7 +82,9 @@ def command(dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def test_a_migration(command: Command, sql: Sql, dynamodb: Any, tmp_path: Path) -> None:
     sql(rows=60)
     done = command("--table", "things")
-    assert done.stdout.startswith("migrated and verified: things in app.db to the table staging-things\n  rows       60")
+    assert done.stdout.startswith(
+        "migrated and verified: things in app.db to the table staging-things\n  rows       60"
+    )
     assert "write: 60 of 60" in done.stderr and len(everything(dynamodb, "staging-things")) == 60
     assert (tmp_path / "app.db.things.migration.json").exists()
     again = command("--table", "staging-things", "--checkpoint", "app.db.things.migration.json")
@@ -93,8 +95,13 @@ def test_a_migration(command: Command, sql: Sql, dynamodb: Any, tmp_path: Path) 
     assert "0 that were there and differ; 60 were there and equal" in kept.stdout
 
 
-@pytest.mark.parametrize(("words", "told"), [((), "the same command goes on"), (("--restart",), "the same command without --restart goes on")])
-def test_after_an_interruption_it_says_what_goes_on(command: Command, sql: Sql, words: tuple[str, ...], told: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "the same command goes on"), (("--restart",), "the same command without --restart goes on")],
+)
+def test_after_an_interruption_it_says_what_goes_on(
+    command: Command, sql: Sql, words: tuple[str, ...], told: str
+) -> None:
     sql(rows=1)
 
     def make(service: str, region: str) -> Any:
@@ -110,7 +117,11 @@ def test_json_lines(command: Command, sql: Sql) -> None:
     sql(rows=60)
     lines = [json.loads(line) for line in command("--table", "things", "--json", "--dry-run").stdout.splitlines()]
     assert [one["event"] for one in lines][-2:] == ["report", "ended"] and lines[-1]["exit"] == 0
-    assert lines[-2]["dry_run"] and lines[-2]["rows"] == 60 and lines[0] == {"event": "progress", "stage": "check", "done": 60, "total": 60}
+    assert (
+        lines[-2]["dry_run"]
+        and lines[-2]["rows"] == 60
+        and lines[0] == {"event": "progress", "stage": "check", "done": 60, "total": 60}
+    )
     refused = command("--table", "things", "--json", "--from", "no.db", expect=2)
     last = json.loads(refused.stdout.splitlines()[-1])
     assert (last["event"], last["exit"]) == ("ended", 2) and "there is no file 'no.db'" in last["sentence"]
@@ -119,12 +130,18 @@ def test_json_lines(command: Command, sql: Sql) -> None:
 def test_findings_are_shown_and_nothing_is_written(command: Command, sql: Sql, dynamodb: Any) -> None:
     sql("INSERT INTO things VALUES (900, NULL, 9e999, NULL)", rows=60)
     refused = command("--table", "things", expect=2)
-    assert "holds data that DynamoDB refuses; nothing was written" in refused.stderr and "row 61 (id=900), price: inf" in refused.stderr
+    assert (
+        "holds data that DynamoDB refuses; nothing was written" in refused.stderr
+        and "row 61 (id=900), price: inf" in refused.stderr
+    )
     assert everything(dynamodb, "staging-things") == []
 
 
 def test_columns_and_an_account_in_the_name(command: Command, sql: Sql, dynamodb: Any) -> None:
-    sql("CREATE TABLE orders (c TEXT, t TEXT, doc TEXT, junk)", "INSERT INTO orders VALUES ('x', '2026-01-31', '{\"a\": 1}', 5)")
+    sql(
+        "CREATE TABLE orders (c TEXT, t TEXT, doc TEXT, junk)",
+        "INSERT INTO orders VALUES ('x', '2026-01-31', '{\"a\": 1}', 5)",
+    )
     made(dynamodb, "123456789012-orders", ("customer", "S"), ("at", "N"))
     mapping = ("--map", "c=customer", "--map", "t=at", "--as", "t=epoch", "--as", "doc=json", "--skip", "junk")
     command("--table", "orders", "--source-table", "orders", *mapping, "--rate", "100wcu", "--parallel", "2")
@@ -179,18 +196,47 @@ def test_what_is_wrong_in_the_table_is_a_failure(command: Command, sql: Sql, dyn
 
 
 def test_the_script_names_what_it_does(command: Command, tmp_path: Path) -> None:
-    done = command("--table", "123456789012-orders", "--from", "/mnt/efs/app.db", "--map", "c=customer", "--emit-script", "m.py")
+    done = command(
+        "--table", "123456789012-orders", "--from", "/mnt/efs/app.db", "--map", "c=customer", "--emit-script", "m.py"
+    )
     text = (tmp_path / "m.py").read_text()
-    assert "source='/mnt/efs/app.db'" in text and "renamed=(('c', 'customer'),)" in text and "python m.py --help" in done.stderr
+    assert (
+        "source='/mnt/efs/app.db'" in text
+        and "renamed=(('c', 'customer'),)" in text
+        and "python m.py --help" in done.stderr
+    )
     assert "table=Table(name='123456789012-orders', keys=(('customer', 'S'), ('at', 'N')), indexed=())" in text
     assert "checkpoint='/mnt/efs/app.db.123456789012-orders.migration.json'" in text
 
 
 def process(folder: Path, url: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
     (folder / "spec.yml").write_text(SPEC)
-    words = [sys.executable, "-m", "fsdcf", "migrate-data", "spec.yml", "--table", "things", "--from", "app.db", "--endpoint-url", url]
-    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "XDG_CACHE_HOME": str(folder)}
-    return [*words, *arguments], {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "TERM": "xterm", **keys}
+    words = [
+        sys.executable,
+        "-m",
+        "fsdcf",
+        "migrate-data",
+        "spec.yml",
+        "--table",
+        "things",
+        "--from",
+        "app.db",
+        "--endpoint-url",
+        url,
+    ]
+    keys = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "XDG_CACHE_HOME": str(folder),
+    }
+    return [*words, *arguments], {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm",
+        **keys,
+    }
 
 
 def test_a_real_process_draws_a_bar_on_a_terminal(sql: Sql, tmp_path: Path) -> None:
@@ -199,7 +245,9 @@ def test_a_real_process_draws_a_bar_on_a_terminal(sql: Sql, tmp_path: Path) -> N
     with serving(fake) as url:
         words, settings = process(tmp_path, url)
         own, other = pty.openpty()
-        done = subprocess.run(words, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=other, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=other, text=True, check=False
+        )
         os.close(other)
         drawn = os.read(own, 1 << 16).decode()
         os.close(own)

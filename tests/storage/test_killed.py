@@ -53,7 +53,11 @@ def test_killed_at_random_points(source: Path, job: Job, tmp_path: Path, mode: s
     wanted = {f"id={n}": canonical(expected(n)) for n in range(ROWS)}
     resumed = 0
     for point in range(POINTS // 2):
-        files = {"source": str(source), "log": str(tmp_path / f"{point}.log"), "checkpoint": str(tmp_path / f"{point}.json")}
+        files = {
+            "source": str(source),
+            "log": str(tmp_path / f"{point}.log"),
+            "checkpoint": str(tmp_path / f"{point}.json"),
+        }
         settings = {**files, "mode": mode, "workers": chance.choice([1, 3, 8])}
         last = 12 if mode == "new" else ROWS
         where = chance.choice(["before", "within", "after"])

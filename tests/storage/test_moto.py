@@ -38,7 +38,9 @@ class Flaky:
         roll = self._chance.random()
         if roll < 0.3:
             self.injected += 1
-            code = self._chance.choice(["ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError"])
+            code = self._chance.choice(
+                ["ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError"]
+            )
             raise refusal(code, "injected", status=500 if code.startswith("Internal") else 400)
         keep = self._chance.randrange(len(requests)) if roll < 0.7 else len(requests)
         self.injected += keep < len(requests)
@@ -55,7 +57,12 @@ def test_unprocessed_items_and_throttling(bench: Bench, sql: Sql, dynamodb: Any,
     sql(rows=300)
     bench.client = Flaky(dynamodb, seed)
     report = bench.run()
-    assert report.good and report.checked == 300 and report.retried == bench.client.injected > 5 and bench.client.puts == 300
+    assert (
+        report.good
+        and report.checked == 300
+        and report.retried == bench.client.injected > 5
+        and bench.client.puts == 300
+    )
     found = {item["id"]["N"]: canonical(item) for item in everything(dynamodb)}
     assert found == {str(n): canonical(expected(n)) for n in range(300)}
 
@@ -68,7 +75,10 @@ def test_live_data_stays(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     bench.client = dynamodb
     report = bench.run(mode="keep")
     assert (report.written, report.kept, report.same, report.good) == (38, 1, 1, True)
-    assert dynamodb.get_item(TableName="things", Key={"id": {"N": "7"}})["Item"] == live and len(everything(dynamodb)) == 40
+    assert (
+        dynamodb.get_item(TableName="things", Key={"id": {"N": "7"}})["Item"] == live
+        and len(everything(dynamodb)) == 40
+    )
 
 
 def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dynamodb: Any) -> None:
@@ -81,7 +91,9 @@ def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dyn
     bench.client = dynamodb
     forms = (("placed", "iso"), ("total", "number"), ("lines", "json"), ("expires", "epoch"))
     report = bench.run(
-        table=Table("orders", (("customer", "S"), ("at", "S"))), source_table="orders", columns=Columns((("placed", "at"),), forms)
+        table=Table("orders", (("customer", "S"), ("at", "S"))),
+        source_table="orders",
+        columns=Columns((("placed", "at"),), forms),
     )
     assert report.good
     assert sorted(everything(dynamodb, "orders"), key=lambda item: str(item["at"]["S"])) == [

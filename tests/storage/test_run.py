@@ -20,14 +20,22 @@ from tests.storage.fake import Fake, refusal
 
 def holds(fake: Fake, count: int) -> bool:
     """Whether the table holds exactly the first rows."""
-    return {key: canonical(one) for key, one in fake.items.items()} == {f"id={n}": canonical(expected(n)) for n in range(count)}
+    return {key: canonical(one) for key, one in fake.items.items()} == {
+        f"id={n}": canonical(expected(n)) for n in range(count)
+    }
 
 
 def test_everything_arrives_once(bench: Bench, sql: Sql) -> None:
     sql(rows=1234)
     report = bench.run()
     assert holds(bench.client, 1234) and set(bench.client.writes.values()) == {1}
-    assert (report.rows, report.written, report.counted, report.checked, report.mismatches) == (1234, 1234, 1234, 1234, 0)
+    assert (report.rows, report.written, report.counted, report.checked, report.mismatches) == (
+        1234,
+        1234,
+        1234,
+        1234,
+        0,
+    )
     assert report.good and "migrated and verified" in "\n".join(report_lines(report)) and report_record(report)["good"]
     stages = [one.stage for one in bench.told if isinstance(one, Progress) and one.done == one.total]
     assert stages == ["check", "write", "count", "verify"]
@@ -44,13 +52,18 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be(bench: Bench, sql: Sql,
     report = bench.run(dry_run=True)
     assert bench.client.write_calls == 0 and not (tmp_path / "checkpoint.json").exists()
     text = "\n".join(report_lines(report))
-    assert text.startswith("ready, nothing written") and "100 items" in text and report.units == 100 and report.bytes > 0
+    assert (
+        text.startswith("ready, nothing written") and "100 items" in text and report.units == 100 and report.bytes > 0
+    )
 
 
 def test_a_single_row_is_not_spoken_of_as_many(bench: Bench, sql: Sql) -> None:
     sql(rows=1)
     text = "\n".join([*report_lines(bench.run(dry_run=True)), *report_lines(bench.run())])
-    assert all(one in text for one in ("1 write unit\n", "1 item; the table", "count      1 item\n", "1 item, of which 1 is equal by hash"))
+    assert all(
+        one in text
+        for one in ("1 write unit\n", "1 item; the table", "count      1 item\n", "1 item, of which 1 is equal by hash")
+    )
 
 
 def test_a_second_run_reads_back_and_writes_nothing(bench: Bench, sql: Sql) -> None:
@@ -79,7 +92,11 @@ def test_a_table_with_items_needs_a_word(bench: Bench, sql: Sql) -> None:
     assert found.value.kind == "usage" and "--keep-existing" in found.value.hint and bench.client.write_calls == 0
     kept = bench.run(mode="keep")
     assert bench.client.items["id=3"] == live and (kept.written, kept.kept, kept.same) == (59, 1, 0)
-    assert kept.good and kept.counted is None and "kept       1 that were there and differ" in "\n".join(report_lines(kept))
+    assert (
+        kept.good
+        and kept.counted is None
+        and "kept       1 that were there and differ" in "\n".join(report_lines(kept))
+    )
     again = bench.run(mode="keep", restart=True)
     assert (again.written, again.kept, again.same) == (0, 1, 59) and set(bench.client.writes.values()) == {1}
     over = bench.run(mode="overwrite", restart=True)
@@ -96,7 +113,12 @@ def test_throttling_and_unprocessed_items_cost_time_alone(bench: Bench, sql: Sql
 
     bench.client.before = before
     report = bench.run()
-    assert holds(bench.client, 500) and set(bench.client.writes.values()) == {1} and report.retried > 20 and bench.time.slept > 0
+    assert (
+        holds(bench.client, 500)
+        and set(bench.client.writes.values()) == {1}
+        and report.retried > 20
+        and bench.time.slept > 0
+    )
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(Rate(50), 1000 / 50), (Rate(100, units=True), 2000 / 100)])
@@ -121,7 +143,9 @@ def test_a_sample_is_read_back(bench: Bench, sql: Sql) -> None:
         (lambda items: items.update({"id=-1": {"id": {"N": "-1"}}}), "51 items, where 50 should be"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_found(bench: Bench, sql: Sql, harm: Callable[[dict[str, Any]], Any], words: str) -> None:
+def test_what_is_not_as_it_should_be_is_found(
+    bench: Bench, sql: Sql, harm: Callable[[dict[str, Any]], Any], words: str
+) -> None:
     sql(rows=50)
     bench.run(verify="none")
     harm(bench.client.items)
@@ -152,7 +176,9 @@ def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
         "more than 38 digits": 1,
         "duplicate key": 2,
     }
-    assert bench.client.write_calls == 0 and found.value.kind == "usage" and "nothing was written" in found.value.sentence
+    assert (
+        bench.client.write_calls == 0 and found.value.kind == "usage" and "nothing was written" in found.value.sentence
+    )
     text = "\n".join(error_lines(found.value))
     assert "row 1 (id=1), at: inf" in text and "rows 10 and 12 and 1 more" in text
     assert {one["kind"] for one in error_record(found.value)["findings"]} == set(kinds)
@@ -224,7 +250,9 @@ def test_an_error_on_the_way_leaves_a_checkpoint_and_the_next_run_goes_on(bench:
         bench.run()
     assert found.value.kind == "failed" and 0 < len(bench.client.items) < 1000
     report = bench.run()
-    assert report.good and holds(bench.client, 1000) and set(bench.client.writes.values()) == {1}, "not even one item twice"
+    assert report.good and holds(bench.client, 1000) and set(bench.client.writes.values()) == {1}, (
+        "not even one item twice"
+    )
     assert report.resumed == 25 * 40 - 25 * (bench.client.write_calls - 1 - report.resumed // 25) > 300
 
 
@@ -287,11 +315,21 @@ def test_what_does_not_touch_the_rows_does_not_end_a_resume(bench: Bench, sql: S
 
 def test_memory_stays_flat(bench: Bench, sql: Sql) -> None:
     def peak(rows: int) -> int:
-        sql("CREATE VIEW seen AS SELECT * FROM things", "UPDATE things SET data = zeroblob(2000)", rows=rows, name=f"{rows}.db")
+        sql(
+            "CREATE VIEW seen AS SELECT * FROM things",
+            "UPDATE things SET data = zeroblob(2000)",
+            rows=rows,
+            name=f"{rows}.db",
+        )
         bench.client = Fake((("id", "N"),))
         bench.client._keep = lambda item: None
         tracemalloc.start()
-        bench.run(source=str(Path(bench.migration.source).with_name(f"{rows}.db")), source_table="seen", verify="none", restart=True)
+        bench.run(
+            source=str(Path(bench.migration.source).with_name(f"{rows}.db")),
+            source_table="seen",
+            verify="none",
+            restart=True,
+        )
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

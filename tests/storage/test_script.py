@@ -44,12 +44,19 @@ def command(script: Path, *arguments: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    keys = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     return {"PATH": os.environ["PATH"], "HOME": str(folder), **keys}
 
 
 def holds(fake: Fake, count: int) -> bool:
-    return {key: canonical(one) for key, one in fake.items.items()} == {f"id={n}": canonical(expected(n)) for n in range(count)}
+    return {key: canonical(one) for key, one in fake.items.items()} == {
+        f"id={n}": canonical(expected(n)) for n in range(count)
+    }
 
 
 def test_names_of_the_modules_never_meet(script: Path) -> None:
@@ -69,7 +76,9 @@ def test_it_is_every_module_of_the_engine_and_nothing_of_fsdcf(script: Path) -> 
     assert set(MODULES) == {path.stem for path in folder.glob("*.py")} - {"__init__", "emit"}
     text = script.read_text()
     tree = ast.parse(text)
-    imported = {one.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    imported = {
+        one.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names
+    }
     imported |= {str(node.module).partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported - set(sys.stdlib_module_names) == {"boto3", "botocore"}
     for path in folder.glob("*.py"):
@@ -81,7 +90,13 @@ def test_it_is_every_module_of_the_engine_and_nothing_of_fsdcf(script: Path) -> 
 
 
 def test_what_is_to_be_done_stands_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, columns=Columns((("a", 'b"c'),), (("x", "json"),), ("z",)), rate=Rate(5.0, True), mode="keep", restart=True)
+    plan = replace(
+        PLAN,
+        columns=Columns((("a", 'b"c'),), (("x", "json"),), ("z",)),
+        rate=Rate(5.0, True),
+        mode="keep",
+        restart=True,
+    )
     path = tmp_path / "emitted_plan.py"
     path.write_text(emitted(plan, path.name), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -90,7 +105,9 @@ def test_what_is_to_be_done_stands_in_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_it_is_clean(script: Path) -> None:
     wanted = ["--isolated", "--select", "F,E9,B", "--target-version", "py310"]
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", *wanted, str(script)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *wanted, str(script)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -111,7 +128,9 @@ def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql:
             victims[1].kill()
             victims[1].wait()
             return items[:7]
-        if number % 9 == 0 or (run == 1 and number > 22):  # however slow it is to hear the signal, it does not come to the end
+        if number % 9 == 0 or (
+            run == 1 and number > 22
+        ):  # however slow it is to hear the signal, it does not come to the end
             raise refusal("ThrottlingException", "slow")
         return items
 
@@ -131,13 +150,19 @@ def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql:
         some = len(fake.items)
         assert 0 < some < 1200 and set(fake.writes.values()) == {1}
         left = some - sum(end - first for first, end in noted(tmp_path))
-        assert 0 <= left <= 25, "what was written is noted, but for a batch where the signal fell between its answer and the note"
+        assert 0 <= left <= 25, (
+            "what was written is noted, but for a batch where the signal fell between its answer and the note"
+        )
         code, out = run(url)
         assert code == -signal.SIGKILL, out
         code, out = run(url)
     assert code == 0 and "migrated and verified" in out and "going on by checkpoint.json" in out
     assert holds(fake, 1200)
-    assert sorted(one.name for one in tmp_path.iterdir() if not one.name.startswith(".")) == ["app.db", "checkpoint.json", "migrate.py"]
+    assert sorted(one.name for one in tmp_path.iterdir() if not one.name.startswith(".")) == [
+        "app.db",
+        "checkpoint.json",
+        "migrate.py",
+    ]
 
 
 def noted(folder: Path) -> list[list[int]]:
@@ -193,7 +218,10 @@ def test_its_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, caps
     assert "--rate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "rate"), [("500", Rate(500.0)), ("2.5", Rate(2.5)), ("200wcu", Rate(200.0, True)), ("1WCU", Rate(1.0, True))])
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("500", Rate(500.0)), ("2.5", Rate(2.5)), ("200wcu", Rate(200.0, True)), ("1WCU", Rate(1.0, True))],
+)
 def test_rates(text: str, rate: Rate) -> None:
     assert rate_of(text) == rate
 

@@ -128,7 +128,11 @@ def test_names_that_sql_would_trip_over(sql: Sql) -> None:
     path = str(sql('CREATE TABLE "a ""b; DROP" ("x y", "é""")', 'INSERT INTO "a ""b; DROP" VALUES (1, 2)'))
     with copied(path) as copy:
         name, whole = chosen(copy, path, 'a "b; DROP')
-        assert columns_of(copy, name) == ["x y", 'é"'] and list(rows(copy, name, whole)) == [(1, 2)] and count_of(copy, name) == 1
+        assert (
+            columns_of(copy, name) == ["x y", 'é"']
+            and list(rows(copy, name, whole)) == [(1, 2)]
+            and count_of(copy, name) == 1
+        )
 
 
 def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
@@ -143,7 +147,11 @@ def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
     )
     with copied(path) as copy:
         assert columns_of(copy, "flat") == ["k", "v", "d"]
-        assert list(rows(copy, "flat", True)) == [(bytearray(b"a"), 2, 4), (bytearray(b"b"), 1, 2), (bytearray(b"c"), 0, 0)]
+        assert list(rows(copy, "flat", True)) == [
+            (bytearray(b"a"), 2, 4),
+            (bytearray(b"b"), 1, 2),
+            (bytearray(b"c"), 0, 0),
+        ]
         assert list(rows(copy, "flat", True, 2)) == [(bytearray(b"c"), 0, 0)]
         assert [v for _, v in rows(copy, "seen", False, 1)] == [1, 0]
         assert columns_of(copy, "twice") == ["k", "k:1"], "SQLite keeps names apart"

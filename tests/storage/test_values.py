@@ -50,7 +50,9 @@ def through_sqlite(*values: Any) -> tuple[Any, ...]:
 def test_a_row_comes_back_exactly(values: list[Any]) -> None:
     columns = ["id", *(f"c{n}" for n in range(len(values)))]
     item, size, problems = Encoder(columns, Columns(), TABLE)(through_sqlite(7, *values))
-    refused = {f"c{n}" for n, one in enumerate(values) if isinstance(one, float) and one and not 1e-130 <= abs(one) < 1e126}
+    refused = {
+        f"c{n}" for n, one in enumerate(values) if isinstance(one, float) and one and not 1e-130 <= abs(one) < 1e126
+    }
     assert {one.where for one in problems} == refused
     assert set(item) == {"id", *(f"c{n}" for n, one in enumerate(values) if one is not None)} - refused
     for name, one in zip(columns[1:], values, strict=True):
@@ -69,7 +71,9 @@ def test_a_real_is_its_shortest_decimal(value: float, negative: bool) -> None:
     assert Decimal(real(value)) == Decimal(repr(value)) and len(Decimal(real(value)).as_tuple().digits) <= 38
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (5.0, "5"), (-0.0, "0"), (1e22, "1e+22"), (1.1 + 2.2, "3.3000000000000003")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, "0.1"), (5.0, "5"), (-0.0, "0"), (1e22, "1e+22"), (1.1 + 2.2, "3.3000000000000003")]
+)
 def test_reals_without_noise(value: float, text: str) -> None:
     assert real(value) == text
 
@@ -101,7 +105,10 @@ def test_numbers_within_dynamodbs_bounds_are_exact_and_others_refused(value: Dec
     assert good and Decimal(written) == value and written == plain_number(str(value))
 
 
-@pytest.mark.parametrize("text", ["9" * 38, f"1{'0' * 60}", f"0.{'0' * 129}1", "9.9999999999999999999999999999999999999E+125", "-1E-130", "0E999"])
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 38, f"1{'0' * 60}", f"0.{'0' * 129}1", "9.9999999999999999999999999999999999999E+125", "-1E-130", "0E999"],
+)
 def test_the_last_numbers_that_fit(text: str) -> None:
     assert Decimal(number(text)) == Decimal(text)
 
@@ -187,7 +194,9 @@ def test_dates(value: Any, text: str, seconds: str) -> None:
     assert (iso(value), epoch(value)) == ({"S": text}, {"N": seconds})
 
 
-@pytest.mark.parametrize("value", ["", "yesterday", "2026-02-30", "2026-01-31T25:00", "٢٠٢٦-01-31", 10**15, 1e300, "0001-01-01T00:00+01:00"])
+@pytest.mark.parametrize(
+    "value", ["", "yesterday", "2026-02-30", "2026-01-31T25:00", "٢٠٢٦-01-31", 10**15, 1e300, "0001-01-01T00:00+01:00"]
+)
 def test_what_is_no_date(value: Any) -> None:
     with pytest.raises(BadValue) as found:
         iso(value)
@@ -204,8 +213,18 @@ def test_a_date_is_the_same_moment(at: datetime) -> None:
 
 
 def test_sizes_are_those_of_the_documentation() -> None:
-    assert value_size({"S": "é"}) == 2 and value_size({"B": b"abc"}) == 3 and value_size({"NULL": True}) == 1 and value_size({"BOOL": True}) == 1
-    assert value_size({"N": "27"}) == 2 and value_size({"N": "-27"}) == 3 and value_size({"N": "461"}) == 3 and value_size({"N": "1e+20"}) == 2
+    assert (
+        value_size({"S": "é"}) == 2
+        and value_size({"B": b"abc"}) == 3
+        and value_size({"NULL": True}) == 1
+        and value_size({"BOOL": True}) == 1
+    )
+    assert (
+        value_size({"N": "27"}) == 2
+        and value_size({"N": "-27"}) == 3
+        and value_size({"N": "461"}) == 3
+        and value_size({"N": "1e+20"}) == 2
+    )
     assert value_size({"N": "123.4"}) == 4 and value_size({"N": "0"}) == 1 and value_size({"N": "9" * 38}) == 20
     assert value_size({"L": [{"S": "ab"}]}) == 3 + 1 + 2 and value_size({"M": {"k": {"S": "ab"}}}) == 3 + 1 + 1 + 2
     assert item_size({"näme": {"N": "1"}}) == 5 + 2

@@ -33,7 +33,11 @@ def fake(log: str, kill_at: int | None, where: str, chance: random.Random) -> Fa
             os.kill(os.getpid(), signal.SIGKILL)
         if chance.random() < 0.1:
             raise refusal("ThrottlingException")
-        part = chance.randrange(len(items) + 1) if chance.random() < 0.2 or (number >= last and where == "within") else len(items)
+        part = (
+            chance.randrange(len(items) + 1)
+            if chance.random() < 0.2 or (number >= last and where == "within")
+            else len(items)
+        )
         return items[:part] if len(items) > 1 else items
 
     def after(number: int) -> None:
@@ -57,9 +61,19 @@ def one(job: dict[str, Any]) -> dict[str, Any]:
         verify="full",
         rate=Rate(1e6),
     )
-    report = migrate(migration, fake(job["log"], job["killAt"], job["where"], chance), lambda event: None, time.clock, time.sleep, chance)
+    report = migrate(
+        migration,
+        fake(job["log"], job["killAt"], job["where"], chance),
+        lambda event: None,
+        time.clock,
+        time.sleep,
+        chance,
+    )
     return {
-        **{name: getattr(report, name) for name in ("rows", "written", "same", "kept", "resumed", "counted", "checked", "mismatches")},
+        **{
+            name: getattr(report, name)
+            for name in ("rows", "written", "same", "kept", "resumed", "counted", "checked", "mismatches")
+        },
         "good": report.good,
     }
 
@@ -77,7 +91,15 @@ def serve() -> None:
         with os.fdopen(inner, "rb") as pipe:
             said = pipe.read()
         _, status = os.waitpid(child, 0)
-        sys.stdout.write(json.dumps({"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None, "report": json.loads(said or "null")}) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {
+                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                    "report": json.loads(said or "null"),
+                }
+            )
+            + "\n"
+        )
         sys.stdout.flush()
 
 

@@ -56,6 +56,8 @@ def _services(text: str) -> list[dict[str, Any]]:
         services = json.loads(text)
     except ValueError as error:
         raise click.UsageError(f"the services on standard input are no JSON: {error}") from None
-    if not isinstance(services, list) or not all(isinstance(one, dict) and isinstance(one.get("paths"), list) for one in services):
+    if not isinstance(services, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("paths"), list) for one in services
+    ):
         raise click.UsageError("standard input takes a list of services, each with its `paths`")
     return services

@@ -26,14 +26,35 @@ _LANES = ("staging=staging", "main=prod")
 
 @click.command()
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC...]")
-@click.option("--test", metavar="COMMAND", help="What tests a service, in the folder of its build.  [default: what the files tell]")
 @click.option(
-    "--branch", "branches", multiple=True, metavar="BRANCH=ENV", help="Where a push deploys to; repeatable.  [default: staging=staging, main=prod]"
+    "--test",
+    metavar="COMMAND",
+    help="What tests a service, in the folder of its build.  [default: what the files tell]",
+)
+@click.option(
+    "--branch",
+    "branches",
+    multiple=True,
+    metavar="BRANCH=ENV",
+    help="Where a push deploys to; repeatable.  [default: staging=staging, main=prod]",
 )
 @click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME}; repeatable.")
-@click.option("--fsdcf", "requirement", metavar="REQUIREMENT", help=f"What installs fsdcf, pinned.  [default: fsdcf=={__version__}]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help=f"Where to write it (-: standard output).  [default: {WORKFLOW}]")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 2 and show the difference if the file is not current.")
+@click.option(
+    "--fsdcf",
+    "requirement",
+    metavar="REQUIREMENT",
+    help=f"What installs fsdcf, pinned.  [default: fsdcf=={__version__}]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Where to write it (-: standard output).  [default: {WORKFLOW}]",
+)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 2 and show the difference if the file is not current."
+)
 @click.option("--force", is_flag=True, help="Replace a file that fsdcf did not write.")
 @click.pass_context
 def command(
@@ -59,8 +80,12 @@ def command(
     found = services(specs_or_all(specs, root), root, [one.environment for one in lanes], variables, test)
     if found is None:
         context.exit(2)
-    command = _command(tuple(one.spec for one in found) if specs else (), test, branches, variables, requirement, output, root)
-    text = workflow(Workflow(found, lanes, pinned, command, shlex.join(word for one in variables for word in ("--var", one))))
+    command = _command(
+        tuple(one.spec for one in found) if specs else (), test, branches, variables, requirement, output, root
+    )
+    text = workflow(
+        Workflow(found, lanes, pinned, command, shlex.join(word for one in variables for word in ("--var", one)))
+    )
     target = output or Path(os.path.relpath(root / WORKFLOW))
     if check:
         _compare(context, target, text)
@@ -89,7 +114,9 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
 def _pinned(requirement: str | None) -> str:
     wanted = requirement or f"fsdcf=={__version__}"
     if not _PINNED.fullmatch(wanted):
-        raise click.UsageError(f"--fsdcf takes fsdcf==VERSION or git+https://…@COMMIT, with all 40 digits of the commit, not {wanted!r}")
+        raise click.UsageError(
+            f"--fsdcf takes fsdcf==VERSION or git+https://…@COMMIT, with all 40 digits of the commit, not {wanted!r}"
+        )
     return wanted
 
 
@@ -112,7 +139,13 @@ def _command(
     """The command that writes this workflow again, from the root of the repository."""
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     named = (("--test", test), ("--fsdcf", requirement), ("-o", place))
-    words = ["fsdcf", "ci", "github", *specs, *(word for option, value in named if value is not None for word in (option, value))]
+    words = [
+        "fsdcf",
+        "ci",
+        "github",
+        *specs,
+        *(word for option, value in named if value is not None for word in (option, value)),
+    ]
     words += [word for one in branches for word in ("--branch", one)]
     words += [word for one in variables for word in ("--var", one)]
     return shlex.join(words)
@@ -125,9 +158,13 @@ def _compare(context: click.Context, target: Path, text: str) -> None:
         click.echo(f"{target} is not there; fsdcf ci github writes it", err=True)
         context.exit(2)
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read {str(target)!r}: {getattr(error, 'strerror', None) or 'it is no text in UTF-8'}") from None
+        raise click.UsageError(
+            f"cannot read {str(target)!r}: {getattr(error, 'strerror', None) or 'it is no text in UTF-8'}"
+        ) from None
     if known != text:
-        lines = difflib.unified_diff(known.splitlines(), text.splitlines(), str(target), "what fsdcf ci github writes", lineterm="")
+        lines = difflib.unified_diff(
+            known.splitlines(), text.splitlines(), str(target), "what fsdcf ci github writes", lineterm=""
+        )
         click.echo("\n".join(lines))
         click.echo(f"{target} is out of date", err=True)
         context.exit(2)
@@ -148,6 +185,12 @@ def _refuse_other(target: Path, force: bool) -> None:
 def _notes(services: tuple[Source, ...], lanes: tuple[Lane, ...], test: str | None) -> None:
     for one in services:
         if test is None and one.test.startswith("docker build"):
-            click.echo(f"note: no tests of {one.name} are found: the workflow builds its image instead; name them with --test", err=True)
+            click.echo(
+                f"note: no tests of {one.name} are found: the workflow builds its image instead; name them with --test",
+                err=True,
+            )
     wanted = ", ".join(one.variable for one in lanes)
-    click.echo(f"note: it needs the repository variables AWS_REGION, {wanted}; fsdcf bootstrap --github ORG/REPO says to what", err=True)
+    click.echo(
+        f"note: it needs the repository variables AWS_REGION, {wanted}; fsdcf bootstrap --github ORG/REPO says to what",
+        err=True,
+    )

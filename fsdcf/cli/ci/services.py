@@ -33,7 +33,9 @@ def services(
     for number, one in enumerate(found):
         for other in found[:number]:
             if other.name == one.name:
-                raise click.UsageError(f"{other.spec} and {one.spec} both describe the service {one.name}: name one of them")
+                raise click.UsageError(
+                    f"{other.spec} and {one.spec} both describe the service {one.name}: name one of them"
+                )
     return found
 
 

@@ -31,11 +31,17 @@ def record(plan: Shown) -> dict[str, Any]:
         "Notes": list(plan.notes),
         "Changes": [_entry(change, plan) for change in found.changes],
         "Outputs": [
-            {"OutputKey": one.name, "BeforeValue": masked(one.before, one.name), "AfterValue": masked(one.after, one.name)}
+            {
+                "OutputKey": one.name,
+                "BeforeValue": masked(one.before, one.name),
+                "AfterValue": masked(one.after, one.name),
+            }
             for one in found.outputs
         ],
         "Tags": found.tags,
-        "DataAtRisk": [{"LogicalResourceId": one.logical_id, "ResourceType": one.type, **_risk(one)} for one in found.risks],
+        "DataAtRisk": [
+            {"LogicalResourceId": one.logical_id, "ResourceType": one.type, **_risk(one)} for one in found.risks
+        ],
         "Obstacles": [_obstacle(one, plan.remarks.get(one)) for one in found.review.obstacles],
         "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in found.review.unsafe],
     }
@@ -49,7 +55,9 @@ def _entry(change: Change, plan: Shown) -> dict[str, Any]:
         "ResourceChange": _change(change),
         "Spec": spec(plan.places.get(change.logical_id)),
         "Risk": _risk(risk) if risk else None,
-        "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in found.review.unsafe if one.logical_id == change.logical_id],
+        "RollbackSafety": [
+            _unsafe(one, plan.remarks.get(one)) for one in found.review.unsafe if one.logical_id == change.logical_id
+        ],
     }
 
 
@@ -82,7 +90,11 @@ def _detail(one: Detail, change: Change) -> dict[str, Any]:
         "Path": one.path,
         "BeforeValue": before,
         "AfterValue": LATER if later else after,
-        "AttributeChangeType": "Add" if one.before is None else "Remove" if one.after is None and not later else "Modify",
+        "AttributeChangeType": "Add"
+        if one.before is None
+        else "Remove"
+        if one.after is None and not later
+        else "Modify",
     }
     told = {"Evaluation": one.evaluation, "ChangeSource": one.source, "CausingEntity": one.cause}
     return {"Target": _kept(target), **_kept(told)}

@@ -35,7 +35,12 @@ def lines(plan: Shown) -> Iterator[str]:
             by_line.setdefault(shown.places.get(change.logical_id), []).append(_told(change, group, shown))
     for place, texts in by_line.items():
         yield _annotation("notice", place, "plan", "\n".join(texts))
-    yield _annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {'no changes' if found.empty else summary(Plan('', found.changes))}")
+    yield _annotation(
+        "notice",
+        None,
+        "plan",
+        f"{plan.old} -> {plan.new}: {'no changes' if found.empty else summary(Plan('', found.changes))}",
+    )
 
 
 def _told(change: Change, group: str, plan: Shown) -> str:
@@ -49,7 +54,9 @@ def _annotation(kind: str, place: Place | None, title: str, body: str) -> str:
     properties: dict[str, object] = {}
     if place is not None and not place.file.startswith("--"):  # an option of the command line is no file
         properties = {"file": _path(place.file), "line": place.line, "col": place.column}
-    return workflow_command(kind, {**properties, "title": visible(title)}, "\n".join(visible(line) for line in body.split("\n")))
+    return workflow_command(
+        kind, {**properties, "title": visible(title)}, "\n".join(visible(line) for line in body.split("\n"))
+    )
 
 
 def _path(file: str) -> str:

@@ -21,7 +21,18 @@ _ROWS = 400
 """Rows of one table; what is more is counted."""
 
 _CUT = "\n\n_Cut here: `fsdcf diff` shows the whole plan._\n"
-_MARKS = {"|": "\\|", "*": "\\*", "_": "\\_", "`": "\\`", "<": "&lt;", ">": "&gt;", "[": "\\[", "\\": "\\\\", "#": "\\#", "@": "@\u200b"}
+_MARKS = {
+    "|": "\\|",
+    "*": "\\*",
+    "_": "\\_",
+    "`": "\\`",
+    "<": "&lt;",
+    ">": "&gt;",
+    "[": "\\[",
+    "\\": "\\\\",
+    "#": "\\#",
+    "@": "@\u200b",
+}
 
 
 def text(plan: Shown, limit: int = LIMIT) -> str:
@@ -49,7 +60,13 @@ def _lines(plan: Shown, with_values: bool) -> Iterator[str]:
     for group, changes in sorted(plan.grouped().items(), key=lambda item: _weight(item[0])):
         yield from _group(plan, group, changes, with_values)
     if found.outputs:
-        yield from ("", f"<details><summary>outputs ({len(found.outputs)})</summary>", "", "| output | before | after |", "|---|---|---|")
+        yield from (
+            "",
+            f"<details><summary>outputs ({len(found.outputs)})</summary>",
+            "",
+            "| output | before | after |",
+            "|---|---|---|",
+        )
         yield from _capped([_row(_code(one.name), _value(one.before), _value(one.after)) for one in found.outputs])
         yield from ("", "</details>")
     if found.tags:
@@ -90,7 +107,10 @@ def _group(plan: Shown, group: str, changes: list[Change], with_values: bool) ->
         yield from _capped([row for change in changes for row in _detailed(change, plan)])
     else:
         yield from ("| resource | type | line |", "|---|---|---|")
-        cells = [(_code(one.logical_id), _plain(short(one.type)), _plain(where(plan.places.get(one.logical_id)))) for one in changes]
+        cells = [
+            (_code(one.logical_id), _plain(short(one.type)), _plain(where(plan.places.get(one.logical_id))))
+            for one in changes
+        ]
         yield from _capped([_row(*one) for one in cells])
     yield from ("", "</details>")
 

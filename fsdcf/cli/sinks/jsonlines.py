@@ -60,7 +60,12 @@ def record(event: Event) -> dict[str, Any]:
     if isinstance(event, Planned):
         return _planned(event)
     if isinstance(event, Seen):
-        return {"event": "seen", "elapsed": round(event.elapsed, 3), **_stack_event(event.event), "spec": place(event.place)}
+        return {
+            "event": "seen",
+            "elapsed": round(event.elapsed, 3),
+            **_stack_event(event.event),
+            "spec": place(event.place),
+        }
     if isinstance(event, RolloutSeen):
         return rollout_record(event)
     if isinstance(event, Waiting):
@@ -87,10 +92,19 @@ def _planned(event: Planned) -> dict[str, Any]:
             {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
             for one in plan.changes
         ],
-        "risks": [{"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks],
+        "risks": [
+            {"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks
+        ],
         "adopted": list(plan.adopted),
         "obstacles": [
-            {"kind": one.kind, "logicalId": one.logical_id, "type": one.type, "why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))}
+            {
+                "kind": one.kind,
+                "logicalId": one.logical_id,
+                "type": one.type,
+                "why": one.why,
+                "wayOut": one.way_out,
+                "spec": place(remarks.places.get(one)),
+            }
             for one in remarks.review.obstacles
         ],
         "rollbackSafety": [

@@ -20,7 +20,13 @@ from fsdcf.cli.sinks.tree import Part, Row, Tree, doing_of
 from fsdcf.cli.values import visible
 from fsdcf.deploy.model import Ended, Event, Noted, Planned, RolloutSeen, Seen, Step, Waiting, Warned
 
-_MARKS = {"pending": ("·", "dim"), "active": ("●", "cyan"), "done": ("✓", "green"), "failed": ("✗", "bold red"), "kept": ("=", "yellow")}
+_MARKS = {
+    "pending": ("·", "dim"),
+    "active": ("●", "cyan"),
+    "done": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    "kept": ("=", "yellow"),
+}
 _ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
 _TASKS = 6
 """Tasks of a rollout that have a row."""
@@ -90,7 +96,9 @@ class Live:
         if not self._executing:
             self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
             rows = (self._tasks(Row(name, "AWS::ECS::Service", "active"), elapsed) for name in self._rollouts)
-            return Group(self._spinner, *(line for lines in rows for line in lines)) if self._rollouts else self._spinner
+            return (
+                Group(self._spinner, *(line for lines in rows for line in lines)) if self._rollouts else self._spinner
+            )
         head = Text.assemble((self._title, "bold"), "  ", (self._doing(), "cyan"), "  ", (spoken(elapsed), "dim"))
         lines = [Text(""), *self._rows(elapsed), Text("")]
         return Group(head, *lines, self._waits(elapsed))
@@ -108,7 +116,11 @@ class Live:
     def _show(self) -> None:
         if self._screen is None:
             self._screen = Screen(
-                get_renderable=self.picture, console=self._console, refresh_per_second=8, transient=True, redirect_stdout=False,
+                get_renderable=self.picture,
+                console=self._console,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
                 redirect_stderr=False,
             )
             self._screen.start(refresh=True)
@@ -158,7 +170,9 @@ class Live:
         """A part with how many of its resources are through; what has been rolled back is not through, whatever its last state was."""
         if self._tree.undone:
             mark, style = self._mark("failed" if any(map(self._failed, part.rows)) else "pending")
-            return Text.assemble("  ", (mark, style), f" {part.name:<16}", ("  rolled back" if part.begun else "  not begun", "dim"))
+            return Text.assemble(
+                "  ", (mark, style), f" {part.name:<16}", ("  rolled back" if part.begun else "  not begun", "dim")
+            )
         mark, style = self._mark(part.state)
         count = f"{part.finished} of {len(part.rows)}"
         return Text.assemble("  ", (mark, style), f" {part.name:<16}", (f"{count:>8}", "dim"))
@@ -186,7 +200,11 @@ class Live:
         yield self._cut(Text(f"        {counts_of(seen)}", "dim" if not seen.failed else "yellow"))
         for task in shown(seen)[:_TASKS]:
             mark, style = self._mark(state_of(task))
-            checks = f"  {checks_of(task)[0]}" if task.status == "RUNNING" and not why_of(task) and checks_of(task)[0] else ""
+            checks = (
+                f"  {checks_of(task)[0]}"
+                if task.status == "RUNNING" and not why_of(task) and checks_of(task)[0]
+                else ""
+            )
             past = past_of(task, elapsed - seen.elapsed, self._console.size.width - 22 - len(checks))
             yield self._cut(Text.assemble("        ", (mark, style), f" {task.id[:8]}  ", (past, "dim"), checks))
             if why_of(task):

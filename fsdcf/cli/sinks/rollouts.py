@@ -25,7 +25,11 @@ def counts_of(seen: RolloutSeen) -> str:
     if seen.pending:
         parts.append(f"{seen.pending} on the way")
     if seen.threshold is not None and (seen.failed or seen.state == "IN_PROGRESS"):
-        trips = f"trips at {seen.threshold}" if seen.counted in (None, seen.failed) else f"counts {seen.counted} of {seen.threshold}"
+        trips = (
+            f"trips at {seen.threshold}"
+            if seen.counted in (None, seen.failed)
+            else f"counts {seen.counted} of {seen.threshold}"
+        )
         parts.append(f"{seen.failed} failed (the circuit breaker {trips})")
     elif seen.failed:
         parts.append(f"{seen.failed} failed")
@@ -74,7 +78,11 @@ def shown(seen: RolloutSeen) -> list[TaskState]:
     """The tasks worth a row: those of the new deployment, the latest failures among them, and old ones that leave."""
     ours = [one for one in seen.tasks if one.ours and one.status != "STOPPED"]
     failed = [one for one in seen.tasks if one.ours and one.status == "STOPPED" and one.failed]
-    old = [one for one in seen.tasks if not one.ours and (one.status in _LEAVING or (one.failed and one.status != "STOPPED"))]
+    old = [
+        one
+        for one in seen.tasks
+        if not one.ours and (one.status in _LEAVING or (one.failed and one.status != "STOPPED"))
+    ]
     return [*ours, *failed[::-1], *old]
 
 

@@ -86,7 +86,9 @@ class Tree:
         state, doing = _state(event.status), doing_of(event.status)
         since = old.since if (old.state, old.doing) == (state, doing) else seen.elapsed
         broke = old.broke or (state == "failed" and not is_cancellation(event))
-        self.rows[event.logical_id] = replace(old, state=state, doing=doing, since=since, reason=event.reason, broke=broke)
+        self.rows[event.logical_id] = replace(
+            old, state=state, doing=doing, since=since, reason=event.reason, broke=broke
+        )
 
     def parts(self) -> tuple[Part, ...]:
         """The resources by part, in the order of the parts."""

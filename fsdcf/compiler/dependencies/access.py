@@ -61,11 +61,17 @@ def check_permissions(dependency: Dependency) -> Iterator[Violation]:
     if isinstance(wanted, str):
         if wanted not in _LEVELS:
             yield Violation(
-                PERMISSIONS, place, f"`{wanted}` is no permission", "use read, write, readWrite, or a list of IAM actions"
+                PERMISSIONS,
+                place,
+                f"`{wanted}` is no permission",
+                "use read, write, readWrite, or a list of IAM actions",
             )
         return
     for index, action in enumerate(wanted):
         if not _ACTION.fullmatch(action):
             yield Violation(
-                PERMISSIONS, (*place, index), f"`{action}` is no IAM action", "such as dynamodb:GetItem, without wildcards"
+                PERMISSIONS,
+                (*place, index),
+                f"`{action}` is no IAM action",
+                "such as dynamodb:GetItem, without wildcards",
             )

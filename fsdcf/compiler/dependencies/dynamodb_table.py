@@ -59,26 +59,43 @@ LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"
 @dataclass(frozen=True, eq=False, repr=False)
 class KeyElement:
     """One attribute of a key: the partition key or the sort key."""
+
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
     type: Annotated[
-        str, Key("HASH for the partition key, RANGE for the sort key.", also=("keyType", "key_type"), allowed=("HASH", "RANGE"))
+        str,
+        Key(
+            "HASH for the partition key, RANGE for the sort key.",
+            also=("keyType", "key_type"),
+            allowed=("HASH", "RANGE"),
+        ),
     ]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AttributeType:
     """The type of an attribute that a key uses: S, N or B."""
+
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
     type: Annotated[
-        str, Key("S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B"))
+        str,
+        Key(
+            "S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B")
+        ),
     ]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Index:
     """A global secondary index."""
+
     name: Annotated[
-        str, Key("Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -")
+        str,
+        Key(
+            "Name of the index.",
+            also=("indexName", "index_name"),
+            pattern=_NAME,
+            expects="3 to 255 letters, digits, _ . -",
+        ),
     ]
     key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the index.", also=("key_schema",), fewest=1)]
     projection: Annotated[str, Key("Attributes that the index holds.", allowed=("ALL", "KEYS_ONLY", "INCLUDE"))] = "ALL"
@@ -90,9 +107,15 @@ class Index:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DynamoDbTable(Dependency):
     """A DynamoDB table."""
+
     name: Annotated[
         String,
-        Key("Physical name of the table.", also=("table_name", "tableName"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -"),
+        Key(
+            "Physical name of the table.",
+            also=("table_name", "tableName"),
+            pattern=_NAME,
+            expects="3 to 255 letters, digits, _ . -",
+        ),
     ]
     key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", also=("key_schema",), fewest=1)] = ()
     attributes: Annotated[
@@ -116,7 +139,9 @@ class DynamoDbTable(Dependency):
     billing_mode: Annotated[
         str,
         Key(
-            "PAY_PER_REQUEST, or PROVISIONED with capacities.", also=("billing_mode",), allowed=("PAY_PER_REQUEST", "PROVISIONED")
+            "PAY_PER_REQUEST, or PROVISIONED with capacities.",
+            also=("billing_mode",),
+            allowed=("PAY_PER_REQUEST", "PROVISIONED"),
         ),
     ] = "PAY_PER_REQUEST"
     read_capacity: Annotated[
@@ -138,24 +163,33 @@ def check(table: DynamoDbTable) -> Iterator[Violation]:
         return
     if not table.key_schema:
         yield Violation(
-            SCHEMA, (), "a managed table needs keySchema and attributes", "add them, or `unmanaged: {permissions: …}`", key=True
+            SCHEMA,
+            (),
+            "a managed table needs keySchema and attributes",
+            "add them, or `unmanaged: {permissions: …}`",
+            key=True,
         )
         return
     schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]] = [(("keySchema",), table.key_schema)]
     schemas += [
-        (("globalSecondaryIndexes", i, "keySchema"), one.key_schema) for i, one in enumerate(table.global_secondary_indexes)
+        (("globalSecondaryIndexes", i, "keySchema"), one.key_schema)
+        for i, one in enumerate(table.global_secondary_indexes)
     ]
     for path, schema in schemas:
         if [element.type for element in schema] not in (["HASH"], ["HASH", "RANGE"]):
             yield Violation(KEYS, path, "a key is one HASH and at most one RANGE", "HASH first, then RANGE")
         elif len({element.name for element in schema}) < len(schema):
-            yield Violation(KEYS, path, f"`{schema[0].name}` is both HASH and RANGE", "leave RANGE out, or name another attribute")
+            yield Violation(
+                KEYS, path, f"`{schema[0].name}` is both HASH and RANGE", "leave RANGE out, or name another attribute"
+            )
     yield from _attributes(table, schemas)
     yield from _indexes(table)
     yield from _capacity(table)
 
 
-def _attributes(table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]]) -> Iterator[Violation]:
+def _attributes(
+    table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]]
+) -> Iterator[Violation]:
     known = [attribute.name for attribute in table.attributes]
     used = {element.name for _, schema in schemas for element in schema}
     for path, schema in schemas:
@@ -180,7 +214,9 @@ def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
         if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
             yield Violation(INDEX, path, "nonKeyAttributes go with the projection INCLUDE", "write both, or neither")
     if len(table.global_secondary_indexes) > 20:
-        yield Violation(INDEX, ("globalSecondaryIndexes",), f"{len(table.global_secondary_indexes)} indexes", "20 at most", key=True)
+        yield Violation(
+            INDEX, ("globalSecondaryIndexes",), f"{len(table.global_secondary_indexes)} indexes", "20 at most", key=True
+        )
 
 
 def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
@@ -188,7 +224,10 @@ def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
     given = [name for name, wanted in units.items() if wanted is not None]
     if table.billing_mode == "PROVISIONED" and len(given) < 2:
         yield Violation(
-            CAPACITY, ("billingMode",), "PROVISIONED needs readCapacity and writeCapacity", "add them, or leave billingMode out"
+            CAPACITY,
+            ("billingMode",),
+            "PROVISIONED needs readCapacity and writeCapacity",
+            "add them, or leave billingMode out",
         )
     elif table.billing_mode != "PROVISIONED" and given:
         yield Violation(
@@ -254,7 +293,9 @@ def _add(stack: Stack, title: str, physical: str, table: DynamoDbTable, names: N
     if table.global_secondary_indexes:
         resource.GlobalSecondaryIndexes = [_index(one, table) for one in table.global_secondary_indexes]
     if table.time_to_live:
-        resource.TimeToLiveSpecification = dynamodb.TimeToLiveSpecification(AttributeName=table.time_to_live, Enabled=True)
+        resource.TimeToLiveSpecification = dynamodb.TimeToLiveSpecification(
+            AttributeName=table.time_to_live, Enabled=True
+        )
     if table.stream:
         resource.StreamSpecification = dynamodb.StreamSpecification(
             StreamViewType="NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
@@ -276,7 +317,9 @@ def _index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
 
 
 def _throughput(table: DynamoDbTable) -> dynamodb.ProvisionedThroughput:
-    return dynamodb.ProvisionedThroughput(ReadCapacityUnits=table.read_capacity, WriteCapacityUnits=table.write_capacity)
+    return dynamodb.ProvisionedThroughput(
+        ReadCapacityUnits=table.read_capacity, WriteCapacityUnits=table.write_capacity
+    )
 
 
 def _keys(schema: tuple[KeyElement, ...]) -> list[dynamodb.KeySchema]:

@@ -33,6 +33,7 @@ _ROOT = "elasticfilesystem:ClientRootAccess"
 @dataclass(frozen=True, eq=False, repr=False)
 class PosixUser:
     """Whose files the container's are, by number."""
+
     uid: Annotated[int, Key("User that owns the files.", minimum=0, maximum=4294967295)] = 1000
     gid: Annotated[int, Key("Group that owns the files.", minimum=0, maximum=4294967295)] = 1000
 
@@ -40,6 +41,7 @@ class PosixUser:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EfsFileSystem(Dependency):
     """An EFS file system."""
+
     name: Annotated[
         String,
         Key(
@@ -51,7 +53,13 @@ class EfsFileSystem(Dependency):
     ]
     encrypted: Annotated[bool, Key("Encrypted at rest; `true` is the only value.")] = True
     mount_point: Annotated[
-        str, Key("Where the container sees it.", also=("mount_point", "mountPath"), pattern=r"/[^:]+", expects="an absolute path")
+        str,
+        Key(
+            "Where the container sees it.",
+            also=("mount_point", "mountPath"),
+            pattern=r"/[^:]+",
+            expects="an absolute path",
+        ),
     ] = "/mnt/efs"
     root_directory: Annotated[
         str | None,
@@ -64,9 +72,9 @@ class EfsFileSystem(Dependency):
             default="/<name>",
         ),
     ] = None
-    posix_user: Annotated[PosixUser, Key("Owner of the files, whatever user the container runs as.", also=("posix_user",))] = (
-        field(default_factory=PosixUser)
-    )
+    posix_user: Annotated[
+        PosixUser, Key("Owner of the files, whatever user the container runs as.", also=("posix_user",))
+    ] = field(default_factory=PosixUser)
     performance_mode: Annotated[
         str,
         Key(
@@ -95,7 +103,9 @@ def check(system: EfsFileSystem) -> Iterator[Violation]:
             FILE_SYSTEM, ("encrypted",), "a file system is always encrypted", "leave it out: `true` is the only value"
         )
     if not managed(system) and not re.fullmatch(_ID, sample(system.name)):
-        yield Violation(FILE_SYSTEM, ("name",), f"`{sample(system.name)}` is no file system's id", "such as fs-0123456789abcdef0")
+        yield Violation(
+            FILE_SYSTEM, ("name",), f"`{sample(system.name)}` is no file system's id", "such as fs-0123456789abcdef0"
+        )
     if system.performance_mode == "maxIO" and system.throughput_mode == "elastic":
         yield Violation(
             FILE_SYSTEM,
@@ -239,7 +249,11 @@ def _policy(actions: list[str], site: Site) -> dict[str, Any]:
         "Sid": "DenyOthers",
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
-        "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess", "elasticfilesystem:ClientWrite"],
+        "Action": [
+            "elasticfilesystem:ClientMount",
+            "elasticfilesystem:ClientRootAccess",
+            "elasticfilesystem:ClientWrite",
+        ],
         "Resource": "*",
         "Condition": {"ArnNotEquals": {"aws:PrincipalArn": site.task_role_arn}},
     }

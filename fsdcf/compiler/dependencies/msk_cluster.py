@@ -60,7 +60,11 @@ def check(cluster: MskCluster) -> Iterator[Violation]:
     yield from check_permissions(cluster)
     if cluster.unmanaged is None and not is_list(cluster):
         yield Violation(
-            UNMANAGED_ONLY, (), "an MSK cluster is not made by a service", "add `unmanaged: {permissions: read}`", key=True
+            UNMANAGED_ONLY,
+            (),
+            "an MSK cluster is not made by a service",
+            "add `unmanaged: {permissions: read}`",
+            key=True,
         )
 
 
@@ -70,7 +74,11 @@ def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Gran
     The cluster's owner lets the tasks in by their security group, on port 9098, where clients of IAM are expected.
     Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html
     """
-    stack.output("TaskSecurityGroupId", "Security group of the tasks, which that of the MSK cluster must let in", site.task_security_group)
+    stack.output(
+        "TaskSecurityGroupId",
+        "Security group of the tasks, which that of the MSK cluster must let in",
+        site.task_security_group,
+    )
     physical = fragment(cluster.name, {})
     home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
     arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]

@@ -41,11 +41,14 @@ class LifecycleRule:
         int | None, Key("Days after which objects expire.", also=("expire_after_days",), minimum=1, maximum=36500)
     ] = None
     noncurrent_days: Annotated[
-        int | None, Key("Days after which replaced versions are removed.", also=("noncurrent_days",), minimum=1, maximum=36500)
+        int | None,
+        Key("Days after which replaced versions are removed.", also=("noncurrent_days",), minimum=1, maximum=36500),
     ] = None
     transition_after_days: Annotated[
         int | None,
-        Key("Days after which objects move to storageClass.", also=("transition_after_days",), minimum=0, maximum=36500),
+        Key(
+            "Days after which objects move to storageClass.", also=("transition_after_days",), minimum=0, maximum=36500
+        ),
     ] = None
     storage_class: Annotated[
         str | None,
@@ -91,7 +94,9 @@ def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
         yield Violation(LIFECYCLE, path, "the rule expires and moves nothing", hint)
     elif moves is not None and moves < 30 and rule.storage_class in (None, "STANDARD_IA"):
         hint = "write 30 or more, or another storageClass"
-        yield Violation(LIFECYCLE, (*path, "transitionAfterDays"), "objects move to STANDARD_IA after 30 days at the earliest", hint)
+        yield Violation(
+            LIFECYCLE, (*path, "transitionAfterDays"), "objects move to STANDARD_IA after 30 days at the earliest", hint
+        )
     if moves is not None and expires is not None and expires <= moves:
         message = f"objects expire after {expires} days and move after {moves}"
         yield Violation(LIFECYCLE, (*path, "expireAfterDays"), message, f"write at least {moves + 1}")
@@ -103,7 +108,11 @@ def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
     if managed(bucket):
         title = names.id("Bucket")
         _add(stack, title, physical, bucket, names)
-        attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}", "domainName": f"${{{title}.RegionalDomainName}}"}
+        attributes = {
+            "name": f"${{{title}}}",
+            "arn": f"${{{title}.Arn}}",
+            "domainName": f"${{{title}.RegionalDomainName}}",
+        }
         stack.output(names.id("BucketName"), f"S3 bucket {names.local}", intrinsic(attributes["name"]))
     else:
         domain = f"{physical}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}"
@@ -120,7 +129,9 @@ def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
 
 def _add(stack: Stack, title: str, physical: str, bucket: S3Bucket, names: Names) -> None:
     sources: dict[PropertyPath, str] = dict.fromkeys([("BucketName",), ("LifecycleConfiguration",)], names.origin)
-    add_bucket(stack, title, names.id("BucketPolicy"), _rules(bucket), names.origin, sources, BucketName=intrinsic(physical))
+    add_bucket(
+        stack, title, names.id("BucketPolicy"), _rules(bucket), names.origin, sources, BucketName=intrinsic(physical)
+    )
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
@@ -134,7 +145,9 @@ def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
             out.ExpirationInDays = rule.expire_after_days
         if rule.transition_after_days is not None:
             storage = rule.storage_class or "STANDARD_IA"
-            out.Transitions = [s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=rule.transition_after_days)]
+            out.Transitions = [
+                s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=rule.transition_after_days)
+            ]
         if rule.noncurrent_days is not None:
             out.NoncurrentVersionExpiration = s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days)
         rules.append(out)

@@ -34,6 +34,7 @@ BUSY_TIMEOUT = 5000
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SqliteDatabase(Dependency):
     """An SQLite file on a mount of the service."""
+
     name: Annotated[
         String,
         Key(

@@ -46,10 +46,22 @@ class SqsQueue(Dependency):
         bool, Key("Drop equal messages of a FIFO queue.", also=("content_based_deduplication",))
     ] = False
     visibility_timeout: Annotated[
-        int, Key("Seconds that a received message is hidden from others.", also=("visibility_timeout",), minimum=0, maximum=43200)
+        int,
+        Key(
+            "Seconds that a received message is hidden from others.",
+            also=("visibility_timeout",),
+            minimum=0,
+            maximum=43200,
+        ),
     ] = 30
     max_receive_count: Annotated[
-        int, Key("Receipts after which a message goes to the dead letters.", also=("max_receive_count",), minimum=1, maximum=1000)
+        int,
+        Key(
+            "Receipts after which a message goes to the dead letters.",
+            also=("max_receive_count",),
+            minimum=1,
+            maximum=1000,
+        ),
     ] = 5
     message_retention: Annotated[
         int, Key("Seconds that a message is kept.", also=("message_retention",), minimum=60, maximum=1209600)
@@ -70,8 +82,14 @@ def check(queue: SqsQueue) -> Iterator[Violation]:
     room = 80 - (len("-dlq") if managed(queue) else 0) - (len(_FIFO) if fifo else 0)
     if len(name.removesuffix(_FIFO)) > room:
         endings = " and ".join(["-dlq"] * managed(queue) + [_FIFO] * fifo)
-        message = f"the name has more than 80 characters with {endings}" if endings else "the name has more than 80 characters"
-        yield Violation(QUEUE, ("name",), message, f"write at most {room} characters" + (f" before {_FIFO}" if fifo else ""))
+        message = (
+            f"the name has more than 80 characters with {endings}"
+            if endings
+            else "the name has more than 80 characters"
+        )
+        yield Violation(
+            QUEUE, ("name",), message, f"write at most {room} characters" + (f" before {_FIFO}" if fifo else "")
+        )
     if queue.content_based_deduplication and not queue.fifo:
         yield Violation(
             QUEUE,
@@ -103,7 +121,9 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
             "deadLetterArn": f"${{{dead}.Arn}}",
         }
         stack.output(names.id("QueueUrl"), f"SQS queue {names.local}", intrinsic(attributes["url"]))
-        stack.output(names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", intrinsic(attributes["deadLetterUrl"]))
+        stack.output(
+            names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", intrinsic(attributes["deadLetterUrl"])
+        )
     statement = {"Effect": "Allow", "Action": actions(queue, LEVELS), "Resource": [intrinsic(attributes["arn"])]}
     return Grant({names.variable("QUEUE_URL"): attributes["url"]}, (statement,), attributes)
 
@@ -133,7 +153,9 @@ def _add(stack: Stack, title: str, dead: str, physical: str, queue: SqsQueue, na
         QueueName=intrinsic(physical),
         VisibilityTimeout=queue.visibility_timeout,
         MessageRetentionPeriod=queue.message_retention,
-        RedrivePolicy=sqs.RedrivePolicy(deadLetterTargetArn=GetAtt(dead, "Arn"), maxReceiveCount=queue.max_receive_count),
+        RedrivePolicy=sqs.RedrivePolicy(
+            deadLetterTargetArn=GetAtt(dead, "Arn"), maxReceiveCount=queue.max_receive_count
+        ),
         **common,
     )
     if queue.content_based_deduplication:

@@ -23,7 +23,13 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 SESSION_SECONDS = 3600
 _PUSH = (
     *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages"),
-    *("ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"),
+    *(
+        "ecr:DescribeRepositories",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:InitiateLayerUpload",
+        "ecr:PutImage",
+        "ecr:UploadLayerPart",
+    ),
 )
 
 
@@ -52,7 +58,10 @@ def add_provider(stack: Stack, provider: str | None) -> Any:
 def add_boundary(stack: Stack, name: str, document: Mapping[str, Any]) -> None:
     """The permissions boundary. Its name is fixed, for specs name it."""
     policy = iam.ManagedPolicy(
-        "Boundary", ManagedPolicyName=name, Description="What the roles of services may do at most", PolicyDocument=dict(document)
+        "Boundary",
+        ManagedPolicyName=name,
+        Description="What the roles of services may do at most",
+        PolicyDocument=dict(document),
     )
     stack.add(policy, "boundary")
     stack.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
@@ -65,7 +74,10 @@ def add_role(stack: Stack, pipeline: Pipeline, environment: str, provider: Any, 
     for number, document in enumerate(pipeline.policies[environment], 1):
         name = logical_id(environment, f"DeployPolicy{number}")
         text = f"What a deploy to {environment} needs, part {number}"
-        stack.add(iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(document)), f"environments.{environment}")
+        stack.add(
+            iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(document)),
+            f"environments.{environment}",
+        )
         policies.append(Ref(name))
     role = iam.Role(
         title,

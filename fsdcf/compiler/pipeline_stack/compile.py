@@ -19,7 +19,9 @@ def compile_pipeline(pipeline: Pipeline) -> Template:
     """The template of the pipeline's stack. Raises ValueError where a role would need more policies than IAM attaches."""
     for environment, policies in pipeline.policies.items():
         if len(policies) > MOST_POLICIES:
-            raise ValueError(f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}")
+            raise ValueError(
+                f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
+            )
     stack = Stack(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS)
     repositories = [GetAtt(add_repository(stack, name), "Arn") for name in sorted(set(pipeline.images))]
     repositories += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]

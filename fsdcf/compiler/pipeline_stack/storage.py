@@ -39,7 +39,12 @@ def add_repository(stack: Stack, name: str) -> str:
 
 def _lifecycle() -> dict[str, list[dict[str, object]]]:
     """Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html"""
-    untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNTAGGED_DAYS}
+    untagged = {
+        "tagStatus": "untagged",
+        "countType": "sinceImagePushed",
+        "countUnit": "days",
+        "countNumber": UNTAGGED_DAYS,
+    }
     oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT}
     rules = ((f"no tag for {UNTAGGED_DAYS} days", untagged), (f"all but the newest {IMAGES_KEPT}", oldest))
     return {

@@ -40,7 +40,9 @@ def add_load_balancer(stack: Stack, service: Service, network: Network) -> tuple
     )
     if network.edge:
         resource.DependsOn = list(network.edge)
-    stack.add(resource, ORIGIN, {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"})
+    stack.add(
+        resource, ORIGIN, {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"}
+    )
     _target_group(stack, service, balancer, network)
     return _listeners(stack, balancer)
 
@@ -69,7 +71,11 @@ def _target_group(stack: Stack, service: Service, balancer: LoadBalancer, networ
         ("TargetGroupAttributes",): f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }
-    stack.add(group, "service.healthCheck", {(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()} | attributed)
+    stack.add(
+        group,
+        "service.healthCheck",
+        {(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()} | attributed,
+    )
 
 
 _CHECKS = {
@@ -118,7 +124,9 @@ def _listeners(stack: Stack, balancer: LoadBalancer) -> tuple[str, ...]:
 
 
 def _listener(title: str, port: int, protocol: str, action: Any) -> Any:
-    return elb.Listener(title, LoadBalancerArn=Ref("LoadBalancer"), Port=port, Protocol=protocol, DefaultActions=[action])
+    return elb.Listener(
+        title, LoadBalancerArn=Ref("LoadBalancer"), Port=port, Protocol=protocol, DefaultActions=[action]
+    )
 
 
 def _attributes(kind: Any, attributes: dict[str, Any]) -> list[Any]:

@@ -59,7 +59,9 @@ def _made(stack: Stack, network: Vpc, internal: bool, public_tasks: bool) -> Net
     tables = ["PublicRouteTable"]
     private: list[str] = []
     if not public_tasks:
-        private = [_subnet(stack, f"PrivateSubnet{zone + 1}", zone, str(blocks[_MOST_ZONES + zone])) for zone in range(zones)]
+        private = [
+            _subnet(stack, f"PrivateSubnet{zone + 1}", zone, str(blocks[_MOST_ZONES + zone])) for zone in range(zones)
+        ]
         tables += [f"PrivateRouteTable{zone + 1}" for zone in range(zones)]
         routes = _private_routes(stack, network.nat or "single", public, private)
     gateways = _gateway_endpoints(stack, tables)
@@ -108,7 +110,9 @@ def _private_routes(stack: Stack, nat: str, public: list[str], private: list[str
     for number in range(1, gateways + 1):
         stack.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
         gateway = ec2.NatGateway(
-            f"NatGateway{number}", AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"), SubnetId=Ref(public[number - 1])
+            f"NatGateway{number}",
+            AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"),
+            SubnetId=Ref(public[number - 1]),
         )
         gateway.DependsOn = "PublicDefaultRoute"
         stack.add(gateway, origin)

@@ -15,7 +15,10 @@ def add_release(stack: Stack, spec: Spec) -> None:
     It waits for the service, so that a failed release is never recorded. SSM keeps 100 versions of it: the history.
     """
     record = ssm.Parameter(
-        "Release", Type="String", Value=image(spec), Description=f"Image of {spec.metadata.name}; its versions are the releases"
+        "Release",
+        Type="String",
+        Value=image(spec),
+        Description=f"Image of {spec.metadata.name}; its versions are the releases",
     )
     record.DependsOn = ["Service"]
     stack.add(record, "service.image")

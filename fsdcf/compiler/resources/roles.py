@@ -31,10 +31,16 @@ def add_task_role(stack: Stack, spec: Spec) -> None:
     policies = []
     if spec.service.enable_execute_command:
         policies.append(_inline("ExecuteCommand", [allow(_EXEC, ["*"])]))
-    stack.add(_role("TaskRole", policies, spec), "service.taskRole", {("Policies",): "service.enableExecuteCommand", **_BOUNDARY})
+    stack.add(
+        _role("TaskRole", policies, spec),
+        "service.taskRole",
+        {("Policies",): "service.enableExecuteCommand", **_BOUNDARY},
+    )
 
 
-def add_execution_role(stack: Stack, spec: Spec, secrets: Iterable[ContainerSecret], attributes: Attributes) -> tuple[str, ...]:
+def add_execution_role(
+    stack: Stack, spec: Spec, secrets: Iterable[ContainerSecret], attributes: Attributes
+) -> tuple[str, ...]:
     """``ExecutionRole``: pull this image, write to this log group, read these secrets. The service waits for what is returned."""
     wanted: list[tuple[str, dict[str, Any]]] = []
     repository = repository_arn(spec)
@@ -52,7 +58,9 @@ def add_execution_role(stack: Stack, spec: Spec, secrets: Iterable[ContainerSecr
     return add_statements(stack, "ExecutionRole", spec.service.execution_role.statements, attributes)
 
 
-def add_statements(stack: Stack, role: str, statements: tuple[Statement, ...], attributes: Attributes) -> tuple[str, ...]:
+def add_statements(
+    stack: Stack, role: str, statements: tuple[Statement, ...], attributes: Attributes
+) -> tuple[str, ...]:
     """The spec's own statements for a role, as a policy of their own."""
     if not statements:
         return ()
@@ -89,7 +97,13 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
         return {key: _conditions(data[key], attributes) for key in sorted(data)}
     if isinstance(data, list):
         return [_conditions(item, attributes) for item in data]
-    return str(data).lower() if isinstance(data, bool) else data if isinstance(data, (int, float)) else value(data, attributes)
+    return (
+        str(data).lower()
+        if isinstance(data, bool)
+        else data
+        if isinstance(data, (int, float))
+        else value(data, attributes)
+    )
 
 
 def _secret_statements(secrets: Iterable[ContainerSecret], spec: Spec) -> list[tuple[str, dict[str, Any]]]:

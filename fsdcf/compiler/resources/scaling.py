@@ -29,7 +29,9 @@ def add_scaling(stack: Stack, auto: AutoScaling | None) -> None:
     if cpu is not None:
         _policy(stack, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")
     if auto.target_memory is not None:
-        _policy(stack, auto, "MemoryScalingPolicy", "ECSServiceAverageMemoryUtilization", auto.target_memory, "targetMemory")
+        _policy(
+            stack, auto, "MemoryScalingPolicy", "ECSServiceAverageMemoryUtilization", auto.target_memory, "targetMemory"
+        )
 
 
 def _policy(stack: Stack, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
@@ -47,5 +49,7 @@ def _policy(stack: Stack, auto: AutoScaling, title: str, metric: str, percent: i
         TargetTrackingScalingPolicyConfiguration=tracking,
     )
     below = "TargetTrackingScalingPolicyConfiguration"
-    cooldowns: dict[PropertyPath, str] = {(below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")}
+    cooldowns: dict[PropertyPath, str] = {
+        (below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")
+    }
     stack.add(policy, f"{ORIGIN}.{key}", cooldowns)

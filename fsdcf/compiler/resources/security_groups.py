@@ -18,7 +18,10 @@ def add_security_groups(stack: Stack, service: Service, network: Network) -> Non
     everywhere = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")
     stack.add(
         ec2.SecurityGroup(
-            "TaskSecurityGroup", GroupDescription="Tasks of the service", VpcId=network.vpc, SecurityGroupEgress=[everywhere]
+            "TaskSecurityGroup",
+            GroupDescription="Tasks of the service",
+            VpcId=network.vpc,
+            SecurityGroupEgress=[everywhere],
         ),
         "service.networking",
     )
@@ -28,7 +31,11 @@ def add_security_groups(stack: Stack, service: Service, network: Network) -> Non
     origin = "service.networking.loadBalancer"
     tasks = GetAtt("TaskSecurityGroup", "GroupId")
     out = ec2.SecurityGroupRule(
-        IpProtocol="tcp", FromPort=service.port, ToPort=service.port, DestinationSecurityGroupId=tasks, Description="Tasks"
+        IpProtocol="tcp",
+        FromPort=service.port,
+        ToPort=service.port,
+        DestinationSecurityGroupId=tasks,
+        Description="Tasks",
     )
     group = ec2.SecurityGroup(
         "LoadBalancerSecurityGroup",
@@ -37,7 +44,9 @@ def add_security_groups(stack: Stack, service: Service, network: Network) -> Non
         SecurityGroupIngress=_admitted(balancer),
         SecurityGroupEgress=[out],
     )
-    stack.add(group, origin, {("SecurityGroupIngress",): f"{origin}.allowCidrs", ("SecurityGroupEgress",): "service.port"})
+    stack.add(
+        group, origin, {("SecurityGroupIngress",): f"{origin}.allowCidrs", ("SecurityGroupEgress",): "service.port"}
+    )
     way_in = ec2.SecurityGroupIngress(
         "TaskIngressFromLoadBalancer",
         GroupId=tasks,
@@ -59,7 +68,11 @@ def _admitted(balancer: LoadBalancer) -> list[ec2.SecurityGroupRule]:
             family = {"CidrIpv6": cidr} if ":" in cidr else {"CidrIp": cidr}
             rules.append(
                 ec2.SecurityGroupRule(
-                    IpProtocol="tcp", FromPort=port, ToPort=port, Description="HTTP" if port == 80 else "HTTPS", **family
+                    IpProtocol="tcp",
+                    FromPort=port,
+                    ToPort=port,
+                    Description="HTTP" if port == 80 else "HTTPS",
+                    **family,
                 )
             )
     return rules

@@ -46,7 +46,9 @@ def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str]
     # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
     resource.LoadBalancers = []
     if service.port is not None:
-        target = ecs.LoadBalancer(ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup"))
+        target = ecs.LoadBalancer(
+            ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup")
+        )
         resource.LoadBalancers.append(target)
     if service.port is not None or service.health_check.container:
         resource.HealthCheckGracePeriodSeconds = service.health_check.grace_period

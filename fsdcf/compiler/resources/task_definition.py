@@ -40,7 +40,9 @@ def add_task_definition(
         NetworkMode="awsvpc",
         Cpu=str(resources.cpu),
         Memory=str(resources.memory),
-        RuntimePlatform=ecs.RuntimePlatform(CpuArchitecture=resources.architecture.upper(), OperatingSystemFamily="LINUX"),
+        RuntimePlatform=ecs.RuntimePlatform(
+            CpuArchitecture=resources.architecture.upper(), OperatingSystemFamily="LINUX"
+        ),
         ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
         TaskRoleArn=GetAtt("TaskRole", "Arn"),
         ContainerDefinitions=[container, *sidecars],
@@ -50,15 +52,21 @@ def add_task_definition(
     if mounts:
         task.Volumes = [_volume(mount) for mount in mounts]
     linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
-    given = _given(container, {name: one.origin for name, one in variables.items() if name not in service.environment}, mounts)
+    given = _given(
+        container, {name: one.origin for name, one in variables.items() if name not in service.environment}, mounts
+    )
     stack.add(task, ORIGIN, {**_SOURCES, ("ContainerDefinitions", 0, "LinuxParameters"): linux, **given})
 
 
-def _given(container: ecs.ContainerDefinition, givers: Mapping[str, str], mounts: list[Mount]) -> dict[PropertyPath, str]:
+def _given(
+    container: ecs.ContainerDefinition, givers: Mapping[str, str], mounts: list[Mount]
+) -> dict[PropertyPath, str]:
     """The places of what dependencies give: variables and volumes."""
     inside: PropertyPath = ("ContainerDefinitions", 0)
     names = [one.Name for one in container.properties.get("Environment", [])]
-    found: dict[PropertyPath, str] = {(*inside, "Environment", index): givers.get(name, "") for index, name in enumerate(names)}
+    found: dict[PropertyPath, str] = {
+        (*inside, "Environment", index): givers.get(name, "") for index, name in enumerate(names)
+    }
     for index, mount in enumerate(mounts):
         found |= {(*inside, "MountPoints", index): mount.origin, ("Volumes", index): mount.origin}
     return {path: origin for path, origin in found.items() if origin}
@@ -96,7 +104,11 @@ _SOURCES: dict[PropertyPath, str] = {
 
 
 def _container(
-    spec: Spec, variables: Mapping[str, Variable], secrets: Iterable[ContainerSecret], mounts: list[Mount], attributes: Attributes
+    spec: Spec,
+    variables: Mapping[str, Variable],
+    secrets: Iterable[ContainerSecret],
+    mounts: list[Mount],
+    attributes: Attributes,
 ) -> ecs.ContainerDefinition:
     service = spec.service
     own = {name: value(written, attributes) for name, written in plain_environment(service)}
@@ -117,7 +129,8 @@ def _container(
         container.Secrets = [ecs.Secret(Name=name, ValueFrom=secret[name]) for name in sorted(secret)]
     if mounts:
         container.MountPoints = [
-            ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only) for mount in mounts
+            ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only)
+            for mount in mounts
         ]
     if service.health_check.container:
         container.HealthCheck = _check(service.health_check.container)
@@ -142,7 +155,8 @@ def _process(container: ecs.ContainerDefinition, service: Service, attributes: A
         container.StopTimeout = service.stop_timeout
     if service.ulimits:
         container.Ulimits = [
-            ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit) for limit in service.ulimits
+            ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
+            for limit in service.ulimits
         ]
     if service.init_process or service.enable_execute_command:
         container.LinuxParameters = ecs.LinuxParameters(InitProcessEnabled=True)

@@ -65,7 +65,9 @@ def add_telemetry(stack: Stack, spec: Spec, environment: str) -> Telemetry:
         Image=COLLECTOR,
         Essential=False,
         ReadonlyRootFilesystem=True,
-        Environment=[ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=_configuration(spec, environment, metrics, traces))],
+        Environment=[
+            ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=_configuration(spec, environment, metrics, traces))
+        ],
     )
     output = log_configuration(service, CONTAINER)
     if output:
@@ -90,7 +92,11 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
     pipelines: dict[str, Any] = {}
     if metrics:
         target = f"localhost:{metrics.port or spec.service.port}"
-        scrape = {"job_name": spec.metadata.name, "metrics_path": metrics.path, "static_configs": [{"targets": [target]}]}
+        scrape = {
+            "job_name": spec.metadata.name,
+            "metrics_path": metrics.path,
+            "static_configs": [{"targets": [target]}],
+        }
         receivers["prometheus"] = {"config": {"global": {"scrape_interval": "60s"}, "scrape_configs": [scrape]}}
         exporters["awsemf"] = {
             "namespace": f"{spec.metadata.name}-{environment}",
@@ -104,7 +110,12 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
         name = "otlphttp" if traces.otlp_endpoint else "awsxray"
         exporters[name] = {"endpoint": "@endpoint@"} if traces.otlp_endpoint else {}
         pipelines["traces"] = {"receivers": ["otlp"], "processors": ["batch"], "exporters": [name]}
-    whole = {"receivers": receivers, "processors": {"batch": {}}, "exporters": exporters, "service": {"pipelines": pipelines}}
+    whole = {
+        "receivers": receivers,
+        "processors": {"batch": {}},
+        "exporters": exporters,
+        "service": {"pipelines": pipelines},
+    }
     text = literal(json.dumps(whole, indent=1, sort_keys=True))
     if traces and traces.otlp_endpoint:
         text = text.replace("@endpoint@", fragment(traces.otlp_endpoint, {}))

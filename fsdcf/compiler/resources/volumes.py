@@ -17,7 +17,9 @@ def volumes_of(spec: Spec, grants: Iterable[Grant], types: Types) -> list[Mount]
     """The mounts of ``service.volumes``; one that names a dependency mounts it again, by the same access point."""
     mounts = {mount.name: mount for grant in grants for mount in grant.mounts}
     file_systems = {
-        local_name(one.name): mounts.get(local_name(one.name)) for one in spec.dependencies if types[one.type].kind == "efs"
+        local_name(one.name): mounts.get(local_name(one.name))
+        for one in spec.dependencies
+        if types[one.type].kind == "efs"
     }
     return [_mount(volume, file_systems) for volume in spec.service.volumes]
 

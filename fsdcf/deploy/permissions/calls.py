@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
         {
-            *("DescribeStacks", "DescribeStackEvents", "DescribeEvents", "ListStackResources", "GetTemplate", "ListImports"),
+            *(
+                "DescribeStacks",
+                "DescribeStackEvents",
+                "DescribeEvents",
+                "ListStackResources",
+                "GetTemplate",
+                "ListImports",
+            ),
             *("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet", "ListChangeSets"),
             *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack", "DeleteStack"),
         }

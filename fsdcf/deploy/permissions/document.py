@@ -30,7 +30,12 @@ class Statement:
 
     def data(self) -> dict[str, Any]:
         """The statement as IAM takes it."""
-        out: dict[str, Any] = {"Sid": self.sid, "Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
+        out: dict[str, Any] = {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.resources),
+        }
         if self.conditions:
             out["Condition"] = {
                 operator: {key: list(values) if len(values) > 1 else values[0] for key, values in keys.items()}

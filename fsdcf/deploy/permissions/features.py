@@ -20,15 +20,25 @@ _READS = ("Describe", "Get", "List")
 _NEEDED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": {
         NEVER: ("lambda:*",),
-        "ScheduledActions": ("application-autoscaling:PutScheduledAction", "application-autoscaling:DeleteScheduledAction"),
+        "ScheduledActions": (
+            "application-autoscaling:PutScheduledAction",
+            "application-autoscaling:DeleteScheduledAction",
+        ),
     },
-    "AWS::ApplicationAutoScaling::ScalingPolicy": {"PredictiveScalingPolicyConfiguration": ("cloudwatch:GetMetricData",)},
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {
+        "PredictiveScalingPolicyConfiguration": ("cloudwatch:GetMetricData",)
+    },
     "AWS::DynamoDB::Table": {
         NEVER: (
             *("dynamodb:*Item", "dynamodb:Query", "dynamodb:Scan", "dynamodb:*Replica"),  # of a global table
         ),
         "ImportSourceSpecification": ("s3:*", "logs:*", "dynamodb:ImportTable", "dynamodb:DescribeImport"),
-        "KinesisStreamSpecification": ("kinesis:*", "dynamodb:EnableKinesis*", "dynamodb:DisableKinesis*", "dynamodb:UpdateKinesis*"),
+        "KinesisStreamSpecification": (
+            "kinesis:*",
+            "dynamodb:EnableKinesis*",
+            "dynamodb:DisableKinesis*",
+            "dynamodb:UpdateKinesis*",
+        ),
         "ResourcePolicy": ("dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"),
         "SSESpecification.KMSMasterKeyId": ("kms:*",),
     },
@@ -36,7 +46,9 @@ _NEEDED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "InstanceId": ("ec2:AssociateAddress", "ec2:DisassociateAddress"),
         "TransferAddress": ("ec2:AcceptAddressTransfer",),
     },
-    "AWS::EC2::NatGateway": {"SecondaryAllocationIds": ("ec2:*ociateNatGatewayAddress", "ec2:*ssignPrivateNatGatewayAddress")},
+    "AWS::EC2::NatGateway": {
+        "SecondaryAllocationIds": ("ec2:*ociateNatGatewayAddress", "ec2:*ssignPrivateNatGatewayAddress")
+    },
     "AWS::EC2::Subnet": {"Ipv6CidrBlock": ("ec2:*ociateSubnetCidrBlock",)},
     "AWS::EC2::VPC": {"VpcEncryptionControl": ("ec2:CreateVpcEncryptionControl",)},
     "AWS::EC2::VPCEndpoint": {"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)},
@@ -57,7 +69,11 @@ _NEEDED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AWS::Logs::LogGroup": {
         NEVER: ("firehose:*",),
         "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
-        "DataProtectionPolicy": ("logs:PutDataProtectionPolicy", "logs:DeleteDataProtectionPolicy", "logs:CreateLogDelivery"),
+        "DataProtectionPolicy": (
+            "logs:PutDataProtectionPolicy",
+            "logs:DeleteDataProtectionPolicy",
+            "logs:CreateLogDelivery",
+        ),
         "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),
         "FieldIndexPolicies": ("logs:PutIndexPolicy", "logs:DeleteIndexPolicy"),
         "KmsKeyId": ("logs:*ociateKmsKey",),
@@ -101,7 +117,12 @@ def needed(type: str, resource: Mapping[str, Any]) -> frozenset[str] | None:
     if not _is_kept(resource):
         called |= handlers.delete
     properties = resource.get("Properties", {})
-    idle = [pattern for path, patterns in _NEEDED_FOR.get(type, {}).items() if not _has(properties, path) for pattern in patterns]
+    idle = [
+        pattern
+        for path, patterns in _NEEDED_FOR.get(type, {}).items()
+        if not _has(properties, path)
+        for pattern in patterns
+    ]
     return frozenset(one for one in called - APART if _is_own_read(one, handlers) or not _matches(one, idle))
 
 

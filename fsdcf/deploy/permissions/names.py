@@ -146,7 +146,10 @@ def _scaling_alarms(deployed: Deployed) -> Iterable[str]:
     if deployed.resources("AWS::ApplicationAutoScaling::ScalingPolicy"):
         for logical_id, properties in deployed.resources("AWS::ECS::Service").items():
             chosen = _chosen("ServiceName", deployed, logical_id, properties)
-            yield from (arn("cloudwatch", f"alarm:TargetTracking-service/{one}/{chosen.rstrip('*')}*") for one in _clusters(deployed))
+            yield from (
+                arn("cloudwatch", f"alarm:TargetTracking-service/{one}/{chosen.rstrip('*')}*")
+                for one in _clusters(deployed)
+            )
 
 
 def _pulled(deployed: Deployed) -> Iterable[str]:

@@ -121,11 +121,15 @@ def _linked(site: Site) -> Iterator[Statement]:
         yield Statement("ServiceLinkedRoles", ("iam:CreateServiceLinkedRole",), (role,), own)
 
 
-def _statements(allowed: Iterable[tuple[str, frozenset[str]]], lead: str, conditions: Conditions | None = None) -> Iterator[Statement]:
+def _statements(
+    allowed: Iterable[tuple[str, frozenset[str]]], lead: str, conditions: Conditions | None = None
+) -> Iterator[Statement]:
     """A statement for each service, over all its resources: an action applies to none but those of its own kinds."""
     joined: dict[str, tuple[set[str], set[str]]] = {}
     for action, arns in allowed:
-        place = "Anywhere" if arns == _ANYWHERE else "".join(word.capitalize() for word in service_of(action).split("-"))
+        place = (
+            "Anywhere" if arns == _ANYWHERE else "".join(word.capitalize() for word in service_of(action).split("-"))
+        )
         actions, resources = joined.setdefault(lead + place, (set(), set()))
         actions.add(action)
         resources |= arns

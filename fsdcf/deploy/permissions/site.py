@@ -118,7 +118,11 @@ def _kinds(type: str, called: Iterable[str], variants: frozenset[str]) -> set[Ki
     found: set[Kind] = set()
     for action in called:
         if _plain(service_of(action)).endswith(_plain(product)):
-            found |= {(service_of(action), one.name) for one in targets_of(action) if _plain(one.name).partition("/")[0] == wanted}
+            found |= {
+                (service_of(action), one.name)
+                for one in targets_of(action)
+                if _plain(one.name).partition("/")[0] == wanted
+            }
     special = {kind for kind in found if kind[1].partition("/")[2] in variants}
     return special or found
 

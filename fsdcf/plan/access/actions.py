@@ -10,21 +10,38 @@ _READ = ("Get", "BatchGet", "List", "Query", "Scan", "Read", "Receive", "Head", 
 _READING = frozenset(
     {
         *("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
-        *("elasticfilesystem:ClientMount", "kafka-cluster:AlterGroup", "kms:Decrypt", "ecr:BatchCheckLayerAvailability"),
+        *(
+            "elasticfilesystem:ClientMount",
+            "kafka-cluster:AlterGroup",
+            "kms:Decrypt",
+            "ecr:BatchCheckLayerAvailability",
+        ),
     }
 )
 """Actions that a reader needs, whatever their verb: who consumes a queue deletes what it has read."""
 
 _ABOUT = frozenset(
     {
-        *("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "s3:GetBucketLocation", "kafka:GetBootstrapBrokers", "kafka-cluster:Connect"),
+        *(
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "s3:GetBucketLocation",
+            "kafka:GetBootstrapBrokers",
+            "kafka-cluster:Connect",
+        ),
         *("ecr:GetAuthorizationToken", "sts:GetCallerIdentity", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     }
 )
 """Actions that tell of a resource and give none of its data, like those that describe."""
 
 NO_RESOURCE = (
-    *("ecr:GetAuthorizationToken", "ssmmessages:*", "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSampling*"),
+    *(
+        "ecr:GetAuthorizationToken",
+        "ssmmessages:*",
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSampling*",
+    ),
     *("cloudwatch:PutMetricData", "sts:GetCallerIdentity", "ec2:Describe*", "s3:ListAllMyBuckets"),
 )
 """Actions, as patterns, for which IAM knows no resource: ``*`` is all that a policy can say.
@@ -37,7 +54,9 @@ def levels(actions: Iterable[str]) -> tuple[str, ...]:
     """``read``, ``write`` or both for a list of actions, ``describe`` where it is neither; ``assume`` for roles, ``everything`` for ``*``."""
     found = {_level(action) for action in actions}
     order = ("assume", "open sessions", "read", "write")
-    return ("everything",) if "everything" in found else tuple(level for level in order if level in found) or ("describe",)
+    return (
+        ("everything",) if "everything" in found else tuple(level for level in order if level in found) or ("describe",)
+    )
 
 
 def _level(action: str) -> str:

@@ -24,7 +24,17 @@ _IDENTITIES = {
 
 HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 """Types that are identities, and may hold policies."""
-_GUARDED = ("Bucket", "Queues", "Topics", "SecretId", "TopicArn", "EventBusName", "FunctionName", "ResourceArn", "RepositoryName")
+_GUARDED = (
+    "Bucket",
+    "Queues",
+    "Topics",
+    "SecretId",
+    "TopicArn",
+    "EventBusName",
+    "FunctionName",
+    "ResourceArn",
+    "RepositoryName",
+)
 """Properties by which a policy that is a resource of its own names what it guards."""
 
 
@@ -100,7 +110,9 @@ def _whose(resource: Resource, path: Path, attached: list[str]) -> tuple[Kind, t
     if named is not None:
         found = [text_of(one) for key in named for one in items(resource.properties.get(key))]
         return "identity", tuple(dict.fromkeys([*found, *attached])) or (f"nobody yet ({resource.name})",)
-    guarded = [one for key in _GUARDED for one in items(resource.properties.get(key))] if path[:1] != ("KeyPolicy",) else []
+    guarded = (
+        [one for key in _GUARDED for one in items(resource.properties.get(key))] if path[:1] != ("KeyPolicy",) else []
+    )
     if resource.type.endswith("Policy") and guarded:
         return "resource", tuple(target_of(one) or text_of(one) for one in guarded)
     return "resource", (resource.name,)

@@ -80,7 +80,11 @@ def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
     for row, place in zip(rows, places, strict=True):
         effect = f"**{verb(row)}**" if row.effect == "Deny" or row.broad else verb(row)
         cells = (what(row), where(row), "; ".join(remarks(row)), place)
-        out.append("| " + " | ".join([_cell(who(row)), effect, _cell(", ".join(row.levels)), *(_cell(cell) for cell in cells)]) + " |")
+        out.append(
+            "| "
+            + " | ".join([_cell(who(row)), effect, _cell(", ".join(row.levels)), *(_cell(cell) for cell in cells)])
+            + " |"
+        )
     return "\n".join(out) + "\n"
 
 

@@ -60,7 +60,15 @@ def access(view: View) -> tuple[Access, ...]:
     rows += _attached(view)
     seen = {name: order for order, name in reversed(list(enumerate(name for row in rows for name in row.principals)))}
     kinds = {"resource": 1, "trust": 2}
-    return tuple(sorted(rows, key=lambda row: (kinds.get(row.kind, 0), seen[row.principals[0]] if row.kind == "identity" and row.principals else -1)))
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: (
+                kinds.get(row.kind, 0),
+                seen[row.principals[0]] if row.kind == "identity" and row.principals else -1,
+            ),
+        )
+    )
 
 
 def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access:
@@ -68,7 +76,14 @@ def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access
     resources, targets = _resources(document, statement)
     principals = document.subjects if document.kind == "identity" else tuple(_principals(statement))
     limited = ("Resource" in statement or "NotResource" in statement) and document.kind == "identity"
-    wildcards = tuple(dict.fromkeys([*(one for one in actions if has_wildcard(one)), *(one for one in resources if has_wildcard(one) and limited)]))
+    wildcards = tuple(
+        dict.fromkeys(
+            [
+                *(one for one in actions if has_wildcard(one)),
+                *(one for one in resources if has_wildcard(one) and limited),
+            ]
+        )
+    )
     wildcards += ("anyone",) if "anyone" in principals else ()
     return Access(
         kind=document.kind,
@@ -83,7 +98,9 @@ def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access
         holder=document.resource.name,
         path=path,
         wildcards=wildcards,
-        unavoidable=wildcards == ("*",) and resources == ("*",) and not any(takes_resource(action) for action in actions),
+        unavoidable=wildcards == ("*",)
+        and resources == ("*",)
+        and not any(takes_resource(action) for action in actions),
         except_actions="NotAction" in statement,
         except_resources="NotResource" in statement,
         except_principals="NotPrincipal" in statement,
@@ -129,7 +146,10 @@ def _conditions(written: Any) -> Iterator[str]:
 def _attached(view: View) -> Iterator[Access]:
     """Managed policies that an identity takes, and boundaries that limit it: their text is not in the template."""
     for resource in view.of(*HOLDERS):
-        for key, kind, effect in (("ManagedPolicyArns", "attached", "Allow"), ("PermissionsBoundary", "boundary", "Limit")):
+        for key, kind, effect in (
+            ("ManagedPolicyArns", "attached", "Allow"),
+            ("PermissionsBoundary", "boundary", "Limit"),
+        ):
             listed = isinstance(resource.properties.get(key), list)
             for index, one in enumerate(items(resource.properties.get(key))):
                 if (target_of(one) or "") in view.resources and kind == "attached":

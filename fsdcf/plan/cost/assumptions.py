@@ -41,13 +41,23 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         _of("log-gigabytes-per-task", "1", "GB/month", "that a running task writes to each log group"),
         _of("log-compression", "0.15", "", "stored size of logs by their size at ingestion"),
         _of("log-months", "12", "months", "of logs in store where a log group keeps them for ever"),
-        _of("dynamodb-writes-per-second", "1", "units/s", "write request units for each table on demand; indexes take as many again"),
+        _of(
+            "dynamodb-writes-per-second",
+            "1",
+            "units/s",
+            "write request units for each table on demand; indexes take as many again",
+        ),
         _of("dynamodb-reads-per-second", "5", "units/s", "read request units for each table on demand"),
         _of("dynamodb-gigabytes", "5", "GB", "in each table; an index holds as much again"),
         _of("s3-gigabytes", "20", "GB", "in each bucket, older versions included"),
         _of("s3-writes", "100000", "requests/month", "PUT, COPY, POST and LIST for each bucket"),
         _of("s3-reads", "1000000", "requests/month", "GET for each bucket"),
-        _of("sqs-messages-per-second", "1", "messages/s", "through each queue, dead letters left out; each is sent, received and deleted"),
+        _of(
+            "sqs-messages-per-second",
+            "1",
+            "messages/s",
+            "through each queue, dead letters left out; each is sent, received and deleted",
+        ),
         _of("efs-gigabytes", "10", "GB", "in each file system, in the Standard class"),
         _of("efs-read-gigabytes", "20", "GB/month", "read from each file system"),
         _of("efs-write-gigabytes", "5", "GB/month", "written to each file system"),
@@ -62,7 +72,9 @@ def assumed(settings: Iterable[str] = ()) -> dict[str, Decimal]:
     for setting in settings:
         name, equals, written = setting.partition("=")
         if not equals:
-            raise AssumptionError(f"an assumption is written NAME=NUMBER, such as requests-per-second=50, not {setting!r}")
+            raise AssumptionError(
+                f"an assumption is written NAME=NUMBER, such as requests-per-second=50, not {setting!r}"
+            )
         if name not in ASSUMPTIONS:
             near = difflib.get_close_matches(name, ASSUMPTIONS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ASSUMPTIONS)}"

@@ -30,8 +30,23 @@ _RULES: tuple[Callable[[Case], Iterator[Line | Unpriced]], ...] = (
 
 _PRICED = frozenset(
     {
-        *(SERVICE, BALANCER, TABLE, BUCKET, QUEUE, FILES, "AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::VPCEndpoint"),
-        *("AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::SSM::Parameter"),
+        *(
+            SERVICE,
+            BALANCER,
+            TABLE,
+            BUCKET,
+            QUEUE,
+            FILES,
+            "AWS::EC2::NatGateway",
+            "AWS::EC2::EIP",
+            "AWS::EC2::VPCEndpoint",
+        ),
+        *(
+            "AWS::Logs::LogGroup",
+            "AWS::CloudWatch::Alarm",
+            "AWS::ApplicationAutoScaling::ScalingPolicy",
+            "AWS::SSM::Parameter",
+        ),
         *("AWS::SecretsManager::Secret", "AWS::KMS::Key", "AWS::KMS::ReplicaKey"),
     }
 )
@@ -39,15 +54,33 @@ _PRICED = frozenset(
 
 _FREE = frozenset(
     {
-        *(f"AWS::EC2::{name}" for name in ("VPC", "Subnet", "RouteTable", "Route", "SubnetRouteTableAssociation", "InternetGateway")),
-        *(f"AWS::EC2::{name}" for name in ("VPCGatewayAttachment", "SecurityGroup", "SecurityGroupIngress", "SecurityGroupEgress")),
+        *(
+            f"AWS::EC2::{name}"
+            for name in ("VPC", "Subnet", "RouteTable", "Route", "SubnetRouteTableAssociation", "InternetGateway")
+        ),
+        *(
+            f"AWS::EC2::{name}"
+            for name in ("VPCGatewayAttachment", "SecurityGroup", "SecurityGroupIngress", "SecurityGroupEgress")
+        ),
         *(f"AWS::EC2::{name}" for name in ("EIPAssociation", "NetworkAcl", "NetworkAclEntry", "VPCCidrBlock")),
-        *(f"AWS::ElasticLoadBalancingV2::{name}" for name in ("Listener", "ListenerRule", "ListenerCertificate", "TargetGroup")),
+        *(
+            f"AWS::ElasticLoadBalancingV2::{name}"
+            for name in ("Listener", "ListenerRule", "ListenerCertificate", "TargetGroup")
+        ),
         *(f"AWS::ECS::{name}" for name in ("Cluster", "TaskDefinition", "ClusterCapacityProviderAssociations")),
         *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::CertificateManager::Certificate", "AWS::KMS::Alias"),
         *(f"AWS::EFS::{name}" for name in ("MountTarget", "AccessPoint")),
-        *("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::ResourcePolicy"),
-        *("AWS::Logs::ResourcePolicy", "AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition"),
+        *(
+            "AWS::S3::BucketPolicy",
+            "AWS::SQS::QueuePolicy",
+            "AWS::SNS::TopicPolicy",
+            "AWS::SecretsManager::ResourcePolicy",
+        ),
+        *(
+            "AWS::Logs::ResourcePolicy",
+            "AWS::CloudFormation::WaitConditionHandle",
+            "AWS::CloudFormation::WaitCondition",
+        ),
     }
 )
 """Types that cost nothing by themselves."""
@@ -131,7 +164,9 @@ def _left_out(found: View) -> Iterator[Unpriced]:
     for cluster in found.of("AWS::ECS::Cluster"):
         settings = [mapping(one) for one in items(cluster.properties.get("ClusterSettings"))]
         if any(one.get("Name") == "containerInsights" and one.get("Value") != "disabled" for one in settings):
-            yield Unpriced("Container Insights", "its metrics and logs depend on the tasks' number and churn", (cluster.name,))
+            yield Unpriced(
+                "Container Insights", "its metrics and logs depend on the tasks' number and churn", (cluster.name,)
+            )
     for name in found.stand_ins:
         if name != "ImageSha":
             yield Unpriced(f"Parameter {name}", "it has no default: a stand-in was taken")
@@ -150,7 +185,9 @@ def _around(found: View, services: tuple[str, ...]) -> Iterator[Unpriced]:
     collected, secret = [], []
     for name in services:
         definition = definition_of(found, found.resources[name])
-        containers = [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+        containers = (
+            [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+        )
         if any("otel" in text_of(one.get("Image")) for one in containers):
             collected.append(name)
         if any(items(one.get("Secrets")) for one in containers):

@@ -15,7 +15,12 @@ Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/http
 
 def region_of(view: View) -> str:
     """The region that the resources of a template name; empty where they name none, or several."""
-    found = {region for one in view.resources.values() for text in _texts(one.properties) for region in _OF_THE_STACK.findall(text)}
+    found = {
+        region
+        for one in view.resources.values()
+        for text in _texts(one.properties)
+        for region in _OF_THE_STACK.findall(text)
+    }
     return found.pop() if len(found) == 1 else ""
 
 

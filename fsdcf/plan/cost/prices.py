@@ -78,7 +78,11 @@ def overridden(prices: Prices, text: str, file: str) -> Prices:
             raise PriceError(f"there is no price {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         found[name] = _entry(found[name], written, file)
     return Prices(
-        head.get("region", prices.region), head.get("currency", prices.currency), head.get("date", prices.date), found, tuple(entries)
+        head.get("region", prices.region),
+        head.get("currency", prices.currency),
+        head.get("date", prices.date),
+        found,
+        tuple(entries),
     )
 
 

@@ -75,7 +75,10 @@ def assumption_lines(estimate: Estimate, settings: Mapping[str, Decimal]) -> Ite
     for name, value in estimate.assumed.items():
         one = ASSUMPTIONS[name]
         unit = f"{one.unit}, " if one.unit else ""
-        yield f"{name}={number(value).replace(',', '')}", unit + one.meaning + ("" if name in settings else " (default)")
+        yield (
+            f"{name}={number(value).replace(',', '')}",
+            unit + one.meaning + ("" if name in settings else " (default)"),
+        )
 
 
 def notes(*estimates: Estimate) -> Iterator[str]:
@@ -98,7 +101,12 @@ def notes(*estimates: Estimate) -> Iterator[str]:
 
 def markdown(estimate: Estimate, what: str, settings: Mapping[str, Decimal]) -> str:
     """The estimate as Markdown, for a pull request's comment."""
-    out = [f"### Cost of {_cell(what)}", "", f"**{span(estimate.total)} {estimate.prices.currency} a month** ({_basis(estimate.prices)})", ""]
+    out = [
+        f"### Cost of {_cell(what)}",
+        "",
+        f"**{span(estimate.total)} {estimate.prices.currency} a month** ({_basis(estimate.prices)})",
+        "",
+    ]
     out += ["| | minimum | maximum | how |", "|---|---:|---:|---|"]
     for part, lines in groupby(estimate.lines, key=lambda line: line.part):
         out.append(f"| **{part}** | | | |")
@@ -113,7 +121,12 @@ def markdown_of_change(before: Estimate, after: Estimate, what: str, settings: M
     """The difference of two estimates as Markdown."""
     differ, same = changes(before, after)
     total = after.total.minus(before.total)
-    out = [f"### Cost of {_cell(what)}", "", f"**{span(total, True)} {after.prices.currency} a month** ({_basis(after.prices)})", ""]
+    out = [
+        f"### Cost of {_cell(what)}",
+        "",
+        f"**{span(total, True)} {after.prices.currency} a month** ({_basis(after.prices)})",
+        "",
+    ]
     out += ["| | minimum | maximum | how |", "|---|---:|---:|---|"]
     for one in differ:
         amount = one.amount
@@ -174,7 +187,9 @@ def data(estimate: Estimate) -> dict[str, Any]:
         "weak": _pair(estimate.weak),
         "lines": [_record(line) for line in estimate.lines],
         "assumptions": {name: float(value) for name, value in estimate.assumed.items()},
-        "notPriced": [{"name": one.name, "why": one.why, "resources": list(one.resources)} for one in estimate.unpriced],
+        "notPriced": [
+            {"name": one.name, "why": one.why, "resources": list(one.resources)} for one in estimate.unpriced
+        ],
         "notes": list(notes(estimate)),
     }
 
@@ -192,7 +207,12 @@ def data_of_change(before: Estimate, after: Estimate) -> dict[str, Any]:
         }
         for one in differ
     ]
-    return {"change": _pair(after.total.minus(before.total)), "lines": records, "before": data(before), "after": data(after)}
+    return {
+        "change": _pair(after.total.minus(before.total)),
+        "lines": records,
+        "before": data(before),
+        "after": data(after),
+    }
 
 
 def _record(line: Line) -> dict[str, Any]:
@@ -204,7 +224,13 @@ def _record(line: Line) -> dict[str, Any]:
         "monthly": _pair(line.amount),
         "quantity": _pair(line.quantity),
         "how": line.how,
-        "price": {"name": price.name, "price": float(price.price), "unit": price.unit, "source": price.source, "date": price.date},
+        "price": {
+            "name": price.name,
+            "price": float(price.price),
+            "unit": price.unit,
+            "source": price.source,
+            "date": price.date,
+        },
         "weak": price.weak,
         "resources": list(line.resources),
         "assumptions": list(line.assumptions),

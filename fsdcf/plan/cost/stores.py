@@ -29,7 +29,9 @@ def price_stores(case: Case) -> Iterator[Line | Unpriced]:
 def _table(case: Case, table: Resource) -> Iterator[Line | Unpriced]:
     properties = table.properties
     if properties.get("TableClass", "STANDARD") != "STANDARD":
-        yield Unpriced(f"Table {table.name}", f"no price for the class {text_of(properties['TableClass'])}", (table.name,))
+        yield Unpriced(
+            f"Table {table.name}", f"no price for the class {text_of(properties['TableClass'])}", (table.name,)
+        )
         return
     indexes = items(properties.get("GlobalSecondaryIndexes"))
     copies = 1 + len(indexes)
@@ -42,7 +44,10 @@ def _table(case: Case, table: Resource) -> Iterator[Line | Unpriced]:
             quantity = Range.of(rate * factor * SECONDS / _MILLION)
             yield _of(case, f"dynamodb.{word}", f"DynamoDB {word} requests", quantity, how, table, assumption)
     else:
-        for price, key, name in (("dynamodb.wcu", "WriteCapacityUnits", "write"), ("dynamodb.rcu", "ReadCapacityUnits", "read")):
+        for price, key, name in (
+            ("dynamodb.wcu", "WriteCapacityUnits", "write"),
+            ("dynamodb.rcu", "ReadCapacityUnits", "read"),
+        ):
             units = sum((_provisioned(mapping(one), key) for one in (properties, *indexes)), Decimal(0))
             how = f"{number(units)} units × {HOURS} h"
             yield _of(case, price, f"DynamoDB {name} capacity", Range.of(units * HOURS), how, table)
@@ -51,7 +56,9 @@ def _table(case: Case, table: Resource) -> Iterator[Line | Unpriced]:
     yield _of(case, "dynamodb.storage", "DynamoDB storage", Range.of(size * copies), how, table, "dynamodb-gigabytes")
     if text_of(mapping(properties.get("PointInTimeRecoverySpecification")).get("PointInTimeRecoveryEnabled")) == "true":
         how = f"{number(size)} GB, the table without its indexes"
-        yield _of(case, "dynamodb.pitr", "DynamoDB point-in-time recovery", Range.of(size), how, table, "dynamodb-gigabytes")
+        yield _of(
+            case, "dynamodb.pitr", "DynamoDB point-in-time recovery", Range.of(size), how, table, "dynamodb-gigabytes"
+        )
     if properties.get("StreamSpecification"):
         yield Unpriced(f"Stream of {table.name}", "what reads it is not in the template", (table.name,))
 
@@ -88,7 +95,9 @@ def _files(case: Case, system: Resource) -> Iterator[Line | Unpriced]:
     if system.properties.get("AvailabilityZoneName"):
         yield Unpriced(f"File system {system.name}", "no price for the One Zone classes", (system.name,))
         return
-    yield _of(case, "efs.storage", "EFS storage", Range.of(size), f"{number(size)} GB, Standard", system, "efs-gigabytes")
+    yield _of(
+        case, "efs.storage", "EFS storage", Range.of(size), f"{number(size)} GB, Standard", system, "efs-gigabytes"
+    )
     mode = system.properties.get("ThroughputMode", "bursting")
     if mode == "elastic":
         for word, price in (("read", "efs.read"), ("write", "efs.write")):
@@ -99,7 +108,9 @@ def _files(case: Case, system: Resource) -> Iterator[Line | Unpriced]:
         speed = decimal(system.properties.get("ProvisionedThroughputInMibps")) or Decimal(0)
         yield _of(case, "efs.provisioned", "EFS throughput", Range.of(speed), f"{number(speed)} MiB/s", system)
     if mapping(system.properties.get("BackupPolicy")).get("Status") == "ENABLED":
-        yield _of(case, "efs.backup", "EFS backups", Range.of(size), f"{number(size)} GB, warm", system, "efs-gigabytes")
+        yield _of(
+            case, "efs.backup", "EFS backups", Range.of(size), f"{number(size)} GB, warm", system, "efs-gigabytes"
+        )
 
 
 def _of(case: Case, price: str, name: str, quantity: Range, how: str, owner: Resource, *assumptions: str) -> Line:

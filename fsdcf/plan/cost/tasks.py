@@ -73,7 +73,11 @@ def shares(strategy: list[Any], tasks: Decimal) -> tuple[Decimal, Decimal]:
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
     """
     found = [
-        (text_of(mapping(one).get("CapacityProvider")), decimal(mapping(one).get("Base")), decimal(mapping(one).get("Weight")))
+        (
+            text_of(mapping(one).get("CapacityProvider")),
+            decimal(mapping(one).get("Base")),
+            decimal(mapping(one).get("Weight")),
+        )
         for one in strategy
     ]
     on_demand, spot, left = Decimal(0), Decimal(0), tasks
@@ -92,26 +96,40 @@ def _service(case: Case, service: Resource) -> Iterator[Line | Unpriced]:
     definition = definition_of(case.view, service)
     size = size_of(definition) if definition is not None else None
     if definition is None or size is None:
-        why = "its task definition is not in the template" if definition is None else "its task definition gives no size"
+        why = (
+            "its task definition is not in the template" if definition is None else "its task definition gives no size"
+        )
         yield Unpriced(f"Tasks of {service.name}", why, (service.name,))
         return
     platform = mapping(definition.properties.get("RuntimePlatform"))
     system = text_of(platform.get("OperatingSystemFamily") or "LINUX")
     strategy = items(service.properties.get("CapacityProviderStrategy"))
-    foreign = [name for name in (text_of(mapping(one).get("CapacityProvider")) for one in strategy) if not name.startswith("FARGATE")]
+    foreign = [
+        name
+        for name in (text_of(mapping(one).get("CapacityProvider")) for one in strategy)
+        if not name.startswith("FARGATE")
+    ]
     launch = text_of(service.properties.get("LaunchType") or "FARGATE")
     if system != "LINUX" or launch != "FARGATE" or foreign:
         what = system if system != "LINUX" else launch if launch != "FARGATE" else foreign[0]
         yield Unpriced(f"Tasks of {service.name}", f"no price for tasks on {what}", (service.name,))
         return
     tasks = counts(case.view, service)
-    yield from _capacity(case, service, tasks, strategy, "arm64" if platform.get("CpuArchitecture") == "ARM64" else "x86", size)
+    yield from _capacity(
+        case, service, tasks, strategy, "arm64" if platform.get("CpuArchitecture") == "ARM64" else "x86", size
+    )
     yield from _disk(case, service, definition, tasks)
     network = mapping(mapping(service.properties.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
     if network.get("AssignPublicIp") == "ENABLED":
-        how = f'{counted(tasks, "task")} × {HOURS} h'
+        how = f"{counted(tasks, 'task')} × {HOURS} h"
         yield case.line(
-            "ipv4.hour", PART, "Public IPv4 addresses of tasks", tasks.times(HOURS), how, (service.name,), owner=service.name
+            "ipv4.hour",
+            PART,
+            "Public IPv4 addresses of tasks",
+            tasks.times(HOURS),
+            how,
+            (service.name,),
+            owner=service.name,
         )
 
 
@@ -127,7 +145,7 @@ def _capacity(
             continue
         for measure, word, amount in measures:
             unit = "vCPU" if measure == "vcpu" else "GB"
-            how = f'{counted(running, "task")} × {amount} {unit} × {HOURS} h'
+            how = f"{counted(running, 'task')} × {amount} {unit} × {HOURS} h"
             quantity = running.times(amount.minimum * HOURS)
             name = f"{title} {word}, {label}"
             yield case.line(f"{kind}.{measure}.{chip}", PART, name, quantity, how, (service.name,), owner=service.name)
@@ -137,6 +155,8 @@ def _disk(case: Case, service: Resource, definition: Resource, tasks: Range) -> 
     size = decimal(mapping(definition.properties.get("EphemeralStorage")).get("SizeInGiB"))
     extra = max(size - FREE_DISK, Decimal(0)) if size is not None else Decimal(0)
     if extra:
-        how = f'{counted(tasks, "task")} × {extra} GB above {FREE_DISK} × {HOURS} h'
+        how = f"{counted(tasks, 'task')} × {extra} GB above {FREE_DISK} × {HOURS} h"
         quantity = tasks.times(extra * HOURS)
-        yield case.line("fargate.storage", PART, "Ephemeral storage", quantity, how, (service.name,), owner=service.name)
+        yield case.line(
+            "fargate.storage", PART, "Ephemeral storage", quantity, how, (service.name,), owner=service.name
+        )

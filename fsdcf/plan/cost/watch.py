@@ -25,7 +25,7 @@ def price_logs(case: Case) -> Iterator[Line | Unpriced]:
         each = case.assumed["log-gigabytes-per-task"]
         coming = tasks.times(each)
         rate = "log-gigabytes-per-task"
-        how = f'{counted(tasks, "task")} × {number(each)} GB'
+        how = f"{counted(tasks, 'task')} × {number(each)} GB"
         yield case.line("logs.ingestion", PART, "Logs, ingestion", coming, how, (group.name,), (rate,), group.name)
         days = decimal(group.properties.get("RetentionInDays"))
         months = case.assumed["log-months"] if days is None else days / DAYS
@@ -60,13 +60,21 @@ def price_alarms(case: Case) -> Iterator[Line | Unpriced]:
         if found:
             total = sum(found.values())
             name = "Alarms" if price == "alarm.standard" else "Alarms, high resolution"
-            how = f'{counted(len(found), "alarm")}, {counted(total, "metric")}'
+            how = f"{counted(len(found), 'alarm')}, {counted(total, 'metric')}"
             yield case.line(price, PART, name, Range.of(total), how, tuple(found))
     made = {one.name: _made(one) for one in case.view.of("AWS::ApplicationAutoScaling::ScalingPolicy") if _made(one)}
     if made:
         total = sum(made.values())
-        how = f'{counted(total, "alarm")} for {counted(len(made), "policy")}'
-        yield case.line("alarm.standard", PART, "Alarms of target tracking", Range.of(total), how, tuple(made), owner="target tracking")
+        how = f"{counted(total, 'alarm')} for {counted(len(made), 'policy')}"
+        yield case.line(
+            "alarm.standard",
+            PART,
+            "Alarms of target tracking",
+            Range.of(total),
+            how,
+            tuple(made),
+            owner="target tracking",
+        )
 
 
 def _metrics(alarm: Resource) -> tuple[str, int]:

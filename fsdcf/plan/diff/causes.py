@@ -48,7 +48,11 @@ def target_of(detail: Detail) -> str | None:
 def edited(change: Change) -> Detail | None:
     """The detail of a change that says most of why: of its own edits the one that replaces it, else the first; None if it has none."""
     followed = {detail.path for detail in change.details if target_of(detail)}
-    own = [one for one in change.details if one.source == "DirectModification" and not (one.evaluation == "Dynamic" and one.path in followed)]
+    own = [
+        one
+        for one in change.details
+        if one.source == "DirectModification" and not (one.evaluation == "Dynamic" and one.path in followed)
+    ]
     return min(own, key=lambda one: (_WEIGHT.get(one.recreation, 2), _SHIFT in title_of(one, change)), default=None)
 
 
@@ -59,7 +63,9 @@ def reason(change: Change) -> str:
         return ""
     name = title_of(own, change)
     whole = (name.partition(_SHIFT)[0] if _SHIFT in name else name).rpartition("[")[0]
-    moved = whole and any(title_of(one, change).startswith(f"{whole}[") and _SHIFT in title_of(one, change) for one in change.details)
+    moved = whole and any(
+        title_of(one, change).startswith(f"{whole}[") and _SHIFT in title_of(one, change) for one in change.details
+    )
     return whole if moved else name
 
 

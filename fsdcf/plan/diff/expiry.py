@@ -27,7 +27,9 @@ def _messages(was: Any, now: Any) -> bool:
 def _items(was: Any, now: Any) -> bool:
     before, after = mapping(was), mapping(now)
     is_on = text_of(after.get("Enabled")) == "true"
-    return is_on and (text_of(before.get("Enabled")) != "true" or before.get("AttributeName") != after.get("AttributeName"))
+    return is_on and (
+        text_of(before.get("Enabled")) != "true" or before.get("AttributeName") != after.get("AttributeName")
+    )
 
 
 def _objects(was: Any, now: Any) -> bool:

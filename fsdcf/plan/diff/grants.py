@@ -48,7 +48,9 @@ def losses(task: Resource, now: Resource, old: View, new: View, role: str) -> It
 
 def _lost(role: str, row: Access, allowed: Collection[Access]) -> Iterator[Loss]:
     resources = [one for one in row.resources if not all(_covered(action, one, row, allowed) for action in row.actions)]
-    actions = [one for one in row.actions if not all(_covered(one, resource, row, allowed) for resource in row.resources)]
+    actions = [
+        one for one in row.actions if not all(_covered(one, resource, row, allowed) for resource in row.resources)
+    ]
     if actions:
         yield Loss(role, tuple(actions), tuple(resources), row.targets, row.holder, row.path)
 
@@ -64,7 +66,9 @@ def _allows(one: Access, action: str, resource: str, row: Access) -> bool:
     if not set(one.conditions) <= set(row.conditions):
         return False
     acts = any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in one.actions)
-    return acts and any(pattern == resource or fnmatch.fnmatchcase(resource, _literal(pattern)) for pattern in one.resources)
+    return acts and any(
+        pattern == resource or fnmatch.fnmatchcase(resource, _literal(pattern)) for pattern in one.resources
+    )
 
 
 def _literal(pattern: str) -> str:

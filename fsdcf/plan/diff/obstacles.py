@@ -67,10 +67,14 @@ def _names(changes: Sequence[Change], sides: Pair) -> Iterator[Obstacle]:
         name = custom_name(change.type, new.properties)
         if name is None or canonical(old.properties.get(name)) != canonical(new.properties[name]):
             continue
-        causes = ", ".join(dict.fromkeys(one.name or title_of(one, change) for one in change.details if one.recreation != "Never"))
+        causes = ", ".join(
+            dict.fromkeys(one.name or title_of(one, change) for one in change.details if one.recreation != "Never")
+        )
         does = "needs" if change.replacement == "True" else "may need"
         why = f"a change of {causes or 'it'} {does} a new one, and {name} {text_of(new.properties[name])!r} is taken by the old one"
-        yield Obstacle("custom name", change.logical_id, change.type, why, "give it another name; what bears it is new and empty")
+        yield Obstacle(
+            "custom name", change.logical_id, change.type, why, "give it another name; what bears it is new and empty"
+        )
 
 
 def _exports(changes: Sequence[Change], sides: Pair, importers: Importers | None) -> Iterator[Obstacle]:

@@ -72,7 +72,9 @@ def compared(sides: Pair, importers: Importers | None = None) -> Difference:
     return Difference(hidden(changes, sides.secrets), risks, review, hidden(outputs, sides.secrets), tags)
 
 
-def reviewed(changes: Sequence[Change], risks: Sequence[Risk], sides: Pair, importers: Importers | None = None) -> Review:
+def reviewed(
+    changes: Sequence[Change], risks: Sequence[Risk], sides: Pair, importers: Importers | None = None
+) -> Review:
     """What is to be said of changes, whether they were worked out here or by CloudFormation. Raises EvaluationError."""
     return hidden(Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides)), sides.secrets)
 
@@ -80,14 +82,21 @@ def reviewed(changes: Sequence[Change], risks: Sequence[Risk], sides: Pair, impo
 def _outputs(sides: Pair) -> list[Output]:
     old: Mapping[str, Any] = _told(sides.before, sides.pseudo) if sides.before is not None else {}
     new = _told(sides.after, sides.pseudo) if sides.before is not None else {}
-    names = [name for name in dict.fromkeys([*new, *old]) if name not in old or name not in new or canonical(old[name]) != canonical(new[name])]
+    names = [
+        name
+        for name in dict.fromkeys([*new, *old])
+        if name not in old or name not in new or canonical(old[name]) != canonical(new[name])
+    ]
     return [Output(name, _text(old.get(name)), _text(new.get(name))) for name in names]
 
 
 def _told(side: Side, pseudo: Mapping[str, Any]) -> dict[str, Any]:
     scope = scope_of(side.template, side.parameters, pseudo)
     there = existing(side.template.get("Outputs") or {}, scope.conditions)
-    return {name: evaluate({key: child for key, child in one.items() if key != "Condition"}, scope) for name, one in there.items()}
+    return {
+        name: evaluate({key: child for key, child in one.items() if key != "Condition"}, scope)
+        for name, one in there.items()
+    }
 
 
 def _text(output: Mapping[str, Any] | None) -> str | None:

@@ -14,7 +14,9 @@ from fsdcf.plan.view import View, mapping, target_of
 Refusal = tuple[Change, str, str]
 """The change that fails, why, and the way out, in clauses without a full stop."""
 
-_BESIDE = "1. deploy the service under another name beside this one; 2. move its clients and its data, and delete this one"
+_BESIDE = (
+    "1. deploy the service under another name beside this one; 2. move its clients and its data, and delete this one"
+)
 
 
 def index_refusals(changes: Sequence[Change], sides: Pair) -> Iterator[Refusal]:
@@ -27,10 +29,20 @@ def index_refusals(changes: Sequence[Change], sides: Pair) -> Iterator[Refusal]:
         differing = [name for name in before if name in after and _fixed(before[name]) != _fixed(after[name])]
         for name in differing:
             why = f"the key and the projection of the index {name} cannot change"
-            yield change, why, "1. add the index under another name, and deploy an image that queries that one; 2. remove the old index"
-        moves = [f"adds {name}" for name in after if name not in before] + [f"removes {name}" for name in before if name not in after]
+            yield (
+                change,
+                why,
+                "1. add the index under another name, and deploy an image that queries that one; 2. remove the old index",
+            )
+        moves = [f"adds {name}" for name in after if name not in before] + [
+            f"removes {name}" for name in before if name not in after
+        ]
         if len(moves) > 1:
-            yield change, f"it {', '.join(moves)}, and a table adds or removes one index in an update", "change one index in each deploy"
+            yield (
+                change,
+                f"it {', '.join(moves)}, and a table adds or removes one index in an update",
+                "change one index in each deploy",
+            )
 
 
 def balancer_refusals(changes: Sequence[Change], sides: Pair) -> Iterator[Refusal]:
@@ -62,27 +74,45 @@ def network_refusals(changes: Sequence[Change], sides: Pair) -> Iterator[Refusal
                 yield change, "its new subnets are in another VPC, and a load balancer stays in its own", _BESIDE
     for change in _moves(changes, "AWS::EC2::VPCGatewayAttachment", "VpcId"):
         if not _refers(sides.new, change, "InternetGatewayId") & replaced:
-            yield change, "the gateway is still attached to the old VPC when it is attached to the new one, and it has one at a time", _BESIDE
-    moved = (one for one in _moves(changes, "AWS::EFS::MountTarget", "SubnetId") if not _refers(sides.new, one, "FileSystemId") & replaced)
-    first = {min(_refers(sides.new, one, "FileSystemId"), default=one.logical_id): one for one in reversed(tuple(moved))}
+            yield (
+                change,
+                "the gateway is still attached to the old VPC when it is attached to the new one, and it has one at a time",
+                _BESIDE,
+            )
+    moved = (
+        one
+        for one in _moves(changes, "AWS::EFS::MountTarget", "SubnetId")
+        if not _refers(sides.new, one, "FileSystemId") & replaced
+    )
+    first = {
+        min(_refers(sides.new, one, "FileSystemId"), default=one.logical_id): one for one in reversed(tuple(moved))
+    }
     for change in first.values():
         why = "the old one is there when it is made, and a file system has one in a zone, and all of them in one VPC"
         yield change, why, _BESIDE
 
 
 def _in_place(changes: Sequence[Change], type: str) -> Iterator[Change]:
-    return (one for one in changes if one.type == type and one.action == "Modify" and one.replacement in (None, "False"))
+    return (
+        one for one in changes if one.type == type and one.action == "Modify" and one.replacement in (None, "False")
+    )
 
 
 def _moves(changes: Sequence[Change], type: str, name: str) -> list[Change]:
     """The resources of a type that a new value of a property surely replaces."""
     return [
-        one for one in changes if one.type == type and one.replacement == "True" and any(detail.name == name for detail in one.details)
+        one
+        for one in changes
+        if one.type == type and one.replacement == "True" and any(detail.name == name for detail in one.details)
     ]
 
 
 def _refers(view: View, change: Change, name: str) -> set[str]:
-    target = target_of(view.resources[change.logical_id].properties.get(name)) if change.logical_id in view.resources else None
+    target = (
+        target_of(view.resources[change.logical_id].properties.get(name))
+        if change.logical_id in view.resources
+        else None
+    )
     return {target} if target else set()
 
 
@@ -91,7 +121,10 @@ def _served(view: View) -> set[tuple[str, str]]:
     found = set()
     for listener in view.of("AWS::ElasticLoadBalancingV2::Listener"):
         balancer = target_of(listener.properties.get("LoadBalancerArn"))
-        groups = (target_of(mapping(one).get("TargetGroupArn")) for one in tasks.listed(listener.properties.get("DefaultActions")))
+        groups = (
+            target_of(mapping(one).get("TargetGroupArn"))
+            for one in tasks.listed(listener.properties.get("DefaultActions"))
+        )
         found |= {(balancer, group) for group in groups if balancer and group}
     return found
 

@@ -62,10 +62,16 @@ def stores(context: Context) -> Iterator[Found]:
         if risk.kind == "replaced":
             change = context.changes.get(risk.logical_id)
             what = "is replaced" if change is not None and change.replacement == "True" else "may be replaced"
-            why = "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
+            why = (
+                "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
+            )
             yield Found(risk.logical_id, what, why, Place(risk.logical_id, ()), way_out=REPLACED_STORE)
         elif not _is_handed_over(context, risk):
-            why = "the old image would find it gone" if risk.kind == "deleted" else "outside of the stack the old image may not reach it"
+            why = (
+                "the old image would find it gone"
+                if risk.kind == "deleted"
+                else "outside of the stack the old image may not reach it"
+            )
             yield Found(risk.logical_id, f"is {risk.kind}", why, Place(risk.logical_id, (), gone=True), (FSDCF,))
 
 
@@ -81,7 +87,9 @@ def _is_handed_over(context: Context, risk: Risk) -> bool:
         for variable, one in tasks.by(run.before.get("Environment"), "Name").items():
             if target_of(one.get("Value")) == risk.logical_id:
                 still.append(canonical(mapping(after.get(variable)).get("Value")) == canonical(store.properties[name]))
-    called = re.compile(rf"(?<![\w.-]){re.escape(text_of(store.properties[name]))}(?![\w.-])")  # a name, and not a part of another's
+    called = re.compile(
+        rf"(?<![\w.-]){re.escape(text_of(store.properties[name]))}(?![\w.-])"
+    )  # a name, and not a part of another's
     old, new = ([row for row in access(view) if row.effect == "Allow"] for view in (context.old, context.new))
     might = {action for row in old if risk.logical_id in row.targets for action in row.actions}
     may = {action for row in new if any(map(called.search, row.resources)) for action in row.actions}
@@ -104,7 +112,11 @@ def indexes(context: Context) -> Iterator[Found]:
 def health_paths(context: Context) -> Iterator[Found]:
     """Other checks of the load balancer."""
     for was, now in context.both("AWS::ElasticLoadBalancingV2::TargetGroup"):
-        for key, name in (("HealthCheckPath", "another path"), ("Matcher", "for other codes"), ("HealthCheckPort", "another port")):
+        for key, name in (
+            ("HealthCheckPath", "another path"),
+            ("Matcher", "for other codes"),
+            ("HealthCheckPort", "another port"),
+        ):
             before, after = (text_of(_checked(one, key)) for one in (was, now))
             if before == after or (key == "Matcher" and _codes(was) <= _codes(now)):
                 continue
@@ -137,7 +149,9 @@ def _codes(group: Resource) -> set[str]:
 def ways_out(context: Context) -> Iterator[Found]:
     """Ways from the tasks that are closed."""
     why = "the old image may talk to what it no longer reaches"
-    for was in _narrowed(context, "AWS::ECS::Service", ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")):
+    for was in _narrowed(
+        context, "AWS::ECS::Service", ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")
+    ):
         when = () if context.in_place(was) else (FSDCF,)
         yield Found(was, "lets less out of the tasks", why, Place(was, ("SecurityGroupEgress",)), when)
     open_now = {text_of(one.properties.get("RouteTableId")) for one in _default_routes(context.new)}
@@ -160,7 +174,9 @@ def _narrowed(context: Context, user: str, path: tuple[str, ...]) -> Iterator[st
     """The security groups of a type of resource that let less out than before."""
     used = {target_of(group) for one in context.old.of(user) for group in tasks.listed(_below(one.properties, path))}
     for was, now in context.both("AWS::EC2::SecurityGroup"):
-        before, after = ({text_of(one) for one in tasks.listed(side.properties.get("SecurityGroupEgress"))} for side in (was, now))
+        before, after = (
+            {text_of(one) for one in tasks.listed(side.properties.get("SecurityGroupEgress"))} for side in (was, now)
+        )
         if was.name in used and after and (before - after or not before):  # no list at all lets everything out
             yield was.name
 

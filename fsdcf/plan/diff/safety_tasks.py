@@ -53,7 +53,9 @@ def volumes(context: Context) -> Iterator[Found]:
 def sidecars(context: Context) -> Iterator[Found]:
     """Containers beside the first one that are gone."""
     for was, name, place in tasks.lost_containers(context.old, context.new):
-        yield Found(was.name, f"runs without the container {name}", "the old image would run without it", place, it=name)
+        yield Found(
+            was.name, f"runs without the container {name}", "the old image would run without it", place, it=name
+        )
 
 
 def starts(context: Context) -> Iterator[Found]:
@@ -82,7 +84,9 @@ def ports(context: Context) -> Iterator[Found]:
         if before - after:
             old, new = (", ".join(sorted(ports)) or "none" for ports in (before, after))
             why = "the old image listens where nobody asks"
-            yield Found(run.task, f"changes the port from {old} to {new}", why, run.place("PortMappings", gone=not after))
+            yield Found(
+                run.task, f"changes the port from {old} to {new}", why, run.place("PortMappings", gone=not after)
+            )
 
 
 def checks(context: Context) -> Iterator[Found]:
@@ -106,10 +110,18 @@ def repositories(context: Context) -> Iterator[Found]:
 def architectures(context: Context) -> Iterator[Found]:
     """Other processors."""
     for was, now in tasks.definitions(context.old, context.new):
-        before, after = (text_of(mapping(one.properties.get("RuntimePlatform")).get("CpuArchitecture")) or "X86_64" for one in (was, now))
+        before, after = (
+            text_of(mapping(one.properties.get("RuntimePlatform")).get("CpuArchitecture")) or "X86_64"
+            for one in (was, now)
+        )
         if before != after:
             what = f"changes the architecture from {before} to {after}"
-            yield Found(was.name, what, f"an image that is built for {before} alone does not start", Place(was.name, ("RuntimePlatform",)))
+            yield Found(
+                was.name,
+                what,
+                f"an image that is built for {before} alone does not start",
+                Place(was.name, ("RuntimePlatform",)),
+            )
 
 
 def memory(context: Context) -> Iterator[Found]:
@@ -119,5 +131,3 @@ def memory(context: Context) -> Iterator[Found]:
         if before is not None and after is not None and after < before:
             what = f"reduces the memory from {before} to {after} MiB"
             yield Found(was.name, what, "the old image may be killed for want of memory", Place(was.name, ("Memory",)))
-
-

@@ -59,7 +59,9 @@ def pair(
     declared: Mapping[str, Any] = after.get("Parameters") or {}
     new_values, missing = parameter_values(after)
     new_values |= {name: old_values[name] for name in missing if name in old_values}
-    new_values |= {name: _HIDDEN for name in declared if known.parameters.get(name) == _HIDDEN and _is_secret(declared[name])}
+    new_values |= {
+        name: _HIDDEN for name in declared if known.parameters.get(name) == _HIDDEN and _is_secret(declared[name])
+    }
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in (before.get("Parameters") or {})}
     nothing = View({})
@@ -84,7 +86,9 @@ def _is_secret(declared: Mapping[str, Any]) -> bool:
 
 def _secrets(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str, ...]:
     declared: Mapping[str, Any] = template.get("Parameters") or {}
-    return tuple(values[name] for name, one in declared.items() if _is_secret(one) and values.get(name) not in (None, "", MASK))
+    return tuple(
+        values[name] for name, one in declared.items() if _is_secret(one) and values.get(name) not in (None, "", MASK)
+    )
 
 
 _VALUES = ("before", "after", "details", "obstacles", "unsafe", "what", "why", "way_out")

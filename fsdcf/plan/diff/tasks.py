@@ -93,7 +93,11 @@ def mounts(task: Resource, container: Container) -> dict[str, str]:
 
 def ports(container: Container) -> set[str]:
     """The ports on which a container is asked."""
-    return {text_of(one["ContainerPort"]) for one in listed(container.get("PortMappings")) if isinstance(one, Mapping) and "ContainerPort" in one}
+    return {
+        text_of(one["ContainerPort"])
+        for one in listed(container.get("PortMappings"))
+        if isinstance(one, Mapping) and "ContainerPort" in one
+    }
 
 
 def number(value: Any) -> int | None:

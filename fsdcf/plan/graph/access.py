@@ -52,7 +52,10 @@ class Reach:
 def reached(view: View, definition: Resource) -> Iterator[Reach]:
     """Everything that the tasks of a definition reach, each once: image, data, then what else their roles allow."""
     yield from _image(view, definition)
-    roles = {target_of(definition.properties.get("TaskRoleArn")): "", target_of(definition.properties.get("ExecutionRoleArn")): "start"}
+    roles = {
+        target_of(definition.properties.get("TaskRoleArn")): "",
+        target_of(definition.properties.get("ExecutionRoleArn")): "start",
+    }
     found: dict[str, Reach] = {}
     levels: dict[str, list[str]] = {}
     for row in access(view):
@@ -113,7 +116,9 @@ def _elsewhere(text: str, when: str) -> Iterator[Reach]:
     kind, title, is_data = _NAMED.get(service, ("service", service, False))
     name = _name(service, rest)
     label = f"read at {when}" if when and service in _STARTING else ""
-    yield Reach(f"{service} {name}", kind, (title, name, "exists already") if is_data else (title, name), label, is_data)
+    yield Reach(
+        f"{service} {name}", kind, (title, name, "exists already") if is_data else (title, name), label, is_data
+    )
 
 
 def _name(service: str, rest: str) -> str:
@@ -137,4 +142,11 @@ def _image(view: View, definition: Resource) -> Iterator[Reach]:
     host, slash, name = image.partition("/")
     known = slash and re.search(r"\.dkr[.-]ecr[.-]", host)
     repository = re.split(r"[@:](?=[^/]*$)", name if known else image)[0]
-    yield Reach(f"image {repository}", "service", ("ECR repository" if known else "Image", repository), "pulls image", False, faint=True)
+    yield Reach(
+        f"image {repository}",
+        "service",
+        ("ECR repository" if known else "Image", repository),
+        "pulls image",
+        False,
+        faint=True,
+    )

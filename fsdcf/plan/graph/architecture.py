@@ -72,7 +72,9 @@ def _reached(found: View, reach: Reach) -> Node | None:
     resource = found.resources.get(reach.target)
     if resource is None:
         group = DATA.id if reach.is_data else SERVICES.id
-        return Node(reach.id, reach.kind, reach.lines, "" if reach.kind == "danger" else group, exists=reach.kind != "danger")
+        return Node(
+            reach.id, reach.kind, reach.lines, "" if reach.kind == "danger" else group, exists=reach.kind != "danger"
+        )
     return of_store(resource, SERVICES.id if resource.type == LOG_GROUP or not reach.is_data else DATA.id)
 
 
@@ -82,4 +84,9 @@ def _redriven(found: View) -> Iterator[Edge]:
         policy = mapping(queue.properties.get("RedrivePolicy"))
         dead = found.named(policy.get("deadLetterTargetArn"), "AWS::SQS::Queue")
         if dead is not None:
-            yield Edge(id_of(queue.name), id_of(dead.name), f"after {text_of(policy.get('maxReceiveCount'))} receipts", faint=True)
+            yield Edge(
+                id_of(queue.name),
+                id_of(dead.name),
+                f"after {text_of(policy.get('maxReceiveCount'))} receipts",
+                faint=True,
+            )

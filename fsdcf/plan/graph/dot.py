@@ -45,7 +45,9 @@ _HEAD = (
 def dot(graph: Graph) -> str:
     """The text of a directed graph."""
     out = ["digraph architecture {", *(f"  {line};" for line in _HEAD), f"  label={quoted(graph.title)};"]
-    out.append('  node [fontname="Helvetica", fontsize=11, style="rounded,filled", shape=box, penwidth=1.4, margin="0.18,0.1"];')
+    out.append(
+        '  node [fontname="Helvetica", fontsize=11, style="rounded,filled", shape=box, penwidth=1.4, margin="0.18,0.1"];'
+    )
     out.append('  edge [fontname="Helvetica", fontsize=10, color="#545b64", fontcolor="#232f3e", arrowsize=0.8];')
     out += _block(graph, "", "  ")
     out += [f"  {_edge(edge)}" for edge in graph.edges]
@@ -60,7 +62,13 @@ def quoted(text: str) -> str:
 
 def _html(text: str) -> str:
     """A text in a label that is written like HTML. Graphviz stumbles over a ``]`` before a tag, too."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("]", "&#93;")
+    safe = (
+        text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace('"', "&quot;")
+        .replace("]", "&#93;")
+    )
     return "".join(character if character.isprintable() else " " for character in safe) or " "
 
 

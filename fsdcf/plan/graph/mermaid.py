@@ -56,7 +56,9 @@ def mermaid(graph: Graph) -> str:
 
 def escaped(text: str) -> str:
     """A text between quotes: whatever Mermaid or HTML would read as its own is an entity."""
-    return "".join(character if character.isalnum() or character in " .,:/-_()+=%" else f"#{ord(character)};" for character in text)
+    return "".join(
+        character if character.isalnum() or character in " .,:/-_()+=%" else f"#{ord(character)};" for character in text
+    )
 
 
 def _block(graph: Graph, group: str, indent: str) -> Iterator[str]:

@@ -33,7 +33,11 @@ def network(view: View) -> Places:
     services = {one.name: _configuration(one) for one in view.of("AWS::ECS::Service")}
     balancers = list(view.of(_BALANCER))
     public = [one for one in balancers if _is_public(one)]
-    groups_of = {name: "g_public" if one.get("AssignPublicIp") == "ENABLED" else "g_private" for name, one in services.items() if one}
+    groups_of = {
+        name: "g_public" if one.get("AssignPublicIp") == "ENABLED" else "g_private"
+        for name, one in services.items()
+        if one
+    }
     nodes, edges = [], []
     if public or any(view.of("AWS::EC2::NatGateway")) or "g_public" in groups_of.values():
         nodes.append(Node(INTERNET, "outside", ("Internet",)))
@@ -77,15 +81,29 @@ def _groups(view: View, services: Mapping[str, Mapping[str, object]], balancers:
     public += [one.properties.get("SubnetId") for one in view.of("AWS::EC2::NatGateway")] + list(_routed(view))
     private: list[object] = [one for balancer in balancers if not _is_public(balancer) for one in _subnets(balancer)]
     for configuration in services.values():
-        (public if configuration.get("AssignPublicIp") == "ENABLED" else private).extend(items(configuration.get("Subnets")))
-    for id, area, word, subnets in (("g_public", "public", "Public", public), ("g_private", "private", "Private", private)):
+        (public if configuration.get("AssignPublicIp") == "ENABLED" else private).extend(
+            items(configuration.get("Subnets"))
+        )
+    for id, area, word, subnets in (
+        ("g_public", "public", "Public", public),
+        ("g_private", "private", "Private", private),
+    ):
         zones = len({text_of(one) for one in subnets})
-        yield Group(id, "public" if area == "public" else "private", f"{word} subnets, {zones} zone{'s' if zones != 1 else ''}", "g_vpc")
+        yield Group(
+            id,
+            "public" if area == "public" else "private",
+            f"{word} subnets, {zones} zone{'s' if zones != 1 else ''}",
+            "g_vpc",
+        )
 
 
 def _routed(view: View) -> Iterator[object]:
     """The subnets whose route table leads to an internet gateway."""
-    tables = {target_of(one.properties.get("RouteTableId")) for one in view.of("AWS::EC2::Route") if one.properties.get("GatewayId")}
+    tables = {
+        target_of(one.properties.get("RouteTableId"))
+        for one in view.of("AWS::EC2::Route")
+        if one.properties.get("GatewayId")
+    }
     for one in view.of("AWS::EC2::SubnetRouteTableAssociation"):
         if target_of(one.properties.get("RouteTableId")) in tables - {None}:
             yield one.properties.get("SubnetId")
@@ -110,7 +128,9 @@ def _ports(view: View, balancer: Resource) -> str:
         if target_of(listener.properties.get("LoadBalancerArn")) == balancer.name:
             actions = [mapping(one) for one in items(listener.properties.get("DefaultActions"))]
             word = f"{text_of(listener.properties.get('Protocol', ''))} {text_of(listener.properties.get('Port', ''))}".strip()
-            words.append(word + (" redirected" if actions and all(one.get("Type") == "redirect" for one in actions) else ""))
+            words.append(
+                word + (" redirected" if actions and all(one.get("Type") == "redirect" for one in actions) else "")
+            )
     return ", ".join(words)
 
 
@@ -124,7 +144,10 @@ def _targets(view: View) -> dict[str, tuple[str, ...]]:
     for holder, balancer, key in holders:
         for action in items(holder.properties.get(key)):
             weighted = items(mapping(mapping(action).get("ForwardConfig")).get("TargetGroups"))
-            for written in (mapping(action).get("TargetGroupArn"), *(mapping(one).get("TargetGroupArn") for one in weighted)):
+            for written in (
+                mapping(action).get("TargetGroupArn"),
+                *(mapping(one).get("TargetGroupArn") for one in weighted),
+            ):
                 group = target_of(written)
                 if group is not None and balancer is not None and balancer in view.resources:
                     found.setdefault(group, {})[balancer] = None

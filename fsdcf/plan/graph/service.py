@@ -12,15 +12,24 @@ from fsdcf.plan.view import Resource, View, items, mapping, target_of, text_of
 
 __all__ = ["DEFINITION", "SERVICE", "described", "mounted"]
 
-_METRICS = {"ECSServiceAverageCPUUtilization": "CPU", "ECSServiceAverageMemoryUtilization": "memory", "ALBRequestCountPerTarget": "requests"}
+_METRICS = {
+    "ECSServiceAverageCPUUtilization": "CPU",
+    "ECSServiceAverageMemoryUtilization": "memory",
+    "ALBRequestCountPerTarget": "requests",
+}
 
 
 def described(view: View, service: Resource, group: str) -> Node:
     """The node of a service."""
     definition = view.named(service.properties.get("TaskDefinition"), DEFINITION)
-    containers = [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+    containers = (
+        [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+    )
     names = [text_of(one.get("Name")) for one in containers]
-    lines = ["ECS service" + (f" {names[0]}" if names else ""), f"{counted(counts(view, service), 'task')}{_spot(view, service)}"]
+    lines = [
+        "ECS service" + (f" {names[0]}" if names else ""),
+        f"{counted(counts(view, service), 'task')}{_spot(view, service)}",
+    ]
     if definition is not None:
         lines += _size(definition)
     by = list(_scaled_by(view, service))

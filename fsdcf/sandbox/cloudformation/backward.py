@@ -25,7 +25,13 @@ def start_revert(play: Play, key: str) -> None:
         records.save_row(play.world, play.id, LEFTOVER, spare, {**row, "leftover": spare, "policy": "Delete"})
         records.drop_row(play.world, play.id, LEFTOVER, f"{key}|{old['physical']}")
     one |= {"state": "running", "begun": play.at, "moved": row["physical"] != old["physical"]}
-    back = {**row, "physical": old["physical"], "definition": old["definition"], "needs": old["needs"], "tags": old["tags"]}
+    back = {
+        **row,
+        "physical": old["physical"],
+        "definition": old["definition"],
+        "needs": old["needs"],
+        "tags": old["tags"],
+    }
     play.told(back, "UPDATE_IN_PROGRESS")
     fault = play.world.faults.of_resource(key, row["type"], "rollback")
     if fault is not None:

@@ -143,7 +143,9 @@ def roll_back_update(play: Play, reason: str | None) -> None:
     play.status("UPDATE_ROLLBACK_IN_PROGRESS", reason)
     changed = [key for key, how in play.operation["touched"].items() if how in ("updated", "replaced")]
     old = {key: row for key in changed if (row := records.old_row(play.world, play.id, key)) is not None}
-    play.operation.update({"phase": "undo", "steps": steps.reverts(old), "failures": [], "stopped": False, "problem": None})
+    play.operation.update(
+        {"phase": "undo", "steps": steps.reverts(old), "failures": [], "stopped": False, "problem": None}
+    )
     play.later(FIRST, "proceed")
 
 

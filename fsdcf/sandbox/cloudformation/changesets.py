@@ -53,7 +53,9 @@ def _stack_for(world: World, named: str, name: str, kind: str) -> Record:
     status = stack["status"] if stack is not None else None
     if kind == "CREATE":
         if (stack is not None and status != "REVIEW_IN_PROGRESS") or (stack is None and named.startswith("arn:")):
-            raise words.invalid(f"Stack [{named}] already exists and cannot be created again with the changeSet [{name}].")
+            raise words.invalid(
+                f"Stack [{named}] already exists and cannot be created again with the changeSet [{name}]."
+            )
     elif kind == "UPDATE" and (stack is None or status == "REVIEW_IN_PROGRESS"):
         raise words.no_stack(named)
     elif stack is not None and status not in requests.UPDATABLE and status != "REVIEW_IN_PROGRESS":

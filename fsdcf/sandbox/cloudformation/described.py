@@ -61,7 +61,9 @@ def tags(settings: Record | None) -> list[Record]:
     return [] if settings is None else [{"Key": key, "Value": value} for key, value in settings["tags"].items()]
 
 
-def _incomplete(world: World, body: Record, changes: list[Record], reason: str | None) -> tuple[list[Record], str | None]:
+def _incomplete(
+    world: World, body: Record, changes: list[Record], reason: str | None
+) -> tuple[list[Record], str | None]:
     """What AWS leaves out of an answer with property values."""
     if reason is not None and world.faults.of_cloudformation("no-reason") is not None:
         reason = None

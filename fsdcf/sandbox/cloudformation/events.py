@@ -29,7 +29,10 @@ def of_resource(world: World, at: float, stack: Record, operation: Record, row: 
     """A resource (a row, or something to delete) has a status: as an event. ``details`` are further members of the event."""
     status = row["status"]
     stamp = _stamp(stack, at)
-    moment = datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{round(stamp % 1 * 1000) % 1000:03d}Z"
+    moment = (
+        datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
+        + f"{round(stamp % 1 * 1000) % 1000:03d}Z"
+    )
     event = {
         "EventId": f"{row['logical']}-{status}-{moment}",
         "LogicalResourceId": row["logical"],

@@ -12,7 +12,8 @@ from fsdcf.sandbox.world import World
 def every(world: World) -> list[Record]:
     """All exports as ListExports shows them, by name."""
     return [
-        {"ExportingStackId": one["stack"], "Name": name, "Value": one["value"]} for name, one in world.store.every(EXPORT)
+        {"ExportingStackId": one["stack"], "Name": name, "Value": one["value"]}
+        for name, one in world.store.every(EXPORT)
     ]
 
 

@@ -178,7 +178,9 @@ def _set_aside(play: Play, row: Record, policy: str) -> None:
 def _adopt(play: Play, row: Record) -> None:
     thing = things.find(play.world, row["type"], row["physical"])
     if thing is None:
-        raise Failure(f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound")
+        raise Failure(
+            f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound"
+        )
     things.own(play.world, thing, play.id)
     play.told(row, "IMPORT_COMPLETE", words.IMPORT_COMPLETED)
     play.told(row, "UPDATE_IN_PROGRESS", words.IMPORT_TAGS)
@@ -226,7 +228,11 @@ def _hook(failure: Failure) -> dict[str, Any]:
         return {}
     name = failure.reason.partition("[")[2].partition("]")[0]
     details = {"HookType": name, "HookStatus": "HOOK_COMPLETE_FAILED", "HookInvocationPoint": "PRE_PROVISION"}
-    return {**details, "HookStatusReason": "The hook found that the resource is not compliant.", "HookFailureMode": "FAIL"}
+    return {
+        **details,
+        "HookStatusReason": "The hook found that the resource is not compliant.",
+        "HookFailureMode": "FAIL",
+    }
 
 
 def halt(play: Play) -> None:

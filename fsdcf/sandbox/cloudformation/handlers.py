@@ -72,7 +72,9 @@ def alter(world: World, row: Record, properties: Mapping[str, Any], phase: Phase
     """Gives the resource of a row other properties. Raises Failure, also where it is gone."""
     thing = things.find(world, row["type"], row["physical"])
     if thing is None:
-        raise Failure(f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound")
+        raise Failure(
+            f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound"
+        )
     with failing():
         of(row["type"]).alter(world, thing, properties, phase)
     things.change(world, thing, properties)
@@ -114,10 +116,14 @@ def protection(world: World, type: str, physical: str) -> Failure | None:
         words_of = "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
         return Failure(words_of, "GeneralServiceException")
     if type == "AWS::RDS::DBInstance" and _true(properties.get("DeletionProtection")):
-        return Failure("Cannot delete protected DB Instance, please disable deletion protection and try again.", "InvalidRequest")
+        return Failure(
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.", "InvalidRequest"
+        )
     attributes = {one.get("Key"): one.get("Value") for one in properties.get("LoadBalancerAttributes") or ()}
     if _true(attributes.get("deletion_protection.enabled")):
-        return Failure(f"Load balancer '{physical}' cannot be deleted because deletion protection is enabled", "ResourceConflict")
+        return Failure(
+            f"Load balancer '{physical}' cannot be deleted because deletion protection is enabled", "ResourceConflict"
+        )
     return None
 
 

@@ -73,7 +73,11 @@ def describe_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("OperationId") is not None:
         found = [one for one in found if one.get("OperationId") == params["OperationId"]]
     if (params.get("Filters") or {}).get("FailedEvents"):
-        found = [one for one in found if one["EventType"] in ("VALIDATION_ERROR", "PROVISIONING_ERROR", "HOOK_INVOCATION_ERROR")]
+        found = [
+            one
+            for one in found
+            if one["EventType"] in ("VALIDATION_ERROR", "PROVISIONING_ERROR", "HOOK_INVOCATION_ERROR")
+        ]
     shown, token = pages.page(world, found, params, PAGE)
     return {"OperationEvents": shown} if token is None else {"OperationEvents": shown, "NextToken": token}
 
@@ -84,7 +88,12 @@ def _of_change_set(body: Record) -> list[Record]:
     shared = {"StackId": body["stack"], "OperationId": operation, "OperationType": "CREATE_CHANGESET", "Timestamp": at}
     failed = body["status"] == "FAILED"
     status = "FAILED" if failed else "SUCCEEDED" if body["status"] == "CREATE_COMPLETE" else "IN_PROGRESS"
-    own = {**shared, "EventId": unique("operation", body["id"], 0), "EventType": "STACK_EVENT", "OperationStatus": status}
+    own = {
+        **shared,
+        "EventId": unique("operation", body["id"], 0),
+        "EventType": "STACK_EVENT",
+        "OperationStatus": status,
+    }
     own |= {"StartTime": body["created"]} | ({} if status == "IN_PROGRESS" else {"EndTime": at})
     found = [
         {
@@ -108,13 +117,24 @@ def _of_change_set(body: Record) -> list[Record]:
 def _as_operation(stack: Record, event: Record) -> Record:
     status = event["ResourceStatus"]
     same = ("EventId", "StackId", "OperationId", "LogicalResourceId", "PhysicalResourceId", "ResourceType", "Timestamp")
-    more = ("ResourceStatus", "ResourceStatusReason", "ResourceProperties", "ClientRequestToken", "HookType", "HookStatus", "HookStatusReason")
+    more = (
+        "ResourceStatus",
+        "ResourceStatusReason",
+        "ResourceProperties",
+        "ClientRequestToken",
+        "HookType",
+        "HookStatus",
+        "HookStatusReason",
+    )
     shown = {key: event[key] for key in (*same, *more) if key in event} | {"ResourceStatus": Novel(status)}
     types = {one["OperationId"]: one["OperationType"] for one in stack["operations"]}
     if event.get("OperationId") in types:
         shown["OperationType"] = types[event["OperationId"]]
     if event["ResourceType"] == events.STACK_TYPE:
-        shown |= {"EventType": "STACK_EVENT", "OperationStatus": _OPERATION_STATUS.get(status.rpartition("_")[2], "IN_PROGRESS")}
+        shown |= {
+            "EventType": "STACK_EVENT",
+            "OperationStatus": _OPERATION_STATUS.get(status.rpartition("_")[2], "IN_PROGRESS"),
+        }
     elif "HookType" in event:
         shown["EventType"] = "HOOK_INVOCATION_ERROR"
     else:

@@ -99,7 +99,10 @@ def work_out(world: World, stack: Record, change_set: Record) -> Found:
     if failed:
         return Found(findings=findings, reason=words.EARLY_VALIDATION.format(", ".join(failed)))
     rows = {key: row for key, row in records.rows(world, stack["id"]).items() if row["status"] not in GONE}
-    lists = ([_shown(one, rows, wanted) for one in some] for some in (final, [_adopted(one, imports) for one in all_attributes]))
+    lists = (
+        [_shown(one, rows, wanted) for one in some]
+        for some in (final, [_adopted(one, imports) for one in all_attributes])
+    )
     full, bare = lists
     return Found(full, [shown.without_values(one) for one in bare], imports)
 
@@ -166,7 +169,9 @@ def _findings(world: World, final: list[Change], wanted: Wanted, validates: bool
         if one.action == "Remove":
             continue
         properties = wanted.properties[one.logical_id]
-        strange, absent = (check(one.type, properties) for check in (handlers.unknown_properties, handlers.missing_properties))
+        strange, absent = (
+            check(one.type, properties) for check in (handlers.unknown_properties, handlers.missing_properties)
+        )
         found += _of_properties(one.logical_id, one.type, strange, absent)
         taken = _taken(world, one, wanted) if one.action == "Add" or one.replacement == "True" else None
         if taken is not None:
@@ -182,4 +187,11 @@ def _of_properties(logical: str, type: str, strange: list[str], absent: list[str
 
 
 def _finding(logical: str, type: str, hook: str, name: str, reason: str, below: str = "") -> Record:
-    return {"logical": logical, "type": type, "hook": hook, "name": name, "reason": reason, "path": f"/Resources/{logical}{below}"}
+    return {
+        "logical": logical,
+        "type": type,
+        "hook": hook,
+        "name": name,
+        "reason": reason,
+        "path": f"/Resources/{logical}{below}",
+    }

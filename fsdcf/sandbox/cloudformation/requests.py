@@ -20,7 +20,13 @@ from fsdcf.sandbox.world import Refusal, World
 
 UPDATABLE = frozenset(
     {
-        *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+        *(
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+            "IMPORT_COMPLETE",
+            "IMPORT_ROLLBACK_COMPLETE",
+        ),
         *("CREATE_FAILED", "UPDATE_FAILED"),
     }
 )
@@ -161,7 +167,11 @@ def _parameters(template: Mapping[str, Any], before: Record | None, params: Mapp
 def _stored(world: World, template: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
     """The values of the parameters that name one of Parameter Store's, as they are there now."""
     declared = template.get("Parameters") or {}
-    named = {key: one for key, one in chosen.items() if str(declared[key].get("Type")).startswith("AWS::SSM::Parameter::Value<")}
+    named = {
+        key: one
+        for key, one in chosen.items()
+        if str(declared[key].get("Type")).startswith("AWS::SSM::Parameter::Value<")
+    }
     found = {key: ssm.value_of(world, name) for key, name in named.items()}
     lost = [named[key] for key, value in found.items() if value is None]
     if lost:

@@ -40,7 +40,9 @@ def change(one: Change, row: Record | None, resource: Mapping[str, Any] | None, 
 
 def without_values(shown: Record) -> Record:
     """The change as it is shown when no values are asked for."""
-    inner = {key: value for key, value in shown["ResourceChange"].items() if key not in ("BeforeContext", "AfterContext")}
+    inner = {
+        key: value for key, value in shown["ResourceChange"].items() if key not in ("BeforeContext", "AfterContext")
+    }
     inner["Details"] = [_bare(detail) for detail in inner["Details"]]
     return {**shown, "ResourceChange": inner}
 
@@ -62,7 +64,9 @@ def _detail(detail: Detail, row: Record | None) -> Record:
         "RequiresRecreation": detail.recreation,
         "Path": detail.path,
         "BeforeValue": _text(before),
-        "AfterValue": LATER if detail.evaluation == "Dynamic" and detail.source != "DirectModification" else _text(detail.after),
+        "AfterValue": LATER
+        if detail.evaluation == "Dynamic" and detail.source != "DirectModification"
+        else _text(detail.after),
         "AttributeChangeType": kind,
     }
     shown = {

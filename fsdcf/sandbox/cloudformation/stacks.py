@@ -33,7 +33,9 @@ def create_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
     return {"StackId": stack["id"], "OperationId": operation["id"]}
 
 
-def _begin(world: World, stack: Record, kind: Kind, settings: Record, params: dict[str, Any], on_failure: str) -> Record:
+def _begin(
+    world: World, stack: Record, kind: Kind, settings: Record, params: dict[str, Any], on_failure: str
+) -> Record:
     will = Will(
         kind=kind,
         settings=settings,
@@ -90,7 +92,11 @@ def delete_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if stack["protection"]:
         raise words.invalid(f"Stack [{named}] cannot be deleted while TerminationProtection is enabled")
     status, retained = stack["status"], list(params.get("RetainResources") or ())
-    if status.endswith("_IN_PROGRESS") and status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS"):
+    if status.endswith("_IN_PROGRESS") and status not in (
+        "CREATE_IN_PROGRESS",
+        "ROLLBACK_IN_PROGRESS",
+        "REVIEW_IN_PROGRESS",
+    ):
         raise words.invalid(f"Stack [{stack['id']}] cannot be deleted while in status {status}")
     if retained and status != "DELETE_FAILED":
         raise words.invalid(

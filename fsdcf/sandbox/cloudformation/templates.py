@@ -61,7 +61,10 @@ def _needed(template: Mapping[str, Any]) -> Record:
     needed = list(capabilities(template))
     if not needed:
         return {}
-    return {"Capabilities": needed, "CapabilitiesReason": f"The following capabilities are required: {', '.join(needed)}"}
+    return {
+        "Capabilities": needed,
+        "CapabilitiesReason": f"The following capabilities are required: {', '.join(needed)}",
+    }
 
 
 def _given(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,7 +36,9 @@ def every(world: World) -> list[Record]:
     return [one for _, one in world.store.every(THING)]
 
 
-def add(world: World, type: str, physical: str, logical: str, owner: str | None, properties: Mapping[str, Any]) -> Record:
+def add(
+    world: World, type: str, physical: str, logical: str, owner: str | None, properties: Mapping[str, Any]
+) -> Record:
     """Something new. ``owner`` is a stack's ARN, None for what is no stack's."""
     thing: Record = {
         "type": type,

@@ -52,11 +52,19 @@ def target(world: World, stack: Record, settings: Record | None) -> Target:
         return Target({}, {}, Scope({}))
     template = records.template(world, settings["template"])
     scope = scope_of(
-        template, settings["values"], pseudo(world, stack), _resources(world, stack), lambda name: _imported(world, name)
+        template,
+        settings["values"],
+        pseudo(world, stack),
+        _resources(world, stack),
+        lambda name: _imported(world, name),
     )
     resources = active(template, scope.conditions)
     outputs = template.get("Outputs") or {}
-    shown = {name: one for name, one in outputs.items() if scope.conditions.get(one.get("Condition", ""), "Condition" not in one)}
+    shown = {
+        name: one
+        for name, one in outputs.items()
+        if scope.conditions.get(one.get("Condition", ""), "Condition" not in one)
+    }
     return Target(resources, shown, scope)
 
 
@@ -97,7 +105,9 @@ def as_template(logical: str, resource: Record) -> dict[str, Any]:
 
 def side(world: World, stack: Record, settings: Record) -> Side:
     """A stack's settings as one side of a difference."""
-    physical = {logical: row["physical"] for logical, row in records.rows(world, stack["id"]).items() if row["physical"]}
+    physical = {
+        logical: row["physical"] for logical, row in records.rows(world, stack["id"]).items() if row["physical"]
+    }
     return Side(records.template(world, settings["template"]), settings["values"], settings["tags"], physical)
 
 

@@ -117,7 +117,9 @@ def _bounded(operation: str, counts: list[int], most: int) -> None:
     if sum(counts) > most:
         raise refused(f"Too many items requested for the {operation} call")
     if not counts or not all(counts):
-        raise refused("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+        raise refused(
+            "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1"
+        )
 
 
 def batch_get_item(world: World, params: Document) -> Document:
@@ -184,10 +186,14 @@ def _segment(params: Document) -> tuple[int, int]:
     given = [name for name in ("Segment", "TotalSegments") if name in params]
     if len(given) == 1:
         absent = "Segment" if given == ["TotalSegments"] else "TotalSegments"
-        raise refused(f"The {absent} parameter is required but was not present in the request when {given[0]} parameter is present")
+        raise refused(
+            f"The {absent} parameter is required but was not present in the request when {given[0]} parameter is present"
+        )
     segment, segments = int(params.get("Segment", 0)), int(params.get("TotalSegments", 1))
     if not 1 <= segments <= 1_000_000:
-        raise refused("1 validation error detected: Value at 'totalSegments' failed to satisfy constraint: Member must have value between 1 and 1000000")
+        raise refused(
+            "1 validation error detected: Value at 'totalSegments' failed to satisfy constraint: Member must have value between 1 and 1000000"
+        )
     if not 0 <= segment < segments:
         words = f"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {segment} is not less than TotalSegments: {segments}"
         raise refused(words)

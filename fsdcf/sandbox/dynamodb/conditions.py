@@ -33,7 +33,9 @@ _WHERE = "Invalid ConditionExpression: "
 
 def holds(params: Mapping[str, Any], item: Item | None) -> bool:
     """Whether the condition of a write holds for the item that is there. Refusal for a condition that cannot be evaluated."""
-    text, names, values = (params.get(key) for key in ("ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"))
+    text, names, values = (
+        params.get(key) for key in ("ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+    )
     if text is None:
         for what, given in (("Names", names), ("Values", values)):
             if given is not None:
@@ -68,7 +70,9 @@ class _Reader:
         for what, given in (("Names", self._names), ("Values", self._values)):
             unused = sorted(set(given) - self._used)
             if unused:
-                raise refused(f"Value provided in ExpressionAttribute{what} unused in expressions: keys: {{{', '.join(unused)}}}")
+                raise refused(
+                    f"Value provided in ExpressionAttribute{what} unused in expressions: keys: {{{', '.join(unused)}}}"
+                )
 
     def _either(self) -> Test:
         tests = [self._both()]
@@ -96,7 +100,11 @@ class _Reader:
     def _function(self) -> Test:
         name = self._take()
         if name not in ("attribute_exists", "attribute_not_exists", "begins_with"):
-            raise self._unplayed(name) if name in _UNPLAYED else refused(f"{_WHERE}Invalid function name; function: {name}")
+            raise (
+                self._unplayed(name)
+                if name in _UNPLAYED
+                else refused(f"{_WHERE}Invalid function name; function: {name}")
+            )
         self._demand("(")
         path = self._path()
         if name == "begins_with":
@@ -110,7 +118,9 @@ class _Reader:
         self._demand(")")
         kind = kind_of(start)
         if kind not in ("S", "B"):
-            raise refused(f"{_WHERE}Incorrect operand type for operator or function; operator or function: begins_with, operand type: {kind}")
+            raise refused(
+                f"{_WHERE}Incorrect operand type for operator or function; operator or function: begins_with, operand type: {kind}"
+            )
         return lambda item: kind in item.get(path, {}) and raw(item[path]).startswith(raw(start))
 
     def _comparison(self) -> Test:
@@ -188,7 +198,9 @@ def _tokens(text: str) -> list[str]:
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise refused(f'{_WHERE}Syntax error; token: "{text[at:].strip()[0]}", near: "{text[at : at + 10].strip()}"')
+            raise refused(
+                f'{_WHERE}Syntax error; token: "{text[at:].strip()[0]}", near: "{text[at : at + 10].strip()}"'
+            )
         found.append(match[1])
         at = match.end()
     return found

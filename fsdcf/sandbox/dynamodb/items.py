@@ -75,7 +75,9 @@ def _empty(value: Mapping[str, Any]) -> str:
 
 def _check_indexed(index: str, name: str, type: str, value: Mapping[str, Any]) -> None:
     if kind_of(value) != type:
-        raise refused(f"{INVALID}Type mismatch for Index Key {name} Expected: {type} Actual: {kind_of(value)} IndexName: {index}")
+        raise refused(
+            f"{INVALID}Type mismatch for Index Key {name} Expected: {type} Actual: {kind_of(value)} IndexName: {index}"
+        )
     if type != "N" and not raw(value):
         reason = "A value specified for a secondary index key is not supported."
         raise refused(f"{_NOT_VALID} {reason} {_empty(value)} IndexName: {index}, IndexKey: {name}")
@@ -105,7 +107,9 @@ def remove(world: World, table: Document, key: Mapping[str, Any]) -> None:
     world.store.remove(ITEM, place(table, key))
 
 
-def scanned(world: World, table: Document, after: Mapping[str, Any] | None, segment: int, segments: int) -> Iterator[tuple[Item, int]]:
+def scanned(
+    world: World, table: Document, after: Mapping[str, Any] | None, segment: int, segments: int
+) -> Iterator[tuple[Item, int]]:
     """The items of a segment with their bytes, in the order of a scan, behind the key ``after``."""
     bounds = [f"{one * _HASHES // segments:08x}" if one < segments else "~" for one in (segment, segment + 1)]
     first, last = (f"{table['id']}|{bound}" for bound in bounds)

@@ -100,7 +100,8 @@ def described(world: World, asked: str, count: int) -> Document:
         "ItemCount": count,
         "KeySchema": request["KeySchema"],
         "AttributeDefinitions": request["AttributeDefinitions"],
-        "ProvisionedThroughput": request.get("ProvisionedThroughput") or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+        "ProvisionedThroughput": request.get("ProvisionedThroughput")
+        or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
         "DeletionProtectionEnabled": request.get("DeletionProtectionEnabled", False),
         "StreamSpecification": request.get("StreamSpecification"),
         "SSEDescription": {"Status": "ENABLED", "SSEType": "KMS"} if body["encrypted"] else None,

@@ -150,7 +150,9 @@ def ordered(value: Mapping[str, Any]) -> str:
 
 def packed(item: Mapping[str, Any]) -> Item:
     """An item as JSON can hold it."""
-    return {name: dict(_coded(value, lambda content: base64.b64encode(content).decode())) for name, value in item.items()}
+    return {
+        name: dict(_coded(value, lambda content: base64.b64encode(content).decode())) for name, value in item.items()
+    }
 
 
 def unpacked(item: Mapping[str, Any]) -> Item:

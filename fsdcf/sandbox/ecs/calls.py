@@ -88,7 +88,10 @@ def run_task(world: World, params: Document) -> Document:
     mark = f"{cluster}/{params['clientToken']}" if params.get("clientToken") else ""
     known = world.store.get(STARTED, mark) if mark else None
     if known is not None:
-        return {"tasks": [_told(body) for name in known["tasks"] if (body := world.store.get(tasks.KIND, name))], "failures": []}
+        return {
+            "tasks": [_told(body) for name in known["tasks"] if (body := world.store.get(tasks.KIND, name))],
+            "failures": [],
+        }
     definition = definition_of(world, runnable(world, params["taskDefinition"]))
     family = definition["family"]
     asked = {

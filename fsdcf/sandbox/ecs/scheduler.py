@@ -77,7 +77,9 @@ def reconcile(world: World, at: float, payload: dict[str, Any]) -> None:
         _drain(world, service, known)
         return
     _count_failures(world, service, primary, known)
-    if _watched(primary) and primary.get("requested") != service["desired"]:  # scaled meanwhile: the breaker judges by the new count
+    if (
+        _watched(primary) and primary.get("requested") != service["desired"]
+    ):  # scaled meanwhile: the breaker judges by the new count
         deployments.change(world, primary, requested=service["desired"])
     if _trips(service, primary):
         deployments.trip(world, service, primary)

@@ -47,7 +47,9 @@ def execute_command(world: World, params: Document) -> Document:
 def _container(task: Document, name: str | None) -> Document:
     containers: list[Document] = task["containers"]
     if not name and len(containers) > 1:
-        raise Refusal("InvalidParameterException", "Container name must be specified for a task with several containers.")
+        raise Refusal(
+            "InvalidParameterException", "Container name must be specified for a task with several containers."
+        )
     found = next((one for one in containers if name in (None, "", one["name"])), None)
     if found is None:
         raise Refusal("InvalidParameterException", "The referenced container was not found.")

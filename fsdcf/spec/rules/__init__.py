@@ -17,7 +17,14 @@ CHECKS: tuple[Callable[[Case], Iterator[Diagnostic]], ...] = (
     *sqlite.CHECKS,
     *references.CHECKS,
 )
-RULES: tuple[Rule, ...] = (*tasks.RULES, *container.RULES, *network.RULES, *dependencies.RULES, *sqlite.RULES, *references.RULES)
+RULES: tuple[Rule, ...] = (
+    *tasks.RULES,
+    *container.RULES,
+    *network.RULES,
+    *dependencies.RULES,
+    *sqlite.RULES,
+    *references.RULES,
+)
 
 
 def judge(case: Case) -> list[Diagnostic]:

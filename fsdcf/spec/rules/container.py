@@ -36,7 +36,9 @@ TWICE = Rule(
     "a variable from two places",
     "ECS refuses a variable that is both in `environment` and in `secrets`, or in one of them twice.",
 )
-ULIMIT = Rule("S226", "a soft limit over its hard limit", "The kernel refuses a soft limit that is over the hard limit.")
+ULIMIT = Rule(
+    "S226", "a soft limit over its hard limit", "The kernel refuses a soft limit that is over the hard limit."
+)
 TAG = Rule(
     "S220",
     "a tag that AWS refuses",
@@ -51,7 +53,9 @@ DESCRIPTION = Rule(
     "are left, where a letter outside ASCII takes two or more.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
 )
-CODES = Rule("S225", "HTTP codes out of range", "An application load balancer takes 200 to 499, and a range from low to high.")
+CODES = Rule(
+    "S225", "HTTP codes out of range", "An application load balancer takes 200 to 499, and a range from low to high."
+)
 CONDITION = Rule(
     "S241",
     "a condition that IAM cannot read",
@@ -84,7 +88,9 @@ def exec_needs_root(case: Case) -> Iterator[Diagnostic]:
     service = case.spec.service
     if service.enable_execute_command and service.readonly_root_filesystem:
         hint = "set one of enableExecuteCommand and readonlyRootFilesystem to false"
-        yield case.at(EXEC, "service.enableExecuteCommand", "ECS Exec cannot work with a read-only root file system", hint)
+        yield case.at(
+            EXEC, "service.enableExecuteCommand", "ECS Exec cannot work with a read-only root file system", hint
+        )
 
 
 def volumes(case: Case) -> Iterator[Diagnostic]:
@@ -110,11 +116,15 @@ def _efs_volume(case: Case, root: SpecPath, volume: Volume, file_systems: set[st
         hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
         yield case.at(VOLUME, (*root, "efs"), "an EFS volume needs either fileSystemId or dependency", hint, key=True)
     if efs.dependency is not None and efs.dependency not in file_systems:
-        hint = f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
+        hint = (
+            f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
+        )
         yield case.at(VOLUME, (*root, "efs", "dependency"), f"no file system `{efs.dependency}`", hint)
     if efs.dependency is not None and efs.root_directory not in (None, "/"):
         hint = "leave it out: the dependency's access point decides the directory"
-        yield case.at(VOLUME, (*root, "efs", "rootDirectory"), "an access point and rootDirectory exclude each other", hint)
+        yield case.at(
+            VOLUME, (*root, "efs", "rootDirectory"), "an access point and rootDirectory exclude each other", hint
+        )
 
 
 def variables(case: Case) -> Iterator[Diagnostic]:
@@ -147,14 +157,24 @@ def tags(case: Case) -> Iterator[Diagnostic]:
             yield case.at(TAG, path, f"`{key}` begins with a reserved prefix", "choose another key", key=True)
         elif not 1 <= len(key) <= 128 or not _TAG_TEXT.fullmatch(key):
             yield case.at(
-                TAG, path, f"`{key}` cannot be a tag's key", "1 to 128 letters, digits, spaces and _ . : / = + - @", key=True
+                TAG,
+                path,
+                f"`{key}` cannot be a tag's key",
+                "1 to 128 letters, digits, spaces and _ . : / = + - @",
+                key=True,
             )
         elif cases[key.lower()] > 1:
-            yield case.at(TAG, path, f"two tags are called `{key.lower()}`, and IAM knows no case", "keep one of them", key=True)
+            yield case.at(
+                TAG, path, f"two tags are called `{key.lower()}`, and IAM knows no case", "keep one of them", key=True
+            )
         if not 1 <= len(text) <= 256 or not _TAG_TEXT.fullmatch(text):
-            yield case.at(TAG, path, f"`{text}` cannot be a tag's value", "1 to 256 letters, digits, spaces and _ . : / = + - @")
+            yield case.at(
+                TAG, path, f"`{text}` cannot be a tag's value", "1 to 256 letters, digits, spaces and _ . : / = + - @"
+            )
     if len(written) > 44:
-        yield case.at(TAG, "metadata.tags", f"{len(written)} tags and six of fsdcf's are over 50", "keep 44 at most", key=True)
+        yield case.at(
+            TAG, "metadata.tags", f"{len(written)} tags and six of fsdcf's are over 50", "keep 44 at most", key=True
+        )
     metadata = case.spec.metadata
     owners = (metadata.owners,) if isinstance(metadata.owners, str) else metadata.owners
     for name, text in (("pack", metadata.pack), ("owners", " ".join(owners))):
@@ -170,7 +190,9 @@ def tags(case: Case) -> Iterator[Diagnostic]:
 def description(case: Case) -> Iterator[Diagnostic]:
     size = len(case.spec.metadata.description.encode(errors="replace"))
     if size > DESCRIPTION_BYTES:
-        yield case.at(DESCRIPTION, "metadata.description", f"the description has {size} bytes", f"at most {DESCRIPTION_BYTES}")
+        yield case.at(
+            DESCRIPTION, "metadata.description", f"the description has {size} bytes", f"at most {DESCRIPTION_BYTES}"
+        )
 
 
 def success_codes(case: Case) -> Iterator[Diagnostic]:
@@ -200,7 +222,9 @@ def _conditions(case: Case, path: SpecPath, statement: Statement) -> Iterator[Di
         for key, values in keys.items():
             listed = values if isinstance(values, list) else [values]
             if not listed or any(one is None or isinstance(one, (dict, list)) for one in listed):
-                yield case.at(CONDITION, (*path, operator, key), f"`{key}` holds no value that IAM can compare", hint, key=True)
+                yield case.at(
+                    CONDITION, (*path, operator, key), f"`{key}` holds no value that IAM can compare", hint, key=True
+                )
 
 
 CHECKS = (image, exec_needs_root, volumes, variables, ulimits, tags, description, success_codes, conditions)

@@ -139,7 +139,9 @@ def one_variable(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
         values = kind.settings(dependency)
         given = {name: (int(path[1]), values.get(name)) for name in kind.variables if name not in chosen}
-        twice = [name for name, (_, value) in given.items() if name in givers and (value is None or value != givers[name][1])]
+        twice = [
+            name for name, (_, value) in given.items() if name in givers and (value is None or value != givers[name][1])
+        ]
         if twice:
             line = case.document.span(("dependencies", givers[twice[0]][0])).line
             message = f"the dependency in line {line} gives {' and '.join(twice)} too"

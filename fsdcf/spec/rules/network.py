@@ -41,7 +41,9 @@ NO_EFFECT = Rule(
     "DynamoDB is always there.",
 )
 METRICS_PORT = Rule(
-    "S227", "metrics without a port", "A worker has no port, so `observability.metrics.port` must say where its metrics are."
+    "S227",
+    "metrics without a port",
+    "A worker has no port, so `observability.metrics.port` must say where its metrics are.",
 )
 COLLECTOR_TAKES = Rule(
     "S243",
@@ -143,7 +145,9 @@ def _outside(case: Case) -> Iterator[Diagnostic]:
     for key, one in (("metrics", seen.metrics), ("traces", seen.traces)):
         if one is not None and one.enabled:
             message = "without NAT the tasks cannot reach public.ecr.aws, where the image of the collector is"
-            yield case.at(NO_ROUTE, f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True)
+            yield case.at(
+                NO_ROUTE, f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True
+            )
     image = sample(case.spec.service.image or "")
     if image and "${" not in image and not _IN_ECR.match(image):  # an unknown variable may be any host
         host, slash, _ = image.partition("/")
@@ -186,7 +190,9 @@ def no_effect(case: Case) -> Iterator[Diagnostic]:
         yield from _worker(case)
     elif case.wrote("service.networking.loadBalancer.sslPolicy") and networking.load_balancer.certificate_arn is None:
         hint = "add certificateArn, or leave it out"
-        yield case.at(NO_EFFECT, "service.networking.loadBalancer.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
+        yield case.at(
+            NO_EFFECT, "service.networking.loadBalancer.sslPolicy", "sslPolicy needs a certificate", hint, key=True
+        )
 
 
 def _worker(case: Case) -> Iterator[Diagnostic]:
@@ -215,7 +221,11 @@ def metrics_port(case: Case) -> Iterator[Diagnostic]:
     metrics = service.observability.metrics
     if metrics and metrics.enabled and metrics.port is None and service.port is None:
         yield case.at(
-            METRICS_PORT, "service.observability.metrics", "a worker's metrics need a port", "add metrics.port", key=True
+            METRICS_PORT,
+            "service.observability.metrics",
+            "a worker's metrics need a port",
+            "add metrics.port",
+            key=True,
         )
 
 
@@ -225,7 +235,10 @@ def collector(case: Case) -> Iterator[Diagnostic]:
     if (metrics or traces) and case.spec.metadata.name == COLLECTOR:
         message = f"the container beside the service is called `{COLLECTOR}` too"
         yield case.at(COLLECTOR_TAKES, "metadata.name", message, "choose another name, or leave metrics and traces out")
-    ports = {"service.port": case.spec.service.port, "service.observability.metrics.port": seen.metrics.port if seen.metrics and metrics else None}
+    ports = {
+        "service.port": case.spec.service.port,
+        "service.observability.metrics.port": seen.metrics.port if seen.metrics and metrics else None,
+    }
     for at, port in ports.items():
         if port in COLLECTOR_PORTS and (traces or (metrics and port == 8888)):
             message = f"the collector listens on {port} for {COLLECTOR_PORTS[port]}"

@@ -54,7 +54,10 @@ def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, Text]]:
 def _secret(case: Case, path: SpecPath, text: Text) -> Iterator[Diagnostic]:
     if path[:2] != ("service", "environment"):
         yield case.at(
-            MISPLACED, path, "a secret can only be the value of an environment variable", "move it to service.environment"
+            MISPLACED,
+            path,
+            "a secret can only be the value of an environment variable",
+            "move it to service.environment",
         )
     elif len(text.parts) > 1:
         hint = "give the secret a variable of its own, and put the value together in the service"
@@ -77,7 +80,9 @@ def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnost
     named = [attributes for kind, name, attributes in known if (kind, name) == (part.kind, part.name)]
     if not named:
         names = ", ".join(dict.fromkeys(f"{kind}:{name}" for kind, name, _ in known)) or "none"
-        yield case.at(UNKNOWN_ATTRIBUTE, path, f"no dependency `{part.kind}:{part.name}`", f"dependencies here are {names}")
+        yield case.at(
+            UNKNOWN_ATTRIBUTE, path, f"no dependency `{part.kind}:{part.name}`", f"dependencies here are {names}"
+        )
     elif part.attribute not in named[0]:
         hint = f"there are {', '.join(named[0])}"
         yield case.at(UNKNOWN_ATTRIBUTE, path, f"`{part.kind}:{part.name}` has no attribute `{part.attribute}`", hint)

@@ -126,7 +126,9 @@ def _backup(case: Case, one: _Placed) -> Iterator[Diagnostic]:
 def _out_of_reach(case: Case, at: SpecPath, one: _Placed) -> Diagnostic:
     if one.on_network:
         hint = "turn on its automatic backups where it is made, and leave `backup` out here"
-        return case.at(BACKUP, at, f"`{one.file}` is on a file system that exists already: this stack cannot back it up", hint)
+        return case.at(
+            BACKUP, at, f"`{one.file}` is on a file system that exists already: this stack cannot back it up", hint
+        )
     hint = "put the file on an aws_efs_file_system dependency, or leave `backup` out"
     return case.at(BACKUP, at, f"`{one.file}` is on the task's own disk, which AWS Backup does not reach", hint)
 

@@ -95,9 +95,16 @@ def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Iter
 def bounds(case: Case) -> Iterator[Diagnostic]:
     auto = case.spec.service.auto_scaling
     if auto and auto.min_count > auto.max_count:
-        at = "service.autoScaling.minCount" if case.wrote("service.autoScaling.minCount") else "service.autoScaling.maxCount"
+        at = (
+            "service.autoScaling.minCount"
+            if case.wrote("service.autoScaling.minCount")
+            else "service.autoScaling.maxCount"
+        )
         yield case.at(
-            BOUNDS, at, f"minCount {auto.min_count} is over maxCount {auto.max_count}", "lower minCount or raise maxCount"
+            BOUNDS,
+            at,
+            f"minCount {auto.min_count} is over maxCount {auto.max_count}",
+            "lower minCount or raise maxCount",
         )
 
 
@@ -126,7 +133,9 @@ def _fewest_tasks(case: Case) -> int:
 def single_writers(case: Case) -> list[str]:
     """The names of SQLite data bases that allow one task only."""
     return [
-        str(one.name) for _, one, kind in case.dependencies() if kind.kind == "sqlite" and not getattr(one, "ephemeral", False)
+        str(one.name)
+        for _, one, kind in case.dependencies()
+        if kind.kind == "sqlite" and not getattr(one, "ephemeral", False)
     ]
 
 
@@ -137,7 +146,11 @@ def single_writer(case: Case) -> Iterator[Diagnostic]:
     hint = "keep one task, set `ephemeral: true` for data that may be lost, or move to DynamoDB"
     if service.auto_scaling is not None:
         yield case.at(
-            SINGLE_WRITER, "service.autoScaling", "auto scaling would run several tasks on one SQLite file", hint, key=True
+            SINGLE_WRITER,
+            "service.autoScaling",
+            "auto scaling would run several tasks on one SQLite file",
+            hint,
+            key=True,
         )
     if service.resources.desired_count is not None and service.resources.desired_count > 1:
         message = f"{service.resources.desired_count} tasks would write one SQLite file"

@@ -64,7 +64,9 @@ def load(path: str, bound: Mapping[str, str]) -> Done | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         whole = False
     if not whole:
-        raise MigrationError(f"{path!r} is no checkpoint of a migration", "name another --checkpoint, or remove the file")
+        raise MigrationError(
+            f"{path!r} is no checkpoint of a migration", "name another --checkpoint, or remove the file"
+        )
     for name, value in bound.items():
         if done.bound.get(name) != value:
             what = {"rows": "the rows have changed since", "mapping": "the mapping or the key is another"}
@@ -89,7 +91,9 @@ def save(path: str, done: Done) -> None:
                 os.unlink(name)
             raise
     except OSError as error:
-        raise MigrationError(f"the checkpoint {path!r} cannot be written: {error.strerror}", "name another with --checkpoint") from None
+        raise MigrationError(
+            f"the checkpoint {path!r} cannot be written: {error.strerror}", "name another with --checkpoint"
+        ) from None
 
 
 def _data(done: Done) -> dict[str, Any]:

@@ -10,7 +10,20 @@ from inspect import getsource
 from fsdcf.storage.migration.model import Migration
 
 MODULES = (
-    *("model", "values", "mapping", "source", "preflight", "rate", "pump", "checkpoint", "target", "write", "verify", "run"),
+    *(
+        "model",
+        "values",
+        "mapping",
+        "source",
+        "preflight",
+        "rate",
+        "pump",
+        "checkpoint",
+        "target",
+        "write",
+        "verify",
+        "run",
+    ),
     *("report", "script"),
 )
 """The modules of the script, each after those that it imports. ``run_script`` is in the last one."""
@@ -77,7 +90,14 @@ def emitted(migration: Migration, file: str) -> str:
     for line in _TAIL_IMPORTS:
         imports |= _flat(ast.parse(line).body[0])
     plan = replace(migration, restart=False)
-    return "".join((_HEAD.format(table=migration.table.name, file=file), *_sorted(imports), *bodies, _TAIL.format(plan=_laid_out(plan))))
+    return "".join(
+        (
+            _HEAD.format(table=migration.table.name, file=file),
+            *_sorted(imports),
+            *bodies,
+            _TAIL.format(plan=_laid_out(plan)),
+        )
+    )
 
 
 def _taken(source: str, name: str) -> tuple[str, set[str]]:

@@ -146,10 +146,16 @@ def _check_names(columns: Sequence[str], mapping: Columns) -> None:
 def _check_attributes(attributes: list[str], columns: Sequence[str], table: Table) -> None:
     for name in attributes:
         if attributes.count(name) > 1:
-            raise MigrationError(f"two columns would become the attribute {name!r}", "map one of them to another name, or skip it")
+            raise MigrationError(
+                f"two columns would become the attribute {name!r}", "map one of them to another name, or skip it"
+            )
         if not 0 < len(name.encode()) <= _LONGEST_NAME:
-            raise MigrationError(f"{name[:40]!r} cannot name an attribute", "a name has 1 to 65,535 bytes; use --map COLUMN=ATTRIBUTE")
+            raise MigrationError(
+                f"{name[:40]!r} cannot name an attribute", "a name has 1 to 65,535 bytes; use --map COLUMN=ATTRIBUTE"
+            )
     for name, _ in table.keys:
         if name not in attributes:
             columns_are = f"the columns are {', '.join(columns)}"
-            raise MigrationError(f"no column becomes the key {name!r} of {table.name}", f"--map COLUMN={name}; {columns_are}")
+            raise MigrationError(
+                f"no column becomes the key {name!r} of {table.name}", f"--map COLUMN={name}; {columns_are}"
+            )

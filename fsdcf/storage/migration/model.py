@@ -92,7 +92,9 @@ class Unfit(MigrationError):
     """Data that DynamoDB would refuse, found before anything was written."""
 
     def __init__(self, findings: tuple[Finding, ...], table: str) -> None:
-        super().__init__(f"{table} holds data that DynamoDB refuses; nothing was written", "mend the rows, or use a view that does")
+        super().__init__(
+            f"{table} holds data that DynamoDB refuses; nothing was written", "mend the rows, or use a view that does"
+        )
         self.findings = findings
 
 

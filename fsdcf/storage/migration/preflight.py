@@ -37,7 +37,9 @@ def units_of(size: int) -> int:
     return max(1, -(-size // UNIT))
 
 
-def survey(copy: sqlite3.Connection, table: str, whole: bool, encode: Encoder, seen: Callable[[int], None], unique: bool) -> Survey:
+def survey(
+    copy: sqlite3.Connection, table: str, whole: bool, encode: Encoder, seen: Callable[[int], None], unique: bool
+) -> Survey:
     """Encode every row and note what is wrong. ``seen`` is told how many rows are done; ``unique`` says that keys cannot repeat."""
     found: dict[str, Finding] = {}
     hashed = hashlib.blake2b(digest_size=16)
@@ -106,7 +108,12 @@ class _Keys:
         self._flush()
         groups = "SELECT count(*), min(number), max(number) FROM temp.fsdcf_keys GROUP BY hash HAVING count(*) > 1"
         for count, first, last in self._copy.execute(groups):
-            _note(found, "duplicate key", f"rows {first} and {last}" + (f" and {count - 2} more" if count > 2 else ""), count - 1)
+            _note(
+                found,
+                "duplicate key",
+                f"rows {first} and {last}" + (f" and {count - 2} more" if count > 2 else ""),
+                count - 1,
+            )
         self._copy.execute("DROP TABLE temp.fsdcf_keys")
 
 

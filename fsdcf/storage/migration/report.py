@@ -8,7 +8,11 @@ from typing import Any
 
 from fsdcf.storage.migration.model import Finding, MigrationError, Progress, Report, Told, Unfit
 
-_MODES = {"new": "the table is empty", "overwrite": "items of the same key are replaced", "keep": "items that are there stay"}
+_MODES = {
+    "new": "the table is empty",
+    "overwrite": "items of the same key are replaced",
+    "keep": "items that are there stay",
+}
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -36,7 +40,9 @@ def _read_back(report: Report) -> Iterator[str]:
     if report.counted is None:
         yield "  count      not compared: the table was not empty at first"
     else:
-        yield f"  count      {_counted(report.counted, 'item')}" + ("" if report.counted == report.rows else f", where {report.rows:,} should be")
+        yield f"  count      {_counted(report.counted, 'item')}" + (
+            "" if report.counted == report.rows else f", where {report.rows:,} should be"
+        )
     fine = report.checked - report.mismatches
     equal = f"{'is' if fine == 1 else 'are'} {'there' if report.mode == 'keep' else 'equal by hash'}"
     yield f"  read back  {_counted(report.checked, 'item')}, of which {fine:,} {equal}"

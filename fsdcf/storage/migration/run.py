@@ -39,7 +39,12 @@ def migrate(
 
 
 def _migrated(
-    migration: Migration, copy: sqlite3.Connection, target: Target, tell: Tell, clock: Callable[[], float], chance: random.Random
+    migration: Migration,
+    copy: sqlite3.Connection,
+    target: Target,
+    tell: Tell,
+    clock: Callable[[], float],
+    chance: random.Random,
 ) -> Report:
     source_table, whole = chosen(copy, migration.source, migration.source_table)
     names = columns_of(copy, source_table)

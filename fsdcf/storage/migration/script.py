@@ -39,33 +39,48 @@ def rate_of(text: str) -> Rate:
 
 
 def _arguments(argv: Sequence[str], plan: Migration) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"Migrate {plan.source_table or 'a table'} of SQLite to the DynamoDB table {plan.table.name}.")
+    parser = argparse.ArgumentParser(
+        description=f"Migrate {plan.source_table or 'a table'} of SQLite to the DynamoDB table {plan.table.name}."
+    )
     parser.add_argument("--from", dest="source", default=plan.source, help="the SQLite file (%(default)s)")
     parser.add_argument("--source-table", default=plan.source_table, help="the table or view in it (%(default)s)")
     parser.add_argument("--table", default=plan.table.name, help="the DynamoDB table (%(default)s)")
     parser.add_argument("--region", help="region; AWS_REGION or AWS_DEFAULT_REGION otherwise")
     parser.add_argument("--endpoint-url", help="endpoint of DynamoDB")
-    parser.add_argument("--rate", type=rate_of, default=plan.rate, help="items a second, such as 500, or write units, such as 200wcu")
+    parser.add_argument(
+        "--rate", type=rate_of, default=plan.rate, help="items a second, such as 500, or write units, such as 200wcu"
+    )
     parser.add_argument("--parallel", type=int, default=plan.workers, help="requests at a time (%(default)s)")
     modes = parser.add_mutually_exclusive_group()
-    modes.add_argument("--keep-existing", dest="mode", action="store_const", const="keep", help="never overwrite an item that is there")
-    modes.add_argument("--overwrite", dest="mode", action="store_const", const="overwrite", help="replace items of the same key")
+    modes.add_argument(
+        "--keep-existing", dest="mode", action="store_const", const="keep", help="never overwrite an item that is there"
+    )
+    modes.add_argument(
+        "--overwrite", dest="mode", action="store_const", const="overwrite", help="replace items of the same key"
+    )
     parser.add_argument("--verify", choices=VERIFICATIONS, default=plan.verify, help="what is read back (%(default)s)")
     parser.add_argument("--sample", type=int, default=plan.sample, help="items in the sample (%(default)s)")
     parser.add_argument("--checkpoint", default=plan.checkpoint, help="file that a resume reads (%(default)s)")
     parser.add_argument("--restart", action="store_true", help="forget the checkpoint")
-    parser.add_argument("--dry-run", action="store_true", default=plan.dry_run, help="check everything and write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", default=plan.dry_run, help="check everything and write nothing"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines")
     return parser.parse_args(argv)
 
 
-def run_script(argv: Sequence[str], plan: Migration, out: TextIO, connect: Callable[[str | None, str | None, int], Any]) -> int:
+def run_script(
+    argv: Sequence[str], plan: Migration, out: TextIO, connect: Callable[[str | None, str | None, int], Any]
+) -> int:
     """Run it and return the exit code. ``connect`` makes a client for a region, an endpoint and a number of connections."""
     given = _arguments(argv, plan)
     migration = replace(
         plan,
         table=Table(given.table, plan.table.keys, plan.table.indexed),
-        **{name: getattr(given, name) for name in ("source", "source_table", "checkpoint", "rate", "verify", "dry_run", "restart")},
+        **{
+            name: getattr(given, name)
+            for name in ("source", "source_table", "checkpoint", "rate", "verify", "dry_run", "restart")
+        },
         mode=given.mode or plan.mode,
         workers=max(1, given.parallel),
         sample=max(1, given.sample),

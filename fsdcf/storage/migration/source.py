@@ -55,12 +55,16 @@ def _explained(error: sqlite3.DatabaseError, path: str) -> MigrationError:
         hint = "stop the service (a service that follows the rules for EFS holds the lock for as long as it runs), or give a copy"
         return MigrationError(f"{path!r} is locked by another process", hint)
     if "malformed" in text or "corrupt" in text:
-        return MigrationError(f"{path!r} is corrupt: {text}", "restore a backup, or try sqlite3's .recover into a new file")
+        return MigrationError(
+            f"{path!r} is corrupt: {text}", "restore a backup, or try sqlite3's .recover into a new file"
+        )
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         hint = "a journal of an interrupted write may lie beside it: open the file once with sqlite3, which repairs it"
         return MigrationError(f"{path!r} cannot be read as it is: {text}", hint)
     if "full" in text:
-        return MigrationError(f"there is no room for a copy of {path!r}", "set TMPDIR to a folder with as much room as the file takes")
+        return MigrationError(
+            f"there is no room for a copy of {path!r}", "set TMPDIR to a folder with as much room as the file takes"
+        )
     return MigrationError(f"{path!r} cannot be read: {text}", "sqlite3 FILE 'PRAGMA integrity_check' says more")
 
 
@@ -73,7 +77,10 @@ def chosen(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, 
     if name in found:
         return name, found[name]
     if not found:
-        raise MigrationError(f"{path!r} has no table", "--from names the SQLite file; one that was never there is made empty where it is opened")
+        raise MigrationError(
+            f"{path!r} has no table",
+            "--from names the SQLite file; one that was never there is made empty where it is opened",
+        )
     known = f"it has {', '.join(found)}"
     if name is None:
         raise MigrationError(f"{path!r}: which table?", f"--source-table T; {known}")
@@ -120,9 +127,15 @@ def check(copy: sqlite3.Connection, path: str) -> None:
     """SQLite's own check of the copy's structure. MigrationError for a corrupt file; values against its constraints are no matter."""
     with _readable(path):
         lines = [bytes(one).decode("utf-8", "replace") for (one,) in copy.execute("PRAGMA quick_check(20)")]
-    wrong = [one for one in lines if one != "ok" and " value in " not in one and not one.startswith("CHECK constraint failed")]
+    wrong = [
+        one
+        for one in lines
+        if one != "ok" and " value in " not in one and not one.startswith("CHECK constraint failed")
+    ]
     if wrong:
-        raise MigrationError(f"{path!r} is corrupt: {wrong[0]}", "restore a backup, or try sqlite3's .recover into a new file")
+        raise MigrationError(
+            f"{path!r} is corrupt: {wrong[0]}", "restore a backup, or try sqlite3's .recover into a new file"
+        )
 
 
 @contextmanager

@@ -33,14 +33,28 @@ _TRY_AGAIN = frozenset(
         *("TransactionInProgressException", "RequestTimeout", "RequestTimeoutException"),
     }
 )
-_DENIED = ("AccessDenied", "ExpiredToken", "UnrecognizedClient", "InvalidSignature", "MissingAuthenticationToken", "NotAuthorized")
+_DENIED = (
+    "AccessDenied",
+    "ExpiredToken",
+    "UnrecognizedClient",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+)
 _NETWORK = (
     botocore.exceptions.HTTPClientError,
     botocore.exceptions.ConnectionError,
     botocore.exceptions.IncompleteReadError,
     ResponseParserError,
 )
-_NO_ACCESS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError", "TokenRetrievalError", "SSOError")
+_NO_ACCESS = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "NoAuthTokenError",
+    "TokenRetrievalError",
+    "SSOError",
+)
 
 
 class Stopped(Exception):
@@ -54,7 +68,12 @@ class Target:
     """
 
     def __init__(
-        self, client: Any, table: str, clock: Callable[[], float], sleep: Callable[[float], None], random: Callable[[], float]
+        self,
+        client: Any,
+        table: str,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        random: Callable[[], float],
     ) -> None:
         self.table = table
         self.stop = threading.Event()
@@ -117,7 +136,13 @@ class Target:
         start: dict[str, Any] = {}
         while True:
             answer = self._call(
-                "scan", TableName=self.table, Select="COUNT", ConsistentRead=True, Segment=segment, TotalSegments=segments, **start
+                "scan",
+                TableName=self.table,
+                Select="COUNT",
+                ConsistentRead=True,
+                Segment=segment,
+                TotalSegments=segments,
+                **start,
             )
             total += int(answer["Count"])
             if not answer.get("LastEvaluatedKey"):
@@ -165,10 +190,16 @@ class Target:
         code, message = str(told.get("Code", "")), str(told.get("Message", ""))
         if code in _TRY_AGAIN or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)) >= 500:
             return f"DynamoDB does not keep up ({code}): {message}"
-        if code == "ConditionalCheckFailedException" or (code == "ResourceNotFoundException" and operation == "describe_table"):
+        if code == "ConditionalCheckFailedException" or (
+            code == "ResourceNotFoundException" and operation == "describe_table"
+        ):
             raise error
         if any(code.startswith(one) for one in _DENIED):
-            raise MigrationError(f"no permission for dynamodb:{operation}: {message}", "renew the credentials, or add the permission", "denied")
+            raise MigrationError(
+                f"no permission for dynamodb:{operation}: {message}",
+                "renew the credentials, or add the permission",
+                "denied",
+            )
         raise MigrationError(f"{operation} failed ({code}): {message}", kind="failed")
 
     def _wait(self, tried: int, begun: float, why: str) -> int:
@@ -196,8 +227,12 @@ def checked(table: Table, described: Mapping[str, Any]) -> Table:
     live = tuple((one["AttributeName"], types[one["AttributeName"]]) for one in ordered)
     if table.keys and table.keys != live:
         hint = "the spec and the table differ: see fsdcf deploy --plan-only, or check --env, --region and --table"
-        raise MigrationError(f"the table {table.name!r} has the key {_said(live)}, and the spec {_said(table.keys)}", hint)
-    return Table(table.name, live, tuple(sorted((name, type) for name, type in types.items() if (name, type) not in live)))
+        raise MigrationError(
+            f"the table {table.name!r} has the key {_said(live)}, and the spec {_said(table.keys)}", hint
+        )
+    return Table(
+        table.name, live, tuple(sorted((name, type) for name, type in types.items() if (name, type) not in live))
+    )
 
 
 def _said(keys: Sequence[tuple[str, str]]) -> str:

@@ -27,7 +27,8 @@ LARGEST_ITEM = 400 * 1024
 _WIDE = Context(prec=60)
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _DATE = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -81,7 +82,9 @@ def document(text: str) -> Item:
         raise BadValue("not finite", f"{word} in JSON")
 
     try:
-        parsed = json.loads(text, parse_float=_Digits, parse_int=_Digits, parse_constant=refuse, object_pairs_hook=_pairs)
+        parsed = json.loads(
+            text, parse_float=_Digits, parse_int=_Digits, parse_constant=refuse, object_pairs_hook=_pairs
+        )
         return _document(parsed, 1)
     except RecursionError:
         raise BadValue("nested too deep", f"more than {DEEPEST} levels") from None
@@ -134,7 +137,9 @@ def moment(value: int | float | str) -> datetime:
         raise BadValue("no date", repr(value[:40]))
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     try:
-        local = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=timezone.utc)
+        local = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=timezone.utc
+        )
         local += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
         return local - _offset(zone or "Z")
     except (ValueError, OverflowError):

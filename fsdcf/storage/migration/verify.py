@@ -69,7 +69,9 @@ def compare(
         absent = [f"{key}: absent" for key in expected.hashes if key not in found]
         if migration.mode == "keep":
             return absent
-        return absent + [f"{key}: differs" for key, wanted in expected.hashes.items() if found.get(key, wanted) != wanted]
+        return absent + [
+            f"{key}: differs" for key, wanted in expected.hashes.items() if found.get(key, wanted) != wanted
+        ]
 
     pump(_expected(rows, encode, chosen), work, settle, migration.workers, target.stop.set)
 

@@ -34,7 +34,10 @@ def changed(path: str, before: object, after: object, title: str = "", **more: o
 
 
 IMAGE = changed(
-    "/Properties/ContainerDefinitions/0/Image", f"{REPOSITORY}:one", f"{REPOSITORY}:two", "ContainerDefinitions[shop].Image"
+    "/Properties/ContainerDefinitions/0/Image",
+    f"{REPOSITORY}:one",
+    f"{REPOSITORY}:two",
+    "ContainerDefinitions[shop].Image",
 )
 PASSWORD = changed(
     "/Properties/ContainerDefinitions/0/Environment/1/Value",
@@ -52,7 +55,16 @@ FOLLOWS = changed(
 )
 CHANGES = (
     Change("Modify", "Service", "AWS::ECS::Service", "service-1", "False", None, ("Properties",), (FOLLOWS,)),
-    Change("Modify", "TaskDefinition", "AWS::ECS::TaskDefinition", "task-1", "True", "ReplaceAndDelete", ("Properties",), (IMAGE, PASSWORD)),
+    Change(
+        "Modify",
+        "TaskDefinition",
+        "AWS::ECS::TaskDefinition",
+        "task-1",
+        "True",
+        "ReplaceAndDelete",
+        ("Properties",),
+        (IMAGE, PASSWORD),
+    ),
     Change("Remove", "OrdersTable", "AWS::DynamoDB::Table", "orders", policy="Retain"),
     Change("Remove", "JobsQueue", "AWS::SQS::Queue", "jobs", policy="Delete"),
     Change("Add", "MailQueue", "AWS::SQS::Queue"),
@@ -65,7 +77,12 @@ PLACES = {"Service": SERVICE, "TaskDefinition": SERVICE, "OrdersTable": TABLE, "
 
 
 def seen(
-    logical_id: str, status: str, elapsed: float = 0.0, type: str = "AWS::ECS::Service", reason: str = "", place: Place | None = None
+    logical_id: str,
+    status: str,
+    elapsed: float = 0.0,
+    type: str = "AWS::ECS::Service",
+    reason: str = "",
+    place: Place | None = None,
 ) -> Seen:
     physical = ARN if type == "AWS::CloudFormation::Stack" else f"{logical_id}-1"
     event = StackEvent(f"{logical_id}-{status}-{elapsed}", NOON, logical_id, physical, type, status, reason, stack=ARN)
@@ -76,11 +93,16 @@ def stack(status: str, elapsed: float = 0.0) -> Seen:
     return seen("shop-staging", status, elapsed, "AWS::CloudFormation::Stack")
 
 
-SUCCESS = Outcome(Exit.DONE, "shop-staging is UPDATE_COMPLETE and runs two", outputs={"ServiceName": "shop-1", "Url": "http://shop"})
+SUCCESS = Outcome(
+    Exit.DONE, "shop-staging is UPDATE_COMPLETE and runs two", outputs={"ServiceName": "shop-1", "Url": "http://shop"}
+)
 FAILURE = Outcome(
     Exit.FAILED,
     "Service could not be updated: the breaker was triggered; the stack was rolled back",
-    (Evidence("Service", "UPDATE_FAILED: the breaker was triggered", SERVICE), Evidence("ECS", "CannotPullContainerError")),
+    (
+        Evidence("Service", "UPDATE_FAILED: the breaker was triggered", SERVICE),
+        Evidence("ECS", "CannotPullContainerError"),
+    ),
     ("fsdcf diagnose shop --env staging", "fsdcf deploy shop.yml --env staging"),
 )
 
@@ -97,7 +119,13 @@ def story(outcome: Outcome) -> list[Event]:
         seen("Service", "UPDATE_IN_PROGRESS", 3),
         Waiting(40, ("Service",)),
         Waiting(64, ("Service",)),
-        seen("Service", "UPDATE_FAILED" if failed else "UPDATE_COMPLETE", 70, reason="the breaker was triggered", place=SERVICE),
+        seen(
+            "Service",
+            "UPDATE_FAILED" if failed else "UPDATE_COMPLETE",
+            70,
+            reason="the breaker was triggered",
+            place=SERVICE,
+        ),
         stack("UPDATE_ROLLBACK_COMPLETE" if failed else "UPDATE_COMPLETE", 75),
         Ended(outcome),
     ]

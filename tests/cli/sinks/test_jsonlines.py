@@ -33,7 +33,18 @@ def test_every_event_is_one_object_and_the_last_one_is_the_end() -> None:
     for event in [Noted("kept", "a"), Warned("a\nb"), *story(FAILURE)]:
         sink(event)
     records = lines(sink=sink, out=out)
-    assert [one["event"] for one in records] == ["noted", "warned", "step", "planned", *["seen"] * 4, "waiting", "waiting", "seen", "seen", "ended"]
+    assert [one["event"] for one in records] == [
+        "noted",
+        "warned",
+        "step",
+        "planned",
+        *["seen"] * 4,
+        "waiting",
+        "waiting",
+        "seen",
+        "seen",
+        "ended",
+    ]
     end = records[-1]
     assert (end["exit"], end["outcome"], end["next"]) == (1, "FAILED", list(FAILURE.next))
     assert end["evidence"][0]["spec"] == {"file": "shop.yml", "line": 7, "column": 1, "text": "service:"}  # type: ignore[index]
@@ -44,7 +55,11 @@ def test_a_seen_event_bears_what_cloudformation_said() -> None:
     out = io.StringIO()
     JsonLines(out)(story(FAILURE)[8])
     (one,) = lines(sink=JsonLines(out), out=out)
-    assert one["logicalId"] == "Service" and one["status"] == "UPDATE_FAILED" and one["reason"] == "the breaker was triggered"
+    assert (
+        one["logicalId"] == "Service"
+        and one["status"] == "UPDATE_FAILED"
+        and one["reason"] == "the breaker was triggered"
+    )
     assert one["time"] == "2026-11-24T12:00:00+00:00" and one["elapsed"] == 70
 
 
@@ -59,8 +74,23 @@ def test_the_plan_is_whole_and_without_secrets() -> None:
     assert details[0]["title"] == "ContainerDefinitions[shop].Image" and details[0]["after"].endswith(":two")
     assert (details[1]["before"], details[1]["after"]) == ("********", "********")
     assert "hunter" not in out.getvalue()
-    assert plan["counts"] == {"replaced": 1, "removed": 1, "left behind": 1, "changed": 1, "adopted": 1, "added": 1, "Frobnicate": 1}
-    assert plan["risks"] == [{"logicalId": "OrdersTable", "type": "AWS::DynamoDB::Table", "kind": "left behind", "why": "it leaves the stack"}]
+    assert plan["counts"] == {
+        "replaced": 1,
+        "removed": 1,
+        "left behind": 1,
+        "changed": 1,
+        "adopted": 1,
+        "added": 1,
+        "Frobnicate": 1,
+    }
+    assert plan["risks"] == [
+        {
+            "logicalId": "OrdersTable",
+            "type": "AWS::DynamoDB::Table",
+            "kind": "left behind",
+            "why": "it leaves the stack",
+        }
+    ]
 
 
 TASK = TaskState("0a", "RUNNING", 3.0, (("PENDING", 2.0),), True, "HEALTHY", "unhealthy", "404")

@@ -177,7 +177,9 @@ def test_the_cursor_comes_back() -> None:
 def test_the_tree_knows_every_state() -> None:
     tree = Tree()
     tree.expect(PLAN)
-    assert {part.name: part.state for part in tree.parts()} == dict.fromkeys(("data", "tasks", "logs and alarms", "other"), "pending")
+    assert {part.name: part.state for part in tree.parts()} == dict.fromkeys(
+        ("data", "tasks", "logs and alarms", "other"), "pending"
+    )
     for event in (
         stack("UPDATE_IN_PROGRESS"),
         seen("Service", "UPDATE_IN_PROGRESS", 1),

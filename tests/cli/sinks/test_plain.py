@@ -25,8 +25,16 @@ def told(*events: Event, out: io.StringIO | None = None, err: io.StringIO | None
 
 
 def test_the_head_of_the_last_line_stands_there_once() -> None:
-    ends = (Outcome(Exit.REFUSED, "refused: nothing was executed"), Outcome(Exit.INTERRUPTED, "interrupted"), Outcome(Exit.REFUSED, "no"))
-    assert [told(Ended(one))[1] for one in ends] == ["refused: nothing was executed\n", "interrupted\n", "refused: no\n"]
+    ends = (
+        Outcome(Exit.REFUSED, "refused: nothing was executed"),
+        Outcome(Exit.INTERRUPTED, "interrupted"),
+        Outcome(Exit.REFUSED, "no"),
+    )
+    assert [told(Ended(one))[1] for one in ends] == [
+        "refused: nothing was executed\n",
+        "interrupted\n",
+        "refused: no\n",
+    ]
 
 
 def test_what_is_as_it_should_be_is_no_warning() -> None:
@@ -39,7 +47,11 @@ def test_a_success_is_told_on_one_stream_line_by_line() -> None:
     lines = out.splitlines()
     assert lines[0] == "preflight: looks for the stack shop-staging"
     assert "[     3s] UPDATE_IN_PROGRESS Service ECS::Service" in lines
-    assert lines[-3:] == ["done: shop-staging is UPDATE_COMPLETE and runs two", "  Url          http://shop", "  ServiceName  shop-1"]
+    assert lines[-3:] == [
+        "done: shop-staging is UPDATE_COMPLETE and runs two",
+        "  Url          http://shop",
+        "  ServiceName  shop-1",
+    ]
 
 
 def test_a_failure_goes_to_the_other_stream_with_cause_evidence_and_next_command() -> None:
@@ -58,14 +70,22 @@ def test_a_failure_goes_to_the_other_stream_with_cause_evidence_and_next_command
 
 
 def test_one_line_for_a_state_however_often_it_is_told() -> None:
-    twice = [seen("Service", "CREATE_IN_PROGRESS", 1), seen("Service", "CREATE_IN_PROGRESS", 2, reason="Resource creation Initiated")]
+    twice = [
+        seen("Service", "CREATE_IN_PROGRESS", 1),
+        seen("Service", "CREATE_IN_PROGRESS", 2, reason="Resource creation Initiated"),
+    ]
     assert len(told(*twice)[0].splitlines()) == 1
     again = [*twice, seen("Service", "CREATE_COMPLETE", 3), seen("Service", "CREATE_COMPLETE", 4)]
     assert len(told(*again)[0].splitlines()) == 2
 
 
 def test_two_failures_of_one_resource_are_two_lines() -> None:
-    assert told(seen("Bucket", "DELETE_FAILED", 1, reason="a"), seen("Bucket", "DELETE_FAILED", 9, reason="b"))[0].count("\n") == 2
+    assert (
+        told(seen("Bucket", "DELETE_FAILED", 1, reason="a"), seen("Bucket", "DELETE_FAILED", 9, reason="b"))[0].count(
+            "\n"
+        )
+        == 2
+    )
 
 
 def test_a_line_a_minute_where_nothing_happens() -> None:
@@ -118,7 +138,11 @@ def test_what_the_encoding_lacks_is_replaced() -> None:
 
 def test_nothing_that_is_told_commands_the_terminal() -> None:
     nasty = "\x1b[2Jgone\r\x07"
-    out, err = told(Warned(nasty), seen("Service", "CREATE_FAILED", 1, reason=nasty, place=SERVICE), Ended(Outcome(Exit.FAILED, nasty)))
+    out, err = told(
+        Warned(nasty),
+        seen("Service", "CREATE_FAILED", 1, reason=nasty, place=SERVICE),
+        Ended(Outcome(Exit.FAILED, nasty)),
+    )
     assert "\x1b" not in out + err and "\\u001b[2Jgone" in out and "\\u001b[2Jgone" in err
 
 

@@ -92,7 +92,12 @@ def findings(*dependencies: Mapping[str, Any]) -> list[tuple[str, str]]:
             assert one.hint and one.message and (one.code < "S3" or len(one.message) < 100)
             assert one.path[:2] == ("dependencies", 0), one
             line = lines[one.span.line - 1][one.span.column - 1 :]
-            found.append((one.code, line[: one.span.end_column - one.span.column] if one.span.line == one.span.end_line else line))
+            found.append(
+                (
+                    one.code,
+                    line[: one.span.end_column - one.span.column] if one.span.line == one.span.end_line else line,
+                )
+            )
     assert (result.template is None) == bool(found)
     return found
 

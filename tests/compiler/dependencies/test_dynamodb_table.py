@@ -164,7 +164,13 @@ def test_a_key_without_attribute_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize(
     "schema",
-    [[RANGE], [RANGE, HASH], [HASH, {"name": "at", "type": "HASH"}], [HASH, {"name": "id", "type": "RANGE"}], [HASH, RANGE, RANGE]],
+    [
+        [RANGE],
+        [RANGE, HASH],
+        [HASH, {"name": "at", "type": "HASH"}],
+        [HASH, {"name": "id", "type": "RANGE"}],
+        [HASH, RANGE, RANGE],
+    ],
     ids=["no HASH", "wrong order", "two HASH", "one attribute twice", "three"],
 )
 def test_a_key_is_one_hash_and_one_range(schema: list[dict[str, str]]) -> None:

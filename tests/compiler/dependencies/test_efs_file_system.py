@@ -28,7 +28,9 @@ def test_a_file_system_leaves_the_plan_by_its_own_word_alone() -> None:
 
 def test_one_mount_target_in_every_subnet_of_the_tasks_and_nothing_starts_before() -> None:
     made = make(KIND, "data")
-    targets = {name: one["Properties"] for name, one in made.resources.items() if one["Type"] == "AWS::EFS::MountTarget"}
+    targets = {
+        name: one["Properties"] for name, one in made.resources.items() if one["Type"] == "AWS::EFS::MountTarget"
+    }
     assert [one["SubnetId"] for one in targets.values()] == [encoded(subnet) for subnet in SITE.task_subnets]
     assert set(made.grant.waits) == set(targets)
     group, _ = made.the("AWS::EC2::SecurityGroup")
@@ -146,4 +148,8 @@ def test_directories_that_are_none(directory: str) -> None:
 def test_files_of_root_s_can_be_reached(user: dict[str, int], root: bool, permissions: str) -> None:
     made = make(KIND, "data", permissions=permissions, **({"posixUser": user} if user else {}))
     admitted = made.the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]["Statement"][0]["Action"]
-    assert ("elasticfilesystem:ClientRootAccess" in made.actions()) is ("elasticfilesystem:ClientRootAccess" in admitted) is root
+    assert (
+        ("elasticfilesystem:ClientRootAccess" in made.actions())
+        is ("elasticfilesystem:ClientRootAccess" in admitted)
+        is root
+    )

@@ -77,7 +77,9 @@ def test_a_managed_one(kind: str, keys: dict[str, Any]) -> None:
         assert named <= set(made.resources) | SITE_IDS
         assert resource["Metadata"] == {"fsdcf": {"Spec": f"dependencies.{kind}.orders-api"}}
     assert made.outputs and set(references(dict(made.outputs))) <= set(made.resources)
-    used = re.findall(r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.attributes.values()]))
+    used = re.findall(
+        r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.attributes.values()])
+    )
     assert set(used) <= set(made.resources)
     assert set(made.grant.waits) <= set(made.resources)
 
@@ -183,7 +185,10 @@ def test_keys_of_a_managed_one_are_never_idle(kind: str, keys: dict[str, Any]) -
 
 def test_the_default_is_to_read_and_write() -> None:
     for kind, keys in MANAGED:
-        assert make(kind, "orders", **keys).statements() == make(kind, "orders", **keys, permissions="readWrite").statements()
+        assert (
+            make(kind, "orders", **keys).statements()
+            == make(kind, "orders", **keys, permissions="readWrite").statements()
+        )
 
 
 @pytest.mark.parametrize("spelling", ["name", "table_name", "tableName"])

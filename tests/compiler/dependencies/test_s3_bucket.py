@@ -71,7 +71,9 @@ def test_without_lifecycle_no_data_expire() -> None:
 
 @pytest.mark.parametrize(("rule", "storage"), [({}, "STANDARD_IA"), ({"storageClass": "GLACIER"}, "GLACIER")])
 def test_objects_move_to_another_storage_class(rule: dict[str, Any], storage: str) -> None:
-    properties = make(KIND, "photos", lifecycle=[{"transitionAfterDays": 30, "expireAfterDays": 31, **rule}]).the("AWS::S3::Bucket")[1]
+    properties = make(KIND, "photos", lifecycle=[{"transitionAfterDays": 30, "expireAfterDays": 31, **rule}]).the(
+        "AWS::S3::Bucket"
+    )[1]
     moved = properties["Properties"]["LifecycleConfiguration"]["Rules"][1]
     assert moved["Transitions"] == [{"StorageClass": storage, "TransitionInDays": 30}]
     assert moved["ExpirationInDays"] == 31

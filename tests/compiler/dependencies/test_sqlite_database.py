@@ -40,12 +40,18 @@ def test_the_pragmas_of_a_file_on_a_network_file_system() -> None:
         **pragmas,
     }
     assert {attribute: grant.environment[name] for name, attribute in TYPE.variables.items()} == grant.attributes
-    assert set(TYPE.variables.values()) == set(grant.attributes) and TYPE.settings(TYPE.model(type=KIND, name="app")) == pragmas
+    assert (
+        set(TYPE.variables.values()) == set(grant.attributes)
+        and TYPE.settings(TYPE.model(type=KIND, name="app")) == pragmas
+    )
 
 
 @pytest.mark.parametrize("key", ["journalMode", "journal_mode"])
 def test_the_journal_may_be_truncated(key: str) -> None:
-    assert make(KIND, "app", path="/data/app.db", **{key: "TRUNCATE"}).grant.environment["SQLITE_JOURNAL_MODE"] == "TRUNCATE"
+    assert (
+        make(KIND, "app", path="/data/app.db", **{key: "TRUNCATE"}).grant.environment["SQLITE_JOURNAL_MODE"]
+        == "TRUNCATE"
+    )
     assert codes({"type": KIND, "name": "app", "path": "/data/app.db", key: "PERSIST"}) == ["S106"]
 
 
@@ -61,8 +67,15 @@ def test_sqlite_knows_every_word_of_the_pragmas(tmp_path: Path) -> None:
             grant = make(KIND, "app", path="/tmp/app.db", ephemeral=ephemeral, journalMode=mode).grant
             with closing(sqlite3.connect(tmp_path / f"{mode}-{ephemeral}.db")) as connection:
                 answers = {
-                    name: connection.execute(f"PRAGMA {name.removeprefix('SQLITE_')} = {grant.environment[name]}").fetchone()
-                    for name in ("SQLITE_LOCKING_MODE", "SQLITE_JOURNAL_MODE", "SQLITE_BUSY_TIMEOUT", "SQLITE_SYNCHRONOUS")
+                    name: connection.execute(
+                        f"PRAGMA {name.removeprefix('SQLITE_')} = {grant.environment[name]}"
+                    ).fetchone()
+                    for name in (
+                        "SQLITE_LOCKING_MODE",
+                        "SQLITE_JOURNAL_MODE",
+                        "SQLITE_BUSY_TIMEOUT",
+                        "SQLITE_SYNCHRONOUS",
+                    )
                 }
                 assert answers["SQLITE_LOCKING_MODE"] == ("normal" if ephemeral else "exclusive",)
                 assert answers["SQLITE_JOURNAL_MODE"] == (mode.lower(),) and answers["SQLITE_BUSY_TIMEOUT"] == (5000,)
@@ -132,10 +145,16 @@ def test_pragmas_that_differ_are_chosen_and_equal_ones_are_not(compiled: Compile
     assert {"Name": "SQLITE_JOURNAL_MODE", "Value": "WAL"} in container["Environment"]
 
 
-def test_the_how_to_opens_and_copies_the_file_with_these_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_how_to_opens_and_copies_the_file_with_these_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = (ROOT / "docs" / "how-to" / "sqlite.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", page, re.M))
-    assert told == {name: value for name, value in make(KIND, "app", path="/mnt/efs/app.db").grant.environment.items() if name in TYPE.variables}
+    assert told == {
+        name: value
+        for name, value in make(KIND, "app", path="/mnt/efs/app.db").grant.environment.items()
+        if name in TYPE.variables
+    }
     opens, copies = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
     file = tmp_path / "app.db"
     with closing(sqlite3.connect(file)) as before:
@@ -149,7 +168,10 @@ def test_the_how_to_opens_and_copies_the_file_with_these_variables(tmp_path: Pat
         connection.execute("INSERT INTO notes VALUES (1)")
         exec(copies.replace("/mnt/efs", str(tmp_path)), names)
         assert not (tmp_path / "app.db-wal").exists()
-        with closing(sqlite3.connect(file, timeout=0)) as second, pytest.raises(sqlite3.OperationalError, match="locked"):
+        with (
+            closing(sqlite3.connect(file, timeout=0)) as second,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
             second.execute("SELECT * FROM notes")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("SELECT * FROM notes").fetchall() == [(1,)]

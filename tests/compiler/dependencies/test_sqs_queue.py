@@ -30,7 +30,9 @@ def test_a_queue_with_its_dead_letters() -> None:
     assert letters["Properties"]["MessageRetentionPeriod"] >= properties["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize(("name", "fifo", "ending"), [("orders", False, ""), ("orders", True, ".fifo"), ("orders.fifo", True, ".fifo")])
+@pytest.mark.parametrize(
+    ("name", "fifo", "ending"), [("orders", False, ""), ("orders", True, ".fifo"), ("orders.fifo", True, ".fifo")]
+)
 def test_the_dead_letters_take_this_queue_alone(name: str, fifo: bool, ending: str) -> None:
     made = make(KIND, name, **({"fifo": True} if fifo else {}))
     title = next(one for one in made.resources if "DeadLetters" in one)
@@ -83,7 +85,9 @@ def test_the_url_and_arn_of_an_existing_queue() -> None:
 def test_an_existing_fifo_queue_has_its_whole_name() -> None:
     made = make(KIND, "orders", fifo=True, unmanaged={"permissions": "write"})
     assert made.grant.attributes["name"] == "orders.fifo"
-    assert made.grant.attributes["arn"].endswith(":orders.fifo") and made.grant.attributes["url"].endswith("/orders.fifo")
+    assert made.grant.attributes["arn"].endswith(":orders.fifo") and made.grant.attributes["url"].endswith(
+        "/orders.fifo"
+    )
 
 
 def test_what_sqs_refuses() -> None:
@@ -99,7 +103,8 @@ def test_what_sqs_refuses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("visibilityTimeout", 43201), ("maxReceiveCount", 0), ("maxReceiveCount", 1001), ("messageRetention", 59)]
+    ("key", "value"),
+    [("visibilityTimeout", 43201), ("maxReceiveCount", 0), ("maxReceiveCount", 1001), ("messageRetention", 59)],
 )
 def test_bounds(key: str, value: int) -> None:
     assert codes({"type": KIND, "name": "orders", key: value})

@@ -10,7 +10,9 @@ from fsdcf.deploy.model import Exit
 from tests.deploy.site import service, site, template
 
 
-@pytest.mark.parametrize("faults", [(), ("cfn:no-updates",), ("cfn:no-reason",)], ids=["contained no changes", "no updates", "reason hidden"])
+@pytest.mark.parametrize(
+    "faults", [(), ("cfn:no-updates",), ("cfn:no-reason",)], ids=["contained no changes", "no updates", "reason hidden"]
+)
 def test_nothing_to_change_is_done_and_leaves_no_change_set(faults: tuple[str, ...]) -> None:
     made = site()
     made.stand(template(**service()))

@@ -87,7 +87,9 @@ def test_plans_that_are_overtaken_again_and_again_end() -> None:
 def test_a_set_that_is_deleted_before_it_is_described() -> None:
     made = site()
     made.stand()
-    made.after(1.5, lambda: [made.call("DeleteChangeSet", StackName=STACK, ChangeSetName=one) for one in made.change_sets()])
+    made.after(
+        1.5, lambda: [made.call("DeleteChangeSet", StackName=STACK, ChangeSetName=one) for one in made.change_sets()]
+    )
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.BUSY
     assert made.image() == "one"
@@ -96,7 +98,9 @@ def test_a_set_that_is_deleted_before_it_is_described() -> None:
 def test_a_set_that_is_deleted_between_description_and_execution() -> None:
     made = site()
     made.stand()
-    asked(made, lambda: [made.call("DeleteChangeSet", StackName=STACK, ChangeSetName=one) for one in made.change_sets()])
+    asked(
+        made, lambda: [made.call("DeleteChangeSet", StackName=STACK, ChangeSetName=one) for one in made.change_sets()]
+    )
     outcome = made.deploy(sha="two", yes=False)
     assert outcome.exit is Exit.BUSY
     assert "deleted the change set" in outcome.sentence

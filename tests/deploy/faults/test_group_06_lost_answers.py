@@ -41,7 +41,9 @@ def test_the_answer_never_comes(operation: str) -> None:
         assert len(made.executions()) == 1
 
 
-@pytest.mark.parametrize("operation", ["DeleteChangeSet", "DeleteStack", "DescribeStacks", "DescribeStackEvents", "ListStackResources"])
+@pytest.mark.parametrize(
+    "operation", ["DeleteChangeSet", "DeleteStack", "DescribeStacks", "DescribeStackEvents", "ListStackResources"]
+)
 def test_other_answers_that_are_lost_change_nothing(operation: str) -> None:
     made = site(f"api:{operation}:lost*2")
     assert made.deploy(plan_only=True).exit is Exit.DONE

@@ -44,7 +44,11 @@ def test_every_event_is_told_once_and_in_order(name: str) -> None:
     told = [one.event for one in made.told if isinstance(one, Seen)]
     assert len({event.id for event in told}) == len(told)
     written = [one for one in reversed(made.events()) if one.get("ClientRequestToken") == told[0].token]
-    end = next(index for index, one in enumerate(written) if one["ResourceStatus"] == "UPDATE_COMPLETE" and one["PhysicalResourceId"] == one["StackId"])
+    end = next(
+        index
+        for index, one in enumerate(written)
+        if one["ResourceStatus"] == "UPDATE_COMPLETE" and one["PhysicalResourceId"] == one["StackId"]
+    )
     assert [event.id for event in told] == [one["EventId"] for one in written[: end + 1]]
 
 

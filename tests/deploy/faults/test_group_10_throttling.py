@@ -36,7 +36,9 @@ def test_the_last_poll_is_throttled(after: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["broken", "reset", "html", "half", "delay=70"])
-@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeChangeSet", "DescribeStackEvents", "ExecuteChangeSet"])
+@pytest.mark.parametrize(
+    "operation", ["DescribeStacks", "DescribeChangeSet", "DescribeStackEvents", "ExecuteChangeSet"]
+)
 def test_a_bad_network_is_borne(operation: str, kind: str) -> None:
     made = site()
     made.stand()

@@ -11,7 +11,14 @@ from fsdcf.deploy.model import Exit, Options, Target
 from fsdcf.operate.delete import delete
 from tests.deploy.site import Site, service, site, template
 
-OPERATIONS = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents", "ListStackResources")
+OPERATIONS = (
+    "DescribeStacks",
+    "CreateChangeSet",
+    "DescribeChangeSet",
+    "ExecuteChangeSet",
+    "DescribeStackEvents",
+    "ListStackResources",
+)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -133,5 +140,8 @@ def test_a_wrong_clock_is_no_matter_of_the_credentials() -> None:
     made.aws._make = lambda service, region: _Untimely()
     outcome = made.deploy()
     assert outcome.exit is Exit.DENIED
-    assert outcome.sentence == "AWS does not take the time of the calls: the clock of this machine is wrong: nothing was executed"
+    assert (
+        outcome.sentence
+        == "AWS does not take the time of the calls: the clock of this machine is wrong: nothing was executed"
+    )
     assert outcome.next[0] == "date -u" and "Signature expired" in outcome.evidence[0].text

@@ -42,7 +42,9 @@ BEFORE = ("DescribeStacks", "CreateChangeSet", "DescribeChangeSet")
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", BEFORE)
-def test_before_the_execution_nothing_is_left(operation: str, done: bool, kind: type[BaseException], exists: bool) -> None:
+def test_before_the_execution_nothing_is_left(
+    operation: str, done: bool, kind: type[BaseException], exists: bool
+) -> None:
     made = ready(exists)
     interrupting(made, operation, kind, done=done)
     outcome = made.deploy(sha="two")
@@ -112,7 +114,12 @@ def test_twice_during_the_call_that_executes(done: bool) -> None:
     plain, presses = made.aws._attempt, [1]
 
     def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
-        if name == "DescribeChangeSet" and made.made("ExecuteChangeSet") + (not done) and presses and "execute" in made.steps():
+        if (
+            name == "DescribeChangeSet"
+            and made.made("ExecuteChangeSet") + (not done)
+            and presses
+            and "execute" in made.steps()
+        ):
             presses.pop()
             raise KeyboardInterrupt
         return plain(service, name, region, parameters)
@@ -132,7 +139,9 @@ def test_an_execution_that_arrives_after_it_was_given_up() -> None:
 
     def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
         if name == "DeleteChangeSet" and not made.executions():
-            made.call("ExecuteChangeSet", ChangeSetName=parameters["ChangeSetName"], ClientRequestToken="fsdcf-in-flight")
+            made.call(
+                "ExecuteChangeSet", ChangeSetName=parameters["ChangeSetName"], ClientRequestToken="fsdcf-in-flight"
+            )
         return plain(service, name, region, parameters)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]

@@ -60,7 +60,9 @@ def test_the_stack_is_deleted_under_us(again: bool) -> None:
     outcome = made.deploy(template("Jobs", "More"))
     assert outcome.exit is Exit.FAILED
     assert "the stack was deleted" in outcome.sentence
-    assert {one.event.token for one in made.told if isinstance(one, Seen)} == {made.executions()[0]}, "events of ours alone"
+    assert {one.event.token for one in made.told if isinstance(one, Seen)} == {made.executions()[0]}, (
+        "events of ours alone"
+    )
 
 
 def test_the_stack_is_deleted_and_created_between_two_polls() -> None:

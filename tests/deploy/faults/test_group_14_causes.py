@@ -21,7 +21,9 @@ def test_the_cause_and_not_its_victims(exists: bool) -> None:
         body = template(*names)
     outcome = made.run(made.release(body, "two", where={"Release": Place("shop.yml", 4, 1, "image:")}.get))
     assert outcome.exit is Exit.FAILED
-    assert outcome.sentence.startswith(f"Release (AWS::SSM::Parameter) could not be {'updated' if exists else 'created'}: ")
+    assert outcome.sentence.startswith(
+        f"Release (AWS::SSM::Parameter) could not be {'updated' if exists else 'created'}: "
+    )
     assert "HandlerErrorCode: AccessDenied" in outcome.sentence
     assert "RequestToken" not in str(outcome)
     assert "Resource handler returned message" not in str(outcome)
@@ -57,7 +59,10 @@ def test_all_that_failed_of_itself_is_evidence() -> None:
     sources = " ".join(one.source for one in outcome.evidence)
     assert outcome.exit is Exit.FAILED
     assert "Release" in sources or "Jobs" in sources
-    assert outcome.next == ("fsdcf deploy shop.yml --env staging --image-sha one --recreate", "fsdcf delete shop --env staging")
+    assert outcome.next == (
+        "fsdcf deploy shop.yml --env staging --image-sha one --recreate",
+        "fsdcf delete shop --env staging",
+    )
 
 
 def test_after_the_fact_the_cause_is_the_same() -> None:

@@ -29,7 +29,9 @@ def web(count: int = 1, failures: int = 2, **check: Any) -> dict[str, Any]:
     if check:
         container["HealthCheck"] = check
     properties = parts["Service"]["Properties"]
-    properties["LoadBalancers"] = [{"ContainerName": "shop", "ContainerPort": 8000, "TargetGroupArn": {"Ref": "TargetGroup"}}]
+    properties["LoadBalancers"] = [
+        {"ContainerName": "shop", "ContainerPort": 8000, "TargetGroupArn": {"Ref": "TargetGroup"}}
+    ]
     properties["HealthCheckGracePeriodSeconds"] = 60
     breaker = properties["DeploymentConfiguration"]["DeploymentCircuitBreaker"]
     breaker["ThresholdConfiguration"] = {"Type": "COUNT", "Value": failures}
@@ -62,21 +64,66 @@ def create(fault: str, body: dict[str, Any]) -> Outcome:
 
 
 EACH = [
-    ("CannotPullContainerError", "there is no such image in the registry (shop:two)", "service.image", "aws ecr describe-images"),
-    ("CannotPullContainerError=denied", "the image may not be pulled", "service.executionRole.statements", "aws ecr get-repository-policy"),
-    ("CannotPullContainerError=timeout", "the registry cannot be reached from the tasks: the subnets are not the stack's", "service.networking.vpc.privateSubnets", "fsdcf graph shop.yml"),
-    ("ResourceInitializationError", "ECR cannot be reached", "service.networking.vpc.privateSubnets", "fsdcf graph shop.yml"),
-    ("ResourceInitializationError=denied", "ECR does not let the execution role in", "service.executionRole.statements", "fsdcf access shop.yml --env staging"),
+    (
+        "CannotPullContainerError",
+        "there is no such image in the registry (shop:two)",
+        "service.image",
+        "aws ecr describe-images",
+    ),
+    (
+        "CannotPullContainerError=denied",
+        "the image may not be pulled",
+        "service.executionRole.statements",
+        "aws ecr get-repository-policy",
+    ),
+    (
+        "CannotPullContainerError=timeout",
+        "the registry cannot be reached from the tasks: the subnets are not the stack's",
+        "service.networking.vpc.privateSubnets",
+        "fsdcf graph shop.yml",
+    ),
+    (
+        "ResourceInitializationError",
+        "ECR cannot be reached",
+        "service.networking.vpc.privateSubnets",
+        "fsdcf graph shop.yml",
+    ),
+    (
+        "ResourceInitializationError=denied",
+        "ECR does not let the execution role in",
+        "service.executionRole.statements",
+        "fsdcf access shop.yml --env staging",
+    ),
     ("ResourceInitializationError=secret", "the secret may not be read", "service.secrets", "aws secretsmanager"),
     ("ResourceInitializationError=log-group", "the log group is gone", "service.observability.logs", "aws logs"),
     ("CannotStartContainerError=gunicorn", "the command gunicorn is not in the image", "service.command", "docker run"),
-    ("oom", "takes more memory than the task has (512 MiB)", "service.resources.memory", "fsdcf logs shop --env staging"),
+    (
+        "oom",
+        "takes more memory than the task has (512 MiB)",
+        "service.resources.memory",
+        "fsdcf logs shop --env staging",
+    ),
     ("exit=1", "the application ended with exit code 1", "service.environment", "fsdcf logs shop --env staging"),
     ("exit=139", "segmentation fault (139)", "service.resources.architecture", "fsdcf logs shop --env staging"),
-    ("unhealthy=404", "gets 404: the path is not there: it asks for /health on port 8000, where it wants 200", "service.healthCheck.path", "fsdcf healthcheck shop.yml"),
+    (
+        "unhealthy=404",
+        "gets 404: the path is not there: it asks for /health on port 8000, where it wants 200",
+        "service.healthCheck.path",
+        "fsdcf healthcheck shop.yml",
+    ),
     ("unhealthy=502", "gets 502: a proxy in the container", "service.port", "fsdcf logs shop --env staging"),
-    ("unhealthy=refused", "refused, or what answers on the port is no HTTP", "service.port", "fsdcf logs shop --env staging"),
-    ("unhealthy=timeout", "no answer in time: it asks for /health on port 8000, where it wants 200 (3 failures, 30 s apart, 5 s to answer", "service.healthCheck.timeout", "fsdcf logs"),
+    (
+        "unhealthy=refused",
+        "refused, or what answers on the port is no HTTP",
+        "service.port",
+        "fsdcf logs shop --env staging",
+    ),
+    (
+        "unhealthy=timeout",
+        "no answer in time: it asks for /health on port 8000, where it wants 200 (3 failures, 30 s apart, 5 s to answer",
+        "service.healthCheck.timeout",
+        "fsdcf logs",
+    ),
     ("capacity", "no capacity of this size", "service.resources", "fsdcf status shop --env staging"),
 ]
 
@@ -86,7 +133,9 @@ def test_each_reason_live_and_after_the_fact(fault: str, cause: str, key: str, c
     made, outcome = update(fault)
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert outcome.exit is Exit.FAILED
-    assert outcome.sentence.startswith("Service (AWS::ECS::Service) could not be updated: ") and cause in outcome.sentence
+    assert (
+        outcome.sentence.startswith("Service (AWS::ECS::Service) could not be updated: ") and cause in outcome.sentence
+    )
     assert outcome.advice is not None and outcome.advice.key == key and outcome.advice.text
     assert outcome.advice.place == PLACES.get(key)
     assert outcome.next[0].startswith(command)
@@ -99,7 +148,9 @@ def test_each_reason_live_and_after_the_fact(fault: str, cause: str, key: str, c
 def test_the_container_s_own_check() -> None:
     body = web(Command=["CMD-SHELL", "curl -f http://localhost:8000/health || exit 1"], Interval=10, Retries=3)
     made, outcome = update("unhealthy=container", body)
-    assert "the container's own health check fails: `curl -f http://localhost:8000/health || exit 1`" in outcome.sentence
+    assert (
+        "the container's own health check fails: `curl -f http://localhost:8000/health || exit 1`" in outcome.sentence
+    )
     assert outcome.advice is not None and "slim images have no curl" in outcome.advice.text
     seen = [task for event in made.told if isinstance(event, RolloutSeen) for task in event.tasks]
     assert any(task.container == "UNHEALTHY" for task in seen)
@@ -116,12 +167,17 @@ def test_the_last_lines_and_the_breaker_are_evidence() -> None:
 
 def test_a_route_or_a_permission_is_judged_by_the_template() -> None:
     body = web()
-    body["Resources"]["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}, "Policies": []}}
+    body["Resources"]["Role"] = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": {}, "Policies": []},
+    }
     body["Resources"]["TaskDefinition"]["Properties"]["ExecutionRoleArn"] = {"Fn::GetAtt": ["Role", "Arn"]}
     lacking = create("ResourceInitializationError=denied", body)
     assert "the execution role has no statement for ecr:GetAuthorizationToken" in lacking.sentence
     statement = {"Effect": "Allow", "Action": ["ecr:*"], "Resource": "*"}
-    body["Resources"]["Role"]["Properties"]["Policies"] = [{"PolicyName": "A", "PolicyDocument": {"Statement": [statement]}}]
+    body["Resources"]["Role"]["Properties"]["Policies"] = [
+        {"PolicyName": "A", "PolicyDocument": {"Statement": [statement]}}
+    ]
     there = create("ResourceInitializationError=denied", body)
     assert "the template's execution role has the statement, and AWS finds none in the role" in there.sentence
 
@@ -143,8 +199,15 @@ def test_two_tasks_with_the_same_reason_are_said_at_once(exists: bool, fail_fast
         assert made.status() == "CREATE_IN_PROGRESS"
         assert "fsdcf delete shop --env staging" in outcome.next
         going = made.diagnose()
-        assert going.exit is Exit.UNKNOWN and "CREATE_IN_PROGRESS, and 2 tasks of Service failed so far: the application ended with exit code 1" in going.sentence
-        assert going.next == ("fsdcf logs shop --env staging", "fsdcf watch shop --env staging") and going.advice is not None
+        assert (
+            going.exit is Exit.UNKNOWN
+            and "CREATE_IN_PROGRESS, and 2 tasks of Service failed so far: the application ended with exit code 1"
+            in going.sentence
+        )
+        assert (
+            going.next == ("fsdcf logs shop --env staging", "fsdcf watch shop --env staging")
+            and going.advice is not None
+        )
         assert [one for one in going.evidence if "last lines" in one.source]
         return
     assert outcome.exit is Exit.FAILED
@@ -209,12 +272,26 @@ def test_earlier_failures_are_not_taken_for_this_one_s() -> None:
 
 
 OPTIONAL = (
-    *("DescribeServices", "ListTasks", "DescribeTasks", "DescribeTargetHealth", "DescribeTaskDefinition", "GetLogEvents"),
+    *(
+        "DescribeServices",
+        "ListTasks",
+        "DescribeTasks",
+        "DescribeTargetHealth",
+        "DescribeTaskDefinition",
+        "GetLogEvents",
+    ),
     *("ListServiceDeployments", "DescribeServiceDeployments"),
 )
 
 
-@pytest.mark.parametrize(("operation", "error"), [*((one, "error=AccessDeniedException") for one in OPTIONAL), ("ListTasks", "broken"), ("DescribeTargetHealth", "reset")])
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        *((one, "error=AccessDeniedException") for one in OPTIONAL),
+        ("ListTasks", "broken"),
+        ("DescribeTargetHealth", "reset"),
+    ],
+)
 def test_any_error_of_these_calls_is_one_warning(operation: str, error: str) -> None:
     made = site(pace=PACE)
     made.stand(web())
@@ -228,7 +305,11 @@ def test_any_error_of_these_calls_is_one_warning(operation: str, error: str) -> 
 def test_a_reader_without_any_permission_of_ecs_still_deploys() -> None:
     made = site()
     made.stand(web())
-    made.fault("api:ecs.*:error=AccessDeniedException**", "api:elbv2.*:error=AccessDenied**", "api:logs.*:error=AccessDeniedException**")
+    made.fault(
+        "api:ecs.*:error=AccessDeniedException**",
+        "api:elbv2.*:error=AccessDenied**",
+        "api:logs.*:error=AccessDeniedException**",
+    )
     assert made.deploy(web(), "two").exit is Exit.DONE
     assert len(made.warnings()) == 1
     assert not [one for one in made.told if isinstance(one, RolloutSeen)]

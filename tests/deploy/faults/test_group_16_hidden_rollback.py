@@ -71,7 +71,14 @@ def test_a_rollout_that_is_still_under_way_is_waited_for() -> None:
         if not done and made.status().startswith("UPDATE_COMPLETE"):
             done.append(True)
             arn, now = running(made)
-            made.call("UpdateService", "ecs", cluster=arn.split("/")[1], service=arn, taskDefinition=now, forceNewDeployment=True)
+            made.call(
+                "UpdateService",
+                "ecs",
+                cluster=arn.split("/")[1],
+                service=arn,
+                taskDefinition=now,
+                forceNewDeployment=True,
+            )
 
     made.on_sleep.append(act)
     outcome = made.deploy(template(**service()), "two")

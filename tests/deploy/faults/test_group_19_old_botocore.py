@@ -14,7 +14,13 @@ from fsdcf.sandbox.inprocess import connect
 from tests.deploy.site import Site, service, site, template
 
 NEWER = {
-    "CreateChangeSetInput": ("ImportExistingResources", "OnStackFailure", "DeploymentMode", "DisableValidation", "DeploymentConfig"),
+    "CreateChangeSetInput": (
+        "ImportExistingResources",
+        "OnStackFailure",
+        "DeploymentMode",
+        "DisableValidation",
+        "DeploymentConfig",
+    ),
     "DescribeChangeSetInput": ("IncludePropertyValues",),
     "ExecuteChangeSetInput": ("DisableRollback", "RetainExceptOnCreate"),
     "StackEvent": ("OperationId", "DetailedStatus"),

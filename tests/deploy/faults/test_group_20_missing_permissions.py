@@ -112,7 +112,9 @@ def test_what_a_diagnosis_could_not_read_is_said() -> None:
     made.fault("api:DescribeServices:error=AccessDeniedException**")
     outcome = made.diagnose()
     assert outcome.exit is Exit.FAILED
-    assert [one.text for one in outcome.evidence if one.source == "not read"] == ["what ECS knows of the failure is missing: no permission for ecs:DescribeServices"]
+    assert [one.text for one in outcome.evidence if one.source == "not read"] == [
+        "what ECS knows of the failure is missing: no permission for ecs:DescribeServices"
+    ]
 
 
 def test_a_permission_that_is_taken_away_while_watching() -> None:

@@ -26,8 +26,16 @@ ABORTS: dict[str, tuple[dict[str, Any], tuple[str, ...], Exit]] = {
     "description breaks": ({}, ("api:DescribeChangeSet:broken**",), Exit.FAILED),
     "description is no answer": ({}, ("api:DescribeChangeSet:html**",), Exit.FAILED),
     "creation loses its answer": ({}, ("api:CreateChangeSet:lost**",), Exit.FAILED),
-    "cleaning is throttled": ({"plan_only": True}, ("api:DeleteChangeSet:throttle*5", "api:DeleteStack:throttle*5"), Exit.DONE),
-    "cleaning loses answers": ({"plan_only": True}, ("api:DeleteChangeSet:lost*2", "api:DeleteStack:lost*2"), Exit.DONE),
+    "cleaning is throttled": (
+        {"plan_only": True},
+        ("api:DeleteChangeSet:throttle*5", "api:DeleteStack:throttle*5"),
+        Exit.DONE,
+    ),
+    "cleaning loses answers": (
+        {"plan_only": True},
+        ("api:DeleteChangeSet:lost*2", "api:DeleteStack:lost*2"),
+        Exit.DONE,
+    ),
     "late": ({"timeout": 1.0}, (), Exit.FAILED),
 }
 
@@ -86,7 +94,10 @@ def test_the_empty_stack_of_somebody_else_stays() -> None:
 
 def test_an_empty_stack_on_which_somebody_else_plans_by_now_stays() -> None:
     made = site()
-    plan: Callable[[], object] = lambda: made.beside("CreateChangeSet", template(), "one", ChangeSetName="theirs", ChangeSetType="CREATE")  # noqa: E731
+
+    def plan() -> object:
+        return made.beside("CreateChangeSet", template(), "one", ChangeSetName="theirs", ChangeSetType="CREATE")
+
     made.after(1.0, plan)
     assert made.deploy(plan_only=True).exit is Exit.DONE
     assert made.change_sets() == ["theirs"]
@@ -134,8 +145,6 @@ def test_failed_sets_do_not_pile_up() -> None:
         made.deploy()
     assert made.change_sets() == []
     assert made.call("ListChangeSets", StackName=STACK)["Summaries"] == []
-
-
 
 
 class Killed(BaseException):
@@ -199,7 +208,10 @@ def test_an_empty_stack_with_the_tags_of_another_stays() -> None:
     with made.world.store.transaction():
         stack = records.living(made.world, STACK)
         assert stack is not None
-        stack["settings"] = {**records.change_sets(made.world, stack["id"])[0]["settings"], "tags": {"owner": "somebody"}}
+        stack["settings"] = {
+            **records.change_sets(made.world, stack["id"])[0]["settings"],
+            "tags": {"owner": "somebody"},
+        }
         records.save_stack(made.world, stack)
     made.clock.advance(7200)
     assert made.deploy(plan_only=True, adopt=True).exit is Exit.DONE

@@ -39,18 +39,27 @@ def pairs(file: Path) -> Iterator[tuple[str, str]]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             words = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
-            yield from ((str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None and str(b)[:1].isupper())
+            yield from (
+                (str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None and str(b)[:1].isupper()
+            )
 
 
 def named_operations(file: Path) -> set[str]:
     """The operations of the services in the table that a file names, wherever it does."""
     names = frozenset().union(*(operations(service) for service in CALLS))
-    found = (node.value for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant))
+    found = (
+        node.value for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)
+    )
     return {one for one in found if isinstance(one, str) and one in names}
 
 
 def test_every_call_of_the_engine_is_in_the_table() -> None:
-    missing = {f"{file.name}: {service} {operation}" for file in ENGINE for service, operation in pairs(file) if operation not in CALLS.get(service, ())}
+    missing = {
+        f"{file.name}: {service} {operation}"
+        for file in ENGINE
+        for service, operation in pairs(file)
+        if operation not in CALLS.get(service, ())
+    }
     assert not missing
 
 

@@ -27,7 +27,9 @@ def test_the_data_tells_its_date() -> None:
 
 
 def test_actions_and_what_they_apply_to() -> None:
-    assert targets_of("ecs:CreateService") == (Target("service", "arn:${Partition}:ecs:${Region}:${Account}:service/*", True),)
+    assert targets_of("ecs:CreateService") == (
+        Target("service", "arn:${Partition}:ecs:${Region}:${Account}:service/*", True),
+    )
     assert targets_of("ec2:DescribeVpcs") == ()
     assert is_action("S3:listbucket") and not is_action("s3:REST.PUT.OBJECT")
     assert handlers_of("AWS::Nowhere::Thing") is None
@@ -52,9 +54,14 @@ def test_what_is_added_is_not_there_yet(type: str) -> None:
 def test_a_property_brings_its_actions() -> None:
     plain = needed("AWS::DynamoDB::Table", {"Properties": {}})
     streaming = needed("AWS::DynamoDB::Table", {"Properties": {"KinesisStreamSpecification": {"StreamArn": "x"}}})
-    own_key = needed("AWS::DynamoDB::Table", {"Properties": {"SSESpecification": {"SSEEnabled": True, "KMSMasterKeyId": "k"}}})
+    own_key = needed(
+        "AWS::DynamoDB::Table", {"Properties": {"SSESpecification": {"SSEEnabled": True, "KMSMasterKeyId": "k"}}}
+    )
     assert plain is not None and streaming is not None and own_key is not None
-    assert "kinesis:DescribeStream" in streaming - plain and "dynamodb:EnableKinesisStreamingDestination" in streaming - plain
+    assert (
+        "kinesis:DescribeStream" in streaming - plain
+        and "dynamodb:EnableKinesisStreamingDestination" in streaming - plain
+    )
     assert "kms:CreateGrant" in own_key - plain
     assert "dynamodb:DescribeKinesisStreamingDestination" in plain, "the read handler asks whatever the properties are"
     assert not {"dynamodb:PutItem", "dynamodb:Scan", "iam:PassRole"} & (plain | streaming)
@@ -63,5 +70,9 @@ def test_a_property_brings_its_actions() -> None:
 def test_what_is_kept_is_never_deleted() -> None:
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     assert "dynamodb:DeleteTable" not in (needed("AWS::DynamoDB::Table", kept) or ())
-    for other in ({}, {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}, {"DeletionPolicy": "Retain"}):
+    for other in (
+        {},
+        {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"},
+        {"DeletionPolicy": "Retain"},
+    ):
         assert "dynamodb:DeleteTable" in (needed("AWS::DynamoDB::Table", other) or ())

@@ -59,7 +59,11 @@ ALLOWED = [
     ("cloudformation:CreateChangeSet", f"arn:aws:cloudformation:{AT}:stack/my-service-staging/0a1b", {}),
     ("cloudformation:DescribeEvents", f"arn:aws:cloudformation:{AT}:changeSet/fsdcf-1/0a1b", {}),
     ("ecr:DescribeImages", f"arn:aws:ecr:{AT}:repository/my-service", {}),
-    ("ecs:CreateService", f"arn:aws:ecs:{AT}:service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}", {}),
+    (
+        "ecs:CreateService",
+        f"arn:aws:ecs:{AT}:service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}",
+        {},
+    ),
     ("ecs:RegisterTaskDefinition", f"arn:aws:ecs:{AT}:task-definition/my-service-staging:7", {}),
     ("ecs:DeregisterTaskDefinition", "*", {}),
     ("ecs:ListTasks", "*", {"ecs:cluster": f"arn:aws:ecs:{AT}:cluster/my-service-staging-Cluster-{RANDOM}"}),
@@ -71,35 +75,83 @@ ALLOWED = [
     ("elasticloadbalancing:DeleteListener", f"arn:aws:elasticloadbalancing:{AT}:listener/app/x/1/2", tags()),
     ("logs:CreateLogGroup", f"arn:aws:logs:{AT}:log-group:my-service-staging-LogGroup-{RANDOM}", {}),
     ("ssm:PutParameter", f"arn:aws:ssm:{AT}:parameter/CFN-Release-{RANDOM}", {}),
-    ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
-    ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-ExecutionRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
+    (
+        "iam:CreateRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-ExecutionRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
     ("iam:DeleteRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {}),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+    (
+        "iam:PassRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+    ),
     (
         "iam:CreateServiceLinkedRole",
         f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
         {"iam:AWSServiceName": "ecs.amazonaws.com"},
     ),
-    ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{AT}:alarm:TargetTracking-service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}-AlarmHigh-1", {}),
+    (
+        "cloudwatch:PutMetricAlarm",
+        f"arn:aws:cloudwatch:{AT}:alarm:TargetTracking-service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}-AlarmHigh-1",
+        {},
+    ),
 ]
 
 DENIED = [
     ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {}),
-    ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}),
-    ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/fsdcf-pipeline-StagingDeployRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
-    ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-eu-TaskRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
-    ("iam:DeleteRolePermissionsBoundary", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
-    ("iam:AttachRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PermissionsBoundary": LIMIT}),
+    (
+        "iam:CreateRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/fsdcf-pipeline-StagingDeployRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-eu-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:DeleteRolePermissionsBoundary",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:AttachRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
     ("iam:CreatePolicyVersion", LIMIT, {}),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {"iam:PassedToService": "lambda.amazonaws.com"}),
+    (
+        "iam:PassRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PassedToService": "lambda.amazonaws.com"},
+    ),
     ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/Administrator", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
-    ("iam:CreateServiceLinkedRole", f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x/y", {"iam:AWSServiceName": "organizations.amazonaws.com"}),
+    (
+        "iam:CreateServiceLinkedRole",
+        f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x/y",
+        {"iam:AWSServiceName": "organizations.amazonaws.com"},
+    ),
     ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", {}),
     ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", tags("other")),
     ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", tags(environment="prod")),
     ("ec2:CreateTags", f"arn:aws:ec2:{AT}:instance/i-1", {}),
     ("ec2:RunInstances", f"arn:aws:ec2:{AT}:instance/i-1", {}),
-    ("ecs:UpdateService", f"arn:aws:ecs:{AT}:service/other-staging-Cluster-{RANDOM}/other-staging-Service-{RANDOM}", {}),
+    (
+        "ecs:UpdateService",
+        f"arn:aws:ecs:{AT}:service/other-staging-Cluster-{RANDOM}/other-staging-Service-{RANDOM}",
+        {},
+    ),
     ("ecs:PutAccountSettingDefault", "*", {}),
     ("ecs:ListTasks", "*", {"ecs:cluster": f"arn:aws:ecs:{AT}:cluster/other"}),
     ("cloudformation:DeleteStack", f"arn:aws:cloudformation:{AT}:stack/my-service-prod/0a1b", {}),
@@ -115,7 +167,9 @@ def test_a_deploy_may(hello: dict[str, Any], action: str, resource: str, context
     assert allows(hello, action, resource, context)
 
 
-@pytest.mark.parametrize(("action", "resource", "context"), DENIED, ids=[f"{number}-{one[0]}" for number, one in enumerate(DENIED)])
+@pytest.mark.parametrize(
+    ("action", "resource", "context"), DENIED, ids=[f"{number}-{one[0]}" for number, one in enumerate(DENIED)]
+)
 def test_a_deploy_may_not(hello: dict[str, Any], action: str, resource: str, context: Mapping[str, str]) -> None:
     assert not allows(hello, action, resource, context)
 
@@ -128,7 +182,9 @@ def test_tables_buckets_and_the_artifacts(dynamodb: dict[str, Any]) -> None:
     assert not allows(dynamodb, "dynamodb:PutItem", table, {})
     bucket = f"arn:aws:s3:::{ACCOUNT}-staging-invoices"
     assert allows(dynamodb, "s3:PutBucketPolicy", bucket, {})
-    with_artifacts = policy_of(stack_of(ROOT / "examples" / "api-dynamodb.yml"), bucket="arn:${AWS::Partition}:s3:::artifacts")
+    with_artifacts = policy_of(
+        stack_of(ROOT / "examples" / "api-dynamodb.yml"), bucket="arn:${AWS::Partition}:s3:::artifacts"
+    )
     assert allows(with_artifacts, "s3:PutObject", "arn:aws:s3:::artifacts/fsdcf/x.json", {})
     assert not allows(with_artifacts, "s3:PutBucketPolicy", "arn:aws:s3:::artifacts", {})
     assert not allows(with_artifacts, "s3:PutObject", f"{bucket}/key", {})
@@ -143,7 +199,10 @@ def test_every_action_of_every_resource_is_allowed_and_none_besides(example: Pat
     assert wanted <= granted
     besides = granted - wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}
     diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents")
-    assert all(one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing)) for one in besides), besides
+    assert all(
+        one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing))
+        for one in besides
+    ), besides
     assert all(is_action(one) for one in granted)
 
 
@@ -160,7 +219,11 @@ def test_it_names_resources_where_the_action_allows_it(example: Path) -> None:
 
 
 def test_iam_is_never_wide(dynamodb: dict[str, Any]) -> None:
-    assert not [one for one in dynamodb["Statement"] if "*" in one["Resource"] and any(a.startswith("iam:") for a in one["Action"])]
+    assert not [
+        one
+        for one in dynamodb["Statement"]
+        if "*" in one["Resource"] and any(a.startswith("iam:") for a in one["Action"])
+    ]
     assert not [action for one in dynamodb["Statement"] for action in one["Action"] if "*" in action]
     assert len({one["Sid"] for one in dynamodb["Statement"]}) == len(dynamodb["Statement"])
 
@@ -189,7 +252,11 @@ def test_a_role_s_long_name_is_cut(compiled: Compile) -> None:
 def test_an_image_from_elsewhere_needs_no_ecr(compiled: Compile) -> None:
     result = compiled(HELLO + "  image: ghcr.io/acme/hello\n")
     assert result.template is not None
-    actions = [action for one in policy_of(Deployed("hello-staging", result.template.data))["Statement"] for action in one["Action"]]
+    actions = [
+        action
+        for one in policy_of(Deployed("hello-staging", result.template.data))["Statement"]
+        for action in one["Action"]
+    ]
     assert not [one for one in actions if one.startswith("ecr:")]
 
 
@@ -204,12 +271,19 @@ def test_the_order_of_stacks_has_no_meaning() -> None:
 
 
 def test_policies_are_split_to_iam_s_size() -> None:
-    statements = permissions([stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}").statements
+    statements = permissions(
+        [stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}"
+    ).statements
     policies = split(statements)
     assert len(policies) > 2 and all(size(one) <= LARGEST_POLICY for one in policies)
 
     def pairs(found: list[Statement]) -> set[tuple[str, str, str]]:
-        return {(action, arn, json.dumps(one.conditions)) for one in found for action in one.actions for arn in one.resources}
+        return {
+            (action, arn, json.dumps(one.conditions))
+            for one in found
+            for action in one.actions
+            for arn in one.resources
+        }
 
     assert pairs([one for policy in policies for one in policy]) == pairs(list(statements))
 
@@ -220,7 +294,9 @@ def test_one_large_statement_is_split_by_its_actions() -> None:
     assert len(policies) > 1 and all(size(one) <= LARGEST_POLICY for one in policies)
     assert [action for policy in policies for one in policy for action in one.actions] == list(large.actions)
     with pytest.raises(ValueError, match="s3:PutObject has too many resources"):
-        split([Statement("Wide", ("s3:PutObject",), tuple(f"arn:aws:s3:::bucket-{number:04}" for number in range(400)))])
+        split(
+            [Statement("Wide", ("s3:PutObject",), tuple(f"arn:aws:s3:::bucket-{number:04}" for number in range(400)))]
+        )
 
 
 def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Compile) -> None:
@@ -232,5 +308,7 @@ def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Co
     assert result.template is not None
     wide = boundary([Deployed("hello-staging", result.template.data)])
     assert allows(wide, "s3:GetObject", "anything", {})
-    assert not allows(wide, "iam:CreateUser", "anything", {}) and not allows(wide, "organizations:LeaveOrganization", "*", {})
+    assert not allows(wide, "iam:CreateUser", "anything", {}) and not allows(
+        wide, "organizations:LeaveOrganization", "*", {}
+    )
     assert [one["Sid"] for one in boundary([])["Statement"]] == ["Administration"]

@@ -109,13 +109,27 @@ class Account:
     def given(self, template: Mapping[str, Any], parameters: Mapping[str, str | None], **more: Any) -> dict[str, Any]:
         """A request's members. A parameter that is None keeps its value."""
         listed = [
-            {"ParameterKey": key, "UsePreviousValue": True} if value is None else {"ParameterKey": key, "ParameterValue": value}
+            {"ParameterKey": key, "UsePreviousValue": True}
+            if value is None
+            else {"ParameterKey": key, "ParameterValue": value}
             for key, value in parameters.items()
         ]
         body = compact(template)
-        return {"StackName": NAME, "TemplateBody": body, "Parameters": listed, "Capabilities": ["CAPABILITY_NAMED_IAM"], **more}
+        return {
+            "StackName": NAME,
+            "TemplateBody": body,
+            "Parameters": listed,
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            **more,
+        }
 
-    def change_set(self, template: Mapping[str, Any], kind: str = "UPDATE", parameters: Mapping[str, str | None] | None = None, **more: Any) -> dict[str, Any]:
+    def change_set(
+        self,
+        template: Mapping[str, Any],
+        kind: str = "UPDATE",
+        parameters: Mapping[str, str | None] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
         """Creates a change set and waits until it is done; how it is described with property values."""
         self.sets += 1
         name = more.pop("ChangeSetName", f"set-{self.sets}")
@@ -125,14 +139,23 @@ class Account:
         self.clock.advance(5)
         return dict(self.cfn.describe_change_set(ChangeSetName=made["Id"], IncludePropertyValues=True))
 
-    def deploy(self, template: Mapping[str, Any], kind: str = "UPDATE", parameters: Mapping[str, str | None] | None = None, executed: Mapping[str, Any] | None = None, **more: Any) -> str:
+    def deploy(
+        self,
+        template: Mapping[str, Any],
+        kind: str = "UPDATE",
+        parameters: Mapping[str, str | None] | None = None,
+        executed: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> str:
         """Creates a change set, executes it and waits; the stack's status at the end."""
         described = self.change_set(template, kind, parameters, **more)
         assert described["Status"] == "CREATE_COMPLETE", described.get("StatusReason")
         self.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"], **(executed or {}))
         return scenes.settle(self.world, described["StackId"])
 
-    def create(self, template: Mapping[str, Any], parameters: Mapping[str, str | None] | None = None, **more: Any) -> str:
+    def create(
+        self, template: Mapping[str, Any], parameters: Mapping[str, str | None] | None = None, **more: Any
+    ) -> str:
         """Creates the stack and waits; its status at the end."""
         return self.deploy(template, "CREATE", parameters, **more)
 
@@ -185,7 +208,8 @@ class Account:
     def reasons(self, named: str = NAME) -> dict[str, str]:
         """The latest reason by ``LogicalId STATUS``."""
         return {
-            f"{one['LogicalResourceId']} {one['ResourceStatus']}": one.get("ResourceStatusReason", "") for one in self.events(named)
+            f"{one['LogicalResourceId']} {one['ResourceStatus']}": one.get("ResourceStatusReason", "")
+            for one in self.events(named)
         }
 
     def owned(self) -> list[str]:
@@ -215,7 +239,11 @@ def consistent(account: Account, named: str) -> None:
     rows = records.rows(account.world, arn)
     over = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_ROLLBACK_FAILED")
     alive = {key: row for key, row in rows.items() if row["status"] not in over}
-    held = {(row["type"], row["physical"]) for row in [*alive.values(), *records.leftovers(account.world, arn).values()] if row["physical"]}
+    held = {
+        (row["type"], row["physical"])
+        for row in [*alive.values(), *records.leftovers(account.world, arn).values()]
+        if row["physical"]
+    }
     owned = {(one["type"], one["physical"]) for one in things.every(account.world) if one["owner"] == arn}
     assert owned == held
     assert not [key for key, row in rows.items() if row["status"].endswith("_IN_PROGRESS")]

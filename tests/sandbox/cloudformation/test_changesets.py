@@ -55,7 +55,9 @@ def test_tokens_and_names(account: Account) -> None:
         account.cfn.execute_change_set(ChangeSetName=first["Id"], ClientRequestToken="run")
     with pytest.raises(ClientError) as error:
         account.cfn.execute_change_set(ChangeSetName=first["Id"], ClientRequestToken="another")
-    assert refused(error.value)[1].endswith("cannot be executed in its current execution status of [EXECUTE_IN_PROGRESS]")
+    assert refused(error.value)[1].endswith(
+        "cannot be executed in its current execution status of [EXECUTE_IN_PROGRESS]"
+    )
     account.settle()
     account.cfn.execute_change_set(ChangeSetName=first["Id"], ClientRequestToken="run")
     with pytest.raises(ClientError) as error:
@@ -74,7 +76,9 @@ def test_the_one_that_is_executed_first_makes_the_others_obsolete(account: Accou
     failed = account.change_set(ONE)
     assert len(account.cfn.list_change_sets(StackName=NAME)["Summaries"]) == 3
     account.cfn.execute_change_set(ChangeSetName=theirs["ChangeSetId"])
-    assert [one["ExecutionStatus"] for one in account.cfn.list_change_sets(StackName=NAME)["Summaries"]] == ["EXECUTE_IN_PROGRESS"]
+    assert [one["ExecutionStatus"] for one in account.cfn.list_change_sets(StackName=NAME)["Summaries"]] == [
+        "EXECUTE_IN_PROGRESS"
+    ]
     account.settle()
     assert account.cfn.list_change_sets(StackName=NAME)["Summaries"] == []
     assert account.cfn.describe_change_set(ChangeSetName=mine["ChangeSetId"])["ExecutionStatus"] == "OBSOLETE"
@@ -90,7 +94,9 @@ def test_the_one_that_is_executed_first_makes_the_others_obsolete(account: Accou
 def test_it_is_obsolete_when_the_stack_moves_while_it_is_created(account: Account) -> None:
     account.create(ONE)
     ready = account.change_set(TWO)
-    late = account.cfn.create_change_set(**account.given(of(Note=parameter("three"), Base=group()), {}, ChangeSetName="late"))
+    late = account.cfn.create_change_set(
+        **account.given(of(Note=parameter("three"), Base=group()), {}, ChangeSetName="late")
+    )
     account.cfn.execute_change_set(ChangeSetName=ready["ChangeSetId"])
     account.settle()
     assert account.cfn.describe_change_set(ChangeSetName=late["Id"])["ExecutionStatus"] == "OBSOLETE"
@@ -127,7 +133,11 @@ def test_both_ways_to_say_that_there_is_nothing_to_do(account: Account) -> None:
     account.create(ONE)
     described = account.change_set(ONE)
     words = "The submitted information didn't contain changes. Submit different information to create a change set."
-    assert (described["Status"], described["ExecutionStatus"], described["StatusReason"]) == ("FAILED", "UNAVAILABLE", words)
+    assert (described["Status"], described["ExecutionStatus"], described["StatusReason"]) == (
+        "FAILED",
+        "UNAVAILABLE",
+        words,
+    )
     account.world.faults.add(parsed("cfn:no-updates"))
     assert account.change_set(ONE)["StatusReason"] == "No updates are to be performed."
 
@@ -171,7 +181,9 @@ def test_a_replacement_and_what_follows_from_it(account: Account) -> None:
     described = account.change_set(of(Base=group("two"), Far=far))
     base, follower = (one["ResourceChange"] for one in described["Changes"])
     assert (base["Replacement"], base["PolicyAction"]) == ("True", "ReplaceAndDelete")
-    assert {(one["ChangeSource"], one.get("CausingEntity")) for one in follower["Details"]} >= {("ResourceReference", "Base")}
+    assert {(one["ChangeSource"], one.get("CausingEntity")) for one in follower["Details"]} >= {
+        ("ResourceReference", "Base")
+    }
     for detail in follower["Details"]:
         assert detail["Target"]["BeforeValue"] == account.physical("Base")
         assert detail["Target"]["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -182,7 +194,11 @@ def test_a_new_image_changes_three_resources(account: Account) -> None:
     account.create(template, {"ImageSha": "abc"})
     described = account.change_set(template, parameters={"ImageSha": "def"})
     found = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in described["Changes"]}
-    assert {key: one["Replacement"] for key, one in found.items()} == {"Release": "False", "Service": "False", "TaskDefinition": "True"}
+    assert {key: one["Replacement"] for key, one in found.items()} == {
+        "Release": "False",
+        "Service": "False",
+        "TaskDefinition": "True",
+    }
     (parameters,) = [described["Parameters"]]
     assert {one["ParameterKey"]: one["ParameterValue"] for one in parameters}["ImageSha"] == "def"
 
@@ -192,7 +208,9 @@ def test_changes_come_in_pages(account: Account) -> None:
     described = account.change_set(of(**{f"Note{number}": parameter() for number in range(5)}), "CREATE")
     pages = [described]
     while "NextToken" in pages[-1]:
-        pages.append(account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"], NextToken=pages[-1]["NextToken"]))
+        pages.append(
+            account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"], NextToken=pages[-1]["NextToken"])
+        )
     names = [one["ResourceChange"]["LogicalResourceId"] for page in pages for one in page["Changes"]]
     assert [len(page["Changes"]) for page in pages] == [2, 2, 1]
     assert names == [f"Note{number}" for number in range(5)]
@@ -207,7 +225,10 @@ def bad(text: str, **members: Any) -> Any:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        bad("Template format error: Unresolved resource dependencies [Gone]", TemplateBody=json.dumps(of(A=parameter({"Ref": "Gone"})))),
+        bad(
+            "Template format error: Unresolved resource dependencies [Gone]",
+            TemplateBody=json.dumps(of(A=parameter({"Ref": "Gone"}))),
+        ),
         bad(
             "Template error: resource A does not support attribute type Colour in Fn::GetAtt",
             TemplateBody=json.dumps(of(A=group(), B=parameter({"Fn::GetAtt": ["A", "Colour"]}))),
@@ -217,10 +238,22 @@ def bad(text: str, **members: Any) -> Any:
             TemplateBody=json.dumps(of(A=parameter({"Ref": "B"}), B=parameter({"Ref": "A"}))),
         ),
         bad("Template format error: YAML not well-formed.", TemplateBody="Resources: ["),
-        bad("Parameters: [Day] must have values", TemplateBody=json.dumps({**ONE, "Parameters": {"Day": {"Type": "String"}}})),
-        bad("Parameters: [Day] do not exist in the template", Parameters=[{"ParameterKey": "Day", "ParameterValue": "1"}]),
-        bad("Invalid input for parameter key Day. Cannot specify usePreviousValue", Parameters=[{"ParameterKey": "Day", "UsePreviousValue": True}]),
-        bad("Member must have length less than or equal to 51200", TemplateBody=json.dumps({**ONE, "Description": "ü" * 26_000}, ensure_ascii=False)),
+        bad(
+            "Parameters: [Day] must have values",
+            TemplateBody=json.dumps({**ONE, "Parameters": {"Day": {"Type": "String"}}}),
+        ),
+        bad(
+            "Parameters: [Day] do not exist in the template",
+            Parameters=[{"ParameterKey": "Day", "ParameterValue": "1"}],
+        ),
+        bad(
+            "Invalid input for parameter key Day. Cannot specify usePreviousValue",
+            Parameters=[{"ParameterKey": "Day", "UsePreviousValue": True}],
+        ),
+        bad(
+            "Member must have length less than or equal to 51200",
+            TemplateBody=json.dumps({**ONE, "Description": "ü" * 26_000}, ensure_ascii=False),
+        ),
         bad("Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", ChangeSetName="1st"),
         bad("Either Template URL or Template Body must be specified.", TemplateBody=None),
     ],
@@ -247,14 +280,26 @@ def test_capabilities(account: Account) -> None:
 @pytest.mark.parametrize("status", [one for one in scenes.STATUSES if one != "REVIEW_IN_PROGRESS"])
 def test_which_states_take_an_update(account: Account, status: str) -> None:
     arn = scenes.put(account.world, status)
-    good = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED"}
+    good = {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+        "CREATE_FAILED",
+        "UPDATE_FAILED",
+    }
     given = {**account.given(ONE, {}, ChangeSetName="a"), "StackName": arn}
     if status in good:
         account.cfn.create_change_set(**given)
         return
     with pytest.raises(ClientError) as error:
         account.cfn.create_change_set(**given)
-    expected = f"Stack [{arn}] does not exist" if status == "DELETE_COMPLETE" else f"Stack:{arn} is in {status} state and can not be updated."
+    expected = (
+        f"Stack [{arn}] does not exist"
+        if status == "DELETE_COMPLETE"
+        else f"Stack:{arn} is in {status} state and can not be updated."
+    )
     assert refused(error.value) == ("ValidationError", expected)
 
 
@@ -270,22 +315,33 @@ def test_create_and_update_by_their_names(account: Account) -> None:
     account.settle()
     with pytest.raises(ClientError) as error:
         account.change_set(ONE, "CREATE", ChangeSetName="new")
-    assert refused(error.value)[1] == f"Stack [{NAME}] already exists and cannot be created again with the changeSet [new]."
+    assert (
+        refused(error.value)[1]
+        == f"Stack [{NAME}] already exists and cannot be created again with the changeSet [new]."
+    )
 
 
 def test_names_that_exist_are_found_early(account: Account) -> None:
     things.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
-    described = account.change_set(of(Log=log(name="/taken"), Wrong={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "CREATE")
+    described = account.change_set(
+        of(Log=log(name="/taken"), Wrong={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "CREATE"
+    )
     assert described["Status"] == "FAILED"
     assert described["StatusReason"] == (
         "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation, "
         "AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the DescribeEvents API for "
         "detailed failure information."
     )
-    found = account.cfn.describe_events(ChangeSetName=described["ChangeSetId"], Filters={"FailedEvents": True})["OperationEvents"]
+    found = account.cfn.describe_events(ChangeSetName=described["ChangeSetId"], Filters={"FailedEvents": True})[
+        "OperationEvents"
+    ]
     assert {one["EventType"] for one in found} == {"VALIDATION_ERROR"}
     assert {(one["LogicalResourceId"], one["ValidationName"], one["ValidationStatusReason"]) for one in found} == {
-        ("Log", "NAME_CONFLICT_VALIDATION", "Resource of type 'AWS::Logs::LogGroup' with identifier '/taken' already exists."),
+        (
+            "Log",
+            "NAME_CONFLICT_VALIDATION",
+            "Resource of type 'AWS::Logs::LogGroup' with identifier '/taken' already exists.",
+        ),
         ("Wrong", "PROPERTY_VALIDATION", "Required property [Value] not found"),
     }
     everything = account.cfn.describe_events(StackName=NAME, ChangeSetName=described["ChangeSetId"])["OperationEvents"]
@@ -347,7 +403,11 @@ def test_an_import_of_its_own(account: Account) -> None:
     account.create(ONE)
     foreign = things.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     new = of(**ONE["Resources"], Log=log(name="/taken", DeletionPolicy="Retain"))
-    what = {"ResourceType": "AWS::Logs::LogGroup", "LogicalResourceId": "Log", "ResourceIdentifier": {"LogGroupName": "/taken"}}
+    what = {
+        "ResourceType": "AWS::Logs::LogGroup",
+        "LogicalResourceId": "Log",
+        "ResourceIdentifier": {"LogGroupName": "/taken"},
+    }
     other = of(**{**ONE["Resources"], "Note": parameter("two")}, Log=log(name="/taken", DeletionPolicy="Retain"))
     assert account.change_set(other, "IMPORT", ResourcesToImport=[what])["Status"] == "FAILED"
     assert account.deploy(new, "IMPORT", ResourcesToImport=[what]) == "IMPORT_COMPLETE"
@@ -388,6 +448,8 @@ def test_hooks_and_early_validation_on_order(account: Account) -> None:
     assert account.change_set(ONE, "CREATE")["StatusReason"] == "The following hook(s) failed: [My::Guard::Hook]"
     described = account.change_set(ONE, "CREATE")
     assert "AWS::EarlyValidation::PropertyValidation" in described["StatusReason"]
-    found = account.cfn.describe_events(ChangeSetName=described["ChangeSetId"], Filters={"FailedEvents": True})["OperationEvents"]
+    found = account.cfn.describe_events(ChangeSetName=described["ChangeSetId"], Filters={"FailedEvents": True})[
+        "OperationEvents"
+    ]
     assert [one["LogicalResourceId"] for one in found] == ["Note", "Note", "Base", "Base"]
     assert account.change_set(ONE, "CREATE")["Status"] == "CREATE_COMPLETE"

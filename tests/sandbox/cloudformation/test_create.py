@@ -42,7 +42,11 @@ def test_every_example_is_created_updated_and_deleted(account: Account, name: st
     assert set(account.resources()) == set(template["Resources"])
     assert {one["OutputKey"] for one in account.stack()["Outputs"]} == set(template["Outputs"])
     changed = account.change_set(template, parameters=dict.fromkeys(given) | {"ImageSha": "def456"})
-    assert [one["ResourceChange"]["LogicalResourceId"] for one in changed["Changes"]] == ["Release", "Service", "TaskDefinition"]
+    assert [one["ResourceChange"]["LogicalResourceId"] for one in changed["Changes"]] == [
+        "Release",
+        "Service",
+        "TaskDefinition",
+    ]
     account.cfn.execute_change_set(ChangeSetName=changed["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
     touched = {line.split()[0] for line in account.told(since="UPDATE_IN_PROGRESS")}
@@ -150,7 +154,9 @@ def test_a_failure_cancels_the_others_and_rolls_back(account: Account) -> None:
     words = "The following resource(s) failed to create: [Bad, Slow]. Rollback requested by user."
     assert reasons[f"{NAME} ROLLBACK_IN_PROGRESS"] == words
     lines = account.told(since="ROLLBACK_IN_PROGRESS")
-    assert in_order(lines, "Bad DELETE_COMPLETE", "Base DELETE_IN_PROGRESS", "Base DELETE_COMPLETE", f"{NAME} ROLLBACK_COMPLETE")
+    assert in_order(
+        lines, "Bad DELETE_COMPLETE", "Base DELETE_IN_PROGRESS", "Base DELETE_COMPLETE", f"{NAME} ROLLBACK_COMPLETE"
+    )
     assert "Bad DELETE_IN_PROGRESS" not in lines  # it was never made
     assert "Slow DELETE_IN_PROGRESS" in lines  # it had its physical id
     assert not [line for line in lines if line.startswith("Never")]
@@ -231,7 +237,9 @@ def test_a_creation_has_its_time(account: Account) -> None:
     slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
     account.cfn.create_stack(**account.given(of(Slow=slow), {}), TimeoutInMinutes=1)
     assert account.settle() == "ROLLBACK_COMPLETE"
-    assert account.reasons()[f"{NAME} ROLLBACK_IN_PROGRESS"].startswith("Stack creation time exceeded the specified timeout.")
+    assert account.reasons()[f"{NAME} ROLLBACK_IN_PROGRESS"].startswith(
+        "Stack creation time exceeded the specified timeout."
+    )
 
 
 def test_a_hook_fails_in_words_of_its_own(account: Account) -> None:
@@ -241,7 +249,11 @@ def test_a_hook_fails_in_words_of_its_own(account: Account) -> None:
     assert event["ResourceStatusReason"] == "The following hook(s) failed: [My::Guard::Hook]"
     assert "HookType" not in event
     (found,) = [one for one in account.events() if "HookType" in one]
-    assert (found["ResourceStatus"], found["HookType"], found["HookStatus"]) == ("CREATE_IN_PROGRESS", "My::Guard::Hook", "HOOK_COMPLETE_FAILED")
+    assert (found["ResourceStatus"], found["HookType"], found["HookStatus"]) == (
+        "CREATE_IN_PROGRESS",
+        "My::Guard::Hook",
+        "HOOK_COMPLETE_FAILED",
+    )
     assert "not compliant" in found["HookStatusReason"]
 
 
@@ -284,13 +296,18 @@ def test_create_stack_takes_over_a_stack_under_review(account: Account) -> None:
 
 
 def test_a_parameter_of_parameter_store(account: Account) -> None:
-    template = {**of(Note=parameter({"Ref": "Ami"})), "Parameters": {"Ami": {"Type": "AWS::SSM::Parameter::Value<String>"}}}
+    template = {
+        **of(Note=parameter({"Ref": "Ami"})),
+        "Parameters": {"Ami": {"Type": "AWS::SSM::Parameter::Value<String>"}},
+    }
     with pytest.raises(ClientError) as error:
         account.create(template, {"Ami": "/ami"})
     assert refused(error.value)[1] == "Unable to fetch parameters [/ami] from parameter store for this account."
     account.client("ssm").put_parameter(Name="/ami", Value="ami-1", Type="String")
     account.create(template, {"Ami": "/ami"})
-    assert account.stack()["Parameters"] == [{"ParameterKey": "Ami", "ParameterValue": "/ami", "ResolvedValue": "ami-1"}]
+    assert account.stack()["Parameters"] == [
+        {"ParameterKey": "Ami", "ParameterValue": "/ami", "ResolvedValue": "ami-1"}
+    ]
     account.client("ssm").put_parameter(Name="/ami", Value="ami-2", Overwrite=True)
     assert account.deploy(template, parameters={"Ami": None}) == "UPDATE_COMPLETE"
     assert account.client("ssm").get_parameter(Name=account.physical("Note"))["Parameter"]["Value"] == "ami-2"
@@ -299,7 +316,12 @@ def test_a_parameter_of_parameter_store(account: Account) -> None:
 @pytest.mark.parametrize("type", ["Custom::Thing", "AWS::CloudFormation::Stack"])
 def test_what_the_sandbox_cannot_do_fails(account: Account, type: str) -> None:
     properties = {"ServiceToken": "arn:aws:lambda:x", "TemplateURL": "https://x"}
-    wanted = {"Type": type, "Properties": {key: properties[key] for key in (["ServiceToken"] if type.startswith("Custom") else ["TemplateURL"])}}
+    wanted = {
+        "Type": type,
+        "Properties": {
+            key: properties[key] for key in (["ServiceToken"] if type.startswith("Custom") else ["TemplateURL"])
+        },
+    }
     assert account.create(of(Thing=wanted)) == "ROLLBACK_COMPLETE"
     assert account.reasons()["Thing CREATE_FAILED"] == f"The sandbox does not play {type}."
 

@@ -19,7 +19,13 @@ def test_what_is_needed_goes_last(account: Account) -> None:
     account.cfn.delete_stack(StackName=NAME, ClientRequestToken="bye")
     assert account.status() == "DELETE_IN_PROGRESS"
     assert account.settle(arn) == "DELETE_COMPLETE"
-    wanted = ["C DELETE_COMPLETE", "B DELETE_IN_PROGRESS", "B DELETE_COMPLETE", "A DELETE_IN_PROGRESS", "A DELETE_COMPLETE"]
+    wanted = [
+        "C DELETE_COMPLETE",
+        "B DELETE_IN_PROGRESS",
+        "B DELETE_COMPLETE",
+        "A DELETE_IN_PROGRESS",
+        "A DELETE_COMPLETE",
+    ]
     assert in_order(account.told(arn), *wanted)
     assert account.events(arn)[-1]["ClientRequestToken"] == "bye"
     stack = account.stack(arn)
@@ -114,7 +120,13 @@ def test_of_a_creation_that_runs(account: Account) -> None:
     account.until("A", "CREATE_IN_PROGRESS")
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle(arn) == "DELETE_COMPLETE"
-    assert in_order(account.told(arn), f"{NAME} DELETE_IN_PROGRESS", "A CREATE_FAILED", "A DELETE_COMPLETE", f"{NAME} DELETE_COMPLETE")
+    assert in_order(
+        account.told(arn),
+        f"{NAME} DELETE_IN_PROGRESS",
+        "A CREATE_FAILED",
+        "A DELETE_COMPLETE",
+        f"{NAME} DELETE_COMPLETE",
+    )
     assert not account.owned()
 
 
@@ -143,4 +155,6 @@ def test_a_stack_is_deleted_and_recreated_under_the_same_name(account: Account) 
     assert new != old
     assert (account.status(old), account.status(new)) == ("DELETE_COMPLETE", "CREATE_COMPLETE")
     assert account.stack()["StackId"] == new
-    assert not {one["PhysicalResourceId"] for one in account.events(old)} & {one["PhysicalResourceId"] for one in account.events(new)} - {""}
+    assert not {one["PhysicalResourceId"] for one in account.events(old)} & {
+        one["PhysicalResourceId"] for one in account.events(new)
+    } - {""}

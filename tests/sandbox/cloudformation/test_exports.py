@@ -27,22 +27,33 @@ def test_a_value_travels(shared: Account) -> None:
     (export,) = shared.cfn.list_exports()["Exports"]
     assert export == {"ExportingStackId": shared.stack()["StackId"], "Name": "shared", "Value": "one"}
     assert shared.cfn.list_imports(ExportName="shared")["Imports"] == ["user"]
-    (event,) = [one for one in shared.events("user") if one["ResourceStatus"] == "CREATE_COMPLETE" and one["LogicalResourceId"] == "Note"]
+    (event,) = [
+        one
+        for one in shared.events("user")
+        if one["ResourceStatus"] == "CREATE_COMPLETE" and one["LogicalResourceId"] == "Note"
+    ]
     assert '"Value":"one"' in event["ResourceProperties"]
 
 
 def test_what_is_imported_stays_as_it_is(shared: Account) -> None:
     assert shared.deploy(giver("two")) == "UPDATE_ROLLBACK_COMPLETE"
-    assert shared.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"] == "Export shared cannot be updated as it is in use by user. "
+    assert (
+        shared.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"]
+        == "Export shared cannot be updated as it is in use by user. "
+    )
     assert shared.deploy(of(Note=parameter("two"))) == "UPDATE_ROLLBACK_COMPLETE"
-    assert shared.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"].startswith("Export shared cannot be deleted as it is in use by user")
+    assert shared.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"].startswith(
+        "Export shared cannot be deleted as it is in use by user"
+    )
     assert shared.cfn.list_exports()["Exports"][0]["Value"] == "one"
 
 
 def test_a_stack_that_others_import_from_is_not_deleted(shared: Account) -> None:
     shared.cfn.delete_stack(StackName=NAME)
     assert shared.status() == "DELETE_FAILED"
-    assert shared.stack()["StackStatusReason"] == "Delete canceled. Cannot delete export shared as it is in use by user."
+    assert (
+        shared.stack()["StackStatusReason"] == "Delete canceled. Cannot delete export shared as it is in use by user."
+    )
     assert shared.resources() == {"Note": "CREATE_COMPLETE"}
     user = shared.stack("user")["StackId"]
     shared.cfn.delete_stack(StackName="user")
@@ -59,7 +70,9 @@ def test_a_stack_that_others_import_from_is_not_deleted(shared: Account) -> None
 def test_a_name_is_taken(shared: Account) -> None:
     shared.cfn.create_stack(**{**shared.given(giver(), {}), "StackName": "second"})
     assert shared.settle("second") == "ROLLBACK_COMPLETE"
-    words = f"Export with name shared is already exported by stack {shared.stack()['StackId']}. Rollback requested by user."
+    words = (
+        f"Export with name shared is already exported by stack {shared.stack()['StackId']}. Rollback requested by user."
+    )
     assert shared.reasons("second")["second ROLLBACK_IN_PROGRESS"] == words
 
 

@@ -29,7 +29,10 @@ def resources(draw: Any) -> dict[str, Any]:
     for name in sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1))):
         text = draw(st.sampled_from(["one", "two"]))
         needed = draw(st.sampled_from(["", *out]))
-        policies = {"DeletionPolicy": draw(st.sampled_from(POLICIES)), "UpdateReplacePolicy": draw(st.sampled_from(POLICIES[:2]))}
+        policies = {
+            "DeletionPolicy": draw(st.sampled_from(POLICIES)),
+            "UpdateReplacePolicy": draw(st.sampled_from(POLICIES[:2])),
+        }
         if needed and draw(st.booleans()):
             policies["DependsOn"] = needed
         if name in "AB":
@@ -49,7 +52,9 @@ faults = st.builds(
     times=st.sampled_from([1, 1, 2, None]),
 )
 calls = st.sampled_from(["update", "update", "update", "delete", "cancel", "continue", "skip", "rollback", "wait"])
-steps = st.lists(st.tuples(calls, resources(), st.booleans(), st.lists(faults, max_size=2), st.integers(0, 40)), max_size=4)
+steps = st.lists(
+    st.tuples(calls, resources(), st.booleans(), st.lists(faults, max_size=2), st.integers(0, 40)), max_size=4
+)
 
 
 def attempt(account: Account, arn: str, call: str, template: dict[str, Any], disabled: bool) -> None:

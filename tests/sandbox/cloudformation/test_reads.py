@@ -106,7 +106,9 @@ def test_values_that_are_dropped(account: Account) -> None:
     account.world.faults.add(parsed("cfn:drop-values=Note"))
     short = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"], IncludePropertyValues=True)
     assert short["Status"] == "CREATE_COMPLETE"
-    assert short["StatusReason"].startswith("[WARN] --include-property-values option can return incomplete ChangeSet data because: Logical Id: Note")
+    assert short["StatusReason"].startswith(
+        "[WARN] --include-property-values option can return incomplete ChangeSet data because: Logical Id: Note"
+    )
     assert [one["ResourceChange"]["LogicalResourceId"] for one in short["Changes"]] == ["Base"]
     whole = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])
     assert [one["ResourceChange"]["LogicalResourceId"] for one in whole["Changes"]] == ["Base", "Note"]
@@ -127,12 +129,18 @@ def test_words_that_no_client_knows(account: Account) -> None:
     described = account.change_set(of(Note=parameter("two"), Base=group("two")))
     account.world.faults.add(parsed("cfn:unknown-enums"), parsed("cfn:action=SyncWithActual"))
     base = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])["Changes"][0]["ResourceChange"]
-    assert (base["Action"], base["Replacement"], base["PolicyAction"]) == ("SyncWithActual", "Perhaps", "ReplaceAndArchive")
+    assert (base["Action"], base["Replacement"], base["PolicyAction"]) == (
+        "SyncWithActual",
+        "Perhaps",
+        "ReplaceAndArchive",
+    )
     assert base["Details"][0]["Target"]["RequiresRecreation"] == "Sometimes"
     assert account.events()[0]["DetailedStatus"] == "PONDERING"
 
 
-@pytest.mark.parametrize("text", ["cfn:nonsense", "cfn:lag-events", "cfn:page-size=0", "cfn:hook", "cfn:stale-status*x"])
+@pytest.mark.parametrize(
+    "text", ["cfn:nonsense", "cfn:lag-events", "cfn:page-size=0", "cfn:hook", "cfn:stale-status*x"]
+)
 def test_oddities_are_named_rightly(text: str) -> None:
     with pytest.raises(FaultError, match="cfn:"):
         parsed(text)
@@ -156,7 +164,10 @@ def test_resources_one_by_one_and_by_the_page(account: Account) -> None:
 
 def test_templates_are_summed_up_and_validated(account: Account) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
-    declared = {"Day": {"Type": "String", "AllowedValues": ["a", "b"], "Default": "a"}, "Key": {"Type": "String", "NoEcho": True}}
+    declared = {
+        "Day": {"Type": "String", "AllowedValues": ["a", "b"], "Default": "a"},
+        "Key": {"Type": "String", "NoEcho": True},
+    }
     template = {**of(Role=role, Note=parameter({"Ref": "Day"})), "Description": "text", "Parameters": declared}
     body = account.given(template, {})["TemplateBody"]
     summary = account.cfn.get_template_summary(TemplateBody=body)
@@ -169,7 +180,10 @@ def test_templates_are_summed_up_and_validated(account: Account) -> None:
     with pytest.raises(ClientError):
         account.cfn.validate_template(TemplateBody=account.given(of(A=parameter({"Ref": "Gone"})), {})["TemplateBody"])
     account.create(ONE)
-    assert account.cfn.get_template_summary(StackName=NAME)["ResourceTypes"] == ["AWS::SSM::Parameter", "AWS::EC2::SecurityGroup"]
+    assert account.cfn.get_template_summary(StackName=NAME)["ResourceTypes"] == [
+        "AWS::SSM::Parameter",
+        "AWS::EC2::SecurityGroup",
+    ]
     described = account.change_set(TWO)
     assert account.cfn.get_template(ChangeSetName=described["ChangeSetId"])["TemplateBody"] == TWO
     assert account.cfn.get_template(StackName=NAME)["TemplateBody"] == ONE

@@ -36,7 +36,13 @@ def test_a_stack_in_any_state(account: Account, status: str) -> None:
     assert end in REST
     assert account.world.store.next_due() is None
     consistent(account, arn)
-    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"):
+    if status in (
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    ):
         assert account.cfn.get_template(StackName=arn)["TemplateBody"] == scenes.SMALL
         assert account.stack(arn)["Tags"] == [{"Key": "team", "Value": "a"}]
 

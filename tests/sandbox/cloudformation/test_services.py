@@ -13,7 +13,13 @@ TAG = {"Parameters": {"ImageSha": {"Type": "String"}}}
 def service(rollback: bool = True, breaker: bool = True) -> dict[str, Any]:
     """A service with its cluster and task definition, and a record that follows it."""
     container = {"Name": "shop", "Image": {"Fn::Sub": "shop:${ImageSha}"}, "Essential": True}
-    definition = {"Family": "shop", "Cpu": "256", "Memory": "512", "NetworkMode": "awsvpc", "ContainerDefinitions": [container]}
+    definition = {
+        "Family": "shop",
+        "Cpu": "256",
+        "Memory": "512",
+        "NetworkMode": "awsvpc",
+        "ContainerDefinitions": [container],
+    }
     configuration = {"DeploymentCircuitBreaker": {"Enable": breaker, "Rollback": rollback}}
     properties = {
         "Cluster": {"Ref": "Cluster"},
@@ -66,7 +72,13 @@ def test_a_breaker_that_trips_fails_the_update(account: Account) -> None:
     reason = account.reasons()["Service UPDATE_FAILED"]
     assert "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'." in reason
     assert reason.endswith("HandlerErrorCode: GeneralServiceException)")
-    assert in_order(account.told(), "Service UPDATE_FAILED", "TaskDefinition UPDATE_COMPLETE", "Service UPDATE_COMPLETE", "TaskDefinition DELETE_COMPLETE")
+    assert in_order(
+        account.told(),
+        "Service UPDATE_FAILED",
+        "TaskDefinition UPDATE_COMPLETE",
+        "Service UPDATE_COMPLETE",
+        "TaskDefinition DELETE_COMPLETE",
+    )
     assert described(account)["taskDefinition"] == account.physical("TaskDefinition") == first
     assert described(account)["deployments"][0]["rolloutState"] == "COMPLETED"
     assert releases(account) == ["a"]
@@ -100,7 +112,13 @@ def test_the_way_back_may_fail_as_well(account: Account) -> None:
 def test_a_service_whose_creation_fails_is_gone_afterwards(account: Account) -> None:
     account.world.faults.add(parsed("Service:create:CannotPullContainerError"))
     assert account.create(service(), {"ImageSha": "a"}) == "ROLLBACK_COMPLETE"
-    assert in_order(account.told(), "Service CREATE_FAILED", "Service DELETE_IN_PROGRESS", "Service DELETE_COMPLETE", "Cluster DELETE_COMPLETE")
+    assert in_order(
+        account.told(),
+        "Service CREATE_FAILED",
+        "Service DELETE_IN_PROGRESS",
+        "Service DELETE_COMPLETE",
+        "Cluster DELETE_COMPLETE",
+    )
     assert not account.owned()
     consistent(account, NAME)
 

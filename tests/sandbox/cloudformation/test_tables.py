@@ -56,7 +56,9 @@ def test_what_is_retained_keeps_its_items_and_is_adopted_with_them(account: Acco
 
 
 def test_a_table_that_a_rollback_takes_away(account: Account) -> None:
-    account.cfn.create_stack(**account.given(of(Table=table(), Wrong=parameter(""), Wait=parameter(DependsOn="Table")), {}))
+    account.cfn.create_stack(
+        **account.given(of(Table=table(), Wrong=parameter(""), Wait=parameter(DependsOn="Table")), {})
+    )
     assert account.settle() == "ROLLBACK_COMPLETE"
     assert names(account) == []
 

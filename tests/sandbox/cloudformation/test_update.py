@@ -42,7 +42,11 @@ def test_a_replacement_is_followed_and_cleaned_up(account: Account) -> None:
         "Base DELETE_COMPLETE",
         f"{NAME} UPDATE_COMPLETE",
     ]
-    told = [(one.get("ResourceStatusReason"), one["PhysicalResourceId"]) for one in account.events() if one["LogicalResourceId"] == "Base"]
+    told = [
+        (one.get("ResourceStatusReason"), one["PhysicalResourceId"])
+        for one in account.events()
+        if one["LogicalResourceId"] == "Base"
+    ]
     assert told[3:6] == [
         ("Requested update requires the creation of a new physical resource; hence creating one.", before),
         ("Resource creation Initiated", after),
@@ -101,7 +105,10 @@ def test_a_failure_brings_everything_back(account: Account) -> None:
     late = parameter("x", DependsOn=["Base", "Note", "Far"])
     new = of(**OLD["Resources"] | {"Base": group("two"), "Note": parameter("two"), "More": log(), "Late": late})
     assert account.deploy(new) == "UPDATE_ROLLBACK_COMPLETE"
-    assert account.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"] == "The following resource(s) failed to create: [Late]. "
+    assert (
+        account.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"]
+        == "The following resource(s) failed to create: [Late]. "
+    )
     lines = account.told(since="UPDATE_ROLLBACK_IN_PROGRESS")
     assert in_order(lines, "Base UPDATE_COMPLETE", "Far UPDATE_IN_PROGRESS", "Far UPDATE_COMPLETE")
     cleanup = account.told(since="UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -163,7 +170,9 @@ def test_cancel(account: Account) -> None:
     assert tokens.index("stop") > tokens.index("mine")
     assert set(tokens[tokens.index("stop") :]) == {"stop"}
     assert ssm.value_of(account.world, account.physical("Note")) == "one"
-    assert account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])["ExecutionStatus"] == "EXECUTE_FAILED"
+    assert (
+        account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])["ExecutionStatus"] == "EXECUTE_FAILED"
+    )
     consistent(account, NAME)
 
 
@@ -243,8 +252,14 @@ def test_a_failed_update_can_be_tried_again_and_still_goes_back_to_the_beginning
 
 def test_nothing_is_replaced_while_rollback_is_disabled(account: Account) -> None:
     account.create(OLD)
-    assert account.deploy(of(**OLD["Resources"] | {"Base": group("two")}), executed={"DisableRollback": True}) == "UPDATE_FAILED"
-    assert account.reasons()["Base UPDATE_FAILED"] == "Replacement type updates not supported on stack with disable-rollback."
+    assert (
+        account.deploy(of(**OLD["Resources"] | {"Base": group("two")}), executed={"DisableRollback": True})
+        == "UPDATE_FAILED"
+    )
+    assert (
+        account.reasons()["Base UPDATE_FAILED"]
+        == "Replacement type updates not supported on stack with disable-rollback."
+    )
 
 
 def test_tags_of_the_stack_are_those_of_its_resources(account: Account) -> None:
@@ -303,7 +318,11 @@ def table(attributes: dict[str, str], key: str = "id") -> dict[str, object]:
     definitions = [{"AttributeName": name, "AttributeType": type} for name, type in attributes.items()]
     keys = [{"AttributeName": key, "KeyType": "HASH"}]
     others = [name for name in attributes if name != key]
-    index = {"IndexName": "other", "KeySchema": [{"AttributeName": one, "KeyType": "HASH"} for one in others], "Projection": {"ProjectionType": "ALL"}}
+    index = {
+        "IndexName": "other",
+        "KeySchema": [{"AttributeName": one, "KeyType": "HASH"} for one in others],
+        "Projection": {"ProjectionType": "ALL"},
+    }
     more = {"GlobalSecondaryIndexes": [index]} if others else {}
     properties = {"AttributeDefinitions": definitions, "KeySchema": keys, "BillingMode": "PAY_PER_REQUEST", **more}
     return {"Type": "AWS::DynamoDB::Table", "Properties": properties}
