@@ -5,16 +5,17 @@ from __future__ import annotations
 from fsdcf import pipeline
 from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Rule
-from fsdcf.spec import advice, check, merge, resolve, rules, source, spellings
+from fsdcf.language import resolve, rules, schema, source, spellings
+from fsdcf.language.rules import advice
 
 
 def catalogue() -> dict[str, Rule]:
     """The rules by code, in order."""
     found: list[Rule] = [
         *source.RULES,
-        *check.RULES,
+        *schema.RULES,
         *spellings.RULES,
-        *merge.RULES,
+        *resolve.MERGE_RULES,
         *resolve.RULES,
         *rules.RULES,
         *pipeline.RULES,

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fsdcf.compiler.compile import Template, compile_spec
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import over_limits, to_json
+from fsdcf.compiler.service import Template, compile_spec
 from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors, in_order
-from fsdcf.spec.blind import UnknownValue
-from fsdcf.spec.container import ContainerCheck
-from fsdcf.spec.dockerfile import health_check
-from fsdcf.spec.document import Document
-from fsdcf.spec.locate import locate
-from fsdcf.spec.model import Spec
-from fsdcf.spec.resolve import resolve
-from fsdcf.spec.source import parse
-from fsdcf.spec.storage import with_sqlite_paths
-from fsdcf.spec.validate import validate
+from fsdcf.language.blind import UnknownValue
+from fsdcf.language.dependency import with_sqlite_paths
+from fsdcf.language.dockerfile import health_check
+from fsdcf.language.document import Document, locate
+from fsdcf.language.model import ContainerCheck, Spec
+from fsdcf.language.resolve import resolve
+from fsdcf.language.source import parse
+from fsdcf.language.validate import validate
 
 if TYPE_CHECKING:
     from fsdcf.lint.runner import Finding

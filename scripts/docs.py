@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from fsdcf.catalogue import catalogue
 from fsdcf.cli.main import cli
 from fsdcf.compiler.dependencies import types
-from fsdcf.deploy.reasons_page import failures_page
-from fsdcf.spec.jsonschema import json_schema
-from fsdcf.spec.reference import codes_page, reference_page
+from fsdcf.deploy.diagnosis.reasons import failures_page
+from fsdcf.language.jsonschema import json_schema
+from fsdcf.language.reference import codes_page, reference_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"

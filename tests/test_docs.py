@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from fsdcf.catalogue import catalogue
-from fsdcf.cli.findings import summary
 from fsdcf.cli.main import _COMMANDS, cli
+from fsdcf.cli.render.findings import summary
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Exit
 from fsdcf.diagnostics import render
+from fsdcf.language.jsonschema import json_schema
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox.faults import parsed
-from fsdcf.spec.jsonschema import json_schema
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cli.commands.diff import between
 from fsdcf.cli.compiled import Compiled
-from fsdcf.cli.diff import between
-from fsdcf.cli.rows import rows
+from fsdcf.cli.render.plan import rows
 from fsdcf.compiler.emit import to_json
+from fsdcf.language.model import Spec
+from fsdcf.language.reference import walk
+from fsdcf.language.shape import Field
 from fsdcf.pipeline import Result
-from fsdcf.spec.model import Spec
-from fsdcf.spec.reference import walk
-from fsdcf.spec.shape import Field
 from tests.conftest import HELLO, Compile
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"

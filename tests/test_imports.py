@@ -16,13 +16,13 @@ PACKAGE = Path(__file__).parent.parent / "fsdcf"
 MAY_IMPORT = {
     "root": set(),
     "diagnostics": set(),
-    "spec": {"diagnostics"},
-    "compiler": {"diagnostics", "spec"},
-    "lint": {"diagnostics", "spec", "compiler"},
-    "scaffold": {"diagnostics", "spec"},
-    "pipeline": {"diagnostics", "spec", "compiler", "lint"},
-    "batch": {"diagnostics", "spec", "compiler", "lint", "pipeline"},
-    "catalogue": {"diagnostics", "spec", "compiler", "lint", "pipeline", "batch"},
+    "language": {"diagnostics"},
+    "compiler": {"diagnostics", "language"},
+    "lint": {"diagnostics", "language", "compiler"},
+    "scaffold": {"diagnostics", "language"},
+    "pipeline": {"diagnostics", "language", "compiler", "lint"},
+    "batch": {"diagnostics", "language", "compiler", "lint", "pipeline"},
+    "catalogue": {"diagnostics", "language", "compiler", "lint", "pipeline", "batch"},
     "cloudformation": set(),
     "deploy": {"cloudformation"},
     "operate": {"cloudformation", "deploy"},
@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "sandbox": {"cloudformation"},
     "storage": set(),
     "cli": {
-        *("diagnostics", "spec", "compiler", "lint", "scaffold", "pipeline", "batch", "catalogue"),
+        *("diagnostics", "language", "compiler", "lint", "scaffold", "pipeline", "batch", "catalogue"),
         *("cloudformation", "deploy", "operate", "plan", "sandbox", "storage"),
     },
     "__main__": {"cli"},
@@ -43,8 +43,8 @@ HOMES = {
     "click": {"cli"},
     "rich": {"cli"},
     "jinja2": {"scaffold"},
-    "cerberus": {"spec"},
-    "yaml": {"spec", "compiler", "cloudformation"},
+    "cerberus": {"language"},
+    "yaml": {"language", "compiler", "cloudformation"},
     "boto3": {"deploy", "operate"},
     "botocore": {"deploy", "operate", "sandbox", "storage"},
 }
@@ -206,7 +206,7 @@ print(os.environ)
 
 
 def test_the_rules_find() -> None:
-    module = module_of("fsdcf.spec.astray", ASTRAY, frozenset())
+    module = module_of("fsdcf.language.astray", ASTRAY, frozenset())
     assert list(without_a_docstring(module)) == ["no docstring"]
     assert list(without_a_docstring(replace(module, docstring="Words"))) == [
         "the docstring is no sentence: Words",
@@ -243,7 +243,7 @@ def test_the_reader_of_imports_misses_none() -> None:
 from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
-from fsdcf.spec import model, Unknown
+from fsdcf.language import model, Unknown
 if TYPE_CHECKING:
     import a
 else:
@@ -257,8 +257,8 @@ class One:
     def method(self):
         import e
 """
-    found = {(one.target, one.eager) for one in imports_of(ast.parse(source), frozenset({"fsdcf.spec.model"}))}
-    assert {("fsdcf.spec.model", True), ("fsdcf.spec", True), ("os.path", True)} <= found
+    found = {(one.target, one.eager) for one in imports_of(ast.parse(source), frozenset({"fsdcf.language.model"}))}
+    assert {("fsdcf.language.model", True), ("fsdcf.language", True), ("os.path", True)} <= found
     assert {("a", False), ("b", True), ("c", True), ("d", True), ("e", False)} <= found
 
 

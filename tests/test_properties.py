@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from fsdcf.compiler.emit import to_json, to_yaml
+from fsdcf.language.names import logical_id, variable
+from fsdcf.language.source import parse
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
-from fsdcf.spec.names import logical_id, variable
-from fsdcf.spec.source import parse
 from tests.fuzz import examples
 from tests.strategies import NAMES, shuffled, specs, text_of
 

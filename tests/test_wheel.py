@@ -99,7 +99,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
 
 def test_the_installed_program_compiles_elsewhere(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "hello.yml").write_text(HELLO, encoding="utf-8")
-    code = "import fsdcf.compiler.compile as c, fsdcf.scaffold as s; print(c.__file__); print(s.__file__)"
+    code = "import fsdcf.compiler.service as c, fsdcf.scaffold as s; print(c.__file__); print(s.__file__)"
     places = run([installed, "-c", code], tmp_path, tmp_path).stdout.split()
     assert all(Path(place).is_relative_to(installed.parent.parent) for place in places)
     for program in ("fsdcf", "fsd"):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fsdcf.cli.compiled import Compiled
-from fsdcf.cli.forms.shown import Shown
-from fsdcf.cli.origins import Origins
-from fsdcf.compiler.compile import tags_of
+from fsdcf.cli.lookup import Origins
+from fsdcf.cli.render.formats import Shown
+from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Target
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import compared
@@ -18,13 +18,12 @@ from fsdcf.plan.view import PlanError
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-    from fsdcf.deploy.snapshot import Snapshot
+    from fsdcf.deploy.state import Snapshot
 
 
 def against(aws: Aws, new: Compiled) -> Shown:
     """The plan that a deploy of a spec would have, with its image as it is. A usage error where the stack is not ours."""
-    from fsdcf.deploy.snapshot import snapshot
-    from fsdcf.operate.deployed import deployed_template, physical_ids
+    from fsdcf.deploy.state import deployed_template, physical_ids, snapshot
 
     assert new.result is not None and new.result.spec is not None  # noqa: S101 - the command asked for a spec
     target = Target(new.result.spec.metadata.name, new.environment)

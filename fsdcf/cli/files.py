@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
+
+from fsdcf.lint.cache import default_folder
 
 
 def write(target: Path, text: str) -> None:
@@ -95,3 +98,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def lint_folder(home: Callable[[], Path] = Path.home) -> Path:
+    """The folder of linting's verdicts; the sandbox's state has one beside it.
+
+    A user without a home, as in a container, has the root for one, as Docker does it: mostly it cannot be written to. Linting does without
+    then, and the sandbox says so.
+    """
+    try:
+        found = home()
+    except RuntimeError:
+        found = Path("/")
+    return default_folder(os.environ, sys.platform, found)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import click
 
 Table = Mapping[str, tuple[str, str]]
-"""By the command's name: its module, which calls it ``command``, and what it does."""
+"""By the command's name: where it is, as ``module`` (its ``command``) or ``module:attribute``, and what it does."""
 
 
 class Commands(click.Group):
@@ -23,7 +23,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.table:
             return None
-        command: click.Command = import_module(self.table[cmd_name][0]).command
+        module, _, attribute = self.table[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute or "command")
         return command
 
     def resolve_command(

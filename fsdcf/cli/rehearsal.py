@@ -14,14 +14,13 @@ from typing import Any
 
 import click
 
-from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.aws import Aws, ConnectionProblem, configuration
 from fsdcf.deploy.model import Exit
-from fsdcf.deploy.session import ConnectionProblem, configuration
-from fsdcf.sandbox.agenda import leave
 from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parsed
+from fsdcf.sandbox.schedule import leave
+from fsdcf.sandbox.state import World, partition_of
 from fsdcf.sandbox.store import Store, StoreError
-from fsdcf.sandbox.world import World, partition_of
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from fsdcf.cli.inputs import environment_named, read
-from fsdcf.cli.places import Places
+from fsdcf.cli.lookup import Places
+from fsdcf.cli.options import environment_named, read
 from fsdcf.deploy.model import Place, Target
+from fsdcf.language.model import NAME
+from fsdcf.language.source import parse
 from fsdcf.pipeline import Request, run
-from fsdcf.spec.model import NAME
-from fsdcf.spec.source import parse
 
 _Command = Callable[..., Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.evaluate import scalar
+from fsdcf.cloudformation.evaluation import scalar
 from fsdcf.cloudformation.unknown import Partial, Unknown, plain
 
 Path = tuple[str | int, ...]

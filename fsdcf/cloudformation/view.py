@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cloudformation.compare import MISSING
-from fsdcf.cloudformation.conditions import active
-from fsdcf.cloudformation.evaluate import NO_VALUE, Scope, evaluate
+from fsdcf.cloudformation.evaluation import NO_VALUE, Scope, evaluate
 from fsdcf.cloudformation.facts import Facts, facts_of
-from fsdcf.cloudformation.graph import needs
-from fsdcf.cloudformation.intrinsics import conditions_used, function_of, references
-from fsdcf.cloudformation.scope import scope_of
+from fsdcf.cloudformation.references import conditions_used, function_of, needs, references
+from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.unknown import Unknown
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from troposphere import AWSObject, Output, Parameter, Template, encode_to_dict
 
-from fsdcf.spec.names import logical_id, variable
+from fsdcf.language.names import logical_id, variable
 
 PropertyPath = tuple[str | int, ...]
 Resource = TypeVar("Resource", bound=AWSObject)

@@ -8,7 +8,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub
 
-from fsdcf.spec.placeholders import Attribute, Known, Pseudo, SecretRef, String, parts_of
+from fsdcf.language.placeholders import Attribute, Known, Pseudo, SecretRef, String, parts_of
 
 Attributes = Mapping[tuple[str, str], Mapping[str, str]]
 """(kind, local name) of a dependency -> attribute -> fragment."""

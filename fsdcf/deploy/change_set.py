@@ -2,19 +2,110 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import data_at_risk
-from fsdcf.deploy import changes
+from fsdcf.cloudformation.titles import at, title
 from fsdcf.deploy.aws import ApiError, Expired
+from fsdcf.deploy.cleanup import Traces
 from fsdcf.deploy.events import plain
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.traces import Traces
+
+State = Literal["pending", "ready", "empty", "failed", "gone"]
+
+_EMPTY = ("The submitted information didn't contain changes", "No updates are to be performed")
+EARLY_VALIDATION = "AWS::EarlyValidation::"
+
+
+def state(status: str, reason: str) -> State:
+    """What has become of a change set. Emptiness shows in the reason, never in the number of changes: a set that changes
+    outputs alone lists none. A status that is not known is one to wait through."""
+    if status == "CREATE_COMPLETE":
+        return "ready"
+    if status == "FAILED":
+        return "empty" if reason.strip().startswith(_EMPTY) else "failed"
+    return "gone" if status.startswith("DELETE") else "pending"
+
+
+def dropped(reason: str) -> bool:
+    """Whether changes are left out for the sake of their property values, which CloudFormation only hints at."""
+    return "[WARN]" in reason
+
+
+def read(raw: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """The changes of resources, in the order in which they are listed. Words that are not known are kept as they are.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    return tuple(_change(one["ResourceChange"]) for one in raw if one.get("ResourceChange"))
+
+
+def merged(whole: Sequence[Change], valued: Sequence[Change]) -> tuple[Change, ...]:
+    """Every change of ``whole``, with its property values where ``valued`` has them."""
+    known = {change.logical_id: change for change in valued}
+    listed = {change.logical_id for change in whole}
+    extra = [change for change in valued if change.logical_id not in listed]
+    return (*(known.get(change.logical_id, change) for change in whole), *extra)
+
+
+def _change(raw: Mapping[str, Any]) -> Change:
+    before, after = _context(raw.get("BeforeContext")), _context(raw.get("AfterContext"))
+    return Change(
+        action=str(raw.get("Action", "")),
+        logical_id=str(raw.get("LogicalResourceId", "")),
+        type=str(raw.get("ResourceType", "")),
+        physical_id=raw.get("PhysicalResourceId"),
+        replacement=raw.get("Replacement"),
+        policy=raw.get("PolicyAction"),
+        scope=tuple(raw.get("Scope") or ()),
+        details=tuple(_detail(one, before, after) for one in raw.get("Details") or ()),
+        before=before,
+        after=after,
+    )
+
+
+def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
+    target = raw.get("Target") or {}
+    attribute: Any = target.get("Attribute") or "Properties"
+    name = target.get("Name")
+    path = target.get("Path") or (f"/{attribute}/{name}" if name else f"/{attribute}")
+    return Detail(
+        attribute=attribute,
+        name=name,
+        path=path,
+        before=_value(target["BeforeValue"]) if "BeforeValue" in target else at(before, path),
+        after=_value(target["AfterValue"]) if "AfterValue" in target else at(after, path),
+        recreation=target.get("RequiresRecreation") or "Never",
+        source=raw.get("ChangeSource") or "DirectModification",
+        cause=raw.get("CausingEntity"),
+        evaluation=raw.get("Evaluation") or "Static",
+        title=title(path, before, after),
+    )
+
+
+def _context(text: Any) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _value(text: Any) -> Any:
+    """A value as plain data: CloudFormation writes maps and lists as JSON, and everything else as it is."""
+    if isinstance(text, str) and text[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
 
 LONGEST_NAME = 128
 _NAMES = 3
@@ -117,19 +208,19 @@ def _read(run: Run, traces: Traces) -> ChangeSet:
     valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
     first = _done(run, traces, valued)
     reason = str(first.get("StatusReason") or "")
-    found = changes.state(str(first.get("Status")), reason)
+    found = state(str(first.get("Status")), reason)
     if found == "failed" and not reason and valued:
         first = _describe(run, traces, False)  # with property values, the reason may be missing
         reason = str(first.get("StatusReason") or "")
-        found = changes.state(str(first.get("Status")), reason)
+        found = state(str(first.get("Status")), reason)
     if found == "failed":
         raise Stop(_failed(run, traces, reason))
     if found == "gone":
         raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy())
     traces.created = first.get("CreationTime") if found == "ready" else None
-    listed = changes.read(_pages(run, traces, first, valued)) if found == "ready" else ()
-    if changes.dropped(reason):
-        listed = changes.merged(changes.read(_pages(run, traces, _describe(run, traces, False), False)), listed)
+    listed = read(_pages(run, traces, first, valued)) if found == "ready" else ()
+    if dropped(reason):
+        listed = merged(read(_pages(run, traces, _describe(run, traces, False), False)), listed)
     plan = Plan(
         change_set=traces.name,
         changes=listed,
@@ -145,7 +236,7 @@ def _done(run: Run, traces: Traces, valued: bool) -> dict[str, Any]:
     while True:
         run.rest(wait)
         answer = _describe(run, traces, valued)
-        if changes.state(str(answer.get("Status")), str(answer.get("StatusReason") or "")) != "pending":
+        if state(str(answer.get("Status")), str(answer.get("StatusReason") or "")) != "pending":
             return answer
         if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
             raise stop(
@@ -178,7 +269,7 @@ def _pages(run: Run, traces: Traces, page: dict[str, Any], valued: bool) -> list
 
 def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
     """Why there is no plan. What validation and hooks found stands in events that belong to the change set."""
-    early = changes.EARLY_VALIDATION in reason
+    early = EARLY_VALIDATION in reason
     evidence = tuple(_findings(run, traces)) if early or "hook" in reason.lower() else ()
     more = f" (and {len(evidence) - 1} more)" if len(evidence) > 1 else ""
     first = f": {evidence[0].source}: {evidence[0].text}{more}" if evidence else f": {plain(reason)}" if reason else ""

@@ -290,3 +290,14 @@ class Question:
 
 Ask = Callable[[Question], bool]
 """Asks a person, where there is one to ask."""
+
+
+class Terminated(BaseException):
+    """The process was asked to end, by a signal of this name: whatever runs on AWS goes on without it."""
+
+    def __init__(self, signal: str = "SIGTERM") -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+INTERRUPTS = (KeyboardInterrupt, Terminated)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.deploy.snapshot import Snapshot
+from fsdcf.deploy.state import Snapshot
 
 IMAGE = "ImageSha"
 

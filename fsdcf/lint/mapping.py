@@ -8,8 +8,8 @@ from typing import Any
 
 from fsdcf.compiler.stack import Origin
 from fsdcf.diagnostics import Diagnostic, Severity, SpecPath
+from fsdcf.language.document import Document
 from fsdcf.lint.runner import Finding
-from fsdcf.spec.document import Document
 
 Locate = Callable[[Document, str], SpecPath]
 """Finds a path by names in a document; gives the nearest ancestor of what is not there."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdcf.deploy.aws import ApiError, AwsError, Expired
 from fsdcf.deploy.run import Run
-from fsdcf.operate.deployed import deployed_template
+from fsdcf.deploy.state import deployed_template
 from fsdcf.operate.service import Service
 
 TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"

@@ -2,23 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from fsdcf.deploy import begin
-from fsdcf.deploy.attend import attend, detached
+from fsdcf.cloudformation.facts import STATEFUL
+from fsdcf.deploy import operation
 from fsdcf.deploy.aws import Aws
-from fsdcf.deploy.cause import blockers, leftovers
-from fsdcf.deploy.conclude import concluded
-from fsdcf.deploy.execute import Operation
+from fsdcf.deploy.cleanup import concluded
+from fsdcf.deploy.diagnosis.cause import blockers, leftovers
+from fsdcf.deploy.engine import places_of
 from fsdcf.deploy.model import Ask, Evidence, Exit, Noted, Options, Outcome, Place, Question, Target, Tell
+from fsdcf.deploy.operation import Operation, attached
 from fsdcf.deploy.parameters import IMAGE
-from fsdcf.deploy.past import attached
-from fsdcf.deploy.release import places_of
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.snapshot import Snapshot, snapshot
-from fsdcf.operate.deployed import deployed_template, physical_ids
-from fsdcf.operate.retained import Remains, remains
+from fsdcf.deploy.state import Snapshot, deployed_template, physical_ids, snapshot
+from fsdcf.deploy.watch import attend, detached
+
+_KEPT = ("Retain", "RetainExceptOnCreate")
+
+
+@dataclass(frozen=True)
+class Remains:
+    """A resource with data, or one that is kept: its physical id where it is known, and what becomes of it.
+
+    ``fate`` is ``kept``, ``snapshot`` or ``deleted``.
+    """
+
+    logical_id: str
+    type: str
+    physical_id: str
+    fate: str
+
+    @property
+    def text(self) -> str:
+        """``LogGroup (AWS::Logs::LogGroup hello-logs)``."""
+        return f"{self.logical_id} ({self.type}{' ' + self.physical_id if self.physical_id else ''})"
+
+
+def remains(template: Mapping[str, Any], physical: Mapping[str, str]) -> tuple[Remains, ...]:
+    """The resources that a deletion keeps, copies, or deletes with their data, by logical id.
+
+    Only resources that exist (``physical``) count. Without a DeletionPolicy a resource is deleted, but for DB clusters and DB
+    instances outside of one, which are copied.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+    """
+    found = []
+    for name, resource in (template.get("Resources") or {}).items():
+        if name not in physical or not isinstance(resource, Mapping):
+            continue
+        type = str(resource.get("Type", ""))
+        fate = _fate(type, resource)
+        if fate != "deleted" or type in STATEFUL:
+            found.append(Remains(name, type, physical[name], fate))
+    return tuple(sorted(found, key=lambda one: one.logical_id))
+
+
+def _fate(type: str, resource: Mapping[str, Any]) -> str:
+    policy = resource.get("DeletionPolicy")
+    if policy in _KEPT:
+        return "kept"
+    inside = "DBClusterIdentifier" in (resource.get("Properties") or {})
+    copied = type == "AWS::RDS::DBCluster" or (type == "AWS::RDS::DBInstance" and not inside)
+    return "snapshot" if policy == "Snapshot" or (policy is None and copied) else "deleted"
 
 
 @dataclass(frozen=True)
@@ -62,7 +108,7 @@ def _delete(run: Run, options: Options) -> Outcome:
         return _ended(run, stack, plan, attached(run, stack), options)
     _consent(run, options, stack, plan)
     run.step("delete", f"deletes {stack.name}")
-    return _ended(run, stack, plan, begin.delete(run, stack, options.role_arn), options)
+    return _ended(run, stack, plan, operation.delete(run, stack, options.role_arn), options)
 
 
 def _refuse(run: Run, stack: Snapshot) -> None:

@@ -12,8 +12,7 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Place, Release, Target, Tell
 from fsdcf.deploy.run import stop
-from fsdcf.deploy.snapshot import Snapshot, snapshot, target_of
-from fsdcf.operate.deployed import deployed_template
+from fsdcf.deploy.state import Snapshot, deployed_template, snapshot, target_of
 
 RECORD = "Release"
 """Logical id of the SSM parameter whose value is the image that was released."""

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.deploy import rollout
-from fsdcf.deploy.aws import AwsError
-from fsdcf.deploy.interrupts import INTERRUPTS, Terminated
-from fsdcf.deploy.lookout import Lookout
-from fsdcf.deploy.model import Evidence, Exit, Outcome
+from fsdcf.deploy.aws import Aws, AwsError
+from fsdcf.deploy.diagnosis.explanation import explained, rollout_evidence
+from fsdcf.deploy.ecs import rollout
+from fsdcf.deploy.ecs.observer import Lookout
+from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Place, Target, Tell, Terminated
 from fsdcf.deploy.run import Run, stop
-from fsdcf.operate.service import Service, described
+from fsdcf.operate.bounds import bounds_of, template_of, undone_by
+from fsdcf.operate.consent import consent, consent_to_risk
+from fsdcf.operate.service import Service, described, resting, service_of
 
 FIRST, LATER = 2.0, 5.0
 """Seconds between two looks at the service: within the first half minute, and after it."""
@@ -177,3 +179,149 @@ def begun(run: Run, service: Service, deployment: str, doing: str, past: bool = 
         watch.look()
         watch.told.update(one.essence for one in watch.failures())
     return watch
+
+
+def restart(
+    target: Target,
+    yes: bool,
+    timeout: float | None,
+    aws: Aws,
+    tell: Tell,
+    ask: Ask | None,
+    where: Callable[[str], Place | None] = lambda logical_id: None,
+) -> Outcome:
+    """Replace every task by a new one of the same task definition, as a deployment does it, and stay until it is over.
+
+    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without consent or where the stack is not ours, 5 while
+    CloudFormation changes the stack, 6 where the end is not seen.
+    """
+    run = Run(aws, tell, target, ask, where)
+    run.limit(timeout)
+    service = service_of(target, resting(target, aws), aws)
+    if not service.desired:
+        return Outcome(
+            Exit.DONE, f"{target.stack} runs no task: there is nothing to restart", next=(target.command("scale", "1"),)
+        )
+    if any(one.get("rolloutState") == "IN_PROGRESS" for one in service.told.get("deployments") or []):
+        run.warn("a deployment is under way already: this one takes its place")
+    tasks = f"{service.desired} task{'s' if service.desired > 1 else ''}"
+    consent(
+        run, yes, f"Replace {tasks} of {target.stack} by new ones?", target.command("restart"), _details(service.told)
+    )
+    answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
+    deployments = answer.get("service", {}).get("deployments") or [{}]
+    new = next((one for one in deployments if one.get("status") == "PRIMARY"), deployments[0])
+    run.step("restart", f"replaces {tasks} of {target.stack} ({new.get('id', '')})")
+    watch = begun(run, service, str(new.get("id", "")), "the restart")
+    return watch.until(lambda moment: _judged(watch, moment), lambda moment: bool(moment.deployment))
+
+
+def _details(told: object) -> tuple[str, ...]:
+    """What whoever is asked should know: a service whose tasks go before new ones come is away for a while."""
+    configuration = told.get("deploymentConfiguration") if isinstance(told, dict) else None
+    if (configuration or {}).get("minimumHealthyPercent", 100) == 0:
+        return ("its tasks stop before new ones start: the service is away for that time",)
+    return ()
+
+
+def _judged(watch: Watch, moment: Moment) -> Outcome | None:
+    target, state = watch.run.target, str(moment.deployment.get("rolloutState") or "")
+    if state == "COMPLETED" or (not state and moment.deployment and moment.steady):
+        return Outcome(Exit.DONE, f"{target.stack} is restarted: {moment.running} of {moment.desired} tasks run")
+    if state == "FAILED" or not moment.deployment:
+        return _failed(watch, moment)
+    return None
+
+
+def _failed(watch: Watch, moment: Moment) -> Outcome:
+    """ECS gave the deployment up, or another one took its place."""
+    target, found, primary = watch.run.target, watch.look(), moment.primary
+    tasks = [one.essence for one in watch.failures()]
+    known = explained(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
+    said = str(moment.deployment.get("rolloutStateReason") or f"the deployment {primary.get('id', '')} took its place")
+    because = known.sentence if known else tasks[0] if tasks else said
+    after = (
+        "the service has no task that runs" if not moment.running else f"{moment.running} of {moment.desired} tasks run"
+    )
+    if primary.get("id") != watch.deployment and primary.get("rolloutStateReason"):
+        after = f"{after}; {primary['rolloutStateReason']}"
+    evidence = tuple(rollout_evidence(found, watch.run.where("Service"), known is not None)) if found else ()
+    logs = target.command("logs", "--since", "30m")
+    commands = (known.command if known and not known.command.startswith(target.command("logs")) else logs, logs)
+    return Outcome(
+        Exit.FAILED,
+        f"the restart of {target.stack} failed: {because}",
+        (*evidence, Evidence("now", after)),
+        tuple(dict.fromkeys((*commands, target.command("status")))),
+        advice=known.advice if known else None,
+    )
+
+
+LOGICAL_ID = "Service"
+"""What ``--allow`` names where more tasks than one would put data at risk."""
+
+
+def scale(
+    target: Target,
+    count: int,
+    yes: bool,
+    allow: frozenset[str],
+    timeout: float | None,
+    aws: Aws,
+    tell: Tell,
+    ask: Ask | None,
+    where: Callable[[str], Place | None] = lambda logical_id: None,
+) -> Outcome:
+    """Run so many tasks, and stay until they run. Says what will undo it.
+
+    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without consent or where the stack is not ours, 5 while
+    CloudFormation changes the stack, 6 where the end is not seen.
+    """
+    run = Run(aws, tell, target, ask, where)
+    run.limit(timeout)
+    service = service_of(target, resting(target, aws), aws)
+    if service.desired == count and service.told.get("runningCount") == count:
+        return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)} already")
+    template = template_of(run, service)
+    undone = tuple(undone_by(count, bounds_of(run, service, template), template))
+    again = target.command("scale", str(count))
+    if count > 1 and service.single_writer:
+        risk = f"the service is made so that one task runs at a time, as for a store with one writer; {count} would run at once"
+        consent_to_risk(run, LOGICAL_ID in allow, risk, again, LOGICAL_ID)
+    details = (*undone, *(("no task will run: the service will not answer",) if count == 0 else ()))
+    if yes or ask is None:
+        for text in details:
+            run.warn(text)
+    consent(run, yes, f"Go from {service.desired} to {count} task{_s(count)} in {target.stack}?", again, details)
+    return _watched(run, service, count, undone)
+
+
+def _watched(run: Run, service: Service, count: int, undone: tuple[str, ...]) -> Outcome:
+    deployments = service.told.get("deployments") or [{}]
+    watch = begun(run, service, str(deployments[0].get("id", "")), "the scaling", past=True)
+    run.aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
+    run.step("scale", f"goes from {service.desired} to {count} task{_s(count)} in {run.target.stack}")
+    return watch.until(
+        lambda moment: _scale_judged(watch, moment, count, undone), lambda moment: moment.desired == count
+    )
+
+
+def _scale_judged(watch: Watch, moment: Moment, count: int, undone: tuple[str, ...]) -> Outcome | None:
+    target = watch.run.target
+    if moment.desired != count:
+        sentence = f"{target.stack} was scaled to {count} task{_s(count)}, and somebody else or auto scaling has set {moment.desired} meanwhile"
+        return Outcome(
+            Exit.FAILED, sentence, tuple(Evidence("note", text) for text in undone), (target.command("status"),)
+        )
+    if moment.steady:
+        return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)}")
+    if moment.primary.get("rolloutState") == "FAILED":
+        reason = moment.primary.get("rolloutStateReason") or "ECS gave the deployment up"
+        return Outcome(
+            Exit.FAILED, f"{target.stack} does not get to {count} tasks: {reason}", next=(target.command("status"),)
+        )
+    return None
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

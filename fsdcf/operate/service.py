@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.listing import place_of
+from fsdcf.deploy.ecs.tasks import place_of
 from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import stop
-from fsdcf.deploy.snapshot import Snapshot, snapshot
-from fsdcf.operate.deployed import physical_ids
+from fsdcf.deploy.state import Snapshot, physical_ids, snapshot
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
 """The outputs that tell the names of resources, by logical id."""

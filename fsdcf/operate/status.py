@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
-from fsdcf.deploy.listing import place_of
-from fsdcf.deploy.snapshot import Snapshot, snapshot
+from fsdcf.deploy.ecs.tasks import place_of
+from fsdcf.deploy.state import Snapshot, snapshot
 
 _PAGES = 2
 """Pages of resources that are read, a hundred or so on each: with them the calls are six."""

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.conditions import active, evaluated
-from fsdcf.cloudformation.evaluate import NO_VALUE, EvaluationError, Partial, Scope, Unknown, evaluate
+from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Partial, Scope, Unknown, evaluate
 from fsdcf.cloudformation.parameters import typed
-from fsdcf.cloudformation.pseudo import PSEUDO
+from fsdcf.cloudformation.scope import PSEUDO, active, evaluated
 
 
 class PlanError(ValueError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.sandbox.ecs import service_of, update_service
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 TARGET = "autoscaling.target"
 PAGE = 50

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from fsdcf.cloudformation.ecr import ADDRESS
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 REPOSITORY = "ecr.repository"
 IMAGE = "ecr.image"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 GROUP = "elbv2.group"
 TARGET = "elbv2.target"

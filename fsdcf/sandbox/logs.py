@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 GROUP = "logs.group"
 STREAM = "logs.stream"

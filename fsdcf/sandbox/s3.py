@@ -7,7 +7,7 @@ import hashlib
 import re
 from typing import Any
 
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 BUCKET = "s3.bucket"
 OBJECT = "s3.object"

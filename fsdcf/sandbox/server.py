@@ -11,8 +11,8 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from fsdcf.sandbox.exchange import Response
+from fsdcf.sandbox.state import World
 from fsdcf.sandbox.wire import handle
-from fsdcf.sandbox.world import World
 
 LONGEST_BODY = 64 * 1024 * 1024
 """Bytes of a request's body that are read; a longer one is refused."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 
 def get_caller_identity(world: World, params: dict[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 
 from botocore.model import OperationModel, ServiceModel
 
-from fsdcf.sandbox import agenda, services, shapes
+from fsdcf.sandbox import schedule
 from fsdcf.sandbox.exchange import Fate, Request, Response, request
 from fsdcf.sandbox.faults import CallFault
-from fsdcf.sandbox.protocols import json, query, rest_xml
-from fsdcf.sandbox.protocols.scalars import Malformed
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.protocols import json, query, rest_xml, shapes
+from fsdcf.sandbox.protocols.shapes import Malformed
+from fsdcf.sandbox.state import Refusal, World
 
 PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
 """The protocols by botocore's names."""
@@ -44,7 +44,7 @@ class Call:
     @property
     def model(self) -> ServiceModel | None:
         """The service's model; None for a service that the sandbox does not have."""
-        return shapes.model(self.service) if self.service in services.NAMES else None
+        return shapes.model(self.service) if self.service in schedule.NAMES else None
 
 
 def handle(world: World, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
@@ -99,17 +99,17 @@ def _is_form(asked: Request) -> bool:
 
 def _targeted(prefix: str) -> str:
     """The service whose targets begin so."""
-    return next((name for name in services.NAMES if shapes.model(name).metadata.get("targetPrefix") == prefix), "")
+    return next((name for name in schedule.NAMES if shapes.model(name).metadata.get("targetPrefix") == prefix), "")
 
 
 def _versioned(version: str) -> str:
     """The service of the query protocol with this version of its API."""
-    offered = (name for name in services.NAMES if shapes.protocol(name) == "query")
+    offered = (name for name in schedule.NAMES if shapes.protocol(name) == "query")
     return next((name for name in offered if shapes.model(name).api_version == version), "")
 
 
 def _protocol(call: Call, asked: Request) -> Any:
-    if call.service in services.NAMES:
+    if call.service in schedule.NAMES:
         return PROTOCOLS[shapes.protocol(call.service)]
     return query if _is_form(asked) else json
 
@@ -123,14 +123,14 @@ def _params(call: Call, operation: OperationModel, speech: Any, asked: Request) 
     return params
 
 
-def _done(world: World, handler: services.Handler, params: dict[str, Any]) -> dict[str, Any]:
+def _done(world: World, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
     """Catches up with the time, then does what is asked. A refused call leaves no trace but the time that has passed."""
     now = world.clock.now()
     held = world.held(now)
     refused: Refusal | None = None
     result: dict[str, Any] = {}
     with world.store.transaction():
-        agenda.advance(held)
+        schedule.advance(held)
         try:
             with world.store.transaction():
                 result = handler(held, params)
@@ -141,17 +141,17 @@ def _done(world: World, handler: services.Handler, params: dict[str, Any]) -> di
     return result
 
 
-def _offered(call: Call) -> tuple[OperationModel, services.Handler]:
+def _offered(call: Call) -> tuple[OperationModel, schedule.Handler]:
     if not call.service:
         raise Refusal(
             "MissingAuthenticationToken", "Missing Authentication Token. This is a sandbox of AWS's API.", 403
         )
-    if call.service not in services.NAMES:
+    if call.service not in schedule.NAMES:
         raise Refusal("NotImplemented", f"the sandbox does not offer the service {call.service}")
     operation = shapes.operation(call.service, call.name)
     if operation is None:
         raise Refusal("InvalidAction", f"The action {call.name} is not valid for this web service.")
-    handler = services.operations(call.service).get(call.name)
+    handler = schedule.operations(call.service).get(call.name)
     if handler is None:
         raise Refusal("NotImplemented", f"the sandbox does not offer {call.name} of {call.service}")
     return operation, handler

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fsdcf.language.names import variable
 from fsdcf.scaffold.render import render
-from fsdcf.spec.names import variable
 
 KINDS: Mapping[str, str] = {
     "sqlite-api": "an API with its data in SQLite on EFS",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.connection import Connection
 from fsdcf.cli.main import cli
+from fsdcf.cli.options import Connection
 from fsdcf.deploy.aws import Aws
 from tests.deploy.site import Site, site
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from fsdcf.cli import workload as asking
+from fsdcf.cli.commands import advise_storage as asking
+from fsdcf.cli.commands.advise_storage import OPTIONS, as_options
 from fsdcf.cli.main import cli
-from fsdcf.cli.workload import OPTIONS, as_options
 from fsdcf.plan.cost.prices import shipped
 from tests.cli.test_questions import Terminal
 from tests.conftest import HELLO, ROOT, Compile

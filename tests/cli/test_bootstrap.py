@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from fsdcf.cli.main import cli
 from fsdcf.cloudformation.template import read
-from fsdcf.compiler.pipeline_stack.access import ISSUER
+from fsdcf.compiler.pipeline import ISSUER
 from tests.cli.stage import Stage
 from tests.conftest import HELLO
 

@@ -13,14 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.aws_lines import addressed
-from fsdcf.cli.caches import lint_folder
-from fsdcf.cli.connection import Connection, state_file
+from fsdcf.cli.files import lint_folder
 from fsdcf.cli.main import cli
-from fsdcf.cli.running import complete
-from fsdcf.deploy.aws import Aws
-from fsdcf.deploy.session import connect
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.cli.options import Connection, state_file
+from fsdcf.cli.runtime import addressed, complete
+from fsdcf.deploy.aws import Aws, connect
+from fsdcf.sandbox.state import VirtualClock
 from fsdcf.sandbox.store import Store
 from tests.cli.stage import Stage, isolated, lines
 

@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.diff import between
-from fsdcf.cli.forms import markdown
+from fsdcf.cli.commands.diff import between
 from fsdcf.cli.main import cli
-from fsdcf.deploy.permissions.calls import CALLS
+from fsdcf.cli.render import formats
 from fsdcf.plan.diff.rollback import RULES
+from fsdcf.plan.permissions.policy import CALLS
 from tests.cli.stage import QUEUE, SMALL, Stage
 from tests.plan.edits import EDITS, compiled, drop, spec, swap
 
@@ -400,16 +400,16 @@ def test_markdown_is_capped(folder: Path) -> None:
     _written(folder, "old.yml", spec("production"))
     _written(folder, "new.yml", spec("production").replace("    FEATURES:", f"{many}    FEATURES:"))
     told = fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=10).stdout
-    assert len(told.encode()) <= markdown.LIMIT and "the values are left out" in told
+    assert len(told.encode()) <= formats.LIMIT and "the values are left out" in told
 
 
 def test_markdown_is_cut_at_last_with_every_block_closed() -> None:
     plan = between(compiled(spec("api-dynamodb")), compiled(EDITS["a table renamed"][1](spec("api-dynamodb"))))
-    whole = markdown.text(plan)
+    whole = formats.text(plan)
     for limit in range(900, len(whole.encode()), 500):
-        cut = markdown.text(plan, limit)
+        cut = formats.text(plan, limit)
         assert len(cut.encode()) <= limit and cut.count("<details>") == cut.count("</details>")
-    assert markdown.text(plan, 900).endswith("_Cut here: `fsdcf diff` shows the whole plan._\n")
+    assert formats.text(plan, 900).endswith("_Cut here: `fsdcf diff` shows the whole plan._\n")
 
 
 # secrets

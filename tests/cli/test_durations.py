@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from fsdcf.cli.durations import duration
+from fsdcf.cli.render.durations import duration
 
 HERE = click.Context(click.Command("x"))
 OPTION = click.Option(["--timeout"])

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fsdcf.cli import files
-from fsdcf.cli.init import SCHEMA
+from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
 from fsdcf.scaffold.service import KINDS, service
 from tests.cli.stage import Stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.cli.places import Places, paths_of
+from fsdcf.cli.lookup import Places, paths_of
 from tests.conftest import HELLO, Compile
 
 QUEUES = (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fsdcf.cli.plan import Remarks, counts, group_of, plan_lines, summary
+from fsdcf.cli.render.plan import Remarks, counts, group_of, plan_lines, summary
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.diagnostics import plain
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Review
-from fsdcf.plan.diff.safety import Unsafe
+from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tasks import Place as Property
-from tests.cli.sinks.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
+from tests.cli.render.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
 
 
 def shown(plan: Plan = PLAN, width: int | None = None) -> list[str]:

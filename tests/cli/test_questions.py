@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fsdcf.cli.questions import person
+from fsdcf.cli.runtime import person
 from fsdcf.deploy.model import Question
 
 DATA = Question("data", "Lose these data?", ("OrdersTable would be deleted",))

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from fsdcf.cli.durations import duration
-from fsdcf.cli.repeats import Given, given, repeated
+from fsdcf.cli.render.durations import duration
+from fsdcf.cli.runtime import Given, given, repeated
 from fsdcf.deploy.model import Target
 from tests.cli.stage import QUEUE, SMALL, Stage
 

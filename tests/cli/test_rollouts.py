@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from fsdcf.cli.account import account_lines
-from fsdcf.cli.following import Following
-from fsdcf.cli.sinks.rollouts import Lines, checks_of, counts_of, past_of, rollout_record, shown, state_of, why_of
+from fsdcf.cli.commands.status import Following
+from fsdcf.cli.render.outcome import account_lines
+from fsdcf.cli.render.rollouts import Lines, checks_of, counts_of, past_of, rollout_record, shown, state_of, why_of
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutSeen, Target, TaskState
-from fsdcf.deploy.snapshot import Snapshot
+from fsdcf.deploy.state import Snapshot
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import Status
 from tests.cli.stage import Stage, lines

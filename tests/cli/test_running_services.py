@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.cli.loglines import Lines, ReaderGone, readable
+from fsdcf.cli.render.logs import Lines, ReaderGone, readable
 from fsdcf.cloudformation.template import compact
 from fsdcf.operate.logs import Line
 from fsdcf.pipeline import Request, run

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fsdcf.cli.signals import terminable
-from fsdcf.deploy.interrupts import Terminated
+from fsdcf.cli.runtime import terminable
+from fsdcf.deploy.model import Terminated
 
 
 @pytest.fixture(autouse=True)

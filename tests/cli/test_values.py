@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.cli.durations import spoken
-from fsdcf.cli.values import MASK, differences, judged_by, masked, shown, visible
+from fsdcf.cli.render.durations import spoken
+from fsdcf.cli.render.values import MASK, differences, judged_by, masked, shown, visible
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.facts import facts_of, types
-from fsdcf.cloudformation.intrinsics import function_of
+from fsdcf.cloudformation.references import function_of
 from tests.cloudformation.examples import CASES, clone, template
 
 Path = tuple[Any, ...]

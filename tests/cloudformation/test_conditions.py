@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.conditions import active, evaluated, existing
-from fsdcf.cloudformation.evaluate import EvaluationError
+from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.scope import active, evaluated, existing
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {"Stage": {"Type": "String"}, "Zones": {"Type": "CommaDelimitedList"}},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.evaluate import (
+from fsdcf.cloudformation.evaluation import (
     FUNCTIONS,
     NO_VALUE,
     EvaluationError,

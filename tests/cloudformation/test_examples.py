@@ -12,8 +12,8 @@ import pytest
 import fsdcf.cloudformation
 from fsdcf.cloudformation.difference import Side, difference, outputs_changed
 from fsdcf.cloudformation.facts import facts_of
-from fsdcf.cloudformation.graph import cycle, needs, order
 from fsdcf.cloudformation.limits import body_problem
+from fsdcf.cloudformation.references import cycle, needs, order
 from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.cloudformation.template import compact, read
 from fsdcf.cloudformation.validation import capabilities, problems

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.cloudformation.graph import cycle, needs, order, waves
+from fsdcf.cloudformation.references import cycle, needs, order, waves
 
 RESOURCES = {
     "Vpc": {"Type": "AWS::EC2::VPC"},

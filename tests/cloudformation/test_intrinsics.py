@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.intrinsics import Reference, conditions_used, function_of, references
+from fsdcf.cloudformation.references import Reference, conditions_used, function_of, references
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.change import Change
-from fsdcf.cloudformation.conditions import active
 from fsdcf.cloudformation.difference import PSEUDO, Side, difference, outputs_changed
-from fsdcf.cloudformation.evaluate import evaluate
+from fsdcf.cloudformation.evaluation import evaluate
 from fsdcf.cloudformation.facts import facts_of
-from fsdcf.cloudformation.scope import scope_of
+from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.template import compact, read
 from fsdcf.cloudformation.unknown import plain
 from fsdcf.compiler.emit import to_json, to_yaml

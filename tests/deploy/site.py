@@ -14,11 +14,10 @@ from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
 from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
-from fsdcf.deploy.permissions.calls import CALLS
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parsed
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import VirtualClock, World
 from tests.deploy.wired import Quiet, wired
 
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"

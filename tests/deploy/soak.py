@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import BUDGET
-from fsdcf.deploy.interrupts import Terminated
-from fsdcf.deploy.model import Ended, Exit, Outcome
+from fsdcf.deploy.model import Ended, Exit, Outcome, Terminated
 from tests.deploy.site import TAGS, Site, service, site, template, topic
 
 CALLS = (

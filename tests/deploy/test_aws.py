@@ -10,10 +10,21 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from fsdcf.deploy.aws import BUDGET, LONGEST_PAUSE, WINDOW, ApiError, Aws, AwsError, Expired, Unreachable
+from fsdcf.deploy.aws import (
+    BUDGET,
+    LONGEST_PAUSE,
+    WINDOW,
+    ApiError,
+    Aws,
+    AwsError,
+    ConnectionProblem,
+    Expired,
+    Unreachable,
+    configuration,
+    connect,
+)
 from fsdcf.deploy.model import Exit
-from fsdcf.deploy.session import ConnectionProblem, configuration, connect
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.state import VirtualClock
 from tests.deploy.site import site
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.change_set import LONGEST_NAME, name_of
-from fsdcf.deploy.changes import dropped, merged, read, state
+from fsdcf.deploy.change_set import LONGEST_NAME, dropped, merged, name_of, read, state
 
 EMPTY = "The submitted information didn't contain changes. Submit different information to create a change set."
 

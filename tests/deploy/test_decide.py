@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 import pytest
 from botocore.loaders import Loader
 
-from fsdcf.deploy.decide import (
+from fsdcf.deploy.model import Exit, Options, Target
+from fsdcf.deploy.state import (
     NEVER_WORKED,
     STABLE,
     Action,
@@ -16,11 +17,10 @@ from fsdcf.deploy.decide import (
     Recreate,
     Refuse,
     RollBackFirst,
+    Snapshot,
     Update,
     decide,
 )
-from fsdcf.deploy.model import Exit, Options, Target
-from fsdcf.deploy.snapshot import Snapshot
 
 STATUSES = tuple(Loader().load_service_model("cloudformation", "service-2")["shapes"]["StackStatus"]["enum"])
 TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from fsdcf.deploy.diagnose import Case, diagnosed
+from fsdcf.deploy.diagnosis.explanation import Case, diagnosed
+from fsdcf.deploy.ecs.rollout import Deployment, Rollout, Stopped
 from fsdcf.deploy.model import Exit, Place, StackEvent, Target
-from fsdcf.deploy.rollout import Deployment, Rollout, Stopped
 
 TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")
 ARN = "arn:aws:cloudformation:us-east-1:0:stack/shop-staging/1"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from fsdcf.deploy.cause import blockers, failures, leftovers, rollback_begin, root_cause
+from fsdcf.deploy.diagnosis.cause import blockers, failures, leftovers, rollback_begin, root_cause
 from fsdcf.deploy.events import (
     Boundary,
     Timeline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.cloudformation.risk import Risk
-from fsdcf.deploy.gate import Open, Shut, gate
+from fsdcf.deploy.engine import Open, Shut, gate
 from fsdcf.deploy.model import Options, Place, Plan, Release
 
 TABLE = Risk("Table", "AWS::DynamoDB::Table", "replaced", "a new, empty resource takes its place")

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.grounds import Grounds, grounds_of
-from fsdcf.deploy.reasons import HIDDEN, REASONS, find
-from fsdcf.deploy.reasons_stack import STACK
-from fsdcf.deploy.statements import answer, statements_of
+from fsdcf.deploy.diagnosis.context import Grounds, answer, grounds_of, statements_of
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK, find
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 

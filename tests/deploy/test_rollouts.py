@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy import explain
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.grounds import Grounds
-from fsdcf.deploy.listing import MOST_TASKS
-from fsdcf.deploy.lookout import Lookout
+from fsdcf.deploy.diagnosis import explanation
+from fsdcf.deploy.diagnosis.context import Grounds
+from fsdcf.deploy.diagnosis.reasons import find
+from fsdcf.deploy.ecs.observer import Lookout
+from fsdcf.deploy.ecs.rollout import Deployment, Rollout, Stopped, fallen
+from fsdcf.deploy.ecs.tasks import MOST_TASKS, Sightings
 from fsdcf.deploy.model import Event, Exit, RolloutSeen, Target, Warned
-from fsdcf.deploy.reasons import find
-from fsdcf.deploy.rollout import Deployment, Rollout, Stopped, fallen
 from fsdcf.deploy.run import Run
-from fsdcf.deploy.tasks import Sightings
 from tests.deploy.faults.test_group_15_tasks import PLACES, update, web
 from tests.deploy.site import site
 
@@ -141,7 +140,7 @@ def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
         1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers
     )
     (stopped,) = fallen(Rollout("arn:s"), [told]).stopped
-    found = find(explain.testimony(stopped), Grounds())
+    found = find(explanation.testimony(stopped), Grounds())
     assert found is not None and found.reason.name == name
     assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
 

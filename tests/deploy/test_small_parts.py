@@ -10,13 +10,13 @@ from typing import Any
 import botocore
 import pytest
 
-from fsdcf.deploy.listing import place_of
+from fsdcf.deploy.ecs.rollout import Stopped
+from fsdcf.deploy.ecs.tasks import place_of
 from fsdcf.deploy.masking import MASK, masked, masking
 from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Plan, Planned, Release, Target, Warned
 from fsdcf.deploy.parameters import parameters, secrets
-from fsdcf.deploy.rollout import Stopped
-from fsdcf.deploy.snapshot import Snapshot, target_of
-from fsdcf.deploy.stage import SUFFIXES, key_of, url_of
+from fsdcf.deploy.prepare import SUFFIXES, key_of, url_of
+from fsdcf.deploy.state import Snapshot, target_of
 from fsdcf.sandbox.clients import clients
 from tests.deploy.site import STACK as STACK_NAME
 from tests.deploy.site import site

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from fsdcf.deploy.ecs.tasks import STATES, Sightings
 from fsdcf.deploy.model import RolloutSeen, TaskState
-from fsdcf.deploy.tasks import STATES, Sightings
 from tests.deploy.faults.test_group_15_tasks import web
 from tests.deploy.site import site
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.ecs.verification import verify
 from fsdcf.deploy.model import Event, Target, Warned
 from fsdcf.deploy.run import Run
-from fsdcf.deploy.snapshot import Snapshot
-from fsdcf.deploy.verify import verify
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.deploy.state import Snapshot
+from fsdcf.sandbox.state import VirtualClock
 
 STACK = Snapshot("shop", "arn:stack", "UPDATE_COMPLETE")
 ROWS = [

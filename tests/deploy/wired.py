@@ -13,10 +13,10 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.parsers import QueryParser, ResponseParserFactory
 
-from fsdcf.deploy.session import configuration
+from fsdcf.deploy.aws import configuration
+from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.faults import Faults
-from fsdcf.sandbox.inprocess import connect
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 
 class Quiet(Faults):

@@ -14,11 +14,11 @@ import pytest
 
 from fsdcf.compiler.stack import Origin
 from fsdcf.diagnostics import Diagnostic, Severity, Span, SpecPath
+from fsdcf.language.document import Document, Mark
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.mapping import explain
 from fsdcf.lint.runner import Finding, Linter, bundled_schemas
 from fsdcf.pipeline import Request, run
-from fsdcf.spec.document import Document, Mark
 from tests.conftest import HELLO, ROOT
 from tests.lint.templates import CLEAN, ERROR, template
 

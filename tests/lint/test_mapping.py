@@ -9,10 +9,9 @@ import pytest
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.stack import Origin
 from fsdcf.diagnostics import Diagnostic, Severity, SpecPath
+from fsdcf.language.document import Document, locate
 from fsdcf.lint.mapping import explain
 from fsdcf.lint.runner import Finding, Linter
-from fsdcf.spec.document import Document
-from fsdcf.spec.locate import locate
 from tests.conftest import HELLO, Compile
 from tests.lint.templates import DELAY, ERROR, TOO_LONG, template
 

@@ -9,8 +9,7 @@ import pytest
 from botocore.loaders import Loader
 
 from fsdcf.deploy.model import Exit, Noted, Options, Outcome, Place, Question, Target
-from fsdcf.operate.delete import delete
-from fsdcf.operate.retained import remains
+from fsdcf.operate.delete import delete, remains
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
 from tests.sandbox.cloudformation import scenes
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.interrupts import Terminated
-from fsdcf.deploy.model import Exit, Outcome, Warned
+from fsdcf.deploy.model import Exit, Outcome, Terminated, Warned
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.errand import Returned, run
+from fsdcf.operate.run import Returned, run
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, errands, say, shop, steps, told
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fsdcf.operate.healthcheck import (
+    Answer,
     Check,
     Inner,
     Round,
@@ -21,7 +22,6 @@ from fsdcf.operate.healthcheck import (
     told,
     wavering,
 )
-from fsdcf.operate.probe import Answer
 
 CHECK = Check("/health", 30, 5, 2, 3, "200,204-206")
 INNER = Inner(("CMD-SHELL", "exit 0"), 30, 5, 3)

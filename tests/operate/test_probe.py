@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from fsdcf.operate.probe import Answer, request
+from fsdcf.operate.healthcheck import Answer, request
 
 Behaviour = Callable[[socket.socket, bytes], None]
 

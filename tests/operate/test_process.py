@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.operate.process import checked
+from fsdcf.operate.healthcheck import checked
 
 PYTHON = sys.executable
 PATIENCE = 60.0
@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 INTERRUPTED = """
 import signal, sys
-from fsdcf.operate.process import checked
+from fsdcf.operate.healthcheck import checked
 
 class Seconds(float):
     '''A timeout that says when it is counted from: then the program is waited for.'''

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.interrupts import Terminated
-from fsdcf.deploy.model import Exit, Outcome, Place, RolloutSeen
+from fsdcf.deploy.model import Exit, Outcome, Place, RolloutSeen, Terminated
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.restart import restart
+from fsdcf.operate.rolling import restart
 from tests.deploy.site import Site, site
 from tests.operate.shop import TARGET, running, shop, steps, told
 

@@ -9,8 +9,7 @@ import pytest
 from fsdcf.deploy.model import Exit, Outcome, RolloutSeen
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.bounds import Bounds, undone_by
-from fsdcf.operate.restart import restart
-from fsdcf.operate.scale import scale
+from fsdcf.operate.rolling import restart, scale
 from fsdcf.sandbox.ecs import deployments
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, shop, steps, told

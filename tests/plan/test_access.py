@@ -8,9 +8,21 @@ from typing import Any
 
 import pytest
 
-from fsdcf.plan.access import report
-from fsdcf.plan.access.actions import grouped, levels, takes_resource
-from fsdcf.plan.access.rows import Access, access
+from fsdcf.plan.access import (
+    Access,
+    access,
+    grouped,
+    levels,
+    markdown,
+    policy_of,
+    record,
+    summary,
+    takes_resource,
+    verb,
+    what,
+    where,
+    who,
+)
 from fsdcf.plan.view import view
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of
 
@@ -56,23 +68,23 @@ def test_who_may_what_in_an_example() -> None:
     assert (table.principals, table.levels, table.targets) == (("TaskRole",), ("read", "write"), ("OrdersTable",))
     assert table.resources == ("OrdersTable", "OrdersTable/index/*") and not table.broad
     refused = found["InvoicesBucketPolicy", 0]
-    assert (report.who(refused), report.verb(refused), refused.conditions) == (
+    assert (who(refused), verb(refused), refused.conditions) == (
         *("anyone", "may not", ("Bool aws:SecureTransport = false",)),
     )
     start = [row for row in rows("api-dynamodb") if row.holder == "ExecutionRole" and row.kind == "identity"]
     assert start[0].unavoidable and not start[0].broad and start[0].wildcards == ("*",)
     secret = start[-1]
-    assert report.where(secret) == "secretsmanager secret:staging/orders-??????"
+    assert where(secret) == "secretsmanager secret:staging/orders-??????"
     assert [row.kind for row in rows("api-dynamodb")] == ["identity"] * 8 + ["resource"] + ["trust"] * 2
 
 
 def test_wildcards_are_visible() -> None:
     found = {row.actions: row for row in rows("warehouse") if row.holder == "TaskRoleStatements"}
     mail, bucket = found[("ses:SendEmail",)], found[("s3:*",)]
-    assert mail.broad and mail.wildcards == ("*",) and report.where(mail) == "* (all resources)"
+    assert mail.broad and mail.wildcards == ("*",) and where(mail) == "* (all resources)"
     assert bucket.broad and bucket.wildcards == ("s3:*", "arn:aws:s3:::shared-*") and bucket.levels == ("everything",)
     assert [row.holder for row in rows("warehouse") if row.broad] == ["TaskRoleStatements"] * 2
-    assert "2 of them allow more than they name" in report.summary(rows("warehouse"))
+    assert "2 of them allow more than they name" in summary(rows("warehouse"))
 
 
 def role(*listed: dict[str, Any], **properties: Any) -> Template:
@@ -82,7 +94,7 @@ def role(*listed: dict[str, Any], **properties: Any) -> Template:
 
 def test_the_forms_of_a_statement() -> None:
     (row,) = rows(role({"Effect": "Allow", "NotAction": "iam:*", "NotResource": ["a", "b"]}))
-    assert (report.what(row), report.where(row), row.levels, row.broad) == (
+    assert (what(row), where(row), row.levels, row.broad) == (
         "everything but iam: *",
         "all but a, b",
         ("everything but",),
@@ -91,9 +103,9 @@ def test_the_forms_of_a_statement() -> None:
     (row,) = rows(
         role({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"a": ["x", "y"]}}})
     )
-    assert row.conditions == ("StringEquals a = x or y",) and row.broad and report.what(row) == "*"
+    assert row.conditions == ("StringEquals a = x or y",) and row.broad and what(row) == "*"
     (row,) = rows(role({"Sid": "One", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}))
-    assert not row.broad and report.policy_of(row) == "Own of Role, One"
+    assert not row.broad and policy_of(row) == "Own of Role, One"
     text = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "logs:PutLogEvents"}})
     (row,) = rows(resources(P={"Type": "AWS::Logs::ResourcePolicy", "Properties": {"PolicyDocument": text}}))
     assert row.principals == ("anyone",) and row.broad and row.resources == ("P",)
@@ -118,7 +130,7 @@ def test_principals_of_resource_policies() -> None:
     first, second = rows(queue)
     assert first.principals == ("Role", "arn:aws:iam::1:root", "service s3.amazonaws.com", "federated github")
     assert first.resources == first.targets == ("Queue",) and not first.broad
-    assert report.who(second) == "all but anyone"
+    assert who(second) == "all but anyone"
 
 
 def test_key_policies_of_kms_ecr_and_tables() -> None:
@@ -157,8 +169,8 @@ def test_policies_of_their_own_managed_ones_and_boundaries() -> None:
         *(("attached", ("Role",)), ("boundary", ("Role",)), ("identity", ("Role",)), ("identity", ("Role", "admin"))),
     ]
     attached, boundary, own, _ = found
-    assert report.where(attached) == "what arn:aws:iam::aws:policy/ReadOnly allows" and attached.levels == ()
-    assert (report.verb(boundary), report.where(boundary), report.policy_of(boundary)) == (
+    assert where(attached) == "what arn:aws:iam::aws:policy/ReadOnly allows" and attached.levels == ()
+    assert (verb(boundary), where(boundary), policy_of(boundary)) == (
         *("may at most", "what arn:x allows", "PermissionsBoundary of Role"),
     )
     assert own.holder == "Own" and attached.path == ("ManagedPolicyArns", 0)
@@ -197,9 +209,9 @@ def test_actions_for_a_reader() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_reports_hold_every_row(name: str) -> None:
     found = rows(name)
-    text = report.markdown(found, ["spec.yml:1"] * len(found), name)
+    text = markdown(found, ["spec.yml:1"] * len(found), name)
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(lines) == len(found) + 1
     assert all(line.replace("\\|", "").count("|") == 8 for line in lines)
-    data = [report.record(row) for row in found]
+    data = [record(row) for row in found]
     assert json.loads(json.dumps(data)) == data

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cli.diff import between
-from fsdcf.cli.forms.described import record
-from fsdcf.compiler.compile import tags_of
+from fsdcf.cli.commands.diff import between
+from fsdcf.cli.render.formats import record
+from fsdcf.compiler.service import tags_of
 from tests.deploy.site import STACK, Site, site
 from tests.plan.edits import EDITS, compiled, spec
 

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.plan.cost import report
-from fsdcf.plan.cost.assumptions import ASSUMPTIONS, AssumptionError, assumed
 from fsdcf.plan.cost.estimate import _FREE, _PRICED, PARTS, Estimate, deltas, estimate
-from fsdcf.plan.cost.model import Range, counted, number
+from fsdcf.plan.cost.model import ASSUMPTIONS, AssumptionError, Range, assumed, counted, number
 from fsdcf.plan.cost.prices import PriceError, overridden, shipped
 from fsdcf.plan.cost.tasks import shares
 from fsdcf.plan.view import PlanError

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.plan.access.rows import access
+from fsdcf.plan.access import access
 from fsdcf.plan.cost import report
-from fsdcf.plan.cost.assumptions import assumed
 from fsdcf.plan.cost.estimate import estimate
+from fsdcf.plan.cost.model import assumed
 from fsdcf.plan.cost.prices import shipped
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot

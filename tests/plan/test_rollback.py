@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from fsdcf.plan.diff.plan import compared
-from fsdcf.plan.diff.rollback import RULES
-from fsdcf.plan.diff.safety import CLOUDFORMATION, FSDCF, ROLLOUT, Unsafe
+from fsdcf.plan.diff.rollback import CLOUDFORMATION, FSDCF, ROLLOUT, RULES, Unsafe
 from fsdcf.plan.diff.sides import pair
 from tests.conftest import ROOT
 from tests.plan.conftest import resources

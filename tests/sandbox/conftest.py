@@ -11,12 +11,11 @@ import pytest
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from fsdcf.sandbox import agenda
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox import schedule
+from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.faults import Faults, parsed
-from fsdcf.sandbox.inprocess import connect
+from fsdcf.sandbox.state import VirtualClock, World
 from fsdcf.sandbox.store import Store
-from fsdcf.sandbox.world import World
 
 LOADER = Loader()
 ONCE = Config(retries={"total_max_attempts": 1}, ignore_configured_endpoint_urls=True)
@@ -66,7 +65,7 @@ class Sandbox:
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, and plays what becomes due."""
         self.clock.advance(seconds)
-        agenda.advance(self.world)
+        schedule.advance(self.world)
 
     def leap(self) -> None:
         """Lets time pass until the next thing happens, or a minute if nothing will."""

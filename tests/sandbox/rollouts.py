@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fsdcf.sandbox import agenda, ecs, elbv2
+from fsdcf.sandbox import ecs, elbv2, schedule
 from tests.sandbox.conftest import Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
@@ -89,7 +89,7 @@ class Service:
     def until(self, holds: Callable[[dict[str, Any]], Any], limit: float = 7200) -> None:
         """Lets time pass, from event to event, until something holds of the service."""
         world, end = self.sandbox.world, self.sandbox.clock.now() + limit
-        agenda.advance(world)
+        schedule.advance(world)
         while not holds(ecs.service_of(world, "service/c/s") or {}):
             due = world.store.next_due()
             assert due is not None and due < end, f"still not: {self.describe()}"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fsdcf.sandbox import agenda, ecs, services
-from fsdcf.sandbox.clock import START
+from fsdcf.sandbox import ecs, schedule
+from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
 
 
@@ -18,7 +18,7 @@ def test_entries_are_played_at_their_own_times(sandbox: Sandbox) -> None:
     world.store.schedule(START + 9, "ecs.reconcile", group)
     for name in ("one", "two"):
         world.store.put("ecs.task", f"c/{name}", {})
-    agenda.advance(world)
+    schedule.advance(world)
     assert len(world.store.every("ecs.task")) == 2
     sandbox.pass_time(5)
     assert [key for key, _ in world.store.every("ecs.task")] == ["c/two"]
@@ -56,7 +56,7 @@ def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
         world, {"cluster": "c", "serviceName": "s", "taskDefinition": definition["taskDefinitionArn"]}
     )
     sandbox.clock.advance(10)
-    agenda.advance(world)
+    schedule.advance(world)
     assert ecs.rollout(world, service["serviceArn"]).state == "COMPLETED"
 
 
@@ -66,19 +66,19 @@ def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: 
     def due() -> bool:
         """Whether another one leaves what is due alone."""
         other.store.schedule(sandbox.clock.now(), "ecs.forget", {"task": "c/none"})
-        agenda.advance(other)
+        schedule.advance(other)
         return other.store.next_due() is not None
 
-    agenda.advance(alone)
+    schedule.advance(alone)
     assert due()
-    agenda.advance(alone)
+    schedule.advance(alone)
     assert other.store.next_due() is None
-    agenda.leave(replace(alone, player="two"))
+    schedule.leave(replace(alone, player="two"))
     assert due(), "another one's leaving is not its own"
-    agenda.leave(alone)
+    schedule.leave(alone)
     assert not due()
-    agenda.advance(alone)
-    sandbox.clock.advance(agenda.ABSENT + 1)
+    schedule.advance(alone)
+    sandbox.clock.advance(schedule.ABSENT + 1)
     assert not due()
 
 
@@ -88,14 +88,14 @@ def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
     store.schedule(START, "ecs.forget", {"task": "c/one"})
     store.schedule(START, "ecs.forget", {})
     with pytest.raises(KeyError):
-        agenda.advance(sandbox.world)
+        schedule.advance(sandbox.world)
     assert store.get("ecs.task", "c/one") == {}
     assert store.next_due() == START
 
 
 def test_a_service_is_loaded_when_it_is_asked_for() -> None:
-    assert "GetCallerIdentity" in services.operations("sts")
+    assert "GetCallerIdentity" in schedule.operations("sts")
     with pytest.raises(KeyError):
-        services.operations("rds")
+        schedule.operations("rds")
     with pytest.raises(KeyError):
-        services.action("sts.none")
+        schedule.action("sts.none")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fsdcf.sandbox.clock import START, Instant, RealClock, VirtualClock
+from fsdcf.sandbox.state import START, Instant, RealClock, VirtualClock
 
 
 def test_the_real_clock_tells_the_time_and_never_goes_back() -> None:

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import dynamodb
-from fsdcf.sandbox.dynamodb.values import number, ordered, size
-from fsdcf.sandbox.world import Refusal
+from fsdcf.sandbox.dynamodb.items import number, ordered, size
+from fsdcf.sandbox.state import Refusal
 from fsdcf.storage.migration.model import Migration, Table
 from fsdcf.storage.migration.run import migrate
 from fsdcf.storage.migration.script import run_script

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fsdcf.sandbox import ecr, ecs
-from fsdcf.sandbox.clock import START
 from fsdcf.sandbox.faults import TASK_TROUBLES, parsed
+from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.rollouts import GROUP, IMAGE, Service
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.sandbox.clock import START
 from fsdcf.sandbox.ecs.deployments import threshold
 from fsdcf.sandbox.ecs.scheduler import Decision, Seen, decide
+from fsdcf.sandbox.state import START
 from fsdcf.sandbox.store import Store
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.rollouts import GROUP, Service

@@ -13,7 +13,7 @@ import pytest
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 CASES = sorted((Path(__file__).parent.parent / "cases").rglob("*.template.yml"))
 BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/0123456789abcdef"

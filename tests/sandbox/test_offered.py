@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fsdcf.sandbox import dynamodb, ecr, ecs, elbv2, logs, s3, services, ssm
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox import dynamodb, ecr, ecs, elbv2, logs, s3, schedule, ssm
+from fsdcf.sandbox.state import World
 from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
@@ -96,7 +96,7 @@ GOOD: list[Call] = [
     ("sts", "GetCallerIdentity", {}),
 ]  # fmt: skip
 
-OURS = [name for name in services.NAMES if name != "cloudformation"]
+OURS = [name for name in schedule.NAMES if name != "cloudformation"]
 
 
 def call(sandbox: Sandbox, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def model(service: str) -> ServiceModel:
 
 
 def test_every_offered_operation_is_tried() -> None:
-    offered = {(name, operation) for name in OURS for operation in services.operations(name)}
+    offered = {(name, operation) for name in OURS for operation in schedule.operations(name)}
     assert {(service, operation) for service, operation, _ in GOOD} == offered
 
 

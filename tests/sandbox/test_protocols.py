@@ -10,17 +10,16 @@ from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from fsdcf.sandbox import services, shapes
+from fsdcf.sandbox import schedule
 from fsdcf.sandbox.exchange import Request, Response, request
-from fsdcf.sandbox.oddities import Novel
-from fsdcf.sandbox.protocols import query, rest_xml
-from fsdcf.sandbox.protocols.scalars import Malformed, time_text
-from fsdcf.sandbox.shapes import ShapeError, model
+from fsdcf.sandbox.faults import Novel
+from fsdcf.sandbox.protocols import query, rest_xml, shapes
+from fsdcf.sandbox.protocols.shapes import Malformed, ShapeError, model, time_text
+from fsdcf.sandbox.state import Refusal
 from fsdcf.sandbox.wire import PROTOCOLS
-from fsdcf.sandbox.world import Refusal
 from tests.sandbox.samples import plain, sample
 
-SPOKEN = [name for name in services.NAMES if name != "s3"]
+SPOKEN = [name for name in schedule.NAMES if name != "s3"]
 
 
 def parsed(service: str, operation: str, response: Response) -> Any:
@@ -49,7 +48,7 @@ def written(service: str, operation: str, params: dict[str, Any]) -> Request:
 
 
 def test_every_service_speaks_a_protocol_that_the_sandbox_speaks() -> None:
-    assert {name: shapes.protocol(name) for name in services.NAMES} == {
+    assert {name: shapes.protocol(name) for name in schedule.NAMES} == {
         **dict.fromkeys(("cloudformation", "elbv2", "sts"), "query"),
         **dict.fromkeys(("application-autoscaling", "dynamodb", "ecr", "ecs", "logs", "ssm"), "json"),
         "s3": "rest-xml",
@@ -165,7 +164,7 @@ def test_a_request_that_the_model_does_not_know_is_malformed(service: str, opera
         PROTOCOLS[shapes.protocol(service)].decode(model(service).operation_model(operation), asked)
 
 
-@pytest.mark.parametrize("service", services.NAMES)
+@pytest.mark.parametrize("service", schedule.NAMES)
 def test_errors_are_read_by_botocore(service: str) -> None:
     refusal = Refusal("SomeError", "it <is> bad: é\x00\ud800", 400)
     speech = PROTOCOLS[shapes.protocol(service)]
@@ -197,7 +196,7 @@ def test_s3_requests_are_told_apart_by_method_path_and_query() -> None:
         found = rest_xml.operation_of(model("s3"), written("s3", name, params))
         if found != name:
             mistaken[name] = found
-    offered = services.operations("s3")
+    offered = schedule.operations("s3")
     assert not {name: found for name, found in mistaken.items() if name in offered or found in offered}
 
 

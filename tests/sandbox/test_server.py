@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from fsdcf.sandbox.faults import parsed
 from fsdcf.sandbox.server import LONGEST_BODY, serving
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 from tests.sandbox.conftest import ONCE, session
 
 

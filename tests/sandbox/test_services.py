@@ -6,8 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import ecr, ecs, elbv2, logs, s3, ssm
-from fsdcf.sandbox.clock import START
-from fsdcf.sandbox.world import Refusal
+from fsdcf.sandbox.state import START, Refusal
 from tests.sandbox.conftest import Sandbox
 
 

@@ -11,12 +11,11 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from botocore.parsers import ResponseParserError
 
 from fsdcf.sandbox import wire
-from fsdcf.sandbox.clock import START
+from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.exchange import request
 from fsdcf.sandbox.faults import parsed
-from fsdcf.sandbox.inprocess import connect
-from fsdcf.sandbox.shapes import ShapeError, request_of
-from fsdcf.sandbox.world import World, partition_of
+from fsdcf.sandbox.protocols.shapes import ShapeError, request_of
+from fsdcf.sandbox.state import START, World, partition_of
 from tests.sandbox.conftest import ONCE, Sandbox, session
 
 

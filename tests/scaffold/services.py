@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fsdcf.cli.init import SCHEMA
+from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.scaffold.service import service
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fsdcf.scaffold.actions import PINS
+from fsdcf.scaffold.workflow import PINS
 from tests.conftest import ROOT
 from tests.scaffold.runner import Done, Runner, machine
 

@@ -7,10 +7,10 @@ import re
 import click
 import pytest
 
-from fsdcf.cli.init import SCHEMA
+from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
-from fsdcf.compiler.pipeline_stack.model import role_variable
-from fsdcf.deploy.permissions.policy import BOUNDARY
+from fsdcf.compiler.pipeline import role_variable
+from fsdcf.plan.permissions.policy import BOUNDARY
 from fsdcf.scaffold.comment import MARK
 from fsdcf.scaffold.sources import WORKFLOW
 from tests.conftest import ROOT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cli.init import SCHEMA
+from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.service import KINDS, service

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.scaffold.detect import tests_of as told_by
 from fsdcf.scaffold.sources import WORKFLOW, touched
+from fsdcf.scaffold.sources import tests_of as told_by
 from tests.scaffold.samples import source
 
 CART = source("cart", "services/cart/").data()

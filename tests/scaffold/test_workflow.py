@@ -11,9 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.compiler.pipeline_stack.access import _PUSH
-from fsdcf.scaffold.actions import PINS
-from fsdcf.scaffold.workflow import Workflow, scalar, workflow
+from fsdcf.compiler.pipeline import _PUSH
+from fsdcf.scaffold.workflow import PINS, Workflow, scalar, workflow
 from tests.scaffold.samples import ALL, MONOREPO, ONE, UNUSUAL, parsed, step
 
 each = pytest.mark.parametrize("wanted", ALL.values(), ids=list(ALL))

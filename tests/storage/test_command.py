@@ -18,8 +18,8 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.connection import Connection
 from fsdcf.cli.main import cli
+from fsdcf.cli.options import Connection
 from fsdcf.deploy.aws import Aws
 from tests.conftest import ROOT
 from tests.storage.conftest import Sql, expected, made

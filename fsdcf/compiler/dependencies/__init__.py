@@ -6,7 +6,7 @@ import pkgutil
 from functools import lru_cache
 from importlib import import_module
 
-from fsdcf.spec.dependency import DependencyType, Types
+from fsdcf.language.dependency import DependencyType, Types
 
 
 @lru_cache(maxsize=1)

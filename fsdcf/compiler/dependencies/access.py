@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from fsdcf.diagnostics import Rule
-from fsdcf.spec.dependency import Violation
-from fsdcf.spec.model import Dependency
+from fsdcf.language.dependency import Violation
+from fsdcf.language.model import Dependency
 
 PERMISSIONS = Rule(
     "S301",

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from troposphere import GetAtt, Ref, Tags, ec2, efs
 
 from fsdcf.compiler.dependencies.access import check_permissions, granted, is_list
-from fsdcf.compiler.resources.roles import VERSION
+from fsdcf.compiler.parts.roles import VERSION
 from fsdcf.compiler.stack import Grant, Mount, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.spec.dependency import DependencyType, Violation
-from fsdcf.spec.model import Dependency
-from fsdcf.spec.placeholders import String, sample
-from fsdcf.spec.shape import Key
+from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.model import Dependency
+from fsdcf.language.placeholders import String, sample
+from fsdcf.language.shape import Key
 
 FILE_SYSTEM = Rule(
     "S340",

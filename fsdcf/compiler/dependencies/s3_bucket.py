@@ -7,14 +7,14 @@ from typing import Annotated
 from troposphere import s3
 
 from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
-from fsdcf.compiler.resources.buckets import add_bucket
+from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.stack import Grant, Names, PropertyPath, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.spec.dependency import DependencyType, Violation
-from fsdcf.spec.model import Dependency
-from fsdcf.spec.placeholders import String
-from fsdcf.spec.shape import Key
+from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.model import Dependency
+from fsdcf.language.placeholders import String
+from fsdcf.language.shape import Key
 
 LIFECYCLE = Rule(
     "S330",

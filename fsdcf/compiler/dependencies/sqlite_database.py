@@ -7,10 +7,10 @@ from typing import Annotated
 from fsdcf.compiler.stack import Grant, Names, Site, Stack
 from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
-from fsdcf.spec.dependency import DependencyType, Violation
-from fsdcf.spec.model import Dependency
-from fsdcf.spec.placeholders import String
-from fsdcf.spec.shape import Key
+from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.model import Dependency
+from fsdcf.language.placeholders import String
+from fsdcf.language.shape import Key
 
 FILE = Rule(
     "S350",

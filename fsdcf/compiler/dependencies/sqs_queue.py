@@ -10,10 +10,10 @@ from fsdcf.compiler.dependencies.access import actions, check_permissions, is_li
 from fsdcf.compiler.stack import Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.spec.dependency import DependencyType, Violation
-from fsdcf.spec.model import Dependency
-from fsdcf.spec.placeholders import String, sample
-from fsdcf.spec.shape import Key
+from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.model import Dependency
+from fsdcf.language.placeholders import String, sample
+from fsdcf.language.shape import Key
 
 QUEUE = Rule(
     "S320",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,12 +10,38 @@ from typing import Any
 
 from fsdcf.plan.cost.model import NOTHING, Case, Line, Range, Unpriced
 from fsdcf.plan.cost.network import BALANCER, price_balancers, price_network
-from fsdcf.plan.cost.place import region_of
 from fsdcf.plan.cost.prices import Prices
 from fsdcf.plan.cost.stores import BUCKET, FILES, QUEUE, TABLE, price_stores
 from fsdcf.plan.cost.tasks import SERVICE, definition_of, price_tasks
 from fsdcf.plan.cost.watch import price_alarms, price_kept, price_logs
 from fsdcf.plan.view import View, items, mapping, text_of, view
+
+_OF_THE_STACK = re.compile(r"arn:aws[a-z-]*:(?:acm|kafka):([a-z0-9-]+):")
+"""Certificates and Kafka clusters serve their own region alone.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/https-listener-certificates.html"""
+
+
+def region_of(view: View) -> str:
+    """The region that the resources of a template name; empty where they name none, or several."""
+    found = {
+        region
+        for one in view.resources.values()
+        for text in _texts(one.properties)
+        for region in _OF_THE_STACK.findall(text)
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _texts(child)
+    elif isinstance(value, list | tuple):
+        for child in value:
+            yield from _texts(child)
+
 
 PARTS = ("tasks", "way in", "network", "data", "logs and alarms", "permissions")
 """In the order in which they are shown."""

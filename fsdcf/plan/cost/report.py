@@ -8,9 +8,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from fsdcf.plan.cost.assumptions import ASSUMPTIONS
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas
-from fsdcf.plan.cost.model import Line, Range, number
+from fsdcf.plan.cost.model import ASSUMPTIONS, Line, Range, number
 from fsdcf.plan.cost.prices import Prices
 
 WEAK = "*"

@@ -9,14 +9,12 @@ from typing import Any
 from fsdcf.cloudformation import difference as model
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
-from fsdcf.cloudformation.conditions import existing
-from fsdcf.cloudformation.evaluate import EvaluationError, evaluate
+from fsdcf.cloudformation.evaluation import EvaluationError, evaluate
 from fsdcf.cloudformation.risk import Risk, data_at_risk
-from fsdcf.cloudformation.scope import scope_of
+from fsdcf.cloudformation.scope import existing, scope_of
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
-from fsdcf.plan.diff.rollback import unsafe
-from fsdcf.plan.diff.safety import Unsafe
+from fsdcf.plan.diff.rollback import Unsafe, unsafe
 from fsdcf.plan.diff.sides import Pair, hidden
 from fsdcf.plan.view import PlanError, text_of
 

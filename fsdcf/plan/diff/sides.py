@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from fsdcf.cloudformation.pseudo import PSEUDO
+from fsdcf.cloudformation.scope import PSEUDO
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.view import View, parameter_values, view
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsdcf.sandbox.cloudformation import changesets, described, history, life, reads, stacks, templates
-from fsdcf.sandbox.services import Action, Handler
+from fsdcf.sandbox.cloudformation import changesets, life, reads, stacks
+from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = ["ACTIONS", "OPERATIONS"]
 
@@ -16,16 +16,16 @@ OPERATIONS: Mapping[str, Handler] = {
     "CreateStack": stacks.create_stack,
     "DeleteChangeSet": changesets.delete_change_set,
     "DeleteStack": stacks.delete_stack,
-    "DescribeChangeSet": described.describe_change_set,
-    "DescribeEvents": history.describe_events,
-    "DescribeStackEvents": history.describe_stack_events,
+    "DescribeChangeSet": changesets.describe_change_set,
+    "DescribeEvents": reads.describe_events,
+    "DescribeStackEvents": reads.describe_stack_events,
     "DescribeStackResource": reads.describe_stack_resource,
     "DescribeStackResources": reads.describe_stack_resources,
     "DescribeStacks": reads.describe_stacks,
     "ExecuteChangeSet": changesets.execute_change_set,
-    "GetTemplate": templates.get_template,
-    "GetTemplateSummary": templates.get_template_summary,
-    "ListChangeSets": described.list_change_sets,
+    "GetTemplate": reads.get_template,
+    "GetTemplateSummary": reads.get_template_summary,
+    "ListChangeSets": changesets.list_change_sets,
     "ListExports": reads.list_exports,
     "ListImports": reads.list_imports,
     "ListStackResources": reads.list_stack_resources,
@@ -33,7 +33,7 @@ OPERATIONS: Mapping[str, Handler] = {
     "RollbackStack": stacks.rollback_stack,
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stacks.update_termination_protection,
-    "ValidateTemplate": templates.validate_template,
+    "ValidateTemplate": reads.validate_template,
 }
 """The operations that the sandbox offers of CloudFormation."""
 

@@ -2,15 +2,302 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsdcf.cloudformation.evaluate import EvaluationError
+from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.difference import difference, outputs_changed
+from fsdcf.cloudformation.evaluation import EvaluationError, Partial, Scope, Unknown, evaluate
+from fsdcf.cloudformation.references import function_of
+from fsdcf.cloudformation.scope import active, scope_of
+from fsdcf.cloudformation.titles import at
+from fsdcf.cloudformation.validation import type_problem
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.cloudformation import begin, events, plan, records, requests, things, words
-from fsdcf.sandbox.cloudformation.begin import Will
-from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.cloudformation import handlers, operations, records, requests, resources, simulator, values, words
+from fsdcf.sandbox.cloudformation.operations import Will
+from fsdcf.sandbox.cloudformation.records import Record, page
+from fsdcf.sandbox.cloudformation.resource_steps import GONE
+from fsdcf.sandbox.faults import Novel
+from fsdcf.sandbox.state import Refusal, World
+
+SHOWN_LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""Stands for what only the execution tells."""
+
+_CONTEXT = ("Properties", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
+_VALUES = ("Path", "BeforeValue", "AfterValue", "BeforeValueFrom", "AfterValueFrom", "AttributeChangeType")
+
+
+def change(one: Change, row: Record | None, resource: Mapping[str, Any] | None, scope: Scope) -> Record:
+    """A change with all its values. ``row`` is the resource as it is, ``resource`` as the new template writes it."""
+    shown: Record = {
+        "PolicyAction": one.policy,
+        "Action": one.action,
+        "LogicalResourceId": one.logical_id,
+        "PhysicalResourceId": one.physical_id or None,
+        "ResourceType": one.type,
+        "Replacement": one.replacement,
+        "Scope": list(one.scope),
+        "Details": [_detail(detail, row) for detail in one.details],
+    }
+    if row is not None and one.action in ("Modify", "Remove"):
+        shown["BeforeContext"] = _context(row["definition"])
+    if resource is not None and one.action != "Remove":
+        shown["AfterContext"] = _context({key: _known(child, scope) for key, child in resource.items()})
+    return {"Type": "Resource", "ResourceChange": {key: value for key, value in shown.items() if value is not None}}
+
+
+def without_values(shown: Record) -> Record:
+    """The change as it is shown when no values are asked for."""
+    inner = {
+        key: value for key, value in shown["ResourceChange"].items() if key not in ("BeforeContext", "AfterContext")
+    }
+    inner["Details"] = [_bare(detail) for detail in inner["Details"]]
+    return {**shown, "ResourceChange": inner}
+
+
+def _bare(detail: Record) -> Record:
+    return {**detail, "Target": {key: value for key, value in detail["Target"].items() if key not in _VALUES}}
+
+
+def _detail(detail: Detail, row: Record | None) -> Record:
+    before = at(row["definition"], detail.path) if row is not None else None
+    before = detail.before if before is None else before
+    if detail.path and before is None and detail.after is not None:
+        kind = "Add"
+    else:
+        kind = "Remove" if detail.after is None and detail.evaluation == "Static" else "Modify"
+    target = {
+        "Attribute": detail.attribute,
+        "Name": detail.name,
+        "RequiresRecreation": detail.recreation,
+        "Path": detail.path,
+        "BeforeValue": _text(before),
+        "AfterValue": SHOWN_LATER
+        if detail.evaluation == "Dynamic" and detail.source != "DirectModification"
+        else _text(detail.after),
+        "AttributeChangeType": kind,
+    }
+    shown = {
+        "Target": {key: value for key, value in target.items() if value is not None},
+        "Evaluation": detail.evaluation,
+        "ChangeSource": detail.source,
+        "CausingEntity": detail.cause,
+    }
+    return {key: value for key, value in shown.items() if value is not None}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if function_of(value) is not None:
+        return SHOWN_LATER
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, Mapping | list) else str(value)
+
+
+def _context(definition: Mapping[str, Any]) -> str:
+    return json.dumps({key: definition[key] for key in _CONTEXT if key in definition}, separators=(",", ":"))
+
+
+def _known(value: Any, scope: Scope) -> Any:
+    try:
+        return _marked(evaluate(value, scope))
+    except EvaluationError:
+        return SHOWN_LATER
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, Unknown | Partial):
+        return SHOWN_LATER
+    if isinstance(value, Mapping):
+        return {key: _marked(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_marked(child) for child in value]
+    return value
+
+
+_EXISTENCE = "AWS::EarlyValidation::ResourceExistenceCheck"
+_PROPERTIES = "AWS::EarlyValidation::PropertyValidation"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome. ``changes`` are shown where property values are asked for, ``bare`` where they are not.
+
+    ``imports`` lead from logical to physical ids. ``findings`` are early validation's. A ``reason`` makes the change set fail.
+    """
+
+    changes: list[Record] = field(default_factory=list)
+    bare: list[Record] = field(default_factory=list)
+    imports: dict[str, str] = field(default_factory=dict)
+    findings: list[Record] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The template of a change set: its resources, written and with evaluated properties, and the scope of its values."""
+
+    resources: Mapping[str, Any]
+    properties: Mapping[str, Mapping[str, Any]]
+    scope: Scope
+
+
+def changes(world: World, stack: Record, settings: Record, every_attribute: bool = False) -> tuple[Change, ...]:
+    """What these settings change. Raises EvaluationError."""
+    before = values.present(world, stack) if stack["settings"] is not None else None
+    return difference(before, values.side(world, stack, settings), values.pseudo(world, stack), every_attribute)
+
+
+def is_empty(world: World, stack: Record, settings: Record, found: tuple[Change, ...]) -> bool:
+    """Whether there is nothing to do: no change of a resource, an output or a tag."""
+    if found or stack["settings"] is None:
+        return False
+    before, after = (values.side(world, stack, one) for one in (stack["settings"], settings))
+    same_tags = settings["tags"] == stack["settings"]["tags"]
+    return same_tags and not outputs_changed(before, after, values.pseudo(world, stack))
+
+
+def problem(world: World, stack: Record, settings: Record) -> str | None:
+    """Why no change set can be made of these settings, beyond what CreateChangeSet refuses at once."""
+    if stack["settings"] is not None:
+        sides = [records.template(world, one["template"]) for one in (stack["settings"], settings)]
+        found = type_problem(*sides)
+        if found is not None:
+            return found
+    try:
+        values.imports(world, stack, settings)
+    except EvaluationError as error:
+        return str(error)
+    return None
+
+
+def work_out(world: World, stack: Record, change_set: Record) -> Found:
+    """What a change set finds, with the stack as it is now."""
+    settings = change_set["settings"]
+    hook = world.faults.of_cloudformation("hook")
+    reason = f"{handlers.HOOK}: [{hook.detail}]" if hook is not None else problem(world, stack, settings)
+    if reason is not None:
+        return Found(reason=reason)
+    try:
+        raw = changes(world, stack, settings)
+        all_attributes = changes(world, stack, settings, every_attribute=True)
+    except EvaluationError as error:
+        return Found(reason=str(error))
+    if is_empty(world, stack, settings, raw):
+        other = world.faults.of_cloudformation("no-updates") is not None
+        return Found(reason=words.NO_UPDATES if other else words.NO_CHANGES)
+    wanted = _wanted(world, stack, settings)
+    imports = _imports(world, change_set, raw, wanted)
+    strange = [one.logical_id for one in raw if change_set["type"] == "IMPORT" and one.logical_id not in imports]
+    if strange:
+        return Found(reason=f"As part of the import operation, you cannot modify or add [{', '.join(strange)}]")
+    final = [_adopted(one, imports) for one in raw]
+    findings = _findings(world, final, wanted, change_set["validates"])
+    failed = sorted({one["hook"] for one in findings})
+    if failed:
+        return Found(findings=findings, reason=words.EARLY_VALIDATION.format(", ".join(failed)))
+    rows = {key: row for key, row in records.rows(world, stack["id"]).items() if row["status"] not in GONE}
+    lists = (
+        [_shown(one, rows, wanted) for one in some]
+        for some in (final, [_adopted(one, imports) for one in all_attributes])
+    )
+    full, bare = lists
+    return Found(full, [without_values(one) for one in bare], imports)
+
+
+def _shown(one: Change, rows: Mapping[str, Record], wanted: Wanted) -> Record:
+    return change(one, rows.get(one.logical_id), wanted.resources.get(one.logical_id), wanted.scope)
+
+
+def _wanted(world: World, stack: Record, settings: Record) -> Wanted:
+    template = records.template(world, settings["template"])
+    scope = scope_of(template, settings["values"], values.pseudo(world, stack))
+    resources = active(template, scope.conditions)
+    return Wanted(resources, {key: _evaluated(one, scope) for key, one in resources.items()}, scope)
+
+
+def _evaluated(resource: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
+    properties = evaluate(resource.get("Properties") or {}, scope)
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _adopted(one: Change, imports: Mapping[str, str]) -> Change:
+    if one.logical_id not in imports or one.action != "Add":
+        return one
+    return replace(one, action="Import", physical_id=imports[one.logical_id])
+
+
+def _imports(world: World, change_set: Record, raw: tuple[Change, ...], wanted: Wanted) -> dict[str, str]:
+    """What is imported: what the caller names, and with ImportExistingResources what bears a name of the template and is nobody's.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    given: dict[str, str] = dict(change_set["to_import"])
+    if change_set["import_existing"]:
+        for one in raw:
+            taken = _taken(world, one, wanted)
+            if one.action == "Add" and taken is not None and taken["owner"] is None:
+                given[one.logical_id] = taken["physical"]
+    return given
+
+
+def _taken(world: World, one: Change, wanted: Wanted) -> Record | None:
+    """What exists already by the name that a change would give."""
+    name = resources.name_of(one.type, wanted.properties.get(one.logical_id, {}))
+    found = resources.named(world, one.type, name) if name is not None else None
+    if found is None or (one.action == "Modify" and found["physical"] == one.physical_id):
+        return None
+    return found
+
+
+def _findings(world: World, final: list[Change], wanted: Wanted, validates: bool) -> list[Record]:
+    """What early validation finds: properties that a type does not have or needs, names that exist, and what a fault wants found.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
+    """
+    found: list[Record] = []
+    planted = world.faults.of_cloudformation("early-validation")
+    if planted is not None:
+        known = {one.logical_id: one.type for one in final}
+        for logical in [one for one in planted.detail.split(",") if one] or list(known)[:2]:
+            found += _of_properties(logical, known.get(logical, "Custom::Unknown"), ["Sandbox"], ["Fault"])
+    if not validates or world.faults.of_cloudformation("no-early-validation") is not None:
+        return found
+    for one in final:
+        if one.action == "Remove":
+            continue
+        properties = wanted.properties[one.logical_id]
+        strange, absent = (
+            check(one.type, properties) for check in (handlers.unknown_properties, handlers.missing_properties)
+        )
+        found += _of_properties(one.logical_id, one.type, strange, absent)
+        taken = _taken(world, one, wanted) if one.action == "Add" or one.replacement == "True" else None
+        if taken is not None:
+            reason = words.exists(one.type, str(resources.name_of(one.type, properties)))
+            found.append(_finding(one.logical_id, one.type, _EXISTENCE, "NAME_CONFLICT_VALIDATION", reason))
+    return found
+
+
+def _of_properties(logical: str, type: str, strange: list[str], absent: list[str]) -> list[Record]:
+    texts = [f"Unsupported property [{key}]" for key in strange]  # AWS's words are not known for this one
+    texts += [f"Required property [{key}] not found" for key in absent]
+    return [_finding(logical, type, _PROPERTIES, "PROPERTY_VALIDATION", text, "/Properties") for text in texts]
+
+
+def _finding(logical: str, type: str, hook: str, name: str, reason: str, below: str = "") -> Record:
+    return {
+        "logical": logical,
+        "type": type,
+        "hook": hook,
+        "name": name,
+        "reason": reason,
+        "path": f"/Resources/{logical}{below}",
+    }
+
 
 CHANGE_SET_NAME = "[a-zA-Z][-a-zA-Z0-9]*"
 MOST = 1000
@@ -37,7 +324,7 @@ def create_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("OnStackFailure") == "DELETE" and kind != "CREATE":
         raise words.invalid("OnStackFailure DELETE is only valid when ChangeSetType is CREATE.")
     if not stack["status"]:
-        events.of_stack(world, world.clock.now(), stack, None, "REVIEW_IN_PROGRESS", words.USER_INITIATED)
+        simulator.of_stack(world, world.clock.now(), stack, None, "REVIEW_IN_PROGRESS", words.USER_INITIATED)
         records.save_stack(world, stack)
     body = _change_set(world, stack, kind, settings, params)
     records.save_change_set(world, body)
@@ -102,7 +389,7 @@ def _identified(world: World, one: Mapping[str, Any]) -> str:
     """The physical id of what is to be imported, by the identifier that the caller gives. Refuses what does not exist."""
     identifier = next(iter(one["ResourceIdentifier"].values()), "")
     type = one["ResourceType"]
-    thing = things.find(world, type, identifier) or things.named(world, type, identifier)
+    thing = resources.find(world, type, identifier) or resources.named(world, type, identifier)
     if thing is None:
         raise words.invalid(f"Resource of type '{type}' with identifier '{identifier}' was not found.")
     if thing["owner"] is not None:
@@ -119,7 +406,7 @@ def work(world: World, at: float, payload: dict[str, Any]) -> None:
     if payload["stage"] == "CREATE_IN_PROGRESS":
         body["status"] = "CREATE_IN_PROGRESS"
     else:
-        found = plan.work_out(world, stack, body)
+        found = work_out(world, stack, body)
         body |= {"changes": found.changes, "bare": found.bare, "imports": found.imports, "findings": found.findings}
         failed = found.reason is not None
         body |= {"status": "FAILED" if failed else "CREATE_COMPLETE", "reason": found.reason, "finished": at}
@@ -199,7 +486,7 @@ def execute_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if token is not None:
         stack["tokens"][token] = ["ExecuteChangeSet", body["id"]]
     try:
-        begin.begin(world, stack, will)
+        operations.begin(world, stack, will)
     except EvaluationError as error:
         raise words.invalid(str(error)) from None
     return {}
@@ -214,3 +501,114 @@ def outdate(world: World, stack: str, but: str | None = None) -> None:
 
 
 ACTIONS = {"cloudformation.plan": work}
+
+
+CHANGES = 100
+"""Changes of one page; AWS counts bytes instead."""
+
+_WARNING = "[WARN] --include-property-values option can return incomplete ChangeSet data because: Logical Id: {}, failed property validation"
+
+
+def describe_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeChangeSet, with property values or without."""
+    body = demanded(world, params)
+    with_values = bool(params.get("IncludePropertyValues"))
+    changes, reason = list(body["changes" if with_values else "bare"]), body["reason"]
+    if with_values:
+        changes, reason = _incomplete(world, body, changes, reason)
+    shown, token = page(world, [_odd(world, one) for one in changes], params, CHANGES)
+    settings: Record = body["settings"]
+    answer = {
+        **_summary(body),
+        "StatusReason": reason,
+        "Parameters": parameters(settings),
+        "NotificationARNs": settings["notifications"],
+        "RollbackConfiguration": {},
+        "Capabilities": settings["capabilities"],
+        "Tags": tags(settings) or None,
+        "Changes": shown,
+        "NextToken": token,
+        "OnStackFailure": body["on_failure"],
+        "ImportExistingResources": body["import_existing"] or None,
+    }
+    return {key: value for key, value in answer.items() if value is not None}
+
+
+def parameters(settings: Record | None) -> list[Record] | None:
+    """The parameters as AWS shows them; those with NoEcho hidden."""
+    if settings is None or not settings["parameters"]:
+        return None
+    return [_parameter(settings, key, value) for key, value in settings["parameters"].items()]
+
+
+def _parameter(settings: Record, key: str, value: str) -> Record:
+    if key in settings["hidden"]:
+        return {"ParameterKey": key, "ParameterValue": "****"}
+    resolved = {"ResolvedValue": settings["values"][key]} if settings["values"][key] != value else {}
+    return {"ParameterKey": key, "ParameterValue": value, **resolved}
+
+
+def tags(settings: Record | None) -> list[Record]:
+    """The tags of a stack as AWS shows them."""
+    return [] if settings is None else [{"Key": key, "Value": value} for key, value in settings["tags"].items()]
+
+
+def _incomplete(
+    world: World, body: Record, changes: list[Record], reason: str | None
+) -> tuple[list[Record], str | None]:
+    """What AWS leaves out of an answer with property values."""
+    if reason is not None and world.faults.of_cloudformation("no-reason") is not None:
+        reason = None
+    dropped = world.faults.of_cloudformation("drop-values") if changes else None
+    if dropped is None:
+        return changes, reason
+    names = [one["ResourceChange"]["LogicalResourceId"] for one in changes]
+    lost = dropped.detail if dropped.detail in names else names[0]
+    return [one for one in changes if one["ResourceChange"]["LogicalResourceId"] != lost], _WARNING.format(lost)
+
+
+def _odd(world: World, change: Record) -> Record:
+    """A change with words that clients may not know."""
+    inner = dict(change["ResourceChange"])
+    other = world.faults.of_cloudformation("action")
+    if other is not None and inner["Action"] == "Modify":
+        inner["Action"] = Novel(other.detail)
+    if world.faults.of_cloudformation("unknown-enums") is not None:
+        if "Replacement" in inner:
+            inner["Replacement"] = Novel("Perhaps")
+        inner["PolicyAction"] = Novel("ReplaceAndArchive")
+        inner["Scope"] = [*inner["Scope"], Novel("Provenance")]
+        inner["Details"] = [
+            {**one, "Evaluation": Novel("Eventual"), "ChangeSource": Novel("Drift"), "Target": _target(one["Target"])}
+            for one in inner["Details"]
+        ]
+    return {**change, "ResourceChange": inner}
+
+
+def _target(target: Record) -> Record:
+    return {**target, "Attribute": Novel("Provenance"), "RequiresRecreation": Novel("Sometimes")}
+
+
+def _summary(body: Record) -> Record:
+    return {
+        "StackId": body["stack"],
+        "StackName": body["stack_name"],
+        "ChangeSetId": body["id"],
+        "ChangeSetName": body["name"],
+        "ExecutionStatus": body["execution"],
+        "Status": body["status"],
+        "CreationTime": body["created"],
+        "Description": body["description"],
+        "IncludeNestedStacks": False,
+    }
+
+
+def list_change_sets(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """ListChangeSets: those that can be executed or have failed."""
+    stack = records.living(world, params["StackName"])
+    if stack is None:
+        raise words.no_stack(params["StackName"])
+    shown, token = page(world, records.change_sets(world, stack["id"]), params, CHANGES)
+    summaries = [{**_summary(body), "StatusReason": body["reason"]} for body in shown]
+    answer = {"Summaries": [{key: value for key, value in one.items() if value is not None} for one in summaries]}
+    return answer if token is None else {**answer, "NextToken": token}

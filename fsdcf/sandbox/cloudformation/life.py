@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fsdcf.cloudformation.evaluate import EvaluationError
-from fsdcf.sandbox.cloudformation import backward, begin, exports, forward, records, steps, values, words
-from fsdcf.sandbox.cloudformation.play import Play, opened
-from fsdcf.sandbox.world import World
+from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.sandbox.cloudformation import (
+    operations,
+    records,
+    resource_steps,
+    simulator,
+    values,
+    words,
+)
+from fsdcf.sandbox.cloudformation.simulator import Play, opened
+from fsdcf.sandbox.state import World
 
 PAUSE = 0.6
 """Seconds from the end of a phase's last step to what follows."""
 
 ACTS: dict[str, tuple[Callable[[Play, str], None], Callable[[Play, str, str], None]]] = {
-    "apply": (forward.start, forward.resume),
-    "revert": (backward.start_revert, backward.resume_revert),
-    "delete": (backward.start_delete, backward.resume_delete),
-    "unimport": (backward.start_unimport, backward.resume_unimport),
+    "apply": (resource_steps.start, resource_steps.resume),
+    "revert": (resource_steps.start_revert, resource_steps.resume_revert),
+    "delete": (resource_steps.start_delete, resource_steps.resume_delete),
+    "unimport": (resource_steps.start_unimport, resource_steps.resume_unimport),
 }
 """How each kind of step starts and goes on."""
 
@@ -25,11 +32,11 @@ ACTS: dict[str, tuple[Callable[[Play, str], None], Callable[[Play, str, str], No
 def proceed(play: Play) -> None:
     """Starts what can start. When nothing runs and nothing can, the phase is over."""
     operation = play.operation
-    while not operation["stopped"] and (ready := steps.ready(play.steps)):
+    while not operation["stopped"] and (ready := simulator.ready(play.steps)):
         for key in ready:
             if not operation["stopped"]:
                 ACTS[play.steps[key]["act"]][0](play, key)
-    if not steps.running(play.steps) and not operation["turning"]:
+    if not simulator.running(play.steps) and not operation["turning"]:
         operation["turning"] = True
         play.later(PAUSE, "turn")
 
@@ -37,7 +44,7 @@ def proceed(play: Play) -> None:
 def turn(play: Play) -> None:
     """A phase is over: what follows depends on which one, and on whether all went well."""
     play.operation["turning"] = False
-    well = steps.all_done(play.steps) and not play.operation["failures"] and not play.operation.get("problem")
+    well = simulator.all_done(play.steps) and not play.operation["failures"] and not play.operation.get("problem")
     _ENDS[play.operation["phase"]](play, well)
 
 
@@ -48,7 +55,7 @@ def _end_forward(play: Play, well: bool) -> None:
             _succeeded(play)
             return
         play.operation["problem"] = problem
-    begin.executed(play, "EXECUTE_FAILED")
+    operations.executed(play, "EXECUTE_FAILED")
     _failed(play)
 
 
@@ -60,19 +67,19 @@ def _publish(play: Play) -> str | None:
         imported = values.imports(play.world, play.stack, play.operation["after"])
     except EvaluationError as error:
         return str(error)
-    problem = exports.problem(play.world, play.stack, outputs)
+    problem = simulator.problem(play.world, play.stack, outputs)
     if problem is None:
-        exports.publish(play.world, play.stack, outputs)
+        simulator.publish(play.world, play.stack, outputs)
         play.stack.update({"outputs": outputs, "imports": imported})
     return problem
 
 
 def _succeeded(play: Play) -> None:
-    begin.executed(play, "EXECUTE_COMPLETE")
+    operations.executed(play, "EXECUTE_COMPLETE")
     kind = play.operation["kind"]
     if kind == "update":
         play.status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        begin.clean_up(play, play.operation["types"], "UPDATE_COMPLETE")
+        operations.clean_up(play, play.operation["types"], "UPDATE_COMPLETE")
         return
     play.operation["phase"] = "over"
     play.world.store.cancel(play.id)
@@ -90,11 +97,11 @@ def _failed(play: Play) -> None:
         play.status(f"{kind.upper()}_FAILED", reason)
     elif kind == "create":
         delete = operation["on_failure"] == "DELETE"
-        begin.roll_back_creation(play, reason + f"{'Delete' if delete else 'Rollback'} requested by user.", delete)
+        operations.roll_back_creation(play, reason + f"{'Delete' if delete else 'Rollback'} requested by user.", delete)
     elif kind == "import":
-        begin.roll_back_import(play, reason)
+        operations.roll_back_import(play, reason)
     else:
-        begin.roll_back_update(play, reason)
+        operations.roll_back_update(play, reason)
 
 
 def _end_undo(play: Play, well: bool) -> None:
@@ -102,12 +109,12 @@ def _end_undo(play: Play, well: bool) -> None:
         play.status("UPDATE_ROLLBACK_FAILED", words.failed(play.operation["failures"]))
         return
     play.status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-    begin.clean_up(play, begin.discard_creations(play), "UPDATE_ROLLBACK_COMPLETE")
+    operations.clean_up(play, operations.discard_creations(play), "UPDATE_ROLLBACK_COMPLETE")
 
 
 def _end_cleanup(play: Play, well: bool) -> None:
     for row in records.leftovers(play.world, play.id).values():
-        begin.orphan(play.world, row)
+        operations.orphan(play.world, row)
     play.operation["phase"] = "over"
     play.status(play.operation["ends"][0], None if well else words.CLEANUP_FAILED)
     records.forget_operation(play.world, play.id)
@@ -120,7 +127,7 @@ def _end_delete(play: Play, well: bool) -> None:
         play.status(failed, words.failed(play.operation["failures"]))
         return
     play.operation["phase"] = "over"
-    exports.publish(play.world, play.stack, ())
+    simulator.publish(play.world, play.stack, ())
     play.stack.update({"outputs": [], "imports": []})
     play.status(done)
     records.forget_operation(play.world, play.id)
@@ -172,7 +179,7 @@ def play_expire(world: World, at: float, payload: dict[str, Any]) -> None:
     play = opened(world, at, payload["stack"])
     if play is not None and play.operation["phase"] == "forward" and not play.operation["turning"]:
         play.operation["problem"] = words.TIMED_OUT
-        forward.halt(play)
+        resource_steps.halt(play)
         proceed(play)
         play.save()
 

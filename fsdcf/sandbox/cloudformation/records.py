@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.cloudformation import words
+from fsdcf.sandbox.state import World
 
 Record = dict[str, Any]
 
@@ -194,3 +195,35 @@ def template(world: World, digest: str) -> Mapping[str, Any]:
 def parsed(text: str) -> Mapping[str, Any]:
     """The data of a template's text. Raises TemplateError. The same text gives the same data, which is not to be changed."""
     return read(text)
+
+
+Item = TypeVar("Item")
+
+
+def page(world: World, items: Sequence[Item], params: Mapping[str, Any], usual: int) -> tuple[list[Item], str | None]:
+    """One page of a list, and the token of the next one. ``usual`` is how many a page holds, unless a fault says otherwise."""
+    start, size = offset(params), size_of(world, usual)
+    more = start + size < len(items)
+    return list(items[start : start + size]), token(start + size) if more else None
+
+
+def size_of(world: World, usual: int) -> int:
+    """How many a page holds."""
+    other = world.faults.of_cloudformation("page-size")
+    return usual if other is None else int(other.detail)
+
+
+def token(start: int) -> str:
+    """The token of the page that begins with the item of this number."""
+    return f"page-{start}"
+
+
+def offset(params: Mapping[str, Any]) -> int:
+    """The number of a page's first item. Refuses a token that was never given."""
+    given = params.get("NextToken")
+    if given is None:
+        return 0
+    start = str(given).removeprefix("page-")
+    if not start.isdecimal():
+        raise words.invalid("Invalid NextToken")
+    return int(start)

@@ -13,10 +13,10 @@ from fsdcf.cloudformation.limits import TEMPLATE_BYTES, body_problem
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import problems
-from fsdcf.sandbox import services, ssm
+from fsdcf.sandbox import schedule, ssm
 from fsdcf.sandbox.cloudformation import records, words
 from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 UPDATABLE = frozenset(
     {
@@ -136,7 +136,7 @@ def _fetched(world: World, url: str) -> bytes:
     elif not re.match(r"s3[.-]|(localhost|127\.0\.0\.1)(:\d+)?$", parts.netloc):
         raise words.invalid("TemplateURL must be a supported URL.")
     try:
-        answer = services.operations("s3")["GetObject"](world, {"Bucket": bucket, "Key": key})
+        answer = schedule.operations("s3")["GetObject"](world, {"Bucket": bucket, "Key": key})
     except Refusal as refusal:
         more = "For more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
         raise words.invalid(f"S3 error: {refusal.message}\n{more}") from None

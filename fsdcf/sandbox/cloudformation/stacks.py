@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsdcf.cloudformation.evaluate import EvaluationError
-from fsdcf.sandbox.cloudformation import begin, changesets, exports, forward, plan, records, requests, words
-from fsdcf.sandbox.cloudformation.begin import Kind, Will
-from fsdcf.sandbox.cloudformation.play import Play
+from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.sandbox.cloudformation import (
+    changesets,
+    operations,
+    records,
+    requests,
+    resource_steps,
+    simulator,
+    words,
+)
+from fsdcf.sandbox.cloudformation.operations import Kind, Will
 from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.cloudformation.simulator import Play
+from fsdcf.sandbox.state import Refusal, World
 
 
 def create_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +54,7 @@ def _begin(
         timeout=params.get("TimeoutInMinutes"),
     )
     try:
-        return begin.begin(world, stack, will)
+        return operations.begin(world, stack, will)
     except EvaluationError as error:
         raise words.invalid(str(error)) from None
 
@@ -59,10 +67,10 @@ def update_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if stack["status"] not in requests.UPDATABLE:
         raise words.busy(stack["id"], stack["status"])
     settings = requests.settings(world, stack, params)
-    problem = plan.problem(world, stack, settings)
+    problem = changesets.problem(world, stack, settings)
     if problem is not None:
         raise words.invalid(problem)
-    if plan.is_empty(world, stack, settings, plan.changes(world, stack, settings)):
+    if changesets.is_empty(world, stack, settings, changesets.changes(world, stack, settings)):
         raise words.invalid(words.NO_UPDATES)
     changesets.outdate(world, stack["id"])
     on_failure = "DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"
@@ -103,17 +111,17 @@ def delete_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
             f"Invalid operation on stack [{stack['id']}]. RetainResources is only applicable to stacks in DELETE_FAILED state."
         )
     changesets.outdate(world, stack["id"])
-    blocker = exports.blocker(world, stack)
+    blocker = simulator.blocker(world, stack)
     if blocker is not None:
         _refuse_delete(world, stack, params, blocker)
     else:
-        begin.delete(world, stack, params.get("ClientRequestToken"), retained)
+        operations.delete(world, stack, params.get("ClientRequestToken"), retained)
     return {}
 
 
 def _refuse_delete(world: World, stack: Record, params: dict[str, Any], blocker: str) -> None:
     """The call is taken; the stack fails to be deleted before anything is."""
-    operation = begin.new_operation(world, stack, "DELETE_STACK", params.get("ClientRequestToken"))
+    operation = operations.new_operation(world, stack, "DELETE_STACK", params.get("ClientRequestToken"))
     operation |= {"kind": "delete", "phase": "failed", "before": stack["settings"], "touched": {}, "change_set": None}
     play = Play(world, world.clock.now(), stack, operation)
     play.status("DELETE_IN_PROGRESS", words.USER_INITIATED)
@@ -130,9 +138,9 @@ def cancel_update_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if stack["status"] != "UPDATE_IN_PROGRESS" or play is None:
         raise words.invalid("CancelUpdateStack cannot be called from current stack status")
     play.operation["token"] = params.get("ClientRequestToken")
-    forward.halt(play)
-    begin.executed(play, "EXECUTE_FAILED")
-    begin.roll_back_update(play, words.STACK_UPDATE_CANCELLED)
+    resource_steps.halt(play)
+    operations.executed(play, "EXECUTE_FAILED")
+    operations.roll_back_update(play, words.STACK_UPDATE_CANCELLED)
     play.save()
     return {}
 
@@ -156,7 +164,7 @@ def continue_update_rollback(world: World, params: dict[str, Any]) -> dict[str, 
             f"The following resource(s) cannot be skipped: [{', '.join(wrong)}]. Only resources in UPDATE_FAILED state because "
             "a rollback failed can be skipped."
         )
-    fresh = begin.new_operation(world, play.stack, "CONTINUE_ROLLBACK", params.get("ClientRequestToken"))
+    fresh = operations.new_operation(world, play.stack, "CONTINUE_ROLLBACK", params.get("ClientRequestToken"))
     play.operation.update({"id": fresh["id"], "token": fresh["token"], "failures": [], "stopped": False})
     play.status("UPDATE_ROLLBACK_IN_PROGRESS", words.USER_INITIATED)
     for key in skipped:
@@ -166,7 +174,7 @@ def continue_update_rollback(world: World, params: dict[str, Any]) -> dict[str, 
             play.told(row, "UPDATE_COMPLETE")
     for one in play.steps.values():
         one["state"] = "waiting" if one["state"] in ("failed", "cancelled") else one["state"]
-    play.later(begin.FIRST, "proceed")
+    play.later(operations.FIRST, "proceed")
     play.save()
     return {}
 
@@ -183,15 +191,15 @@ def rollback_stack(world: World, params: dict[str, Any]) -> dict[str, Any]:
     if stack["status"] not in ("CREATE_FAILED", "UPDATE_FAILED") or play is None:
         # AWS's words for this are not known.
         raise words.invalid(f"Stack:{stack['id']} is in {stack['status']} state and can not be rolled back.")
-    fresh = begin.new_operation(world, play.stack, "ROLLBACK", params.get("ClientRequestToken"))
+    fresh = operations.new_operation(world, play.stack, "ROLLBACK", params.get("ClientRequestToken"))
     play.operation.update({"id": fresh["id"], "token": fresh["token"]})
     if params.get("RetainExceptOnCreate") is not None:
         play.operation["retain_except_on_create"] = params["RetainExceptOnCreate"]
     play.stack["disable_rollback"] = False
     if stack["status"] == "CREATE_FAILED":
-        begin.roll_back_creation(play, words.USER_INITIATED)
+        operations.roll_back_creation(play, words.USER_INITIATED)
     else:
-        begin.roll_back_update(play, words.USER_INITIATED)
+        operations.roll_back_update(play, words.USER_INITIATED)
     play.save()
     return {"StackId": stack["id"], "OperationId": fresh["id"]}
 

@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.conditions import active
 from fsdcf.cloudformation.difference import Side
-from fsdcf.cloudformation.evaluate import NO_VALUE, EvaluationError, Scope, evaluate
-from fsdcf.cloudformation.graph import needs
-from fsdcf.cloudformation.scope import scope_of
+from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, evaluate
+from fsdcf.cloudformation.references import needs
+from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.unknown import plain
-from fsdcf.sandbox.cloudformation import records, things
+from fsdcf.sandbox.cloudformation import records, resources
 from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def _resources(world: World, stack: Record) -> Callable[[str, str | None], Any]:
             raise EvaluationError(f"Template error: resource {logical} does not exist")
         if attribute is None:
             return row["physical"]
-        thing = things.find(world, row["type"], row["physical"])
+        thing = resources.find(world, row["type"], row["physical"])
         known = thing["attributes"] if thing is not None else {}
         if attribute not in known:
             raise EvaluationError(f"Attribute '{attribute}' does not exist")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.world import Refusal
+from fsdcf.sandbox.state import Refusal
 
 USER_INITIATED = "User Initiated"
 INITIATED = "Resource creation Initiated"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox.dynamodb import calls, items, tables
-from fsdcf.sandbox.services import Action, Handler
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.schedule import Action, Handler
+from fsdcf.sandbox.state import World
 
 OPERATIONS: Mapping[str, Handler] = {
     "BatchGetItem": calls.batch_get_item,

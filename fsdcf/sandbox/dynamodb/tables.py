@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.shapes import request_of
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.protocols.shapes import request_of
+from fsdcf.sandbox.state import Refusal, World
 
 TABLE = "dynamodb.table"
 CREATING, UPDATING = 20.0, 8.0

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsdcf.sandbox.ecs import calls, clusters, definitions, history, scheduler, services, sessions, tasks
-from fsdcf.sandbox.ecs.clusters import create_cluster, delete_cluster, ensure_cluster
-from fsdcf.sandbox.ecs.definitions import definition_of, deregister, register
+from fsdcf.sandbox.ecs import calls, definitions, scheduler, services, tasks
+from fsdcf.sandbox.ecs.definitions import (
+    create_cluster,
+    definition_of,
+    delete_cluster,
+    deregister,
+    ensure_cluster,
+    register,
+)
 from fsdcf.sandbox.ecs.deployments import Rollout, rollout
 from fsdcf.sandbox.ecs.services import create_service, delete_service, service_of, update_service
-from fsdcf.sandbox.services import Action, Handler
+from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = [
     "ACTIONS",
@@ -29,18 +35,18 @@ __all__ = [
 ]
 
 OPERATIONS: Mapping[str, Handler] = {
-    "CreateCluster": clusters.create_cluster,
+    "CreateCluster": definitions.create_cluster,
     "CreateService": services.create_service_call,
-    "DeleteCluster": clusters.delete_cluster,
+    "DeleteCluster": definitions.delete_cluster,
     "DeleteService": services.delete_service_call,
     "DeregisterTaskDefinition": definitions.deregister_task_definition,
-    "DescribeClusters": clusters.describe_clusters,
-    "DescribeServiceDeployments": history.describe_service_deployments,
+    "DescribeClusters": definitions.describe_clusters,
+    "DescribeServiceDeployments": calls.describe_service_deployments,
     "DescribeServices": services.describe_services,
     "DescribeTaskDefinition": definitions.describe_task_definition,
     "DescribeTasks": calls.describe_tasks,
-    "ExecuteCommand": sessions.execute_command,
-    "ListServiceDeployments": history.list_service_deployments,
+    "ExecuteCommand": calls.execute_command,
+    "ListServiceDeployments": calls.list_service_deployments,
     "ListServices": services.list_services,
     "ListTaskDefinitions": definitions.list_task_definitions,
     "ListTasks": calls.list_tasks,

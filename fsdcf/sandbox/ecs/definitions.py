@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.ids import token, unique
+from fsdcf.sandbox.state import Refusal, World
 
 KIND = "ecs.definition"
 PAGE = 100
@@ -110,3 +112,156 @@ def paged(arns: list[str], params: dict[str, Any], name: str, size: int = PAGE) 
     start, limit = int(token), min(params.get("maxResults") or size, size)
     page: dict[str, Any] = {name: arns[start : start + limit]}
     return {**page, "nextToken": str(start + limit)} if start + limit < len(arns) else page
+
+
+DEFAULT_CLUSTER = "default"
+
+
+def cluster_of(text: str | None) -> str:
+    """A cluster's name, out of its name or ARN."""
+    return (text or DEFAULT_CLUSTER).rpartition("/")[2]
+
+
+def service_key(cluster: str | None, service: str) -> str:
+    """``cluster/service``, out of names or ARNs. An ARN of the service tells the cluster itself."""
+    steps = service.split("/")
+    name = steps[-1]
+    inside = steps[-2] if len(steps) > 2 else cluster_of(cluster)
+    return f"{inside}/{name}"
+
+
+def task_key(cluster: str | None, task: str) -> str:
+    """``cluster/id``, out of an id or an ARN."""
+    steps = task.split("/")
+    inside = steps[-2] if len(steps) > 2 else cluster_of(cluster)
+    return f"{inside}/{steps[-1]}"
+
+
+def cluster_arn(world: World, name: str) -> str:
+    """The ARN of a cluster."""
+    return world.arn("ecs", f"cluster/{name}")
+
+
+def service_arn(world: World, key: str) -> str:
+    """The ARN of the service with this key."""
+    return world.arn("ecs", f"service/{key}")
+
+
+def task_arn(world: World, key: str) -> str:
+    """The ARN of the task with this key."""
+    return world.arn("ecs", f"task/{key}")
+
+
+def digits(*parts: object, length: int = 19) -> str:
+    """A number that these parts always give, as ECS numbers deployments and revisions."""
+    return token(*parts, length=length, alphabet="123456789")
+
+
+CLUSTERS_KIND = "ecs.cluster"
+
+
+def create_cluster(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """CreateCluster: an existing one is given back as it is."""
+    name = params.get("clusterName") or DEFAULT_CLUSTER
+    body = world.store.get(CLUSTERS_KIND, name)
+    if body is None or body["status"] != "ACTIVE":
+        asked = ("settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "tags")
+        body = {"clusterName": name, "status": "ACTIVE", **{key: params[key] for key in asked if key in params}}
+        world.store.put(CLUSTERS_KIND, name, body)
+    return {"cluster": _told(world, body)}
+
+
+def ensure_cluster(world: World, cluster: str | None) -> str:
+    """The name of a cluster, which exists afterwards: a service of a stack comes with its cluster."""
+    name = cluster_of(cluster)
+    body = world.store.get(CLUSTERS_KIND, name)
+    if body is None or body["status"] != "ACTIVE":
+        create_cluster(world, {"clusterName": name})
+    return name
+
+
+def demand_cluster(world: World, cluster: str | None) -> str:
+    """The name of a cluster that exists. Refusal ClusterNotFoundException otherwise."""
+    name = cluster_of(cluster)
+    body = world.store.get(CLUSTERS_KIND, name)
+    if body is None or body["status"] != "ACTIVE":
+        raise Refusal("ClusterNotFoundException", "Cluster not found.")
+    return name
+
+
+def delete_cluster(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DeleteCluster: refused while it has services."""
+    name = demand_cluster(world, params["cluster"])
+    body = world.store.get(CLUSTERS_KIND, name) or {}
+    if _services(world, name):
+        raise Refusal("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+    if _tasks(world, name):
+        raise Refusal("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+    body["status"] = "INACTIVE"
+    world.store.put(CLUSTERS_KIND, name, body)
+    return {"cluster": _told(world, body)}
+
+
+def describe_clusters(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """DescribeClusters."""
+    found, failures = [], []
+    for asked in params.get("clusters") or [DEFAULT_CLUSTER]:
+        body = world.store.get(CLUSTERS_KIND, cluster_of(asked))
+        if body is None:
+            failures.append({"arn": cluster_arn(world, cluster_of(asked)), "reason": "MISSING"})
+        else:
+            found.append(_told(world, body))
+    return {"clusters": found, "failures": failures}
+
+
+def _told(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    name = body["clusterName"]
+    states = [one["task"]["lastStatus"] for one in _tasks(world, name)]
+    running = states.count("RUNNING")
+    return {
+        **body,
+        "clusterArn": cluster_arn(world, name),
+        "registeredContainerInstancesCount": 0,
+        "runningTasksCount": running,
+        "pendingTasksCount": len(states) - running,
+        "activeServicesCount": len(_services(world, name)),
+    }
+
+
+def _services(world: World, name: str) -> list[dict[str, Any]]:
+    return [body for _, body in world.store.every("ecs.service", f"{name}/") if body["status"] != "INACTIVE"]
+
+
+def _tasks(world: World, name: str) -> list[dict[str, Any]]:
+    return [body for _, body in world.store.every("ecs.task", f"{name}/") if body["task"]["lastStatus"] != "STOPPED"]
+
+
+EVENTS_KIND = "ecs.events"
+KEPT = 100
+GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+
+
+def say(world: World, key: str, words: str) -> None:
+    """An event of the service with this key: ``(service NAME) ...``."""
+    body = world.store.get(EVENTS_KIND, key) or {"events": [], "count": 0}
+    number = body["count"] + 1
+    message = f"(service {key.rpartition('/')[2]}) {words}"
+    event = {"id": unique(key, "event", number), "createdAt": world.clock.now(), "message": message}
+    world.store.put(EVENTS_KIND, key, {"events": [event, *body["events"]][:KEPT], "count": number})
+
+
+def said(world: World, key: str) -> list[dict[str, Any]]:
+    """The service's events, latest first."""
+    events: list[dict[str, Any]] = (world.store.get(EVENTS_KIND, key) or {"events": []})["events"]
+    return events
+
+
+def listed(tasks: Sequence[str]) -> str:
+    """Tasks, as events list them: ``(task A) (task B)``."""
+    return " ".join(f"(task {task})" for task in tasks)
+
+
+def started(tasks: Sequence[str], replaced: int = 0) -> str:
+    """That tasks have been started, and how many of them replace unhealthy ones."""
+    words = f"has started {len(tasks)} tasks: {listed(tasks)}."
+    return f"{words} Amazon ECS replaced {replaced} tasks due to an unhealthy status." if replaced else words

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fsdcf.sandbox.ecs.events import say
+from fsdcf.sandbox.ecs.definitions import digits, say
 from fsdcf.sandbox.ecs.life import Trouble
-from fsdcf.sandbox.ecs.names import digits
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 KIND = "ecs.deployment"
 FAILED_TO_START = "ECS deployment circuit breaker: tasks failed to start."

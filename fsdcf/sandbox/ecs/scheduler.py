@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.sandbox.ecs import deployments, tasks
-from fsdcf.sandbox.ecs.events import GUIDE, listed, say, started
+from fsdcf.sandbox.ecs.definitions import GUIDE, listed, say, started
 from fsdcf.sandbox.ecs.life import Trouble
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import World
 
 KIND = "ecs.service"
 FIRST_PAUSE = 30.0

@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox.ecs import deployments, tasks
-from fsdcf.sandbox.ecs.clusters import demand_cluster, ensure_cluster
-from fsdcf.sandbox.ecs.definitions import definition_of, paged, runnable
-from fsdcf.sandbox.ecs.events import KIND as EVENTS
-from fsdcf.sandbox.ecs.events import said
+from fsdcf.sandbox.ecs.definitions import EVENTS_KIND as EVENTS
+from fsdcf.sandbox.ecs.definitions import (
+    cluster_arn,
+    cluster_of,
+    definition_of,
+    demand_cluster,
+    ensure_cluster,
+    paged,
+    runnable,
+    said,
+    service_arn,
+    service_key,
+)
 from fsdcf.sandbox.ecs.life import Trouble
-from fsdcf.sandbox.ecs.names import cluster_arn, cluster_of, service_arn, service_key
 from fsdcf.sandbox.ecs.scheduler import KIND
 from fsdcf.sandbox.faults import Phase
-from fsdcf.sandbox.world import Refusal, World
+from fsdcf.sandbox.state import Refusal, World
 
 FIRST_LOOK = 5.0
 """Seconds until the scheduler begins with a new deployment."""

@@ -2,16 +2,243 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fsdcf.sandbox import ecr, elbv2
-from fsdcf.sandbox.ecs.definitions import definition_of
-from fsdcf.sandbox.ecs.life import Step, Trouble, afterlife, life
-from fsdcf.sandbox.ecs.record import address, log_stream, new, scene_of
-from fsdcf.sandbox.ecs.steps import DO, drain, strike
-from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox import ecr, elbv2, logs
+from fsdcf.sandbox.ecr import digest_of
+from fsdcf.sandbox.ecs.definitions import cluster_arn, definition_of, say, task_arn
+from fsdcf.sandbox.ecs.life import ContainerCheck, Scene, Step, Trouble, afterlife, life
+from fsdcf.sandbox.ids import token, unique
+from fsdcf.sandbox.state import World
+
+
+def new(world: World, key: str, number: int, definition: Mapping[str, Any], asked: Mapping[str, Any]) -> Document:
+    """A task as DescribeTasks first tells it."""
+    arn = task_arn(world, key)
+    subnets = asked.get("network", {}).get("awsvpcConfiguration", {}).get("subnets") or ["subnet-00000000"]
+    interface = token(key, "interface")
+    details = {
+        "subnetId": subnets[number % len(subnets)],
+        "networkInterfaceId": f"eni-{interface}",
+        "macAddress": "0e:" + ":".join(interface[at : at + 2] for at in range(0, 10, 2)),
+        "privateIPv4Address": address(number),
+    }
+    attachment = {
+        "id": unique(key, "attachment"),
+        "type": "ElasticNetworkInterface",
+        "status": "PRECREATED",
+        "details": [{"name": name, "value": value} for name, value in details.items()],
+    }
+    strategy = asked.get("strategy") or []
+    return {
+        "taskArn": arn,
+        "clusterArn": cluster_arn(world, key.partition("/")[0]),
+        "taskDefinitionArn": definition["taskDefinitionArn"],
+        "group": asked["group"],
+        "startedBy": asked.get("startedBy"),
+        "lastStatus": "PROVISIONING",
+        "desiredStatus": "RUNNING",
+        "healthStatus": "UNKNOWN",
+        "launchType": "FARGATE",
+        "capacityProviderName": strategy[number % len(strategy)]["capacityProvider"] if strategy else None,
+        "platformVersion": "1.4.0",
+        "platformFamily": "Linux",
+        "cpu": definition.get("cpu"),
+        "memory": definition.get("memory"),
+        "availabilityZone": world.region + "abc"[number % 3],
+        "createdAt": world.clock.now(),
+        "version": 1,
+        "enableExecuteCommand": bool(asked.get("execute")),
+        "overrides": asked.get("overrides", {"containerOverrides": []}),
+        "tags": list(asked.get("tags", [])),
+        "attachments": [attachment],
+        "containers": [
+            {
+                "containerArn": world.arn("ecs", f"container/{key}/{unique(key, one['name'])}"),
+                "taskArn": arn,
+                "name": one["name"],
+                "image": one["image"],
+                "lastStatus": "PENDING",
+                "healthStatus": "UNKNOWN",
+                "networkInterfaces": [{"attachmentId": attachment["id"], "privateIpv4Address": address(number)}],
+                "cpu": str(one.get("cpu", 0)),
+            }
+            for one in definition["containerDefinitions"]
+        ],
+    }
+
+
+def address(number: int) -> str:
+    return f"10.0.{128 + number // 250 % 100}.{4 + number % 250}"
+
+
+def _main(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container that a trouble strikes: the first essential one with a port, or the first essential one."""
+    essential = [one for one in definition["containerDefinitions"] if one.get("essential", True)]
+    found: Mapping[str, Any] = next(
+        (one for one in essential if one.get("portMappings")), (essential or definition["containerDefinitions"])[0]
+    )
+    return found
+
+
+def scene_of(world: World, definition: Mapping[str, Any], asked: Mapping[str, Any]) -> Scene:
+    main = _main(definition)
+    check = main.get("healthCheck")
+    told = check or {}
+    balancer: Mapping[str, Any] = next(iter(asked.get("balancers", [])), {})
+    group = balancer.get("targetGroupArn", "")
+    ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
+    container_check = (
+        ContainerCheck(told.get("interval", 30), told.get("retries", 3), told.get("startPeriod", 0)) if check else None
+    )
+    return Scene(
+        world.region,
+        world.account,
+        main["image"],
+        main["name"],
+        next(iter([*main.get("entryPoint", []), *main.get("command", [])]), ""),
+        (definition.get("executionRoleArn") or "").rpartition("/")[2],
+        next((one["valueFrom"] for one in main.get("secrets", [])), ""),
+        main.get("logConfiguration", {}).get("options", {}).get("awslogs-group", ""),
+        balancer.get("containerPort") or next(iter(ports), 0),
+        group,
+        float(asked.get("grace", 0)),
+        container_check,
+        elbv2.check_of(world, group),
+    )
+
+
+def log_stream(definition: Mapping[str, Any], container: str, task: str) -> list[str]:
+    """The log group and the stream of a task's main container; empty if it does not log there."""
+    main = next(one for one in definition["containerDefinitions"] if one["name"] == container)
+    options = main.get("logConfiguration", {}).get("options", {})
+    if not options.get("awslogs-group"):
+        return []
+    return [options["awslogs-group"], f"{options.get('awslogs-stream-prefix', 'ecs')}/{container}/{task}"]
+
+
+REMEMBERED = 3600.0
+"""Seconds that a stopped task can be described. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html"""
+
+
+def _change_status(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    task, status, at = body["task"], now["status"], world.clock.now()
+    task["lastStatus"] = status
+    body["history"].append([status, at])
+    if status == "PENDING":
+        task |= {"connectivity": "CONNECTED", "connectivityAt": at}
+        task["attachments"][0]["status"] = "ATTACHED"
+    elif status == "ACTIVATING":
+        body["ran"] = True
+        for container in task["containers"]:
+            container["lastStatus"] = "RUNNING"
+        _set_targets(world, body, {"state": "initial", "reason": "Elb.RegistrationInProgress"})
+        for one in body["balancers"]:
+            say(world, body["service"], f"registered 1 targets in (target-group {one['targetGroupArn']})")
+    elif status == "RUNNING":
+        task["startedAt"] = at
+        for container in task["containers"] if task["enableExecuteCommand"] else ():
+            container["managedAgents"] = [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING", "lastStartedAt": at}]
+    elif status == "DEPROVISIONING":
+        task["executionStoppedAt"] = at
+        task["attachments"][0]["status"] = "DELETED"
+        for container in task["containers"]:
+            container["lastStatus"] = "STOPPED"
+    elif status == "STOPPED":
+        task["stoppedAt"] = at
+        for one in body["balancers"]:
+            elbv2.remove_target(world, one["targetGroupArn"], body["address"], one["containerPort"])
+        world.store.schedule(at + world.lasting(REMEMBERED), "ecs.forget", {"task": body["key"]})
+
+
+def _pull(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    body["task"]["pullStartedAt"] = world.clock.now()
+
+
+def _pulled(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    body["task"]["pullStoppedAt"] = world.clock.now()
+    for container in body["task"]["containers"]:
+        repository, _, tag = container["image"].rpartition(":")
+        container["imageDigest"] = digest_of(repository.partition("/")[2], tag)
+        container["runtimeId"] = (
+            f"{body['key'].rpartition('/')[2]}-{token(container['name'], length=10, alphabet='0123456789')}"
+        )
+
+
+def _set_health(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    body["task"]["healthStatus"] = now["state"]
+    for container in body["task"]["containers"]:
+        container["healthStatus"] = now["state"]
+
+
+def _set_targets(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    name = body["key"].rpartition("/")[2]
+    for one in body["balancers"]:
+        where = one["targetGroupArn"], body["address"], one["containerPort"]
+        elbv2.set_target(world, *where, now["state"], now["reason"], now.get("words", ""))
+        if now["state"] == "unhealthy":
+            reason = f"due to (reason {now['words']})."
+            group = f"(target-group {one['targetGroupArn']})"
+            say(world, body["service"], f"(task {name}) (port {one['containerPort']}) is unhealthy in {group} {reason}")
+
+
+def _write_log(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    if body["logs"] and now["lines"]:
+        logs.write(world, body["logs"][0], body["logs"][1], now["lines"])
+
+
+def _settle(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    body["settled"] = True
+
+
+def _exit(world: World, body: Document, now: Mapping[str, Any]) -> None:
+    for container in body["task"]["containers"]:
+        if container.get("exitCode") is None:
+            container["exitCode"] = (now["exit"] or 0) if container["name"] == body["main"] else 0
+    _write_log(world, body, {"lines": [] if body["failed"] else ["Shutting down"]})
+
+
+def strike(world: World, body: Document, end: Mapping[str, Any]) -> None:
+    """A task ends by itself: its main container tells why, and the service says so."""
+    main = next(one for one in body["task"]["containers"] if one["name"] == body["main"])
+    if end["reason"] == "Essential container in task exited":
+        main |= {"exitCode": end["exit"], "lastStatus": "STOPPED"}
+    if end["container_reason"]:
+        main["reason"] = end["container_reason"]
+    if not body["service"]:
+        return
+    name = body["key"].rpartition("/")[2]
+    if end["event"] == "place":
+        reason = (end["container_reason"] or end["reason"]).removesuffix(".")
+        say(world, body["service"], f"was unable to place a task. Reason: {reason}.")
+    elif end["event"] == "container":
+        say(world, body["service"], f"(task {name}) failed container health checks.")
+    if end["code"] == "ServiceSchedulerInitiated":
+        say(world, body["service"], f"has stopped 1 running tasks: (task {name}).")
+
+
+def drain(world: World, body: Document) -> None:
+    """Takes a task's targets out of service: they get no new requests."""
+    for one in body["balancers"]:
+        where = one["targetGroupArn"], body["address"], one["containerPort"]
+        if elbv2.target_state(world, *where):
+            elbv2.set_target(world, *where, "draining", "Target.DeregistrationInProgress")
+            say(world, body["service"], f"deregistered 1 targets in (target-group {one['targetGroupArn']})")
+            say(world, body["service"], "has begun draining connections on 1 tasks.")
+
+
+DO: dict[str, Callable[[World, Document, Mapping[str, Any]], None]] = {
+    "status": _change_status,
+    "pull": _pull,
+    "pulled": _pulled,
+    "health": _set_health,
+    "target": _set_targets,
+    "log": _write_log,
+    "settle": _settle,
+    "exit": _exit,
+}
+
 
 KIND = "ecs.task"
 

@@ -10,9 +10,8 @@ from typing import Any
 from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import Request, Response
-from fsdcf.sandbox.protocols.scalars import Malformed, seconds_of, value_of
-from fsdcf.sandbox.shapes import ShapeError, checked, members
-from fsdcf.sandbox.world import Refusal
+from fsdcf.sandbox.protocols.shapes import Malformed, ShapeError, checked, members, seconds_of, value_of
+from fsdcf.sandbox.state import Refusal
 
 
 def decode(operation: OperationModel, request: Request) -> dict[str, Any]:

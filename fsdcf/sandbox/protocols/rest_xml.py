@@ -12,10 +12,9 @@ from urllib.parse import parse_qsl
 from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import Request, Response
-from fsdcf.sandbox.protocols.scalars import text_of, value_of
-from fsdcf.sandbox.protocols.xml import element, encoded, escaped, parsed
-from fsdcf.sandbox.shapes import ShapeError, members
-from fsdcf.sandbox.world import Refusal
+from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
+from fsdcf.sandbox.protocols.shapes import ShapeError, members, text_of, value_of
+from fsdcf.sandbox.state import Refusal
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
 

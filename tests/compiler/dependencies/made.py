@@ -14,11 +14,11 @@ from troposphere import GetAtt, Ref, encode_to_dict
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.stack import Grant, Names, Site, Stack
 from fsdcf.diagnostics import has_errors
+from fsdcf.language.names import dependency_path, local_name
+from fsdcf.language.resolve import resolve
+from fsdcf.language.source import parse
+from fsdcf.language.validate import validate
 from fsdcf.pipeline import Request, run
-from fsdcf.spec.names import dependency_path, local_name
-from fsdcf.spec.resolve import resolve
-from fsdcf.spec.source import parse
-from fsdcf.spec.validate import validate
 
 SITE = Site(
     environment="staging",

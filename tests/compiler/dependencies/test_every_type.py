@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fsdcf.compiler.dependencies import types
+from fsdcf.language.model import Dependency
+from fsdcf.language.shape import fields_of, names_of
 from fsdcf.pipeline import Request, run
-from fsdcf.spec.model import Dependency
-from fsdcf.spec.shape import fields_of, names_of
 from tests.compiler.dependencies.made import Made, codes, findings, make, references, spec_of
 
 TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}

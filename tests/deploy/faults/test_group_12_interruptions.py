@@ -7,8 +7,7 @@ from contextlib import suppress
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.interrupts import Terminated
-from fsdcf.deploy.model import Exit, Question
+from fsdcf.deploy.model import Exit, Question, Terminated
 from tests.deploy.site import Site, site, template
 
 

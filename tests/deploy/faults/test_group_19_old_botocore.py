@@ -8,9 +8,9 @@ from typing import Any
 import botocore.session
 from botocore.loaders import Loader
 
+from fsdcf.deploy.aws import configuration
 from fsdcf.deploy.model import Exit
-from fsdcf.deploy.session import configuration
-from fsdcf.sandbox.inprocess import connect
+from fsdcf.sandbox.clients import connect
 from tests.deploy.site import Site, service, site, template
 
 NEWER = {

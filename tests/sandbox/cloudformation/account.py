@@ -12,13 +12,12 @@ from botocore.exceptions import ClientError
 
 from fsdcf.cloudformation.template import compact
 from fsdcf.pipeline import Request, run
-from fsdcf.sandbox import agenda
-from fsdcf.sandbox.clock import VirtualClock
-from fsdcf.sandbox.cloudformation import events, records, things
+from fsdcf.sandbox import schedule
+from fsdcf.sandbox.clients import connect
+from fsdcf.sandbox.cloudformation import records, resources, simulator
 from fsdcf.sandbox.faults import Faults
-from fsdcf.sandbox.inprocess import connect
+from fsdcf.sandbox.state import VirtualClock, World
 from fsdcf.sandbox.store import Store
-from fsdcf.sandbox.world import World
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.conftest import ONCE, session
 
@@ -104,7 +103,7 @@ class Account:
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, and plays what becomes due."""
         self.clock.advance(seconds)
-        agenda.advance(self.world)
+        schedule.advance(self.world)
 
     def given(self, template: Mapping[str, Any], parameters: Mapping[str, str | None], **more: Any) -> dict[str, Any]:
         """A request's members. A parameter that is None keeps its value."""
@@ -214,11 +213,11 @@ class Account:
 
     def owned(self) -> list[str]:
         """What stacks own, as logical ids."""
-        return sorted(one["logical"] for one in things.every(self.world) if one["owner"] is not None)
+        return sorted(one["logical"] for one in resources.every(self.world) if one["owner"] is not None)
 
     def survivors(self) -> list[str]:
         """What exists and is no stack's, as logical ids."""
-        return sorted(one["logical"] for one in things.every(self.world) if one["owner"] is None)
+        return sorted(one["logical"] for one in resources.every(self.world) if one["owner"] is None)
 
 
 def in_order(lines: Iterable[str], *wanted: str) -> bool:
@@ -244,11 +243,11 @@ def consistent(account: Account, named: str) -> None:
         for row in [*alive.values(), *records.leftovers(account.world, arn).values()]
         if row["physical"]
     }
-    owned = {(one["type"], one["physical"]) for one in things.every(account.world) if one["owner"] == arn}
+    owned = {(one["type"], one["physical"]) for one in resources.every(account.world) if one["owner"] == arn}
     assert owned == held
     assert not [key for key, row in rows.items() if row["status"].endswith("_IN_PROGRESS")]
     assert not stack["status"].endswith("_IN_PROGRESS")
-    past = events.read(account.world, arn, stack["events"], stack["events"])[::-1]
+    past = simulator.read(account.world, arn, stack["events"], stack["events"])[::-1]
     assert len(past) == stack["events"]
     stamps = [one["Timestamp"] for one in past]
     assert stamps == sorted(stamps)

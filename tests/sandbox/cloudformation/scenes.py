@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsdcf.cloudformation.template import compact, read
-from fsdcf.sandbox import agenda, ids, services
-from fsdcf.sandbox.clock import VirtualClock
-from fsdcf.sandbox.cloudformation import events, records, things
-from fsdcf.sandbox.cloudformation.play import opened
+from fsdcf.sandbox import ids, schedule
+from fsdcf.sandbox.cloudformation import records, resources, simulator
 from fsdcf.sandbox.cloudformation.records import Record
+from fsdcf.sandbox.cloudformation.simulator import opened
 from fsdcf.sandbox.faults import Phase, ResourceFault
-from fsdcf.sandbox.world import World
+from fsdcf.sandbox.state import VirtualClock, World
 
 SCENE = "Scene"
 """The logical id of the resource that is added to a template so that something can go wrong with it."""
@@ -68,8 +67,8 @@ def put(world: World, status: str, wish: Wish | None = None) -> str:
 def call(world: World, operation: str, **params: Any) -> dict[str, Any]:
     """Calls an operation of the sandbox's CloudFormation without the wire. Raises Refusal."""
     with world.store.transaction():
-        agenda.advance(world)
-        answer: dict[str, Any] = services.operations("cloudformation")[operation](world.held(world.clock.now()), params)
+        schedule.advance(world)
+        answer: dict[str, Any] = schedule.operations("cloudformation")[operation](world.held(world.clock.now()), params)
     return answer
 
 
@@ -97,7 +96,7 @@ def _play(world: World, arn: str, over: Callable[[Record], bool], wanted: str) -
             told = "gone" if stack is None else f"{stack['status']}: {stack['reason']}"
             raise RuntimeError(f"{arn} does not come to {wanted}; it is {told}")
         clock.advance(max(0.0, due - clock.now()))
-        agenda.advance(world)
+        schedule.advance(world)
 
 
 def _clock(world: World) -> VirtualClock:
@@ -226,7 +225,7 @@ def _importing(world: World, wish: Wish, phases: tuple[Phase, ...] = ()) -> str:
     arn = _created(world, wish)
     name = f"{wish.name}-scene"
     properties = {"Type": "String", "Value": "scene", "Name": name}
-    things.resource(world, "AWS::SSM::Parameter", SCENE, properties)
+    resources.resource(world, "AWS::SSM::Parameter", SCENE, properties)
     template = with_scene(wish.template)
     template["Resources"][SCENE] |= {"Properties": properties, "DeletionPolicy": "Retain"}
     for phase in phases:
@@ -296,7 +295,7 @@ def add_old_events(world: World, arn: str, count: int, apart: float = 60.0) -> N
     stack = records.find(world, arn)
     if stack is None:
         raise KeyError(arn)
-    known = events.read(world, arn, stack["events"], stack["events"])[::-1]
+    known = simulator.read(world, arn, stack["events"], stack["events"])[::-1]
     oldest = known[0]["Timestamp"] if known else stack["created"]
     with world.store.transaction():
         for number in range(1, count + 1):
@@ -311,9 +310,9 @@ def add_old_events(world: World, arn: str, count: int, apart: float = 60.0) -> N
                 "ResourceStatus": status,
                 "Timestamp": round(oldest - (count + 1 - number) * apart, 3),
             }
-            events.write(world, arn, number, past)
+            simulator.write(world, arn, number, past)
         for number, event in enumerate(known, count + 1):
-            events.write(world, arn, number, event)
+            simulator.write(world, arn, number, event)
         records.save_stack(world, {**stack, "events": count + len(known)})
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.sandbox.cloudformation import records, things
+from fsdcf.sandbox.cloudformation import records, resources
 from fsdcf.sandbox.faults import ResourceFault
 from tests.fuzz import examples
 from tests.sandbox.cloudformation import scenes
@@ -23,7 +23,7 @@ FINAL = {
 
 
 @st.composite
-def resources(draw: Any) -> dict[str, Any]:
+def some_resources(draw: Any) -> dict[str, Any]:
     """Some resources, of which each may need earlier ones; some changes of them replace, some do not."""
     out: dict[str, Any] = {}
     for name in sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1))):
@@ -53,7 +53,7 @@ faults = st.builds(
 )
 calls = st.sampled_from(["update", "update", "update", "delete", "cancel", "continue", "skip", "rollback", "wait"])
 steps = st.lists(
-    st.tuples(calls, resources(), st.booleans(), st.lists(faults, max_size=2), st.integers(0, 40)), max_size=4
+    st.tuples(calls, some_resources(), st.booleans(), st.lists(faults, max_size=2), st.integers(0, 40)), max_size=4
 )
 
 
@@ -80,7 +80,7 @@ def attempt(account: Account, arn: str, call: str, template: dict[str, Any], dis
 
 
 @examples(20)
-@given(resources(), st.booleans(), st.lists(faults, max_size=2), steps)
+@given(some_resources(), st.booleans(), st.lists(faults, max_size=2), steps)
 def test_a_stack_comes_to_rest_and_is_what_it_says(
     first: dict[str, Any], disabled: bool, broken: list[ResourceFault], then: list[Any]
 ) -> None:
@@ -116,5 +116,5 @@ def in_the_end(account: Account, arn: str, status: str) -> None:
         account.world.faults.clear()
         account.cfn.delete_stack(StackName=arn)
         assert scenes.settle(account.world, arn) == "DELETE_COMPLETE"
-    assert not [one for one in things.every(account.world) if one["owner"] is not None]
+    assert not [one for one in resources.every(account.world) if one["owner"] is not None]
     assert not records.leftovers(account.world, arn)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.sandbox import shapes
-from fsdcf.sandbox.clock import VirtualClock
+from fsdcf.sandbox.protocols import shapes
+from fsdcf.sandbox.state import VirtualClock, World
 from fsdcf.sandbox.store import Store
-from fsdcf.sandbox.world import World
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import Account, consistent, of, parameter
 

@@ -1,0 +1,172 @@
+"""The sink for programs: each event is one JSON object on a line of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from fsdcf.cli.render.plan import counts, group_of, remarks_of
+from fsdcf.cli.render.rollouts import rollout_record
+from fsdcf.cli.render.stream import Stream
+from fsdcf.cli.render.values import judged_by, masked
+from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.deploy.model import (
+    Event,
+    Noted,
+    Outcome,
+    Place,
+    Planned,
+    RolloutSeen,
+    Seen,
+    StackEvent,
+    Step,
+    Waiting,
+    Warned,
+)
+from fsdcf.plan.diff.causes import title_of
+
+
+class JsonLines:
+    """Events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
+
+    for_programs = True
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = Stream(out)
+
+    def __call__(self, event: Event) -> None:
+        self.write(record(event))
+
+    def write(self, data: dict[str, Any]) -> None:
+        """One object on one line, in ASCII."""
+        self._out.lines([json.dumps(data, default=str)])
+
+    @property
+    def gone(self) -> bool:
+        """Whether the reader has left."""
+        return self._out.gone
+
+    def pause(self) -> None:
+        """Nothing moves here."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def record(event: Event) -> dict[str, Any]:
+    """An event as plain data, with secrets masked."""
+    if isinstance(event, Step):
+        return {"event": "step", "step": event.name, "text": event.text}
+    if isinstance(event, Planned):
+        return _planned(event)
+    if isinstance(event, Seen):
+        return {
+            "event": "seen",
+            "elapsed": round(event.elapsed, 3),
+            **_stack_event(event.event),
+            "spec": place(event.place),
+        }
+    if isinstance(event, RolloutSeen):
+        return rollout_record(event)
+    if isinstance(event, Waiting):
+        return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
+    if isinstance(event, Noted):
+        return {"event": "noted", "lead": event.lead, "text": event.text}
+    if isinstance(event, Warned):
+        return {"event": "warned", "text": event.text}
+    return _ended(event.outcome)
+
+
+def place(one: Place | None) -> dict[str, Any] | None:
+    """A line of the spec as plain data."""
+    return {"file": one.file, "line": one.line, "column": one.column, "text": one.text} if one else None
+
+
+def _planned(event: Planned) -> dict[str, Any]:
+    plan, remarks = event.plan, remarks_of(event)
+    return {
+        "event": "planned",
+        "changeSet": plan.change_set,
+        "counts": counts(plan),
+        "changes": [
+            {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
+            for one in plan.changes
+        ],
+        "risks": [
+            {"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks
+        ],
+        "adopted": list(plan.adopted),
+        "obstacles": [
+            {
+                "kind": one.kind,
+                "logicalId": one.logical_id,
+                "type": one.type,
+                "why": one.why,
+                "wayOut": one.way_out,
+                "spec": place(remarks.places.get(one)),
+            }
+            for one in remarks.review.obstacles
+        ],
+        "rollbackSafety": [
+            {
+                **{"rule": one.rule, "logicalId": one.logical_id, "what": one.what, "unsafe": list(one.when)},
+                **{"why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))},
+            }
+            for one in remarks.review.unsafe
+        ],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "logicalId": change.logical_id,
+        "physicalId": change.physical_id,
+        "type": change.type,
+        "replacement": change.replacement,
+        "policy": change.policy,
+        "details": [_detail(one) for one in change.details],
+    }
+
+
+def _detail(one: Detail) -> dict[str, Any]:
+    title = title_of(one)
+    name = judged_by(title)
+    return {
+        "attribute": one.attribute,
+        "name": one.name,
+        "path": one.path,
+        "title": title,
+        "before": masked(one.before, name),
+        "after": masked(one.after, name),
+        "recreation": one.recreation,
+        "source": one.source,
+        "cause": one.cause,
+        "evaluation": one.evaluation,
+    }
+
+
+def _stack_event(one: StackEvent) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "time": one.time.isoformat(),
+        "logicalId": one.logical_id,
+        "physicalId": one.physical_id,
+        "type": one.type,
+        "status": one.status,
+        "reason": one.reason,
+    }
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    advice = outcome.advice
+    return {
+        "event": "ended",
+        "exit": int(outcome.exit),
+        "outcome": outcome.exit.name,
+        "sentence": outcome.sentence,
+        "evidence": [{"source": one.source, "text": one.text, "spec": place(one.place)} for one in outcome.evidence],
+        "advice": {"text": advice.text, "key": advice.key, "spec": place(advice.place)} if advice else None,
+        "next": list(outcome.next),
+        "outputs": dict(outcome.outputs),
+    }

@@ -1,0 +1,90 @@
+"""How a run ended, for a reader: the cause in one sentence, the evidence with the spec's line, and the next command."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+from fsdcf.cli.render.plan import where
+from fsdcf.cli.render.values import visible
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place
+from fsdcf.diagnostics import Paint
+
+_HEADS = {
+    Exit.DONE: ("done", "good"),
+    Exit.CHANGES: ("changes", "strong"),
+    Exit.FAILED: ("failed", "bad"),
+    Exit.USAGE: ("error", "bad"),
+    Exit.REFUSED: ("refused", "bad"),
+    Exit.NEEDS_RECOVERY: ("failed, and needs recovery", "bad"),
+    Exit.BUSY: ("busy", "bad"),
+    Exit.UNKNOWN: ("not known yet", "warn"),
+    Exit.DENIED: ("denied", "bad"),
+    Exit.INTERRUPTED: ("interrupted", "warn"),
+}
+
+
+def is_good(outcome: Outcome) -> bool:
+    """Whether the run did what was asked of it."""
+    return outcome.exit in (Exit.DONE, Exit.CHANGES)
+
+
+def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator[str]:
+    """The outcome line by line, in the form of a finding."""
+    head, role = _HEADS[outcome.exit]
+    sentence = visible(outcome.sentence)
+    whole = sentence if sentence == head or sentence.startswith(f"{head}:") else f"{head}: {sentence}"
+    yield from _wrapped(whole, width, "", "  ", lambda text: _headed(text, head, role, paint))
+    for one in outcome.evidence:
+        yield from _evidence(one, paint, width)
+    if outcome.advice:
+        yield from _advice(outcome.advice, paint, width)
+    longest = max((len(name) for name in outcome.outputs), default=0)
+    for name, value in sorted(outcome.outputs.items(), key=lambda output: (output[0] != "Url", output[0])):
+        yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
+    for number, command in enumerate(outcome.next):
+        yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
+
+
+def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
+    """A remark under its head (``warning: …``), wrapped where a terminal has a width."""
+    yield from _wrapped(f"{head}: {visible(text)}", width, "", "  ", lambda line: _headed(line, head, role, paint))
+
+
+def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
+    """What to change, in the form of a finding's help, with the spec's line where there is one."""
+    key = f" ({one.key})" if one.key else ""
+    yield from _wrapped(
+        f"  help: {visible(one.text)}{key}", width, "", "        ", lambda text: _headed(text, "help", "next", paint, 2)
+    )
+    yield from _line_of(one.place, paint)
+
+
+def _line_of(place: Place | None, paint: Paint) -> Iterator[str]:
+    if place:
+        yield f"   {paint('-->', 'place')} {where(place)}"
+        if place.text.strip():
+            yield f"    {paint(f'{place.line} |', 'place')} {visible(place.text.rstrip())}"
+
+
+def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
+    lead, (first, *rest) = f"  {visible(one.source)}: ", one.text.split("\n")
+    if rest:
+        yield paint(lead[:-1], "soft")
+        yield from (f"      {visible(line)}" for line in (first, *rest))
+    else:
+        yield from _wrapped(
+            lead + visible(first), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2)
+        )
+    yield from _line_of(one.place, paint)
+
+
+def _headed(text: str, head: str, role: str, paint: Paint, indent: int = 0) -> str:
+    """A line with its head painted, where the head stands on it."""
+    end = indent + len(head) + 1
+    return text[:indent] + paint(text[indent:end], role) + text[end:] if text[indent:].startswith(head + ":") else text
+
+
+def _wrapped(text: str, width: int | None, first: str, rest: str, painted: Callable[[str], str]) -> Iterator[str]:
+    lines = [text] if width is None else textwrap.wrap(text, width, subsequent_indent=rest, break_on_hyphens=False)
+    yield from (painted(line) for line in lines or [text])

@@ -1,0 +1,1 @@
+"""Why an operation failed: causes, known reasons, and their explanations."""

@@ -1,0 +1,682 @@
+"""The FSD v1 language: every key with its type, meaning, limits, default and spellings. All else is derived from here.
+
+Nobody compares or prints a record, and its annotations are read: what ``dataclass`` need not write (``__eq__``, ``__hash__``,
+``__repr__``) and what need not be evaluated from text makes each start a tenth shorter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from fsdcf.language.placeholders import String
+from fsdcf.language.shape import Key
+
+FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spot:
+    """How many tasks run on Fargate, and what share of the others on Fargate Spot."""
+
+    base: Annotated[int, Key("Tasks that always run on FARGATE.", minimum=0, maximum=100000)] = 0
+    weight: Annotated[int, Key("Tasks on FARGATE_SPOT for each further one on FARGATE.", minimum=1, maximum=1000)] = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resources:
+    """What a task gets, and how many tasks run."""
+
+    cpu: Annotated[int, Key("CPU units of a task; 1024 are one vCPU.", allowed=FARGATE_CPU)] = 256
+    memory: Annotated[int, Key("Memory of a task in MiB; must suit the cpu.", minimum=512, maximum=249856)] = 512
+    architecture: Annotated[str, Key("Processor architecture of the image.", allowed=("x86_64", "arm64"))] = "x86_64"
+    ephemeral_storage: Annotated[
+        int | None,
+        Key(
+            "Disk of a task in GiB; it is lost with the task.",
+            also=("service.ephemeralStorage",),
+            minimum=21,
+            maximum=200,
+            default="20",
+        ),
+    ] = None
+    spot: Annotated[bool | Spot, Key("Run on FARGATE_SPOT: `true` for every task, or the share of tasks.")] = False
+    desired_count: Annotated[
+        int | None, Key("Number of tasks, where auto scaling does not set it.", minimum=0, maximum=5000, default="2")
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AutoScaling:
+    """Target tracking by Application Auto Scaling; seconds for cooldowns, percent for targets."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "targetRequestsPerTask": "Requests per minute and task that scaling aims for.",
+        "targetResponseTime": "Response time in seconds that scaling aims for.",
+        "queueBacklogPerTask": "Messages per task that scaling aims for.",
+        "schedules": "Changes of the bounds at given times.",
+        "policies": "Step scaling policies.",
+    }
+    min_count: Annotated[
+        int, Key("Fewest tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)
+    ] = 1
+    max_count: Annotated[int, Key("Most tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)] = 10
+    target_cpu: Annotated[
+        int | None,
+        Key(
+            "Average CPU in percent that scaling aims for.",
+            name="targetCPU",
+            also=("targetCPUUtilization",),
+            minimum=1,
+            maximum=100,
+            default="70 without any target",
+        ),
+    ] = None
+    target_memory: Annotated[
+        int | None,
+        Key(
+            "Average memory in percent that scaling aims for.",
+            also=("targetMemoryUtilization",),
+            minimum=1,
+            maximum=100,
+        ),
+    ] = None
+    scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
+    scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
+
+
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ContainerCheck:
+    """The check that ECS runs inside the container; seconds."""
+
+    command: Annotated[
+        str | tuple[str, ...],
+        Key(
+            "Command that exits 0 when the container is healthy: a shell line, or a list beginning with CMD or CMD-SHELL.",
+            fewest=1,
+        ),
+    ]
+    interval: Annotated[int, Key("Seconds between two checks.", minimum=5, maximum=300)] = 30
+    timeout: Annotated[int, Key("Seconds until a check counts as failed.", minimum=2, maximum=60)] = 5
+    retries: Annotated[int, Key("Failures in a row that make the container unhealthy.", minimum=1, maximum=10)] = 3
+    start_period: Annotated[
+        int | None, Key("Seconds at the start in which failures do not count.", minimum=0, maximum=300)
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Secret:
+    """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
+
+    name: Annotated[
+        str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
+    ]
+    value_from: Annotated[
+        String,
+        Key(
+            "ARN of the Secrets Manager secret (with JSON key, stage and version, where wanted) or of the SSM parameter.",
+            pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
+            expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf or arn:aws:ssm:us-east-1:123456789012:parameter/name",
+        ),
+    ]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ulimit:
+    """A limit of the container's processes."""
+
+    name: Annotated[
+        str,
+        Key(
+            "Name of the limit.",
+            allowed=(
+                "core",
+                "cpu",
+                "data",
+                "fsize",
+                "locks",
+                "memlock",
+                "msgqueue",
+                "nice",
+                "nofile",
+                "nproc",
+                "rss",
+                "rtprio",
+                "rttime",
+                "sigpending",
+                "stack",
+            ),
+        ),
+    ]
+    soft_limit: Annotated[int, Key("The soft limit.", minimum=-1)]
+    hard_limit: Annotated[int, Key("The hard limit.", minimum=-1)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EfsVolume:
+    """A file system that another stack owns."""
+
+    file_system_id: Annotated[
+        String | None,
+        Key(
+            "Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"
+        ),
+    ] = None
+    dependency: Annotated[str | None, Key("Name of an aws_efs_file_system dependency.")] = None
+    root_directory: Annotated[
+        str | None,
+        Key(
+            "Directory of the file system that is mounted.",
+            pattern=r"/.*",
+            longest=4096,
+            expects="a path that begins with /",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Volume:
+    """Storage that is mounted into the container."""
+
+    name: Annotated[
+        str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
+    ]
+    mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]
+    read_only: Annotated[bool, Key("Mount it read-only.")] = False
+    efs: Annotated[
+        EfsVolume | None, Key("The EFS file system behind it; without one the volume is lost with the task.")
+    ] = None
+
+
+CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Vpc:
+    """The network: made with the service, imported by its ids, or the account's default."""
+
+    id: Annotated[
+        String | None,
+        Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0"),
+    ] = None
+    private_subnets: Annotated[
+        tuple[String, ...],
+        Key(
+            "Existing private subnets, one per zone.",
+            pattern=r"subnet-[0-9a-f]{8,40}",
+            expects="an id such as subnet-0123456789abcdef0",
+        ),
+    ] = ()
+    public_subnets: Annotated[
+        tuple[String, ...],
+        Key(
+            "Existing public subnets, one per zone.",
+            pattern=r"subnet-[0-9a-f]{8,40}",
+            expects="an id such as subnet-0123456789abcdef0",
+        ),
+    ] = ()
+    cidr: Annotated[
+        str | None,
+        Key(
+            "Address range of a new VPC, from /16 to /23.",
+            pattern=CIDR,
+            expects="a range such as 10.0.0.0/16",
+            default="10.0.0.0/16",
+        ),
+    ] = None
+    availability_zones: Annotated[int | None, Key("Zones of a new VPC.", minimum=2, maximum=6, default="2")] = None
+    nat: Annotated[
+        str | None, Key("NAT gateways of a new VPC.", allowed=("none", "single", "perZone"), default="single")
+    ] = None
+    endpoints: Annotated[
+        tuple[str, ...],
+        Key(
+            "Interface endpoints of a new VPC by their service's name, such as ecr.api. Those of S3 and DynamoDB are free and always there.",
+            pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
+            expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Stickiness:
+    """How long the load balancer sends a client to the same target; seconds."""
+
+    duration: Annotated[int, Key("Seconds that a client stays with its task.", minimum=1, maximum=604800)] = 86400
+    cookie_name: Annotated[
+        str | None,
+        Key(
+            "Cookie of the application that decides; without one the load balancer makes its own.",
+            pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
+            expects="letters, digits, _ and -; AWSALB at the beginning is the load balancer's own",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, repr=False)
+class LoadBalancer:
+    """The application load balancer and its listeners."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "accessLogs": "Bucket for access logs.",
+        "waf": "Web ACL in front of the load balancer.",
+        "listenerArn": "Listener of a shared load balancer.",
+        "priority": "Priority of the rule at a shared listener.",
+        "hosts": "Host names that the rule at a shared listener matches.",
+        "paths": "Paths that the rule at a shared listener matches.",
+        "domain": "Host name and hosted zone.",
+    }
+    type: Annotated[str, Key("Kind of load balancer.", allowed=("application",), later=("network",))] = "application"
+    internal: Annotated[bool, Key("Reachable from the network only, not from the internet.")] = False
+    certificate_arn: Annotated[
+        String | None,
+        Key(
+            "Certificate: the service is served by HTTPS and HTTP is redirected to it.",
+            pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)",
+            expects="the ARN of a certificate in ACM",
+        ),
+    ] = None
+    ssl_policy: Annotated[
+        str | None,
+        Key(
+            "Security policy of the HTTPS listener.",
+            pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
+            expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
+            default="ELBSecurityPolicy-TLS13-1-2-2021-06",
+        ),
+    ] = None
+    idle_timeout: Annotated[int, Key("Seconds after which an idle connection is closed.", minimum=1, maximum=4000)] = 60
+    allow_cidrs: Annotated[
+        tuple[str, ...],
+        Key(
+            "Address ranges that may connect.",
+            pattern=CIDR,
+            expects="a range such as 203.0.113.0/24",
+            fewest=1,
+            default="everyone, or the private ranges where internal",
+        ),
+    ] = ()
+    stickiness: Annotated[bool | Stickiness, Key("Keep a client with its task by a cookie.")] = False
+    deregistration_delay: Annotated[
+        int, Key("Seconds that a leaving task may finish its requests.", minimum=0, maximum=3600)
+    ] = 30
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Networking:
+    """Where the tasks run and how requests come in."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "subnets": "Subnets of the tasks.",
+        "securityGroups": "Further security groups of the tasks.",
+        "serviceDiscovery": "A name in Cloud Map.",
+        "serviceConnect": "A name in Service Connect.",
+    }
+    vpc: Annotated[bool | Vpc, Key("`true` for a new network, a map for its details or for an existing one.")] = True
+    assign_public_ip: Annotated[
+        bool,
+        Key(
+            "Run the tasks in public subnets with an address of their own, without NAT.",
+            also=("service.network.assignPublicIp",),
+        ),
+    ] = False
+    load_balancer: Annotated[LoadBalancer, Key("The load balancer in front of the service.")] = field(
+        default_factory=LoadBalancer
+    )
+
+    @property
+    def network(self) -> Vpc:
+        """The details of the network, defaults where none are written."""
+        return self.vpc if isinstance(self.vpc, Vpc) else Vpc()
+
+
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+
+COLLECTOR = "otel-collector"
+"""Name of the sidecar's container."""
+
+COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "metrics of its own"}
+"""Where the sidecar listens; the containers of a task share one address. The last one is there without traces too."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Logs:
+    """Where the container's output goes and how long it is kept; days."""
+
+    enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
+    retention: Annotated[int, Key("Days that logs are kept.", allowed=RETENTION_DAYS)] = 30
+    driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Metrics:
+    """A Prometheus endpoint of the container, read by the ADOT sidecar."""
+
+    enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
+    port: Annotated[
+        int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")
+    ] = None
+    path: Annotated[
+        str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")
+    ] = "/metrics"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Traces:
+    """Traces that the container sends to the ADOT sidecar."""
+
+    enabled: Annotated[bool, Key("Collect OTLP traces from the service.")] = True
+    otlp_endpoint: Annotated[
+        String | None,
+        Key(
+            "OTLP/HTTP endpoint that receives the traces.",
+            pattern=r"https?://[!-~]+",
+            expects="an http or https URL",
+            default="AWS X-Ray",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Observability:
+    """Logs, metrics and traces."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "alarms": "CloudWatch alarms and the topic that they notify.",
+        "dashboard": "A CloudWatch dashboard.",
+    }
+    logs: Annotated[Logs, Key("Logs of the container.")] = field(default_factory=Logs)
+    metrics: Annotated[Metrics | None, Key("Prometheus metrics, through an ADOT sidecar.")] = None
+    traces: Annotated[Traces | None, Key("Traces, through an ADOT sidecar.")] = None
+
+
+NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+DESCRIPTION_BYTES = 850
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Metadata:
+    """What the service is called, whose it is, and its tags."""
+
+    name: Annotated[
+        str,
+        Key(
+            "Name of the service; part of the stack's and the task family's name.",
+            pattern=NAME,
+            longest=40,
+            expects="lower-case letters, digits and single hyphens, beginning with a letter",
+        ),
+    ]
+    pack: Annotated[str, Key("Organisational unit that owns the service; becomes a tag.", longest=256)] = ""
+    owners: Annotated[
+        str | tuple[str, ...], Key("Who answers for the service; becomes a tag, joined by a space.", also=("owner",))
+    ] = ()
+    description: Annotated[
+        str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)
+    ] = ""
+    tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HealthCheck:
+    """How the load balancer checks a target, and how ECS checks the container."""
+
+    path: Annotated[
+        str,
+        Key(
+            "Path that the load balancer requests.",
+            pattern=r"/[!-~]*",
+            longest=1024,
+            expects="a path that begins with /",
+        ),
+    ] = "/health"
+    interval: Annotated[int, Key("Seconds between two checks of a target.", minimum=5, maximum=300)] = 30
+    timeout: Annotated[int, Key("Seconds without an answer that count as a failure.", minimum=2, maximum=120)] = 5
+    healthy_threshold: Annotated[int, Key("Successes in a row that make a target healthy.", minimum=2, maximum=10)] = 2
+    unhealthy_threshold: Annotated[
+        int, Key("Failures in a row that make a target unhealthy.", minimum=2, maximum=10)
+    ] = 3
+    success_codes: Annotated[
+        int | str,
+        Key(
+            "HTTP codes that count as healthy: 200, a list `200,204` or a range `200-299`; from 200 to 499.",
+            pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
+            expects="codes between 200 and 499, such as 200, `200,204` or `200-299`",
+            minimum=200,
+            maximum=499,
+            as_text=True,
+        ),
+    ] = "200"
+    grace_period: Annotated[
+        int, Key("Seconds after a task's start in which ECS ignores failed checks.", minimum=0, maximum=2147483647)
+    ] = 60
+    container: Annotated[
+        ContainerCheck | None,
+        Key(
+            "The check inside the container. ECS ignores a HEALTHCHECK in the image.",
+            default="the Dockerfile's HEALTHCHECK, where build.dockerfile is written",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Build:
+    """How the image is built by a pipeline."""
+
+    context: Annotated[str, Key("Folder that is sent to the image build.")] = "."
+    dockerfile: Annotated[
+        str | None,
+        Key("Dockerfile, relative to the spec; where written, its HEALTHCHECK is carried over.", default="Dockerfile"),
+    ] = None
+    args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Statement:
+    """One IAM statement of a role."""
+
+    actions: Annotated[
+        tuple[str, ...],
+        Key(
+            "IAM actions.",
+            fewest=1,
+            pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+",
+            expects="an IAM action such as s3:GetObject",
+        ),
+    ]
+    resources: Annotated[tuple[String, ...], Key("ARNs that the actions apply to.", fewest=1)]
+    sid: Annotated[
+        str | None, Key("Identifier of the statement.", pattern=r"[A-Za-z0-9]+", expects="letters and digits")
+    ] = None
+    effect: Annotated[str, Key("Allow or Deny.", allowed=("Allow", "Deny"))] = "Allow"
+    conditions: Annotated[Mapping[str, Any], Key("IAM condition block.")] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Role:
+    """What a role may do beside what the compiler gives it."""
+
+    statements: Annotated[
+        tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")
+    ] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CircuitBreaker:
+    """Whether ECS stops a deployment whose tasks do not start, and goes back."""
+
+    enabled: Annotated[bool, Key("Stop a deployment whose tasks keep failing.")] = True
+    rollback: Annotated[bool, Key("Go back to the last good deployment then.")] = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Deployment:
+    """How ECS replaces the tasks; percent of the desired count."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "bakeTime": "Minutes that both versions run before the old one goes.",
+        "canaryPercent": "Share of the traffic for the canary.",
+        "stepPercent": "Share of the traffic that moves at each step.",
+        "alarms": "Alarms that stop a deployment.",
+    }
+    strategy: Annotated[
+        str,
+        Key("How a new version replaces the old one.", allowed=("rolling",), later=("blueGreen", "canary", "linear")),
+    ] = "rolling"
+    minimum_healthy_percent: Annotated[
+        int | None, Key("Fewest running tasks during a deployment.", minimum=0, maximum=100, default="100")
+    ] = None
+    maximum_percent: Annotated[
+        int | None, Key("Most running and pending tasks during a deployment.", minimum=100, maximum=200, default="200")
+    ] = None
+    circuit_breaker: Annotated[CircuitBreaker, Key("What happens when tasks keep failing.")] = field(
+        default_factory=CircuitBreaker
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Service:
+    """The container, its network, its scaling and its permissions."""
+
+    LATER: ClassVar[Mapping[str, str]] = {
+        "environmentFiles": "S3 ARNs of files with environment variables.",
+        "sidecars": "Further containers of the task.",
+        "dependsOn": "Start order of the containers.",
+        "release": "A one-off task before the service is updated.",
+    }
+    type: Annotated[str, Key("Platform. Only ecs is compiled.", allowed=("ecs",))] = "ecs"
+    image: Annotated[
+        String | None,
+        Key(
+            "Image repository, without tag or digest: the SHA is a template parameter.",
+            default="the ECR repository of the service's name in the stack's account and region",
+            longest=300,
+        ),
+    ] = None
+    port: Annotated[
+        int | None,
+        Key("Port that the container listens on. Without one the service is a worker.", minimum=1, maximum=65535),
+    ] = None
+    command: Annotated[tuple[String, ...], Key("Overrides the image's CMD.", as_text=True)] = ()
+    entry_point: Annotated[tuple[String, ...], Key("Overrides the image's ENTRYPOINT.", as_text=True)] = ()
+    working_directory: Annotated[String | None, Key("Overrides the image's WORKDIR.")] = None
+    user: Annotated[
+        String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)
+    ] = None
+    stop_timeout: Annotated[
+        int | None, Key("Seconds between SIGTERM and SIGKILL.", minimum=2, maximum=120, default="30")
+    ] = None
+    readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
+    init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False
+    ulimits: Annotated[tuple[Ulimit, ...], Key("Limits of the container's processes.")] = ()
+    health_check: Annotated[HealthCheck, Key("How the service's health is checked.")] = field(
+        default_factory=HealthCheck
+    )
+    build: Annotated[Build, Key("How the image is built.")] = field(default_factory=Build)
+    resources: Annotated[Resources, Key("Size and number of the tasks.")] = field(default_factory=Resources)
+    auto_scaling: Annotated[AutoScaling | None, Key("Number of tasks by load.")] = None
+    environment: Annotated[
+        Mapping[str, String],
+        Key("Environment variables; numbers and booleans keep their text.", as_text=True, key_pattern=VARIABLE),
+    ] = field(default_factory=dict)
+    secrets: Annotated[
+        tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or SSM.")
+    ] = ()
+    volumes: Annotated[tuple[Volume, ...], Key("Volumes of the container.")] = ()
+    networking: Annotated[Networking, Key("Where the service runs and who may reach it.")] = field(
+        default_factory=Networking
+    )
+    observability: Annotated[Observability, Key("Logs, metrics and traces.")] = field(default_factory=Observability)
+    task_role: Annotated[Role, Key("What the service itself may do.")] = field(default_factory=Role)
+    execution_role: Annotated[Role, Key("What ECS may do to start the service.")] = field(default_factory=Role)
+    permissions_boundary: Annotated[
+        String | None,
+        Key(
+            "Policy that bounds what both roles may ever do: its name in the stack's account, or its ARN.",
+            pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+            expects="the name of a policy, such as fsdcf-boundary, or its ARN",
+        ),
+    ] = None
+    enable_execute_command: Annotated[bool, Key("Allow ECS Exec.")] = False
+    deployment: Annotated[Deployment, Key("How a new version is rolled out.")] = field(default_factory=Deployment)
+
+    @property
+    def load_balancer(self) -> LoadBalancer | None:
+        """The load balancer of an HTTP service; None for a worker."""
+        return self.networking.load_balancer if self.port is not None else None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Unmanaged:
+    """Access to what another stack owns."""
+
+    permissions: Annotated[
+        str | tuple[str, ...],
+        Key(
+            "Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.",
+            fewest=1,
+        ),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Dependency:
+    """What every type of dependency has; each type adds its own keys."""
+
+    IS_DEPENDENCY: ClassVar[bool] = True
+    type: Annotated[str, Key("Type of the dependency.")]
+    name: Annotated[String, Key("Physical name, as written; ${ENV} keeps environments apart.")]
+    permissions: Annotated[
+        str | tuple[str, ...] | None,
+        Key(
+            "Access of the service: read, write, readWrite (also read_write), or a list of IAM actions.",
+            fewest=1,
+            default="readWrite",
+        ),
+    ] = None
+    unmanaged: Annotated[Unmanaged | None, Key("It exists already: give access, make nothing.")] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spec:
+    api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
+    kind: Annotated[str, Key("What the spec describes.", allowed=("Service",), later=("Job", "Environment"))]
+    metadata: Annotated[Metadata, Key("Name and owner.")]
+    service: Annotated[Service, Key("The service.")]
+    dependencies: Annotated[tuple[Dependency, ...], Key("What the service uses; the order has no meaning.")] = ()
+    environments: Annotated[
+        Mapping[str, Any],
+        Key(
+            "Parts that are merged over the spec for one environment: maps merge, lists replace.",
+            key_pattern=r"[a-z][a-z0-9-]{0,19}",
+        ),
+    ] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""JSON lines: what a program reads."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsdcf.cli.commands.healthcheck import View
+from fsdcf.cli.commands.status import release_record, status_record
+from fsdcf.cli.render.jsonlines import JsonLines, record
+from fsdcf.cli.render.logs import Lines
+from fsdcf.deploy.model import Exit, Noted, RolloutSeen, TaskState, Warned
+from fsdcf.deploy.state import Snapshot
+from fsdcf.operate.healthcheck import Round
+from fsdcf.operate.logs import Line
+from fsdcf.operate.releases import Released
+from fsdcf.operate.status import Status
+from tests.cli.render.samples import FAILURE, PLAN, story
+
+
+def lines(*, sink: JsonLines, out: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_every_event_is_one_object_and_the_last_one_is_the_end() -> None:
+    out = io.StringIO()
+    sink = JsonLines(out)
+    for event in [Noted("kept", "a"), Warned("a\nb"), *story(FAILURE)]:
+        sink(event)
+    records = lines(sink=sink, out=out)
+    assert [one["event"] for one in records] == [
+        "noted",
+        "warned",
+        "step",
+        "planned",
+        *["seen"] * 4,
+        "waiting",
+        "waiting",
+        "seen",
+        "seen",
+        "ended",
+    ]
+    end = records[-1]
+    assert (end["exit"], end["outcome"], end["next"]) == (1, "FAILED", list(FAILURE.next))
+    assert end["evidence"][0]["spec"] == {"file": "shop.yml", "line": 7, "column": 1, "text": "service:"}  # type: ignore[index]
+    assert out.getvalue().isascii()
+
+
+def test_a_seen_event_bears_what_cloudformation_said() -> None:
+    out = io.StringIO()
+    JsonLines(out)(story(FAILURE)[8])
+    (one,) = lines(sink=JsonLines(out), out=out)
+    assert (
+        one["logicalId"] == "Service"
+        and one["status"] == "UPDATE_FAILED"
+        and one["reason"] == "the breaker was triggered"
+    )
+    assert one["time"] == "2026-11-24T12:00:00+00:00" and one["elapsed"] == 70
+
+
+def test_the_plan_is_whole_and_without_secrets() -> None:
+    out = io.StringIO()
+    JsonLines(out)(story(FAILURE)[1])
+    (plan,) = lines(sink=JsonLines(out), out=out)
+    assert plan["changeSet"] == PLAN.change_set
+    changes = {one["logicalId"]: one for one in plan["changes"]}  # type: ignore[attr-defined]
+    assert len(changes) == len(PLAN.changes)
+    details = changes["TaskDefinition"]["details"]
+    assert details[0]["title"] == "ContainerDefinitions[shop].Image" and details[0]["after"].endswith(":two")
+    assert (details[1]["before"], details[1]["after"]) == ("********", "********")
+    assert "hunter" not in out.getvalue()
+    assert plan["counts"] == {
+        "replaced": 1,
+        "removed": 1,
+        "left behind": 1,
+        "changed": 1,
+        "adopted": 1,
+        "added": 1,
+        "Frobnicate": 1,
+    }
+    assert plan["risks"] == [
+        {
+            "logicalId": "OrdersTable",
+            "type": "AWS::DynamoDB::Table",
+            "kind": "left behind",
+            "why": "it leaves the stack",
+        }
+    ]
+
+
+TASK = TaskState("0a", "RUNNING", 3.0, (("PENDING", 2.0),), True, "HEALTHY", "unhealthy", "404")
+ROLLOUT = RolloutSeen(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
+
+
+def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """A record of each event that a command tells."""
+    out = io.StringIO()
+    Lines(out, as_json=True)(Line("1", 0, "shop/shop/0a", "hello"))
+    view = View(as_json=True)
+    view.head("load balancer", "GET /")
+    view.round("load balancer", Round(1, 0, True, "healthy", "200"))
+    told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
+    events = [*story(FAILURE), Noted("kept", "a"), Warned("a"), ROLLOUT]
+    status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))
+    return [*told, *map(record, events), status, release_record(Released(1, "shop:one", "one", None))]
+
+
+def test_the_page_names_every_event_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "json.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\|([^|]+)\|$", page, re.MULTILINE)
+    named = {event: set(re.findall(r"`(\w+)`", fields)) for event, fields in rows}
+    assert named == {one["event"]: set(one) - {"event"} for one in every_kind(capsys)}
+    (task,) = record(ROLLOUT)["tasks"]
+    assert all(f"`{field}`" in page for field in task)
+    assert all(code.name in page for code in Exit)

@@ -1,0 +1,88 @@
+"""The JSON Schema for editors says what the compiler says about shape: types, limits, names, what is required."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft7Validator
+
+from fsdcf.compiler.dependencies import types
+from fsdcf.diagnostics import Span
+from fsdcf.language.document import Document, Mark
+from fsdcf.language.jsonschema import json_schema, record_schema
+from fsdcf.language.schema import RULES, Checker
+from fsdcf.language.shape import Field, fields_of
+from fsdcf.language.source import parse
+from fsdcf.pipeline import Request, run
+from tests.fuzz import examples
+from tests.language.test_schema import records
+from tests.strategies import specs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CASES = ROOT / "tests" / "cases"
+ACCEPTED = sorted(
+    [*(ROOT / "examples").glob("*.yml"), *CASES.glob("dependencies/*.spec.yml"), *CASES.glob("advised/*.spec.yml")]
+)
+REFUSED = sorted(CASES.glob("refused/*.spec.yml"))
+SHAPE = {rule.code for rule in RULES} - {"S208"}  # a placeholder is well-formed anywhere
+SCHEMA = Draft7Validator(json_schema(types()))
+SAMPLES: tuple[Any, ...] = (
+    *(None, True, False, -1, 0, 1, 1.5, 10**9, "", "x", "1", "a-b", "A b", "/x", "x" * 41, "x" * 5000),
+    *([], ["x"], [1], [True], [None], [{}], {}, {"a": "x"}, {"a": 1}, {"a": None}, {"A b": "x"}),
+)
+
+
+def test_it_is_a_schema() -> None:
+    Draft7Validator.check_schema(SCHEMA.schema)
+
+
+@pytest.mark.parametrize("spec", ACCEPTED, ids=lambda path: path.name)
+def test_it_accepts_what_compiles(spec: Path) -> None:
+    document, _ = parse(spec.read_bytes(), spec.name)
+    assert document is not None
+    assert not list(SCHEMA.iter_errors(document.data))
+
+
+@examples(15)
+@given(specs())
+def test_it_accepts_any_valid_spec(spec: dict[str, Any]) -> None:
+    assert not list(SCHEMA.iter_errors(spec))
+
+
+@pytest.mark.parametrize("spec", REFUSED, ids=lambda path: path.name)
+def test_it_refuses_what_has_the_wrong_shape(spec: Path) -> None:
+    """Each finding about shape has its error in the schema, at the value or, where a key is unknown or missing, in its map."""
+    raw = spec.read_bytes()
+    document, _ = parse(raw, spec.name)
+    if document is None:
+        return
+    errors = [tuple(error.absolute_path) for error in SCHEMA.iter_errors(document.data)]
+    findings = [one for one in run(Request(spec.name, raw, "staging")).diagnostics if one.code in SHAPE]
+    for finding in findings:
+        above = finding.path[:-1]
+        assert [path for path in errors if path[: len(above)] == above], finding
+    assert bool(errors) == bool(findings)
+
+
+def samples(field: Field) -> tuple[Any, ...]:
+    """Values of every type, and those at the limits of a key."""
+    key = field.key
+    limits = [limit + step for limit in (key.minimum, key.maximum) if limit is not None for step in (-1, 0, 1)]
+    return (*SAMPLES, *(int(limit) for limit in limits), *key.allowed, *(f"{value}x" for value in key.allowed))
+
+
+@pytest.mark.parametrize("record", records(), ids=lambda record: record.__name__)
+def test_it_agrees_about_every_key(record: type) -> None:
+    known = types()
+    schema = Draft7Validator(record_schema(record, known, partial=True))
+    models = {name: kind.model for name, kind in known.items()}
+    marks = {(): Mark(Span("s", 1, 1, 1, 2))}
+    for field in fields_of(record):
+        for value in samples(field):
+            data = {field.name: value}
+            checker = Checker(Document(data, marks, {}), models)
+            checker.record(record, data, (), partial=True)
+            assert schema.is_valid(data) == (not checker.shape.findings), (field.name, value, checker.shape.findings)

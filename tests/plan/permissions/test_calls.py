@@ -1,0 +1,82 @@
+"""The table of the engine's calls says what the engine's source says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+from fsdcf.cloudformation.permissions import is_action
+from fsdcf.plan.permissions.policy import CALLS, engine_actions
+from tests.conftest import ROOT
+
+ENGINE = [
+    *(one for one in sorted((ROOT / "fsdcf" / "deploy").rglob("*.py")) if "permissions" not in one.parts),
+    ROOT / "fsdcf" / "cli" / "deployed.py",
+]
+"""The engine, and what ``fsdcf deploy`` reads beside it."""
+
+
+@cache
+def operations(service: str) -> frozenset[str]:
+    return frozenset(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+@cache
+def available() -> frozenset[str]:
+    return frozenset(botocore.session.get_session().get_available_services())
+
+
+def pairs(file: Path) -> Iterator[tuple[str, str]]:
+    """The calls of a file: a service and an operation, which begins with a capital letter, written next to each other."""
+    services = available()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            words = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
+            yield from (
+                (str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None and str(b)[:1].isupper()
+            )
+
+
+def named_operations(file: Path) -> set[str]:
+    """The operations of the services in the table that a file names, wherever it does."""
+    names = frozenset().union(*(operations(service) for service in CALLS))
+    found = (
+        node.value for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)
+    )
+    return {one for one in found if isinstance(one, str) and one in names}
+
+
+def test_every_call_of_the_engine_is_in_the_table() -> None:
+    missing = {
+        f"{file.name}: {service} {operation}"
+        for file in ENGINE
+        for service, operation in pairs(file)
+        if operation not in CALLS.get(service, ())
+    }
+    assert not missing
+
+
+def test_the_table_holds_what_the_engine_names_and_no_more() -> None:
+    named = set().union(*(named_operations(file) for file in ENGINE))
+    assert named == set().union(*CALLS.values())
+
+
+def test_the_reader_of_calls_sees_calls() -> None:
+    assert sum(len(list(pairs(file))) for file in ENGINE) >= 15
+
+
+@pytest.mark.parametrize("service", sorted(CALLS))
+def test_the_operations_exist(service: str) -> None:
+    assert CALLS[service] <= operations(service)
+
+
+def test_the_actions_exist() -> None:
+    assert [one for one in engine_actions() if not is_action(one)] == []
+    assert "sts:GetCallerIdentity" not in set(engine_actions())
+    assert {"s3:ListBucket", "s3:GetObject", "cloudformation:TagResource"} <= set(engine_actions())

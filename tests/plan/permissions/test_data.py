@@ -1,0 +1,78 @@
+"""The data behind the permissions: current, complete for what we make, and pruned by properties that there are."""
+
+from __future__ import annotations
+
+import importlib.util
+from fnmatch import fnmatchcase
+
+import pytest
+
+from fsdcf.cloudformation.facts import facts_of
+from fsdcf.cloudformation.permissions import Target, handlers_of, is_action, schema_date, targets_of
+from fsdcf.plan.permissions.resources import _MORE, _NEEDED_FOR, NEVER, needed
+from tests.conftest import ROOT
+
+
+def test_the_data_file_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("permissions", ROOT / "scripts" / "permissions.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (ROOT / "fsdcf" / "cloudformation" / "data" / "permissions.json").read_text(encoding="utf-8")
+    assert module.text() == written, "stale: make schemas"
+
+
+def test_the_data_tells_its_date() -> None:
+    assert schema_date() >= "2026"
+
+
+def test_actions_and_what_they_apply_to() -> None:
+    assert targets_of("ecs:CreateService") == (
+        Target("service", "arn:${Partition}:ecs:${Region}:${Account}:service/*", True),
+    )
+    assert targets_of("ec2:DescribeVpcs") == ()
+    assert is_action("S3:listbucket") and not is_action("s3:REST.PUT.OBJECT")
+    assert handlers_of("AWS::Nowhere::Thing") is None
+
+
+@pytest.mark.parametrize("type", sorted(_NEEDED_FOR))
+def test_what_is_pruned_is_there_to_prune(type: str) -> None:
+    facts, handlers = facts_of(type), handlers_of(type)
+    assert facts and handlers
+    called = handlers.create | handlers.read | handlers.update | handlers.delete
+    for path, patterns in _NEEDED_FOR[type].items():
+        assert path == NEVER or path.split(".")[0] in facts.properties, path
+        assert all(any(fnmatchcase(one, pattern) for one in called) for pattern in patterns), (path, patterns)
+
+
+@pytest.mark.parametrize("type", sorted(_MORE))
+def test_what_is_added_is_not_there_yet(type: str) -> None:
+    handlers = handlers_of(type)
+    assert handlers and not set(_MORE[type]) & (handlers.create | handlers.update)
+
+
+def test_a_property_brings_its_actions() -> None:
+    plain = needed("AWS::DynamoDB::Table", {"Properties": {}})
+    streaming = needed("AWS::DynamoDB::Table", {"Properties": {"KinesisStreamSpecification": {"StreamArn": "x"}}})
+    own_key = needed(
+        "AWS::DynamoDB::Table", {"Properties": {"SSESpecification": {"SSEEnabled": True, "KMSMasterKeyId": "k"}}}
+    )
+    assert plain is not None and streaming is not None and own_key is not None
+    assert (
+        "kinesis:DescribeStream" in streaming - plain
+        and "dynamodb:EnableKinesisStreamingDestination" in streaming - plain
+    )
+    assert "kms:CreateGrant" in own_key - plain
+    assert "dynamodb:DescribeKinesisStreamingDestination" in plain, "the read handler asks whatever the properties are"
+    assert not {"dynamodb:PutItem", "dynamodb:Scan", "iam:PassRole"} & (plain | streaming)
+
+
+def test_what_is_kept_is_never_deleted() -> None:
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    assert "dynamodb:DeleteTable" not in (needed("AWS::DynamoDB::Table", kept) or ())
+    for other in (
+        {},
+        {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"},
+        {"DeletionPolicy": "Retain"},
+    ):
+        assert "dynamodb:DeleteTable" in (needed("AWS::DynamoDB::Table", other) or ())

@@ -1,0 +1,312 @@
+"""The policy of a deploy: all that it needs, and nothing of anybody else's. Judged by an evaluator of its own (iam.py)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsdcf.cloudformation.permissions import is_action, targets_of
+from fsdcf.pipeline import Request, run
+from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
+from fsdcf.plan.permissions.resources import Deployed, needed
+from fsdcf.plan.permissions.statements import LARGEST_POLICY, Statement, document, filled, size, split
+from tests.conftest import HELLO, ROOT, Compile
+from tests.plan.permissions.iam import ACCOUNT, REGION, allows
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
+VALUES = {"AccountId": ACCOUNT, "Region": REGION, "Partition": "aws"}
+LIMIT = f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}"
+RANDOM = "A1B2C3D4E5F6"
+AT = f"{REGION}:{ACCOUNT}"
+
+
+def stack_of(file: Path, environment: str = "staging") -> Deployed:
+    result = run(Request(str(file), file.read_bytes(), environment))
+    assert result.template is not None and result.spec is not None
+    return Deployed(f"{result.spec.metadata.name}-{environment}", result.template.data)
+
+
+def policy_of(*stacks: Deployed, bucket: str | None = None) -> dict[str, Any]:
+    found = permissions(stacks, boundary_arn(BOUNDARY), bucket)
+    assert found.unknown == ()
+    policy: dict[str, Any] = filled(document(found.statements), VALUES)
+    return policy
+
+
+@pytest.fixture(scope="module")
+def hello() -> dict[str, Any]:
+    return policy_of(stack_of(ROOT / "examples" / "hello.yml"))
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> dict[str, Any]:
+    return policy_of(stack_of(ROOT / "examples" / "api-dynamodb.yml"))
+
+
+def tags(service: str = "my-service", environment: str = "staging") -> dict[str, str]:
+    return {"aws:ResourceTag/fsdcf:service": service, "aws:ResourceTag/fsdcf:environment": environment}
+
+
+ALLOWED = [
+    ("cloudformation:CreateChangeSet", f"arn:aws:cloudformation:{AT}:stack/my-service-staging/0a1b", {}),
+    ("cloudformation:DescribeEvents", f"arn:aws:cloudformation:{AT}:changeSet/fsdcf-1/0a1b", {}),
+    ("ecr:DescribeImages", f"arn:aws:ecr:{AT}:repository/my-service", {}),
+    (
+        "ecs:CreateService",
+        f"arn:aws:ecs:{AT}:service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}",
+        {},
+    ),
+    ("ecs:RegisterTaskDefinition", f"arn:aws:ecs:{AT}:task-definition/my-service-staging:7", {}),
+    ("ecs:DeregisterTaskDefinition", "*", {}),
+    ("ecs:ListTasks", "*", {"ecs:cluster": f"arn:aws:ecs:{AT}:cluster/my-service-staging-Cluster-{RANDOM}"}),
+    ("ec2:CreateVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", {}),
+    ("ec2:CreateTags", f"arn:aws:ec2:{AT}:natgateway/nat-1", {}),
+    ("ec2:DescribeAvailabilityZones", "*", {}),
+    ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", tags()),
+    ("ec2:ReleaseAddress", f"arn:aws:ec2:{AT}:elastic-ip/eip-1", tags()),
+    ("elasticloadbalancing:DeleteListener", f"arn:aws:elasticloadbalancing:{AT}:listener/app/x/1/2", tags()),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{AT}:log-group:my-service-staging-LogGroup-{RANDOM}", {}),
+    ("ssm:PutParameter", f"arn:aws:ssm:{AT}:parameter/CFN-Release-{RANDOM}", {}),
+    (
+        "iam:CreateRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-ExecutionRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    ("iam:DeleteRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {}),
+    (
+        "iam:PassRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+    ),
+    (
+        "iam:CreateServiceLinkedRole",
+        f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+        {"iam:AWSServiceName": "ecs.amazonaws.com"},
+    ),
+    (
+        "cloudwatch:PutMetricAlarm",
+        f"arn:aws:cloudwatch:{AT}:alarm:TargetTracking-service/my-service-staging-Cluster-{RANDOM}/my-service-staging-Service-{RANDOM}-AlarmHigh-1",
+        {},
+    ),
+]
+
+DENIED = [
+    ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}", {}),
+    (
+        "iam:CreateRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/fsdcf-pipeline-StagingDeployRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:PutRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-eu-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:DeleteRolePermissionsBoundary",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    (
+        "iam:AttachRolePolicy",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PermissionsBoundary": LIMIT},
+    ),
+    ("iam:CreatePolicyVersion", LIMIT, {}),
+    (
+        "iam:PassRole",
+        f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
+        {"iam:PassedToService": "lambda.amazonaws.com"},
+    ),
+    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/Administrator", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+    (
+        "iam:CreateServiceLinkedRole",
+        f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x/y",
+        {"iam:AWSServiceName": "organizations.amazonaws.com"},
+    ),
+    ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", {}),
+    ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", tags("other")),
+    ("ec2:DeleteVpc", f"arn:aws:ec2:{AT}:vpc/vpc-1", tags(environment="prod")),
+    ("ec2:CreateTags", f"arn:aws:ec2:{AT}:instance/i-1", {}),
+    ("ec2:RunInstances", f"arn:aws:ec2:{AT}:instance/i-1", {}),
+    (
+        "ecs:UpdateService",
+        f"arn:aws:ecs:{AT}:service/other-staging-Cluster-{RANDOM}/other-staging-Service-{RANDOM}",
+        {},
+    ),
+    ("ecs:PutAccountSettingDefault", "*", {}),
+    ("ecs:ListTasks", "*", {"ecs:cluster": f"arn:aws:ecs:{AT}:cluster/other"}),
+    ("cloudformation:DeleteStack", f"arn:aws:cloudformation:{AT}:stack/my-service-prod/0a1b", {}),
+    ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{AT}:alarm:other", {}),
+    ("s3:PutObject", "arn:aws:s3:::any/key", {}),
+    ("lambda:GetProvisionedConcurrencyConfig", "*", {}),
+    ("ecr:PutImage", f"arn:aws:ecr:{AT}:repository/my-service", {}),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "context"), ALLOWED, ids=[one[0] for one in ALLOWED])
+def test_a_deploy_may(hello: dict[str, Any], action: str, resource: str, context: Mapping[str, str]) -> None:
+    assert allows(hello, action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"), DENIED, ids=[f"{number}-{one[0]}" for number, one in enumerate(DENIED)]
+)
+def test_a_deploy_may_not(hello: dict[str, Any], action: str, resource: str, context: Mapping[str, str]) -> None:
+    assert not allows(hello, action, resource, context)
+
+
+def test_tables_buckets_and_the_artifacts(dynamodb: dict[str, Any]) -> None:
+    table = f"arn:aws:dynamodb:{AT}:table/staging-orders"
+    assert allows(dynamodb, "dynamodb:CreateTable", table, {})
+    assert not allows(dynamodb, "dynamodb:DeleteTable", table, {}), "it is retained"
+    assert not allows(dynamodb, "dynamodb:UpdateTable", f"arn:aws:dynamodb:{AT}:table/prod-orders", {})
+    assert not allows(dynamodb, "dynamodb:PutItem", table, {})
+    bucket = f"arn:aws:s3:::{ACCOUNT}-staging-invoices"
+    assert allows(dynamodb, "s3:PutBucketPolicy", bucket, {})
+    with_artifacts = policy_of(
+        stack_of(ROOT / "examples" / "api-dynamodb.yml"), bucket="arn:${AWS::Partition}:s3:::artifacts"
+    )
+    assert allows(with_artifacts, "s3:PutObject", "arn:aws:s3:::artifacts/fsdcf/x.json", {})
+    assert not allows(with_artifacts, "s3:PutBucketPolicy", "arn:aws:s3:::artifacts", {})
+    assert not allows(with_artifacts, "s3:PutObject", f"{bucket}/key", {})
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.stem)
+def test_every_action_of_every_resource_is_allowed_and_none_besides(example: Path) -> None:
+    stack = stack_of(example)
+    policy = policy_of(stack)
+    wanted = set().union(*(needed(one["Type"], one) or set() for one in stack.template["Resources"].values()))
+    granted = {action for one in policy["Statement"] for action in one["Action"]}
+    assert wanted <= granted
+    besides = granted - wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+    diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents")
+    assert all(
+        one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing))
+        for one in besides
+    ), besides
+    assert all(is_action(one) for one in granted)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.stem)
+def test_it_names_resources_where_the_action_allows_it(example: Path) -> None:
+    for statement in policy_of(stack_of(example))["Statement"]:
+        for action in statement["Action"]:
+            kinds = targets_of(action)
+            if statement["Resource"] == ["*"]:
+                assert not kinds or action == "cloudwatch:DescribeAlarms" or "Condition" in statement, action
+            else:
+                forms = [re.sub(r"\$\{[^}]*\}", "*", kind.arn) for kind in kinds]
+                assert any(fnmatchcase(arn, form) for arn in statement["Resource"] for form in forms), action
+
+
+def test_iam_is_never_wide(dynamodb: dict[str, Any]) -> None:
+    assert not [
+        one
+        for one in dynamodb["Statement"]
+        if "*" in one["Resource"] and any(a.startswith("iam:") for a in one["Action"])
+    ]
+    assert not [action for one in dynamodb["Statement"] for action in one["Action"] if "*" in action]
+    assert len({one["Sid"] for one in dynamodb["Statement"]}) == len(dynamodb["Statement"])
+
+
+def test_the_spec_s_own_boundary_counts(compiled: Compile) -> None:
+    result = compiled(HELLO + "  permissionsBoundary: bounds\n")
+    assert result.template is not None
+    stack = Deployed("hello-staging", result.template.data)
+    assert boundaries(stack) == {"arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/bounds"}
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-staging-TaskRole-{RANDOM}"
+    own = policy_of(stack)
+    assert allows(own, "iam:CreateRole", role, {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds"})
+    assert not allows(own, "iam:CreateRole", role, {"iam:PermissionsBoundary": LIMIT})
+
+
+def test_a_role_s_long_name_is_cut(compiled: Compile) -> None:
+    name = "a-service-with-a-name-of-forty-character"
+    result = compiled(HELLO.replace("name: hello", f"name: {name}"))
+    assert result.template is not None and len(name) == 40
+    policy = policy_of(Deployed(f"{name}-staging", result.template.data))
+    cut = f"arn:aws:iam::{ACCOUNT}:role/{name[:24]}-staging-ExecutionRole-{RANDOM}"
+    assert allows(policy, "iam:DeleteRole", cut, {})
+    assert not allows(policy, "iam:DeleteRole", f"arn:aws:iam::{ACCOUNT}:role/a-service-ExecutionRole-{RANDOM}", {})
+
+
+def test_an_image_from_elsewhere_needs_no_ecr(compiled: Compile) -> None:
+    result = compiled(HELLO + "  image: ghcr.io/acme/hello\n")
+    assert result.template is not None
+    actions = [
+        action
+        for one in policy_of(Deployed("hello-staging", result.template.data))["Statement"]
+        for action in one["Action"]
+    ]
+    assert not [one for one in actions if one.startswith("ecr:")]
+
+
+def test_what_is_not_known_is_said() -> None:
+    stack = Deployed("x-staging", {"Resources": {"A": {"Type": "AWS::Nowhere::Thing"}}})
+    assert permissions([stack], LIMIT).unknown == ("AWS::Nowhere::Thing",)
+
+
+def test_the_order_of_stacks_has_no_meaning() -> None:
+    stacks = [stack_of(one) for one in EXAMPLES[:3]]
+    assert permissions(stacks, LIMIT) == permissions(stacks[::-1], LIMIT)
+
+
+def test_policies_are_split_to_iam_s_size() -> None:
+    statements = permissions(
+        [stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}"
+    ).statements
+    policies = split(statements)
+    assert len(policies) > 2 and all(size(one) <= LARGEST_POLICY for one in policies)
+
+    def pairs(found: list[Statement]) -> set[tuple[str, str, str]]:
+        return {
+            (action, arn, json.dumps(one.conditions))
+            for one in found
+            for action in one.actions
+            for arn in one.resources
+        }
+
+    assert pairs([one for policy in policies for one in policy]) == pairs(list(statements))
+
+
+def test_one_large_statement_is_split_by_its_actions() -> None:
+    large = Statement("Large", tuple(f"s3:AnAction{number:03}" for number in range(400)), ("arn:aws:s3:::x",))
+    policies = split([large])
+    assert len(policies) > 1 and all(size(one) <= LARGEST_POLICY for one in policies)
+    assert [action for policy in policies for one in policy for action in one.actions] == list(large.actions)
+    with pytest.raises(ValueError, match="s3:PutObject has too many resources"):
+        split(
+            [Statement("Wide", ("s3:PutObject",), tuple(f"arn:aws:s3:::bucket-{number:04}" for number in range(400)))]
+        )
+
+
+def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Compile) -> None:
+    stack = stack_of(ROOT / "examples" / "api-dynamodb.yml")
+    limits = boundary([stack])
+    assert allows(limits, "dynamodb:PutItem", "anything", {}) and allows(limits, "logs:PutLogEvents", "anything", {})
+    assert not allows(limits, "dynamodb:DeleteTable", "anything", {})
+    result = compiled(HELLO + '  taskRole:\n    statements:\n      - {actions: ["*"], resources: ["*"]}\n')
+    assert result.template is not None
+    wide = boundary([Deployed("hello-staging", result.template.data)])
+    assert allows(wide, "s3:GetObject", "anything", {})
+    assert not allows(wide, "iam:CreateUser", "anything", {}) and not allows(
+        wide, "organizations:LeaveOrganization", "*", {}
+    )
+    assert [one["Sid"] for one in boundary([])["Statement"]] == ["Administration"]
