@@ -9,12 +9,12 @@ import click
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.lookup import Origins
 from fsdcf.cli.render.formats import Shown
+from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Target
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import compared
 from fsdcf.plan.diff.sides import Deployed, pair
-from fsdcf.plan.view import PlanError
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
 from fsdcf.cloudformation.unknown import Partial
-from fsdcf.plan.view import Resource, View, items, mapping, target_of, text_of
 
 Path = tuple[str | int, ...]
 Kind = Literal["identity", "trust", "resource"]
@@ -44,7 +44,7 @@ _GUARDED = (
 class Document:
     """A policy document. ``subjects`` are those whom an identity policy is for, or the resources that a resource policy guards."""
 
-    resource: Resource
+    resource: PlannedResource
     path: Path
     name: str
     kind: Kind
@@ -52,7 +52,7 @@ class Document:
     statements: tuple[tuple[Path, Mapping[str, Any]], ...]
 
 
-def documents(view: View) -> Iterator[Document]:
+def documents(view: PlannedStack) -> Iterator[Document]:
     """Every policy document of a template, in the order of its resources: whatever has a Statement is one.
 
     A document as JSON in a text is read as well.
@@ -92,7 +92,7 @@ def _from_json(value: str | Partial) -> Any:
     return data if isinstance(data, dict) else None
 
 
-def _document(resource: Resource, path: Path, found: Mapping[str, Any], attached: list[str]) -> Document:
+def _document(resource: PlannedResource, path: Path, found: Mapping[str, Any], attached: list[str]) -> Document:
     statements = found["Statement"]
     if isinstance(statements, Mapping):
         listed: list[tuple[Path, Any]] = [((*path, "Statement"), statements)]
@@ -103,7 +103,7 @@ def _document(resource: Resource, path: Path, found: Mapping[str, Any], attached
     return Document(resource, path, _name(resource, path), kind, subjects, kept)
 
 
-def _whose(resource: Resource, path: Path, attached: list[str]) -> tuple[Kind, tuple[str, ...]]:
+def _whose(resource: PlannedResource, path: Path, attached: list[str]) -> tuple[Kind, tuple[str, ...]]:
     if path[:1] == ("AssumeRolePolicyDocument",):
         return "trust", (resource.name,)
     if resource.type in HOLDERS:
@@ -120,7 +120,7 @@ def _whose(resource: Resource, path: Path, attached: list[str]) -> tuple[Kind, t
     return "resource", (resource.name,)
 
 
-def _name(resource: Resource, path: Path) -> str:
+def _name(resource: PlannedResource, path: Path) -> str:
     """What the policy is called: its PolicyName, beside the document or in its resource, else the property that holds it."""
     if path[:1] == ("Policies",) and len(path) > 1 and isinstance(path[1], int):
         policy = items(resource.properties.get("Policies"))[path[1]]
@@ -259,7 +259,7 @@ class Access:
         return open_to_all or whole or self.except_actions or self.except_resources or self.except_principals
 
 
-def access(view: View) -> tuple[Access, ...]:
+def access(view: PlannedStack) -> tuple[Access, ...]:
     """Every row: what identities may do, by identity in the order of the template; what resources admit; who may take a role."""
     rows = [_row(document, path, statement) for document in documents(view) for path, statement in document.statements]
     rows += _attached(view)
@@ -348,7 +348,7 @@ def _conditions(written: Any) -> Iterator[str]:
             yield f"{operator} {key} = {' or '.join(text_of(one) for one in items(values))}"
 
 
-def _attached(view: View) -> Iterator[Access]:
+def _attached(view: PlannedStack) -> Iterator[Access]:
     """Managed policies that an identity takes, and boundaries that limit it: their text is not in the template."""
     for resource in view.of(*HOLDERS):
         for key, kind, effect in (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.planned import planned
 from fsdcf.plan.access import (
     Access,
     access,
@@ -23,14 +24,13 @@ from fsdcf.plan.access import (
     where,
     who,
 )
-from fsdcf.plan.view import view
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of
 
 NAMES = [*EXAMPLES, "warehouse"]
 
 
 def rows(name_or_template: str | Template) -> tuple[Access, ...]:
-    return access(view(template_of(name_or_template) if isinstance(name_or_template, str) else name_or_template))
+    return access(planned(template_of(name_or_template) if isinstance(name_or_template, str) else name_or_template))
 
 
 def statements(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -10,12 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.planned import PlanError
+from fsdcf.cloudformation.pricing import (
+    ASSUMPTIONS,
+    AssumptionError,
+    PriceError,
+    Range,
+    assumed,
+    counted,
+    number,
+    overridden,
+    shipped,
+)
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import _FREE, _PRICED, PARTS, Estimate, deltas, estimate
-from fsdcf.plan.cost.model import ASSUMPTIONS, AssumptionError, Range, assumed, counted, number
-from fsdcf.plan.cost.prices import PriceError, overridden, shipped
 from fsdcf.plan.cost.tasks import shares
-from fsdcf.plan.view import PlanError
 from tests.conftest import ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.planned import PlanError
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.diff.causes import by_id, follows, origin, reason, title_of
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import Difference, compared
 from fsdcf.plan.diff.sides import MASK, Deployed, hidden, pair
-from fsdcf.plan.view import PlanError
 from tests.plan.conftest import WAREHOUSE, resources
 
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "mails"}}

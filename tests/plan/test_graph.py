@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
-from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from tests.conftest import ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, resources, template_of

@@ -8,15 +8,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cloudformation.pricing import assumed, shipped
 from fsdcf.plan.access import access
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import estimate
-from fsdcf.plan.cost.model import assumed
-from fsdcf.plan.cost.prices import shipped
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
-from fsdcf.plan.view import PlanError, view
 from tests.fuzz import examples
 from tests.plan.conftest import template_of
 from tests.plan.test_graph import sound
@@ -76,7 +75,7 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
         except (LookupError, TypeError):
             continue  # an earlier change took the place away
     try:
-        view(template)
+        planned(template)
     except PlanError as error:
         assert str(error)
         return
@@ -86,4 +85,4 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
     graph = architecture(template, name)
     assert mermaid(graph) and dot(graph)
     sound(graph)
-    assert all(row.principals is not None for row in access(view(template)))
+    assert all(row.principals is not None for row in access(planned(template)))

@@ -12,6 +12,7 @@ import click
 from fsdcf.cli.compiled import Compiled, Line, compiled
 from fsdcf.cli.options import compile_options
 from fsdcf.cli.render.values import visible
+from fsdcf.cloudformation.planned import PlanError, planned
 from fsdcf.plan.access import (
     BROAD,
     Access,
@@ -26,7 +27,6 @@ from fsdcf.plan.access import (
     where,
     who,
 )
-from fsdcf.plan.view import PlanError, view
 
 
 @click.command()
@@ -52,7 +52,7 @@ def command(
     """Show who may do what to which resource: every statement of every policy, and the line of the spec that caused it."""
     (found,) = compiled(context, specs, environment, overrides, variables)
     try:
-        rows = access(view(found.template))
+        rows = access(planned(found.template))
     except PlanError as error:
         raise click.UsageError(f"{found.name!r} cannot be read as a template: {error}") from None
     lines = [found.line(row.holder, row.path) for row in rows]

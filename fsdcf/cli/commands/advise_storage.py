@@ -19,6 +19,7 @@ from fsdcf.cli.compiled import compiled
 from fsdcf.cli.options import compile_options
 from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
+from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices, assumed, shipped
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
 from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
@@ -31,8 +32,6 @@ from fsdcf.language.model import Spec
 from fsdcf.language.names import local_name
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.estimate import Estimate, estimate
-from fsdcf.plan.cost.model import SECONDS, Line, assumed
-from fsdcf.plan.cost.prices import Prices, shipped
 from fsdcf.plan.cost.report import how_of, money, name_of
 from fsdcf.storage.advice import (
     DYNAMODB,
@@ -60,7 +59,7 @@ class Bill:
     store: str
     title: str
     total: Decimal | None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[CostLine, ...] = ()
     note: str = ""
 
 
@@ -101,11 +100,11 @@ def _estimated(load: Load, prices: Prices, system: FileSystem) -> Estimate:
     return estimate(template.data, prices, {**assumed(), **usage})
 
 
-def _total(lines: tuple[Line, ...]) -> Decimal:
+def _total(lines: tuple[CostLine, ...]) -> Decimal:
     return sum((line.amount.maximum for line in lines), Decimal(0))
 
 
-def _bursting(load: Load, files: tuple[Line, ...], prices: Prices, system: FileSystem) -> str:
+def _bursting(load: Load, files: tuple[CostLine, ...], prices: Prices, system: FileSystem) -> str:
     """What the bill would be where EFS does not count what is read and written, and whether it then bears the load."""
     fits = (
         "this load is within what it bears all day"

@@ -16,11 +16,10 @@ import click
 
 from fsdcf.cli.compiled import Compiled, compiled
 from fsdcf.cli.options import compile_options, read
+from fsdcf.cloudformation.planned import PlanError
+from fsdcf.cloudformation.pricing import ASSUMPTIONS, AssumptionError, PriceError, Prices, assumed, overridden, shipped
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
-from fsdcf.plan.cost.model import ASSUMPTIONS, AssumptionError, assumed
-from fsdcf.plan.cost.prices import PriceError, Prices, overridden, shipped
-from fsdcf.plan.view import PlanError
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -21,6 +21,7 @@ from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cli.runtime import json_option, refuse, run, settings, validating
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, Place, Planned, Release, Tell
 from fsdcf.diagnostics import Severity
@@ -32,7 +33,6 @@ from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import reviewed
 from fsdcf.plan.diff.sides import Deployed, pair
-from fsdcf.plan.view import PlanError
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

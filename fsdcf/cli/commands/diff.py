@@ -18,11 +18,11 @@ from fsdcf.cli.render.formats import Shown
 from fsdcf.cli.render.plan import Remarks, plan_lines
 from fsdcf.cli.render.stream import painter, width_of
 from fsdcf.cli.render.values import shown, visible
+from fsdcf.cloudformation.planned import PlanError, planned
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Exit, Outcome, Plan
 from fsdcf.plan.diff.plan import Difference, compared
 from fsdcf.plan.diff.sides import Deployed, pair
-from fsdcf.plan.view import PlanError, view
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -79,7 +79,7 @@ def command(
 def _check(one: Compiled) -> None:
     """Refuses what is no template, and one that fsdcf did not compile: its logical ids are others, and all would seem to change."""
     try:
-        view(one.template)
+        planned(one.template)
     except PlanError as error:
         raise click.UsageError(f"{one.name!r} cannot be read as a template: {error}") from None
     if not paths_of(one.template):

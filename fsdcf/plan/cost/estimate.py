@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from fsdcf.plan.cost.model import NOTHING, Case, Line, Range, Unpriced
+from fsdcf.cloudformation.planned import PlannedStack, items, mapping, planned, text_of
+from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingContext, Range, Unpriced
 from fsdcf.plan.cost.network import BALANCER, price_balancers, price_network
-from fsdcf.plan.cost.prices import Prices
 from fsdcf.plan.cost.stores import BUCKET, FILES, QUEUE, TABLE, price_stores
 from fsdcf.plan.cost.tasks import SERVICE, definition_of, price_tasks
 from fsdcf.plan.cost.watch import price_alarms, price_kept, price_logs
-from fsdcf.plan.view import View, items, mapping, text_of, view
 
 _OF_THE_STACK = re.compile(r"arn:aws[a-z-]*:(?:acm|kafka):([a-z0-9-]+):")
 """Certificates and Kafka clusters serve their own region alone.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/https-listener-certificates.html"""
 
 
-def region_of(view: View) -> str:
+def region_of(view: PlannedStack) -> str:
     """The region that the resources of a template name; empty where they name none, or several."""
     found = {
         region
@@ -51,7 +50,7 @@ NOTES = (
     "Prices are list prices on demand: free tiers, savings plans, discounts, support and taxes are not counted.",
 )
 
-_RULES: tuple[Callable[[Case], Iterator[Line | Unpriced]], ...] = (
+_RULES: tuple[Callable[[PricingContext], Iterator[CostLine | Unpriced]], ...] = (
     *(price_tasks, price_balancers, price_network, price_stores, price_logs, price_alarms, price_kept),
 )
 
@@ -118,7 +117,7 @@ class Estimate:
     """What a template costs in a month. ``assumed`` holds the assumptions that count here, by name; ``region`` is the stack's, empty where
     that is not known: the prices may be those of another one."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     unpriced: tuple[Unpriced, ...]
     assumed: Mapping[str, Decimal]
     prices: Prices
@@ -138,11 +137,11 @@ class Estimate:
 class Delta:
     """A line before and after; None where it was not, or is no more."""
 
-    before: Line | None
-    after: Line | None
+    before: CostLine | None
+    after: CostLine | None
 
     @property
-    def line(self) -> Line:
+    def line(self) -> CostLine:
         found = self.after or self.before
         assert found is not None  # noqa: S101 - one of them is always there
         return found
@@ -159,9 +158,9 @@ def estimate(template: Mapping[str, Any], prices: Prices, assumed: Mapping[str, 
 
     ``region`` is where the stack goes, if somebody says so; else the template may tell.
     """
-    case = Case(view(template), prices, assumed)
+    case = PricingContext(planned(template), prices, assumed)
     found = [one for rule in _RULES for one in rule(case)]
-    lines = sorted((one for one in found if isinstance(one, Line)), key=lambda line: PARTS.index(line.part))
+    lines = sorted((one for one in found if isinstance(one, CostLine)), key=lambda line: PARTS.index(line.part))
     used = {name for line in lines for name in line.assumptions}
     unpriced = [one for one in found if isinstance(one, Unpriced)] + list(_left_out(case.view))
     counting = {name: value for name, value in assumed.items() if name in used}
@@ -177,7 +176,7 @@ def deltas(before: Estimate, after: Estimate) -> tuple[Delta, ...]:
     return tuple(sorted(pairs, key=lambda pair: PARTS.index(pair.line.part)))
 
 
-def _left_out(found: View) -> Iterator[Unpriced]:
+def _left_out(found: PlannedStack) -> Iterator[Unpriced]:
     """What no rule prices: types without a price, and costs that the template causes and does not hold."""
     foreign: dict[str, list[str]] = {}
     for one in found.resources.values():
@@ -202,7 +201,7 @@ def _left_out(found: View) -> Iterator[Unpriced]:
         yield from _around(found, services)
 
 
-def _around(found: View, services: tuple[str, ...]) -> Iterator[Unpriced]:
+def _around(found: PlannedStack, services: tuple[str, ...]) -> Iterator[Unpriced]:
     """What running services cost beside their resources."""
     yield Unpriced("Images in ECR", "the repository is not in the template")
     yield Unpriced("Traffic between zones", "it depends on where tasks, NAT gateways and data are")
@@ -225,7 +224,7 @@ def _around(found: View, services: tuple[str, ...]) -> Iterator[Unpriced]:
         yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", tuple(secret))
 
 
-def _sum(lines: tuple[Line, ...]) -> Range:
+def _sum(lines: tuple[CostLine, ...]) -> Range:
     total = NOTHING
     for line in lines:
         total = total.plus(line.amount)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fsdcf.plan.cost.model import HOURS, SECONDS, Case, Line, Range, Unpriced, counted, number
-from fsdcf.plan.view import Resource, View, items, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, text_of
+from fsdcf.cloudformation.pricing import HOURS, SECONDS, CostLine, PricingContext, Range, Unpriced, counted, number
 
 PART, WAY_IN = "network", "way in"
 BALANCER, LISTENER, RULE = (
@@ -19,7 +19,7 @@ NEW, ACTIVE, FREE_RULES = 25, 3000, 10
 thousand evaluations a second and one GB an hour. Source: https://aws.amazon.com/elasticloadbalancing/pricing/"""
 
 
-def price_network(case: Case) -> Iterator[Line | Unpriced]:
+def price_network(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """NAT gateways, elastic addresses and endpoints."""
     gateways = tuple(one.name for one in case.view.of("AWS::EC2::NatGateway"))
     if gateways:
@@ -37,7 +37,7 @@ def price_network(case: Case) -> Iterator[Line | Unpriced]:
     yield from _endpoints(case)
 
 
-def _endpoints(case: Case) -> Iterator[Line | Unpriced]:
+def _endpoints(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Interface endpoints by zone; gateway endpoints are free. Source: https://aws.amazon.com/privatelink/pricing/"""
     found = [
         one
@@ -69,7 +69,7 @@ def _endpoints(case: Case) -> Iterator[Line | Unpriced]:
         )
 
 
-def price_balancers(case: Case) -> Iterator[Line | Unpriced]:
+def price_balancers(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Load balancers by hour and by capacity units, and what they answer to the internet."""
     for balancer in case.view.of(BALANCER):
         kind = text_of(balancer.properties.get("Type", "application"))
@@ -103,7 +103,7 @@ def price_balancers(case: Case) -> Iterator[Line | Unpriced]:
             yield _answers(case, balancer)
 
 
-def _capacity(case: Case, balancer: Resource) -> Line:
+def _capacity(case: PricingContext, balancer: PlannedResource) -> CostLine:
     """Capacity units: the largest of connections, active connections, bytes and rule evaluations."""
     rate, opened = case.assumed["requests-per-second"], case.assumed["requests-per-connection"]
     new = rate / opened
@@ -128,7 +128,7 @@ def _capacity(case: Case, balancer: Resource) -> Line:
     return case.line("alb.lcu", WAY_IN, "Load balancer capacity", quantity, how, (balancer.name,), names, balancer.name)
 
 
-def _answers(case: Case, balancer: Resource) -> Line:
+def _answers(case: PricingContext, balancer: PlannedResource) -> CostLine:
     rate, size = case.assumed["requests-per-second"], case.assumed["response-kilobytes"]
     traffic = rate * size * SECONDS / _MEGA
     how = f"{number(rate)} requests/s × {number(size)} kB"
@@ -145,7 +145,7 @@ def _answers(case: Case, balancer: Resource) -> Line:
     )
 
 
-def _rules(view: View, balancer: Resource) -> int:
+def _rules(view: PlannedStack, balancer: PlannedResource) -> int:
     """How many rules a request may pass: those of the balancer's listener that has most."""
     most = 0
     for listener in view.of(LISTENER):

@@ -8,9 +8,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from fsdcf.cloudformation.pricing import ASSUMPTIONS, CostLine, Prices, Range, number
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas
-from fsdcf.plan.cost.model import ASSUMPTIONS, Line, Range, number
-from fsdcf.plan.cost.prices import Prices
 
 WEAK = "*"
 """Marks what rests on a weak source."""
@@ -31,11 +30,11 @@ def span(amount: Range, signed: bool = False) -> str:
     return f"{low} (minimum) to {high} (maximum)" if signed else f"{low} to {high}"
 
 
-def name_of(line: Line) -> str:
+def name_of(line: CostLine) -> str:
     return line.name + WEAK * line.price.weak
 
 
-def how_of(line: Line) -> str:
+def how_of(line: CostLine) -> str:
     """How the line comes about: quantity, and the price of a unit."""
     return f"{line.how} at {line.price.price} per {line.price.unit}"
 
@@ -58,7 +57,7 @@ def changes(before: Estimate, after: Estimate) -> tuple[tuple[Delta, ...], int]:
     return differ, len(every) - len(differ)
 
 
-def _differs(old: Line, new: Line) -> bool:
+def _differs(old: CostLine, new: CostLine) -> bool:
     return (old.quantity, old.price.price) != (new.quantity, new.price.price)
 
 
@@ -214,7 +213,7 @@ def data_of_change(before: Estimate, after: Estimate) -> dict[str, Any]:
     }
 
 
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: CostLine) -> dict[str, Any]:
     price = line.price
     return {
         "key": line.key,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fsdcf.plan.cost.model import HOURS, SECONDS, Case, Line, Range, Unpriced, decimal, number
-from fsdcf.plan.view import Resource, items, mapping, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, items, mapping, target_of, text_of
+from fsdcf.cloudformation.pricing import HOURS, SECONDS, CostLine, PricingContext, Range, Unpriced, decimal, number
 
 PART = "data"
 TABLE, BUCKET, QUEUE, FILES = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::EFS::FileSystem"
@@ -15,7 +15,7 @@ _CALLS = 3
 """Requests for a message: it is sent, received and deleted. Source: https://aws.amazon.com/sqs/pricing/"""
 
 
-def price_stores(case: Case) -> Iterator[Line | Unpriced]:
+def price_stores(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Every store of data."""
     for table in case.view.of(TABLE):
         yield from _table(case, table)
@@ -26,7 +26,7 @@ def price_stores(case: Case) -> Iterator[Line | Unpriced]:
         yield from _files(case, system)
 
 
-def _table(case: Case, table: Resource) -> Iterator[Line | Unpriced]:
+def _table(case: PricingContext, table: PlannedResource) -> Iterator[CostLine | Unpriced]:
     properties = table.properties
     if properties.get("TableClass", "STANDARD") != "STANDARD":
         yield Unpriced(
@@ -67,14 +67,14 @@ def _provisioned(properties: object, key: str) -> Decimal:
     return max(decimal(mapping(mapping(properties).get("ProvisionedThroughput")).get(key)) or Decimal(0), Decimal(0))
 
 
-def _bucket(case: Case, bucket: Resource) -> Iterator[Line]:
+def _bucket(case: PricingContext, bucket: PlannedResource) -> Iterator[CostLine]:
     size, writes, reads = (case.assumed[name] for name in ("s3-gigabytes", "s3-writes", "s3-reads"))
     yield _of(case, "s3.storage", "S3 storage", Range.of(size), f"{number(size)} GB, Standard", bucket, "s3-gigabytes")
     yield _of(case, "s3.put", "S3 writes", Range.of(writes / 1000), f"{number(writes)} requests", bucket, "s3-writes")
     yield _of(case, "s3.get", "S3 reads", Range.of(reads / 1000), f"{number(reads)} requests", bucket, "s3-reads")
 
 
-def _queues(case: Case) -> Iterator[Line | Unpriced]:
+def _queues(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Queues by their messages. Dead letters cost only where messages fail."""
     queues = list(case.view.of(QUEUE))
     dead = {target_of(mapping(one.properties.get("RedrivePolicy")).get("deadLetterTargetArn")) for one in queues}
@@ -90,7 +90,7 @@ def _queues(case: Case) -> Iterator[Line | Unpriced]:
         yield _of(case, "sqs.fifo" if fifo else "sqs.standard", name, quantity, how, queue, "sqs-messages-per-second")
 
 
-def _files(case: Case, system: Resource) -> Iterator[Line | Unpriced]:
+def _files(case: PricingContext, system: PlannedResource) -> Iterator[CostLine | Unpriced]:
     size = case.assumed["efs-gigabytes"]
     if system.properties.get("AvailabilityZoneName"):
         yield Unpriced(f"File system {system.name}", "no price for the One Zone classes", (system.name,))
@@ -113,5 +113,7 @@ def _files(case: Case, system: Resource) -> Iterator[Line | Unpriced]:
         )
 
 
-def _of(case: Case, price: str, name: str, quantity: Range, how: str, owner: Resource, *assumptions: str) -> Line:
+def _of(
+    case: PricingContext, price: str, name: str, quantity: Range, how: str, owner: PlannedResource, *assumptions: str
+) -> CostLine:
     return case.line(price, PART, name, quantity, how, (owner.name,), assumptions, owner.name)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
+from fsdcf.cloudformation.pricing import HOURS, NOTHING, CostLine, PricingContext, Range, Unpriced, counted, decimal
 from fsdcf.cloudformation.unknown import unknowns
-from fsdcf.plan.cost.model import HOURS, NOTHING, Case, Line, Range, Unpriced, counted, decimal
-from fsdcf.plan.view import Resource, View, items, mapping, text_of
 
 PART = "tasks"
 SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
@@ -20,13 +20,13 @@ _UNITS = {"": 1, "vcpu": 1024}
 _SIZES = {"": 1, "gb": 1024}
 
 
-def price_tasks(case: Case) -> Iterator[Line | Unpriced]:
+def price_tasks(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Fargate for every service."""
     for service in case.view.of(SERVICE):
         yield from _service(case, service)
 
 
-def counts(view: View, service: Resource) -> Range:
+def counts(view: PlannedStack, service: PlannedResource) -> Range:
     """The least and the most tasks of a service: by auto scaling, else its DesiredCount, else one, as ECS starts it."""
     for target in view.of("AWS::ApplicationAutoScaling::ScalableTarget"):
         if scales(target, service):
@@ -37,7 +37,7 @@ def counts(view: View, service: Resource) -> Range:
     return Range.of(1 if desired is None else max(desired, Decimal(0)))
 
 
-def scales(target: Resource, service: Resource) -> bool:
+def scales(target: PlannedResource, service: PlannedResource) -> bool:
     """Whether a scalable target is for a service: it refers to it, or names it."""
     resource = target.properties.get("ResourceId")
     if any(one.target == service.name for one in unknowns(resource)):
@@ -46,12 +46,12 @@ def scales(target: Resource, service: Resource) -> bool:
     return isinstance(name, str) and text_of(resource).endswith(f"/{name}")
 
 
-def definition_of(view: View, service: Resource) -> Resource | None:
+def definition_of(view: PlannedStack, service: PlannedResource) -> PlannedResource | None:
     """The task definition of a service, where it is in the template."""
     return view.named(service.properties.get("TaskDefinition"), DEFINITION)
 
 
-def size_of(definition: Resource) -> tuple[Decimal, Decimal] | None:
+def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
     """vCPU and GB of a task; None where the definition does not tell. ``512``, ``.5 vCPU`` and ``1 GB`` are all allowed.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
@@ -92,7 +92,7 @@ def shares(strategy: list[Any], tasks: Decimal) -> tuple[Decimal, Decimal]:
     return (on_demand, spot) if total else (on_demand + left, spot)
 
 
-def _service(case: Case, service: Resource) -> Iterator[Line | Unpriced]:
+def _service(case: PricingContext, service: PlannedResource) -> Iterator[CostLine | Unpriced]:
     definition = definition_of(case.view, service)
     size = size_of(definition) if definition is not None else None
     if definition is None or size is None:
@@ -134,8 +134,13 @@ def _service(case: Case, service: Resource) -> Iterator[Line | Unpriced]:
 
 
 def _capacity(
-    case: Case, service: Resource, tasks: Range, strategy: list[Any], chip: str, size: tuple[Decimal, Decimal]
-) -> Iterator[Line]:
+    case: PricingContext,
+    service: PlannedResource,
+    tasks: Range,
+    strategy: list[Any],
+    chip: str,
+    size: tuple[Decimal, Decimal],
+) -> Iterator[CostLine]:
     low, high = shares(strategy, tasks.minimum), shares(strategy, tasks.maximum)
     kinds = {"fargate": ("Fargate", Range(low[0], high[0])), "fargate-spot": ("Fargate Spot", Range(low[1], high[1]))}
     label = {"arm64": "ARM", "x86": "x86"}[chip]
@@ -151,7 +156,9 @@ def _capacity(
             yield case.line(f"{kind}.{measure}.{chip}", PART, name, quantity, how, (service.name,), owner=service.name)
 
 
-def _disk(case: Case, service: Resource, definition: Resource, tasks: Range) -> Iterator[Line]:
+def _disk(
+    case: PricingContext, service: PlannedResource, definition: PlannedResource, tasks: Range
+) -> Iterator[CostLine]:
     size = decimal(mapping(definition.properties.get("EphemeralStorage")).get("SizeInGiB"))
     extra = max(size - FREE_DISK, Decimal(0)) if size is not None else Decimal(0)
     if extra:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from fsdcf.cloudformation.planned import PlannedResource, items, mapping, text_of
+from fsdcf.cloudformation.pricing import (
+    DAYS,
+    NOTHING,
+    CostLine,
+    PricingContext,
+    Range,
+    Unpriced,
+    counted,
+    decimal,
+    number,
+)
 from fsdcf.cloudformation.unknown import unknowns
-from fsdcf.plan.cost.model import DAYS, NOTHING, Case, Line, Range, Unpriced, counted, decimal, number
 from fsdcf.plan.cost.tasks import SERVICE, counts, definition_of
-from fsdcf.plan.view import Resource, items, mapping, text_of
 
 PART, KEPT = "logs and alarms", "permissions"
 
 
-def price_logs(case: Case) -> Iterator[Line | Unpriced]:
+def price_logs(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Log groups that tasks write to: what comes in, and what is in store once the retention time has passed."""
     for group in case.view.of("AWS::Logs::LogGroup"):
         tasks = _writers(case, group)
@@ -37,7 +47,7 @@ def price_logs(case: Case) -> Iterator[Line | Unpriced]:
         yield case.line("logs.storage", PART, "Logs, storage", stored, how, (group.name,), names, group.name)
 
 
-def _writers(case: Case, group: Resource) -> Range | None:
+def _writers(case: PricingContext, group: PlannedResource) -> Range | None:
     """The tasks of the services whose task definition mentions a log group; None where no service does."""
     found = None
     for service in case.view.of(SERVICE):
@@ -47,7 +57,7 @@ def _writers(case: Case, group: Resource) -> Range | None:
     return found
 
 
-def price_alarms(case: Case) -> Iterator[Line | Unpriced]:
+def price_alarms(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Alarms by the metrics that they watch, and those that target tracking makes for itself.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/target-tracking-create-policy.html
@@ -77,7 +87,7 @@ def price_alarms(case: Case) -> Iterator[Line | Unpriced]:
         )
 
 
-def _metrics(alarm: Resource) -> tuple[str, int]:
+def _metrics(alarm: PlannedResource) -> tuple[str, int]:
     queries = [mapping(one) for one in items(alarm.properties.get("Metrics"))]
     stats = [mapping(one.get("MetricStat")) for one in queries if one.get("MetricStat")]
     periods = [decimal(one.get("Period")) for one in (stats or [alarm.properties])]
@@ -85,14 +95,14 @@ def _metrics(alarm: Resource) -> tuple[str, int]:
     return "alarm.high-resolution" if high else "alarm.standard", max(1, len(stats))
 
 
-def _made(policy: Resource) -> int:
+def _made(policy: PlannedResource) -> int:
     tracking = mapping(policy.properties.get("TargetTrackingScalingPolicyConfiguration"))
     if not tracking:
         return 0
     return 1 if text_of(tracking.get("DisableScaleIn")) == "true" else 2
 
 
-def price_kept(case: Case) -> Iterator[Line | Unpriced]:
+def price_kept(case: PricingContext) -> Iterator[CostLine | Unpriced]:
     """Secrets, keys and parameters that the stack makes. Standard parameters are free."""
     parameters = [one for one in case.view.of("AWS::SSM::Parameter") if one.properties.get("Tier") == "Advanced"]
     for price, name, found in (

@@ -11,13 +11,13 @@ from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.difference import move
 from fsdcf.cloudformation.evaluation import evaluate
 from fsdcf.cloudformation.facts import custom_name
+from fsdcf.cloudformation.planned import PlannedStack, mapping, target_of, text_of
 from fsdcf.cloudformation.scope import existing, scope_of
 from fsdcf.cloudformation.unknown import unknowns
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.causes import title_of
 from fsdcf.plan.diff.sides import Pair
-from fsdcf.plan.view import View, mapping, target_of, text_of
 
 Refusal = tuple[Change, str, str]
 """The change that fails, why, and the way out, in clauses without a full stop."""
@@ -115,7 +115,7 @@ def _moves(changes: Sequence[Change], type: str, name: str) -> list[Change]:
     ]
 
 
-def _refers(view: View, change: Change, name: str) -> set[str]:
+def _refers(view: PlannedStack, change: Change, name: str) -> set[str]:
     target = (
         target_of(view.resources[change.logical_id].properties.get(name))
         if change.logical_id in view.resources
@@ -124,7 +124,7 @@ def _refers(view: View, change: Change, name: str) -> set[str]:
     return {target} if target else set()
 
 
-def _served(view: View) -> set[tuple[str, str]]:
+def _served(view: PlannedStack) -> set[tuple[str, str]]:
     """The load balancers and the target groups to which their listeners forward."""
     found = set()
     for listener in view.of("AWS::ElasticLoadBalancingV2::Listener"):
@@ -137,7 +137,7 @@ def _served(view: View) -> set[tuple[str, str]]:
     return found
 
 
-def _indexes(view: View, table: str) -> dict[str, Mapping[str, Any]]:
+def _indexes(view: PlannedStack, table: str) -> dict[str, Mapping[str, Any]]:
     found = view.resources.get(table)
     return tasks.by(found.properties.get("GlobalSecondaryIndexes"), "IndexName") if found else {}
 

@@ -10,13 +10,13 @@ from fsdcf.cloudformation import difference as model
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.evaluation import EvaluationError, evaluate
+from fsdcf.cloudformation.planned import PlanError, text_of
 from fsdcf.cloudformation.risk import Risk, data_at_risk
 from fsdcf.cloudformation.scope import existing, scope_of
 from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
 from fsdcf.plan.diff.rollback import Unsafe, unsafe
 from fsdcf.plan.diff.sides import Pair, hidden
-from fsdcf.plan.view import PlanError, text_of
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any, Literal
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.facts import custom_name
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, mapping, target_of, text_of
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.plan.access import Access, Path, access, shortened
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.causes import by_id
 from fsdcf.plan.diff.sides import Pair
 from fsdcf.plan.diff.tasks import Place, Run, number
-from fsdcf.plan.view import Resource, View, mapping, target_of, text_of
 
 When = Literal["rollout", "CloudFormation rollback", "fsdcf rollback"]
 ROLLOUT: When = "rollout"
@@ -62,8 +62,8 @@ class Found:
 class Context:
     """What the rules look at."""
 
-    old: View
-    new: View
+    old: PlannedStack
+    new: PlannedStack
     changes: Mapping[str, Change]
     risks: Sequence[Risk]
     runs: tuple[Run, ...]
@@ -73,7 +73,7 @@ class Context:
         change = self.changes.get(logical_id)
         return change is not None and change.action == "Modify" and change.replacement == "False"
 
-    def both(self, type: str) -> Iterator[tuple[Resource, Resource]]:
+    def both(self, type: str) -> Iterator[tuple[PlannedResource, PlannedResource]]:
         """The resources of a type that both sides have."""
         for one in self.old.of(type):
             now = self.new.resources.get(one.name)
@@ -122,7 +122,9 @@ class Loss:
     denied: bool = False
 
 
-def losses(task: Resource, now: Resource, old: View, new: View, role: str) -> Iterator[Loss]:
+def losses(
+    task: PlannedResource, now: PlannedResource, old: PlannedStack, new: PlannedStack, role: str
+) -> Iterator[Loss]:
     """What the role that ``role`` names loses between two task definitions. A role outside of the template tells nothing."""
     before, after = (target_of(one.properties.get(role)) for one in (task, now))
     if before not in old.resources:
@@ -255,7 +257,7 @@ def permissions(context: Context) -> Iterator[Found]:
                     yield from _lost(context, loss, was)
 
 
-def _lost(context: Context, loss: Loss, task: Resource) -> Iterator[Found]:
+def _lost(context: Context, loss: Loss, task: PlannedResource) -> Iterator[Found]:
     """A lost permission. What a role needs to start tasks, the new template tells: after fsdcf rollback it has what it needs."""
     starts = loss.role == "ExecutionRoleArn"
     at_once = context.in_place(loss.holder) or loss.denied
@@ -349,12 +351,12 @@ def health_paths(context: Context) -> Iterator[Found]:
             yield Found(was.name, what, why, Place(was.name, (key,)), () if at_once else (FSDCF,))
 
 
-def _checked(group: Resource, key: str) -> object:
+def _checked(group: PlannedResource, key: str) -> object:
     value = group.properties.get(key)
     return mapping(value).get("HttpCode") if key == "Matcher" and mapping(value) else value
 
 
-def _codes(group: Resource) -> set[str]:
+def _codes(group: PlannedResource) -> set[str]:
     """The codes that count as healthy, one by one; ``200`` where nothing is said.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
@@ -408,7 +410,7 @@ def _below(value: object, path: tuple[str, ...]) -> object:
     return value
 
 
-def _default_routes(view: View) -> Iterator[Resource]:
+def _default_routes(view: PlannedStack) -> Iterator[PlannedResource]:
     return (one for one in view.of("AWS::EC2::Route") if one.properties.get("DestinationCidrBlock") == "0.0.0.0/0")
 
 

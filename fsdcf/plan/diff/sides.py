@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
 from fsdcf.cloudformation.scope import PSEUDO
 from fsdcf.cloudformation.view import Side
-from fsdcf.plan.view import View, parameter_values, view
 
 MASK = "****"
 _SHORT = 4
@@ -37,8 +37,8 @@ class Pair:
     before: Side | None
     after: Side
     pseudo: Mapping[str, Any]
-    old: View
-    new: View
+    old: PlannedStack
+    new: PlannedStack
     secrets: tuple[str, ...] = ()
 
 
@@ -64,13 +64,13 @@ def pair(
     }
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in (before.get("Parameters") or {})}
-    nothing = View({})
+    nothing = PlannedStack({})
     return Pair(
         Side(before, old_values, known.tags, known.physical) if before is not None else None,
         Side(after, new_values, known.tags if tags is None else tags),
         {**PSEUDO, **known.pseudo},
-        view(before) if before is not None else nothing,
-        view(after),
+        planned(before) if before is not None else nothing,
+        planned(after),
         (*_secrets(before or {}, old_values), *_secrets(after, new_values)),
     )
 

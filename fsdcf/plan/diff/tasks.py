@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.plan.view import Resource, View, items, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 Container = Mapping[str, Any]
@@ -27,8 +27,8 @@ class Run:
     """A container on both sides. ``first``: it is the one of the image that a release brings; ``places`` are the indexes."""
 
     task: str
-    was: Resource
-    now: Resource
+    was: PlannedResource
+    now: PlannedResource
     before: Container
     after: Container
     places: tuple[int, int]
@@ -43,7 +43,7 @@ class Run:
         return Place(self.task, ("ContainerDefinitions", self.places[0 if gone else 1], key, *item), name, gone)
 
 
-def definitions(old: View, new: View) -> Iterator[tuple[Resource, Resource]]:
+def definitions(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedResource, PlannedResource]]:
     """The task definitions that both sides have."""
     for was in old.of(TASK_DEFINITION):
         now = new.resources.get(was.name)
@@ -51,7 +51,7 @@ def definitions(old: View, new: View) -> Iterator[tuple[Resource, Resource]]:
             yield was, now
 
 
-def runs(old: View, new: View) -> Iterator[Run]:
+def runs(old: PlannedStack, new: PlannedStack) -> Iterator[Run]:
     """The containers that both sides have, by name; the first one stays the first one, whatever it is called."""
     for was, now in definitions(old, new):
         before, after = _containers(was), _containers(now)
@@ -61,7 +61,7 @@ def runs(old: View, new: View) -> Iterator[Run]:
                 yield Run(was.name, was, now, one, after[partner], (index, list(after).index(partner)))
 
 
-def lost_containers(old: View, new: View) -> Iterator[tuple[Resource, str, Place]]:
+def lost_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedResource, str, Place]]:
     """The containers beside the first one that are gone."""
     for was, now in definitions(old, new):
         after = _containers(now)
@@ -80,7 +80,7 @@ def by(value: Any, key: str) -> dict[str, Mapping[str, Any]]:
     return {text_of(one[key]): one for one in listed(value) if isinstance(one, Mapping) and key in one}
 
 
-def mounts(task: Resource, container: Container) -> dict[str, str]:
+def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
     """What is mounted where: the path in the container, and a text that says which volume that is."""
     volumes = by(task.properties.get("Volumes"), "Name")
     found = {}
@@ -111,6 +111,6 @@ def listed(value: Any) -> list[Any]:
     return items(value)
 
 
-def _containers(task: Resource) -> dict[str, Container]:
+def _containers(task: PlannedResource) -> dict[str, Container]:
     found = (one for one in listed(task.properties.get("ContainerDefinitions")) if isinstance(one, Mapping))
     return {text_of(one.get("Name")): one for one in found}

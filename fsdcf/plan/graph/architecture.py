@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind, id_of, other_id
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, planned, target_of, text_of
+from fsdcf.cloudformation.pricing import counted, number
 from fsdcf.plan.access import Access, access
-from fsdcf.plan.cost.model import counted, number
 from fsdcf.plan.cost.tasks import DEFINITION, SERVICE, counts, scales, shares, size_of
-from fsdcf.plan.graph.model import Edge, Graph, Group, Kind, Node, id_of, other_id
-from fsdcf.plan.view import Resource, View, items, mapping, target_of, text_of, view
 
 LOG_GROUP = "AWS::Logs::LogGroup"
 
-_STORES: dict[str, tuple[Kind, str, str]] = {
+_STORES: dict[str, tuple[NodeKind, str, str]] = {
     "AWS::DynamoDB::Table": ("database", "DynamoDB table", "TableName"),
     "AWS::RDS::DBInstance": ("database", "RDS instance", "DBInstanceIdentifier"),
     "AWS::RDS::DBCluster": ("database", "RDS cluster", "DBClusterIdentifier"),
@@ -29,7 +29,7 @@ _STORES: dict[str, tuple[Kind, str, str]] = {
 }
 """Types that hold data: how they are drawn, what they are called, and the property that names them."""
 
-_SERVICES: dict[str, tuple[Kind, str, str]] = {
+_SERVICES: dict[str, tuple[NodeKind, str, str]] = {
     LOG_GROUP: ("service", "CloudWatch logs", "LogGroupName"),
     "AWS::SecretsManager::Secret": ("service", "Secret", "Name"),
     "AWS::SSM::Parameter": ("service", "SSM parameter", "Name"),
@@ -38,7 +38,7 @@ _SERVICES: dict[str, tuple[Kind, str, str]] = {
 }
 
 
-def stores(view: View, group: str) -> Iterator[Node]:
+def stores(view: PlannedStack, group: str) -> Iterator[Node]:
     """Every store of data that the template makes."""
     return (node for one in view.of(*_STORES) if (node := of_store(one, group)) is not None)
 
@@ -47,7 +47,7 @@ def is_store(type: str) -> bool:
     return type in _STORES
 
 
-def of_store(resource: Resource, group: str) -> Node | None:
+def of_store(resource: PlannedResource, group: str) -> Node | None:
     """The node of a store or a service; None for what is not drawn."""
     known = _STORES.get(resource.type) or _SERVICES.get(resource.type)
     if known is None:
@@ -57,7 +57,7 @@ def of_store(resource: Resource, group: str) -> Node | None:
     return Node(id_of(resource.name), kind, (title, name or resource.name, *_details(resource)), group)
 
 
-def _tagged(resource: Resource) -> str:
+def _tagged(resource: PlannedResource) -> str:
     """The value of the Name tag."""
     for key in ("FileSystemTags", "Tags"):
         for tag in items(resource.properties.get(key)):
@@ -66,7 +66,7 @@ def _tagged(resource: Resource) -> str:
     return ""
 
 
-def _details(resource: Resource) -> Iterator[str]:
+def _details(resource: PlannedResource) -> Iterator[str]:
     """A line of what tells stores of one type apart."""
     properties = resource.properties
     if resource.type == LOG_GROUP and properties.get("RetentionInDays"):
@@ -85,7 +85,7 @@ def _details(resource: Resource) -> Iterator[str]:
 
 _PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _ARN = re.compile(r"arn:[^:]*:([a-z0-9-]+):[^:]*:[^:]*:(.+)")
-_NAMED: dict[str, tuple[Kind, str, bool]] = {
+_NAMED: dict[str, tuple[NodeKind, str, bool]] = {
     "dynamodb": ("database", "DynamoDB table", True),
     "s3": ("storage", "S3 bucket", True),
     "elasticfilesystem": ("storage", "EFS file system", True),
@@ -110,7 +110,7 @@ class Reach:
     """One thing that a task reaches. ``target`` is its logical id, or the service and name where it is not the stack's."""
 
     target: str
-    kind: Kind
+    kind: NodeKind
     lines: tuple[str, ...]
     label: str
     is_data: bool
@@ -121,7 +121,7 @@ class Reach:
         return other_id(self.target)
 
 
-def reached(view: View, definition: Resource) -> Iterator[Reach]:
+def reached(view: PlannedStack, definition: PlannedResource) -> Iterator[Reach]:
     """Everything that the tasks of a definition reach, each once: image, data, then what else their roles allow."""
     yield from _image(view, definition)
     roles = {
@@ -149,7 +149,7 @@ def _label(levels: list[str]) -> str:
     return "/".join(level for level in ("read", "write", "assume") if level in levels) or "describe"
 
 
-def _rows(view: View, row: Access, when: str) -> Iterator[Reach]:
+def _rows(view: PlannedStack, row: Access, when: str) -> Iterator[Reach]:
     for target in row.targets:
         resource = view.resources.get(target)
         if resource is not None:
@@ -205,7 +205,7 @@ def _name(service: str, rest: str) -> str:
     return re.sub(r"-\?{6}$", "", re.sub(r"^(secret:|parameter/|key/|function:)", "", rest))
 
 
-def _image(view: View, definition: Resource) -> Iterator[Reach]:
+def _image(view: PlannedStack, definition: PlannedResource) -> Iterator[Reach]:
     """The repository of the first container's image."""
     containers = [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))]
     image = text_of(containers[0].get("Image")) if containers else ""
@@ -244,7 +244,7 @@ class Places:
     endpoints: tuple[str, ...]
 
 
-def network(view: View) -> Places:
+def network(view: PlannedStack) -> Places:
     """The network of a template, whether it makes one or its services run in one that exists already."""
     services = {one.name: _configuration(one) for one in view.of("AWS::ECS::Service")}
     balancers = list(view.of(_BALANCER))
@@ -276,15 +276,17 @@ def network(view: View) -> Places:
     )
 
 
-def _configuration(service: Resource) -> Mapping[str, object]:
+def _configuration(service: PlannedResource) -> Mapping[str, object]:
     return mapping(mapping(service.properties.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
 
 
-def _is_public(balancer: Resource) -> bool:
+def _is_public(balancer: PlannedResource) -> bool:
     return text_of(balancer.properties.get("Scheme", "internet-facing")) == "internet-facing"
 
 
-def _groups(view: View, services: Mapping[str, Mapping[str, object]], balancers: list[Resource]) -> Iterator[Group]:
+def _groups(
+    view: PlannedStack, services: Mapping[str, Mapping[str, object]], balancers: list[PlannedResource]
+) -> Iterator[Group]:
     made = next(view.of("AWS::EC2::VPC"), None)
     if made is not None:
         label = f"VPC {text_of(made.properties.get('CidrBlock', ''))}".strip()
@@ -313,7 +315,7 @@ def _groups(view: View, services: Mapping[str, Mapping[str, object]], balancers:
         )
 
 
-def _routed(view: View) -> Iterator[object]:
+def _routed(view: PlannedStack) -> Iterator[object]:
     """The subnets whose route table leads to an internet gateway."""
     tables = {
         target_of(one.properties.get("RouteTableId"))
@@ -325,19 +327,19 @@ def _routed(view: View) -> Iterator[object]:
             yield one.properties.get("SubnetId")
 
 
-def _subnets(balancer: Resource) -> list[object]:
+def _subnets(balancer: PlannedResource) -> list[object]:
     mapped = [mapping(one).get("SubnetId") for one in items(balancer.properties.get("SubnetMappings"))]
     return items(balancer.properties.get("Subnets")) or mapped
 
 
-def _balancer(view: View, balancer: Resource, groups_of: Mapping[str, str]) -> Node:
+def _balancer(view: PlannedStack, balancer: PlannedResource, groups_of: Mapping[str, str]) -> Node:
     kind = text_of(balancer.properties.get("Type", "application")).capitalize()
     scheme = "internet-facing" if _is_public(balancer) else "internal"
     inside = "g_public" if _is_public(balancer) else next(iter(groups_of.values()), "g_private")
     return Node(id_of(balancer.name), "way in", (f"{kind} load balancer", scheme), inside)
 
 
-def _ports(view: View, balancer: Resource) -> str:
+def _ports(view: PlannedStack, balancer: PlannedResource) -> str:
     """``HTTPS 443, HTTP 80 redirected``."""
     words = []
     for listener in view.of(_LISTENER):
@@ -350,7 +352,7 @@ def _ports(view: View, balancer: Resource) -> str:
     return ", ".join(words)
 
 
-def _targets(view: View) -> dict[str, tuple[str, ...]]:
+def _targets(view: PlannedStack) -> dict[str, tuple[str, ...]]:
     """The load balancers in front of each target group, through listeners and their rules."""
     of_listener = {one.name: target_of(one.properties.get("LoadBalancerArn")) for one in view.of(_LISTENER)}
     found: dict[str, dict[str, None]] = {}
@@ -370,7 +372,7 @@ def _targets(view: View) -> dict[str, tuple[str, ...]]:
     return {group: tuple(names) for group, names in found.items()}
 
 
-def _nat(view: View) -> list[Node]:
+def _nat(view: PlannedStack) -> list[Node]:
     count = len(list(view.of("AWS::EC2::NatGateway")))
     if not count:
         return []
@@ -378,7 +380,7 @@ def _nat(view: View) -> list[Node]:
     return [Node("x_nat", "network", lines, "g_public")]
 
 
-def _endpoints(view: View) -> Iterator[Node]:
+def _endpoints(view: PlannedStack) -> Iterator[Node]:
     """One node for the gateway endpoints and one for the interface endpoints."""
     found: dict[str, list[str]] = {}
     for one in view.of("AWS::EC2::VPCEndpoint"):
@@ -405,7 +407,7 @@ _METRICS = {
 }
 
 
-def described(view: View, service: Resource, group: str) -> Node:
+def described(view: PlannedStack, service: PlannedResource, group: str) -> Node:
     """The node of a service."""
     definition = view.named(service.properties.get("TaskDefinition"), DEFINITION)
     containers = (
@@ -426,14 +428,14 @@ def described(view: View, service: Resource, group: str) -> Node:
     return Node(id_of(service.name), "compute", tuple(lines), group)
 
 
-def _size(definition: Resource) -> Iterator[str]:
+def _size(definition: PlannedResource) -> Iterator[str]:
     size = size_of(definition)
     chip = text_of(mapping(definition.properties.get("RuntimePlatform")).get("CpuArchitecture", "X86_64"))
     if size is not None:
         yield f"{number(size[0])} vCPU, {number(size[1])} GB, {'ARM' if chip == 'ARM64' else 'x86'}"
 
 
-def _spot(view: View, service: Resource) -> str:
+def _spot(view: PlannedStack, service: PlannedResource) -> str:
     """`` on Fargate``, with the share of Spot at the most tasks."""
     most = counts(view, service).maximum
     strategy = items(service.properties.get("CapacityProviderStrategy"))
@@ -446,7 +448,7 @@ def _spot(view: View, service: Resource) -> str:
     return " on Fargate Spot" if not on_demand else " on Fargate and Spot"
 
 
-def _scaled_by(view: View, service: Resource) -> Iterator[str]:
+def _scaled_by(view: PlannedStack, service: PlannedResource) -> Iterator[str]:
     """``CPU at 70 %`` for each policy of the service's scalable target."""
     targets = {one.name for one in view.of("AWS::ApplicationAutoScaling::ScalableTarget") if scales(one, service)}
     for policy in view.of("AWS::ApplicationAutoScaling::ScalingPolicy"):
@@ -458,7 +460,7 @@ def _scaled_by(view: View, service: Resource) -> Iterator[str]:
             yield f"{word} at {value}{' %' if word in ('CPU', 'memory') else ''}" if word else policy.name
 
 
-def mounted(definition: Resource) -> dict[str, str]:
+def mounted(definition: PlannedResource) -> dict[str, str]:
     """Where the containers mount each file system of the stack, by its logical id."""
     volumes = {}
     for volume in items(definition.properties.get("Volumes")):
@@ -480,7 +482,7 @@ DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services"
 
 def architecture(template: Mapping[str, Any], title: str) -> Graph:
     """The drawing of a template. Raises PlanError where it is no template."""
-    found = view(template)
+    found = planned(template)
     places = network(found)
     nodes = [*places.nodes, *stores(found, DATA.id)]
     edges = [*places.edges, *_redriven(found)]
@@ -506,7 +508,7 @@ def _in_order(nodes: list[Node], groups: tuple[Group, ...]) -> tuple[Node, ...]:
     return tuple(sorted(nodes, key=lambda node: order[node.group]))
 
 
-def _ways(found: View, service: Resource, places: Places) -> Iterator[Edge]:
+def _ways(found: PlannedStack, service: PlannedResource, places: Places) -> Iterator[Edge]:
     """The load balancers' edges to a service, and its ways out."""
     for entry in items(service.properties.get("LoadBalancers")):
         group = target_of(mapping(entry).get("TargetGroupArn"))
@@ -517,7 +519,7 @@ def _ways(found: View, service: Resource, places: Places) -> Iterator[Edge]:
     yield from (Edge(id_of(service.name), way, "", faint=True, back=True) for way in places.endpoints)
 
 
-def _accesses(found: View, service: Resource) -> Iterator[tuple[Node, Edge]]:
+def _accesses(found: PlannedStack, service: PlannedResource) -> Iterator[tuple[Node, Edge]]:
     """What a service reaches, by the policies of its roles, its image and its log groups."""
     definition = found.named(service.properties.get("TaskDefinition"), DEFINITION)
     if definition is None:
@@ -530,7 +532,7 @@ def _accesses(found: View, service: Resource) -> Iterator[tuple[Node, Edge]]:
             yield node, Edge(id_of(service.name), node.id, label, reach.faint, back=node.group == SERVICES.id)
 
 
-def _reached(found: View, reach: Reach) -> Node | None:
+def _reached(found: PlannedStack, reach: Reach) -> Node | None:
     """The node of what is reached: a store or a service of the stack, or something that exists already."""
     resource = found.resources.get(reach.target)
     if resource is None:
@@ -541,7 +543,7 @@ def _reached(found: View, reach: Reach) -> Node | None:
     return of_store(resource, SERVICES.id if resource.type == LOG_GROUP or not reach.is_data else DATA.id)
 
 
-def _redriven(found: View) -> Iterator[Edge]:
+def _redriven(found: PlannedStack) -> Iterator[Edge]:
     """From each queue to its dead letters."""
     for queue in found.of("AWS::SQS::Queue"):
         policy = mapping(queue.properties.get("RedrivePolicy"))

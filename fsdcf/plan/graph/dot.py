@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsdcf.plan.graph.model import Edge, Graph, Group, Kind, Node
+from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind
 
-_SHAPES: dict[Kind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
-_COLOURS: dict[Kind, tuple[str, str]] = {
+_SHAPES: dict[NodeKind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
+_COLOURS: dict[NodeKind, tuple[str, str]] = {
     "outside": ("#ffffff", "#545b64"),
     "way in": ("#f3ecff", "#8c4fff"),
     "network": ("#f3ecff", "#8c4fff"),

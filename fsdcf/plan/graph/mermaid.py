@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsdcf.plan.graph.model import Edge, Graph, Group, Kind, Node
+from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind
 
-_SHAPES: dict[Kind, tuple[str, str]] = {
+_SHAPES: dict[NodeKind, tuple[str, str]] = {
     "outside": ("([", "])"),
     "database": ("[(", ")]"),
     "storage": ("[(", ")]"),
     "queue": ("[[", "]]"),
 }
-_STYLES: dict[Kind, str] = {
+_STYLES: dict[NodeKind, str] = {
     "outside": "fill:#ffffff,stroke:#545b64,color:#16191f",
     "way in": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
     "network": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
@@ -88,7 +88,7 @@ def _edge(edge: Edge) -> str:
     return f"{edge.source} {'-.->' if edge.faint else '-->'}{label} {edge.target}"
 
 
-def _class(kind: Kind) -> str:
+def _class(kind: NodeKind) -> str:
     return "k_" + kind.replace(" ", "_")
 
 

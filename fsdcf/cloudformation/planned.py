@@ -16,7 +16,7 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True)
-class Resource:
+class PlannedResource:
     """A resource that the stack would have. ``spec`` is the spec path in its Metadata, empty where there is none."""
 
     name: str
@@ -26,17 +26,17 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class View:
+class PlannedStack:
     """The resources by logical id, in the template's order, and the parameters whose values are stand-ins."""
 
-    resources: Mapping[str, Resource]
+    resources: Mapping[str, PlannedResource]
     stand_ins: tuple[str, ...] = ()
 
-    def of(self, *types: str) -> Iterator[Resource]:
+    def of(self, *types: str) -> Iterator[PlannedResource]:
         """The resources of these types (``AWS::ECS::Service``)."""
         return (one for one in self.resources.values() if one.type in types)
 
-    def named(self, value: Any, *types: str) -> Resource | None:
+    def named(self, value: Any, *types: str) -> PlannedResource | None:
         """The resource that a value refers to, where it is of one of these types."""
         target = target_of(value)
         found = self.resources.get(target) if target else None
@@ -47,7 +47,7 @@ _SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
 """Pseudo parameters stand for themselves in values; only conditions need to know more."""
 
 
-def view(template: Mapping[str, Any]) -> View:
+def planned(template: Mapping[str, Any]) -> PlannedStack:
     """The resources of a template, those whose condition is false left out. Raises PlanError.
 
     A parameter without a default is taken as its first allowed value, its least number, or its name in angle brackets.
@@ -74,10 +74,10 @@ def view(template: Mapping[str, Any]) -> View:
         raise PlanError(str(error)) from None
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise PlanError(f"it is malformed ({type(error).__name__}: {error})") from None
-    return View(made, stand_ins)
+    return PlannedStack(made, stand_ins)
 
 
-def _made(name: str, one: Mapping[str, Any], scope: Scope) -> Resource:
+def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
     try:
         properties = evaluate(one.get("Properties") or {}, scope)
     except EvaluationError as error:
@@ -87,7 +87,7 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> Resource:
     metadata = one.get("Metadata")
     ours = metadata.get("fsdcf") if isinstance(metadata, Mapping) else None
     spec = ours.get("Spec") if isinstance(ours, Mapping) else None
-    return Resource(name, one["Type"], properties, spec if isinstance(spec, str) else "")
+    return PlannedResource(name, one["Type"], properties, spec if isinstance(spec, str) else "")
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["outside", "way in", "network", "compute", "database", "storage", "queue", "service", "danger"]
+NodeKind = Literal["outside", "way in", "network", "compute", "database", "storage", "queue", "service", "danger"]
 """What a node is, as far as the drawing shows it by shape and colour."""
 
 Area = Literal["vpc", "public", "private", "data", "services"]
@@ -36,7 +36,7 @@ class Node:
     """
 
     id: str
-    kind: Kind
+    kind: NodeKind
     lines: tuple[str, ...]
     group: str = ""
     exists: bool = False
