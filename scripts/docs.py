@@ -1,10 +1,13 @@
-"""Rewrites the generated pages, and the pull request's comment on the page about pipelines, which is made from the specs on that page."""
+"""Rewrite the generated pages and pictures, and the pull request comment on the page about pipelines, which its own specs produce."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,11 +22,13 @@ from fsdcf.language.reference import codes_page, reference_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
+ARCHITECTURE = "docs/images/architecture.svg"
+EXAMPLE = "examples/api-dynamodb.yml"
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
 def pages() -> dict[str, str]:
-    """The generated files by their path from the root."""
+    """Return the generated pages by their path from the root."""
     return {
         "docs/reference.md": reference_page(types()),
         "docs/codes.md": codes_page(catalogue()),
@@ -34,19 +39,19 @@ def pages() -> dict[str, str]:
 
 
 def with_comment(page: str) -> str:
-    """A page with the comment that its first spec and the change in its block ``diff`` come to."""
+    """Return the page with the comment that its first spec and the change in its ``diff`` block produce."""
     (spec,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (change,) = re.findall(r"^```diff\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     lines = change.splitlines(keepends=True)
     before, after = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
     if before not in spec:
-        raise ValueError(f"{PIPELINE}: the change does not fit the spec")
+        raise ValueError(f"{PIPELINE}: the change does not apply to the spec")
     made = comment(spec, spec.replace(before, after))
     return COMMENT.sub(lambda _: made, page)
 
 
 def comment(old: str, new: str) -> str:
-    """The comment on a pull request that makes shop.yml what ``new`` is, by the commands that the workflow runs."""
+    """Return the comment on a pull request that changes shop.yml from ``old`` to ``new``, by the commands that the workflow runs."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -57,9 +62,8 @@ def comment(old: str, new: str) -> str:
 
 
 def _comment(old: str, new: str) -> str:
-    Path("HEAD^1:shop.yml").write_text(
-        old, encoding="utf-8"
-    )  # a file of that name is read as the file of that revision would be
+    # fsdcf reads a file of this name as if it were the file in that revision.
+    Path("HEAD^1:shop.yml").write_text(old, encoding="utf-8")
     Path("shop.yml").write_text(new, encoding="utf-8")
     plan = Path("plan", "shop.yml")
     plan.mkdir(parents=True)
@@ -76,7 +80,32 @@ def _fsdcf(*words: str) -> str:
     return done.stdout
 
 
+def architecture_source() -> str:
+    """Return the DOT text of the README's architecture."""
+    os.chdir(ROOT)
+    return _fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "dot")
+
+
+def digest(text: str) -> str:
+    """Return the comment that ties a picture to the text that it was drawn from: another Graphviz draws other bytes."""
+    return f"<!-- drawn from {hashlib.sha256(text.encode()).hexdigest()} -->\n"
+
+
+def draw_architecture() -> None:
+    """Draw the README's architecture with Graphviz. Without Graphviz the picture is left as it is."""
+    source = architecture_source()
+    picture = ROOT / ARCHITECTURE
+    if picture.exists() and picture.read_text(encoding="utf-8").endswith(digest(source)):
+        return
+    if shutil.which("dot") is None:
+        print(f"left {ARCHITECTURE} as it is: drawing it needs Graphviz (`dot`)", file=sys.stderr)
+        return
+    picture.write_text(_fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "svg") + digest(source), encoding="utf-8")
+    print(f"wrote {ARCHITECTURE}")
+
+
 if __name__ == "__main__":
     for name, text in pages().items():
         (ROOT / name).write_text(text, encoding="utf-8")
         print(f"wrote {name}")
+    draw_architecture()
