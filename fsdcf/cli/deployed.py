@@ -29,7 +29,7 @@ def against(aws: Aws, new: Compiled) -> Shown:
     target = Target(new.result.spec.metadata.name, new.environment)
     tags = tags_of(new.result.spec, new.environment)
     stack = snapshot(aws, target.stack)
-    if stack is None or stack.unborn:
+    if stack is None or stack.in_review:
         return _shown(
             new,
             None,

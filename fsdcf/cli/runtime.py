@@ -21,7 +21,7 @@ from click.core import ParameterSource
 from fsdcf.cli.options import SANDBOX_PORT, SANDBOX_REGION, Connection, connected
 from fsdcf.cli.render.stream import is_watched, painter
 from fsdcf.cli.render.values import masked, visible
-from fsdcf.deploy.model import Ask, Ended, Event, Exit, Outcome, Question, Target, Tell, Terminated
+from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -175,7 +175,7 @@ class Told:
     context: click.Context | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Ended):
+        if isinstance(event, RunEnded):
             if self.ended:
                 return
             from fsdcf.cli.render.outcome import is_good
@@ -187,20 +187,20 @@ class Told:
                 self.target = at_hand(self.target)
             again = given(self.context, is_good(event.outcome)) if self.context else ()
             shown = (line for one in event.outcome.next for line in self._typed(one, again))
-            event = Ended(replace(event.outcome, next=tuple(dict.fromkeys(shown))))
+            event = RunEnded(replace(event.outcome, next=tuple(dict.fromkeys(shown))))
         for sink in self.sinks:
             if not (
-                self.quiet and isinstance(event, Ended) and event.outcome.exit is Exit.DONE and not sink.for_programs
+                self.quiet and isinstance(event, RunEnded) and event.outcome.exit is Exit.DONE and not sink.for_programs
             ):
                 sink(event)
 
     def _typed(self, command: str, again: Given) -> tuple[str, ...]:
         unknown = f"fsdcf deploy SPEC --env {self.target.environment}" if self.target else ""
-        if self.target and self.target.again and command.startswith(unknown):
-            command = self.target.again + command.removeprefix(unknown)
+        if self.target and self.target.redeploy_command and command.startswith(unknown):
+            command = self.target.redeploy_command + command.removeprefix(unknown)
         if self.target and command.startswith("fsdcf "):
             command = command.replace(" SPEC ", f" {self.target.spec} ")
-            command = repeated(command, "healthcheck", settings_in(self.target.again))
+            command = repeated(command, "healthcheck", settings_in(self.target.redeploy_command))
         command = repeated(command, str(self.context.info_name), again) if self.context else command
         return addressed(complete(command, self.flags), self.flags)
 
@@ -240,7 +240,7 @@ def conducted(
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, told, person(told.pause)))
-            told(Ended(outcome))
+            told(RunEnded(outcome))
     finally:
         told.close()
     return outcome
@@ -249,7 +249,7 @@ def conducted(
 def refuse(sentence: str, next: str, as_json: bool) -> None:
     """The end of a command that the spec does not let begin: exit 2, and with ``--json`` a last line that says so."""
     told = Told(sinks("", as_json), ())
-    told(Ended(Outcome(Exit.USAGE, sentence, next=(next,))))
+    told(RunEnded(Outcome(Exit.USAGE, sentence, next=(next,))))
     click.get_current_context().exit(int(Exit.USAGE))
 
 

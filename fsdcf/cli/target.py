@@ -68,7 +68,7 @@ def at_hand(target: Target) -> Target:
         os.path.join(target.service, f"{target.service}.yml"),
     ):
         if os.path.isfile(file) and _name_in(file) == target.service:
-            return replace(target, again=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
+            return replace(target, redeploy_command=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
     return target
 
 

@@ -13,7 +13,7 @@ from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.cloudformation.titles import at, title
 from fsdcf.deploy.aws import ApiError, Expired
-from fsdcf.deploy.cleanup import Traces
+from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import plain
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan
 from fsdcf.deploy.run import Run, Stop, stop
@@ -115,12 +115,12 @@ _OTHERWISE = re.compile(r"is in [A-Z_]+ state|already exists and cannot be creat
 Source: recordings of AWS in the snapshots of localstack's tests (tests/aws/services/cloudformation)."""
 
 
-class Overtaken(Exception):
+class StackChanged(Exception):
     """Somebody else changed the stack meanwhile: the plan is void, and what to do must be decided again."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ChangeSetRequest:
     """What CreateChangeSet is asked for; ``parameters`` are all its members but the names and the token."""
 
     stack: str
@@ -140,7 +140,7 @@ class ChangeSet:
     plan: Plan
 
 
-def create(run: Run, wanted: Wanted, traces: Traces) -> ChangeSet:
+def create(run: Run, wanted: ChangeSetRequest, traces: Leftovers) -> ChangeSet:
     """Creates the change set and reads it when it is done. Raises Overtaken; stops the run when CloudFormation refuses."""
     run.step("change set", f"asks CloudFormation what would change in {wanted.stack}")
     for attempt in range(_NAMES):
@@ -166,7 +166,7 @@ def name_of(label: str, number: int) -> str:
     return "-".join(part for part in ("fsdcf", tidy, f"{number:010x}") if part)[:LONGEST_NAME]
 
 
-def _ask(run: Run, wanted: Wanted, name: str) -> tuple[str, str]:
+def _ask(run: Run, wanted: ChangeSetRequest, name: str) -> tuple[str, str]:
     """The ARNs of the change set and of its stack."""
     members = {key: value for key, value in wanted.parameters.items() if value not in (None, [], "")}
     if run.aws.supports("cloudformation", "CreateChangeSet", "ImportExistingResources"):
@@ -189,11 +189,11 @@ def _ask(run: Run, wanted: Wanted, name: str) -> tuple[str, str]:
     return str(answer["Id"]), str(answer["StackId"])
 
 
-def _refused(error: ApiError, wanted: Wanted) -> Exception:
+def _refused(error: ApiError, wanted: ChangeSetRequest) -> Exception:
     if error.denied or error.broken or error.throttled:
         return error
     if error.code == "ValidationError" and _OTHERWISE.search(error.message):
-        return Overtaken(error.message)
+        return StackChanged(error.message)
     if error.code == "LimitExceededException":
         return stop(
             Exit.FAILED,
@@ -203,7 +203,7 @@ def _refused(error: ApiError, wanted: Wanted) -> Exception:
     return stop(Exit.USAGE, f"CloudFormation refuses the template or its parameters: {plain(error.message)}")
 
 
-def _read(run: Run, traces: Traces) -> ChangeSet:
+def _read(run: Run, traces: Leftovers) -> ChangeSet:
     """The change set once it is done: all pages, with property values where CloudFormation tells them."""
     valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
     first = _done(run, traces, valued)
@@ -230,7 +230,7 @@ def _read(run: Run, traces: Traces) -> ChangeSet:
     return ChangeSet(traces.name, traces.arn, traces.stack_arn, first.get("CreationTime"), found == "empty", plan)
 
 
-def _done(run: Run, traces: Traces, valued: bool) -> dict[str, Any]:
+def _done(run: Run, traces: Leftovers, valued: bool) -> dict[str, Any]:
     """The first page, as soon as CloudFormation has worked the changes out."""
     begun, wait = run.aws.clock(), 2.0
     while True:
@@ -247,7 +247,7 @@ def _done(run: Run, traces: Traces, valued: bool) -> dict[str, Any]:
         wait = 3.0
 
 
-def _describe(run: Run, traces: Traces, valued: bool, **more: Any) -> dict[str, Any]:
+def _describe(run: Run, traces: Leftovers, valued: bool, **more: Any) -> dict[str, Any]:
     """By ARN: by its name, a set that is obsolete is not found."""
     if valued:
         more["IncludePropertyValues"] = True
@@ -259,7 +259,7 @@ def _describe(run: Run, traces: Traces, valued: bool, **more: Any) -> dict[str, 
         raise
 
 
-def _pages(run: Run, traces: Traces, page: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
+def _pages(run: Run, traces: Leftovers, page: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
     listed = list(page.get("Changes") or [])
     while page.get("NextToken"):
         page = _describe(run, traces, valued, NextToken=page["NextToken"])
@@ -267,7 +267,7 @@ def _pages(run: Run, traces: Traces, page: dict[str, Any], valued: bool) -> list
     return listed
 
 
-def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
+def _failed(run: Run, traces: Leftovers, reason: str) -> Outcome:
     """Why there is no plan. What validation and hooks found stands in events that belong to the change set."""
     early = EARLY_VALIDATION in reason
     evidence = tuple(_findings(run, traces)) if early or "hook" in reason.lower() else ()
@@ -278,7 +278,7 @@ def _failed(run: Run, traces: Traces, reason: str) -> Outcome:
     return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *told), (run.target.redeploy(),))
 
 
-def _findings(run: Run, traces: Traces) -> list[Evidence]:
+def _findings(run: Run, traces: Leftovers) -> list[Evidence]:
     """Everything that validation and hooks say about the change set, each with its resource's line in the spec."""
     found: list[Evidence] = []
     more: dict[str, Any] = {}

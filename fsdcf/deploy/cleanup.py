@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, AwsError, Expired
-from fsdcf.deploy.model import INTERRUPTS, Ended, Evidence, Exit, Outcome, Terminated
+from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, RunEnded, Terminated
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.deploy.state import snapshot
 
@@ -25,7 +25,7 @@ _EXECUTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 
 
 @dataclass
-class Traces:
+class Leftovers:
     """The change set of a run, noted before it is asked for: an interruption at any moment finds it here.
 
     ``new``: there was no stack of this name, so that an empty one is the run's own. ``review`` is when the stack was made that somebody had
@@ -176,7 +176,7 @@ class Traces:
         ]
         if came and len(stale) == len(others):
             stack = snapshot(run.aws, self.stack_arn)
-            if stack is not None and stack.unborn and (not stack.tags or stack.belongs_to(run.target)):
+            if stack is not None and stack.in_review and (not stack.tags or stack.belongs_to(run.target)):
                 run.optional(
                     "the empty stack of an earlier run stays",
                     "cloudformation",
@@ -205,7 +205,7 @@ _CLEANING = 180.0
 """Seconds for which throttling is waited out while traces are taken away."""
 
 
-def concluded(run: Run, traces: Traces | None, body: Callable[[], Outcome]) -> Outcome:
+def conclude(run: Run, traces: Leftovers | None, body: Callable[[], Outcome]) -> Outcome:
     """The outcome of ``body``, or of what kept it from one. Nothing of ours that was not executed is left, or it is said."""
     outcome: Outcome | None = None
     failure: BaseException | None = None
@@ -229,16 +229,16 @@ def concluded(run: Run, traces: Traces | None, body: Callable[[], Outcome]) -> O
         outcome = replace(
             outcome, evidence=(*outcome.evidence, Evidence("left behind", left)), next=(*outcome.next, command)
         )
-    run.tell(Ended(outcome))
+    run.tell(RunEnded(outcome))
     return outcome
 
 
-def _cleaned(run: Run, traces: Traces) -> str:
+def _cleaned(run: Run, traces: Leftovers) -> str:
     run.aws.deadline = run.aws.clock() + _CLEANING
     return traces.clean(run)
 
 
-def _without_end(run: Run, traces: Traces | None, failure: BaseException | None) -> Outcome:
+def _without_end(run: Run, traces: Leftovers | None, failure: BaseException | None) -> Outcome:
     """The outcome of a run that was cut off: by a person, by the system, or by AWS."""
     why, code, next_steps = _explained(
         failure, run.target.redeploy() if traces is not None else run.target.command("status")

@@ -10,21 +10,21 @@ from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.validation import capabilities
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.change_set import ChangeSet, Overtaken, Wanted, create
-from fsdcf.deploy.cleanup import Traces, concluded
-from fsdcf.deploy.diagnosis.cause import blockers, failures, rollback_begin, root_cause
-from fsdcf.deploy.diagnosis.explanation import (
-    Case,
-    Explained,
-    diagnosed,
-    explained,
+from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
+from fsdcf.deploy.cleanup import Leftovers, conclude
+from fsdcf.deploy.diagnosis.causes import blockers, failures, rollback_begin, root_cause
+from fsdcf.deploy.diagnosis.explanations import (
+    FailedOperation,
+    RolloutCause,
+    diagnose_operation,
+    explain_hidden_rollback,
+    explain_rollouts,
     failed_tasks,
-    hidden,
     image_of,
     rollout_evidence,
 )
-from fsdcf.deploy.ecs.observer import Lookout
-from fsdcf.deploy.ecs.rollout import SERVICE, Rollout, Stopped
+from fsdcf.deploy.ecs.observer import RolloutObserver
+from fsdcf.deploy.ecs.rollout import SERVICE, ServiceRollout, StoppedTask
 from fsdcf.deploy.ecs.verification import Verdict, verify
 from fsdcf.deploy.events import is_terminal
 from fsdcf.deploy.masking import masked, masking
@@ -38,20 +38,20 @@ from fsdcf.deploy.model import (
     Outcome,
     Place,
     Plan,
-    Planned,
+    PlanCreated,
     Question,
     Release,
     StackEvent,
     Tell,
     Terminated,
-    Warned,
+    WarningIssued,
 )
-from fsdcf.deploy.operation import attached, execute, latest
+from fsdcf.deploy.operation import execute, latest_events, running_operation
 from fsdcf.deploy.parameters import IMAGE, secrets
 from fsdcf.deploy.prepare import preflight, prepare, stage
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import ENVIRONMENT_TAG, NEVER_WORKED, SERVICE_TAG, Create, Snapshot, snapshot, target_of
-from fsdcf.deploy.watch import Attended, Ending, Late, Watcher, attend, detached
+from fsdcf.deploy.watch import Attended, DeadlinePassed, OperationResult, Watcher, detached, follow
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def planned(
     action: object,
     sent: list[dict[str, Any]],
     template: Mapping[str, str],
-    traces: Traces,
+    traces: Leftovers,
 ) -> ChangeSet:
     """The change set, and its plan told."""
     members = {
@@ -130,9 +130,11 @@ def planned(
         "Tags": [{"Key": key, "Value": value} for key, value in tags(release).items()],
         "RoleARN": options.role_arn,
     }
-    change_set = create(run, Wanted(release.stack, release.image_sha or "", members), traces)
+    change_set = create(run, ChangeSetRequest(release.stack, release.image_sha or "", members), traces)
     if not change_set.empty:
-        run.tell(Planned(change_set.plan, places_of(run, [change.logical_id for change in change_set.plan.changes])))
+        run.tell(
+            PlanCreated(change_set.plan, places_of(run, [change.logical_id for change in change_set.plan.changes]))
+        )
     return change_set
 
 
@@ -195,11 +197,11 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
         run.step("diagnose", "looks for the cause")
         ending = replace(ending, rollouts=_evidence(run, ending))
         places = places_of(run, [event.logical_id for event in events])
-        reason = explained(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
-        case = Case(
+        reason = explain_rollouts(run, ending.rollouts, ending.stack.arn if ending.stack is not None else name)
+        case = FailedOperation(
             run.target, name, ending.status, ending.reason, events, ending.rollouts, places, attended.cancelled, reason
         )
-        outcome = diagnosed(replace(case, sha=sha or _tried(run, ending)))
+        outcome = diagnose_operation(replace(case, sha=sha or _tried(run, ending)))
         seen = outcome.evidence or (Evidence("stack", f"{name} is {ending.status}; no event of it could be read"),)
         return replace(outcome, evidence=seen)
     verdict = verify(run, ending.stack, ending.rollouts)
@@ -213,9 +215,9 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     return Outcome(Exit.DONE, f"{name} is {ending.status}{runs}", outputs=ending.stack.outputs)
 
 
-def _evidence(run: Run, ending: Ending) -> tuple[Rollout, ...]:
+def _evidence(run: Run, ending: OperationResult) -> tuple[ServiceRollout, ...]:
     """What was seen of the rollouts; where no task was seen to fail, as when a look came too late, what ECS still knows."""
-    lookout, begun = Lookout(run), ending.events[0].time if ending.events else None
+    lookout, begun = RolloutObserver(run), ending.events[0].time if ending.events else None
     left = (
         (one, None if one.stopped else lookout.afterwards(one.service, one.logical_id, begun))
         for one in ending.rollouts
@@ -223,7 +225,7 @@ def _evidence(run: Run, ending: Ending) -> tuple[Rollout, ...]:
     return tuple(found if found is not None and found.stopped else seen for seen, found in left)
 
 
-def _tried(run: Run, ending: Ending) -> str:
+def _tried(run: Run, ending: OperationResult) -> str:
     """The tag or digest that was to be deployed, by a task that failed; empty where none is known."""
     failed = (task for rollout in ending.rollouts for task in failed_tasks(rollout))
     image = next((found for task in failed if (found := image_of(task, run.target))), "")
@@ -237,8 +239,8 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, events: tuple[StackEven
     failing, primary = rollout.failing, rollout.primary
     place = run.where(rollout.logical_id)
     if not rollout.stopped:
-        rollout = Lookout(run).afterwards(rollout.service, rollout.logical_id, stack.since) or rollout
-    reason = hidden(run, explained(run, (rollout,), stack.arn))
+        rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, stack.since) or rollout
+    reason = explain_hidden_rollback(run, explain_rollouts(run, (rollout,), stack.arn))
     if failing is not None:
         why = f"ECS gave up the deployment and went back to the one before: {failing.reason or 'its tasks failed'}"
     else:
@@ -277,7 +279,7 @@ def found(run: Run, name: str) -> Snapshot:
         raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
     if stack.status in NEVER_WORKED:  # what is created again keeps no image
         run.target = replace(
-            run.target, again=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}")
+            run.target, redeploy_command=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}")
         )
     return stack
 
@@ -289,8 +291,8 @@ def inspect_watch(run: Run, name: str) -> Outcome:
         if not stack.running:
             return resting(run, stack)
         run.step("watch", f"{stack.name} is {stack.status}")
-        ending = Watcher(run, attached(run, stack)).watch()
-    except Late:
+        ending = Watcher(run, running_operation(run, stack)).watch()
+    except DeadlinePassed:
         raise stop(
             Exit.UNKNOWN, f"the deadline has passed: what runs on {name} goes on", run.target.command("watch")
         ) from None
@@ -302,8 +304,8 @@ def inspect_watch(run: Run, name: str) -> Outcome:
 
 def resting(run: Run, stack: Snapshot) -> Outcome:
     """What a stack that nothing runs on has to say of its latest operation."""
-    events = latest(run, stack.arn)
-    return _ended(run, stack, Ending(stack.status, stack, events, _rollouts(run, events), stack.reason))
+    events = latest_events(run, stack.arn)
+    return _ended(run, stack, OperationResult(stack.status, stack, events, _rollouts(run, events), stack.reason))
 
 
 def inspect_diagnose(run: Run, name: str) -> Outcome:
@@ -319,7 +321,7 @@ def _diagnosed(run: Run, name: str) -> Outcome:
     stack = found(run, name)
     if is_terminal(stack.status):
         return resting(run, stack)
-    events = latest(run, stack.arn)
+    events = latest_events(run, stack.arn)
     rollouts = _looked(run, events)
     tasks = [(one, failed) for one in rollouts if (failed := failed_tasks(one))]
     if not failures(events) and not tasks:
@@ -331,20 +333,20 @@ def _diagnosed(run: Run, name: str) -> Outcome:
     places = places_of(run, [event.logical_id for event in events])
     if not failures(events):
         rollout, failed = tasks[0]
-        reason = explained(run, (rollout,), stack.arn)
+        reason = explain_rollouts(run, (rollout,), stack.arn)
         return _going(run, stack, rollout, failed, reason, places.get(rollout.logical_id))
-    reason = explained(run, rollouts, stack.arn)
-    return diagnosed(
-        Case(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason)
+    reason = explain_rollouts(run, rollouts, stack.arn)
+    return diagnose_operation(
+        FailedOperation(run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=reason)
     )
 
 
 def _going(
     run: Run,
     stack: Snapshot,
-    rollout: Rollout,
-    failed: Sequence[Stopped],
-    reason: Explained | None,
+    rollout: ServiceRollout,
+    failed: Sequence[StoppedTask],
+    reason: RolloutCause | None,
     place: Place | None,
 ) -> Outcome:
     """Tasks of a rollout have failed, and neither ECS nor CloudFormation has given it up."""
@@ -360,7 +362,7 @@ def _going(
     )
 
 
-def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
+def _ended(run: Run, stack: Snapshot, ending: OperationResult) -> Outcome:
     if ending.status == "REVIEW_IN_PROGRESS":
         return Outcome(Exit.DONE, f"{stack.name} is only planned (REVIEW_IN_PROGRESS): nothing was ever executed")
     if ending.status == "DELETE_COMPLETE":
@@ -369,16 +371,16 @@ def _ended(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
     return replace(outcome, next=()) if outcome.exit is Exit.DONE else outcome
 
 
-def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
+def _rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[ServiceRollout, ...]:
     """What ECS tells of the services that the events are about, where something failed or was rolled back, also by somebody who cancelled."""
     if not failures(events) and rollback_begin(events) is None:
         return ()
     return _looked(run, events)
 
 
-def _looked(run: Run, events: tuple[StackEvent, ...]) -> tuple[Rollout, ...]:
+def _looked(run: Run, events: tuple[StackEvent, ...]) -> tuple[ServiceRollout, ...]:
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
-    lookout = Lookout(run)
+    lookout = RolloutObserver(run)
     looked = (lookout.afterwards(arn, name, events[0].time) for name, arn in services.items())
     return tuple(one for one in looked if one is not None)
 
@@ -396,7 +398,7 @@ def repair_cancel(run: Run, name: str) -> Outcome:
             run.target.command("watch"),
             *deletes,
         )
-    attending = attached(run, stack)
+    attending = running_operation(run, stack)
     run.step("cancel", f"cancels the update of {name}; CloudFormation rolls it back")
     run.running = f"the rollback of {name}"
     try:
@@ -405,7 +407,7 @@ def repair_cancel(run: Run, name: str) -> Outcome:
         if error.code != "ValidationError":
             raise
         run.warn(f"it is too late to cancel: {error.message}")
-    attended = attend(run, replace(attending, verb="roll back"))
+    attended = follow(run, replace(attending, verb="roll back"))
     run.running = ""
     if attended.ending.status == "UPDATE_ROLLBACK_COMPLETE":
         return Outcome(Exit.DONE, f"the update of {name} was cancelled: the stack is as it was before")
@@ -419,7 +421,7 @@ def repair_recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
         return _go_on(run, stack, skip)
     if stack.status == "UPDATE_FAILED":
         run.step("roll back", f"rolls back the update of {name} that failed")
-        return _repair_ended(run, stack, attend(run, operation.roll_back(run, stack)))
+        return _repair_ended(run, stack, follow(run, operation.roll_back(run, stack)))
     if stack.running:
         raise stop(
             Exit.BUSY, f"{name} is {stack.status}: nothing can be recovered meanwhile", run.target.command("watch")
@@ -434,7 +436,7 @@ def repair_recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
 
 
 def _go_on(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outcome:
-    events = latest(run, stack.arn)
+    events = latest_events(run, stack.arn)
     stuck = {event.logical_id: event for event in blockers(events) if event.status == "UPDATE_FAILED"}
     evidence = tuple(_line(run, event) for event in stuck.values())
     strange = [name for name in skip if stuck and name not in stuck]
@@ -458,7 +460,7 @@ def _go_on(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outcome:
         if run.ask is not None and not run.agrees(Question("execute", "Go on and skip?", (warning,))):
             raise stop(Exit.REFUSED, "refused: nothing was done", run.target.command("recover"))
     run.step("recover", f"goes on with the rollback of {stack.name}")
-    return _repair_ended(run, stack, attend(run, operation.go_on(run, stack, skip)), events)
+    return _repair_ended(run, stack, follow(run, operation.continue_rollback(run, stack, skip)), events)
 
 
 def _repair_ended(run: Run, stack: Snapshot, attended: Attended, earlier: tuple[StackEvent, ...] = ()) -> Outcome:
@@ -492,16 +494,16 @@ def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | 
     hidden = secrets(release.template, release.image_sha)
     run = Run(aws, masking(tell, hidden), release.target, ask, release.where, template=release.template)
     run.limit(options.timeout)
-    traces = Traces(release.stack)
-    return masked(concluded(run, traces, lambda: _deploy(run, release, options, traces)), hidden)
+    traces = Leftovers(release.stack)
+    return masked(conclude(run, traces, lambda: _deploy(run, release, options, traces)), hidden)
 
 
-def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Outcome:
+def _deploy(run: Run, release: Release, options: Options, traces: Leftovers) -> Outcome:
     tags(release)
     stack = preflight(run, release)
     for _ in range(PLANS):
         action, stack, sent = prepare(run, release, options, stack)
-        traces.new, traces.review = stack is None, stack.since if stack is not None and stack.unborn else None
+        traces.new, traces.review = stack is None, stack.since if stack is not None and stack.in_review else None
         template = stage(run, release, options)
         try:
             change_set = planned(run, release, options, action, sent, template, traces)
@@ -511,7 +513,7 @@ def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Out
                 return unchanged(run, stack)
             consent(run, release, options, change_set)
             operation = execute(run, change_set, stack, traces)
-        except Overtaken as overtaken:
+        except StackChanged as overtaken:
             run.warn(f"the stack changed meanwhile, so the plan is made again: {overtaken}")
             traces.clean(run)
             stack = now(run)
@@ -520,7 +522,7 @@ def _deploy(run: Run, release: Release, options: Options, traces: Traces) -> Out
         if options.detach:
             raise detached(run, operation, "detached, as --detach asks")
         return finished(
-            run, attend(run, operation, options.on_timeout, options.fail_fast), release.image_sha, release.stack
+            run, follow(run, operation, options.on_timeout, options.fail_fast), release.image_sha, release.stack
         )
     raise stop(Exit.BUSY, f"{PLANS} plans in a row were overtaken by others", release.target.redeploy("--wait-lock"))
 
@@ -535,7 +537,7 @@ def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
     told: list[Evidence] = []
 
     def tell(event: Event) -> None:
-        if isinstance(event, Warned):
+        if isinstance(event, WarningIssued):
             told.append(Evidence("not read", event.text))
 
     outcome = _command(stack, aws, tell, None, where, None, inspect_diagnose)
@@ -563,4 +565,4 @@ def _command(
 ) -> Outcome:
     run = Run(aws, tell, target_of(None, stack), ask, where)
     run.limit(timeout)
-    return concluded(run, None, lambda: body(run, stack))
+    return conclude(run, None, lambda: body(run, stack))

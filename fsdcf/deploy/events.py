@@ -21,7 +21,7 @@ _ATTEMPTS = re.compile(r" ?\((?:SDK Attempt Count: \d+|Service: [^()]*Request ID
 
 
 @dataclass(frozen=True)
-class Boundary:
+class EventBoundary:
     """What tells an operation's events from all others.
 
     ``tokens`` are the ClientRequestTokens it was started, and perhaps cancelled, with. ``since`` is a moment of AWS's clock before
@@ -90,7 +90,7 @@ def is_cancellation(event: StackEvent) -> bool:
 class Timeline:
     """The events of one operation, as they become known."""
 
-    def __init__(self, boundary: Boundary) -> None:
+    def __init__(self, boundary: EventBoundary) -> None:
         self.boundary = boundary
         self.events: list[StackEvent] = []
         self.succeeded = False

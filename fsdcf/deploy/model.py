@@ -40,11 +40,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Target:
-    """A service in an environment: whose stack it is. ``again`` is the command that deploys it."""
+    """A service in an environment: whose stack it is. ``redeploy_command`` is the command that deploys it."""
 
     service: str
     environment: str
-    again: str = ""
+    redeploy_command: str = ""
 
     @property
     def stack(self) -> str:
@@ -54,7 +54,7 @@ class Target:
     @property
     def spec(self) -> str:
         """The spec that the command which deploys it names, as it is typed; SPEC where none is known, as by a rollback."""
-        words = shlex.split(self.again)
+        words = shlex.split(self.redeploy_command)
         named = (word for word in words[2:] if not word.startswith("-"))
         return shlex.quote(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
 
@@ -64,7 +64,7 @@ class Target:
 
     def redeploy(self, *more: str) -> str:
         """The command that deploys it again."""
-        return " ".join((self.again or f"fsdcf deploy SPEC --env {self.environment}", *more))
+        return " ".join((self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}", *more))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Release:
     ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` says what preflight asks ECR
     for: (registry account, region, repository), None for another registry. ``where`` finds the spec line of a logical id; it is
     empty where no spec is at hand. It finds that of a path of the spec as well, such as ``service.healthCheck.path``. ``account`` is the only one that may be deployed to, where the environment names one.
-    ``protected`` asks a person even with ``--yes``, where there is one, and lets data be put at risk by ``--allow`` alone. ``again`` is
+    ``protected`` asks a person even with ``--yes``, where there is one, and lets data be put at risk by ``--allow`` alone. ``redeploy_command`` is
     the command that deploys this release, as its user would type it, for the commands that are shown.
     """
 
@@ -87,12 +87,12 @@ class Release:
     image: tuple[str | None, str | None, str] | None = None
     account: str | None = None
     protected: bool = False
-    again: str = ""
+    redeploy_command: str = ""
 
     @property
     def target(self) -> Target:
         """The stack, and how it is named on the command line."""
-        again = self.again or f"fsdcf deploy SPEC --env {self.environment}"
+        again = self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}"
         return Target(self.service, self.environment, again)
 
     @property
@@ -148,7 +148,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepStarted:
     """The engine begins a step: preflight, decide, stage, change set, gate, execute, watch, verify or diagnose."""
 
     name: str
@@ -156,7 +156,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanCreated:
     """The change set is known; the gate comes next."""
 
     plan: Plan
@@ -164,7 +164,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Seen:
+class StackEventReceived:
     """A stack event of this operation, with the spec line that caused its resource and the seconds since execution."""
 
     event: StackEvent
@@ -194,7 +194,7 @@ class TaskState:
     status: str
     since: float
     past: tuple[tuple[str, float], ...] = ()
-    ours: bool = True
+    new: bool = True
     container: str = ""
     target: str = ""
     target_reason: str = ""
@@ -203,7 +203,7 @@ class TaskState:
 
 
 @dataclass(frozen=True)
-class RolloutSeen:
+class RolloutChanged:
     """A service's rollout as it is now: its tasks, the counts of the deployment that is rolled out, and the circuit breaker's count.
 
     ``service`` is the logical id, ``state`` the deployment's rolloutState. ``failed`` are the tasks that have failed, of which the circuit
@@ -223,15 +223,15 @@ class RolloutSeen:
 
 
 @dataclass(frozen=True)
-class Noted:
+class NoticeIssued:
     """Something that its reader should know, and that is as it should be: ``lead`` says of which kind it is."""
 
-    lead: str
+    label: str
     text: str
 
 
 @dataclass(frozen=True)
-class Warned:
+class WarningIssued:
     """Something that does not stop the deploy and that its reader should know."""
 
     text: str
@@ -268,13 +268,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnded:
     """The last event of every run."""
 
     outcome: Outcome
 
 
-Event = Step | Planned | Seen | RolloutSeen | Waiting | Noted | Warned | Ended
+Event = (
+    StepStarted | PlanCreated | StackEventReceived | RolloutChanged | Waiting | NoticeIssued | WarningIssued | RunEnded
+)
 Tell = Callable[[Event], None]
 """Takes the events as they come: a sink."""
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Expired
-from fsdcf.deploy.change_set import ChangeSet, Overtaken
-from fsdcf.deploy.cleanup import Traces
-from fsdcf.deploy.events import Boundary, is_root, latest_operation, read
+from fsdcf.deploy.change_set import ChangeSet, StackChanged
+from fsdcf.deploy.cleanup import Leftovers
+from fsdcf.deploy.events import EventBoundary, is_root, latest_operation, read
 from fsdcf.deploy.model import INTERRUPTS, Exit, StackEvent
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot
@@ -26,14 +26,14 @@ class Operation:
     """
 
     arn: str
-    boundary: Boundary
+    boundary: EventBoundary
     begun: float
     verb: str
     before: str = ""
     pressed: BaseException | None = None
 
 
-def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Traces) -> Operation:
+def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Leftovers) -> Operation:
     """Starts the execution on the stack, None for a new one. Raises Overtaken if somebody else was faster; stops the run if the change
     set is gone."""
     run.step("execute", f"executes {change_set.name}")
@@ -41,8 +41,8 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Tra
     begun = run.aws.clock()
     known = run.aws.supports("cloudformation", "ExecuteChangeSet", "DisableRollback")
     members: dict[str, Any] = {"DisableRollback": False} if known else {}
-    verb, before = ("create", "REVIEW_IN_PROGRESS") if stack is None or stack.unborn else ("update", stack.status)
-    own = Operation(change_set.stack_arn, Boundary(frozenset({token}), change_set.created), begun, verb, before)
+    verb, before = ("create", "REVIEW_IN_PROGRESS") if stack is None or stack.in_review else ("update", stack.status)
+    own = Operation(change_set.stack_arn, EventBoundary(frozenset({token}), change_set.created), begun, verb, before)
     traces.sent = traces.executing = True
     try:
         run.aws.call(
@@ -61,7 +61,7 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Tra
     return own
 
 
-def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Traces, own: Operation) -> Operation:
+def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Leftovers, own: Operation) -> Operation:
     """What an error of ExecuteChangeSet means: that an earlier attempt, or somebody else, has executed it, or that nobody will."""
     if error.code.startswith("TokenAlreadyExists"):
         return own
@@ -73,16 +73,16 @@ def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Traces, o
             if error.repeated:
                 return own
             run.warn("somebody else executed this change set; their execution is watched")
-            return replace(own, boundary=Boundary(since=change_set.created))
+            return replace(own, boundary=EventBoundary(since=change_set.created))
         if traces.executing or not error.code.startswith("InvalidChangeSetStatus"):
             raise error
-        raise Overtaken(error.message) from error
+        raise StackChanged(error.message) from error
     if error.absent:
         raise stop(
             Exit.BUSY, f"somebody deleted the change set {change_set.name}; nothing is executed", run.target.redeploy()
         ) from error
     if error.code == "ValidationError" and _BUSY.search(error.message):
-        raise Overtaken(error.message) from error
+        raise StackChanged(error.message) from error
     raise error
 
 
@@ -90,20 +90,20 @@ _PAGES = 50
 _VERBS = {"CREATE": "create", "DELETE": "delete", "ROLLBACK": "roll back", "IMPORT": "import"}
 
 
-def latest(run: Run, arn: str) -> tuple[StackEvent, ...]:
+def latest_events(run: Run, arn: str) -> tuple[StackEvent, ...]:
     """The events of the latest operation, oldest first; those that can be read within 50 pages. None where they may not be read."""
     return _latest(run, arn)[0]
 
 
-def attached(run: Run, stack: Snapshot) -> Operation:
+def running_operation(run: Run, stack: Snapshot) -> Operation:
     """The operation that runs on a stack, or that ran last, whoever began it; its events are told from its beginning."""
     events, older = _latest(run, stack.arn)
     verb = _VERBS.get(stack.status.split("_")[0], "roll back" if "ROLLBACK" in stack.status else "update")
     if not events:
-        return Operation(stack.arn, Boundary(since=stack.since, seen=older), run.aws.clock(), verb, stack.status)
+        return Operation(stack.arn, EventBoundary(since=stack.since, seen=older), run.aws.clock(), verb, stack.status)
     lasted = (events[-1].time - events[0].time).total_seconds()
     return Operation(
-        stack.arn, Boundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status
+        stack.arn, EventBoundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status
     )
 
 
@@ -143,7 +143,7 @@ def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operati
     return _begun(run, stack, "RollbackStack", "roll back", role_arn)
 
 
-def go_on(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), role_arn: str | None = None) -> Operation:
+def continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), role_arn: str | None = None) -> Operation:
     """Begins again with a rollback that failed. Resources in ``skip`` are taken for rolled back, whatever they are."""
     more = {"ResourcesToSkip": list(skip)} if skip else {}
     return _begun(run, stack, "ContinueUpdateRollback", "roll back", role_arn, **more)
@@ -165,7 +165,9 @@ def cancel(run: Run, arn: str) -> str:
 
 def _begun(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
     token, before = run.aws.token(), seen(run, stack.arn)
-    operation = Operation(stack.arn, Boundary(frozenset({token}), None, before), run.aws.clock(), verb, stack.status)
+    operation = Operation(
+        stack.arn, EventBoundary(frozenset({token}), None, before), run.aws.clock(), verb, stack.status
+    )
     if role_arn:
         more["RoleARN"] = role_arn
     run.running = f"the {'deletion' if verb == 'delete' else 'rollback'} of {stack.name}"

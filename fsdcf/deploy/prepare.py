@@ -10,14 +10,14 @@ from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
 from fsdcf.cloudformation.template import compact
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Unreachable
-from fsdcf.deploy.diagnosis.cause import blockers, leftovers, root_cause
-from fsdcf.deploy.diagnosis.explanation import Case, diagnosed
+from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources, root_cause
+from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
-from fsdcf.deploy.operation import attached, latest
+from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.parameters import IMAGE, parameters
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
-from fsdcf.deploy.watch import Ending, Late, Watcher, attend
+from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
 LONGEST_LOCK = 4 * 3600.0
 """Seconds for which another's operation is waited for, where no timeout says how long."""
@@ -65,10 +65,10 @@ def _refusal(run: Run, action: Refuse, stack: Snapshot | None) -> Outcome:
     """The refusal, with what the events say is in the way."""
     if not action.blocked or stack is None:
         return Outcome(action.exit, action.sentence, next=action.next)
-    events = latest(run, stack.arn)
+    events = latest_events(run, stack.arn)
     cause = root_cause(events)
     shown = tuple(dict.fromkeys([*((cause,) if cause else ()), *blockers(events)]))
-    survivors = [event for event in leftovers(events) if event not in shown]
+    survivors = [event for event in leftover_resources(events) if event not in shown]
     evidence = (*(_line(run, event) for event in shown), *(_line(run, event) for event in survivors))
     skip = " ".join(f"--skip {event.logical_id}" for event in blockers(events) if event.status == "UPDATE_FAILED")
     next_steps = tuple(command.replace("--skip LOGICAL_ID", skip or "--skip LOGICAL_ID") for command in action.next)
@@ -88,8 +88,8 @@ def _awaited(run: Run, release: Release, stack: Snapshot, action: Await, begun: 
         raise _still_busy(run, release, stack)
     own, run.aws.deadline = run.aws.deadline, run.aws.deadline or begun + LONGEST_LOCK
     try:
-        Watcher(run, attached(run, stack)).watch()
-    except Late:
+        Watcher(run, running_operation(run, stack)).watch()
+    except DeadlinePassed:
         raise _still_busy(run, release, stack) from None
     finally:
         run.aws.deadline = own
@@ -106,10 +106,10 @@ def _still_busy(run: Run, release: Release, stack: Snapshot) -> Stop:
 
 def _delete(run: Run, release: Release, options: Options, stack: Snapshot, action: Recreate) -> None:
     """Deletes what an earlier failure left, once that is agreed. It is a stack that has never worked."""
-    events = latest(run, stack.arn)
+    events = latest_events(run, stack.arn)
     cause = root_cause(events)
     evidence = tuple(_line(run, event) for event in ((cause,) if cause else ()))
-    kept = tuple(_line(run, event) for event in leftovers(events) if event.status == "DELETE_SKIPPED")
+    kept = tuple(_line(run, event) for event in leftover_resources(events) if event.status == "DELETE_SKIPPED")
     told = tuple(f"{one.source}: {one.text}" for one in (*evidence, *kept))
     sentence = (
         f"the stack {stack.name} is {action.status}: it never worked, and must be deleted before it is created again"
@@ -126,7 +126,7 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
             )
         )
     run.step("recreate", f"deletes the stack {stack.name}")
-    ending = attend(run, operation.delete(run, stack, options.role_arn)).ending
+    ending = follow(run, operation.delete(run, stack, options.role_arn)).ending
     run.running = ""
     if ending.status != "DELETE_COMPLETE":
         raise Stop(_diagnosed(run, stack, ending))
@@ -138,7 +138,7 @@ def _rolled_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None
         raise stop(Exit.REFUSED, question, run.target.command("recover"), run.target.redeploy("--yes"))
     run.step("roll back", f"rolls back the update of {stack.name} that failed")
     try:
-        ending = attend(run, operation.roll_back(run, stack, options.role_arn)).ending
+        ending = follow(run, operation.roll_back(run, stack, options.role_arn)).ending
     except ApiError as error:
         if error.code != "ValidationError":
             raise
@@ -149,9 +149,11 @@ def _rolled_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None
     return snapshot(run.aws, stack.name)
 
 
-def _diagnosed(run: Run, stack: Snapshot, ending: Ending) -> Outcome:
+def _diagnosed(run: Run, stack: Snapshot, ending: OperationResult) -> Outcome:
     places = {event.logical_id: place for event in ending.events if (place := run.where(event.logical_id))}
-    return diagnosed(Case(run.target, stack.name, ending.status, ending.reason, ending.events, ending.rollouts, places))
+    return diagnose_operation(
+        FailedOperation(run.target, stack.name, ending.status, ending.reason, ending.events, ending.rollouts, places)
+    )
 
 
 SUFFIXES: Mapping[str, str] = {

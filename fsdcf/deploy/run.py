@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
-from fsdcf.deploy.model import Ask, Exit, Outcome, Place, Question, Step, Target, Tell, Warned
+from fsdcf.deploy.model import Ask, Exit, Outcome, Place, Question, StepStarted, Target, Tell, WarningIssued
 
 
 class Stop(Exception):
@@ -45,13 +45,13 @@ class Run:
 
     def step(self, name: str, text: str) -> None:
         """Says which step begins."""
-        self.tell(Step(name, text))
+        self.tell(StepStarted(name, text))
 
     def warn(self, text: str) -> None:
         """Says what does not stop the run, once."""
         if text not in self.warned:
             self.warned.add(text)
-            self.tell(Warned(text))
+            self.tell(WarningIssued(text))
 
     def optional(
         self, without: str, service: str, operation: str, /, *, may_be_gone: bool = False, **parameters: Any

@@ -39,7 +39,7 @@ class Snapshot:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
-    def unborn(self) -> bool:
+    def in_review(self) -> bool:
         """Whether the stack was only ever planned: it is created, not updated."""
         return self.status == "REVIEW_IN_PROGRESS"
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable
-from fsdcf.deploy.diagnosis.cause import leftovers, rollback_begin
-from fsdcf.deploy.diagnosis.explanation import repeated
-from fsdcf.deploy.ecs.observer import Lookout
-from fsdcf.deploy.ecs.rollout import SERVICE, Rollout
+from fsdcf.deploy.diagnosis.causes import leftover_resources, rollback_begin
+from fsdcf.deploy.diagnosis.explanations import repeated_reason
+from fsdcf.deploy.ecs.observer import RolloutObserver
+from fsdcf.deploy.ecs.rollout import SERVICE, ServiceRollout
 from fsdcf.deploy.events import Timeline, in_progress, is_root, is_terminal, read
-from fsdcf.deploy.model import Exit, Question, Seen, StackEvent, Terminated, Waiting
+from fsdcf.deploy.model import Exit, Question, StackEvent, StackEventReceived, Terminated, Waiting
 from fsdcf.deploy.operation import Operation, cancel
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Snapshot, snapshot
@@ -26,22 +26,22 @@ LONGEST_DOUBT = 600.0
 _EAGER = (0.4, 0.8)
 
 
-class Late(Exception):
+class DeadlinePassed(Exception):
     """The deadline has passed, and the operation goes on."""
 
 
-class Hopeless(Exception):
+class TasksKeepFailing(Exception):
     """Tasks of the new deployment fail for the same reason again and again, and the user does not want to wait for more."""
 
 
 @dataclass(frozen=True)
-class Ending:
+class OperationResult:
     """How an operation ended: the stack's status and what was seen on the way."""
 
     status: str
     stack: Snapshot | None
     events: tuple[StackEvent, ...]
-    rollouts: tuple[Rollout, ...] = ()
+    rollouts: tuple[ServiceRollout, ...] = ()
     reason: str = ""
 
 
@@ -51,9 +51,9 @@ class Watcher:
     def __init__(self, run: Run, operation: Operation, fail_fast: bool = False) -> None:
         self.operation = operation
         self.timeline = Timeline(operation.boundary)
-        self.rollouts: dict[str, Rollout] = {}
+        self.rollouts: dict[str, ServiceRollout] = {}
         self._run = run
-        self._lookout = Lookout(run)
+        self._lookout = RolloutObserver(run)
         self._fail_fast = fail_fast
         self._repeated: set[str] = set()
         self._blind = False
@@ -67,11 +67,11 @@ class Watcher:
         self._moved = False
         self._reason = ""
 
-    def watch(self) -> Ending:
+    def watch(self) -> OperationResult:
         """Until the end. Raises Late at the deadline and Hopeless; stops the run if the outcome stays unknown."""
         while True:
             if self._run.late():
-                raise Late
+                raise DeadlinePassed
             fresh = self._poll()
             ending = self._ending()
             if ending is not None:
@@ -96,7 +96,9 @@ class Watcher:
         fresh = self.timeline.take(self._listed())
         for event in fresh:
             self._run.tell(
-                Seen(event, self.elapsed(), self._run.where(event.logical_id) if not is_root(event) else None)
+                StackEventReceived(
+                    event, self.elapsed(), self._run.where(event.logical_id) if not is_root(event) else None
+                )
             )
         return fresh
 
@@ -121,7 +123,7 @@ class Watcher:
 
     def _bear(self, error: ApiError) -> None:
         if error.throttled and self._run.late():
-            raise Late from error
+            raise DeadlinePassed from error
         if error.denied:
             self._blind = True
             if error.operation not in self._run.warned:
@@ -131,7 +133,7 @@ class Watcher:
         elif not error.absent:
             raise error
 
-    def _ending(self) -> Ending | None:
+    def _ending(self) -> OperationResult | None:
         """The end, once events and status agree on it. The status is asked for when it is due, and when events say the end."""
         end = self.timeline.end
         now = self._run.aws.clock()
@@ -142,7 +144,7 @@ class Watcher:
             stack = snapshot(self._run.aws, self.operation.arn)
         except ApiError as error:
             if error.throttled and self._run.late():
-                raise Late from error
+                raise DeadlinePassed from error
             raise
         status = stack.status if stack is not None else "DELETE_COMPLETE"
         if status == "DELETE_COMPLETE" or (end is not None and end.status == status):
@@ -187,14 +189,14 @@ class Watcher:
             )
         return begun
 
-    def _end(self, status: str, stack: Snapshot | None) -> Ending:
+    def _end(self, status: str, stack: Snapshot | None) -> OperationResult:
         events = tuple(self.timeline.events)
-        for event in leftovers(events):
+        for event in leftover_resources(events):
             if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
                 said = f": {event.reason}" if event.reason else ""
                 self._run.warn(f"{event.logical_id} ({event.physical_id}) is left behind, outside of the stack{said}")
         reason = (stack.reason if stack is not None else "") or self._reason
-        return Ending(status, stack, events, tuple(self.rollouts.values()), reason.rstrip(" ."))
+        return OperationResult(status, stack, events, tuple(self.rollouts.values()), reason.rstrip(" ."))
 
     def _look(self, fresh: tuple[StackEvent, ...]) -> None:
         """Keeps what ECS tells of services that are being rolled out, and at once when something fails."""
@@ -244,15 +246,15 @@ class Watcher:
         """Whether tasks of a service fail, and nothing is rolled back yet: then every look counts."""
         return rollback_begin(self.timeline.events) is None and any(one.failing for one in self.rollouts.values())
 
-    def _judge(self, found: Rollout) -> None:
+    def _judge(self, found: ServiceRollout) -> None:
         """Two tasks that stopped for the same reason are worth saying before the breaker trips, and enough to give up where that is asked for."""
-        reason = repeated(self._run, found, self.operation.arn)
+        reason = repeated_reason(self._run, found, self.operation.arn)
         if reason is None or reason.name in self._repeated:
             return
         self._repeated.add(reason.name)
         self._run.warn(f"{found.logical_id}: {reason.times} tasks stopped for the same reason: {reason.text}")
         if self._fail_fast and not reason.passing and rollback_begin(self.timeline.events) is None:
-            raise Hopeless(reason.brief)
+            raise TasksKeepFailing(reason.brief)
 
     def _pace(self, fresh: bool) -> float:
         """Seconds until the next look: soon at first, seldom while a service only stabilises, and less after throttling."""
@@ -277,11 +279,11 @@ GRACE = 3600.0
 class Attended:
     """How the operation ended; ``cancelled`` says, in a clause, why this run cancelled it."""
 
-    ending: Ending
+    ending: OperationResult
     cancelled: str = ""
 
 
-def attend(
+def follow(
     run: Run, operation: Operation, on_timeout: Literal["cancel", "detach"] = "detach", fail_fast: bool = False
 ) -> Attended:
     """Watches to the end. Stops the run (exit 6) where it is left alone before. The first Ctrl-C asks, the second one raises."""
@@ -302,12 +304,12 @@ def attend(
             if not _wants_to_cancel(run, operation):
                 raise detached(run, operation, "detached") from None
             cancelled = _cancelled(run, operation, watcher, "by you (Ctrl-C)")
-        except Late:
+        except DeadlinePassed:
             if on_timeout == "detach" or cancelled:
                 raise detached(run, operation, "the deadline has passed") from None
             cancelled = _cancelled(run, operation, watcher, "since the deadline had passed")
             run.aws.deadline = run.aws.clock() + GRACE
-        except Hopeless as reason:
+        except TasksKeepFailing as reason:
             cancelled = _cancelled(run, operation, watcher, f"since its tasks fail: {reason}")
 
 

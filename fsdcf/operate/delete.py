@@ -9,15 +9,15 @@ from typing import Any
 from fsdcf.cloudformation.facts import STATEFUL
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import Aws
-from fsdcf.deploy.cleanup import concluded
-from fsdcf.deploy.diagnosis.cause import blockers, leftovers
+from fsdcf.deploy.cleanup import conclude
+from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources
 from fsdcf.deploy.engine import places_of
-from fsdcf.deploy.model import Ask, Evidence, Exit, Noted, Options, Outcome, Place, Question, Target, Tell
-from fsdcf.deploy.operation import Operation, attached
+from fsdcf.deploy.model import Ask, Evidence, Exit, NoticeIssued, Options, Outcome, Place, Question, Target, Tell
+from fsdcf.deploy.operation import Operation, running_operation
 from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template, physical_ids, snapshot
-from fsdcf.deploy.watch import attend, detached
+from fsdcf.deploy.watch import detached, follow
 
 _KEPT = ("Retain", "RetainExceptOnCreate")
 
@@ -91,7 +91,7 @@ def delete(
     """
     run = Run(aws, tell, target, ask, where)
     run.limit(options.timeout)
-    return concluded(run, None, lambda: _delete(run, options))
+    return conclude(run, None, lambda: _delete(run, options))
 
 
 def _delete(run: Run, options: Options) -> Outcome:
@@ -101,11 +101,11 @@ def _delete(run: Run, options: Options) -> Outcome:
         raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}: there is nothing to delete")
     _refuse(run, stack)
     sha = stack.parameters.get(IMAGE) or "SHA"  # what is deployed once the stack is gone finds no image that could stay
-    run.target = replace(run.target, again=run.target.redeploy("--image-sha", sha))
+    run.target = replace(run.target, redeploy_command=run.target.redeploy("--image-sha", sha))
     plan = _plan(run, stack)
     if stack.status == "DELETE_IN_PROGRESS":
         run.running = f"the deletion of {stack.name}"
-        return _ended(run, stack, plan, attached(run, stack), options)
+        return _ended(run, stack, plan, running_operation(run, stack), options)
     _consent(run, options, stack, plan)
     run.step("delete", f"deletes {stack.name}")
     return _ended(run, stack, plan, operation.delete(run, stack, options.role_arn), options)
@@ -134,7 +134,7 @@ def _refuse(run: Run, stack: Snapshot) -> None:
 
 def _plan(run: Run, stack: Snapshot) -> _Plan:
     """What is kept, copied and lost, and says it. A stack that was only ever planned holds nothing."""
-    if stack.unborn:
+    if stack.in_review:
         return _Plan()
     template = deployed_template(run.aws, stack.arn)
     ids = physical_ids(run.aws, stack.arn)
@@ -145,7 +145,7 @@ def _plan(run: Run, stack: Snapshot) -> _Plan:
     plan = _Plan(*(tuple(one for one in found if one.fate == fate) for fate in ("kept", "snapshot", "deleted")))
     for lead, ones in (("kept", plan.kept), ("copied to a snapshot, then deleted", plan.copied)):
         for one in ones:
-            run.tell(Noted(lead, one.text))
+            run.tell(NoticeIssued(lead, one.text))
     for one in plan.lost:
         run.warn(f"deleted with its data: {one.text}")
     return plan
@@ -177,10 +177,10 @@ def _consent(run: Run, options: Options, stack: Snapshot, plan: _Plan) -> None:
 def _ended(run: Run, stack: Snapshot, plan: _Plan, operation: Operation, options: Options) -> Outcome:
     if options.detach:
         raise detached(run, operation, "detached, as --detach asks")
-    ending = attend(run, operation).ending
+    ending = follow(run, operation).ending
     run.running = ""
     if ending.status == "DELETE_COMPLETE":
-        skipped = [event for event in leftovers(ending.events) if event.status == "DELETE_SKIPPED"]
+        skipped = [event for event in leftover_resources(ending.events) if event.status == "DELETE_SKIPPED"]
         kept = {event.logical_id: f"{event.logical_id} ({event.type} {event.physical_id})" for event in skipped}
         kept = kept or {one.logical_id: one.text for one in plan.kept}
         evidence = tuple(Evidence("kept", text) for text in kept.values())

@@ -82,7 +82,7 @@ def rollback(
         tags=found.tags,
         where=where,
         image=registry(wanted.image),
-        again=target.command("rollback", "--to", wanted.sha),
+        redeploy_command=target.command("rollback", "--to", wanted.sha),
     )
     return deploy(release, options, aws, tell, ask)
 

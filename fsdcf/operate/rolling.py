@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import Aws, AwsError
-from fsdcf.deploy.diagnosis.explanation import explained, rollout_evidence
+from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs import rollout
-from fsdcf.deploy.ecs.observer import Lookout
+from fsdcf.deploy.ecs.observer import RolloutObserver
 from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Place, Target, Tell, Terminated
 from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.bounds import bounds_of, template_of, undone_by
@@ -80,12 +80,12 @@ class Watch:
     deployment: str
     doing: str
     past: bool = False
-    known: rollout.Rollout | None = None
+    known: rollout.ServiceRollout | None = None
     told: set[str] = field(default_factory=set)
-    lookout: Lookout = field(init=False)
+    lookout: RolloutObserver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lookout = Lookout(self.run)
+        self.lookout = RolloutObserver(self.run)
 
     def until(self, judge: Judge, changed: Callable[[Moment], bool]) -> Outcome:
         """Looks again and again until the judge says how it ended, from the moment on that ECS tells of the change (``changed``).
@@ -102,12 +102,12 @@ class Watch:
             evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
             raise self._left(Exit.UNKNOWN, "AWS does not tell any more", evidence) from None
 
-    def look(self) -> rollout.Rollout | None:
+    def look(self) -> rollout.ServiceRollout | None:
         """What ECS tells of tasks that stopped, added to what is known already."""
         self.known = rollout.look(self.run, self.service.arn, "Service", self.known, afterwards=True)
         return self.known
 
-    def failures(self) -> tuple[rollout.Stopped, ...]:
+    def failures(self) -> tuple[rollout.StoppedTask, ...]:
         """The tasks of the watched deployment that stopped because something failed."""
         stopped = self.known.stopped if self.known else ()
         return tuple(one for one in stopped if one.deployment == self.deployment and one.essence)
@@ -237,7 +237,7 @@ def _failed(watch: Watch, moment: Moment) -> Outcome:
     """ECS gave the deployment up, or another one took its place."""
     target, found, primary = watch.run.target, watch.look(), moment.primary
     tasks = [one.essence for one in watch.failures()]
-    known = explained(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
+    known = explain_rollouts(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
     said = str(moment.deployment.get("rolloutStateReason") or f"the deployment {primary.get('id', '')} took its place")
     because = known.sentence if known else tasks[0] if tasks else said
     after = (

@@ -9,7 +9,7 @@ import pytest
 from fsdcf.cli.commands.status import Following
 from fsdcf.cli.render.outcome import account_lines
 from fsdcf.cli.render.rollouts import Lines, checks_of, counts_of, past_of, rollout_record, shown, state_of, why_of
-from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutSeen, Target, TaskState
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutChanged, Target, TaskState
 from fsdcf.deploy.state import Snapshot
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import Status
@@ -24,7 +24,7 @@ BAD = replace(
     container="HEALTHY",
 )
 GONE = replace(BAD, status="STOPPED", failed=True, reason="Task failed ELB health checks in (target-group arn:x)")
-SEEN = RolloutSeen(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
+SEEN = RolloutChanged(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
 
 def test_counts() -> None:
@@ -52,7 +52,7 @@ def test_states_and_checks() -> None:
 
 
 def test_which_tasks_have_a_row() -> None:
-    old = replace(ONE, id="old", ours=False)
+    old = replace(ONE, id="old", new=False)
     leaving = replace(old, id="leaving", status="DEACTIVATING")
     over = replace(ONE, id="over", status="STOPPED")
     assert [one.id for one in shown(replace(SEEN, tasks=(ONE, old, leaving, over, replace(GONE, id="gone"))))] == [
@@ -76,7 +76,7 @@ def test_a_line_for_each_change_and_a_reason_once_in_full() -> None:
 
 
 def test_nothing_is_said_of_old_tasks_that_just_run() -> None:
-    assert next(iter(Lines().of(replace(SEEN, tasks=(replace(ONE, ours=False),)), plain))).startswith(
+    assert next(iter(Lines().of(replace(SEEN, tasks=(replace(ONE, new=False),)), plain))).startswith(
         "[ 1m 15s] ROLLOUT"
     )
 

@@ -13,7 +13,19 @@ from botocore import xform_name
 from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
-from fsdcf.deploy.model import Ended, Event, Options, Outcome, Place, Planned, Question, Release, Seen, Step, Warned
+from fsdcf.deploy.model import (
+    Event,
+    Options,
+    Outcome,
+    Place,
+    PlanCreated,
+    Question,
+    Release,
+    RunEnded,
+    StackEventReceived,
+    StepStarted,
+    WarningIssued,
+)
 from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parsed
@@ -106,7 +118,7 @@ class Site:
             body or template(),
             sha,
             {"team": "a"},
-            again="fsdcf deploy shop.yml --env staging",
+            redeploy_command="fsdcf deploy shop.yml --env staging",
             **more,
         )
 
@@ -141,7 +153,7 @@ class Site:
         return diagnose(STACK, self.aws, nowhere)
 
     def _ended(self, outcome: Outcome) -> Outcome:
-        ends = [event for event in self.told if isinstance(event, Ended)]
+        ends = [event for event in self.told if isinstance(event, RunEnded)]
         assert self.told[-1] is ends[-1] and ends[-1].outcome == outcome
         assert not [one for _, *one in self.aws.calls if one[1] not in CALLS[one[0]]], (
             "a call for which fsdcf permissions gives no right"
@@ -218,16 +230,16 @@ class Site:
         )
 
     def seen(self) -> list[tuple[str, str]]:
-        return [(one.event.logical_id, one.event.status) for one in self.told if isinstance(one, Seen)]
+        return [(one.event.logical_id, one.event.status) for one in self.told if isinstance(one, StackEventReceived)]
 
     def warnings(self) -> list[str]:
-        return [one.text for one in self.told if isinstance(one, Warned)]
+        return [one.text for one in self.told if isinstance(one, WarningIssued)]
 
     def steps(self) -> list[str]:
-        return [one.name for one in self.told if isinstance(one, Step)]
+        return [one.name for one in self.told if isinstance(one, StepStarted)]
 
-    def plan(self) -> Planned:
-        return next(one for one in reversed(self.told) if isinstance(one, Planned))
+    def plan(self) -> PlanCreated:
+        return next(one for one in reversed(self.told) if isinstance(one, PlanCreated))
 
     def made(self, operation: str) -> int:
         """How many calls of an operation the engine made."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import BUDGET
-from fsdcf.deploy.model import Ended, Exit, Outcome, Terminated
+from fsdcf.deploy.model import Exit, Outcome, RunEnded, Terminated
 from tests.deploy.site import TAGS, Site, service, site, template, topic
 
 CALLS = (
@@ -195,7 +195,7 @@ def problems(done: Run) -> list[str]:
 
 def _last_line(done: Run) -> str:
     told = done.made.told
-    if sum(isinstance(one, Ended) for one in told) != 1 or not isinstance(told[-1], Ended):
+    if sum(isinstance(one, RunEnded) for one in told) != 1 or not isinstance(told[-1], RunEnded):
         return "the last line is missing, or there are several"
     return "" if done.outcome.sentence and "None" not in done.outcome.sentence else "the last line says nothing"
 

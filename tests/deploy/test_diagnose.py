@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from fsdcf.deploy.diagnosis.explanation import Case, diagnosed
-from fsdcf.deploy.ecs.rollout import Deployment, Rollout, Stopped
+from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
+from fsdcf.deploy.ecs.rollout import EcsDeployment, ServiceRollout, StoppedTask
 from fsdcf.deploy.model import Exit, Place, StackEvent, Target
 
 TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")
@@ -30,8 +30,8 @@ def event(name: str, status: str, reason: str = "", type: str = "AWS::SQS::Queue
     )
 
 
-def case(status: str, *events: StackEvent, **more: object) -> Case:
-    return Case(TARGET, "shop-staging", status, "", events, places={"Jobs": PLACE}, **more)  # type: ignore[arg-type]
+def case(status: str, *events: StackEvent, **more: object) -> FailedOperation:
+    return FailedOperation(TARGET, "shop-staging", status, "", events, places={"Jobs": PLACE}, **more)  # type: ignore[arg-type]
 
 
 FAILED = event("Jobs", "UPDATE_FAILED", "no (HandlerErrorCode: NotFound)")
@@ -67,7 +67,7 @@ BACK = event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resou
     ],
 )
 def test_every_end(status: str, code: Exit, words: str, next_one: str) -> None:
-    outcome = diagnosed(case(status, FAILED, BACK))
+    outcome = diagnose_operation(case(status, FAILED, BACK))
     assert outcome.exit is code
     assert outcome.sentence.startswith("Jobs (AWS::SQS::Queue) could not be updated: no (HandlerErrorCode: NotFound); ")
     assert words in outcome.sentence
@@ -82,33 +82,35 @@ def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
         "CREATE_FAILED",
         "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)",
     )
-    outcome = diagnosed(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
+    outcome = diagnose_operation(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
     assert outcome.advice is not None and outcome.advice.text.startswith("who deploys may not do it; ")
     assert outcome.next[:2] == (
         "fsdcf permissions shop.yml --env staging",
         "fsdcf deploy shop.yml --env staging --recreate",
     )
     taken = event("Jobs", "UPDATE_FAILED", "jobs already exists (HandlerErrorCode: AlreadyExists)")
-    outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", taken, BACK))
+    outcome = diagnose_operation(case("UPDATE_ROLLBACK_FAILED", taken, BACK))
     assert outcome.advice is not None and "another name" in outcome.advice.text
     assert outcome.next[0] == "fsdcf recover shop --env staging" and "" not in outcome.next
 
 
 def test_what_can_be_skipped_is_named() -> None:
     stuck = event("Mails", "UPDATE_FAILED", "stuck")
-    outcome = diagnosed(case("UPDATE_ROLLBACK_FAILED", FAILED, BACK, stuck))
+    outcome = diagnose_operation(case("UPDATE_ROLLBACK_FAILED", FAILED, BACK, stuck))
     assert outcome.next == ("fsdcf recover shop --env staging", "fsdcf recover shop --env staging --skip Mails")
     assert [one.source for one in outcome.evidence] == ["Jobs (AWS::SQS::Queue)", "Mails (AWS::SQS::Queue)"]
 
 
 def test_without_events_the_status_reason_must_do() -> None:
-    outcome = diagnosed(Case(TARGET, "shop-staging", "UPDATE_ROLLBACK_COMPLETE", "something went wrong"))
+    outcome = diagnose_operation(
+        FailedOperation(TARGET, "shop-staging", "UPDATE_ROLLBACK_COMPLETE", "something went wrong")
+    )
     assert outcome.sentence.startswith("shop-staging failed: something went wrong; ")
     assert outcome.next
 
 
 def test_a_failure_of_the_stack_itself() -> None:
-    outcome = diagnosed(
+    outcome = diagnose_operation(
         case("UPDATE_ROLLBACK_COMPLETE", event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "Export x is in use"))
     )
     assert outcome.sentence.startswith("the stack failed: Export x is in use; ")
@@ -116,13 +118,13 @@ def test_a_failure_of_the_stack_itself() -> None:
 
 def test_a_cancellation_is_no_failure_of_a_resource() -> None:
     victim = event("Jobs", "UPDATE_FAILED", "Resource update cancelled")
-    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", victim, cancelled="by you (Ctrl-C)"))
+    outcome = diagnose_operation(case("UPDATE_ROLLBACK_COMPLETE", victim, cancelled="by you (Ctrl-C)"))
     assert outcome.sentence.startswith("shop-staging was cancelled, by you (Ctrl-C); ")
     assert outcome.exit is Exit.FAILED
 
 
 def test_many_failures_are_cut_short() -> None:
-    outcome = diagnosed(
+    outcome = diagnose_operation(
         case("ROLLBACK_COMPLETE", *(event(f"Q{number}", "CREATE_FAILED", "no") for number in range(25)))
     )
     assert len(outcome.evidence) == 11
@@ -131,29 +133,29 @@ def test_many_failures_are_cut_short() -> None:
 
 def test_what_survived_is_named() -> None:
     kept = event("Table", "DELETE_SKIPPED")
-    outcome = diagnosed(case("ROLLBACK_COMPLETE", FAILED, kept))
+    outcome = diagnose_operation(case("ROLLBACK_COMPLETE", FAILED, kept))
     assert outcome.evidence[-1].source == "Table"
     assert "exists outside of the stack" in outcome.evidence[-1].text
 
 
 def test_a_service_tells_of_its_tasks() -> None:
     stopped = tuple(
-        Stopped(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),))
+        StoppedTask(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),))
         for number in range(3)
     )
-    other = Stopped("t9", "old", "Scaling", "")
-    found = Rollout(
+    other = StoppedTask("t9", "old", "Scaling", "")
+    found = ServiceRollout(
         "arn",
         "Service",
         (
-            Deployment("new", "ACTIVE", "shop:2", "FAILED", "breaker tripped", 3),
-            Deployment("old", "PRIMARY", "shop:1", "COMPLETED"),
+            EcsDeployment("new", "ACTIVE", "shop:2", "FAILED", "breaker tripped", 3),
+            EcsDeployment("old", "PRIMARY", "shop:1", "COMPLETED"),
         ),
         tuple(f"event {number}" for number in range(9)),
         (*stopped, other),
     )
     failed = event("Service", "UPDATE_FAILED", "circuit breaker", "AWS::ECS::Service")
-    outcome = diagnosed(case("UPDATE_ROLLBACK_COMPLETE", failed, rollouts=(found,)))
+    outcome = diagnose_operation(case("UPDATE_ROLLBACK_COMPLETE", failed, rollouts=(found,)))
     assert "its tasks stopped: Essential container in task exited; exit code 1" in outcome.sentence
     told = {one.source: one.text for one in outcome.evidence}
     assert told["Service, deployment"] == "breaker tripped; 3 tasks failed"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fsdcf.deploy.model import Ended, Exit, Place, Planned, Seen, Step, Waiting
+from fsdcf.deploy.model import Exit, Place, PlanCreated, RunEnded, StackEventReceived, StepStarted, Waiting
 from tests.deploy.site import STACK, service, site, template, topic
 
 
@@ -34,11 +34,17 @@ def test_the_events_come_in_order() -> None:
     made = site()
     made.deploy({**template(), "Resources": service()})
     kinds = [type(one) for one in made.told]
-    assert kinds.index(Planned) < kinds.index(Seen) < kinds.index(Waiting) < kinds.index(Ended) == len(kinds) - 1
+    assert (
+        kinds.index(PlanCreated)
+        < kinds.index(StackEventReceived)
+        < kinds.index(Waiting)
+        < kinds.index(RunEnded)
+        == len(kinds) - 1
+    )
     seen = made.seen()
     assert seen[0] == (STACK, "CREATE_IN_PROGRESS")
     assert seen[-1] == (STACK, "CREATE_COMPLETE")
-    times = [one.elapsed for one in made.told if isinstance(one, Seen | Waiting)]
+    times = [one.elapsed for one in made.told if isinstance(one, StackEventReceived | Waiting)]
     assert times == sorted(times)
     waiting = [one.on for one in made.told if isinstance(one, Waiting)]
     assert ("Service",) in waiting, "at last, only the service is waited for"
@@ -53,7 +59,7 @@ def test_the_first_event_is_shown_within_half_a_second_of_the_execution(exists: 
     plain = made.tell
 
     def tell(event: object) -> None:
-        if isinstance(event, Seen):
+        if isinstance(event, StackEventReceived):
             shown.append(made.clock.now())
         plain(event)  # type: ignore[arg-type]
 
@@ -111,8 +117,12 @@ def test_events_carry_the_line_of_the_spec() -> None:
     place = Place("shop.yml", 3, 1, "jobs:")
     made.run(made.release(where={"Jobs": place}.get))
     assert made.plan().places == {"Jobs": place}
-    assert {one.place for one in made.told if isinstance(one, Seen) and one.event.logical_id == "Jobs"} == {place}
-    assert {one.place for one in made.told if isinstance(one, Seen) and one.event.logical_id != "Jobs"} == {None}
+    assert {
+        one.place for one in made.told if isinstance(one, StackEventReceived) and one.event.logical_id == "Jobs"
+    } == {place}
+    assert {
+        one.place for one in made.told if isinstance(one, StackEventReceived) and one.event.logical_id != "Jobs"
+    } == {None}
 
 
 def test_detach_leaves_at_once_and_watch_comes_back() -> None:
@@ -120,7 +130,7 @@ def test_detach_leaves_at_once_and_watch_comes_back() -> None:
     outcome = made.deploy(detach=True)
     assert outcome.exit is Exit.UNKNOWN
     assert outcome.next[0] == "fsdcf watch shop --env staging"
-    assert not [one for one in made.told if isinstance(one, Seen)]
+    assert not [one for one in made.told if isinstance(one, StackEventReceived)]
     made.forget()
     assert made.watch().exit is Exit.DONE
     assert made.seen()[0] == (STACK, "CREATE_IN_PROGRESS")
@@ -263,4 +273,4 @@ def test_a_bug_is_not_swallowed() -> None:
 
     with pytest.raises(ZeroDivisionError):
         made.run(made.release(where=where))
-    assert [one for one in made.told if isinstance(one, Step)]
+    assert [one for one in made.told if isinstance(one, StepStarted)]

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from fsdcf.deploy.diagnosis.cause import blockers, failures, leftovers, rollback_begin, root_cause
+from fsdcf.deploy.diagnosis.causes import blockers, failures, leftover_resources, rollback_begin, root_cause
 from fsdcf.deploy.events import (
-    Boundary,
+    EventBoundary,
     Timeline,
     in_progress,
     is_cancellation,
@@ -141,7 +141,7 @@ def newest_first(*events: StackEvent) -> list[StackEvent]:
 
 def test_a_token_decides() -> None:
     mine, theirs = event(1, "Jobs", "UPDATE_COMPLETE", token="me"), event(2, "Jobs", "UPDATE_COMPLETE", token="they")
-    timeline = Timeline(Boundary(frozenset({"me"}), START))
+    timeline = Timeline(EventBoundary(frozenset({"me"}), START))
     assert timeline.take(newest_first(mine, theirs)) == (mine,)
     assert timeline.take(newest_first(mine, theirs)) == ()
 
@@ -149,20 +149,20 @@ def test_a_token_decides() -> None:
 def test_an_operation_id_helps_where_the_token_is_missing() -> None:
     first = event(1, "stack", "UPDATE_IN_PROGRESS", token="me", operation="op")
     late = event(2, "Jobs", "UPDATE_COMPLETE", operation="op", at=-100)
-    assert Timeline(Boundary(frozenset({"me"}), START)).take(newest_first(first, late)) == (first, late)
+    assert Timeline(EventBoundary(frozenset({"me"}), START)).take(newest_first(first, late)) == (first, late)
 
 
 def test_the_change_sets_creation_is_the_last_resort() -> None:
     old, new = event(1, "Jobs", "UPDATE_COMPLETE", at=-1), event(2, "Jobs", "UPDATE_COMPLETE", at=0)
-    assert Timeline(Boundary(frozenset({"me"}), START)).take(newest_first(old, new)) == (new,)
+    assert Timeline(EventBoundary(frozenset({"me"}), START)).take(newest_first(old, new)) == (new,)
 
 
 def test_a_review_is_no_part_of_the_operation() -> None:
-    assert Timeline(Boundary(since=START)).take([event(1, "stack", "REVIEW_IN_PROGRESS")]) == ()
+    assert Timeline(EventBoundary(since=START)).take([event(1, "stack", "REVIEW_IN_PROGRESS")]) == ()
 
 
 def test_after_the_end_nothing_without_our_token_is_ours() -> None:
-    timeline = Timeline(Boundary(frozenset({"me"}), START))
+    timeline = Timeline(EventBoundary(frozenset({"me"}), START))
     ours = [event(1, "stack", "UPDATE_IN_PROGRESS", token="me"), event(2, "stack", "UPDATE_COMPLETE", token="me")]
     others = [
         event(3, "stack", "UPDATE_IN_PROGRESS"),
@@ -175,14 +175,14 @@ def test_after_the_end_nothing_without_our_token_is_ours() -> None:
 
 
 def test_events_that_surface_late_are_told_when_they_do() -> None:
-    timeline = Timeline(Boundary(frozenset({"me"}), START))
+    timeline = Timeline(EventBoundary(frozenset({"me"}), START))
     first, second, third = (event(number, "Jobs", "UPDATE_IN_PROGRESS", token="me") for number in (1, 2, 3))
     assert timeline.take(newest_first(first, third)) == (first, third)
     assert timeline.take(newest_first(first, second, third)) == (second,)
 
 
 def test_paging_stops_at_what_is_known_or_cannot_be_ours() -> None:
-    timeline = Timeline(Boundary(frozenset({"me"}), START, frozenset({"e9"})))
+    timeline = Timeline(EventBoundary(frozenset({"me"}), START, frozenset({"e9"})))
     known, old, new, seen = (
         event(1, "A", "X", token="me"),
         event(2, "A", "X", at=-1),
@@ -278,4 +278,4 @@ def test_what_is_left() -> None:
         event(3, "stack", "DELETE_FAILED"),
         event(4, "C", "DELETE_COMPLETE"),
     ]
-    assert [one.logical_id for one in leftovers(events)] == ["A", "B"]
+    assert [one.logical_id for one in leftover_resources(events)] == ["A", "B"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.diagnosis.context import Grounds, answer, grounds_of, statements_of
-from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK, find
+from fsdcf.deploy.diagnosis.context import DiagnosisContext, answer, context_of, statements_of
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK, match_reason
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 
@@ -283,7 +283,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("name", "words"), WORDS, ids=[f"{number}-{one[0]}" for number, one in enumerate(WORDS)])
 def test_the_words_of_ecs(name: str, words: str) -> None:
-    found = find(words, Grounds())
+    found = match_reason(words, DiagnosisContext())
     assert found is not None and found.reason.name == name
     assert (
         "…" not in found.sentence
@@ -343,25 +343,27 @@ OF_THE_STACK = [
 
 @pytest.mark.parametrize(("name", "words"), OF_THE_STACK)
 def test_what_cloudformation_says_of_a_resource_is_known(name: str, words: str) -> None:
-    found = find(words, Grounds(), STACK)
+    found = match_reason(words, DiagnosisContext(), STACK)
     assert found is not None and found.reason.name == name
 
 
 def test_every_row_of_the_stack_has_its_words() -> None:
     assert {name for name, _ in OF_THE_STACK} == {one.name for one in STACK}
-    assert find("Resource did not stabilize (HandlerErrorCode: NotStabilized)", Grounds(), STACK) is None
+    assert (
+        match_reason("Resource did not stabilize (HandlerErrorCode: NotStabilized)", DiagnosisContext(), STACK) is None
+    )
 
 
 @pytest.mark.parametrize(
     "words", ["", "Scaling activity initiated by (deployment ecs-svc/1)", "(service web) has reached a steady state."]
 )
 def test_what_is_no_failure_is_no_reason(words: str) -> None:
-    assert find(words, Grounds()) is None
+    assert match_reason(words, DiagnosisContext()) is None
 
 
 def test_what_was_caught_is_named() -> None:
     by_name = {**dict(reversed(WORDS)), "secret-missing": next(words for _, words in WORDS if "invalid ssm" in words)}
-    told = {name: find(words, Grounds()) for name, words in by_name.items()}
+    told = {name: match_reason(words, DiagnosisContext()) for name, words in by_name.items()}
     assert (
         told["command"] is not None
         and told["command"].sentence == "the command gunicorn is not in the image, or cannot be executed"
@@ -376,31 +378,31 @@ def test_what_was_caught_is_named() -> None:
         missing.command
         == "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web --image-ids imageTag=9"
     )
-    dual = find(f"{PULL} 123456789012.dkr-ecr.eu-west-1.on.aws/web:9: not found", Grounds())
+    dual = match_reason(f"{PULL} 123456789012.dkr-ecr.eu-west-1.on.aws/web:9: not found", DiagnosisContext())
     assert dual is not None and "--region eu-west-1 --repository-name web" in dual.command
-    secret = find(
+    secret = match_reason(
         f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets Manager can't find the specified secret.",
-        Grounds(),
+        DiagnosisContext(),
     )
     assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
     assert (
         told["secret-missing"] is not None
         and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
     )
-    lost = find(next(words for _, words in WORDS if LOST in words), Grounds())
+    lost = match_reason(next(words for _, words in WORDS if LOST in words), DiagnosisContext())
     assert lost is not None and lost.command == f"aws secretsmanager describe-secret --secret-id {LOST}"
-    networks = [find(words, Grounds()) for name, words in WORDS if name == "network-missing"]
+    networks = [match_reason(words, DiagnosisContext()) for name, words in WORDS if name == "network-missing"]
     assert [(one.command.split()[2], one.reason.passing) for one in networks if one] == [
         ("describe-security-groups", False),
         ("describe-subnets", False),
     ]
-    named = find(next(words for _, words in WORDS if "find user app" in words), Grounds())
+    named = match_reason(next(words for _, words in WORDS if "find user app" in words), DiagnosisContext())
     assert named is not None and named.sentence == "the user app that the container is to run as is not in the image"
     assert (
         told["working-directory"] is not None
         and "the working directory /srv is not in" in told["working-directory"].sentence
     )
-    elsewhere = find(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", Grounds())
+    elsewhere = match_reason(f"{PULL} docker.io/acme/web:9: docker.io/acme/web:9: not found", DiagnosisContext())
     assert elsewhere is not None and elsewhere.command == "docker manifest inspect docker.io/acme/web:9"
 
 
@@ -415,7 +417,7 @@ def compiled(more: str = "", service: str = "") -> dict[str, Any]:
 
 
 def test_the_grounds_that_our_own_template_gives() -> None:
-    grounds = grounds_of(
+    grounds = context_of(
         compiled(
             "    container:\n      command: curl -f http://localhost:8000/up\n",
             "  resources:\n    cpu: 512\n    memory: 2048\n    architecture: arm64\n",
@@ -458,7 +460,7 @@ def test_a_container_s_check_is_played_with_its_command(port: int | None, comman
         "Service": {"Properties": {"TaskDefinition": {"Ref": "Task"}}},
         "Task": {"Properties": {"ContainerDefinitions": [container]}},
     }
-    found = find("Task failed container health checks", grounds_of({"Resources": resources}))
+    found = match_reason("Task failed container health checks", context_of({"Resources": resources}))
     assert found is not None
     assert (
         found.command.format(spec="web.yml", environment="prod", port=8000)
@@ -486,10 +488,10 @@ WAYS = [
 
 @pytest.mark.parametrize(("service", "way", "clause", "key"), WAYS, ids=[one[1] for one in WAYS])
 def test_whether_a_route_is_missing(service: str, way: str, clause: str, key: str) -> None:
-    grounds = grounds_of(compiled(service=service))
+    grounds = context_of(compiled(service=service))
     assert grounds.way == way
     words = next(words for name, words in WORDS if name == "secret-unreachable")
-    found = find(words, grounds)
+    found = match_reason(words, grounds)
     assert found is not None and clause in found.sentence and found.key == key
 
 
@@ -498,9 +500,9 @@ def test_no_way_out_at_all() -> None:
     template["Resources"] = {
         name: one for name, one in template["Resources"].items() if not name.startswith(("Ecr", "Logs"))
     }
-    grounds = grounds_of(template)
+    grounds = context_of(template)
     assert grounds.way == "none"
-    found = find("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", grounds)
+    found = match_reason("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", grounds)
     assert found is not None and "no endpoint for ecr.api, ecr.dkr" in found.sentence
 
 
@@ -551,17 +553,20 @@ PERMISSIONS = [
     ("service", "why", "clause", "advice"), [one[1:] for one in PERMISSIONS], ids=[one[0] for one in PERMISSIONS]
 )
 def test_whether_a_permission_is_missing(service: str, why: str, clause: str, advice: str) -> None:
-    found = find(f"{REFUSED} {why}", grounds_of(compiled(service=service)))
+    found = match_reason(f"{REFUSED} {why}", context_of(compiled(service=service)))
     assert found is not None and found.reason.name == "secret-denied" and found.key == "service.secrets"
     assert clause in found.sentence and advice in found.advice
     assert found.command == f"aws secretsmanager get-resource-policy --secret-id {SECRET}"
 
 
 def test_whose_role_it_is_and_which_repository() -> None:
-    foreign = find(REFUSED, Grounds())
+    foreign = match_reason(REFUSED, DiagnosisContext())
     assert foreign is not None and "not the template's" in foreign.sentence
     denied = next(words for name, words in WORDS if name == "image-denied")
-    own, other = find(denied, grounds_of(compiled())), find(denied.replace("/web", "/base"), grounds_of(compiled()))
+    own, other = (
+        match_reason(denied, context_of(compiled())),
+        match_reason(denied.replace("/web", "/base"), context_of(compiled())),
+    )
     assert own is not None and "something else refuses it" in own.sentence
     assert (
         own.command
@@ -612,17 +617,17 @@ def test_what_statements_do_not_say(documents: list[Any]) -> None:
     ],
 )
 def test_templates_of_another_make_give_what_they_can(template: Any) -> None:
-    assert grounds_of(template).allows("ecr:BatchGetImage") is None
-    assert find("exit code 1", grounds_of(template)) is not None
+    assert context_of(template).allows("ecr:BatchGetImage") is None
+    assert match_reason("exit code 1", context_of(template)) is not None
 
 
 def test_numbers_stand_in_the_sentence() -> None:
-    found = find(f"{UNHEALTHY}Request timed out)", grounds_of(compiled()))
+    found = match_reason(f"{UNHEALTHY}Request timed out)", context_of(compiled()))
     assert found is not None
     assert found.sentence.endswith(
         "it asks for /up on port 8000, where it wants 200-299 (4 failures, 20 s apart, 4 s to answer, 90 s of grace)"
     )
-    full = find(EXITED + "exit code 137", grounds_of(compiled(service="  resources:\n    memory: 1024\n")))
+    full = match_reason(EXITED + "exit code 137", context_of(compiled(service="  resources:\n    memory: 1024\n")))
     assert full is not None and full.sentence.endswith("(1024 MiB)")
 
 

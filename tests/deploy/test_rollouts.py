@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.diagnosis import explanation
-from fsdcf.deploy.diagnosis.context import Grounds
-from fsdcf.deploy.diagnosis.reasons import find
-from fsdcf.deploy.ecs.observer import Lookout
-from fsdcf.deploy.ecs.rollout import Deployment, Rollout, Stopped, fallen
+from fsdcf.deploy.diagnosis import explanations
+from fsdcf.deploy.diagnosis.context import DiagnosisContext
+from fsdcf.deploy.diagnosis.reasons import match_reason
+from fsdcf.deploy.ecs.observer import RolloutObserver
+from fsdcf.deploy.ecs.rollout import EcsDeployment, ServiceRollout, StoppedTask, fallen
 from fsdcf.deploy.ecs.tasks import MOST_TASKS, Sightings
-from fsdcf.deploy.model import Event, Exit, RolloutSeen, Target, Warned
+from fsdcf.deploy.model import Event, Exit, RolloutChanged, Target, WarningIssued
 from fsdcf.deploy.run import Run
 from tests.deploy.faults.test_group_15_tasks import PLACES, update, web
 from tests.deploy.site import site
@@ -66,9 +66,9 @@ def task(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def looked(ecs: Ecs) -> tuple[Lookout, list[Event]]:
+def looked(ecs: Ecs) -> tuple[RolloutObserver, list[Event]]:
     told: list[Event] = []
-    return Lookout(Run(ecs, told.append, Target("web", "staging"))), told  # type: ignore[arg-type]
+    return RolloutObserver(Run(ecs, told.append, Target("web", "staging"))), told  # type: ignore[arg-type]
 
 
 DEPLOYMENT: Mapping[str, Any] = {
@@ -84,10 +84,10 @@ def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) ->
     ecs = Ecs([task(number) for number in range(count)], [dict(DEPLOYMENT)])
     lookout, told = looked(ecs)
     lookout.look(ARN, "Service", None, 0.0)
-    (seen,) = [one for one in told if isinstance(one, RolloutSeen)]
+    (seen,) = [one for one in told if isinstance(one, RolloutChanged)]
     assert len(seen.tasks) == shown
     assert ecs.asked.count("DescribeTasks") == ecs.asked.count("ListTasks") == calls
-    assert [one.text for one in told if isinstance(one, Warned)] == (
+    assert [one.text for one in told if isinstance(one, WarningIssued)] == (
         ["web has more than 500 tasks that are RUNNING: no more are looked at"] if count > shown else []
     )
 
@@ -107,7 +107,7 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
     found = lookout.look(ARN, "Service", before, 5.0)
     assert found is not None and found.failing is not None and found.failing.failed == 0
     assert [one.essence for one in found.stopped] == ["Essential container in task exited; exit code 1"]
-    assert [one.failed for one in told if isinstance(one, RolloutSeen)] == [0, 1]
+    assert [one.failed for one in told if isinstance(one, RolloutChanged)] == [0, 1]
 
 
 ESSENTIAL = {
@@ -139,8 +139,8 @@ def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
     told = task(
         1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers
     )
-    (stopped,) = fallen(Rollout("arn:s"), [told]).stopped
-    found = find(explanation.testimony(stopped), Grounds())
+    (stopped,) = fallen(ServiceRollout("arn:s"), [told]).stopped
+    found = match_reason(explanations.testimony(stopped), DiagnosisContext())
     assert found is not None and found.reason.name == name
     assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
 
@@ -155,7 +155,7 @@ def test_a_service_that_was_seen_and_is_gone_is_no_warning(code: str, known: boo
     before = lookout.look(ARN, "Service", None, 0.0) if known else None
     ecs.error = ApiError("ecs", "DescribeServices", code, "Cluster not found.")
     assert lookout.look(ARN, "Service", before, 5.0) is before
-    assert sum(isinstance(one, Warned) for one in told) == warnings
+    assert sum(isinstance(one, WarningIssued) for one in told) == warnings
 
 
 def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
@@ -163,7 +163,7 @@ def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
     lookout, told = looked(ecs)
     lookout.look(ARN, "Service", None, 0.0)
     assert "ListServiceDeployments" not in ecs.asked
-    assert isinstance(told[0], RolloutSeen) and told[0].threshold is None
+    assert isinstance(told[0], RolloutChanged) and told[0].threshold is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,9 @@ def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
     ],
 )
 def test_whether_a_deployment_fails(code: str, state: str, failing: bool) -> None:
-    rollout = Rollout(ARN, "", (Deployment("new", "PRIMARY", "web:2", state),), (), (Stopped("1", "new", "x", code),))
+    rollout = ServiceRollout(
+        ARN, "", (EcsDeployment("new", "PRIMARY", "web:2", state),), (), (StoppedTask("1", "new", "x", code),)
+    )
     assert (rollout.failing is not None) == failing
 
 
@@ -192,8 +194,8 @@ OWN = [
 
 @pytest.mark.parametrize(("one", "other"), OWN)
 def test_what_is_a_task_s_own_makes_no_other_reason(one: str, other: str) -> None:
-    assert Stopped("1", "new", one).essence == Stopped("2", "new", other).essence
-    assert Stopped("1", "new", one).essence != Stopped("2", "new", "something else").essence
+    assert StoppedTask("1", "new", one).essence == StoppedTask("2", "new", other).essence
+    assert StoppedTask("1", "new", one).essence != StoppedTask("2", "new", "something else").essence
 
 
 def test_tasks_that_die_together_are_told_with_the_first_look_at_them() -> None:
@@ -203,9 +205,9 @@ def test_tasks_that_die_together_are_told_with_the_first_look_at_them() -> None:
     moments: list[tuple[str, int]] = []
 
     def tell(event: Event) -> None:
-        if isinstance(event, RolloutSeen):
-            moments.append(("seen", sum(one.failed for one in event.tasks if one.ours)))
-        elif isinstance(event, Warned) and "same reason" in event.text:
+        if isinstance(event, RolloutChanged):
+            moments.append(("seen", sum(one.failed for one in event.tasks if one.new)))
+        elif isinstance(event, WarningIssued) and "same reason" in event.text:
             moments.append((event.text.split(" tasks")[0], 0))
         made.told.append(event)
 

@@ -10,10 +10,10 @@ from typing import Any
 import botocore
 import pytest
 
-from fsdcf.deploy.ecs.rollout import Stopped
+from fsdcf.deploy.ecs.rollout import StoppedTask
 from fsdcf.deploy.ecs.tasks import place_of
 from fsdcf.deploy.masking import MASK, masked, masking
-from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Plan, Planned, Release, Target, Warned
+from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, PlanCreated, Release, RunEnded, Target, WarningIssued
 from fsdcf.deploy.parameters import parameters, secrets
 from fsdcf.deploy.prepare import SUFFIXES, key_of, url_of
 from fsdcf.deploy.state import Snapshot, target_of
@@ -88,9 +88,9 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     told: list[Any] = []
     tell = masking(told.append, ("hush", "hush-hush"))
     outcome = Outcome(Exit.FAILED, "it said hush", (Evidence("a hush", "hush-hush"),), ("run hush",), {"hush": "hush!"})
-    tell(Ended(outcome))
-    tell(Warned("hush"))
-    tell(Planned(Plan("set", ()), {}))
+    tell(RunEnded(outcome))
+    tell(WarningIssued("hush"))
+    tell(PlanCreated(Plan("set", ()), {}))
     assert "hush" not in repr(told)
     assert told[0].outcome.evidence[0].text == MASK
     assert told[0].outcome.outputs == {MASK: f"{MASK}!"}
@@ -98,7 +98,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
 
 
 def test_commands_are_those_that_there_are() -> None:
-    target = Release("my-service", "staging", {}, None, {}, again="fsdcf deploy my.yml --env staging").target
+    target = Release("my-service", "staging", {}, None, {}, redeploy_command="fsdcf deploy my.yml --env staging").target
     assert target.stack == "my-service-staging"
     assert target.command("recover", "--skip A") == "fsdcf recover my-service --env staging --skip A"
     assert target.redeploy("--recreate") == "fsdcf deploy my.yml --env staging --recreate"
@@ -135,29 +135,32 @@ def test_where_a_service_is(arn: str, place: tuple[str, str]) -> None:
     ("one", "other"),
     [
         (
-            Stopped("1", "d", "Essential container in task exited", "", (("a", 1, ""),)),
-            Stopped("2", "d", "Essential container in task exited", "", (("a", 1, ""),)),
+            StoppedTask("1", "d", "Essential container in task exited", "", (("a", 1, ""),)),
+            StoppedTask("2", "d", "Essential container in task exited", "", (("a", 1, ""),)),
         ),
         (
-            Stopped("1", "d", "Task failed ELB health checks in (target-group x) from 10.0.0.7"),
-            Stopped("2", "d", "Task failed ELB health checks in (target-group x) from 10.0.1.9"),
+            StoppedTask("1", "d", "Task failed ELB health checks in (target-group x) from 10.0.0.7"),
+            StoppedTask("2", "d", "Task failed ELB health checks in (target-group x) from 10.0.1.9"),
         ),
-        (Stopped("1", "d", "no task " + "a" * 32), Stopped("2", "d", "no task " + "b" * 32)),
+        (StoppedTask("1", "d", "no task " + "a" * 32), StoppedTask("2", "d", "no task " + "b" * 32)),
     ],
 )
-def test_tasks_that_stopped_for_the_same_reason(one: Stopped, other: Stopped) -> None:
+def test_tasks_that_stopped_for_the_same_reason(one: StoppedTask, other: StoppedTask) -> None:
     assert one.essence == other.essence != ""
 
 
 def test_tasks_that_stopped_for_other_reasons() -> None:
     exits = [
-        Stopped("1", "d", "Essential container in task exited", "", (("a", code, ""),)).essence for code in (0, 1, 137)
+        StoppedTask("1", "d", "Essential container in task exited", "", (("a", code, ""),)).essence
+        for code in (0, 1, 137)
     ]
     assert len(set(exits)) == 3
-    assert Stopped("1", "d", "").essence == ""
+    assert StoppedTask("1", "d", "").essence == ""
     assert (
         "OutOfMemoryError"
-        in Stopped("1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)).essence
+        in StoppedTask(
+            "1", "d", "Essential container exited", "", (("a", 137, "OutOfMemoryError: used it all"),)
+        ).essence
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.ecs.tasks import STATES, Sightings
-from fsdcf.deploy.model import RolloutSeen, TaskState
+from fsdcf.deploy.model import RolloutChanged, TaskState
 from tests.deploy.faults.test_group_15_tasks import web
 from tests.deploy.site import site
 
@@ -103,7 +103,7 @@ def test_what_makes_way_has_not_failed() -> None:
         stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)",
         startedBy="old",
     )
-    assert not task.failed and not task.ours
+    assert not task.failed and not task.new
 
 
 def test_a_state_that_nobody_knows_comes_last() -> None:
@@ -116,7 +116,7 @@ def test_every_state_of_a_rollout_is_seen_and_told_once() -> None:
     made = site()
     made.stand(web(2))
     assert made.deploy(web(2), "two").exit == 0
-    seen = [one for one in made.told if isinstance(one, RolloutSeen)]
+    seen = [one for one in made.told if isinstance(one, RolloutChanged)]
     statuses = {task.status for event in seen for task in event.tasks}
     assert statuses <= set(STATES) and {"PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING"} <= statuses
     pictures = [
@@ -125,7 +125,7 @@ def test_every_state_of_a_rollout_is_seen_and_told_once() -> None:
     assert all(before != after for before, after in pairwise(pictures))
     last = seen[-1]
     assert (last.running, last.desired, last.failed, last.threshold) == (2, 2, 0, 2)
-    ours = [task for task in last.tasks if task.ours]
+    ours = [task for task in last.tasks if task.new]
     assert len(ours) == 2 and all(task.status == "RUNNING" and task.target == "healthy" for task in ours)
     for task in ours:
         assert dict(task.past)["PROVISIONING"] == pytest.approx(8.0, abs=6.0)

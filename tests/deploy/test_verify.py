@@ -9,7 +9,7 @@ import pytest
 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.ecs.verification import verify
-from fsdcf.deploy.model import Event, Target, Warned
+from fsdcf.deploy.model import Event, Target, WarningIssued
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 from fsdcf.sandbox.state import VirtualClock
@@ -54,7 +54,7 @@ def verdict(*calls: Any, rows: list[dict[str, Any]] = ROWS, patient: bool = True
     client = Client(rows, list(calls))
     aws = Aws(lambda service, region: client, clock.now, clock.advance, random.Random(1), "us-east-1")
     found = verify(Run(aws, told.append, Target("shop", "staging")), STACK, patient=patient)
-    return found.state, [one.text for one in told if isinstance(one, Warned)], clock.now()
+    return found.state, [one.text for one in told if isinstance(one, WarningIssued)], clock.now()
 
 
 @pytest.mark.parametrize(

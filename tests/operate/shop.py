@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.deploy.model import Step, Target
+from fsdcf.deploy.model import StepStarted, Target
 from fsdcf.sandbox import logs
 from fsdcf.sandbox.ecs import tasks
 from tests.deploy.site import STACK, TAGS, Site, service, site, template
@@ -94,4 +94,4 @@ def say(found: Site, task: str, *lines: str) -> None:
 
 
 def steps(found: Site) -> list[str]:
-    return [one.text for one in found.told if isinstance(one, Step)]
+    return [one.text for one in found.told if isinstance(one, StepStarted)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from fsdcf.deploy.model import Exit, Noted, Options, Outcome, Place, Question, Target
+from fsdcf.deploy.model import Exit, NoticeIssued, Options, Outcome, Place, Question, Target
 from fsdcf.operate.delete import delete, remains
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
 from tests.sandbox.cloudformation import scenes
@@ -47,8 +47,8 @@ def test_from_every_state(state: str) -> None:
 def test_what_is_kept_is_told_before_and_after() -> None:
     made = put("CREATE_COMPLETE")
     outcome = deleted(made)
-    noted = [event for event in made.told if isinstance(event, Noted)]
-    assert [one.lead for one in noted] == ["kept"] and noted[0].text.startswith("Kept (AWS::SQS::Queue ")
+    noted = [event for event in made.told if isinstance(event, NoticeIssued)]
+    assert [one.label for one in noted] == ["kept"] and noted[0].text.startswith("Kept (AWS::SQS::Queue ")
     assert made.warnings() == []
     assert "1 resource was kept" in outcome.sentence and outcome.evidence[0].text.startswith("Kept (AWS::SQS::Queue ")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.model import Exit, Outcome, Terminated, Warned
+from fsdcf.deploy.model import Exit, Outcome, Terminated, WarningIssued
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.run import Returned, run
 from tests.deploy.site import Site
@@ -72,7 +72,7 @@ def test_a_single_writer_is_not_joined_unasked() -> None:
     assert do(found).code == 0
     found.answers = None
     assert do(found, yes=True).code == 0 and any(
-        "run beside it" in one.text for one in found.told if isinstance(one, Warned)
+        "run beside it" in one.text for one in found.told if isinstance(one, WarningIssued)
     )
 
 

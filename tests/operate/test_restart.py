@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.model import Exit, Outcome, Place, RolloutSeen, Terminated
+from fsdcf.deploy.model import Exit, Outcome, Place, RolloutChanged, Terminated
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.rolling import restart
 from tests.deploy.site import Site, site
@@ -33,9 +33,9 @@ def test_every_task_is_a_new_one_of_the_same_definition() -> None:
     assert (outcome.exit, outcome.sentence) == (Exit.DONE, "shop-staging is restarted: 2 of 2 tasks run")
     assert not before & set(running(found)) and told(found)["taskDefinition"] == definition
     assert steps(found)[0].startswith("replaces 2 tasks of shop-staging (ecs-svc/")
-    seen = [one for one in found.told if isinstance(one, RolloutSeen)]
+    seen = [one for one in found.told if isinstance(one, RolloutChanged)]
     assert (seen[-1].running, seen[-1].desired) == (2, 2) and {
-        task.status for one in seen for task in one.tasks if task.ours
+        task.status for one in seen for task in one.tasks if task.new
     } >= {"PENDING", "RUNNING"}
     assert found.made("UpdateService") == 1 and found.made("DescribeServices") < 100
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Outcome, RolloutSeen
+from fsdcf.deploy.model import Exit, Outcome, RolloutChanged
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.bounds import Bounds, undone_by
 from fsdcf.operate.rolling import restart, scale
@@ -33,7 +33,7 @@ def test_out_and_back() -> None:
     assert to(found, 3).sentence == "shop-staging runs 3 tasks"
     assert told(found)["runningCount"] == 3
     assert steps(found) == ["goes from 1 to 3 tasks in shop-staging"]
-    assert (1, 3) in [(one.running, one.desired) for one in found.told if isinstance(one, RolloutSeen)]
+    assert (1, 3) in [(one.running, one.desired) for one in found.told if isinstance(one, RolloutChanged)]
     assert to(found, 1).sentence == "shop-staging runs 1 task"
     assert to(found, 1).sentence == "shop-staging runs 1 task already" and found.made("UpdateService") == 2
 

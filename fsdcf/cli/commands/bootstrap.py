@@ -37,7 +37,7 @@ from fsdcf.compiler.pipeline import (
     role_variable,
 )
 from fsdcf.compiler.service import Template
-from fsdcf.deploy.model import Ask, Ended, Exit, Options, Outcome, Release, Tell
+from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model import Spec
 from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
@@ -380,13 +380,13 @@ def _print(template: Template, form: str, output: str | None) -> None:
 def _deploy(template: Template, whole: Pipeline, options: dict[str, Any]) -> None:
     connection: Connection = options["connection"]
     again = f"fsdcf bootstrap --github {whole.repository} --deploy"
-    release = Release(SERVICE, ENVIRONMENT, template.data, None, TAGS, again=again)
+    release = Release(SERVICE, ENVIRONMENT, template.data, None, TAGS, redeploy_command=again)
     wanted = Options(yes=options["yes"], artifacts_bucket=options["artifacts_bucket"])
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.deploy.engine import deploy
 
-        outcome = deploy(release, wanted, aws, lambda event: None if isinstance(event, Ended) else tell(event), ask)
+        outcome = deploy(release, wanted, aws, lambda event: None if isinstance(event, RunEnded) else tell(event), ask)
         if outcome.exit is not Exit.DONE:
             return outcome
         return replace(outcome, next=(*outcome.next, *settings(whole, outcome.outputs, aws.region)))

@@ -23,7 +23,7 @@ from fsdcf.cli.runtime import json_option, refuse, run, settings, validating
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
-from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, Place, Planned, Release, Tell
+from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, Place, PlanCreated, Release, Tell
 from fsdcf.diagnostics import Severity
 from fsdcf.language.model import Spec
 from fsdcf.lint.cache import Cache
@@ -78,7 +78,7 @@ def release_of(one: ReleaseCompiled, request: Request, image: Image) -> Release:
         where=one.places,
         image=registry(one.spec),
         account=image.account,
-        again=again(request, image),
+        redeploy_command=again(request, image),
     )
 
 
@@ -216,7 +216,7 @@ def _deployed(
 
     if image.region and image.region != aws.region and release.image and release.image[1] is None:
         sentence = f"--image names a registry in {image.region}, and the deploy goes to {aws.region}, whose registry the spec uses"
-        return Outcome(Exit.USAGE, sentence, next=(f"{release.again} --region {image.region}",))
+        return Outcome(Exit.USAGE, sentence, next=(f"{release.redeploy_command} --region {image.region}",))
     running = cache(lambda: deployed_template(aws, release.stack) or {})
     places.deployed = running
     pseudo = {"AWS::Partition": aws.partition, "AWS::Region": aws.region, "AWS::StackName": release.stack}
@@ -238,14 +238,18 @@ def reviewing(
     """
 
     def told(event: Event) -> None:
-        tell(_reviewed(event, new, deployed, pseudo, ask) if isinstance(event, Planned) else event)
+        tell(_reviewed(event, new, deployed, pseudo, ask) if isinstance(event, PlanCreated) else event)
 
     return told
 
 
 def _reviewed(
-    event: Planned, new: Compiled, deployed: Callable[[], Mapping[str, Any]], pseudo: Mapping[str, str], ask: Importers
-) -> Planned:
+    event: PlanCreated,
+    new: Compiled,
+    deployed: Callable[[], Mapping[str, Any]],
+    pseudo: Mapping[str, str],
+    ask: Importers,
+) -> PlanCreated:
     plan = event.plan
     if all(change.action in _NEW for change in plan.changes):
         return event

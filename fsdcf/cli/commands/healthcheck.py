@@ -22,7 +22,7 @@ from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Stream
 from fsdcf.cli.render.values import masked, visible
 from fsdcf.cli.runtime import Told, json_option, refuse, sinks, validating
-from fsdcf.deploy.model import Ended, Evidence, Exit, Outcome, Place
+from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, RunEnded
 from fsdcf.diagnostics import LINE_BREAK, Severity
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def command(
         outcome = _checked(result.spec, partial(_place, result), url, once, fast, arguments, View(as_json))
     except KeyboardInterrupt:
         outcome = Outcome(Exit.INTERRUPTED, "it was not clear yet")
-    told(Ended(outcome))
+    told(RunEnded(outcome))
     click.get_current_context().exit(int(outcome.exit))
 
 

@@ -19,10 +19,10 @@ from fsdcf.cli.render.values import shown as fitted
 from fsdcf.cli.render.values import visible
 from fsdcf.cli.runtime import json_option, run
 from fsdcf.cli.target import Subject, subject, target_options
-from fsdcf.deploy.ecs.observer import Lookout
-from fsdcf.deploy.ecs.rollout import Rollout as RolloutRollout
+from fsdcf.deploy.ecs.observer import RolloutObserver
+from fsdcf.deploy.ecs.rollout import ServiceRollout as RolloutRollout
 from fsdcf.deploy.ecs.rollout import counted
-from fsdcf.deploy.model import Ask, Event, Exit, Outcome, RolloutSeen, Target, Tell, Warned
+from fsdcf.deploy.model import Ask, Event, Exit, Outcome, RolloutChanged, Target, Tell, WarningIssued
 from fsdcf.deploy.run import Run
 from fsdcf.diagnostics import Paint
 
@@ -315,13 +315,13 @@ class Following:
 
     def __init__(self, target: Target, aws: Aws) -> None:
         self._aws = aws
-        self._lookout = Lookout(Run(aws, self._take, target))
+        self._lookout = RolloutObserver(Run(aws, self._take, target))
         self._known: RolloutRollout | None = None
         self._begun = aws.clock()
         self._lines = Lines()
-        self._news: list[RolloutSeen] = []
+        self._news: list[RolloutChanged] = []
         self._warnings: list[str] = []
-        self._seen: RolloutSeen | None = None
+        self._seen: RolloutChanged | None = None
         self._blind = False
         """Whether ECS told nothing at the last look, as of a service that is gone: what was seen before is no picture of now."""
 
@@ -333,7 +333,7 @@ class Following:
         if status.service:
             self._known = self._lookout.look(status.service, "Service", self._known, self._elapsed()) or self._known
 
-    def news(self) -> tuple[RolloutSeen, ...]:
+    def news(self) -> tuple[RolloutChanged, ...]:
         """What has changed since the last time."""
         news, self._news = tuple(self._news), []
         return news
@@ -363,10 +363,10 @@ class Following:
         return self._aws.clock() - self._begun
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, RolloutSeen):
+        if isinstance(event, RolloutChanged):
             self._seen = event
             self._news.append(event)
-        elif isinstance(event, Warned):
+        elif isinstance(event, WarningIssued):
             self._warnings.append(event.text)
 
 

@@ -12,16 +12,16 @@ from fsdcf.cli.render.values import judged_by, masked
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
-    Noted,
+    NoticeIssued,
     Outcome,
     Place,
-    Planned,
-    RolloutSeen,
-    Seen,
+    PlanCreated,
+    RolloutChanged,
     StackEvent,
-    Step,
+    StackEventReceived,
+    StepStarted,
     Waiting,
-    Warned,
+    WarningIssued,
 )
 from fsdcf.plan.diff.causes import title_of
 
@@ -55,24 +55,24 @@ class JsonLines:
 
 def record(event: Event) -> dict[str, Any]:
     """An event as plain data, with secrets masked."""
-    if isinstance(event, Step):
+    if isinstance(event, StepStarted):
         return {"event": "step", "step": event.name, "text": event.text}
-    if isinstance(event, Planned):
+    if isinstance(event, PlanCreated):
         return _planned(event)
-    if isinstance(event, Seen):
+    if isinstance(event, StackEventReceived):
         return {
             "event": "seen",
             "elapsed": round(event.elapsed, 3),
             **_stack_event(event.event),
             "spec": place(event.place),
         }
-    if isinstance(event, RolloutSeen):
+    if isinstance(event, RolloutChanged):
         return rollout_record(event)
     if isinstance(event, Waiting):
         return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
-    if isinstance(event, Noted):
-        return {"event": "noted", "lead": event.lead, "text": event.text}
-    if isinstance(event, Warned):
+    if isinstance(event, NoticeIssued):
+        return {"event": "noted", "lead": event.label, "text": event.text}
+    if isinstance(event, WarningIssued):
         return {"event": "warned", "text": event.text}
     return _ended(event.outcome)
 
@@ -82,7 +82,7 @@ def place(one: Place | None) -> dict[str, Any] | None:
     return {"file": one.file, "line": one.line, "column": one.column, "text": one.text} if one else None
 
 
-def _planned(event: Planned) -> dict[str, Any]:
+def _planned(event: PlanCreated) -> dict[str, Any]:
     plan, remarks = event.plan, remarks_of(event)
     return {
         "event": "planned",

@@ -20,7 +20,18 @@ from fsdcf.cli.render.rollouts import checks_of, counts_of, past_of, shown, stat
 from fsdcf.cli.render.stream import Stream
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.events import is_cancellation, is_root
-from fsdcf.deploy.model import Ended, Event, Noted, Plan, Planned, RolloutSeen, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import (
+    Event,
+    NoticeIssued,
+    Plan,
+    PlanCreated,
+    RolloutChanged,
+    RunEnded,
+    StackEventReceived,
+    StepStarted,
+    Waiting,
+    WarningIssued,
+)
 
 State = Literal["pending", "active", "done", "failed", "kept"]
 
@@ -88,7 +99,7 @@ class Tree:
         """The resources of a plan are pending."""
         self.rows = {change.logical_id: Row(change.logical_id, change.type) for change in plan.changes}
 
-    def see(self, seen: Seen) -> None:
+    def see(self, seen: StackEventReceived) -> None:
         """A stack event changes the state of its resource, or that of the stack."""
         event = seen.event
         if is_root(event):
@@ -172,7 +183,7 @@ class Live:
         self._clock = clock
         self._tree = Tree()
         self._step = ""
-        self._rollouts: dict[str, RolloutSeen] = {}
+        self._rollouts: dict[str, RolloutChanged] = {}
         self._on: tuple[str, ...] = ()
         self._elapsed, self._heard = 0.0, clock()
         self._executing = False
@@ -180,22 +191,22 @@ class Live:
         self._screen: Screen | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Step):
+        if isinstance(event, StepStarted):
             self._step = event.text
             self._show()
-        elif isinstance(event, Planned):
+        elif isinstance(event, PlanCreated):
             self._tree.expect(event.plan)
             self._say(plan_lines(event.plan, event.places, self._stream.paint, self._stream.width, remarks_of(event)))
-        elif isinstance(event, (Seen, Waiting)):
+        elif isinstance(event, (StackEventReceived, Waiting)):
             self._moved(event)
-        elif isinstance(event, RolloutSeen):
+        elif isinstance(event, RolloutChanged):
             self._rollouts[event.service] = event
             if not self._executing:
                 self._elapsed, self._heard = event.elapsed, self._clock()
             self._show()
-        elif isinstance(event, Noted):
-            self._say(word_lines(event.lead, event.text, "strong", self._stream.paint, self._stream.width))
-        elif isinstance(event, Warned):
+        elif isinstance(event, NoticeIssued):
+            self._say(word_lines(event.label, event.text, "strong", self._stream.paint, self._stream.width))
+        elif isinstance(event, WarningIssued):
             self._say(word_lines("warning", event.text, "warn", self._stream.paint, self._stream.width))
         else:
             self._end(event)
@@ -223,10 +234,10 @@ class Live:
         lines = [Text(""), *self._rows(elapsed), Text("")]
         return Group(head, *lines, self._waits(elapsed))
 
-    def _moved(self, event: Seen | Waiting) -> None:
+    def _moved(self, event: StackEventReceived | Waiting) -> None:
         self._executing = True
         self._elapsed, self._heard = event.elapsed, self._clock()
-        if isinstance(event, Seen):
+        if isinstance(event, StackEventReceived):
             self._tree.see(event)
             self._on = ()
         else:
@@ -253,7 +264,7 @@ class Live:
         if moving and self._executing:
             self._show()
 
-    def _end(self, event: Ended) -> None:
+    def _end(self, event: RunEnded) -> None:
         self.pause()
         if self._executing:
             self._console.print(self.picture_at_the_end())

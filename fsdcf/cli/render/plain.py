@@ -12,7 +12,18 @@ from fsdcf.cli.render.plan import plan_lines, remarks_of, where
 from fsdcf.cli.render.rollouts import Lines
 from fsdcf.cli.render.stream import Stream
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.model import Ended, Event, Noted, Outcome, Planned, RolloutSeen, Seen, Step, Waiting, Warned
+from fsdcf.deploy.model import (
+    Event,
+    NoticeIssued,
+    Outcome,
+    PlanCreated,
+    RolloutChanged,
+    RunEnded,
+    StackEventReceived,
+    StepStarted,
+    Waiting,
+    WarningIssued,
+)
 from fsdcf.diagnostics import Paint
 
 HEARTBEAT = 60.0
@@ -32,7 +43,7 @@ class Plain:
         self._spoke = 0.0
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Ended):
+        if isinstance(event, RunEnded):
             self._end(event.outcome)
         else:
             self._out.lines(self._lines(event))
@@ -45,18 +56,18 @@ class Plain:
 
     def _lines(self, event: Event) -> Iterator[str]:
         paint = self._out.paint
-        if isinstance(event, Step):
+        if isinstance(event, StepStarted):
             yield paint(f"{event.name}: ", "soft") + visible(event.text)
-        elif isinstance(event, Planned):
+        elif isinstance(event, PlanCreated):
             yield from plan_lines(event.plan, event.places, paint, self._out.width, remarks_of(event))
-        elif isinstance(event, Noted):
-            yield paint(f"{event.lead}: ", "strong") + visible(event.text)
-        elif isinstance(event, Warned):
+        elif isinstance(event, NoticeIssued):
+            yield paint(f"{event.label}: ", "strong") + visible(event.text)
+        elif isinstance(event, WarningIssued):
             yield paint("warning: ", "warn") + visible(event.text)
-        elif isinstance(event, Seen) and self._is_new(event):
+        elif isinstance(event, StackEventReceived) and self._is_new(event):
             self._spoke = event.elapsed
             yield seen_line(event, paint)
-        elif isinstance(event, RolloutSeen):
+        elif isinstance(event, RolloutChanged):
             news = list(self._rollouts.of(event, paint))
             self._spoke = event.elapsed if news else self._spoke
             yield from news
@@ -64,7 +75,7 @@ class Plain:
             self._spoke = event.elapsed
             yield f"[{spoken(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
 
-    def _is_new(self, event: Seen) -> bool:
+    def _is_new(self, event: StackEventReceived) -> bool:
         """Whether the state is another one than before. CloudFormation tells some states twice, the second time with more reason."""
         one = event.event
         state = f"{one.status} {one.physical_id if one.status.startswith('DELETE') else ''}"
@@ -76,7 +87,7 @@ class Plain:
         stream.lines(account_lines(outcome, stream.paint, stream.width))
 
 
-def seen_line(event: Seen, paint: Paint) -> str:
+def seen_line(event: StackEventReceived, paint: Paint) -> str:
     """A stack event on one line; with its reason and the spec's line where something failed."""
     one = event.event
     failed = one.status.endswith("FAILED")

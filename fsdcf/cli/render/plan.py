@@ -10,7 +10,7 @@ from typing import Any
 from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.values import KNOWN_LATER, differences, shown, visible
 from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.deploy.model import Place, Plan, Planned
+from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
@@ -140,13 +140,13 @@ NO_REMARKS = Remarks()
 
 
 @dataclass(frozen=True)
-class Reviewed(Planned):
+class Reviewed(PlanCreated):
     """A plan that somebody has looked at who knows the templates."""
 
     remarks: Remarks = NO_REMARKS
 
 
-def remarks_of(event: Planned) -> Remarks:
+def remarks_of(event: PlanCreated) -> Remarks:
     """The remarks on a plan, where there are any."""
     return event.remarks if isinstance(event, Reviewed) else NO_REMARKS
 

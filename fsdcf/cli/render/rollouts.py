@@ -8,9 +8,9 @@ from typing import Any
 
 from fsdcf.cli.render.durations import spoken
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.diagnosis.explanation import brief
+from fsdcf.deploy.diagnosis.explanations import brief
 from fsdcf.deploy.ecs.rollout import counted
-from fsdcf.deploy.model import RolloutSeen, TaskState
+from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.diagnostics import Paint
 
 _ON_THE_WAY = ("PROVISIONING", "PENDING", "ACTIVATING")
@@ -19,7 +19,7 @@ _SHORT = 8
 """Letters of a task's id that tell it from the others."""
 
 
-def counts_of(seen: RolloutSeen) -> str:
+def counts_of(seen: RolloutChanged) -> str:
     """``1 of 2 running, 1 on the way, 2 failed (the circuit breaker trips at 3)``."""
     parts = [counted(seen.running, seen.desired)]
     if seen.pending:
@@ -74,14 +74,14 @@ def past_of(task: TaskState, elapsed: float = 0.0, width: int = 1000) -> str:
     return " > ".join(states)
 
 
-def shown(seen: RolloutSeen) -> list[TaskState]:
+def shown(seen: RolloutChanged) -> list[TaskState]:
     """The tasks worth a row: those of the new deployment, the latest failures among them, and old ones that leave."""
-    ours = [one for one in seen.tasks if one.ours and one.status != "STOPPED"]
-    failed = [one for one in seen.tasks if one.ours and one.status == "STOPPED" and one.failed]
+    ours = [one for one in seen.tasks if one.new and one.status != "STOPPED"]
+    failed = [one for one in seen.tasks if one.new and one.status == "STOPPED" and one.failed]
     old = [
         one
         for one in seen.tasks
-        if not one.ours and (one.status in _LEAVING or (one.failed and one.status != "STOPPED"))
+        if not one.new and (one.status in _LEAVING or (one.failed and one.status != "STOPPED"))
     ]
     return [*ours, *failed[::-1], *old]
 
@@ -102,12 +102,12 @@ class Lines:
     _counts: dict[str, str] = field(default_factory=dict)
     _reasons: set[str] = field(default_factory=set)
 
-    def of(self, seen: RolloutSeen, paint: Paint) -> Iterator[str]:
+    def of(self, seen: RolloutChanged, paint: Paint) -> Iterator[str]:
         """What is new."""
         for task in seen.tasks:
             state = (task.status, checks_of(task)[0], task.failed)
             before, self._tasks[task.id] = self._tasks.get(task.id), state
-            known = before is not None or task.ours or task.status != "RUNNING"
+            known = before is not None or task.new or task.status != "RUNNING"
             if state != before and known and _is_news(before, state):
                 yield self._line(seen, task, paint)
         counts = counts_of(seen)
@@ -115,9 +115,9 @@ class Lines:
             self._counts[seen.service] = counts
             yield f"[{spoken(seen.elapsed):>7}] {paint('ROLLOUT'.ljust(18), 'soft')} {seen.service} {counts}"
 
-    def _line(self, seen: RolloutSeen, task: TaskState, paint: Paint) -> str:
+    def _line(self, seen: RolloutChanged, task: TaskState, paint: Paint) -> str:
         role = {"failed": "bad", "done": "good"}.get(state_of(task), "soft")
-        whose = "task" if task.ours else "old task"
+        whose = "task" if task.new else "old task"
         took = f" after {_last(task)}" if task.past else ""
         more = visible(self._reason(task)) if task.failed else checks_of(task)[0]
         line = f"[{spoken(seen.elapsed):>7}] {paint(task.status.ljust(18), role)} {whose} {task.id[:_SHORT]}{paint(took, 'soft')}"
@@ -146,7 +146,7 @@ def _plain(reason: str) -> str:
     return visible(rest if rest and "." in head else reason)
 
 
-def rollout_record(seen: RolloutSeen) -> dict[str, Any]:
+def rollout_record(seen: RolloutChanged) -> dict[str, Any]:
     """A rollout as plain data."""
     return {
         "event": "rollout",
@@ -164,7 +164,7 @@ def rollout_record(seen: RolloutSeen) -> dict[str, Any]:
                 "status": one.status,
                 "since": round(one.since, 3),
                 "past": [{"status": name, "seconds": round(seconds, 3)} for name, seconds in one.past],
-                "new": one.ours,
+                "new": one.new,
                 "containerCheck": one.container or None,
                 "loadBalancerCheck": {"state": one.target, "reason": one.target_reason} if one.target else None,
                 "failing": checks_of(one)[1] or None,

@@ -74,7 +74,7 @@ Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.htm
 
 
 @dataclass(frozen=True)
-class Grounds:
+class DiagnosisContext:
     """What is known of a service without asking it. None and empty: the template does not say.
 
     ``way`` is how its tasks reach AWS: by addresses of their own, NAT, interface endpoints, not at all; ``foreign``: its subnets belong to
@@ -103,7 +103,7 @@ class Grounds:
         return None if self.statements is None else answer(self.statements, action, resource)
 
 
-def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> Grounds:
+def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> DiagnosisContext:
     """The grounds that a template gives for the service of this logical id. A template of another make gives what it can."""
     resources = _map((template or {}).get("Resources"))
     properties = _properties(resources, service)
@@ -113,7 +113,7 @@ def grounds_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
     group = _properties(resources, _target(balancer.get("TargetGroupArn")))
     ports = [_map(one).get("ContainerPort") for one in _list(container.get("PortMappings"))]
     port = next((int(one) for one in map(_text, (balancer.get("ContainerPort"), *ports)) if one.isdecimal()), None)
-    return Grounds(
+    return DiagnosisContext(
         port=port,
         memory=_text(definition.get("Memory")),
         architecture=_text(_map(definition.get("RuntimePlatform")).get("CpuArchitecture") or "X86_64").lower(),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fsdcf.cloudformation.ecr import ADDRESS
-from fsdcf.deploy.diagnosis.context import Grounds
+from fsdcf.deploy.diagnosis.context import DiagnosisContext
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Judged:
     command: str = ""
 
 
-Judge = Callable[[Grounds, "re.Match[str]"], Judged]
+Judge = Callable[[DiagnosisContext, "re.Match[str]"], Judged]
 
 LOGS = "fsdcf logs {service} --env {environment}"
 STATUS = "fsdcf status {service} --env {environment}"
@@ -68,7 +68,7 @@ _ASKED = {"secretsmanager": "asm", "ssm": "ssm"}
 _DEAD_ENDS = "there is no route from the tasks to it"
 
 
-def image(grounds: Grounds, found: re.Match[str]) -> Judged:
+def image(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """Which image was asked for, and the command that looks for it."""
     ecr = _ECR.search(found.string)
     if ecr is not None and ecr["tag"]:
@@ -85,7 +85,7 @@ def permission(*actions: str, key: str = "service.executionRole.statements", loo
     ``look`` is a command that shows more of the resource, to which its ARN is added where it is known.
     """
 
-    def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
+    def judged(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
         asked = _asked(actions, found.string)
         resource = next((arn for _, arn in asked if arn.startswith("arn:")), "")
         clause, advice = _refused_by(found.string) or _judged_by_template(grounds, asked, found.string)
@@ -137,7 +137,7 @@ def _refused_by(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...], text: str) -> tuple[str, str]:
+def _judged_by_template(grounds: DiagnosisContext, asked: tuple[tuple[str, str], ...], text: str) -> tuple[str, str]:
     answers = {action: (grounds.allows(action, resource), resource) for action, resource in asked}
     lacking = [action for action, (said, _) in answers.items() if said == "none"]
     if lacking:
@@ -160,7 +160,7 @@ def _judged_by_template(grounds: Grounds, asked: tuple[tuple[str, str], ...], te
     return ": the execution role has the statement, so something else refuses it", advice
 
 
-def image_permission(grounds: Grounds, found: re.Match[str]) -> Judged:
+def image_permission(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """Whether the image may be pulled, and the command that shows the policy of its repository."""
     judged = permission("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")(grounds, found)
     ecr = _ECR.search(found.string)
@@ -170,7 +170,7 @@ def image_permission(grounds: Grounds, found: re.Match[str]) -> Judged:
     return replace(judged, command=look)
 
 
-def secret(grounds: Grounds, found: re.Match[str]) -> Judged:
+def secret(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """Which secret or parameter was asked for, and the command that looks for it."""
     named = _SECRET.search(found.string)
     if named is None:
@@ -182,7 +182,7 @@ def secret(grounds: Grounds, found: re.Match[str]) -> Judged:
     return Judged(f"({named['secret']})", command=f"aws secretsmanager describe-secret --secret-id {named['secret']}")
 
 
-def file_system(grounds: Grounds, found: re.Match[str]) -> Judged:
+def file_system(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """Which file system could not be mounted."""
     named = re.search(r"\bfs-[0-9a-f]{8,17}\b", found.string)
     return (
@@ -192,7 +192,7 @@ def file_system(grounds: Grounds, found: re.Match[str]) -> Judged:
     )
 
 
-def network(grounds: Grounds, found: re.Match[str]) -> Judged:
+def network(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """Which of the two is looked for."""
     return Judged(
         command="aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'" if "Subnet" in found[1] else ""
@@ -205,7 +205,7 @@ def route(*endpoints: str) -> Judge:
     ``endpoints`` are those of the service; where they are several services', the one that was asked counts.
     """
 
-    def judged(grounds: Grounds, found: re.Match[str]) -> Judged:
+    def judged(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
         asked = [
             one for one in endpoints if re.search(rf"from {_ASKED.get(one, one)}|\b{re.escape(one)}\.", found.string)
         ]
@@ -235,12 +235,12 @@ def route(*endpoints: str) -> Judge:
     return judged
 
 
-def memory(grounds: Grounds, found: re.Match[str]) -> Judged:
+def memory(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """How much memory the task had."""
     return Judged(f"({grounds.memory} MiB)") if grounds.memory else Judged()
 
 
-def check(grounds: Grounds, found: re.Match[str]) -> Judged:
+def check(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """What the load balancer asked for, how often, and what it wanted to hear."""
     if not grounds.path:
         return Judged()
@@ -259,7 +259,7 @@ def check(grounds: Grounds, found: re.Match[str]) -> Judged:
     )
 
 
-def container_check(grounds: Grounds, found: re.Match[str]) -> Judged:
+def container_check(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """The command of the container's own check, the program that may not be in the image, and how to play the check here."""
     command = grounds.container_check
     if not command:
@@ -273,7 +273,7 @@ def container_check(grounds: Grounds, found: re.Match[str]) -> Judged:
     return Judged(f": `{command}`", advice, command=_played(grounds))
 
 
-def _played(grounds: Grounds) -> str:
+def _played(grounds: DiagnosisContext) -> str:
     """The command that plays the container's check on this machine, and the load balancer's where there is one."""
     if not grounds.check_words:
         return ""
@@ -282,7 +282,7 @@ def _played(grounds: Grounds) -> str:
     return f"fsdcf healthcheck {{spec}} --env {{environment}}{url} --container-command {words}"
 
 
-def architecture(grounds: Grounds, found: re.Match[str]) -> Judged:
+def architecture(grounds: DiagnosisContext, found: re.Match[str]) -> Judged:
     """What the tasks run on."""
     other = "linux/arm64" if grounds.architecture == "arm64" else "linux/amd64"
     return Judged(

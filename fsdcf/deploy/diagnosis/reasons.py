@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fsdcf.deploy.diagnosis import reason
-from fsdcf.deploy.diagnosis.context import Grounds
+from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reason import AGAIN, LOGS, STATUS, Reason
 
 _DENIED = (
@@ -513,7 +513,7 @@ REASONS = (*PULLING, *PREPARING, *CHECKS, *PLACING, *RUNNING)
 
 
 @dataclass(frozen=True)
-class Finding:
+class MatchedReason:
     """A reason that was found: the cause in a sentence, what to do, the spec's key, and the command with its placeholders."""
 
     reason: Reason
@@ -523,7 +523,9 @@ class Finding:
     command: str
 
 
-def find(testimony: str, grounds: Grounds, reasons: Sequence[Reason] = REASONS) -> Finding | None:
+def match_reason(
+    testimony: str, grounds: DiagnosisContext, reasons: Sequence[Reason] = REASONS
+) -> MatchedReason | None:
     """The first of the known reasons that what was said points to; None if it points to none."""
     for known in reasons:
         found = re.search(known.pattern, testimony, re.DOTALL | re.IGNORECASE | re.MULTILINE)
@@ -531,7 +533,7 @@ def find(testimony: str, grounds: Grounds, reasons: Sequence[Reason] = REASONS) 
             judged = known.judge(grounds, found)
             gap = "" if judged.clause.startswith((":", ",")) or not judged.clause else " "
             sentence = f"{_filled(known.cause, found)}{gap}{judged.clause}"
-            return Finding(
+            return MatchedReason(
                 known,
                 sentence,
                 judged.advice or known.advice,

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.ecs import rollout
-from fsdcf.deploy.ecs.rollout import Deployment, Rollout, Stopped, fallen
+from fsdcf.deploy.ecs.rollout import EcsDeployment, ServiceRollout, StoppedTask, fallen
 from fsdcf.deploy.ecs.tasks import MOST_TASKS, Sightings, described, id_of, listed, place_of
-from fsdcf.deploy.model import RolloutSeen, TaskState
+from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.deploy.run import Run
 
 LOGS = 3
@@ -23,20 +23,20 @@ _KEPT = 8
 _OVER = ("STOPPED", "")
 
 
-class Lookout:
+class RolloutObserver:
     """Looks at the rollouts of a run. Missing permissions, and all other errors of its calls, are one warning for each operation."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._sightings = Sightings(run.aws.pace)
         self._tasks: dict[str, dict[str, TaskState]] = {}
-        self._told: dict[str, RolloutSeen] = {}
+        self._told: dict[str, RolloutChanged] = {}
         self._counted: dict[str, tuple[str, int]] = {}
         self._streams: dict[str, dict[str, tuple[str, str]]] = {}
 
     def look(
-        self, service: str, logical_id: str, known: Rollout | None, elapsed: float, since: datetime | None = None
-    ) -> Rollout | None:
+        self, service: str, logical_id: str, known: ServiceRollout | None, elapsed: float, since: datetime | None = None
+    ) -> ServiceRollout | None:
         """What is known of a rollout now, which began at ``since`` by AWS's clock; tells RolloutSeen if its picture has changed."""
         found = rollout.look(self._run, service, logical_id, known, since=since)
         if found is None or found is known or found.primary is None:
@@ -45,17 +45,17 @@ class Lookout:
         found = fallen(found, told)
         states = self._states(found, told)
         found = self._enriched(self._counts(found, found.failing or found.primary))
-        self._tell(found, found.primary or Deployment("", "", ""), states, elapsed)
+        self._tell(found, found.primary or EcsDeployment("", "", ""), states, elapsed)
         return found
 
-    def afterwards(self, service: str, logical_id: str, since: datetime | None) -> Rollout | None:
+    def afterwards(self, service: str, logical_id: str, since: datetime | None) -> ServiceRollout | None:
         """What is left to know of a rollout that is over, which began at ``since`` by AWS's clock."""
         found = rollout.look(self._run, service, logical_id, afterwards=True, since=since)
         if found is None:
             return None
         return self._enriched(self._counts(found, found.failing or found.primary, since))
 
-    def _tasks_of(self, found: Rollout) -> list[dict[str, Any]]:
+    def _tasks_of(self, found: ServiceRollout) -> list[dict[str, Any]]:
         """What DescribeTasks tells of the tasks that run, of those that did at the last look, and of those that have failed."""
         known = self._tasks.setdefault(found.service, {})
         going = [task for task, state in known.items() if state.status not in _OVER]
@@ -68,15 +68,15 @@ class Lookout:
             del known[task]
         return told or []
 
-    def _states(self, found: Rollout, told: Sequence[Mapping[str, Any]]) -> tuple[TaskState, ...]:
+    def _states(self, found: ServiceRollout, told: Sequence[Mapping[str, Any]]) -> tuple[TaskState, ...]:
         """The tasks that run or are on their way up or down, those of the new deployment first."""
         known, now = self._tasks[found.service], self._run.aws.clock()
         self._sightings.take(told, now)
         health = self._health(found) if any(one.get("lastStatus") in ("ACTIVATING", "RUNNING") for one in told) else {}
         known.update({id_of(raw): self._sightings.state(raw, now, _ours(found), health) for raw in told})
-        return tuple(sorted(known.values(), key=lambda one: not one.ours))
+        return tuple(sorted(known.values(), key=lambda one: not one.new))
 
-    def _health(self, found: Rollout) -> dict[str, tuple[str, str]]:
+    def _health(self, found: ServiceRollout) -> dict[str, tuple[str, str]]:
         """State and reason of the targets, by their address."""
         health: dict[str, tuple[str, str]] = {}
         for group in found.groups:
@@ -91,7 +91,9 @@ class Lookout:
                     health[address] = (str(said.get("State") or ""), reason)
         return health
 
-    def _counts(self, found: Rollout, subject: Deployment | None, since: datetime | None = None) -> Rollout:
+    def _counts(
+        self, found: ServiceRollout, subject: EcsDeployment | None, since: datetime | None = None
+    ) -> ServiceRollout:
         """The circuit breaker's count and threshold: asked for when a deployment begins, and whenever a task has failed.
 
         While nothing is rolled out there is none: the latest service deployment may be one that failed long ago.
@@ -123,7 +125,7 @@ class Lookout:
         told: dict[str, Any] = next(iter((answer or {}).get("serviceDeployments") or []), {})
         return replace(found, breaker=_breaker(told) or found.breaker, verdict=_verdict(told) or found.verdict)
 
-    def _enriched(self, found: Rollout) -> Rollout:
+    def _enriched(self, found: ServiceRollout) -> ServiceRollout:
         """The stopped tasks with what the load balancer said of them, and the last lines of the first few."""
         read = sum(bool(one.log) for one in found.stopped)
         stopped = []
@@ -136,7 +138,7 @@ class Lookout:
             stopped.append(replace(one, target=target, log=lines))
         return replace(found, stopped=tuple(stopped))
 
-    def _last_lines(self, task: Stopped) -> tuple[str, ...]:
+    def _last_lines(self, task: StoppedTask) -> tuple[str, ...]:
         """The last lines of the container that failed."""
         streams = self._streams_of(task.definition)
         ended = [name for name, code, said in task.containers if code or said]
@@ -172,10 +174,12 @@ class Lookout:
             }
         return self._streams[definition]
 
-    def _tell(self, found: Rollout, primary: Deployment, states: tuple[TaskState, ...], elapsed: float) -> None:
+    def _tell(
+        self, found: ServiceRollout, primary: EcsDeployment, states: tuple[TaskState, ...], elapsed: float
+    ) -> None:
         failing = found.failing
         given_up = failing is not None and failing.state == "FAILED"
-        seen = RolloutSeen(
+        seen = RolloutChanged(
             elapsed=elapsed,
             service=found.logical_id,
             tasks=states,
@@ -193,7 +197,7 @@ class Lookout:
             self._run.tell(seen)
 
 
-def _ours(found: Rollout) -> frozenset[str]:
+def _ours(found: ServiceRollout) -> frozenset[str]:
     """The ids of the deployments that are rolled out or fail."""
     return frozenset(one.id for one in (found.primary, found.failing) if one is not None)
 
@@ -206,12 +210,12 @@ def _unhealthy(task: str, events: Sequence[str]) -> str:
     return next((found[1] for found in about if found is not None), "")
 
 
-def _picture(seen: RolloutSeen) -> object:
+def _picture(seen: RolloutChanged) -> object:
     """All of it but times."""
     return replace(seen, elapsed=0.0, tasks=tuple(replace(one, since=0.0, past=()) for one in seen.tasks))
 
 
-def _ran(task: Stopped) -> bool:
+def _ran(task: StoppedTask) -> bool:
     return any(code is not None for _, code, _ in task.containers) or "health checks" in task.reason
 
 

@@ -27,7 +27,7 @@ def counted(running: int, desired: int) -> str:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class EcsDeployment:
     """A deployment of a service. ``state`` is COMPLETED, FAILED or IN_PROGRESS; empty where ECS tells none.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
@@ -45,7 +45,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class StoppedTask:
     """A task that stopped: why, by ECS's words and by those of its containers with their exit codes.
 
     ``target`` is what the load balancer last said of it, ``log`` its last lines, both where they were collected while they could be;
@@ -74,7 +74,7 @@ class Stopped:
 
 
 @dataclass(frozen=True)
-class Rollout:
+class ServiceRollout:
     """What is known of a service's rollout. ``service`` is its ARN, ``primary`` its PRIMARY deployment when it was last looked at.
 
     ``groups`` are the ARNs of its target groups. ``breaker`` is the circuit breaker's count of failed tasks and its threshold, ``verdict``
@@ -83,20 +83,20 @@ class Rollout:
 
     service: str
     logical_id: str = ""
-    deployments: tuple[Deployment, ...] = ()
+    deployments: tuple[EcsDeployment, ...] = ()
     events: tuple[str, ...] = ()
-    stopped: tuple[Stopped, ...] = ()
+    stopped: tuple[StoppedTask, ...] = ()
     groups: tuple[str, ...] = ()
     breaker: tuple[int, int] | None = None
     verdict: str = ""
 
     @property
-    def primary(self) -> Deployment | None:
+    def primary(self) -> EcsDeployment | None:
         """The deployment that is to run, if ECS told of one."""
         return next((one for one in self.deployments if one.status == "PRIMARY"), None)
 
     @property
-    def failing(self) -> Deployment | None:
+    def failing(self) -> EcsDeployment | None:
         """The deployment that fails: one that ECS gave up, else one whose tasks fail.
 
         ECS counts no task that ran and then ended by itself, such as a program that crashes on its first request.
@@ -106,7 +106,7 @@ class Rollout:
         failing = (one for one in self.deployments if one.state != "COMPLETED" and (one.failed or one.id in fell))
         return next(given_up, next(failing, None))
 
-    def failures(self, deployment: Deployment) -> int:
+    def failures(self, deployment: EcsDeployment) -> int:
         """How many tasks of a deployment have failed: those that ECS counts, or those that were seen where these are more."""
         return max(
             deployment.failed,
@@ -118,10 +118,10 @@ def look(
     run: Run,
     service: str,
     logical_id: str,
-    known: Rollout | None = None,
+    known: ServiceRollout | None = None,
     afterwards: bool = False,
     since: datetime | None = None,
-) -> Rollout | None:
+) -> ServiceRollout | None:
     """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
 
     ``service`` is the ARN, which CloudFormation has as the physical id; one that was known and is gone now, as when a creation is
@@ -145,7 +145,7 @@ def look(
         str(one.get("message", "")) for one in raw.get("events") or [] if not _is_older(one.get("createdAt"), since)
     ][:_EVENTS]
     groups = tuple(str(one["targetGroupArn"]) for one in raw.get("loadBalancers") or [] if one.get("targetGroupArn"))
-    before = known or Rollout(service, logical_id)
+    before = known or ServiceRollout(service, logical_id)
     events = tuple(dict.fromkeys([*told, *before.events]))
     rollout = replace(before, deployments=tuple(deployments.values()), events=events, groups=groups)
     if (rollout.failing is None and not afterwards) or _is_told(rollout):
@@ -155,7 +155,7 @@ def look(
     return fallen(rollout, described(run, _UNREAD, service, fresh) or (), since if afterwards else None)
 
 
-def fallen(rollout: Rollout, told: Iterable[Mapping[str, Any]], since: datetime | None = None) -> Rollout:
+def fallen(rollout: ServiceRollout, told: Iterable[Mapping[str, Any]], since: datetime | None = None) -> ServiceRollout:
     """The rollout with those of the tasks that stop, or have, because something failed; what is known of them already is renewed.
 
     ``told`` is what DescribeTasks tells. Tasks that ECS has forgotten by now stay.
@@ -176,21 +176,21 @@ def _is_older(time: datetime | None, since: datetime | None) -> bool:
     return time is not None and since is not None and time < since
 
 
-def _is_told(rollout: Rollout) -> bool:
+def _is_told(rollout: ServiceRollout) -> bool:
     """Whether every failed task that ECS counts is known already."""
     failing = rollout.failing
     return failing is not None and 0 < failing.failed <= sum(one.deployment == failing.id for one in rollout.stopped)
 
 
-def _past(one: Deployment) -> Deployment:
+def _past(one: EcsDeployment) -> EcsDeployment:
     """A deployment that is not listed any more is not the PRIMARY one."""
     if one.status != "PRIMARY":
         return one
     return replace(one, status="INACTIVE", pending=0)
 
 
-def _deployment(raw: Mapping[str, Any]) -> Deployment:
-    return Deployment(
+def _deployment(raw: Mapping[str, Any]) -> EcsDeployment:
+    return EcsDeployment(
         id=str(raw.get("id", "")),
         status=str(raw.get("status", "")),
         task_definition=str(raw.get("taskDefinition", "")),
@@ -203,8 +203,8 @@ def _deployment(raw: Mapping[str, Any]) -> Deployment:
     )
 
 
-def _task(raw: Mapping[str, Any]) -> Stopped:
-    return Stopped(
+def _task(raw: Mapping[str, Any]) -> StoppedTask:
+    return StoppedTask(
         id=str(raw.get("taskArn", "")).rsplit("/", 1)[-1],
         deployment=str(raw.get("startedBy") or ""),
         reason=str(raw.get("stoppedReason") or ""),

@@ -140,7 +140,7 @@ class Sightings:
             status=status,
             since=max(0.0, now - begun.get(status, now)),
             past=past,
-            ours=str(raw.get("startedBy", "")) in ours,
+            new=str(raw.get("startedBy", "")) in ours,
             container=_container(raw),
             target=target,
             target_reason=reason or self._targets.get(id_of(raw), ""),

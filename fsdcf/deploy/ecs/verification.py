@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsdcf.deploy.ecs import rollout
-from fsdcf.deploy.ecs.rollout import SERVICE, Rollout
+from fsdcf.deploy.ecs.rollout import SERVICE, ServiceRollout
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 
@@ -24,11 +24,11 @@ class Verdict:
     """
 
     state: Literal["verified", "unread", "astray", "pending"]
-    rollout: Rollout | None = None
+    rollout: ServiceRollout | None = None
     expected: tuple[str, ...] = ()
 
 
-def verify(run: Run, stack: Snapshot, known: Sequence[Rollout] = (), patient: bool = True) -> Verdict:
+def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), patient: bool = True) -> Verdict:
     """Reads the PRIMARY deployment of every ECS service in the stack. ``patient``: waits for a rollout that is under way."""
     resources = _resources(run, stack)
     if resources is None:
@@ -48,7 +48,7 @@ def verify(run: Run, stack: Snapshot, known: Sequence[Rollout] = (), patient: bo
 
 
 def _service(
-    run: Run, arn: str, name: str, known: Rollout | None, definitions: tuple[str, ...], patient: bool
+    run: Run, arn: str, name: str, known: ServiceRollout | None, definitions: tuple[str, ...], patient: bool
 ) -> Verdict:
     begun = run.aws.clock()
     while True:

@@ -7,17 +7,17 @@ from datetime import datetime, timezone
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import (
-    Ended,
     Event,
     Evidence,
     Exit,
     Outcome,
     Place,
     Plan,
-    Planned,
-    Seen,
+    PlanCreated,
+    RunEnded,
     StackEvent,
-    Step,
+    StackEventReceived,
+    StepStarted,
     Waiting,
 )
 
@@ -83,13 +83,13 @@ def seen(
     type: str = "AWS::ECS::Service",
     reason: str = "",
     place: Place | None = None,
-) -> Seen:
+) -> StackEventReceived:
     physical = ARN if type == "AWS::CloudFormation::Stack" else f"{logical_id}-1"
     event = StackEvent(f"{logical_id}-{status}-{elapsed}", NOON, logical_id, physical, type, status, reason, stack=ARN)
-    return Seen(event, elapsed, place)
+    return StackEventReceived(event, elapsed, place)
 
 
-def stack(status: str, elapsed: float = 0.0) -> Seen:
+def stack(status: str, elapsed: float = 0.0) -> StackEventReceived:
     return seen("shop-staging", status, elapsed, "AWS::CloudFormation::Stack")
 
 
@@ -111,8 +111,8 @@ def story(outcome: Outcome) -> list[Event]:
     """An update from the first step to the end."""
     failed = outcome.exit is not Exit.DONE
     return [
-        Step("preflight", "looks for the stack shop-staging"),
-        Planned(PLAN, PLACES),
+        StepStarted("preflight", "looks for the stack shop-staging"),
+        PlanCreated(PLAN, PLACES),
         stack("UPDATE_IN_PROGRESS"),
         seen("TaskDefinition", "UPDATE_IN_PROGRESS", 1, "AWS::ECS::TaskDefinition", place=SERVICE),
         seen("TaskDefinition", "UPDATE_COMPLETE", 2, "AWS::ECS::TaskDefinition"),
@@ -127,5 +127,5 @@ def story(outcome: Outcome) -> list[Event]:
             place=SERVICE,
         ),
         stack("UPDATE_ROLLBACK_COMPLETE" if failed else "UPDATE_COMPLETE", 75),
-        Ended(outcome),
+        RunEnded(outcome),
     ]

@@ -14,7 +14,7 @@ from fsdcf.cli.commands.healthcheck import View
 from fsdcf.cli.commands.status import release_record, status_record
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import Lines
-from fsdcf.deploy.model import Exit, Noted, RolloutSeen, TaskState, Warned
+from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
 from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.healthcheck import Round
 from fsdcf.operate.logs import Line
@@ -30,7 +30,7 @@ def lines(*, sink: JsonLines, out: io.StringIO) -> list[dict[str, object]]:
 def test_every_event_is_one_object_and_the_last_one_is_the_end() -> None:
     out = io.StringIO()
     sink = JsonLines(out)
-    for event in [Noted("kept", "a"), Warned("a\nb"), *story(FAILURE)]:
+    for event in [NoticeIssued("kept", "a"), WarningIssued("a\nb"), *story(FAILURE)]:
         sink(event)
     records = lines(sink=sink, out=out)
     assert [one["event"] for one in records] == [
@@ -94,7 +94,7 @@ def test_the_plan_is_whole_and_without_secrets() -> None:
 
 
 TASK = TaskState("0a", "RUNNING", 3.0, (("PENDING", 2.0),), True, "HEALTHY", "unhealthy", "404")
-ROLLOUT = RolloutSeen(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
+ROLLOUT = RolloutChanged(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
 
 def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     view.head("load balancer", "GET /")
     view.round("load balancer", Round(1, 0, True, "healthy", "200"))
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
-    events = [*story(FAILURE), Noted("kept", "a"), Warned("a"), ROLLOUT]
+    events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT]
     status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))
     return [*told, *map(record, events), status, release_record(Released(1, "shop:one", "one", None))]
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from fsdcf.cli.render.live import Live, Tree, doing_of
-from fsdcf.deploy.model import Ended, Noted, RolloutSeen, Step, Waiting, Warned
+from fsdcf.deploy.model import NoticeIssued, RolloutChanged, RunEnded, StepStarted, Waiting, WarningIssued
 from tests.cli.render.samples import FAILURE, PLAN, SUCCESS, seen, stack, story
 
 
@@ -93,8 +93,8 @@ def test_no_line_is_wider_than_the_terminal() -> None:
 def test_what_stays_is_broken_between_words() -> None:
     out = Terminal()
     sink, _ = live(out)
-    sink(Warned("every word of it " * 12))
-    sink(Noted("kept", "Jobs (AWS::SQS::Queue) " * 6))
+    sink(WarningIssued("every word of it " * 12))
+    sink(NoticeIssued("kept", "Jobs (AWS::SQS::Queue) " * 6))
     sink.close()
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()).splitlines()
     assert lines[0].startswith("warning: every word") and max(map(len, lines)) <= 80
@@ -104,7 +104,7 @@ def test_what_stays_is_broken_between_words() -> None:
 def test_the_end_leaves_a_summary_and_the_account() -> None:
     out, err = Terminal(), Terminal()
     sink, _ = live(out, err)
-    for event in (Noted("kept", "Jobs"), *story(FAILURE)):
+    for event in (NoticeIssued("kept", "Jobs"), *story(FAILURE)):
         sink(event)
     sink.close()
     assert "kept: Jobs" in out.getvalue() and "warning" not in out.getvalue()
@@ -142,7 +142,7 @@ def test_the_end_of_a_rollback_marks_what_failed_although_it_is_as_before() -> N
 def test_tasks_that_failed_are_marked_where_the_update_was_cancelled_for_them() -> None:
     for failed, mark in ((2, "✗"), (0, "·")):
         sink, _ = live()
-        for event in (*story(FAILURE)[:6], RolloutSeen(60, "Service", (), "IN_PROGRESS", 2, 2, 0, failed)):
+        for event in (*story(FAILURE)[:6], RolloutChanged(60, "Service", (), "IN_PROGRESS", 2, 2, 0, failed)):
             sink(event)
         sink(seen("Service", "UPDATE_COMPLETE", 73))
         sink(stack("UPDATE_ROLLBACK_COMPLETE", 75))
@@ -165,11 +165,11 @@ def test_a_narrow_terminal_shows_for_how_long(monkeypatch: pytest.MonkeyPatch) -
 def test_the_cursor_comes_back() -> None:
     out = Terminal()
     sink, _ = live(out)
-    sink(Step("preflight", "looks"))
+    sink(StepStarted("preflight", "looks"))
     sink.pause()
     assert out.getvalue().rindex("\x1b[?25h") > out.getvalue().rindex("\x1b[?25l")
-    sink(Step("decide", "decides"))
-    sink(Ended(SUCCESS))
+    sink(StepStarted("decide", "decides"))
+    sink(RunEnded(SUCCESS))
     assert out.getvalue().rindex("\x1b[?25h") > out.getvalue().rindex("\x1b[?25l")
 
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from fsdcf.cli.render.plain import Plain
-from fsdcf.deploy.model import Ended, Event, Exit, Noted, Outcome, Waiting, Warned
+from fsdcf.deploy.model import Event, Exit, NoticeIssued, Outcome, RunEnded, Waiting, WarningIssued
 from tests.cli.render.samples import FAILURE, SERVICE, SUCCESS, seen, stack, story
 
 
@@ -30,7 +30,7 @@ def test_the_head_of_the_last_line_stands_there_once() -> None:
         Outcome(Exit.INTERRUPTED, "interrupted"),
         Outcome(Exit.REFUSED, "no"),
     )
-    assert [told(Ended(one))[1] for one in ends] == [
+    assert [told(RunEnded(one))[1] for one in ends] == [
         "refused: nothing was executed\n",
         "interrupted\n",
         "refused: no\n",
@@ -38,7 +38,7 @@ def test_the_head_of_the_last_line_stands_there_once() -> None:
 
 
 def test_what_is_as_it_should_be_is_no_warning() -> None:
-    assert told(Noted("kept", "Jobs"), Warned("late")) == ("kept: Jobs\nwarning: late\n", "")
+    assert told(NoticeIssued("kept", "Jobs"), WarningIssued("late")) == ("kept: Jobs\nwarning: late\n", "")
 
 
 def test_a_success_is_told_on_one_stream_line_by_line() -> None:
@@ -111,7 +111,7 @@ def test_colours_only_on_a_terminal_and_not_with_no_color(monkeypatch: pytest.Mo
 def test_long_sentences_are_wrapped_for_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    long = Ended(Outcome(Exit.FAILED, "the cause " * 30))
+    long = RunEnded(Outcome(Exit.FAILED, "the cause " * 30))
     assert max(map(len, told(long, err=Terminal())[1].splitlines())) <= 80
     assert len(told(long)[1].splitlines()) == 1
 
@@ -139,9 +139,9 @@ def test_what_the_encoding_lacks_is_replaced() -> None:
 def test_nothing_that_is_told_commands_the_terminal() -> None:
     nasty = "\x1b[2Jgone\r\x07"
     out, err = told(
-        Warned(nasty),
+        WarningIssued(nasty),
         seen("Service", "CREATE_FAILED", 1, reason=nasty, place=SERVICE),
-        Ended(Outcome(Exit.FAILED, nasty)),
+        RunEnded(Outcome(Exit.FAILED, nasty)),
     )
     assert "\x1b" not in out + err and "\\u001b[2Jgone" in out and "\\u001b[2Jgone" in err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Seen
+from fsdcf.deploy.model import Exit, StackEventReceived
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.cloudformation.simulator import EVENT
 from tests.deploy.site import STACK, Site, site, template
@@ -41,7 +41,7 @@ def test_every_event_is_told_once_and_in_order(name: str) -> None:
     made.stand(template())
     made.fault(*ODDITIES[name])
     made.deploy(template(), "two")
-    told = [one.event for one in made.told if isinstance(one, Seen)]
+    told = [one.event for one in made.told if isinstance(one, StackEventReceived)]
     assert len({event.id for event in told}) == len(told)
     written = [one for one in reversed(made.events()) if one.get("ClientRequestToken") == told[0].token]
     end = next(
@@ -74,7 +74,7 @@ def test_five_thousand_old_events_cost_nothing() -> None:
     old_events(made, 5_000)
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.DONE
-    assert not any(one.event.id.startswith("old-") for one in made.told if isinstance(one, Seen))
+    assert not any(one.event.id.startswith("old-") for one in made.told if isinstance(one, StackEventReceived))
     polls = made.made("DescribeStackEvents")
     waits = sum(1 for at, name in made.requests if name.endswith("DescribeStackEvents"))
     assert waits == polls <= 25
@@ -101,4 +101,4 @@ def test_a_local_clock_that_is_ten_minutes_off(wrong: float) -> None:
     outcome = made.deploy(sha="two", timeout=600.0)
     assert outcome.exit is Exit.DONE
     assert ("Release", "UPDATE_COMPLETE") in made.seen()
-    assert all(0 <= one.elapsed < 600 for one in made.told if isinstance(one, Seen))
+    assert all(0 <= one.elapsed < 600 for one in made.told if isinstance(one, StackEventReceived))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fsdcf.deploy.engine import deploy
-from fsdcf.deploy.model import Event, Exit, Options, Outcome, Seen, Step
+from fsdcf.deploy.model import Event, Exit, Options, Outcome, StackEventReceived, StepStarted
 from tests.deploy.site import STACK, Site, site, template, topic
 
 
@@ -17,7 +17,7 @@ def _deployed(made: Site, act: Callable[[], object], **options: bool) -> Outcome
 
     def tell(event: Event) -> None:
         made.tell(event)
-        if isinstance(event, Step) and event.name == "change set" and acts:
+        if isinstance(event, StepStarted) and event.name == "change set" and acts:
             acts.pop()()
 
     return deploy(made.release(), Options(yes=True, **options), made.aws, tell, None)
@@ -60,7 +60,7 @@ def test_the_stack_is_deleted_under_us(again: bool) -> None:
     outcome = made.deploy(template("Jobs", "More"))
     assert outcome.exit is Exit.FAILED
     assert "the stack was deleted" in outcome.sentence
-    assert {one.event.token for one in made.told if isinstance(one, Seen)} == {made.executions()[0]}, (
+    assert {one.event.token for one in made.told if isinstance(one, StackEventReceived)} == {made.executions()[0]}, (
         "events of ours alone"
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Outcome, Place, RolloutSeen
+from fsdcf.deploy.model import Exit, Outcome, Place, RolloutChanged
 from tests.deploy.site import Site, service, site, template
 
 KEYS = ("service.port", "service.healthCheck.path", "service.resources.memory", "service.image")
@@ -152,9 +152,9 @@ def test_the_container_s_own_check() -> None:
         "the container's own health check fails: `curl -f http://localhost:8000/health || exit 1`" in outcome.sentence
     )
     assert outcome.advice is not None and "slim images have no curl" in outcome.advice.text
-    seen = [task for event in made.told if isinstance(event, RolloutSeen) for task in event.tasks]
+    seen = [task for event in made.told if isinstance(event, RolloutChanged) for task in event.tasks]
     assert any(task.container == "UNHEALTHY" for task in seen)
-    assert any(task.container == "HEALTHY" and not task.ours for task in seen)
+    assert any(task.container == "HEALTHY" and not task.new for task in seen)
 
 
 def test_the_last_lines_and_the_breaker_are_evidence() -> None:
@@ -312,7 +312,7 @@ def test_a_reader_without_any_permission_of_ecs_still_deploys() -> None:
     )
     assert made.deploy(web(), "two").exit is Exit.DONE
     assert len(made.warnings()) == 1
-    assert not [one for one in made.told if isinstance(one, RolloutSeen)]
+    assert not [one for one in made.told if isinstance(one, RolloutChanged)]
 
 
 def test_the_calls_stay_modest() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.engine import deploy
-from fsdcf.deploy.model import Event, Exit, Options, Planned
+from fsdcf.deploy.model import Event, Exit, Options, PlanCreated
 from fsdcf.sandbox.cloudformation import records
 from tests.deploy.site import STACK, Site, queue, site, template
 
@@ -155,7 +155,7 @@ def killed(made: Site, body: dict[str, Any] | None = None) -> str:
 
     def tell(event: Event) -> None:
         made.told.append(event)
-        if isinstance(event, Planned):
+        if isinstance(event, PlanCreated):
             raise Killed
 
     with pytest.raises(Killed):

@@ -49,7 +49,7 @@ def blockers(events: Sequence[StackEvent]) -> tuple[StackEvent, ...]:
     return tuple(found.values())
 
 
-def leftovers(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
+def leftover_resources(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
     """Resources that the stack could not delete, or left alone because it was told to: they exist, and cost, outside of it."""
     found = {
         event.logical_id: event

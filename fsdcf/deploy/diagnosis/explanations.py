@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cloudformation.template import TemplateError, read
-from fsdcf.deploy.diagnosis.cause import blockers, failures, leftovers, root_cause
-from fsdcf.deploy.diagnosis.context import Grounds, grounds_of
-from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK, Finding, find
-from fsdcf.deploy.ecs.rollout import SERVICE, Rollout, Stopped
+from fsdcf.deploy.diagnosis.causes import blockers, failures, leftover_resources, root_cause
+from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK, MatchedReason, match_reason
+from fsdcf.deploy.ecs.rollout import SERVICE, ServiceRollout, StoppedTask
 from fsdcf.deploy.events import is_root
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.run import Run
@@ -25,7 +25,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-even
 
 
 @dataclass(frozen=True)
-class Explained:
+class RolloutCause:
     """A rollout that failed for a known reason: the cause in a clause, what to do, and the command that shows more.
 
     ``task`` is one of the tasks that said so, ``times`` how many did; None and 0 where it is known by the service's events.
@@ -36,13 +36,13 @@ class Explained:
     sentence: str
     advice: Advice
     command: str
-    task: Stopped | None = None
+    task: StoppedTask | None = None
     times: int = 0
     passing: bool = False
 
 
 @dataclass(frozen=True)
-class Repeated:
+class RepeatedReason:
     """The reason for which ``times`` tasks of a deployment stopped: its name, as it is told, and in short. ``passing``: it may pass by
     itself."""
 
@@ -53,7 +53,7 @@ class Repeated:
     passing: bool = False
 
 
-def repeated(run: Run, rollout: Rollout, stack: str) -> Repeated | None:
+def repeated_reason(run: Run, rollout: ServiceRollout, stack: str) -> RepeatedReason | None:
     """The reason for which two or more tasks of the failing deployment stopped; None where no two have the same.
 
     Reasons are the same where one row of the table knows them both, else by their words.
@@ -61,47 +61,49 @@ def repeated(run: Run, rollout: Rollout, stack: str) -> Repeated | None:
     tasks = failed_tasks(rollout) if rollout.failing is not None else []
     if len(tasks) < 2:
         return None
-    grounds = grounds_for(run, stack, rollout.logical_id)
-    found = [(find(testimony(task, rollout.events), grounds), task.essence) for task in tasks]
+    grounds = context_for(run, stack, rollout.logical_id)
+    found = [(match_reason(testimony(task, rollout.events), grounds), task.essence) for task in tasks]
     counts = Counter(one.reason.name if one is not None else essence for one, essence in found)
     name, times = counts.most_common(1)[0]
     if times < 2:
         return None
     finding, essence = next(one for one in found if name in (one[1], one[0].reason.name if one[0] is not None else ""))
     if finding is None:
-        return Repeated(name, times, essence, essence)
-    return Repeated(name, times, f"{brief(essence)}: {finding.sentence}", finding.sentence, finding.reason.passing)
+        return RepeatedReason(name, times, essence, essence)
+    return RepeatedReason(
+        name, times, f"{brief(essence)}: {finding.sentence}", finding.sentence, finding.reason.passing
+    )
 
 
-def explained(run: Run, rollouts: Sequence[Rollout], stack: str) -> Explained | None:
+def explain_rollouts(run: Run, rollouts: Sequence[ServiceRollout], stack: str) -> RolloutCause | None:
     """The known reason for which the tasks of the first rollout that has one failed. ``stack`` is whose template is asked for the numbers."""
     for rollout in rollouts:
         if not rollout.stopped and not rollout.events:
             continue
-        grounds = grounds_for(run, stack, rollout.logical_id)
+        grounds = context_for(run, stack, rollout.logical_id)
         found, task, times = _most(rollout, grounds)
         if found is not None:
             return _explain_told(run, found, grounds, task, times)
     return None
 
 
-def hidden(run: Run, known: Explained | None) -> Explained:
+def explain_hidden_rollback(run: Run, known: RolloutCause | None) -> RolloutCause:
     """The reason of a rollback behind a green stack: what its tasks said, if that is known."""
     if known is not None:
         return known
     return _explain_told(
-        run, Finding(HIDDEN, HIDDEN.cause, HIDDEN.advice, HIDDEN.key, HIDDEN.command), Grounds(), None, 0
+        run, MatchedReason(HIDDEN, HIDDEN.cause, HIDDEN.advice, HIDDEN.key, HIDDEN.command), DiagnosisContext(), None, 0
     )
 
 
-def grounds_for(run: Run, stack: str, service: str) -> Grounds:
+def context_for(run: Run, stack: str, service: str) -> DiagnosisContext:
     """What the template of the release, or else that of the stack, says of the service."""
     if run.template is None:
         run.template = _deployed(run, stack)
-    return grounds_of(run.template, service)
+    return context_of(run.template, service)
 
 
-def failed_tasks(rollout: Rollout) -> list[Stopped]:
+def failed_tasks(rollout: ServiceRollout) -> list[StoppedTask]:
     """The tasks of the failing deployment that stopped; of all, where ECS does not list it any more."""
     failing = rollout.failing
     return [one for one in rollout.stopped if one.essence and (failing is None or one.deployment == failing.id)]
@@ -112,7 +114,7 @@ def brief(essence: str) -> str:
     return re.split(r": | in \(", essence)[0]
 
 
-def testimony(task: Stopped, events: Sequence[str] = ()) -> str:
+def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
     """All that ECS and the load balancer say of a task. Of its own log only what no application says by itself."""
     containers = [f"{said} exit code {code}" if code is not None else said for _, code, said in task.containers]
     about = [event for event in events if task.id and task.id in event and "unhealthy in" in event]
@@ -120,20 +122,22 @@ def testimony(task: Stopped, events: Sequence[str] = ()) -> str:
     return "\n".join(part for part in (*wrong, task.code, task.reason, *containers, task.target, *about) if part)
 
 
-def _most(rollout: Rollout, grounds: Grounds) -> tuple[Finding | None, Stopped | None, int]:
+def _most(rollout: ServiceRollout, grounds: DiagnosisContext) -> tuple[MatchedReason | None, StoppedTask | None, int]:
     """The reason that most of the failed tasks give, else the one in the service's latest events."""
     tasks = failed_tasks(rollout)
-    found = [(find(testimony(task, rollout.events), grounds), task) for task in tasks]
+    found = [(match_reason(testimony(task, rollout.events), grounds), task) for task in tasks]
     counts = Counter(one.reason.name for one, _ in found if one is not None)
     if counts:
         name, times = counts.most_common(1)[0]
         finding, task = next((one, task) for one, task in found if one is not None and one.reason.name == name)
         return finding, task, times
-    told = (find(event, grounds) for event in rollout.events if TROUBLE.search(event))
+    told = (match_reason(event, grounds) for event in rollout.events if TROUBLE.search(event))
     return next((one for one in told if one is not None), None), None, 0
 
 
-def _explain_told(run: Run, found: Finding, grounds: Grounds, task: Stopped | None, times: int) -> Explained:
+def _explain_told(
+    run: Run, found: MatchedReason, grounds: DiagnosisContext, task: StoppedTask | None, times: int
+) -> RolloutCause:
     command = found.command.format(
         service=run.target.service,
         environment=run.target.environment,
@@ -142,10 +146,10 @@ def _explain_told(run: Run, found: Finding, grounds: Grounds, task: Stopped | No
         image=image_of(task, run.target) or "IMAGE",
     )
     advice = Advice(found.advice, found.key, run.where(found.key))
-    return Explained(found.reason.name, found.sentence, advice, command, task, times, found.reason.passing)
+    return RolloutCause(found.reason.name, found.sentence, advice, command, task, times, found.reason.passing)
 
 
-def image_of(task: Stopped | None, target: Target) -> str:
+def image_of(task: StoppedTask | None, target: Target) -> str:
     """The image of a task's own container, which bears the service's name, else of its first one; empty where it is not known."""
     images = dict(task.images) if task is not None else {}
     return images.get(target.service, next(iter(images.values()), ""))
@@ -183,7 +187,7 @@ _EVENTS = 5
 
 
 @dataclass(frozen=True)
-class Case:
+class FailedOperation:
     """What is known of an operation that did not succeed. ``cancelled``: it was asked to stop, and why, in a clause. ``explained`` is the
     known reason of the service's tasks, ``sha`` the image that was to be deployed, empty where that is not known."""
 
@@ -192,14 +196,14 @@ class Case:
     status: str
     reason: str = ""
     events: tuple[StackEvent, ...] = ()
-    rollouts: tuple[Rollout, ...] = ()
+    rollouts: tuple[ServiceRollout, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
     cancelled: str = ""
-    explained: Explained | None = None
+    explained: RolloutCause | None = None
     sha: str = ""
 
 
-def diagnosed(case: Case) -> Outcome:
+def diagnose_operation(case: FailedOperation) -> Outcome:
     """What is said of the case. A status that is not known needs recovery if it ends in _FAILED, and is a failure otherwise."""
     usual = (Exit.NEEDS_RECOVERY if case.status.endswith("_FAILED") else Exit.FAILED, f"the stack is {case.status}")
     code, end = _ENDS.get(case.status, usual)
@@ -220,12 +224,12 @@ def diagnosed(case: Case) -> Outcome:
     return Outcome(code, sentence, tuple(_evidence(case, cause)), next_steps, advice=advice)
 
 
-def _advised(case: Case, cause: StackEvent | None) -> tuple[Advice | None, str]:
+def _advised(case: FailedOperation, cause: StackEvent | None) -> tuple[Advice | None, str]:
     """What to do and the command that shows more: by what the service's tasks say, else by what CloudFormation says of the resource."""
     tasks = case.explained
     if tasks is not None and (case.cancelled or cause is None or cause.type == SERVICE or is_root(cause)):
         return tasks.advice, tasks.command
-    found = find(cause.reason, Grounds(), STACK) if cause is not None and not is_root(cause) else None
+    found = match_reason(cause.reason, DiagnosisContext(), STACK) if cause is not None and not is_root(cause) else None
     if found is None:
         return None, ""
     target = case.target
@@ -233,7 +237,7 @@ def _advised(case: Case, cause: StackEvent | None) -> tuple[Advice | None, str]:
     return Advice(f"{found.sentence}; {found.advice}", found.key), command
 
 
-def _clause(cause: StackEvent, case: Case) -> str:
+def _clause(cause: StackEvent, case: FailedOperation) -> str:
     """The cause: the resource and its reason, and what its tasks say if it is a service."""
     if is_root(cause):
         tasks = f", while the service's tasks failed: {case.explained.sentence}" if case.explained is not None else ""
@@ -249,13 +253,13 @@ def _clause(cause: StackEvent, case: Case) -> str:
     return f"{cause.logical_id} ({cause.type}) could not be {_DONE.get(cause.status.split('_')[0], 'changed')}: {said}{tasks}"
 
 
-def _essence(rollout: Rollout) -> str:
+def _essence(rollout: ServiceRollout) -> str:
     """The reason for which most tasks of the failing deployment stopped."""
     reasons = Counter(one.essence for one in failed_tasks(rollout))
     return reasons.most_common(1)[0][0] if reasons else ""
 
 
-def _evidence(case: Case, cause: StackEvent | None) -> Iterator[Evidence]:
+def _evidence(case: FailedOperation, cause: StackEvent | None) -> Iterator[Evidence]:
     shown = [cause] if cause is not None else []
     shown += [event for event in failures(case.events) if event not in shown]
     known = case.explained is not None and case.explained.advice.place is not None
@@ -266,12 +270,12 @@ def _evidence(case: Case, cause: StackEvent | None) -> Iterator[Evidence]:
     for rollout in case.rollouts:
         yield from rollout_evidence(rollout, case.places.get(rollout.logical_id), case.explained is not None)
     if "ROLLBACK" in case.status or case.status.startswith("DELETE"):
-        for event in leftovers(case.events):
+        for event in leftover_resources(case.events):
             if event.status == "DELETE_SKIPPED":
                 yield Evidence(event.logical_id, f"{event.physical_id} was kept and exists outside of the stack")
 
 
-def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False) -> Iterator[Evidence]:
+def rollout_evidence(rollout: ServiceRollout, place: Place | None, known: bool = False) -> Iterator[Evidence]:
     """What ECS said of a rollout: the failing deployment, the tasks that stopped, their last lines, the service's latest events.
 
     ``known``: the reason is known, and the spec's line that it leads to is named elsewhere; events are told where no task is.
@@ -301,7 +305,7 @@ def rollout_evidence(rollout: Rollout, place: Place | None, known: bool = False)
         yield Evidence(f"{name}, service event", text)
 
 
-def _broken(rollout: Rollout) -> str:
+def _broken(rollout: ServiceRollout) -> str:
     """What the circuit breaker has counted, if anything."""
     failed, limit = rollout.breaker or (0, 0)
     return (
@@ -309,7 +313,7 @@ def _broken(rollout: Rollout) -> str:
     )
 
 
-def _task_evidence(name: str, tasks: list[Stopped], times: int, place: Place | None) -> Iterator[Evidence]:
+def _task_evidence(name: str, tasks: list[StoppedTask], times: int, place: Place | None) -> Iterator[Evidence]:
     """One of the tasks that stopped for the same reason: its words, the load balancer's, and its last lines."""
     task = tasks[0]
     more = f" ({times} tasks)" if times > 1 else ""
@@ -330,20 +334,20 @@ def _told(event: StackEvent, places: Mapping[str, Place]) -> Evidence:
     )
 
 
-def _is_gone(command: str, case: Case) -> bool:
+def _is_gone(command: str, case: FailedOperation) -> bool:
     """Whether a command asks for what went with the stack: the log and the tasks of a service that a failed creation took away again."""
     gone = case.status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE")
     return gone and command.startswith((case.target.command("logs"), case.target.command("status")))
 
 
-def _again(case: Case, *more: str) -> str:
+def _again(case: FailedOperation, *more: str) -> str:
     """The command that deploys it again, with the image that was to be deployed: without one, a stack keeps what it has."""
     command = case.target.redeploy()
     image = (f"--image-sha {case.sha}",) if case.sha and "--image" not in command else ()
     return " ".join((command, *image, *more))
 
 
-def _next(case: Case) -> tuple[str, ...]:
+def _next(case: FailedOperation) -> tuple[str, ...]:
     target, status = case.target, case.status
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
         return (_again(case, "--recreate"), target.command("delete"))
