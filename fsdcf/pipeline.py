@@ -12,7 +12,6 @@ from fsdcf.compiler.emit import over_limits, to_json
 from fsdcf.compiler.service import Template, compile_spec
 from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors, in_order
 from fsdcf.language.blind import UnknownValue
-from fsdcf.language.dependency import with_sqlite_paths
 from fsdcf.language.dockerfile import health_check
 from fsdcf.language.document import Document, locate
 from fsdcf.language.model import ContainerCheck, Spec
@@ -93,7 +92,7 @@ def run(request: Request, lint: Lint | None = None) -> Result:
         spec = replace(
             spec, service=replace(spec.service, health_check=replace(spec.service.health_check, container=carried))
         )
-    template = compile_spec(with_sqlite_paths(spec, known), request.environment, known)
+    template = compile_spec(spec, request.environment, known)
     root = document.span(())
     found += [
         TOO_LARGE.at(root, (), f"the template has {problem}", way_out)

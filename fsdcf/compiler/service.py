@@ -19,9 +19,8 @@ from fsdcf.compiler.parts.security_groups import add_security_groups
 from fsdcf.compiler.parts.service import add_service
 from fsdcf.compiler.parts.task_definition import add_task_definition, volumes_of
 from fsdcf.compiler.parts.telemetry import add_telemetry
-from fsdcf.compiler.stack import Grant, Names, Origin, Site, Stack, Variable
+from fsdcf.compiler.stack import CompiledTypes, Grant, Names, Origin, Site, Stack, Variable
 from fsdcf.compiler.text import Attributes
-from fsdcf.language.dependency import Types
 from fsdcf.language.model import Spec
 from fsdcf.language.names import dependency_path, local_name
 
@@ -34,7 +33,7 @@ class Template:
     origins: Mapping[str, Origin]
 
 
-def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
+def compile_spec(spec: Spec, environment: str, types: CompiledTypes) -> Template:
     """The template of a spec without errors."""
     stack = Stack(_description(spec, environment), tags_of(spec, environment))
     service = spec.service
@@ -54,7 +53,7 @@ def compile_spec(spec: Spec, environment: str, types: Types) -> Template:
     variables = {name: Variable(text) for name, text in telemetry.environment.items()}
     for grant in grants:
         variables |= {name: Variable(text, grant.origin) for name, text in grant.environment.items()}
-    mounts = [mount for grant in grants for mount in grant.mounts] + volumes_of(spec, grants, types)
+    mounts = [mount for grant in grants for mount in grant.mounts] + volumes_of(spec, grants)
     add_task_definition(stack, spec, environment, variables, secrets, mounts, telemetry.containers, attributes)
     waits = [
         *network.routes,
@@ -101,6 +100,7 @@ def _description(spec: Spec, environment: str) -> str:
 
 def _site(spec: Spec, environment: str, network: Network) -> Site:
     return Site(
+        spec=spec,
         environment=environment,
         service=spec.metadata.name,
         vpc=network.vpc,
@@ -111,7 +111,7 @@ def _site(spec: Spec, environment: str, network: Network) -> Site:
 
 
 def _dependencies(
-    stack: Stack, spec: Spec, site: Site, types: Types
+    stack: Stack, spec: Spec, site: Site, types: CompiledTypes
 ) -> tuple[list[Grant], Attributes, tuple[str, ...]]:
     """Every dependency's resources, by type and name whatever their order; its access in a policy of its own."""
     grants: list[Grant] = []
@@ -123,10 +123,10 @@ def _dependencies(
         names = Names(local, dependency_path(kind.name, local))
         grant: Grant = kind.compile(dependency, names, site, stack)
         if grant.statements:
-            title = names.id("".join(word.capitalize() for word in kind.kind.split("-")) + "Access")
+            title = names.id("".join(word.capitalize() for word in kind.category.split("-")) + "Access")
             policies += add_policy(stack, title, title, "TaskRole", grant.statements, names.origin)
         grants.append(replace(grant, origin=names.origin))
-        attributes[(kind.kind, local)] = grant.attributes
+        attributes[(kind.category, local)] = grant.attributes
     return grants, attributes, policies
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from troposphere import AWSObject, Output, Parameter, Template, encode_to_dict
 
+from fsdcf.language.dependency import DependencyType, Model
+from fsdcf.language.model import Spec
 from fsdcf.language.names import logical_id, variable
 
 PropertyPath = tuple[str | int, ...]
@@ -89,6 +91,7 @@ class Names:
 class Site:
     """What of the service a dependency may build on. Values are CloudFormation's, ready for properties."""
 
+    spec: Spec
     environment: str
     service: str
     vpc: Any
@@ -135,3 +138,14 @@ class Grant:
     waits: tuple[str, ...] = ()
     single_writer: bool = False
     origin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledType(DependencyType[Model]):
+    """A dependency type with its compiler, which gives the resources to the stack and a grant to the service."""
+
+    compile: Callable[[Model, Names, Site, Stack], Grant]
+
+
+CompiledTypes = Mapping[str, CompiledType[Any]]
+"""Dependency types by every accepted name."""

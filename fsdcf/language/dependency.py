@@ -1,15 +1,47 @@
-"""What a type of dependency tells the front end about itself. The types themselves live with the compiler."""
+"""Dependency types as the language sees them, and what a dependency can do. The types themselves are in the compiler."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from posixpath import join, normpath
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.model import Dependency, Spec
 from fsdcf.language.names import local_name
+
+Model = TypeVar("Model", bound=Dependency)
+
+SQLITE_FILE = "app.db"
+"""Name of a database file that has no `path`, on the service's only file system."""
+
+
+class MountedFileSystem(Dependency):
+    """A capability: a dependency that the container mounts as a network file system, at ``mount_point``.
+
+    ``backup`` tells whether the stack backs up the files, where it manages the file system.
+    """
+
+    mount_point: str
+    backup: bool
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the service may only read the files."""
+        raise NotImplementedError
+
+
+class SqliteFile(Dependency):
+    """A capability: a dependency that is an SQLite database file.
+
+    Unless it is ``ephemeral``, one task at a time may write it. ``backup`` is the author's expectation of the file system below it.
+    """
+
+    path: str | None
+    ephemeral: bool
+    journal_mode: str
+    backup: bool | None
 
 
 @dataclass(frozen=True)
@@ -23,105 +55,91 @@ class Violation:
     key: bool = False
 
 
-@dataclass(frozen=True)
-class DependencyType:
-    """One type of dependency: its name in specs, its model, its rules, and how it is compiled.
+@dataclass(frozen=True, kw_only=True)
+class DependencyType(Generic[Model]):
+    """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
-    ``kind`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``. ``compile`` takes the dependency and the
-    compiler's context and gives a grant. ``managed`` tells whether a dependency is made by the
-    stack, as opposed to one that exists already, and ``managed_keys`` are those that mean nothing to the latter. ``endpoint`` is
-    the name of the interface endpoint that reaches the service behind it, where traffic does not go to an address in the
-    network. ``variables`` are those that do not bear the dependency's name, so that two could give one, each with
-    the attribute that it holds; ``settings`` are the values of those that follow from the dependency's keys alone, so that two that
-    give the same one do not contradict each other.
+    A class in ``model`` that derives from ``MountedFileSystem`` or ``SqliteFile`` has that capability; the other
+    capabilities are fields here:
+
+    - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
+    - ``check`` yields the violations of the type's own ``rules``.
+    - ``managed`` tells whether the stack makes the dependency, as opposed to one that exists already; ``managed_keys`` are the
+      keys without meaning for the latter.
+    - ``also`` are other names of the type.
+    - ``endpoint`` is the interface endpoint by which tasks without a route to the internet reach the AWS service.
+    - ``physical_name`` tells whether `name` is the physical name of the resource, which the environments of an account cannot share.
+    - ``reserved_names`` are local names whose logical ids belong to the network of a new VPC.
+    - ``variables`` are the environment variables that do not contain the dependency's name, so that two dependencies could set
+      one, each with the attribute in it; ``settings`` are the values of those that follow from the dependency's keys
+      alone, so that two dependencies with equal values do not conflict.
     """
 
     name: str
-    kind: str
+    category: str
     doc: str
-    model: type[Dependency]
-    attributes: Callable[[Any], tuple[str, ...]]
-    compile: Callable[..., Any]
-    check: Callable[[Any], Iterator[Violation]]
-    managed: Callable[[Any], bool]
+    model: type[Model]
+    attributes: Callable[[Model], tuple[str, ...]]
+    check: Callable[[Model], Iterator[Violation]]
+    managed: Callable[[Model], bool]
     managed_keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     endpoint: str = ""
+    physical_name: bool = True
+    reserved_names: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
-    settings: Callable[[Any], Mapping[str, str]] = lambda dependency: {}
+    settings: Callable[[Model], Mapping[str, str]] = lambda dependency: {}
     rules: tuple[Rule, ...] = ()
 
 
-Types = Mapping[str, DependencyType]
+Types = Mapping[str, DependencyType[Any]]
 """Dependency types by every accepted name."""
-
-
-SQLITE_FILE = "app.db"
 
 
 @dataclass(frozen=True)
 class Mounted:
-    """A directory of the container that is not on its own disk.
+    """A directory of the container that is not on the task's own disk.
 
-    ``network`` is true on EFS, which outlives the task and is a network file system. ``system`` is the dependency behind it; None
+    ``network`` is true for EFS, a network file system that outlives the task. ``system`` is the dependency behind it; None
     for a file system that the spec names by its id.
     """
 
     path: str
     network: bool
     read_only: bool
-    system: Dependency | None = None
+    system: MountedFileSystem | None = None
 
 
-def file_systems(spec: Spec, types: Types) -> list[str]:
-    """The mount points of the EFS dependencies."""
-    return [str(getattr(one, "mount_point", "")) for one in spec.dependencies if types[one.type].kind == "efs"]
+def file_systems(spec: Spec) -> dict[str, MountedFileSystem]:
+    """The dependencies that the container mounts, by local name."""
+    return {local_name(one.name): one for one in spec.dependencies if isinstance(one, MountedFileSystem)}
 
 
-def mounted(spec: Spec, types: Types) -> list[Mounted]:
-    """Every mount of the container: the EFS dependencies, then ``service.volumes``."""
-    systems = {local_name(one.name): one for one in spec.dependencies if types[one.type].kind == "efs"}
-    found = [Mounted(str(getattr(one, "mount_point", "")), True, _is_read_only(one), one) for one in systems.values()]
+def mounted(spec: Spec) -> list[Mounted]:
+    """Every mount of the container: the file systems among the dependencies, then ``service.volumes``."""
+    systems = file_systems(spec)
+    mounts = [Mounted(system.mount_point, True, system.read_only, system) for system in systems.values()]
     for volume in spec.service.volumes:
         system = systems.get(volume.efs.dependency) if volume.efs and volume.efs.dependency else None
-        read_only = volume.read_only or (system is not None and _is_read_only(system))
-        found.append(Mounted(volume.mount_path, volume.efs is not None, read_only, system))
-    return found
+        read_only = volume.read_only or (system is not None and system.read_only)
+        mounts.append(Mounted(volume.mount_path, volume.efs is not None, read_only, system))
+    return mounts
 
 
-def _is_read_only(system: Dependency) -> bool:
-    wanted = system.unmanaged.permissions if system.unmanaged else system.permissions
-    if wanted is None or isinstance(wanted, str):
-        return wanted == "read"
-    return "elasticfilesystem:ClientWrite" not in wanted
+def mount_of(path: str, mounts: Iterable[Mounted]) -> Mounted | None:
+    """The mount that holds a file: the deepest of several, None for the task's own disk."""
+    file = _normal(path)
+    above = [mount for mount in mounts if file.startswith(_normal(mount.path).rstrip("/") + "/")]
+    return max(above, key=lambda mount: len(_normal(mount.path)), default=None)
 
 
-def standing(path: str, mounts: Iterable[Mounted]) -> Mounted | None:
-    """The mount that a file stands on: of several the deepest, None for the task's own disk."""
-    file = _plain(path)
-    found = [one for one in mounts if file.startswith(_plain(one.path).rstrip("/") + "/")]
-    return max(found, key=lambda one: len(_plain(one.path)), default=None)
-
-
-def _plain(path: str) -> str:
+def _normal(path: str) -> str:
     return "/" + normpath(path).lstrip("/")
 
 
-def sqlite_file(database: Dependency, spec: Spec, types: Types) -> str | None:
-    """The file of a SQLite data base: its ``path``, or ``app.db`` on the service's file system; None where there is none."""
-    path: str | None = getattr(database, "path", None)
-    if path is not None:
-        return _plain(path)
-    mounts = file_systems(spec, types)
-    return join(mounts[0], SQLITE_FILE) if mounts else None
-
-
-def with_sqlite_paths(spec: Spec, types: Types) -> Spec:
-    """The spec with a path for every SQLite data base that has none."""
-
-    def placed(one: Dependency) -> Dependency:
-        if types[one.type].kind != "sqlite" or getattr(one, "path", None) is not None:
-            return one
-        return replace(one, path=sqlite_file(one, spec, types))  # type: ignore[call-arg]
-
-    return replace(spec, dependencies=tuple(placed(one) for one in spec.dependencies))
+def sqlite_file(database: SqliteFile, spec: Spec) -> str | None:
+    """The path of an SQLite database: its ``path``, or ``app.db`` on the service's file system; None without either."""
+    if database.path is not None:
+        return _normal(database.path)
+    systems = list(file_systems(spec).values())
+    return join(systems[0].mount_point, SQLITE_FILE) if systems else None

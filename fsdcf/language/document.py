@@ -72,7 +72,7 @@ def locate(document: Document, named: str, types: Types) -> SpecPath:
     return _known(document, ("dependencies",))
 
 
-def type_of(entry: object, types: Types) -> DependencyType | None:
+def type_of(entry: object, types: Types) -> DependencyType[Any] | None:
     """The type of an entry of ``dependencies``, whatever stands there."""
     name = entry.get("type") if isinstance(entry, dict) else None
     return types.get(name) if isinstance(name, str) else None

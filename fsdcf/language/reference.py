@@ -85,7 +85,7 @@ def describe(path: str, field: Field, types: Types) -> str:
     return "\n".join(lines)
 
 
-def describe_type(kind: DependencyType) -> str:
+def describe_type(kind: DependencyType[Any]) -> str:
     """A type of dependency with its keys, for the terminal."""
     lines = [f"dependencies: type {kind.name}", f"  {kind.doc}"]
     lines += [f"  also: {', '.join(kind.also)}"] if kind.also else []
@@ -154,7 +154,15 @@ def reference_page(types: Types) -> str:
         if name != kind.name:
             continue
         also = f" Also written `{'`, `'.join(kind.also)}`." if kind.also else ""
-        out += ["", f"### {name}", "", f"{kind.doc}{also}", "", f"Placeholders: `${{{kind.kind}:NAME:ATTRIBUTE}}`.", ""]
+        out += [
+            "",
+            f"### {name}",
+            "",
+            f"{kind.doc}{also}",
+            "",
+            f"Placeholders: `${{{kind.category}:NAME:ATTRIBUTE}}`.",
+            "",
+        ]
         out += [f"The container gets `{'`, `'.join(kind.variables)}`.", ""] if kind.variables else []
         out += _table((path, field) for path, field in walk(kind.model) if path.split(".")[0] not in shared)
     out += ["", "## Known, not yet compiled", "", "These belong to the language and are refused by this version.", ""]

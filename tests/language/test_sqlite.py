@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.compiler.dependencies import types
-from fsdcf.language.dependency import mounted, sqlite_file, standing
+from fsdcf.language.dependency import mount_of, mounted, sqlite_file
 from tests.conftest import HELLO, Compile
 
 EFS = "  - {type: aws_efs_file_system, name: data}\n"
@@ -156,17 +155,17 @@ def test_a_file_by_its_default_is_the_same_file(compiled: Compile) -> None:
 def test_a_file_stands_on_the_deepest_mount(compiled: Compile) -> None:
     volumes = "  volumes:\n    - {name: inner, mountPath: /mnt/efs/inner/}\n    - {name: other, mountPath: /srv, efs: {fileSystemId: fs-01234567}}\n"
     found: Any = compiled(spec("name: app", service=volumes)).spec
-    mounts = mounted(found, types())
+    mounts = mounted(found)
     assert [(one.path, one.network) for one in mounts] == [
         ("/mnt/efs", True),
         ("/mnt/efs/inner/", False),
         ("/srv", True),
     ]
     places = {
-        path: standing(path, mounts) for path in ("/mnt/efs/x", "/mnt/efs/inner/x", "/srv/../srv/x", "/mnt/efsx", "/x")
+        path: mount_of(path, mounts) for path in ("/mnt/efs/x", "/mnt/efs/inner/x", "/srv/../srv/x", "/mnt/efsx", "/x")
     }
     assert [one and one.path for one in places.values()] == ["/mnt/efs", "/mnt/efs/inner/", "/srv", None, None]
-    assert sqlite_file(found.dependencies[1], found, types()) == "/mnt/efs/app.db"
+    assert sqlite_file(found.dependencies[1], found) == "/mnt/efs/app.db"
 
 
 def test_one_writer_in_prod_is_not_told_to_be_two(compiled: Compile) -> None:

@@ -20,14 +20,12 @@ from fsdcf.cli.options import compile_options
 from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices, assumed, shipped
-from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
 from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
 from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
 from fsdcf.compiler.dependencies.efs_file_system import managed as manages_files
-from fsdcf.compiler.dependencies.sqlite_database import SqliteDatabase
 from fsdcf.diagnostics import Paint, plain
-from fsdcf.language.dependency import with_sqlite_paths
+from fsdcf.language.dependency import SqliteFile, sqlite_file
 from fsdcf.language.model import Spec
 from fsdcf.language.names import local_name
 from fsdcf.pipeline import Request, run
@@ -409,7 +407,7 @@ def in_use(spec: Spec) -> InUse:
         databases=tuple(
             Database(str(one.name), local_name(one.name), one.path, one.ephemeral)
             for one in dependencies
-            if isinstance(one, SqliteDatabase)
+            if isinstance(one, SqliteFile)
         ),
         tables=tuple(_table(one) for one in dependencies if isinstance(one, DynamoDbTable)),
         file_systems=tuple(_system(one) for one in dependencies if isinstance(one, EfsFileSystem)),
@@ -449,8 +447,8 @@ def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:
 
 def files(spec: Spec) -> dict[str, str]:
     """The file of each SQLite data base, by its name."""
-    placed = with_sqlite_paths(spec, types()).dependencies
-    return {str(one.name): one.path or "" for one in placed if isinstance(one, SqliteDatabase)}
+    databases = (one for one in spec.dependencies if isinstance(one, SqliteFile))
+    return {str(one.name): sqlite_file(one, spec) or "" for one in databases}
 
 
 def told(spec: Spec, used: InUse) -> str:

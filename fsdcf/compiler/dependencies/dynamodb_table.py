@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from troposphere import dynamodb
 
-from fsdcf.compiler.dependencies.access import RULES as ACCESS_RULES
-from fsdcf.compiler.dependencies.access import actions, check_permissions, granted, is_list
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.access import RULES as ACCESS_RULES
+from fsdcf.compiler.access import actions, check_permissions, granted, is_list
+from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.dependency import Violation
 from fsdcf.language.model import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
@@ -326,15 +326,16 @@ def _keys(schema: tuple[KeyElement, ...]) -> list[dynamodb.KeySchema]:
     return [dynamodb.KeySchema(AttributeName=element.name, KeyType=element.type) for element in schema]
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="aws_dynamodb_table",
-    kind="dynamodb",
+    category="dynamodb",
     doc="A DynamoDB table: on demand, with point-in-time recovery, encryption and deletion protection.",
     model=DynamoDbTable,
     attributes=lambda table: ("name", "arn", "streamArn") if table.stream and managed(table) else ("name", "arn"),
     compile=compile,
     check=check,
     managed=managed,
+    reserved_names=("public-route",),
     managed_keys=(
         *("keySchema", "attributes", "globalSecondaryIndexes", "timeToLive", "stream"),
         *("billingMode", "readCapacity", "writeCapacity"),

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from troposphere import GetAtt, Ref, Tags, ec2, efs
 
-from fsdcf.compiler.dependencies.access import check_permissions, granted, is_list
+from fsdcf.compiler.access import check_permissions, granted, is_list
 from fsdcf.compiler.parts.roles import VERSION
-from fsdcf.compiler.stack import Grant, Mount, Names, Site, Stack
+from fsdcf.compiler.stack import CompiledType, Grant, Mount, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.dependency import MountedFileSystem, Violation
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import Key
 
@@ -39,7 +38,7 @@ class PosixUser:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EfsFileSystem(Dependency):
+class EfsFileSystem(MountedFileSystem):
     """An EFS file system."""
 
     name: Annotated[
@@ -89,6 +88,11 @@ class EfsFileSystem(Dependency):
     backup: Annotated[
         bool, Key("Back it up every day, by AWS Backup's automatic plan for EFS, which keeps a backup for 35 days.")
     ] = True
+
+    @property
+    def read_only(self) -> bool:
+        wanted = granted(self)
+        return wanted == "read" if isinstance(wanted, str) else _WRITE not in wanted
 
 
 def managed(system: EfsFileSystem) -> bool:
@@ -260,15 +264,16 @@ def _policy(actions: list[str], site: Site) -> dict[str, Any]:
     return {"Version": VERSION, "Statement": [admit, refuse, others]}
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="aws_efs_file_system",
-    kind="efs",
+    category="efs",
     doc="An EFS file system: encrypted, backed up, mounted by the tasks through an access point.",
     model=EfsFileSystem,
     attributes=lambda system: ("id", "arn"),
     compile=compile,
     check=check,
     managed=managed,
+    physical_name=False,
     managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode", "backup"),
     rules=(FILE_SYSTEM,),
 )

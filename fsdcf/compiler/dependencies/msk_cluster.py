@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.access import actions, check_permissions, is_list
+from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.dependency import Violation
 from fsdcf.language.model import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
@@ -86,9 +86,9 @@ def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Gran
     return Grant({names.variable("CLUSTER_NAME"): physical}, (statement,), {"name": physical, "arn": arns[0]})
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="aws_msk_cluster",
-    kind="msk",
+    category="msk",
     doc="An existing MSK cluster: permission to connect, read and write. Its security group must let that of the tasks in (the output TaskSecurityGroupId).",
     model=MskCluster,
     attributes=lambda cluster: ("name", "arn"),

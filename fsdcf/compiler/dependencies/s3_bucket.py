@@ -6,12 +6,12 @@ from typing import Annotated
 
 from troposphere import s3
 
-from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
+from fsdcf.compiler.access import actions, check_permissions, is_list
 from fsdcf.compiler.parts.buckets import add_bucket
-from fsdcf.compiler.stack import Grant, Names, PropertyPath, Site, Stack
+from fsdcf.compiler.stack import CompiledType, Grant, Names, PropertyPath, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.dependency import Violation
 from fsdcf.language.model import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
@@ -154,9 +154,9 @@ def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
     return rules
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="aws_s3_bucket",
-    kind="s3",
+    category="s3",
     doc="An S3 bucket: private, encrypted, versioned, TLS only.",
     model=S3Bucket,
     attributes=lambda bucket: ("name", "arn", "domainName"),

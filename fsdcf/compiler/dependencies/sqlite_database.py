@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.dependency import SqliteFile, Violation, sqlite_file
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -32,7 +31,7 @@ BUSY_TIMEOUT = 5000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SqliteDatabase(Dependency):
+class SqliteDatabase(SqliteFile):
     """An SQLite file on a mount of the service."""
 
     name: Annotated[
@@ -79,7 +78,7 @@ def check(database: SqliteDatabase) -> Iterator[Violation]:
 
 def compile(database: SqliteDatabase, names: Names, site: Site, stack: Stack) -> Grant:
     """Where the file is, for the service, and that it has one writer."""
-    path = literal(database.path or "")
+    path = literal(sqlite_file(database, site.spec) or "")
     variables = {"DATABASE_URL": f"sqlite:///{path}", "SQLITE_PATH": path, **settings(database)}
     attributes = {VARIABLES[name]: value for name, value in variables.items()}
     variables[names.variable("SQLITE_PATH")] = path
@@ -100,15 +99,16 @@ def settings(database: SqliteDatabase) -> Mapping[str, str]:
     }
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="sqlite_database",
-    kind="sqlite",
+    category="sqlite",
     doc="A SQLite data base on the service's file system, with a single writer.",
     model=SqliteDatabase,
     attributes=lambda database: tuple(VARIABLES.values()),
     compile=compile,
     check=check,
     managed=lambda database: False,
+    physical_name=False,
     variables=VARIABLES,
     settings=settings,
     rules=(FILE,),

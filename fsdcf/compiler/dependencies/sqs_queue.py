@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from troposphere import GetAtt, sqs
 
-from fsdcf.compiler.dependencies.access import actions, check_permissions, is_list
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.access import actions, check_permissions, is_list
+from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import DependencyType, Violation
+from fsdcf.language.dependency import Violation
 from fsdcf.language.model import Dependency
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import Key
@@ -166,9 +166,9 @@ def _add(stack: Stack, title: str, dead: str, physical: str, queue: SqsQueue, na
         stack.add(resource, names.origin, {("QueueName",): names.origin})
 
 
-TYPE = DependencyType(
+TYPE = CompiledType(
     name="aws_sqs_queue",
-    kind="sqs",
+    category="sqs",
     doc="An SQS queue and its dead-letter queue, encrypted.",
     model=SqsQueue,
     attributes=lambda queue: (

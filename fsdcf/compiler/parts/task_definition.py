@@ -12,9 +12,8 @@ from fsdcf.compiler.parts.image import image
 from fsdcf.compiler.parts.secrets import ContainerSecret, plain_environment
 from fsdcf.compiler.stack import Grant, Mount, PropertyPath, Stack, Variable
 from fsdcf.compiler.text import Attributes, intrinsic, value
-from fsdcf.language.dependency import Types
+from fsdcf.language.dependency import file_systems
 from fsdcf.language.model import ContainerCheck, Service, Spec, Volume
-from fsdcf.language.names import local_name
 
 ORIGIN = "service"
 
@@ -193,15 +192,11 @@ def _volume(mount: Mount) -> ecs.Volume:
     return ecs.Volume(Name=mount.name, EFSVolumeConfiguration=ecs.EFSVolumeConfiguration(**properties))
 
 
-def volumes_of(spec: Spec, grants: Iterable[Grant], types: Types) -> list[Mount]:
+def volumes_of(spec: Spec, grants: Iterable[Grant]) -> list[Mount]:
     """The mounts of ``service.volumes``; one that names a dependency mounts it again, by the same access point."""
     mounts = {mount.name: mount for grant in grants for mount in grant.mounts}
-    file_systems = {
-        local_name(one.name): mounts.get(local_name(one.name))
-        for one in spec.dependencies
-        if types[one.type].kind == "efs"
-    }
-    return [_mount(volume, file_systems) for volume in spec.service.volumes]
+    systems = {local: mounts.get(local) for local in file_systems(spec)}
+    return [_mount(volume, systems) for volume in spec.service.volumes]
 
 
 def _mount(volume: Volume, file_systems: dict[str, Mount | None]) -> Mount:

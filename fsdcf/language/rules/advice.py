@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule, Severity, SpecPath
 from fsdcf.language.blind import said
-from fsdcf.language.dependency import mounted, standing
+from fsdcf.language.dependency import SqliteFile, mount_of, mounted
 from fsdcf.language.placeholders import Attribute, Known, SecretRef, String, Text, parts_of, sample
 from fsdcf.language.rules.case import Case
 from fsdcf.language.rules.tasks import single_writers
@@ -217,7 +217,7 @@ def secretive(written: String) -> bool:
 
 def shared_names(case: Case) -> Iterator[Diagnostic]:
     for path, dependency, kind in case.dependencies():
-        if kind.kind in ("sqlite", "efs") or not kind.managed(dependency) or _has_environment(dependency.name):
+        if not kind.physical_name or not kind.managed(dependency) or _has_environment(dependency.name):
             continue
         hint = f"write `${{ENV}}-{sample(dependency.name)}`"
         yield case.at(
@@ -230,13 +230,13 @@ def _has_environment(name: String) -> bool:
 
 
 def lost_database(case: Case) -> Iterator[Diagnostic]:
-    mounts = mounted(case.spec, case.types)
+    mounts = mounted(case.spec)
     kept = [one.path for one in mounts if one.network]
-    for path, dependency, kind in case.dependencies():
-        file = getattr(dependency, "path", None)
-        if kind.kind != "sqlite" or not file or getattr(dependency, "ephemeral", False):
+    for path, database in case.having(SqliteFile):
+        file = database.path
+        if not file or database.ephemeral:
             continue
-        place = standing(str(file), mounts)
+        place = mount_of(file, mounts)
         if place is None or not place.network:
             hint = f"put it below {kept[0]}" if kept else "add an aws_efs_file_system dependency, or `ephemeral: true`"
             yield case.at(LOST_DATABASE, (*path, "path"), f"`{file}` is lost when the task stops", hint)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import Dependency, Spec
+
+Capability = TypeVar("Capability", bound=Dependency)
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,13 @@ class Case:
         """Whether the author wrote a key."""
         return self.document.has(tuple(dotted.split(".")))
 
-    def dependencies(self) -> list[tuple[SpecPath, Dependency, DependencyType]]:
+    def dependencies(self) -> list[tuple[SpecPath, Dependency, DependencyType[Any]]]:
         """Each dependency with its path and type."""
         return [
             (("dependencies", index), one, self.types[one.type])
             for index, one in zip(self.indexes, self.spec.dependencies, strict=True)
         ]
+
+    def having(self, capability: type[Capability]) -> list[tuple[SpecPath, Capability]]:
+        """Each dependency that has a capability, with its path."""
+        return [(path, one) for path, one, _ in self.dependencies() if isinstance(one, capability)]

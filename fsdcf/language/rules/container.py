@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.blind import said
+from fsdcf.language.dependency import file_systems
 from fsdcf.language.model import DESCRIPTION_BYTES, Statement, Ulimit, Volume
-from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case
 
@@ -94,11 +94,11 @@ def exec_needs_root(case: Case) -> Iterator[Diagnostic]:
 
 def volumes(case: Case) -> Iterator[Diagnostic]:
     names: set[str] = set()
-    file_systems = {local_name(one.name) for _, one, kind in case.dependencies() if kind.kind == "efs"}
+    systems = set(file_systems(case.spec))
     for index, volume in enumerate(case.spec.service.volumes):
         root = ("service", "volumes", index)
         yield from said(_volume_name(case, root, volume, names))
-        yield from said(_efs_volume(case, root, volume, file_systems))
+        yield from said(_efs_volume(case, root, volume, systems))
 
 
 def _volume_name(case: Case, root: SpecPath, volume: Volume, names: set[str]) -> Iterator[Diagnostic]:
@@ -107,17 +107,15 @@ def _volume_name(case: Case, root: SpecPath, volume: Volume, names: set[str]) ->
     names.add(volume.name)
 
 
-def _efs_volume(case: Case, root: SpecPath, volume: Volume, file_systems: set[str]) -> Iterator[Diagnostic]:
+def _efs_volume(case: Case, root: SpecPath, volume: Volume, systems: set[str]) -> Iterator[Diagnostic]:
     efs = volume.efs
     if efs is None:
         return
     if (efs.file_system_id is None) == (efs.dependency is None):
         hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
         yield case.at(VOLUME, (*root, "efs"), "an EFS volume needs either fileSystemId or dependency", hint, key=True)
-    if efs.dependency is not None and efs.dependency not in file_systems:
-        hint = (
-            f"there are {', '.join(sorted(file_systems))}" if file_systems else "add an aws_efs_file_system dependency"
-        )
+    if efs.dependency is not None and efs.dependency not in systems:
+        hint = f"there are {', '.join(sorted(systems))}" if systems else "add an aws_efs_file_system dependency"
         yield case.at(VOLUME, (*root, "efs", "dependency"), f"no file system `{efs.dependency}`", hint)
     if efs.dependency is not None and efs.root_directory not in (None, "/"):
         hint = "leave it out: the dependency's access point decides the directory"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.blind import said
-from fsdcf.language.dependency import DependencyType, file_systems, sqlite_file
+from fsdcf.language.dependency import DependencyType, MountedFileSystem, SqliteFile, file_systems, sqlite_file
 from fsdcf.language.model import Dependency
 from fsdcf.language.names import local_name
 from fsdcf.language.rules.case import Case
@@ -67,9 +68,10 @@ def taken(case: Case) -> Iterator[Diagnostic]:
     if case.spec.service.networking.network.id is not None:
         return
     for path, dependency, kind in case.dependencies():
-        if kind.kind == "dynamodb" and kind.managed(dependency) and local_name(dependency.name) == "public-route":
-            message = "the network's route table bears the id of a table `public-route`"
-            yield case.at(TAKEN, (*path, "name"), message, "choose another name, such as ${ENV}-public-routes")
+        local = local_name(dependency.name)
+        if local in kind.reserved_names and kind.managed(dependency):
+            message = f"a resource of the network has the logical id of `{local}`"
+            yield case.at(TAKEN, (*path, "name"), message, f"choose another name, such as ${{ENV}}-{local}s")
 
 
 def own_rules(case: Case) -> Iterator[Diagnostic]:
@@ -77,7 +79,7 @@ def own_rules(case: Case) -> Iterator[Diagnostic]:
         yield from said(_own_rules(case, path, dependency, kind))
 
 
-def _own_rules(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType) -> Iterator[Diagnostic]:
+def _own_rules(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType[Any]) -> Iterator[Diagnostic]:
     idle = () if kind.managed(dependency) else kind.managed_keys  # advice says that they have no effect
     for violation in kind.check(dependency):
         if not violation.at or violation.at[0] not in idle:
@@ -85,11 +87,10 @@ def _own_rules(case: Case, path: SpecPath, dependency: Dependency, kind: Depende
 
 
 def sqlite_place(case: Case) -> Iterator[Diagnostic]:
-    for path, dependency, kind in case.dependencies():
-        if kind.kind != "sqlite" or getattr(dependency, "path", None) is not None:
-            continue
-        if len(file_systems(case.spec, case.types)) != 1:
-            several = "several file systems" if file_systems(case.spec, case.types) else "no file system"
+    systems = file_systems(case.spec)
+    for path, database in case.having(SqliteFile):
+        if database.path is None and len(systems) != 1:
+            several = "several file systems" if systems else "no file system"
             hint = (
                 "add an aws_efs_file_system dependency, or a `path` (with `ephemeral: true` for data that may be lost)"
             )
@@ -98,11 +99,7 @@ def sqlite_place(case: Case) -> Iterator[Diagnostic]:
 
 def mounts(case: Case) -> Iterator[Diagnostic]:
     seen: dict[str, str] = {}
-    found = [
-        ((*path, "mountPoint"), str(getattr(one, "mount_point", "")))
-        for path, one, kind in case.dependencies()
-        if kind.kind == "efs"
-    ]
+    found = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
     found += [
         (("service", "volumes", index, "mountPath"), one.mount_path)
         for index, one in enumerate(case.spec.service.volumes)
@@ -116,15 +113,14 @@ def mounts(case: Case) -> Iterator[Diagnostic]:
 
 def one_file(case: Case) -> Iterator[Diagnostic]:
     taken: set[object] = set()
-    for path, dependency, kind in case.dependencies():
-        if kind.kind == "sqlite":
-            file = sqlite_file(dependency, case.spec, case.types)
-            if file in taken:
-                yield case.at(
-                    ONE_FILE, path, "another data base is in the same file", "give each a `path` of its own", key=True
-                )
-            taken.add(file)
-    systems = {local_name(one.name) for _, one, kind in case.dependencies() if kind.kind == "efs"}
+    for path, database in case.having(SqliteFile):
+        file = sqlite_file(database, case.spec)
+        if file in taken:
+            yield case.at(
+                ONE_FILE, path, "another data base is in the same file", "give each a `path` of its own", key=True
+            )
+        taken.add(file)
+    systems = file_systems(case.spec)
     for index, volume in enumerate(case.spec.service.volumes):
         if volume.name in systems:
             message = f"`{volume.name}` is the volume of the EFS dependency of that name"
@@ -144,7 +140,7 @@ def one_variable(case: Case) -> Iterator[Diagnostic]:
         if twice:
             line = case.document.span(("dependencies", givers[twice[0]][0])).line
             message = f"the dependency in line {line} gives {' and '.join(twice)} too"
-            named = f"{kind.kind}:{local_name(dependency.name)}"
+            named = f"{kind.category}:{local_name(dependency.name)}"
             chosen_ones = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
             hint = f"choose in service.environment, such as {chosen_ones}"
             yield case.at(ONE_VARIABLE, path, message, hint, key=True)

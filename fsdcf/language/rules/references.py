@@ -76,7 +76,7 @@ def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnost
         hint = "attributes stand in environment values, commands and the resources of IAM statements"
         yield case.at(MISPLACED, path, f"`{_written(part)}` has no place here", hint)
         return
-    known = [(kind.kind, local_name(one.name), kind.attributes(one)) for _, one, kind in case.dependencies()]
+    known = [(kind.category, local_name(one.name), kind.attributes(one)) for _, one, kind in case.dependencies()]
     named = [attributes for kind, name, attributes in known if (kind, name) == (part.kind, part.name)]
     if not named:
         names = ", ".join(dict.fromkeys(f"{kind}:{name}" for kind, name, _ in known)) or "none"

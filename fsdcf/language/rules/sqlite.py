@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.blind import said
-from fsdcf.language.dependency import Mounted, file_systems, mounted, sqlite_file, standing
-from fsdcf.language.model import Dependency
+from fsdcf.language.dependency import Mounted, SqliteFile, file_systems, mount_of, mounted, sqlite_file
 from fsdcf.language.rules.case import Case
 
 WAL = Rule(
@@ -48,7 +47,7 @@ class _Placed:
     """A data base in a file; ``mount`` is None on the task's own disk."""
 
     at: SpecPath
-    database: Dependency
+    database: SqliteFile
     file: str
     mount: Mounted | None
 
@@ -59,13 +58,13 @@ class _Placed:
 
 def _placed(case: Case) -> list[_Placed]:
     """The data bases of which it is known where they stand; a finding says where it is not."""
-    mounts = mounted(case.spec, case.types)
-    is_plain = len(file_systems(case.spec, case.types)) == 1
+    mounts = mounted(case.spec)
+    is_plain = len(file_systems(case.spec)) == 1
     found = []
-    for path, dependency, kind in case.dependencies():
-        if kind.kind == "sqlite" and (is_plain or getattr(dependency, "path", None) is not None):
-            file = sqlite_file(dependency, case.spec, case.types) or ""
-            found.append(_Placed(path, dependency, file, standing(file, mounts)))
+    for path, database in case.having(SqliteFile):
+        if is_plain or database.path is not None:
+            file = sqlite_file(database, case.spec) or ""
+            found.append(_Placed(path, database, file, mount_of(file, mounts)))
     return found
 
 
@@ -73,7 +72,7 @@ def journal(case: Case) -> Iterator[Diagnostic]:
     hint = "use DELETE or TRUNCATE: WAL needs memory that its processes share, says https://www.sqlite.org/wal.html"
     databases = _placed(case)
     for one in databases:
-        if one.on_network and getattr(one.database, "journal_mode", "") == "WAL":
+        if one.on_network and one.database.journal_mode == "WAL":
             message = f"WAL does not work over a network file system, and `{one.file}` is on EFS"
             yield case.at(WAL, (*one.at, "journalMode"), message, hint)
     written = case.spec.service.environment.get(JOURNAL_MODE)
@@ -84,7 +83,7 @@ def journal(case: Case) -> Iterator[Diagnostic]:
 
 def shared(case: Case) -> Iterator[Diagnostic]:
     for one in _placed(case):
-        if one.on_network and getattr(one.database, "ephemeral", False):
+        if one.on_network and one.database.ephemeral:
             hint = "leave `ephemeral` out, or give a `path` on the task's own disk, such as /tmp/app.db"
             message = f"several tasks would write `{one.file}`, which is on EFS"
             yield case.at(SHARED, (*one.at, "ephemeral"), message, hint, key=True)
@@ -105,7 +104,7 @@ def backup(case: Case) -> Iterator[Diagnostic]:
 
 
 def _backup(case: Case, one: _Placed) -> Iterator[Diagnostic]:
-    wanted = getattr(one.database, "backup", None)
+    wanted = one.database.backup
     at = (*one.at, "backup")
     if wanted is None:
         return
@@ -115,10 +114,10 @@ def _backup(case: Case, one: _Placed) -> Iterator[Diagnostic]:
             yield _out_of_reach(case, at, one)
         return
     line = next(case.document.span(path).line for path, other, _ in case.dependencies() if other is system)
-    if wanted and not getattr(system, "backup", True):
+    if wanted and not system.backup:
         hint = "leave `backup` out there, where it is on by default, or leave it out here"
         yield case.at(BACKUP, at, f"the file system in line {line} says `backup: false`", hint)
-    elif getattr(system, "backup", True) and not wanted:
+    elif system.backup and not wanted:
         hint = "write `backup: false` there too, or leave it out here"
         yield case.at(BACKUP, at, f"the file system in line {line} is backed up, with every file on it", hint)
 

@@ -7,6 +7,7 @@ from math import ceil
 
 from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.language.blind import said
+from fsdcf.language.dependency import SqliteFile
 from fsdcf.language.model import ContainerCheck, HealthCheck
 from fsdcf.language.rules.case import Case
 
@@ -131,11 +132,7 @@ def _fewest_tasks(case: Case) -> int:
 
 def single_writers(case: Case) -> list[str]:
     """The names of SQLite data bases that allow one task only."""
-    return [
-        str(one.name)
-        for _, one, kind in case.dependencies()
-        if kind.kind == "sqlite" and not getattr(one, "ephemeral", False)
-    ]
+    return [str(database.name) for _, database in case.having(SqliteFile) if not database.ephemeral]
 
 
 def single_writer(case: Case) -> Iterator[Diagnostic]:

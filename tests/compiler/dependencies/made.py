@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -20,7 +20,9 @@ from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
 from fsdcf.pipeline import Request, run
 
+NO_SPEC: Any = None
 SITE = Site(
+    spec=NO_SPEC,
     environment="staging",
     service="shop",
     vpc=Ref("Vpc"),
@@ -75,7 +77,7 @@ def make(type: str, name: str, **keys: Any) -> Made:
     kind, dependency = known[type], spec.dependencies[0]
     local = local_name(dependency.name)
     stack = Stack("test", {"service": "shop"})
-    grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), SITE, stack)
+    grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), replace(SITE, spec=spec), stack)
     data = stack.data()
     origins = {title: origin.path for title, origin in stack.origins.items()}
     return Made(grant, data.get("Resources", {}), data.get("Outputs", {}), origins)

@@ -52,8 +52,8 @@ def test_discovery_finds_each_type_by_every_name() -> None:
     }
     assert known is types()
     assert known["fetch_msk_cluster"] is known["aws_msk_cluster"]
-    kinds = [kind.kind for kind in set(known.values())]
-    assert sorted(kinds) == ["dynamodb", "efs", "msk", "s3", "sqlite", "sqs"]
+    categories = [kind.category for kind in set(known.values())]
+    assert sorted(categories) == ["dynamodb", "efs", "msk", "s3", "sqlite", "sqs"]
     assert {name for name, kind in known.items() if kind.endpoint} == {"aws_sqs_queue"}
 
 
