@@ -22,7 +22,7 @@ from fsdcf.deploy.model import Exit
 from fsdcf.diagnostics import render
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.pipeline import Request, run
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -89,7 +89,7 @@ def test_the_faults_that_the_docs_show_can_be_played() -> None:
     faults = re.findall(r"^\| `([^`]+)` \|", page, re.M) + re.findall(r"--fault '?([^' \n]+)", page)
     assert len(faults) > 8
     for text in faults:
-        parsed(text)
+        parse_fault(text)
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -17,9 +17,9 @@ import click
 from fsdcf.deploy.aws import Aws, ConnectionProblem, configuration
 from fsdcf.deploy.model import Exit
 from fsdcf.sandbox.clients import clients
-from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parsed
+from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parse_fault
 from fsdcf.sandbox.schedule import leave
-from fsdcf.sandbox.state import World, partition_of
+from fsdcf.sandbox.state import SandboxState, partition_of
 from fsdcf.sandbox.store import Store, StoreError
 
 
@@ -32,7 +32,7 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
     """
     try:
         with Store(state) as store:
-            world = World(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+            world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
             try:
                 yield _aws(world, region, pace)
             finally:
@@ -42,7 +42,7 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
         raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None
 
 
-def _aws(world: World, region: str, pace: float) -> Aws:
+def _aws(world: SandboxState, region: str, pace: float) -> Aws:
     return Aws(
         clients(world, configuration()),
         lambda: time.monotonic() / pace,
@@ -62,7 +62,7 @@ def player_of(faults: Sequence[Fault]) -> str:
 def fault_of(text: str) -> Fault:
     """A fault by its text; a usage error if it is none."""
     try:
-        return parsed(text)
+        return parse_fault(text)
     except FaultError as error:
         raise click.UsageError(f"--fault {error}") from None
 

@@ -12,8 +12,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from fsdcf.sandbox.exchange import Response
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.exchange import HttpResponse
+from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.wire import handle
 
 READ_TIMEOUT = 60.0
@@ -31,7 +31,7 @@ class _Body(io.BytesIO):
         self.close()
 
 
-def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> Callable[[], None]:
+def connect(session: Any, state: SandboxState, read_timeout: float = READ_TIMEOUT) -> Callable[[], None]:
     """From now on, clients made by the session (botocore's or boto3's; or one client, by its ``meta``) speak to ``world``.
 
     What is given back ends it, for clients that are made later, or for that client.
@@ -41,9 +41,9 @@ def connect(session: Any, world: World, read_timeout: float = READ_TIMEOUT) -> C
     """
 
     def send(request: AWSPreparedRequest, **details: object) -> AWSResponse:
-        begun = world.clock.now()
-        answer = handle(world, request.method, request.url, _headers(request), _body(request))
-        if world.clock.now() - begun > read_timeout:
+        begun = state.clock.now()
+        answer = handle(state, request.method, request.url, _headers(request), _body(request))
+        if state.clock.now() - begun > read_timeout:
             raise ReadTimeoutError(endpoint_url=request.url)
         return _delivered(request, answer)
 
@@ -65,7 +65,7 @@ def _body(request: AWSPreparedRequest) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
-def _delivered(request: AWSPreparedRequest, answer: Response) -> AWSResponse:
+def _delivered(request: AWSPreparedRequest, answer: HttpResponse) -> AWSResponse:
     if answer.fate == "unreachable":
         raise EndpointConnectionError(endpoint_url=request.url)
     if answer.fate == "reset":
@@ -79,13 +79,13 @@ KEY = "sandbox"
 """The credentials, both of them. The sandbox verifies none."""
 
 
-def clients(world: World, config: Any = None) -> Callable[[str, str], Any]:
+def clients(state: SandboxState, config: Any = None) -> Callable[[str, str], Any]:
     """Makes a client for a service and a region, without sockets. ``config`` is botocore's, for timeouts and retries."""
     nobody = (None, None, None, None)
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     session = botocore.session.Session(session_vars={"profile": nobody, **files})
     session.set_credentials(KEY, KEY)
-    connect(session, world)
+    connect(session, state)
     own = Config(ignore_configured_endpoint_urls=True)
     merged = own if config is None else config.merge(own)
 

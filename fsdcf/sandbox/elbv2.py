@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 GROUP = "elbv2.group"
 TARGET = "elbv2.target"
@@ -24,7 +24,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group
 
 
 @dataclass(frozen=True)
-class Check:
+class TargetHealthCheck:
     """A target group's health check. Times are seconds; the defaults are those of ELB."""
 
     path: str = "/"
@@ -36,24 +36,24 @@ class Check:
     draining: float = 300
 
 
-def keep_target_group(world: World, arn: str, properties: Mapping[str, Any]) -> None:
+def keep_target_group(state: SandboxState, arn: str, properties: Mapping[str, Any]) -> None:
     """Remembers a target group by CloudFormation's properties of it."""
-    world.store.put(GROUP, arn, {"properties": dict(properties)})
+    state.store.put(GROUP, arn, {"properties": dict(properties)})
 
 
-def forget_target_group(world: World, arn: str) -> None:
+def forget_target_group(state: SandboxState, arn: str) -> None:
     """Drops a target group and its targets."""
-    world.store.remove(GROUP, arn)
-    for key, _ in world.store.every(TARGET, f"{arn}|"):
-        world.store.remove(TARGET, key)
+    state.store.remove(GROUP, arn)
+    for key, _ in state.store.every(TARGET, f"{arn}|"):
+        state.store.remove(TARGET, key)
 
 
-def check_of(world: World, arn: str) -> Check:
+def check_of(state: SandboxState, arn: str) -> TargetHealthCheck:
     """The health check of a target group; ELB's defaults for one that nobody described."""
-    told = (world.store.get(GROUP, arn) or {"properties": {}})["properties"]
+    told = (state.store.get(GROUP, arn) or {"properties": {}})["properties"]
     attributes = {one.get("Key"): one.get("Value") for one in told.get("TargetGroupAttributes", [])}
-    plain = Check()
-    return Check(
+    plain = TargetHealthCheck()
+    return TargetHealthCheck(
         str(told.get("HealthCheckPath", plain.path)),
         float(told.get("HealthCheckIntervalSeconds", plain.interval)),
         float(told.get("HealthCheckTimeoutSeconds", plain.timeout)),
@@ -64,40 +64,42 @@ def check_of(world: World, arn: str) -> Check:
     )
 
 
-def set_target(world: World, arn: str, address: str, port: int, state: str, reason: str = "", words: str = "") -> None:
-    """Registers a target or says how it does: ``state`` and ``reason`` are those of TargetHealth."""
+def set_target(
+    state: SandboxState, arn: str, address: str, port: int, health: str, reason: str = "", words: str = ""
+) -> None:
+    """Registers a target or says how it does: ``health`` and ``reason`` are those of TargetHealth."""
     body = {
         "address": address,
         "port": port,
-        "state": state,
+        "state": health,
         "reason": reason,
         "words": words or DESCRIPTIONS.get(reason, ""),
     }
-    world.store.put(TARGET, f"{arn}|{address}|{port}", body)
+    state.store.put(TARGET, f"{arn}|{address}|{port}", body)
 
 
-def remove_target(world: World, arn: str, address: str, port: int) -> None:
+def remove_target(state: SandboxState, arn: str, address: str, port: int) -> None:
     """Takes a target out of the group."""
-    world.store.remove(TARGET, f"{arn}|{address}|{port}")
+    state.store.remove(TARGET, f"{arn}|{address}|{port}")
 
 
-def target_state(world: World, arn: str, address: str, port: int) -> str:
+def target_state(state: SandboxState, arn: str, address: str, port: int) -> str:
     """The state of a target; empty if it is not registered."""
-    body = world.store.get(TARGET, f"{arn}|{address}|{port}")
+    body = state.store.get(TARGET, f"{arn}|{address}|{port}")
     return "" if body is None else str(body["state"])
 
 
-def describe_target_health(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_target_health(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeTargetHealth: of all targets, or of those that are asked for."""
     arn = params["TargetGroupArn"]
-    known = [body for _, body in world.store.every(TARGET, f"{arn}|")]
-    if not known and world.store.get(GROUP, arn) is None:
-        raise Refusal("TargetGroupNotFound", f"Target groups '{arn}' not found")
+    known = [body for _, body in state.store.every(TARGET, f"{arn}|")]
+    if not known and state.store.get(GROUP, arn) is None:
+        raise ServiceError("TargetGroupNotFound", f"Target groups '{arn}' not found")
     asked = params.get("Targets")
     if asked is not None:
         registered = {(body["address"], body["port"]): body for body in known}
         known = [_asked(one, registered) for one in asked]
-    return {"TargetHealthDescriptions": [_told(world, body) for body in known]}
+    return {"TargetHealthDescriptions": [_told(state, body) for body in known]}
 
 
 def _asked(target: dict[str, Any], registered: Mapping[tuple[str, int], dict[str, Any]]) -> dict[str, Any]:
@@ -114,21 +116,21 @@ def _asked(target: dict[str, Any], registered: Mapping[tuple[str, int], dict[str
     }
 
 
-def _told(world: World, body: dict[str, Any]) -> dict[str, Any]:
+def _told(state: SandboxState, body: dict[str, Any]) -> dict[str, Any]:
     health = {"State": body["state"], "Reason": body["reason"] or None, "Description": body["words"] or None}
-    target = {"Id": body["address"], "Port": body["port"], "AvailabilityZone": f"{world.region}a"}
+    target = {"Id": body["address"], "Port": body["port"], "AvailabilityZone": f"{state.region}a"}
     port = None if body["port"] is None else str(body["port"])
     return {"Target": target, "HealthCheckPort": port, "TargetHealth": health}
 
 
-def describe_target_groups(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_target_groups(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeTargetGroups: by ARN or name."""
-    groups = [_group(world, arn, body["properties"]) for arn, body in world.store.every(GROUP)]
+    groups = [_group(state, arn, body["properties"]) for arn, body in state.store.every(GROUP)]
     arns, names = params.get("TargetGroupArns"), params.get("Names")
     for asked, key in ((arns, "TargetGroupArn"), (names, "TargetGroupName")):
         missing = sorted(set(asked or ()) - {group[key] for group in groups})
         if missing:
-            raise Refusal("TargetGroupNotFound", f"Target groups '{', '.join(missing)}' not found")
+            raise ServiceError("TargetGroupNotFound", f"Target groups '{', '.join(missing)}' not found")
     return {
         "TargetGroups": [
             group
@@ -138,8 +140,8 @@ def describe_target_groups(world: World, params: dict[str, Any]) -> dict[str, An
     }
 
 
-def _group(world: World, arn: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    check = check_of(world, arn)
+def _group(state: SandboxState, arn: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    check = check_of(state, arn)
     return {
         "TargetGroupArn": arn,
         "TargetGroupName": arn.split("/")[-2],

@@ -12,7 +12,7 @@ Fate = Literal["sent", "reset", "half", "unreachable"]
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """A request. Header names are in small letters, the path is decoded; ``query`` keeps keys without a value."""
 
     method: str
@@ -24,7 +24,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class HttpResponse:
     """A response and its fate."""
 
     status: int
@@ -33,13 +33,13 @@ class Response:
     fate: Fate = "sent"
 
 
-def request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Request:
+def request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
     """A request out of what an HTTP library has: a whole URL or, as a server sees it, a path."""
     lower = {name.lower(): value for name, value in headers.items()}
     parts = urlsplit(url)
     host = parts.netloc or lower.get("host", "")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(method.upper(), host, unquote(parts.path) or "/", query, lower, _plain(body, lower))
+    return HttpRequest(method.upper(), host, unquote(parts.path) or "/", query, lower, _plain(body, lower))
 
 
 def _plain(body: bytes, headers: Mapping[str, str]) -> bytes:

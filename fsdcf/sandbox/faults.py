@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-ODDITIES: dict[str, tuple[str, int | None, str]] = {
+QUIRKS: dict[str, tuple[str, int | None, str]] = {
     "action": ("a change set calls each Modify by this word: action=Dynamic, action=SyncWithActual", None, r"\w+"),
     "cancelled-first": ("siblings that a failure cancels are listed before the failure", None, ""),
     "drop-values": (
@@ -46,12 +46,12 @@ eventually consistent and from APIs that grow.
 _TEXT = re.compile(r"cfn:(?P<kind>[a-z-]+)(?:=(?P<detail>[^*]+))?(?:\*(?P<times>\d+|\*))?")
 
 
-class OddityError(ValueError):
+class QuirkError(ValueError):
     """A text that names no oddity; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
-class Oddity:
+class Quirk:
     """An oddity of CloudFormation's. ``times`` None is for ever; ``detail`` is what stands behind the equals sign."""
 
     kind: str
@@ -59,20 +59,20 @@ class Oddity:
     times: int | None = None
 
 
-def oddities_parsed(text: str) -> Oddity:
+def parse_quirk(text: str) -> Quirk:
     """An oddity by its text, ``cfn:stale-status*2`` or ``cfn:lag-events=3``; OddityError if it is none. ``**`` is for ever."""
     found = _TEXT.fullmatch(text)
-    if found is None or found["kind"] not in ODDITIES:
-        raise OddityError(f"{text!r}: write cfn:KIND, KIND being one of {', '.join(sorted(ODDITIES))}")
-    meaning, usual, pattern = ODDITIES[found["kind"]]
+    if found is None or found["kind"] not in QUIRKS:
+        raise QuirkError(f"{text!r}: write cfn:KIND, KIND being one of {', '.join(sorted(QUIRKS))}")
+    meaning, usual, pattern = QUIRKS[found["kind"]]
     detail = found["detail"] or ""
     if not re.fullmatch(pattern, detail):
-        raise OddityError(f"{text!r}: {meaning}")
+        raise QuirkError(f"{text!r}: {meaning}")
     times = usual if found["times"] is None else None if found["times"] == "*" else int(found["times"])
-    return Oddity(found["kind"], detail, times)
+    return Quirk(found["kind"], detail, times)
 
 
-class Novel(str):
+class UnlistedValue(str):
     """A value that the service's model does not list among those of its enum: what a younger API, or a careless one, answers."""
 
     __slots__ = ()
@@ -89,7 +89,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 SERVICE = "AWS::ECS::Service"
 """The resource type whose tasks a fault may concern."""
 
-TASK_TROUBLES = {
+TASK_PROBLEMS = {
     "CannotPullContainerError": "the image is not there; =denied: it may not be read; =timeout: the registry is out of reach",
     "ResourceInitializationError": "the registry is out of reach; =denied: it may not be used; =secret, =parameter: that may not be read; "
     "=log-group: there is none",
@@ -181,7 +181,7 @@ class TaskFault:
     times: int | None = 1
 
 
-Fault = CallFault | ResourceFault | TaskFault | Oddity
+Fault = CallFault | ResourceFault | TaskFault | Quirk
 
 
 class Faults:
@@ -206,7 +206,7 @@ class Faults:
             self._passed.clear()
             self._struck.clear()
 
-    def of_call(self, service: str, operation: str) -> CallFault | None:
+    def call_fault(self, service: str, operation: str) -> CallFault | None:
         """What goes wrong with this call; asking counts as a call."""
         with self._lock:
             for index, fault in enumerate(self._faults):
@@ -217,7 +217,7 @@ class Faults:
                     return fault
         return None
 
-    def of_resource(self, logical_id: str, type: str, phase: Phase) -> ResourceFault | None:
+    def resource_fault(self, logical_id: str, type: str, phase: Phase) -> ResourceFault | None:
         """What goes wrong with this resource in this phase; an answer uses up one of the fault's times.
 
         The words for tasks mean nothing to a resource that has none: it fails with them as its reason.
@@ -225,7 +225,7 @@ class Faults:
         with self._lock:
             for index, fault in enumerate(self._faults):
                 if (
-                    isinstance(fault, CallFault | Oddity)
+                    isinstance(fault, CallFault | Quirk)
                     or fault.phase != phase
                     or fault.target not in (logical_id, type)
                 ):
@@ -236,7 +236,7 @@ class Faults:
                     return fault if isinstance(fault, ResourceFault) else _as_resource_fault(fault)
         return None
 
-    def of_tasks(self, name: str, phase: Phase) -> TaskFault | None:
+    def task_fault(self, name: str, phase: Phase) -> TaskFault | None:
         """What is the matter with the tasks of a service's next deployment; an answer uses up one of the fault's times.
 
         ``name`` is the service's logical id or, outside a stack, its name.
@@ -248,11 +248,11 @@ class Faults:
                     return fault
         return None
 
-    def of_cloudformation(self, kind: str) -> Oddity | None:
+    def quirk(self, kind: str) -> Quirk | None:
         """The oddity of that name, if CloudFormation shows it now; an answer uses up one of its times."""
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if isinstance(fault, Oddity) and fault.kind == kind and self._strikes(index, fault.times):
+                if isinstance(fault, Quirk) and fault.kind == kind and self._strikes(index, fault.times):
                     return fault
         return None
 
@@ -283,7 +283,7 @@ _RESOURCE = re.compile(
 )
 
 
-def parsed(text: str) -> Fault:
+def parse_fault(text: str) -> Fault:
     """A fault by its text; FaultError if it is none.
 
     ``Service:create:oom``, ``Role:delete:AccessDenied=not yours*2`` (a logical id or a type, a phase, a task's trouble, a handler's
@@ -292,8 +292,8 @@ def parsed(text: str) -> Fault:
     """
     if text.startswith("cfn:"):
         try:
-            return oddities_parsed(text)
-        except OddityError as error:
+            return parse_quirk(text)
+        except QuirkError as error:
             raise FaultError(str(error)) from None
     call = _CALL.fullmatch(text)
     if call is not None:
@@ -327,9 +327,9 @@ def _resource_fault(text: str, found: re.Match[str]) -> Fault:
     word, _, detail = found["reason"].partition("=")
     phase = next(one for one in PHASES if one == found["phase"])
     times = _times(found["times"])
-    if word in TASK_TROUBLES:
+    if word in TASK_PROBLEMS:
         if not re.fullmatch(_DETAILS[word], detail):
-            raise FaultError(f"{text!r}: {word}: {TASK_TROUBLES[word]}")
+            raise FaultError(f"{text!r}: {word}: {TASK_PROBLEMS[word]}")
         return TaskFault(found["target"], phase, word, detail, times)
     if word in HANDLER_CODES:
         return ResourceFault(found["target"], phase, detail or HANDLER_CODES[word], word, times)

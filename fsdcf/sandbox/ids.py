@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 _HERE = "{region}:{account}"
 _ELB = f"arn:{{partition}}:elasticloadbalancing:{_HERE}"
@@ -133,7 +133,12 @@ def unique(*parts: object) -> str:
 
 
 def physical_id(
-    type: str, logical_id: str, stack: str, properties: Mapping[str, Any], number: int, world: World | None = None
+    type: str,
+    logical_id: str,
+    stack: str,
+    properties: Mapping[str, Any],
+    number: int,
+    state: SandboxState | None = None,
 ) -> str:
     """The physical id (what Ref gives) of the ``number``-th resource of this logical id in this stack.
 
@@ -141,7 +146,7 @@ def physical_id(
     """
     seed = (type, logical_id, stack, number)
     name = _given_name(type, properties) or _made_name(type, logical_id, stack, seed)
-    return _filled(PHYSICAL.get(type, "{name}"), seed, properties, world, {"name": name, "number": number})
+    return _filled(PHYSICAL.get(type, "{name}"), seed, properties, state, {"name": name, "number": number})
 
 
 def _given_name(type: str, properties: Mapping[str, Any]) -> str | None:
@@ -163,19 +168,19 @@ def _made_name(type: str, logical_id: str, stack: str, seed: tuple[object, ...])
     return f"{stack[:half].rstrip('-')}-{logical_id[: room - min(half, len(stack))]}-{ending}"
 
 
-def attributes(type: str, physical_id: str, properties: Mapping[str, Any], world: World) -> dict[str, Any]:
+def attributes(type: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> dict[str, Any]:
     """Every attribute that Fn::GetAtt knows of a type, with a value of the kind that it has."""
     from fsdcf.cloudformation.facts import facts_of
 
     facts = facts_of(type)
     names = sorted(facts.attributes - {"*"}) if facts else []
-    return {name: _attribute(type, name, physical_id, properties, world) for name in names}
+    return {name: _attribute(type, name, physical_id, properties, state) for name in names}
 
 
-def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, Any], world: World) -> Any:
+def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> Any:
     pattern = ATTRIBUTES.get((type, name))
     if pattern is not None:
-        return _filled(pattern, (type, physical_id, name), properties, world, {"id": physical_id})
+        return _filled(pattern, (type, physical_id, name), properties, state, {"id": physical_id})
     told = _property(properties, name)
     if told is not None:
         return told
@@ -184,7 +189,7 @@ def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, 
         return physical_id
     if name in ("Id", f"{own}Id", f"{own}Arn", f"{own}Url", f"{own}Name", "Name", "Ref"):
         return physical_id
-    return _guessed(name, (type, physical_id, name), world)
+    return _guessed(name, (type, physical_id, name), state)
 
 
 def _property(properties: Mapping[str, Any], path: str) -> Any:
@@ -206,7 +211,7 @@ _LISTS = re.compile(
 )
 
 
-def _guessed(name: str, seed: tuple[object, ...], world: World) -> Any:
+def _guessed(name: str, seed: tuple[object, ...], state: SandboxState) -> Any:
     """A value for an attribute that only the service could tell, by what its name says it is."""
     last = name.rpartition(".")[2]
     if _TRUTHS.search(last):
@@ -218,7 +223,7 @@ def _guessed(name: str, seed: tuple[object, ...], world: World) -> Any:
     if _LISTS.search(last):
         return []
     if last.endswith("Arn"):
-        return world.arn(
+        return state.arn(
             str(seed[0]).split("::")[1].lower(), f"{last.removesuffix('Arn').lower() or 'resource'}/{token(*seed)}"
         )
     if last.endswith(("Status", "State")):
@@ -230,11 +235,11 @@ def _filled(
     pattern: str,
     seed: tuple[object, ...],
     properties: Mapping[str, Any],
-    world: World | None,
+    state: SandboxState | None,
     more: Mapping[str, object],
 ) -> str:
     account, region, partition = (
-        ("000000000000", "us-east-1", "aws") if world is None else (world.account, world.region, world.partition)
+        ("000000000000", "us-east-1", "aws") if state is None else (state.account, state.region, state.partition)
     )
     told = {key: str(value) for key, value in properties.items() if isinstance(value, str | int)}
     steps = str(more.get("id", "")).split("/")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 GROUP = "logs.group"
 STREAM = "logs.stream"
@@ -18,67 +18,67 @@ LINES = 10_000
 """Lines that GetLogEvents and FilterLogEvents give at most, unless asked for fewer."""
 
 
-def create_group(world: World, name: str) -> None:
+def create_group(state: SandboxState, name: str) -> None:
     """Makes a log group; nothing happens if there is one."""
-    if world.store.get(GROUP, name) is None:
-        world.store.put(GROUP, name, {"created": _now(world)})
+    if state.store.get(GROUP, name) is None:
+        state.store.put(GROUP, name, {"created": _now(state)})
 
 
-def delete_group(world: World, name: str) -> None:
+def delete_group(state: SandboxState, name: str) -> None:
     """Drops a log group with its streams and lines; nothing happens if there is none."""
-    world.store.remove(GROUP, name)
+    state.store.remove(GROUP, name)
     for kind in (STREAM, LINE):
-        for key, _ in world.store.every(kind, f"{name}|"):
-            world.store.remove(kind, key)
+        for key, _ in state.store.every(kind, f"{name}|"):
+            state.store.remove(kind, key)
 
 
-def group_exists(world: World, name: str) -> bool:
+def group_exists(state: SandboxState, name: str) -> bool:
     """Whether there is a log group of that name."""
-    return world.store.get(GROUP, name) is not None
+    return state.store.get(GROUP, name) is not None
 
 
-def write(world: World, group: str, stream: str, lines: Iterable[str]) -> None:
+def write(state: SandboxState, group: str, stream: str, lines: Iterable[str]) -> None:
     """Adds lines to a stream, dated by the world's clock. Group and stream are made when they are missing."""
-    create_group(world, group)
+    create_group(state, group)
     key = f"{group}|{stream}"
-    now = _now(world)
-    body = world.store.get(STREAM, key) or {"group": group, "name": stream, "created": now, "first": now, "count": 0}
+    now = _now(state)
+    body = state.store.get(STREAM, key) or {"group": group, "name": stream, "created": now, "first": now, "count": 0}
     for line in lines:
         body["count"] += 1
-        world.store.put(LINE, f"{key}|{body['count']:08d}", {"at": now, "line": line})
+        state.store.put(LINE, f"{key}|{body['count']:08d}", {"at": now, "line": line})
     body["last"] = now
-    world.store.put(STREAM, key, body)
+    state.store.put(STREAM, key, body)
 
 
-def _now(world: World) -> int:
-    return round(world.clock.now() * 1000)
+def _now(state: SandboxState) -> int:
+    return round(state.clock.now() * 1000)
 
 
-def _group_of(world: World, params: dict[str, Any]) -> str:
+def _group_of(state: SandboxState, params: dict[str, Any]) -> str:
     name = params.get("logGroupName") or params.get("logGroupIdentifier") or ""
     name = name.removesuffix(":*").partition(":log-group:")[2] or name
-    if not group_exists(world, name):
-        raise Refusal("ResourceNotFoundException", "The specified log group does not exist.")
+    if not group_exists(state, name):
+        raise ServiceError("ResourceNotFoundException", "The specified log group does not exist.")
     return str(name)
 
 
-def _lines(world: World, group: str, stream: str, params: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _lines(state: SandboxState, group: str, stream: str, params: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The lines of a stream within the times asked for; the end is exclusive."""
     start, end = params.get("startTime", 0), params.get("endTime")
-    found = world.store.every(LINE, f"{group}|{stream}|")
+    found = state.store.every(LINE, f"{group}|{stream}|")
     return [(key, one) for key, one in found if one["at"] >= start and (end is None or one["at"] < end)]
 
 
-def get_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def get_log_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """GetLogEvents: the latest lines, or from the head; at either end the token stays the same."""
-    group, stream = _group_of(world, params), params.get("logStreamName", "")
-    if world.store.get(STREAM, f"{group}|{stream}") is None:
-        raise Refusal("ResourceNotFoundException", "The specified log stream does not exist.")
-    lines = [one for _, one in _lines(world, group, stream, params)]
+    group, stream = _group_of(state, params), params.get("logStreamName", "")
+    if state.store.get(STREAM, f"{group}|{stream}") is None:
+        raise ServiceError("ResourceNotFoundException", "The specified log stream does not exist.")
+    lines = [one for _, one in _lines(state, group, stream, params)]
     limit = params.get("limit") or LINES
     way, _, place = (params.get("nextToken") or "").partition("/")
     if way and (way not in ("f", "b") or not place.isdecimal()):
-        raise Refusal("InvalidParameterException", "The specified nextToken is invalid.")
+        raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
     if way == "f" or (not way and params.get("startFromHead")):
         start = int(place or 0)
         end = min(start + limit, len(lines))
@@ -89,41 +89,41 @@ def get_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
     return {"events": events, "nextForwardToken": f"f/{max(start, end)}", "nextBackwardToken": f"b/{min(start, end)}"}
 
 
-def describe_log_streams(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_log_streams(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeLogStreams: by name or by the time of the last line."""
-    group = _group_of(world, params)
-    found = [body for _, body in world.store.every(STREAM, f"{group}|{params.get('logStreamNamePrefix') or ''}")]
+    group = _group_of(state, params)
+    found = [body for _, body in state.store.every(STREAM, f"{group}|{params.get('logStreamNamePrefix') or ''}")]
     if params.get("orderBy") == "LastEventTime":
         found.sort(key=lambda body: body["last"])
-    streams = [_stream(world, body) for body in (found[::-1] if params.get("descending") else found)]
+    streams = [_stream(state, body) for body in (found[::-1] if params.get("descending") else found)]
     return _page(streams, params, "logStreams", PAGE)
 
 
-def _stream(world: World, body: dict[str, Any]) -> dict[str, Any]:
+def _stream(state: SandboxState, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "logStreamName": body["name"],
         "creationTime": body["created"],
         "firstEventTimestamp": body["first"],
         "lastEventTimestamp": body["last"],
         "lastIngestionTime": body["last"],
-        "arn": world.arn("logs", f"log-group:{body['group']}:log-stream:{body['name']}"),
+        "arn": state.arn("logs", f"log-group:{body['group']}:log-stream:{body['name']}"),
     }
 
 
-def filter_log_events(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def filter_log_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """FilterLogEvents: across streams, in order of time.
 
     A pattern is words that all must occur (``-word``: must not; ``?word``: one of these must), or one quoted phrase.
     """
-    group, pattern = _group_of(world, params), params.get("filterPattern") or ""
+    group, pattern = _group_of(state, params), params.get("filterPattern") or ""
     _matches(pattern, "")  # a wrong one is refused where there are no lines, too
     names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix") or ""
-    streams = [body["name"] for _, body in world.store.every(STREAM, f"{group}|{prefix}")]
+    streams = [body["name"] for _, body in state.store.every(STREAM, f"{group}|{prefix}")]
     found = [
         (one["at"], key, name, one["line"])
         for name in streams
         if names is None or name in names
-        for key, one in _lines(world, group, name, params)
+        for key, one in _lines(state, group, name, params)
         if _matches(pattern, one["line"])
     ]
     events = [
@@ -144,7 +144,7 @@ def _matches(pattern: str, line: str) -> bool:
     if pattern[:1] not in ('"', "{", "[", "%"):
         for term in pattern.split():
             if not re.fullmatch(r"[-?]?[\w*]+", term):
-                raise Refusal(
+                raise ServiceError(
                     "InvalidParameterException", f"Invalid filter pattern: Invalid character(s) in term '{term}'"
                 )
     if len(pattern) > 1 and pattern[0] == pattern[-1] == '"':
@@ -165,37 +165,37 @@ def _holds(word: str, line: str) -> bool:
 def _page(items: list[dict[str, Any]], params: dict[str, Any], name: str, size: int) -> dict[str, Any]:
     token = params.get("nextToken") or "0"
     if not token.isdecimal():
-        raise Refusal("InvalidParameterException", "The specified nextToken is invalid.")
+        raise ServiceError("InvalidParameterException", "The specified nextToken is invalid.")
     start, limit = int(token), min(params.get("limit") or size, size)
     page: dict[str, Any] = {name: items[start : start + limit]}
     return {**page, "nextToken": str(start + limit)} if start + limit < len(items) else page
 
 
-def describe_log_groups(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_log_groups(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeLogGroups, by prefix."""
     groups = [
         {
             "logGroupName": name,
             "creationTime": body["created"],
-            "arn": world.arn("logs", f"log-group:{name}:*"),
+            "arn": state.arn("logs", f"log-group:{name}:*"),
             "storedBytes": 0,
         }
-        for name, body in world.store.every(GROUP, params.get("logGroupNamePrefix") or "")
+        for name, body in state.store.every(GROUP, params.get("logGroupNamePrefix") or "")
     ]
     return _page(groups, params, "logGroups", PAGE)
 
 
-def create_log_group(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def create_log_group(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """CreateLogGroup."""
-    if group_exists(world, params["logGroupName"]):
-        raise Refusal("ResourceAlreadyExistsException", "The specified log group already exists")
-    create_group(world, params["logGroupName"])
+    if group_exists(state, params["logGroupName"]):
+        raise ServiceError("ResourceAlreadyExistsException", "The specified log group already exists")
+    create_group(state, params["logGroupName"])
     return {}
 
 
-def delete_log_group(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def delete_log_group(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteLogGroup."""
-    delete_group(world, _group_of(world, params))
+    delete_group(state, _group_of(state, params))
     return {}
 
 

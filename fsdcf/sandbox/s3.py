@@ -7,7 +7,7 @@ import hashlib
 import re
 from typing import Any
 
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 BUCKET = "s3.bucket"
 OBJECT = "s3.object"
@@ -16,39 +16,39 @@ PAGE = 1000
 Document = dict[str, Any]
 
 
-def read(world: World, bucket: str, key: str) -> bytes:
+def read(state: SandboxState, bucket: str, key: str) -> bytes:
     """The content of an object, wherever the bucket is. Refusal if there is no such bucket or object."""
-    if world.store.get(BUCKET, bucket) is None:
+    if state.store.get(BUCKET, bucket) is None:
         raise _no_bucket()
-    return _content(_demand_object(world, bucket, key))
+    return _content(_demand_object(state, bucket, key))
 
 
-def add_bucket(world: World, name: str, region: str = "") -> None:
+def add_bucket(state: SandboxState, name: str, region: str = "") -> None:
     """Makes a bucket, in the world's region unless told otherwise; nothing happens if there is one."""
-    if world.store.get(BUCKET, name) is None:
-        world.store.put(BUCKET, name, {"region": region or world.region, "at": world.clock.now()})
+    if state.store.get(BUCKET, name) is None:
+        state.store.put(BUCKET, name, {"region": region or state.region, "at": state.clock.now()})
 
 
-def _no_bucket() -> Refusal:
-    return Refusal("NoSuchBucket", "The specified bucket does not exist", 404)
+def _no_bucket() -> ServiceError:
+    return ServiceError("NoSuchBucket", "The specified bucket does not exist", 404)
 
 
-def _demand(world: World, name: str) -> Document:
+def _demand(state: SandboxState, name: str) -> Document:
     """A bucket that answers in the region that the call was signed for. Refusal with the right region otherwise."""
-    body = world.store.get(BUCKET, name)
+    body = state.store.get(BUCKET, name)
     if body is None:
         raise _no_bucket()
     region = body["region"]
-    if world.asked and world.asked != region:
+    if state.request_region and state.request_region != region:
         words = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint."
-        raise Refusal("PermanentRedirect", words, 301, {"x-amz-bucket-region": region})
+        raise ServiceError("PermanentRedirect", words, 301, {"x-amz-bucket-region": region})
     return body
 
 
-def _demand_object(world: World, bucket: str, key: str) -> Document:
-    body = world.store.get(OBJECT, f"{bucket}/{key}")
+def _demand_object(state: SandboxState, bucket: str, key: str) -> Document:
+    body = state.store.get(OBJECT, f"{bucket}/{key}")
     if body is None:
-        raise Refusal("NoSuchKey", "The specified key does not exist.", 404)
+        raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
     return body
 
 
@@ -56,41 +56,41 @@ def _content(body: Document) -> bytes:
     return base64.b64decode(body["content"])
 
 
-def create_bucket(world: World, params: Document) -> Document:
+def create_bucket(state: SandboxState, params: Document) -> Document:
     """CreateBucket: in the region that the call went to, which the configuration must name unless it is us-east-1."""
-    name, here = params["Bucket"], world.asked or world.region
+    name, here = params["Bucket"], state.request_region or state.region
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
-        raise Refusal("InvalidBucketName", "The specified bucket is not valid.")
+        raise ServiceError("InvalidBucketName", "The specified bucket is not valid.")
     wanted = params.get("CreateBucketConfiguration", {}).get("LocationConstraint") or "us-east-1"
     if wanted != here:
         told = "unspecified" if wanted == "us-east-1" else wanted
         words = (
             f"The {told} location constraint is incompatible for the region specific endpoint this request was sent to."
         )
-        raise Refusal("IllegalLocationConstraintException", words)
-    if world.store.get(BUCKET, name) is not None:
+        raise ServiceError("IllegalLocationConstraintException", words)
+    if state.store.get(BUCKET, name) is not None:
         words = "Your previous request to create the named bucket succeeded and you already own it."
-        raise Refusal("BucketAlreadyOwnedByYou", words, 409)
-    add_bucket(world, name, here)
+        raise ServiceError("BucketAlreadyOwnedByYou", words, 409)
+    add_bucket(state, name, here)
     return {"Location": f"/{name}"}
 
 
-def head_bucket(world: World, params: Document) -> Document:
+def head_bucket(state: SandboxState, params: Document) -> Document:
     """HeadBucket."""
-    return {"BucketRegion": _demand(world, params["Bucket"])["region"]}
+    return {"BucketRegion": _demand(state, params["Bucket"])["region"]}
 
 
-def get_bucket_location(world: World, params: Document) -> Document:
+def get_bucket_location(state: SandboxState, params: Document) -> Document:
     """GetBucketLocation: answered in every region; us-east-1 is told as nothing."""
-    body = world.store.get(BUCKET, params["Bucket"])
+    body = state.store.get(BUCKET, params["Bucket"])
     if body is None:
         raise _no_bucket()
     return {"LocationConstraint": None if body["region"] == "us-east-1" else body["region"]}
 
 
-def put_object(world: World, params: Document) -> Document:
+def put_object(state: SandboxState, params: Document) -> Document:
     """PutObject."""
-    _demand(world, params["Bucket"])
+    _demand(state, params["Bucket"])
     content: bytes = params.get("Body", b"")
     body = {
         "content": base64.b64encode(content).decode(),
@@ -98,23 +98,23 @@ def put_object(world: World, params: Document) -> Document:
         "size": len(content),
         "type": params.get("ContentType", "binary/octet-stream"),
         "metadata": params.get("Metadata", {}),
-        "at": world.clock.now(),
+        "at": state.clock.now(),
     }
-    world.store.put(OBJECT, f"{params['Bucket']}/{params['Key']}", body)
+    state.store.put(OBJECT, f"{params['Bucket']}/{params['Key']}", body)
     return {"ETag": body["etag"]}
 
 
-def get_object(world: World, params: Document) -> Document:
+def get_object(state: SandboxState, params: Document) -> Document:
     """GetObject, whole."""
-    _demand(world, params["Bucket"])
-    body = _demand_object(world, params["Bucket"], params["Key"])
+    _demand(state, params["Bucket"])
+    body = _demand_object(state, params["Bucket"], params["Key"])
     return {**_head(body), "Body": _content(body)}
 
 
-def head_object(world: World, params: Document) -> Document:
+def head_object(state: SandboxState, params: Document) -> Document:
     """HeadObject."""
-    _demand(world, params["Bucket"])
-    return _head(_demand_object(world, params["Bucket"], params["Key"]))
+    _demand(state, params["Bucket"])
+    return _head(_demand_object(state, params["Bucket"], params["Key"]))
 
 
 def _head(body: Document) -> Document:
@@ -127,22 +127,22 @@ def _head(body: Document) -> Document:
     }
 
 
-def delete_object(world: World, params: Document) -> Document:
+def delete_object(state: SandboxState, params: Document) -> Document:
     """DeleteObject: also of one that is not there."""
-    _demand(world, params["Bucket"])
-    world.store.remove(OBJECT, f"{params['Bucket']}/{params['Key']}")
+    _demand(state, params["Bucket"])
+    state.store.remove(OBJECT, f"{params['Bucket']}/{params['Key']}")
     return {}
 
 
-def list_objects(world: World, params: Document) -> Document:
+def list_objects(state: SandboxState, params: Document) -> Document:
     """ListObjectsV2, by prefix."""
     bucket, prefix = params["Bucket"], params.get("Prefix", "")
-    _demand(world, bucket)
+    _demand(state, bucket)
     start, size = (
         params.get("ContinuationToken") or params.get("StartAfter", ""),
         min(params.get("MaxKeys", PAGE), PAGE),
     )
-    found = [(key.removeprefix(f"{bucket}/"), body) for key, body in world.store.every(OBJECT, f"{bucket}/{prefix}")]
+    found = [(key.removeprefix(f"{bucket}/"), body) for key, body in state.store.every(OBJECT, f"{bucket}/{prefix}")]
     left = [(key, body) for key, body in found if key > start]
     page = left[:size]
     return {

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
-Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
+Handler = Callable[[SandboxState, dict[str, Any]], dict[str, Any]]
 """Answers one operation: parameters by the input shape in, a result by the output shape out; raises Refusal."""
 
-Action = Callable[[World, float, dict[str, Any]], None]
+Action = Callable[[SandboxState, float, dict[str, Any]], None]
 """Plays one entry of the agenda at its due time (epoch seconds)."""
 
 NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")
@@ -41,30 +41,30 @@ ABSENT = 60.0
 """Seconds of AWS's after which a player that was not heard of counts as gone."""
 
 
-def advance(world: World) -> None:
+def advance(state: SandboxState) -> None:
     """Plays every entry that is due by now, in order, each at its own due time: ``ACTIONS[action](world, at, payload)``.
 
     The world that an action gets has its clock held still at that time. What an action schedules is played as well, if it is
     due by now. All of it is one transaction. While another process plays alone, nothing is played here.
     """
-    now = world.clock.now()
-    with world.store.transaction():
-        if not _may_play(world, now):
+    now = state.clock.now()
+    with state.store.transaction():
+        if not _may_play(state, now):
             return
-        while entry := world.store.pop_due(now):
-            action(entry.action)(world.held(entry.due), entry.due, entry.payload)
+        while entry := state.store.pop_due(now):
+            action(entry.action)(state.held(entry.due), entry.due, entry.payload)
 
 
-def leave(world: World) -> None:
+def leave(state: SandboxState) -> None:
     """The world's player has gone: everybody plays again."""
-    told = world.store.get(PLAYER, "")
-    if told is not None and told["name"] == world.player:
-        world.store.remove(PLAYER, "")
+    told = state.store.get(PLAYER, "")
+    if told is not None and told["name"] == state.player:
+        state.store.remove(PLAYER, "")
 
 
-def _may_play(world: World, now: float) -> bool:
-    if world.player:
-        world.store.put(PLAYER, "", {"name": world.player, "seen": now})
+def _may_play(state: SandboxState, now: float) -> bool:
+    if state.player:
+        state.store.put(PLAYER, "", {"name": state.player, "seen": now})
         return True
-    told = world.store.get(PLAYER, "")
-    return told is None or now - told["seen"] > world.lasting(ABSENT)
+    told = state.store.get(PLAYER, "")
+    return told is None or now - told["seen"] > state.duration(ABSENT)

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from fsdcf.sandbox.exchange import Response
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.exchange import HttpResponse
+from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.wire import handle
 
 LONGEST_BODY = 64 * 1024 * 1024
@@ -21,12 +21,12 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @contextmanager
-def serving(world: World, port: int = 0) -> Iterator[str]:
+def serving(state: SandboxState, port: int = 0) -> Iterator[str]:
     """Serves ``world`` on 127.0.0.1 while the block lasts, and gives the endpoint's URL. Port 0 takes a free one.
 
     OSError if the port is taken. At the end open connections are cut, so that it never waits for a client.
     """
-    server = _Server(world, port)
+    server = _Server(state, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -44,8 +44,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, world: World, port: int) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState, port: int) -> None:
+        self.state = state
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -87,11 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             self.close_connection = True
-            return self._write(Response(413, {}, b""))
+            return self._write(HttpResponse(413, {}, b""))
         try:
-            answer = handle(self.server.world, self.command, self.path, dict(self.headers.items()), body)
+            answer = handle(self.server.state, self.command, self.path, dict(self.headers.items()), body)
         except Exception as error:
-            answer = Response(500, {"Content-Type": "text/plain"}, f"the sandbox failed: {error!r}".encode())
+            answer = HttpResponse(500, {"Content-Type": "text/plain"}, f"the sandbox failed: {error!r}".encode())
         if answer.fate == "sent":
             return self._write(answer)
         self.close_connection = True
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return b"".join(pieces)
 
-    def _write(self, answer: Response, half: bool = False) -> None:
+    def _write(self, answer: HttpResponse, half: bool = False) -> None:
         head = {"Content-Length": str(len(answer.body)), **answer.headers}
         if self.close_connection:
             head["Connection"] = "close"

@@ -67,11 +67,11 @@ class Instant:
 
 
 @dataclass(frozen=True)
-class World:
+class SandboxState:
     """A sandbox. ``account`` and ``region`` are those of its ARNs; ``partition`` follows from the region.
 
     ``pace`` multiplies every duration that the sandbox plays: 0.02 makes a minute a little over a second. ``sleep`` is what a
-    delayed answer waits with, in seconds that ``pace`` does not touch. ``asked`` is the region that the call being answered was
+    delayed answer waits with, in seconds that ``pace`` does not touch. ``request_region`` is the region that the call being answered was
     signed for, which matters to S3 alone: a bucket answers in its own region. ``partial`` says that it is to be done in part, as
     DynamoDB does with a batch when it cannot keep up. ``player``, where it is not empty, is who plays what becomes due, alone: its faults are
     to strike, whoever else looks meanwhile.
@@ -84,7 +84,7 @@ class World:
     region: str = "us-east-1"
     pace: float = 1.0
     sleep: Callable[[float], None] = time.sleep
-    asked: str = ""
+    request_region: str = ""
     partial: bool = False
     player: str = ""
 
@@ -93,11 +93,11 @@ class World:
         """The first part of an ARN after ``arn:``, as for the region."""
         return partition_of(self.region)
 
-    def lasting(self, seconds: float) -> float:
+    def duration(self, seconds: float) -> float:
         """How long something takes here that takes AWS so many seconds."""
         return seconds * self.pace
 
-    def held(self, at: float) -> World:
+    def held(self, at: float) -> SandboxState:
         """The same sandbox with its clock held still at a moment."""
         return replace(self, clock=Instant(at))
 
@@ -106,7 +106,7 @@ class World:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
-class Refusal(Exception):
+class ServiceError(Exception):
     """An error that AWS answers with: its code, its words and the status of HTTP. What the call did until then is undone.
 
     ``headers`` go with the answer of S3, which says there what its words do not.

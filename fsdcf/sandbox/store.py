@@ -44,7 +44,7 @@ _DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
-class Entry:
+class ScheduledAction:
     """What is to happen: when (epoch seconds), which action, with what."""
 
     due: float
@@ -182,7 +182,7 @@ class Store:
             row = (due, tag, action, json.dumps(payload))
             self._run("INSERT INTO agenda (due, tag, action, payload) VALUES (?, ?, ?, ?)", row)
 
-    def pop_due(self, now: float) -> Entry | None:
+    def pop_due(self, now: float) -> ScheduledAction | None:
         """Takes the earliest entry that is due by now off the agenda; of several at one time, the one put there first."""
         with self._joined():
             rows = self._rows(
@@ -193,7 +193,7 @@ class Store:
                 return None
             number, due, action, payload, tag = rows[0]
             self._run("DELETE FROM agenda WHERE number = ?", (number,))
-        return Entry(due, action, self._loaded(payload), tag)
+        return ScheduledAction(due, action, self._loaded(payload), tag)
 
     def next_due(self) -> float | None:
         """When the agenda's earliest entry is due; None if it is empty."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 
-def get_caller_identity(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def get_caller_identity(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """The account and a user named ``sandbox``, whoever asks."""
-    arn = f"arn:{world.partition}:iam::{world.account}:user/sandbox"
-    return {"Account": world.account, "UserId": "AIDASANDBOX", "Arn": arn}
+    arn = f"arn:{state.partition}:iam::{state.account}:user/sandbox"
+    return {"Account": state.account, "UserId": "AIDASANDBOX", "Arn": arn}
 
 
 OPERATIONS = {"GetCallerIdentity": get_caller_identity}

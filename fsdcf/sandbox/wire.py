@@ -12,11 +12,11 @@ from typing import Any
 from botocore.model import OperationModel, ServiceModel
 
 from fsdcf.sandbox import schedule
-from fsdcf.sandbox.exchange import Fate, Request, Response, request
+from fsdcf.sandbox.exchange import Fate, HttpRequest, HttpResponse, request
 from fsdcf.sandbox.faults import CallFault
 from fsdcf.sandbox.protocols import json, query, rest_xml, shapes
 from fsdcf.sandbox.protocols.shapes import Malformed
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
 """The protocols by botocore's names."""
@@ -34,7 +34,7 @@ _SCOPE = re.compile(r"(?:Credential=|^)[^/\s]+/\d{8}/(?P<region>[^/]+)/(?P<servi
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """What a request asks for: the service (botocore's name), the region that it was signed for, the operation's name."""
 
     service: str
@@ -47,7 +47,7 @@ class Call:
         return shapes.model(self.service) if self.service in schedule.NAMES else None
 
 
-def handle(world: World, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+def handle(state: SandboxState, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
     """Answers one call. Every error of AWS's kind is a response; what is raised is a bug of the sandbox.
 
     The signature is not verified: the sandbox vouches for no permission.
@@ -59,23 +59,23 @@ def handle(world: World, method: str, url: str, headers: Mapping[str, str], body
     fault: CallFault | None = None
     try:
         operation, handler = _offered(call)
-        fault = world.faults.of_call(call.service, call.name)
+        fault = state.faults.call_fault(call.service, call.name)
         if fault is not None and fault.kind == "delay":
-            world.sleep(float(fault.detail))
+            state.sleep(float(fault.detail))
         elif fault is not None and fault.kind not in (*_AFTERWARDS, "partial"):
             return _struck(call, fault, speech, request_id)
         params = _params(call, operation, speech, asked)
         asking = replace(
-            world, asked=call.region or world.region, partial=fault is not None and fault.kind == "partial"
+            state, request_region=call.region or state.region, partial=fault is not None and fault.kind == "partial"
         )
-        answer: Response = speech.encode(operation, _done(asking, handler, params), request_id)
-    except Refusal as refusal:
+        answer: HttpResponse = speech.encode(operation, _done(asking, handler, params), request_id)
+    except ServiceError as refusal:
         answer = speech.error(call.model, refusal, request_id)
     fate = _AFTERWARDS.get(fault.kind, "sent") if fault is not None else "sent"
     return replace(answer, fate=fate, body=b"" if asked.method == "HEAD" else answer.body)
 
 
-def called(asked: Request) -> Call:
+def called(asked: HttpRequest) -> ApiCall:
     """What a request asks for. Parts that it does not tell are empty."""
     scope = _SCOPE.search(asked.headers.get("authorization", "")) or _SCOPE.search(
         asked.query.get("X-Amz-Credential", "")
@@ -84,16 +84,16 @@ def called(asked: Request) -> Call:
     region = scope["region"] if scope is not None else ""
     prefix, _, target = asked.headers.get("x-amz-target", "").rpartition(".")
     if target:
-        return Call(_targeted(prefix) or signed, region, target)
+        return ApiCall(_targeted(prefix) or signed, region, target)
     if _is_form(asked):
         form = query.fields(asked)
         versioned = _versioned(form.get("Version", ""))
-        return Call(versioned or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
+        return ApiCall(versioned or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
     name = rest_xml.operation_of(shapes.model("s3"), asked) if signed == "s3" else None
-    return Call(signed, region, name or "")
+    return ApiCall(signed, region, name or "")
 
 
-def _is_form(asked: Request) -> bool:
+def _is_form(asked: HttpRequest) -> bool:
     return "x-www-form-urlencoded" in asked.headers.get("content-type", "") or "Action" in asked.query
 
 
@@ -108,56 +108,56 @@ def _versioned(version: str) -> str:
     return next((name for name in offered if shapes.model(name).api_version == version), "")
 
 
-def _protocol(call: Call, asked: Request) -> Any:
+def _protocol(call: ApiCall, asked: HttpRequest) -> Any:
     if call.service in schedule.NAMES:
         return PROTOCOLS[shapes.protocol(call.service)]
     return query if _is_form(asked) else json
 
 
-def _params(call: Call, operation: OperationModel, speech: Any, asked: Request) -> dict[str, Any]:
+def _params(call: ApiCall, operation: OperationModel, speech: Any, asked: HttpRequest) -> dict[str, Any]:
     try:
         params: dict[str, Any] = speech.decode(operation, asked)
     except Malformed as error:
-        raise Refusal(_malformed(call), str(error)) from error
+        raise ServiceError(_malformed(call), str(error)) from error
     _demand(call, operation, params)
     return params
 
 
-def _done(world: World, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
+def _done(state: SandboxState, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
     """Catches up with the time, then does what is asked. A refused call leaves no trace but the time that has passed."""
-    now = world.clock.now()
-    held = world.held(now)
-    refused: Refusal | None = None
+    now = state.clock.now()
+    held = state.held(now)
+    refused: ServiceError | None = None
     result: dict[str, Any] = {}
-    with world.store.transaction():
+    with state.store.transaction():
         schedule.advance(held)
         try:
-            with world.store.transaction():
+            with state.store.transaction():
                 result = handler(held, params)
-        except Refusal as refusal:
+        except ServiceError as refusal:
             refused = refusal
     if refused is not None:
         raise refused
     return result
 
 
-def _offered(call: Call) -> tuple[OperationModel, schedule.Handler]:
+def _offered(call: ApiCall) -> tuple[OperationModel, schedule.Handler]:
     if not call.service:
-        raise Refusal(
+        raise ServiceError(
             "MissingAuthenticationToken", "Missing Authentication Token. This is a sandbox of AWS's API.", 403
         )
     if call.service not in schedule.NAMES:
-        raise Refusal("NotImplemented", f"the sandbox does not offer the service {call.service}")
+        raise ServiceError("NotImplemented", f"the sandbox does not offer the service {call.service}")
     operation = shapes.operation(call.service, call.name)
     if operation is None:
-        raise Refusal("InvalidAction", f"The action {call.name} is not valid for this web service.")
+        raise ServiceError("InvalidAction", f"The action {call.name} is not valid for this web service.")
     handler = schedule.operations(call.service).get(call.name)
     if handler is None:
-        raise Refusal("NotImplemented", f"the sandbox does not offer {call.name} of {call.service}")
+        raise ServiceError("NotImplemented", f"the sandbox does not offer {call.name} of {call.service}")
     return operation, handler
 
 
-def _demand(call: Call, operation: OperationModel, params: dict[str, Any]) -> None:
+def _demand(call: ApiCall, operation: OperationModel, params: dict[str, Any]) -> None:
     absent = shapes.missing(operation.input_shape, params)
     if absent:
         count = "1 validation error" if len(absent) == 1 else f"{len(absent)} validation errors"
@@ -165,49 +165,49 @@ def _demand(call: Call, operation: OperationModel, params: dict[str, Any]) -> No
             f"Value null at '{name[:1].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
             for name in absent
         )
-        raise Refusal(_invalid(call), f"{count} detected: {each}")
+        raise ServiceError(_invalid(call), f"{count} detected: {each}")
 
 
-def _invalid(call: Call) -> str:
+def _invalid(call: ApiCall) -> str:
     return "ValidationError" if shapes.protocol(call.service) == "query" else "ValidationException"
 
 
-def _malformed(call: Call) -> str:
+def _malformed(call: ApiCall) -> str:
     return {"query": "MalformedInput", "json": "SerializationException"}.get(
         shapes.protocol(call.service), "MalformedXML"
     )
 
 
-def _struck(call: Call, fault: CallFault, speech: Any, request_id: str) -> Response:
+def _struck(call: ApiCall, fault: CallFault, speech: Any, request_id: str) -> HttpResponse:
     """The answer of a call that goes wrong before anything is done."""
     if fault.kind in ("reset", "unreachable"):
-        return Response(500, fate=fault.kind)
+        return HttpResponse(500, fate=fault.kind)
     if fault.kind == "html":
-        return Response(502, {"Content-Type": "text/html"}, PAGE)
+        return HttpResponse(502, {"Content-Type": "text/html"}, PAGE)
     refusal = _refusal(fault, shapes.protocol(call.service))
-    answer: Response = speech.error(call.model, refusal, request_id)
+    answer: HttpResponse = speech.error(call.model, refusal, request_id)
     return answer
 
 
-def _refusal(fault: CallFault, protocol: str) -> Refusal:
+def _refusal(fault: CallFault, protocol: str) -> ServiceError:
     """The error that a fault stands for, in the words of the protocol's services."""
     if fault.kind == "error":
         denied = fault.detail.startswith(("AccessDenied", "Unauthorized")) and protocol != "json"
-        return Refusal(fault.detail, "The sandbox was told to fail here.", 403 if denied else 400)
+        return ServiceError(fault.detail, "The sandbox was told to fail here.", 403 if denied else 400)
     if fault.kind == "broken":
-        return Refusal("InternalFailure", "An internal error has occurred.", 500)
+        return ServiceError("InternalFailure", "An internal error has occurred.", 500)
     return _WORDS[fault.kind].get(protocol) or _WORDS[fault.kind]["query"]
 
 
-_WORDS: Mapping[str, Mapping[str, Refusal]] = {
+_WORDS: Mapping[str, Mapping[str, ServiceError]] = {
     "throttle": {
-        "query": Refusal("Throttling", "Rate exceeded"),
-        "json": Refusal("ThrottlingException", "Rate exceeded"),
-        "rest-xml": Refusal("SlowDown", "Please reduce your request rate.", 503),
+        "query": ServiceError("Throttling", "Rate exceeded"),
+        "json": ServiceError("ThrottlingException", "Rate exceeded"),
+        "rest-xml": ServiceError("SlowDown", "Please reduce your request rate.", 503),
     },
     "expired": {
-        "query": Refusal("ExpiredToken", "The security token included in the request is expired", 403),
-        "json": Refusal("ExpiredTokenException", "The security token included in the request is expired"),
-        "rest-xml": Refusal("ExpiredToken", "The provided token has expired."),
+        "query": ServiceError("ExpiredToken", "The security token included in the request is expired", 403),
+        "json": ServiceError("ExpiredTokenException", "The security token included in the request is expired"),
+        "rest-xml": ServiceError("ExpiredToken", "The provided token has expired."),
     },
 }

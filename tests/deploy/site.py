@@ -28,8 +28,8 @@ from fsdcf.deploy.model import (
 )
 from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
-from fsdcf.sandbox.faults import Fault, Faults, parsed
-from fsdcf.sandbox.state import VirtualClock, World
+from fsdcf.sandbox.faults import Fault, Faults, parse_fault
+from fsdcf.sandbox.state import SandboxState, VirtualClock
 from tests.deploy.wired import Quiet, wired
 
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
@@ -94,7 +94,7 @@ def service(count: int = 1) -> dict[str, Any]:
 class Site:
     """A world, the engine's connection to it, and everything that was told. ``answers`` answers questions by their kind."""
 
-    world: World
+    world: SandboxState
     clock: VirtualClock
     aws: Aws
     requests: list[tuple[float, str]]
@@ -161,7 +161,7 @@ class Site:
         return outcome
 
     def fault(self, *texts: str | Fault) -> None:
-        self.world.faults.add(*(parsed(one) if isinstance(one, str) else one for one in texts))
+        self.world.faults.add(*(parse_fault(one) if isinstance(one, str) else one for one in texts))
 
     def call(
         self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any
@@ -301,7 +301,7 @@ def site(
 ) -> Site:
     """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often meanwhile."""
     clock = clock or VirtualClock()
-    world = World(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
+    world = SandboxState(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
     hooks: list[Callable[[float], None]] = []
 
     def sleep(seconds: float) -> None:

@@ -16,7 +16,7 @@ from botocore.parsers import QueryParser, ResponseParserFactory
 from fsdcf.deploy.aws import configuration
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.faults import Faults
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 
 class Quiet(Faults):
@@ -24,14 +24,14 @@ class Quiet(Faults):
 
     def __init__(self, faults: Faults) -> None:
         super().__init__()
-        self.of_resource = faults.of_resource  # type: ignore[method-assign]
-        self.of_tasks = faults.of_tasks  # type: ignore[method-assign]
+        self.resource_fault = faults.resource_fault  # type: ignore[method-assign]
+        self.task_fault = faults.task_fault  # type: ignore[method-assign]
 
 
 class Wire:
     """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for what."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self.world = world
         self.requests: list[tuple[float, str]] = []
 
@@ -131,7 +131,7 @@ def _session() -> Any:
     return session
 
 
-def wired(world: World) -> tuple[Wire, Callable[[str, str], Any]]:
+def wired(world: SandboxState) -> tuple[Wire, Callable[[str, str], Any]]:
     """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy."""
     wire = Wire(world)
     connect(wire, world)

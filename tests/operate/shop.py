@@ -84,7 +84,7 @@ def running(found: Site) -> list[str]:
 
 def errands(found: Site) -> list[dict[str, Any]]:
     """The tasks that no service has started."""
-    bodies = [one for _, one in found.world.store.every(tasks.KIND)]
+    bodies = [one for _, one in found.world.store.every(tasks.TASK)]
     return [one["task"] for one in bodies if not one["service"]]
 
 

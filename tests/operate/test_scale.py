@@ -10,7 +10,7 @@ from fsdcf.deploy.model import Exit, Outcome, RolloutChanged
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.bounds import Bounds, undone_by
 from fsdcf.operate.rolling import restart, scale
-from fsdcf.sandbox.ecs import deployments
+from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, shop, steps, told
 
@@ -139,9 +139,9 @@ def test_somebody_else_sets_another_number() -> None:
 def test_tasks_that_do_not_come_are_explained_until_the_deadline() -> None:
     found = shop()
     key = "/".join(told(found)["serviceArn"].split("/")[-2:])
-    primary = deployments.primary(found.world, key)
+    primary = scheduler.primary_of(found.world, key)
     assert primary is not None
-    deployments.change(found.world, primary, trouble=["capacity", ""])
+    scheduler.change(found.world, primary, trouble=["capacity", ""])
     outcome = ended(found, 2, timeout=300.0)
     assert (outcome.exit, outcome.sentence) == (
         Exit.UNKNOWN,

@@ -31,10 +31,10 @@ def refused(found: Site, **more: str) -> Outcome:
 def change(found: Site, task: str, **more: Any) -> None:
     """Changes what ECS tells of a task."""
     key = f"{told(found)['clusterArn'].rpartition('/')[2]}/{task}"
-    body = found.world.store.get(tasks.KIND, key)
+    body = found.world.store.get(tasks.TASK, key)
     assert body is not None
     body["task"].update(more)
-    found.world.store.put(tasks.KIND, key, body)
+    found.world.store.put(tasks.TASK, key, body)
 
 
 def test_the_youngest_task_and_the_service_s_own_container() -> None:

@@ -13,8 +13,8 @@ from botocore.loaders import Loader
 
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.clients import connect
-from fsdcf.sandbox.faults import Faults, parsed
-from fsdcf.sandbox.state import VirtualClock, World
+from fsdcf.sandbox.faults import Faults, parse_fault
+from fsdcf.sandbox.state import SandboxState, VirtualClock
 from fsdcf.sandbox.store import Store
 
 LOADER = Loader()
@@ -40,8 +40,8 @@ class Sandbox:
 
     def __init__(self, *faults: str, store: Store | None = None, region: str = "us-east-1") -> None:
         self.clock = VirtualClock()
-        self.world = World(
-            store or Store(), self.clock, Faults(map(parsed, faults)), region=region, sleep=self.clock.advance
+        self.state = SandboxState(
+            store or Store(), self.clock, Faults(map(parse_fault, faults)), region=region, sleep=self.clock.advance
         )
         self._clients: dict[tuple[str, str], tuple[Any, Callable[[], None]]] = {}
 
@@ -49,7 +49,7 @@ class Sandbox:
         key = service, region
         if key not in self._clients:
             made = IDLE[key].pop() if IDLE[key] else session().create_client(service, region_name=region, config=ONCE)
-            self._clients[key] = made, connect(made.meta, self.world, read_timeout=60)
+            self._clients[key] = made, connect(made.meta, self.state, read_timeout=60)
         return self._clients[key][0]
 
     def close(self) -> None:
@@ -60,16 +60,16 @@ class Sandbox:
             else:
                 made.close()
         self._clients.clear()
-        self.world.store.close()
+        self.state.store.close()
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, and plays what becomes due."""
         self.clock.advance(seconds)
-        schedule.advance(self.world)
+        schedule.advance(self.state)
 
     def leap(self) -> None:
         """Lets time pass until the next thing happens, or a minute if nothing will."""
-        due = self.world.store.next_due()
+        due = self.state.store.next_due()
         self.pass_time(60 if due is None else max(0.0, due - self.clock.now()))
 
 

@@ -36,7 +36,7 @@ class Service:
             "UnhealthyThresholdCount": 3,
             "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
         }
-        elbv2.keep_target_group(sandbox.world, GROUP, properties)
+        elbv2.keep_target_group(sandbox.state, GROUP, properties)
         balancers = [{"targetGroupArn": GROUP, "containerName": "web", "containerPort": 8000}]
         request = {"loadBalancers": balancers if balanced else [], "healthCheckGracePeriodSeconds": 20, **settings}
         configuration = {
@@ -88,10 +88,10 @@ class Service:
 
     def until(self, holds: Callable[[dict[str, Any]], Any], limit: float = 7200) -> None:
         """Lets time pass, from event to event, until something holds of the service."""
-        world, end = self.sandbox.world, self.sandbox.clock.now() + limit
-        schedule.advance(world)
-        while not holds(ecs.service_of(world, "service/c/s") or {}):
-            due = world.store.next_due()
+        state, end = self.sandbox.state, self.sandbox.clock.now() + limit
+        schedule.advance(state)
+        while not holds(ecs.service_of(state, "service/c/s") or {}):
+            due = state.store.next_due()
             assert due is not None and due < end, f"still not: {self.describe()}"
             self.sandbox.pass_time(due - self.sandbox.clock.now())
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import dynamodb
 from fsdcf.sandbox.dynamodb.items import number, ordered, size
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 from fsdcf.storage.migration.model import Migration, Table
 from fsdcf.storage.migration.run import migrate
 from fsdcf.storage.migration.script import run_script
@@ -61,7 +61,7 @@ ALL = {
 @pytest.fixture
 def made(sandbox: Sandbox) -> Sandbox:
     """A sandbox with the tables plain (id) and ranged (who, at), which take items."""
-    at_once = replace(sandbox.world, pace=0.0)
+    at_once = replace(sandbox.state, pace=0.0)
     dynamodb.keep_table(at_once, "plain", PLAIN)
     dynamodb.keep_table(at_once, "ranged", RANGED)
     return sandbox
@@ -113,20 +113,20 @@ def test_a_table_is_described_by_what_it_was_made_of(made: Sandbox) -> None:
 
 def test_a_new_table_takes_items_once_it_is_active(sandbox: Sandbox) -> None:
     client = sandbox.client("dynamodb")
-    dynamodb.keep_table(sandbox.world, "plain", PLAIN)
+    dynamodb.keep_table(sandbox.state, "plain", PLAIN)
     first = client.describe_table(TableName="plain")["Table"]
     assert first["TableStatus"] == "CREATING"
     with pytest.raises(ClientError, match="Requested resource not found"):
         put(client, id={"N": "1"})
     sandbox.pass_time(21)
     put(client, id={"N": "1"})
-    dynamodb.keep_table(sandbox.world, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
+    dynamodb.keep_table(sandbox.state, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
     told = client.describe_table(TableName="plain")["Table"]
     assert (told["TableStatus"], told["ItemCount"], told["TableId"]) == ("UPDATING", 1, first["TableId"])
     put(client, id={"N": "2"})
-    dynamodb.drop_table(sandbox.world, "plain")
-    dynamodb.drop_table(sandbox.world, "plain")
-    dynamodb.keep_table(sandbox.world, "plain", PLAIN)
+    dynamodb.drop_table(sandbox.state, "plain")
+    dynamodb.drop_table(sandbox.state, "plain")
+    dynamodb.keep_table(sandbox.state, "plain", PLAIN)
     sandbox.pass_time(21)
     told = client.describe_table(TableName="plain")["Table"]
     assert told["ItemCount"] == 0 and told["TableId"] != first["TableId"]
@@ -321,7 +321,7 @@ def test_numbers_and_sizes_are_those_that_the_migration_reckons_with() -> None:
         assert number(text) == plain_number(text)
         item = {"a": {"N": number(text)}, "ü": {"L": [{"S": "é"}, {"NULL": True}]}, "m": {"M": {"k": {"B": b"12"}}}}
         assert 0 <= item_size(item) - size(item) <= 1, text  # the migration's bound is the narrower one
-    with pytest.raises(Refusal):
+    with pytest.raises(ServiceError):
         number("1.")
         number(".")
     assert ordered({"B": b"\x01"}) < ordered({"B": b"\x01\x00"}) < ordered({"B": b"\x02"})
@@ -354,7 +354,7 @@ def test_a_migration_bears_what_dynamodb_leaves_undone(file: Path) -> None:
         "api:BatchGetItem:partial*2",
     )
     made = Sandbox(*faults, "api:Scan:broken@1")
-    dynamodb.keep_table(replace(made.world, pace=0.0), "plain", PLAIN)
+    dynamodb.keep_table(replace(made.state, pace=0.0), "plain", PLAIN)
     report = migrated(made, file)
     assert (report.good, report.written, report.counted, report.checked) == (
         True,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fsdcf.sandbox import ecr, ecs
-from fsdcf.sandbox.faults import TASK_TROUBLES, parsed
+from fsdcf.sandbox.faults import TASK_PROBLEMS, parse_fault
 from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.rollouts import GROUP, IMAGE, Service
@@ -119,7 +119,7 @@ def test_a_task_ends_in_the_words_of_ecs(
 
 
 def test_every_trouble_is_tried() -> None:
-    assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_TROUBLES) - {"slow"}
+    assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_PROBLEMS) - {"slow"}
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_service_that_goes_back_behind_a_failed_deployment(make: Make) -> None
     )
     assert latest["rollback"]["reason"] == back["rolloutStateReason"]
     assert latest["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
-    rollout = ecs.rollout(service.sandbox.world, told["serviceArn"], new["id"])
+    rollout = ecs.rollout(service.sandbox.state, told["serviceArn"], new["id"])
     assert (rollout.state, rollout.rolled_back) == ("FAILED", True)
-    assert ecs.rollout(service.sandbox.world, told["serviceArn"]).deployment_id == old["id"]
+    assert ecs.rollout(service.sandbox.state, told["serviceArn"]).deployment_id == old["id"]
 
 
 def test_the_next_update_after_a_failed_one_goes_well(make: Make) -> None:
@@ -352,21 +352,21 @@ def test_a_fault_lasts_for_as_many_deployments_as_it_says(make: Make) -> None:
 
 def test_a_stack_knows_its_service_by_logical_id_and_its_way_back_by_phase(make: Make) -> None:
     service = make()
-    world = service.sandbox.world
-    world.faults.add(*map(parsed, ("Web:create:exit=1", "Web:rollback:oom")))
+    state = service.sandbox.state
+    state.faults.add(*map(parse_fault, ("Web:create:exit=1", "Web:rollback:oom")))
     request = {"cluster": "c", "serviceName": "s", "taskDefinition": service.define("one")}
-    ecs.create_service(world, request, "Web")
+    ecs.create_service(state, request, "Web")
     service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
     update = {"cluster": "c", "service": "s", "taskDefinition": service.define("two")}
-    ecs.update_service(world, update, "Web")
+    ecs.update_service(state, update, "Web")
     service.wait("COMPLETED")
-    ecs.update_service(world, {**update, "taskDefinition": service.define("three")}, "Web", "rollback")
+    ecs.update_service(state, {**update, "taskDefinition": service.define("three")}, "Web", "rollback")
     service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
 
 
 def test_an_image_that_ecr_does_not_have_cannot_be_pulled(make: Make) -> None:
     service = make()
-    ecr.add_image(service.sandbox.world, "hello", "one")
+    ecr.add_image(service.sandbox.state, "hello", "one")
     service.create()
     assert service.wait()["deployments"][0]["rolloutState"] == "COMPLETED"
     service.update("two")
@@ -392,8 +392,8 @@ def test_failures_are_forgiven_when_a_task_is_healthy(make: Make) -> None:
     )
     service.create()
     service.until(lambda told: told["deployments"][0]["failedTasks"] >= 2)
-    body = service.sandbox.world.store.every("ecs.deployment")[0]
-    service.sandbox.world.store.put("ecs.deployment", body[0], {**body[1], "trouble": ["", ""]})
+    body = service.sandbox.state.store.every("ecs.deployment")[0]
+    service.sandbox.state.store.put("ecs.deployment", body[0], {**body[1], "trouble": ["", ""]})
     told = service.wait("COMPLETED")
     assert told["deployments"][0]["failedTasks"] == 0
 
@@ -437,7 +437,7 @@ def test_a_stack_may_stay_green_above_a_service_that_went_back(faults: tuple[str
     assert last == status
     resources = stacks.describe_stack_resources(StackName="s")["StackResources"]
     physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
-    service = ecs.service_of(sandbox.world, physical["Service"])
+    service = ecs.service_of(sandbox.state, physical["Service"])
     assert service is not None
     assert service["taskDefinition"].endswith("f:1")
     assert (physical["TaskDefinition"] == service["taskDefinition"]) is (status == "UPDATE_ROLLBACK_COMPLETE")

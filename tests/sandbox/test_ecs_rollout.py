@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.sandbox.ecs.deployments import threshold
-from fsdcf.sandbox.ecs.scheduler import Decision, Seen, decide
+from fsdcf.sandbox.ecs.scheduler import Decision, TaskView, decide, threshold
 from fsdcf.sandbox.state import START
 from fsdcf.sandbox.store import Store
 from tests.sandbox.conftest import Sandbox
@@ -154,13 +153,13 @@ def test_stop_first_has_never_two_at_once(sandbox: Sandbox) -> None:
 
 
 SEEN = {
-    "new": Seen("new", True, True, True),
-    "starting": Seen("starting", True, False, False),
-    "sick": Seen("sick", True, True, False),
-    "old": Seen("old", False, True, True),
-    "old2": Seen("old2", False, True, True),
-    "weak": Seen("weak", False, True, False),
-    "late": Seen("late", False, False, False),
+    "new": TaskView("new", True, True, True),
+    "starting": TaskView("starting", True, False, False),
+    "sick": TaskView("sick", True, True, False),
+    "old": TaskView("old", False, True, True),
+    "old2": TaskView("old2", False, True, True),
+    "weak": TaskView("weak", False, True, False),
+    "late": TaskView("late", False, False, False),
 }
 
 

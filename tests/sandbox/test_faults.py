@@ -6,14 +6,14 @@ import pytest
 
 from fsdcf.sandbox.faults import (
     HANDLER_CODES,
-    TASK_TROUBLES,
+    TASK_PROBLEMS,
     CallFault,
     Fault,
     FaultError,
     Faults,
     ResourceFault,
     TaskFault,
-    parsed,
+    parse_fault,
 )
 
 TEXTS: list[tuple[str, Fault]] = [
@@ -37,7 +37,7 @@ TEXTS: list[tuple[str, Fault]] = [
 
 @pytest.mark.parametrize(("text", "fault"), TEXTS, ids=[text for text, _ in TEXTS])
 def test_a_text_is_a_fault(text: str, fault: Fault) -> None:
-    assert parsed(text) == fault
+    assert parse_fault(text) == fault
 
 
 BAD = [
@@ -62,68 +62,68 @@ BAD = [
 @pytest.mark.parametrize(("text", "words"), BAD, ids=[text for text, _ in BAD])
 def test_a_text_that_is_none_says_what_to_write(text: str, words: str) -> None:
     with pytest.raises(FaultError) as raised:
-        parsed(text)
+        parse_fault(text)
     assert words in str(raised.value)
     assert repr(text) in str(raised.value)
 
 
 def test_every_trouble_can_be_written() -> None:
     details = {"exit": "=3", "slow": "=2"}
-    for word in TASK_TROUBLES:
-        assert parsed(f"Service:create:{word}{details.get(word, '')}").trouble == word  # type: ignore[union-attr]
+    for word in TASK_PROBLEMS:
+        assert parse_fault(f"Service:create:{word}{details.get(word, '')}").trouble == word  # type: ignore[union-attr]
 
 
 def kinds(faults: Faults, calls: int, service: str = "ecs", operation: str = "ListTasks") -> list[str]:
-    found = [faults.of_call(service, operation) for _ in range(calls)]
+    found = [faults.call_fault(service, operation) for _ in range(calls)]
     return ["-" if fault is None else fault.kind for fault in found]
 
 
 def test_a_fault_of_calls_strikes_as_often_as_it_says() -> None:
-    assert kinds(Faults([parsed("api:ListTasks:reset*2")]), 4) == ["reset", "reset", "-", "-"]
-    assert kinds(Faults([parsed("api:ListTasks:reset**")]), 3) == ["reset"] * 3
-    assert kinds(Faults([parsed("api:ListTasks:reset@2")]), 4) == ["-", "-", "reset", "-"]
+    assert kinds(Faults([parse_fault("api:ListTasks:reset*2")]), 4) == ["reset", "reset", "-", "-"]
+    assert kinds(Faults([parse_fault("api:ListTasks:reset**")]), 3) == ["reset"] * 3
+    assert kinds(Faults([parse_fault("api:ListTasks:reset@2")]), 4) == ["-", "-", "reset", "-"]
 
 
 def test_faults_of_calls_concern_service_and_operation() -> None:
     for text in ("api:ListTasks:lost", "api:ecs.ListTasks:lost", "api:ecs.*:lost", "api:*:lost"):
-        assert kinds(Faults([parsed(text)]), 1) == ["lost"], text
+        assert kinds(Faults([parse_fault(text)]), 1) == ["lost"], text
     for text in ("api:StopTask:lost", "api:ssm.ListTasks:lost", "api:ssm.*:lost"):
-        assert kinds(Faults([parsed(text)]), 1) == ["-"], text
+        assert kinds(Faults([parse_fault(text)]), 1) == ["-"], text
 
 
 def test_the_next_fault_strikes_when_one_is_used_up() -> None:
-    faults = Faults([parsed("api:*:reset"), parsed("api:*:lost")])
-    faults.add(parsed("api:*:html"))
+    faults = Faults([parse_fault("api:*:reset"), parse_fault("api:*:lost")])
+    faults.add(parse_fault("api:*:html"))
     assert kinds(faults, 4) == ["reset", "lost", "html", "-"]
-    faults.add(parsed("api:*:html"))
+    faults.add(parse_fault("api:*:html"))
     faults.clear()
     assert kinds(faults, 1) == ["-"]
 
 
 def test_chance_is_seeded() -> None:
-    runs = [kinds(Faults([parsed("api:*:reset**%50")], seed), 40) for seed in (1, 1, 2)]
+    runs = [kinds(Faults([parse_fault("api:*:reset**%50")], seed), 40) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert 5 < runs[0].count("reset") < 35
 
 
 def test_faults_of_resources_concern_a_logical_id_or_a_type_in_a_phase() -> None:
-    faults = Faults(map(parsed, ("Role:create:NotFound", "AWS::S3::Bucket:delete:full*2")))
-    assert faults.of_resource("Role", "AWS::IAM::Role", "update") is None
-    found = faults.of_resource("Role", "AWS::IAM::Role", "create")
+    faults = Faults(map(parse_fault, ("Role:create:NotFound", "AWS::S3::Bucket:delete:full*2")))
+    assert faults.resource_fault("Role", "AWS::IAM::Role", "update") is None
+    found = faults.resource_fault("Role", "AWS::IAM::Role", "create")
     assert found is not None
     assert (found.code, found.reason) == ("NotFound", HANDLER_CODES["NotFound"])
-    assert faults.of_resource("Role", "AWS::IAM::Role", "create") is None
-    assert [faults.of_resource("B", "AWS::S3::Bucket", "delete") is None for _ in range(3)] == [False, False, True]
+    assert faults.resource_fault("Role", "AWS::IAM::Role", "create") is None
+    assert [faults.resource_fault("B", "AWS::S3::Bucket", "delete") is None for _ in range(3)] == [False, False, True]
 
 
 def test_troubles_of_tasks_are_for_services_and_fail_other_resources() -> None:
-    faults = Faults([parsed("Service:create:unhealthy=404"), parsed("Table:create:exit=1")])
-    assert faults.of_resource("Service", "AWS::ECS::Service", "create") is None
-    assert faults.of_tasks("Service", "update") is None
-    found = faults.of_tasks("Service", "create")
+    faults = Faults([parse_fault("Service:create:unhealthy=404"), parse_fault("Table:create:exit=1")])
+    assert faults.resource_fault("Service", "AWS::ECS::Service", "create") is None
+    assert faults.task_fault("Service", "update") is None
+    found = faults.task_fault("Service", "create")
     assert found is not None
     assert (found.trouble, found.detail) == ("unhealthy", "404")
-    assert faults.of_tasks("Service", "create") is None
-    resource = faults.of_resource("Table", "AWS::DynamoDB::Table", "create")
+    assert faults.task_fault("Service", "create") is None
+    resource = faults.resource_fault("Table", "AWS::DynamoDB::Table", "create")
     assert resource is not None
     assert (resource.reason, resource.code) == ("exit=1", "GeneralServiceException")

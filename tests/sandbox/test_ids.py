@@ -13,7 +13,7 @@ import pytest
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 CASES = sorted((Path(__file__).parent.parent / "cases").rglob("*.template.yml"))
 BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/0123456789abcdef"
@@ -42,11 +42,11 @@ FORMS = [
 
 @pytest.mark.parametrize(("type", "properties", "form"), FORMS, ids=[f"{row[0]}-{n}" for n, row in enumerate(FORMS)])
 def test_a_physical_id_has_its_form(type: str, properties: dict[str, Any], form: str) -> None:
-    world = World(account="123456789012", region="eu-west-1")
-    made = [ids.physical_id(type, "Thing", "hello-staging", properties, 3, world) for _ in range(2)]
+    state = SandboxState(account="123456789012", region="eu-west-1")
+    made = [ids.physical_id(type, "Thing", "hello-staging", properties, 3, state) for _ in range(2)]
     assert made[0] == made[1]
     assert re.fullmatch(form, made[0])
-    world.store.close()
+    state.store.close()
 
 
 def test_the_next_resource_has_another_id() -> None:
@@ -73,10 +73,10 @@ def test_long_names_are_cut_to_what_the_type_allows(type: str, longest: int) -> 
 
 
 def test_attributes_that_templates_use() -> None:
-    world = World(region="cn-north-1")
+    state = SandboxState(region="cn-north-1")
 
     def of(type: str, physical: str, **properties: Any) -> dict[str, Any]:
-        return ids.attributes(type, physical, properties, world)
+        return ids.attributes(type, physical, properties, state)
 
     assert of("AWS::ECS::Service", "arn:aws-cn:ecs:r:a:service/c/s")["Name"] == "s"
     assert of("AWS::ECS::Cluster", "c")["Arn"] == "arn:aws-cn:ecs:cn-north-1:000000000000:cluster/c"
@@ -91,7 +91,7 @@ def test_attributes_that_templates_use() -> None:
     assert re.fullmatch(r"web-\d{10}\.cn-north-1\.elb\.amazonaws\.com\.cn", balancer["DNSName"])
     assert balancer["LoadBalancerFullName"] == "app/web/0123456789abcdef"
     assert of("AWS::SSM::Parameter", "/a/b", Type="String", Value="v")["Value"] == "v"
-    world.store.close()
+    state.store.close()
 
 
 KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list}
@@ -133,10 +133,10 @@ def kind_of(schema: dict[str, Any], path: str) -> str | None:
 
 
 def test_every_attribute_of_the_types_in_use_is_of_the_schemas_kind() -> None:
-    world, wrong, tried = World(), [], 0
+    state, wrong, tried = SandboxState(), [], 0
     for type, schema in schemas().items():
-        physical = ids.physical_id(type, "Thing", "stack", {}, 1, world)
-        told = ids.attributes(type, physical, {}, world)
+        physical = ids.physical_id(type, "Thing", "stack", {}, 1, state)
+        told = ids.attributes(type, physical, {}, state)
         facts = facts_of(type)
         assert facts is not None
         assert told.keys() == facts.attributes
@@ -147,6 +147,6 @@ def test_every_attribute_of_the_types_in_use_is_of_the_schemas_kind() -> None:
             tried += 1
             if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
                 wrong.append((type, name, value))
-    world.store.close()
+    state.store.close()
     assert wrong == []
     assert tried > 100

@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from fsdcf.sandbox import dynamodb, ecr, ecs, elbv2, logs, s3, schedule, ssm
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
@@ -25,17 +25,17 @@ ITEM = {"id": {"N": "1"}}
 SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExecuteCommand": True}
 
 
-def prepare(world: World) -> None:
+def prepare(state: SandboxState) -> None:
     """A little of everything."""
-    ssm.put(world, "/a/p", "v")
-    logs.write(world, "group", "stream", ["one", "two"])
-    elbv2.keep_target_group(world, GROUP, {"Port": 8000})
-    elbv2.set_target(world, GROUP, "10.0.0.1", 80, "healthy")
-    s3.add_bucket(world, "bucket")
-    ecs.register(world, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
-    ecs.create_service(world, SERVICE)
-    ecs.create_cluster(world, {"clusterName": "empty"})
-    dynamodb.keep_table(replace(world, pace=0.0), "notes", TABLE)
+    ssm.put(state, "/a/p", "v")
+    logs.write(state, "group", "stream", ["one", "two"])
+    elbv2.keep_target_group(state, GROUP, {"Port": 8000})
+    elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
+    s3.add_bucket(state, "bucket")
+    ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
+    ecs.create_service(state, SERVICE)
+    ecs.create_cluster(state, {"clusterName": "empty"})
+    dynamodb.keep_table(replace(state, pace=0.0), "notes", TABLE)
 
 
 Call = tuple[str, str, dict[str, Any]]
@@ -108,7 +108,7 @@ def call(sandbox: Sandbox, service: str, operation: str, params: dict[str, Any])
 
 @pytest.mark.parametrize(("service", "operation", "params"), GOOD, ids=[f"{one}.{two}" for one, two, _ in GOOD])
 def test_an_offered_operation_answers(sandbox: Sandbox, service: str, operation: str, params: dict[str, Any]) -> None:
-    prepare(sandbox.world)
+    prepare(sandbox.state)
     if operation in ("GetObject", "HeadObject"):
         sandbox.client("s3").put_object(Bucket="bucket", Key="k", Body=b"")
     if operation in ("StopTask", "ExecuteCommand"):
@@ -199,18 +199,18 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
 def test_what_is_refused_is_refused_in_the_words_of_aws(
     sandbox: Sandbox, service: str, operation: str, params: dict[str, Any], code: str, words: str
 ) -> None:
-    world = sandbox.world
-    prepare(world)
+    state = sandbox.state
+    prepare(state)
     if service == "ecr":
-        ecr.add_image(world, "there", "tag")
+        ecr.add_image(state, "there", "tag")
     if params.get("taskDefinition") == "gone:1":
         ecs.deregister(
-            world, ecs.register(world, {"family": "gone", "containerDefinitions": CONTAINERS})["taskDefinitionArn"]
+            state, ecs.register(state, {"family": "gone", "containerDefinitions": CONTAINERS})["taskDefinitionArn"]
         )
     if params.get("service") == "leaving":
-        ecs.create_service(world, {**SERVICE, "serviceName": "leaving"})
+        ecs.create_service(state, {**SERVICE, "serviceName": "leaving"})
         sandbox.pass_time(60)
-        ecs.delete_service(world, "c", "leaving")
+        ecs.delete_service(state, "c", "leaving")
     with pytest.raises(ClientError) as raised:
         call(sandbox, service, operation, params)
     told = raised.value.response["Error"]

@@ -62,16 +62,16 @@ def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(
     service = Service(sandbox, desiredCount=2)
     service.create()
     service.wait()
-    application_autoscaling.keep_target(sandbox.world, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
+    application_autoscaling.keep_target(sandbox.state, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
     service.until(lambda told: told["runningCount"] == count)
     told = service.describe()
     assert (told["desiredCount"], told["runningCount"], len(told["deployments"])) == (count, count, 1)
 
 
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
-    application_autoscaling.keep_target(sandbox.world, TARGET)
+    application_autoscaling.keep_target(sandbox.state, TARGET)
     application_autoscaling.keep_target(
-        sandbox.world, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}}
+        sandbox.state, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}}
     )
     client = sandbox.client("application-autoscaling")
     one, two = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
@@ -81,7 +81,7 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     rest = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1, NextToken=page["NextToken"])
     assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
     assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
-    application_autoscaling.forget_target(sandbox.world, TARGET)
+    application_autoscaling.forget_target(sandbox.state, TARGET)
     assert (
         client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
     )
@@ -97,8 +97,8 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     ],
 )
 def test_filters_of_logs(sandbox: Sandbox, pattern: str, lines: list[str]) -> None:
-    logs.write(sandbox.world, "g", "web/web/1", ["GET /a 500", "GET /health 200"])
-    logs.write(sandbox.world, "g", "web/web/2", ["POST /b 201"])
+    logs.write(sandbox.state, "g", "web/web/1", ["GET /a 500", "GET /health 200"])
+    logs.write(sandbox.state, "g", "web/web/2", ["POST /b 201"])
     events = sandbox.client("logs").filter_log_events(
         logGroupName="g", **({"filterPattern": pattern} if pattern else {})
     )["events"]

@@ -11,18 +11,18 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from fsdcf.sandbox import schedule
-from fsdcf.sandbox.exchange import Request, Response, request
-from fsdcf.sandbox.faults import Novel
+from fsdcf.sandbox.exchange import HttpRequest, HttpResponse, request
+from fsdcf.sandbox.faults import UnlistedValue
 from fsdcf.sandbox.protocols import query, rest_xml, shapes
 from fsdcf.sandbox.protocols.shapes import Malformed, ShapeError, model, time_text
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 from fsdcf.sandbox.wire import PROTOCOLS
 from tests.sandbox.samples import plain, sample
 
 SPOKEN = [name for name in schedule.NAMES if name != "s3"]
 
 
-def parsed(service: str, operation: str, response: Response) -> Any:
+def parsed(service: str, operation: str, response: HttpResponse) -> Any:
     told = {
         "status_code": response.status,
         "headers": HeadersDict(response.headers),
@@ -33,7 +33,7 @@ def parsed(service: str, operation: str, response: Response) -> Any:
     return create_parser(shapes.protocol(service)).parse(told, shape)
 
 
-def written(service: str, operation: str, params: dict[str, Any]) -> Request:
+def written(service: str, operation: str, params: dict[str, Any]) -> HttpRequest:
     """A request as botocore writes it."""
     told = create_serializer(shapes.protocol(service), False).serialize_to_request(
         params, model(service).operation_model(operation)
@@ -133,7 +133,7 @@ def test_a_result_that_the_model_does_not_know_is_a_bug(service: str, operation:
 
 def test_what_was_written_before_does_not_excuse_what_only_looks_equal() -> None:
     stacks = model("cloudformation").operation_model("DescribeStackEvents")
-    for name, good, bad in (("Timestamp", 1, True), ("ResourceStatus", Novel("PONDERING"), "PONDERING")):
+    for name, good, bad in (("Timestamp", 1, True), ("ResourceStatus", UnlistedValue("PONDERING"), "PONDERING")):
         assert (
             query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
             == query.encode(stacks, {"StackEvents": [{name: good}]}, "id").body
@@ -166,7 +166,7 @@ def test_a_request_that_the_model_does_not_know_is_malformed(service: str, opera
 
 @pytest.mark.parametrize("service", schedule.NAMES)
 def test_errors_are_read_by_botocore(service: str) -> None:
-    refusal = Refusal("SomeError", "it <is> bad: é\x00\ud800", 400)
+    refusal = ServiceError("SomeError", "it <is> bad: é\x00\ud800", 400)
     speech = PROTOCOLS[shapes.protocol(service)]
     name = next(iter(model(service).operation_names))
     read = parsed(service, name, speech.error(model(service), refusal, "an-id"))

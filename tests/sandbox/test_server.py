@@ -13,17 +13,17 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
 
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from fsdcf.sandbox.server import LONGEST_BODY, serving
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import ONCE, session
 
 
 class Served:
     """A served world and its clients."""
 
-    def __init__(self, world: World, url: str) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState, url: str) -> None:
+        self.state = state
         self.url = url
         self.port = int(url.rpartition(":")[2])
         self._made: list[Any] = []
@@ -40,10 +40,10 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    world = World()
-    with serving(world) as url, closing(Served(world, url)) as made:
+    state = SandboxState()
+    with serving(state) as url, closing(Served(state, url)) as made:
         yield made
-    world.store.close()
+    state.store.close()
 
 
 def test_clients_are_answered_over_one_connection(served: Served) -> None:
@@ -70,15 +70,15 @@ def test_a_megabyte_goes_up_and_down(served: Served) -> None:
 @pytest.mark.parametrize("fault", ["reset", "lost"])
 def test_a_reset_is_a_closed_connection(served: Served, fault: str) -> None:
     client = served.client("ssm")
-    served.world.faults.add(parsed(f"api:PutParameter:{fault}"))
+    served.state.faults.add(parse_fault(f"api:PutParameter:{fault}"))
     with pytest.raises(ConnectionClosedError):
         client.put_parameter(Name="p", Value="v", Type="String")
-    assert bool(served.world.store.every("ssm.parameter")) is (fault == "lost")
+    assert bool(served.state.store.every("ssm.parameter")) is (fault == "lost")
     assert client.put_parameter(Name="q", Value="v", Type="String")["Version"] == 1
 
 
 def test_a_reset_is_seen_on_the_socket(served: Served) -> None:
-    served.world.faults.add(parsed("api:*:reset"))
+    served.state.faults.add(parse_fault("api:*:reset"))
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(b"GET /?Action=GetCallerIdentity&Version=2011-06-15 HTTP/1.1\r\nHost: h\r\n\r\n")
         with pytest.raises(ConnectionResetError):
@@ -86,7 +86,7 @@ def test_a_reset_is_seen_on_the_socket(served: Served) -> None:
 
 
 def test_half_an_answer_is_sent(served: Served) -> None:
-    served.world.faults.add(parsed("api:*:half"))
+    served.state.faults.add(parse_fault("api:*:half"))
     client = served.client("sts")
     with pytest.raises(ResponseParserError):
         client.get_caller_identity()
@@ -94,7 +94,7 @@ def test_half_an_answer_is_sent(served: Served) -> None:
 
 
 def test_a_proxys_page_is_an_error(served: Served) -> None:
-    served.world.faults.add(parsed("api:*:html"))
+    served.state.faults.add(parse_fault("api:*:html"))
     with pytest.raises(ClientError, match="502"):
         served.client("sts").get_caller_identity()
 
@@ -133,7 +133,7 @@ def test_a_body_that_is_too_long_is_refused(served: Served) -> None:
 
 
 def test_a_bug_is_an_answer_and_the_server_goes_on(served: Served) -> None:
-    served.world.store.put("ssm.parameter", "p", {})
+    served.state.store.put("ssm.parameter", "p", {})
     client = served.client("ssm")
     with pytest.raises(ClientError) as raised:
         client.get_parameter(Name="p")
@@ -153,8 +153,8 @@ def test_a_request_that_is_none_hurts_nobody(served: Served) -> None:
 
 
 def test_it_stops_at_once_with_connections_open() -> None:
-    world = World()
-    with serving(world) as url:
+    state = SandboxState()
+    with serving(state) as url:
         port = int(url.rpartition(":")[2])
         waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         waiting[0].sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
@@ -164,11 +164,11 @@ def test_it_stops_at_once_with_connections_open() -> None:
         connection.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
-    world.store.close()
+    state.store.close()
 
 
 def test_a_port_that_is_taken_is_an_error(served: Served) -> None:
-    with pytest.raises(OSError, match="in use"), serving(served.world, served.port):
+    with pytest.raises(OSError, match="in use"), serving(served.state, served.port):
         pass
 
 

@@ -6,14 +6,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import ecr, ecs, elbv2, logs, s3, ssm
-from fsdcf.sandbox.state import START, Refusal
+from fsdcf.sandbox.state import START, ServiceError
 from tests.sandbox.conftest import Sandbox
 
 
 def test_a_parameter_keeps_a_hundred_versions(sandbox: Sandbox) -> None:
     client = sandbox.client("ssm")
     for number in range(1, 106):
-        ssm.put(sandbox.world, "/release", f"value {number}", "String", "what runs")
+        ssm.put(sandbox.state, "/release", f"value {number}", "String", "what runs")
     pages = list(client.get_paginator("get_parameter_history").paginate(Name="/release"))
     assert [len(page["Parameters"]) for page in pages] == [50, 50]
     versions = [one for page in pages for one in page["Parameters"]]
@@ -41,11 +41,11 @@ def test_parameters_by_name_and_arn(sandbox: Sandbox) -> None:
     assert [one["Value"] for one in several["Parameters"]] == ["2", "é, ö"]
     assert several["InvalidParameters"] == ["none"]
     client.delete_parameter(Name="plain")
-    assert (ssm.value_of(sandbox.world, "plain"), ssm.value_of(sandbox.world, "/a/b")) == (None, "é, ö")
+    assert (ssm.value_of(sandbox.state, "plain"), ssm.value_of(sandbox.state, "/a/b")) == (None, "é, ö")
 
 
 def test_every_image_exists_until_the_sandbox_is_told_which(sandbox: Sandbox) -> None:
-    client, world = sandbox.client("ecr"), sandbox.world
+    client, state = sandbox.client("ecr"), sandbox.state
     told = client.describe_images(repositoryName="any", imageIds=[{"imageTag": "sha"}])["imageDetails"][0]
     assert (told["imageTags"], told["imageDigest"]) == (["sha"], ecr.digest_of("any", "sha"))
     by_digest = client.describe_images(repositoryName="any", imageIds=[{"imageDigest": told["imageDigest"]}])
@@ -55,15 +55,15 @@ def test_every_image_exists_until_the_sandbox_is_told_which(sandbox: Sandbox) ->
         "amazonaws.com/any"
     )
     host = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-    assert ecr.image_exists(world, f"{host}/any:sha")
-    ecr.add_image(world, "mine", "one")
-    assert ecr.image_exists(world, f"{host}/mine:one")
-    assert ecr.image_exists(world, f"{host}/mine@{ecr.digest_of('mine', 'one')}")
-    assert not ecr.image_exists(world, f"{host}/mine:two")
-    assert not ecr.image_exists(world, f"{host}/any:sha")
-    assert not ecr.image_exists(world, f"{host}/mine")
+    assert ecr.image_exists(state, f"{host}/any:sha")
+    ecr.add_image(state, "mine", "one")
+    assert ecr.image_exists(state, f"{host}/mine:one")
+    assert ecr.image_exists(state, f"{host}/mine@{ecr.digest_of('mine', 'one')}")
+    assert not ecr.image_exists(state, f"{host}/mine:two")
+    assert not ecr.image_exists(state, f"{host}/any:sha")
+    assert not ecr.image_exists(state, f"{host}/mine")
     for foreign in ("nginx", "public.ecr.aws/nginx/nginx:1", "999999999999.dkr.ecr.us-east-1.amazonaws.com/mine:two"):
-        assert ecr.image_exists(world, foreign)
+        assert ecr.image_exists(state, foreign)
     assert [one["imageTags"] for one in client.describe_images(repositoryName="mine")["imageDetails"]] == [["one"]]
     assert [one["repositoryName"] for one in client.describe_repositories()["repositories"]] == ["mine"]
 
@@ -85,25 +85,25 @@ def test_a_bucket_answers_in_its_own_region(sandbox: Sandbox) -> None:
 
 def test_objects_are_listed_in_pages_and_read_by_others(sandbox: Sandbox) -> None:
     client = sandbox.client("s3")
-    s3.add_bucket(sandbox.world, "bucket")
+    s3.add_bucket(sandbox.state, "bucket")
     for key in ("t/b", "t/a", "t/c", "u"):
         client.put_object(Bucket="bucket", Key=key, Body=key.encode())
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket="bucket", Prefix="t/", PaginationConfig={"PageSize": 2}
     )
     assert [[one["Key"] for one in page["Contents"]] for page in pages] == [["t/a", "t/b"], ["t/c"]]
-    assert s3.read(sandbox.world, "bucket", "t/a") == b"t/a"
+    assert s3.read(sandbox.state, "bucket", "t/a") == b"t/a"
     client.delete_object(Bucket="bucket", Key="t/a")
-    with pytest.raises(Refusal, match="NoSuchKey"):
-        s3.read(sandbox.world, "bucket", "t/a")
-    with pytest.raises(Refusal, match="NoSuchBucket"):
-        s3.read(sandbox.world, "none", "k")
+    with pytest.raises(ServiceError, match="NoSuchKey"):
+        s3.read(sandbox.state, "bucket", "t/a")
+    with pytest.raises(ServiceError, match="NoSuchBucket"):
+        s3.read(sandbox.state, "none", "k")
 
 
 def test_log_lines_from_the_tail_and_from_the_head(sandbox: Sandbox) -> None:
     client = sandbox.client("logs")
     for number in range(7):
-        logs.write(sandbox.world, "group", "stream", [f"line {number}"])
+        logs.write(sandbox.state, "group", "stream", [f"line {number}"])
         sandbox.clock.advance(1)
     asked = {"logGroupName": "group", "logStreamName": "stream", "limit": 3}
 
@@ -122,7 +122,7 @@ def test_log_lines_from_the_tail_and_from_the_head(sandbox: Sandbox) -> None:
     lines, forward, _ = read(startFromHead=True)
     assert lines == "012"
     assert read(nextToken=forward)[0] == "345"
-    logs.write(sandbox.world, "group", "stream", ["line 7"])
+    logs.write(sandbox.state, "group", "stream", ["line 7"])
     assert read(nextToken=read()[1])[0] == ""
     assert read(startTime=round(START * 1000) + 5000, endTime=round(START * 1000) + 7000)[0] == "56"
 
@@ -135,7 +135,7 @@ def test_log_lines_across_streams(sandbox: Sandbox) -> None:
         ("web/1", "ERROR again"),
         ("job", "GET /b 404"),
     ):
-        logs.write(sandbox.world, "/ecs/g", stream, [line])
+        logs.write(sandbox.state, "/ecs/g", stream, [line])
         sandbox.clock.advance(1)
 
     def found(**more: object) -> list[str]:
@@ -172,7 +172,7 @@ def test_a_target_group_tells_its_check(sandbox: Sandbox) -> None:
         "UnhealthyThresholdCount": "4",
         "VpcId": "vpc-1",
     }
-    elbv2.keep_target_group(sandbox.world, arn, properties)
+    elbv2.keep_target_group(sandbox.state, arn, properties)
     told = client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
     assert (told["TargetGroupName"], told["HealthCheckPath"], told["Matcher"]) == (
         "web",
@@ -184,7 +184,7 @@ def test_a_target_group_tells_its_check(sandbox: Sandbox) -> None:
         4,
         30,
     )
-    elbv2.set_target(sandbox.world, arn, "10.0.0.1", 80, "unhealthy", "Target.Timeout")
+    elbv2.set_target(sandbox.state, arn, "10.0.0.1", 80, "unhealthy", "Target.Timeout")
     asked = client.describe_target_health(
         TargetGroupArn=arn, Targets=[{"Id": "10.0.0.1", "Port": 80}, {"Id": "10.0.0.9", "Port": 80}]
     )
@@ -196,7 +196,7 @@ def test_a_target_group_tells_its_check(sandbox: Sandbox) -> None:
             "Description": "Target is not registered to the target group",
         },
     ]
-    elbv2.forget_target_group(sandbox.world, arn)
+    elbv2.forget_target_group(sandbox.state, arn)
     assert client.describe_target_groups()["TargetGroups"] == []
     with pytest.raises(ClientError, match="TargetGroupNotFound"):
         client.describe_target_health(TargetGroupArn=arn)
@@ -267,12 +267,12 @@ def test_tasks_and_services_are_listed_in_pages(sandbox: Sandbox) -> None:
 
 
 def test_a_service_of_a_stack_brings_its_cluster(sandbox: Sandbox) -> None:
-    arn = ecs.register(sandbox.world, {"family": "f", "containerDefinitions": [{"name": "web", "image": "nginx"}]})[
+    arn = ecs.register(sandbox.state, {"family": "f", "containerDefinitions": [{"name": "web", "image": "nginx"}]})[
         "taskDefinitionArn"
     ]
-    told = ecs.create_service(sandbox.world, {"cluster": "new", "serviceName": "s", "taskDefinition": arn})
+    told = ecs.create_service(sandbox.state, {"cluster": "new", "serviceName": "s", "taskDefinition": arn})
     assert sandbox.client("ecs").describe_clusters(clusters=["new"])["clusters"][0]["status"] == "ACTIVE"
-    assert ecs.service_of(sandbox.world, told["serviceArn"]) == told
-    assert ecs.service_of(sandbox.world, told["serviceArn"] + "x") is None
+    assert ecs.service_of(sandbox.state, told["serviceArn"]) == told
+    assert ecs.service_of(sandbox.state, told["serviceArn"] + "x") is None
     with pytest.raises(KeyError):
-        ecs.rollout(sandbox.world, told["serviceArn"], "ecs-svc/0")
+        ecs.rollout(sandbox.state, told["serviceArn"], "ecs-svc/0")

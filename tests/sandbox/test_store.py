@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.sandbox.store import Entry, Store, StoreError
+from fsdcf.sandbox.store import ScheduledAction, Store, StoreError
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -93,7 +93,7 @@ def test_the_agenda_gives_what_is_due_in_order(store: Store) -> None:
     store.schedule(10, "x.second", {})
     assert store.next_due() == 10
     assert store.pop_due(9.9) is None
-    assert store.pop_due(15) == Entry(10.0, "x.first", {"a": 1}, "tag")
+    assert store.pop_due(15) == ScheduledAction(10.0, "x.first", {"a": 1}, "tag")
     assert [entry.action for entry in iter(lambda: store.pop_due(30), None)] == ["x.second", "x.late"]
 
 
@@ -148,7 +148,7 @@ def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
         store.schedule(5, "a.b", {"x": 1})
     with Store(tmp_path / "state.db") as store:
         assert store.get("kind", "key") == {"is": 1}
-        assert store.pop_due(5) == Entry(5.0, "a.b", {"x": 1})
+        assert store.pop_due(5) == ScheduledAction(5.0, "a.b", {"x": 1})
 
 
 def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from botocore.parsers import ResponseParserError
 from fsdcf.sandbox import wire
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.exchange import request
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from fsdcf.sandbox.protocols.shapes import ShapeError, request_of
-from fsdcf.sandbox.state import START, World, partition_of
+from fsdcf.sandbox.state import START, SandboxState, partition_of
 from tests.sandbox.conftest import ONCE, Sandbox, session
 
 
@@ -36,11 +36,11 @@ def test_a_botocore_session_speaks_to_the_sandbox(sandbox: Sandbox) -> None:
 
 def test_a_boto3_session_speaks_to_the_sandbox() -> None:
     made = boto3.Session("a", "b", region_name="us-east-1", botocore_session=session())
-    world = World(account="111111111111", region="cn-north-1")
-    connect(made, world)
+    state = SandboxState(account="111111111111", region="cn-north-1")
+    connect(made, state)
     told = made.client("sts", config=ONCE).get_caller_identity()
     assert told["Arn"] == "arn:aws-cn:iam::111111111111:user/sandbox"
-    world.store.close()
+    state.store.close()
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_what_the_sandbox_lacks_it_says_plainly(sandbox: Sandbox) -> None:
 
 def test_a_required_member_is_demanded(sandbox: Sandbox) -> None:
     headers = {"Authorization": scope("ecs"), "X-Amz-Target": "AmazonEC2ContainerServiceV20141113.RunTask"}
-    answer = wire.handle(sandbox.world, "POST", "/", headers, b"{}")
+    answer = wire.handle(sandbox.state, "POST", "/", headers, b"{}")
     assert answer.status == 400
     assert (
         b"1 validation error detected: Value null at 'taskDefinition' failed to satisfy constraint: Member must not be null"
         in answer.body
     )
     body = b"Action=DescribeTargetHealth&Version=2015-12-01"
-    answer = wire.handle(sandbox.world, "POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, body)
+    answer = wire.handle(sandbox.state, "POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, body)
     assert b"<Code>ValidationError</Code>" in answer.body
     headers["X-Amz-Target"] = headers["X-Amz-Target"].replace("RunTask", "DescribeTasks")
-    answer = wire.handle(sandbox.world, "POST", "/", headers, b'{"tasks": "all"}')
+    answer = wire.handle(sandbox.state, "POST", "/", headers, b'{"tasks": "all"}')
     assert b"SerializationException" in answer.body
 
 
@@ -114,20 +114,20 @@ def test_a_request_tells_service_region_and_operation(
 
 
 def test_who_comes_without_credentials_is_told_so(sandbox: Sandbox) -> None:
-    answer = wire.handle(sandbox.world, "GET", "/", {}, b"")
+    answer = wire.handle(sandbox.state, "GET", "/", {}, b"")
     assert (answer.status, b"MissingAuthenticationToken" in answer.body) == (403, True)
 
 
 def test_a_refused_call_leaves_no_trace_but_the_time(sandbox: Sandbox) -> None:
     ecs = sandbox.client("ecs")
     ecs.create_cluster(clusterName="c")
-    sandbox.world.store.put("ecs.task", "c/old", {})
-    sandbox.world.store.schedule(START, "ecs.forget", {"task": "c/old"})
-    before = sandbox.world.store.every("ecs.service")
+    sandbox.state.store.put("ecs.task", "c/old", {})
+    sandbox.state.store.schedule(START, "ecs.forget", {"task": "c/old"})
+    before = sandbox.state.store.every("ecs.service")
     code, _, _ = refused(ecs.create_service, cluster="c", serviceName="s", taskDefinition="none:1")
     assert code == "ClientException"
-    assert sandbox.world.store.every("ecs.service") == before
-    assert sandbox.world.store.get("ecs.task", "c/old") is None
+    assert sandbox.state.store.every("ecs.service") == before
+    assert sandbox.state.store.get("ecs.task", "c/old") is None
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_throttling_has_the_words_of_each_protocol(throttled: Sandbox) -> None:
     ],
 )
 def test_faults_that_are_answers(sandbox: Sandbox, fault: str, code: str, status: int) -> None:
-    sandbox.world.faults.add(parsed(f"api:GetCallerIdentity:{fault}"))
+    sandbox.state.faults.add(parse_fault(f"api:GetCallerIdentity:{fault}"))
     call = sandbox.client("sts").get_caller_identity
     found = refused(call)
     assert (found[0], found[2]) == (code, status)
@@ -172,32 +172,32 @@ def test_faults_that_are_answers(sandbox: Sandbox, fault: str, code: str, status
     ],
 )
 def test_faults_of_the_network(sandbox: Sandbox, fault: str, error: type[Exception], done: bool) -> None:
-    sandbox.world.faults.add(parsed(f"api:PutParameter:{fault}"))
+    sandbox.state.faults.add(parse_fault(f"api:PutParameter:{fault}"))
     with pytest.raises(error):
         sandbox.client("ssm").put_parameter(Name="p", Value="v", Type="String")
-    assert bool(sandbox.world.store.every("ssm.parameter")) is done
+    assert bool(sandbox.state.store.every("ssm.parameter")) is done
 
 
 def test_half_an_answer_is_what_botocore_makes_of_it(sandbox: Sandbox) -> None:
-    sandbox.world.faults.add(parsed("api:GetCallerIdentity:half"))
+    sandbox.state.faults.add(parse_fault("api:GetCallerIdentity:half"))
     with pytest.raises(ResponseParserError):
         sandbox.client("sts").get_caller_identity()
 
 
 def test_an_answer_that_is_lost_may_be_an_error(sandbox: Sandbox) -> None:
-    sandbox.world.faults.add(parsed("api:GetParameter:lost"))
+    sandbox.state.faults.add(parse_fault("api:GetParameter:lost"))
     with pytest.raises(ConnectionClosedError):
         sandbox.client("ssm").get_parameter(Name="none")
 
 
 def test_a_short_delay_is_only_late(sandbox: Sandbox) -> None:
-    sandbox.world.faults.add(parsed("api:*:delay=59"))
+    sandbox.state.faults.add(parse_fault("api:*:delay=59"))
     assert sandbox.client("sts").get_caller_identity()["Account"]
     assert sandbox.clock.now() == START + 59
 
 
 def test_a_bug_of_a_handler_is_raised(sandbox: Sandbox) -> None:
-    sandbox.world.store.put(
+    sandbox.state.store.put(
         "ssm.parameter", "p", {"name": "p", "kind": "Odd", "versions": [{"number": 1, "value": "v", "at": 0}]}
     )
     with pytest.raises(ShapeError, match="one of String"):

@@ -60,10 +60,10 @@ def _serve(port: int, faults: list[Fault], pace: float, region: str) -> None:
     from fsdcf.cli.rehearsal import opened, player_of
     from fsdcf.sandbox.faults import Faults
     from fsdcf.sandbox.server import serving
-    from fsdcf.sandbox.state import World
+    from fsdcf.sandbox.state import SandboxState
 
     with opened(state_file()) as store:
-        world = World(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+        world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
         try:
             with serving(world, port) as endpoint:
                 stream = Stream(sys.stdout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsdcf.sandbox.cloudformation import changesets, life, reads, stacks
+from fsdcf.sandbox.cloudformation import changesets, operations, stacks
 from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = ["ACTIONS", "OPERATIONS"]
@@ -17,25 +17,25 @@ OPERATIONS: Mapping[str, Handler] = {
     "DeleteChangeSet": changesets.delete_change_set,
     "DeleteStack": stacks.delete_stack,
     "DescribeChangeSet": changesets.describe_change_set,
-    "DescribeEvents": reads.describe_events,
-    "DescribeStackEvents": reads.describe_stack_events,
-    "DescribeStackResource": reads.describe_stack_resource,
-    "DescribeStackResources": reads.describe_stack_resources,
-    "DescribeStacks": reads.describe_stacks,
+    "DescribeEvents": stacks.describe_events,
+    "DescribeStackEvents": stacks.describe_stack_events,
+    "DescribeStackResource": stacks.describe_stack_resource,
+    "DescribeStackResources": stacks.describe_stack_resources,
+    "DescribeStacks": stacks.describe_stacks,
     "ExecuteChangeSet": changesets.execute_change_set,
-    "GetTemplate": reads.get_template,
-    "GetTemplateSummary": reads.get_template_summary,
+    "GetTemplate": stacks.get_template,
+    "GetTemplateSummary": stacks.get_template_summary,
     "ListChangeSets": changesets.list_change_sets,
-    "ListExports": reads.list_exports,
-    "ListImports": reads.list_imports,
-    "ListStackResources": reads.list_stack_resources,
-    "ListStacks": reads.list_stacks,
+    "ListExports": stacks.list_exports,
+    "ListImports": stacks.list_imports,
+    "ListStackResources": stacks.list_stack_resources,
+    "ListStacks": stacks.list_stacks,
     "RollbackStack": stacks.rollback_stack,
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stacks.update_termination_protection,
-    "ValidateTemplate": reads.validate_template,
+    "ValidateTemplate": stacks.validate_template,
 }
 """The operations that the sandbox offers of CloudFormation."""
 
-ACTIONS: Mapping[str, Action] = {**life.ACTIONS, **changesets.ACTIONS}
+ACTIONS: Mapping[str, Action] = {**operations.ACTIONS, **changesets.ACTIONS}
 """What the agenda plays of it."""

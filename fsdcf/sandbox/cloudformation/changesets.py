@@ -15,12 +15,18 @@ from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.titles import at
 from fsdcf.cloudformation.validation import type_problem
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.cloudformation import handlers, operations, records, requests, resources, simulator, values, words
-from fsdcf.sandbox.cloudformation.operations import Will
+from fsdcf.sandbox.cloudformation import (
+    messages,
+    operations,
+    records,
+    resources,
+    values,
+)
+from fsdcf.sandbox.cloudformation.operations import OperationPlan
 from fsdcf.sandbox.cloudformation.records import Record, page
 from fsdcf.sandbox.cloudformation.resource_steps import GONE
-from fsdcf.sandbox.faults import Novel
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.faults import UnlistedValue
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 SHOWN_LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Stands for what only the execution tells."""
@@ -124,7 +130,7 @@ _PROPERTIES = "AWS::EarlyValidation::PropertyValidation"
 
 
 @dataclass(frozen=True)
-class Found:
+class ChangeSetResult:
     """The outcome. ``changes`` are shown where property values are asked for, ``bare`` where they are not.
 
     ``imports`` lead from logical to physical ids. ``findings`` are early validation's. A ``reason`` makes the change set fail.
@@ -138,7 +144,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewTemplate:
     """The template of a change set: its resources, written and with evaluated properties, and the scope of its values."""
 
     resources: Mapping[str, Any]
@@ -146,78 +152,80 @@ class Wanted:
     scope: Scope
 
 
-def changes(world: World, stack: Record, settings: Record, every_attribute: bool = False) -> tuple[Change, ...]:
+def changes(state: SandboxState, stack: Record, settings: Record, every_attribute: bool = False) -> tuple[Change, ...]:
     """What these settings change. Raises EvaluationError."""
-    before = values.present(world, stack) if stack["settings"] is not None else None
-    return difference(before, values.side(world, stack, settings), values.pseudo(world, stack), every_attribute)
+    before = values.present(state, stack) if stack["settings"] is not None else None
+    return difference(before, values.side(state, stack, settings), values.pseudo(state, stack), every_attribute)
 
 
-def is_empty(world: World, stack: Record, settings: Record, found: tuple[Change, ...]) -> bool:
+def is_empty(state: SandboxState, stack: Record, settings: Record, found: tuple[Change, ...]) -> bool:
     """Whether there is nothing to do: no change of a resource, an output or a tag."""
     if found or stack["settings"] is None:
         return False
-    before, after = (values.side(world, stack, one) for one in (stack["settings"], settings))
+    before, after = (values.side(state, stack, one) for one in (stack["settings"], settings))
     same_tags = settings["tags"] == stack["settings"]["tags"]
-    return same_tags and not outputs_changed(before, after, values.pseudo(world, stack))
+    return same_tags and not outputs_changed(before, after, values.pseudo(state, stack))
 
 
-def problem(world: World, stack: Record, settings: Record) -> str | None:
+def problem(state: SandboxState, stack: Record, settings: Record) -> str | None:
     """Why no change set can be made of these settings, beyond what CreateChangeSet refuses at once."""
     if stack["settings"] is not None:
-        sides = [records.template(world, one["template"]) for one in (stack["settings"], settings)]
+        sides = [records.template(state, one["template"]) for one in (stack["settings"], settings)]
         found = type_problem(*sides)
         if found is not None:
             return found
     try:
-        values.imports(world, stack, settings)
+        values.imports(state, stack, settings)
     except EvaluationError as error:
         return str(error)
     return None
 
 
-def work_out(world: World, stack: Record, change_set: Record) -> Found:
+def work_out(state: SandboxState, stack: Record, change_set: Record) -> ChangeSetResult:
     """What a change set finds, with the stack as it is now."""
     settings = change_set["settings"]
-    hook = world.faults.of_cloudformation("hook")
-    reason = f"{handlers.HOOK}: [{hook.detail}]" if hook is not None else problem(world, stack, settings)
+    hook = state.faults.quirk("hook")
+    reason = f"{resources.HOOK}: [{hook.detail}]" if hook is not None else problem(state, stack, settings)
     if reason is not None:
-        return Found(reason=reason)
+        return ChangeSetResult(reason=reason)
     try:
-        raw = changes(world, stack, settings)
-        all_attributes = changes(world, stack, settings, every_attribute=True)
+        raw = changes(state, stack, settings)
+        all_attributes = changes(state, stack, settings, every_attribute=True)
     except EvaluationError as error:
-        return Found(reason=str(error))
-    if is_empty(world, stack, settings, raw):
-        other = world.faults.of_cloudformation("no-updates") is not None
-        return Found(reason=words.NO_UPDATES if other else words.NO_CHANGES)
-    wanted = _wanted(world, stack, settings)
-    imports = _imports(world, change_set, raw, wanted)
+        return ChangeSetResult(reason=str(error))
+    if is_empty(state, stack, settings, raw):
+        other = state.faults.quirk("no-updates") is not None
+        return ChangeSetResult(reason=messages.NO_UPDATES if other else messages.NO_CHANGES)
+    wanted = _wanted(state, stack, settings)
+    imports = _imports(state, change_set, raw, wanted)
     strange = [one.logical_id for one in raw if change_set["type"] == "IMPORT" and one.logical_id not in imports]
     if strange:
-        return Found(reason=f"As part of the import operation, you cannot modify or add [{', '.join(strange)}]")
+        return ChangeSetResult(
+            reason=f"As part of the import operation, you cannot modify or add [{', '.join(strange)}]"
+        )
     final = [_adopted(one, imports) for one in raw]
-    findings = _findings(world, final, wanted, change_set["validates"])
+    findings = _findings(state, final, wanted, change_set["validates"])
     failed = sorted({one["hook"] for one in findings})
     if failed:
-        return Found(findings=findings, reason=words.EARLY_VALIDATION.format(", ".join(failed)))
-    rows = {key: row for key, row in records.rows(world, stack["id"]).items() if row["status"] not in GONE}
+        return ChangeSetResult(findings=findings, reason=messages.EARLY_VALIDATION.format(", ".join(failed)))
+    rows = {key: row for key, row in records.rows(state, stack["id"]).items() if row["status"] not in GONE}
     lists = (
         [_shown(one, rows, wanted) for one in some]
         for some in (final, [_adopted(one, imports) for one in all_attributes])
     )
     full, bare = lists
-    return Found(full, [without_values(one) for one in bare], imports)
+    return ChangeSetResult(full, [without_values(one) for one in bare], imports)
 
 
-def _shown(one: Change, rows: Mapping[str, Record], wanted: Wanted) -> Record:
+def _shown(one: Change, rows: Mapping[str, Record], wanted: NewTemplate) -> Record:
     return change(one, rows.get(one.logical_id), wanted.resources.get(one.logical_id), wanted.scope)
 
 
-def _wanted(world: World, stack: Record, settings: Record) -> Wanted:
-    template = records.template(world, settings["template"])
-    scope = scope_of(template, settings["values"], values.pseudo(world, stack))
+def _wanted(state: SandboxState, stack: Record, settings: Record) -> NewTemplate:
+    template = records.template(state, settings["template"])
+    scope = scope_of(template, settings["values"], values.pseudo(state, stack))
     resources = active(template, scope.conditions)
-    return Wanted(resources, {key: _evaluated(one, scope) for key, one in resources.items()}, scope)
+    return NewTemplate(resources, {key: _evaluated(one, scope) for key, one in resources.items()}, scope)
 
 
 def _evaluated(resource: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
@@ -231,7 +239,7 @@ def _adopted(one: Change, imports: Mapping[str, str]) -> Change:
     return replace(one, action="Import", physical_id=imports[one.logical_id])
 
 
-def _imports(world: World, change_set: Record, raw: tuple[Change, ...], wanted: Wanted) -> dict[str, str]:
+def _imports(state: SandboxState, change_set: Record, raw: tuple[Change, ...], wanted: NewTemplate) -> dict[str, str]:
     """What is imported: what the caller names, and with ImportExistingResources what bears a name of the template and is nobody's.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
@@ -239,45 +247,45 @@ def _imports(world: World, change_set: Record, raw: tuple[Change, ...], wanted: 
     given: dict[str, str] = dict(change_set["to_import"])
     if change_set["import_existing"]:
         for one in raw:
-            taken = _taken(world, one, wanted)
+            taken = _taken(state, one, wanted)
             if one.action == "Add" and taken is not None and taken["owner"] is None:
                 given[one.logical_id] = taken["physical"]
     return given
 
 
-def _taken(world: World, one: Change, wanted: Wanted) -> Record | None:
+def _taken(state: SandboxState, one: Change, wanted: NewTemplate) -> Record | None:
     """What exists already by the name that a change would give."""
     name = resources.name_of(one.type, wanted.properties.get(one.logical_id, {}))
-    found = resources.named(world, one.type, name) if name is not None else None
+    found = resources.named(state, one.type, name) if name is not None else None
     if found is None or (one.action == "Modify" and found["physical"] == one.physical_id):
         return None
     return found
 
 
-def _findings(world: World, final: list[Change], wanted: Wanted, validates: bool) -> list[Record]:
+def _findings(state: SandboxState, final: list[Change], wanted: NewTemplate, validates: bool) -> list[Record]:
     """What early validation finds: properties that a type does not have or needs, names that exist, and what a fault wants found.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
     """
     found: list[Record] = []
-    planted = world.faults.of_cloudformation("early-validation")
+    planted = state.faults.quirk("early-validation")
     if planted is not None:
         known = {one.logical_id: one.type for one in final}
         for logical in [one for one in planted.detail.split(",") if one] or list(known)[:2]:
             found += _of_properties(logical, known.get(logical, "Custom::Unknown"), ["Sandbox"], ["Fault"])
-    if not validates or world.faults.of_cloudformation("no-early-validation") is not None:
+    if not validates or state.faults.quirk("no-early-validation") is not None:
         return found
     for one in final:
         if one.action == "Remove":
             continue
         properties = wanted.properties[one.logical_id]
         strange, absent = (
-            check(one.type, properties) for check in (handlers.unknown_properties, handlers.missing_properties)
+            check(one.type, properties) for check in (resources.unknown_properties, resources.missing_properties)
         )
         found += _of_properties(one.logical_id, one.type, strange, absent)
-        taken = _taken(world, one, wanted) if one.action == "Add" or one.replacement == "True" else None
+        taken = _taken(state, one, wanted) if one.action == "Add" or one.replacement == "True" else None
         if taken is not None:
-            reason = words.exists(one.type, str(resources.name_of(one.type, properties)))
+            reason = messages.exists(one.type, str(resources.name_of(one.type, properties)))
             found.append(_finding(one.logical_id, one.type, _EXISTENCE, "NAME_CONFLICT_VALIDATION", reason))
     return found
 
@@ -307,59 +315,59 @@ SOON, LATER = 0.4, 2.5
 """Seconds until a change set is CREATE_IN_PROGRESS, and until it is created."""
 
 
-def create_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def create_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """CreateChangeSet: the answer comes at once, the result with DescribeChangeSet."""
     named, name = params["StackName"], params["ChangeSetName"]
-    requests.check_name(named)
-    requests.check_name(name, "changeSetName", CHANGE_SET_NAME)
+    values.check_name(named)
+    values.check_name(name, "changeSetName", CHANGE_SET_NAME)
     kind = params.get("ChangeSetType") or "UPDATE"
-    stack = _stack_for(world, named, name, kind)
-    existing = records.change_set(world, name, stack["id"]) if stack["status"] else None
+    stack = _stack_for(state, named, name, kind)
+    existing = records.change_set(state, name, stack["id"]) if stack["status"] else None
     if existing is not None:
         if existing["token"] is not None and existing["token"] == params.get("ClientToken"):
             return {"Id": existing["id"], "StackId": stack["id"]}
-        raise Refusal("AlreadyExistsException", f"ChangeSet [{name}] already exists")
-    _refuse_more(world, stack)
-    settings = requests.settings(world, stack if stack["status"] else None, params)
+        raise ServiceError("AlreadyExistsException", f"ChangeSet [{name}] already exists")
+    _refuse_more(state, stack)
+    settings = values.settings(state, stack if stack["status"] else None, params)
     if params.get("OnStackFailure") == "DELETE" and kind != "CREATE":
-        raise words.invalid("OnStackFailure DELETE is only valid when ChangeSetType is CREATE.")
+        raise messages.invalid("OnStackFailure DELETE is only valid when ChangeSetType is CREATE.")
     if not stack["status"]:
-        simulator.of_stack(world, world.clock.now(), stack, None, "REVIEW_IN_PROGRESS", words.USER_INITIATED)
-        records.save_stack(world, stack)
-    body = _change_set(world, stack, kind, settings, params)
-    records.save_change_set(world, body)
+        records.add_stack_event(state, state.clock.now(), stack, None, "REVIEW_IN_PROGRESS", messages.USER_INITIATED)
+        records.save_stack(state, stack)
+    body = _change_set(state, stack, kind, settings, params)
+    records.save_change_set(state, body)
     for wait, stage in ((SOON, "CREATE_IN_PROGRESS"), (LATER, "CREATE_COMPLETE")):
         payload = {"change_set": body["id"], "stage": stage}
-        world.store.schedule(world.clock.now() + world.lasting(wait), "cloudformation.plan", payload, tag=body["id"])
+        state.store.schedule(state.clock.now() + state.duration(wait), "cloudformation.plan", payload, tag=body["id"])
     return {"Id": body["id"], "StackId": stack["id"]}
 
 
-def _stack_for(world: World, named: str, name: str, kind: str) -> Record:
+def _stack_for(state: SandboxState, named: str, name: str, kind: str) -> Record:
     """The stack that a change set is for; one without a status is new."""
-    stack = records.living(world, named)
+    stack = records.living(state, named)
     status = stack["status"] if stack is not None else None
     if kind == "CREATE":
         if (stack is not None and status != "REVIEW_IN_PROGRESS") or (stack is None and named.startswith("arn:")):
-            raise words.invalid(
+            raise messages.invalid(
                 f"Stack [{named}] already exists and cannot be created again with the changeSet [{name}]."
             )
     elif kind == "UPDATE" and (stack is None or status == "REVIEW_IN_PROGRESS"):
-        raise words.no_stack(named)
-    elif stack is not None and status not in requests.UPDATABLE and status != "REVIEW_IN_PROGRESS":
-        raise words.busy(stack["id"], str(status))
-    return stack if stack is not None else records.new_stack(world, named, world.clock.now())
+        raise messages.no_stack(named)
+    elif stack is not None and status not in values.UPDATABLE and status != "REVIEW_IN_PROGRESS":
+        raise messages.busy(stack["id"], str(status))
+    return stack if stack is not None else records.new_stack(state, named, state.clock.now())
 
 
-def _refuse_more(world: World, stack: Record) -> None:
-    full = len(records.change_sets(world, stack["id"])) >= MOST
-    if full or world.faults.of_cloudformation("limit-exceeded") is not None:
-        raise Refusal("LimitExceededException", f"ChangeSet limit exceeded for stack {stack['name']}")
+def _refuse_more(state: SandboxState, stack: Record) -> None:
+    full = len(records.change_sets(state, stack["id"])) >= MOST
+    if full or state.faults.quirk("limit-exceeded") is not None:
+        raise ServiceError("LimitExceededException", f"ChangeSet limit exceeded for stack {stack['name']}")
 
 
-def _change_set(world: World, stack: Record, kind: str, settings: Record, params: Mapping[str, Any]) -> Record:
-    name, number = params["ChangeSetName"], world.store.next_number("cloudformation change set")
-    identifier = world.arn("cloudformation", f"changeSet/{name}/{ids.unique('change set', stack['id'], name, number)}")
-    to_import = {one["LogicalResourceId"]: _identified(world, one) for one in params.get("ResourcesToImport") or ()}
+def _change_set(state: SandboxState, stack: Record, kind: str, settings: Record, params: Mapping[str, Any]) -> Record:
+    name, number = params["ChangeSetName"], state.store.next_number("cloudformation change set")
+    identifier = state.arn("cloudformation", f"changeSet/{name}/{ids.unique('change set', stack['id'], name, number)}")
+    to_import = {one["LogicalResourceId"]: _identified(state, one) for one in params.get("ResourcesToImport") or ()}
     return {
         "id": identifier,
         "name": name,
@@ -369,7 +377,7 @@ def _change_set(world: World, stack: Record, kind: str, settings: Record, params
         "status": "CREATE_PENDING",
         "reason": None,
         "execution": "UNAVAILABLE",
-        "created": world.clock.now(),
+        "created": state.clock.now(),
         "description": params.get("Description"),
         "settings": settings,
         "to_import": to_import,
@@ -385,28 +393,28 @@ def _change_set(world: World, stack: Record, kind: str, settings: Record, params
     }
 
 
-def _identified(world: World, one: Mapping[str, Any]) -> str:
+def _identified(state: SandboxState, one: Mapping[str, Any]) -> str:
     """The physical id of what is to be imported, by the identifier that the caller gives. Refuses what does not exist."""
     identifier = next(iter(one["ResourceIdentifier"].values()), "")
     type = one["ResourceType"]
-    thing = resources.find(world, type, identifier) or resources.named(world, type, identifier)
-    if thing is None:
-        raise words.invalid(f"Resource of type '{type}' with identifier '{identifier}' was not found.")
-    if thing["owner"] is not None:
-        raise words.invalid(words.exists_in_stack(identifier, thing["owner"]))
-    return str(thing["physical"])
+    resource = resources.find(state, type, identifier) or resources.named(state, type, identifier)
+    if resource is None:
+        raise messages.invalid(f"Resource of type '{type}' with identifier '{identifier}' was not found.")
+    if resource["owner"] is not None:
+        raise messages.invalid(messages.exists_in_stack(identifier, resource["owner"]))
+    return str(resource["physical"])
 
 
-def work(world: World, at: float, payload: dict[str, Any]) -> None:
+def work(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
     """The agenda says that a change set is being created, or that it is done."""
-    body = world.store.get(records.CHANGE_SET, payload["change_set"])
-    stack = records.find(world, body["stack"]) if body is not None else None
+    body = state.store.get(records.CHANGE_SET, payload["change_set"])
+    stack = records.find(state, body["stack"]) if body is not None else None
     if body is None or stack is None or body["status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
         return
     if payload["stage"] == "CREATE_IN_PROGRESS":
         body["status"] = "CREATE_IN_PROGRESS"
     else:
-        found = work_out(world, stack, body)
+        found = work_out(state, stack, body)
         body |= {"changes": found.changes, "bare": found.bare, "imports": found.imports, "findings": found.findings}
         failed = found.reason is not None
         body |= {"status": "FAILED" if failed else "CREATE_COMPLETE", "reason": found.reason, "finished": at}
@@ -414,7 +422,7 @@ def work(world: World, at: float, payload: dict[str, Any]) -> None:
     obsolete = bool(body.get("outdated")) or (body["execution"] == "AVAILABLE" and not _fits(stack, body))
     if obsolete and body["execution"] == "AVAILABLE":
         body["execution"] = "OBSOLETE"
-    records.save_change_set(world, body, listed=not obsolete)
+    records.save_change_set(state, body, listed=not obsolete)
 
 
 def _fits(stack: Record, body: Record) -> bool:
@@ -424,53 +432,53 @@ def _fits(stack: Record, body: Record) -> bool:
     return bool(stack["status"] != "DELETE_COMPLETE")
 
 
-def demanded(world: World, params: Mapping[str, Any]) -> Record:
+def demanded(state: SandboxState, params: Mapping[str, Any]) -> Record:
     """The change set that a request names, by ARN or by name and stack. Raises Refusal."""
     name, named = params["ChangeSetName"], params.get("StackName")
-    stack = records.living(world, named) if named is not None else None
+    stack = records.living(state, named) if named is not None else None
     if not name.startswith("arn:"):
         if named is None:
-            raise words.invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
+            raise messages.invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
         if stack is None:
-            raise words.no_stack(named)
-    body = records.change_set(world, name, stack["id"] if stack is not None else None)
+            raise messages.no_stack(named)
+    body = records.change_set(state, name, stack["id"] if stack is not None else None)
     if body is None:
-        raise words.no_change_set(name)
+        raise messages.no_change_set(name)
     return body
 
 
-def delete_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def delete_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteChangeSet: one that is not there is no error, one that runs is. The stack under review stays."""
     try:
-        body = demanded(world, params)
-    except Refusal as refusal:
+        body = demanded(state, params)
+    except ServiceError as refusal:
         if refusal.code == "ChangeSetNotFound":
             return {}
         raise
     if body["execution"] == "EXECUTE_IN_PROGRESS":
-        raise words.not_deletable(body["id"], body["execution"])
-    world.store.cancel(body["id"])
-    records.remove_change_set(world, body)
+        raise messages.not_deletable(body["id"], body["execution"])
+    state.store.cancel(body["id"])
+    records.remove_change_set(state, body)
     return {}
 
 
-def execute_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """ExecuteChangeSet: once. The same token again is answered as the first time was."""
-    body = demanded(world, params)
+    body = demanded(state, params)
     token = params.get("ClientRequestToken")
     if token is not None and body["execute_token"] == token:
         return {}
     if body["execution"] != "AVAILABLE":
-        raise words.not_executable(body["id"], body["status"], body["execution"])
-    stack = records.living(world, body["stack"])
+        raise messages.not_executable(body["id"], body["status"], body["execution"])
+    stack = records.living(state, body["stack"])
     if stack is None:
-        raise words.no_stack(body["stack"])
-    if stack["status"] != "REVIEW_IN_PROGRESS" and stack["status"] not in requests.UPDATABLE:
-        raise words.busy(stack["id"], stack["status"])
+        raise messages.no_stack(body["stack"])
+    if stack["status"] != "REVIEW_IN_PROGRESS" and stack["status"] not in values.UPDATABLE:
+        raise messages.busy(stack["id"], stack["status"])
     if token is not None and token in stack["tokens"]:
-        raise Refusal("TokenAlreadyExistsException", f"A client request token already exists: {token}")
+        raise ServiceError("TokenAlreadyExistsException", f"A client request token already exists: {token}")
     on_failure = body["on_failure"] or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
-    will = Will(
+    plan = OperationPlan(
         kind="import" if body["type"] == "IMPORT" else "create" if body["type"] == "CREATE" else "update",
         settings=body["settings"],
         token=token,
@@ -480,24 +488,24 @@ def execute_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
         imports=body["imports"],
         change_set=body["id"],
     )
-    outdate(world, stack["id"], but=body["id"])
+    outdate(state, stack["id"], but=body["id"])
     body |= {"execution": "EXECUTE_IN_PROGRESS", "execute_token": token}
-    records.save_change_set(world, body)
+    records.save_change_set(state, body)
     if token is not None:
         stack["tokens"][token] = ["ExecuteChangeSet", body["id"]]
     try:
-        operations.begin(world, stack, will)
+        operations.begin(state, stack, plan)
     except EvaluationError as error:
-        raise words.invalid(str(error)) from None
+        raise messages.invalid(str(error)) from None
     return {}
 
 
-def outdate(world: World, stack: str, but: str | None = None) -> None:
+def outdate(state: SandboxState, stack: str, but: str | None = None) -> None:
     """Makes the other change sets of a stack obsolete: only their ARNs still find them."""
-    for one in records.change_sets(world, stack):
+    for one in records.change_sets(state, stack):
         if one["id"] != but:
             one |= {"outdated": True, "execution": "OBSOLETE" if one["execution"] == "AVAILABLE" else one["execution"]}
-            records.save_change_set(world, one, listed=False)
+            records.save_change_set(state, one, listed=False)
 
 
 ACTIONS = {"cloudformation.plan": work}
@@ -509,14 +517,14 @@ CHANGES = 100
 _WARNING = "[WARN] --include-property-values option can return incomplete ChangeSet data because: Logical Id: {}, failed property validation"
 
 
-def describe_change_set(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeChangeSet, with property values or without."""
-    body = demanded(world, params)
+    body = demanded(state, params)
     with_values = bool(params.get("IncludePropertyValues"))
     changes, reason = list(body["changes" if with_values else "bare"]), body["reason"]
     if with_values:
-        changes, reason = _incomplete(world, body, changes, reason)
-    shown, token = page(world, [_odd(world, one) for one in changes], params, CHANGES)
+        changes, reason = _incomplete(state, body, changes, reason)
+    shown, token = page(state, [_odd(state, one) for one in changes], params, CHANGES)
     settings: Record = body["settings"]
     answer = {
         **_summary(body),
@@ -554,12 +562,12 @@ def tags(settings: Record | None) -> list[Record]:
 
 
 def _incomplete(
-    world: World, body: Record, changes: list[Record], reason: str | None
+    state: SandboxState, body: Record, changes: list[Record], reason: str | None
 ) -> tuple[list[Record], str | None]:
     """What AWS leaves out of an answer with property values."""
-    if reason is not None and world.faults.of_cloudformation("no-reason") is not None:
+    if reason is not None and state.faults.quirk("no-reason") is not None:
         reason = None
-    dropped = world.faults.of_cloudformation("drop-values") if changes else None
+    dropped = state.faults.quirk("drop-values") if changes else None
     if dropped is None:
         return changes, reason
     names = [one["ResourceChange"]["LogicalResourceId"] for one in changes]
@@ -567,26 +575,31 @@ def _incomplete(
     return [one for one in changes if one["ResourceChange"]["LogicalResourceId"] != lost], _WARNING.format(lost)
 
 
-def _odd(world: World, change: Record) -> Record:
+def _odd(state: SandboxState, change: Record) -> Record:
     """A change with words that clients may not know."""
     inner = dict(change["ResourceChange"])
-    other = world.faults.of_cloudformation("action")
+    other = state.faults.quirk("action")
     if other is not None and inner["Action"] == "Modify":
-        inner["Action"] = Novel(other.detail)
-    if world.faults.of_cloudformation("unknown-enums") is not None:
+        inner["Action"] = UnlistedValue(other.detail)
+    if state.faults.quirk("unknown-enums") is not None:
         if "Replacement" in inner:
-            inner["Replacement"] = Novel("Perhaps")
-        inner["PolicyAction"] = Novel("ReplaceAndArchive")
-        inner["Scope"] = [*inner["Scope"], Novel("Provenance")]
+            inner["Replacement"] = UnlistedValue("Perhaps")
+        inner["PolicyAction"] = UnlistedValue("ReplaceAndArchive")
+        inner["Scope"] = [*inner["Scope"], UnlistedValue("Provenance")]
         inner["Details"] = [
-            {**one, "Evaluation": Novel("Eventual"), "ChangeSource": Novel("Drift"), "Target": _target(one["Target"])}
+            {
+                **one,
+                "Evaluation": UnlistedValue("Eventual"),
+                "ChangeSource": UnlistedValue("Drift"),
+                "Target": _target(one["Target"]),
+            }
             for one in inner["Details"]
         ]
     return {**change, "ResourceChange": inner}
 
 
 def _target(target: Record) -> Record:
-    return {**target, "Attribute": Novel("Provenance"), "RequiresRecreation": Novel("Sometimes")}
+    return {**target, "Attribute": UnlistedValue("Provenance"), "RequiresRecreation": UnlistedValue("Sometimes")}
 
 
 def _summary(body: Record) -> Record:
@@ -603,12 +616,12 @@ def _summary(body: Record) -> Record:
     }
 
 
-def list_change_sets(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def list_change_sets(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """ListChangeSets: those that can be executed or have failed."""
-    stack = records.living(world, params["StackName"])
+    stack = records.living(state, params["StackName"])
     if stack is None:
-        raise words.no_stack(params["StackName"])
-    shown, token = page(world, records.change_sets(world, stack["id"]), params, CHANGES)
+        raise messages.no_stack(params["StackName"])
+    shown, token = page(state, records.change_sets(state, stack["id"]), params, CHANGES)
     summaries = [{**_summary(body), "StatusReason": body["reason"]} for body in shown]
     answer = {"Summaries": [{key: value for key, value in one.items() if value is not None} for one in summaries]}
     return answer if token is None else {**answer, "NextToken": token}

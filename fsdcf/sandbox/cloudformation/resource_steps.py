@@ -1,19 +1,143 @@
-"""The step that brings one resource to what the template says: create, update in place, replace or import it."""
+"""One moment in the life of a stack: its documents in hand, what is told of it, and what is put on the agenda."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.difference import Side, difference
 from fsdcf.cloudformation.evaluation import EvaluationError
-from fsdcf.sandbox.cloudformation import handlers, records, resources, simulator, values, words
-from fsdcf.sandbox.cloudformation.handlers import Failure, Order
+from fsdcf.sandbox.cloudformation import messages, records, resources, values
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, ROW, Record
-from fsdcf.sandbox.cloudformation.simulator import Play
+from fsdcf.sandbox.cloudformation.resources import Order, ResourceFailure
 from fsdcf.sandbox.faults import Phase
+from fsdcf.sandbox.state import SandboxState
+
+
+@dataclass(frozen=True)
+class StackSimulation:
+    """A moment (epoch seconds) of a stack's operation. Both documents are changed in place, and saved by ``save``."""
+
+    state: SandboxState
+    at: float
+    stack: Record
+    operation: Record
+
+    @property
+    def id(self) -> str:
+        """The stack's ARN."""
+        return str(self.stack["id"])
+
+    @property
+    def steps(self) -> dict[str, Record]:
+        """The steps of the phase that runs, by key."""
+        steps: dict[str, Record] = self.operation["steps"]
+        return steps
+
+    def save(self) -> None:
+        """Writes both documents."""
+        records.save_stack(self.state, self.stack)
+        records.save_operation(self.state, self.id, self.operation)
+
+    def later(self, seconds: float, action: str, **payload: Any) -> None:
+        """Puts an action of this stack on the agenda; ``seconds`` are AWS's, which the world's pace shortens."""
+        due = self.at + self.state.duration(seconds)
+        self.state.store.schedule(due, f"cloudformation.{action}", {"stack": self.id, **payload}, tag=self.id)
+
+    def status(self, status: str, reason: str | None = None) -> None:
+        """The stack gets a status, with an event."""
+        records.add_stack_event(self.state, self.at, self.stack, self.operation, status, reason)
+
+    def told(self, row: Record, status: str, reason: str | None = None, **details: Any) -> None:
+        """A resource gets a status, with an event; it is saved where it belongs."""
+        row |= {"status": status, "reason": reason, "at": self.at}
+        self.keep(row)
+        records.add_resource_event(self.state, self.at, self.stack, self.operation, row, details)
+
+    def keep(self, row: Record) -> None:
+        """Saves a resource: among the stack's, or among what is to be deleted."""
+        kind, key = (LEFTOVER, row["leftover"]) if row.get("leftover") else (ROW, row["logical"])
+        records.save_row(self.state, self.id, kind, key, row)
+
+
+def opened(state: SandboxState, at: float, stack: str) -> StackSimulation | None:
+    """The stack (by ARN) and its operation at this moment; None if one of them is gone."""
+    found, operation = state.store.get(records.STACK, stack), records.operation(state, stack)
+    return None if found is None or operation is None else StackSimulation(state, at, found, operation)
+
+
+Steps = Mapping[str, Record]
+
+
+def step(act: str, needs: Iterable[str] = (), **details: Any) -> Record:
+    """A step that waits for others, by key. ``act`` says what it does."""
+    return {"act": act, "needs": sorted(needs), "state": "waiting", **details}
+
+
+def ready(steps: Steps) -> list[str]:
+    """The steps that can begin: what they need is done."""
+    return [
+        key
+        for key, one in sorted(steps.items())
+        if one["state"] == "waiting" and all(steps[need]["state"] == "done" for need in one["needs"])
+    ]
+
+
+def running(steps: Steps) -> list[str]:
+    """The steps that have begun and are not over."""
+    return sorted(key for key, one in steps.items() if one["state"] == "running")
+
+
+def all_done(steps: Steps) -> bool:
+    """Whether every step has reached its end."""
+    return all(one["state"] == "done" for one in steps.values())
+
+
+def forward(wanted: Mapping[str, frozenset[str]]) -> dict[str, Record]:
+    """Steps that bring each resource of a template to what it says, after those that it needs."""
+    return {logical: step("apply", needs) for logical, needs in wanted.items()}
+
+
+def reverts(rows: Mapping[str, Record]) -> dict[str, Record]:
+    """Steps that bring resources back to what they were (rows by logical id), in the order in which they need each other."""
+    return {logical: step("revert", set(one["needs"]) & rows.keys()) for logical, one in rows.items()}
+
+
+def removals(rows: Mapping[str, Record], phase: str, kept: Iterable[str] = ()) -> dict[str, Record]:
+    """Steps that delete resources, each after those that need it. ``kept`` live on. ``phase`` is that of faults."""
+    keep = set(kept)
+    dependents: dict[str, set[str]] = {key: set() for key in rows}
+    by_logical: dict[str, list[str]] = {}
+    for key, one in rows.items():
+        by_logical.setdefault(one["logical"], []).append(key)
+    for key, one in rows.items():
+        for need in one["needs"]:
+            for target in by_logical.get(need, ()):
+                dependents[target].add(key)
+    return {key: step("delete", _acyclic(key, dependents), phase=phase, keep=key in keep, attempts=0) for key in rows}
+
+
+def _acyclic(key: str, dependents: Mapping[str, set[str]]) -> set[str]:
+    """The dependents, without those that in turn wait for this one: rows of two templates may need each other."""
+    return {one for one in dependents[key] if one != key and not _reaches(key, one, dependents)}
+
+
+def _reaches(start: str, goal: str, dependents: Mapping[str, set[str]]) -> bool:
+    """Whether ``start`` is, over any number of steps, among the dependents of ``goal``."""
+    seen: set[str] = set()
+    left = [goal]
+    while left:
+        one = left.pop()
+        if one == start:
+            return True
+        if one not in seen:
+            seen.add(one)
+            left += dependents[one]
+    return False
+
 
 Effect = Literal["none", "update", "replace"]
 
@@ -159,207 +283,213 @@ PATIENCE = 3 * 3600.0
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
-def start(play: Play, key: str) -> None:
+def start(simulation: StackSimulation, key: str) -> None:
     """Begins to bring a resource to what the operation wants of it."""
-    one = play.steps[key]
-    row = records.row(play.world, play.id, key)
+    one = simulation.steps[key]
+    row = records.row(simulation.state, simulation.id, key)
     there = row is not None and row["status"] not in GONE
     try:
-        aim = values.target(play.world, play.stack, play.operation["after"])
+        aim = values.target(simulation.state, simulation.stack, simulation.operation["after"])
         wanted = values.definition(aim.resources[key], aim.scope)
     except EvaluationError as error:
-        row = row if row is not None and there else _row(play, key, play.operation["types"][key], {}, one)
-        touch(play, key, "updated" if there else "created", row)
-        fail(play, key, row, Failure(str(error)))
+        row = row if row is not None and there else _row(simulation, key, simulation.operation["types"][key], {}, one)
+        touch(simulation, key, "updated" if there else "created", row)
+        fail(simulation, key, row, ResourceFailure(str(error)))
         return
     one["wanted"] = wanted
     if row is not None and there and row["status"] != "CREATE_FAILED":
-        _change(play, key, row)
+        _change(simulation, key, row)
         return
     if row is not None and there and row["physical"]:
-        _set_aside(play, row, "Delete")
-    imported = play.operation["imports"].get(key)
-    row = _row(play, key, wanted["Type"], wanted, one)
+        _set_aside(simulation, row, "Delete")
+    imported = simulation.operation["imports"].get(key)
+    row = _row(simulation, key, wanted["Type"], wanted, one)
     if imported is not None:
-        touch(play, key, "imported", None)
+        touch(simulation, key, "imported", None)
         row["physical"] = imported
         one |= {"state": "running", "verb": "import"}
-        play.told(row, "IMPORT_IN_PROGRESS", words.IMPORT_STARTED)
-        _doom(play, key, row, "create", 1.2)
+        simulation.told(row, "IMPORT_IN_PROGRESS", messages.IMPORT_STARTED)
+        _doom(simulation, key, row, "create", 1.2)
     else:
-        touch(play, key, "created", None)
+        touch(simulation, key, "created", None)
         one |= {"state": "running", "verb": "create"}
-        play.told(row, "CREATE_IN_PROGRESS")
-        _doom(play, key, row, "create", INITIATED_AFTER)
+        simulation.told(row, "CREATE_IN_PROGRESS")
+        _doom(simulation, key, row, "create", INITIATED_AFTER)
 
 
-def _row(play: Play, key: str, type: str, wanted: Record, one: Record) -> Record:
+def _row(simulation: StackSimulation, key: str, type: str, wanted: Record, one: Record) -> Record:
     return {
         "logical": key,
         "type": type,
         "physical": "",
         "definition": wanted,
         "needs": one["needs"],
-        "tags": play.operation["after"]["tags"],
-        "created": play.at,
+        "tags": simulation.operation["after"]["tags"],
+        "created": simulation.at,
     }
 
 
-def touch(play: Play, key: str, how: str, row: Record | None) -> None:
+def touch(simulation: StackSimulation, key: str, how: str, row: Record | None) -> None:
     """Notes what the operation does to a resource, and keeps what it was before, for the rollback. The first note counts."""
-    touched = play.operation["touched"]
+    touched = simulation.operation["touched"]
     if key not in touched:
         touched[key] = how
         if row is not None and how != "created":
-            records.save_row(play.world, play.id, OLD, key, row)
+            records.save_row(simulation.state, simulation.id, OLD, key, row)
     elif touched[key] == "updated" and how == "replaced":
         touched[key] = how
 
 
-def _change(play: Play, key: str, row: Record) -> None:
+def _change(simulation: StackSimulation, key: str, row: Record) -> None:
     """A resource that exists: nothing may be to do, after all, once the values are known."""
-    one, wanted, tags = play.steps[key], play.steps[key]["wanted"], play.operation["after"]["tags"]
+    one, wanted, tags = simulation.steps[key], simulation.steps[key]["wanted"], simulation.operation["after"]["tags"]
     needed = effect(row, wanted, tags)
     if needed == "none":
         row |= {"definition": wanted, "needs": one["needs"], "tags": tags}
         if row["status"] == "UPDATE_FAILED":
-            play.told(row, "UPDATE_COMPLETE")  # it is what it was before it failed, and that is what is wanted again
-        play.keep(row)
+            simulation.told(
+                row, "UPDATE_COMPLETE"
+            )  # it is what it was before it failed, and that is what is wanted again
+        simulation.keep(row)
         one["state"] = "done"
         return
-    touch(play, key, "updated" if needed == "update" else "replaced", row)
+    touch(simulation, key, "updated" if needed == "update" else "replaced", row)
     one |= {"state": "running", "verb": needed}
     if needed == "update":
-        play.told(row, "UPDATE_IN_PROGRESS")
-        _doom(play, key, row, "update", 0.4)
+        simulation.told(row, "UPDATE_IN_PROGRESS")
+        _doom(simulation, key, row, "update", 0.4)
         return
-    refused = _refusal(play, row, wanted)
+    refused = _refusal(simulation, row, wanted)
     if refused is not None:
-        fail(play, key, row, Failure(refused))
+        fail(simulation, key, row, ResourceFailure(refused))
         return
-    play.told(row, "UPDATE_IN_PROGRESS", words.REPLACING)
-    _doom(play, key, row, "update", INITIATED_AFTER)
+    simulation.told(row, "UPDATE_IN_PROGRESS", messages.REPLACING)
+    _doom(simulation, key, row, "update", INITIATED_AFTER)
 
 
-def _refusal(play: Play, row: Record, wanted: Record) -> str | None:
+def _refusal(simulation: StackSimulation, row: Record, wanted: Record) -> str | None:
     """Why a resource is not replaced.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html and, for names,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
     """
-    if play.stack["disable_rollback"]:
-        return words.REPLACEMENT_REFUSED
+    if simulation.stack["disable_rollback"]:
+        return messages.REPLACEMENT_REFUSED
     names = [resources.name_of(one["Type"], one.get("Properties") or {}) for one in (row["definition"], wanted)]
-    return words.custom_named(names[0]) if names[0] is not None and names[0] == names[1] else None
+    return messages.custom_named(names[0]) if names[0] is not None and names[0] == names[1] else None
 
 
-def _doom(play: Play, key: str, row: Record, phase: Phase, first: float) -> None:
+def _doom(simulation: StackSimulation, key: str, row: Record, phase: Phase, first: float) -> None:
     """Puts the step's next stage on the agenda: its work after so many seconds, or the failure that a fault makes of it."""
-    one = play.steps[key]
-    one["begun"] = play.at
-    fault = play.world.faults.of_resource(key, row["type"], phase)
+    one = simulation.steps[key]
+    one["begun"] = simulation.at
+    fault = simulation.state.faults.resource_fault(key, row["type"], phase)
     if fault is None:
-        play.later(first, "step", key=key, stage="work")
+        simulation.later(first, "step", key=key, stage="work")
         return
-    failure = handlers.struck(fault)
+    failure = resources.struck(fault)
     one["fault"] = [failure.reason, failure.code]
-    play.later(first + _length(play, key, row) / 2, "step", key=key, stage="end")
+    simulation.later(first + _length(simulation, key, row) / 2, "step", key=key, stage="end")
 
 
-def _length(play: Play, key: str, row: Record) -> float:
-    verb = "update" if play.steps[key]["verb"] == "update" else "create"
-    return seconds(row["type"], verb, play.id, key)
+def _length(simulation: StackSimulation, key: str, row: Record) -> float:
+    verb = "update" if simulation.steps[key]["verb"] == "update" else "create"
+    return seconds(row["type"], verb, simulation.id, key)
 
 
-def resume(play: Play, key: str, stage: str) -> None:
+def resume(simulation: StackSimulation, key: str, stage: str) -> None:
     """Goes on with a step: ``work`` makes or changes the resource, ``end`` waits until it has settled and ends the step."""
-    row = records.row(play.world, play.id, key)
-    if row is None or play.steps[key]["state"] != "running":
+    row = records.row(simulation.state, simulation.id, key)
+    if row is None or simulation.steps[key]["state"] != "running":
         return
     try:
         if stage == "work":
-            _work(play, key, row)
+            _work(simulation, key, row)
         else:
-            _end(play, key, row)
-    except Failure as failure:
-        fail(play, key, row, failure)
+            _end(simulation, key, row)
+    except ResourceFailure as failure:
+        fail(simulation, key, row, failure)
 
 
-def _work(play: Play, key: str, row: Record) -> None:
-    one = play.steps[key]
+def _work(simulation: StackSimulation, key: str, row: Record) -> None:
+    one = simulation.steps[key]
     wanted: Record = one["wanted"]
     properties = wanted.get("Properties") or {}
     if one["verb"] == "import":
-        _adopt(play, row)
+        _adopt(simulation, row)
         return
     if one["verb"] == "update":
-        handlers.alter(play.world, row, properties, "update")
+        resources.alter(simulation.state, row, properties, "update")
     else:
-        made = handlers.make(play.world, Order(play.stack, key, row["type"], properties))
+        made = resources.make(simulation.state, Order(simulation.stack, key, row["type"], properties))
         if one["verb"] == "replace":
-            _set_aside(play, row, wanted.get("UpdateReplacePolicy", "Delete"))
+            _set_aside(simulation, row, wanted.get("UpdateReplacePolicy", "Delete"))
         row |= {"physical": made, "definition": wanted}
-        play.told(row, "CREATE_IN_PROGRESS" if one["verb"] == "create" else "UPDATE_IN_PROGRESS", words.INITIATED)
-    play.later(_length(play, key, row), "step", key=key, stage="end")
+        simulation.told(
+            row, "CREATE_IN_PROGRESS" if one["verb"] == "create" else "UPDATE_IN_PROGRESS", messages.INITIATED
+        )
+    simulation.later(_length(simulation, key, row), "step", key=key, stage="end")
 
 
-def _set_aside(play: Play, row: Record, policy: str) -> None:
+def _set_aside(simulation: StackSimulation, row: Record, policy: str) -> None:
     """Leaves what a replacement makes superfluous to the cleanup."""
     key = f"{row['logical']}|{row['physical']}"
     kept = {**row, "leftover": key, "policy": policy}
-    records.save_row(play.world, play.id, LEFTOVER, key, kept)
+    records.save_row(simulation.state, simulation.id, LEFTOVER, key, kept)
 
 
-def _adopt(play: Play, row: Record) -> None:
-    thing = resources.find(play.world, row["type"], row["physical"])
-    if thing is None:
-        raise Failure(
+def _adopt(simulation: StackSimulation, row: Record) -> None:
+    resource = resources.find(simulation.state, row["type"], row["physical"])
+    if resource is None:
+        raise ResourceFailure(
             f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound"
         )
-    resources.own(play.world, thing, play.id)
-    play.told(row, "IMPORT_COMPLETE", words.IMPORT_COMPLETED)
-    play.told(row, "UPDATE_IN_PROGRESS", words.IMPORT_TAGS)
-    handlers.alter(play.world, row, row["definition"].get("Properties") or {}, "create")
-    play.later(4.0, "step", key=row["logical"], stage="end")
+    resources.own(simulation.state, resource, simulation.id)
+    simulation.told(row, "IMPORT_COMPLETE", messages.IMPORT_COMPLETED)
+    simulation.told(row, "UPDATE_IN_PROGRESS", messages.IMPORT_TAGS)
+    resources.alter(simulation.state, row, row["definition"].get("Properties") or {}, "create")
+    simulation.later(4.0, "step", key=row["logical"], stage="end")
 
 
-def _end(play: Play, key: str, row: Record) -> None:
-    one = play.steps[key]
+def _end(simulation: StackSimulation, key: str, row: Record) -> None:
+    one = simulation.steps[key]
     if one.get("fault"):
-        raise Failure(*one["fault"])
-    if not handlers.settled(play.world, row):
-        if play.at - one["begun"] > play.world.lasting(PATIENCE):
-            raise Failure("Exceeded attempts to wait", "NotStabilized")
-        play.later(POLL, "step", key=key, stage="end")
+        raise ResourceFailure(*one["fault"])
+    if not resources.settled(simulation.state, row):
+        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
+            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
+        simulation.later(POLL, "step", key=key, stage="end")
         return
-    row |= {"definition": one["wanted"], "needs": one["needs"], "tags": play.operation["after"]["tags"]}
-    play.told(row, "CREATE_COMPLETE" if one["verb"] == "create" else "UPDATE_COMPLETE")
+    row |= {"definition": one["wanted"], "needs": one["needs"], "tags": simulation.operation["after"]["tags"]}
+    simulation.told(row, "CREATE_COMPLETE" if one["verb"] == "create" else "UPDATE_COMPLETE")
     one["state"] = "done"
 
 
-def fail(play: Play, key: str, row: Record, failure: Failure) -> None:
+def fail(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
     """A resource has failed. Where the operation rolls back, what else runs is cancelled and nothing more begins."""
-    first = play.world.faults.of_cloudformation("cancelled-first") is not None
-    play.steps[key]["state"] = "failed"
-    rolls_back = not play.stack["disable_rollback"]
+    first = simulation.state.faults.quirk("cancelled-first") is not None
+    simulation.steps[key]["state"] = "failed"
+    rolls_back = not simulation.stack["disable_rollback"]
     if rolls_back and first:
-        halt(play)
-    verb = play.steps[key].get("verb", "create" if play.operation["touched"].get(key) == "created" else "update")
+        halt(simulation)
+    verb = simulation.steps[key].get(
+        "verb", "create" if simulation.operation["touched"].get(key) == "created" else "update"
+    )
     verb = "update" if verb == "replace" else verb
-    play.operation["failures"].append([verb, key])
+    simulation.operation["failures"].append([verb, key])
     if hook := _hook(failure):
-        play.told(row, f"{verb.upper()}_IN_PROGRESS", **hook)
-    play.told(row, f"{verb.upper()}_FAILED", failure.text(play.id, key, play.stack["events"]))
+        simulation.told(row, f"{verb.upper()}_IN_PROGRESS", **hook)
+    simulation.told(row, f"{verb.upper()}_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
     if rolls_back and not first:
-        halt(play)
+        halt(simulation)
 
 
-def _hook(failure: Failure) -> dict[str, Any]:
+def _hook(failure: ResourceFailure) -> dict[str, Any]:
     """What a hook found stands in an event of its own, before the resource fails.
 
     Source: the events of a guard hook, as a workshop of AWS shows them (workshops.aws, CloudFormation, "Create a hook with Guard")
     """
-    if not failure.reason.startswith(handlers.HOOK):
+    if not failure.reason.startswith(resources.HOOK):
         return {}
     name = failure.reason.partition("[")[2].partition("]")[0]
     details = {"HookType": name, "HookStatus": "HOOK_COMPLETE_FAILED", "HookInvocationPoint": "PRE_PROVISION"}
@@ -370,42 +500,44 @@ def _hook(failure: Failure) -> dict[str, Any]:
     }
 
 
-def halt(play: Play) -> None:
+def halt(simulation: StackSimulation) -> None:
     """Cancels what runs; nothing more begins."""
-    play.world.store.cancel(play.id)
-    play.operation.update({"stopped": True, "turning": False})
-    for key in simulator.running(play.steps):
-        row = records.row(play.world, play.id, key)
+    simulation.state.store.cancel(simulation.id)
+    simulation.operation.update({"stopped": True, "turning": False})
+    for key in running(simulation.steps):
+        row = records.row(simulation.state, simulation.id, key)
         if row is not None:
-            cancel(play, key, row)
+            cancel(simulation, key, row)
 
 
-def cancel(play: Play, key: str, row: Record) -> None:
+def cancel(simulation: StackSimulation, key: str, row: Record) -> None:
     """Ends a step that runs, without a result."""
-    verb = play.steps[key].get("verb", "update")
+    verb = simulation.steps[key].get("verb", "update")
     made = verb in ("create", "import")
-    play.steps[key]["state"] = "cancelled"
-    play.operation["failures"].append(["create" if made else "update", key])
+    simulation.steps[key]["state"] = "cancelled"
+    simulation.operation["failures"].append(["create" if made else "update", key])
     status = {"create": "CREATE_FAILED", "import": "IMPORT_FAILED"}.get(verb, "UPDATE_FAILED")
-    play.told(row, status, words.CREATION_CANCELLED if made else words.UPDATE_CANCELLED)
+    simulation.told(row, status, messages.CREATION_CANCELLED if made else messages.UPDATE_CANCELLED)
 
 
 ATTEMPTS = 3
 """How often a cleanup tries to delete a resource."""
 
 
-def start_revert(play: Play, key: str) -> None:
+def start_revert(simulation: StackSimulation, key: str) -> None:
     """Begins to bring a resource back to what it was before the operation."""
-    row, old = records.row(play.world, play.id, key), records.old_row(play.world, play.id, key)
-    one = play.steps[key]
+    row, old = records.row(simulation.state, simulation.id, key), records.old_row(simulation.state, simulation.id, key)
+    one = simulation.steps[key]
     if row is None or old is None:
         one["state"] = "done"
         return
     if row["physical"] != old["physical"]:
         spare = f"{key}|{row['physical']}"
-        records.save_row(play.world, play.id, LEFTOVER, spare, {**row, "leftover": spare, "policy": "Delete"})
-        records.drop_row(play.world, play.id, LEFTOVER, f"{key}|{old['physical']}")
-    one |= {"state": "running", "begun": play.at, "moved": row["physical"] != old["physical"]}
+        records.save_row(
+            simulation.state, simulation.id, LEFTOVER, spare, {**row, "leftover": spare, "policy": "Delete"}
+        )
+        records.drop_row(simulation.state, simulation.id, LEFTOVER, f"{key}|{old['physical']}")
+    one |= {"state": "running", "begun": simulation.at, "moved": row["physical"] != old["physical"]}
     back = {
         **row,
         "physical": old["physical"],
@@ -413,163 +545,165 @@ def start_revert(play: Play, key: str) -> None:
         "needs": old["needs"],
         "tags": old["tags"],
     }
-    play.told(back, "UPDATE_IN_PROGRESS")
-    fault = play.world.faults.of_resource(key, row["type"], "rollback")
+    simulation.told(back, "UPDATE_IN_PROGRESS")
+    fault = simulation.state.faults.resource_fault(key, row["type"], "rollback")
     if fault is not None:
-        failure = handlers.struck(fault)
+        failure = resources.struck(fault)
         one["fault"] = [failure.reason, failure.code]
-    play.later(0.4, "step", key=key, stage="work")
+    simulation.later(0.4, "step", key=key, stage="work")
 
 
-def resume_revert(play: Play, key: str, stage: str) -> None:
+def resume_revert(simulation: StackSimulation, key: str, stage: str) -> None:
     """Goes on with a revert: ``work``, then ``end`` until the resource has settled."""
-    row, one = records.row(play.world, play.id, key), play.steps[key]
+    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
     if row is None or one["state"] != "running":
         return
     try:
         if stage == "work":
             if not one["moved"] and not one.get("fault"):
-                handlers.alter(play.world, row, row["definition"].get("Properties") or {}, "rollback")
-            length = 0.5 if one["moved"] else seconds(row["type"], "update", play.id, key, "back")
-            play.later(length, "step", key=key, stage="end")
+                resources.alter(simulation.state, row, row["definition"].get("Properties") or {}, "rollback")
+            length = 0.5 if one["moved"] else seconds(row["type"], "update", simulation.id, key, "back")
+            simulation.later(length, "step", key=key, stage="end")
         else:
-            _end_revert(play, key, row)
-    except Failure as failure:
-        _fail_revert(play, key, row, failure)
+            _end_revert(simulation, key, row)
+    except ResourceFailure as failure:
+        _fail_revert(simulation, key, row, failure)
 
 
-def _end_revert(play: Play, key: str, row: Record) -> None:
-    one = play.steps[key]
+def _end_revert(simulation: StackSimulation, key: str, row: Record) -> None:
+    one = simulation.steps[key]
     if one.get("fault"):
-        raise Failure(*one.pop("fault"))
-    if not handlers.settled(play.world, row):
-        if play.at - one["begun"] > play.world.lasting(PATIENCE):
-            raise Failure("Exceeded attempts to wait", "NotStabilized")
-        play.later(POLL, "step", key=key, stage="end")
+        raise ResourceFailure(*one.pop("fault"))
+    if not resources.settled(simulation.state, row):
+        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
+            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
+        simulation.later(POLL, "step", key=key, stage="end")
         return
-    play.told(row, "UPDATE_COMPLETE")
+    simulation.told(row, "UPDATE_COMPLETE")
     one["state"] = "done"
 
 
-def _fail_revert(play: Play, key: str, row: Record, failure: Failure) -> None:
+def _fail_revert(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
     """A rollback that fails stops: what else runs is cancelled, to be tried again when the rollback is continued."""
-    play.steps[key]["state"] = "failed"
-    play.operation["failures"].append(["update", key])
-    play.told(row, "UPDATE_FAILED", failure.text(play.id, key, play.stack["events"]))
-    play.world.store.cancel(play.id)
-    play.operation.update({"stopped": True, "turning": False})
-    for other in simulator.running(play.steps):
-        sibling = records.row(play.world, play.id, other)
-        play.steps[other]["state"] = "cancelled"
+    simulation.steps[key]["state"] = "failed"
+    simulation.operation["failures"].append(["update", key])
+    simulation.told(row, "UPDATE_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
+    simulation.state.store.cancel(simulation.id)
+    simulation.operation.update({"stopped": True, "turning": False})
+    for other in running(simulation.steps):
+        sibling = records.row(simulation.state, simulation.id, other)
+        simulation.steps[other]["state"] = "cancelled"
         if sibling is not None:
-            play.operation["failures"].append(["update", other])
-            play.told(sibling, "UPDATE_FAILED", words.UPDATE_CANCELLED)
+            simulation.operation["failures"].append(["update", other])
+            simulation.told(sibling, "UPDATE_FAILED", messages.UPDATE_CANCELLED)
 
 
-def start_delete(play: Play, key: str) -> None:
+def start_delete(simulation: StackSimulation, key: str) -> None:
     """Begins to delete a resource, or lets it live on."""
-    row, one = _doomed(play, key), play.steps[key]
+    row, one = _doomed(simulation, key), simulation.steps[key]
     if row is None or row["status"] in GONE:
         one["state"] = "done"
-    elif one["keep"] or _foreign(play, row):
-        thing = resources.find(play.world, row["type"], row["physical"])
-        if thing is not None and thing["owner"] == play.id:
-            resources.own(play.world, thing, None)
-        play.told(row, "DELETE_SKIPPED")
-        _over(play, key, row)
+    elif one["keep"] or _foreign(simulation, row):
+        resource = resources.find(simulation.state, row["type"], row["physical"])
+        if resource is not None and resource["owner"] == simulation.id:
+            resources.own(simulation.state, resource, None)
+        simulation.told(row, "DELETE_SKIPPED")
+        _over(simulation, key, row)
     elif not row["physical"]:
-        play.told(row, "DELETE_COMPLETE")
-        _over(play, key, row)
+        simulation.told(row, "DELETE_COMPLETE")
+        _over(simulation, key, row)
     else:
         one |= {"state": "running", "attempts": one["attempts"] + 1}
-        play.told(row, "DELETE_IN_PROGRESS")
-        fault = play.world.faults.of_resource(row["logical"], row["type"], one["phase"])
-        failure = handlers.struck(fault) if fault else handlers.protection(play.world, row["type"], row["physical"])
+        simulation.told(row, "DELETE_IN_PROGRESS")
+        fault = simulation.state.faults.resource_fault(row["logical"], row["type"], one["phase"])
+        failure = (
+            resources.struck(fault) if fault else resources.protection(simulation.state, row["type"], row["physical"])
+        )
         one["fault"] = [failure.reason, failure.code] if failure is not None else None
-        one["begun"] = play.at
-        play.later(0.3, "step", key=key, stage="work")
+        one["begun"] = simulation.at
+        simulation.later(0.3, "step", key=key, stage="work")
 
 
-def resume_delete(play: Play, key: str, stage: str) -> None:
+def resume_delete(simulation: StackSimulation, key: str, stage: str) -> None:
     """Goes on with a deletion: ``work`` asks for it, ``end`` waits until the resource is gone, ``again`` tries once more."""
-    row, one = _doomed(play, key), play.steps[key]
+    row, one = _doomed(simulation, key), simulation.steps[key]
     if row is None or one["state"] != "running":
         return
     try:
         if stage == "again":
-            start_delete(play, key)
+            start_delete(simulation, key)
         elif stage == "work":
             if not one["fault"]:
-                handlers.unmake(play.world, row)
-            play.later(seconds(row["type"], "delete", play.id, key), "step", key=key, stage="end")
+                resources.unmake(simulation.state, row)
+            simulation.later(seconds(row["type"], "delete", simulation.id, key), "step", key=key, stage="end")
         else:
-            _end_delete(play, key, row)
-    except Failure as failure:
-        play.told(row, "DELETE_FAILED", failure.text(play.id, key, play.stack["events"]))
+            _end_delete(simulation, key, row)
+    except ResourceFailure as failure:
+        simulation.told(row, "DELETE_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
         if one["phase"] == "cleanup" and one["attempts"] < ATTEMPTS:
-            play.later(2.0, "step", key=key, stage="again")
+            simulation.later(2.0, "step", key=key, stage="again")
             return
         one["state"] = "failed"
-        play.operation["failures"].append(["delete", row["logical"]])
+        simulation.operation["failures"].append(["delete", row["logical"]])
 
 
-def _end_delete(play: Play, key: str, row: Record) -> None:
-    one = play.steps[key]
+def _end_delete(simulation: StackSimulation, key: str, row: Record) -> None:
+    one = simulation.steps[key]
     if one["fault"]:
-        raise Failure(*one["fault"])
-    if not handlers.gone(play.world, row):
-        if play.at - one["begun"] > play.world.lasting(PATIENCE):
-            raise Failure("Exceeded attempts to wait", "NotStabilized")
-        play.later(POLL, "step", key=key, stage="end")
+        raise ResourceFailure(*one["fault"])
+    if not resources.gone(simulation.state, row):
+        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
+            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
+        simulation.later(POLL, "step", key=key, stage="end")
         return
-    play.told(row, "DELETE_COMPLETE")
-    _over(play, key, row)
+    simulation.told(row, "DELETE_COMPLETE")
+    _over(simulation, key, row)
 
 
-def _foreign(play: Play, row: Record) -> bool:
+def _foreign(simulation: StackSimulation, row: Record) -> bool:
     """Whether what the row stands for is not the stack's: an import has failed before it was."""
-    thing = resources.find(play.world, row["type"], row["physical"])
-    return thing is not None and thing["owner"] != play.id
+    resource = resources.find(simulation.state, row["type"], row["physical"])
+    return resource is not None and resource["owner"] != simulation.id
 
 
-def _doomed(play: Play, key: str) -> Record | None:
-    return records.leftover(play.world, play.id, key) or records.row(play.world, play.id, key)
+def _doomed(simulation: StackSimulation, key: str) -> Record | None:
+    return records.leftover(simulation.state, simulation.id, key) or records.row(simulation.state, simulation.id, key)
 
 
-def _over(play: Play, key: str, row: Record) -> None:
-    play.steps[key]["state"] = "done"
+def _over(simulation: StackSimulation, key: str, row: Record) -> None:
+    simulation.steps[key]["state"] = "done"
     if row.get("leftover"):
-        records.drop_row(play.world, play.id, LEFTOVER, key)
+        records.drop_row(simulation.state, simulation.id, LEFTOVER, key)
 
 
-def start_unimport(play: Play, key: str) -> None:
+def start_unimport(simulation: StackSimulation, key: str) -> None:
     """Begins to give an imported resource back."""
-    row, one = records.row(play.world, play.id, key), play.steps[key]
+    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
     if row is None:
         one["state"] = "done"
         return
     one["state"] = "running"
-    fault = play.world.faults.of_resource(key, row["type"], "rollback")
-    failure = handlers.struck(fault) if fault is not None else None
+    fault = simulation.state.faults.resource_fault(key, row["type"], "rollback")
+    failure = resources.struck(fault) if fault is not None else None
     one["fault"] = [failure.reason, failure.code] if failure is not None else None
-    play.told(row, "IMPORT_ROLLBACK_IN_PROGRESS")
-    play.later(1.5, "step", key=key, stage="end")
+    simulation.told(row, "IMPORT_ROLLBACK_IN_PROGRESS")
+    simulation.later(1.5, "step", key=key, stage="end")
 
 
-def resume_unimport(play: Play, key: str, stage: str) -> None:
+def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
     """Ends it: the resource is nobody's again, and no longer the stack's."""
-    row, one = records.row(play.world, play.id, key), play.steps[key]
+    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
     if row is None or one["state"] != "running":
         return
     if one.get("fault"):
-        failure = Failure(*one["fault"])
+        failure = ResourceFailure(*one["fault"])
         one["state"] = "failed"
-        play.operation["failures"].append(["import", key])
-        play.told(row, "IMPORT_ROLLBACK_FAILED", failure.text(play.id, key, play.stack["events"]))
+        simulation.operation["failures"].append(["import", key])
+        simulation.told(row, "IMPORT_ROLLBACK_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
         return
-    thing = resources.find(play.world, row["type"], row["physical"])
-    if thing is not None:
-        resources.own(play.world, thing, None)
-    play.told(row, "IMPORT_ROLLBACK_COMPLETE")
-    records.drop_row(play.world, play.id, ROW, key)
+    resource = resources.find(simulation.state, row["type"], row["physical"])
+    if resource is not None:
+        resources.own(simulation.state, resource, None)
+    simulation.told(row, "IMPORT_ROLLBACK_COMPLETE")
+    records.drop_row(simulation.state, simulation.id, ROW, key)
     one["state"] = "done"

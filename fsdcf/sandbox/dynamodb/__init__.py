@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.sandbox.dynamodb import calls, items, tables
 from fsdcf.sandbox.schedule import Action, Handler
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 OPERATIONS: Mapping[str, Handler] = {
     "BatchGetItem": calls.batch_get_item,
@@ -22,14 +22,14 @@ OPERATIONS: Mapping[str, Handler] = {
 ACTIONS: Mapping[str, Action] = {}
 
 
-def keep_table(world: World, name: str, properties: Mapping[str, Any]) -> None:
+def keep_table(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
     """A table by a resource's properties; one that is there gets them, and keeps its items."""
-    tables.change(world, name, properties)
+    tables.change(state, name, properties)
 
 
-def drop_table(world: World, name: str) -> None:
+def drop_table(state: SandboxState, name: str) -> None:
     """Drops a table with its items; nothing happens if there is none."""
-    found = world.store.get(tables.TABLE, name)
+    found = state.store.get(tables.TABLE, name)
     if found is not None:
-        items.forget(world, found)
-        tables.drop(world, name)
+        items.forget(state, found)
+        tables.drop(state, name)

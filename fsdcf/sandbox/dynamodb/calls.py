@@ -11,7 +11,7 @@ from typing import Any
 from fsdcf.sandbox.dynamodb import items, tables
 from fsdcf.sandbox.dynamodb.items import Item, clean, kind_of, raw, refused, size
 from fsdcf.sandbox.dynamodb.tables import Document
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 Test = Callable[[Item], bool]
 _Operand = Callable[[Item], Item | None]
@@ -256,57 +256,57 @@ def _old(params: Document, found: Item | None) -> Document:
 
 def _demand(params: Document, found: Item | None) -> None:
     if not holds(params, found):
-        raise Refusal("ConditionalCheckFailedException", "The conditional request failed")
+        raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
 
 
-def describe_table(world: World, params: Document) -> Document:
+def describe_table(state: SandboxState, params: Document) -> Document:
     """DescribeTable."""
-    known = world.store.get(tables.TABLE, params["TableName"])
-    return {"Table": tables.described(world, params["TableName"], items.count(world, known) if known else 0)}
+    known = state.store.get(tables.TABLE, params["TableName"])
+    return {"Table": tables.described(state, params["TableName"], items.count(state, known) if known else 0)}
 
 
-def put_item(world: World, params: Document) -> Document:
+def put_item(state: SandboxState, params: Document) -> Document:
     """PutItem, under a condition if there is one."""
     _played("PutItem", params, "TableName", "Item", "ReturnValues", *_CONDITION)
-    table = tables.named(world, params["TableName"])
+    table = tables.named(state, params["TableName"])
     item = items.checked(table, params["Item"])
-    found = items.find(world, table, item)
+    found = items.find(state, table, item)
     answer = _old(params, found)
     _demand(params, found)
-    items.put(world, table, item)
+    items.put(state, table, item)
     return answer
 
 
-def get_item(world: World, params: Document) -> Document:
+def get_item(state: SandboxState, params: Document) -> Document:
     """GetItem, whole."""
     _played("GetItem", params, "TableName", "Key", "ConsistentRead")
-    table = tables.named(world, params["TableName"])
-    return {"Item": items.find(world, table, items.key(table, params["Key"]))}
+    table = tables.named(state, params["TableName"])
+    return {"Item": items.find(state, table, items.key(table, params["Key"]))}
 
 
-def delete_item(world: World, params: Document) -> Document:
+def delete_item(state: SandboxState, params: Document) -> Document:
     """DeleteItem, under a condition if there is one; also of an item that is not there."""
     _played("DeleteItem", params, "TableName", "Key", "ReturnValues", *_CONDITION)
-    table = tables.named(world, params["TableName"])
+    table = tables.named(state, params["TableName"])
     key = items.key(table, params["Key"])
-    found = items.find(world, table, key)
+    found = items.find(state, table, key)
     answer = _old(params, found)
     _demand(params, found)
-    items.remove(world, table, key)
+    items.remove(state, table, key)
     return answer
 
 
-def batch_write_item(world: World, params: Document) -> Document:
+def batch_write_item(state: SandboxState, params: Document) -> Document:
     """BatchWriteItem: all that is asked for is checked, then all of it is done. Where the call is to be done in part, half of it is."""
     _played("BatchWriteItem", params, "RequestItems")
     wanted: Mapping[str, list[Document]] = params["RequestItems"]
     _bounded("BatchWriteItem", [len(requests) for requests in wanted.values()], WRITES)
-    checked = {name: _writes(tables.named(world, name), requests) for name, requests in wanted.items()}
+    checked = {name: _writes(tables.named(state, name), requests) for name, requests in wanted.items()}
     left: Document = {}
     for name, (table, writes) in checked.items():
-        now = (len(writes) + 1) // 2 if world.partial else len(writes)
+        now = (len(writes) + 1) // 2 if state.partial else len(writes)
         for what, item in writes[:now]:
-            (items.put if what == "PutRequest" else items.remove)(world, table, item)
+            (items.put if what == "PutRequest" else items.remove)(state, table, item)
         if now < len(writes):
             left[name] = wanted[name][now:]
     return {"UnprocessedItems": left}
@@ -340,7 +340,7 @@ def _bounded(operation: str, counts: list[int], most: int) -> None:
         )
 
 
-def batch_get_item(world: World, params: Document) -> Document:
+def batch_get_item(state: SandboxState, params: Document) -> Document:
     """BatchGetItem: the items that there are. What is over 16 MB is left, and half of it where the call is to be done in part."""
     _played("BatchGetItem", params, "RequestItems")
     wanted: Mapping[str, Document] = params["RequestItems"]
@@ -351,21 +351,21 @@ def batch_get_item(world: World, params: Document) -> Document:
     left: Document = {}
     room = ANSWER
     for name, one in wanted.items():
-        table = tables.named(world, name)
+        table = tables.named(state, name)
         keys = [items.key(table, key) for key in one["Keys"]]
         _distinct(table, keys)
-        most = (len(keys) + 1) // 2 if world.partial else len(keys)
-        found[name], read, room = _read(world, table, keys[:most], room)
+        most = (len(keys) + 1) // 2 if state.partial else len(keys)
+        found[name], read, room = _read(state, table, keys[:most], room)
         if read < len(keys):
             left[name] = {**one, "Keys": keys[read:]}
     return {"Responses": found, "UnprocessedKeys": left}
 
 
-def _read(world: World, table: Document, keys: list[Item], room: int) -> tuple[list[Item], int, int]:
+def _read(state: SandboxState, table: Document, keys: list[Item], room: int) -> tuple[list[Item], int, int]:
     """The items of keys, how many keys were read, and the bytes that are left of ``room``."""
     found: list[Item] = []
     for number, key in enumerate(keys):
-        item = items.find(world, table, key)
+        item = items.find(state, table, key)
         if item is not None:
             room -= size(item)
             if room < 0:
@@ -374,11 +374,11 @@ def _read(world: World, table: Document, keys: list[Item], room: int) -> tuple[l
     return found, len(keys), room
 
 
-def scan(world: World, params: Document) -> Document:
+def scan(state: SandboxState, params: Document) -> Document:
     """Scan: a page of at most 1 MB or ``Limit`` items, of the table or a segment of it."""
     known = ("TableName", "Limit", "Select", "ExclusiveStartKey", "Segment", "TotalSegments", "ConsistentRead")
     _played("Scan", params, *known)
-    table = tables.named(world, params["TableName"])
+    table = tables.named(state, params["TableName"])
     segment, segments = _segment(params)
     counts = _counts(params.get("Select", "ALL_ATTRIBUTES"))
     start = params.get("ExclusiveStartKey")
@@ -390,7 +390,7 @@ def scan(world: World, params: Document) -> Document:
     found: list[Item] = []
     room = PAGE
     last: Item | None = None
-    for item, length in items.scanned(world, table, after, segment, segments):
+    for item, length in items.scanned(state, table, after, segment, segments):
         found.append(item)
         room -= length
         if len(found) == limit or room <= 0:

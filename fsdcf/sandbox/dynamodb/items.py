@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fsdcf.sandbox.dynamodb.tables import Document, indexes_of, keys_of, types_of
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 Item = dict[str, Any]
 
@@ -26,9 +26,9 @@ _SETS = {"SS": ("string", "S"), "NS": ("number", "N"), "BS": ("binary", "B")}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def refused(words: str) -> Refusal:
+def refused(words: str) -> ServiceError:
     """What DynamoDB answers to parameters that are wrong."""
-    return Refusal("ValidationException", words)
+    return ServiceError("ValidationException", words)
 
 
 def clean(item: Mapping[str, Any]) -> Item:
@@ -255,43 +255,43 @@ def place(table: Document, item: Mapping[str, Any]) -> str:
     return f"{table['id']}|{zlib.crc32(first.encode()):08x}|{first}{rest}"
 
 
-def find(world: World, table: Document, key: Mapping[str, Any]) -> Item | None:
+def find(state: SandboxState, table: Document, key: Mapping[str, Any]) -> Item | None:
     """The item of a key; None if there is none."""
-    body = world.store.get(ITEM, place(table, key))
+    body = state.store.get(ITEM, place(table, key))
     return None if body is None else unpacked(body["item"])
 
 
-def put(world: World, table: Document, item: Item) -> None:
+def put(state: SandboxState, table: Document, item: Item) -> None:
     """Writes an item that is checked."""
-    world.store.put(ITEM, place(table, item), {"item": packed(item), "size": size(item)})
+    state.store.put(ITEM, place(table, item), {"item": packed(item), "size": size(item)})
 
 
-def remove(world: World, table: Document, key: Mapping[str, Any]) -> None:
+def remove(state: SandboxState, table: Document, key: Mapping[str, Any]) -> None:
     """Removes the item of a key; nothing happens if there is none."""
-    world.store.remove(ITEM, place(table, key))
+    state.store.remove(ITEM, place(table, key))
 
 
 def scanned(
-    world: World, table: Document, after: Mapping[str, Any] | None, segment: int, segments: int
+    state: SandboxState, table: Document, after: Mapping[str, Any] | None, segment: int, segments: int
 ) -> Iterator[tuple[Item, int]]:
     """The items of a segment with their bytes, in the order of a scan, behind the key ``after``."""
     bounds = [f"{one * _HASHES // segments:08x}" if one < segments else "~" for one in (segment, segment + 1)]
     first, last = (f"{table['id']}|{bound}" for bound in bounds)
     here = max(first, place(table, after)) if after is not None else first
     while True:
-        page = world.store.between(ITEM, here, last, _READ)
+        page = state.store.between(ITEM, here, last, _READ)
         for here, body in page:  # noqa: B007
             yield unpacked(body["item"]), body["size"]
         if len(page) < _READ:
             return
 
 
-def count(world: World, table: Document) -> int:
+def count(state: SandboxState, table: Document) -> int:
     """How many items the table has."""
-    return world.store.count(ITEM, f"{table['id']}|", f"{table['id']}|~")
+    return state.store.count(ITEM, f"{table['id']}|", f"{table['id']}|~")
 
 
-def forget(world: World, table: Document) -> None:
+def forget(state: SandboxState, table: Document) -> None:
     """Removes every item of a table."""
-    for place, _ in world.store.every(ITEM, f"{table['id']}|"):
-        world.store.remove(ITEM, place)
+    for place, _ in state.store.every(ITEM, f"{table['id']}|"):
+        state.store.remove(ITEM, place)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.protocols.shapes import request_of
-from fsdcf.sandbox.state import Refusal, World
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 TABLE = "dynamodb.table"
 CREATING, UPDATING = 20.0, 8.0
@@ -17,28 +17,28 @@ PAGE = 100
 Document = dict[str, Any]
 
 
-def make(world: World, name: str, properties: Mapping[str, Any]) -> None:
+def make(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
     """A new table, by the properties of a stack's resource; it takes no items until it is ACTIVE."""
-    now = world.clock.now()
-    number = world.store.next_number(f"dynamodb table {name}")
-    ready = now + world.lasting(CREATING)
+    now = state.clock.now()
+    number = state.store.next_number(f"dynamodb table {name}")
+    ready = now + state.duration(CREATING)
     body = {"name": name, "id": ids.unique("dynamodb", name, number), "made": now, "ready": ready, "settled": ready}
-    world.store.put(TABLE, name, {**body, **_told(properties)})
+    state.store.put(TABLE, name, {**body, **_told(properties)})
 
 
-def change(world: World, name: str, properties: Mapping[str, Any]) -> None:
+def change(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
     """Gives a table other properties; its items stay. One that is not known yet is made."""
-    body = world.store.get(TABLE, name)
+    body = state.store.get(TABLE, name)
     if body is None:
-        make(world, name, properties)
+        make(state, name, properties)
         return
-    settled = max(body["ready"], world.clock.now() + world.lasting(UPDATING))
-    world.store.put(TABLE, name, {**body, "settled": settled, **_told(properties)})
+    settled = max(body["ready"], state.clock.now() + state.duration(UPDATING))
+    state.store.put(TABLE, name, {**body, "settled": settled, **_told(properties)})
 
 
-def drop(world: World, name: str) -> None:
+def drop(state: SandboxState, name: str) -> None:
     """Drops a table; nothing happens if there is none. Its items are the caller's to remove."""
-    world.store.remove(TABLE, name)
+    state.store.remove(TABLE, name)
 
 
 def _told(properties: Mapping[str, Any]) -> Document:
@@ -51,11 +51,11 @@ def _told(properties: Mapping[str, Any]) -> Document:
     return {"request": request, "encrypted": str(encrypted.get("SSEEnabled", False)).lower() == "true"}
 
 
-def named(world: World, asked: str) -> Document:
+def named(state: SandboxState, asked: str) -> Document:
     """A table that takes and gives items, by name or ARN. Refusal if there is none, or none yet."""
-    body = world.store.get(TABLE, _name(asked))
-    if body is None or world.clock.now() < body["ready"]:
-        raise Refusal("ResourceNotFoundException", "Requested resource not found")
+    body = state.store.get(TABLE, _name(asked))
+    if body is None or state.clock.now() < body["ready"]:
+        raise ServiceError("ResourceNotFoundException", "Requested resource not found")
     return body
 
 
@@ -85,17 +85,19 @@ def _name(asked: str) -> str:
     return asked.rpartition(":table/")[2] if asked.startswith("arn:") else asked
 
 
-def described(world: World, asked: str, count: int) -> Document:
+def described(state: SandboxState, asked: str, count: int) -> Document:
     """A table as DescribeTable tells it. AWS counts the items every six hours; here ``count`` is how many there are."""
-    body = world.store.get(TABLE, _name(asked))
+    body = state.store.get(TABLE, _name(asked))
     if body is None:
-        raise Refusal("ResourceNotFoundException", f"Requested resource not found: Table: {_name(asked)} not found")
+        raise ServiceError(
+            "ResourceNotFoundException", f"Requested resource not found: Table: {_name(asked)} not found"
+        )
     request: Document = body["request"]
     told = {
         "TableName": body["name"],
-        "TableArn": world.arn("dynamodb", f"table/{body['name']}"),
+        "TableArn": state.arn("dynamodb", f"table/{body['name']}"),
         "TableId": body["id"],
-        "TableStatus": _status(world, body),
+        "TableStatus": _status(state, body),
         "CreationDateTime": body["made"],
         "ItemCount": count,
         "KeySchema": request["KeySchema"],
@@ -112,8 +114,8 @@ def described(world: World, asked: str, count: int) -> Document:
     return {**told, **indexes}
 
 
-def _status(world: World, body: Document) -> str:
-    now = world.clock.now()
+def _status(state: SandboxState, body: Document) -> str:
+    now = state.clock.now()
     return "CREATING" if now < body["ready"] else "UPDATING" if now < body["settled"] else "ACTIVE"
 
 
@@ -123,8 +125,8 @@ def _index(table: Document, kind: str, one: Document) -> Document:
     return {**told, "IndexStatus": "ACTIVE"} if kind == "GlobalSecondaryIndexes" else told
 
 
-def list_tables(world: World, params: Document) -> Document:
+def list_tables(state: SandboxState, params: Document) -> Document:
     """ListTables: by name, a hundred a page."""
     start, limit = params.get("ExclusiveStartTableName", ""), min(params.get("Limit") or PAGE, PAGE)
-    names = [name for name, _ in world.store.every(TABLE) if name > start]
+    names = [name for name, _ in state.store.every(TABLE) if name > start]
     return {"TableNames": names[:limit], "LastEvaluatedTableName": names[limit - 1] if len(names) > limit else None}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsdcf.sandbox.ecs import calls, definitions, scheduler, services, tasks
+from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
+from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, update_service
 from fsdcf.sandbox.ecs.definitions import (
     create_cluster,
     definition_of,
@@ -13,14 +14,13 @@ from fsdcf.sandbox.ecs.definitions import (
     ensure_cluster,
     register,
 )
-from fsdcf.sandbox.ecs.deployments import Rollout, rollout
-from fsdcf.sandbox.ecs.services import create_service, delete_service, service_of, update_service
+from fsdcf.sandbox.ecs.scheduler import DeploymentProgress, rollout
 from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = [
     "ACTIONS",
     "OPERATIONS",
-    "Rollout",
+    "DeploymentProgress",
     "create_cluster",
     "create_service",
     "definition_of",
@@ -36,24 +36,24 @@ __all__ = [
 
 OPERATIONS: Mapping[str, Handler] = {
     "CreateCluster": definitions.create_cluster,
-    "CreateService": services.create_service_call,
+    "CreateService": api.create_service_call,
     "DeleteCluster": definitions.delete_cluster,
-    "DeleteService": services.delete_service_call,
+    "DeleteService": api.delete_service_call,
     "DeregisterTaskDefinition": definitions.deregister_task_definition,
     "DescribeClusters": definitions.describe_clusters,
-    "DescribeServiceDeployments": calls.describe_service_deployments,
-    "DescribeServices": services.describe_services,
+    "DescribeServiceDeployments": api.describe_service_deployments,
+    "DescribeServices": api.describe_services,
     "DescribeTaskDefinition": definitions.describe_task_definition,
-    "DescribeTasks": calls.describe_tasks,
-    "ExecuteCommand": calls.execute_command,
-    "ListServiceDeployments": calls.list_service_deployments,
-    "ListServices": services.list_services,
+    "DescribeTasks": api.describe_tasks,
+    "ExecuteCommand": api.execute_command,
+    "ListServiceDeployments": api.list_service_deployments,
+    "ListServices": api.list_services,
     "ListTaskDefinitions": definitions.list_task_definitions,
-    "ListTasks": calls.list_tasks,
+    "ListTasks": api.list_tasks,
     "RegisterTaskDefinition": definitions.register_task_definition,
-    "RunTask": calls.run_task,
-    "StopTask": calls.stop_task,
-    "UpdateService": services.update_service_call,
+    "RunTask": api.run_task,
+    "StopTask": api.stop_task,
+    "UpdateService": api.update_service_call,
 }
 
 ACTIONS: Mapping[str, Action] = {

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.sandbox.elbv2 import DESCRIPTIONS, Check
+from fsdcf.sandbox.elbv2 import DESCRIPTIONS, TargetHealthCheck
 
 UNAVAILABLE = "Capacity is unavailable at this time. Please try again later or in a different availability zone."
 
 
 @dataclass(frozen=True)
-class ContainerCheck:
+class ContainerHealthCheck:
     """A container's own health check, in seconds and failures in a row; the defaults are those of ECS."""
 
     interval: float = 30.0
@@ -21,7 +21,7 @@ class ContainerCheck:
 
 
 @dataclass(frozen=True)
-class Scene:
+class TaskScenario:
     """What a task's life depends on: its main container, its checks, where it logs. ``grace`` is the service's, in seconds."""
 
     region: str
@@ -35,12 +35,12 @@ class Scene:
     port: int = 0
     target_group: str = ""
     grace: float = 0.0
-    container_check: ContainerCheck | None = None
-    target_check: Check = field(default_factory=Check)
+    container_check: ContainerHealthCheck | None = None
+    target_check: TargetHealthCheck = field(default_factory=TargetHealthCheck)
 
 
 @dataclass(frozen=True)
-class Ending:
+class TaskEnding:
     """An end. ``exit`` None: the container never ran. ``event``: ``place`` for what the service says of a task that it could not start,
     ``target`` and ``container`` for a failed health check."""
 
@@ -54,12 +54,12 @@ class Ending:
     last_words: tuple[str, ...] = ()
 
 
-def ending(scene: Scene, word: str, detail: str) -> Ending:
+def ending(scene: TaskScenario, word: str, detail: str) -> TaskEnding:
     """How a task ends that has this trouble."""
     return _ENDINGS[word](scene, detail)
 
 
-def _pull(scene: Scene, detail: str) -> Ending:
+def _pull(scene: TaskScenario, detail: str) -> TaskEnding:
     host = scene.image.partition("/")[0]
     name, _, tag = scene.image.rpartition(":")
     path = name.partition("/")[2].partition("@")[0]
@@ -71,7 +71,7 @@ def _pull(scene: Scene, detail: str) -> Ending:
     return _unstarted(words)
 
 
-def _prepare(scene: Scene, detail: str) -> Ending:
+def _prepare(scene: TaskScenario, detail: str) -> TaskEnding:
     role = f"arn:aws:sts::{scene.account}:assumed-role/{scene.role or 'ecsTaskExecutionRole'}/task"
     registry = (
         "unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between "
@@ -104,26 +104,26 @@ def _prepare(scene: Scene, detail: str) -> Ending:
     return _unstarted(f"ResourceInitializationError: {how}")
 
 
-def _unstarted(words: str) -> Ending:
-    return Ending("TaskFailedToStart", words, None, words, "place")
+def _unstarted(words: str) -> TaskEnding:
+    return TaskEnding("TaskFailedToStart", words, None, words, "place")
 
 
-def _begin(scene: Scene, detail: str) -> Ending:
+def _begin(scene: TaskScenario, detail: str) -> TaskEnding:
     program = detail or scene.command or "/app/start"
     words = (
         "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: "
         "OCI runtime create failed: runc create failed: unable to start container process: "
         f'exec: "{program}": executable file not found in $PATH: unknown'
     )
-    return Ending("TaskFailedToStart", "Task failed to start", None, words, "place")
+    return TaskEnding("TaskFailedToStart", "Task failed to start", None, words, "place")
 
 
-def _memory(scene: Scene, detail: str) -> Ending:
+def _memory(scene: TaskScenario, detail: str) -> TaskEnding:
     words = "OutOfMemoryError: Container killed due to memory usage"
-    return Ending("EssentialContainerExited", "Essential container in task exited", 137, words)
+    return TaskEnding("EssentialContainerExited", "Essential container in task exited", 137, words)
 
 
-def _exit(scene: Scene, detail: str) -> Ending:
+def _exit(scene: TaskScenario, detail: str) -> TaskEnding:
     code = int(detail)
     lines: tuple[str, ...] = (
         "Traceback (most recent call last):",
@@ -132,13 +132,13 @@ def _exit(scene: Scene, detail: str) -> Ending:
         f"RuntimeError: the sandbox was told to end here with code {code}",
     )
     lines = {0: ("Nothing left to do",), 139: ("Segmentation fault (core dumped)",)}.get(code, lines)
-    return Ending("EssentialContainerExited", "Essential container in task exited", code, last_words=lines)
+    return TaskEnding("EssentialContainerExited", "Essential container in task exited", code, last_words=lines)
 
 
-def _unhealthy(scene: Scene, detail: str) -> Ending:
+def _unhealthy(scene: TaskScenario, detail: str) -> TaskEnding:
     code = "ServiceSchedulerInitiated"
     if detail == "container":
-        return Ending(code, "Task failed container health checks", 143, event="container")
+        return TaskEnding(code, "Task failed container health checks", 143, event="container")
     reason = {"": "Target.FailedHealthChecks", "refused": "Target.FailedHealthChecks", "timeout": "Target.Timeout"}.get(
         detail, "Target.ResponseCodeMismatch"
     )
@@ -146,14 +146,14 @@ def _unhealthy(scene: Scene, detail: str) -> Ending:
     line = f'10.0.0.10 "GET {scene.target_check.path} HTTP/1.1" {detail} "ELB-HealthChecker/2.0"'
     lines = (line,) * scene.target_check.unhealthy if detail.isdecimal() else ()
     stopped = f"Task failed ELB health checks in (target-group {scene.target_group})"
-    return Ending(code, stopped, 143, "", "target", reason, words, lines)
+    return TaskEnding(code, stopped, 143, "", "target", reason, words, lines)
 
 
-def _capacity(scene: Scene, detail: str) -> Ending:
-    return Ending("TaskFailedToStart", UNAVAILABLE.removesuffix("."), None, "", "place")
+def _capacity(scene: TaskScenario, detail: str) -> TaskEnding:
+    return TaskEnding("TaskFailedToStart", UNAVAILABLE.removesuffix("."), None, "", "place")
 
 
-_ENDINGS: dict[str, Callable[[Scene, str], Ending]] = {
+_ENDINGS: dict[str, Callable[[TaskScenario, str], TaskEnding]] = {
     "CannotPullContainerError": _pull,
     "ResourceInitializationError": _prepare,
     "CannotStartContainerError": _begin,
@@ -197,14 +197,14 @@ SLOWNESS = 5.0
 
 
 @dataclass(frozen=True)
-class Trouble:
+class TaskProblem:
     """What is the matter with a deployment's tasks: a key of TASK_TROUBLES, and its detail. Empty: nothing."""
 
     word: str = ""
     detail: str = ""
 
 
-def life(scene: Scene, trouble: Trouble) -> list[Step]:
+def life(scene: TaskScenario, trouble: TaskProblem) -> list[Step]:
     """What happens to a task from PROVISIONING on, unless the scheduler stops it."""
     if trouble.word == "capacity":
         return [_end(6.0, ending(scene, trouble.word, trouble.detail))]
@@ -224,7 +224,7 @@ def life(scene: Scene, trouble: Trouble) -> list[Step]:
     return [{**step, "after": step["after"] * factor} for step in steps]
 
 
-def _running(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+def _running(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
     """What happens while the task runs, each with its time since RUNNING."""
     moments: list[tuple[float, Step]] = [(SETTLING, {"do": "settle"})]
     failing = _failing_check(scene, trouble)
@@ -241,7 +241,7 @@ def _running(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
     return moments
 
 
-def _failing_check(scene: Scene, trouble: Trouble) -> str:
+def _failing_check(scene: TaskScenario, trouble: TaskProblem) -> str:
     """Which check fails: what the trouble says, or the other one where the service does not have it."""
     if trouble.word != "unhealthy":
         return ""
@@ -250,28 +250,28 @@ def _failing_check(scene: Scene, trouble: Trouble) -> str:
     return "container" if scene.container_check is not None else "target" if scene.target_group else ""
 
 
-def _crash(at: float, scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+def _crash(at: float, scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
     end = ending(scene, trouble.word, trouble.detail)
     return [(at, {"do": "log", "lines": list(end.last_words)}), (at, _end(0.0, end))]
 
 
-def _passes_container_check(scene: Scene) -> tuple[float, Step]:
+def _passes_container_check(scene: TaskScenario) -> tuple[float, Step]:
     interval = scene.container_check.interval if scene.container_check is not None else 0.0
     return interval, {"do": "health", "state": "HEALTHY"}
 
 
-def _passes_target_check(scene: Scene) -> tuple[float, Step]:
+def _passes_target_check(scene: TaskScenario) -> tuple[float, Step]:
     return min(FIRST_TARGET_CHECK, scene.target_check.interval), {"do": "target", "state": "healthy", "reason": ""}
 
 
-def _container_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+def _container_check(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
     check = scene.container_check
     at = check.start_period + check.retries * check.interval if check is not None else 0.0
     end = ending(scene, trouble.word, "container")
     return [(at, {"do": "health", "state": "UNHEALTHY"}), (max(at, scene.grace) + NOTICED, _end(0.0, end))]
 
 
-def _target_check(scene: Scene, trouble: Trouble) -> list[tuple[float, Step]]:
+def _target_check(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
     """Fails as often as the threshold says; within the grace period the scheduler does nothing about it."""
     detail = "" if trouble.detail == "container" else trouble.detail
     end = ending(scene, trouble.word, detail)
@@ -292,7 +292,7 @@ def _in_order(moments: list[tuple[float, Step]]) -> list[Step]:
     return steps
 
 
-def _first_words(scene: Scene) -> list[str]:
+def _first_words(scene: TaskScenario) -> list[str]:
     where = f"Listening on 0.0.0.0:{scene.port}" if scene.port else "Waiting for work"
     return [f"Starting {scene.container} ({scene.image.rpartition('/')[2]})", where]
 
@@ -301,7 +301,7 @@ def _status(after: float, status: str) -> Step:
     return {"after": after, "do": "status", "status": status}
 
 
-def _end(after: float, end: Ending) -> Step:
+def _end(after: float, end: TaskEnding) -> Step:
     return {
         "after": after,
         "do": "end",

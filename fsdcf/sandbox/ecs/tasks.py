@@ -8,14 +8,16 @@ from typing import Any
 from fsdcf.sandbox import ecr, elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import cluster_arn, definition_of, say, task_arn
-from fsdcf.sandbox.ecs.life import ContainerCheck, Scene, Step, Trouble, afterlife, life
+from fsdcf.sandbox.ecs.life import ContainerHealthCheck, Step, TaskProblem, TaskScenario, afterlife, life
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import World
+from fsdcf.sandbox.state import SandboxState
 
 
-def new(world: World, key: str, number: int, definition: Mapping[str, Any], asked: Mapping[str, Any]) -> Document:
+def new(
+    state: SandboxState, key: str, number: int, definition: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Document:
     """A task as DescribeTasks first tells it."""
-    arn = task_arn(world, key)
+    arn = task_arn(state, key)
     subnets = asked.get("network", {}).get("awsvpcConfiguration", {}).get("subnets") or ["subnet-00000000"]
     interface = token(key, "interface")
     details = {
@@ -33,7 +35,7 @@ def new(world: World, key: str, number: int, definition: Mapping[str, Any], aske
     strategy = asked.get("strategy") or []
     return {
         "taskArn": arn,
-        "clusterArn": cluster_arn(world, key.partition("/")[0]),
+        "clusterArn": cluster_arn(state, key.partition("/")[0]),
         "taskDefinitionArn": definition["taskDefinitionArn"],
         "group": asked["group"],
         "startedBy": asked.get("startedBy"),
@@ -46,8 +48,8 @@ def new(world: World, key: str, number: int, definition: Mapping[str, Any], aske
         "platformFamily": "Linux",
         "cpu": definition.get("cpu"),
         "memory": definition.get("memory"),
-        "availabilityZone": world.region + "abc"[number % 3],
-        "createdAt": world.clock.now(),
+        "availabilityZone": state.region + "abc"[number % 3],
+        "createdAt": state.clock.now(),
         "version": 1,
         "enableExecuteCommand": bool(asked.get("execute")),
         "overrides": asked.get("overrides", {"containerOverrides": []}),
@@ -55,7 +57,7 @@ def new(world: World, key: str, number: int, definition: Mapping[str, Any], aske
         "attachments": [attachment],
         "containers": [
             {
-                "containerArn": world.arn("ecs", f"container/{key}/{unique(key, one['name'])}"),
+                "containerArn": state.arn("ecs", f"container/{key}/{unique(key, one['name'])}"),
                 "taskArn": arn,
                 "name": one["name"],
                 "image": one["image"],
@@ -82,7 +84,7 @@ def _main(definition: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def scene_of(world: World, definition: Mapping[str, Any], asked: Mapping[str, Any]) -> Scene:
+def scene_of(state: SandboxState, definition: Mapping[str, Any], asked: Mapping[str, Any]) -> TaskScenario:
     main = _main(definition)
     check = main.get("healthCheck")
     told = check or {}
@@ -90,11 +92,13 @@ def scene_of(world: World, definition: Mapping[str, Any], asked: Mapping[str, An
     group = balancer.get("targetGroupArn", "")
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = (
-        ContainerCheck(told.get("interval", 30), told.get("retries", 3), told.get("startPeriod", 0)) if check else None
+        ContainerHealthCheck(told.get("interval", 30), told.get("retries", 3), told.get("startPeriod", 0))
+        if check
+        else None
     )
-    return Scene(
-        world.region,
-        world.account,
+    return TaskScenario(
+        state.region,
+        state.account,
         main["image"],
         main["name"],
         next(iter([*main.get("entryPoint", []), *main.get("command", [])]), ""),
@@ -105,7 +109,7 @@ def scene_of(world: World, definition: Mapping[str, Any], asked: Mapping[str, An
         group,
         float(asked.get("grace", 0)),
         container_check,
-        elbv2.check_of(world, group),
+        elbv2.check_of(state, group),
     )
 
 
@@ -122,8 +126,8 @@ REMEMBERED = 3600.0
 """Seconds that a stopped task can be described. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html"""
 
 
-def _change_status(world: World, body: Document, now: Mapping[str, Any]) -> None:
-    task, status, at = body["task"], now["status"], world.clock.now()
+def _change_status(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
+    task, status, at = body["task"], now["status"], state.clock.now()
     task["lastStatus"] = status
     body["history"].append([status, at])
     if status == "PENDING":
@@ -133,9 +137,9 @@ def _change_status(world: World, body: Document, now: Mapping[str, Any]) -> None
         body["ran"] = True
         for container in task["containers"]:
             container["lastStatus"] = "RUNNING"
-        _set_targets(world, body, {"state": "initial", "reason": "Elb.RegistrationInProgress"})
+        _set_targets(state, body, {"state": "initial", "reason": "Elb.RegistrationInProgress"})
         for one in body["balancers"]:
-            say(world, body["service"], f"registered 1 targets in (target-group {one['targetGroupArn']})")
+            say(state, body["service"], f"registered 1 targets in (target-group {one['targetGroupArn']})")
     elif status == "RUNNING":
         task["startedAt"] = at
         for container in task["containers"] if task["enableExecuteCommand"] else ():
@@ -148,16 +152,16 @@ def _change_status(world: World, body: Document, now: Mapping[str, Any]) -> None
     elif status == "STOPPED":
         task["stoppedAt"] = at
         for one in body["balancers"]:
-            elbv2.remove_target(world, one["targetGroupArn"], body["address"], one["containerPort"])
-        world.store.schedule(at + world.lasting(REMEMBERED), "ecs.forget", {"task": body["key"]})
+            elbv2.remove_target(state, one["targetGroupArn"], body["address"], one["containerPort"])
+        state.store.schedule(at + state.duration(REMEMBERED), "ecs.forget", {"task": body["key"]})
 
 
-def _pull(world: World, body: Document, now: Mapping[str, Any]) -> None:
-    body["task"]["pullStartedAt"] = world.clock.now()
+def _pull(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
+    body["task"]["pullStartedAt"] = state.clock.now()
 
 
-def _pulled(world: World, body: Document, now: Mapping[str, Any]) -> None:
-    body["task"]["pullStoppedAt"] = world.clock.now()
+def _pulled(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
+    body["task"]["pullStoppedAt"] = state.clock.now()
     for container in body["task"]["containers"]:
         repository, _, tag = container["image"].rpartition(":")
         container["imageDigest"] = digest_of(repository.partition("/")[2], tag)
@@ -166,40 +170,40 @@ def _pulled(world: World, body: Document, now: Mapping[str, Any]) -> None:
         )
 
 
-def _set_health(world: World, body: Document, now: Mapping[str, Any]) -> None:
+def _set_health(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
     body["task"]["healthStatus"] = now["state"]
     for container in body["task"]["containers"]:
         container["healthStatus"] = now["state"]
 
 
-def _set_targets(world: World, body: Document, now: Mapping[str, Any]) -> None:
+def _set_targets(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
     name = body["key"].rpartition("/")[2]
     for one in body["balancers"]:
         where = one["targetGroupArn"], body["address"], one["containerPort"]
-        elbv2.set_target(world, *where, now["state"], now["reason"], now.get("words", ""))
+        elbv2.set_target(state, *where, now["state"], now["reason"], now.get("words", ""))
         if now["state"] == "unhealthy":
             reason = f"due to (reason {now['words']})."
             group = f"(target-group {one['targetGroupArn']})"
-            say(world, body["service"], f"(task {name}) (port {one['containerPort']}) is unhealthy in {group} {reason}")
+            say(state, body["service"], f"(task {name}) (port {one['containerPort']}) is unhealthy in {group} {reason}")
 
 
-def _write_log(world: World, body: Document, now: Mapping[str, Any]) -> None:
+def _write_log(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
     if body["logs"] and now["lines"]:
-        logs.write(world, body["logs"][0], body["logs"][1], now["lines"])
+        logs.write(state, body["logs"][0], body["logs"][1], now["lines"])
 
 
-def _settle(world: World, body: Document, now: Mapping[str, Any]) -> None:
+def _settle(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
     body["settled"] = True
 
 
-def _exit(world: World, body: Document, now: Mapping[str, Any]) -> None:
+def _exit(state: SandboxState, body: Document, now: Mapping[str, Any]) -> None:
     for container in body["task"]["containers"]:
         if container.get("exitCode") is None:
             container["exitCode"] = (now["exit"] or 0) if container["name"] == body["main"] else 0
-    _write_log(world, body, {"lines": [] if body["failed"] else ["Shutting down"]})
+    _write_log(state, body, {"lines": [] if body["failed"] else ["Shutting down"]})
 
 
-def strike(world: World, body: Document, end: Mapping[str, Any]) -> None:
+def strike(state: SandboxState, body: Document, end: Mapping[str, Any]) -> None:
     """A task ends by itself: its main container tells why, and the service says so."""
     main = next(one for one in body["task"]["containers"] if one["name"] == body["main"])
     if end["reason"] == "Essential container in task exited":
@@ -211,24 +215,24 @@ def strike(world: World, body: Document, end: Mapping[str, Any]) -> None:
     name = body["key"].rpartition("/")[2]
     if end["event"] == "place":
         reason = (end["container_reason"] or end["reason"]).removesuffix(".")
-        say(world, body["service"], f"was unable to place a task. Reason: {reason}.")
+        say(state, body["service"], f"was unable to place a task. Reason: {reason}.")
     elif end["event"] == "container":
-        say(world, body["service"], f"(task {name}) failed container health checks.")
+        say(state, body["service"], f"(task {name}) failed container health checks.")
     if end["code"] == "ServiceSchedulerInitiated":
-        say(world, body["service"], f"has stopped 1 running tasks: (task {name}).")
+        say(state, body["service"], f"has stopped 1 running tasks: (task {name}).")
 
 
-def drain(world: World, body: Document) -> None:
+def drain(state: SandboxState, body: Document) -> None:
     """Takes a task's targets out of service: they get no new requests."""
     for one in body["balancers"]:
         where = one["targetGroupArn"], body["address"], one["containerPort"]
-        if elbv2.target_state(world, *where):
-            elbv2.set_target(world, *where, "draining", "Target.DeregistrationInProgress")
-            say(world, body["service"], f"deregistered 1 targets in (target-group {one['targetGroupArn']})")
-            say(world, body["service"], "has begun draining connections on 1 tasks.")
+        if elbv2.target_state(state, *where):
+            elbv2.set_target(state, *where, "draining", "Target.DeregistrationInProgress")
+            say(state, body["service"], f"deregistered 1 targets in (target-group {one['targetGroupArn']})")
+            say(state, body["service"], "has begun draining connections on 1 tasks.")
 
 
-DO: dict[str, Callable[[World, Document, Mapping[str, Any]], None]] = {
+DO: dict[str, Callable[[SandboxState, Document, Mapping[str, Any]], None]] = {
     "status": _change_status,
     "pull": _pull,
     "pulled": _pulled,
@@ -240,21 +244,23 @@ DO: dict[str, Callable[[World, Document, Mapping[str, Any]], None]] = {
 }
 
 
-KIND = "ecs.task"
+TASK = "ecs.task"
 
 Document = dict[str, Any]
 
 
-def start(world: World, cluster: str, definition_arn: str, asked: Mapping[str, Any], trouble: Trouble) -> Document:
+def start(
+    state: SandboxState, cluster: str, definition_arn: str, asked: Mapping[str, Any], trouble: TaskProblem
+) -> Document:
     """Starts a task. ``asked`` says for whom: service (key), deployment (id), group, startedBy, network, strategy, balancers, grace, execute,
     overrides, tags; ``last_steps`` are what a task does that is to end by itself."""
-    number = world.store.next_number("ecs.task")
-    name = token("task", world.account, cluster, number, length=32)
+    number = state.store.next_number("ecs.task")
+    name = token("task", state.account, cluster, number, length=32)
     key = f"{cluster}/{name}"
-    definition = definition_of(world, definition_arn)
-    scene = scene_of(world, definition, asked)
-    if not trouble.word and not ecr.image_exists(world, scene.image):
-        trouble = Trouble("CannotPullContainerError")
+    definition = definition_of(state, definition_arn)
+    scene = scene_of(state, definition, asked)
+    if not trouble.word and not ecr.image_exists(state, scene.image):
+        trouble = TaskProblem("CannotPullContainerError")
     body: Document = {
         "key": key,
         "number": number,
@@ -269,16 +275,16 @@ def start(world: World, cluster: str, definition_arn: str, asked: Mapping[str, A
         "settled": False,
         "failed": False,
         "counted": False,
-        "history": [["PROVISIONING", world.clock.now()]],
-        "task": new(world, key, number, definition, asked),
+        "history": [["PROVISIONING", state.clock.now()]],
+        "task": new(state, key, number, definition, asked),
     }
-    _schedule(world, body, life(scene, trouble) + list(asked.get("last_steps", [])))
+    _schedule(state, body, life(scene, trouble) + list(asked.get("last_steps", [])))
     return body
 
 
-def of_service(world: World, key: str) -> list[Document]:
+def of_service(state: SandboxState, key: str) -> list[Document]:
     """The tasks of a service that are not forgotten yet, in the order of their start."""
-    found = [body for _, body in world.store.every(KIND, f"{key.partition('/')[0]}/") if body["service"] == key]
+    found = [body for _, body in state.store.every(TASK, f"{key.partition('/')[0]}/") if body["service"] == key]
     return sorted(found, key=lambda body: body["number"])
 
 
@@ -292,68 +298,70 @@ def is_gone(body: Document) -> bool:
     return bool(body["task"]["lastStatus"] == "STOPPED")
 
 
-def is_healthy(world: World, body: Document) -> bool:
+def is_healthy(state: SandboxState, body: Document) -> bool:
     """Whether a task runs, for a while already, and passes the checks that it has."""
     if not (is_active(body) and body["settled"] and body["task"]["lastStatus"] == "RUNNING"):
         return False
     if body["checked"] and body["task"]["healthStatus"] != "HEALTHY":
         return False
     targets = [(one["targetGroupArn"], body["address"], one["containerPort"]) for one in body["balancers"]]
-    return all(elbv2.target_state(world, *where) == "healthy" for where in targets)
+    return all(elbv2.target_state(state, *where) == "healthy" for where in targets)
 
 
-def stop(world: World, body: Document, code: str, reason: str) -> None:
+def stop(state: SandboxState, body: Document, code: str, reason: str) -> None:
     """Stops a task in good order: what it was about to go through it will not."""
-    draining = max((elbv2.check_of(world, one["targetGroupArn"]).draining for one in body["balancers"]), default=0.0)
-    _begin_end(world, body, code, reason, draining, 0)
+    draining = max((elbv2.check_of(state, one["targetGroupArn"]).draining for one in body["balancers"]), default=0.0)
+    _begin_end(state, body, code, reason, draining, 0)
 
 
-def _begin_end(world: World, body: Document, code: str, reason: str, draining: float, exit_code: int | None) -> None:
-    world.store.cancel(body["task"]["taskArn"])
-    stopped = {"desiredStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "stoppingAt": world.clock.now()}
+def _begin_end(
+    state: SandboxState, body: Document, code: str, reason: str, draining: float, exit_code: int | None
+) -> None:
+    state.store.cancel(body["task"]["taskArn"])
+    stopped = {"desiredStatus": "STOPPED", "stopCode": code, "stoppedReason": reason, "stoppingAt": state.clock.now()}
     body["task"] |= stopped
-    drain(world, body)
-    _schedule(world, body, afterlife(body["ran"], draining, exit_code))
+    drain(state, body)
+    _schedule(state, body, afterlife(body["ran"], draining, exit_code))
 
 
-def _schedule(world: World, body: Document, steps: list[Step]) -> None:
+def _schedule(state: SandboxState, body: Document, steps: list[Step]) -> None:
     """Lets the steps come, one after the other, from now on."""
     body["steps"] = steps
     body["task"]["version"] += 1
-    world.store.put(KIND, body["key"], body)
+    state.store.put(TASK, body["key"], body)
     if steps:
-        due = world.clock.now() + world.lasting(steps[0]["after"])
-        world.store.schedule(due, "ecs.step", {"task": body["key"]}, body["task"]["taskArn"])
+        due = state.clock.now() + state.duration(steps[0]["after"])
+        state.store.schedule(due, "ecs.step", {"task": body["key"]}, body["task"]["taskArn"])
 
 
-def step(world: World, at: float, payload: dict[str, Any]) -> None:
+def step(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
     """ACTION: the next step of a task, then its service's scheduler."""
-    body = world.store.get(KIND, payload["task"])
+    body = state.store.get(TASK, payload["task"])
     if body is None:
         return
     now, rest = body["steps"][0], body["steps"][1:]
     if now["do"] == "end":
         body["failed"] = True
-        strike(world, body, now)
-        _begin_end(world, body, now["code"], now["reason"], 0.0, now["exit"])
+        strike(state, body, now)
+        _begin_end(state, body, now["code"], now["reason"], 0.0, now["exit"])
     else:
-        DO[now["do"]](world, body, now)
-        _schedule(world, body, rest)
+        DO[now["do"]](state, body, now)
+        _schedule(state, body, rest)
     if body["service"]:
-        poke(world, body["service"])
+        poke(state, body["service"])
 
 
-def poke(world: World, key: str) -> None:
+def poke(state: SandboxState, key: str) -> None:
     """Has the scheduler look at a service now, and not at any other time that it had in mind."""
-    wake(world, key, world.clock.now())
+    wake(state, key, state.clock.now())
 
 
-def wake(world: World, key: str, due: float) -> None:
+def wake(state: SandboxState, key: str, due: float) -> None:
     """Has the scheduler look at a service at that time and no other."""
-    world.store.cancel(f"reconcile {key}")
-    world.store.schedule(due, "ecs.reconcile", {"service": key}, f"reconcile {key}")
+    state.store.cancel(f"reconcile {key}")
+    state.store.schedule(due, "ecs.reconcile", {"service": key}, f"reconcile {key}")
 
 
-def forget(world: World, at: float, payload: dict[str, Any]) -> None:
+def forget(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
     """ACTION: a task that stopped an hour ago."""
-    world.store.remove(KIND, payload["task"])
+    state.store.remove(TASK, payload["task"])

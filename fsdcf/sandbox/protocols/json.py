@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from fsdcf.sandbox.exchange import Request, Response
+from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.shapes import Malformed, ShapeError, checked, members, seconds_of, value_of
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 
 
-def decode(operation: OperationModel, request: Request) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     """The parameters, by the operation's input. Malformed if they do not fit it."""
     try:
         body = json.loads(request.body or b"{}")
@@ -61,7 +61,7 @@ def _demand(holds: bool, shape: Shape) -> None:
         raise Malformed(f"a value cannot be read as {shape.type_name} ({shape.name})")
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:
+def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
     """An answer. ShapeError if the result has what the operation's output does not."""
     shape = operation.output_shape
     body = {} if shape is None else _encoded(shape, result)
@@ -89,7 +89,7 @@ def _encoded(shape: Shape, value: Any) -> Any:
     return base64.b64encode(value).decode() if shape.type_name == "blob" else value
 
 
-def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Response:
+def error(service: ServiceModel | None, refusal: ServiceError, request_id: str) -> HttpResponse:
     """An error in the words of the protocol."""
     version = service.metadata.get("jsonVersion", "1.1") if service is not None else "1.1"
     body = {"__type": refusal.code, "message": refusal.message}
@@ -98,6 +98,6 @@ def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Re
 
 def _response(
     status: int, body: dict[str, Any], request_id: str, version: str, more: Mapping[str, str] | None = None
-) -> Response:
+) -> HttpResponse:
     headers = {"Content-Type": f"application/x-amz-json-{version}", "x-amzn-RequestId": request_id, **(more or {})}
-    return Response(status, headers, json.dumps(body).encode("ascii"))
+    return HttpResponse(status, headers, json.dumps(body).encode("ascii"))

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from fsdcf.sandbox.exchange import Request, Response
+from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.shapes import Malformed, ShapeError, members, text_of, value_of
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -120,13 +120,13 @@ Tree = dict[str, Any]
 """A form's fields by the steps of their names; the field's own text stands under the empty step."""
 
 
-def fields(request: Request) -> dict[str, str]:
+def fields(request: HttpRequest) -> dict[str, str]:
     """The form that a request carries in its body or, with GET, in its query."""
     body = request.body.decode("utf-8", "replace")
     return {**request.query, **dict(parse_qsl(body, keep_blank_values=True))}
 
 
-def decode(operation: OperationModel, request: Request) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     """The parameters, by the operation's input. Malformed if they do not fit it."""
     tree: Tree = {}
     for name, text in fields(request).items():
@@ -170,7 +170,7 @@ def _numbered(tree: Tree) -> list[Tree]:
     return [tree[step] for step in sorted((one for one in tree if one.isdecimal()), key=int)]
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:
+def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
     """An answer. ShapeError if the result has what the operation's output does not."""
     shape = operation.output_shape
     content = inner(shape, result) if shape is not None else ""
@@ -181,7 +181,7 @@ def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str
     return _response(200, element(f"{operation.name}Response", content + metadata, names), request_id)
 
 
-def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Response:
+def error(service: ServiceModel | None, refusal: ServiceError, request_id: str) -> HttpResponse:
     """An error in the words of the protocol."""
     kind = "Sender" if refusal.status < 500 else "Receiver"
     facts = {"Type": kind, "Code": refusal.code, "Message": refusal.message}
@@ -192,6 +192,6 @@ def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Re
     )
 
 
-def _response(status: int, document: str, request_id: str) -> Response:
+def _response(status: int, document: str, request_id: str) -> HttpResponse:
     headers = {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
-    return Response(status, headers, document.encode("utf-8"))
+    return HttpResponse(status, headers, document.encode("utf-8"))

@@ -11,15 +11,15 @@ from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from fsdcf.sandbox.exchange import Request, Response
+from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
 from fsdcf.sandbox.protocols.shapes import ShapeError, members, text_of, value_of
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
 
 
-def addressed(request: Request) -> tuple[str, str]:
+def addressed(request: HttpRequest) -> tuple[str, str]:
     """The bucket and the key that a request names, empty where it names none: by its path, or the bucket by the host."""
     host = _VIRTUAL.fullmatch(request.host.partition(":")[0])
     path = request.path.removeprefix("/")
@@ -29,7 +29,7 @@ def addressed(request: Request) -> tuple[str, str]:
     return bucket, key
 
 
-def operation_of(service: ServiceModel, request: Request) -> str | None:
+def operation_of(service: ServiceModel, request: HttpRequest) -> str | None:
     """The operation that method, path and query of a request ask for; None if there is none."""
     bucket, key = addressed(request)
     path = "/{Bucket}/{Key+}" if key else "/{Bucket}" if bucket else "/"
@@ -78,7 +78,7 @@ def _demanded(shape: Shape | None) -> list[dict[str, Any]]:
     return [] if shape is None else [shape.members[one].serialization for one in shape.required_members]
 
 
-def decode(operation: OperationModel, request: Request) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     """The parameters, by the operation's input. Malformed if they do not fit it."""
     shape = operation.input_shape
     if shape is None:
@@ -104,13 +104,13 @@ def _prefixed(headers: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:
+def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
     """An answer. ShapeError if the result has what the operation's output does not."""
     shape = operation.output_shape
     headers = {"x-amz-request-id": request_id}
     status = int(operation.http.get("responseCode", 200))
     if shape is None:
-        return Response(status, headers)
+        return HttpResponse(status, headers)
     payload = shape.serialization.get("payload")
     content, body = "", b""
     for name, member, value in members(shape, result):
@@ -121,7 +121,7 @@ def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str
             body = value
         else:
             content += encoded(member, member.serialization.get("name", name), value)
-    return Response(status, headers, body if payload else _document(operation, shape, content, headers))
+    return HttpResponse(status, headers, body if payload else _document(operation, shape, content, headers))
 
 
 def _headers(shape: Shape, name: str, value: Any) -> dict[str, str]:
@@ -144,9 +144,9 @@ def _document(operation: OperationModel, shape: Shape, content: str, headers: di
     return element(shape.serialization.get("name", shape.name), content, names).encode("utf-8")
 
 
-def error(service: ServiceModel | None, refusal: Refusal, request_id: str) -> Response:
+def error(service: ServiceModel | None, refusal: ServiceError, request_id: str) -> HttpResponse:
     """An error in the words of the protocol."""
     facts = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
     body = element("Error", "".join(element(name, escaped(text)) for name, text in facts.items()))
     headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, **refusal.headers}
-    return Response(refusal.status, headers, body.encode("utf-8"))
+    return HttpResponse(refusal.status, headers, body.encode("utf-8"))

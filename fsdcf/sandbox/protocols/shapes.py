@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.utils import parse_timestamp
 
-from fsdcf.sandbox.faults import Novel
+from fsdcf.sandbox.faults import UnlistedValue
 
 
 class ShapeError(Exception):
@@ -61,7 +61,7 @@ def checked(shape: Shape, value: Any) -> None:
     if shape.type_name != "boolean" and isinstance(value, bool):
         raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     options = getattr(shape, "enum", None)
-    if options and value not in options and not isinstance(value, Novel):
+    if options and value not in options and not isinstance(value, UnlistedValue):
         raise ShapeError(f"{shape.name} is one of {', '.join(options)}, not {value!r}")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fsdcf.deploy.model import Exit, StackEventReceived
 from fsdcf.sandbox.cloudformation import records
-from fsdcf.sandbox.cloudformation.simulator import EVENT
+from fsdcf.sandbox.cloudformation.records import EVENT
 from tests.deploy.site import STACK, Site, site, template
 
 ODDITIES = {

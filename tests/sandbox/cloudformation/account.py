@@ -14,9 +14,9 @@ from fsdcf.cloudformation.template import compact
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.clients import connect
-from fsdcf.sandbox.cloudformation import records, resources, simulator
+from fsdcf.sandbox.cloudformation import records, resources
 from fsdcf.sandbox.faults import Faults
-from fsdcf.sandbox.state import VirtualClock, World
+from fsdcf.sandbox.state import SandboxState, VirtualClock
 from fsdcf.sandbox.store import Store
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.conftest import ONCE, session
@@ -87,9 +87,9 @@ class Account:
 
     def __init__(self, store: Store | None = None, pace: float = 1.0) -> None:
         self.clock = VirtualClock()
-        self.world = World(store or Store(), self.clock, Faults(), sleep=self.clock.advance, pace=pace)
+        self.state = SandboxState(store or Store(), self.clock, Faults(), sleep=self.clock.advance, pace=pace)
         self.tap = Tap()
-        connect(self.tap, self.world)
+        connect(self.tap, self.state)
         self.sets = 0
 
     def client(self, service: str) -> Any:
@@ -103,7 +103,7 @@ class Account:
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, and plays what becomes due."""
         self.clock.advance(seconds)
-        schedule.advance(self.world)
+        schedule.advance(self.state)
 
     def given(self, template: Mapping[str, Any], parameters: Mapping[str, str | None], **more: Any) -> dict[str, Any]:
         """A request's members. A parameter that is None keeps its value."""
@@ -150,7 +150,7 @@ class Account:
         described = self.change_set(template, kind, parameters, **more)
         assert described["Status"] == "CREATE_COMPLETE", described.get("StatusReason")
         self.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"], **(executed or {}))
-        return scenes.settle(self.world, described["StackId"])
+        return scenes.settle(self.state, described["StackId"])
 
     def create(
         self, template: Mapping[str, Any], parameters: Mapping[str, str | None] | None = None, **more: Any
@@ -166,9 +166,9 @@ class Account:
 
     def settle(self, named: str = NAME) -> str:
         """Waits until the stack is at rest; its status then."""
-        found = records.find(self.world, named)
+        found = records.find(self.state, named)
         assert found is not None
-        return scenes.settle(self.world, found["id"])
+        return scenes.settle(self.state, found["id"])
 
     def until(self, logical: str, status: str, named: str = NAME) -> None:
         """Waits until a resource has a status."""
@@ -179,8 +179,8 @@ class Account:
         raise AssertionError(f"{logical} is never {status}")
 
     def rows(self, named: str = NAME) -> list[dict[str, Any]]:
-        found = records.find(self.world, named)
-        return [] if found is None else list(records.rows(self.world, found["id"]).values())
+        found = records.find(self.state, named)
+        return [] if found is None else list(records.rows(self.state, found["id"]).values())
 
     def resources(self, named: str = NAME) -> dict[str, str]:
         """The stack's resources and their statuses, as they are described."""
@@ -213,11 +213,11 @@ class Account:
 
     def owned(self) -> list[str]:
         """What stacks own, as logical ids."""
-        return sorted(one["logical"] for one in resources.every(self.world) if one["owner"] is not None)
+        return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is not None)
 
     def survivors(self) -> list[str]:
         """What exists and is no stack's, as logical ids."""
-        return sorted(one["logical"] for one in resources.every(self.world) if one["owner"] is None)
+        return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is None)
 
 
 def in_order(lines: Iterable[str], *wanted: str) -> bool:
@@ -232,22 +232,22 @@ def properties(event: Mapping[str, Any]) -> Any:
 
 def consistent(account: Account, named: str) -> None:
     """Asserts that a stack at rest and the account agree: no orphan, nothing that hangs, events in order and complete."""
-    stack = records.find(account.world, named)
+    stack = records.find(account.state, named)
     assert stack is not None
     arn = stack["id"]
-    rows = records.rows(account.world, arn)
+    rows = records.rows(account.state, arn)
     over = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_ROLLBACK_FAILED")
     alive = {key: row for key, row in rows.items() if row["status"] not in over}
     held = {
         (row["type"], row["physical"])
-        for row in [*alive.values(), *records.leftovers(account.world, arn).values()]
+        for row in [*alive.values(), *records.leftovers(account.state, arn).values()]
         if row["physical"]
     }
-    owned = {(one["type"], one["physical"]) for one in resources.every(account.world) if one["owner"] == arn}
+    owned = {(one["type"], one["physical"]) for one in resources.every(account.state) if one["owner"] == arn}
     assert owned == held
     assert not [key for key, row in rows.items() if row["status"].endswith("_IN_PROGRESS")]
     assert not stack["status"].endswith("_IN_PROGRESS")
-    past = simulator.read(account.world, arn, stack["events"], stack["events"])[::-1]
+    past = records.events(account.state, arn, stack["events"], stack["events"])[::-1]
     assert len(past) == stack["events"]
     stamps = [one["Timestamp"] for one in past]
     assert stamps == sorted(stamps)

@@ -13,4 +13,4 @@ from tests.sandbox.cloudformation.account import Account
 def account() -> Iterator[Account]:
     made = Account()
     yield made
-    made.world.store.close()
+    made.state.store.close()

@@ -8,11 +8,11 @@ from typing import Any
 
 from fsdcf.cloudformation.template import compact, read
 from fsdcf.sandbox import ids, schedule
-from fsdcf.sandbox.cloudformation import records, resources, simulator
+from fsdcf.sandbox.cloudformation import records, resources
 from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.cloudformation.simulator import opened
+from fsdcf.sandbox.cloudformation.resource_steps import opened
 from fsdcf.sandbox.faults import Phase, ResourceFault
-from fsdcf.sandbox.state import VirtualClock, World
+from fsdcf.sandbox.state import SandboxState, VirtualClock
 
 SCENE = "Scene"
 """The logical id of the resource that is added to a template so that something can go wrong with it."""
@@ -45,7 +45,7 @@ class Wish:
     culprit: str | None = None
 
 
-def put(world: World, status: str, wish: Wish | None = None) -> str:
+def put(state: SandboxState, status: str, wish: Wish | None = None) -> str:
     """Puts a stack into a status; its ARN. The world's clock is virtual and moves on; ValueError for an unknown status.
 
     A stack that is at rest after a success has exactly the template of the wish. All statuses are reached by operations of
@@ -54,55 +54,55 @@ def put(world: World, status: str, wish: Wish | None = None) -> str:
     wish = wish if wish is not None else Wish()
     if status not in _WAYS:
         raise ValueError(f"{status} is no status of a stack")
-    _clock(world)
-    arn = _WAYS[status](world, wish)
-    until(world, arn, status)
+    _clock(state)
+    arn = _WAYS[status](state, wish)
+    until(state, arn, status)
     if wish.protection:
-        stack = records.find(world, arn)
+        stack = records.find(state, arn)
         if stack is not None:
-            records.save_stack(world, {**stack, "protection": True})
+            records.save_stack(state, {**stack, "protection": True})
     return arn
 
 
-def call(world: World, operation: str, **params: Any) -> dict[str, Any]:
+def call(state: SandboxState, operation: str, **params: Any) -> dict[str, Any]:
     """Calls an operation of the sandbox's CloudFormation without the wire. Raises Refusal."""
-    with world.store.transaction():
-        schedule.advance(world)
-        answer: dict[str, Any] = schedule.operations("cloudformation")[operation](world.held(world.clock.now()), params)
+    with state.store.transaction():
+        schedule.advance(state)
+        answer: dict[str, Any] = schedule.operations("cloudformation")[operation](state.held(state.clock.now()), params)
     return answer
 
 
-def until(world: World, arn: str, status: str) -> None:
+def until(state: SandboxState, arn: str, status: str) -> None:
     """Plays until the stack has the status, to the moment. RuntimeError if it never gets it."""
-    _play(world, arn, lambda stack: bool(stack["status"] == status), status)
+    _play(state, arn, lambda stack: bool(stack["status"] == status), status)
 
 
-def settle(world: World, arn: str) -> str:
+def settle(state: SandboxState, arn: str) -> str:
     """Plays until the stack is at rest; its status then. RuntimeError if it never is."""
-    _play(world, arn, lambda stack: not stack["status"].endswith("_IN_PROGRESS"), "rest")
-    stack = records.find(world, arn)
+    _play(state, arn, lambda stack: not stack["status"].endswith("_IN_PROGRESS"), "rest")
+    stack = records.find(state, arn)
     return "" if stack is None else str(stack["status"])
 
 
-def _play(world: World, arn: str, over: Callable[[Record], bool], wanted: str) -> None:
-    clock = _clock(world)
+def _play(state: SandboxState, arn: str, over: Callable[[Record], bool], wanted: str) -> None:
+    clock = _clock(state)
     end = clock.now() + PATIENCE
     while True:
-        stack = records.find(world, arn)
+        stack = records.find(state, arn)
         if stack is not None and over(stack):
             return
-        due = world.store.next_due()
+        due = state.store.next_due()
         if due is None or due > end or stack is None:
             told = "gone" if stack is None else f"{stack['status']}: {stack['reason']}"
             raise RuntimeError(f"{arn} does not come to {wanted}; it is {told}")
         clock.advance(max(0.0, due - clock.now()))
-        schedule.advance(world)
+        schedule.advance(state)
 
 
-def _clock(world: World) -> VirtualClock:
-    if not isinstance(world.clock, VirtualClock):
+def _clock(state: SandboxState) -> VirtualClock:
+    if not isinstance(state.clock, VirtualClock):
         raise TypeError("scenes are played in virtual time")
-    return world.clock
+    return state.clock
 
 
 def _request(wish: Wish, template: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -136,131 +136,131 @@ def _first(template: Mapping[str, Any]) -> str:
     raise ValueError("the template has no resource that bears tags")
 
 
-def _fault(world: World, wish: Wish, target: str, phase: Phase, times: int | None = 1) -> None:
-    world.faults.add(ResourceFault(target, phase, wish.reason, times=times))
+def _fault(state: SandboxState, wish: Wish, target: str, phase: Phase, times: int | None = 1) -> None:
+    state.faults.add(ResourceFault(target, phase, wish.reason, times=times))
 
 
-def _review(world: World, wish: Wish) -> str:
+def _review(state: SandboxState, wish: Wish) -> str:
     request = _request(wish, ChangeSetName="scene", ChangeSetType="CREATE")
-    return str(call(world, "CreateChangeSet", **request)["StackId"])
+    return str(call(state, "CreateChangeSet", **request)["StackId"])
 
 
-def _creating(world: World, wish: Wish) -> str:
-    return str(call(world, "CreateStack", **_request(wish))["StackId"])
+def _creating(state: SandboxState, wish: Wish) -> str:
+    return str(call(state, "CreateStack", **_request(wish))["StackId"])
 
 
-def _created(world: World, wish: Wish) -> str:
-    arn = _creating(world, wish)
-    until(world, arn, "CREATE_COMPLETE")
+def _created(state: SandboxState, wish: Wish) -> str:
+    arn = _creating(state, wish)
+    until(state, arn, "CREATE_COMPLETE")
     return arn
 
 
-def _failing(world: World, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
+def _failing(state: SandboxState, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
     """A creation that fails, at the culprit; what else goes wrong strikes another resource."""
-    _fault(world, wish, wish.culprit or SCENE, "create")
+    _fault(state, wish, wish.culprit or SCENE, "create")
     for phase in phases:
-        _fault(world, wish, _first(wish.template), phase)
+        _fault(state, wish, _first(wish.template), phase)
     template = wish.template if wish.culprit else with_scene(wish.template)
-    return str(call(world, "CreateStack", **_request(wish, template, **more))["StackId"])
+    return str(call(state, "CreateStack", **_request(wish, template, **more))["StackId"])
 
 
-def _create_failed(world: World, wish: Wish) -> str:
-    return _failing(world, wish, DisableRollback=True)
+def _create_failed(state: SandboxState, wish: Wish) -> str:
+    return _failing(state, wish, DisableRollback=True)
 
 
-def _rolled_back(world: World, wish: Wish) -> str:
-    return _failing(world, wish)
+def _rolled_back(state: SandboxState, wish: Wish) -> str:
+    return _failing(state, wish)
 
 
-def _rollback_failed(world: World, wish: Wish) -> str:
-    return _failing(world, wish, ("rollback",))
+def _rollback_failed(state: SandboxState, wish: Wish) -> str:
+    return _failing(state, wish, ("rollback",))
 
 
-def _deleting(world: World, wish: Wish) -> str:
-    arn = _created(world, wish)
-    call(world, "DeleteStack", StackName=arn)
+def _deleting(state: SandboxState, wish: Wish) -> str:
+    arn = _created(state, wish)
+    call(state, "DeleteStack", StackName=arn)
     return arn
 
 
-def _delete_failed(world: World, wish: Wish) -> str:
-    arn = _created(world, wish)
-    _fault(world, wish, wish.culprit or _first(wish.template), "delete")
-    call(world, "DeleteStack", StackName=arn)
+def _delete_failed(state: SandboxState, wish: Wish) -> str:
+    arn = _created(state, wish)
+    _fault(state, wish, wish.culprit or _first(wish.template), "delete")
+    call(state, "DeleteStack", StackName=arn)
     return arn
 
 
-def _updating(world: World, wish: Wish) -> str:
+def _updating(state: SandboxState, wish: Wish) -> str:
     """An update from a template with one resource more to the wish's."""
-    arn = _created(world, replace(wish, template=with_scene(wish.template)))
-    call(world, "UpdateStack", **_request(wish))
+    arn = _created(state, replace(wish, template=with_scene(wish.template)))
+    call(state, "UpdateStack", **_request(wish))
     return arn
 
 
-def _update_failing(world: World, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
+def _update_failing(state: SandboxState, wish: Wish, phases: tuple[Phase, ...] = (), **more: Any) -> str:
     """An update that fails after it has changed the tags of all resources."""
-    arn = _created(world, wish)
-    _fault(world, wish, wish.culprit or SCENE, "update" if wish.culprit else "create")
+    arn = _created(state, wish)
+    _fault(state, wish, wish.culprit or SCENE, "update" if wish.culprit else "create")
     for phase in phases:
-        _fault(world, wish, _first(wish.template), phase)
+        _fault(state, wish, _first(wish.template), phase)
     marked = replace(wish, tags={**wish.tags, "scene": "update"})
     template = wish.template if wish.culprit else with_scene(wish.template)
-    call(world, "UpdateStack", **_request(marked, template, **more))
+    call(state, "UpdateStack", **_request(marked, template, **more))
     return arn
 
 
-def _update_failed(world: World, wish: Wish) -> str:
-    return _update_failing(world, wish, DisableRollback=True)
+def _update_failed(state: SandboxState, wish: Wish) -> str:
+    return _update_failing(state, wish, DisableRollback=True)
 
 
-def _update_rolled_back(world: World, wish: Wish) -> str:
-    return _update_failing(world, wish)
+def _update_rolled_back(state: SandboxState, wish: Wish) -> str:
+    return _update_failing(state, wish)
 
 
-def _update_rollback_failed(world: World, wish: Wish) -> str:
-    return _update_failing(world, wish, ("rollback",))
+def _update_rollback_failed(state: SandboxState, wish: Wish) -> str:
+    return _update_failing(state, wish, ("rollback",))
 
 
-def _importing(world: World, wish: Wish, phases: tuple[Phase, ...] = ()) -> str:
+def _importing(state: SandboxState, wish: Wish, phases: tuple[Phase, ...] = ()) -> str:
     """An import of a parameter that exists."""
-    arn = _created(world, wish)
+    arn = _created(state, wish)
     name = f"{wish.name}-scene"
     properties = {"Type": "String", "Value": "scene", "Name": name}
-    resources.resource(world, "AWS::SSM::Parameter", SCENE, properties)
+    resources.add_unowned(state, "AWS::SSM::Parameter", SCENE, properties)
     template = with_scene(wish.template)
     template["Resources"][SCENE] |= {"Properties": properties, "DeletionPolicy": "Retain"}
     for phase in phases:
-        _fault(world, wish, SCENE, phase)
+        _fault(state, wish, SCENE, phase)
     what = {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceId": SCENE, "ResourceIdentifier": {"Name": name}}
     request = _request(wish, template, ChangeSetName="scene", ChangeSetType="IMPORT", ResourcesToImport=[what])
-    made = call(world, "CreateChangeSet", **request)
-    _play(world, arn, lambda stack: _available(world, made["Id"]), "a change set")
-    call(world, "ExecuteChangeSet", ChangeSetName=made["Id"])
+    made = call(state, "CreateChangeSet", **request)
+    _play(state, arn, lambda stack: _available(state, made["Id"]), "a change set")
+    call(state, "ExecuteChangeSet", ChangeSetName=made["Id"])
     return arn
 
 
-def _available(world: World, change_set: str) -> bool:
-    body = records.change_set(world, change_set, None)
+def _available(state: SandboxState, change_set: str) -> bool:
+    body = records.change_set(state, change_set, None)
     return body is not None and body["status"] in ("CREATE_COMPLETE", "FAILED")
 
 
-def _imported(world: World, wish: Wish) -> str:
-    arn = _created(world, wish)
-    play = opened(world, world.clock.now(), arn)
-    if play is not None:
-        play.status("IMPORT_COMPLETE")
-        play.save()
+def _imported(state: SandboxState, wish: Wish) -> str:
+    arn = _created(state, wish)
+    simulation = opened(state, state.clock.now(), arn)
+    if simulation is not None:
+        simulation.status("IMPORT_COMPLETE")
+        simulation.save()
     return arn
 
 
-def _import_rolling_back(world: World, wish: Wish) -> str:
-    return _importing(world, wish, ("create",))
+def _import_rolling_back(state: SandboxState, wish: Wish) -> str:
+    return _importing(state, wish, ("create",))
 
 
-def _import_rollback_failed(world: World, wish: Wish) -> str:
-    return _importing(world, wish, ("create", "rollback"))
+def _import_rollback_failed(state: SandboxState, wish: Wish) -> str:
+    return _importing(state, wish, ("create", "rollback"))
 
 
-_WAYS: Mapping[str, Callable[[World, Wish], str]] = {
+_WAYS: Mapping[str, Callable[[SandboxState, Wish], str]] = {
     "REVIEW_IN_PROGRESS": _review,
     "CREATE_IN_PROGRESS": _creating,
     "CREATE_COMPLETE": _creating,
@@ -290,14 +290,14 @@ STATUSES = tuple(_WAYS)
 """Every status that a stack can have."""
 
 
-def add_old_events(world: World, arn: str, count: int, apart: float = 60.0) -> None:
+def add_old_events(state: SandboxState, arn: str, count: int, apart: float = 60.0) -> None:
     """Gives a stack a past: so many events before those that it has, ``apart`` seconds from each other. KeyError if it is gone."""
-    stack = records.find(world, arn)
+    stack = records.find(state, arn)
     if stack is None:
         raise KeyError(arn)
-    known = simulator.read(world, arn, stack["events"], stack["events"])[::-1]
+    known = records.events(state, arn, stack["events"], stack["events"])[::-1]
     oldest = known[0]["Timestamp"] if known else stack["created"]
-    with world.store.transaction():
+    with state.store.transaction():
         for number in range(1, count + 1):
             status = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")[number % 2]
             past = {
@@ -310,22 +310,22 @@ def add_old_events(world: World, arn: str, count: int, apart: float = 60.0) -> N
                 "ResourceStatus": status,
                 "Timestamp": round(oldest - (count + 1 - number) * apart, 3),
             }
-            simulator.write(world, arn, number, past)
+            records.put_event(state, arn, number, past)
         for number, event in enumerate(known, count + 1):
-            simulator.write(world, arn, number, event)
-        records.save_stack(world, {**stack, "events": count + len(known)})
+            records.put_event(state, arn, number, event)
+        records.save_stack(state, {**stack, "events": count + len(known)})
 
 
-def recreate(world: World, arn: str) -> str:
+def recreate(state: SandboxState, arn: str) -> str:
     """Deletes a stack and creates it again, as somebody else would under a deploy that runs; the new ARN. KeyError if it is gone."""
-    stack = records.find(world, arn)
+    stack = records.find(state, arn)
     if stack is None or stack["settings"] is None:
         raise KeyError(arn)
     settings = stack["settings"]
-    template = read(records.template_text(world, settings["template"]))
+    template = read(records.template_text(state, settings["template"]))
     wish = Wish(stack["name"], template, settings["parameters"], settings["tags"])
     if stack["status"].endswith("_IN_PROGRESS"):
-        settle(world, arn)
-    call(world, "DeleteStack", StackName=arn)
-    until(world, arn, "DELETE_COMPLETE")
-    return put(world, "CREATE_COMPLETE", wish)
+        settle(state, arn)
+    call(state, "DeleteStack", StackName=arn)
+    until(state, arn, "DELETE_COMPLETE")
+    return put(state, "CREATE_COMPLETE", wish)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import s3
 from fsdcf.sandbox.cloudformation import resources
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, example, group, log, of, parameter, refused
 
@@ -138,7 +138,7 @@ def test_both_ways_to_say_that_there_is_nothing_to_do(account: Account) -> None:
         "UNAVAILABLE",
         words,
     )
-    account.world.faults.add(parsed("cfn:no-updates"))
+    account.state.faults.add(parse_fault("cfn:no-updates"))
     assert account.change_set(ONE)["StatusReason"] == "No updates are to be performed."
 
 
@@ -204,7 +204,7 @@ def test_a_new_image_changes_three_resources(account: Account) -> None:
 
 
 def test_changes_come_in_pages(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:page-size=2"))
+    account.state.faults.add(parse_fault("cfn:page-size=2"))
     described = account.change_set(of(**{f"Note{number}": parameter() for number in range(5)}), "CREATE")
     pages = [described]
     while "NextToken" in pages[-1]:
@@ -279,7 +279,7 @@ def test_capabilities(account: Account) -> None:
 
 @pytest.mark.parametrize("status", [one for one in scenes.STATUSES if one != "REVIEW_IN_PROGRESS"])
 def test_which_states_take_an_update(account: Account, status: str) -> None:
-    arn = scenes.put(account.world, status)
+    arn = scenes.put(account.state, status)
     good = {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
@@ -322,7 +322,7 @@ def test_create_and_update_by_their_names(account: Account) -> None:
 
 
 def test_names_that_exist_are_found_early(account: Account) -> None:
-    resources.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     described = account.change_set(
         of(Log=log(name="/taken"), Wrong={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "CREATE"
     )
@@ -349,23 +349,23 @@ def test_names_that_exist_are_found_early(account: Account) -> None:
 
 
 def test_or_late(account: Account) -> None:
-    resources.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     assert account.create(of(Log=log(name="/taken")), DisableValidation=True) == "ROLLBACK_COMPLETE"
     assert "already exists" in account.reasons()["Log CREATE_FAILED"]
     assert "AlreadyExists" in account.reasons()["Log CREATE_FAILED"]
 
 
 def test_names_of_other_stacks(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:no-early-validation"))
+    account.state.faults.add(parse_fault("cfn:no-early-validation"))
     account.cfn.create_stack(**{**account.given(of(Log=log(name="/taken")), {}), "StackName": "other"})
     other = account.stack("other")["StackId"]
-    scenes.settle(account.world, other)
+    scenes.settle(account.state, other)
     assert account.create(of(Log=log(name="/taken"))) == "ROLLBACK_COMPLETE"
     assert account.reasons()["Log CREATE_FAILED"] == f"/taken already exists in stack {other}"
 
 
 def test_what_exists_is_adopted_on_request(account: Account) -> None:
-    foreign = resources.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    foreign = resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     template = of(Log=log(name="/taken"), Note=parameter({"Ref": "Log"}))
     described = account.change_set(template, "CREATE", ImportExistingResources=True)
     found = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in described["Changes"]}
@@ -380,8 +380,8 @@ def test_what_exists_is_adopted_on_request(account: Account) -> None:
 
 
 def test_an_adopted_resource_outlives_a_rollback(account: Account) -> None:
-    resources.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
-    account.world.faults.add(parsed("Bad:create:no"))
+    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Log=log(name="/taken"), Bad=parameter(DependsOn="Log"))
     assert account.create(template, ImportExistingResources=True) == "ROLLBACK_COMPLETE"
     assert account.resources()["Log"] == "DELETE_SKIPPED"
@@ -401,7 +401,7 @@ def test_a_retained_resource_comes_back(account: Account) -> None:
 
 def test_an_import_of_its_own(account: Account) -> None:
     account.create(ONE)
-    foreign = resources.resource(account.world, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    foreign = resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     new = of(**ONE["Resources"], Log=log(name="/taken", DeletionPolicy="Retain"))
     what = {
         "ResourceType": "AWS::Logs::LogGroup",
@@ -419,8 +419,8 @@ def test_an_import_of_its_own(account: Account) -> None:
 
 def test_a_template_out_of_a_bucket(account: Account) -> None:
     large = {**ONE, "Description": "large", "Metadata": {"Text": "x" * 60_000}}
-    s3.add_bucket(account.world, "artifacts")
-    s3.put_object(account.world, {"Bucket": "artifacts", "Key": "a/b.json", "Body": json.dumps(large).encode()})
+    s3.add_bucket(account.state, "artifacts")
+    s3.put_object(account.state, {"Bucket": "artifacts", "Key": "a/b.json", "Body": json.dumps(large).encode()})
     given = account.given(ONE, {}, ChangeSetName="a", ChangeSetType="CREATE")
     del given["TemplateBody"]
     account.cfn.create_change_set(**given, TemplateURL="https://artifacts.s3.us-east-1.amazonaws.com/a/b.json")
@@ -436,7 +436,7 @@ def test_a_template_out_of_a_bucket(account: Account) -> None:
 
 
 def test_too_many(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:limit-exceeded"))
+    account.state.faults.add(parse_fault("cfn:limit-exceeded"))
     with pytest.raises(ClientError) as error:
         account.change_set(ONE, "CREATE")
     assert refused(error.value)[0] == "LimitExceededException"
@@ -444,7 +444,7 @@ def test_too_many(account: Account) -> None:
 
 
 def test_hooks_and_early_validation_on_order(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:hook=My::Guard::Hook"), parsed("cfn:early-validation=Note,Base"))
+    account.state.faults.add(parse_fault("cfn:hook=My::Guard::Hook"), parse_fault("cfn:early-validation=Note,Base"))
     assert account.change_set(ONE, "CREATE")["StatusReason"] == "The following hook(s) failed: [My::Guard::Hook]"
     described = account.change_set(ONE, "CREATE")
     assert "AWS::EarlyValidation::PropertyValidation" in described["StatusReason"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation.account import (
     EXAMPLES,
     NAME,
@@ -119,7 +119,7 @@ def test_a_pace_makes_it_all_faster() -> None:
     account.create(TWO)
     events = account.events()
     assert events[-1]["Timestamp"] - events[1]["Timestamp"] < timedelta(seconds=1)
-    account.world.store.close()
+    account.state.store.close()
 
 
 def test_the_description_afterwards(account: Account) -> None:
@@ -143,7 +143,7 @@ def test_the_description_afterwards(account: Account) -> None:
 
 
 def test_a_failure_cancels_the_others_and_rolls_back(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:AccessDenied=not allowed"))
+    account.state.faults.add(parse_fault("Bad:create:AccessDenied=not allowed"))
     slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
     template = of(Base=parameter(), Bad=parameter(DependsOn="Base"), Slow=slow, Never=parameter(DependsOn="Slow"))
     assert account.create(template) == "ROLLBACK_COMPLETE"
@@ -170,7 +170,7 @@ def test_a_failure_cancels_the_others_and_rolls_back(account: Account) -> None:
 
 
 def test_what_survives_the_rollback_of_a_creation(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(
         Kept=log(DeletionPolicy="Retain"),
         Gone=log(DeletionPolicy="RetainExceptOnCreate"),
@@ -182,14 +182,14 @@ def test_what_survives_the_rollback_of_a_creation(account: Account) -> None:
 
 
 def test_the_caller_may_want_nothing_to_survive(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Kept=log(DeletionPolicy="Retain"), Bad=parameter(DependsOn="Kept"))
     assert account.create(template, executed={"RetainExceptOnCreate": True}) == "ROLLBACK_COMPLETE"
     assert account.resources()["Kept"] == "DELETE_COMPLETE"
 
 
 def test_without_rollback_the_rest_is_made_and_the_stack_has_failed(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Bad=parameter(), Slow=group(), After=parameter(DependsOn="Slow"), Never=parameter(DependsOn="Bad"))
     assert account.create(template, executed={"DisableRollback": True}) == "CREATE_FAILED"
     assert account.resources() == {"Bad": "CREATE_FAILED", "Slow": "CREATE_COMPLETE", "After": "CREATE_COMPLETE"}
@@ -202,7 +202,7 @@ def test_without_rollback_the_rest_is_made_and_the_stack_has_failed(account: Acc
 
 
 def test_a_failed_creation_can_be_rolled_back_later(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     account.create(of(Bad=parameter(), Good=group()), executed={"DisableRollback": True})
     assert account.cfn.rollback_stack(StackName=NAME)["StackId"] == account.stack()["StackId"]
     assert account.settle() == "ROLLBACK_COMPLETE"
@@ -210,7 +210,7 @@ def test_a_failed_creation_can_be_rolled_back_later(account: Account) -> None:
 
 
 def test_a_failed_creation_may_delete_the_stack(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     described = account.change_set(of(Bad=parameter(), Good=group()), "CREATE", OnStackFailure="DELETE")
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     arn = described["StackId"]
@@ -223,7 +223,7 @@ def test_a_failed_creation_may_delete_the_stack(account: Account) -> None:
 
 def test_a_rollback_may_fail_and_the_stack_be_deleted_then(account: Account) -> None:
     for text in ("Bad:create:no", "Good:rollback:still used"):
-        account.world.faults.add(parsed(text))
+        account.state.faults.add(parse_fault(text))
     assert account.create(of(Good=group(), Bad=parameter(DependsOn="Good"))) == "ROLLBACK_FAILED"
     assert account.stack()["StackStatusReason"] == "The following resource(s) failed to delete: [Good]. "
     consistent(account, NAME)
@@ -243,7 +243,7 @@ def test_a_creation_has_its_time(account: Account) -> None:
 
 
 def test_a_hook_fails_in_words_of_its_own(account: Account) -> None:
-    account.world.faults.add(parsed("Bad:create:The following hook(s) failed: [My::Guard::Hook]"))
+    account.state.faults.add(parse_fault("Bad:create:The following hook(s) failed: [My::Guard::Hook]"))
     account.create(of(Bad=parameter()))
     (event,) = [one for one in account.events() if one["ResourceStatus"] == "CREATE_FAILED"]
     assert event["ResourceStatusReason"] == "The following hook(s) failed: [My::Guard::Hook]"
@@ -258,14 +258,14 @@ def test_a_hook_fails_in_words_of_its_own(account: Account) -> None:
 
 
 def test_siblings_may_be_listed_before_the_cause(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:cancelled-first"), parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("cfn:cancelled-first"), parse_fault("Bad:create:no"))
     slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
     account.create(of(Bad=parameter(), Slow=slow))
     assert in_order(account.told(), "Slow CREATE_FAILED", "Bad CREATE_FAILED", f"{NAME} ROLLBACK_IN_PROGRESS")
 
 
 def test_wrong_values_fail_where_they_are_used(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:no-early-validation"))
+    account.state.faults.add(parse_fault("cfn:no-early-validation"))
     wrong = parameter()
     wrong["Properties"]["Colour"] = "red"
     assert account.create(of(Wrong=wrong)) == "ROLLBACK_COMPLETE"

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import s3
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, consistent, group, in_order, log, of, parameter, refused
 
@@ -83,7 +83,7 @@ def test_a_deletion_that_fails_and_the_way_out(account: Account) -> None:
     with pytest.raises(ClientError) as error:
         account.cfn.delete_stack(StackName=NAME, RetainResources=["B"])
     assert "RetainResources" in refused(error.value)[1]
-    account.world.faults.add(parsed("B:delete:ResourceConflict=still used"))
+    account.state.faults.add(parse_fault("B:delete:ResourceConflict=still used"))
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle() == "DELETE_FAILED"
     assert account.stack()["StackStatusReason"] == "The following resource(s) failed to delete: [B]. "
@@ -106,7 +106,7 @@ def test_what_is_protected_by_nature(account: Account) -> None:
     }
     account.create(of(Table=table, Bucket={"Type": "AWS::S3::Bucket"}))
     bucket = account.physical("Bucket")
-    s3.put_object(account.world, {"Bucket": bucket, "Key": "a", "Body": b"1"})
+    s3.put_object(account.state, {"Bucket": bucket, "Key": "a", "Body": b"1"})
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle() == "DELETE_FAILED"
     assert account.resources() == {"Table": "DELETE_FAILED", "Bucket": "DELETE_FAILED"}
@@ -131,7 +131,7 @@ def test_of_a_creation_that_runs(account: Account) -> None:
 
 
 def test_not_of_an_update_that_runs(account: Account) -> None:
-    arn = scenes.put(account.world, "UPDATE_IN_PROGRESS")
+    arn = scenes.put(account.state, "UPDATE_IN_PROGRESS")
     with pytest.raises(ClientError) as error:
         account.cfn.delete_stack(StackName=arn)
     assert refused(error.value)[1] == f"Stack [{arn}] cannot be deleted while in status UPDATE_IN_PROGRESS"
@@ -151,7 +151,7 @@ def test_a_stack_under_review_is_gone_at_once(account: Account) -> None:
 def test_a_stack_is_deleted_and_recreated_under_the_same_name(account: Account) -> None:
     account.create(CHAIN)
     old = account.stack()["StackId"]
-    new = scenes.recreate(account.world, old)
+    new = scenes.recreate(account.state, old)
     assert new != old
     assert (account.status(old), account.status(new)) == ("DELETE_COMPLETE", "CREATE_COMPLETE")
     assert account.stack()["StackId"] == new

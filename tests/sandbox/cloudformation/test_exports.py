@@ -85,5 +85,5 @@ def test_a_name_is_free_again(account: Account) -> None:
     account.create(giver())
     assert account.deploy(giver(export="renamed")) == "UPDATE_COMPLETE"
     assert [one["Name"] for one in account.cfn.list_exports()["Exports"]] == ["renamed"]
-    scenes.put(account.world, "CREATE_COMPLETE", scenes.Wish("other", giver()))
+    scenes.put(account.state, "CREATE_COMPLETE", scenes.Wish("other", giver()))
     assert [one["Name"] for one in account.cfn.list_exports()["Exports"]] == ["renamed", "shared"]

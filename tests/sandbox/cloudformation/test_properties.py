@@ -59,9 +59,9 @@ steps = st.lists(
 
 def attempt(account: Account, arn: str, call: str, template: dict[str, Any], disabled: bool) -> None:
     """One call, which the stack may refuse."""
-    stack = records.find(account.world, arn)
+    stack = records.find(account.state, arn)
     assert stack is not None
-    operation = records.operation(account.world, arn) or {"steps": {}}
+    operation = records.operation(account.state, arn) or {"steps": {}}
     failed = [key for key, one in operation["steps"].items() if one["state"] == "failed"]
     given = {**account.given(of(**template), {}), "StackName": arn}
     asked: dict[str, Any] = {
@@ -71,7 +71,7 @@ def attempt(account: Account, arn: str, call: str, template: dict[str, Any], dis
         "continue": lambda: account.cfn.continue_update_rollback(StackName=arn),
         "skip": lambda: account.cfn.continue_update_rollback(StackName=arn, ResourcesToSkip=failed),
         "rollback": lambda: account.cfn.rollback_stack(StackName=arn),
-        "wait": lambda: scenes.settle(account.world, arn),
+        "wait": lambda: scenes.settle(account.state, arn),
     }
     try:
         asked[call]()
@@ -86,35 +86,35 @@ def test_a_stack_comes_to_rest_and_is_what_it_says(
 ) -> None:
     account = Account()
     try:
-        account.world.faults.add(*broken)
+        account.state.faults.add(*broken)
         arn = account.cfn.create_stack(**account.given(of(**first), {}), DisableRollback=disabled)["StackId"]
         for call, template, without, more, seconds in then:
             account.pass_time(seconds)
-            account.world.faults.add(*more)
+            account.state.faults.add(*more)
             attempt(account, arn, call, template, without)
-        status = scenes.settle(account.world, arn)
+        status = scenes.settle(account.state, arn)
         assert status in FINAL
-        assert account.world.store.next_due() is None
+        assert account.state.store.next_due() is None
         consistent(account, arn)
         in_the_end(account, arn, status)
     finally:
-        account.world.store.close()
+        account.state.store.close()
 
 
 def in_the_end(account: Account, arn: str, status: str) -> None:
     """What each end means for the resources, and that a stack without faults can be got rid of."""
-    stack = records.find(account.world, arn)
+    stack = records.find(account.state, arn)
     assert stack is not None
-    rows = records.rows(account.world, arn)
+    rows = records.rows(account.state, arn)
     if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
-        template = {} if stack["settings"] is None else records.template(account.world, stack["settings"]["template"])
+        template = {} if stack["settings"] is None else records.template(account.state, stack["settings"]["template"])
         assert set(rows) == set(template.get("Resources", {}))
         assert all(row["status"].endswith("_COMPLETE") for row in rows.values())
     if status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         assert {row["status"] for row in rows.values()} <= {"DELETE_COMPLETE", "DELETE_SKIPPED"}
     if status != "DELETE_COMPLETE":
-        account.world.faults.clear()
+        account.state.faults.clear()
         account.cfn.delete_stack(StackName=arn)
-        assert scenes.settle(account.world, arn) == "DELETE_COMPLETE"
-    assert not [one for one in resources.every(account.world) if one["owner"] is not None]
-    assert not records.leftovers(account.world, arn)
+        assert scenes.settle(account.state, arn) == "DELETE_COMPLETE"
+    assert not [one for one in resources.every(account.state) if one["owner"] is not None]
+    assert not records.leftovers(account.state, arn)

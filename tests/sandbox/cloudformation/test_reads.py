@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.sandbox.faults import FaultError, parsed
+from fsdcf.sandbox.faults import FaultError, parse_fault
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, group, log, of, parameter, refused
 
@@ -37,7 +37,7 @@ def test_five_thousand_old_events(account: Account) -> None:
     account.create(ONE)
     arn = account.stack()["StackId"]
     before = account.events()
-    scenes.add_old_events(account.world, arn, 5000)
+    scenes.add_old_events(account.state, arn, 5000)
     page = account.cfn.describe_stack_events(StackName=NAME)
     assert len(page["StackEvents"]) == 100
     assert page["StackEvents"][: len(before)] == before[::-1]
@@ -49,7 +49,7 @@ def test_five_thousand_old_events(account: Account) -> None:
 
 
 def test_a_page_of_events_goes_on_where_it_ended(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:page-size=3"))
+    account.state.faults.add(parse_fault("cfn:page-size=3"))
     account.create(ONE)
     first = account.cfn.describe_stack_events(StackName=NAME)
     account.cfn.update_stack(**account.given(TWO, {}))
@@ -61,15 +61,15 @@ def test_a_page_of_events_goes_on_where_it_ended(account: Account) -> None:
 def test_events_lag_behind_the_status_and_the_reverse(account: Account) -> None:
     account.create(ONE)
     account.clock.advance(10)
-    account.world.faults.add(parsed("cfn:lag-events=3"))
+    account.state.faults.add(parse_fault("cfn:lag-events=3"))
     account.cfn.update_stack(**account.given(TWO, {}))
     assert account.status() == "UPDATE_IN_PROGRESS"
     assert account.told()[-1] == f"{NAME} CREATE_COMPLETE"
     account.clock.advance(3)
     assert f"{NAME} UPDATE_IN_PROGRESS" in account.told()
-    account.world.faults.clear()
+    account.state.faults.clear()
     assert account.settle() == "UPDATE_COMPLETE"
-    account.world.faults.add(parsed("cfn:lag-status=5"))
+    account.state.faults.add(parse_fault("cfn:lag-status=5"))
     assert account.told()[-1] == f"{NAME} UPDATE_COMPLETE"
     assert account.status() == "UPDATE_IN_PROGRESS"
     account.clock.advance(5)
@@ -77,13 +77,13 @@ def test_events_lag_behind_the_status_and_the_reverse(account: Account) -> None:
 
 
 def test_a_stale_status_right_after_the_beginning(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:stale-status*2"))
+    account.state.faults.add(parse_fault("cfn:stale-status*2"))
     described = account.change_set(ONE, "CREATE")
     assert account.status() == "REVIEW_IN_PROGRESS"
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     assert [account.status() for _ in range(3)] == ["REVIEW_IN_PROGRESS", "REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"]
     account.settle()
-    account.world.faults.add(parsed("cfn:stale-status"))
+    account.state.faults.add(parse_fault("cfn:stale-status"))
     account.clock.advance(60)
     assert account.status() == "CREATE_COMPLETE"  # there is nothing that a read could be behind
     account.cfn.update_stack(**account.given(TWO, {}))
@@ -93,7 +93,7 @@ def test_a_stale_status_right_after_the_beginning(account: Account) -> None:
 def test_events_twice_and_at_the_same_second(account: Account) -> None:
     account.create(ONE)
     count = len(account.events())
-    account.world.faults.add(parsed("cfn:duplicate-events"), parsed("cfn:equal-timestamps"))
+    account.state.faults.add(parse_fault("cfn:duplicate-events"), parse_fault("cfn:equal-timestamps"))
     events = account.events()
     assert len(events) == 2 * count
     assert events[::2] == events[1::2]
@@ -103,7 +103,7 @@ def test_events_twice_and_at_the_same_second(account: Account) -> None:
 def test_values_that_are_dropped(account: Account) -> None:
     account.create(ONE)
     described = account.change_set(of(Note=parameter("two"), Base=group("two")))
-    account.world.faults.add(parsed("cfn:drop-values=Note"))
+    account.state.faults.add(parse_fault("cfn:drop-values=Note"))
     short = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"], IncludePropertyValues=True)
     assert short["Status"] == "CREATE_COMPLETE"
     assert short["StatusReason"].startswith(
@@ -117,7 +117,7 @@ def test_values_that_are_dropped(account: Account) -> None:
 
 def test_a_reason_that_is_not_told_with_values(account: Account) -> None:
     account.create(ONE)
-    account.world.faults.add(parsed("cfn:no-reason"))
+    account.state.faults.add(parse_fault("cfn:no-reason"))
     described = account.change_set(ONE)
     assert described["Status"] == "FAILED"
     assert "StatusReason" not in described
@@ -127,7 +127,7 @@ def test_a_reason_that_is_not_told_with_values(account: Account) -> None:
 def test_words_that_no_client_knows(account: Account) -> None:
     account.create(ONE)
     described = account.change_set(of(Note=parameter("two"), Base=group("two")))
-    account.world.faults.add(parsed("cfn:unknown-enums"), parsed("cfn:action=SyncWithActual"))
+    account.state.faults.add(parse_fault("cfn:unknown-enums"), parse_fault("cfn:action=SyncWithActual"))
     base = account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])["Changes"][0]["ResourceChange"]
     assert (base["Action"], base["Replacement"], base["PolicyAction"]) == (
         "SyncWithActual",
@@ -143,7 +143,7 @@ def test_words_that_no_client_knows(account: Account) -> None:
 )
 def test_oddities_are_named_rightly(text: str) -> None:
     with pytest.raises(FaultError, match="cfn:"):
-        parsed(text)
+        parse_fault(text)
 
 
 def test_resources_one_by_one_and_by_the_page(account: Account) -> None:
@@ -191,7 +191,7 @@ def test_templates_are_summed_up_and_validated(account: Account) -> None:
 
 def test_events_of_operations(account: Account) -> None:
     account.create(ONE)
-    account.world.faults.add(parsed("Note:update:no"))
+    account.state.faults.add(parse_fault("Note:update:no"))
     assert account.deploy(TWO) == "UPDATE_ROLLBACK_COMPLETE"
     failed = account.cfn.describe_events(StackName=NAME, Filters={"FailedEvents": True})["OperationEvents"]
     assert [(one["LogicalResourceId"], one["EventType"], one["OperationType"]) for one in failed] == [
@@ -205,7 +205,7 @@ def test_events_of_operations(account: Account) -> None:
 
 
 def test_every_stack_in_pages(account: Account) -> None:
-    account.world.faults.add(parsed("cfn:page-size=2"))
+    account.state.faults.add(parse_fault("cfn:page-size=2"))
     for number in range(3):
         account.cfn.create_stack(**{**account.given(of(Log=log()), {}), "StackName": f"stack{number}"})
     pages = list(account.cfn.get_paginator("describe_stacks").paginate())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation.account import NAME, Account, consistent, in_order, log, of, parameter
 
 TAG = {"Parameters": {"ImageSha": {"Type": "String"}}}
@@ -67,7 +67,7 @@ def test_a_service_is_complete_when_its_rollout_is(account: Account) -> None:
 def test_a_breaker_that_trips_fails_the_update(account: Account) -> None:
     account.create(service(), {"ImageSha": "a"})
     first = described(account)["taskDefinition"]
-    account.world.faults.add(parsed("Service:update:exit=1"))
+    account.state.faults.add(parse_fault("Service:update:exit=1"))
     assert account.deploy(service(), parameters={"ImageSha": "b"}) == "UPDATE_ROLLBACK_COMPLETE"
     reason = account.reasons()["Service UPDATE_FAILED"]
     assert "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'." in reason
@@ -87,7 +87,7 @@ def test_a_breaker_that_trips_fails_the_update(account: Account) -> None:
 
 def test_a_breaker_without_a_rollback_of_its_own(account: Account) -> None:
     account.create(service(rollback=False), {"ImageSha": "a"})
-    account.world.faults.add(parsed("Service:update:oom"))
+    account.state.faults.add(parse_fault("Service:update:oom"))
     assert account.deploy(service(rollback=False), parameters={"ImageSha": "b"}) == "UPDATE_ROLLBACK_COMPLETE"
     assert described(account)["deployments"][0]["rolloutState"] == "COMPLETED"
     assert described(account)["taskDefinition"] == account.physical("TaskDefinition")
@@ -95,14 +95,14 @@ def test_a_breaker_without_a_rollback_of_its_own(account: Account) -> None:
 
 def test_without_a_breaker_cloudformation_loses_patience(account: Account) -> None:
     account.create(service(breaker=False), {"ImageSha": "a"})
-    account.world.faults.add(parsed("Service:update:slow=900"))
+    account.state.faults.add(parse_fault("Service:update:slow=900"))
     assert account.deploy(service(breaker=False), parameters={"ImageSha": "b"}) == "UPDATE_ROLLBACK_COMPLETE"
     assert "NotStabilized" in account.reasons()["Service UPDATE_FAILED"]
 
 
 def test_the_way_back_may_fail_as_well(account: Account) -> None:
     account.create(service(rollback=False), {"ImageSha": "a"})
-    account.world.faults.add(parsed("Service:update:exit=1"), parsed("Service:rollback:exit=1"))
+    account.state.faults.add(parse_fault("Service:update:exit=1"), parse_fault("Service:rollback:exit=1"))
     assert account.deploy(service(rollback=False), parameters={"ImageSha": "b"}) == "UPDATE_ROLLBACK_FAILED"
     account.cfn.continue_update_rollback(StackName=NAME)
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
@@ -110,7 +110,7 @@ def test_the_way_back_may_fail_as_well(account: Account) -> None:
 
 
 def test_a_service_whose_creation_fails_is_gone_afterwards(account: Account) -> None:
-    account.world.faults.add(parsed("Service:create:CannotPullContainerError"))
+    account.state.faults.add(parse_fault("Service:create:CannotPullContainerError"))
     assert account.create(service(), {"ImageSha": "a"}) == "ROLLBACK_COMPLETE"
     assert in_order(
         account.told(),

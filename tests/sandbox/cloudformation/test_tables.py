@@ -41,7 +41,7 @@ def test_a_stack_s_table_is_there_for_items_and_goes_with_it(account: Account) -
     assert (told["DeletionProtectionEnabled"], items(account)) == (True, [ROW])
     assert account.deploy(of(Table=table())) == "UPDATE_COMPLETE"
     assert account.deploy(of(Other=parameter())) == "UPDATE_COMPLETE"
-    assert names(account) == [] and not account.world.store.every("dynamodb.item")
+    assert names(account) == [] and not account.state.store.every("dynamodb.item")
     consistent(account, NAME)
 
 
@@ -65,7 +65,7 @@ def test_a_table_that_a_rollback_takes_away(account: Account) -> None:
 
 def test_a_table_of_a_state_from_before_it_had_items(account: Account) -> None:
     assert account.create(of(Table=table())) == "CREATE_COMPLETE"
-    dynamodb.drop_table(account.world, "notes")
+    dynamodb.drop_table(account.state, "notes")
     assert account.deploy(of(Table=table(protected=True))) == "UPDATE_COMPLETE"
     account.pass_time(20)
     assert items(account) == []

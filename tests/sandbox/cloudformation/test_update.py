@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import ssm
-from fsdcf.sandbox.faults import parsed
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation.account import NAME, Account, consistent, group, in_order, log, of, parameter, refused
 
 OLD = of(Base=group("one"), Note=parameter("one"), Far=parameter({"Ref": "Base"}), Other=log(7))
@@ -24,7 +24,7 @@ def test_a_change_in_place(account: Account) -> None:
         f"{NAME} UPDATE_COMPLETE",
     ]
     assert account.physical("Note") == before
-    assert ssm.value_of(account.world, before) == "two"
+    assert ssm.value_of(account.state, before) == "two"
     consistent(account, NAME)
 
 
@@ -34,7 +34,7 @@ def test_a_replacement_is_followed_and_cleaned_up(account: Account) -> None:
     assert account.deploy(of(**OLD["Resources"] | {"Base": group("two")})) == "UPDATE_COMPLETE"
     after = account.physical("Base")
     assert before != after
-    assert ssm.value_of(account.world, account.physical("Far")) == after
+    assert ssm.value_of(account.state, account.physical("Far")) == after
     lines = account.told(since="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     assert lines == [
         f"{NAME} UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
@@ -101,7 +101,7 @@ def test_a_name_of_ones_own_forbids_replacement(account: Account) -> None:
 def test_a_failure_brings_everything_back(account: Account) -> None:
     account.create(OLD)
     before = {key: account.physical(key) for key in OLD["Resources"]}
-    account.world.faults.add(parsed("Late:create:no"))
+    account.state.faults.add(parse_fault("Late:create:no"))
     late = parameter("x", DependsOn=["Base", "Note", "Far"])
     new = of(**OLD["Resources"] | {"Base": group("two"), "Note": parameter("two"), "More": log(), "Late": late})
     assert account.deploy(new) == "UPDATE_ROLLBACK_COMPLETE"
@@ -115,8 +115,8 @@ def test_a_failure_brings_everything_back(account: Account) -> None:
     assert {"Late DELETE_COMPLETE", "More DELETE_COMPLETE", "Base DELETE_COMPLETE"} <= set(cleanup)
     assert not [line for line in lines if line.startswith("Other")]
     assert {key: account.physical(key) for key in OLD["Resources"]} == before
-    assert ssm.value_of(account.world, before["Note"]) == "one"
-    assert ssm.value_of(account.world, before["Far"]) == before["Base"]
+    assert ssm.value_of(account.state, before["Note"]) == "one"
+    assert ssm.value_of(account.state, before["Far"]) == before["Base"]
     assert account.cfn.get_template(StackName=NAME)["TemplateBody"] == OLD
     consistent(account, NAME)
     assert account.deploy(new) == "UPDATE_COMPLETE"
@@ -125,15 +125,15 @@ def test_a_failure_brings_everything_back(account: Account) -> None:
 
 def test_a_failed_update_leaves_the_resource_as_it_was(account: Account) -> None:
     account.create(OLD)
-    account.world.faults.add(parsed("Note:update:InvalidRequest=bad value"))
+    account.state.faults.add(parse_fault("Note:update:InvalidRequest=bad value"))
     assert account.deploy(of(**OLD["Resources"] | {"Note": parameter("two")})) == "UPDATE_ROLLBACK_COMPLETE"
     assert in_order(account.told(), "Note UPDATE_FAILED", f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS", "Note UPDATE_COMPLETE")
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
 
 
 def test_what_a_rolled_back_update_had_made(account: Account) -> None:
     account.create(of(Note=parameter()))
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     new = of(Note=parameter(), Kept=log(DeletionPolicy="Retain"), Gone=log(DeletionPolicy="RetainExceptOnCreate"))
     new["Resources"]["Bad"] = parameter(DependsOn=["Kept", "Gone"])
     assert account.deploy(new) == "UPDATE_ROLLBACK_COMPLETE"
@@ -143,7 +143,7 @@ def test_what_a_rolled_back_update_had_made(account: Account) -> None:
 
 def test_a_cleanup_that_fails_is_tried_three_times_and_fails_nothing(account: Account) -> None:
     account.create(of(Note=parameter(), Old=log()))
-    account.world.faults.add(parsed("Old:cleanup:in use**"))
+    account.state.faults.add(parse_fault("Old:cleanup:in use**"))
     assert account.deploy(of(Note=parameter())) == "UPDATE_COMPLETE"
     assert account.told().count("Old DELETE_FAILED") == 3
     assert account.stack()["StackStatusReason"] == "Update successful. One or more resources could not be deleted."
@@ -169,7 +169,7 @@ def test_cancel(account: Account) -> None:
     tokens = [one.get("ClientRequestToken") for one in account.events()]
     assert tokens.index("stop") > tokens.index("mine")
     assert set(tokens[tokens.index("stop") :]) == {"stop"}
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
     assert (
         account.cfn.describe_change_set(ChangeSetName=described["ChangeSetId"])["ExecutionStatus"] == "EXECUTE_FAILED"
     )
@@ -179,7 +179,7 @@ def test_cancel(account: Account) -> None:
 def failed_rollback(account: Account) -> None:
     account.create(OLD)
     for text in ("Bad:create:no", "Note:rollback:gone"):
-        account.world.faults.add(parsed(text))
+        account.state.faults.add(parse_fault(text))
     bad = parameter(DependsOn=["Note", "Base", "Other"])
     new = of(**OLD["Resources"] | {"Note": parameter("two"), "Base": group("two"), "Other": log(14), "Bad": bad})
     assert account.deploy(new) == "UPDATE_ROLLBACK_FAILED"
@@ -194,14 +194,14 @@ def test_a_rollback_that_fails_is_continued(account: Account) -> None:
     assert refused(error.value)[1].endswith("is in UPDATE_ROLLBACK_FAILED state and can not be updated.")
     account.cfn.continue_update_rollback(StackName=NAME, ClientRequestToken="on")
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
     consistent(account, NAME)
     assert account.events()[-1]["ClientRequestToken"] == "on"
 
 
 def test_a_rollback_is_continued_without_what_fails(account: Account) -> None:
     failed_rollback(account)
-    account.world.faults.add(parsed("Note:rollback:gone**"))
+    account.state.faults.add(parse_fault("Note:rollback:gone**"))
     account.cfn.continue_update_rollback(StackName=NAME)
     assert account.settle() == "UPDATE_ROLLBACK_FAILED"
     with pytest.raises(ClientError) as error:
@@ -210,7 +210,7 @@ def test_a_rollback_is_continued_without_what_fails(account: Account) -> None:
     account.cfn.continue_update_rollback(StackName=NAME, ResourcesToSkip=["Note"])
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
     assert account.resources()["Note"] == "UPDATE_COMPLETE"
-    assert ssm.value_of(account.world, account.physical("Note")) == "two"  # the state that is inconsistent now
+    assert ssm.value_of(account.state, account.physical("Note")) == "two"  # the state that is inconsistent now
     consistent(account, NAME)
 
 
@@ -225,28 +225,28 @@ def test_a_stack_whose_rollback_failed_can_be_deleted(account: Account) -> None:
 
 def test_without_rollback(account: Account) -> None:
     account.create(OLD)
-    account.world.faults.add(parsed("Bad:create:no"))
+    account.state.faults.add(parse_fault("Bad:create:no"))
     new = of(**OLD["Resources"] | {"Note": parameter("two"), "Bad": parameter()})
     assert account.deploy(new, executed={"DisableRollback": True}) == "UPDATE_FAILED"
-    assert ssm.value_of(account.world, account.physical("Note")) == "two"
+    assert ssm.value_of(account.state, account.physical("Note")) == "two"
     consistent(account, NAME)
     account.cfn.rollback_stack(StackName=NAME)
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
     assert set(account.resources()) == set(OLD["Resources"])
     consistent(account, NAME)
 
 
 def test_a_failed_update_can_be_tried_again_and_still_goes_back_to_the_beginning(account: Account) -> None:
     account.create(OLD)
-    account.world.faults.add(parsed("Bad:create:no*2"))
+    account.state.faults.add(parse_fault("Bad:create:no*2"))
     new = of(**OLD["Resources"] | {"Note": parameter("two"), "Bad": parameter()})
     assert account.deploy(new, executed={"DisableRollback": True}) == "UPDATE_FAILED"
     described = account.change_set(new)
     assert [one["ResourceChange"]["LogicalResourceId"] for one in described["Changes"]] == ["Bad"]
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
     consistent(account, NAME)
 
 
@@ -311,7 +311,7 @@ def test_cancel_between_the_last_resource_and_the_end(account: Account) -> None:
     account.until("Note", "UPDATE_COMPLETE")
     account.cfn.cancel_update_stack(StackName=NAME)
     assert account.settle() == "UPDATE_ROLLBACK_COMPLETE"
-    assert ssm.value_of(account.world, account.physical("Note")) == "one"
+    assert ssm.value_of(account.state, account.physical("Note")) == "one"
 
 
 def table(attributes: dict[str, str], key: str = "id") -> dict[str, object]:

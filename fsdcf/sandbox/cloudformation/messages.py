@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.state import Refusal
+from fsdcf.sandbox.state import ServiceError
 
 USER_INITIATED = "User Initiated"
 INITIATED = "Resource creation Initiated"
@@ -32,47 +32,47 @@ EARLY_VALIDATION = (
 )
 
 
-def invalid(message: str) -> Refusal:
+def invalid(message: str) -> ServiceError:
     """A ValidationError: what CloudFormation answers to most of what it does not take."""
-    return Refusal("ValidationError", message)
+    return ServiceError("ValidationError", message)
 
 
-def no_stack(name: str) -> Refusal:
+def no_stack(name: str) -> ServiceError:
     """The answer of the operations that change a stack."""
     return invalid(f"Stack [{name}] does not exist")
 
 
-def no_such_id(name: str) -> Refusal:
+def no_such_id(name: str) -> ServiceError:
     """The answer of the operations that only read."""
     return invalid(f"Stack with id {name} does not exist")
 
 
-def busy(stack: str, status: str) -> Refusal:
+def busy(stack: str, status: str) -> ServiceError:
     """A stack (by ARN) whose status takes no update."""
     return invalid(f"Stack:{stack} is in {status} state and can not be updated.")
 
 
-def no_change_set(name: str) -> Refusal:
+def no_change_set(name: str) -> ServiceError:
     """A change set that is not there, by the name or ARN that was asked for."""
-    return Refusal("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
+    return ServiceError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
 
 
-def not_executable(change_set: str, status: str, execution: str) -> Refusal:
+def not_executable(change_set: str, status: str, execution: str) -> ServiceError:
     """A change set that cannot be executed: because it failed, or because of its execution status."""
     if status != "CREATE_COMPLETE":
         what = f"status of [{status}]"
     else:
         what = f"execution status of [{execution}]"
-    return Refusal("InvalidChangeSetStatus", f"ChangeSet [{change_set}] cannot be executed in its current {what}")
+    return ServiceError("InvalidChangeSetStatus", f"ChangeSet [{change_set}] cannot be executed in its current {what}")
 
 
-def not_deletable(change_set: str, execution: str) -> Refusal:
+def not_deletable(change_set: str, execution: str) -> ServiceError:
     """A change set that is being executed."""
     words = f"ChangeSet [{change_set}] cannot be deleted in its current execution status of [{execution}]"
-    return Refusal("InvalidChangeSetStatus", words)
+    return ServiceError("InvalidChangeSetStatus", words)
 
 
-def pattern(value: str, member: str, expected: str) -> Refusal:
+def pattern(value: str, member: str, expected: str) -> ServiceError:
     """A value that its member's pattern does not match."""
     return invalid(
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
@@ -80,7 +80,7 @@ def pattern(value: str, member: str, expected: str) -> Refusal:
     )
 
 
-def too_long(value: str, member: str, most: int) -> Refusal:
+def too_long(value: str, member: str, most: int) -> ServiceError:
     """A text longer than its member may be."""
     return invalid(
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "

@@ -12,17 +12,17 @@ from tests.sandbox.conftest import Sandbox
 
 
 def test_entries_are_played_at_their_own_times(sandbox: Sandbox) -> None:
-    world = sandbox.world
+    state = sandbox.state
     group = {"service": "c/none"}
-    world.store.schedule(START + 5, "ecs.forget", {"task": "c/one"})
-    world.store.schedule(START + 9, "ecs.reconcile", group)
+    state.store.schedule(START + 5, "ecs.forget", {"task": "c/one"})
+    state.store.schedule(START + 9, "ecs.reconcile", group)
     for name in ("one", "two"):
-        world.store.put("ecs.task", f"c/{name}", {})
-    schedule.advance(world)
-    assert len(world.store.every("ecs.task")) == 2
+        state.store.put("ecs.task", f"c/{name}", {})
+    schedule.advance(state)
+    assert len(state.store.every("ecs.task")) == 2
     sandbox.pass_time(5)
-    assert [key for key, _ in world.store.every("ecs.task")] == ["c/two"]
-    assert world.store.next_due() == START + 9
+    assert [key for key, _ in state.store.every("ecs.task")] == ["c/two"]
+    assert state.store.next_due() == START + 9
 
 
 def test_one_leap_is_as_good_as_many_small_steps() -> None:
@@ -30,18 +30,18 @@ def test_one_leap_is_as_good_as_many_small_steps() -> None:
     told = []
     for steps in (1, 40):
         sandbox = Sandbox()
-        definition = ecs.register(sandbox.world, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
+        definition = ecs.register(sandbox.state, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
         request = {
             "cluster": "c",
             "serviceName": "s",
             "taskDefinition": definition["taskDefinitionArn"],
             "desiredCount": 2,
         }
-        ecs.create_service(sandbox.world, request)
+        ecs.create_service(sandbox.state, request)
         for _ in range(steps):
             sandbox.pass_time(400 / steps)
         told.append(
-            [sandbox.world.store.every(kind) for kind in ("ecs.service", "ecs.deployment", "ecs.task", "ecs.events")]
+            [sandbox.state.store.every(kind) for kind in ("ecs.service", "ecs.deployment", "ecs.task", "ecs.events")]
         )
         sandbox.close()
     assert told[0] == told[1]
@@ -50,18 +50,18 @@ def test_one_leap_is_as_good_as_many_small_steps() -> None:
 
 
 def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
-    world = replace(sandbox.world, pace=0.1)
-    definition = ecs.register(world, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
+    state = replace(sandbox.state, pace=0.1)
+    definition = ecs.register(state, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
     service = ecs.create_service(
-        world, {"cluster": "c", "serviceName": "s", "taskDefinition": definition["taskDefinitionArn"]}
+        state, {"cluster": "c", "serviceName": "s", "taskDefinition": definition["taskDefinitionArn"]}
     )
     sandbox.clock.advance(10)
-    schedule.advance(world)
-    assert ecs.rollout(world, service["serviceArn"]).state == "COMPLETED"
+    schedule.advance(state)
+    assert ecs.rollout(state, service["serviceArn"]).state == "COMPLETED"
 
 
 def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: Sandbox) -> None:
-    other, alone = sandbox.world, replace(sandbox.world, player="one")
+    other, alone = sandbox.state, replace(sandbox.state, player="one")
 
     def due() -> bool:
         """Whether another one leaves what is due alone."""
@@ -83,12 +83,12 @@ def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: 
 
 
 def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
-    store = sandbox.world.store
+    store = sandbox.state.store
     store.put("ecs.task", "c/one", {})
     store.schedule(START, "ecs.forget", {"task": "c/one"})
     store.schedule(START, "ecs.forget", {})
     with pytest.raises(KeyError):
-        schedule.advance(sandbox.world)
+        schedule.advance(sandbox.state)
     assert store.get("ecs.task", "c/one") == {}
     assert store.next_due() == START
 
