@@ -23,7 +23,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from fsdcf.storage.migration.model import Migration, Table
+from fsdcf.storage.migration.model import Migration, TargetTable
 from fsdcf.storage.migration.run import migrate
 
 ROWS = 10_000
@@ -102,7 +102,7 @@ def _ours(source: Path, latency: float) -> float:
     client.meta.events.register("before-send.dynamodb", stand_in)
     checkpoint = source.with_name("checkpoint.json")
     checkpoint.unlink(missing_ok=True)
-    migration = Migration(Table("t", (("id", "N"),)), str(source), str(checkpoint), workers=WORKERS)
+    migration = Migration(TargetTable("t", (("id", "N"),)), str(source), str(checkpoint), workers=WORKERS)
     begun = time.perf_counter()
     report = migrate(migration, client, lambda event: None, time.monotonic, time.sleep, random.Random(1))
     taken = time.perf_counter() - begun

@@ -12,11 +12,11 @@ import click
 from fsdcf.lint.cache import default_folder
 
 
-def write(target: Path, text: str) -> None:
-    """Write a file in UTF-8, in one step, and say so; its folder is made where it is not there. A usage error where that fails."""
+def write(target: Path, text: str | bytes) -> None:
+    """Write a file, text in UTF-8, in one step, and say so; its folder is made where it is not there. A usage error where that fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, text)
+        _replace(target, text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise click.UsageError(f"cannot write {str(target)!r}: {error.strerror}") from None
     click.echo(f"wrote {target}", err=True)
@@ -77,16 +77,16 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
         raise
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, data: bytes) -> None:
     if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8")  # a pipe or a device cannot be replaced
+        target.write_bytes(data)  # a pipe or a device cannot be replaced
         return
     import tempfile  # loads OpenSSL, by way of random
 
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, target)
     except BaseException:

@@ -186,10 +186,10 @@ def test_the_way_from_sqlite_to_dynamodb() -> None:
     found = record("--spec", "my-service.yml", "--env", "prod", "--writes", "150")
     assert [one for one in found["next"] if "fsdcf" in one] == [
         "put the migration into the image, as a script:"
-        " fsdcf migrate-data my-service.yml --env prod --table notes --from /mnt/efs/app.db --emit-script migrate.py",
+        " fsdcf migrate-data my-service.yml --env prod --table notes --from /mnt/efs/app.db --emit-script migrate.pyz",
         "deploy it: fsdcf deploy my-service.yml --env prod",
         "stop the service, so that it writes nothing meanwhile: fsdcf scale my-service.yml --env prod 0",
-        "move the data: fsdcf run my-service.yml --env prod -- python migrate.py",
+        "move the data: fsdcf run my-service.yml --env prod -- python migrate.pyz",
     ]
     assert "name: ${ENV}-notes" in found["snippet"] and not found["snippetPresent"]
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from fsdcf.sandbox import dynamodb
 from fsdcf.sandbox.dynamodb.items import number, ordered, size
 from fsdcf.sandbox.state import ServiceError
-from fsdcf.storage.migration.model import Migration, Table
+from fsdcf.storage.migration.model import Migration, TargetTable
 from fsdcf.storage.migration.run import migrate
 from fsdcf.storage.migration.script import run_script
 from fsdcf.storage.migration.values import item_size, plain_number
@@ -328,7 +328,9 @@ def test_numbers_and_sizes_are_those_that_the_migration_reckons_with() -> None:
 
 
 def migrated(made: Sandbox, file: Path, **more: Any) -> Any:
-    plan = Migration(Table("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain", verify="full", **more)
+    plan = Migration(
+        TargetTable("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain", verify="full", **more
+    )
     client = made.client("dynamodb")
     return migrate(plan, client, lambda event: None, made.clock.now, made.clock.advance, random.Random(1))
 
@@ -370,8 +372,8 @@ def test_a_migration_bears_what_dynamodb_leaves_undone(file: Path) -> None:
 
 
 def test_the_emitted_script_s_program_runs_against_it(made: Sandbox, file: Path) -> None:
-    plan = Migration(Table("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain")
+    plan = Migration(TargetTable("plain", (("id", "N"),)), str(file), f"{file}.checkpoint", "plain")
     out = StringIO()
-    assert run_script([], plan, out, lambda region, endpoint, workers: made.client("dynamodb")) == 0
+    assert run_script([], plan, "", out, None, lambda name, **_: made.client(name)) == 0
     assert "migrated and verified: plain in" in out.getvalue() and "count      120 items" in out.getvalue()
     assert made.client("dynamodb").describe_table(TableName="plain")["Table"]["ItemCount"] == 120

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fsdcf.storage.migration.model import Migration, Progress, Report, Table, Told
+from fsdcf.storage.migration.model import Migration, MigrationNotice, Progress, Report, TargetTable
 from fsdcf.storage.migration.run import migrate
 from tests.storage.fake import Fake
 
@@ -49,7 +49,7 @@ class Bench:
     migration: Migration
     client: Any
     time: Time = field(default_factory=Time)
-    told: list[Progress | Told] = field(default_factory=list)
+    told: list[Progress | MigrationNotice] = field(default_factory=list)
 
     def run(self, **changes: Any) -> Report:
         """Run it, with some settings changed."""
@@ -100,7 +100,7 @@ def sql(tmp_path: Path) -> Sql:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """A run; the data base is made by the test."""
-    table = Table("things", (("id", "N"),))
+    table = TargetTable("things", (("id", "N"),))
     migration = Migration(
         table, str(tmp_path / "app.db"), str(tmp_path / "checkpoint.json"), "things", verify="full", workers=4
     )

@@ -14,8 +14,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.storage.migration.emit import emitted
-from fsdcf.storage.migration.model import Columns, Migration, MigrationError, Table, Unfit
+from fsdcf.storage.migration.model import Columns, InvalidDataError, Migration, MigrationError, TargetTable
+from fsdcf.storage.migration.script import archive
 from fsdcf.storage.migration.values import canonical, item_size
 from tests.conftest import ROOT
 from tests.storage.conftest import Bench, Sql, expected, made
@@ -122,7 +122,7 @@ def test_the_largest_item_to_the_byte(bench: Bench, sql: Sql, live: Any) -> None
         f"INSERT INTO big VALUES (1, zeroblob({room + 1}))",
         name="over.db",
     )
-    with pytest.raises(Unfit) as found:
+    with pytest.raises(InvalidDataError) as found:
         bench.run(source=str(path), source_table="big", restart=True, mode="overwrite")
     assert [one.kind for one in found.value.findings] == ["item over 400 KB"]
 
@@ -180,10 +180,10 @@ def test_the_longest_keys(bench: Bench, sql: Sql, live: Any, hash: int, range: i
     bench.client = live
     keys = (("pk", "S"), ("sk", "B"))
     if good:
-        assert bench.run(source_table="k", table=Table("long", keys)).good
+        assert bench.run(source_table="k", table=TargetTable("long", keys)).good
         return
-    with pytest.raises(Unfit) as found:
-        bench.run(source_table="k", table=Table("long", keys))
+    with pytest.raises(InvalidDataError) as found:
+        bench.run(source_table="k", table=TargetTable("long", keys))
     assert [one.kind for one in found.value.findings] == ["key too long"]
     refused(live, {"pk": {"S": "x" * hash}, "sk": {"B": b"\0" * range}}, "long")
 
@@ -201,18 +201,18 @@ def test_absent_tables_and_other_keys(bench: Bench, sql: Sql, live: Any) -> None
     sql(rows=3)
     bench.client = live
     with pytest.raises(MigrationError, match="there is no table 'others'"):
-        bench.run(table=Table("others", (("id", "N"),)))
+        bench.run(table=TargetTable("others", (("id", "N"),)))
     make(live, "text", ("id", "S"))
     with pytest.raises(MigrationError, match=r"has the key id \(S\), and the spec id \(N\)"):
-        bench.run(table=Table("text", (("id", "N"),)))
+        bench.run(table=TargetTable("text", (("id", "N"),)))
     assert everything(live, "text") == []
 
 
 def test_the_script(sql: Sql, live: Any, url: str, tmp_path: Path) -> None:
     sql(rows=1500)
-    script = tmp_path / "migrate.py"
-    plan = Migration(Table("things", (("id", "N"),)), "app.db", "checkpoint.json", "things", verify="full")
-    script.write_text(emitted(replace(plan, workers=4), script.name), encoding="utf-8")
+    script = tmp_path / "migrate.pyz"
+    plan = Migration(TargetTable("things", (("id", "N"),)), "app.db", "checkpoint.json", "things", verify="full")
+    script.write_bytes(archive(replace(plan, workers=4), script.name))
     words = command(script, "--endpoint-url", url)
     done = subprocess.run(words, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "migrated and verified" in done.stdout, done.stdout + done.stderr

@@ -13,8 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fsdcf.storage.migration.mapping import key_text
-from fsdcf.storage.migration.values import item_size, number
+from fsdcf.storage.migration.values import item_size, key_text, number
 
 Item = dict[str, Any]
 Hook = Callable[[int, list[Item]], list[Item]]

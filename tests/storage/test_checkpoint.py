@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.storage.migration.checkpoint import Done, load, save
-from fsdcf.storage.migration.mapping import Encoder
-from fsdcf.storage.migration.model import Columns, MigrationError, Table
-from fsdcf.storage.migration.write import batches
+from fsdcf.storage.migration.checkpoint import Checkpoint, load, save
+from fsdcf.storage.migration.model import Columns, MigrationError, TargetTable
+from fsdcf.storage.migration.target import batches
+from fsdcf.storage.migration.values import Encoder
 
 BOUND = {"table": "t", "rows": "1234"}
 
 
 def test_it_comes_back(tmp_path: Path) -> None:
     path = str(tmp_path / "c.json")
-    done = Done(dict(BOUND), True)
+    done = Checkpoint(dict(BOUND), True)
     done.mark(25, 50, {"written": 20, "kept": 5})
     done.mark(0, 25, {"written": 25})
     done.mark(75, 100, {"same": 25})
@@ -35,14 +35,14 @@ def test_it_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("table", "it was about table t, not x"),
+        ("table", "its table is t, not x"),
         ("rows", "the rows have changed since"),
-        ("id", "it was about id None, not x"),
+        ("id", "its id is None, not x"),
     ],
 )
 def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None:
     path = str(tmp_path / "c.json")
-    save(path, Done(dict(BOUND), True))
+    save(path, Checkpoint(dict(BOUND), True))
     with pytest.raises(MigrationError) as found:
         load(path, {**BOUND, name: "x"})
     assert words in found.value.sentence and "--restart" in found.value.hint
@@ -64,7 +64,7 @@ def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None
 def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(text)
-    with pytest.raises(MigrationError, match="is no checkpoint"):
+    with pytest.raises(MigrationError, match="is not the checkpoint"):
         load(str(path), BOUND)
 
 
@@ -72,13 +72,13 @@ def test_where_none_can_be(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="cannot be read"):
         load(str(tmp_path), BOUND)
     with pytest.raises(MigrationError, match="cannot be written"):
-        save(str(tmp_path / "no" / "c.json"), Done({}, True))
+        save(str(tmp_path / "no" / "c.json"), Checkpoint({}, True))
 
 
 @given(st.integers(0, 400), st.lists(st.integers(1, 40)), st.randoms(use_true_random=False), st.floats(0, 1))
 def test_what_is_not_done_is_done_once(total: int, sizes: list[int], chance: random.Random, share: float) -> None:
     """Ranges end in any order; then the process is gone, and the next one finds every row that is left exactly once."""
-    done = Done({}, True)
+    done = Checkpoint({}, True)
     ranges, first = [], 0
     for size in sizes:
         if first + size <= total:
@@ -88,8 +88,8 @@ def test_what_is_not_done_is_done_once(total: int, sizes: list[int], chance: ran
     ended = ranges[: int(len(ranges) * share)]
     for one in ended:
         done.mark(*one, {"written": one[1] - one[0]})
-    back = Done(**json.loads(json.dumps(done.__dict__)))
-    encode = Encoder(["id"], Columns(), Table("t", (("id", "N"),)))
+    back = Checkpoint(**json.loads(json.dumps(done.__dict__)))
+    encode = Encoder(["id"], Columns(), TargetTable("t", (("id", "N"),)))
     left = []
     for batch in batches(((number,) for number in range(back.through, total)), back, encode):
         assert 0 < len(batch.items) <= 25
@@ -99,6 +99,6 @@ def test_what_is_not_done_is_done_once(total: int, sizes: list[int], chance: ran
 
 
 def test_batches_keep_to_the_bytes_too() -> None:
-    encode = Encoder(["id", "v"], Columns(), Table("t", (("id", "N"),)))
+    encode = Encoder(["id", "v"], Columns(), TargetTable("t", (("id", "N"),)))
     rows = [(number, b"x" * 400_000) for number in range(20)]
-    assert [len(batch.items) for batch in batches(rows, Done({}, True), encode)] == [6, 6, 6, 2]
+    assert [len(batch.items) for batch in batches(rows, Checkpoint({}, True), encode)] == [6, 6, 6, 2]

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from fsdcf.storage.migration.mapping import Encoder
-from fsdcf.storage.migration.model import Columns, MigrationError, Table
-from fsdcf.storage.migration.values import item_size
+from fsdcf.storage.migration.model import Columns, MigrationError, TargetTable
+from fsdcf.storage.migration.values import Encoder, item_size
 
-TABLE = Table("t", (("pk", "S"), ("sk", "N")), (("state", "S"),))
+TABLE = TargetTable("t", (("pk", "S"), ("sk", "N")), (("state", "S"),))
 
 
 def text(value: str) -> bytearray:
@@ -72,7 +71,7 @@ def test_an_item_of_400_kb_to_the_byte_fits() -> None:
 
 def test_a_blob_has_no_form() -> None:
     _, _, problems = encoder(forms=(("x", "json"),))((text("a"), 1, None, b"{}"))
-    assert [one.kind for one in problems] == ["no text"]
+    assert [one.kind for one in problems] == ["not text"]
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
@@ -90,7 +89,7 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
         ({"forms": (("x", "xml"),)}, "'x' cannot become 'xml'"),
         ({"skipped": ("nope",)}, "--skip: there is no column 'nope'"),
         ({"skipped": ("id",)}, "no column becomes the key 'pk'"),
-        ({"renamed": (("id", "pk"), ("at", "sk"), ("x", "y" * 65536))}, "cannot name an attribute"),
+        ({"renamed": (("id", "pk"), ("at", "sk"), ("x", "y" * 65536))}, "is not a valid attribute name"),
     ],
 )
 def test_a_mapping_that_cannot_be(mapping: dict[str, Any], words: str) -> None:

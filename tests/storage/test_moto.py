@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.storage.migration.model import Columns, MigrationError, Table
+from fsdcf.storage.migration.model import Columns, MigrationError, TargetTable
 from fsdcf.storage.migration.values import canonical
 from tests.storage.conftest import Bench, Sql, expected, made
 from tests.storage.fake import refusal
@@ -91,7 +91,7 @@ def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dyn
     bench.client = dynamodb
     forms = (("placed", "iso"), ("total", "number"), ("lines", "json"), ("expires", "epoch"))
     report = bench.run(
-        table=Table("orders", (("customer", "S"), ("at", "S"))),
+        table=TargetTable("orders", (("customer", "S"), ("at", "S"))),
         source_table="orders",
         columns=Columns((("placed", "at"),), forms),
     )
@@ -114,7 +114,7 @@ def test_a_table_that_is_absent_or_of_another_key(bench: Bench, sql: Sql, dynamo
     with pytest.raises(MigrationError, match="there is no table 'others'"):
         bench.run(table=replace(bench.migration.table, name="others"))
     made(dynamodb, "text", ("id", "S"))
-    with pytest.raises(MigrationError, match=r"has the key id \(S\), and the spec id \(N\)"):
+    with pytest.raises(MigrationError, match=r"has the key id \(S\), but the spec has id \(N\)"):
         bench.run(table=replace(bench.migration.table, name="text"))
     assert everything(dynamodb, "text") == []
 
@@ -125,6 +125,6 @@ def test_a_table_made_anew_is_another_one(bench: Bench, sql: Sql, dynamodb: Any)
     assert bench.run().good
     dynamodb.delete_table(TableName="things")
     made(dynamodb)
-    with pytest.raises(MigrationError, match="it was about id"):
+    with pytest.raises(MigrationError, match="its id is"):
         bench.run()
     assert bench.run(restart=True).good and len(everything(dynamodb)) == 3

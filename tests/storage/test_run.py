@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from fsdcf.storage.migration.model import Columns, MigrationError, Progress, Rate, Table, Told, Unfit
+from fsdcf.storage.migration.model import (
+    Columns,
+    InvalidDataError,
+    MigrationError,
+    MigrationNotice,
+    Progress,
+    Rate,
+    TargetTable,
+)
 from fsdcf.storage.migration.report import error_lines, error_record, report_lines, report_record
 from fsdcf.storage.migration.values import canonical
 from tests.storage.conftest import Bench, Sql, expected
@@ -61,8 +69,7 @@ def test_a_single_row_is_not_spoken_of_as_many(bench: Bench, sql: Sql) -> None:
     sql(rows=1)
     text = "\n".join([*report_lines(bench.run(dry_run=True)), *report_lines(bench.run())])
     assert all(
-        one in text
-        for one in ("1 write unit\n", "1 item; the table", "count      1 item\n", "1 item, of which 1 is equal by hash")
+        one in text for one in ("1 write unit\n", "1 item; the table", "count      1 item\n", "1 item, 1 equal by hash")
     )
 
 
@@ -72,13 +79,13 @@ def test_a_second_run_reads_back_and_writes_nothing(bench: Bench, sql: Sql) -> N
     calls = bench.client.write_calls
     report = bench.run()
     assert bench.client.write_calls == calls and report.good and report.checked == 100 and report.written == 100
-    assert any(isinstance(one, Told) and "all of it was written before" in one.text for one in bench.told)
+    assert any(isinstance(one, MigrationNotice) and "all rows are written" in one.text for one in bench.told)
 
 
 def test_a_restart_that_is_refused_forgets_nothing(bench: Bench, sql: Sql) -> None:
     sql(rows=60)
     bench.run()
-    with pytest.raises(MigrationError, match="holds items already"):
+    with pytest.raises(MigrationError, match="already contains items"):
         bench.run(restart=True)
     assert bench.run().resumed == 60
 
@@ -87,16 +94,12 @@ def test_a_table_with_items_needs_a_word(bench: Bench, sql: Sql) -> None:
     sql(rows=60)
     live = {"id": {"N": "3"}, "name": {"S": "live"}}
     bench.client.items["id=3"] = live
-    with pytest.raises(MigrationError, match="holds items already") as found:
+    with pytest.raises(MigrationError, match="already contains items") as found:
         bench.run()
     assert found.value.kind == "usage" and "--keep-existing" in found.value.hint and bench.client.write_calls == 0
     kept = bench.run(mode="keep")
     assert bench.client.items["id=3"] == live and (kept.written, kept.kept, kept.same) == (59, 1, 0)
-    assert (
-        kept.good
-        and kept.counted is None
-        and "kept       1 that were there and differ" in "\n".join(report_lines(kept))
-    )
+    assert kept.good and kept.counted is None and "kept       1 existing and different" in "\n".join(report_lines(kept))
     again = bench.run(mode="keep", restart=True)
     assert (again.written, again.kept, again.same) == (0, 1, 59) and set(bench.client.writes.values()) == {1}
     over = bench.run(mode="overwrite", restart=True)
@@ -140,7 +143,7 @@ def test_a_sample_is_read_back(bench: Bench, sql: Sql) -> None:
     [
         (lambda items: items["id=17"].update(price={"N": "99"}), "id=17: differs"),
         (lambda items: items.pop("id=17"), "id=17: absent"),
-        (lambda items: items.update({"id=-1": {"id": {"N": "-1"}}}), "51 items, where 50 should be"),
+        (lambda items: items.update({"id=-1": {"id": {"N": "-1"}}}), "51 items; expected 50"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_found(
@@ -151,7 +154,7 @@ def test_what_is_not_as_it_should_be_is_found(
     harm(bench.client.items)
     report = bench.run()
     text = "\n".join(report_lines(report))
-    assert not report.good and words in text and text.startswith("written, but the table does not hold what it should")
+    assert not report.good and words in text and text.startswith("written, but the table does not match the source")
 
 
 def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
@@ -162,7 +165,7 @@ def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
         "INSERT INTO bad VALUES (6, 1, NULL, '[111111111122222222223333333333444444444]'), (7, 1, NULL, '[NaN]')",
         "INSERT INTO bad VALUES (8, 1, NULL, NULL), (8.0, 2, NULL, NULL), (8, 3, NULL, NULL)",
     )
-    with pytest.raises(Unfit) as found:
+    with pytest.raises(InvalidDataError) as found:
         bench.run(source_table="bad", columns=Columns(forms=(("doc", "json"),)))
     kinds = {one.kind: one.count for one in found.value.findings}
     assert kinds == {
@@ -172,7 +175,7 @@ def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
         "item over 400 KB": 1,
         "text that is not UTF-8": 1,
         "number out of range": 1,
-        "no JSON": 1,
+        "invalid JSON": 1,
         "more than 38 digits": 1,
         "duplicate key": 2,
     }
@@ -186,7 +189,7 @@ def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
 
 def test_many_findings_have_few_examples(bench: Bench, sql: Sql) -> None:
     sql("CREATE TABLE bad (id)", "INSERT INTO bad SELECT NULL FROM things", rows=300)
-    with pytest.raises(Unfit) as found:
+    with pytest.raises(InvalidDataError) as found:
         bench.run(source_table="bad")
     (finding,) = found.value.findings
     assert finding.count == 300 and len(finding.examples) == 5
@@ -199,7 +202,7 @@ def test_keys_that_meet_only_after_a_conversion(bench: Bench, sql: Sql, number: 
     if number == 2:
         assert bench.run(source_table="t", columns=columns).written == 2
         return
-    with pytest.raises(Unfit) as found:
+    with pytest.raises(InvalidDataError) as found:
         bench.run(source_table="t", columns=columns)
     assert [one.kind for one in found.value.findings] == ["duplicate key"]
 
@@ -207,7 +210,7 @@ def test_keys_that_meet_only_after_a_conversion(bench: Bench, sql: Sql, number: 
 def test_a_view_shapes_the_items(bench: Bench, sql: Sql) -> None:
     sql("CREATE VIEW shaped AS SELECT 'THING#' || id AS pk, name FROM things WHERE name IS NOT NULL", rows=8)
     bench.client = Fake((("pk", "S"),))
-    report = bench.run(source_table="shaped", table=Table("things"))
+    report = bench.run(source_table="shaped", table=TargetTable("things"))
     assert report.good and bench.client.items["pk='THING#1'"] == {"pk": {"S": "THING#1"}, "name": {"S": "thing 1 é"}}
 
 
@@ -217,8 +220,8 @@ def test_a_view_shapes_the_items(bench: Bench, sql: Sql) -> None:
         ({"source": "nowhere.db"}, "there is no file"),
         ({"source_table": "nope"}, "has no table 'nope'"),
         ({"columns": Columns(renamed=(("id", "x"),))}, "no column becomes the key 'id'"),
-        ({"table": Table("others", (("id", "N"),))}, "there is no table 'others'"),
-        ({"table": Table("things", (("name", "S"),))}, "has the key id (N), and the spec name (S)"),
+        ({"table": TargetTable("others", (("id", "N"),))}, "there is no table 'others'"),
+        ({"table": TargetTable("things", (("name", "S"),))}, "has the key id (N), but the spec has name (S)"),
         ({"checkpoint": "/nowhere/at/all.json"}, "cannot be written"),
     ],
 )
@@ -232,7 +235,7 @@ def test_bad_input_writes_nothing(bench: Bench, sql: Sql, changes: dict[str, Any
 def test_indexed_attributes_must_fit_their_index(bench: Bench, sql: Sql) -> None:
     sql("UPDATE things SET name = '' WHERE id = 4", rows=10)
     bench.client.others = (("name", "S"), ("price", "S"))
-    with pytest.raises(Unfit) as found:
+    with pytest.raises(InvalidDataError) as found:
         bench.run()
     assert {one.kind: one.count for one in found.value.findings} == {"empty key": 1, "key of another type": 10}
 
@@ -279,9 +282,9 @@ def test_ctrl_c_notes_what_is_done(bench: Bench, sql: Sql) -> None:
     ("change", "words"),
     [
         ("row", "the rows have changed since"),
-        ("mapping", "the mapping or the key is another"),
-        ("table", "it was about id"),
-        ("mode", "it was about mode overwrite, not keep"),
+        ("mapping", "the mapping or the key has changed"),
+        ("table", "its id is"),
+        ("mode", "its mode is overwrite, not keep"),
     ],
 )
 def test_a_resume_is_of_the_same_migration(bench: Bench, sql: Sql, change: str, words: str) -> None:

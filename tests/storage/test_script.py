@@ -1,25 +1,25 @@
-"""The emitted script: one file of the engine's own modules, which runs without fsdcf, and goes on after kill -9."""
+"""The archive of ``--emit-script``: contains the modules of the migration, runs without fsdcf, resumes after kill -9."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
-from fsdcf.storage.migration.emit import MODULES, emitted
-from fsdcf.storage.migration.model import Columns, Migration, Rate, Table
-from fsdcf.storage.migration.script import rate_of, run_script
+from fsdcf.storage.migration.model import Columns, Migration, Rate, TargetTable
+from fsdcf.storage.migration.script import MODULES, archive, rate_of, run_script
 from fsdcf.storage.migration.values import canonical
 from tests.conftest import ROOT
 from tests.storage.conftest import Bench, Sql, expected
@@ -27,20 +27,18 @@ from tests.storage.endpoint import serving
 from tests.storage.fake import Fake, refusal
 
 KEYS = (("id", "N"),)
-PLAN = Migration(Table("things", KEYS), "app.db", "checkpoint.json", "things", verify="full")
+PLAN = Migration(TargetTable("things", KEYS), "app.db", "checkpoint.json", "things", verify="full")
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    path = tmp_path / "migrate.py"
-    path.write_text(emitted(PLAN, path.name), encoding="utf-8")
+    path = tmp_path / "migrate.pyz"
+    path.write_bytes(archive(PLAN, path.name))
     return path
 
 
 def command(script: Path, *arguments: str) -> list[str]:
-    """Without fsdcf: the interpreter that has boto3, isolated from this folder."""
-    guard = "import sys, runpy; sys.modules['fsdcf'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    return [sys.executable, "-W", "error", "-c", guard, str(script), *arguments]
+    return [sys.executable, "-W", "error", str(script), *arguments]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -59,56 +57,98 @@ def holds(fake: Fake, count: int) -> bool:
     }
 
 
-def test_names_of_the_modules_never_meet(script: Path) -> None:
-    names: Counter[str] = Counter()
-    for node in ast.parse(script.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names[node.name] += 1
-        elif isinstance(node, ast.Assign):
-            names.update(one.id for one in node.targets if isinstance(one, ast.Name))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names.update((one.asname or one.name.partition(".")[0]) for one in node.names)
-    assert [name for name, count in names.items() if count > 1 and name != "botocore"] == []
-
-
-def test_it_is_every_module_of_the_engine_and_nothing_of_fsdcf(script: Path) -> None:
+def test_the_archive_contains_the_modules_unchanged_and_imports_nothing_else_of_fsdcf(script: Path) -> None:
     folder = ROOT / "fsdcf" / "storage" / "migration"
-    assert set(MODULES) == {path.stem for path in folder.glob("*.py")} - {"__init__", "emit"}
-    text = script.read_text()
-    tree = ast.parse(text)
-    imported = {
-        one.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names
+    assert set(MODULES) == {f"fsdcf.storage.migration.{path.stem}" for path in folder.glob("*.py")} - {
+        "fsdcf.storage.migration.__init__"
     }
-    imported |= {str(node.module).partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported - set(sys.stdlib_module_names) == {"boto3", "botocore"}
-    for path in folder.glob("*.py"):
-        if path.stem in MODULES:
-            for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                    assert ast.get_source_segment(path.read_text(), node) in text, f"{path.stem}.{node.name}"
-    assert str(ROOT) not in text and emitted(PLAN, "migrate.py") == text
+    imported = set()
+    with ZipFile(script) as packed:
+        names = packed.namelist()
+        for name in names:
+            text = packed.read(name).decode()
+            assert str(ROOT) not in text
+            if name.endswith("__init__.py"):
+                assert text == ""
+            elif name != "__main__.py":
+                assert text == (ROOT / name).read_text()
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    imported.add(str(node.module))
+    assert {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) == {
+        "boto3",
+        "botocore",
+        "fsdcf",
+    }
+    inside = {name.removesuffix(".py").replace("/", ".") for name in names}
+    assert {name for name in imported if name.startswith("fsdcf")} <= inside
 
 
-def test_what_is_to_be_done_stands_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_migration_gives_the_same_bytes(script: Path) -> None:
+    assert archive(PLAN, "migrate.pyz") == script.read_bytes()
+    with ZipFile(script) as packed:
+        assert {entry.date_time for entry in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert packed.namelist() == sorted(packed.namelist())
+
+
+def test_the_settings_are_in_the_archive(tmp_path: Path) -> None:
     plan = replace(
         PLAN,
+        table=replace(PLAN.table, name='a\\"""b'),
         columns=Columns((("a", 'b"c'),), (("x", "json"),), ("z",)),
         rate=Rate(5.0, True),
         mode="keep",
         restart=True,
     )
-    path = tmp_path / "emitted_plan.py"
-    path.write_text(emitted(plan, path.name), encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert repr(import_module("emitted_plan").PLAN) == repr(replace(plan, restart=False))
+    path = tmp_path / "settings.pyz"
+    path.write_bytes(archive(plan, path.name))
+    main = runpy.run_path(str(path))
+    assert repr(main["PLAN"]) == repr(replace(plan, restart=False))
+    assert (
+        f"DynamoDB table {plan.table.name}." in main["__doc__"] and "python settings.pyz --dry-run" in main["__doc__"]
+    )
 
 
-def test_it_is_clean(script: Path) -> None:
-    wanted = ["--isolated", "--select", "F,E9,B", "--target-version", "py310"]
+def test_the_program_is_clean(script: Path) -> None:
+    with ZipFile(script) as packed:
+        text = packed.read("__main__.py").decode()
+    wanted = [
+        "--isolated",
+        "--select",
+        "F,E,B,I",
+        "--ignore",
+        "F401",
+        "--line-length",
+        "120",
+        "--target-version",
+        "py310",
+        "-",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", *wanted, str(script)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ruff", "check", *wanted], input=text, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_help_and_show_plan_explain_the_archive(script: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            command(script, *arguments),
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    text = run("--help")
+    assert "migrate.pyz --dry-run" in text and "dynamodb:DescribeTable" in text and "--keep-existing" in text
+    text = run("--show-plan", "--rate", "200wcu")
+    assert text.startswith("Migration(\n    table=TargetTable(name='things'") and "Rate(per_second=200.0" in text
 
 
 def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql: Sql, tmp_path: Path) -> None:
@@ -146,7 +186,7 @@ def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql:
     fake.before = before
     with serving(fake) as url:
         code, out = run(url)
-        assert code == 130 and out.endswith("interrupted: the same command goes on where it stopped\n"), out
+        assert code == 130 and out.startswith("interrupted:", out.rindex("\n", 0, -1) + 1), out
         some = len(fake.items)
         assert 0 < some < 1200 and set(fake.writes.values()) == {1}
         left = some - sum(end - first for first, end in noted(tmp_path))
@@ -156,12 +196,12 @@ def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql:
         code, out = run(url)
         assert code == -signal.SIGKILL, out
         code, out = run(url)
-    assert code == 0 and "migrated and verified" in out and "going on by checkpoint.json" in out
+    assert code == 0 and "migrated and verified" in out and "resuming from checkpoint.json" in out
     assert holds(fake, 1200)
     assert sorted(one.name for one in tmp_path.iterdir() if not one.name.startswith(".")) == [
         "app.db",
         "checkpoint.json",
-        "migrate.py",
+        "migrate.pyz",
     ]
 
 
@@ -186,18 +226,18 @@ def test_its_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, caps
 
     def run(*arguments: str) -> tuple[int, str]:
         out = Out()
-        code = run_script(arguments, bench.migration, out, lambda region, endpoint, workers: fake)  # type: ignore[arg-type]
+        code = run_script(arguments, bench.migration, "", out, None, lambda name, **_: fake)  # type: ignore[arg-type]
         return code, out.text
 
     code, text = run("--dry-run")
     assert code == 0 and "ready, nothing written" in text and not fake.items
 
-    def leave(region: str | None, endpoint: str | None, workers: int) -> None:
+    def leave(name: str, **_: Any) -> None:
         raise KeyboardInterrupt
 
     out = Out()
-    assert run_script(["--restart"], bench.migration, out, leave) == 130  # type: ignore[arg-type]
-    assert out.text == "interrupted: the same command without --restart goes on where it stopped\n"
+    assert run_script(["--restart"], bench.migration, "", out, None, leave) == 130  # type: ignore[arg-type]
+    assert out.text.startswith("interrupted:") and "without --restart" in out.text
     code, text = run("--table", "others")
     assert code == 2 and "error: there is no table 'others'" in text and "help: " in text
     code, text = run("--table", "others", "--json")

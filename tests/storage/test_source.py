@@ -13,14 +13,23 @@ from pathlib import Path
 import pytest
 
 from fsdcf.storage.migration.model import MigrationError
-from fsdcf.storage.migration.source import check, chosen, columns_of, copied, count_of, reading, rows, unique_in
+from fsdcf.storage.migration.source import (
+    check_integrity,
+    column_names,
+    consistent_copy,
+    count_rows,
+    rows,
+    select_table,
+    sqlite_errors,
+    unique_column_sets,
+)
 from tests.storage.conftest import Sql
 
 
 def said(path: Path | str, patience: float = 0.05) -> str:
-    with pytest.raises(MigrationError) as found, copied(str(path), patience) as copy, reading(str(path)):
-        chosen(copy, str(path), "things")
-        check(copy, str(path))
+    with pytest.raises(MigrationError) as found, consistent_copy(str(path), patience) as copy, sqlite_errors(str(path)):
+        select_table(copy, str(path), "things")
+        check_integrity(copy, str(path))
         list(rows(copy, "things", True))
     assert found.value.kind == "usage" and found.value.hint
     return found.value.sentence
@@ -53,8 +62,8 @@ def test_values_against_a_constraint_are_no_corruption(sql: Sql) -> None:
         base.execute("PRAGMA ignore_check_constraints = ON")
         base.execute("UPDATE loose SET a = -1")
         base.commit()
-    with copied(str(path)) as copy:
-        check(copy, str(path))
+    with consistent_copy(str(path)) as copy:
+        check_integrity(copy, str(path))
 
 
 def test_a_lock_of_another_process(sql: Sql) -> None:
@@ -62,8 +71,8 @@ def test_a_lock_of_another_process(sql: Sql) -> None:
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         assert "is locked by another process" in said(path)
-    with copied(str(path)) as copy:
-        assert count_of(copy, "things") == 3
+    with consistent_copy(str(path)) as copy:
+        assert count_rows(copy, "things") == 3
 
 
 def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
@@ -76,7 +85,7 @@ def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
     journal = path.with_name(path.name + "-journal")
     assert journal.stat().st_size, "the journal is hot"
     before = path.read_bytes()
-    assert "cannot be read as it is" in said(path)
+    assert "cannot be read without a repair" in said(path)
     assert path.read_bytes() == before and journal.exists(), "the source is not touched"
 
 
@@ -102,7 +111,7 @@ def test_the_copy_is_one_moment_while_another_writes(sql: Sql, journal: str) -> 
     writer.start()
     try:
         for _ in range(3):
-            with copied(str(path), 60.0) as copy:
+            with consistent_copy(str(path), 60.0) as copy:
                 ((a, b),) = rows(copy, "pairs", True)
                 prices = {price for _, _, price, _ in rows(copy, "things", True)}
                 assert a == b and (prices == {a} or a == 0)
@@ -113,25 +122,28 @@ def test_the_copy_is_one_moment_while_another_writes(sql: Sql, journal: str) -> 
 
 def test_which_table(sql: Sql) -> None:
     path = str(sql("CREATE VIEW cheap AS SELECT id FROM things", rows=2))
-    with copied(path) as copy:
-        assert chosen(copy, path, "things") == ("things", True) and chosen(copy, path, "cheap") == ("cheap", False)
-        for name, words in ((None, "which table?"), ("nope", "has no table 'nope'")):
+    with consistent_copy(path) as copy:
+        assert select_table(copy, path, "things") == ("things", True) and select_table(copy, path, "cheap") == (
+            "cheap",
+            False,
+        )
+        for name, words in ((None, "has several tables"), ("nope", "has no table 'nope'")):
             with pytest.raises(MigrationError, match=words) as found:
-                chosen(copy, path, name)
+                select_table(copy, path, name)
             assert "cheap, things" in found.value.hint
     path = str(sql(rows=2, name="one.db"))
-    with copied(path) as copy:
-        assert chosen(copy, path, None) == ("things", True)
+    with consistent_copy(path) as copy:
+        assert select_table(copy, path, None) == ("things", True)
 
 
 def test_names_that_sql_would_trip_over(sql: Sql) -> None:
     path = str(sql('CREATE TABLE "a ""b; DROP" ("x y", "é""")', 'INSERT INTO "a ""b; DROP" VALUES (1, 2)'))
-    with copied(path) as copy:
-        name, whole = chosen(copy, path, 'a "b; DROP')
+    with consistent_copy(path) as copy:
+        name, whole = select_table(copy, path, 'a "b; DROP')
         assert (
-            columns_of(copy, name) == ["x y", 'é"']
+            column_names(copy, name) == ["x y", 'é"']
             and list(rows(copy, name, whole)) == [(1, 2)]
-            and count_of(copy, name) == 1
+            and count_rows(copy, name) == 1
         )
 
 
@@ -145,8 +157,8 @@ def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
             "CREATE VIEW twice AS SELECT k, v AS k FROM flat",
         )
     )
-    with copied(path) as copy:
-        assert columns_of(copy, "flat") == ["k", "v", "d"]
+    with consistent_copy(path) as copy:
+        assert column_names(copy, "flat") == ["k", "v", "d"]
         assert list(rows(copy, "flat", True)) == [
             (bytearray(b"a"), 2, 4),
             (bytearray(b"b"), 1, 2),
@@ -154,7 +166,7 @@ def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
         ]
         assert list(rows(copy, "flat", True, 2)) == [(bytearray(b"c"), 0, 0)]
         assert [v for _, v in rows(copy, "seen", False, 1)] == [1, 0]
-        assert columns_of(copy, "twice") == ["k", "k:1"], "SQLite keeps names apart"
+        assert column_names(copy, "twice") == ["k", "k:1"], "SQLite keeps names apart"
 
 
 def test_what_is_unique(sql: Sql) -> None:
@@ -167,6 +179,6 @@ def test_what_is_unique(sql: Sql) -> None:
             "CREATE INDEX plain ON u (b)",
         )
     )
-    with copied(path) as copy:
-        assert sorted(map(sorted, unique_in(copy, "u"))) == [["a", "b"], ["a", "b"], ["c"]]
-        assert unique_in(copy, "things") == [{"id"}]
+    with consistent_copy(path) as copy:
+        assert sorted(map(sorted, unique_column_sets(copy, "u"))) == [["a", "b"], ["a", "b"], ["c"]]
+        assert unique_column_sets(copy, "things") == [{"id"}]

@@ -15,9 +15,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from fsdcf.storage.migration.model import MigrationError, Table
-from fsdcf.storage.migration.rate import Limiter
-from fsdcf.storage.migration.target import PATIENCE, Stopped, Target, checked
+from fsdcf.storage.migration.model import MigrationError, TargetTable
+from fsdcf.storage.migration.target import PATIENCE, MigrationStopped, RateLimiter, TableClient, with_live_key
 from tests.storage.conftest import Time
 from tests.storage.fake import Fake, refusal
 
@@ -28,9 +27,9 @@ def items(count: int) -> list[dict[str, Any]]:
     return [{"id": {"N": str(number)}, "v": {"S": "x"}} for number in range(count)]
 
 
-def target(fake: Any) -> tuple[Target, Time]:
+def target(fake: Any) -> tuple[TableClient, Time]:
     time = Time()
-    return Target(fake, "things", time.clock, time.sleep, random.Random(1).random), time
+    return TableClient(fake, "things", time.clock, time.sleep, random.Random(1).random), time
 
 
 def raising(*errors: Exception) -> Fake:
@@ -75,7 +74,7 @@ def test_pauses_grow_and_are_not_all_the_same() -> None:
         EndpointConnectionError(endpoint_url="http://x"),
         ConnectTimeoutError(endpoint_url="http://x"),
         ReadTimeoutError(endpoint_url="http://x"),
-        ResponseParserError("no JSON"),
+        ResponseParserError("invalid JSON"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -109,7 +108,7 @@ def test_what_no_second_try_mends(error: Exception, kind: str, words: str) -> No
 def test_patience_has_an_end(stuck: str) -> None:
     fake = Fake(KEYS)
     one, time = target(fake)
-    one.described()
+    one.describe()
 
     def before(number: int, batch: list[Any]) -> list[Any]:
         if stuck == "throttled":
@@ -117,7 +116,7 @@ def test_patience_has_an_end(stuck: str) -> None:
         return []
 
     fake.before = before
-    with pytest.raises(MigrationError, match="nothing has moved for 300 seconds") as found:
+    with pytest.raises(MigrationError, match="no progress for 300 seconds") as found:
         one.put_batch(items(2))
     assert found.value.kind == "failed" and PATIENCE <= time.slept < PATIENCE + 21 and not fake.items
 
@@ -132,7 +131,7 @@ def test_patience_is_short_until_dynamodb_has_answered_once() -> None:
 def test_slow_progress_is_progress() -> None:
     fake = Fake(KEYS)
     one, time = target(fake)
-    one.described()
+    one.describe()
     fake.before = lambda number, batch: batch[:1] if number % 12 == 0 else []
     one.put_batch(items(20))
     assert len(fake.items) == 20 and time.slept > PATIENCE
@@ -141,7 +140,7 @@ def test_slow_progress_is_progress() -> None:
 def test_a_stop_ends_the_waiting() -> None:
     one, time = target(raising(refusal("ThrottlingException")))
     one.stop.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(MigrationStopped):
         one.put_batch(items(1))
     one.sleep(1000)
     assert time.slept == 0
@@ -170,15 +169,15 @@ def test_the_key_of_the_spec_and_of_the_table() -> None:
     fake = Fake((("a", "S"), ("b", "N")))
     fake.others = (("z", "B"),)
     one, _ = target(fake)
-    live = one.described()
-    assert checked(Table("things"), live) == Table("things", fake.keys, fake.others)
+    live = one.describe()
+    assert with_live_key(TargetTable("things"), live) == TargetTable("things", fake.keys, fake.others)
     for keys, words in (
-        ((("a", "S"),), "has the key a (S) and b (N), and the spec a (S)"),
-        ((("a", "N"), ("b", "N")), "the spec a (N) and b (N)"),
-        ((("b", "N"), ("a", "S")), "the spec b (N) and a (S)"),
+        ((("a", "S"),), "has the key a (S) and b (N), but the spec has a (S)"),
+        ((("a", "N"), ("b", "N")), "the spec has a (N) and b (N)"),
+        ((("b", "N"), ("a", "S")), "the spec has b (N) and a (S)"),
     ):
         with pytest.raises(MigrationError) as found:
-            checked(Table("things", keys), live)
+            with_live_key(TargetTable("things", keys), live)
         assert words in found.value.sentence and found.value.kind == "usage"
 
 
@@ -186,19 +185,19 @@ def test_tables_that_take_nothing() -> None:
     fake = Fake(KEYS)
     fake.status = "DELETING"
     with pytest.raises(MigrationError, match="is DELETING"):
-        target(fake)[0].described()
+        target(fake)[0].describe()
     fake.name = "others"
     with pytest.raises(MigrationError, match="there is no table 'things'") as found:
-        target(fake)[0].described()
+        target(fake)[0].describe()
     assert found.value.kind == "usage" and "deploy" in found.value.hint
 
 
 def test_the_rate_is_kept_and_nothing_saved_up() -> None:
     time = Time()
-    limiter = Limiter(10.0, time.clock)
+    limiter = RateLimiter(10.0, time.clock)
     for _ in range(5):
         time.sleep(limiter.wait_for(25))
     assert time.now == pytest.approx(10.0), "the first batch goes at once, the fifth after the cost of four"
     time.sleep(100)
     assert limiter.wait_for(25) == 0 and limiter.wait_for(25) == pytest.approx(2.5)
-    assert Limiter(None, time.clock).wait_for(1e9) == 0
+    assert RateLimiter(None, time.clock).wait_for(1e9) == 0

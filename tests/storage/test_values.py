@@ -15,10 +15,10 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.storage.migration.mapping import Encoder
-from fsdcf.storage.migration.model import Columns, Table
+from fsdcf.storage.migration.model import Columns, TargetTable
 from fsdcf.storage.migration.values import (
     BadValue,
+    Encoder,
     canonical,
     document,
     epoch,
@@ -30,7 +30,7 @@ from fsdcf.storage.migration.values import (
     value_size,
 )
 
-TABLE = Table("t", (("id", "N"),))
+TABLE = TargetTable("t", (("id", "N"),))
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.none() | INTEGERS | st.floats(allow_nan=False) | TEXTS | st.binary()
@@ -121,7 +121,7 @@ def test_the_last_numbers_that_fit(text: str) -> None:
         ("1E-131", "number out of range"),
         ("1e999999999", "number out of range"),
         *((text, "not finite") for text in ("NaN", "inf", "-Infinity", "nan")),
-        *((text, "no number") for text in ("", " ", "1_000", "0x1", "1,5", "١", "1e", "--1", "1e9999999999")),
+        *((text, "not a number") for text in ("", " ", "1_000", "0x1", "1,5", "١", "1e", "--1", "1e9999999999")),
     ],
 )
 def test_the_first_numbers_that_do_not(text: str, kind: str) -> None:
@@ -157,9 +157,9 @@ def test_json_becomes_a_document_exactly(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("{", "no JSON"),
-        ("", "no JSON"),
-        ('{"a": 1, "a": 2}', "no JSON"),
+        ("{", "invalid JSON"),
+        ("", "invalid JSON"),
+        ('{"a": 1, "a": 2}', "invalid JSON"),
         ("[NaN]", "not finite"),
         ("[-Infinity]", "not finite"),
         ('["\\ud800"]', "text that is not UTF-8"),
@@ -200,7 +200,7 @@ def test_dates(value: Any, text: str, seconds: str) -> None:
 def test_what_is_no_date(value: Any) -> None:
     with pytest.raises(BadValue) as found:
         iso(value)
-    assert found.value.kind == "no date"
+    assert found.value.kind == "invalid date"
 
 
 @given(st.datetimes(timezones=st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-839, 839))))

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fsdcf.storage.migration.model import Migration, Rate, Table
+from fsdcf.storage.migration.model import Migration, Rate, TargetTable
 from fsdcf.storage.migration.run import migrate
 from tests.storage.conftest import Time
 from tests.storage.fake import Fake, refusal
@@ -52,7 +52,7 @@ def one(job: dict[str, Any]) -> dict[str, Any]:
     """Run a migration as the job says; what its report says."""
     chance, time = random.Random(job["seed"]), Time(tick=0.1)
     migration = Migration(
-        Table("things", KEYS),
+        TargetTable("things", KEYS),
         job["source"],
         job["checkpoint"],
         "things",

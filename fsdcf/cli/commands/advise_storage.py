@@ -575,10 +575,10 @@ def _steps(advice: Advice, part: Snippet, used: InUse, typed: _Typed | None) -> 
         source = f"--table {shlex.quote(table)} --from {shlex.quote(typed.files[kept[0].name])}"
         return (
             *add,
-            f"put the migration into the image, as a script: fsdcf migrate-data {typed.spec} {source} --emit-script migrate.py",
+            f"put the migration into the image, as a script: fsdcf migrate-data {typed.spec} {source} --emit-script migrate.pyz",
             f"deploy it: fsdcf deploy {typed.spec}",
             f"stop the service, so that it writes nothing meanwhile: fsdcf scale {typed.service} 0",
-            f"move the data: fsdcf run {typed.service} -- python migrate.py",
+            f"move the data: fsdcf run {typed.service} -- python migrate.pyz",
             "let the code use the table, and deploy again",
             "take sqlite_database out of the spec; the file system is kept",
         )

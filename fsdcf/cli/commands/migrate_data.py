@@ -33,16 +33,16 @@ from fsdcf.storage.migration.model import (
     FORMS,
     VERIFICATIONS,
     Columns,
+    InvalidDataError,
     Migration,
     MigrationError,
+    MigrationNotice,
     Progress,
     Rate,
     Report,
-    Table,
-    Told,
-    Unfit,
+    TargetTable,
 )
-from fsdcf.storage.migration.report import report_lines, report_record, told_line, told_record
+from fsdcf.storage.migration.report import event_line, event_record, report_lines, report_record
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -77,7 +77,7 @@ class Picture:
         if self._bars is not None:
             self._bars.stop()
 
-    def tell(self, event: Progress | Told) -> None:
+    def tell(self, event: Progress | MigrationNotice) -> None:
         """Show how far it is. Lines come at the beginning of a stage, at its end, and every few seconds."""
         if isinstance(event, Progress):
             if self._bars is not None:
@@ -89,11 +89,11 @@ class Picture:
                 return
             self._told = (event.stage, now)
         if self._json is not None:
-            self._json.write(told_record(event))
+            self._json.write(event_record(event))
         elif self._bars is not None:
-            self._bars.console.print(told_line(event), markup=False)
+            self._bars.console.print(event_line(event), markup=False)
         else:
-            self._err.lines([told_line(event)])
+            self._err.lines([event_line(event)])
 
     def report(self, report: Report) -> None:
         """Show the report."""
@@ -127,14 +127,14 @@ _PSEUDO = re.compile(r"\$\{AWS::(AccountId|Region|Partition)\}")
 class Named:
     """A table whose name may hold pseudo parameters, as ``${AWS::AccountId}-orders`` does, until an account is known."""
 
-    table: Table
+    table: TargetTable
 
     @property
     def open(self) -> bool:
         """Whether the name depends on the account or the region."""
         return bool(_PSEUDO.search(self.table.name))
 
-    def at(self, aws: Aws) -> Table:
+    def at(self, aws: Aws) -> TargetTable:
         """The table in an account and a region. Asks STS where the name holds the account."""
 
         def value(found: re.Match[str]) -> str:
@@ -162,20 +162,20 @@ def named(spec: Spec, name: str, file: str) -> Named:
     raise click.UsageError(f"--table {name!r}: {file!r} has {', '.join(found)}")
 
 
-def _table(one: DynamoDbTable) -> Table:
+def _table(one: DynamoDbTable) -> TargetTable:
     """A table with its key; one that the spec does not manage has the key that AWS tells."""
     name = fragment(one.name, {}).replace("${!", "${")
     if not managed(one):
-        return Table(name)
+        return TargetTable(name)
     types = {attribute.name: attribute.type for attribute in one.attributes}
     keys = tuple((element.name, types[element.name]) for element in one.key_schema)
-    return Table(name, keys, tuple(sorted((key, type) for key, type in types.items() if (key, type) not in keys)))
+    return TargetTable(name, keys, tuple(sorted((key, type) for key, type in types.items() if (key, type) not in keys)))
 
 
 _EXITS = {"usage": Exit.USAGE, "failed": Exit.FAILED, "denied": Exit.DENIED}
 _AS = f"What a column becomes: {', '.join(FORMS)}; repeatable."
 _RATE = "At most so many items a second, such as 500, or write units, such as 200wcu."
-_SCRIPT = "Write the migration as one Python file that needs boto3 alone, and do nothing else."
+_SCRIPT = "Write the migration as a Python zip archive that requires only boto3, and do nothing else."
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -287,16 +287,17 @@ def _migration(target: Named, table: str, flags: dict[str, Any]) -> Migration:
 
 
 def _emit(migration: Migration, target: Named, script: Path) -> None:
-    from fsdcf.storage.migration.emit import emitted
+
+    from fsdcf.storage.migration.script import archive
 
     if target.open:
         raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table as it is in AWS")
-    write(script, emitted(migration, script.name))
+    write(script, archive(migration, script.name))
     click.echo(f"it needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
 
 
 def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:
-    from fsdcf.storage.migration.report import how_to_go_on
+    from fsdcf.storage.migration.report import resume_hint
     from fsdcf.storage.migration.run import migrate
 
     chance = random.SystemRandom()
@@ -304,11 +305,11 @@ def _migrated(migration: Migration, aws: Aws, picture: Picture) -> Outcome:
         with picture:
             report = migrate(migration, aws.client("dynamodb"), picture.tell, aws.clock, aws.sleep, chance)
     except MigrationError as error:
-        findings = error.findings if isinstance(error, Unfit) else ()
+        findings = error.findings if isinstance(error, InvalidDataError) else ()
         evidence = tuple(Evidence(f"{one.kind}, {one.count:,}", text) for one in findings for text in one.examples)
         return Outcome(_EXITS[error.kind], error.sentence, evidence, (error.hint,) if error.hint else ())
     except KeyboardInterrupt:
-        return Outcome(Exit.INTERRUPTED, how_to_go_on(migration.restart))
+        return Outcome(Exit.INTERRUPTED, resume_hint(migration.restart))
     picture.report(report)
     if not report.good:
         return Outcome(Exit.FAILED, f"{report.table} does not hold what {report.source_table} has")

@@ -1,4 +1,5 @@
-"""SQLite to DynamoDB: check everything first, write at a bounded rate, go on after a crash, read it all back.
+"""Move data from SQLite to DynamoDB: check every row, write at a limited rate, resume after a crash, verify the result.
 
-No module here imports anything but the standard library, botocore and its neighbours: ``emit`` makes one script of them that needs boto3 alone.
+The modules here import only the standard library, boto3 and botocore, because ``script`` packs them into an archive
+that runs without fsdcf.
 """

@@ -1,4 +1,4 @@
-"""How far a migration is, in a file beside the source: written whole or not at all, and bound to what it is about."""
+"""The checkpoint of a migration: a file that is replaced atomically and fits one source, mapping and table only."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fsdcf.storage.migration.model import MigrationError
 
 _VERSION = 1
-_NEW = "--restart forgets it; then --overwrite or --keep-existing says what happens to the items that are there"
+_NEW = "--restart ignores it; then --overwrite or --keep-existing decides what happens to existing items"
+_CHANGES = {"rows": "the rows have changed since", "mapping": "the mapping or the key has changed since"}
 
 
 @dataclass
-class Done:
-    """What is done. Rows are numbered from 0 in the order of the source: the first ``through`` are, and the ranges ``beyond``, end exclusive.
+class Checkpoint:
+    """The rows that are written, numbered from 0 in the order of the source: the first ``through`` rows, and the ranges
+    in ``beyond`` (end exclusive).
 
-    ``bound`` says what it is about: the hash of the rows, of the mapping, the table with its id, and the mode. ``empty``: the table was
-    empty at first. ``finished``: all is written.
+    ``bound`` identifies the migration: hashes of the rows and the mapping, the table with its id, the mode. ``empty``:
+    the table was empty at first. ``finished``: all rows are written. The field names are the keys of the file.
     """
 
     bound: dict[str, str]
@@ -36,53 +37,51 @@ class Done:
 
     @property
     def count(self) -> int:
-        """How many rows are done."""
+        """The number of rows that are written."""
         return self.through + sum(end - first for first, end in self.beyond)
 
     def mark(self, first: int, end: int, counts: Mapping[str, int]) -> None:
-        """The rows from ``first`` up to ``end`` are done, with so many ``written``, ``same`` and ``kept``."""
-        self.written += counts.get("written", 0)
-        self.same += counts.get("same", 0)
-        self.kept += counts.get("kept", 0)
+        """Mark the rows from ``first`` up to ``end`` as done; ``counts`` has ``written``, ``same`` and ``kept``."""
+        for name, count in counts.items():
+            setattr(self, name, getattr(self, name) + count)
         self.beyond.append([first, end])
         self.beyond.sort()
         while self.beyond and self.beyond[0][0] == self.through:
             self.through = self.beyond.pop(0)[1]
 
 
-def load(path: str, bound: Mapping[str, str]) -> Done | None:
-    """What an earlier run has done; None where there was none. MigrationError where the file is about something else."""
+def load(path: str, bound: Mapping[str, str]) -> Checkpoint | None:
+    """Read the checkpoint of an earlier run; None without one. MigrationError if it is of another migration."""
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
         version = data.pop("version")
-        done = Done(**data)
-        whole = version == _VERSION and isinstance(done.bound, dict) and done.through >= 0 and done.count >= 0
+        done = Checkpoint(**data)
+        valid = version == _VERSION and isinstance(done.bound, dict) and done.through >= 0 and done.count >= 0
     except FileNotFoundError:
         return None
     except OSError as error:
         raise MigrationError(f"the checkpoint {path!r} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
-        whole = False
-    if not whole:
+        valid = False
+    if not valid:
         raise MigrationError(
-            f"{path!r} is no checkpoint of a migration", "name another --checkpoint, or remove the file"
+            f"{path!r} is not the checkpoint of a migration", "choose another --checkpoint, or remove the file"
         )
     for name, value in bound.items():
         if done.bound.get(name) != value:
-            what = {"rows": "the rows have changed since", "mapping": "the mapping or the key is another"}
-            why = what.get(name, f"it was about {name} {done.bound.get(name)}, not {value}")
-            raise MigrationError(f"the checkpoint {path!r} does not fit: {why}", _NEW)
+            why = _CHANGES.get(name, f"its {name} is {done.bound.get(name)}, not {value}")
+            raise MigrationError(f"the checkpoint {path!r} does not match: {why}", _NEW)
     return done
 
 
-def save(path: str, done: Done) -> None:
-    """Write it, in one step: a crash leaves the old file or the new one. MigrationError where it cannot be written."""
+def save(path: str, done: Checkpoint) -> None:
+    """Write the checkpoint atomically: a crash leaves the old file or the new one. MigrationError if it cannot."""
     folder = os.path.dirname(os.path.abspath(path))
     try:
         handle, name = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(_data(done), file)
+                json.dump({"version": _VERSION, **asdict(done)}, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, path)
@@ -92,9 +91,5 @@ def save(path: str, done: Done) -> None:
             raise
     except OSError as error:
         raise MigrationError(
-            f"the checkpoint {path!r} cannot be written: {error.strerror}", "name another with --checkpoint"
+            f"the checkpoint {path!r} cannot be written: {error.strerror}", "choose another path with --checkpoint"
         ) from None
-
-
-def _data(done: Done) -> dict[str, Any]:
-    return {"version": _VERSION, **asdict(done)}

@@ -1,4 +1,4 @@
-"""What a migration is: the table, how columns become attributes, how it is done, and what is told of it."""
+"""The data types of a migration: the table, the column mapping, the settings, the progress events and the report."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FORMS = ("json", "number", "text", "iso", "epoch")
-"""What a column may be turned into: a document, a number from text, text from a number, a date as text, a date as seconds."""
+"""Conversions for a column: JSON document, number from text, text from a number, ISO 8601 date, seconds since 1970."""
 
 VERIFICATIONS = ("sample", "full", "none")
 
 Item = dict[str, Any]
-"""An item as DynamoDB's API has it: ``{"id": {"N": "1"}}``."""
+"""An item in the format of DynamoDB's API: ``{"id": {"N": "1"}}``."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of DynamoDB. ``keys`` are the attributes of its key with their types, HASH first; ``indexed`` those of its indexes.
+class TargetTable:
+    """A DynamoDB table. ``keys`` are its key attributes with their types, HASH first; ``indexed`` those of its indexes.
 
-    Without ``keys`` the live table says what its key is.
+    Without ``keys``, the key is read from the live table.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Columns:
-    """How columns become attributes: (column, attribute) for another name, (column, form) for another type, and those left out."""
+    """The column mapping: (column, attribute) pairs, (column, form) pairs, and the columns to leave out."""
 
     renamed: tuple[tuple[str, str], ...] = ()
     forms: tuple[tuple[str, str], ...] = ()
@@ -38,7 +38,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rate:
-    """At most so many items, or write units of up to 1 KB (``units``), in a second."""
+    """A limit in items per second, or in write units of up to 1 KB per second (``units``)."""
 
     per_second: float
     units: bool = False
@@ -46,12 +46,12 @@ class Rate:
 
 @dataclass(frozen=True)
 class Migration:
-    """What is to be done. ``source_table`` None is the only table of the file; ``checkpoint`` is the file that a resume reads.
+    """The settings of a migration. ``source_table`` None selects the only table; ``checkpoint`` is the path of a file.
 
-    ``mode`` new wants an empty table, overwrite replaces items of the same key, keep leaves them as they are.
+    ``mode`` new requires an empty table, overwrite replaces items with the same key, keep leaves them unchanged.
     """
 
-    table: Table
+    table: TargetTable
     source: str
     checkpoint: str
     source_table: str | None = None
@@ -66,10 +66,10 @@ class Migration:
 
 
 class MigrationError(Exception):
-    """Why a migration does not begin or does not go on: a sentence, what to do about it, and what kind of trouble it is.
+    """The reason why a migration cannot start or continue, with a hint.
 
-    ``usage`` is the caller's to mend, and nothing was written; ``denied`` is about credentials or permissions; ``failed`` came up while
-    writing or reading, and the same command goes on where it stopped.
+    ``kind`` usage: the input is wrong and nothing was written. ``denied``: credentials or permissions. ``failed``: the
+    error occurred while reading or writing, and the same command resumes.
     """
 
     def __init__(self, sentence: str, hint: str = "", kind: str = "usage") -> None:
@@ -80,27 +80,28 @@ class MigrationError(Exception):
 
 
 @dataclass
-class Finding:
-    """One kind of data that DynamoDB would refuse: how many values have it, and the first few of them."""
+class DataFinding:
+    """One kind of data that DynamoDB would reject: the number of values and the first few of them."""
 
     kind: str
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
 
-class Unfit(MigrationError):
-    """Data that DynamoDB would refuse, found before anything was written."""
+class InvalidDataError(MigrationError):
+    """Data that DynamoDB would reject, detected before anything is written."""
 
-    def __init__(self, findings: tuple[Finding, ...], table: str) -> None:
+    def __init__(self, findings: tuple[DataFinding, ...], table: str) -> None:
         super().__init__(
-            f"{table} holds data that DynamoDB refuses; nothing was written", "mend the rows, or use a view that does"
+            f"{table} contains data that DynamoDB rejects; nothing was written",
+            "correct the rows, or migrate a view that corrects them",
         )
         self.findings = findings
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is: check, write, count or verify; in rows."""
+    """The progress of a stage (check, write, count or verify), in rows."""
 
     stage: str
     done: int
@@ -108,21 +109,22 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Told:
-    """Something to know that is no progress."""
+class MigrationNotice:
+    """Information that is not progress."""
 
     text: str
 
 
-Tell = Callable[[Progress | Told], None]
+Tell = Callable[[Progress | MigrationNotice], None]
 
 
 @dataclass
 class Report:
-    """What came of it. ``written`` were put by us, ``same`` were there already and equal, ``kept`` were there and differ.
+    """The result. ``written`` items are new, ``same`` items existed and are equal, ``kept`` items existed and differ.
 
-    ``counted`` is the table's count, None where it was not empty at first or not asked for. ``checked`` items were read back;
-    ``wrong`` describes the first of ``mismatches``. Sizes are in bytes by DynamoDB's rules, ``units`` in write units, times in seconds.
+    ``counted`` is the number of items in the table; None if the table was not empty at first or counting is off.
+    ``checked`` items were read back; ``wrong`` describes the first of the ``mismatches``. Sizes are in bytes by
+    DynamoDB's rules, ``units`` in write units, ``seconds`` is the duration.
     """
 
     table: str
@@ -148,5 +150,5 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether everything that was read back is as it should be."""
+        """Whether everything that was read back matches the source."""
         return not self.mismatches and self.counted in (None, self.rows)

@@ -1,20 +1,47 @@
-"""A migration from end to end: copy, check, go on or begin, write, read back, report."""
+"""Run a migration: copy the source, check it, start or resume, write, read back, and report."""
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from fsdcf.storage.migration.checkpoint import Done, load, save
-from fsdcf.storage.migration.mapping import Encoder
-from fsdcf.storage.migration.model import Migration, MigrationError, Progress, Report, Tell, Told, Unfit
-from fsdcf.storage.migration.preflight import Survey, bound, survey, unrepeated
-from fsdcf.storage.migration.source import check, chosen, columns_of, copied, count_of, reading, rows
-from fsdcf.storage.migration.target import Target, checked
-from fsdcf.storage.migration.verify import compare, count
-from fsdcf.storage.migration.write import write
+from fsdcf.storage.migration.checkpoint import Checkpoint, load, save
+from fsdcf.storage.migration.model import (
+    InvalidDataError,
+    Item,
+    Migration,
+    MigrationError,
+    MigrationNotice,
+    Progress,
+    Report,
+    Tell,
+)
+from fsdcf.storage.migration.source import (
+    check_integrity,
+    column_names,
+    consistent_copy,
+    count_rows,
+    keys_are_unique,
+    mapping_hash,
+    rows,
+    select_table,
+    sqlite_errors,
+    survey,
+)
+from fsdcf.storage.migration.target import (
+    BATCH_BYTES,
+    READ_ITEMS,
+    TableClient,
+    run_in_threads,
+    with_live_key,
+    write,
+)
+from fsdcf.storage.migration.values import Encoder, canonical, key_text
+
+_SHOWN = 5
 
 
 def migrate(
@@ -25,91 +52,161 @@ def migrate(
     sleep: Callable[[float], None],
     chance: random.Random,
 ) -> Report:
-    """Do it, or with ``dry_run`` all of it but the writing. Raises MigrationError, whose kind says what may have been written.
+    """Run a migration, or with ``dry_run`` only its checks. Raises MigrationError.
 
-    ``client`` is boto3's for DynamoDB, best with one attempt a call, since calls are tried again here. ``chance`` picks what is read back.
+    ``client`` is a boto3 client for DynamoDB, preferably with one attempt per call, because calls are retried here.
+    ``chance`` selects the items to read back.
     """
-    begun = clock()
-    target = Target(client, migration.table.name, clock, sleep, chance.random)
-    with copied(migration.source) as copy, reading(migration.source):
-        report = _migrated(migration, copy, target, tell, clock, chance)
+    start = clock()
+    target = TableClient(client, migration.table.name, clock, sleep, chance.random)
+    with consistent_copy(migration.source) as copy, sqlite_errors(migration.source):
+        report = _migrate_copy(migration, copy, target, tell, clock, chance)
     report.retried = target.retried
-    report.seconds = clock() - begun
+    report.seconds = clock() - start
     return report
 
 
-def _migrated(
+def _migrate_copy(
     migration: Migration,
     copy: sqlite3.Connection,
-    target: Target,
+    target: TableClient,
     tell: Tell,
     clock: Callable[[], float],
     chance: random.Random,
 ) -> Report:
-    source_table, whole = chosen(copy, migration.source, migration.source_table)
-    names = columns_of(copy, source_table)
-    Encoder(names, migration.columns, migration.table)  # a key without a column is said before anything is asked of AWS
-    check(copy, migration.source)
-    described = target.described()
-    table = checked(migration.table, described)
+    source_table, is_table = select_table(copy, migration.source, migration.source_table)
+    names = column_names(copy, source_table)
+    Encoder(names, migration.columns, migration.table)  # reports a key without a column before any call to AWS
+    check_integrity(copy, migration.source)
+    description = target.describe()
+    table = with_live_key(migration.table, description)
     encode = Encoder(names, migration.columns, table)
-    total = count_of(copy, source_table)
-    unique = whole and unrepeated(copy, source_table, names, migration.columns, table)
-    found = survey(copy, source_table, whole, encode, lambda number: tell(Progress("check", number, total)), unique)
-    if found.findings:
-        raise Unfit(found.findings, source_table)
-    about = {
-        "table": str(described.get("TableArn") or table.name),
-        "id": str(described.get("TableId") or described.get("CreationDateTime")),  # a table made anew is another one
+    total = count_rows(copy, source_table)
+    unique = is_table and keys_are_unique(copy, source_table, names, migration.columns, table)
+    result = survey(copy, source_table, is_table, encode, lambda row: tell(Progress("check", row, total)), unique)
+    if result.findings:
+        raise InvalidDataError(result.findings, source_table)
+    identity = {
+        "table": str(description.get("TableArn") or table.name),
+        "id": str(description.get("TableId") or description.get("CreationDateTime")),  # differs after a re-creation
         "mode": "keep" if migration.mode == "keep" else "overwrite",
-        "mapping": bound(migration.columns, names, table, source_table),
-        "rows": found.hash,
+        "mapping": mapping_hash(migration.columns, names, table, source_table),
+        "rows": result.hash,
     }
-    done = _begun(migration, about, target, tell)
-    report = _report(migration, source_table, found, done)
-    if migration.dry_run:
-        return report
-    if not done.finished:
-        write(rows(copy, source_table, whole, done.through), found.rows, done, encode, target, migration, tell, clock)
-    report.written, report.same, report.kept = done.written, done.same, done.kept
-    if migration.verify != "none":
-        if done.empty:
-            count(target, report, migration.workers, tell)
-        compare(rows(copy, source_table, whole), encode, target, migration, report, tell, chance)
-    return report
-
-
-def _begun(migration: Migration, about: dict[str, str], target: Target, tell: Tell) -> Done:
-    """What an earlier run has done, or a new beginning, which must say what happens to items that are there.
-
-    A new beginning that is refused leaves the checkpoint of the old one: the command without ``restart`` still goes on.
-    """
-    done = None if migration.restart else load(migration.checkpoint, about)
-    if done is not None:
-        said = "all of it was written before" if done.finished else f"{done.count:,} rows were written before"
-        tell(Told(f"going on by {migration.checkpoint}: {said}"))
-        return done
-    empty = target.is_empty()
-    if not empty and migration.mode == "new":
-        hint = "--keep-existing leaves them as they are; --overwrite replaces those of the same key"
-        raise MigrationError(f"the table {migration.table.name!r} holds items already", hint)
-    done = Done(about, empty)
-    if not migration.dry_run:
-        save(migration.checkpoint, done)
-    return done
-
-
-def _report(migration: Migration, source_table: str, found: Survey, done: Done) -> Report:
-    return Report(
+    done = _start_or_resume(migration, identity, target, tell)
+    report = Report(
         table=migration.table.name,
         source=migration.source,
         source_table=source_table,
         mode=migration.mode,
         dry_run=migration.dry_run,
-        rows=found.rows,
-        bytes=found.bytes,
-        units=found.units,
-        largest=found.largest,
+        rows=result.rows,
+        bytes=result.bytes,
+        units=result.units,
+        largest=result.largest,
         resumed=done.count,
         verification="none" if migration.dry_run else migration.verify,
     )
+    if migration.dry_run:
+        return report
+    if not done.finished:
+        left = rows(copy, source_table, is_table, done.through)
+        write(left, result.rows, done, encode, target, migration, tell, clock)
+    report.written, report.same, report.kept = done.written, done.same, done.kept
+    if migration.verify != "none":
+        if done.empty:
+            count_items(target, report, migration.workers, tell)
+        compare_items(rows(copy, source_table, is_table), encode, target, migration, report, tell, chance)
+    return report
+
+
+def _start_or_resume(migration: Migration, identity: dict[str, str], target: TableClient, tell: Tell) -> Checkpoint:
+    """The checkpoint of an earlier run or a new one, for which the mode must allow existing items.
+
+    If a restart is refused, the old checkpoint remains: the command without ``restart`` still resumes.
+    """
+    done = None if migration.restart else load(migration.checkpoint, identity)
+    if done is not None:
+        state = "all rows are written" if done.finished else f"{done.count:,} rows are written"
+        tell(MigrationNotice(f"resuming from {migration.checkpoint}: {state}"))
+        return done
+    empty = target.is_empty()
+    if not empty and migration.mode == "new":
+        hint = "use --keep-existing to keep the existing items, or --overwrite to replace those with the same key"
+        raise MigrationError(f"the table {migration.table.name!r} already contains items", hint)
+    done = Checkpoint(identity, empty)
+    if not migration.dry_run:
+        save(migration.checkpoint, done)
+    return done
+
+
+def count_items(target: TableClient, report: Report, workers: int, tell: Tell) -> None:
+    """Count the items of the table in parallel."""
+    total = 0
+    tell(Progress("count", 0, report.rows))
+
+    def on_result(segment: int, count: int) -> None:
+        nonlocal total
+        total += count
+        if count:
+            tell(Progress("count", total, report.rows))
+
+    run_in_threads(range(workers), lambda segment: target.count(segment, workers), on_result, workers, target.stop.set)
+    report.counted = total
+
+
+Expected = dict[str, tuple[Item, bytes]]
+"""The key and the hash of each expected item, by the key's text."""
+
+
+def compare_items(
+    rows: Iterable[tuple[Any, ...]],
+    encode: Encoder,
+    target: TableClient,
+    migration: Migration,
+    report: Report,
+    tell: Tell,
+    chance: random.Random,
+) -> None:
+    """Read back all items or a random sample, and compare them. In mode keep they must exist, but may differ."""
+    sample: set[int] | None = None
+    if migration.verify == "sample" and migration.sample < report.rows:
+        sample = set(chance.sample(range(report.rows), migration.sample))
+    total = report.rows if sample is None else len(sample)
+
+    def on_result(expected: Expected, wrong: list[str]) -> None:
+        report.checked += len(expected)
+        report.mismatches += len(wrong)
+        report.wrong += wrong[: _SHOWN - len(report.wrong)]
+        tell(Progress("verify", report.checked, total))
+
+    def work(expected: Expected) -> list[str]:
+        items = target.get_batch([key for key, _ in expected.values()])
+        hashes = {key_text(encode.key_of(item)): _hash(item) for item in items}
+        wrong = [f"{key}: absent" for key in expected if key not in hashes]
+        if migration.mode != "keep":
+            wrong += [f"{key}: differs" for key, (_, wanted) in expected.items() if hashes.get(key, wanted) != wanted]
+        return wrong
+
+    run_in_threads(_expected(rows, encode, sample), work, on_result, migration.workers, target.stop.set)
+
+
+def _expected(rows: Iterable[tuple[Any, ...]], encode: Encoder, sample: set[int] | None) -> Iterator[Expected]:
+    expected: Expected = {}
+    total = 0
+    for number, row in enumerate(rows):
+        if sample is not None and number not in sample:
+            continue
+        item, size, _ = encode(row)
+        key = encode.key_of(item)
+        expected[key_text(key)] = key, _hash(item)
+        total += size
+        if len(expected) == READ_ITEMS or total > BATCH_BYTES:
+            yield expected
+            expected, total = {}, 0
+    if expected:
+        yield expected
+
+
+def _hash(item: Item) -> bytes:
+    return hashlib.blake2b(canonical(item), digest_size=16).digest()

@@ -1,36 +1,125 @@
-"""The migration as a program of its own, for a one-off task beside the file: options, lines of text, an exit code."""
+"""The migration as a program for a one-off task next to the file: a zip archive of these modules that Python runs."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import time
+import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from importlib import import_module
+from inspect import getsource
 from typing import Any, TextIO
 
-from fsdcf.storage.migration.model import VERIFICATIONS, Migration, MigrationError, Progress, Rate, Table, Told
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from fsdcf.storage.migration.model import (
+    VERIFICATIONS,
+    Migration,
+    MigrationError,
+    MigrationNotice,
+    Progress,
+    Rate,
+)
 from fsdcf.storage.migration.report import (
     error_lines,
     error_record,
-    how_to_go_on,
+    event_line,
+    event_record,
     report_lines,
     report_record,
-    told_line,
-    told_record,
+    resume_hint,
 )
 from fsdcf.storage.migration.run import migrate
 
-_BETWEEN = 5.0
+_INTERVAL = 5.0
 """Seconds between two lines of progress."""
 
 CODES = {"usage": 2, "failed": 1, "denied": 7}
-"""Exit codes by the kind of an error, as fsdcf's own. 1 is also a table that does not hold what it should, 130 an interruption."""
+"""Exit codes by the kind of the error, as in fsdcf. 1 also means that the table does not match the source, 130 an
+interruption."""
+
+_PACKAGE = "fsdcf.storage.migration"
+MODULES = tuple(
+    f"{_PACKAGE}.{name}" for name in ("checkpoint", "model", "report", "run", "script", "source", "target", "values")
+)
+"""The modules in the archive."""
+
+_MAIN = '''\
+"""{about}"""
+
+import os
+import signal
+import sys
+
+import boto3
+
+from fsdcf.storage.migration.model import Columns, Migration, Rate, TargetTable
+from fsdcf.storage.migration.script import interrupt, run_script
+
+PLAN = {plan}
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
+    sys.exit(run_script(sys.argv[1:], PLAN, __doc__, sys.stdout, os.environ.get("AWS_REGION"), boto3.client))
+'''
+
+_ABOUT = """\
+Migrate a SQLite table to the DynamoDB table {table}. Requires Python 3.10 or later and boto3.
+
+    python {file} --show-plan    print the settings of the migration
+    python {file} --dry-run      check every row and the table, and write nothing
+    python {file}                migrate; run it again after a crash to resume
+    python {file} --help         list the options
+
+Written by fsdcf migrate-data --emit-script. The archive contains __main__.py with the settings in PLAN, and the
+modules of fsdcf.storage.migration unchanged: unzip {file} to read them.
+
+The role of the task requires dynamodb:DescribeTable, BatchWriteItem, PutItem, BatchGetItem and Scan on the table.
+Rows that the service writes during the migration are not migrated. Exit codes: 0 success, 1 failed or the table does
+not match the source, 2 invalid input and nothing was written, 7 no permission, 130 interrupted.
+"""
+
+
+def archive(migration: Migration, file: str) -> bytes:
+    """Build the archive for a migration, to be saved as ``file``. The same migration gives the same bytes.
+
+    It has the format of the standard library's ``zipapp``, but with fixed timestamps.
+    """
+    about = _ABOUT.format(table=migration.table.name, file=file).replace("\\", r"\\").replace('"', r"\"")
+    texts = {
+        "__main__.py": _MAIN.format(about=about, plan=_source(replace(migration, restart=False))),
+        **{f"{package}/__init__.py": "" for package in ("fsdcf", "fsdcf/storage", "fsdcf/storage/migration")},
+        **{f"{name.replace('.', '/')}.py": getsource(import_module(name)) for name in MODULES},
+    }
+    buffer = io.BytesIO(b"#!/usr/bin/env python3\n")
+    buffer.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for path, text in sorted(texts.items()):
+            entry = zipfile.ZipInfo(path)  # dated 1980-01-01
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, text)
+    return buffer.getvalue()
+
+
+def _source(plan: Migration) -> str:
+    """The settings as Python source, one per line."""
+    settings = "".join(f"    {setting.name}={getattr(plan, setting.name)!r},\n" for setting in fields(plan))
+    return f"Migration(\n{settings})"
+
+
+def interrupt(number: int, frame: Any) -> None:
+    """Handle SIGTERM, with which ECS stops a task, like Ctrl-C, so that the checkpoint is saved."""
+    raise KeyboardInterrupt
 
 
 def rate_of(text: str) -> Rate:
-    """``500`` items or ``200wcu`` write units in a second. ValueError for anything else."""
+    """Parse ``500`` (items) or ``200wcu`` (write units) per second. ValueError for anything else."""
     number = text.lower().removesuffix("wcu")
     value = float(number)
     if not 0 < value < float("inf"):
@@ -38,74 +127,83 @@ def rate_of(text: str) -> Rate:
     return Rate(value, number != text.lower())
 
 
-def _arguments(argv: Sequence[str], plan: Migration) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=f"Migrate {plan.source_table or 'a table'} of SQLite to the DynamoDB table {plan.table.name}."
-    )
-    parser.add_argument("--from", dest="source", default=plan.source, help="the SQLite file (%(default)s)")
-    parser.add_argument("--source-table", default=plan.source_table, help="the table or view in it (%(default)s)")
-    parser.add_argument("--table", default=plan.table.name, help="the DynamoDB table (%(default)s)")
-    parser.add_argument("--region", help="region; AWS_REGION or AWS_DEFAULT_REGION otherwise")
-    parser.add_argument("--endpoint-url", help="endpoint of DynamoDB")
-    parser.add_argument(
-        "--rate", type=rate_of, default=plan.rate, help="items a second, such as 500, or write units, such as 200wcu"
-    )
-    parser.add_argument("--parallel", type=int, default=plan.workers, help="requests at a time (%(default)s)")
+def _arguments(argv: Sequence[str], plan: Migration, about: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--show-plan", action="store_true", help="print the settings, with the options applied, and exit")
+    add("--from", dest="source", default=plan.source, help="SQLite file (%(default)s)")
+    add("--source-table", default=plan.source_table, help="table or view in the file (%(default)s)")
+    add("--table", default=plan.table.name, help="DynamoDB table (%(default)s)")
+    add("--region", help="AWS Region (default: AWS_REGION or AWS_DEFAULT_REGION)")
+    add("--endpoint-url", help="endpoint of DynamoDB")
+    add("--rate", type=rate_of, default=plan.rate, help="maximum items (500) or write units (200wcu) per second")
+    add("--parallel", dest="workers", type=int, default=plan.workers, help="concurrent requests (%(default)s)")
     modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--keep-existing", dest="mode", action="store_const", const="keep", help="keep existing items")
     modes.add_argument(
-        "--keep-existing", dest="mode", action="store_const", const="keep", help="never overwrite an item that is there"
+        "--overwrite", dest="mode", action="store_const", const="overwrite", help="replace items with the same key"
     )
-    modes.add_argument(
-        "--overwrite", dest="mode", action="store_const", const="overwrite", help="replace items of the same key"
-    )
-    parser.add_argument("--verify", choices=VERIFICATIONS, default=plan.verify, help="what is read back (%(default)s)")
-    parser.add_argument("--sample", type=int, default=plan.sample, help="items in the sample (%(default)s)")
-    parser.add_argument("--checkpoint", default=plan.checkpoint, help="file that a resume reads (%(default)s)")
-    parser.add_argument("--restart", action="store_true", help="forget the checkpoint")
-    parser.add_argument(
-        "--dry-run", action="store_true", default=plan.dry_run, help="check everything and write nothing"
-    )
-    parser.add_argument("--json", action="store_true", help="JSON lines")
+    parser.set_defaults(mode=plan.mode)
+    add("--verify", choices=VERIFICATIONS, default=plan.verify, help="items to read back (%(default)s)")
+    add("--sample", type=int, default=plan.sample, help="number of items in the sample (%(default)s)")
+    add("--checkpoint", default=plan.checkpoint, help="file that stores the progress (%(default)s)")
+    add("--restart", action="store_true", help="ignore the checkpoint and start over")
+    add("--dry-run", action="store_true", default=plan.dry_run, help="check everything and write nothing")
+    add("--json", action="store_true", help="print JSON lines")
     return parser.parse_args(argv)
 
 
+def _connect(new_client: Callable[..., Any], region: str | None, endpoint: str | None, workers: int) -> Any:
+    """Create a client for DynamoDB that leaves retries to the migration."""
+    retries: Any = {"mode": "standard", "total_max_attempts": 1}
+    config = Config(retries=retries, max_pool_connections=workers + 2, connect_timeout=10, read_timeout=60)
+    try:
+        return new_client("dynamodb", region_name=region or None, endpoint_url=endpoint, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise MigrationError(f"cannot connect to DynamoDB: {error}", "set --region") from None
+
+
 def run_script(
-    argv: Sequence[str], plan: Migration, out: TextIO, connect: Callable[[str | None, str | None, int], Any]
+    argv: Sequence[str],
+    plan: Migration,
+    about: str,
+    out: TextIO,
+    region: str | None,
+    new_client: Callable[..., Any],
 ) -> int:
-    """Run it and return the exit code. ``connect`` makes a client for a region, an endpoint and a number of connections."""
-    given = _arguments(argv, plan)
+    """Run the program and return its exit code. ``region`` is used without ``--region``; ``new_client`` is boto3's."""
+    options = _arguments(argv, plan, about)
+    names = ("source", "source_table", "checkpoint", "rate", "mode", "verify", "dry_run", "restart")
     migration = replace(
         plan,
-        table=Table(given.table, plan.table.keys, plan.table.indexed),
-        **{
-            name: getattr(given, name)
-            for name in ("source", "source_table", "checkpoint", "rate", "verify", "dry_run", "restart")
-        },
-        mode=given.mode or plan.mode,
-        workers=max(1, given.parallel),
-        sample=max(1, given.sample),
+        table=replace(plan.table, name=options.table),
+        workers=max(1, options.workers),
+        sample=max(1, options.sample),
+        **{name: getattr(options, name) for name in names},
     )
+    last = -_INTERVAL
 
-    def line(text: str) -> None:
-        out.write(f"{text}\n")
+    def show(record: dict[str, Any], text: str) -> None:
+        out.write(f"{json.dumps(record) if options.json else text}\n")
         out.flush()
 
-    last = -_BETWEEN
-
-    def tell(event: Progress | Told) -> None:
+    def tell(event: Progress | MigrationNotice) -> None:
         nonlocal last
-        if isinstance(event, Told) or event.done >= event.total or time.monotonic() - last >= _BETWEEN:
+        if isinstance(event, MigrationNotice) or event.done >= event.total or time.monotonic() - last >= _INTERVAL:
             last = time.monotonic()
-            line(json.dumps(told_record(event)) if given.json else told_line(event))
+            show(event_record(event), event_line(event))
 
+    if options.show_plan:
+        out.write(f"{_source(migration)}\n")
+        return 0
     try:
-        client = connect(given.region, given.endpoint_url, migration.workers)
+        client = _connect(new_client, options.region or region, options.endpoint_url, migration.workers)
         report = migrate(migration, client, tell, time.monotonic, time.sleep, random.SystemRandom())
     except MigrationError as error:
-        line(json.dumps(error_record(error)) if given.json else "\n".join(error_lines(error)))
+        show(error_record(error), "\n".join(error_lines(error)))
         return CODES[error.kind]
     except KeyboardInterrupt:
-        line(json.dumps({"event": "interrupted"}) if given.json else how_to_go_on(given.restart))
+        show({"event": "interrupted"}, resume_hint(options.restart))
         return 130
-    line(json.dumps(report_record(report)) if given.json else "\n".join(report_lines(report)))
+    show(report_record(report), "\n".join(report_lines(report)))
     return 0 if report.good else 1

@@ -1,156 +1,278 @@
-"""The SQLite side: a consistent copy that vanishes with the process, its tables, columns and rows."""
+"""Read SQLite: make a consistent temporary copy, list its tables, columns and rows, and check every row."""
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsdcf.storage.migration.model import MigrationError
+from fsdcf.storage.migration.model import Columns, DataFinding, Item, MigrationError, TargetTable
+from fsdcf.storage.migration.values import Encoder, key_text
 
-PATIENCE_FOR_LOCKS = 5.0
-"""Seconds that a lock of another process is waited for."""
+LOCK_TIMEOUT = 5.0
+"""Seconds to wait for the lock of another process."""
 
-_TABLES = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+EXAMPLES = 5
+"""Number of values shown for each kind of finding."""
+
+UNIT = 1024
+"""Bytes of one write unit."""
+
+_TABLES = (
+    "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    " ORDER BY name"
+)
 _CACHE = "PRAGMA cache_size = -8192"
 _STEP = 8192
-"""Pages that are copied in one go: some 32 MB."""
+"""Pages copied in one step, about 32 MB."""
+
+_CHUNK = 1000
+_RESTORE = "restore a backup, or use .recover of the sqlite3 shell to create a new file"
+_ERRORS = (
+    (
+        ("not a database",),
+        "{path!r} is not a SQLite file, or it is encrypted",
+        "check that --from names the SQLite file",
+    ),
+    (
+        ("locked", "busy"),
+        "{path!r} is locked by another process",
+        "stop the service (with the settings recommended for EFS it keeps the lock while it runs), or migrate a copy",
+    ),
+    (("malformed", "corrupt"), "{path!r} is corrupt: {error}", _RESTORE),
+    (
+        ("readonly", "read-only", "unable to open"),
+        "{path!r} cannot be read without a repair: {error}",
+        "an interrupted write may have left a journal: open the file once with the sqlite3 shell, which repairs it",
+    ),
+    (
+        ("full",),
+        "there is not enough space for a copy of {path!r}",
+        "set TMPDIR to a folder with as much free space as the size of the file",
+    ),
+    (("",), "{path!r} cannot be read: {error}", "run sqlite3 FILE 'PRAGMA integrity_check' for details"),
+)
+"""Fragments of SQLite's messages, the error that they become, and its hint."""
 
 
 @contextmanager
-def copied(path: str, patience: float = PATIENCE_FOR_LOCKS) -> Iterator[sqlite3.Connection]:
-    """A consistent copy of a data base, made by SQLite's backup API: one moment of it, however many others write meanwhile.
-
-    The copy is a temporary data base of SQLite's in TMPDIR, which has no name and is gone with the process, even with kill -9. The source
-    is opened for reading alone. MigrationError where it is no data base, locked, or in need of a repair.
-    """
-    if not Path(path).is_file():
-        raise MigrationError(f"there is no file {path!r}", "--from names the SQLite file")
-    with closing(sqlite3.connect("", isolation_level=None)) as copy:
-        copy.execute(_CACHE)
-        try:
-            uri = f"{Path(path).resolve().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=patience)) as source:
-                _backup(source, copy)
-        except sqlite3.DatabaseError as error:
-            raise _explained(error, path) from None
-        copy.text_factory = bytearray  # TEXT and BLOB stay apart, and what is not UTF-8 comes through to be found
-        yield copy
-
-
-def _backup(source: sqlite3.Connection, copy: sqlite3.Connection) -> None:
-    """In one read transaction: writers of the source cannot make the copy begin anew, as they could between two steps."""
-    source.execute("BEGIN")
-    source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    source.backup(copy, pages=_STEP)
-
-
-def _explained(error: sqlite3.DatabaseError, path: str) -> MigrationError:
-    text = str(error)
-    if "not a database" in text:
-        return MigrationError(f"{path!r} is not a SQLite file, or it is encrypted", "--from names the SQLite file")
-    if "locked" in text or "busy" in text:
-        hint = "stop the service (a service that follows the rules for EFS holds the lock for as long as it runs), or give a copy"
-        return MigrationError(f"{path!r} is locked by another process", hint)
-    if "malformed" in text or "corrupt" in text:
-        return MigrationError(
-            f"{path!r} is corrupt: {text}", "restore a backup, or try sqlite3's .recover into a new file"
-        )
-    if "readonly" in text or "read-only" in text or "unable to open" in text:
-        hint = "a journal of an interrupted write may lie beside it: open the file once with sqlite3, which repairs it"
-        return MigrationError(f"{path!r} cannot be read as it is: {text}", hint)
-    if "full" in text:
-        return MigrationError(
-            f"there is no room for a copy of {path!r}", "set TMPDIR to a folder with as much room as the file takes"
-        )
-    return MigrationError(f"{path!r} cannot be read: {text}", "sqlite3 FILE 'PRAGMA integrity_check' says more")
-
-
-def chosen(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, bool]:
-    """The table or view to read, and whether it is a table: the one that is named, or the only one."""
-    with _readable(path):
-        found = {bytes(one).decode("utf-8", "replace"): bytes(type) == b"table" for one, type in copy.execute(_TABLES)}
-    if name is None and len(found) == 1:
-        name = next(iter(found))
-    if name in found:
-        return name, found[name]
-    if not found:
-        raise MigrationError(
-            f"{path!r} has no table",
-            "--from names the SQLite file; one that was never there is made empty where it is opened",
-        )
-    known = f"it has {', '.join(found)}"
-    if name is None:
-        raise MigrationError(f"{path!r}: which table?", f"--source-table T; {known}")
-    raise MigrationError(f"{path!r} has no table {name!r}", known)
-
-
-def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
-    """The columns as SELECT * gives them, generated ones among them."""
-    with closing(copy.execute(f"SELECT * FROM {quoted(table)} LIMIT 0")) as cursor:  # noqa: S608
-        return [one[0] for one in cursor.description]
-
-
-def unique_in(copy: sqlite3.Connection, table: str) -> list[set[str]]:
-    """The sets of columns of which SQLite itself says that no two rows have the same values."""
-    found = []
-    keys = {bytes(row[1]).decode() for row in copy.execute(f"PRAGMA table_xinfo({quoted(table)})") if row[5]}
-    if keys:
-        found.append(keys)
-    for row in copy.execute(f"PRAGMA index_list({quoted(table)})").fetchall():
-        if row[2] and not row[4]:
-            index = quoted(bytes(row[1]).decode())
-            names = [one[2] for one in copy.execute(f"PRAGMA index_info({index})")]
-            if None not in names:
-                found.append({bytes(one).decode() for one in names})
-    return found
-
-
-def count_of(copy: sqlite3.Connection, table: str) -> int:
-    """How many rows there are."""
-    (count,) = copy.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()  # noqa: S608
-    return int(count)
-
-
-def rows(copy: sqlite3.Connection, table: str, whole: bool, skip: int = 0) -> Iterator[tuple[Any, ...]]:
-    """The rows in one order that the same data always has, beginning after ``skip`` of them; TEXT as bytearray, BLOB as bytes.
-
-    ``whole``: it is a table, which is read itself, in the order of its key, and not through an index.
-    """
-    way = " NOT INDEXED" if whole else ""
-    return copy.execute(f"SELECT * FROM {quoted(table)}{way} LIMIT -1 OFFSET ?", (skip,))  # noqa: S608
-
-
-def check(copy: sqlite3.Connection, path: str) -> None:
-    """SQLite's own check of the copy's structure. MigrationError for a corrupt file; values against its constraints are no matter."""
-    with _readable(path):
-        lines = [bytes(one).decode("utf-8", "replace") for (one,) in copy.execute("PRAGMA quick_check(20)")]
-    wrong = [
-        one
-        for one in lines
-        if one != "ok" and " value in " not in one and not one.startswith("CHECK constraint failed")
-    ]
-    if wrong:
-        raise MigrationError(
-            f"{path!r} is corrupt: {wrong[0]}", "restore a backup, or try sqlite3's .recover into a new file"
-        )
-
-
-@contextmanager
-def _readable(path: str) -> Iterator[None]:
+def sqlite_errors(path: str) -> Iterator[None]:
+    """Convert SQLite's errors to MigrationErrors about the file."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _explained(error, path) from None
+        sentence, hint = next((s, h) for words, s, h in _ERRORS if any(word in str(error) for word in words))
+        raise MigrationError(sentence.format(path=path, error=error), hint) from None
 
 
-def reading(path: str) -> Any:
-    """While rows are read: SQLite's errors become MigrationErrors about the file."""
-    return _readable(path)
+@contextmanager
+def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite3.Connection]:
+    """Copy a database with SQLite's backup API, as of one moment, even if other processes write to it.
+
+    The copy is a temporary database in TMPDIR without a name: it disappears with the process, even after kill -9. The
+    source is opened read-only. MigrationError if it is not a database, is locked, or needs a repair.
+    """
+    if not Path(path).is_file():
+        raise MigrationError(f"there is no file {path!r}", "check that --from names the SQLite file")
+    with closing(sqlite3.connect("", isolation_level=None)) as copy:
+        copy.execute(_CACHE)
+        uri = f"{Path(path).resolve().as_uri()}?mode=ro"
+        with sqlite_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=timeout)) as source:
+            # In one read transaction: a writer cannot make the backup start over between two steps.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy, pages=_STEP)
+        copy.text_factory = bytearray  # keeps TEXT and BLOB apart, and reports text that is not UTF-8
+        yield copy
 
 
-def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever it holds."""
+def select_table(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, bool]:
+    """Return the named table or view, or the only one, and whether it is a table."""
+    with sqlite_errors(path):
+        tables = {
+            bytes(name).decode("utf-8", "replace"): bytes(type) == b"table" for name, type in copy.execute(_TABLES)
+        }
+    if name is None and len(tables) == 1:
+        name = next(iter(tables))
+    if name in tables:
+        return name, tables[name]
+    if not tables:
+        raise MigrationError(
+            f"{path!r} has no table",
+            "check that --from names the SQLite file; a program that opens a file that does not exist creates an"
+            " empty one",
+        )
+    known = f"the tables and views are {', '.join(tables)}"
+    if name is None:
+        raise MigrationError(f"{path!r} has several tables", f"use --source-table T; {known}")
+    raise MigrationError(f"{path!r} has no table {name!r}", known)
+
+
+def column_names(copy: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of SELECT *, including generated ones."""
+    with closing(copy.execute(f"SELECT * FROM {quote(table)} LIMIT 0")) as cursor:  # noqa: S608
+        return [column[0] for column in cursor.description]
+
+
+def unique_column_sets(copy: sqlite3.Connection, table: str) -> list[set[str]]:
+    """The sets of columns whose values SQLite guarantees to be unique: the primary key and full unique indexes."""
+    key = {bytes(row[1]).decode() for row in copy.execute(f"PRAGMA table_xinfo({quote(table)})") if row[5]}
+    sets = [key] if key else []
+    for row in copy.execute(f"PRAGMA index_list({quote(table)})").fetchall():
+        if row[2] and not row[4]:
+            index = quote(bytes(row[1]).decode())
+            names = [column[2] for column in copy.execute(f"PRAGMA index_info({index})")]
+            if None not in names:
+                sets.append({bytes(name).decode() for name in names})
+    return sets
+
+
+def count_rows(copy: sqlite3.Connection, table: str) -> int:
+    """The number of rows."""
+    (count,) = copy.execute(f"SELECT count(*) FROM {quote(table)}").fetchone()  # noqa: S608
+    return int(count)
+
+
+def rows(copy: sqlite3.Connection, table: str, is_table: bool, skip: int = 0) -> Iterator[tuple[Any, ...]]:
+    """The rows in a reproducible order, starting after ``skip`` rows; TEXT as bytearray, BLOB as bytes.
+
+    A table, unlike a view, is read in the order of its key and not through an index.
+    """
+    hint = " NOT INDEXED" if is_table else ""
+    return copy.execute(f"SELECT * FROM {quote(table)}{hint} LIMIT -1 OFFSET ?", (skip,))  # noqa: S608
+
+
+def check_integrity(copy: sqlite3.Connection, path: str) -> None:
+    """Run SQLite's structure check on the copy. MigrationError for a corrupt file; violated constraints are ignored."""
+    with sqlite_errors(path):
+        lines = [bytes(line).decode("utf-8", "replace") for (line,) in copy.execute("PRAGMA quick_check(20)")]
+    for line in lines:
+        if line != "ok" and " value in " not in line and not line.startswith("CHECK constraint failed"):
+            raise MigrationError(f"{path!r} is corrupt: {line}", _RESTORE)
+
+
+def quote(name: str) -> str:
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The result of the check of all rows. ``hash`` is equal for the same rows in the same order; sizes in bytes."""
+
+    rows: int
+    bytes: int
+    units: int
+    largest: int
+    hash: str
+    findings: tuple[DataFinding, ...]
+
+
+def write_units(size: int) -> int:
+    """Write units of an item of this size in bytes, without those of its indexes."""
+    return max(1, -(-size // UNIT))
+
+
+def survey(
+    copy: sqlite3.Connection,
+    table: str,
+    is_table: bool,
+    encode: Encoder,
+    on_progress: Callable[[int], None],
+    unique: bool,
+) -> Survey:
+    """Encode every row and collect the findings. ``unique``: keys cannot repeat, so that they need no check."""
+    findings = _Findings()
+    digest = hashlib.blake2b(digest_size=16)
+    keys = None if unique else _Keys(copy, encode)
+    total = units = largest = number = 0
+    for number, row in enumerate(rows(copy, table, is_table), 1):
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        item, size, problems = encode(row)
+        for problem in problems:
+            example = f"row {number}{_key_label(item, encode)}, {problem.where}: {problem.detail}"
+            findings.add(problem.kind, example)
+        if keys is not None and not problems:
+            keys.add(number, item)
+        total += size
+        units += write_units(size)
+        largest = max(largest, size)
+        if number % _CHUNK == 0:
+            on_progress(number)
+    if keys is not None:
+        keys.report_duplicates(findings)
+    if number % _CHUNK:
+        on_progress(number)
+    return Survey(number, total, units, largest, digest.hexdigest(), tuple(findings.values()))
+
+
+def keys_are_unique(
+    copy: sqlite3.Connection, source_table: str, names: list[str], columns: Columns, table: TargetTable
+) -> bool:
+    """Whether SQLite guarantees unique keys, by a primary key or a unique index on columns that are not converted.
+
+    Values that are equal in DynamoDB are equal in SQLite under any collation; a key of another type is a finding of its
+    own. A view has no index.
+    """
+    renamed, forms = dict(columns.renamed), dict(columns.forms)
+    keys = {name for name, _ in table.keys}
+    same = {name for name in names if renamed.get(name, name) in keys and name not in forms}
+    return any(unique <= same for unique in unique_column_sets(copy, source_table))
+
+
+def mapping_hash(columns: Columns, names: list[str], table: TargetTable, source_table: str) -> str:
+    """A hash of everything that determines how rows become items: the mapping, the columns, the key and the tables."""
+    parts = repr((columns, names, table.name, table.keys, source_table))
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+class _Findings(dict[str, DataFinding]):
+    """Findings by their kind."""
+
+    def add(self, kind: str, example: str, count: int = 1) -> None:
+        finding = self.setdefault(kind, DataFinding(kind))
+        finding.count += count
+        if len(finding.examples) < EXAMPLES:
+            finding.examples.append(example)
+
+
+class _Keys:
+    """The hashes of all keys, in a temporary table, so that SQLite sorts them outside of memory."""
+
+    def __init__(self, copy: sqlite3.Connection, encode: Encoder) -> None:
+        self._copy = copy
+        self._encode = encode
+        self._held: list[tuple[bytes, int]] = []
+        copy.execute("PRAGMA temp_store = FILE")
+        copy.execute("CREATE TEMP TABLE fsdcf_keys (hash BLOB, number INTEGER)")
+
+    def add(self, number: int, item: Item) -> None:
+        text = key_text(self._encode.key_of(item)).encode("utf-8", "surrogatepass")
+        self._held.append((hashlib.blake2b(text, digest_size=16).digest(), number))
+        if len(self._held) >= _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._copy.execute("BEGIN")
+        self._copy.executemany("INSERT INTO temp.fsdcf_keys VALUES (?, ?)", self._held)
+        self._copy.execute("COMMIT")
+        self._held.clear()
+
+    def report_duplicates(self, findings: _Findings) -> None:
+        self._flush()
+        groups = "SELECT count(*), min(number), max(number) FROM temp.fsdcf_keys GROUP BY hash HAVING count(*) > 1"
+        for count, first, last in self._copy.execute(groups):
+            more = f" and {count - 2} more" if count > 2 else ""
+            findings.add("duplicate key", f"rows {first} and {last}{more}", count - 1)
+        self._copy.execute("DROP TABLE temp.fsdcf_keys")
+
+
+def _key_label(item: Item, encode: Encoder) -> str:
+    try:
+        return f" ({key_text(encode.key_of(item))[:100]})"
+    except KeyError:
+        return ""

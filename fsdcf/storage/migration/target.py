@@ -1,32 +1,39 @@
-"""The DynamoDB side: calls with retry and backoff, batches until nothing is left unprocessed, puts that never overwrite."""
+"""Write to DynamoDB: calls with retries and backoff, conditional puts, and parallel batches at a limited rate."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import botocore.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from fsdcf.storage.migration.model import Item, MigrationError, Table
-from fsdcf.storage.migration.values import canonical
+from fsdcf.storage.migration.checkpoint import Checkpoint, save
+from fsdcf.storage.migration.model import Item, Migration, MigrationError, Progress, TargetTable, Tell
+from fsdcf.storage.migration.source import write_units
+from fsdcf.storage.migration.values import Encoder, canonical
 
 BATCH_ITEMS = 25
 BATCH_BYTES = 2_500_000
-"""A batch has 25 items and 16 MB on the wire at most, where a control character takes six bytes for one.
+"""Limits of a batch. DynamoDB accepts 25 items and 16 MB on the wire, where a control character takes six bytes.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 """
 
 READ_ITEMS = 100
 PATIENCE = 300.0
 FIRST_PATIENCE = 15.0
-"""Seconds without any progress after which a call is given up; the short one until DynamoDB has answered for the first time."""
+"""Seconds without progress before a call fails; the shorter time applies until DynamoDB has answered once."""
+
+SAVE_INTERVAL = 0.5
+"""Seconds between two saves of the checkpoint: the work that a resume repeats after a crash."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SLICE = 0.05, 20.0, 0.5
-_TRY_AGAIN = frozenset(
+_RETRIED = frozenset(
     {
         *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "RequestLimitExceeded"),
         *("TooManyRequestsException", "SlowDown", "InternalServerError", "InternalFailure", "ServiceUnavailable"),
@@ -34,12 +41,8 @@ _TRY_AGAIN = frozenset(
     }
 )
 _DENIED = (
-    "AccessDenied",
-    "ExpiredToken",
-    "UnrecognizedClient",
-    "InvalidSignature",
-    "MissingAuthenticationToken",
-    "NotAuthorized",
+    *("AccessDenied", "ExpiredToken", "UnrecognizedClient"),
+    *("InvalidSignature", "MissingAuthenticationToken", "NotAuthorized"),
 )
 _NETWORK = (
     botocore.exceptions.HTTPClientError,
@@ -47,24 +50,21 @@ _NETWORK = (
     botocore.exceptions.IncompleteReadError,
     ResponseParserError,
 )
-_NO_ACCESS = (
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "NoAuthTokenError",
-    "TokenRetrievalError",
-    "SSOError",
+_NO_CREDENTIALS = (
+    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+    *("NoAuthTokenError", "TokenRetrievalError", "SSOError"),
 )
 
 
-class Stopped(Exception):
-    """The migration is being stopped; this call was not made."""
+class MigrationStopped(Exception):
+    """The migration is stopping; the call was not made."""
 
 
-class Target:
-    """A table through a client of boto3, or what behaves like one. Safe to use by several threads.
+class TableClient:
+    """A table behind a boto3 client. Thread-safe.
 
-    ``clock`` tells seconds, ``sleep`` waits for seconds, ``random`` gives numbers from 0 to 1. ``stop`` ends all waiting.
+    ``clock`` returns seconds, ``sleep`` waits for seconds, ``random`` returns numbers from 0 to 1. Setting ``stop``
+    ends all waiting.
     """
 
     def __init__(
@@ -86,20 +86,20 @@ class Target:
         self._answered = False
 
     def put_batch(self, items: Sequence[Item]) -> None:
-        """Put at most 25 items, and what DynamoDB leaves unprocessed again and again until all are in."""
+        """Put at most 25 items, and repeat what DynamoDB leaves unprocessed until all are written."""
         requests: Any = [{"PutRequest": {"Item": item}} for item in items]
-        tried, begun = 0, self._clock()
+        tries, start = 0, self._clock()
         while requests:
             answer = self._call("batch_write_item", RequestItems={self.table: requests})
             left = answer.get("UnprocessedItems", {}).get(self.table, [])
             if len(left) < len(requests):
-                tried, begun = 0, self._clock()
+                tries, start = 0, self._clock()
             requests = left
             if requests:
-                tried = self._wait(tried, begun, "DynamoDB leaves items unprocessed: the table takes no more writes")
+                tries = self._wait(tries, start, "DynamoDB leaves items unprocessed: the table accepts no more writes")
 
     def put_new(self, item: Item, key: Item) -> str:
-        """Put an item where there is none of its key: ``written``; or ``same`` or ``kept`` for what is there, which stays as it is."""
+        """Put an item unless its key exists: ``written``, or ``same`` or ``kept`` for an equal or different item."""
         try:
             self._call(
                 "put_item",
@@ -110,130 +110,266 @@ class Target:
             )
             return "written"
         except ClientError:
-            there = self.get_batch([key])
-        # Gone again means that somebody deleted it after our put was refused: it is theirs to delete.
-        return "same" if there and canonical(there[0]) == canonical(item) else "kept"
+            existing = self.get_batch([key])
+        # If it is gone again, another client deleted it after the put was rejected, which is not undone.
+        return "same" if existing and canonical(existing[0]) == canonical(item) else "kept"
 
     def get_batch(self, keys: Sequence[Item]) -> list[Item]:
-        """The items of at most 100 keys, those that exist."""
-        found: list[Item] = []
-        wanted: Any = list(keys)
-        tried, begun = 0, self._clock()
-        while wanted:
-            answer = self._call("batch_get_item", RequestItems={self.table: {"Keys": wanted, "ConsistentRead": True}})
-            items = answer.get("Responses", {}).get(self.table, [])
-            found += items
-            wanted = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
-            if items:
-                tried, begun = 0, self._clock()
-            if wanted:
-                tried = self._wait(tried, begun, "DynamoDB leaves keys unprocessed: the table takes no more reads")
-        return found
+        """Get the existing items of at most 100 keys."""
+        items: list[Item] = []
+        left: Any = list(keys)
+        tries, start = 0, self._clock()
+        while left:
+            answer = self._call("batch_get_item", RequestItems={self.table: {"Keys": left, "ConsistentRead": True}})
+            more = answer.get("Responses", {}).get(self.table, [])
+            items += more
+            left = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+            if more:
+                tries, start = 0, self._clock()
+            if left:
+                tries = self._wait(tries, start, "DynamoDB leaves keys unprocessed: the table accepts no more reads")
+        return items
 
     def count(self, segment: int, segments: int) -> int:
-        """The number of items in one of so many segments of the table, which reads them all."""
+        """Count the items in one of the segments of the table by reading them."""
         total = 0
-        start: dict[str, Any] = {}
+        page: dict[str, Any] = {}
         while True:
-            answer = self._call(
-                "scan",
-                TableName=self.table,
-                Select="COUNT",
-                ConsistentRead=True,
-                Segment=segment,
-                TotalSegments=segments,
-                **start,
-            )
+            answer = self._scan(Segment=segment, TotalSegments=segments, **page)
             total += int(answer["Count"])
             if not answer.get("LastEvaluatedKey"):
                 return total
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def is_empty(self) -> bool:
-        """Whether the table has no item."""
-        answer = self._call("scan", TableName=self.table, Limit=1, Select="COUNT", ConsistentRead=True)
-        return not answer["Count"]
+        """Whether the table has no items."""
+        return not self._scan(Limit=1)["Count"]
 
-    def described(self) -> Mapping[str, Any]:
-        """The table as DynamoDB describes it. MigrationError where there is none, or none that takes items."""
+    def _scan(self, **parameters: Any) -> Any:
+        return self._call("scan", TableName=self.table, Select="COUNT", ConsistentRead=True, **parameters)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Describe the table. MigrationError if there is none, or if it is not active."""
         try:
-            found: Mapping[str, Any] = self._call("describe_table", TableName=self.table)["Table"]
+            table: Mapping[str, Any] = self._call("describe_table", TableName=self.table)["Table"]
         except ClientError:
             hint = "deploy the spec first, or check --env, --region and --profile"
             raise MigrationError(f"there is no table {self.table!r}", hint) from None
-        if found["TableStatus"] not in ("ACTIVE", "UPDATING"):
-            raise MigrationError(f"the table {self.table!r} is {found['TableStatus']}", "wait until it is ACTIVE")
-        return found
+        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
+            raise MigrationError(f"the table {self.table!r} is {table['TableStatus']}", "wait until it is ACTIVE")
+        return table
 
     def _call(self, operation: str, **parameters: Any) -> Any:
-        """One call, tried again while DynamoDB throttles, fails or cannot be reached. Errors that mean something come as ClientError."""
-        tried, begun = 0, self._clock()
+        """Call an operation, and retry while DynamoDB throttles, fails or cannot be reached.
+
+        Raises ClientError for a failed condition and a missing table, MigrationError for other errors.
+        """
+        tries, start = 0, self._clock()
         while True:
             if self.stop.is_set():
-                raise Stopped
+                raise MigrationStopped
             try:
                 answer = getattr(self._client, operation)(**parameters)
                 self._answered = True
                 return answer
             except ClientError as error:
-                why = self._judged(error, operation)
+                reason = self._retry_reason(error, operation)
             except _NETWORK as error:
-                why = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
+                reason = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
             except BotoCoreError as error:
-                kind = "denied" if type(error).__name__ in _NO_ACCESS else "failed"
+                kind = "denied" if type(error).__name__ in _NO_CREDENTIALS else "failed"
                 raise MigrationError(f"{operation} cannot be called: {error}", kind=kind) from None
-            tried = self._wait(tried, begun, why)
+            tries = self._wait(tries, start, reason)
 
-    def _judged(self, error: ClientError, operation: str) -> str:
-        """Why it failed, where another try may help; otherwise the error that ends it."""
-        told = error.response.get("Error", {})
-        code, message = str(told.get("Code", "")), str(told.get("Message", ""))
-        if code in _TRY_AGAIN or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)) >= 500:
-            return f"DynamoDB does not keep up ({code}): {message}"
-        if code == "ConditionalCheckFailedException" or (
-            code == "ResourceNotFoundException" and operation == "describe_table"
-        ):
+    def _retry_reason(self, error: ClientError, operation: str) -> str:
+        """The reason of an error that a retry may solve. Raises any other error."""
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+        if code in _RETRIED or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)) >= 500:
+            return f"DynamoDB is throttling or failing ({code}): {message}"
+        missing = code == "ResourceNotFoundException" and operation == "describe_table"
+        if missing or code == "ConditionalCheckFailedException":
             raise error
-        if any(code.startswith(one) for one in _DENIED):
-            raise MigrationError(
-                f"no permission for dynamodb:{operation}: {message}",
-                "renew the credentials, or add the permission",
-                "denied",
-            )
+        if code.startswith(_DENIED):
+            hint = "renew the credentials, or add the permission"
+            raise MigrationError(f"no permission for dynamodb:{operation}: {message}", hint, "denied")
         raise MigrationError(f"{operation} failed ({code}): {message}", kind="failed")
 
-    def _wait(self, tried: int, begun: float, why: str) -> int:
-        """Sleep before the next try, longer each time and never the same; the number of tries. MigrationError when patience is at an end."""
+    def _wait(self, tries: int, start: float, reason: str) -> int:
+        """Wait before the next try, with exponential backoff and jitter; return the number of tries.
+
+        Raises MigrationError after too long without progress.
+        """
         with self._lock:
             self.retried += 1
         patience = PATIENCE if self._answered else FIRST_PATIENCE
-        if self._clock() - begun >= patience:
+        if self._clock() - start >= patience:
             hint = "try a lower --rate" if self._answered else "check --region, --endpoint-url and the network"
-            raise MigrationError(f"nothing has moved for {patience:.0f} seconds: {why}", hint, "failed")
-        self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tried, 20)) * (0.5 + self._random() / 2))
-        return tried + 1
+            raise MigrationError(f"no progress for {patience:.0f} seconds: {reason}", hint, "failed")
+        self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self._random() / 2))
+        return tries + 1
 
     def sleep(self, seconds: float) -> None:
-        """Sleep in short slices, so that a stop is heard."""
+        """Sleep in short slices, so that ``stop`` takes effect quickly."""
         while seconds > 0 and not self.stop.is_set():
             self._sleep(min(_SLICE, seconds))
             seconds -= _SLICE
 
 
-def checked(table: Table, described: Mapping[str, Any]) -> Table:
-    """The table with the types of the live one's keys and indexes. MigrationError where the spec's key is another one."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in described["AttributeDefinitions"]}
-    ordered = sorted(described["KeySchema"], key=lambda one: str(one["KeyType"]))
-    live = tuple((one["AttributeName"], types[one["AttributeName"]]) for one in ordered)
-    if table.keys and table.keys != live:
-        hint = "the spec and the table differ: see fsdcf deploy --plan-only, or check --env, --region and --table"
+def with_live_key(table: TargetTable, description: Mapping[str, Any]) -> TargetTable:
+    """Add the key and index types of the live table. MigrationError if its key differs from the spec."""
+    types = {one["AttributeName"]: one["AttributeType"] for one in description["AttributeDefinitions"]}
+    schema = sorted(description["KeySchema"], key=lambda element: str(element["KeyType"]))
+    key = tuple((element["AttributeName"], types[element["AttributeName"]]) for element in schema)
+    if table.keys and table.keys != key:
         raise MigrationError(
-            f"the table {table.name!r} has the key {_said(live)}, and the spec {_said(table.keys)}", hint
+            f"the table {table.name!r} has the key {_key_schema(key)}, but the spec has {_key_schema(table.keys)}",
+            "compare the spec with fsdcf deploy --plan-only, or check --env, --region and --table",
         )
-    return Table(
-        table.name, live, tuple(sorted((name, type) for name, type in types.items() if (name, type) not in live))
-    )
+    return TargetTable(table.name, key, tuple(sorted(pair for pair in types.items() if pair not in key)))
 
 
-def _said(keys: Sequence[tuple[str, str]]) -> str:
+def _key_schema(keys: Sequence[tuple[str, str]]) -> str:
     return " and ".join(f"{name} ({type})" for name, type in keys)
+
+
+class RateLimiter:
+    """Limits items or write units per second; None is no limit. ``clock`` returns seconds and never runs backwards.
+
+    One thread calls it, in the order of the batches. A pause does not allow a later burst.
+    """
+
+    def __init__(self, per_second: float | None, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._free = clock()
+
+    def wait_for(self, cost: float) -> float:
+        """Reserve a cost; return the seconds to sleep before it may be spent."""
+        if self._per_second is None:
+            return 0.0
+        now = self._clock()
+        start = max(now, self._free)
+        self._free = start + cost / self._per_second
+        return start - now
+
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+def run_in_threads(
+    jobs: Iterable[J],
+    work: Callable[[J], R],
+    on_result: Callable[[J, R], None],
+    workers: int,
+    on_failure: Callable[[], None],
+) -> None:
+    """Run jobs in threads, with at most two jobs per worker in memory; ``on_result`` runs in the calling thread.
+
+    At the first failure ``on_failure`` is called, running jobs end and their results are passed on, and the failure is
+    raised.
+    """
+    pending: dict[Future[R], J] = {}
+    pool = ThreadPoolExecutor(workers)
+
+    def collect(most: int) -> None:
+        while pending and len(pending) >= most:
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                result = future.result()
+                on_result(pending.pop(future), result)
+
+    try:
+        for job in jobs:
+            pending[pool.submit(work, job)] = job
+            collect(2 * workers)
+        collect(1)
+    except BaseException:
+        on_failure()
+        pool.shutdown(cancel_futures=True)
+        for future, job in pending.items():
+            if not future.cancelled() and future.exception() is None:
+                on_result(job, future.result())
+        raise
+    finally:
+        pool.shutdown()
+
+
+@dataclass
+class Batch:
+    """Items that are written together: the rows from ``first`` on, with their size in bytes and write units."""
+
+    first: int
+    items: list[Item] = field(default_factory=list)
+    bytes: int = 0
+    units: int = 0
+
+    @property
+    def end(self) -> int:
+        """The number of the row after the last one."""
+        return self.first + len(self.items)
+
+
+def batches(rows: Iterable[tuple[Any, ...]], done: Checkpoint, encode: Encoder) -> Iterator[Batch]:
+    """Batches of the rows that are not written yet. ``rows`` start after the first ``done.through``."""
+    holes = [tuple(span) for span in done.beyond]
+    batch = Batch(done.through)
+    for number, row in enumerate(rows, done.through):
+        while holes and number >= holes[0][1]:
+            holes.pop(0)
+        if holes and number >= holes[0][0]:
+            if batch.items:
+                yield batch
+            batch = Batch(holes[0][1])
+            continue
+        item, size, _ = encode(row)
+        if len(batch.items) == BATCH_ITEMS or (batch.items and batch.bytes + size > BATCH_BYTES):
+            yield batch
+            batch = Batch(number)
+        batch.items.append(item)
+        batch.bytes += size
+        batch.units += write_units(size)
+    if batch.items:
+        yield batch
+
+
+def write(
+    rows: Iterable[tuple[Any, ...]],
+    total: int,
+    done: Checkpoint,
+    encode: Encoder,
+    target: TableClient,
+    migration: Migration,
+    tell: Tell,
+    clock: Callable[[], float],
+) -> None:
+    """Write every item that is not written yet. The checkpoint is saved however the write ends."""
+    rate = migration.rate
+    limiter, saved = RateLimiter(rate.per_second if rate else None, clock), clock()
+
+    def paced() -> Iterator[Batch]:
+        for batch in batches(rows, done, encode):
+            target.sleep(limiter.wait_for(batch.units if rate and rate.units else len(batch.items)))
+            yield batch
+
+    def work(batch: Batch) -> dict[str, int]:
+        if migration.mode != "keep":
+            target.put_batch(batch.items)
+            return {"written": len(batch.items)}
+        results = [target.put_new(item, encode.key_of(item)) for item in batch.items]
+        return {result: results.count(result) for result in set(results)}
+
+    def on_result(batch: Batch, counts: dict[str, int]) -> None:
+        nonlocal saved
+        done.mark(batch.first, batch.end, counts)
+        if clock() - saved >= SAVE_INTERVAL:
+            saved = clock()
+            save(migration.checkpoint, done)
+            tell(Progress("write", done.count, total))
+
+    try:
+        run_in_threads(paced(), work, on_result, migration.workers, target.stop.set)
+        done.finished = True
+    finally:
+        save(migration.checkpoint, done)
+    tell(Progress("write", done.count, total))
