@@ -1,4 +1,4 @@
-"""SQLite or DynamoDB: what a workload is, which store bears it, and why."""
+"""Recommend SQLite or DynamoDB for a workload, give the reasons, and complete the load for a cost estimate."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ from decimal import ROUND_DOWN, Decimal
 SQLITE, DYNAMODB, POSTGRESQL = "sqlite", "dynamodb", "postgresql"
 NAMES = {SQLITE: "SQLite", DYNAMODB: "DynamoDB", POSTGRESQL: "PostgreSQL"}
 
-REQUESTS = Decimal(1000)
-"""Requests a second: SQLite is for fewer."""
+MAX_REQUESTS = Decimal(1000)
+"""Requests per second: SQLite is recommended below this."""
 
-WRITES = Decimal(100)
-"""Writes a second: above that it is DynamoDB. A transaction of SQLite with the journal mode DELETE and synchronous FULL waits for the
-disk four times (counted with strace), and EFS takes 2.7 ms for a write at best: so about 10 ms, one after the other.
+MAX_WRITES = Decimal(100)
+"""Writes per second: DynamoDB is recommended above this.
+
+A SQLite transaction with journal mode DELETE and synchronous FULL waits for the disk four times (counted with strace),
+and EFS takes at least 2.7 ms for a write: about 10 ms for each write, one after the other.
 Source: https://docs.aws.amazon.com/efs/latest/ug/performance.html"""
 
-SIZE = Decimal(100)
-"""GB: SQLite is for less."""
+MAX_SIZE = Decimal(100)
+"""GB: SQLite is recommended below this."""
 
 MOVE_SIZE = Decimal(50)
-"""GB: a file above that should begin to move."""
+"""GB: plan the move to DynamoDB for a file larger than this."""
 
-LATENCY = Decimal(10)
-"""Milliseconds: below that, which is what DynamoDB promises, a transaction on EFS is too slow."""
+MIN_LATENCY = Decimal(10)
+"""Milliseconds: if answers are required faster, as DynamoDB promises, a transaction on EFS is too slow."""
 
-SURE_LATENCY = Decimal(50)
-"""Milliseconds: within that a write on EFS is likely, not certain, for it waits for the writes before it."""
+SAFE_LATENCY = Decimal(50)
+"""Milliseconds: a write on EFS probably takes less, but it waits for the writes before it."""
 
-NOT_SAID = "not said"
+NOT_GIVEN = "not given"
 
 
 class ContradictionError(ValueError):
-    """A workload that cannot be; the text says what contradicts what."""
+    """A workload whose values contradict each other; the text names them."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What a service asks of its store; None for what nobody said.
+    """The requirements of a service for its data store; None if a value is not given.
 
-    ``requests`` and ``writes`` are per second, writes being requests too; ``size`` is in GB of 10^9 bytes, ``latency`` the milliseconds
-    that a query may take. ``writers`` are the tasks that write, and ``writers_from`` says what tells their number, where it is no
-    option. ``sql`` asks for joins and aggregations; the data of a ``prototype`` may be lost.
+    ``requests`` (including writes) and ``writes`` are per second; ``size`` is in GB of 10^9 bytes, ``latency`` the
+    maximum duration of a query in milliseconds. ``writers`` is the number of tasks that write, ``writers_from`` the
+    source of that number unless it is an option. ``sql`` requires joins and aggregations; the data of a ``prototype``
+    may be lost.
     """
 
     requests: Decimal | None = None
@@ -57,27 +60,30 @@ class Workload:
 
 @dataclass(frozen=True)
 class Factor:
-    """A row of the matrix: what is asked for, and what each store bears. ``against`` has a clause for each store that it rules out."""
+    """A row of the comparison: the requirement and what each store offers.
+
+    ``against`` has the reason for each store that the requirement rules out; ``given``: the workload contains it.
+    """
 
     name: str
     yours: str
     sqlite: str
     dynamodb: str
     against: Mapping[str, str]
-    said: bool = True
+    given: bool = True
 
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign that it is time to leave SQLite, and whether it is there ``now``."""
+    """A sign that it is time to move from SQLite to DynamoDB; ``now``: the workload shows it."""
 
     text: str
     now: bool = False
 
 
 @dataclass(frozen=True)
-class Advice:
-    """The recommended store, the verdict in a sentence that names it first, and what it rests on."""
+class StorageAdvice:
+    """The recommended store, the verdict in a sentence that names it first, and the reasons."""
 
     store: str
     verdict: str
@@ -86,173 +92,233 @@ class Advice:
     cautions: tuple[str, ...] = ()
 
     def fits(self, store: str) -> bool:
-        """Whether nothing speaks against SQLite, or DynamoDB."""
-        return not any(store in one.against for one in self.factors)
+        """Whether no requirement rules out SQLite or DynamoDB."""
+        return not any(store in factor.against for factor in self.factors)
 
 
-def checked(workload: Workload) -> Workload:
-    """The workload, if it can be. Raises ContradictionError."""
+def validate(workload: Workload) -> Workload:
+    """Return the workload. Raises ContradictionError if its values contradict each other."""
     requests, writes, writers = workload.requests, workload.writes, workload.writers
     if requests is not None and writes is not None and writes > requests:
         raise ContradictionError(
-            f"{a_second(writes, 'write')} are more than {a_second(requests, 'request')}: a write is a request too"
+            f"{format_rate(writes, 'write')} are more than {format_rate(requests, 'request')}: writes count as requests"
         )
-    if workload.prototype and writers is not None and writers > 1:
-        by = f" ({workload.writers_from})" if workload.writers_from else ""
+    if writers is None or writers <= 1:
+        return workload
+    if workload.prototype:
+        source = f" ({workload.writers_from})" if workload.writers_from else ""
         raise ContradictionError(
-            f"a prototype keeps its data in one task, and {writers:,} tasks write{by}: leave --prototype out, or say --writers 1"
+            f"a prototype keeps its data in one task, but {writers:,} tasks write{source}: remove --prototype, or set"
+            " --writers 1"
         )
-    if writes == 0 and writers is not None and writers > 1 and not workload.writers_from:
+    if writes == 0 and not workload.writers_from:
         raise ContradictionError(
-            f"{writers:,} tasks write, at 0 writes/s: leave --writers out, or say how much they write"
+            f"{writers:,} tasks write, but with 0 writes/s: remove --writers, or give the number of writes"
         )
     return workload
 
 
-def advise(workload: Workload, present: frozenset[str] = frozenset()) -> Advice:
-    """What to take for a workload that can be. ``present`` are the stores that the service has already.
+def advise(workload: Workload, present: frozenset[str] = frozenset()) -> StorageAdvice:
+    """Recommend a store for a valid workload. ``present`` are the stores that the service already uses.
 
-    A service that has DynamoDB alone keeps it, unless it wants what DynamoDB has not, or is a prototype.
+    A service that uses only DynamoDB keeps it, unless it requires what DynamoDB does not support, or is a prototype.
     """
     factors = tuple(_factors(workload))
-    against = {store: [one.against[store] for one in factors if store in one.against] for store in (SQLITE, DYNAMODB)}
-    signs = tuple(_signs(workload))
-    if not against[SQLITE]:
-        if present == {DYNAMODB} and not against[DYNAMODB] and not workload.prototype:
-            verdict = "DynamoDB, which is there already: SQLite would bear this too, but a move back gains little"
-            return Advice(DYNAMODB, verdict, factors, signs, tuple(_cautions(workload, DYNAMODB)))
-        return Advice(SQLITE, _sqlite_verdict(workload, factors), factors, signs, tuple(_cautions(workload, SQLITE)))
-    if not against[DYNAMODB]:
-        verdict = f"DynamoDB, since SQLite does not bear this: {listed(against[SQLITE])}"
-        return Advice(DYNAMODB, verdict, factors, signs, tuple(_cautions(workload, DYNAMODB)))
-    verdict = (
-        "Neither fits; take a server such as PostgreSQL, on Amazon RDS or Aurora: "
-        f"{listed(against[SQLITE])}, which is too much for SQLite, and {listed(against[DYNAMODB])}, which DynamoDB has not"
+    sqlite, dynamodb = (
+        [factor.against[store] for factor in factors if store in factor.against] for store in (SQLITE, DYNAMODB)
     )
-    return Advice(POSTGRESQL, verdict, factors, signs, tuple(_cautions(workload, POSTGRESQL)))
+    store = DYNAMODB
+    if sqlite and dynamodb:
+        store = POSTGRESQL
+        verdict = (
+            "Neither fits; use a server such as PostgreSQL, on Amazon RDS or Aurora: "
+            f"{join_words(sqlite)}, which is too much for SQLite, and {join_words(dynamodb)}, which DynamoDB does not"
+            " support"
+        )
+    elif sqlite:
+        verdict = f"DynamoDB, because SQLite is not sufficient: {join_words(sqlite)}"
+    elif present == {DYNAMODB} and not dynamodb and not workload.prototype:
+        verdict = (
+            "DynamoDB, which the service already uses: SQLite would be sufficient, but there is little to gain from a"
+            " move back"
+        )
+    else:
+        store, verdict = SQLITE, _sqlite_verdict(workload, factors)
+    return StorageAdvice(store, verdict, factors, tuple(_signs(workload)), tuple(_cautions(workload, store)))
 
 
 def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
     if workload.prototype:
-        return "SQLite, on the disk of the task: it is a prototype, whose data may be lost with the task"
+        return "SQLite, on the disk of the task: the data of a prototype may be lost with its task"
     if workload.size is not None and workload.size > MOVE_SIZE:
-        return (
-            f"SQLite, while you plan the move to DynamoDB: {gigabytes(workload.size)} are over {gigabytes(MOVE_SIZE)}"
-        )
-    told = [one.yours for one in factors if one.said and one.name in ("requests", "writes", "size", "queries")]
-    return (
-        f"SQLite: one file with one writer bears {listed(told)}"
-        if told
-        else "SQLite: nothing that is known asks for more than one file with one writer"
-    )
+        size = format_size(workload.size)
+        return f"SQLite, but plan the move to DynamoDB: {size} are over {format_size(MOVE_SIZE)}"
+    given = [f.yours for f in factors if f.given and f.name in ("requests", "writes", "size", "queries")]
+    if given:
+        return f"SQLite: one file with one writer is sufficient for {join_words(given)}"
+    return "SQLite: no known requirement exceeds one file with one writer"
 
 
 def _factors(workload: Workload) -> Iterator[Factor]:
-    yield _measured(
-        "requests", _rate(workload.requests, "request"), ("below 1,000/s", "above that too"), _too_many(workload)
-    )
-    yield _measured("writes", _rate(workload.writes, "write"), ("up to 100/s", "above that too"), _too_busy(workload))
-    yield _measured("size", _size(workload.size), ("below 100 GB", "unlimited"), _too_large(workload))
-    writers = NOT_SAID if workload.writers is None else f"{workload.writers:,} task{'s' * (workload.writers > 1)}"
+    requests, writes, size, writers = workload.requests, workload.writes, workload.size, workload.writers
+    over = f"not below {format_number(MAX_REQUESTS)}" if requests is not None and requests >= MAX_REQUESTS else ""
+    yours = NOT_GIVEN if requests is None else format_rate(requests, "request")
+    yield _measured("requests", yours, "below 1,000/s", "above as well", over)
+    over = f"above {format_number(MAX_WRITES)}" if writes is not None and writes > MAX_WRITES else ""
+    yours = NOT_GIVEN if writes is None else format_rate(writes, "write")
+    yield _measured("writes", yours, "up to 100/s", "above as well", over)
+    over = f"not below {format_size(MAX_SIZE)}" if size is not None and size >= MAX_SIZE else ""
+    yours = NOT_GIVEN if size is None else format_size(size)
+    yield _measured("size", yours, "below 100 GB", "unlimited", over)
+    yours = NOT_GIVEN if writers is None else f"{writers:,} task{'s' * (writers > 1)}"
     source = f" ({workload.writers_from})" if workload.writers_from else ""
-    several = {SQLITE: f"{workload.writers:,} tasks write"} if (workload.writers or 1) > 1 else {}
-    yield Factor("writers", writers + source, "one writer", "several writers", several, workload.writers is not None)
+    several = {SQLITE: f"{writers:,} tasks write"} if writers is not None and writers > 1 else {}
+    yield Factor("writers", yours + source, "one writer", "several writers", several, writers is not None)
     joins = {DYNAMODB: "full SQL"} if workload.sql else {}
-    yield Factor(
-        "queries",
-        "full SQL" if workload.sql else NOT_SAID,
-        "full SQL",
-        "by key or index, no joins",
-        joins,
-        workload.sql,
-    )
+    yours = "full SQL" if workload.sql else NOT_GIVEN
+    yield Factor("queries", yours, "full SQL", "by key or index, no joins", joins, workload.sql)
     yield _latency(workload)
-    yield (
-        Factor("data may be lost", "yes", "the task's own disk will do", "it is kept all the same", {})
-        if workload.prototype
-        else _backups()
-    )
-    yield Factor("local work", "", "works offline: a file", "needs credentials, or a local stand-in", {}, False)
-    cost = "no cost" if workload.prototype else "no cost of its own, but its file system's"
+    if workload.prototype:
+        yield Factor("data may be lost", "yes", "the task's own disk is sufficient", "data is kept anyway", {})
+    else:
+        automatic = "automatic, and point-in-time recovery within 35 days"
+        yield Factor("backups", "", "daily, of its file system", automatic, {}, False)
+    yield Factor("local work", "", "works offline: a file", "needs credentials or a local substitute", {}, False)
+    cost = "no cost" if workload.prototype else "only the cost of its file system"
     yield Factor("cost", "", cost, "by request and GB", {}, False)
 
 
-def _backups() -> Factor:
-    return Factor(
-        "backups", "", "daily, of its file system", "automatic, and point-in-time recovery within 35 days", {}, False
-    )
-
-
-def _measured(name: str, yours: str, bears: tuple[str, str], against: str) -> Factor:
-    return Factor(name, yours, *bears, {SQLITE: against} if against else {}, yours != NOT_SAID)
-
-
-def _rate(rate: Decimal | None, what: str) -> str:
-    return NOT_SAID if rate is None else a_second(rate, what)
-
-
-def _size(size: Decimal | None) -> str:
-    return NOT_SAID if size is None else gigabytes(size)
-
-
-def _too_many(workload: Workload) -> str:
-    rate = workload.requests
-    return f"{said(rate)} requests/s are not below {said(REQUESTS)}" if rate is not None and rate >= REQUESTS else ""
-
-
-def _too_busy(workload: Workload) -> str:
-    rate = workload.writes
-    return f"{said(rate)} writes/s are above {said(WRITES)}" if rate is not None and rate > WRITES else ""
-
-
-def _too_large(workload: Workload) -> str:
-    size = workload.size
-    return f"{gigabytes(size)} are not below {gigabytes(SIZE)}" if size is not None and size >= SIZE else ""
+def _measured(name: str, yours: str, sqlite: str, dynamodb: str, over: str) -> Factor:
+    against = {SQLITE: f"{yours} are {over}"} if over else {}
+    return Factor(name, yours, sqlite, dynamodb, against, yours != NOT_GIVEN)
 
 
 def _latency(workload: Workload) -> Factor:
     limit = workload.latency
-    yours = NOT_SAID if limit is None else f"at most {said(limit)} ms"
+    yours = NOT_GIVEN if limit is None else f"at most {format_number(limit)} ms"
+    given = limit is not None
     if workload.prototype:
-        return Factor("latency", yours, "that of the task's own disk", "single-digit ms", {}, limit is not None)
-    slow = {SQLITE: f"answers are due within {said(limit)} ms"} if limit is not None and limit < LATENCY else {}
+        return Factor("latency", yours, "that of the task's own disk", "single-digit ms", {}, given)
+    slow = {}
+    if limit is not None and limit < MIN_LATENCY:
+        slow = {SQLITE: f"answers are required within {format_number(limit)} ms"}
     fast = "single-digit ms" if limit is None or limit >= 1 else "single-digit ms, less with a cache"
-    return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow, limit is not None)
+    return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow, given)
 
 
 def _signs(workload: Workload) -> Iterator[Sign]:
-    """What tells that SQLite is outgrown. What the logs show, nobody can say beforehand."""
-    yield Sign(f"the file is over {gigabytes(MOVE_SIZE)}", workload.size is not None and workload.size > MOVE_SIZE)
-    yield Sign('the logs show "database is locked": writes wait for each other')
-    yield Sign("more than one task has to write", workload.writers is not None and workload.writers > 1)
-    yield Sign("queries take longer than they may", bool(_latency(workload).against))
+    """The signs that a service outgrows SQLite. The logs of a running service are not known here."""
+    large = workload.size is not None and workload.size > MOVE_SIZE
+    yield Sign(f"the file is larger than {format_size(MOVE_SIZE)}", large)
+    yield Sign('the logs contain "database is locked": writes wait for each other')
+    yield Sign("more than one task must write", workload.writers is not None and workload.writers > 1)
+    yield Sign("queries take longer than allowed", bool(_latency(workload).against))
 
 
 def _cautions(workload: Workload, store: str) -> Iterator[str]:
-    """What goes with the verdict and is easily overlooked."""
+    latency = workload.latency
     if store == DYNAMODB and workload.prototype:
-        yield "A prototype may begin on SQLite all the same, with less load than this."
-    close = workload.latency is not None and workload.latency < SURE_LATENCY
-    if store == SQLITE and close and not workload.prototype:
-        yield f"A write takes {said(LATENCY)} ms or more on EFS, and waits for those before it: measure it before you promise less than {said(SURE_LATENCY)} ms."
-    if store != SQLITE and workload.latency is not None and workload.latency < 1:
-        yield f"{said(workload.latency)} ms are less than a data base across the network promises: put a cache before it."
+        yield "A prototype can still start on SQLite with less load than this."
+    if store == SQLITE and latency is not None and latency < SAFE_LATENCY and not workload.prototype:
+        yield (
+            f"A write takes {format_number(MIN_LATENCY)} ms or more on EFS and waits for the writes before it: measure"
+            f" before you promise less than {format_number(SAFE_LATENCY)} ms."
+        )
+    if store != SQLITE and latency is not None and latency < 1:
+        yield f"{format_number(latency)} ms are less than a networked database can guarantee: add a cache."
 
 
-def listed(words: list[str]) -> str:
+DEFAULT_REQUESTS, DEFAULT_SIZE = Decimal(10), Decimal(5)
+"""Requests per second and GB assumed if not given: a small service, as in ``fsdcf cost``."""
+
+REQUESTS_PER_WRITE = 10
+"""One request in ten is assumed to write if only one of the two numbers is given."""
+
+WRITE_KILOBYTES = Decimal(16)
+"""Data transferred by a write of one row with one index, in the journal and the file: 14 KB counted with strace, and
+EFS meters in steps of 4 KB. Source: https://docs.aws.amazon.com/efs/latest/ug/metered-sizes.html"""
+
+READ_KILOBYTES, READ_SHARE = Decimal(4), Decimal("0.1")
+"""The size of a SQLite page, and the share of reads that are not answered from the task's memory."""
+
+_KIBI, _GIBI = Decimal(1024), Decimal(1 << 30)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The load for a cost estimate: requests and writes per second, and GB of 10^9 bytes.
+
+    ``assumed`` lists the assumptions as sentences.
+    """
+
+    requests: Decimal
+    writes: Decimal
+    size: Decimal
+    assumed: tuple[str, ...]
+
+    @property
+    def reads(self) -> Decimal:
+        return self.requests - self.writes
+
+    @property
+    def written(self) -> Decimal:
+        """Kilobytes per second written to the file system."""
+        return self.writes * WRITE_KILOBYTES
+
+    @property
+    def read(self) -> Decimal:
+        """Kilobytes per second read from the file system."""
+        return self.reads * READ_KILOBYTES * READ_SHARE
+
+    @property
+    def within_baseline(self) -> bool:
+        """Whether EFS with bursting throughput sustains the load: 50 KiB/s per GiB, at least 1 MiB/s; reads count a
+        third.
+
+        Sources: https://docs.aws.amazon.com/efs/latest/ug/performance.html and
+        https://aws.amazon.com/about-aws/whats-new/2020/06/amazon-efs--increases-file-system-minimum-throughput/
+        """
+        baseline = max(_KIBI, 50 * self.size * 10**9 / _GIBI)
+        return (self.written + self.read / 3) * 1000 / _KIBI <= baseline
+
+
+def load(workload: Workload) -> Load:
+    """The load of a workload, completed with assumptions."""
+    requests, writes, size = workload.requests, workload.writes, workload.size
+    assumed = []
+    if requests is None:
+        requests = writes * REQUESTS_PER_WRITE if writes else DEFAULT_REQUESTS
+        assumed.append(f"{format_rate(requests, 'request')}, on average over the month")
+    if writes is None:
+        writes = requests / REQUESTS_PER_WRITE
+        assumed.append(f"{format_rate(writes, 'write')}, one request in ten")
+    if size is None:
+        size = DEFAULT_SIZE
+        assumed.append(format_size(size))
+    assumed += [
+        f"EFS: a write transfers {WRITE_KILOBYTES} KB, the changed pages in the journal and the file; one read in ten"
+        f" is not in memory and transfers {READ_KILOBYTES} KB",
+        "DynamoDB: on demand, items up to 1 KB, strongly consistent reads (others cost half), no index (each repeats"
+        " the writes and the size)",
+        "the tasks are not included, because they cost the same with either store",
+    ]
+    return Load(requests, writes, size, tuple(assumed))
+
+
+def join_words(words: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def a_second(rate: Decimal, what: str) -> str:
+def format_rate(rate: Decimal, noun: str) -> str:
     """``1 request/s``, ``200 writes/s``."""
-    return f"{said(rate)} {what}{'s' * (rate != 1)}/s"
+    return f"{format_number(rate)} {noun}{'s' * (rate != 1)}/s"
 
 
-def said(value: Decimal) -> str:
-    """A number for a reader: three decimals at most, cut and not rounded, thousands apart; whole only where it is so.
+def format_number(value: Decimal) -> str:
+    """Format a number with thousands separators and at most three decimals, cut and not rounded.
 
-    100.0001 is above a limit of 100, and would not look it.
+    A fraction that would be cut to a whole number is kept: 100.0001 is above a limit of 100 and must not look equal.
     """
     cut = value.quantize(Decimal("0.001"), ROUND_DOWN)
     cut = value if cut == cut.to_integral_value() else cut
@@ -260,9 +326,9 @@ def said(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def gigabytes(size: Decimal) -> str:
-    """A size in GB, in the unit that suits it: ``500 MB``, ``5 GB``, ``1.2 TB``."""
+def format_size(size: Decimal) -> str:
+    """Format a size in GB with a suitable unit: ``500 MB``, ``5 GB``, ``1.2 TB``."""
     for unit, factor in (("TB", Decimal("0.001")), ("GB", Decimal(1)), ("MB", Decimal(1000))):
         if size * factor >= 1:
-            return f"{said(size * factor)} {unit}"
-    return f"{said(size * 10**6)} KB" if size else "0 GB"
+            return f"{format_number(size * factor)} {unit}"
+    return f"{format_number(size * 10**6)} KB" if size else "0 GB"

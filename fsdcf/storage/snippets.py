@@ -1,4 +1,4 @@
-"""The part of a spec that a store needs, as FSD v1: new, or as the spec has it already."""
+"""The part of a spec that a data store requires, in FSD v1: a new one, or the existing part of the spec."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from posixpath import join
 from fsdcf.storage.advice import DYNAMODB, POSTGRESQL, SQLITE, Workload
 
 FREE_DISK, LARGEST_DISK = 20, 200
-"""GB of disk that a task has, and may have at most. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html"""
+"""GB of disk of a task: the default and the maximum.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html"""
 
 _ROOM = Decimal(10)
-"""GB of a task's disk that are left to the image."""
+"""GB of a task's disk reserved for the image."""
 
 _PLAIN = re.compile(r"[A-Za-z/$][A-Za-z0-9${}:/_.-]*[A-Za-z0-9}]|[A-Za-z]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -23,7 +24,7 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 @dataclass(frozen=True)
 class Database:
-    """A SQLite data base of the spec; ``local`` is its name without placeholders."""
+    """A SQLite database of the spec; ``local`` is its name without placeholders."""
 
     name: str
     local: str
@@ -32,8 +33,8 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A DynamoDB table of the spec; the key as (attribute, HASH or RANGE, S, N or B), empty where the spec does not manage it."""
+class SpecTable:
+    """A DynamoDB table of the spec; ``key`` has (attribute, HASH or RANGE, S, N or B), empty for an unmanaged table."""
 
     name: str
     local: str
@@ -42,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """An EFS dependency of the spec. ``bursting``: what is read and written is not billed."""
+    """An EFS dependency of the spec. ``bursting``: reads and writes are not billed."""
 
     name: str
     mount: str = "/mnt/efs"
@@ -53,11 +54,15 @@ class FileSystem:
 
 @dataclass(frozen=True)
 class InUse:
-    """What a service has already. ``mounts`` are the paths of its volumes on EFS; ``scales`` and ``tasks`` are what its spec writes."""
+    """The data stores of a service.
+
+    ``mounts`` are the paths of its EFS volumes, ``tasks`` its desired count if the spec sets it; ``scales``: it has
+    auto scaling.
+    """
 
     service: str = "my-service"
     databases: tuple[Database, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[SpecTable, ...] = ()
     file_systems: tuple[FileSystem, ...] = ()
     mounts: tuple[str, ...] = ()
     scales: bool = False
@@ -65,18 +70,18 @@ class InUse:
 
     @property
     def stores(self) -> frozenset[str]:
-        """The stores that it has, by their names in advice."""
+        """The names of its stores, as in ``advice``."""
         return frozenset({*([SQLITE] if self.databases else []), *([DYNAMODB] if self.tables else [])})
 
     @property
     def base(self) -> str:
-        """A name for a new store: that of the data base, else the service's."""
+        """A name for a new store: the name of the database, or of the service."""
         return self.databases[0].local if self.databases else self.service
 
 
 @dataclass(frozen=True)
 class Snippet:
-    """YAML for a spec; ``present`` where the spec has it already. ``also`` is what else is to be done there, in sentences."""
+    """YAML for a spec. ``present``: the spec already contains it. ``also`` lists other changes as sentences."""
 
     text: str
     present: bool = False
@@ -84,18 +89,18 @@ class Snippet:
 
 
 def snippet(store: str, workload: Workload, used: InUse) -> Snippet:
-    """What a spec needs for a store. It compiles within a spec that has no dependencies yet."""
+    """The part of a spec for a store. It compiles in a spec without other dependencies."""
     if store == POSTGRESQL:
         text = f"service:\n  environment:\n    DATABASE_URL: ${{secrets:${{ENV}}/{used.service}:url}}\n"
-        return Snippet(text, also=("make the data base beside fsdcf, and keep its URL as `url` in that secret",))
+        return Snippet(text, also=("create the database outside of fsdcf, and store its URL as `url` in that secret",))
     if store == DYNAMODB:
         return _dynamodb(used)
     return _prototype(workload, used) if workload.prototype else _sqlite(used)
 
 
 def _dynamodb(used: InUse) -> Snippet:
-    """The tables that there are, or a new one; those that the spec does not manage tell no key, and are left out."""
-    tables = used.tables or (Table(f"${{ENV}}-{used.base}", used.base, (("id", "HASH", "S"),)),)
+    """The existing managed tables, or a new one. The key of an unmanaged table is not known."""
+    tables = used.tables or (SpecTable(f"${{ENV}}-{used.base}", used.base, (("id", "HASH", "S"),)),)
     lines = []
     for table in tables:
         if table.key:
@@ -103,89 +108,83 @@ def _dynamodb(used: InUse) -> Snippet:
             lines += [f"      - {{name: {_inside(name)}, type: {role}}}" for name, role, _ in table.key]
             lines += ["    attributes:"]
             lines += [f"      - {{name: {_inside(name)}, type: {kind}}}" for name, _, kind in table.key]
-    also = (
-        ()
-        if used.tables
-        else ("choose the key by your queries, for items are found by key or index; `id` stands for it",)
-    )
-    return Snippet(_text(lines), bool(used.tables), also)
+    key = "replace `id` by a key that suits your queries: items are found by key or index only"
+    return Snippet(_text(lines), bool(used.tables), () if used.tables else (key,))
 
 
 def _sqlite(used: InUse) -> Snippet:
-    """The data bases that there are, or a new one in place of those that are lost with the task, and the file systems below them."""
-    kept = [one for one in used.databases if not one.ephemeral]
+    """The existing persistent databases with their file systems, or a new database that replaces ephemeral ones."""
+    kept = [database for database in used.databases if not database.ephemeral]
     if kept:
         return Snippet(_text([*_systems(used.file_systems), *_databases(kept)]), True)
-    also = [f"this takes the place of {one.name}, which is lost with its task" for one in used.databases]
-    also += ["leave out service.autoScaling: one file has one writer"] if used.scales else []
-    also += ["leave out service.resources.desiredCount: it is 1 with SQLite"] if (used.tasks or 1) > 1 else []
+    also = [f"this replaces {database.name}, which is lost with its task" for database in used.databases]
+    also += ["remove service.autoScaling: one file has one writer"] if used.scales else []
+    also += ["remove service.resources.desiredCount: it is 1 with SQLite"] if (used.tasks or 1) > 1 else []
     systems = used.file_systems or (() if used.mounts else (FileSystem(f"${{ENV}}-{used.service}"),))
     name = used.databases[0].name if used.databases else used.service
     return Snippet(_text([*_systems(systems), *_databases([Database(name, used.base, _path(used))])]), also=tuple(also))
 
 
 def _systems(systems: tuple[FileSystem, ...]) -> Iterator[str]:
-    for one in systems:
+    for system in systems:
         yield "  - type: aws_efs_file_system"
-        yield f"    name: {_written(one.name)}"
-        if one.mount != FileSystem.mount:
-            yield f"    mountPoint: {_written(one.mount)}"
-        if not one.managed:
+        yield f"    name: {_written(system.name)}"
+        if system.mount != FileSystem.mount:
+            yield f"    mountPoint: {_written(system.mount)}"
+        if not system.managed:
             yield "    unmanaged: {permissions: readWrite}"
-        if one.bursting:
+        if system.bursting:
             yield "    throughputMode: bursting"
-        if not one.backup:
+        if not system.backup:
             yield "    backup: false"
 
 
 def _databases(databases: Iterable[Database]) -> Iterator[str]:
-    for one in databases:
+    for database in databases:
         yield "  - type: sqlite_database"
-        yield f"    name: {_written(one.name)}"
-        if one.path is not None:
-            yield f"    path: {_written(one.path)}"
-        if one.ephemeral:
+        yield f"    name: {_written(database.name)}"
+        if database.path is not None:
+            yield f"    path: {_written(database.path)}"
+        if database.ephemeral:
             yield "    ephemeral: true"
 
 
 def _path(used: InUse) -> str | None:
-    """The path of a new data base, where the language does not give it."""
+    """The path of a new database, unless the language has a default for it."""
     if len(used.file_systems) == 1 or not (used.file_systems or used.mounts):
         return None
     return join(used.file_systems[0].mount if used.file_systems else used.mounts[0], "app.db")
 
 
 def _prototype(workload: Workload, used: InUse) -> Snippet:
-    """A file on the task's disk, of a single task: with `ephemeral` alone two would run, with a file each."""
+    """A file on the disk of a single task: with `ephemeral` alone, two tasks with a file each would run."""
     if used.databases:
-        lost = all(one.ephemeral for one in used.databases)
-        also = (
-            ("set service.resources.desiredCount to 1: each task has a file of its own",)
-            if lost and used.tasks is None
-            else ()
-        )
-        return Snippet(_text([*(() if lost else _systems(used.file_systems)), *_databases(used.databases)]), True, also)
+        lost = all(database.ephemeral for database in used.databases)
+        one_task = ("set service.resources.desiredCount to 1: each task has its own file",)
+        systems = () if lost else _systems(used.file_systems)
+        text = _text([*systems, *_databases(used.databases)])
+        return Snippet(text, True, one_task if lost and used.tasks is None else ())
     size = (workload.size or Decimal(0)) + _ROOM
     disk = min(LARGEST_DISK, int(size.to_integral_value(ROUND_CEILING)))
     lines = ["service:", "  resources:", "    desiredCount: 1"]
     lines += [f"    ephemeralStorage: {disk}"] if disk > FREE_DISK else []
-    also = ("leave out service.autoScaling: each task would have a file of its own",) if used.scales else ()
+    also = ("remove service.autoScaling: each task would have its own file",) if used.scales else ()
     database = Database(used.service, used.service, "/tmp/app.db", True)  # noqa: S108
     return Snippet("\n".join(lines) + "\n" + _text(_databases([database])), also=also)
 
 
 def _text(lines: Iterable[str]) -> str:
-    """Lines below `dependencies`; nothing where there are none."""
-    found = list(lines)
-    return "\n".join(["dependencies:", *found]) + "\n" if found else ""
+    """The lines below `dependencies:`; empty without lines."""
+    text = "".join(f"{line}\n" for line in lines)
+    return f"dependencies:\n{text}" if text else ""
 
 
 def _written(text: str) -> str:
-    """A text as a YAML scalar, plain where that means the same."""
+    """A YAML scalar, plain if possible."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS and ": " not in text
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _inside(text: str) -> str:
-    """A text within a flow mapping, where braces mean more."""
+    """A YAML scalar in a flow mapping, where braces have a meaning."""
     return _written(text) if not set("{}$") & set(text) else json.dumps(text, ensure_ascii=False)

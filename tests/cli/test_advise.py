@@ -77,7 +77,10 @@ def refused(*arguments: str) -> str:
 
 def test_the_verdict_comes_first_then_why_signs_cost_and_the_part_of_the_spec() -> None:
     text = advise("--requests", "200", "--writes", "20", "--size", "5GB").stdout
-    assert text.splitlines()[0] == "SQLite: one file with one writer bears 200 requests/s, 20 writes/s and 5 GB"
+    assert (
+        text.splitlines()[0]
+        == "SQLite: one file with one writer is sufficient for 200 requests/s, 20 writes/s and 5 GB"
+    )
     heads = (
         "\nwhy\n",
         "\nsigns that it is time to leave SQLite\n",
@@ -175,7 +178,7 @@ def test_a_spec_tells_tasks_and_stores() -> None:
 
 def test_options_go_before_the_spec_and_overrides_are_part_of_it() -> None:
     one = record("--spec", "scaling.yml", "--writers", "1")
-    assert one["recommended"] == "dynamodb" and "which is there already" in one["verdict"]
+    assert one["recommended"] == "dynamodb" and "already uses" in one["verdict"]
     back = record("--spec", "scaling.yml", "--writers", "1", "--sql")
     assert back["recommended"] == "sqlite" and "service.autoScaling" in back["next"][0]
     three = record("--spec", "hello.yml", "--override", "resources.desiredCount=3", "--env", "prod")
@@ -228,7 +231,7 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
         (("--requests", "5", "--writes", "6"), "6 writes/s are more than 5 requests/s"),
         (("--prototype", "--writers", "2"), "a prototype keeps its data in one task"),
         (("--prototype", "--spec", "scaling.yml"), "6 tasks write (service.autoScaling.maxCount)"),
-        (("--writes", "0", "--writers", "2"), "2 tasks write, at 0 writes/s"),
+        (("--writes", "0", "--writers", "2"), "2 tasks write, but with 0 writes/s"),
         (("--env", "prod", "--sql"), "--env, --override and --var go with --spec"),
         (("--spec", "nowhere.yml"), "cannot read 'nowhere.yml'"),
         (("--spec", "my-service.yml", "--env", "No!"), "cannot name an environment"),
@@ -285,7 +288,7 @@ def test_whoever_sits_at_a_terminal_is_asked(
     assert cli.main(["advise", "storage"], standalone_mode=False) is None
     text = capsys.readouterr().out
     assert text.startswith(
-        "DynamoDB, since SQLite does not bear this: 2,000 requests/s are not below 1,000, 300 writes/s are"
+        "DynamoDB, because SQLite is not sufficient: 2,000 requests/s are not below 1,000, 300 writes/s are"
     )
     told = errors.getvalue()
     assert "3,000 are more than 2,000 requests" in told and "'many' is no number" in told and "'5XB' is no size" in told

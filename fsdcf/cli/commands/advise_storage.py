@@ -35,16 +35,17 @@ from fsdcf.storage.advice import (
     DYNAMODB,
     POSTGRESQL,
     SQLITE,
-    Advice,
     ContradictionError,
     Factor,
+    Load,
+    StorageAdvice,
     Workload,
     advise,
-    checked,
-    said,
+    format_number,
+    load,
+    validate,
 )
-from fsdcf.storage.load import Load, load
-from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snippet, Table, snippet
+from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snippet, SpecTable, snippet
 
 _HEAD = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: advice}\nservice: {healthCheck: {container: {command: exit 0}}}\n"
 _MILLION = Decimal(10) ** 6
@@ -126,7 +127,7 @@ class Consultation:
     """Everything that is said: ``now`` is what the service has, where a spec tells, and ``steps`` are what to do next."""
 
     workload: Workload
-    advice: Advice
+    advice: StorageAdvice
     load: Load
     bills: tuple[Bill, ...]
     prices: Prices
@@ -170,7 +171,7 @@ def _matrix(factors: tuple[Factor, ...]) -> Iterator[str]:
 def _cell(factor: Factor, store: str) -> str:
     """What a store bears, with yes or no where something was said."""
     text = factor.sqlite if store == SQLITE else factor.dynamodb
-    return f"{'no' if store in factor.against else 'yes'}: {text}" if factor.said else text
+    return f"{'no' if store in factor.against else 'yes'}: {text}" if factor.given else text
 
 
 def _costs(bills: tuple[Bill, ...]) -> Iterator[str]:
@@ -226,10 +227,10 @@ def record(found: Consultation) -> dict[str, Any]:
 
 def _factor(one: Factor) -> dict[str, Any]:
     stores = {
-        store: {"bears": text, "fits": (store not in one.against) if one.said else None}
+        store: {"bears": text, "fits": (store not in one.against) if one.given else None}
         for store, text in ((SQLITE, one.sqlite), (DYNAMODB, one.dynamodb))
     }
-    return {"name": one.name, "asked": one.yours if one.said else None, **stores}
+    return {"name": one.name, "asked": one.yours if one.given else None, **stores}
 
 
 def _bill(bill: Bill) -> dict[str, Any]:
@@ -389,7 +390,9 @@ def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
 
 def _within(writes: Decimal, requests: Decimal | None) -> Decimal:
     if requests is not None and writes > requests:
-        raise ValueError(f"{said(writes)} are more than {said(requests)} requests: a write is a request too")
+        raise ValueError(
+            f"{format_number(writes)} are more than {format_number(requests)} requests: a write is a request too"
+        )
     return writes
 
 
@@ -424,14 +427,14 @@ def _system(one: EfsFileSystem) -> FileSystem:
     )
 
 
-def _table(one: DynamoDbTable) -> Table:
+def _table(one: DynamoDbTable) -> SpecTable:
     kinds = {attribute.name: attribute.type for attribute in one.attributes}
     key = (
         tuple((element.name, element.type, kinds[element.name]) for element in one.key_schema)
         if manages_table(one)
         else ()
     )
-    return Table(str(one.name), local_name(one.name), key)
+    return SpecTable(str(one.name), local_name(one.name), key)
 
 
 def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:
@@ -553,7 +556,7 @@ def _with_tasks(workload: Workload, spec: Spec, used: InUse) -> Workload:
 
 def _consulted(workload: Workload, used: InUse, now: str, typed: _Typed | None) -> Consultation:
     try:
-        checked(workload)
+        validate(workload)
     except ContradictionError as error:
         raise click.UsageError(str(error)) from None
     advice = advise(workload, used.stores)
@@ -564,7 +567,7 @@ def _consulted(workload: Workload, used: InUse, now: str, typed: _Typed | None) 
     return Consultation(workload, advice, assumed, cost, prices, part, now, _steps(advice, part, used, typed))
 
 
-def _steps(advice: Advice, part: Snippet, used: InUse, typed: _Typed | None) -> tuple[str, ...]:
+def _steps(advice: StorageAdvice, part: Snippet, used: InUse, typed: _Typed | None) -> tuple[str, ...]:
     """What to do next: for whoever named a spec with the commands."""
     kept = [one for one in used.databases if not one.ephemeral]
     if typed is None:
