@@ -1,7 +1,7 @@
-"""The migration against a bare batch writer of boto3: the same rows, the same parallelism, the same stand-in for DynamoDB in this process.
+"""The migration against a bare boto3 batch writer: the same rows, parallelism and stand-in for DynamoDB.
 
-The stand-in answers where the HTTP request would be sent: both sides pay for serializing, signing and parsing, and neither for a network
-other than the latency that is slept. The migration does all that it does by default: copy, preflight, checkpoint, sample read back.
+The stand-in is in this process and answers instead of HTTP: both sides serialize, sign and parse, and the network costs
+only the simulated latency. The migration runs with its defaults: copy, check, checkpoint, read back a sample.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NAMES = ("id", "customer", "total", "placed", "paid", "note")
 
 
 class StandIn:
-    """Answers in place of HTTP, after some seconds. It counts the items that were put, and knows what every row's item is."""
+    """Answers instead of HTTP, after the latency in seconds. Counts the items put, and knows the item of every row."""
 
     def __init__(self, latency: float) -> None:
         self.put = 0
@@ -79,7 +79,7 @@ class StandIn:
 
 
 class _Raw:
-    """The body of an answer, as botocore reads it."""
+    """The body of a response, as botocore reads it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -95,7 +95,7 @@ def _wire(number: int) -> dict[str, Any]:
     }
 
 
-def _ours(source: Path, latency: float) -> float:
+def _migrate(source: Path, latency: float) -> float:
     stand_in = StandIn(latency)
     retries: Any = {"mode": "standard", "total_max_attempts": 1}
     client = boto3.client("dynamodb", config=Config(retries=retries, max_pool_connections=WORKERS + 2), **_KEYS)
@@ -103,9 +103,9 @@ def _ours(source: Path, latency: float) -> float:
     checkpoint = source.with_name("checkpoint.json")
     checkpoint.unlink(missing_ok=True)
     migration = Migration(TargetTable("t", (("id", "N"),)), str(source), str(checkpoint), workers=WORKERS)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     report = migrate(migration, client, lambda event: None, time.monotonic, time.sleep, random.Random(1))
-    taken = time.perf_counter() - begun
+    taken = time.perf_counter() - start
     assert report.good and report.checked == 1000 and stand_in.put == ROWS
     return taken
 
@@ -114,9 +114,9 @@ def _bare(source: Path, latency: float) -> float:
     stand_in = StandIn(latency)
     tables = []
     for _ in range(WORKERS):
-        one = boto3.resource("dynamodb", **_KEYS)
-        one.meta.client.meta.events.register("before-send.dynamodb", stand_in)
-        tables.append(one.Table("t"))
+        resource = boto3.resource("dynamodb", **_KEYS)
+        resource.meta.client.meta.events.register("before-send.dynamodb", stand_in)
+        tables.append(resource.Table("t"))
 
     def work(share: int) -> None:
         with closing(sqlite3.connect(source)) as base, tables[share].batch_writer() as batch:
@@ -126,12 +126,12 @@ def _bare(source: Path, latency: float) -> float:
                 batch.put_item(Item=item)
 
     threads = [threading.Thread(target=work, args=(share,)) for share in range(WORKERS)]
-    begun = time.perf_counter()
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    taken = time.perf_counter() - begun
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = time.perf_counter() - start
     assert stand_in.put == ROWS
     return taken
 
@@ -143,15 +143,16 @@ def measure(runs: int) -> None:
         source = Path(name) / "app.db"
         with closing(sqlite3.connect(source)) as base:
             base.execute(
-                "CREATE TABLE t (id INTEGER PRIMARY KEY, customer TEXT, total REAL, placed TEXT, paid INTEGER, note TEXT)"
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, customer TEXT, total REAL, placed TEXT, paid INTEGER,"
+                " note TEXT)"
             )
             base.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", map(row, range(ROWS)))
             base.commit()
-        _ours(source, 0.0), _bare(source, 0.0)  # what is loaded once is loaded
+        _migrate(source, 0.0), _bare(source, 0.0)  # warm up
         for latency in (0.0, 0.005):
-            pairs = [(_ours(source, latency), _bare(source, latency)) for _ in range(runs)]
-            share = statistics.median(bare / ours for ours, bare in pairs)
-            speed = ROWS / statistics.median(ours for ours, _ in pairs)
+            pairs = [(_migrate(source, latency), _bare(source, latency)) for _ in range(runs)]
+            share = statistics.median(bare / migration for migration, bare in pairs)
+            speed = ROWS / statistics.median(migration for migration, _ in pairs)
             label = f"migrate-data   {share:.2f} of the speed of a bare batch writer (at least 0.80)"
             print(f"{label}, {speed:,.0f} items/s, latency {latency * 1000:.0f} ms", flush=True)
 

@@ -1,1 +1,1 @@
-"""Files that fsdcf writes for a project, from templates."""
+"""The files that fsdcf writes for a project from jinja2 templates."""

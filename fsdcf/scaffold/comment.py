@@ -1,25 +1,25 @@
-"""The comment on a pull request: plan, cost and architecture of every service that changed, within GitHub's limit."""
+"""The pull request comment: plan, cost and architecture of every changed service, within GitHub's size limit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fsdcf.scaffold.render import render
 
 MARK = "<!-- fsdcf -->"
-"""How our comments begin: by it the workflow finds the one that it updates."""
+"""The first line of the comment, by which the workflow finds the comment to update."""
 
 LIMIT = 65_000
-"""Bytes of a comment. GitHub takes 65,536 characters."""
+"""Maximum size of a comment in bytes. GitHub accepts 65,536 characters."""
 
-_SEEN = re.compile(r"(?P<fence>`{3,}|~{3,})|(?P<open><details\b)|(?P<close></details>)")
+_BLOCK = re.compile(r"(?P<fence>`{3,}|~{3,})|(?P<open><details\b)|(?P<close></details>)")
 
 
 @dataclass(frozen=True)
 class Section:
-    """What is known of one service, as Markdown; an empty part is one that could not be made."""
+    """The Markdown parts of one service; a part that could not be created is empty."""
 
     title: str
     plan: str
@@ -28,27 +28,26 @@ class Section:
 
 
 def comment(sections: Sequence[Section] | None, environment: str, limit: int = LIMIT) -> str:
-    """The comment, of at most ``limit`` bytes. ``sections`` is None where a step before the plan failed.
+    """Render the comment with at most ``limit`` bytes. ``sections`` is None if a step before the plan failed.
 
-    Where it is too long, the drawings go first, then the costs; then the plans are cut at the end of a line.
+    If it is too long, the drawings are omitted, then the costs, then the end of the plans.
     """
-    found = list(sections or ())
-    plain = _render(found, sections is None, environment, "")
-    if _fits(plain, limit):
-        return plain
-    for left_out, parts in (("the drawings are", {"graph": ""}), ("costs and drawings are", {"graph": "", "cost": ""})):
-        shorter = [Section(**{**vars(one), **parts}) for one in found]
-        text = _render(
-            shorter, False, environment, f"It is too long for a comment: {left_out} in the summary of the run."
-        )
-        if _fits(text, limit):
+    shown = list(sections or ())
+    text = _render(shown, sections is None, environment, "")
+    for omitted, part in (("drawings", "graph"), ("costs and drawings", "cost")):
+        if len(text.encode()) <= limit:
             return text
-    return cut(text, limit, "\n\n_Cut here: the whole is in the summary of the run._\n")
+        shown = [replace(section, **{part: ""}) for section in shown]
+        note = f"This comment would be too long: see the {omitted} in the summary of the run."
+        text = _render(shown, False, environment, note)
+    if len(text.encode()) <= limit:
+        return text
+    return cut(text, limit, "\n\n_Truncated: see the summary of the run for the complete text._\n")
 
 
 def cut(text: str, limit: int, end: str) -> str:
-    """The beginning of a Markdown text, to the end of a line, with every block closed and an end; at most ``limit`` bytes."""
-    room = limit - len(end.encode()) - 200  # for what closes the blocks
+    """Truncate Markdown at the end of a line, close every block, and append ``end``; at most ``limit`` bytes."""
+    room = limit - len(end.encode()) - 200  # reserved for the ends of blocks
     kept: list[str] = []
     size = 0
     for line in text.splitlines():
@@ -60,19 +59,19 @@ def cut(text: str, limit: int, end: str) -> str:
 
 
 def _open_blocks(lines: Sequence[str]) -> Iterator[str]:
-    """What closes a code block and the details that the lines leave open."""
+    """The lines that close the code block and the details left open by the lines."""
     fence, details = "", 0
     for line in lines:
-        found = _SEEN.match(line.lstrip())
-        if found is None:
+        match = _BLOCK.match(line.lstrip())
+        if match is None:
             continue
-        mark = found["fence"]
+        mark = match["fence"]
         if mark and not fence:
             fence = mark
         elif mark and mark.startswith(fence) and line.strip() == mark:
             fence = ""
         elif not fence:
-            details += (found["open"] is not None) - (found["close"] is not None)
+            details += (match["open"] is not None) - (match["close"] is not None)
     yield from [fence] if fence else []
     yield from ["", "</details>"] * min(details, 8)
 
@@ -91,7 +90,7 @@ def _render(sections: Sequence[Section], failed: bool, environment: str, note: s
 
 
 def _headline(cost: str) -> str:
-    """The first line of a cost's Markdown that is no heading, as plain text."""
+    """The first line of a cost's Markdown that is not a heading, as plain text."""
     return next(
         (line.replace("*", "").strip() for line in cost.splitlines() if line.strip() and not line.startswith("#")), ""
     )
@@ -102,7 +101,3 @@ def _rest(cost: str) -> str:
     lines = [line for line in cost.splitlines() if not line.startswith("#")]
     begin = next((number for number, line in enumerate(lines) if line.strip()), 0)
     return "\n".join(lines[begin + 1 :]).strip()
-
-
-def _fits(text: str, limit: int) -> bool:
-    return len(text.encode()) <= limit

@@ -1,4 +1,4 @@
-"""jinja2 with delimiters that leave ``${{ }}`` alone, and the templates wherever they are installed."""
+"""Render jinja2 templates, with delimiters that do not collide with ``${{ }}`` of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _HERE = Path(__file__).resolve().parent.parent
-_PLACES = (_HERE / "templates", _HERE.parent / "templates")
+_FOLDERS = (_HERE / "templates", _HERE.parent / "templates")
 
 
 def render(template: str, **values: Any) -> str:
-    """A template's text with its values: ``{= =}`` for values, ``{% %}`` for blocks, ``{## ##}`` for comments."""
+    """Render a template: ``{= =}`` for values, ``{% %}`` for blocks, ``{## ##}`` for comments."""
     environment = Environment(
-        loader=FileSystemLoader(_PLACES),
+        loader=FileSystemLoader(_FOLDERS),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - YAML, not HTML
         variable_start_string="{=",

@@ -1,4 +1,4 @@
-"""A small service to begin with, on SQLite or on DynamoDB: its spec, its image, its code and its tests."""
+"""A starter service on SQLite or DynamoDB: its spec, Dockerfile, code and tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KINDS: Mapping[str, str] = {
     "sqlite-api": "an API with its data in SQLite on EFS",
     "dynamodb-api": "an API with its data in DynamoDB",
 }
-"""The services by the names of their templates: one HTTP interface, two stores."""
+"""Descriptions of the services by the names of their templates: one HTTP API, two stores."""
 
 _SHARED = (
     ".dockerignore",
@@ -33,7 +33,7 @@ _MORE: Mapping[str, tuple[str, ...]] = {"sqlite-api": (), "dynamodb-api": ("test
 
 
 def service(kind: str, name: str, port: int, owner: str, schema: str) -> dict[str, str]:
-    """The text of every file, by its path below the service's folder. ``kind`` is one of KINDS; ``schema`` the URL of the JSON Schema."""
+    """Render the files of a service, by path. ``kind`` is a key of KINDS, ``schema`` the URL of the JSON Schema."""
     sources = {path: f"services/shared/{path}.j2" for path in _SHARED}
     sources |= {path: f"services/{kind}/{path}.j2" for path in (*_OWN, *_MORE[kind])}
     sources[f"{name}.yml"] = f"services/{kind}/spec.yml.j2"

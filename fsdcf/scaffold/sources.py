@@ -1,4 +1,4 @@
-"""What a service is made of in its repository, and which services a change touches."""
+"""The sources of a service in its repository, and the services that a change affects."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ WORKFLOW = ".github/workflows/fsdcf.yml"
 
 
 @dataclass(frozen=True)
-class Source:
-    """A service as its workflow sees it. Paths are relative to the repository's root, with ``/``.
+class ServiceSource:
+    """A service in the workflow. Paths are relative to the repository's root, with ``/``.
 
-    ``arguments`` are the build's arguments (``NAME=value``); ``registry`` is the account of the images, empty for the one that is
-    deployed to, and ``region`` the region of it, empty likewise; ``folder`` is where ``test`` runs. A change of one of the ``paths``
-    (a folder ends in ``/``, and ``./`` is all of it) is a change of the service.
+    ``arguments`` are build arguments (``NAME=value``). ``registry`` and ``region`` are the account and the region of
+    the images; empty for those of the deploy. ``test`` runs in ``folder``. A change below one of the ``paths`` (a
+    folder ends in ``/``, and ``./`` is the whole repository) is a change of the service.
     """
 
     name: str
@@ -36,36 +36,34 @@ class Source:
     paths: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
-        """The service as an entry of the workflow's matrix, which holds texts alone."""
+        """The service as an entry of the workflow's matrix, in which ``arguments`` is text."""
         return {**asdict(self), "arguments": "\n".join(self.arguments), "paths": list(self.paths)}
 
 
 def touched(services: Sequence[Mapping[str, Any]], changed: Iterable[str] | None) -> list[Mapping[str, Any]]:
-    """The services that changed files belong to; all of them where it is not known what changed, or the workflow did."""
-    if changed is None:
+    """The services that the changed files belong to; all of them for None, or if the workflow has changed."""
+    files = None if changed is None else set(changed)
+    if files is None or WORKFLOW in files:
         return list(services)
-    files = list(changed)
-    if WORKFLOW in files:
-        return list(services)
-    return [one for one in services if any(_covers(path, file) for path in one["paths"] for file in files)]
+    return [service for service in services if any(_covers(path, file) for path in service["paths"] for file in files)]
 
 
 def _covers(path: str, file: str) -> bool:
     return path == "./" or file == path or (path.endswith("/") and file.startswith(path))
 
 
-_LARGEST = 1_000_000
+_MAX_CHARACTERS = 1_000_000
 
 
 def tests_of(folder: Path) -> str | None:
-    """The command that runs a folder's tests: of a Makefile, else of the language's own tool; None where nothing tells."""
-    return next((command for file, tells, command in _SIGNS if tells(_text(folder / file))), None)
+    """The command that runs the tests of a folder, with make or the tool of the language; None if unknown."""
+    return next((command for file, has_tests, command in _TEST_COMMANDS if has_tests(_text(folder / file))), None)
 
 
 def _text(file: Path) -> str:
     try:
         with open(file, encoding="utf-8", errors="replace") as opened:
-            return opened.read(_LARGEST)
+            return opened.read(_MAX_CHARACTERS)
     except OSError:
         return ""
 
@@ -82,7 +80,7 @@ def _has_script(text: str) -> bool:
     return isinstance(scripts, dict) and "test" in scripts
 
 
-_SIGNS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
+_TEST_COMMANDS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
     ("Makefile", _has_target, "make test"),
     ("package.json", _has_script, "npm ci && npm test"),
     ("uv.lock", bool, "uv run --locked pytest"),
@@ -91,4 +89,4 @@ _SIGNS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
     ("mvnw", bool, "./mvnw --batch-mode verify"),
     ("gradlew", bool, "./gradlew test"),
 )
-"""Files, what in them tells, and the command. The tools are on GitHub's runners, or come with setup-uv."""
+"""Files, a check of their text, and the command. GitHub's runners or setup-uv provide the tools."""

@@ -1,6 +1,6 @@
-"""Run in a process of its own: the tests that services come with, then one of the services, started and stopped as ECS does it.
+"""Run the tests of the generated services, then start and stop one of the services as ECS does, and print the results.
 
-``python own_tests.py SQLITE_FOLDER DYNAMODB_FOLDER PORT``; prints what each came to. One process, because FastAPI takes long to load.
+``python own_tests.py SQLITE_FOLDER DYNAMODB_FOLDER PORT``. One separate process, because FastAPI takes long to load.
 """
 
 from __future__ import annotations

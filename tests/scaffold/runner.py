@@ -36,7 +36,7 @@ class Runner:
         file.chmod(0o755)
 
     def run(self, script: str, written: Mapping[str, Any], values: Mapping[str, str]) -> Done:
-        """Run a step's script. ``written`` is its environment; ``values`` are what expressions in it come to, and more."""
+        """Run the script of a step. ``written`` is its environment, ``values`` are the values of its expressions."""
         unknown = {key for key, value in written.items() if "${{" in value} - set(values)
         assert not unknown, f"say what the expressions in {unknown} come to"
         for file in ("output", "summary", "calls"):

@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
-from fsdcf.scaffold.sources import Source
+from fsdcf.scaffold.sources import ServiceSource
 from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, workflow
 
 LANES = (Lane("staging", "staging", "FSDCF_ROLE_STAGING"), Lane("main", "prod", "FSDCF_ROLE_PROD"))
 
 
-def source(name: str, folder: str = "", architecture: str = "x86_64", **more: Any) -> Source:
+def source(name: str, folder: str = "", architecture: str = "x86_64", **more: Any) -> ServiceSource:
     """A service whose sources are in a folder (``services/cart/``), or in the root."""
     platform, runner = RUNNERS[architecture]
     usual = {
@@ -30,7 +30,7 @@ def source(name: str, folder: str = "", architecture: str = "x86_64", **more: An
         "test": "make test",
         "paths": (folder or "./",),
     }
-    return Source(**{**usual, **more})
+    return ServiceSource(**{**usual, **more})
 
 
 ONE = Workflow((source("shop"),), LANES, "fsdcf==0.1.0", "fsdcf ci github shop.yml")

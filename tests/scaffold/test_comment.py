@@ -24,7 +24,7 @@ def test_all_parts_are_there_in_their_order() -> None:
     text = comment([SECTION], "prod")
     parts = [
         MARK,
-        "to prod",
+        "on prod",
         "### `shop.yml`",
         "1 replaced",
         "<summary>Cost: +5.11 USD a month (us-east-1)</summary>",
@@ -36,27 +36,27 @@ def test_all_parts_are_there_in_their_order() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    assert "No service changes." in comment([], "prod")
-    assert "a step before it failed" in comment(None, "prod")
-    assert "it could not be made" in comment([Section("`a.yml`", "", "", "")], "prod")
+    assert "No service has changed." in comment([], "prod")
+    assert "earlier step failed" in comment(None, "prod")
+    assert "could not be created" in comment([Section("`a.yml`", "", "", "")], "prod")
     assert "<details>" not in comment([Section("`a.yml`", "plan", "", "")], "prod")
 
 
 def test_drawings_go_first_and_costs_next() -> None:
     many = [Section(f"`{number}.yml`", "plan", COST, GRAPH * 40) for number in range(40)]
     text = comment(many, "prod")
-    assert len(text.encode()) <= LIMIT and "the drawings are in the summary" in text
+    assert len(text.encode()) <= LIMIT and "drawings in the summary" in text
     assert "mermaid" not in text and "5.11 USD" in text and text.count("plan\n") == 40
     dear = [Section(f"`{number}.yml`", "plan", COST * 60, GRAPH) for number in range(40)]
     text = comment(dear, "prod")
-    assert "costs and drawings are in the summary" in text and "5.11 USD" not in text and text.count("plan\n") == 40
+    assert "costs and drawings in the summary" in text and "5.11 USD" not in text and text.count("plan\n") == 40
 
 
 def test_plans_are_cut_at_last() -> None:
     text = comment([Section("`a.yml`", "```\n" + "resource äöü\n" * 20_000 + "```", COST, GRAPH)], "prod")
-    assert len(text.encode()) <= LIMIT and balanced(text) and "the whole is in the summary" in text
+    assert len(text.encode()) <= LIMIT and balanced(text) and "summary of the run" in text
     assert len(text.encode()) > LIMIT - 1000, "and no more than needed"
-    assert "Cut here" not in comment([Section("`a.yml`", "resource\n" * 20_000, COST, GRAPH)], "prod", 1_000_000)
+    assert "Truncated" not in comment([Section("`a.yml`", "resource\n" * 20_000, COST, GRAPH)], "prod", 1_000_000)
 
 
 @given(

@@ -1,4 +1,4 @@
-"""The data layer of the SQLite service with real processes: killed while it writes, started too early, given a file in WAL mode."""
+"""The data layer of the SQLite service in real processes: killed in a write, started too early, with a WAL file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ while True:
 WAL = BEGIN + (
     "connection = sqlite3.connect(settings.path)\nconnection.execute('PRAGMA journal_mode=WAL')\n"
     "connection.execute('CREATE TABLE notes (id TEXT PRIMARY KEY, text TEXT NOT NULL, version INTEGER NOT NULL)')\n"
-    "connection.execute('INSERT INTO notes VALUES (1, 2, 3)')\nconnection.commit()\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    "connection.execute('INSERT INTO notes VALUES (1, 2, 3)')\nconnection.commit()\n"
+    "os.kill(os.getpid(), signal.SIGKILL)\n"
 )
 
 
@@ -170,7 +171,7 @@ def test_whoever_starts_too_early_waits(folder: Path, layer: Any, tmp_path: Path
         early = [stack.enter_context(process(WRITE_ONCE, folder, file)) for _ in range(2)]
         for one in early:
             assert one.stderr
-            assert one.stderr.readline() == f"another process has {file}: waiting for up to 120 s\n"
+            assert one.stderr.readline() == f"another process owns {file}: waiting up to 120 s\n"
         assert first.stdin
         print("milk", file=first.stdin, flush=True)
         acknowledged = [said(first)]
@@ -178,7 +179,7 @@ def test_whoever_starts_too_early_waits(folder: Path, layer: Any, tmp_path: Path
         for one in early:
             out, errors = one.communicate(timeout=120)
             assert (one.returncode, out.split("\n")[0]) == (0, "open")
-            assert f"{file} is free after " in errors
+            assert f"{file} was released after " in errors
             acknowledged += ids(out)
     assert len(acknowledged) == 3 and set(kept(layer, file)) == set(acknowledged)
 
@@ -188,7 +189,7 @@ def test_whoever_waits_too_long_says_so(folder: Path, layer: Any, tmp_path: Path
     with process(WRITE_ON_DEMAND, folder, tmp_path / "app.db") as first:
         assert said(first) == "open"
         with pytest.raises(
-            layer.Unavailable, match=r"another process has had .*app\.db for \d+ s: is a second task running\?"
+            layer.Unavailable, match=r"another process owns .*app\.db, even after \d+ s: is a second task running\?"
         ):
             layer.Store(settings, lock_wait=0.2)
         assert first.stdin

@@ -15,7 +15,7 @@ RUNNER = Path(__file__).with_name("own_tests.py")
 
 def test_the_services_do_what_their_tests_say(tmp_path: Path) -> None:
     with socket.socket() as held:
-        # The port stays ours until the end: who asks for any free one is not given it, and the service asks for it by number.
+        # Reserve the port until the end: no other process gets it from the system, but the service can bind it.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
         said, everything = report(tmp_path, held.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What others say of our workflows, of the action and of the hook: GitHub's schemas, and zizmor at its most pedantic."""
+"""The workflows, the action and the hook against GitHub's schemas and zizmor in pedantic mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow's own scripts, run by bash as a runner does, with programs of ours in place of aws, docker, gh and fsdcf."""
+"""The scripts of the workflow, run by bash like on a runner, with stubs for aws, docker, gh and fsdcf."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def git(runner: Runner, *arguments: str) -> str:
 
 @pytest.fixture
 def monorepo(runner: Workshop) -> Callable[[str], str]:
-    """A repository with two services and one commit; each call changes a file, commits it, and gives the commit before."""
+    """A repository with two services and one commit; each call commits a change, and returns the commit before."""
     work = runner.folder / "work"
     for name in ("cart", "shop"):
         (work / "services" / name).mkdir(parents=True)

@@ -86,8 +86,8 @@ def test_a_deploy_waits_for_the_tests_and_stands_in_its_environment(wanted: Work
     for lane, job in zip(wanted.lanes, deploys.values(), strict=True):
         assert job["needs"] == (["changes", "test"] if several else "test")
         assert (
-            job["if"]
-            == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}' && !github.event.repository.fork"
+            job["if"] == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}'"
+            " && !github.event.repository.fork"
         )
         assert job["environment"] == {"name": lane.environment}
         assert job["concurrency"]["cancel-in-progress"] is False

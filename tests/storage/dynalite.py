@@ -1,4 +1,4 @@
-"""The engine against dynalite, which keeps limits that moto does not. No part of the default suite: ``make dynalite`` runs it."""
+"""The migration against dynalite, which enforces limits that moto does not. Run by ``make dynalite`` only."""
 
 from __future__ import annotations
 

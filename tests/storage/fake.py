@@ -1,4 +1,4 @@
-"""A table of DynamoDB as a thin client: its limits, its refusals, faults on order, and a log that outlives the process."""
+"""A fake client of a DynamoDB table: its limits, its errors, injected faults, and a log that outlives the process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fsdcf.storage.migration.values import item_size, key_text, number
 
 Item = dict[str, Any]
 Hook = Callable[[int, list[Item]], list[Item]]
-"""Is told the number of a write, from 1, and its items; gives those that are to be written now. It may raise, or end the process."""
+"""Gets the number of a write, from 1, and its items; returns the items to write. It may raise or end the process."""
 
 
 def refusal(code: str, message: str = "", operation: str = "BatchWriteItem", status: int = 400) -> ClientError:
@@ -27,7 +27,7 @@ def refusal(code: str, message: str = "", operation: str = "BatchWriteItem", sta
 
 
 class Fake:
-    """The client. ``writes`` counts how often each key was put; with ``log`` what is written stays after the process."""
+    """The client. ``writes`` counts the puts of each key; with ``log`` the written items outlive the process."""
 
     def __init__(self, keys: tuple[tuple[str, str], ...], name: str = "things", log: Path | None = None) -> None:
         self.keys = keys

@@ -78,8 +78,8 @@ def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dic
 def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
     advice = advise(workload(requests="2000", writes="150", size="250", writers=3, latency="5"))
     assert advice.verdict.endswith(
-        "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write and "
-        "answers are required within 5 ms"
+        "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write"
+        " and answers are required within 5 ms"
     )
     assert {one.name for one in advice.factors if SQLITE in one.against} == {
         "requests",

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL at 50 random points, the next run goes on: nothing is lost, nothing doubled, and the counts are right."""
+"""After SIGKILL at 50 random points the next run resumes: no item is lost or repeated, and the counts are right."""
 
 from __future__ import annotations
 

@@ -83,8 +83,10 @@ def test_live_data_stays(bench: Bench, sql: Sql, dynamodb: Any) -> None:
 
 def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(
-        "CREATE TABLE orders (customer TEXT, placed TEXT, total TEXT, lines TEXT, expires TEXT, PRIMARY KEY (customer, placed))",
-        "INSERT INTO orders VALUES ('c1', '2026-01-31 12:00:00', '12.50', '[{\"sku\": \"a\", \"n\": 2}]', '2027-01-31'), "
+        "CREATE TABLE orders (customer TEXT, placed TEXT, total TEXT, lines TEXT, expires TEXT,"
+        " PRIMARY KEY (customer, placed))",
+        "INSERT INTO orders VALUES "
+        "('c1', '2026-01-31 12:00:00', '12.50', '[{\"sku\": \"a\", \"n\": 2}]', '2027-01-31'), "
         "('c1', '2026-01-31 13:00:00', '0.10', '[]', NULL)",
     )
     made(dynamodb, "orders", ("customer", "S"), ("at", "S"))

@@ -160,8 +160,10 @@ def test_what_is_not_as_it_should_be_is_found(
 def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
     sql(
         "CREATE TABLE bad (id, at, big, doc)",
-        "INSERT INTO bad VALUES (1, 9e999, NULL, '[1]'), (2, -9e999, NULL, NULL), (NULL, 1, NULL, NULL), ('x', 1, NULL, NULL)",
-        "INSERT INTO bad VALUES (3, 1, zeroblob(409600), NULL), (4, CAST(x'ff' AS TEXT), NULL, NULL), (5, 1e300, NULL, '{')",
+        "INSERT INTO bad VALUES (1, 9e999, NULL, '[1]'), (2, -9e999, NULL, NULL)",
+        "INSERT INTO bad VALUES (NULL, 1, NULL, NULL), ('x', 1, NULL, NULL)",
+        "INSERT INTO bad VALUES (3, 1, zeroblob(409600), NULL), (4, CAST(x'ff' AS TEXT), NULL, NULL)",
+        "INSERT INTO bad VALUES (5, 1e300, NULL, '{')",
         "INSERT INTO bad VALUES (6, 1, NULL, '[111111111122222222223333333333444444444]'), (7, 1, NULL, '[NaN]')",
         "INSERT INTO bad VALUES (8, 1, NULL, NULL), (8.0, 2, NULL, NULL), (8, 3, NULL, NULL)",
     )

@@ -1,4 +1,4 @@
-"""The archive of ``--emit-script``: contains the modules of the migration, runs without fsdcf, resumes after kill -9."""
+"""The archive of ``--emit-script``: contains the migration's modules, runs without fsdcf, resumes after kill -9."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ def test_a_lock_of_another_process(sql: Sql) -> None:
 def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
     path = sql(rows=3000)
     victim = (
-        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('PRAGMA cache_size = 1'); "
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "c.execute('PRAGMA cache_size = 1'); "
         "c.execute('BEGIN'); c.execute('UPDATE things SET name = 0'); os._exit(1)"
     )
     subprocess.run([sys.executable, "-c", victim, str(path)], check=False)

@@ -1,4 +1,4 @@
-"""A process that forks a migration for every line it reads; the migration kills itself with SIGKILL at the call it is told.
+"""A process that forks a migration for every line it reads; the migration kills itself with SIGKILL at a given call.
 
 One process that has everything loaded, and no threads of its own, makes a kill cost a few milliseconds.
 """

@@ -27,8 +27,8 @@ from fsdcf.language.model import Spec
 from fsdcf.pipeline import run
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as put_together
-from fsdcf.scaffold.sources import WORKFLOW, Source, tests_of, touched
-from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_ours, workflow
+from fsdcf.scaffold.sources import WORKFLOW, ServiceSource, tests_of, touched
+from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, workflow
 
 
 class Pipelines(Commands):
@@ -49,7 +49,7 @@ _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 
 def services(
     specs: Sequence[Path], root: Path, environments: Sequence[str], variables: tuple[str, ...], test: str | None
-) -> tuple[Source, ...] | None:
+) -> tuple[ServiceSource, ...] | None:
     """The services of specs, by path; None, after the findings, where a spec has errors. Usage errors for what no workflow can do."""
     compiled = {path: _compiled(path, environments, variables) for path in sorted(set(specs), key=str)}
     if any(one is None for one in compiled.values()):
@@ -89,7 +89,7 @@ def _image(spec: Spec) -> object:
     return build.context, build.dockerfile, build.args, spec.service.image, spec.service.resources.architecture
 
 
-def _source(path: Path, root: Path, spec: Spec, test: str | None) -> Source:
+def _source(path: Path, root: Path, spec: Spec, test: str | None) -> ServiceSource:
     place = _relative(path.resolve(), root, path)
     build, here = spec.service.build, path.resolve().parent
     context = _relative((here / build.context).resolve(), root, path)
@@ -101,7 +101,7 @@ def _source(path: Path, root: Path, spec: Spec, test: str | None) -> Source:
     command, folder = _test(root, context, file, test)
     platform, runner = RUNNERS[spec.service.resources.architecture]
     source = "./" if context == "." else f"{context}/"
-    return Source(
+    return ServiceSource(
         name=spec.metadata.name,
         spec=place,
         context=context,
@@ -311,14 +311,14 @@ def _refuse_other(target: Path, force: bool) -> None:
     if force or not target.exists():
         return
     try:
-        ours = is_ours(target.read_text(encoding="utf-8"))
+        ours = is_managed(target.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         ours = False
     if not ours:
         raise click.UsageError(f"{str(target)!r} was not written by fsdcf; --force replaces it")
 
 
-def _notes(services: tuple[Source, ...], lanes: tuple[Lane, ...], test: str | None) -> None:
+def _notes(services: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: str | None) -> None:
     for one in services:
         if test is None and one.test.startswith("docker build"):
             click.echo(
