@@ -15,9 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "fsdcf"
 
 MAY_IMPORT = {
     "root": set(),
+    "conventions": set(),
+    "masking": set(),
     "diagnostics": set(),
-    "language": {"diagnostics"},
-    "compiler": {"diagnostics", "language"},
+    "language": {"diagnostics", "cloudformation"},
+    "compiler": {"diagnostics", "language", "cloudformation"},
     "lint": {"diagnostics", "language", "compiler"},
     "scaffold": {"diagnostics", "language"},
     "pipeline": {"diagnostics", "language", "compiler", "lint"},
@@ -35,7 +37,10 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
 }
-"""The parts of the package and what each may import beside itself; all may import ``fsdcf``, which holds the version."""
+"""The parts of the package and what each may import besides itself and GROUND."""
+
+GROUND = {"root", "conventions", "masking"}
+"""The ground floor, which every part may import: the version, names and masking."""
 
 HOMES = {
     "troposphere": {"compiler"},
@@ -162,7 +167,7 @@ def against_the_way(module: Module) -> Iterator[str]:
     if module.part not in MAY_IMPORT:
         yield f"say in MAY_IMPORT what {module.part} may import"
         return
-    allowed = MAY_IMPORT[module.part] | {module.part, "root"}
+    allowed = MAY_IMPORT[module.part] | {module.part} | GROUND
     for one in module.imports:
         if top_of(one) == "fsdcf" and part_of(one.target) not in allowed:
             yield f"line {one.line}: {one.target}"

@@ -8,13 +8,13 @@ from typing import Any
 
 from fsdcf.cli.compiled import Compiled, Line
 from fsdcf.cli.render.plan import Row, rows
-from fsdcf.cli.render.values import discreet
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.titles import at, path_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Place
 from fsdcf.diagnostics import LINE_BREAK
 from fsdcf.language.document import locate
+from fsdcf.masking import mask_line
 from fsdcf.pipeline import Result
 from fsdcf.plan.diff.causes import by_id, origin, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
@@ -44,7 +44,7 @@ class Places:
         span = document.key_span(locate(document, path, types()))
         lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
         text = lines[span.line - 1] if span.line <= len(lines) else ""
-        return Place(discreet(span.file), span.line, span.column, discreet(text))
+        return Place(mask_line(span.file), span.line, span.column, mask_line(text))
 
     def _former(self, logical_id: str) -> str | None:
         if self.deployed is None:
@@ -185,4 +185,4 @@ def _variables(whole: object, path: tuple[str | int, ...]) -> dict[str, object]:
 
 
 def _place(line: Line | None) -> Place | None:
-    return Place(discreet(line.file), line.number, line.column, discreet(line.text)) if line else None
+    return Place(mask_line(line.file), line.number, line.column, mask_line(line.text)) if line else None

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import click
 
 from fsdcf.cli.files import lint_folder
+from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.pipeline import Request
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
 
-ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _Command = Callable[..., Any]
 
 
@@ -67,7 +67,7 @@ def variables_given(variables: tuple[str, ...]) -> dict[str, str]:
 def environment_named(environment: str | None) -> str:
     """The environment: the one that is given, else FSDCF_ENV, else staging. A usage error if it cannot be one."""
     name = environment or os.environ.get("FSDCF_ENV") or "staging"
-    if not ENVIRONMENT.fullmatch(name):
+    if not re.fullmatch(ENVIRONMENT_PATTERN, name):
         raise click.UsageError(
             f"{name!r} cannot name an environment: a letter, then up to 19 lower-case letters, digits and hyphens"
         )

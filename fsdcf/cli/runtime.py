@@ -20,8 +20,9 @@ from click.core import ParameterSource
 
 from fsdcf.cli.options import SANDBOX_PORT, SANDBOX_REGION, Connection, connected
 from fsdcf.cli.render.stream import is_watched, painter
-from fsdcf.cli.render.values import masked, visible
+from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
+from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -127,7 +128,7 @@ def validating(request: Request, environment: str | None) -> str:
 
 def _discreet(setting: str) -> str:
     name, equals, value = setting.partition("=")
-    return f"{name}{equals}{masked(value, name)}"
+    return f"{name}{equals}{mask_value(value, name)}"
 
 
 class Sink(Protocol):

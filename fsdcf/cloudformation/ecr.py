@@ -1,10 +1,16 @@
-"""Addresses of repositories in ECR, as images of templates and messages of AWS hold them."""
+"""Addresses of repositories in Amazon ECR, in specs, in templates and in messages from AWS, as patterns.
+
+The account and the region may be pseudo parameters. Dual-stack addresses contain a hyphen and ``on.aws``.
+Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html
+"""
 
 from __future__ import annotations
 
-ADDRESS = (
-    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)"
-    r"\.(?:amazonaws\.(?:com\.cn|com|eu)|on\.aws|on\.amazonwebservices\.com\.cn)/"
-)
-"""What stands before the repository's name, as a pattern: dual-stack addresses have a hyphen and ``on.aws``.
-Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
+SERVICE = r"\.dkr[.-]ecr(?:-fips)?\."
+"""The part of the host between the account and the region."""
+
+HOST = rf"(?P<account>\d{{12}}|\$\{{AWS::AccountId\}}){SERVICE}(?P<region>[a-z0-9-]+|\$\{{AWS::Region\}})\."
+"""The host up to the domain."""
+
+ADDRESS = rf"{HOST}(?:amazonaws\.(?:com\.cn|com|eu)|on\.aws|on\.amazonwebservices\.com\.cn)/"
+"""All that precedes the repository's name."""

@@ -1,38 +1,29 @@
-"""CloudFormation's limits for one template, and what it says above them.
-
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-"""
+"""Quotas of CloudFormation, IAM and ECS that a template or a stack has to respect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from fsdcf.cloudformation.template import compact
+from collections.abc import Mapping
 
 BODY_BYTES = 51_200
-"""What TemplateBody takes, in bytes of UTF-8; a longer template travels through S3."""
+"""Largest TemplateBody, in bytes of UTF-8; a larger template travels through S3.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 TEMPLATE_BYTES = 1_000_000
-"""What a template in S3 may have, in bytes."""
+"""Largest template in S3, in bytes. Source: as above."""
 
 COUNTS: Mapping[str, int] = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
-"""How many members a section may have."""
+"""Most entries of a section of a template. Source: as above."""
 
+STACK_TAGS = 50
+"""Most tags of a stack. Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
 
-def body_problem(body: str) -> str | None:
-    """What CloudFormation says of a TemplateBody that is too long; None for one that it takes."""
-    if len(body.encode("utf-8")) <= BODY_BYTES:
-        return None
-    value = f"Value '{body[:80]}...' at 'templateBody' failed to satisfy constraint"
-    return f"1 validation error detected: {value}: Member must have length less than or equal to {BODY_BYTES}"
+POLICY_CHARACTERS = 6_144
+"""Largest managed policy, in characters without white space.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
+ROLE_POLICY_CHARACTERS = 10_240
+"""Largest sum of the inline policies of a role, in characters without white space. Source: as above."""
 
-def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
-    """What CloudFormation says of a template with too many members or bytes."""
-    for section, most in COUNTS.items():
-        count = len(template.get(section) or {})
-        if count > most:
-            yield f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
-    if len(compact(template).encode("utf-8")) > TEMPLATE_BYTES:
-        yield f"Template may not exceed {TEMPLATE_BYTES} bytes in size."
+TASK_DEFINITION_BYTES = 65_536
+"""Largest task definition, in bytes.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""

@@ -9,6 +9,21 @@ from typing import Any
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _STORED = "AWS::SSM::Parameter::Value<"
 
+NO_ECHO_MASK = "****"
+"""What CloudFormation shows in place of the value of a parameter with NoEcho."""
+
+
+def is_no_echo(declared: Mapping[str, Any]) -> bool:
+    """Whether a parameter is declared with NoEcho."""
+    return str(declared.get("NoEcho", False)).lower() == "true"
+
+
+def secret_values(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of the parameters with NoEcho; ``values`` holds those that are known, by name."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    known = (values.get(name) for name, one in declared.items() if is_no_echo(one))
+    return tuple(value for value in known if value not in (None, "", NO_ECHO_MASK))
+
 
 def resolved(
     template: Mapping[str, Any], given: Mapping[str, str], previous: Mapping[str, str] | None

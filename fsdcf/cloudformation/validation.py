@@ -8,10 +8,11 @@ from typing import Any
 
 from fsdcf.cloudformation.evaluation import EvaluationError, Scope, evaluate
 from fsdcf.cloudformation.facts import SNAPSHOTS, facts_of, services, types
-from fsdcf.cloudformation.limits import over_limits
+from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.references import Path, cycle, needs, references
 from fsdcf.cloudformation.scope import PSEUDO, PSEUDO_NAMES, existing, scope_of
+from fsdcf.cloudformation.template import compact
 from fsdcf.cloudformation.unknown import unknowns
 
 SECTIONS = frozenset(
@@ -200,6 +201,24 @@ def missing_capabilities(template: Mapping[str, Any], given: Collection[str]) ->
     """The capabilities that the template needs beside those given; CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
     covered = {*given, "CAPABILITY_IAM"} if "CAPABILITY_NAMED_IAM" in given else set(given)
     return tuple(one for one in capabilities(template) if one not in covered)
+
+
+def body_problem(body: str) -> str | None:
+    """CloudFormation's message for a TemplateBody that is too long; None for one that it accepts."""
+    if len(body.encode("utf-8")) <= BODY_BYTES:
+        return None
+    value = f"Value '{body[:80]}...' at 'templateBody' failed to satisfy constraint"
+    return f"1 validation error detected: {value}: Member must have length less than or equal to {BODY_BYTES}"
+
+
+def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
+    """CloudFormation's messages for a template with too many entries or bytes."""
+    for section, most in COUNTS.items():
+        count = len(template.get(section) or {})
+        if count > most:
+            yield f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+    if len(compact(template).encode("utf-8")) > TEMPLATE_BYTES:
+        yield f"Template may not exceed {TEMPLATE_BYTES} bytes in size."
 
 
 def problems(

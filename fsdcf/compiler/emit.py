@@ -22,17 +22,7 @@ from yaml.events import (
 )
 from yaml.resolver import Resolver
 
-LARGEST_BODY = 1_000_000
-"""Bytes of a template in S3; a body sent inline holds 51,200. Source: AWS CloudFormation quotas."""
-
-MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
-"""Entries of a section. Source: AWS CloudFormation quotas."""
-
-LARGEST_ROLE_POLICIES = 10_240
-"""Characters of all inline policies of a role, white space not counted. Source: IAM quotas."""
-
-LARGEST_TASK_DEFINITION = 65_536
-"""Bytes of a task definition. Source: Amazon ECS service quotas."""
+from fsdcf.cloudformation.limits import COUNTS, ROLE_POLICY_CHARACTERS, TASK_DEFINITION_BYTES, TEMPLATE_BYTES
 
 _ORDER = ("AWSTemplateFormatVersion", "Description", "Parameters", "Conditions", "Resources", "Outputs")
 _RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
@@ -75,27 +65,25 @@ def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What of a template CloudFormation, ECS or IAM would refuse for its size, and the way out, in words."""
     found = []
     smaller = "split the service, or share what it makes"
-    for section, most in MOST.items():
+    for section, most in COUNTS.items():
         count = len(template.get(section, {}))
         if count > most:
             found.append((f"{count} {section.lower()}, where CloudFormation takes {most}", smaller))
     size = len(json.dumps(ordered(template), separators=(",", ":"), ensure_ascii=False).encode())
-    if size > LARGEST_BODY:
-        found.append((f"{size} bytes, where CloudFormation takes {LARGEST_BODY}", smaller))
+    if size > TEMPLATE_BYTES:
+        found.append((f"{size} bytes, where CloudFormation takes {TEMPLATE_BYTES}", smaller))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::ECS::TaskDefinition":
             size = len(json.dumps(resource["Properties"], separators=(",", ":"), ensure_ascii=False).encode())
-            if size > LARGEST_TASK_DEFINITION:
-                told = (
-                    f"a task definition of {size} bytes, variables and all, where ECS takes {LARGEST_TASK_DEFINITION}"
-                )
+            if size > TASK_DEFINITION_BYTES:
+                told = f"a task definition of {size} bytes, variables and all, where ECS takes {TASK_DEFINITION_BYTES}"
                 found.append(
                     (told, "let the service read long values from a file of its image, from a bucket, or as a secret")
                 )
     for role, length in _inline_policies(template).items():
-        if length > LARGEST_ROLE_POLICIES:
+        if length > ROLE_POLICY_CHARACTERS:
             found.append(
-                (f"{length} characters of policies for {role}, where IAM takes {LARGEST_ROLE_POLICIES}", smaller)
+                (f"{length} characters of policies for {role}, where IAM takes {ROLE_POLICY_CHARACTERS}", smaller)
             )
     return found
 

@@ -14,6 +14,7 @@ from fsdcf.compiler.parts.roles import VERSION, allow
 from fsdcf.compiler.service import Template
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import intrinsic
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.language.names import logical_id
 
 SERVICE, ENVIRONMENT = "fsdcf", "pipeline"
@@ -239,7 +240,7 @@ def add_artifacts_bucket(stack: Stack) -> None:
     stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
 
 
-TAGS = {"fsdcf:service": SERVICE, "fsdcf:environment": ENVIRONMENT}
+TAGS = {SERVICE_TAG: SERVICE, ENVIRONMENT_TAG: ENVIRONMENT}
 STACK = f"{SERVICE}-{ENVIRONMENT}"
 
 

@@ -21,6 +21,7 @@ from fsdcf.compiler.parts.task_definition import add_task_definition, volumes_of
 from fsdcf.compiler.parts.telemetry import add_telemetry
 from fsdcf.compiler.stack import CompiledTypes, Grant, Names, Origin, Site, Stack, Variable
 from fsdcf.compiler.text import Attributes
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.language.model import Spec
 from fsdcf.language.names import dependency_path, local_name
 
@@ -81,8 +82,8 @@ def tags_of(spec: Spec, environment: str) -> dict[str, str]:
     metadata = spec.metadata
     owners = metadata.owners if isinstance(metadata.owners, str) else " ".join(metadata.owners)
     own = {
-        "fsdcf:service": metadata.name,
-        "fsdcf:environment": environment,
+        SERVICE_TAG: metadata.name,
+        ENVIRONMENT_TAG: environment,
         "service": metadata.name,
         "environment": environment,
         "pack": metadata.pack,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.validation import capabilities
+from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
@@ -27,7 +29,6 @@ from fsdcf.deploy.ecs.observer import RolloutObserver
 from fsdcf.deploy.ecs.rollout import SERVICE, ServiceRollout, StoppedTask
 from fsdcf.deploy.ecs.verification import Verdict, verify
 from fsdcf.deploy.events import is_terminal
-from fsdcf.deploy.masking import masked, masking
 from fsdcf.deploy.model import (
     INTERRUPTS,
     Ask,
@@ -47,11 +48,12 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.deploy.operation import execute, latest_events, running_operation
-from fsdcf.deploy.parameters import IMAGE, secrets
+from fsdcf.deploy.parameters import secrets
 from fsdcf.deploy.prepare import preflight, prepare, stage
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import ENVIRONMENT_TAG, NEVER_WORKED, SERVICE_TAG, Create, Snapshot, snapshot, target_of
+from fsdcf.deploy.state import NEVER_WORKED, Create, Snapshot, snapshot, target_of
 from fsdcf.deploy.watch import Attended, DeadlinePassed, OperationResult, Watcher, detached, follow
+from fsdcf.masking import mask_secrets
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,6 @@ def _at_risk(risks: Iterable[Risk]) -> str:
     return "data at risk: " + "; ".join(f"{one.logical_id} would be {one.kind}" for one in risks)
 
 
-LARGEST_TAGS = 50
 _SUCCESSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
 
@@ -142,8 +143,8 @@ def tags(release: Release) -> dict[str, str]:
     """The stack's tags: those of the release and ours. Stops the run if they are too many; empty ones are left out."""
     found = {key: value for key, value in release.tags.items() if value}
     found |= {SERVICE_TAG: release.service, ENVIRONMENT_TAG: release.environment}
-    if len(found) > LARGEST_TAGS:
-        raise stop(Exit.USAGE, f"a stack takes {LARGEST_TAGS} tags, and these are {len(found)}")
+    if len(found) > STACK_TAGS:
+        raise stop(Exit.USAGE, f"a stack takes {STACK_TAGS} tags, and these are {len(found)}")
     return dict(sorted(found.items()))
 
 
@@ -210,7 +211,7 @@ def finished(run: Run, attended: Attended, sha: str | None, name: str) -> Outcom
     if verdict.state == "pending":
         sentence = f"the stack says {ending.status}, and the rollout of the service is not complete yet"
         return Outcome(Exit.UNKNOWN, sentence, next=(run.target.command("status"), run.target.command("diagnose")))
-    image = sha or ending.stack.parameters.get(IMAGE, "")
+    image = sha or ending.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
     return Outcome(Exit.DONE, f"{name} is {ending.status}{runs}", outputs=ending.stack.outputs)
 
@@ -279,7 +280,8 @@ def found(run: Run, name: str) -> Snapshot:
         raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
     if stack.status in NEVER_WORKED:  # what is created again keeps no image
         run.target = replace(
-            run.target, redeploy_command=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE) or 'SHA'}")
+            run.target,
+            redeploy_command=run.target.redeploy(f"--image-sha {stack.parameters.get(IMAGE_PARAMETER) or 'SHA'}"),
         )
     return stack
 
@@ -492,10 +494,17 @@ def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | 
     ``ask`` is None where there is no person; ``options.timeout`` is in seconds.
     """
     hidden = secrets(release.template, release.image_sha)
-    run = Run(aws, masking(tell, hidden), release.target, ask, release.where, template=release.template)
+    run = Run(
+        aws,
+        lambda event: tell(mask_secrets(event, hidden)),
+        release.target,
+        ask,
+        release.where,
+        template=release.template,
+    )
     run.limit(options.timeout)
     traces = Leftovers(release.stack)
-    return masked(conclude(run, traces, lambda: _deploy(run, release, options, traces)), hidden)
+    return mask_secrets(conclude(run, traces, lambda: _deploy(run, release, options, traces)), hidden)
 
 
 def _deploy(run: Run, release: Release, options: Options, traces: Leftovers) -> Outcome:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fsdcf.cloudformation.parameters import secret_values
+from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy.state import Snapshot
-
-IMAGE = "ImageSha"
 
 
 def parameters(
@@ -22,7 +22,7 @@ def parameters(
     sent: list[dict[str, Any]] = []
     missing: list[str] = []
     for name, declared in (template.get("Parameters") or {}).items():
-        if name == IMAGE and image_sha is not None:
+        if name == IMAGE_PARAMETER and image_sha is not None:
             sent.append({"ParameterKey": name, "ParameterValue": image_sha})
         elif "Default" in declared:
             continue
@@ -34,13 +34,10 @@ def parameters(
 
 
 def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ...]:
-    """The values of parameters with NoEcho, which nothing may show."""
-    declared = {
-        name: one
-        for name, one in (template.get("Parameters") or {}).items()
-        if str(one.get("NoEcho", "")).lower() == "true"
-    }
-    values = [str(one["Default"]) for one in declared.values() if "Default" in one]
-    if IMAGE in declared and image_sha is not None:
-        values.append(image_sha)
-    return tuple(value for value in values if value)
+    """The values of the parameters with NoEcho, which must not be shown."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    values = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
+    return (
+        *secret_values(template, values),
+        *(secret_values(template, {IMAGE_PARAMETER: image_sha}) if image_sha is not None else ()),
+    )

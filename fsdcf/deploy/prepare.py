@@ -8,13 +8,14 @@ from typing import Any
 
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
 from fsdcf.cloudformation.template import compact
+from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources, root_cause
 from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
 from fsdcf.deploy.operation import latest_events, running_operation
-from fsdcf.deploy.parameters import IMAGE, parameters
+from fsdcf.deploy.parameters import parameters
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
@@ -52,7 +53,7 @@ def prepare(
 
 
 def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
-    if missing == ("ImageSha",):
+    if missing == (IMAGE_PARAMETER,):
         return stop(
             Exit.USAGE,
             f"there is no stack {release.stack} yet whose image could stay: name the image",
@@ -256,7 +257,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
             f"this release is for the account {release.account}, and these credentials belong to {account}",
             "aws sts get-caller-identity",
         )
-    sha = release.image_sha or (stack.parameters.get(IMAGE) if stack is not None else None)
+    sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
     if release.image is not None and sha:
         _check_image(run, release.image, sha, account)
     return stack

@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.cloudformation.template import TemplateError, read
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.model import Exit, Options, Target
-
-SERVICE_TAG = "fsdcf:service"
-ENVIRONMENT_TAG = "fsdcf:environment"
 
 
 @dataclass(frozen=True)

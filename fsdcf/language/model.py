@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
+from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -677,6 +678,6 @@ class Spec:
         Mapping[str, Any],
         Key(
             "Parts that are merged over the spec for one environment: maps merge, lists replace.",
-            key_pattern=r"[a-z][a-z0-9-]{0,19}",
+            key_pattern=ENVIRONMENT_PATTERN,
         ),
     ] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.cloudformation.facts import STATEFUL
+from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.cleanup import conclude
@@ -14,7 +15,6 @@ from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources
 from fsdcf.deploy.engine import places_of
 from fsdcf.deploy.model import Ask, Evidence, Exit, NoticeIssued, Options, Outcome, Place, Question, Target, Tell
 from fsdcf.deploy.operation import Operation, running_operation
-from fsdcf.deploy.parameters import IMAGE
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template, physical_ids, snapshot
 from fsdcf.deploy.watch import detached, follow
@@ -100,7 +100,9 @@ def _delete(run: Run, options: Options) -> Outcome:
     if stack is None:
         raise stop(Exit.USAGE, f"there is no stack {run.target.stack} in {run.aws.region}: there is nothing to delete")
     _refuse(run, stack)
-    sha = stack.parameters.get(IMAGE) or "SHA"  # what is deployed once the stack is gone finds no image that could stay
+    sha = (
+        stack.parameters.get(IMAGE_PARAMETER) or "SHA"
+    )  # what is deployed once the stack is gone finds no image that could stay
     run.target = replace(run.target, redeploy_command=run.target.redeploy("--image-sha", sha))
     plan = _plan(run, stack)
     if stack.status == "DELETE_IN_PROGRESS":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.cli.render.durations import spoken
-from fsdcf.cli.render.values import MASK, differences, judged_by, masked, shown, visible
+from fsdcf.cli.render.values import differences, shown, visible
+from fsdcf.masking import MASK, deciding_name, mask_value
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from fsdcf.cli.render.values import MASK, differences, judged_by, masked, shown,
     ],
 )
 def test_secrets_by_name_or_by_look(value: object, name: str) -> None:
-    assert masked(value, name) == MASK
+    assert mask_value(value, name) == MASK
 
 
 @pytest.mark.parametrize(
@@ -36,11 +37,11 @@ def test_secrets_by_name_or_by_look(value: object, name: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(value: object, name: str) -> None:
-    assert masked(value, name) == value
+    assert mask_value(value, name) == value
 
 
 def test_a_password_in_an_address_alone_is_masked() -> None:
-    assert masked("postgres://me:geheim@host/db", "DATABASE_URL") == f"postgres://{MASK}@host/db"
+    assert mask_value("postgres://me:geheim@host/db", "DATABASE_URL") == f"postgres://{MASK}@host/db"
 
 
 def test_secrets_deep_inside() -> None:
@@ -49,7 +50,7 @@ def test_secrets_deep_inside() -> None:
         "Password": "x3",
         "Secrets": [{"ValueFrom": "x4"}],
     }
-    assert masked(value) == {
+    assert mask_value(value) == {
         "A": [{"Name": "TOKEN", "Value": MASK}, {"Name": "LOG", "Value": "x2"}],
         "Password": MASK,
         "Secrets": [{"ValueFrom": "x4"}],
@@ -68,7 +69,7 @@ def test_secrets_deep_inside() -> None:
     ],
 )
 def test_the_name_that_a_value_is_judged_by(path: str, name: str) -> None:
-    assert judged_by(path) == name
+    assert deciding_name(path) == name
 
 
 def test_functions_are_values_and_unnamed_lists_too() -> None:

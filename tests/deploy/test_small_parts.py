@@ -12,11 +12,11 @@ import pytest
 
 from fsdcf.deploy.ecs.rollout import StoppedTask
 from fsdcf.deploy.ecs.tasks import place_of
-from fsdcf.deploy.masking import MASK, masked, masking
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, PlanCreated, Release, RunEnded, Target, WarningIssued
 from fsdcf.deploy.parameters import parameters, secrets
 from fsdcf.deploy.prepare import SUFFIXES, key_of, url_of
 from fsdcf.deploy.state import Snapshot, target_of
+from fsdcf.masking import MASK, mask_secrets
 from fsdcf.sandbox.clients import clients
 from tests.deploy.site import STACK as STACK_NAME
 from tests.deploy.site import site
@@ -86,15 +86,15 @@ def test_only_values_of_parameters_with_noecho_are_secret() -> None:
 
 def test_secrets_are_masked_wherever_they_stand() -> None:
     told: list[Any] = []
-    tell = masking(told.append, ("hush", "hush-hush"))
+    secrets = ("hush", "hush-hush")
     outcome = Outcome(Exit.FAILED, "it said hush", (Evidence("a hush", "hush-hush"),), ("run hush",), {"hush": "hush!"})
-    tell(RunEnded(outcome))
-    tell(WarningIssued("hush"))
-    tell(PlanCreated(Plan("set", ()), {}))
+    told.append(mask_secrets(RunEnded(outcome), secrets))
+    told.append(mask_secrets(WarningIssued("hush"), secrets))
+    told.append(mask_secrets(PlanCreated(Plan("set", ()), {}), secrets))
     assert "hush" not in repr(told)
     assert told[0].outcome.evidence[0].text == MASK
     assert told[0].outcome.outputs == {MASK: f"{MASK}!"}
-    assert masked(outcome, ()) is outcome
+    assert mask_secrets(outcome, ()) is outcome
 
 
 def test_commands_are_those_that_there_are() -> None:

@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.parameters import NO_ECHO_MASK
 from fsdcf.cloudformation.planned import PlanError
+from fsdcf.masking import MASK, mask_secrets
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.diff.causes import by_id, follows, origin, reason, title_of
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import Difference, compared
-from fsdcf.plan.diff.sides import MASK, Deployed, hidden, pair
+from fsdcf.plan.diff.sides import Deployed, pair
 from tests.plan.conftest import WAREHOUSE, resources
 
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "mails"}}
@@ -261,7 +263,9 @@ def test_parameters_have_the_values_that_a_deploy_sends() -> None:
 
 
 def test_a_hidden_parameter_that_cannot_be_read_is_taken_as_it_is() -> None:
-    assert plan(parameter(NoEcho=True), parameter(NoEcho=True, Default="geheim"), deployed=Deployed({"P": MASK})).empty
+    assert plan(
+        parameter(NoEcho=True), parameter(NoEcho=True, Default="geheim"), deployed=Deployed({"P": NO_ECHO_MASK})
+    ).empty
 
 
 def test_secret_parameters_are_never_told() -> None:
@@ -283,10 +287,10 @@ def test_a_short_secret_is_hidden_with_what_stands_around_it() -> None:
         "T",
         details=(Detail("Properties", "A", "/Properties/A/1", "x1y", 1, "Never", "DirectModification"),),
     )
-    (shown,) = hidden((change,), ("1",))
+    (shown,) = mask_secrets((change,), ("1",), ("details", "before", "after"))
     assert (shown.logical_id, shown.details[0].path) == ("A1", "/Properties/A/1")
     assert (shown.details[0].before, shown.details[0].after) == (MASK, MASK)
-    assert hidden((change,), ()) == (change,)
+    assert mask_secrets((change,), ()) == (change,)
 
 
 # what changes beside resources

@@ -18,6 +18,7 @@ from fsdcf.cli.options import Connection, connection_options, environment_named,
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.runtime import json_option, run
 from fsdcf.cli.specs import root_of, specs_or_all
+from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.pipeline import (
     BUCKET,
@@ -43,7 +44,7 @@ from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import Deployed, needed
-from fsdcf.plan.permissions.statements import LARGEST_POLICY, document, filled, size, split
+from fsdcf.plan.permissions.statements import document, filled, size, split
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -183,7 +184,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
     "-o",
     "--output",
     metavar="FILE|DIR/",
-    help=f"Write here; into a folder as policies of {LARGEST_POLICY:,} characters.",
+    help=f"Write here; into a folder as policies of {POLICY_CHARACTERS:,} characters.",
 )
 @click.pass_context
 def permissions_command(
@@ -216,7 +217,7 @@ def permissions_command(
     else:
         text = _text(filled(document(needed.statements), values))
         click.echo(text, nl=False) if output in (None, "-") else write(Path(str(output)), text)
-    click.echo(f"{size(needed.statements):,} characters; IAM takes {LARGEST_POLICY:,} in a managed policy", err=True)
+    click.echo(f"{size(needed.statements):,} characters; IAM takes {POLICY_CHARACTERS:,} in a managed policy", err=True)
     _notes(stacks, filled(limit, values), boundary is not None, account is None or region is None, needed.unknown)
 
 

@@ -19,10 +19,11 @@ from fsdcf import __version__
 from fsdcf.cli.files import write
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import Commands, Table
-from fsdcf.cli.options import ENVIRONMENT, requests
+from fsdcf.cli.options import requests
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.specs import root_of, specs_or_all
 from fsdcf.compiler.pipeline import role_variable
+from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model import Spec
 from fsdcf.pipeline import run
 from fsdcf.scaffold.comment import LIMIT, Section
@@ -237,7 +238,7 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
     lanes = []
     for text in written:
         branch, equals, environment = text.partition("=")
-        if not equals or not _BRANCH.fullmatch(branch) or not ENVIRONMENT.fullmatch(environment):
+        if not equals or not _BRANCH.fullmatch(branch) or not re.fullmatch(ENVIRONMENT_PATTERN, environment):
             raise click.UsageError(f"--branch takes BRANCH=ENV, such as main=prod, not {text!r}")
         lanes.append(Lane(branch, environment, role_variable(environment)))
     for part in ("branch", "environment"):

@@ -187,7 +187,7 @@ def command(
 
 def _whole(settings: tuple[str, ...]) -> None:
     """A usage error for a setting whose value is masked, as in a command that was shown: a service would run with the mask."""
-    from fsdcf.cli.render.values import MASK
+    from fsdcf.masking import MASK
 
     for name, _, value in (one.partition("=") for one in settings):
         if MASK in value:

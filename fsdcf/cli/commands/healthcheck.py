@@ -20,10 +20,11 @@ from fsdcf.cli.render.durations import spoken
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Stream
-from fsdcf.cli.render.values import masked, visible
+from fsdcf.cli.render.values import visible
 from fsdcf.cli.runtime import Told, json_option, refuse, sinks, validating
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, RunEnded
 from fsdcf.diagnostics import LINE_BREAK, Severity
+from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
     from fsdcf.language.model import Spec
@@ -108,7 +109,7 @@ def balancer_line(check: Check, url: Address) -> str:
 def container_line(inner: Inner) -> str:
     """``CMD-SHELL curl -f http://localhost:8000/health every 30 s, timeout 5 s, unhealthy after 3``."""
     start = f", {inner.start:g} s to start" if inner.start else ""
-    shown = str(masked(" ".join(inner.command)))
+    shown = str(mask_value(" ".join(inner.command)))
     return f"{shown} every {inner.interval:g} s, timeout {inner.timeout:g} s{start}, unhealthy after {inner.retries}"
 
 
@@ -283,7 +284,9 @@ def _container(
         Evidence("container", _row(rounds, once, "container.retries"), place("service.healthCheck.container")),
         Evidence("on AWS", stops_at(container_fails_after(inner), rules), place("service.healthCheck.gracePeriod")),
     )
-    yield _Failure(f"the container's check fails: {rounds[-1].text}", evidence, (str(masked(shlex.join(arguments))),))
+    yield _Failure(
+        f"the container's check fails: {rounds[-1].text}", evidence, (str(mask_value(shlex.join(arguments))),)
+    )
 
 
 def _shown(of: str, rounds: Iterator[Round], view: View) -> list[Round]:

@@ -13,10 +13,11 @@ from fsdcf.cli.lookup import Origins
 from fsdcf.cli.render.findings import workflow_command
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import DETAILED, GROUPS, group_of, rows, spoken, summary, where
-from fsdcf.cli.render.values import judged_by, masked, shown, visible
+from fsdcf.cli.render.values import shown, visible
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
+from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import FOLLOWING, Changes, by_id, follows, reason, target_of, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Difference
@@ -79,8 +80,8 @@ def record(plan: Shown) -> dict[str, Any]:
         "Outputs": [
             {
                 "OutputKey": one.name,
-                "BeforeValue": masked(one.before, one.name),
-                "AfterValue": masked(one.after, one.name),
+                "BeforeValue": mask_value(one.before, one.name),
+                "AfterValue": mask_value(one.after, one.name),
             }
             for one in found.outputs
         ],
@@ -126,9 +127,9 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _detail(one: Detail, change: Change) -> dict[str, Any]:
-    name = judged_by(title_of(one, change))
+    name = deciding_name(title_of(one, change))
     later = one.source in FOLLOWING or (one.evaluation == "Dynamic" and one.source != "DirectModification")
-    before, after = (_text(masked(value, name)) for value in (one.before, one.after))
+    before, after = (_text(mask_value(value, name)) for value in (one.before, one.after))
     target = {
         "Attribute": one.attribute,
         "Name": one.name,

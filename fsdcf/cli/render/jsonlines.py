@@ -8,7 +8,6 @@ from typing import Any, TextIO
 from fsdcf.cli.render.plan import counts, group_of, remarks_of
 from fsdcf.cli.render.rollouts import rollout_record
 from fsdcf.cli.render.stream import Stream
-from fsdcf.cli.render.values import judged_by, masked
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
@@ -23,6 +22,7 @@ from fsdcf.deploy.model import (
     Waiting,
     WarningIssued,
 )
+from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import title_of
 
 
@@ -131,14 +131,14 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _detail(one: Detail) -> dict[str, Any]:
     title = title_of(one)
-    name = judged_by(title)
+    name = deciding_name(title)
     return {
         "attribute": one.attribute,
         "name": one.name,
         "path": one.path,
         "title": title,
-        "before": masked(one.before, name),
-        "after": masked(one.after, name),
+        "before": mask_value(one.before, name),
+        "after": mask_value(one.after, name),
         "recreation": one.recreation,
         "source": one.source,
         "cause": one.cause,

@@ -10,7 +10,8 @@ import click
 
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Stream, colours
-from fsdcf.cli.render.values import masked, visible
+from fsdcf.cli.render.values import visible
+from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
     from fsdcf.operate.logs import Line
@@ -78,7 +79,7 @@ class Lines:
 
 def readable(text: str) -> str:
     """A line's text with its secrets masked, without colours and commands for a terminal. Breaks stay."""
-    told = str(masked(_COLOUR_CODES.sub("", text).replace("\r\n", "\n").expandtabs(4)))
+    told = str(mask_value(_COLOUR_CODES.sub("", text).replace("\r\n", "\n").expandtabs(4)))
     return "\n".join(visible(part) for part in told.split("\n"))
 
 
@@ -98,7 +99,7 @@ def _record(line: Line) -> dict[str, object]:
         "container": line.container,
         "stream": line.stream,
         "id": line.id,
-        "text": str(masked(line.text)),
+        "text": str(mask_value(line.text)),
     }
 
 

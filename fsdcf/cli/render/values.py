@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from fsdcf.masking import deciding_name, mask_value
 
 KNOWN_LATER = "KNOWN_AFTER_APPLY"
 """Stands in a value that CloudFormation will only know once another resource has changed."""
@@ -107,22 +108,6 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-MASK = "********"
-_SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL|(?:^|_)(PWD|AUTH|DSN)(?:_|$)",
-    re.I,
-)
-_REFERENCE = re.compile(r"arn:[a-z0-9-]+:(secretsmanager|ssm|kms|iam):|\{\{resolve:", re.I)
-"""What only says where a secret is kept."""
-_SECRET_VALUE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*",
-    re.S,
-)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
-_PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
-"""A key and its value, as YAML or an option writes them."""
-
-
 @dataclass(frozen=True)
 class Difference:
     """One value that differs. ``path`` reads like ``ContainerDefinitions[app].Image``; None stands for what is not there."""
@@ -149,35 +134,6 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]
             yield from differences(old, new, f"{path}[{name}]")
         return
     yield _leaf(path, before, after)
-
-
-def masked(value: Any, name: str = "") -> Any:
-    """The value without its secrets: what a telling name belongs to, and what looks like a key or a password."""
-    if isinstance(value, Mapping):
-        named = next((str(value[key]) for key in ("Name", "Key") if isinstance(value.get(key), str)), "")
-        return {key: masked(part, named if key == "Value" and named else str(key)) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [masked(part, name) for part in value]
-    if not isinstance(value, str):
-        return (
-            MASK
-            if _SECRET_NAME.search(name) and isinstance(value, (int, float)) and not isinstance(value, bool)
-            else value
-        )
-    if _SECRET_NAME.search(name) and value and not _REFERENCE.match(value):
-        return MASK
-    return _USER_INFO.sub(MASK, _SECRET_VALUE.sub(MASK, value))
-
-
-def discreet(line: str) -> str:
-    """A line of a spec, or an option, without its secrets: ``DB_PASSWORD: ********``."""
-    told: str = masked(_PAIR.sub(lambda found: f"{found[1]}{found[2]}{_value_told(found[3], found[1])}", line))
-    return told
-
-
-def _value_told(value: str, name: str) -> str:
-    told = value if value.startswith("${secrets:") else str(masked(value, name))
-    return discreet(told) if told == value else told
 
 
 def shown(value: Any, widest: int = 200) -> str:
@@ -210,20 +166,9 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)
 
 
-def judged_by(path: str) -> str:
-    """The name that says whether a value is a secret: the last one of its path, or that of the item whose value it is.
-
-    A ``Value`` in a list whose items have no names may be anything: it is judged by a name that says so.
-    """
-    steps = [step for step in re.split(r"[.\[\]/]+", path) if step]
-    if len(steps) < 2 or steps[-1] != "Value":
-        return steps[-1] if steps else ""
-    return "SECRET" if steps[-2].isdigit() else steps[-2]
-
-
 def _leaf(path: str, before: Any, after: Any) -> Difference:
-    name = judged_by(path)
-    return Difference(path.removesuffix(".Value"), _own(masked(before, name)), _own(masked(after, name)))
+    name = deciding_name(path)
+    return Difference(path.removesuffix(".Value"), _own(mask_value(before, name)), _own(mask_value(after, name)))
 
 
 def _own(value: Any) -> Any:

@@ -7,32 +7,29 @@ from typing import Any
 
 from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub, ssm
 
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import value
+from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.language.model import Spec
 
-PARAMETER = "ImageSha"
 DIGEST = "ImageIsDigest"
 TAG_OR_DIGEST = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
-_ECR = re.compile(
-    r"(?P<account>\d{12}|\$\{AWS::AccountId\})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+|\$\{AWS::Region\})"
-    r"\.(amazonaws\.(com|com\.cn|eu)|on\.aws|on\.amazonwebservices\.com\.cn)/(?P<name>.+)"
-)
-"""A repository's address in ECR, as a fragment. Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
+_ECR = re.compile(ADDRESS + "(?P<name>.+)")
 
 
 def add_image(stack: Stack) -> None:
     """The parameter, and the condition that tells a digest from a tag: only a digest holds a colon."""
     stack.parameter(
         Parameter(
-            PARAMETER,
+            IMAGE_PARAMETER,
             Type="String",
             Description="Tag of the image, such as the commit SHA, or its digest (sha256: and 64 hex digits)",
             AllowedPattern=TAG_OR_DIGEST,
             ConstraintDescription="a Docker tag (letters, digits, _ . -; at most 128) or sha256: and 64 hex digits",
         )
     )
-    stack.condition(DIGEST, Not(Equals(Select(0, Split(":", Ref(PARAMETER))), Ref(PARAMETER))))
+    stack.condition(DIGEST, Not(Equals(Select(0, Split(":", Ref(IMAGE_PARAMETER))), Ref(IMAGE_PARAMETER))))
 
 
 def repository(spec: Spec) -> str:
@@ -49,7 +46,7 @@ def repository(spec: Spec) -> str:
 def image(spec: Spec) -> Any:
     """``repository:tag`` or ``repository@sha256:…``."""
     base = repository(spec)
-    return If(DIGEST, Sub(f"{base}@${{{PARAMETER}}}"), Sub(f"{base}:${{{PARAMETER}}}"))
+    return If(DIGEST, Sub(f"{base}@${{{IMAGE_PARAMETER}}}"), Sub(f"{base}:${{{IMAGE_PARAMETER}}}"))
 
 
 def repository_arn(spec: Spec) -> str | None:

@@ -11,6 +11,7 @@ from fsdcf.language.dependency import SqliteFile, mount_of, mounted
 from fsdcf.language.placeholders import Attribute, Known, SecretRef, String, Text, parts_of, sample
 from fsdcf.language.rules.case import Case
 from fsdcf.language.rules.tasks import single_writers
+from fsdcf.masking import contains_secret, is_secret_name
 
 
 def _advice(code: str, title: str, explanation: str, source: str = "", conceal: bool = False) -> Rule:
@@ -106,12 +107,9 @@ RULES = (
 )
 
 PRODUCTION = ("prod", "production")
-_SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL", re.I)
 _HARMLESS_NAME = re.compile(
-    r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION)$", re.I
-)
-_SECRET_VALUE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-|sk_live_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/:@\s]+:[^/@\s]+@"
+    r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION|MODE|METHOD|PROVIDER|HOST)$",
+    re.I,
 )
 
 
@@ -201,8 +199,8 @@ def wildcards(case: Case) -> Iterator[Diagnostic]:
 def plain_secrets(case: Case) -> Iterator[Diagnostic]:
     for name, written in case.spec.service.environment.items():
         text = sample(written)
-        named = _SECRET_NAME.search(name) and not _HARMLESS_NAME.search(name) and len(text) >= 6 and not text.isdigit()
-        if secretive(written) or not (named or _SECRET_VALUE.search(text)):
+        named = is_secret_name(name) and not _HARMLESS_NAME.search(name) and len(text) >= 6 and not text.isdigit()
+        if secretive(written) or not (named or contains_secret(text)):
             continue
         hint = f"store it, and write `{name}: ${{secrets:path}}`"
         yield case.at(

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from fsdcf.conventions import TAG_PREFIX
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.blind import said
 from fsdcf.language.dependency import file_systems
@@ -150,7 +151,7 @@ def tags(case: Case) -> Iterator[Diagnostic]:
     cases = Counter(key.lower() for key in written)
     for key, text in written.items():
         path = ("metadata", "tags", key)
-        if key.lower().startswith(("aws:", "fsdcf:")):
+        if key.lower().startswith(("aws:", TAG_PREFIX)):
             yield case.at(TAG, path, f"`{key}` begins with a reserved prefix", "choose another key", key=True)
         elif not 1 <= len(key) <= 128 or not _TAG_TEXT.fullmatch(key):
             yield case.at(

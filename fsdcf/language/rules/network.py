@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
+from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.blind import said
 from fsdcf.language.model import COLLECTOR, COLLECTOR_PORTS, LoadBalancer, Vpc
@@ -55,7 +56,6 @@ RULES = (VPC_FORM, CIDR, NO_ROUTE, NO_EFFECT, METRICS_PORT, COLLECTOR_TAKES)
 
 _NEW = ("cidr", "availabilityZones", "nat", "endpoints")
 _VPC = "service.networking.vpc"
-_IN_ECR = re.compile(r"\d{12}\.dkr[.-]ecr")
 
 
 def vpc_form(case: Case) -> Iterator[Diagnostic]:
@@ -148,7 +148,7 @@ def _outside(case: Case) -> Iterator[Diagnostic]:
                 NO_ROUTE, f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True
             )
     image = sample(case.spec.service.image or "")
-    if image and "${" not in image and not _IN_ECR.match(image):  # an unknown variable may be any host
+    if image and "${" not in image and not re.match(HOST, image):  # an unknown variable may be any host
         host, slash, _ = image.partition("/")
         host = host if slash and ("." in host or ":" in host) else "docker.io"
         hint = "keep the image in ECR, or use `nat: single`"

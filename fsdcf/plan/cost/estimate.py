@@ -10,6 +10,7 @@ from typing import Any
 
 from fsdcf.cloudformation.planned import PlannedStack, items, mapping, planned, text_of
 from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingContext, Range, Unpriced
+from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.plan.cost.network import BALANCER, price_balancers, price_network
 from fsdcf.plan.cost.stores import BUCKET, FILES, QUEUE, TABLE, price_stores
 from fsdcf.plan.cost.tasks import SERVICE, definition_of, price_tasks
@@ -194,7 +195,7 @@ def _left_out(found: PlannedStack) -> Iterator[Unpriced]:
                 "Container Insights", "its metrics and logs depend on the tasks' number and churn", (cluster.name,)
             )
     for name in found.stand_ins:
-        if name != "ImageSha":
+        if name != IMAGE_PARAMETER:
             yield Unpriced(f"Parameter {name}", "it has no default: a stand-in was taken")
     services = tuple(one.name for one in found.of(SERVICE))
     if services:

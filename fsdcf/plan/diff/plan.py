@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fsdcf.cloudformation import difference as model
 from fsdcf.cloudformation.change import Change
@@ -14,9 +14,10 @@ from fsdcf.cloudformation.planned import PlanError, text_of
 from fsdcf.cloudformation.risk import Risk, data_at_risk
 from fsdcf.cloudformation.scope import existing, scope_of
 from fsdcf.cloudformation.view import Side
+from fsdcf.masking import mask_secrets
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
 from fsdcf.plan.diff.rollback import Unsafe, unsafe
-from fsdcf.plan.diff.sides import Pair, hidden
+from fsdcf.plan.diff.sides import Pair
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Review:
 
 
 NO_REVIEW = Review()
+
+_MAY_HOLD_VALUES = ("before", "after", "details", "obstacles", "unsafe", "what", "why", "way_out")
+"""The members of changes and of the review in which the value of a parameter may occur; the others hold names and paths."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -67,14 +73,18 @@ def compared(sides: Pair, importers: Importers | None = None) -> Difference:
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise PlanError(f"it is malformed ({type(error).__name__}: {error})") from None
     tags = sides.before is not None and dict(sides.before.tags) != dict(sides.after.tags)
-    return Difference(hidden(changes, sides.secrets), risks, review, hidden(outputs, sides.secrets), tags)
+    return Difference(_masked(changes, sides), risks, review, _masked(outputs, sides), tags)
 
 
 def reviewed(
     changes: Sequence[Change], risks: Sequence[Risk], sides: Pair, importers: Importers | None = None
 ) -> Review:
     """What is to be said of changes, whether they were worked out here or by CloudFormation. Raises EvaluationError."""
-    return hidden(Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides)), sides.secrets)
+    return _masked(Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides)), sides)
+
+
+def _masked(value: _T, sides: Pair) -> _T:
+    return mask_secrets(value, sides.secrets, _MAY_HOLD_VALUES)
 
 
 def _outputs(sides: Pair) -> list[Output]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind, id_of, other_id
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, planned, target_of, text_of
 from fsdcf.cloudformation.pricing import counted, number
@@ -212,7 +213,7 @@ def _image(view: PlannedStack, definition: PlannedResource) -> Iterator[Reach]:
     if not image:
         return
     host, slash, name = image.partition("/")
-    known = slash and re.search(r"\.dkr[.-]ecr[.-]", host)
+    known = slash and re.search(ecr.SERVICE, host)
     repository = re.split(r"[@:](?=[^/]*$)", name if known else image)[0]
     yield Reach(
         f"image {repository}",

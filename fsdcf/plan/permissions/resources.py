@@ -11,6 +11,7 @@ from typing import Any
 
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 
 NEVER = ""
 """Stands for a property that no resource has: its actions are never needed."""
@@ -321,7 +322,7 @@ _NAMED: Mapping[str, _Naming] = {
 """The types whose resources can be told by their names. All others have ids that AWS makes."""
 
 
-OWNER_TAGS = ("fsdcf:service", "fsdcf:environment")
+OWNER_TAGS = (SERVICE_TAG, ENVIRONMENT_TAG)
 """The tags by which a resource is told to be of one of these stacks."""
 
 _IMPORTED = frozenset({"network-interface", "route-table", "security-group", "security-group-rule", "subnet", "vpc"})

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fsdcf.cloudformation.limits import POLICY_CHARACTERS
+
 VERSION = "2012-10-17"
-LARGEST_POLICY = 6_144
-"""Characters of a managed policy, white space not counted.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -66,7 +65,7 @@ def size(statements: Iterable[Statement]) -> int:
     return len(re.sub(r"\$\{[^}]*\}", _LONGEST_ARN, text))
 
 
-def split(statements: Sequence[Statement], largest: int = LARGEST_POLICY) -> list[list[Statement]]:
+def split(statements: Sequence[Statement], largest: int = POLICY_CHARACTERS) -> list[list[Statement]]:
     """The statements in as few policies as they fit into, in their order. One that is too large alone is split itself.
 
     Raises ValueError where a single action with its resources is too large.

@@ -10,6 +10,7 @@ from typing import Any
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.difference import difference, outputs_changed
 from fsdcf.cloudformation.evaluation import EvaluationError, Partial, Scope, Unknown, evaluate
+from fsdcf.cloudformation.parameters import NO_ECHO_MASK
 from fsdcf.cloudformation.references import function_of
 from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.titles import at
@@ -551,7 +552,7 @@ def parameters(settings: Record | None) -> list[Record] | None:
 
 def _parameter(settings: Record, key: str, value: str) -> Record:
     if key in settings["hidden"]:
-        return {"ParameterKey": key, "ParameterValue": "****"}
+        return {"ParameterKey": key, "ParameterValue": NO_ECHO_MASK}
     resolved = {"ResolvedValue": settings["values"][key]} if settings["values"][key] != value else {}
     return {"ParameterKey": key, "ParameterValue": value, **resolved}
 

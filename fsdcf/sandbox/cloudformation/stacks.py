@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.parameters import is_no_echo
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import capabilities, problems
 from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, resource_steps, values
@@ -588,7 +589,7 @@ def _declared(name: str, one: Mapping[str, Any]) -> Record:
     shown = {
         "ParameterKey": name,
         "DefaultValue": str(one["Default"]) if "Default" in one else None,
-        "NoEcho": str(one.get("NoEcho", False)).lower() == "true",
+        "NoEcho": is_no_echo(one),
         "Description": one.get("Description"),
     }
     return {key: value for key, value in shown.items() if value is not None}

@@ -12,13 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, evaluate
-from fsdcf.cloudformation.limits import TEMPLATE_BYTES, body_problem
-from fsdcf.cloudformation.parameters import resolved
+from fsdcf.cloudformation.limits import TEMPLATE_BYTES
+from fsdcf.cloudformation.parameters import is_no_echo, resolved
 from fsdcf.cloudformation.references import needs
 from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.unknown import plain
-from fsdcf.cloudformation.validation import problems
+from fsdcf.cloudformation.validation import body_problem, problems
 from fsdcf.sandbox import schedule, ssm
 from fsdcf.sandbox.cloudformation import messages, records, resources
 from fsdcf.sandbox.cloudformation.records import Record
@@ -247,7 +247,7 @@ def settings(state: SandboxState, stack: Record | None, params: Mapping[str, Any
         "description": template.get("Description"),
         "parameters": chosen,
         "values": chosen | stored,
-        "hidden": sorted(name for name, one in declared.items() if str(one.get("NoEcho", False)).lower() == "true"),
+        "hidden": sorted(name for name, one in declared.items() if is_no_echo(one)),
         "tags": _tags(params) if params.get("Tags") is not None else kept["tags"],
         "capabilities": capabilities,
         "notifications": kept["notifications"] if notifications is None else list(notifications),

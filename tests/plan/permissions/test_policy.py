@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
 from fsdcf.plan.permissions.resources import Deployed, needed
-from fsdcf.plan.permissions.statements import LARGEST_POLICY, Statement, document, filled, size, split
+from fsdcf.plan.permissions.statements import Statement, document, filled, size, split
 from tests.conftest import HELLO, ROOT, Compile
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
 
@@ -273,7 +274,7 @@ def test_policies_are_split_to_iam_s_size() -> None:
         [stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}"
     ).statements
     policies = split(statements)
-    assert len(policies) > 2 and all(size(one) <= LARGEST_POLICY for one in policies)
+    assert len(policies) > 2 and all(size(one) <= POLICY_CHARACTERS for one in policies)
 
     def pairs(found: list[Statement]) -> set[tuple[str, str, str]]:
         return {
@@ -289,7 +290,7 @@ def test_policies_are_split_to_iam_s_size() -> None:
 def test_one_large_statement_is_split_by_its_actions() -> None:
     large = Statement("Large", tuple(f"s3:AnAction{number:03}" for number in range(400)), ("arn:aws:s3:::x",))
     policies = split([large])
-    assert len(policies) > 1 and all(size(one) <= LARGEST_POLICY for one in policies)
+    assert len(policies) > 1 and all(size(one) <= POLICY_CHARACTERS for one in policies)
     assert [action for policy in policies for one in policy for action in one.actions] == list(large.actions)
     with pytest.raises(ValueError, match="s3:PutObject has too many resources"):
         split(

@@ -1,0 +1,14 @@
+"""Names that fsdcf gives to everything it deploys: tag keys, the image parameter, environments."""
+
+from __future__ import annotations
+
+TAG_PREFIX = "fsdcf:"
+SERVICE_TAG = f"{TAG_PREFIX}service"
+ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
+"""The stack tags that identify a stack as managed by fsdcf: the service and the environment that it belongs to."""
+
+IMAGE_PARAMETER = "ImageSha"
+"""The template parameter for the tag or digest of the image."""
+
+ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"
+"""The name of an environment: at most 20 characters, so that names built from it fit into AWS's limits."""
