@@ -41,7 +41,10 @@ def contains_secret(text: str) -> bool:
 
 
 def mask_value(value: Any, name: str = "") -> Any:
-    """The value without its secrets, at any depth. ``name`` is the name of the variable or property that holds the value."""
+    """The value without its secrets, at any depth.
+
+    ``name`` is the name of the variable or property that holds the value.
+    """
     if isinstance(value, Mapping):
         item = next((value[key] for key in ("Name", "Key") if isinstance(value.get(key), str)), "")
         return {key: mask_value(part, item if key == "Value" and item else str(key)) for key, part in value.items()}
@@ -80,8 +83,8 @@ def deciding_name(path: str) -> str:
 def mask_secrets(value: _T, secrets: Collection[str], members: Collection[str] | None = None) -> _T:
     """The value with every occurrence of known secrets masked, at any depth of dataclasses, mappings and collections.
 
-    With ``members``, only those members of dataclasses are masked; other members, the keys of mappings, and so all names
-    and paths, stay. Numbers that equal a secret, and texts around a short secret, are then masked as a whole.
+    With ``members``, only those members of dataclasses are masked; other members, the keys of mappings, and so all
+    names and paths, stay. Numbers that equal a secret, and texts around a short secret, are then masked as a whole.
     """
     return _mask(value, sorted(set(secrets), key=lambda one: (-len(one), one)), members) if secrets else value
 

@@ -13,8 +13,8 @@ from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Target
 from fsdcf.plan.diff.obstacles import Importers
-from fsdcf.plan.diff.plan import compared
-from fsdcf.plan.diff.sides import Deployed, pair
+from fsdcf.plan.diff.plan import plan_update
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -33,7 +33,7 @@ def against(aws: Aws, new: Compiled) -> Shown:
         return _shown(
             new,
             None,
-            Deployed(),
+            DeployedValues(),
             tags,
             target.stack,
             (f"there is no stack {target.stack} yet: a deploy makes everything",),
@@ -45,7 +45,7 @@ def against(aws: Aws, new: Compiled) -> Shown:
     template = deployed_template(aws, stack.name)
     if template is None:
         raise click.UsageError(f"the template of the stack {stack.name} cannot be read")
-    known = Deployed(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, _pseudo(aws, stack))
+    known = DeployedValues(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, _pseudo(aws, stack))
     old = Compiled(f"{stack.name} ({stack.status})", new.environment, template)
     return _shown(new, old, known, tags, old.name, (), importers(aws))
 
@@ -66,14 +66,14 @@ def importers(aws: Aws) -> Importers:
 def _shown(
     new: Compiled,
     old: Compiled | None,
-    known: Deployed,
+    known: DeployedValues,
     tags: dict[str, str],
     title: str,
     notes: tuple[str, ...],
     ask: Importers | None = None,
 ) -> Shown:
     try:
-        found = compared(pair(old.template if old else None, new.template, tags, known), ask)
+        found = plan_update(sides_of(old.template if old else None, new.template, tags, known), ask)
     except PlanError as error:
         raise click.UsageError(f"{title} -> {new.title}: {error}") from None
     return Shown(title, new.title, found, Origins(old, new), notes)

@@ -20,7 +20,7 @@ from fsdcf.plan.diff.causes import by_id, origin, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.rollback import Unsafe
-from fsdcf.plan.diff.tasks import Place as Property
+from fsdcf.plan.diff.tasks import PropertyPlace as Property
 
 
 class Places:

@@ -145,6 +145,17 @@ def items(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def items_by(value: Any, key: str) -> dict[str, Mapping[str, Any]]:
+    """The mappings in a list by one of their properties; items without it are left out."""
+    return {text_of(item[key]): item for item in items(value) if isinstance(item, Mapping) and key in item}
+
+
+def whole_number(value: Any) -> int | None:
+    """A property that should be a whole number; None for anything else."""
+    text = text_of(value)
+    return int(text) if text.isdecimal() else None
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """A property that should be a mapping; an empty one where it is not."""
     return value if isinstance(value, Mapping) else {}

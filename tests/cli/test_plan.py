@@ -10,7 +10,7 @@ from fsdcf.diagnostics import plain
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.rollback import Unsafe
-from fsdcf.plan.diff.tasks import Place as Property
+from fsdcf.plan.diff.tasks import PropertyPlace as Property
 from tests.cli.render.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fsdcf.plan.diff.plan import compared
+from fsdcf.plan.diff.plan import plan_update
 from fsdcf.plan.diff.rollback import CLOUDFORMATION, FSDCF, ROLLOUT, RULES, Unsafe
-from fsdcf.plan.diff.sides import pair
+from fsdcf.plan.diff.sides import sides_of
 from tests.conftest import ROOT
 from tests.plan.conftest import resources
 
@@ -149,7 +149,7 @@ def statement(name: str, document: Any) -> Edit:
 def found(edit: Edit) -> list[Unsafe]:
     after = copy.deepcopy(dict(BEFORE))
     edit(after)
-    return list(compared(pair(BEFORE, after)).review.unsafe)
+    return list(plan_update(sides_of(BEFORE, after)).review.unsafe)
 
 
 DENY = {
@@ -301,12 +301,12 @@ def test_objects_that_expire_later_are_not_told(days: int, noncurrent: int | Non
         {**bucket, "Properties": {"LifecycleConfiguration": one}}
         for one in (lifecycle(10, 30), lifecycle(days, noncurrent))
     )
-    rules = [one.rule for one in compared(pair(resources(B=before), resources(B=after))).review.unsafe]
+    rules = [one.rule for one in plan_update(sides_of(resources(B=before), resources(B=after))).review.unsafe]
     assert rules == ["data-expires"] * told
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
-    assert compared(pair(None, BEFORE)).review.unsafe == ()
+    assert plan_update(sides_of(None, BEFORE)).review.unsafe == ()
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_store_that_stays_is_reached_by_its_name_and_a_statement_for_it(
     before = named({"Fn::GetAtt": ["Queue", "QueueName"]}, "Allow", {"Fn::GetAtt": ["Queue", "Arn"]})
     after = named(given, effect, f"arn:aws:sqs:us-east-1:0:{reached}")
     without("Queue")(after)
-    assert ("store-removed" in [one.rule for one in compared(pair(before, after)).review.unsafe]) == told
+    assert ("store-removed" in [one.rule for one in plan_update(sides_of(before, after)).review.unsafe]) == told
 
 
 def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
@@ -345,7 +345,7 @@ def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
     container(Environment=[*CONTAINER["Environment"], {"Name": "QUEUE", "Value": {"Ref": "Queue"}}])(before)  # type: ignore[misc]
     after = copy.deepcopy(dict(BEFORE))
     without("Queue")(after)
-    assert [one.rule for one in compared(pair(before, after)).review.unsafe] == ["store-removed"]
+    assert [one.rule for one in plan_update(sides_of(before, after)).review.unsafe] == ["store-removed"]
 
 
 def test_a_container_with_another_name_stays_the_first_one() -> None:

@@ -31,8 +31,8 @@ from fsdcf.lint.runner import Finding, Linter, lint_cached
 from fsdcf.pipeline import Request
 from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.diff.obstacles import Importers
-from fsdcf.plan.diff.plan import reviewed
-from fsdcf.plan.diff.sides import Deployed, pair
+from fsdcf.plan.diff.plan import review_changes
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -259,8 +259,8 @@ def _reviewed(
     origins = Origins(Compiled("", new.environment, template), new)
     places: dict[str, Place] = {**event.places, **origins.of_changes(plan.changes)}
     try:
-        sides = pair(template, new.template, deployed=Deployed(pseudo=pseudo))
-        review = reviewed(plan.changes, plan.risks, sides, ask)
+        sides = sides_of(template, new.template, deployed=DeployedValues(pseudo=pseudo))
+        review = review_changes(plan.changes, plan.risks, sides, ask)
     except (EvaluationError, PlanError, TypeError, AttributeError, KeyError, RecursionError):
         return Reviewed(plan, places)  # what runs is a template that we cannot read: the change set says what it says
     return Reviewed(plan, places, Remarks(review, origins.of_review(review)))

@@ -21,8 +21,8 @@ from fsdcf.cli.render.values import shown, visible
 from fsdcf.cloudformation.planned import PlanError, planned
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Exit, Outcome, Plan
-from fsdcf.plan.diff.plan import Difference, compared
-from fsdcf.plan.diff.sides import Deployed, pair
+from fsdcf.plan.diff.plan import UpdatePlan, plan_update
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -92,9 +92,9 @@ def between(old: Compiled, new: Compiled) -> Shown:
     """The plan of two files. A usage error where they are no templates."""
     new_tags, old_tags = _tags(new), _tags(old)
     tags = new_tags if new_tags is not None else old_tags
-    before = Deployed(tags=(old_tags if old_tags is not None else tags) or {})
+    before = DeployedValues(tags=(old_tags if old_tags is not None else tags) or {})
     try:
-        found = compared(pair(old.template, new.template, tags, before))
+        found = plan_update(sides_of(old.template, new.template, tags, before))
     except PlanError as error:
         raise click.UsageError(f"{old.title} -> {new.title}: {error}") from None
     return Shown(old.title, new.title, found, Origins(old, new), tuple(_notes(old, new)))
@@ -165,7 +165,7 @@ def _print(plan: Shown) -> None:
         click.echo(line)
 
 
-def _beside(found: Difference) -> Iterator[str]:
+def _beside(found: UpdatePlan) -> Iterator[str]:
     """What changes beside the resources."""
     if found.outputs:
         yield f"outputs ({len(found.outputs)})"

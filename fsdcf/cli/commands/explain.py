@@ -13,7 +13,7 @@ from fsdcf.cli.render.plan import spoken
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
-from fsdcf.plan.diff.rollback import RULES, Rule
+from fsdcf.plan.diff.rollback import RULES, SafetyRule
 
 
 @click.command()
@@ -55,7 +55,7 @@ def command(what: str) -> None:
     )
 
 
-def _of_safety(rule: Rule) -> str:
+def _of_safety(rule: SafetyRule) -> str:
     """A rule of rollback safety, for a reader."""
     return (
         f"{rule.id}: {rule.explanation}\n\n"

@@ -20,7 +20,7 @@ from fsdcf.deploy.model import Place, Plan
 from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import FOLLOWING, Changes, by_id, follows, reason, target_of, title_of
 from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.plan import Difference
+from fsdcf.plan.diff.plan import UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.scaffold.comment import cut
 
@@ -31,7 +31,7 @@ class Shown:
 
     old: str
     new: str
-    found: Difference
+    found: UpdatePlan
     origins: Origins
     notes: tuple[str, ...] = ()
 

@@ -1,1 +1,1 @@
-"""Two templates side by side: what CloudFormation will do, why, what stands in its way, and what no rollback undoes together."""
+"""The plan of an update: what CloudFormation will do and why, the obstacles, and what no rollback undoes."""

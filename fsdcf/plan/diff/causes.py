@@ -1,4 +1,4 @@
-"""Why a resource changes: the chain from what was edited to what follows from it, and the place where it begins."""
+"""Why a resource changes: the chain from the edited property to the resources that follow its change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.titles import title
 
 FOLLOWING = ("ResourceReference", "ResourceAttribute")
-"""The sources of details that follow from another resource's change."""
+"""The sources of details that follow the change of another resource."""
 
 _SHIFT = " -> "
-"""Stands between two names in a title, where one item of a list takes the place of another."""
+"""Separates two names in a title if another item takes the place of an item of a list."""
 
 _WEIGHT: Mapping[str, int] = {"Always": 0, "Conditionally": 1}
 
@@ -19,12 +19,14 @@ Changes = Mapping[str, Change]
 
 
 def by_id(changes: Sequence[Change]) -> dict[str, Change]:
-    """The changes by logical id; of two of one id (removed and added), the later one."""
+    """The changes by logical ID. If a resource is removed and added, the addition counts."""
     return {change.logical_id: change for change in changes}
 
 
 def title_of(detail: Detail, change: Change | None = None) -> str:
-    """``ContainerDefinitions[app].Image``: where a detail's value stands; with the indexes of lists where names are not known."""
+    """The path of a detail's value for a reader (``ContainerDefinitions[app].Image``), with indexes if names are not
+    known.
+    """
     if detail.title:
         return detail.title
     named = title(detail.path, change.before, change.after) if change is not None and detail.path else ""
@@ -39,38 +41,42 @@ def title_of(detail: Detail, change: Change | None = None) -> str:
 
 
 def target_of(detail: Detail) -> str | None:
-    """The logical id of the resource that a detail follows; None where it follows none."""
-    if detail.source not in FOLLOWING or not detail.cause:
-        return None
-    return detail.cause.partition(".")[0]
+    """The logical ID of the resource that a detail follows; None for an edit."""
+    return detail.cause.partition(".")[0] if detail.source in FOLLOWING and detail.cause else None
 
 
 def edited(change: Change) -> Detail | None:
-    """The detail of a change that says most of why: of its own edits the one that replaces it, else the first; None if it has none."""
+    """The edit that best explains a change: one that replaces the resource, else the first; None without an edit."""
     followed = {detail.path for detail in change.details if target_of(detail)}
-    own = [
-        one
-        for one in change.details
-        if one.source == "DirectModification" and not (one.evaluation == "Dynamic" and one.path in followed)
-    ]
-    return min(own, key=lambda one: (_WEIGHT.get(one.recreation, 2), _SHIFT in title_of(one, change)), default=None)
+    edits = (
+        detail
+        for detail in change.details
+        if detail.source == "DirectModification" and not (detail.evaluation == "Dynamic" and detail.path in followed)
+    )
+    return min(
+        edits,
+        key=lambda detail: (_WEIGHT.get(detail.recreation, 2), _SHIFT in title_of(detail, change)),
+        default=None,
+    )
 
 
 def reason(change: Change) -> str:
-    """The place of a change's own edit; empty if it has none. In a list whose items have moved it is the list: each seems to differ."""
-    own = edited(change)
-    if own is None:
+    """The path of a change's edit; empty if nothing was edited.
+
+    It is the list if its items moved, because all seem to differ.
+    """
+    edit = edited(change)
+    if edit is None:
         return ""
-    name = title_of(own, change)
-    whole = (name.partition(_SHIFT)[0] if _SHIFT in name else name).rpartition("[")[0]
-    moved = whole and any(
-        title_of(one, change).startswith(f"{whole}[") and _SHIFT in title_of(one, change) for one in change.details
-    )
+    name = title_of(edit, change)
+    whole = name.partition(_SHIFT)[0].rpartition("[")[0]
+    titles = (title_of(detail, change) for detail in change.details)
+    moved = whole and any(other.startswith(f"{whole}[") and _SHIFT in other for other in titles)
     return whole if moved else name
 
 
 def origin(change: Change, changes: Changes) -> tuple[Change, Detail | None]:
-    """Where the chain of causes of a change begins: the change that is not only a consequence, and its edit."""
+    """The start of a change's chain of causes: the change that was edited, and its edit."""
     seen = {change.logical_id}
     while edited(change) is None:
         targets = (target_of(detail) for detail in change.details)
@@ -83,28 +89,26 @@ def origin(change: Change, changes: Changes) -> tuple[Change, Detail | None]:
 
 
 def follows(detail: Detail, changes: Changes) -> str:
-    """``follows TaskDefinition, which is replaced because ContainerDefinitions[app].Cpu changed``; empty if it follows nothing."""
+    """``follows Task, which is replaced because ContainerDefinitions[app].Cpu changed``; empty for an edit."""
     if not detail.cause:
         return ""
     target = target_of(detail)
-    if target is None:
-        return f"follows {detail.cause}"
-    return f"follows {detail.cause}" + _because(target, changes, {target})
+    return f"follows {detail.cause}" + (_because(target, changes, {target}) if target is not None else "")
 
 
 def _because(target: str, changes: Changes, seen: set[str]) -> str:
-    """What a resource that others follow does itself, and why, to the end of the chain."""
+    """The change of a resource that others follow, and why it changes, to the end of the chain."""
     change = changes.get(target)
     if change is None:
         return ""
     if change.action != "Modify":
         return f", which is {'new' if change.action in ('Add', 'Import') else 'removed'}"
-    does = {"True": "is replaced", "Conditional": "may be replaced"}.get(str(change.replacement), "changes")
-    own = reason(change)
-    if own:
-        return f", which {does} because {own} changed"
-    onward = next((one for one in change.details if (name := target_of(one)) is not None and name not in seen), None)
-    if onward is None or onward.cause is None:
-        return f", which {does}"
-    next_target = onward.cause.partition(".")[0]
-    return f", which {does} because it follows {onward.cause}" + _because(next_target, changes, {*seen, next_target})
+    effect = {"True": "is replaced", "Conditional": "may be replaced"}.get(str(change.replacement), "changes")
+    edit = reason(change)
+    if edit:
+        return f", which {effect} because {edit} changed"
+    causes = ((one.cause, target_of(one)) for one in change.details)
+    cause, onward = next(((cause, name) for cause, name in causes if name is not None and name not in seen), ("", None))
+    if onward is None:
+        return f", which {effect}"
+    return f", which {effect} because it follows {cause}" + _because(onward, changes, {*seen, onward})

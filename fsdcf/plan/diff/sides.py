@@ -1,4 +1,4 @@
-"""The two sides of a plan: templates with the values that their parameters would have, and what must never be shown of them."""
+"""The two sides of a plan: the old and the new template, each with the values that its parameters have."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fsdcf.cloudformation.view import Side
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What runs: the parameters' values as DescribeStacks tells them, the stack's tags, physical ids and pseudo parameters."""
+class DeployedValues:
+    """Values of the running stack: parameters as in DescribeStacks, tags, physical IDs and pseudo parameters."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -23,8 +23,12 @@ class Deployed:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Both sides, ready to be compared; ``before`` is None where there is no stack yet. ``old`` and ``new`` are their views."""
+class Sides:
+    """Both sides of a plan, ready to be compared.
+
+    ``before`` is None if there is no stack yet. ``old`` and ``new`` are the resources of the two templates, and
+    ``secrets`` the values of parameters with NoEcho.
+    """
 
     before: Side | None
     after: Side
@@ -34,36 +38,34 @@ class Pair:
     secrets: tuple[str, ...] = ()
 
 
-def pair(
+def sides_of(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     tags: Mapping[str, str] | None = None,
-    deployed: Deployed | None = None,
-) -> Pair:
-    """The sides of a deploy that brings ``after`` where ``before`` is. Raises PlanError for what is no template.
+    deployed: DeployedValues | None = None,
+) -> Sides:
+    """The sides of a deploy that updates the template ``before`` to ``after``.
 
-    A parameter has the value that a deploy sends: its default, else the one that it had, else a stand-in that is the same on
-    both sides; the image is such a one, so that a plan shows what the template changes. ``tags`` are the stack's from now on, None
-    where they stay as they are.
+    Raises PlanError for a malformed template.
+
+    A parameter has the value that a deploy sends: its default, else its previous value, else a stand-in that is the
+    same on both sides. The image is such a parameter, so that a plan shows what the template changes. ``tags`` are the
+    new tags of the stack; None keeps them.
     """
-    known = deployed or Deployed()
+    known = deployed or DeployedValues()
     old_values = {**parameter_values(before)[0], **known.parameters} if before is not None else {}
     declared: Mapping[str, Any] = after.get("Parameters") or {}
     new_values, missing = parameter_values(after)
     new_values |= {name: old_values[name] for name in missing if name in old_values}
-    new_values |= {
-        name: NO_ECHO_MASK
-        for name in declared
-        if known.parameters.get(name) == NO_ECHO_MASK and is_no_echo(declared[name])
-    }
+    hidden = (name for name in declared if known.parameters.get(name) == NO_ECHO_MASK and is_no_echo(declared[name]))
+    new_values |= dict.fromkeys(hidden, NO_ECHO_MASK)
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in (before.get("Parameters") or {})}
-    nothing = PlannedStack({})
-    return Pair(
+    return Sides(
         Side(before, old_values, known.tags, known.physical) if before is not None else None,
         Side(after, new_values, known.tags if tags is None else tags),
         {**PSEUDO, **known.pseudo},
-        planned(before) if before is not None else nothing,
+        planned(before) if before is not None else PlannedStack({}),
         planned(after),
         (*secret_values(before or {}, old_values), *secret_values(after, new_values)),
     )

@@ -1,4 +1,4 @@
-"""The containers of task definitions on both sides, paired by name, and where in the template their properties stand."""
+"""Task definitions and their containers on both sides of a plan, paired by name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, text_of
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 Container = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
-    """A property: the resource, the path below its Properties, and the name of a list's item. ``gone``: of the old template."""
+class PropertyPlace:
+    """The place of a property in a template: the resource, the path below its Properties, and the name of a list's
+    item.
+
+    ``gone`` means that the place is in the old template.
+    """
 
     logical_id: str
     path: tuple[str | int, ...]
@@ -23,24 +27,26 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A container on both sides. ``first``: it is the one of the image that a release brings; ``places`` are the indexes."""
+class ContainerPair:
+    """A container on both sides, with its task definitions. ``indexes`` are its positions among the containers."""
 
     task: str
     was: PlannedResource
     now: PlannedResource
     before: Container
     after: Container
-    places: tuple[int, int]
+    indexes: tuple[int, int]
 
     @property
     def first(self) -> bool:
-        return self.places[0] == 0
+        """Whether it is the container whose image a release brings."""
+        return self.indexes[0] == 0
 
-    def place(self, key: str, name: str = "", gone: bool = False, index: int | None = None) -> Place:
-        """Where a property of the container stands, or the item of a list that it is."""
+    def place(self, key: str, name: str = "", gone: bool = False, index: int | None = None) -> PropertyPlace:
+        """The place of a property of the container, or of an item of a list."""
         item = () if index is None else (index,)
-        return Place(self.task, ("ContainerDefinitions", self.places[0 if gone else 1], key, *item), name, gone)
+        position = self.indexes[0 if gone else 1]
+        return PropertyPlace(self.task, ("ContainerDefinitions", position, key, *item), name, gone)
 
 
 def definitions(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedResource, PlannedResource]]:
@@ -51,66 +57,40 @@ def definitions(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedR
             yield was, now
 
 
-def runs(old: PlannedStack, new: PlannedStack) -> Iterator[Run]:
-    """The containers that both sides have, by name; the first one stays the first one, whatever it is called."""
+def container_pairs(old: PlannedStack, new: PlannedStack) -> Iterator[ContainerPair]:
+    """The containers that both sides have, by name.
+
+    The first container is paired with the first one, even if it is renamed.
+    """
     for was, now in definitions(old, new):
         before, after = _containers(was), _containers(now)
-        for index, (name, one) in enumerate(before.items()):
+        for index, (name, container) in enumerate(before.items()):
             partner = next(iter(after), None) if index == 0 and name not in after else name
             if partner in after:
-                yield Run(was.name, was, now, one, after[partner], (index, list(after).index(partner)))
+                indexes = index, list(after).index(partner)
+                yield ContainerPair(was.name, was, now, container, after[partner], indexes)
 
 
-def lost_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedResource, str, Place]]:
-    """The containers beside the first one that are gone."""
+def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[str, PropertyPlace]]:
+    """The containers that only the old side has, other than the first one: the name and the place."""
     for was, now in definitions(old, new):
         after = _containers(now)
         for index, name in enumerate(_containers(was)):
             if index and name not in after:
-                yield was, name, Place(was.name, ("ContainerDefinitions", index), gone=True)
-
-
-def named(container: Container, key: str) -> list[str]:
-    """The names of a container's variables: ``key`` is Environment or Secrets."""
-    return list(by(container.get(key), "Name"))
-
-
-def by(value: Any, key: str) -> dict[str, Mapping[str, Any]]:
-    """A list of mappings by one of their properties."""
-    return {text_of(one[key]): one for one in listed(value) if isinstance(one, Mapping) and key in one}
+                yield name, PropertyPlace(was.name, ("ContainerDefinitions", index), gone=True)
 
 
 def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
-    """What is mounted where: the path in the container, and a text that says which volume that is."""
-    volumes = by(task.properties.get("Volumes"), "Name")
-    found = {}
-    for one in listed(container.get("MountPoints")):
-        volume = mapping(volumes.get(text_of(mapping(one).get("SourceVolume"))))
-        kept = {key: child for key, child in volume.items() if key != "Name"}
-        found[text_of(mapping(one).get("ContainerPath"))] = text_of(kept)
-    return found
-
-
-def ports(container: Container) -> set[str]:
-    """The ports on which a container is asked."""
-    return {
-        text_of(one["ContainerPort"])
-        for one in listed(container.get("PortMappings"))
-        if isinstance(one, Mapping) and "ContainerPort" in one
-    }
-
-
-def number(value: Any) -> int | None:
-    """A property that should be a whole number; None where it is none."""
-    text = text_of(value)
-    return int(text) if text.isdecimal() else None
-
-
-def listed(value: Any) -> list[Any]:
-    """A property that may be one value or a list of them, as a list."""
-    return items(value)
+    """The mounted volumes by their paths in the container; each as a text that identifies the volume."""
+    volumes = items_by(task.properties.get("Volumes"), "Name")
+    mounted = {}
+    for point in map(mapping, items(container.get("MountPoints"))):
+        volume = mapping(volumes.get(text_of(point.get("SourceVolume"))))
+        source = {key: value for key, value in volume.items() if key != "Name"}
+        mounted[text_of(point.get("ContainerPath"))] = text_of(source)
+    return mounted
 
 
 def _containers(task: PlannedResource) -> dict[str, Container]:
-    found = (one for one in listed(task.properties.get("ContainerDefinitions")) if isinstance(one, Mapping))
-    return {text_of(one.get("Name")): one for one in found}
+    containers = (one for one in items(task.properties.get("ContainerDefinitions")) if isinstance(one, Mapping))
+    return {text_of(one.get("Name")): one for one in containers}
