@@ -1,4 +1,4 @@
-"""Rewrite the generated pages and pictures, and the pull request comment on the page about pipelines, which its own specs produce."""
+"""Rewrite the generated pages and pictures, and the pull request comment on the page about pipelines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from fsdcf.catalogue import catalogue
 from fsdcf.cli.main import cli
 from fsdcf.compiler.dependencies import types
-from fsdcf.deploy.diagnosis.reasons import failures_page
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, TASK_REASONS, Reason
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import codes_page, reference_page
 
@@ -38,6 +39,66 @@ def pages() -> dict[str, str]:
     }
 
 
+REASON_EXAMPLE = {
+    "service": "my-service",
+    "environment": "prod",
+    "spec": "my-service.yml",
+    "port": "8000",
+    "image": "my-service:SHA",
+}
+
+FAILURES_HEAD = """\
+<!-- Generated from fsdcf/deploy/diagnosis/reasons.py: make docs. -->
+
+# My deploy fails
+
+During the rollout of a service, `fsdcf deploy` shows each task and collects what ECS, the load balancer and the log
+report, before a rollback deletes it. It ends with the cause, the line of the spec to change, and the next command.
+Later, this command gives the same diagnosis from what AWS still has:
+
+```sh
+fsdcf diagnose my-service --env prod
+```
+
+With the spec instead of the name it also shows the spec's line. ECS forgets stopped tasks after an hour; the events
+of the service and its deployments then have to suffice. If a failed first deploy has deleted the service again, only
+the messages of CloudFormation are left: use the output of `deploy`. The last table lists the failures of
+CloudFormation itself.
+
+- Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast`
+  then cancels the update, unless the reason may pass without a change: no capacity, a Spot interruption, a late
+  network interface.
+- `fsdcf status my-service --env prod --watch` shows the tasks of a rollout that another user started.
+- To rehearse: `fsdcf deploy my-service.yml --image-sha one --sandbox --fault Service:create:oom`; [more
+  faults](sandbox.md).
+- What to do with the stack afterwards: [how to recover](recover.md).
+
+Deploying does not need the permission to read ECS: each refused call is one warning, and its information is missing
+in the diagnosis. `fsdcf permissions my-service.yml` lists the permissions that fsdcf uses."""
+
+
+def failures_page() -> str:
+    """The page on failed deploys: a table for each group of known reasons."""
+    groups = {
+        **TASK_REASONS,
+        "The stack is complete and the service runs the old version": (HIDDEN,),
+        "CloudFormation cannot create or change a resource": STACK_REASONS,
+    }
+    return FAILURES_HEAD + "".join(
+        f"\n## {title}\n\n" + "\n".join(_table(reasons)) + "\n" for title, reasons in groups.items()
+    )
+
+
+def _table(reasons: Iterable[Reason]) -> Iterator[str]:
+    yield "| symptom | cause | what to do | spec key | next command |"
+    yield "|---|---|---|---|---|"
+    for reason in reasons:
+        cause = reason.cause.replace("gets …", "gets this code").replace(" (…)", "").replace(" …", "")
+        code = (f"`{text}`" if text else "" for text in (reason.key, reason.command.format(**REASON_EXAMPLE)))
+        cells = (reason.symptom, cause, reason.advice, *code)
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"
+
+
 def with_comment(page: str) -> str:
     """Return the page with the comment that its first spec and the change in its ``diff`` block produce."""
     (spec,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -51,7 +112,7 @@ def with_comment(page: str) -> str:
 
 
 def comment(old: str, new: str) -> str:
-    """Return the comment on a pull request that changes shop.yml from ``old`` to ``new``, by the commands that the workflow runs."""
+    """Return the comment on a pull request that changes shop.yml from ``old`` to ``new``, as the workflow makes it."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "fsdcf"
 
 MAY_IMPORT = {
     "root": set(),
+    "aws_errors": set(),
     "conventions": set(),
     "masking": set(),
     "diagnostics": set(),
@@ -39,8 +40,8 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "conventions", "masking"}
-"""The ground floor, which every part may import: the version, names and masking."""
+GROUND = {"root", "aws_errors", "conventions", "masking"}
+"""The ground floor, which every part may import: the version, error codes, names and masking."""
 
 HOMES = {
     "troposphere": {"compiler"},

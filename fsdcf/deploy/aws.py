@@ -1,11 +1,11 @@
-"""The only way to AWS: calls that are counted, kept within a budget, retried, and repeated safely."""
+"""All calls to AWS: counted, kept within a budget, retried, repeated safely, and paged."""
 
 from __future__ import annotations
 
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -15,71 +15,30 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from fsdcf.aws_errors import categorize, is_network_failure, lacks_credentials
 from fsdcf.deploy.model import Exit
 
 WINDOW = 60.0
 BUDGET = 30
-"""CloudFormation answers at most so many calls in any ``WINDOW`` seconds: half a call a second, so that others get theirs."""
+"""The most calls to CloudFormation in any ``WINDOW`` seconds.
+
+Half a call per second leaves room for other users of the account.
+"""
 
 LONGEST_PAUSE = 60.0
 PATIENCE = 300.0
 FIRST_PATIENCE = 15.0
-"""Seconds that a network or a service in trouble is waited for; the short one until AWS has answered for the first time."""
+"""Seconds of retrying after a network or server error.
+
+The short time applies until AWS has answered for the first time.
+"""
 
 _LEAST = 4
-"""How often a call is tried at least, however slowly each attempt fails."""
-
-_THROTTLES = frozenset(
-    {
-        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
-        *(
-            "TooManyRequestsException",
-            "RequestLimitExceeded",
-            "BandwidthLimitExceeded",
-            "SlowDown",
-            "EC2ThrottledException",
-        ),
-        *("PriorRequestNotComplete", "TransactionInProgressException", "ProvisionedThroughputExceededException"),
-    }
-)
-_DENIALS = frozenset(
-    {
-        *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized"),
-        *("UnauthorizedException", "AuthorizationErrorException", "403", "Forbidden"),
-    }
-)
-_CREDENTIALS = frozenset(
-    {
-        *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "InvalidClientTokenId"),
-        *("UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException"),
-        *(
-            "IncompleteSignature",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "InvalidToken",
-            "AuthFailure",
-        ),
-        "RequestTimeTooSkewed",
-    }
-)
-_NO_CREDENTIALS = (
-    *(
-        "NoCredentialsError",
-        "PartialCredentialsError",
-        "CredentialRetrievalError",
-        "NoAuthTokenError",
-        "TokenRetrievalError",
-    ),
-    *("SSOError", "LoginError", "MetadataRetrievalError", "RefreshWithMFAUnsupportedError"),
-)
-_NETWORK = (
-    *("HTTPClientError", "ConnectionError", "IncompleteReadError", "ResponseStreamingError", "ChecksumError"),
-    *("FlexibleChecksumError",),
-)
+"""The fewest attempts of a call, however slowly each of them fails."""
 
 
 class AwsError(Exception):
-    """A call that brought no answer to build on. ``repeated``: an earlier attempt of it may have been carried out."""
+    """A call without a usable answer. ``repeated``: an earlier attempt of it may have been carried out."""
 
     def __init__(self, service: str, operation: str, message: str) -> None:
         super().__init__(f"{operation}: {message}")
@@ -90,46 +49,47 @@ class AwsError(Exception):
 
 
 class ApiError(AwsError):
-    """An error that AWS answered with: its code, its words, the status of HTTP."""
+    """An error response of AWS: its code, message and HTTP status."""
 
     def __init__(self, service: str, operation: str, code: str, message: str, status: int = 400) -> None:
         super().__init__(service, operation, message)
         self.code = code
         self.status = status
+        self.category = categorize(code, status, message)
 
     @property
     def throttled(self) -> bool:
         """Too many calls; the call was not carried out."""
-        return self.code in _THROTTLES or self.status == 429 or (self.status < 500 and "Rate exceeded" in self.message)
+        return self.category == "throttled"
 
     @property
     def denied(self) -> bool:
         """A permission is missing."""
-        return self.code in _DENIALS or self.code.endswith("AccessDenied")
-
-    @property
-    def absent(self) -> bool:
-        """What was asked for does not exist."""
-        return self.code in ("ChangeSetNotFound", "ChangeSetNotFoundException", "404", "NoSuchBucket") or (
-            self.code == "ValidationError" and "does not exist" in self.message
-        )
+        return self.category == "denied"
 
     @property
     def broken(self) -> bool:
         """AWS itself failed; the call may have been carried out."""
-        return self.status >= 500
+        return self.category == "transient"
+
+    @property
+    def absent(self) -> bool:
+        """The resource of the call does not exist."""
+        return self.code in ("ChangeSetNotFound", "ChangeSetNotFoundException", "404", "NoSuchBucket") or (
+            self.code == "ValidationError" and "does not exist" in self.message
+        )
 
 
 class Unreachable(AwsError):
-    """The network failed, or what came was no answer of AWS's; the call may have been carried out."""
+    """The network failed, or the response did not come from AWS; the call may have been carried out."""
 
 
 class Expired(AwsError):
-    """Credentials that AWS does not take, or not any more, and that could not be renewed."""
+    """AWS rejects the credentials, and they could not be renewed."""
 
     @property
     def untimely(self) -> bool:
-        """AWS refused the signature for its time: not the credentials are wrong, but this machine's clock.
+        """Whether the cause is the clock of this machine and not the credentials.
 
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
         """
@@ -139,12 +99,13 @@ class Expired(AwsError):
 
 
 class Aws:
-    """AWS as the engine sees it.
+    """A connection to AWS.
 
-    ``make`` gives a client of botocore for a service and a region. ``clock`` tells seconds and never runs backwards, ``sleep`` waits for
-    seconds. ``renew`` forgets credentials that have expired, so that ``make`` finds new ones. ``deadline``, by the clock, ends all
-    patience with throttling. ``calls`` holds every attempt: when, service, operation; ``throttles`` counts the throttled ones.
-    ``pace`` is how long one of the clock's seconds takes by AWS's time stamps: 1, and less in a sandbox that hurries.
+    ``make`` creates a botocore client for a service and a region. ``clock`` gives seconds and never runs backwards;
+    ``sleep`` takes seconds. ``renew`` discards expired credentials, so that ``make`` finds new ones. ``deadline``, by
+    the clock, ends all retries. ``calls`` lists every attempt (time, service, operation); ``throttles`` counts the
+    throttled ones. ``pace`` is how many seconds of AWS's time stamps pass in one second of the clock: 1, and less in an
+    accelerated sandbox.
     """
 
     def __init__(
@@ -175,8 +136,8 @@ class Aws:
     def call(self, service: str, operation: str, /, *, at: str | None = None, **parameters: Any) -> dict[str, Any]:
         """The answer to one call, in the region ``at`` or the run's own. Raises ApiError, Unreachable or Expired.
 
-        Throttling is waited out until the deadline. Resets and errors of AWS itself are retried for some minutes, with the same
-        parameters: who changes something passes a token. Expired credentials are renewed once.
+        Throttling is retried until the deadline, network and server errors for some minutes, always with the same
+        parameters: a call that changes something needs a token. Expired credentials are renewed once.
         """
         tried, repeated, renewed, begun = 0, False, False, self.clock()
         while True:
@@ -195,13 +156,34 @@ class Aws:
                 patience = self._patience(error)
                 error.repeated = repeated
                 tried += 1
-                if patience is None or (tried >= _LEAST and self.clock() - begun >= patience) or self._late():
+                late = self.deadline is not None and self.clock() >= self.deadline
+                if patience is None or (tried >= _LEAST and self.clock() - begun >= patience) or late:
                     raise
                 repeated = repeated or not throttled
                 self._pause(min(LONGEST_PAUSE, (1.0 if throttled else 0.5) * 2 ** min(tried - 1, 10)))
 
+    def pages(
+        self,
+        service: str,
+        operation: str,
+        /,
+        *,
+        call: Callable[..., dict[str, Any] | None] | None = None,
+        **parameters: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of an answer, each requested when the caller takes it. Raises what ``call`` raises.
+
+        ``call`` replaces this object's own ``call``; None from it ends the pages. A token that repeats ends them, too.
+        """
+        token: dict[str, Any] = {}
+        while (answer := (call or self.call)(service, operation, **{**parameters, **token})) is not None:
+            yield answer
+            before, token = token, {key: answer[key] for key in ("NextToken", "nextToken") if answer.get(key)}
+            if not token or token == before:
+                return
+
     def supports(self, service: str, operation: str, member: str | None = None) -> bool:
-        """Whether the installed botocore knows an operation, or a member of its input."""
+        """Whether the installed botocore has an operation, or a member of its input."""
         model = self._client(service, operation, self.region).meta.service_model
         if operation not in model.operation_names:
             return False
@@ -209,30 +191,27 @@ class Aws:
         return member is None or (shape is not None and member in shape.members)
 
     def room(self, spare: int = 0) -> float:
-        """Seconds until CloudFormation may be called again and so many calls more are left of the budget."""
+        """Seconds until the budget allows a call to CloudFormation and ``spare`` more calls."""
         now = self.clock()
         recent = [at for at, service, _ in self.calls if service == "cloudformation" and at > now - WINDOW]
         over = len(recent) - (BUDGET - spare)
         return 0.0 if over < 0 else max(0.0, recent[over] + WINDOW - now)
 
     def client(self, service: str) -> Any:
-        """A client for who makes a great many calls at once, and tries again by itself. Its calls are not counted here."""
-        return self._made(service, "", self.region)
+        """A client for a caller that makes many calls at once and retries them itself. Its calls are not counted."""
+        return self._new_client(service, "", self.region)
 
     def token(self) -> str:
-        """A new token for a call that changes something: whoever sends it again means the same change."""
+        """A new idempotency token: a call that is sent again with it is carried out once."""
         return f"fsdcf-{self.random.getrandbits(96):024x}"
 
     def _patience(self, error: ApiError | Unreachable) -> float | None:
-        """How long a call that failed so is tried again, in seconds; None: not at all."""
+        """Seconds for which the failed call is retried; None if it is not."""
         if isinstance(error, ApiError) and error.throttled:
             return float("inf")
         if isinstance(error, Unreachable) or error.broken:
             return PATIENCE if self._answered else FIRST_PATIENCE
         return None
-
-    def _late(self) -> bool:
-        return self.deadline is not None and self.clock() >= self.deadline
 
     def _pause(self, longest: float) -> None:
         seconds = longest * (0.5 + self.random.random() / 2)
@@ -251,7 +230,7 @@ class Aws:
         try:
             answer: dict[str, Any] = method(**parameters)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
-            failure = _translated(error, service, operation)
+            failure = _translate(error, service, operation)
             self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)
             raise failure from error
         self._answered = True
@@ -260,52 +239,44 @@ class Aws:
     def _client(self, service: str, operation: str, region: str) -> Any:
         key = (service, region)
         if key not in self._clients:
-            self._clients[key] = self._made(service, operation, region)
+            self._clients[key] = self._new_client(service, operation, region)
         return self._clients[key]
 
-    def _made(self, service: str, operation: str, region: str) -> Any:
-        """A new client. Settings of the environment or of the configuration that botocore does not take show here, in its words."""
+    def _new_client(self, service: str, operation: str, region: str) -> Any:
+        """A new client.
+
+        An invalid setting in the environment or in AWS's configuration file is an ApiError with botocore's words.
+        """
         try:
             return self._make(service, region)
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
-            told = f"the AWS configuration does not do for {service}: {error}"
-            raise ApiError(service, operation, type(error).__name__, told) from error
+            message = f"the AWS configuration is not valid for {service}: {error}"
+            raise ApiError(service, operation, type(error).__name__, message) from error
 
 
-def _translated(error: Exception, service: str, operation: str) -> AwsError:
+def _translate(error: Exception, service: str, operation: str) -> AwsError:
     if isinstance(error, botocore.exceptions.ClientError):
-        told = error.response.get("Error", {})
-        code, message = str(told.get("Code", "")), str(told.get("Message") or "no reason given")
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code", "")), str(details.get("Message") or "no reason given")
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
         refused = ApiError(service, operation, code, message, status)
-        if code in _CREDENTIALS:
+        if refused.category == "credentials":
             return Expired(service, operation, message)
         if error.operation_name != operation and not (refused.throttled or refused.broken):
-            return Expired(
-                service, operation, f"{error.operation_name}: {message}"
-            )  # a role that was to be assumed for this call
+            # The call that failed was to assume a role for this call.
+            return Expired(service, operation, f"{error.operation_name}: {message}")
         return refused
-    if isinstance(error, _kinds(_NO_CREDENTIALS)):
+    if lacks_credentials(error):
         return Expired(service, operation, str(error))
-    if isinstance(error, (ResponseParserError, *_kinds(_NETWORK))):
-        return Unreachable(service, operation, _brief(error))
+    if isinstance(error, ResponseParserError):  # its message quotes the whole body
+        return Unreachable(service, operation, "the response did not come from AWS")
+    if is_network_failure(error):
+        return Unreachable(service, operation, " ".join(str(error).split())[:300])
     return ApiError(service, operation, type(error).__name__, str(error))
 
 
-def _kinds(names: tuple[str, ...]) -> tuple[type[Exception], ...]:
-    """The exceptions of those names that the installed botocore has."""
-    return tuple(getattr(botocore.exceptions, name) for name in names if hasattr(botocore.exceptions, name))
-
-
-def _brief(error: Exception) -> str:
-    """A network failure in a line: a parser's error quotes the whole body."""
-    if isinstance(error, ResponseParserError):
-        return "what came was no answer of AWS's"
-    return " ".join(str(error).split())[:300]
-
-
 class ConnectionProblem(Exception):
-    """Why there is no connection, in a sentence, what to do about it, and the exit code that says so."""
+    """Why there is no connection, in a sentence, what to do about it, and the exit code."""
 
     def __init__(self, sentence: str, next: str, code: Exit) -> None:
         super().__init__(sentence)
@@ -315,7 +286,10 @@ class ConnectionProblem(Exception):
 
 
 def configuration() -> Config:
-    """How clients behave: the standard retry mode with one attempt, since Aws.call retries within the run's budget and deadline."""
+    """The configuration of the clients.
+
+    One attempt per call, since ``Aws.call`` retries within the run's budget and deadline.
+    """
     return Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=10,
@@ -326,43 +300,37 @@ def configuration() -> Config:
 
 
 def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aws:
-    """AWS by a profile, a region and an endpoint, each None for what boto3 finds. Makes no call. Raises ConnectionProblem."""
+    """Connect with a profile, a region and an endpoint; None takes boto3's default. Makes no call.
+
+    Raises ConnectionProblem.
+    """
     sessions = _Sessions(profile, region)
     session = sessions.current
-    found = session.region_name
-    if not found:
+    name = session.region_name
+    if not name:
         raise ConnectionProblem(
-            "no region is set", "name one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE
+            "no region is set", "set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE
         )
     try:
         credentials = session.get_credentials()
     except botocore.exceptions.BotoCoreError as error:
-        raise ConnectionProblem(
-            f"the credentials cannot be read: {error}", "aws sts get-caller-identity", Exit.DENIED
-        ) from None
+        sentence = f"the credentials cannot be read: {error}"
+        raise ConnectionProblem(sentence, "aws sts get-caller-identity", Exit.DENIED) from None
     if credentials is None:
-        raise ConnectionProblem(
-            "no AWS credentials are found",
-            "aws configure sso, then --profile NAME; or --sandbox to rehearse",
-            Exit.DENIED,
-        )
+        advice = "aws configure sso, then --profile NAME; or --sandbox to rehearse"
+        raise ConnectionProblem("no AWS credentials are found", advice, Exit.DENIED)
+    partition = "aws"
+    with suppress(botocore.exceptions.BotoCoreError):
+        partition = str(session.get_partition_for_region(name))
 
     def make(service: str, at: str) -> Any:
         return sessions.current.client(service, region_name=at, endpoint_url=endpoint, config=configuration())
 
-    return Aws(
-        make,
-        time.monotonic,
-        time.sleep,
-        random.SystemRandom(),
-        found,
-        _partition(session, found),
-        sessions.renew,
-    )
+    return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), name, partition, sessions.renew)
 
 
 class _Sessions:
-    """The session of boto3 that is in use; a new one reads profiles and token files again."""
+    """The current session of boto3. A new session reads the profiles and token files again."""
 
     def __init__(self, profile: str | None, region: str | None) -> None:
         self._profile = profile
@@ -370,7 +338,7 @@ class _Sessions:
         self.current = self._new()
 
     def renew(self) -> None:
-        """Reads everything again; what cannot be read any more leaves the session as it is."""
+        """Replace the session; keep it if the configuration cannot be read."""
         with suppress(ConnectionProblem):
             self.current = self._new()
 
@@ -378,18 +346,10 @@ class _Sessions:
         try:
             return boto3.Session(profile_name=self._profile, region_name=self._region)
         except botocore.exceptions.ProfileNotFound as error:
-            named = self._profile or error.kwargs.get("profile")
+            name = self._profile or error.kwargs.get("profile")
             raise ConnectionProblem(
-                f"there is no profile {named!r}", "aws configure list-profiles", Exit.USAGE
+                f"there is no profile {name!r}", "aws configure list-profiles", Exit.USAGE
             ) from None
         except botocore.exceptions.BotoCoreError as error:
-            raise ConnectionProblem(
-                f"the AWS configuration cannot be read: {error}", "aws configure list", Exit.USAGE
-            ) from None
-
-
-def _partition(session: boto3.Session, region: str) -> str:
-    try:
-        return str(session.get_partition_for_region(region))
-    except botocore.exceptions.BotoCoreError:
-        return "aws"
+            sentence = f"the AWS configuration cannot be read: {error}"
+            raise ConnectionProblem(sentence, "aws configure list", Exit.USAGE) from None

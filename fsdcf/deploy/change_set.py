@@ -1,4 +1,4 @@
-"""The change set: created under a name of its own, waited for, read whole."""
+"""The change set of a deploy: created under a unique name, waited for, and read completely."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ EARLY_VALIDATION = "AWS::EarlyValidation::"
 
 
 def state(status: str, reason: str) -> State:
-    """What has become of a change set. Emptiness shows in the reason, never in the number of changes: a set that changes
-    outputs alone lists none. A status that is not known is one to wait through."""
+    """The state of a change set by its status and reason. An unknown status counts as pending.
+
+    A set that changes only outputs lists no changes, so that the reason decides whether it is empty.
+    """
     if status == "CREATE_COMPLETE":
         return "ready"
     if status == "FAILED":
@@ -35,20 +37,23 @@ def state(status: str, reason: str) -> State:
 
 
 def dropped(reason: str) -> bool:
-    """Whether changes are left out for the sake of their property values, which CloudFormation only hints at."""
+    """Whether CloudFormation left out changes to make room for property values.
+
+    A [WARN] in the reason is its only hint.
+    """
     return "[WARN]" in reason
 
 
 def read(raw: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
-    """The changes of resources, in the order in which they are listed. Words that are not known are kept as they are.
+    """The changes of resources, in their order. Unknown values of enumerations are kept.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
-    return tuple(_change(one["ResourceChange"]) for one in raw if one.get("ResourceChange"))
+    return tuple(_change(item["ResourceChange"]) for item in raw if item.get("ResourceChange"))
 
 
 def merged(whole: Sequence[Change], valued: Sequence[Change]) -> tuple[Change, ...]:
-    """Every change of ``whole``, with its property values where ``valued`` has them."""
+    """All changes of ``whole``, with the property values that ``valued`` has for them."""
     known = {change.logical_id: change for change in valued}
     listed = {change.logical_id for change in whole}
     extra = [change for change in valued if change.logical_id not in listed]
@@ -65,7 +70,7 @@ def _change(raw: Mapping[str, Any]) -> Change:
         replacement=raw.get("Replacement"),
         policy=raw.get("PolicyAction"),
         scope=tuple(raw.get("Scope") or ()),
-        details=tuple(_detail(one, before, after) for one in raw.get("Details") or ()),
+        details=tuple(_detail(detail, before, after) for detail in raw.get("Details") or ()),
         before=before,
         after=after,
     )
@@ -98,30 +103,29 @@ def _context(text: Any) -> Any:
 
 
 def _value(text: Any) -> Any:
-    """A value as plain data: CloudFormation writes maps and lists as JSON, and everything else as it is."""
-    if isinstance(text, str) and text[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+    """A property value as plain data. CloudFormation writes maps and lists as JSON, and other values as they are."""
+    parsed = _context(text) if isinstance(text, str) and text[:1] in ("{", "[") else None
+    return text if parsed is None else parsed
 
 
 LONGEST_NAME = 128
 _NAMES = 3
 _LONGEST_WAIT = 900.0
-_OTHERWISE = re.compile(r"is in [A-Z_]+ state|already exists and cannot be created again|^Stack \S+ does not exist")
-"""What CreateChangeSet says where the stack is not what it was a moment ago: busy, created, deleted.
+_CHANGED = re.compile(r"is in [A-Z_]+ state|already exists and cannot be created again|^Stack \S+ does not exist")
+"""The messages of CreateChangeSet if the stack's state has changed in the last moment: busy, created, deleted.
 Source: recordings of AWS in the snapshots of localstack's tests (tests/aws/services/cloudformation)."""
 
 
 class StackChanged(Exception):
-    """Somebody else changed the stack meanwhile: the plan is void, and what to do must be decided again."""
+    """Another user changed the stack meanwhile: the plan is obsolete, and the action must be decided again."""
 
 
 @dataclass(frozen=True)
 class ChangeSetRequest:
-    """What CreateChangeSet is asked for; ``parameters`` are all its members but the names and the token."""
+    """The parameters of CreateChangeSet, without the names and the token.
+
+    ``label`` becomes part of the change set's name.
+    """
 
     stack: str
     label: str
@@ -130,7 +134,7 @@ class ChangeSetRequest:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be executed or, ``empty``, need not be. ``created`` is AWS's time."""
+    """A change set that can be executed, or that is ``empty``. ``created`` is a time of AWS's clock."""
 
     name: str
     arn: str
@@ -140,167 +144,159 @@ class ChangeSet:
     plan: Plan
 
 
-def create(run: Run, wanted: ChangeSetRequest, traces: Leftovers) -> ChangeSet:
-    """Creates the change set and reads it when it is done. Raises Overtaken; stops the run when CloudFormation refuses."""
-    run.step("change set", f"asks CloudFormation what would change in {wanted.stack}")
+def create(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeSet:
+    """Create the change set, wait for it and read it. Raises StackChanged; stops the run if CloudFormation refuses."""
+    run.step("change set", f"asks CloudFormation what would change in {request.stack}")
     for attempt in range(_NAMES):
-        traces.name = name_of(wanted.label, run.aws.random.getrandbits(40))
+        leftovers.name = name_of(request.label, run.aws.random.getrandbits(40))
         try:
-            traces.arn, traces.stack_arn = _ask(run, wanted, traces.name)
+            leftovers.arn, leftovers.stack_arn = _send(run, request, leftovers.name)
             break
         except ApiError as error:
             if error.code == "AlreadyExistsException" and attempt + 1 < _NAMES:
                 continue
             if not error.repeated:
-                traces.name = ""  # refused at once: there is nothing to delete
-            raise _refused(error, wanted) from error
+                leftovers.name = ""  # refused at the first attempt: there is nothing to delete
+            raise _refusal(error, request) from error
         except Expired as error:
-            traces.name = traces.name if error.repeated else ""
+            leftovers.name = leftovers.name if error.repeated else ""
             raise
-    return _read(run, traces)
+    return _read_complete(run, leftovers)
 
 
 def name_of(label: str, number: int) -> str:
-    """A change set's name: the image's tag for the reader, and a number, so that no two runs take the same one."""
+    """A change set's name: the image's tag for the reader, and a random number that makes it unique."""
     tidy = re.sub(r"[^A-Za-z0-9]+", "-", label.removeprefix("sha256:")).strip("-")[:64]
     return "-".join(part for part in ("fsdcf", tidy, f"{number:010x}") if part)[:LONGEST_NAME]
 
 
-def _ask(run: Run, wanted: ChangeSetRequest, name: str) -> tuple[str, str]:
-    """The ARNs of the change set and of its stack."""
-    members = {key: value for key, value in wanted.parameters.items() if value not in (None, [], "")}
+def _send(run: Run, request: ChangeSetRequest, name: str) -> tuple[str, str]:
+    """Send CreateChangeSet. Returns the ARNs of the change set and of its stack."""
+    members = {key: value for key, value in request.parameters.items() if value not in (None, [], "")}
     if run.aws.supports("cloudformation", "CreateChangeSet", "ImportExistingResources"):
         members["ImportExistingResources"] = True
+    names = {"StackName": request.stack, "ChangeSetName": name}
     try:
-        answer = run.aws.call(
-            "cloudformation",
-            "CreateChangeSet",
-            StackName=wanted.stack,
-            ChangeSetName=name,
-            ClientToken=run.aws.token(),
-            **members,
-        )
+        answer = run.aws.call("cloudformation", "CreateChangeSet", **names, ClientToken=run.aws.token(), **members)
     except ApiError as error:
         if error.code != "AlreadyExistsException" or not error.repeated:
             raise
-        # An earlier attempt went through, and its answer was lost: the set is ours, by its name.
-        answer = run.aws.call("cloudformation", "DescribeChangeSet", StackName=wanted.stack, ChangeSetName=name)
+        # An earlier attempt succeeded, and its answer was lost: the name identifies our change set.
+        answer = run.aws.call("cloudformation", "DescribeChangeSet", **names)
         return str(answer["ChangeSetId"]), str(answer["StackId"])
     return str(answer["Id"]), str(answer["StackId"])
 
 
-def _refused(error: ApiError, wanted: ChangeSetRequest) -> Exception:
+def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
     if error.denied or error.broken or error.throttled:
         return error
-    if error.code == "ValidationError" and _OTHERWISE.search(error.message):
+    if error.code == "ValidationError" and _CHANGED.search(error.message):
         return StackChanged(error.message)
     if error.code == "LimitExceededException":
         return stop(
             Exit.FAILED,
-            f"CloudFormation takes no more change sets or stacks: {error.message}",
-            f"aws cloudformation list-change-sets --stack-name {wanted.stack}",
+            f"CloudFormation accepts no more change sets or stacks: {error.message}",
+            f"aws cloudformation list-change-sets --stack-name {request.stack}",
         )
     return stop(Exit.USAGE, f"CloudFormation refuses the template or its parameters: {plain(error.message)}")
 
 
-def _read(run: Run, traces: Leftovers) -> ChangeSet:
-    """The change set once it is done: all pages, with property values where CloudFormation tells them."""
+def _read_complete(run: Run, leftovers: Leftovers) -> ChangeSet:
+    """The finished change set: all pages, with the property values that CloudFormation reports."""
     valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
-    first = _done(run, traces, valued)
-    reason = str(first.get("StatusReason") or "")
-    found = state(str(first.get("Status")), reason)
-    if found == "failed" and not reason and valued:
-        first = _describe(run, traces, False)  # with property values, the reason may be missing
-        reason = str(first.get("StatusReason") or "")
-        found = state(str(first.get("Status")), reason)
-    if found == "failed":
-        raise Stop(_failed(run, traces, reason))
-    if found == "gone":
-        raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy())
-    traces.created = first.get("CreationTime") if found == "ready" else None
-    listed = read(_pages(run, traces, first, valued)) if found == "ready" else ()
+    first = _wait(run, leftovers, valued)
+    result, reason = _state_of(first)
+    if result == "failed" and not reason and valued:
+        first = _describe(run, leftovers, False)  # with property values, the reason may be missing
+        result, reason = _state_of(first)
+    if result == "failed":
+        raise Stop(_failure(run, leftovers, reason))
+    if result == "gone":
+        raise _deleted(run, leftovers)
+    created: datetime | None = first.get("CreationTime")
+    leftovers.created = created if result == "ready" else None
+    changes = read(_all_changes(run, leftovers, first, valued)) if result == "ready" else ()
     if dropped(reason):
-        listed = merged(read(_pages(run, traces, _describe(run, traces, False), False)), listed)
-    plan = Plan(
-        change_set=traces.name,
-        changes=listed,
-        risks=data_at_risk(listed, None),
-        adopted=tuple(one.logical_id for one in listed if one.action == "Import"),
-    )
-    return ChangeSet(traces.name, traces.arn, traces.stack_arn, first.get("CreationTime"), found == "empty", plan)
+        without_values = _describe(run, leftovers, False)
+        changes = merged(read(_all_changes(run, leftovers, without_values, False)), changes)
+    adopted = tuple(change.logical_id for change in changes if change.action == "Import")
+    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted)
+    return ChangeSet(leftovers.name, leftovers.arn, leftovers.stack_arn, created, result == "empty", plan)
 
 
-def _done(run: Run, traces: Leftovers, valued: bool) -> dict[str, Any]:
-    """The first page, as soon as CloudFormation has worked the changes out."""
-    begun, wait = run.aws.clock(), 2.0
+def _state_of(answer: Mapping[str, Any]) -> tuple[State, str]:
+    reason = str(answer.get("StatusReason") or "")
+    return state(str(answer.get("Status")), reason), reason
+
+
+def _wait(run: Run, leftovers: Leftovers, valued: bool) -> dict[str, Any]:
+    """The first page, once CloudFormation has calculated the changes."""
+    begun, pause = run.aws.clock(), 2.0
     while True:
-        run.rest(wait)
-        answer = _describe(run, traces, valued)
-        if state(str(answer.get("Status")), str(answer.get("StatusReason") or "")) != "pending":
+        run.rest(pause)
+        answer = _describe(run, leftovers, valued)
+        if _state_of(answer)[0] != "pending":
             return answer
         if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
-            raise stop(
-                Exit.FAILED,
-                "CloudFormation did not work the changes out in time; nothing is changed",
-                run.target.redeploy(),
-            )
-        wait = 3.0
+            sentence = "CloudFormation did not calculate the changes in time; nothing is changed"
+            raise stop(Exit.FAILED, sentence, run.target.redeploy())
+        pause = 3.0
 
 
-def _describe(run: Run, traces: Leftovers, valued: bool, **more: Any) -> dict[str, Any]:
-    """By ARN: by its name, a set that is obsolete is not found."""
+def _describe(run: Run, leftovers: Leftovers, valued: bool, **more: Any) -> dict[str, Any]:
+    """One page of the change set, by its ARN: an obsolete set is not found by its name."""
     if valued:
         more["IncludePropertyValues"] = True
     try:
-        return run.aws.call("cloudformation", "DescribeChangeSet", ChangeSetName=traces.arn, **more)
+        return run.aws.call("cloudformation", "DescribeChangeSet", ChangeSetName=leftovers.arn, **more)
     except ApiError as error:
         if error.absent:
-            raise stop(Exit.BUSY, f"somebody deleted the change set {traces.name}", run.target.redeploy()) from error
+            raise _deleted(run, leftovers) from error
         raise
 
 
-def _pages(run: Run, traces: Leftovers, page: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
-    listed = list(page.get("Changes") or [])
-    while page.get("NextToken"):
-        page = _describe(run, traces, valued, NextToken=page["NextToken"])
-        listed += page.get("Changes") or []
-    return listed
+def _deleted(run: Run, leftovers: Leftovers) -> Stop:
+    return stop(Exit.BUSY, f"another user deleted the change set {leftovers.name}", run.target.redeploy())
 
 
-def _failed(run: Run, traces: Leftovers, reason: str) -> Outcome:
-    """Why there is no plan. What validation and hooks found stands in events that belong to the change set."""
+def _all_changes(run: Run, leftovers: Leftovers, first: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
+    """The changes of the first page and of all that follow it."""
+    changes = list(first.get("Changes") or [])
+    if first.get("NextToken"):
+        pages = run.aws.pages(
+            "cloudformation",
+            "DescribeChangeSet",
+            call=lambda *_, **more: _describe(run, leftovers, valued, **more),
+            NextToken=first["NextToken"],
+        )
+        changes += [change for page in pages for change in page.get("Changes") or []]
+    return changes
+
+
+def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
+    """Why the change set failed. The findings of validation and hooks are in events of the change set."""
     early = EARLY_VALIDATION in reason
-    evidence = tuple(_findings(run, traces)) if early or "hook" in reason.lower() else ()
+    evidence = tuple(_validation_findings(run, leftovers)) if early or "hook" in reason.lower() else ()
     more = f" (and {len(evidence) - 1} more)" if len(evidence) > 1 else ""
     first = f": {evidence[0].source}: {evidence[0].text}{more}" if evidence else f": {plain(reason)}" if reason else ""
     sentence = "CloudFormation's validation refuses the template" if early else "the change set failed"
-    told = (Evidence("change set", plain(reason)),) if reason else ()
-    return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *told), (run.target.redeploy(),))
+    own = (Evidence("change set", plain(reason)),) if reason else ()
+    return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *own), (run.target.redeploy(),))
 
 
-def _findings(run: Run, traces: Leftovers) -> list[Evidence]:
-    """Everything that validation and hooks say about the change set, each with its resource's line in the spec."""
-    found: list[Evidence] = []
-    more: dict[str, Any] = {}
-    while True:
-        answer = run.optional(
-            "the findings of the validation cannot be read",
-            "cloudformation",
-            "DescribeEvents",
-            ChangeSetName=traces.arn,
-            Filters={"FailedEvents": True},
-            **more,
-        )
-        for event in (answer or {}).get("OperationEvents") or []:
-            said = (
-                event.get("ValidationStatusReason")
-                or event.get("HookStatusReason")
-                or event.get("ResourceStatusReason")
-            )
-            name = str(event.get("LogicalResourceId") or "")
-            if said:
-                source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)
-                found.append(Evidence(source or "validation", plain(str(said)), run.where(name) if name else None))
-        if not answer or not answer.get("NextToken"):
-            return found
-        more = {"NextToken": answer["NextToken"]}
+def _validation_findings(run: Run, leftovers: Leftovers) -> Iterable[Evidence]:
+    """The findings of validation and hooks about the change set, each with the spec line of its resource."""
+    pages = run.optional_pages(
+        "the findings of the validation cannot be read",
+        "cloudformation",
+        "DescribeEvents",
+        ChangeSetName=leftovers.arn,
+        Filters={"FailedEvents": True},
+    )
+    for event in (event for page in pages for event in page.get("OperationEvents") or []):
+        reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Hook", "Resource"))
+        reason = next((text for text in reasons if text), None)
+        name = str(event.get("LogicalResourceId") or "")
+        if reason:
+            source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)
+            yield Evidence(source or "validation", plain(str(reason)), run.where(name) if name else None)

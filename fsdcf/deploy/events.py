@@ -1,4 +1,4 @@
-"""Stack events: which of them belong to an operation, what they say of the stack itself, and their reasons in plain words."""
+"""Stack events: reading them, and telling those of one operation from all others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STACK = "AWS::CloudFormation::Stack"
 
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"})
 _HANDLER = re.compile(
-    r'^Resource handler returned message: "?(?P<said>.*?)"?(?P<tail> ?\([^()]*RequestToken: [^()]*\))?$', re.DOTALL
+    r'^Resource handler returned message: "?(?P<message>.*?)"?(?P<tail> ?\([^()]*RequestToken: [^()]*\))?$', re.DOTALL
 )
 _TOKEN = re.compile(r"RequestToken: [\w-]+,? ?")
 _ATTEMPTS = re.compile(r" ?\((?:SDK Attempt Count: \d+|Service: [^()]*Request ID: [^()]*)\)")
@@ -22,11 +22,11 @@ _ATTEMPTS = re.compile(r" ?\((?:SDK Attempt Count: \d+|Service: [^()]*Request ID
 
 @dataclass(frozen=True)
 class EventBoundary:
-    """What tells an operation's events from all others.
+    """What separates an operation's events from all others.
 
-    ``tokens`` are the ClientRequestTokens it was started, and perhaps cancelled, with. ``since`` is a moment of AWS's clock before
-    which none of its events can be: the change set's creation. ``seen`` are events that were there before it.
-    The local clock plays no part: it may be wrong.
+    ``tokens`` are the ClientRequestTokens that started it, or cancelled it. ``since`` is a time of AWS's clock before
+    which it cannot have events: the creation of its change set. ``seen`` are the ids of earlier events. The local clock
+    is not used: it may be wrong.
     """
 
     tokens: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class EventBoundary:
 
 
 def read(raw: Mapping[str, Any]) -> StackEvent:
-    """An event as DescribeStackEvents gives it, its reason made readable.
+    """An event of DescribeStackEvents, with a readable reason.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
     """
@@ -50,62 +50,85 @@ def read(raw: Mapping[str, Any]) -> StackEvent:
         token=str(raw.get("ClientRequestToken") or ""),
         operation=str(raw.get("OperationId") or ""),
         stack=str(raw.get("StackId") or ""),
-        hook=_refusal(raw),
+        hook=_hook_refusal(raw),
     )
 
 
-def _refusal(raw: Mapping[str, Any]) -> str:
-    """Why a hook refuses the resource; empty for one that lets it pass, or that only warns."""
+def _hook_refusal(raw: Mapping[str, Any]) -> str:
+    """Why a hook refuses the resource; empty if it passes, or if the hook only warns."""
     refuses = raw.get("HookStatus") in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and raw.get("HookFailureMode") != "WARN"
     return str(raw.get("HookStatusReason") or "").strip() if refuses else ""
 
 
 def plain(reason: str) -> str:
-    """A reason without the handler's frame and the request's token; the HandlerErrorCode stays."""
-    found = _HANDLER.match(reason.strip())
-    if found is None:
+    """A reason without the resource handler's frame and the request token; the HandlerErrorCode stays."""
+    match = _HANDLER.match(reason.strip())
+    if match is None:
         return reason.strip()
-    said = _ATTEMPTS.sub("", found["said"]).strip()
-    tail = _TOKEN.sub("", (found["tail"] or "").strip())
-    return f"{said} {tail}".strip() if tail not in ("", "()") else said
+    message = _ATTEMPTS.sub("", match["message"]).strip()
+    tail = _TOKEN.sub("", (match["tail"] or "").strip())
+    return f"{message} {tail}".strip() if tail not in ("", "()") else message
 
 
 def is_root(event: StackEvent) -> bool:
-    """Whether an event is the stack's own row, not a resource's (nor that of a stack nested in it)."""
+    """Whether an event is about the stack itself, not about a resource or a nested stack."""
     return event.type == STACK and (
         event.physical_id == event.stack if event.stack else event.physical_id.startswith("arn:")
     )
 
 
 def is_terminal(status: str) -> bool:
-    """Whether a stack in this status is at rest. A status that is not known counts by how it ends."""
+    """Whether no operation is in progress in this status. An unknown status counts by its ending."""
     return not status.endswith("_IN_PROGRESS") and status.endswith(("_COMPLETE", "_FAILED"))
 
 
 def is_cancellation(event: StackEvent) -> bool:
-    """Whether a resource failed for another one's sake alone."""
+    """Whether a resource was only cancelled because another one failed."""
     return bool(re.match(r"(?i)resource (creation|update|deletion|import) (was )?cancell?ed", event.reason))
 
 
+def is_rollback(status: str) -> bool:
+    """Whether a stack in this status is rolling back."""
+    return "ROLLBACK" in status and status.endswith("_IN_PROGRESS") and "CLEANUP" not in status
+
+
+def rollback_begin(events: Sequence[StackEvent]) -> int | None:
+    """The index of the stack's own event with which its rollback begins; None without a rollback."""
+    return next((index for index, event in enumerate(events) if is_root(event) and is_rollback(event.status)), None)
+
+
+def leftover_resources(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
+    """The resources that the stack could not delete (DELETE_FAILED) or kept (DELETE_SKIPPED).
+
+    They exist, and cost, outside of it.
+    """
+    left = {
+        event.logical_id: event
+        for event in events
+        if event.status in ("DELETE_FAILED", "DELETE_SKIPPED") and not is_root(event)
+    }
+    return tuple(left.values())
+
+
 class Timeline:
-    """The events of one operation, as they become known."""
+    """The events of one operation, collected as they arrive."""
 
     def __init__(self, boundary: EventBoundary) -> None:
         self.boundary = boundary
         self.events: list[StackEvent] = []
         self.succeeded = False
-        """Whether another operation began after this one."""
+        """Whether another operation has begun after this one."""
         self._ids: set[str] = set()
         self._operations: set[str] = set()
 
     def take(self, listed: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-        """Takes in events, newest first as AWS lists them; gives those that are of this operation and new, oldest first."""
+        """Add events, newest first as AWS lists them. Returns those of this operation that are new, oldest first."""
         fresh = []
         for event in reversed(list(listed)):
             if event.id in self._ids:
                 continue
-            if not self._is_ours(event):
-                self.succeeded = self.succeeded or self._succeeds(event)
+            if not self._belongs(event):
+                self.succeeded = self.succeeded or self._follows(event)
                 continue
             self._ids.add(event.id)
             if event.operation:
@@ -115,18 +138,19 @@ class Timeline:
         return tuple(fresh)
 
     def reaches(self, page: Sequence[StackEvent]) -> bool:
-        """Whether a page goes back to what is known already or cannot be of this operation: no need for the next page."""
-        return any(event.id in self._ids or event.id in self.boundary.seen or self._is_before(event) for event in page)
+        """Whether a page contains a known or an earlier event, so that the next page is not needed."""
+        return any(event.id in self._ids or self._is_before(event) for event in page)
 
     @property
     def end(self) -> StackEvent | None:
-        """The stack's own row that ends the operation, once it is there."""
+        """The stack's own event that ends the operation; None until it arrives."""
         return next((event for event in reversed(self.events) if is_root(event) and is_terminal(event.status)), None)
 
     def _is_before(self, event: StackEvent) -> bool:
-        return self.boundary.since is not None and event.time < self.boundary.since
+        since = self.boundary.since
+        return event.id in self.boundary.seen or (since is not None and event.time < since)
 
-    def _is_ours(self, event: StackEvent) -> bool:
+    def _belongs(self, event: StackEvent) -> bool:
         tokens = self.boundary.tokens
         if event.id in self.boundary.seen or event.status == "REVIEW_IN_PROGRESS":
             return False
@@ -136,18 +160,20 @@ class Timeline:
             return True
         begins = is_root(event) and event.status in _BEGINNINGS
         if begins and (tokens or self.events):
-            return False  # ours would bear our token, and begins once
+            return False  # this operation begins once, with its own token
         return not self._is_before(event) and not self.succeeded and self.end is None
 
-    def _succeeds(self, event: StackEvent) -> bool:
-        before = self._is_before(event) or event.id in self.boundary.seen
-        return bool(self.events) and not before and is_root(event) and event.time >= self.events[-1].time
+    def _follows(self, event: StackEvent) -> bool:
+        return (
+            bool(self.events) and not self._is_before(event) and is_root(event) and event.time >= self.events[-1].time
+        )
 
 
 def latest_operation(listed: Sequence[StackEvent]) -> tuple[tuple[StackEvent, ...], bool]:
-    """The events of the stack's latest operation, oldest first, out of its events, newest first, and whether its beginning is there.
+    """The latest operation's events, oldest first, and whether the ``listed`` ones, newest first, reach its beginning.
 
-    An operation begins with the stack's own CREATE_, UPDATE_, DELETE_ or IMPORT_IN_PROGRESS, or after an end of an earlier one.
+    An operation begins with the stack's own CREATE_, UPDATE_, DELETE_ or IMPORT_IN_PROGRESS, or after the end of an
+    earlier one.
     """
     events: list[StackEvent] = []
     worked = False
@@ -162,7 +188,7 @@ def latest_operation(listed: Sequence[StackEvent]) -> tuple[tuple[StackEvent, ..
 
 
 def in_progress(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-    """The latest event of each resource that is being worked on, in the order in which work began."""
+    """The first event of each resource that is in progress now, in the order in which they began."""
     working: dict[str, StackEvent] = {}
     for event in events:
         if is_root(event):

@@ -1,4 +1,4 @@
-"""What the engine works on: what is deployed and how, what happens meanwhile, and how it ends."""
+"""The data of a deploy: what is deployed and with which options, the progress events, and the outcome. No behaviour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fsdcf.cloudformation.risk import Risk
 
 
 class Exit(IntEnum):
-    """How a command ends."""
+    """The exit code of a command that calls AWS."""
 
     DONE = 0
     FAILED = 1
@@ -38,9 +38,21 @@ class Place:
     text: str
 
 
+Where = Callable[[str], Place | None]
+"""Finds the spec line of a logical id, or of a path of the spec such as ``service.healthCheck.path``.
+
+None if there is none.
+"""
+
+
+def nowhere(logical_id: str) -> Place | None:
+    """The ``Where`` of a command without a spec."""
+    return None
+
+
 @dataclass(frozen=True)
 class Target:
-    """A service in an environment: whose stack it is. ``redeploy_command`` is the command that deploys it."""
+    """A service in an environment, which has one stack. ``redeploy_command`` is the command that deploys it."""
 
     service: str
     environment: str
@@ -48,34 +60,34 @@ class Target:
 
     @property
     def stack(self) -> str:
-        """The stack's name."""
+        """The name of the stack."""
         return f"{self.service}-{self.environment}"
 
     @property
     def spec(self) -> str:
-        """The spec that the command which deploys it names, as it is typed; SPEC where none is known, as by a rollback."""
+        """The spec in the redeploy command, quoted for a shell; SPEC if the command names none, such as a rollback."""
         words = shlex.split(self.redeploy_command)
         named = (word for word in words[2:] if not word.startswith("-"))
         return shlex.quote(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
 
     def command(self, verb: str, *more: str) -> str:
-        """A command about this stack, as it is typed: ``fsdcf recover my-service --env staging``."""
+        """A command for this stack: ``fsdcf recover my-service --env staging``."""
         return " ".join(("fsdcf", verb, self.service, "--env", self.environment, *more))
 
     def redeploy(self, *more: str) -> str:
-        """The command that deploys it again."""
+        """The redeploy command with more options."""
         return " ".join((self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}", *more))
 
 
 @dataclass(frozen=True)
 class Release:
-    """What is deployed: a compiled template and the image that goes with it.
+    """What is deployed: a compiled template and its image.
 
-    ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` says what preflight asks ECR
-    for: (registry account, region, repository), None for another registry. ``where`` finds the spec line of a logical id; it is
-    empty where no spec is at hand. It finds that of a path of the spec as well, such as ``service.healthCheck.path``. ``account`` is the only one that may be deployed to, where the environment names one.
-    ``protected`` asks a person even with ``--yes``, where there is one, and lets data be put at risk by ``--allow`` alone. ``redeploy_command`` is
-    the command that deploys this release, as its user would type it, for the commands that are shown.
+    ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` is (registry account,
+    region, repository), which preflight looks up in ECR; None for another registry. ``account`` is the only account
+    that may be deployed to, if the environment names one. A ``protected`` environment asks a person even with
+    ``--yes``; without a person, ``--allow`` alone permits data to be put at risk. ``redeploy_command`` is the command
+    as its user typed it, for the commands that are printed.
     """
 
     service: str
@@ -83,7 +95,7 @@ class Release:
     template: Mapping[str, Any]
     image_sha: str | None
     tags: Mapping[str, str]
-    where: Callable[[str], Place | None] = lambda logical_id: None
+    where: Where = nowhere
     image: tuple[str | None, str | None, str] | None = None
     account: str | None = None
     protected: bool = False
@@ -91,19 +103,19 @@ class Release:
 
     @property
     def target(self) -> Target:
-        """The stack, and how it is named on the command line."""
-        again = self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}"
-        return Target(self.service, self.environment, again)
+        """The service and environment that it is deployed to."""
+        command = self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}"
+        return Target(self.service, self.environment, command)
 
     @property
     def stack(self) -> str:
-        """The stack's name."""
-        return f"{self.service}-{self.environment}"
+        """The name of the stack."""
+        return self.target.stack
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says of a deploy. Times are in seconds; ``timeout`` None waits as long as it takes."""
+    """The options of a deploy. Times are in seconds; a ``timeout`` of None means no limit."""
 
     yes: bool = False
     plan_only: bool = False
@@ -122,7 +134,7 @@ class Options:
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One event of a stack, as DescribeStackEvents tells it. ``hook`` is why a hook of the account's does not let the resource pass."""
+    """An event of DescribeStackEvents. ``hook`` is the reason for which a hook of the account refuses the resource."""
 
     id: str
     time: datetime
@@ -139,7 +151,7 @@ class StackEvent:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a change set would do. ``adopted`` are resources that exist already and are taken over."""
+    """The changes of a change set. ``adopted`` are existing resources that it imports into the stack."""
 
     change_set: str
     changes: tuple[Change, ...]
@@ -149,7 +161,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class StepStarted:
-    """The engine begins a step: preflight, decide, stage, change set, gate, execute, watch, verify or diagnose."""
+    """A stage has begun: preflight, decide, stage, change set, gate, execute, watch, verify or diagnose."""
 
     name: str
     text: str
@@ -157,7 +169,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class PlanCreated:
-    """The change set is known; the gate comes next."""
+    """The change set is ready; the gate is next."""
 
     plan: Plan
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -165,7 +177,7 @@ class PlanCreated:
 
 @dataclass(frozen=True)
 class StackEventReceived:
-    """A stack event of this operation, with the spec line that caused its resource and the seconds since execution."""
+    """A new stack event of this operation, the spec line of its resource, and the seconds since the execution began."""
 
     event: StackEvent
     elapsed: float
@@ -174,7 +186,7 @@ class StackEventReceived:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing new; what is waited for, by logical id."""
+    """A poll without news. ``on`` are the logical ids of the resources in progress."""
 
     elapsed: float
     on: tuple[str, ...]
@@ -182,12 +194,13 @@ class Waiting:
 
 @dataclass(frozen=True)
 class TaskState:
-    """A task of a service as it is now, and how it came there.
+    """The state of an ECS task and its history.
 
-    ``status`` is its lastStatus, ``since`` the seconds that it has been in it; ``past`` are the states before, each with the seconds that it
-    took, as far as they were seen. ``ours``: it belongs to the deployment that is being rolled out. ``container`` is the verdict of the
-    container's own check (HEALTHY, UNHEALTHY, UNKNOWN), ``target`` that of the load balancer (healthy, unhealthy, initial, ...), with its reason;
-    both are empty where there is no such check. ``reason`` is why it stopped, ``failed`` whether that was a failure.
+    ``status`` is its lastStatus, ``since`` the seconds it has been in it; ``past`` are the earlier states that were
+    observed, each with its duration in seconds. ``new``: the task belongs to the deployment that is rolled out.
+    ``container`` is the result of the container's health check (HEALTHY, UNHEALTHY, UNKNOWN), ``target`` that of the
+    load balancer (healthy, unhealthy, initial, …), with its reason; both are empty without such a check. ``reason`` is
+    why the task stopped, ``failed`` whether that was a failure.
     """
 
     id: str
@@ -204,10 +217,10 @@ class TaskState:
 
 @dataclass(frozen=True)
 class RolloutChanged:
-    """A service's rollout as it is now: its tasks, the counts of the deployment that is rolled out, and the circuit breaker's count.
+    """A rollout has a new state: its tasks, the counts of the new deployment, and the circuit breaker.
 
-    ``service`` is the logical id, ``state`` the deployment's rolloutState. ``failed`` are the tasks that have failed, of which the circuit
-    breaker has ``counted`` so many against its ``threshold``; both are None where ECS does not tell them.
+    ``service`` is the logical id, ``state`` the rolloutState. ``failed`` tasks have failed, of which the circuit
+    breaker has ``counted`` so many against its ``threshold``; both are None if ECS does not report them.
     """
 
     elapsed: float
@@ -224,7 +237,7 @@ class RolloutChanged:
 
 @dataclass(frozen=True)
 class NoticeIssued:
-    """Something that its reader should know, and that is as it should be: ``lead`` says of which kind it is."""
+    """Information that needs no action. ``label`` is its category."""
 
     label: str
     text: str
@@ -232,14 +245,14 @@ class NoticeIssued:
 
 @dataclass(frozen=True)
 class WarningIssued:
-    """Something that does not stop the deploy and that its reader should know."""
+    """A problem that does not stop the run."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A fact behind a cause: where it comes from, what was said, and the spec line where there is one."""
+    """A fact that supports the cause: its source, its text, and the spec line if there is one."""
 
     source: str
     text: str
@@ -248,7 +261,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do about a cause: in a sentence, and where: the path of the spec's key, and its line where the spec is at hand."""
+    """How to fix a cause.
+
+    ``key`` is the path of the spec's key to change, ``place`` its line if the spec is available.
+    """
 
     text: str
     key: str = ""
@@ -257,7 +273,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended: the cause in one sentence, the evidence, what to change, and the commands that come next."""
+    """The result of a run.
+
+    The exit code, the cause in one sentence, the evidence, the advice, and the next commands.
+    """
 
     exit: Exit
     sentence: str
@@ -278,12 +297,12 @@ Event = (
     StepStarted | PlanCreated | StackEventReceived | RolloutChanged | Waiting | NoticeIssued | WarningIssued | RunEnded
 )
 Tell = Callable[[Event], None]
-"""Takes the events as they come: a sink."""
+"""Receives the progress events in order."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a person is asked. ``kind`` names the decision; ``details`` are what it is about, such as the data at risk."""
+    """A question to a person. ``kind`` is the decision; ``details`` say what it affects, such as the data at risk."""
 
     kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt"]
     text: str
@@ -291,11 +310,11 @@ class Question:
 
 
 Ask = Callable[[Question], bool]
-"""Asks a person, where there is one to ask."""
+"""Asks a person for a yes or no."""
 
 
 class Terminated(BaseException):
-    """The process was asked to end, by a signal of this name: whatever runs on AWS goes on without it."""
+    """A signal asked the process to end. Operations on AWS continue without it."""
 
     def __init__(self, signal: str = "SIGTERM") -> None:
         super().__init__(signal)

@@ -1,9 +1,13 @@
-"""Operations other than a change set's: delete, roll back, continue a rollback, cancel. Each is begun once, whatever is lost."""
+"""Stack operations: executing a change set, deleting, rolling back, cancelling.
+
+Each starts once, even if an answer is lost.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Expired
@@ -19,10 +23,13 @@ _BUSY = re.compile(r"is in ([A-Z_]+) state|cannot be executed in its current (ex
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that runs on a stack: what is watched. ``begun`` is the local clock's, for how long it takes.
+    """An operation in progress on a stack.
 
-    ``verb`` says what it does: create, update, delete, roll back. ``before`` is the stack's status until then, or, of what ran already, the
-    one that it was found in. ``pressed`` is an interruption that came while it was being started.
+    ``begun`` is its start by the local clock, from which its duration is counted.
+
+    ``verb`` is create, update, delete or roll back. ``before`` is the stack's status before the operation; for an
+    operation of somebody else, the status in which it was discovered. ``pressed`` is an interruption that came during
+    the start.
     """
 
     arn: str
@@ -33,54 +40,61 @@ class Operation:
     pressed: BaseException | None = None
 
 
-def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, traces: Leftovers) -> Operation:
-    """Starts the execution on the stack, None for a new one. Raises Overtaken if somebody else was faster; stops the run if the change
-    set is gone."""
+def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, leftovers: Leftovers) -> Operation:
+    """Execute the change set on the stack, None for a new one.
+
+    Raises StackChanged if another operation was faster; stops the run if the change set no longer exists.
+    """
     run.step("execute", f"executes {change_set.name}")
     token = run.aws.token()
     begun = run.aws.clock()
     known = run.aws.supports("cloudformation", "ExecuteChangeSet", "DisableRollback")
     members: dict[str, Any] = {"DisableRollback": False} if known else {}
-    verb, before = ("create", "REVIEW_IN_PROGRESS") if stack is None or stack.in_review else ("update", stack.status)
+    verb, before = "create", "REVIEW_IN_PROGRESS"
+    if stack is not None and not stack.in_review:
+        verb, before = "update", stack.status
     own = Operation(change_set.stack_arn, EventBoundary(frozenset({token}), change_set.created), begun, verb, before)
-    traces.sent = traces.executing = True
+    leftovers.sent = leftovers.executing = True
     try:
         run.aws.call(
             "cloudformation", "ExecuteChangeSet", ChangeSetName=change_set.arn, ClientRequestToken=token, **members
         )
     except INTERRUPTS as pressed:
-        if not traces.is_executed(run):
+        if not leftovers.is_executed(run):
             raise
         own = replace(own, pressed=pressed)
     except Expired as error:
-        traces.executing = error.repeated
+        leftovers.executing = error.repeated
         raise
     except ApiError as error:
-        own = _settled(run, error, change_set, traces, own)
-    traces.executed = True
+        own = _after_error(run, error, change_set, leftovers, own)
+    leftovers.executed = True
     return own
 
 
-def _settled(run: Run, error: ApiError, change_set: ChangeSet, traces: Leftovers, own: Operation) -> Operation:
-    """What an error of ExecuteChangeSet means: that an earlier attempt, or somebody else, has executed it, or that nobody will."""
+def _after_error(run: Run, error: ApiError, change_set: ChangeSet, leftovers: Leftovers, own: Operation) -> Operation:
+    """The operation that runs after an error of ExecuteChangeSet.
+
+    An earlier attempt, or somebody else, may have started it.
+    """
     if error.code.startswith("TokenAlreadyExists"):
         return own
+    wrong_status = error.code.startswith("InvalidChangeSetStatus")
     if error.throttled or not (error.repeated or error.broken):
-        traces.executing = error.repeated
-    if error.code.startswith("InvalidChangeSetStatus") or (error.repeated and not error.throttled):
-        traces.executing = True
-        if traces.is_executed(run):
+        leftovers.executing = error.repeated
+    if wrong_status or (error.repeated and not error.throttled):
+        leftovers.executing = True
+        if leftovers.is_executed(run):
             if error.repeated:
                 return own
-            run.warn("somebody else executed this change set; their execution is watched")
+            run.warn("another user executed this change set; their operation is watched")
             return replace(own, boundary=EventBoundary(since=change_set.created))
-        if traces.executing or not error.code.startswith("InvalidChangeSetStatus"):
+        if leftovers.executing or not wrong_status:
             raise error
         raise StackChanged(error.message) from error
     if error.absent:
-        raise stop(
-            Exit.BUSY, f"somebody deleted the change set {change_set.name}; nothing is executed", run.target.redeploy()
-        ) from error
+        sentence = f"another user deleted the change set {change_set.name}; nothing was executed"
+        raise stop(Exit.BUSY, sentence, run.target.redeploy()) from error
     if error.code == "ValidationError" and _BUSY.search(error.message):
         raise StackChanged(error.message) from error
     raise error
@@ -91,66 +105,59 @@ _VERBS = {"CREATE": "create", "DELETE": "delete", "ROLLBACK": "roll back", "IMPO
 
 
 def latest_events(run: Run, arn: str) -> tuple[StackEvent, ...]:
-    """The events of the latest operation, oldest first; those that can be read within 50 pages. None where they may not be read."""
-    return _latest(run, arn)[0]
+    """The events of the latest operation, oldest first, as far as 50 pages contain them.
+
+    Empty without the permission.
+    """
+    return _latest_operation(run, arn)[0]
 
 
 def running_operation(run: Run, stack: Snapshot) -> Operation:
-    """The operation that runs on a stack, or that ran last, whoever began it; its events are told from its beginning."""
-    events, older = _latest(run, stack.arn)
+    """The operation in progress on a stack, or else its latest one, whoever began it.
+
+    Its events are reported from its beginning.
+    """
+    events, older = _latest_operation(run, stack.arn)
     verb = _VERBS.get(stack.status.split("_")[0], "roll back" if "ROLLBACK" in stack.status else "update")
-    if not events:
-        return Operation(stack.arn, EventBoundary(since=stack.since, seen=older), run.aws.clock(), verb, stack.status)
-    lasted = (events[-1].time - events[0].time).total_seconds()
-    return Operation(
-        stack.arn, EventBoundary(since=events[0].time, seen=older), run.aws.clock() - lasted, verb, stack.status
-    )
+    since = events[0].time if events else stack.since
+    elapsed = (events[-1].time - events[0].time).total_seconds() if events else 0.0
+    boundary = EventBoundary(since=since, seen=older)
+    return Operation(stack.arn, boundary, run.aws.clock() - elapsed, verb, stack.status)
 
 
-def seen(run: Run, arn: str) -> frozenset[str]:
-    """The ids of the newest events that there are: what comes later is not among them."""
-    answer = run.optional("earlier events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn)
-    return frozenset(str(one.get("EventId", "")) for one in (answer or {}).get("StackEvents") or [])
-
-
-def _latest(run: Run, arn: str) -> tuple[tuple[StackEvent, ...], frozenset[str]]:
-    """The latest operation's events, and the ids of the events before it that were read on the way."""
+def _latest_operation(run: Run, arn: str) -> tuple[tuple[StackEvent, ...], frozenset[str]]:
+    """The latest operation's events, and the ids of the earlier events that were read with them."""
     listed: list[StackEvent] = []
-    more: dict[str, Any] = {}
     events: tuple[StackEvent, ...] = ()
-    for _ in range(_PAGES):
-        answer = run.optional(
-            "its events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn, **more
-        )
-        listed += [read(one) for one in (answer or {}).get("StackEvents") or []]
+    pages = run.optional_pages("its events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn)
+    for page in islice(pages, _PAGES):
+        listed += [read(raw) for raw in page.get("StackEvents") or []]
         events, whole = latest_operation(listed)
-        if whole or not answer or not answer.get("NextToken"):
+        if whole:
             break
-        more = {"NextToken": answer["NextToken"]}
     own = {event.id for event in events}
-    planned = {event.id for event in events if is_root(event) and event.status == "REVIEW_IN_PROGRESS"}
-    kept = tuple(event for event in events if event.id not in planned)
+    kept = tuple(event for event in events if not (is_root(event) and event.status == "REVIEW_IN_PROGRESS"))
     return kept, frozenset(event.id for event in listed if event.id not in own)
 
 
 def delete(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:
-    """Begins to delete the stack, by its ARN."""
-    return _begun(run, stack, "DeleteStack", "delete", role_arn)
+    """Start to delete the stack."""
+    return _start(run, stack, "DeleteStack", "delete", role_arn)
 
 
 def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:
-    """Begins to roll back an update that failed and was kept as it was."""
-    return _begun(run, stack, "RollbackStack", "roll back", role_arn)
+    """Start to roll back a failed update that was kept."""
+    return _start(run, stack, "RollbackStack", "roll back", role_arn)
 
 
 def continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), role_arn: str | None = None) -> Operation:
-    """Begins again with a rollback that failed. Resources in ``skip`` are taken for rolled back, whatever they are."""
+    """Continue a failed rollback. Resources in ``skip`` count as rolled back, whatever their state."""
     more = {"ResourcesToSkip": list(skip)} if skip else {}
-    return _begun(run, stack, "ContinueUpdateRollback", "roll back", role_arn, **more)
+    return _start(run, stack, "ContinueUpdateRollback", "roll back", role_arn, **more)
 
 
 def cancel(run: Run, arn: str) -> str:
-    """Cancels the update that runs; gives the token that the events of its rollback may bear. ApiError if there is none to cancel.
+    """Cancel the update in progress. Returns the token of the rollback's events. Raises ApiError if there is no update.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html
     """
@@ -158,29 +165,30 @@ def cancel(run: Run, arn: str) -> str:
     try:
         run.aws.call("cloudformation", "CancelUpdateStack", StackName=arn, ClientRequestToken=token)
     except ApiError as error:
-        if not _done_before(error):
+        if not _was_started(error):
             raise
     return token
 
 
-def _begun(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
-    token, before = run.aws.token(), seen(run, stack.arn)
-    operation = Operation(
-        stack.arn, EventBoundary(frozenset({token}), None, before), run.aws.clock(), verb, stack.status
-    )
+def _start(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
+    token = run.aws.token()
+    answer = run.optional("earlier events cannot be read", "cloudformation", "DescribeStackEvents", StackName=stack.arn)
+    before = frozenset(str(raw.get("EventId", "")) for raw in (answer or {}).get("StackEvents") or [])
+    boundary = EventBoundary(frozenset({token}), None, before)
+    operation = Operation(stack.arn, boundary, run.aws.clock(), verb, stack.status)
     if role_arn:
         more["RoleARN"] = role_arn
     run.running = f"the {'deletion' if verb == 'delete' else 'rollback'} of {stack.name}"
     try:
         run.aws.call("cloudformation", call, StackName=stack.arn, ClientRequestToken=token, **more)
     except ApiError as error:
-        if _done_before(error):
+        if _was_started(error):
             return operation
         run.running = run.running if error.repeated else ""
         raise
     return operation
 
 
-def _done_before(error: ApiError) -> bool:
-    """Whether an earlier attempt went through, whose answer was lost: the state of the stack, or the token, says so."""
+def _was_started(error: ApiError) -> bool:
+    """Whether an earlier attempt, whose answer was lost, started the operation."""
     return error.code.startswith("TokenAlreadyExists") or (error.repeated and error.code == "ValidationError")

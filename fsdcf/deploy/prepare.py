@@ -1,4 +1,4 @@
-"""From the state of the stack to one that takes a change set: waits, deletes or rolls back first, where decide says so."""
+"""The stages before the change set: preflight, decide (wait, delete or roll back first), parameters, and stage."""
 
 from __future__ import annotations
 
@@ -7,157 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
+from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.template import compact
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Unreachable
-from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources, root_cause
-from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
+from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
 from fsdcf.deploy.operation import latest_events, running_operation
-from fsdcf.deploy.parameters import parameters
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
-LONGEST_LOCK = 4 * 3600.0
-"""Seconds for which another's operation is waited for, where no timeout says how long."""
-
-
-def prepare(
-    run: Run, release: Release, options: Options, stack: Snapshot | None
-) -> tuple[Create | Update, Snapshot | None, list[dict[str, Any]]]:
-    """What to do, the stack to do it on, and the parameters to do it with. Stops the run where a deploy cannot begin."""
-    begun = run.aws.clock()
-    while True:
-        action = decide(stack, options, release.target)
-        run.step(
-            "decide", f"{stack.name} is {stack.status}" if stack is not None else f"there is no stack {release.stack}"
-        )
-        if isinstance(action, Refuse):
-            raise Stop(_refusal(run, action, stack))
-        sent, missing = parameters(
-            release.template, release.image_sha, None if isinstance(action, Create | Recreate) else stack
-        )
-        if missing and not isinstance(action, Await):
-            raise _missing(release, missing)
-        if isinstance(action, Create | Update) or stack is None:
-            return (action if isinstance(action, Create | Update) else Create()), stack, sent
-        if isinstance(action, Await):
-            stack = _awaited(run, release, stack, action, begun)
-        elif isinstance(action, Recreate):
-            _delete(run, release, options, stack, action)
-            stack = None
-        elif isinstance(action, RollBackFirst):
-            stack = _rolled_back(run, options, stack)
-
-
-def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
-    if missing == (IMAGE_PARAMETER,):
-        return stop(
-            Exit.USAGE,
-            f"there is no stack {release.stack} yet whose image could stay: name the image",
-            release.target.redeploy("--image-sha SHA"),
-        )
-    return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
-
-
-def _refusal(run: Run, action: Refuse, stack: Snapshot | None) -> Outcome:
-    """The refusal, with what the events say is in the way."""
-    if not action.blocked or stack is None:
-        return Outcome(action.exit, action.sentence, next=action.next)
-    events = latest_events(run, stack.arn)
-    cause = root_cause(events)
-    shown = tuple(dict.fromkeys([*((cause,) if cause else ()), *blockers(events)]))
-    survivors = [event for event in leftover_resources(events) if event not in shown]
-    evidence = (*(_line(run, event) for event in shown), *(_line(run, event) for event in survivors))
-    skip = " ".join(f"--skip {event.logical_id}" for event in blockers(events) if event.status == "UPDATE_FAILED")
-    next_steps = tuple(command.replace("--skip LOGICAL_ID", skip or "--skip LOGICAL_ID") for command in action.next)
-    return Outcome(action.exit, action.sentence, evidence, next_steps)
-
-
-def _line(run: Run, event: StackEvent) -> Evidence:
-    at = f" ({event.physical_id})" if event.status.startswith("DELETE") and event.physical_id else ""
-    said = f": {event.reason}" if event.reason else ""
-    return Evidence(f"{event.logical_id} ({event.type})", f"{event.status}{at}{said}", run.where(event.logical_id))
-
-
-def _awaited(run: Run, release: Release, stack: Snapshot, action: Await, begun: float) -> Snapshot | None:
-    """The stack once what runs on it is over; it may be gone, or another one by then."""
-    run.step("wait", action.text)
-    if run.aws.deadline is None and run.aws.clock() - begun > LONGEST_LOCK:
-        raise _still_busy(run, release, stack)
-    own, run.aws.deadline = run.aws.deadline, run.aws.deadline or begun + LONGEST_LOCK
-    try:
-        Watcher(run, running_operation(run, stack)).watch()
-    except DeadlinePassed:
-        raise _still_busy(run, release, stack) from None
-    finally:
-        run.aws.deadline = own
-    return snapshot(run.aws, release.stack)
-
-
-def _still_busy(run: Run, release: Release, stack: Snapshot) -> Stop:
-    return stop(
-        Exit.BUSY,
-        f"the stack {stack.name} was busy until the deadline: {stack.status}",
-        release.target.command("watch"),
-    )
-
-
-def _delete(run: Run, release: Release, options: Options, stack: Snapshot, action: Recreate) -> None:
-    """Deletes what an earlier failure left, once that is agreed. It is a stack that has never worked."""
-    events = latest_events(run, stack.arn)
-    cause = root_cause(events)
-    evidence = tuple(_line(run, event) for event in ((cause,) if cause else ()))
-    kept = tuple(_line(run, event) for event in leftover_resources(events) if event.status == "DELETE_SKIPPED")
-    told = tuple(f"{one.source}: {one.text}" for one in (*evidence, *kept))
-    sentence = (
-        f"the stack {stack.name} is {action.status}: it never worked, and must be deleted before it is created again"
-    )
-    if action.agreed:
-        run.warn("; ".join((sentence, *told)))
-    elif not run.agrees(Question("recreate", f"{sentence}. Delete and create it?", told)):
-        raise Stop(
-            Outcome(
-                Exit.REFUSED,
-                sentence,
-                (*evidence, *kept),
-                (release.target.redeploy("--recreate"), release.target.command("delete")),
-            )
-        )
-    run.step("recreate", f"deletes the stack {stack.name}")
-    ending = follow(run, operation.delete(run, stack, options.role_arn)).ending
-    run.running = ""
-    if ending.status != "DELETE_COMPLETE":
-        raise Stop(_diagnosed(run, stack, ending))
-
-
-def _rolled_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
-    question = f"the last update of {stack.name} failed and was kept (UPDATE_FAILED): it must be rolled back first"
-    if not options.yes and not run.agrees(Question("execute", f"{question}. Roll it back?")):
-        raise stop(Exit.REFUSED, question, run.target.command("recover"), run.target.redeploy("--yes"))
-    run.step("roll back", f"rolls back the update of {stack.name} that failed")
-    try:
-        ending = follow(run, operation.roll_back(run, stack, options.role_arn)).ending
-    except ApiError as error:
-        if error.code != "ValidationError":
-            raise
-        ending = None  # somebody else was faster: decide again
-    run.running = ""
-    if ending is not None and not ending.status.endswith("_COMPLETE"):
-        raise Stop(_diagnosed(run, stack, ending))
-    return snapshot(run.aws, stack.name)
-
-
-def _diagnosed(run: Run, stack: Snapshot, ending: OperationResult) -> Outcome:
-    places = {event.logical_id: place for event in ending.events if (place := run.where(event.logical_id))}
-    return diagnose_operation(
-        FailedOperation(run.target, stack.name, ending.status, ending.reason, ending.events, ending.rollouts, places)
-    )
-
-
-SUFFIXES: Mapping[str, str] = {
+DOMAINS: Mapping[str, str] = {
     "aws": "amazonaws.com",
     "aws-cn": "amazonaws.com.cn",
     "aws-us-gov": "amazonaws.com",
@@ -170,87 +32,28 @@ SUFFIXES: Mapping[str, str] = {
 """The domain of each partition. Source: botocore's partitions.json."""
 
 
-def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
-    """The member of CreateChangeSet that holds the template. Uploads it where its bytes are too many; stops the run (exit 2)
-    where there is no bucket for it, or the bucket will not do."""
-    text = compact(release.template)
-    data = text.encode()
-    if len(data) <= BODY_BYTES:
-        return {"TemplateBody": text}
-    if len(data) > TEMPLATE_BYTES:
-        raise stop(
-            Exit.USAGE, f"the template has {len(data):,} bytes, and CloudFormation takes {TEMPLATE_BYTES:,} at most"
-        )
-    bucket = options.artifacts_bucket
-    if not bucket:
-        raise stop(
-            Exit.USAGE,
-            f"the template has {len(data):,} bytes, and CloudFormation takes {BODY_BYTES:,} without a bucket",
-            release.target.redeploy("--artifacts-bucket BUCKET"),
-        )
-    run.step("stage", f"puts the template ({len(data):,} bytes) into the bucket {bucket}")
-    _check_region(run, bucket)
-    key = key_of(release.stack, data)
-    try:
-        run.aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=data, ContentType="application/json")
-    except ApiError as error:
-        if error.denied:
-            raise stop(
-                Exit.DENIED, f"the template cannot be put into the bucket {bucket}: no permission for s3:PutObject"
-            ) from None
-        raise stop(Exit.USAGE, f"the template cannot be put into the bucket {bucket}: {error.message}") from None
-    return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
+def _domain(partition: str) -> str:
+    return DOMAINS.get(partition, DOMAINS["aws"])
 
 
-def key_of(stack: str, data: bytes) -> str:
-    """The object's key: the same content has the same key, so that an upload can be repeated and never changes a template in use."""
-    return f"fsdcf/{stack}/{hashlib.sha256(data).hexdigest()}.json"
-
-
-def url_of(bucket: str, key: str, region: str, partition: str) -> str:
-    """The object's regional address. A bucket with dots in its name has no certificate of its own: it stands in the path.
-
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
-    """
-    host = f"s3.{region}.{SUFFIXES.get(partition, SUFFIXES['aws'])}"
-    return f"https://{host}/{bucket}/{key}" if "." in bucket else f"https://{bucket}.{host}/{key}"
-
-
-def _check_region(run: Run, bucket: str) -> None:
-    """Stops the run if the bucket does not exist or stands in another region, where CloudFormation would not read it.
-
-    Without the permission to look, the upload shows it.
-    """
-    try:
-        answer = run.aws.call("s3", "HeadBucket", Bucket=bucket)
-    except ApiError as error:
-        if error.absent:
-            raise stop(
-                Exit.USAGE, f"there is no bucket {bucket}", f"aws s3 mb s3://{bucket} --region {run.aws.region}"
-            ) from None
-        if not error.denied:
-            raise stop(Exit.USAGE, f"the bucket {bucket} cannot be used: {error.message}") from None
-        return
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or run.aws.region
-    if region != run.aws.region:
-        raise stop(
-            Exit.USAGE,
-            f"the bucket {bucket} is in {region}, and the stack in {run.aws.region}: name a bucket that is there",
-        )
-
-
-_GONE = {
+_IMAGE_ERRORS = {
     "ImageNotFoundException": "the image {image} does not exist",
     "RepositoryNotFoundException": "the repository of the image {image} does not exist",
 }
 
 
 def preflight(run: Run, release: Release) -> Snapshot | None:
-    """The stack as it is, None if there is none. Stops the run in a wrong account (exit 3) and without the image (exit 2)."""
+    """The stack, None if it does not exist.
+
+    Stops the run in the wrong account (exit 3) and without the image (exit 2).
+    """
     run.step("preflight", f"looks for the stack {release.stack}{' and the image' if release.image is not None else ''}")
     stack = snapshot(run.aws, release.stack)
-    account = stack.account if stack is not None else _caller(run)
+    if stack is not None:
+        account = stack.account
+    else:
+        caller = run.optional("the account is not known", "sts", "GetCallerIdentity")
+        account = str((caller or {}).get("Account", ""))
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
@@ -263,27 +66,260 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     return stack
 
 
-def _caller(run: Run) -> str:
-    told = run.optional("the account is not known", "sts", "GetCallerIdentity")
-    return str((told or {}).get("Account", ""))
-
-
 def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, account: str) -> None:
-    """Stops the run if ECR says that the image is not there. What cannot be read is a warning: a pull may work all the same."""
+    """Stop the run if ECR does not have the image.
+
+    If ECR cannot be read, that is a warning: a pull may work nevertheless.
+    """
     registry, region, repository = image
     digest = sha.startswith("sha256:")
     name = f"{repository}@{sha}" if digest else f"{repository}:{sha}"
-    asked = {"repositoryName": repository, "imageIds": [{"imageDigest" if digest else "imageTag": sha}]}
+    parameters = {"repositoryName": repository, "imageIds": [{"imageDigest" if digest else "imageTag": sha}]}
     if registry:
-        asked["registryId"] = registry
+        parameters["registryId"] = registry
     try:
-        run.aws.call("ecr", "DescribeImages", at=region, **asked)
+        run.aws.call("ecr", "DescribeImages", at=region, **parameters)
     except (ApiError, Unreachable) as error:
-        said = _GONE.get(error.code) if isinstance(error, ApiError) else None
-        if said is None:
-            run.warn(f"it is not known whether the image {name} exists: {error.message}")
+        missing = _IMAGE_ERRORS.get(error.code) if isinstance(error, ApiError) else None
+        if missing is None:
+            run.warn(f"the image {name} cannot be checked: {error.message}")
             return
-        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{SUFFIXES.get(run.aws.partition, SUFFIXES['aws'])}"
+        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{_domain(run.aws.partition)}"
+        push = f"docker push {host}/{repository}:{'TAG' if digest else sha}"
+        raise stop(Exit.USAGE, missing.format(image=name), push) from None
+
+
+def prepare(
+    run: Run, release: Release, options: Options, stack: Snapshot | None
+) -> tuple[Create | Update, Snapshot | None, list[dict[str, Any]]]:
+    """Bring the stack into a state that accepts a change set. Stops the run if that is impossible.
+
+    Returns the action, the stack that it applies to, and the parameters of CreateChangeSet.
+    """
+    begun = run.aws.clock()
+    while True:
+        action = decide(stack, options, release.target)
+        run.step(
+            "decide", f"{stack.name} is {stack.status}" if stack is not None else f"there is no stack {release.stack}"
+        )
+        if isinstance(action, Refuse):
+            raise Stop(_refusal(run, action, stack))
+        deployed = None if isinstance(action, Create | Recreate) else stack
+        sent, missing = parameters(release.template, release.image_sha, deployed)
+        if missing and not isinstance(action, Await):
+            raise _missing(release, missing)
+        if isinstance(action, Create | Update) or stack is None:
+            return (action if isinstance(action, Create | Update) else Create()), stack, sent
+        if isinstance(action, Await):
+            stack = _wait(run, release, stack, action, begun)
+        elif isinstance(action, Recreate):
+            _delete(run, release, options, stack, action)
+            stack = None
+        elif isinstance(action, RollBackFirst):
+            stack = _roll_back(run, options, stack)
+
+
+def parameters(
+    template: Mapping[str, Any], image_sha: str | None, deployed: Snapshot | None
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The parameters of CreateChangeSet, and the names of those without a value.
+
+    ``deployed`` is the stack to update, None for a creation. The previous value is used if the deployed template has
+    the parameter; a
+    parameter with a default is omitted, so that a new default takes effect.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
+    """
+    sent: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for name, declared in (template.get("Parameters") or {}).items():
+        if name == IMAGE_PARAMETER and image_sha is not None:
+            sent.append({"ParameterKey": name, "ParameterValue": image_sha})
+        elif "Default" in declared:
+            continue
+        elif deployed is not None and name in deployed.parameters:
+            sent.append({"ParameterKey": name, "UsePreviousValue": True})
+        else:
+            missing.append(name)
+    return sent, tuple(missing)
+
+
+def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ...]:
+    """The values of the parameters with NoEcho, which must not be shown."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    defaults = {name: str(parameter["Default"]) for name, parameter in declared.items() if "Default" in parameter}
+    image = {IMAGE_PARAMETER: image_sha} if image_sha is not None else {}
+    return (*secret_values(template, defaults), *secret_values(template, image))
+
+
+def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
+    if missing == (IMAGE_PARAMETER,):
+        sentence = (
+            f"the stack {release.stack} does not exist yet, so there is no deployed image to keep: name the image"
+        )
+        return stop(Exit.USAGE, sentence, release.target.redeploy("--image-sha SHA"))
+    return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
+
+
+def _refusal(run: Run, action: Refuse, stack: Snapshot | None) -> Outcome:
+    """The refusal, with the events that show its cause."""
+    if not action.blocked or stack is None:
+        return Outcome(action.exit, action.sentence, next=action.next)
+    from fsdcf.deploy.diagnosis.causes import blockers, root_cause
+
+    events = latest_events(run, stack.arn)
+    cause, blocking = root_cause(events), blockers(events)
+    shown = dict.fromkeys([*((cause,) if cause else ()), *blocking, *leftover_resources(events)])
+    skip = " ".join(f"--skip {event.logical_id}" for event in blocking if event.status == "UPDATE_FAILED")
+    next_steps = tuple(command.replace("--skip LOGICAL_ID", skip or "--skip LOGICAL_ID") for command in action.next)
+    return Outcome(action.exit, action.sentence, tuple(event_evidence(run, event) for event in shown), next_steps)
+
+
+def event_evidence(run: Run, event: StackEvent) -> Evidence:
+    """A stack event as evidence, with the resource's physical id if the event is about its deletion."""
+    at = f" ({event.physical_id})" if event.status.startswith("DELETE") and event.physical_id else ""
+    reason = f": {event.reason}" if event.reason else ""
+    return Evidence(f"{event.logical_id} ({event.type})", f"{event.status}{at}{reason}", run.where(event.logical_id))
+
+
+LONGEST_LOCK = 4 * 3600.0
+"""Seconds for which another operation is waited for without a timeout."""
+
+
+def _wait(run: Run, release: Release, stack: Snapshot, action: Await, begun: float) -> Snapshot | None:
+    """The stack after the operation in progress. It may not exist any more, or be a new one."""
+    run.step("wait", action.text)
+    busy = stop(
+        Exit.BUSY,
+        f"the stack {stack.name} was busy until the deadline: {stack.status}",
+        release.target.command("watch"),
+    )
+    if run.aws.deadline is None and run.aws.clock() - begun > LONGEST_LOCK:
+        raise busy
+    own, run.aws.deadline = run.aws.deadline, run.aws.deadline or begun + LONGEST_LOCK
+    try:
+        Watcher(run, running_operation(run, stack)).watch()
+    except DeadlinePassed:
+        raise busy from None
+    finally:
+        run.aws.deadline = own
+    return snapshot(run.aws, release.stack)
+
+
+def _delete(run: Run, release: Release, options: Options, stack: Snapshot, action: Recreate) -> None:
+    """Delete the stack of a failed creation, with consent."""
+    from fsdcf.deploy.diagnosis.causes import root_cause
+
+    events = latest_events(run, stack.arn)
+    cause = root_cause(events)
+    kept = [event for event in leftover_resources(events) if event.status == "DELETE_SKIPPED"]
+    evidence = tuple(event_evidence(run, event) for event in (*((cause,) if cause else ()), *kept))
+    details = tuple(f"{item.source}: {item.text}" for item in evidence)
+    sentence = (
+        f"the creation of the stack {stack.name} failed ({action.status}), and it must be deleted before it can be"
+        " created again"
+    )
+    if action.agreed:
+        run.warn("; ".join((sentence, *details)))
+    elif not run.agrees(Question("recreate", f"{sentence}. Delete and create it?", details)):
+        next_steps = (release.target.redeploy("--recreate"), release.target.command("delete"))
+        raise Stop(Outcome(Exit.REFUSED, sentence, evidence, next_steps))
+    run.step("recreate", f"deletes the stack {stack.name}")
+    result = follow(run, operation.delete(run, stack, options.role_arn))
+    run.running = ""
+    if result.status != "DELETE_COMPLETE":
+        raise Stop(_diagnose(run, stack, result))
+
+
+def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
+    sentence = f"the last update of {stack.name} failed and was kept (UPDATE_FAILED): it must be rolled back first"
+    if not options.yes and not run.agrees(Question("execute", f"{sentence}. Roll it back?")):
+        raise stop(Exit.REFUSED, sentence, run.target.command("recover"), run.target.redeploy("--yes"))
+    run.step("roll back", f"rolls back the failed update of {stack.name}")
+    try:
+        result = follow(run, operation.roll_back(run, stack, options.role_arn))
+    except ApiError as error:
+        if error.code != "ValidationError":
+            raise
+        result = None  # another user was faster: decide again
+    run.running = ""
+    if result is not None and not result.status.endswith("_COMPLETE"):
+        raise Stop(_diagnose(run, stack, result))
+    return snapshot(run.aws, stack.name)
+
+
+def _diagnose(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
+    from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
+
+    places = run.places(event.logical_id for event in result.events)
+    return diagnose_operation(
+        FailedOperation(run.target, stack.name, result.status, result.reason, result.events, result.rollouts, places)
+    )
+
+
+def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
+    """The parameter of CreateChangeSet that holds the template, or its address in S3 if it is too large.
+
+    Stops the run (exit 2) if a bucket is needed and missing or unusable.
+    """
+    text = compact(release.template)
+    data = text.encode()
+    size = f"the template has {len(data):,} bytes"
+    if len(data) <= BODY_BYTES:
+        return {"TemplateBody": text}
+    if len(data) > TEMPLATE_BYTES:
+        raise stop(Exit.USAGE, f"{size}, and CloudFormation accepts at most {TEMPLATE_BYTES:,}")
+    bucket = options.artifacts_bucket
+    if not bucket:
         raise stop(
-            Exit.USAGE, said.format(image=name), f"docker push {host}/{repository}:{'TAG' if digest else sha}"
-        ) from None
+            Exit.USAGE,
+            f"{size}, and CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
+            release.target.redeploy("--artifacts-bucket BUCKET"),
+        )
+    run.step("stage", f"uploads the template ({len(data):,} bytes) to the bucket {bucket}")
+    _check_bucket(run, bucket)
+    key = key_of(release.stack, data)
+    try:
+        run.aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=data, ContentType="application/json")
+    except ApiError as error:
+        code, reason = (Exit.DENIED, "no permission for s3:PutObject") if error.denied else (Exit.USAGE, error.message)
+        raise stop(code, f"the template cannot be uploaded to the bucket {bucket}: {reason}") from None
+    return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
+
+
+def key_of(stack: str, data: bytes) -> str:
+    """The object's key, by its content: an upload can be repeated, and never changes a template in use."""
+    return f"fsdcf/{stack}/{hashlib.sha256(data).hexdigest()}.json"
+
+
+def url_of(bucket: str, key: str, region: str, partition: str) -> str:
+    """The object's regional address.
+
+    A bucket with a dot in its name has no certificate as a host, so it is part of the path.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+    """
+    host = f"s3.{region}.{_domain(partition)}"
+    return f"https://{host}/{bucket}/{key}" if "." in bucket else f"https://{bucket}.{host}/{key}"
+
+
+def _check_bucket(run: Run, bucket: str) -> None:
+    """Stop the run if the bucket does not exist or is in another region, from which CloudFormation does not read.
+
+    Without the permission to check, the upload shows it.
+    """
+    try:
+        answer = run.aws.call("s3", "HeadBucket", Bucket=bucket)
+    except ApiError as error:
+        if error.absent:
+            create = f"aws s3 mb s3://{bucket} --region {run.aws.region}"
+            raise stop(Exit.USAGE, f"there is no bucket {bucket}", create) from None
+        if not error.denied:
+            raise stop(Exit.USAGE, f"the bucket {bucket} cannot be used: {error.message}") from None
+        return
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or run.aws.region
+    if region != run.aws.region:
+        raise stop(
+            Exit.USAGE,
+            f"the bucket {bucket} is in {region}, and the stack in {run.aws.region}: name a bucket in that region",
+        )

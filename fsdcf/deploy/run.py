@@ -1,21 +1,39 @@
-"""What every step of a run is handed: AWS, whom to tell and to ask, the stack's names, and the time that is left."""
+"""The context of one run: AWS, the receiver of events, the person to ask, the target and the time left."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
-from fsdcf.deploy.model import Ask, Exit, Outcome, Place, Question, StepStarted, Target, Tell, WarningIssued
+from fsdcf.deploy.model import (
+    Ask,
+    Exit,
+    Outcome,
+    Place,
+    Question,
+    StepStarted,
+    Target,
+    Tell,
+    WarningIssued,
+    Where,
+    nowhere,
+)
 
 
 class Stop(Exception):
-    """The run ends here, with this outcome."""
+    """The run ends with this outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.sentence)
         self.outcome = outcome
+
+
+def stop(code: Exit, sentence: str, *next: str, **more: Any) -> Stop:
+    """A Stop in short: ``raise stop(Exit.USAGE, "the image does not exist", "docker push ...")``."""
+    return Stop(Outcome(code, sentence, next=tuple(next), **more))
 
 
 _GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
@@ -23,32 +41,33 @@ _GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
 
 @dataclass
 class Run:
-    """One run of a command. ``ask`` is None where there is nobody to ask. The deadline, by ``aws.clock``, is kept by ``aws``.
+    """One run of a command. ``ask`` is None without a person to ask. ``aws`` keeps the deadline, by ``aws.clock``.
 
-    ``running`` is what this run has set going on AWS and not yet seen end, such as "the update"; ``over`` is how its execution ended,
-    once that was seen. ``template`` is what is deployed, or was; None until it is known.
+    ``running`` names the operation that this run has started on AWS and that has not ended yet, such as "the update";
+    ``over`` is how its execution ended. ``template`` is the template of the release, or the deployed one; None until it
+    is known.
     """
 
     aws: Aws
     tell: Tell
     target: Target
     ask: Ask | None = None
-    where: Callable[[str], Place | None] = lambda logical_id: None
+    where: Where = nowhere
     warned: set[str] = field(default_factory=set)
     running: str = ""
     over: str = ""
     template: Mapping[str, Any] | None = None
 
     def limit(self, timeout: float | None) -> None:
-        """Sets the deadline, so many seconds from now; None takes all the time it needs."""
+        """Set the deadline in seconds from now; None means no limit."""
         self.aws.deadline = None if timeout is None else self.aws.clock() + timeout
 
     def step(self, name: str, text: str) -> None:
-        """Says which step begins."""
+        """Report that a stage begins."""
         self.tell(StepStarted(name, text))
 
     def warn(self, text: str) -> None:
-        """Says what does not stop the run, once."""
+        """Report a problem that does not stop the run, once."""
         if text not in self.warned:
             self.warned.add(text)
             self.tell(WarningIssued(text))
@@ -56,9 +75,11 @@ class Run:
     def optional(
         self, without: str, service: str, operation: str, /, *, may_be_gone: bool = False, **parameters: Any
     ) -> dict[str, Any] | None:
-        """A call that the run can do without: any error of it is one warning, which says what is not known now, and None.
+        """The answer to a call that the run can do without.
 
-        ``may_be_gone``: that the service or its cluster is not there any more is no news.
+        An error is one warning, which begins with ``without``, and gives None.
+
+        ``may_be_gone``: give None without a warning if the ECS service or its cluster no longer exists.
         """
         if operation in self.warned:
             return None
@@ -69,11 +90,17 @@ class Run:
                 return None
             if not isinstance(error, ApiError) or not error.throttled:
                 self.warned.add(operation)
-            self.warn(f"{without}: {_said(error)}")
+            self.warn(f"{without}: {describe_error(error)}")
             return None
 
+    def optional_pages(
+        self, without: str, service: str, operation: str, /, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of an answer that the run can do without. It ends early at an error, which is one warning."""
+        return self.aws.pages(service, operation, call=partial(self.optional, without), **parameters)
+
     def agrees(self, question: Question) -> bool:
-        """Asks a person. The time that they take is not counted against the deadline. False where there is nobody."""
+        """The person's answer; False without a person. The time for the answer does not count towards the deadline."""
         if self.ask is None:
             return False
         begun = self.aws.clock()
@@ -88,23 +115,23 @@ class Run:
         return self.aws.deadline is not None and self.aws.clock() >= self.aws.deadline
 
     def rest(self, seconds: float) -> None:
-        """Sleeps, but no longer than to the deadline, and long enough that CloudFormation's budget has room left."""
+        """Sleep until the deadline at most, and long enough for CloudFormation's call budget to recover."""
         seconds = max(seconds, self.aws.room(spare=3))
         if self.aws.deadline is not None:
             seconds = min(seconds, max(0.0, self.aws.deadline - self.aws.clock()))
         self.aws.sleep(seconds)
 
     def jitter(self, seconds: float) -> float:
-        """About so many seconds: a fifth more or less."""
+        """The seconds, plus or minus up to a fifth at random."""
         return seconds * (0.8 + 0.4 * self.aws.random.random())
 
+    def places(self, names: Iterable[str]) -> dict[str, Place]:
+        """The spec lines of those logical ids that have one."""
+        return {name: place for name in names if (place := self.where(name)) is not None}
 
-def stop(code: Exit, sentence: str, *next: str, **more: Any) -> Stop:
-    """The end of a run: ``raise stop(Exit.USAGE, "the image is not there", "docker push ...")``."""
-    return Stop(Outcome(code, sentence, next=tuple(next), **more))
 
-
-def _said(error: AwsError) -> str:
+def describe_error(error: AwsError) -> str:
+    """A failed call in a clause: the missing permission, or the message of AWS."""
     action = f"{error.service}:{error.operation}"
     if isinstance(error, ApiError) and error.denied:
         return f"no permission for {action}"

@@ -1,4 +1,4 @@
-"""What is known of a stack at one moment, in one call."""
+"""The state of a stack, in one call, and the action that a deploy starts with in that state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsdcf.deploy.model import Exit, Options, Target
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A stack as DescribeStacks tells it. ``since`` is when its latest operation began, by AWS's clock.
+    """A stack as DescribeStacks reports it. ``since`` is when its latest operation began, by AWS's clock.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
     """
@@ -33,38 +33,37 @@ class Snapshot:
 
     @property
     def running(self) -> bool:
-        """Whether an operation is under way. A stack that was only ever planned (REVIEW_IN_PROGRESS) is at rest."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+        """Whether an operation is in progress. REVIEW_IN_PROGRESS is not an operation."""
+        return self.status.endswith("_IN_PROGRESS") and not self.in_review
 
     @property
     def in_review(self) -> bool:
-        """Whether the stack was only ever planned: it is created, not updated."""
+        """Whether the stack has only a change set: it is created, not updated."""
         return self.status == "REVIEW_IN_PROGRESS"
 
     @property
     def account(self) -> str:
-        """The account, read from the ARN; empty if it tells none."""
+        """The account in the ARN; empty if there is none."""
         return (self.arn.split(":") + [""] * 5)[4]
 
     def belongs_to(self, target: Target) -> bool:
-        """Whether the stack's tags say that it is the target's."""
+        """Whether the tags name the target's service and environment."""
         return (self.tags.get(SERVICE_TAG), self.tags.get(ENVIRONMENT_TAG)) == (target.service, target.environment)
 
 
 def snapshot(aws: Aws, stack: str) -> Snapshot | None:
-    """The stack of a name or an ARN; None if there is none. By its ARN a deleted stack is told of as well."""
+    """The stack with a name or an ARN; None if it does not exist. A deleted stack is found by its ARN alone."""
     try:
         answer = aws.call("cloudformation", "DescribeStacks", StackName=stack)
     except ApiError as error:
         if error.absent:
             return None
         raise
-    stacks = answer.get("Stacks") or []
-    return _read(stacks[0]) if stacks else None
+    return next((_read(raw) for raw in answer.get("Stacks") or []), None)
 
 
 def target_of(stack: Snapshot | None, name: str) -> Target:
-    """The service and environment of a stack: by its tags, else by its name, whose last word is taken for the environment."""
+    """The service and environment in the stack's tags, else in its name, whose last word is the environment."""
     tags = stack.tags if stack is not None else {}
     if SERVICE_TAG in tags and ENVIRONMENT_TAG in tags:
         return Target(tags[SERVICE_TAG], tags[ENVIRONMENT_TAG])
@@ -73,14 +72,17 @@ def target_of(stack: Snapshot | None, name: str) -> Target:
 
 
 def _read(raw: Mapping[str, Any]) -> Snapshot:
+    def pairs(section: str, key: str, value: str) -> dict[str, str]:
+        return {item[key]: item.get(value, "") for item in raw.get(section) or []}
+
     return Snapshot(
         name=str(raw.get("StackName", "")),
         arn=str(raw.get("StackId", "")),
         status=str(raw.get("StackStatus", "")),
         reason=str(raw.get("StackStatusReason") or "").strip(),
-        tags={one["Key"]: one.get("Value", "") for one in raw.get("Tags") or []},
-        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in raw.get("Parameters") or []},
-        outputs={one["OutputKey"]: one.get("OutputValue", "") for one in raw.get("Outputs") or []},
+        tags=pairs("Tags", "Key", "Value"),
+        parameters=pairs("Parameters", "ParameterKey", "ParameterValue"),
+        outputs=pairs("Outputs", "OutputKey", "OutputValue"),
         protected=bool(raw.get("EnableTerminationProtection")),
         since=raw.get("DeletionTime") or raw.get("LastUpdatedTime") or raw.get("CreationTime"),
         change_set=str(raw.get("ChangeSetId") or ""),
@@ -89,19 +91,22 @@ def _read(raw: Mapping[str, Any]) -> Snapshot:
 
 @dataclass(frozen=True)
 class Create:
-    """A CREATE change set. ``reviewed``: somebody planned the stack before; it is empty, and not ours to delete."""
+    """Make a CREATE change set. ``reviewed``: a stack in review exists already, which this run must not delete."""
 
     reviewed: bool = False
 
 
 @dataclass(frozen=True)
 class Update:
-    """An UPDATE change set."""
+    """Make an UPDATE change set."""
 
 
 @dataclass(frozen=True)
 class Recreate:
-    """Delete what an earlier failure left, then create. ``agreed``: the command line allows it, else a person is asked."""
+    """Delete the stack of a failed creation, then create it.
+
+    ``agreed``: the command line permits it, else a person is asked.
+    """
 
     status: str
     agreed: bool
@@ -109,19 +114,19 @@ class Recreate:
 
 @dataclass(frozen=True)
 class RollBackFirst:
-    """RollbackStack, since an update failed and was kept as it was; then decide again."""
+    """Roll back a failed update that was kept (RollbackStack), then decide again."""
 
 
 @dataclass(frozen=True)
 class Await:
-    """Wait for what runs, then decide again. ``text`` says for what."""
+    """Wait for the operation in progress, which ``text`` describes, then decide again."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Refuse:
-    """No deploy from here, and why; ``blocked``: the events tell what is in the way."""
+    """Do not deploy. ``blocked``: the stack's events contain the cause."""
 
     exit: Exit
     sentence: str
@@ -134,25 +139,24 @@ Action = Create | Update | Recreate | RollBackFirst | Await | Refuse
 STABLE = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 )
-"""From these a stack may be updated."""
+"""The states from which a stack can be updated."""
 
 NEVER_WORKED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
-"""From these a stack can only be deleted."""
+"""The states of a stack whose creation failed: it can only be deleted."""
 
 
 def decide(stack: Snapshot | None, options: Options, target: Target) -> Action:
-    """What a deploy begins with. A status that is younger than this code is refused, or waited for if it is in progress.
+    """The action that a deploy starts with. An unknown status is refused, or waited for if it is in progress.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
     """
     if stack is None or stack.status == "DELETE_COMPLETE":
         return Create()
     foreign = not stack.belongs_to(target) and not options.adopt
-    if stack.status == "REVIEW_IN_PROGRESS":
-        # Nothing is in it yet. CloudFormation may tell its tags only once it is created: none says nothing.
-        return _foreign(stack, target) if foreign and stack.tags else Create(reviewed=True)
-    if foreign:
-        return _foreign(stack, target)
+    if foreign and (stack.tags or not stack.in_review):  # a stack in review may not show its tags yet
+        return _not_managed(stack, target)
+    if stack.in_review:
+        return Create(reviewed=True)
     if stack.status in STABLE:
         return Update()
     if stack.running:
@@ -164,11 +168,11 @@ def decide(stack: Snapshot | None, options: Options, target: Target) -> Action:
     return _stuck(stack, target)
 
 
-def _foreign(stack: Snapshot, target: Target) -> Refuse:
+def _not_managed(stack: Snapshot, target: Target) -> Refuse:
     return Refuse(
         Exit.REFUSED,
-        f"the stack {stack.name} is {stack.status} and not ours: its tags fsdcf:service and fsdcf:environment do not say"
-        f" {target.service} and {target.environment}",
+        f"the stack {stack.name} ({stack.status}) is not managed by fsdcf for this service: its tags {SERVICE_TAG} and"
+        f" {ENVIRONMENT_TAG} are not {target.service} and {target.environment}",
         (target.redeploy("--adopt"),),
     )
 
@@ -178,71 +182,61 @@ def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
     if stack.status == "DELETE_IN_PROGRESS":
         return Await(f"the stack {stack.name} is being deleted{begun}; it is created again afterwards")
     if stack.status.endswith("CLEANUP_IN_PROGRESS"):
-        return Await(f"the stack {stack.name} deletes what its last operation replaced ({stack.status}{begun})")
+        return Await(
+            f"the stack {stack.name} deletes the resources that its last operation replaced ({stack.status}{begun})"
+        )
+    sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}{begun}"
     if options.wait_lock:
-        return Await(f"another operation runs on the stack {stack.name}: {stack.status}{begun}")
-    return Refuse(
-        Exit.BUSY,
-        f"another operation runs on the stack {stack.name}: {stack.status}{begun}",
-        (target.command("watch"), target.redeploy("--wait-lock")),
-    )
+        return Await(sentence)
+    return Refuse(Exit.BUSY, sentence, (target.command("watch"), target.redeploy("--wait-lock")))
 
 
 def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
+    cli = "aws cloudformation"
     if not stack.belongs_to(target):
-        return Refuse(
-            Exit.REFUSED,
-            f"the stack {stack.name} is {stack.status} and not ours: only its owners may delete it, which it needs",
-            (f"aws cloudformation delete-stack --stack-name {stack.name}", target.redeploy()),
-            blocked=True,
-        )
-    if stack.protected:
-        return Refuse(
-            Exit.REFUSED,
-            f"the stack {stack.name} is {stack.status} and must be deleted first, but termination protection is on",
-            (
-                f"aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}",
-                target.redeploy("--recreate"),
-            ),
-            blocked=True,
-        )
-    if options.plan_only:
-        return Refuse(
-            Exit.REFUSED,
-            f"the stack {stack.name} is {stack.status}: it must be deleted before anything can be planned",
-            (target.redeploy("--recreate"), target.command("delete")),
-            blocked=True,
-        )
-    return Recreate(stack.status, options.recreate)
+        why = "must be deleted first, but it is not managed by fsdcf for this service: only its owner may delete it"
+        next_steps = (f"{cli} delete-stack --stack-name {stack.name}", target.redeploy())
+    elif stack.protected:
+        why = "must be deleted first, but termination protection is on"
+        off = "update-termination-protection --no-enable-termination-protection"
+        next_steps = (f"{cli} {off} --stack-name {stack.name}", target.redeploy("--recreate"))
+    elif options.plan_only:
+        why = "must be deleted before a plan can be made"
+        next_steps = (target.redeploy("--recreate"), target.command("delete"))
+    else:
+        return Recreate(stack.status, options.recreate)
+    return Refuse(Exit.REFUSED, f"the stack {stack.name} is {stack.status} and {why}", next_steps, blocked=True)
 
 
 def _stuck(stack: Snapshot, target: Target) -> Refuse:
-    said = f": {stack.reason}" if stack.reason else ""
-    recover, delete = target.command("recover"), target.command("delete")
-    next_steps: tuple[str, ...] = (target.command("diagnose"),)
-    if stack.status == "UPDATE_ROLLBACK_FAILED":
-        next_steps = (recover, target.command("recover", "--skip LOGICAL_ID"))
-    elif stack.status == "UPDATE_FAILED":
-        next_steps = (recover,)
-    elif stack.status == "DELETE_FAILED":
-        next_steps = (delete, *next_steps)
-    return Refuse(
-        Exit.NEEDS_RECOVERY,
-        f"the stack {stack.name} is {stack.status} and cannot be updated{said}",
-        next_steps,
-        blocked=True,
-    )
+    reason = f": {stack.reason}" if stack.reason else ""
+    recover, diagnose = target.command("recover"), target.command("diagnose")
+    next_steps = {
+        "UPDATE_ROLLBACK_FAILED": (recover, target.command("recover", "--skip LOGICAL_ID")),
+        "UPDATE_FAILED": (recover,),
+        "DELETE_FAILED": (target.command("delete"), diagnose),
+    }.get(stack.status, (diagnose,))
+    sentence = f"the stack {stack.name} is {stack.status} and cannot be updated{reason}"
+    return Refuse(Exit.NEEDS_RECOVERY, sentence, next_steps, blocked=True)
 
 
 def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:
-    """The template that runs; None where there is none to read, or it may not be read."""
+    """The deployed template; None if it does not exist or cannot be read."""
     try:
         answer = aws.call("cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
     except ApiError:
         return None
+    return template_in(answer)
+
+
+def template_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The template in an answer of GetTemplate; None if it cannot be parsed.
+
+    botocore decodes a JSON template itself.
+    """
     body = answer.get("TemplateBody")
     if isinstance(body, Mapping):
-        return body  # botocore decodes JSON by itself
+        return body
     try:
         return read(str(body or ""))
     except TemplateError:
@@ -250,17 +244,14 @@ def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:
 
 
 def physical_ids(aws: Aws, stack: str) -> Mapping[str, str] | None:
-    """The physical ids of a stack's resources that exist, by logical id; None where they may not be read."""
-    found: dict[str, str] = {}
-    page: dict[str, str] = {}
-    while True:
-        try:
-            answer = aws.call("cloudformation", "ListStackResources", StackName=stack, **page)
-        except ApiError:
-            return None
-        for one in answer.get("StackResourceSummaries") or []:
-            if one.get("ResourceStatus") != "DELETE_COMPLETE":
-                found[str(one.get("LogicalResourceId"))] = str(one.get("PhysicalResourceId") or "")
-        if not answer.get("NextToken"):
-            return found
-        page = {"NextToken": answer["NextToken"]}
+    """The physical ids of a stack's existing resources, by logical id; None if they cannot be read."""
+    try:
+        pages = list(aws.pages("cloudformation", "ListStackResources", StackName=stack))
+    except ApiError:
+        return None
+    return {
+        str(row.get("LogicalResourceId")): str(row.get("PhysicalResourceId") or "")
+        for page in pages
+        for row in page.get("StackResourceSummaries") or []
+        if row.get("ResourceStatus") != "DELETE_COMPLETE"
+    }

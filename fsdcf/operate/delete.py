@@ -11,8 +11,8 @@ from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.cleanup import conclude
-from fsdcf.deploy.diagnosis.causes import blockers, leftover_resources
-from fsdcf.deploy.engine import places_of
+from fsdcf.deploy.diagnosis.causes import blockers
+from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Ask, Evidence, Exit, NoticeIssued, Options, Outcome, Place, Question, Target, Tell
 from fsdcf.deploy.operation import Operation, running_operation
 from fsdcf.deploy.run import Run, stop
@@ -179,7 +179,7 @@ def _consent(run: Run, options: Options, stack: Snapshot, plan: _Plan) -> None:
 def _ended(run: Run, stack: Snapshot, plan: _Plan, operation: Operation, options: Options) -> Outcome:
     if options.detach:
         raise detached(run, operation, "detached, as --detach asks")
-    ending = follow(run, operation).ending
+    ending = follow(run, operation)
     run.running = ""
     if ending.status == "DELETE_COMPLETE":
         skipped = [event for event in leftover_resources(ending.events) if event.status == "DELETE_SKIPPED"]
@@ -189,7 +189,7 @@ def _ended(run: Run, stack: Snapshot, plan: _Plan, operation: Operation, options
         left = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} kept" if kept else ""
         return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{left}", evidence)
     stuck = blockers(ending.events)
-    places = places_of(run, [event.logical_id for event in stuck])
+    places = run.places(event.logical_id for event in stuck)
     said = tuple(
         Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", places.get(event.logical_id))
         for event in stuck

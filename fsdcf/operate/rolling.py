@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs import rollout
-from fsdcf.deploy.ecs.observer import RolloutObserver
+from fsdcf.deploy.ecs.rollout import RolloutObserver
 from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Place, Target, Tell, Terminated
 from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.bounds import bounds_of, template_of, undone_by
@@ -48,7 +48,7 @@ class Moment:
             "runningCount": self.running,
             "pendingCount": self.pending,
         }
-        parts = [rollout.counted(told.get("runningCount") or 0, told.get("desiredCount") or 0)]
+        parts = [rollout.task_counts(told.get("runningCount") or 0, told.get("desiredCount") or 0)]
         if told.get("pendingCount"):
             parts.append(f"{told['pendingCount']} pending")
         if told.get("failedTasks"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.ecs.tasks import place_of
+from fsdcf.deploy.ecs.service import cluster_and_name
 from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import stop
 from fsdcf.deploy.state import Snapshot, physical_ids, snapshot
@@ -98,7 +98,7 @@ def service_of(target: Target, stack: Snapshot, aws: Aws) -> Service:
         raise stop(
             Exit.USAGE, f"the stack {stack.name} has no ECS service: it is {stack.status}", target.command("status")
         )
-    cluster, name = found["Cluster"], place_of(found["Service"])[1]
+    cluster, name = found["Cluster"], cluster_and_name(found["Service"])[1]
     told = described(aws, cluster, name)
     if told is None or told.get("status") != "ACTIVE":
         state = "ECS knows none" if told is None else f"it is {told.get('status')}"

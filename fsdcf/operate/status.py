@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
-from fsdcf.deploy.ecs.tasks import place_of
+from fsdcf.deploy.ecs.service import cluster_and_name
 from fsdcf.deploy.state import Snapshot, snapshot
 
 _PAGES = 2
@@ -118,7 +118,9 @@ def status(stack: str, aws: Aws) -> Status | None:
         if answer:
             ask.missing.append(f"ECS knows no service {name} in the cluster {cluster}")
         return Status(found, moving=moving, missing=tuple(ask.missing))
-    return replace(_told(found, services[0], moving, ask), service=f"{place_of(cluster)[1]}/{place_of(name)[1]}")
+    return replace(
+        _told(found, services[0], moving, ask), service=f"{cluster_and_name(cluster)[1]}/{cluster_and_name(name)[1]}"
+    )
 
 
 def _told(found: Snapshot, service: Mapping[str, Any], moving: tuple[str, ...], ask: _Findings) -> Status:

@@ -89,7 +89,7 @@ def test_a_failure_ends_in_cause_evidence_and_next_command(stage: Stage) -> None
     result = stage.deploy("--yes", "--profile", "work", sha="two", expect=1)
     assert result.stderr.count("failed: Service (AWS::ECS::Service) could not be updated") == 1
     assert "   --> hello.yml:6\n    6 | service:" in result.stderr
-    assert "  help: its last lines say why" in result.stderr and "(service.environment)" in result.stderr
+    assert "  help: its last lines show the cause" in result.stderr and "(service.environment)" in result.stderr
     assert "  next: fsdcf logs hello --env staging --profile work" in result.stderr
     assert "        fsdcf deploy hello.yml --env staging --image-sha two --yes --profile work" in result.stderr
     assert "UPDATE_FAILED      Service ECS::Service hello.yml:6: " in result.stdout
@@ -145,9 +145,12 @@ def test_detach_watch_and_cancel(stage: Stage) -> None:
     assert "done: hello-staging is CREATE_COMPLETE" in stage("watch", "hello").stdout
     stage.deploy("--yes", "--detach", sha="two", expect=6)
     busy = stage.deploy("--yes", sha="three", expect=5)
-    assert "busy: another operation runs on the stack hello-staging" in busy.stderr and "--wait-lock" in busy.stderr
-    assert "the stack is as it was before" in stage("cancel", "hello").stdout
-    assert "nothing runs on hello-staging" in stage("cancel", "hello").stdout
+    assert (
+        "busy: another operation is in progress on the stack hello-staging" in busy.stderr
+        and "--wait-lock" in busy.stderr
+    )
+    assert "the stack is in its earlier state" in stage("cancel", "hello").stdout
+    assert "no operation is in progress on hello-staging" in stage("cancel", "hello").stdout
     assert "hello:one" in stage("status", "hello").stdout
 
 

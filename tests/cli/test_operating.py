@@ -127,7 +127,7 @@ def test_history_and_rollback(stage: Stage) -> None:
     stage.deploy("--yes", sha="two")
     shown = stage("history", "hello").stdout.splitlines()
     assert [line.split()[-2:] for line in shown] == [["two", "latest"], ["UTC", "one"]]
-    assert "nobody to ask" in stage("rollback", "hello", expect=3).stderr
+    assert "no terminal to confirm" in stage("rollback", "hello", expect=3).stderr
     back = stage("rollback", "hello", "--yes")
     assert "plan: 1 replaced, 2 changed" in back.stdout and "runs one" in back.stdout
     releases = lines(stage("history", "hello", "--json"))

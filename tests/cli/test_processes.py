@@ -99,7 +99,7 @@ def test_detached_then_followed_until_sigterm(folder: Path, cache: Path) -> None
     assert any(line.startswith("[") for line in watch.stdout)
     watch.send_signal(signal.SIGTERM)
     out, err = watch.communicate(timeout=PATIENCE)
-    assert watch.returncode == 6 and "goes on" in err and "\x1b" not in out + err
+    assert watch.returncode == 6 and "continues" in err and "\x1b" not in out + err
     assert "CREATE" in fsdcf("status", "hello", "--sandbox", folder=folder, cache=cache).stdout
 
 

@@ -12,7 +12,7 @@ from botocore import xform_name
 
 from fsdcf.cloudformation.template import compact
 from fsdcf.deploy.aws import Aws
-from fsdcf.deploy.engine import cancel, deploy, diagnose, recover, watch
+from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import (
     Event,
     Options,
@@ -26,6 +26,7 @@ from fsdcf.deploy.model import (
     StepStarted,
     WarningIssued,
 )
+from fsdcf.deploy.recovery import cancel, diagnose, recover, watch
 from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parse_fault

@@ -250,11 +250,11 @@ def _truth(done: Run) -> str:
         return f"exit {code.name} after an execution"
     elif (
         code in (Exit.UNKNOWN, Exit.INTERRUPTED)
-        and "goes on" in sentence
+        and "continues" in sentence
         and not begun
         and not {"deletion", "rollback"} & set(sentence.split())
     ):
-        return f"says that something goes on: {sentence}"
+        return f"says that something continues: {sentence}"
     elif code is Exit.CHANGES:
         return "exit 10 was not asked for"
     return ""

@@ -242,7 +242,7 @@ def test_settings_that_botocore_does_not_take_are_an_error_of_the_call(
         lambda: made.supports("cloudformation", "DescribeStacks"),
         lambda: made.client("cloudformation"),
     ):
-        with pytest.raises(ApiError, match=f"the AWS configuration does not do for cloudformation: .*{wrong[1]}"):
+        with pytest.raises(ApiError, match=f"the AWS configuration is not valid for cloudformation: .*{wrong[1]}"):
             ask()
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 import pytest
 
 from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
-from fsdcf.deploy.ecs.rollout import EcsDeployment, ServiceRollout, StoppedTask
+from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask
+from fsdcf.deploy.ecs.service import EcsDeployment
 from fsdcf.deploy.model import Exit, Place, StackEvent, Target
 
 TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")
@@ -51,8 +52,8 @@ BACK = event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resou
             "could not be deleted",
             "fsdcf deploy shop.yml --env staging --recreate",
         ),
-        ("CREATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf deploy shop.yml --env staging --recreate"),
-        ("UPDATE_FAILED", Exit.NEEDS_RECOVERY, "stays as it is", "fsdcf recover shop --env staging"),
+        ("CREATE_FAILED", Exit.NEEDS_RECOVERY, "were kept", "fsdcf deploy shop.yml --env staging --recreate"),
+        ("UPDATE_FAILED", Exit.NEEDS_RECOVERY, "were kept", "fsdcf recover shop --env staging"),
         ("DELETE_FAILED", Exit.NEEDS_RECOVERY, "could not be deleted", "fsdcf delete shop --env staging"),
         ("IMPORT_ROLLBACK_COMPLETE", Exit.FAILED, "was rolled back", "fsdcf diagnose shop --env staging"),
         (
@@ -83,7 +84,9 @@ def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
         "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)",
     )
     outcome = diagnose_operation(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
-    assert outcome.advice is not None and outcome.advice.text.startswith("who deploys may not do it; ")
+    assert outcome.advice is not None and outcome.advice.text.startswith(
+        "the deploying user or role lacks a permission; "
+    )
     assert outcome.next[:2] == (
         "fsdcf permissions shop.yml --env staging",
         "fsdcf deploy shop.yml --env staging --recreate",
@@ -119,7 +122,7 @@ def test_a_failure_of_the_stack_itself() -> None:
 def test_a_cancellation_is_no_failure_of_a_resource() -> None:
     victim = event("Jobs", "UPDATE_FAILED", "Resource update cancelled")
     outcome = diagnose_operation(case("UPDATE_ROLLBACK_COMPLETE", victim, cancelled="by you (Ctrl-C)"))
-    assert outcome.sentence.startswith("shop-staging was cancelled, by you (Ctrl-C); ")
+    assert outcome.sentence.startswith("shop-staging was cancelled by you (Ctrl-C); ")
     assert outcome.exit is Exit.FAILED
 
 

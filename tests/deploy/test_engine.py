@@ -259,7 +259,7 @@ def test_the_evidence_of_a_service_outlives_the_rollback_of_its_creation() -> No
     outcome = made.deploy(template(**service()))
     assert made.status() == "ROLLBACK_COMPLETE"
     assert outcome.exit is Exit.FAILED
-    assert "there is no such image in the registry" in outcome.sentence
+    assert "the registry does not contain the image" in outcome.sentence
     assert any(
         one.source.startswith("Service, task") and "CannotPullContainerError" in one.text for one in outcome.evidence
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from fsdcf.deploy.diagnosis.causes import blockers, failures, leftover_resources, rollback_begin, root_cause
+from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.events import (
     EventBoundary,
     Timeline,
@@ -15,8 +15,10 @@ from fsdcf.deploy.events import (
     is_root,
     is_terminal,
     latest_operation,
+    leftover_resources,
     plain,
     read,
+    rollback_begin,
 )
 from fsdcf.deploy.model import StackEvent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.cloudformation.risk import Risk
-from fsdcf.deploy.engine import Open, Shut, gate
+from fsdcf.deploy.engine import GateClosed, GateOpen, gate
 from fsdcf.deploy.model import Options, Place, Plan, Release
 
 TABLE = Risk("Table", "AWS::DynamoDB::Table", "replaced", "a new, empty resource takes its place")
@@ -15,15 +15,15 @@ PLACES = {"Table": Place("shop.yml", 9, 3, "name: ledger")}
 
 def judged(
     *risks: Risk, person: bool = False, protected: bool = False, yes: bool = False, allow: str = ""
-) -> Open | Shut:
+) -> GateOpen | GateClosed:
     release = Release(
         "shop", "prod", {}, None, {}, protected=protected, redeploy_command="fsdcf deploy shop.yml --env prod"
     )
     return gate(Plan("set", (), risks), release, Options(yes=yes, allow=frozenset(allow.split())), person, PLACES)
 
 
-def kinds(verdict: Open | Shut) -> tuple[str, ...] | str:
-    return "shut" if isinstance(verdict, Shut) else tuple(question.kind for question in verdict.questions)
+def kinds(verdict: GateOpen | GateClosed) -> tuple[str, ...] | str:
+    return "shut" if isinstance(verdict, GateClosed) else tuple(question.kind for question in verdict.questions)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_table(
 
 def test_a_refusal_names_every_risk_and_what_allows_it() -> None:
     verdict = judged(TABLE, QUEUE, yes=True)
-    assert isinstance(verdict, Shut)
+    assert isinstance(verdict, GateClosed)
     assert verdict.sentence == "data at risk: Table would be replaced; Queue would be deleted"
     assert verdict.risks == (TABLE, QUEUE)
     assert verdict.next == ("fsdcf deploy shop.yml --env prod --allow Table --allow Queue",)
@@ -67,7 +67,7 @@ def test_a_refusal_names_every_risk_and_what_allows_it() -> None:
 
 def test_only_what_is_not_allowed_is_asked_about_with_its_line() -> None:
     verdict = judged(TABLE, QUEUE, person=True, yes=True, allow="Queue")
-    assert isinstance(verdict, Open)
+    assert isinstance(verdict, GateOpen)
     assert verdict.questions[0].details == (
         "Table, AWS::DynamoDB::Table, would be replaced: a new, empty resource takes its place (shop.yml:9)",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, answer, context_of, statements_of
-from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK, match_reason
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK_REASONS, match_reason
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 
@@ -343,14 +343,15 @@ OF_THE_STACK = [
 
 @pytest.mark.parametrize(("name", "words"), OF_THE_STACK)
 def test_what_cloudformation_says_of_a_resource_is_known(name: str, words: str) -> None:
-    found = match_reason(words, DiagnosisContext(), STACK)
+    found = match_reason(words, DiagnosisContext(), STACK_REASONS)
     assert found is not None and found.reason.name == name
 
 
 def test_every_row_of_the_stack_has_its_words() -> None:
-    assert {name for name, _ in OF_THE_STACK} == {one.name for one in STACK}
+    assert {name for name, _ in OF_THE_STACK} == {one.name for one in STACK_REASONS}
     assert (
-        match_reason("Resource did not stabilize (HandlerErrorCode: NotStabilized)", DiagnosisContext(), STACK) is None
+        match_reason("Resource did not stabilize (HandlerErrorCode: NotStabilized)", DiagnosisContext(), STACK_REASONS)
+        is None
     )
 
 
@@ -416,15 +417,15 @@ def compiled(more: str = "", service: str = "") -> dict[str, Any]:
     return dict(result.template.data)
 
 
-def test_the_grounds_that_our_own_template_gives() -> None:
-    grounds = context_of(
+def test_the_context_that_our_own_template_gives() -> None:
+    context = context_of(
         compiled(
             "    container:\n      command: curl -f http://localhost:8000/up\n",
             "  resources:\n    cpu: 512\n    memory: 2048\n    architecture: arm64\n",
         )
     )
-    assert (grounds.port, grounds.memory, grounds.architecture) == (8000, "2048", "arm64")
-    assert (grounds.path, grounds.codes, grounds.interval, grounds.timeout, grounds.unhealthy, grounds.grace) == (
+    assert (context.port, context.memory, context.architecture) == (8000, "2048", "arm64")
+    assert (context.path, context.codes, context.interval, context.timeout, context.unhealthy, context.grace) == (
         "/up",
         "200-299",
         "20",
@@ -432,10 +433,10 @@ def test_the_grounds_that_our_own_template_gives() -> None:
         "4",
         "90",
     )
-    assert grounds.container_check == "curl -f http://localhost:8000/up"
-    assert grounds.check_words == ("/bin/sh", "-c", "curl -f http://localhost:8000/up")
-    assert grounds.way == "nat"
-    assert (grounds.allows("ecr:GetAuthorizationToken", "*"), grounds.allows("secretsmanager:GetSecretValue")) == (
+    assert context.container_check == "curl -f http://localhost:8000/up"
+    assert context.check_words == ("/bin/sh", "-c", "curl -f http://localhost:8000/up")
+    assert context.route == "nat"
+    assert (context.allows("ecr:GetAuthorizationToken", "*"), context.allows("secretsmanager:GetSecretValue")) == (
         "allowed",
         "none",
     )
@@ -482,16 +483,16 @@ WAYS = [
         "service.networking.vpc",
     ),
     (ENDPOINTS, "endpoints", "no endpoint for secretsmanager", "service.networking.vpc.nat"),
-    (FOREIGN, "foreign", "the subnets are not the stack's", "service.networking.vpc.privateSubnets"),
+    (FOREIGN, "foreign", "the subnets are not in the stack", "service.networking.vpc.privateSubnets"),
 ]
 
 
 @pytest.mark.parametrize(("service", "way", "clause", "key"), WAYS, ids=[one[1] for one in WAYS])
 def test_whether_a_route_is_missing(service: str, way: str, clause: str, key: str) -> None:
-    grounds = context_of(compiled(service=service))
-    assert grounds.way == way
+    context = context_of(compiled(service=service))
+    assert context.route == way
     words = next(words for name, words in WORDS if name == "secret-unreachable")
-    found = match_reason(words, grounds)
+    found = match_reason(words, context)
     assert found is not None and clause in found.sentence and found.key == key
 
 
@@ -500,9 +501,9 @@ def test_no_way_out_at_all() -> None:
     template["Resources"] = {
         name: one for name, one in template["Resources"].items() if not name.startswith(("Ecr", "Logs"))
     }
-    grounds = context_of(template)
-    assert grounds.way == "none"
-    found = match_reason("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", grounds)
+    context = context_of(template)
+    assert context.route == "none"
+    found = match_reason("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", context)
     assert found is not None and "no endpoint for ecr.api, ecr.dkr" in found.sentence
 
 
@@ -544,7 +545,7 @@ PERMISSIONS = [
         LISTED,
         "with an explicit deny in a service control policy",
         "an explicit deny in a service control policy refuses it",
-        "look for the Deny",
+        "find the Deny",
     ),
 ]
 
@@ -561,7 +562,7 @@ def test_whether_a_permission_is_missing(service: str, why: str, clause: str, ad
 
 def test_whose_role_it_is_and_which_repository() -> None:
     foreign = match_reason(REFUSED, DiagnosisContext())
-    assert foreign is not None and "not the template's" in foreign.sentence
+    assert foreign is not None and "not in the template" in foreign.sentence
     denied = next(words for name, words in WORDS if name == "image-denied")
     own, other = (
         match_reason(denied, context_of(compiled())),
@@ -625,7 +626,7 @@ def test_numbers_stand_in_the_sentence() -> None:
     found = match_reason(f"{UNHEALTHY}Request timed out)", context_of(compiled()))
     assert found is not None
     assert found.sentence.endswith(
-        "it asks for /up on port 8000, where it wants 200-299 (4 failures, 20 s apart, 4 s to answer, 90 s of grace)"
+        "/up on port 8000, and expects 200-299 (4 failures, 20 s apart, a timeout of 4 s, a grace period of 90 s)"
     )
     full = match_reason(EXITED + "exit code 137", context_of(compiled(service="  resources:\n    memory: 1024\n")))
     assert full is not None and full.sentence.endswith("(1024 MiB)")

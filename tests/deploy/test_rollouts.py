@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.diagnosis import explanations
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import match_reason
-from fsdcf.deploy.ecs.observer import RolloutObserver
-from fsdcf.deploy.ecs.rollout import EcsDeployment, ServiceRollout, StoppedTask, fallen
-from fsdcf.deploy.ecs.tasks import MOST_TASKS, Sightings
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, add_failed_tasks
+from fsdcf.deploy.ecs.service import EcsDeployment
+from fsdcf.deploy.ecs.tasks import MOST_TASKS, TaskHistory
 from fsdcf.deploy.model import Event, Exit, RolloutChanged, Target, WarningIssued
 from fsdcf.deploy.run import Run
-from tests.deploy.faults.test_group_15_tasks import PLACES, update, web
+from tests.deploy.faults.test_tasks import PLACES, update, web
 from tests.deploy.site import site
 
 ARN = "arn:aws:ecs:us-east-1:0:service/c/web"
@@ -48,6 +48,8 @@ class Ecs:
             assert len(parameters["tasks"]) <= 100
             return {"tasks": [one for one in self.tasks if one["taskArn"].rpartition("/")[2] in parameters["tasks"]]}
         return {}
+
+    pages = Aws.pages
 
     def supports(self, *names: str) -> bool:
         return True
@@ -88,7 +90,7 @@ def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) ->
     assert len(seen.tasks) == shown
     assert ecs.asked.count("DescribeTasks") == ecs.asked.count("ListTasks") == calls
     assert [one.text for one in told if isinstance(one, WarningIssued)] == (
-        ["web has more than 500 tasks that are RUNNING: no more are looked at"] if count > shown else []
+        ["web has more than 500 RUNNING tasks: the others are not shown"] if count > shown else []
     )
 
 
@@ -139,10 +141,10 @@ def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
     told = task(
         1, **ESSENTIAL, taskDefinitionArn=f"arn:aws:ecs:us-east-1:0:task-definition/{family}:7", containers=containers
     )
-    (stopped,) = fallen(ServiceRollout("arn:s"), [told]).stopped
+    (stopped,) = add_failed_tasks(ServiceRollout("arn:s"), [told]).stopped
     found = match_reason(explanations.testimony(stopped), DiagnosisContext())
     assert found is not None and found.reason.name == name
-    assert stopped.essence.endswith(said) and Sightings().state(told, 0.0, (), {}).reason.endswith(said)
+    assert stopped.essence.endswith(said) and TaskHistory().state(told, 0.0, (), {}).reason.endswith(said)
 
 
 @pytest.mark.parametrize(

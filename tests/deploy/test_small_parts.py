@@ -11,10 +11,9 @@ import botocore
 import pytest
 
 from fsdcf.deploy.ecs.rollout import StoppedTask
-from fsdcf.deploy.ecs.tasks import place_of
+from fsdcf.deploy.ecs.service import cluster_and_name
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, PlanCreated, Release, RunEnded, Target, WarningIssued
-from fsdcf.deploy.parameters import parameters, secrets
-from fsdcf.deploy.prepare import SUFFIXES, key_of, url_of
+from fsdcf.deploy.prepare import DOMAINS, key_of, parameters, secrets, url_of
 from fsdcf.deploy.state import Snapshot, target_of
 from fsdcf.masking import MASK, mask_secrets
 from fsdcf.sandbox.clients import clients
@@ -41,7 +40,7 @@ def test_the_address_of_a_template(bucket: str, region: str, partition: str, url
 def test_the_domains_are_botocores() -> None:
     text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
     known = {one["id"]: one["outputs"]["dnsSuffix"] for one in json.loads(text)["partitions"]}
-    assert {name: SUFFIXES.get(name) for name in known} == known
+    assert {name: DOMAINS.get(name) for name in known} == known
 
 
 def test_a_key_follows_from_the_content_alone() -> None:
@@ -128,7 +127,7 @@ def test_whose_stack_it_is(tags: dict[str, str], name: str, service: str, enviro
     ],
 )
 def test_where_a_service_is(arn: str, place: tuple[str, str]) -> None:
-    assert place_of(arn) == place
+    assert cluster_and_name(arn) == place
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.ecs.tasks import STATES, Sightings
+from fsdcf.deploy.ecs.service import TargetHealth
+from fsdcf.deploy.ecs.tasks import STATES, TaskHistory
 from fsdcf.deploy.model import RolloutChanged, TaskState
-from tests.deploy.faults.test_group_15_tasks import web
+from tests.deploy.faults.test_tasks import web
 from tests.deploy.site import site
 
 AWS = datetime(2027, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -32,16 +33,16 @@ def raw(status: str, **more: Any) -> dict[str, Any]:
 
 
 def told(
-    sightings: Sightings, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any
+    sightings: TaskHistory, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any
 ) -> TaskState:
     one = raw(status, **more)
-    sightings.take([one], now)
+    sightings.observe([one], now)
     return sightings.state(one, now, {"new"}, health or {})
 
 
 @pytest.mark.parametrize("skew", [0.0, -600.0, 600.0])
 def test_times_by_stamps_and_sightings_whatever_the_clocks_say(skew: float) -> None:
-    sightings, zero = Sightings(), AWS.timestamp() + skew
+    sightings, zero = TaskHistory(), AWS.timestamp() + skew
     assert told(sightings, zero + 0, "PROVISIONING") == TaskState("0a1b2c3d4e5f", "PROVISIONING", 0.0)
     assert told(sightings, zero + 8, "PENDING").past == (("PROVISIONING", 8.0),)
     running = told(sightings, zero + 30, "RUNNING", startedAt=at(25))
@@ -68,15 +69,15 @@ def test_times_by_stamps_and_sightings_whatever_the_clocks_say(skew: float) -> N
 
 
 def test_a_sandbox_that_hurries() -> None:
-    sightings = Sightings(pace=0.1)
+    sightings = TaskHistory(pace=0.1)
     told(sightings, 0.0, "PROVISIONING")
     assert told(sightings, 80.0, "RUNNING", startedAt=at(7)).past == (("PROVISIONING", 70.0),)
 
 
 def test_the_checks() -> None:
     details = [{"details": [{"name": "privateIPv4Address", "value": "10.0.0.4"}]}]
-    bad = {"10.0.0.4": ("unhealthy", "Target.Timeout: Request timed out")}
-    sightings = Sightings()
+    bad = {"10.0.0.4": TargetHealth("10.0.0.4", "unhealthy", "Target.Timeout: Request timed out")}
+    sightings = TaskHistory()
     task = told(sightings, 9.0, "RUNNING", bad, healthStatus="HEALTHY", attachments=details)
     assert (task.container, task.target, task.target_reason) == (
         "HEALTHY",
@@ -87,7 +88,7 @@ def test_the_checks() -> None:
         sightings,
         12.0,
         "DEACTIVATING",
-        {"10.0.0.4": ("draining", "")},
+        {"10.0.0.4": TargetHealth("10.0.0.4", "draining")},
         attachments=details,
         stoppedReason="Task failed ELB health checks in (x)",
     )
@@ -97,7 +98,7 @@ def test_the_checks() -> None:
 
 def test_what_makes_way_has_not_failed() -> None:
     task = told(
-        Sightings(),
+        TaskHistory(),
         0.0,
         "DEACTIVATING",
         stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)",
@@ -107,7 +108,7 @@ def test_what_makes_way_has_not_failed() -> None:
 
 
 def test_a_state_that_nobody_knows_comes_last() -> None:
-    sightings = Sightings()
+    sightings = TaskHistory()
     told(sightings, 0.0, "PROVISIONING")
     assert told(sightings, 5.0, "TELEPORTING").past == (("PROVISIONING", 5.0),)
 

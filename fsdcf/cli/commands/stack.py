@@ -54,7 +54,7 @@ def watch_command(
     on = subject(service, environment)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.engine import watch
+        from fsdcf.deploy.recovery import watch
 
         return watch(on.stack, aws, tell, on.places, timeout)
 
@@ -70,7 +70,7 @@ def cancel_command(service: str, environment: str | None, connection: Connection
     on = subject(service, environment)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.engine import cancel
+        from fsdcf.deploy.recovery import cancel
 
         return cancel(on.stack, aws, tell)
 
@@ -86,7 +86,7 @@ def diagnose_command(service: str, environment: str | None, connection: Connecti
     on = subject(service, environment)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.engine import diagnose
+        from fsdcf.deploy.recovery import diagnose
 
         return diagnose(on.stack, aws, on.places)
 
@@ -110,7 +110,7 @@ def recover_command(
     on = subject(service, environment)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.engine import recover
+        from fsdcf.deploy.recovery import recover
 
         return recover(on.stack, skip, aws, tell, ask, on.places)
 

@@ -19,9 +19,7 @@ from fsdcf.cli.render.values import shown as fitted
 from fsdcf.cli.render.values import visible
 from fsdcf.cli.runtime import json_option, run
 from fsdcf.cli.target import Subject, subject, target_options
-from fsdcf.deploy.ecs.observer import RolloutObserver
-from fsdcf.deploy.ecs.rollout import ServiceRollout as RolloutRollout
-from fsdcf.deploy.ecs.rollout import counted
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Ask, Event, Exit, Outcome, RolloutChanged, Target, Tell, WarningIssued
 from fsdcf.deploy.run import Run
 from fsdcf.diagnostics import Paint
@@ -87,7 +85,7 @@ def _tasks(status: Status, running: int, paint: Paint) -> str:
     desired = status.desired or 0
     others = [one for one in status.rollouts if one.status != "PRIMARY" and one.running]
     leaving = sum(one.running for one in others)
-    parts = [counted(max(0, running - leaving), desired)]
+    parts = [task_counts(max(0, running - leaving), desired)]
     if status.pending:
         parts.append(f"{status.pending} pending")
     if others:
@@ -99,7 +97,7 @@ def _tasks(status: Status, running: int, paint: Paint) -> str:
 def _rollout(one: Rollout, paint: Paint) -> str:
     role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
     failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
-    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {counted(one.running, one.desired)}{failed}"
+    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {task_counts(one.running, one.desired)}{failed}"
     return line + (
         f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else ""
     )
@@ -316,7 +314,7 @@ class Following:
     def __init__(self, target: Target, aws: Aws) -> None:
         self._aws = aws
         self._lookout = RolloutObserver(Run(aws, self._take, target))
-        self._known: RolloutRollout | None = None
+        self._known: ServiceRollout | None = None
         self._begun = aws.clock()
         self._lines = Lines()
         self._news: list[RolloutChanged] = []

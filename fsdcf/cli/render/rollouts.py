@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.cli.render.durations import spoken
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.diagnosis.explanations import brief
-from fsdcf.deploy.ecs.rollout import counted
+from fsdcf.deploy.ecs.rollout import task_counts
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.diagnostics import Paint
 
@@ -21,7 +21,7 @@ _SHORT = 8
 
 def counts_of(seen: RolloutChanged) -> str:
     """``1 of 2 running, 1 on the way, 2 failed (the circuit breaker trips at 3)``."""
-    parts = [counted(seen.running, seen.desired)]
+    parts = [task_counts(seen.running, seen.desired)]
     if seen.pending:
         parts.append(f"{seen.pending} on the way")
     if seen.threshold is not None and (seen.failed or seen.state == "IN_PROGRESS"):

@@ -1,16 +1,16 @@
-"""Why an operation failed, read from its events: the first failure that is nobody else's fault."""
+"""The cause of a failed operation in its stack events: the first failure that no other failure caused. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fsdcf.deploy.events import is_cancellation, is_root
+from fsdcf.deploy.events import is_cancellation, is_rollback, is_root, rollback_begin
 from fsdcf.deploy.model import StackEvent
 
 
 def failures(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-    """The resources that failed of themselves, in the order in which they did; with what a hook said, where one refused them."""
+    """The resources that failed by themselves, in order. If a hook refused one, its finding is part of the reason."""
     listed = tuple(events)
     hooks = {event.logical_id: event.hook for event in listed if event.hook}
     failed = (
@@ -21,52 +21,27 @@ def failures(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
     return tuple(_with_hook(event, hooks.get(event.logical_id, "")) for event in failed)
 
 
-def _with_hook(event: StackEvent, said: str) -> StackEvent:
-    """The failure of a resource names the hook alone: what it found stands in an event of its own, before."""
-    if not said or said in event.reason or "hook" not in event.reason.lower():
+def _with_hook(event: StackEvent, finding: str) -> StackEvent:
+    """The failure of a resource names only the hook: the hook's finding is in an earlier event."""
+    if not finding or finding in event.reason or "hook" not in event.reason.lower():
         return event
-    return replace(event, reason=f"{event.reason.rstrip('.')}: {said}")
+    return replace(event, reason=f"{event.reason.rstrip('.')}: {finding}")
 
 
 def root_cause(events: Sequence[StackEvent]) -> StackEvent | None:
-    """The earliest failure that is not a cancellation; where no resource failed, the stack's own row that gives a reason."""
-    found = failures(before_rollback(events)) or failures(events)
-    if found:
-        return found[0]
-    return next((event for event in events if is_root(event) and event.reason and _is_trouble(event.status)), None)
-
-
-def before_rollback(events: Sequence[StackEvent]) -> tuple[StackEvent, ...]:
-    """The events until the stack begins to roll back."""
+    """The earliest failure; if no resource failed, the stack's own event that gives a reason; else None."""
     begin = rollback_begin(events)
-    return tuple(events if begin is None else events[:begin])
+    failed = failures(events[:begin]) or failures(events)
+    if failed:
+        return failed[0]
+    return next((event for event in events if is_root(event) and event.reason and _is_failure(event.status)), None)
 
 
 def blockers(events: Sequence[StackEvent]) -> tuple[StackEvent, ...]:
-    """What failed after the stack began to roll back, or while it was being deleted: the last word on each resource."""
-    begin = rollback_begin(events)
-    found = {event.logical_id: event for event in failures(events[begin or 0 :])}
-    return tuple(found.values())
+    """The latest failure of each resource during a rollback or a deletion."""
+    failed = {event.logical_id: event for event in failures(events[rollback_begin(events) or 0 :])}
+    return tuple(failed.values())
 
 
-def leftover_resources(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-    """Resources that the stack could not delete, or left alone because it was told to: they exist, and cost, outside of it."""
-    found = {
-        event.logical_id: event
-        for event in events
-        if event.status in ("DELETE_FAILED", "DELETE_SKIPPED") and not is_root(event)
-    }
-    return tuple(found.values())
-
-
-def rollback_begin(events: Sequence[StackEvent]) -> int | None:
-    """The index of the stack's own row with which rolling back begins; None if it never does."""
-    return next((index for index, event in enumerate(events) if is_root(event) and _is_rollback(event.status)), None)
-
-
-def _is_rollback(status: str) -> bool:
-    return "ROLLBACK" in status and status.endswith("_IN_PROGRESS") and "CLEANUP" not in status
-
-
-def _is_trouble(status: str) -> bool:
-    return status.endswith("_FAILED") or _is_rollback(status)
+def _is_failure(status: str) -> bool:
+    return status.endswith("_FAILED") or is_rollback(status)

@@ -1,19 +1,23 @@
-"""What a template says of its service, as far as a diagnosis needs it: sizes, checks, ways out of the network, permissions. Pure."""
+"""What the template adds to a known reason: numbers, the route out of the network, the role's permissions. Pure."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from fsdcf.cloudformation.ecr import ADDRESS
+
 Answer = Literal["allowed", "elsewhere", "none"]
-"""Whether an action is allowed on a resource: yes, on others alone, not at all."""
+"""Whether an action is allowed on a resource: yes, only on other resources, not at all."""
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A statement of a policy that allows something: its actions and its resources. What a template leaves to AWS is a ``*``.
+class RoleStatement:
+    """An allowing statement of a policy: its actions and resources. Values that only AWS knows are a ``*``.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
     """
@@ -22,65 +26,62 @@ class Statement:
     resources: tuple[str, ...]
 
 
-def statements_of(documents: Iterable[Any]) -> tuple[Statement, ...]:
-    """The allowing statements of policy documents, as templates write them. Actions and resources that are only excluded count as all."""
-    found = []
+def statements_of(documents: Iterable[Any]) -> tuple[RoleStatement, ...]:
+    """The allowing statements of policy documents in a template. NotAction and NotResource count as all."""
+    statements = []
     for document in documents:
-        for raw in _listed(document.get("Statement") if isinstance(document, Mapping) else None):
+        for raw in _listed(_map(document).get("Statement")):
             if isinstance(raw, Mapping) and raw.get("Effect", "Allow") == "Allow":
-                actions = [written(one) for one in _listed(raw.get("Action")) or ["*"]]
-                resources = [written(one) for one in _listed(raw.get("Resource")) or ["*"]]
-                found.append(Statement(tuple(actions), tuple(resources)))
-    return tuple(found)
+                actions, resources = (
+                    tuple(written(item) for item in _listed(raw.get(key)) or ["*"]) for key in ("Action", "Resource")
+                )
+                statements.append(RoleStatement(actions, resources))
+    return tuple(statements)
 
 
-def answer(statements: Sequence[Statement], action: str, resource: str = "") -> Answer:
-    """What statements say of an action, on a resource where its ARN is known. A statement under a condition counts as if it held."""
-    about = [one for one in statements if any(_matches(pattern.lower(), action.lower()) for pattern in one.actions)]
+def answer(statements: Sequence[RoleStatement], action: str, resource: str = "") -> Answer:
+    """What statements say of an action, on a resource if its ARN is known. Conditions count as fulfilled."""
+    about = [item for item in statements if any(_matches(pattern.lower(), action.lower()) for pattern in item.actions)]
     if not about:
         return "none"
-    here = not resource or any(_matches(pattern, resource) for one in about for pattern in one.resources)
+    here = not resource or any(_matches(pattern, resource) for item in about for pattern in item.resources)
     return "allowed" if here else "elsewhere"
 
 
 def written(value: Any) -> str:
-    """A text of a template with a ``*`` for each part that only AWS knows."""
+    """A text in a template, with a ``*`` for each part that only AWS knows."""
     if isinstance(value, str):
         return re.sub(r"\$\{[^}]*\}", "*", value)
     if isinstance(value, Mapping) and "Fn::Sub" in value:
         body = value["Fn::Sub"]
         return written(body[0] if isinstance(body, list) and body else body)
-    joined = value.get("Fn::Join") if isinstance(value, Mapping) else None
+    joined = _map(value).get("Fn::Join")
     if isinstance(joined, list) and len(joined) == 2 and isinstance(joined[1], list):
-        return str(joined[0]).join(written(one) for one in joined[1])
+        return str(joined[0]).join(written(part) for part in joined[1])
     return "*"
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether a text is one of those that IAM's pattern stands for."""
+    """Whether IAM's pattern, with * and ?, matches a text."""
     wild = {"*": ".*", "?": "."}
     return re.fullmatch("".join(wild.get(letter, re.escape(letter)) for letter in pattern), text, re.DOTALL) is not None
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-Way = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
+Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
 NEEDED_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs")
-"""Interface endpoints that a task needs which has no other way out; the gateway endpoint of S3 comes on top.
+"""The interface endpoints that a task without another route needs, beside the gateway endpoint for S3.
 Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html"""
 
 
 @dataclass(frozen=True)
 class DiagnosisContext:
-    """What is known of a service without asking it. None and empty: the template does not say.
+    """What the template says of a service. None or empty: it does not say.
 
-    ``way`` is how its tasks reach AWS: by addresses of their own, NAT, interface endpoints, not at all; ``foreign``: its subnets belong to
-    somebody else, whose routes nobody here knows. ``statements`` are those of the execution role; None where the role is not the
-    template's, or has policies that are not. ``check_words`` is the container's check as a program with its arguments; a shell's line has its
-    shell in front. Times are seconds, ``memory`` is MiB.
+    ``route`` is how the tasks reach AWS: by public addresses, NAT, interface endpoints, or not at all; ``foreign``: the
+    subnets are not in the template, so that their routes are unknown. ``statements`` are those of the execution role;
+    None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
+    check as a program with arguments. Times are seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -94,27 +95,31 @@ class DiagnosisContext:
     grace: str = ""
     container_check: str = ""
     check_words: tuple[str, ...] = ()
-    way: Way = "unknown"
+    route: Route = "unknown"
     endpoints: tuple[str, ...] = ()
-    statements: tuple[Statement, ...] | None = None
+    statements: tuple[RoleStatement, ...] | None = None
 
     def allows(self, action: str, resource: str = "") -> Answer | None:
-        """What the execution role's statements say of the action, on the resource where its ARN is known; None where nobody can tell."""
+        """What the execution role's statements say of the action, on the resource if its ARN is known.
+
+        None if they are unknown.
+        """
         return None if self.statements is None else answer(self.statements, action, resource)
 
 
 def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> DiagnosisContext:
-    """The grounds that a template gives for the service of this logical id. A template of another make gives what it can."""
-    resources = _map((template or {}).get("Resources"))
-    properties = _properties(resources, service)
-    definition = _properties(resources, _target(properties.get("TaskDefinition")))
-    container = _main(definition, properties)
+    """The context of the service with this logical id. A template not made by fsdcf gives what it can."""
+    resources = _Resources((template or {}).get("Resources"))
+    properties = resources.properties(service)
+    definition = resources.properties(_target(properties.get("TaskDefinition")))
+    container = _main_container(definition, properties)
     balancer = _map(next(iter(_list(properties.get("LoadBalancers"))), {}))
-    group = _properties(resources, _target(balancer.get("TargetGroupArn")))
-    ports = [_map(one).get("ContainerPort") for one in _list(container.get("PortMappings"))]
-    port = next((int(one) for one in map(_text, (balancer.get("ContainerPort"), *ports)) if one.isdecimal()), None)
+    group = resources.properties(_target(balancer.get("TargetGroupArn")))
+    ports = [_map(mapping).get("ContainerPort") for mapping in _list(container.get("PortMappings"))]
+    texts = map(_text, (balancer.get("ContainerPort"), *ports))
+    command = _list(_map(container.get("HealthCheck")).get("Command"))
     return DiagnosisContext(
-        port=port,
+        port=next((int(text) for text in texts if text.isdecimal()), None),
         memory=_text(definition.get("Memory")),
         architecture=_text(_map(definition.get("RuntimePlatform")).get("CpuArchitecture") or "X86_64").lower(),
         path=_text(group.get("HealthCheckPath")),
@@ -123,75 +128,83 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         timeout=_text(group.get("HealthCheckTimeoutSeconds")),
         unhealthy=_text(group.get("UnhealthyThresholdCount")),
         grace=_text(properties.get("HealthCheckGracePeriodSeconds")),
-        container_check=_command(_map(container.get("HealthCheck")).get("Command")),
-        check_words=_words(_map(container.get("HealthCheck")).get("Command")),
-        way=_way(resources, properties),
+        container_check=" ".join(_text(word) for word in command if word not in ("CMD", "CMD-SHELL")),
+        check_words=_words(command),
+        route=_route(resources, properties),
         endpoints=tuple(sorted(_endpoints(resources))),
-        statements=_statements(resources, _target(definition.get("ExecutionRoleArn"))),
+        statements=_role_statements(resources, _target(definition.get("ExecutionRoleArn"))),
     )
 
 
-def _main(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The container that the load balancer calls, else the first that is essential."""
-    containers = [_map(one) for one in _list(definition.get("ContainerDefinitions"))]
-    named = {_text(_map(one).get("ContainerName")) for one in _list(service.get("LoadBalancers"))}
-    called = (one for one in containers if one.get("Name") in named)
-    essential = (one for one in containers if one.get("Essential", True))
-    return next(called, next(essential, {}))
+class _Resources:
+    """The resources of a template that may be malformed."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = _map(raw)
+
+    def type(self, name: str) -> str:
+        return _text(_map(self._raw.get(name)).get("Type"))
+
+    def properties(self, name: str) -> Mapping[str, Any]:
+        return _map(_map(self._raw.get(name)).get("Properties"))
+
+    def of_type(self, *types: str) -> list[Mapping[str, Any]]:
+        return [self.properties(name) for type in types for name in self._raw if self.type(name) == type]
 
 
-def _command(command: Any) -> str:
-    return " ".join(_text(one) for one in _list(command) if one not in ("CMD", "CMD-SHELL"))
+def _main_container(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container behind the load balancer, else the first essential one."""
+    containers = [_map(item) for item in _list(definition.get("ContainerDefinitions"))]
+    named = {_text(_map(item).get("ContainerName")) for item in _list(service.get("LoadBalancers"))}
+    balanced = (item for item in containers if item.get("Name") in named)
+    essential = (item for item in containers if item.get("Essential", True))
+    return next(balanced, next(essential, {}))
 
 
-def _words(command: Any) -> tuple[str, ...]:
-    """The program and its arguments; empty where a part is known to CloudFormation alone."""
-    kind, *words = [_text(one) for one in _list(command)] or [""]
+def _words(command: Sequence[Any]) -> tuple[str, ...]:
+    """The program and its arguments; empty if only CloudFormation knows a part."""
+    kind, *words = [_text(word) for word in command] or [""]
     if not words or not all(words) or kind not in ("CMD", "CMD-SHELL"):
         return ()
     return ("/bin/sh", "-c", " ".join(words)) if kind == "CMD-SHELL" else tuple(words)
 
 
-def _way(resources: Mapping[str, Any], service: Mapping[str, Any]) -> Way:
+def _route(resources: _Resources, service: Mapping[str, Any]) -> Route:
     network = _map(_map(service.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
     subnets = _list(network.get("Subnets"))
     if not subnets:
         return "unknown"
-    own = [name for name in map(_target, subnets) if name and _type(resources, name) == "AWS::EC2::Subnet"]
+    own = [name for name in map(_target, subnets) if name and resources.type(name) == "AWS::EC2::Subnet"]
     if len(own) < len(subnets):
         return "foreign"
     routes = [_default_route(resources, name) for name in own]
-    if network.get("AssignPublicIp") == "ENABLED" and all("GatewayId" in one for one in routes):
+    if network.get("AssignPublicIp") == "ENABLED" and all("GatewayId" in route for route in routes):
         return "public"
-    if all("NatGatewayId" in one for one in routes):
+    if all("NatGatewayId" in route for route in routes):
         return "nat"
-    return "endpoints" if set(NEEDED_ENDPOINTS) <= set(_endpoints(resources)) else "none"
+    return "endpoints" if set(NEEDED_ENDPOINTS) <= _endpoints(resources) else "none"
 
 
-def _default_route(resources: Mapping[str, Any], subnet: str) -> Mapping[str, Any]:
-    """The properties of the default route of a subnet's table; empty where it has none."""
-    associations = _of_type(resources, "AWS::EC2::SubnetRouteTableAssociation")
-    tables = {_target(one.get("RouteTableId")) for one in associations if _target(one.get("SubnetId")) == subnet}
-    routes = _of_type(resources, "AWS::EC2::Route")
-    return next(
-        (
-            one
-            for one in routes
-            if _target(one.get("RouteTableId")) in tables and one.get("DestinationCidrBlock") == "0.0.0.0/0"
-        ),
-        {},
+def _default_route(resources: _Resources, subnet: str) -> Mapping[str, Any]:
+    """The properties of the default route of a subnet; empty without one."""
+    associations = resources.of_type("AWS::EC2::SubnetRouteTableAssociation")
+    tables = {_target(item.get("RouteTableId")) for item in associations if _target(item.get("SubnetId")) == subnet}
+    routes = (
+        item
+        for item in resources.of_type("AWS::EC2::Route")
+        if _target(item.get("RouteTableId")) in tables and item.get("DestinationCidrBlock") == "0.0.0.0/0"
     )
+    return next(routes, {})
 
 
-def _endpoints(resources: Mapping[str, Any]) -> Iterator[str]:
-    """The interface endpoints, by the last part of their services' names: ``ecr.api``."""
-    for one in _of_type(resources, "AWS::EC2::VPCEndpoint"):
-        if one.get("VpcEndpointType") == "Interface":
-            yield _endpoint(one.get("ServiceName"))
+def _endpoints(resources: _Resources) -> set[str]:
+    """The interface endpoints, by the last part of their service names: ``ecr.api``."""
+    endpoints = resources.of_type("AWS::EC2::VPCEndpoint")
+    return {_endpoint(item.get("ServiceName")) for item in endpoints if item.get("VpcEndpointType") == "Interface"}
 
 
 def _endpoint(name: Any) -> str:
-    """``ecr.api`` out of ``com.amazonaws.REGION.ecr.api``, in whatever way the template writes it."""
+    """``ecr.api`` in ``com.amazonaws.REGION.ecr.api``, which may be a text, a Join or a Sub."""
     joined = _list(_map(name).get("Fn::Join"))
     if joined:
         return _text((_list(joined[-1]) or [""])[-1]).lstrip(".")
@@ -199,39 +212,24 @@ def _endpoint(name: Any) -> str:
     return whole.partition("${AWS::Region}.")[2] or ".".join(whole.split(".")[3:])
 
 
-def _statements(resources: Mapping[str, Any], role: str) -> tuple[Statement, ...] | None:
-    if _type(resources, role) != "AWS::IAM::Role":
+def _role_statements(resources: _Resources, role: str) -> tuple[RoleStatement, ...] | None:
+    properties = resources.properties(role)
+    if resources.type(role) != "AWS::IAM::Role" or properties.get("ManagedPolicyArns"):
         return None
-    properties = _properties(resources, role)
-    if properties.get("ManagedPolicyArns"):
-        return None
-    documents = [_map(one).get("PolicyDocument") for one in _list(properties.get("Policies"))]
-    for kind in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
-        for one in _of_type(resources, kind):
-            if role in (_target(one.get("RoleName")), *map(_target, _list(one.get("Roles")))):
-                documents.append(one.get("PolicyDocument"))
+    documents = [_map(item).get("PolicyDocument") for item in _list(properties.get("Policies"))]
+    for policy in resources.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
+        if role in (_target(policy.get("RoleName")), *map(_target, _list(policy.get("Roles")))):
+            documents.append(policy.get("PolicyDocument"))
     return statements_of(documents)
 
 
-def _of_type(resources: Mapping[str, Any], type: str) -> list[Mapping[str, Any]]:
-    return [_properties(resources, name) for name in resources if _type(resources, name) == type]
-
-
-def _type(resources: Mapping[str, Any], name: str) -> str:
-    return _text(_map(resources.get(name)).get("Type"))
-
-
-def _properties(resources: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return _map(_map(resources.get(name)).get("Properties"))
-
-
 def _target(value: Any) -> str:
-    """The logical id that a Ref or an attribute of a resource names; empty for all else."""
-    found = _map(value)
-    attribute = found.get("Fn::GetAtt")
+    """The logical id in a Ref or a GetAtt; empty for other values."""
+    reference = _map(value)
+    attribute = reference.get("Fn::GetAtt")
     if isinstance(attribute, list) and attribute:
         return _text(attribute[0])
-    return _text(found.get("Ref") or "") or _text(attribute or "").partition(".")[0]
+    return _text(reference.get("Ref") or "") or _text(attribute or "").partition(".")[0]
 
 
 def _map(value: Any) -> Mapping[str, Any]:
@@ -242,5 +240,253 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _text(value: Any) -> str:
     return str(value) if isinstance(value, (str, int, float)) else ""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A clause to add to the cause, and a replacement for the reason's advice, key or command; empty: none."""
+
+    clause: str = ""
+    advice: str = ""
+    key: str = ""
+    command: str = ""
+
+
+Refine = Callable[[DiagnosisContext, "re.Match[str]"], Refinement]
+"""Refines a reason by the context and the words that its pattern matched."""
+
+_ECR = re.compile(ADDRESS + r"(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
+_REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
+_REFUSED = re.compile(
+    r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?"
+)
+_DENYING = re.compile(r"explicit deny in (an? [\w -]+?(?:policy|boundary))")
+_LACKING = re.compile(r"because no ([\w -]+?) allows")
+"""The policy that refuses, in AWS's words.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
+
+_SECRET = re.compile(
+    r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))"
+    r"|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)"
+)
+_ECS_NAMES = {"secretsmanager": "asm", "ssm": "ssm"}
+"""ECS's name of a service in ``unable to retrieve secret from asm``, by the service's endpoint."""
+
+
+def _ecr_command(operation: str, ecr: re.Match[str]) -> str:
+    where = f"--registry-id {ecr['account']} --region {ecr['region']} --repository-name {ecr['name']}"
+    return f"aws ecr {operation} {where}"
+
+
+def refine_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The image that was requested, and the command that looks for it."""
+    ecr = _ECR.search(match.string)
+    if ecr is not None and ecr["tag"]:
+        kind = "imageDigest" if ecr["tag"].startswith("sha256:") else "imageTag"
+        command = f"{_ecr_command('describe-images', ecr)} --image-ids {kind}={ecr['tag']}"
+        return Refinement(f"({ecr['name']}:{ecr['tag']})", command=command)
+    other = _REFERENCE.search(match.string)
+    if other is None:
+        return Refinement()
+    return Refinement(f"({other['whole']})", command=f"docker manifest inspect {other['whole']}")
+
+
+def refine_permission(*actions: str, key: str = "service.executionRole.statements", show: str = "") -> Refine:
+    """Whether the template's execution role allows the actions on the resource that was refused.
+
+    ``show`` is a command that describes the resource; its ARN is appended if it is known.
+    """
+
+    def refine(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+        refused = _refused_actions(actions, match.string)
+        resource = next((arn for _, arn in refused if arn.startswith("arn:")), "")
+        clause, advice = _other_policy(match.string) or _judge_role(context, refused, match.string)
+        return Refinement(clause, advice, key, f"{show} {resource}" if show and resource else "")
+
+    return refine
+
+
+def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, str], ...]:
+    """The refused actions, each with the ARN of its resource, empty if that is unknown.
+
+    The token for ECR has no resource: its statement must be for ``*``.
+    """
+    refused = _REFUSED.search(text)
+    if refused is not None:
+        resource = refused["resource"] or ""
+        return ((refused["action"], resource if resource.startswith("arn:") or resource == "*" else ""),)
+    ecr = _ECR.search(text)
+    repository = ""
+    if ecr is not None:
+        region = ecr["region"]
+        partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        repository = f"arn:{partition}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
+    return tuple(
+        (action, "*" if action == "ecr:GetAuthorizationToken" else repository if action.startswith("ecr:") else "")
+        for action in actions
+    )
+
+
+def _other_policy(text: str) -> tuple[str, str] | None:
+    """Clause and advice if AWS names another policy than that of the role."""
+    denying = _DENYING.search(text)
+    if denying is not None:
+        return (
+            f": an explicit deny in {denying[1]} refuses it",
+            f"find the Deny in {denying[1]}: no statement of the role overrides it",
+        )
+    lacking = _LACKING.search(text)
+    if lacking is not None and not lacking[1].startswith("identity"):
+        return (
+            f": no {lacking[1]} allows it",
+            f"let the {lacking[1]} allow it too: the statement of the role is not enough",
+        )
+    return None
+
+
+def _judge_role(context: DiagnosisContext, refused: tuple[tuple[str, str], ...], text: str) -> tuple[str, str]:
+    answers = [(action, resource, context.allows(action, resource)) for action, resource in refused]
+    lacking = [action for action, _, result in answers if result == "none"]
+    if lacking:
+        return f": the execution role has no statement for {' and '.join(lacking)}", f"allow {', '.join(lacking)}"
+    if context.statements is None:
+        return ": the execution role is not in the template, so its statements are unknown", ""
+    for action, resource, result in answers:
+        if result == "elsewhere":
+            return (
+                f": the execution role's statement for {action} is for other resources than {resource}",
+                f"allow {action} for {resource}",
+            )
+    if "no identity-based policy allows" in text:
+        return (
+            ": the template's execution role has the statement, but AWS finds none in the role",
+            "compare the role with the template (drift), and redeploy: a new role takes some seconds to take effect",
+        )
+    return (
+        ": the execution role has the statement, so something else refuses it",
+        "check the resource's own policy, its KMS key, the permissions boundary, and whether it is in another account",
+    )
+
+
+def refine_image_permission(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """Whether the role may pull the image, and the command that shows the policy of the repository."""
+    actions = ("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+    refinement = refine_permission(*actions)(context, match)
+    ecr = _ECR.search(match.string)
+    return refinement if ecr is None else replace(refinement, command=_ecr_command("get-repository-policy", ecr))
+
+
+def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The secret or parameter that was requested, and the command that looks for it."""
+    named = _SECRET.search(match.string)
+    if named is None:
+        return Refinement()
+    parameter, secret = named["parameter"], named["secret"]
+    if parameter:
+        return Refinement(f"({parameter})", command=f"aws ssm get-parameter --name {shlex.quote(parameter)}")
+    return Refinement(f"({secret})", command=f"aws secretsmanager describe-secret --secret-id {secret}")
+
+
+def refine_file_system(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The file system that could not be mounted, and the command that shows its mount targets."""
+    named = re.search(r"\bfs-[0-9a-f]{8,17}\b", match.string)
+    if named is None:
+        return Refinement()
+    return Refinement(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}")
+
+
+def refine_network(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The command that lists the subnets, if a subnet is missing."""
+    subnets = "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'"
+    return Refinement(command=subnets if "Subnet" in match[1] else "")
+
+
+def refine_route(*endpoints: str) -> Refine:
+    """Whether the template gives the tasks a route to an AWS service: public addresses, NAT or endpoints.
+
+    ``endpoints`` are those of the service; if they belong to several services, the requested one counts.
+    """
+
+    def refine(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+        requested = [
+            name
+            for name in endpoints
+            if re.search(rf"from {_ECS_NAMES.get(name, name)}|\b{re.escape(name)}\.", match.string)
+        ]
+        missing = [name for name in (requested or endpoints) if name not in context.endpoints]
+        if context.route == "none" or (context.route == "endpoints" and missing):
+            lacking = f"neither NAT nor a public address, and no endpoint for {', '.join(missing) or 'it'}"
+            return Refinement(
+                f": there is no route from the tasks to it: {lacking}",
+                "give the tasks a route out: `nat: single`, or list the endpoints",
+                "service.networking.vpc.nat",
+            )
+        if context.route == "foreign":
+            return Refinement(
+                ": the subnets are not in the stack, so their routes are unknown",
+                "give the subnets a default route to a NAT gateway, or endpoints, or set assignPublicIp in public ones",
+                "service.networking.vpc.privateSubnets",
+            )
+        if context.route in ("nat", "public"):
+            by = "a NAT gateway" if context.route == "nat" else "public addresses"
+            return Refinement(
+                f": the tasks have {by}, so the template's routes are complete",
+                "the route exists: check network ACLs, the DNS of the VPC and the host name, and try again",
+                "service.networking.vpc",
+            )
+        return Refinement()
+
+    return refine
+
+
+def refine_memory(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The task's memory."""
+    return Refinement(f"({context.memory} MiB)") if context.memory else Refinement()
+
+
+def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The load balancer's request, the codes that it expects, and its timing."""
+    if not context.path:
+        return Refinement()
+    port = f" on port {context.port}" if context.port else ""
+    codes = f", and expects {context.codes}" if context.codes else ""
+    numbers = [
+        f"{context.unhealthy} failures, {context.interval} s apart" if context.unhealthy and context.interval else "",
+        f"a timeout of {context.timeout} s" if context.timeout else "",
+        f"a grace period of {context.grace} s" if context.grace else "",
+    ]
+    timing = ", ".join(number for number in numbers if number)
+    return Refinement(f": it requests {context.path}{port}{codes}{f' ({timing})' if timing else ''}")
+
+
+def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The container's check, a program of it that the image may lack, and the command that rehearses the check."""
+    if not context.container_check:
+        return Refinement()
+    tool = re.search(r"\b(curl|wget)\b", context.container_check)
+    advice = ""
+    if tool:
+        advice = (
+            f"slim images do not contain {tool[1]}: install it, or write the check with a program of the image, such as"
+            " Python or Node"
+        )
+    command = ""
+    if context.check_words:
+        url = " --url http://127.0.0.1:{port}" if context.port else ""
+        words = shlex.quote(json.dumps(context.check_words)).replace("{", "{{").replace("}", "}}")
+        command = f"fsdcf healthcheck {{spec}} --env {{environment}}{url} --container-command {words}"
+    return Refinement(f": `{context.container_check}`", advice, command=command)
+
+
+def refine_architecture(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The processor that the tasks run on."""
+    platform = "linux/arm64" if context.architecture == "arm64" else "linux/amd64"
+    return Refinement(
+        f": the tasks run on {context.architecture}", f"build the image for {platform}, or change the architecture"
+    )

@@ -1,55 +1,61 @@
-"""The evidence of an ECS service's rollout, kept as it comes: a rollback destroys it, and stopped tasks are gone within an hour."""
+"""The rollout of an ECS service: read from ECS, kept as evidence, and observed while it is in progress.
+
+A rollback destroys the evidence, and ECS forgets stopped tasks within an hour, so that it is collected during the
+rollout.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fsdcf.deploy.ecs.tasks import HARMLESS, containers_of, described, ending, listed, place_of
+from fsdcf.deploy.ecs.service import (
+    EcsDeployment,
+    TargetHealth,
+    cluster_and_name,
+    primary_of,
+    read_targets,
+    service_in,
+)
+from fsdcf.deploy.ecs.tasks import (
+    HARMLESS,
+    MOST_TASKS,
+    TaskHistory,
+    containers_of,
+    describe_tasks,
+    list_tasks,
+    stop_reason,
+    task_id,
+)
+from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.deploy.run import Run
 
-SERVICE = "AWS::ECS::Service"
 _EVENTS = 20
 _UNREAD = "stopped tasks cannot be read"
 _OWN = re.compile(
     r"\b(?:[0-9a-f]{32,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|i-[0-9a-f]{8,}"
     r"|\d+\.\d+\.\d+\.\d+(?::\d{5}\b)?|\d{4}-\d\d-\d\dT[\d:.]+Z?)"
 )
-"""What is a task's own in ECS's words: ids of tasks and requests, digests, addresses with the port that the task got, times."""
+"""The parts of a stop reason that differ between tasks.
+
+Ids of tasks and requests, digests, addresses and ephemeral ports, times.
+"""
 
 
-def counted(running: int, desired: int) -> str:
-    """``1 of 2 running``; ``4 running, 2 wanted`` where there are more than there are to be, as while a service is scaled in."""
+def task_counts(running: int, desired: int) -> str:
+    """``1 of 2 running``; ``4 running, 2 wanted`` if there are more than desired, as while a service is scaled in."""
     return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} wanted"
 
 
 @dataclass(frozen=True)
-class EcsDeployment:
-    """A deployment of a service. ``state`` is COMPLETED, FAILED or IN_PROGRESS; empty where ECS tells none.
-
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
-    """
-
-    id: str
-    status: str
-    task_definition: str
-    state: str = ""
-    reason: str = ""
-    failed: int = 0
-    desired: int = 0
-    running: int = 0
-    pending: int = 0
-
-
-@dataclass(frozen=True)
 class StoppedTask:
-    """A task that stopped: why, by ECS's words and by those of its containers with their exit codes.
+    """A stopped task, its reason, and its containers as (name, exit code, reason).
 
-    ``target`` is what the load balancer last said of it, ``log`` its last lines, both where they were collected while they could be;
-    ``definition`` is the ARN of its task definition, ``images`` are those of its containers, by their names.
+    ``target`` is the last reason of the load balancer, ``log`` are the last lines, both if they could be collected.
+    ``definition`` is the ARN of the task definition, ``images`` are the images of the containers by name.
     """
 
     id: str
@@ -65,20 +71,20 @@ class StoppedTask:
 
     @property
     def essence(self) -> str:
-        """What tasks that stopped for the same reason have in common: the words without what is a task's own.
+        """The part of the reason that is the same for all tasks that stopped for it.
 
-        The exit code of a task that ECS stopped is that of the signal, and comes later than the reason.
+        If ECS stopped the task, the exit code is that of the signal and follows from the reason: it is left out.
         """
         codes = [code for _, code, _ in self.containers if self.code != "ServiceSchedulerInitiated"]
-        return _OWN.sub("…", ending(self.reason, (said for _, _, said in self.containers), codes, self.code))
+        return _OWN.sub("…", stop_reason(self.reason, (text for _, _, text in self.containers), codes, self.code))
 
 
 @dataclass(frozen=True)
 class ServiceRollout:
-    """What is known of a service's rollout. ``service`` is its ARN, ``primary`` its PRIMARY deployment when it was last looked at.
+    """The rollout of a service. ``service`` is its ARN; ``groups`` are the ARNs of its target groups.
 
-    ``groups`` are the ARNs of its target groups. ``breaker`` is the circuit breaker's count of failed tasks and its threshold, ``verdict``
-    what ECS says of the service deployment that failed; None and empty where they were not told.
+    ``breaker`` is the circuit breaker's count of failed tasks and its threshold, ``verdict`` the status of a failed
+    service deployment; None and empty if ECS does not report them.
     """
 
     service: str
@@ -92,26 +98,40 @@ class ServiceRollout:
 
     @property
     def primary(self) -> EcsDeployment | None:
-        """The deployment that is to run, if ECS told of one."""
-        return next((one for one in self.deployments if one.status == "PRIMARY"), None)
+        """The PRIMARY deployment at the last look."""
+        return primary_of(self.deployments)
 
     @property
     def failing(self) -> EcsDeployment | None:
-        """The deployment that fails: one that ECS gave up, else one whose tasks fail.
+        """The failing deployment: one that ECS gave up, else one with failed tasks.
 
-        ECS counts no task that ran and then ended by itself, such as a program that crashes on its first request.
+        ECS does not count a task that ran and then exited by itself, such as a program that crashes on its first
+        request.
         """
-        given_up = (one for one in self.deployments if one.state == "FAILED")
-        fell = {one.deployment for one in self.stopped if one.code != "UserInitiated"}
-        failing = (one for one in self.deployments if one.state != "COMPLETED" and (one.failed or one.id in fell))
+        given_up = (deployment for deployment in self.deployments if deployment.state == "FAILED")
+        fell = {task.deployment for task in self.stopped if task.code != "UserInitiated"}
+        failing = (
+            deployment
+            for deployment in self.deployments
+            if deployment.state != "COMPLETED" and (deployment.failed or deployment.id in fell)
+        )
         return next(given_up, next(failing, None))
 
+    @property
+    def given_up(self) -> bool:
+        """Whether ECS gave a deployment up."""
+        return self.failing is not None and self.failing.state == "FAILED"
+
+    @property
+    def failed_tasks(self) -> list[StoppedTask]:
+        """The stopped tasks of the failing deployment; of all deployments if ECS does not list it any more."""
+        failing = self.failing
+        return [task for task in self.stopped if task.essence and (failing is None or task.deployment == failing.id)]
+
     def failures(self, deployment: EcsDeployment) -> int:
-        """How many tasks of a deployment have failed: those that ECS counts, or those that were seen where these are more."""
-        return max(
-            deployment.failed,
-            sum(one.deployment == deployment.id and one.code != "UserInitiated" for one in self.stopped),
-        )
+        """How many tasks of a deployment have failed: by ECS's count, or by observation if that is more."""
+        observed = sum(task.deployment == deployment.id and task.code != "UserInitiated" for task in self.stopped)
+        return max(deployment.failed, observed)
 
 
 def look(
@@ -122,99 +142,308 @@ def look(
     afterwards: bool = False,
     since: datetime | None = None,
 ) -> ServiceRollout | None:
-    """What ECS tells of a service now, added to what is known already; None, or what is known, if it tells nothing.
+    """What ECS reports of a rollout now, added to what is ``known``; ``known`` itself if ECS reports nothing.
 
-    ``service`` is the ARN, which CloudFormation has as the physical id; one that was known and is gone now, as when a creation is
-    rolled back, is no warning. ``afterwards``: stopped tasks are read although no deployment
-    fails, since one that was rolled back is not listed any more. Events that are older than ``since``, by AWS's clock, are left out, and
-    ``afterwards`` such tasks: a task that fails while it is watched belongs to what is watched, however old it is. Missing permissions are one
-    warning.
+    ``service`` is the ARN, CloudFormation's physical id. A known service that is gone, as when a creation is rolled
+    back, is not a warning; other errors are one. ``afterwards``: read stopped tasks although no deployment fails,
+    because one that was rolled back is not listed any more. Service events before ``since``, by AWS's clock, are left
+    out, and ``afterwards`` such tasks, too: a task that fails while it is watched belongs to the rollout, whatever its
+    age.
     """
-    cluster, name = place_of(service)
-    asked = {"cluster": cluster, "services": [name]} if cluster else {"services": [name]}
-    without = "what ECS knows of the failure is missing" if afterwards else "rollout not verified"
-    answer = run.optional(without, "ecs", "DescribeServices", may_be_gone=known is not None, **asked)
-    found = (answer or {}).get("services") or []
-    if not found:
+    cluster, name = cluster_and_name(service)
+    at = {"cluster": cluster} if cluster else {}
+    without = "ECS's information on the failure is missing" if afterwards else "rollout not verified"
+    may_be_gone = known is not None
+    answer = run.optional(without, "ecs", "DescribeServices", may_be_gone=may_be_gone, **at, services=[name])
+    found = service_in(answer or {})
+    if found is None:
         return known
-    raw = found[0]
-    deployments = {one.id: one for one in known.deployments} if known else {}
-    current = [_deployment(one) for one in raw.get("deployments") or []]
-    deployments = {key: _past(one) for key, one in deployments.items()} | {one.id: one for one in current}
-    told = [
-        str(one.get("message", "")) for one in raw.get("events") or [] if not _is_older(one.get("createdAt"), since)
-    ][:_EVENTS]
-    groups = tuple(str(one["targetGroupArn"]) for one in raw.get("loadBalancers") or [] if one.get("targetGroupArn"))
     before = known or ServiceRollout(service, logical_id)
-    events = tuple(dict.fromkeys([*told, *before.events]))
-    rollout = replace(before, deployments=tuple(deployments.values()), events=events, groups=groups)
-    if (rollout.failing is None and not afterwards) or _is_told(rollout):
+    deployments = {deployment.id: _unlisted(deployment) for deployment in before.deployments}
+    deployments |= {deployment.id: deployment for deployment in found.deployments}
+    messages = [message.text for message in found.messages if not _is_older(message.time, since)]
+    rollout = replace(
+        before,
+        deployments=tuple(deployments.values()),
+        events=tuple(dict.fromkeys([*messages[:_EVENTS], *before.events])),
+        groups=found.target_groups,
+    )
+    if (rollout.failing is None and not afterwards) or _is_complete(rollout):
         return rollout
-    told_of = {task.id for task in rollout.stopped}
-    fresh = tuple(id for id in listed(run, _UNREAD, service, "STOPPED") if id not in told_of)
-    return fallen(rollout, described(run, _UNREAD, service, fresh) or (), since if afterwards else None)
+    known_tasks = {task.id for task in rollout.stopped}
+    fresh = tuple(id for id in list_tasks(run, _UNREAD, service, "STOPPED") if id not in known_tasks)
+    tasks = describe_tasks(run, _UNREAD, service, fresh) or ()
+    return add_failed_tasks(rollout, tasks, since if afterwards else None)
 
 
-def fallen(rollout: ServiceRollout, told: Iterable[Mapping[str, Any]], since: datetime | None = None) -> ServiceRollout:
-    """The rollout with those of the tasks that stop, or have, because something failed; what is known of them already is renewed.
+def add_failed_tasks(
+    rollout: ServiceRollout, tasks: Iterable[Mapping[str, Any]], since: datetime | None = None
+) -> ServiceRollout:
+    """The rollout with those tasks of DescribeTasks that stop, or have stopped, because of a failure.
 
-    ``told`` is what DescribeTasks tells. Tasks that ECS has forgotten by now stay.
+    Known ones are updated.
     """
-    tasks = {task.id: task for task in rollout.stopped}
-    for one in map(_task, (raw for raw in told if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")):
-        if (
-            one.deployment.startswith("ecs-svc/")
-            and not one.reason.startswith(HARMLESS)
-            and not _is_older(one.created, since)
-        ):
-            before = tasks.get(one.id, one)
-            tasks[one.id] = replace(one, target=before.target, log=before.log)
-    return replace(rollout, stopped=tuple(tasks.values()))
+    stopped = {task.id: task for task in rollout.stopped}
+    for task in map(
+        _read_task, (raw for raw in tasks if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")
+    ):
+        failed = task.deployment.startswith("ecs-svc/") and not task.reason.startswith(HARMLESS)
+        if failed and not _is_older(task.created, since):
+            before = stopped.get(task.id, task)
+            stopped[task.id] = replace(task, target=before.target, log=before.log)
+    return replace(rollout, stopped=tuple(stopped.values()))
 
 
 def _is_older(time: datetime | None, since: datetime | None) -> bool:
     return time is not None and since is not None and time < since
 
 
-def _is_told(rollout: ServiceRollout) -> bool:
-    """Whether every failed task that ECS counts is known already."""
+def _is_complete(rollout: ServiceRollout) -> bool:
+    """Whether every failed task that ECS counts is known."""
     failing = rollout.failing
-    return failing is not None and 0 < failing.failed <= sum(one.deployment == failing.id for one in rollout.stopped)
+    return failing is not None and 0 < failing.failed <= sum(task.deployment == failing.id for task in rollout.stopped)
 
 
-def _past(one: EcsDeployment) -> EcsDeployment:
-    """A deployment that is not listed any more is not the PRIMARY one."""
-    if one.status != "PRIMARY":
-        return one
-    return replace(one, status="INACTIVE", pending=0)
+def _unlisted(deployment: EcsDeployment) -> EcsDeployment:
+    """A deployment that ECS does not list any more: it is not the PRIMARY one."""
+    return replace(deployment, status="INACTIVE", pending=0) if deployment.status == "PRIMARY" else deployment
 
 
-def _deployment(raw: Mapping[str, Any]) -> EcsDeployment:
-    return EcsDeployment(
-        id=str(raw.get("id", "")),
-        status=str(raw.get("status", "")),
-        task_definition=str(raw.get("taskDefinition", "")),
-        state=str(raw.get("rolloutState") or ""),
-        reason=str(raw.get("rolloutStateReason") or ""),
-        failed=int(raw.get("failedTasks") or 0),
-        desired=int(raw.get("desiredCount") or 0),
-        running=int(raw.get("runningCount") or 0),
-        pending=int(raw.get("pendingCount") or 0),
-    )
-
-
-def _task(raw: Mapping[str, Any]) -> StoppedTask:
+def _read_task(raw: Mapping[str, Any]) -> StoppedTask:
     return StoppedTask(
-        id=str(raw.get("taskArn", "")).rsplit("/", 1)[-1],
+        id=task_id(raw),
         deployment=str(raw.get("startedBy") or ""),
         reason=str(raw.get("stoppedReason") or ""),
         code=str(raw.get("stopCode") or ""),
         containers=tuple(
-            (str(one.get("name", "")), one.get("exitCode"), str(one.get("reason") or "")) for one in containers_of(raw)
+            (str(item.get("name", "")), item.get("exitCode"), str(item.get("reason") or ""))
+            for item in containers_of(raw)
         ),
         definition=str(raw.get("taskDefinitionArn") or ""),
         created=raw.get("createdAt"),
         images=tuple(
-            (str(one.get("name", "")), str(one["image"])) for one in raw.get("containers") or [] if one.get("image")
+            (str(item.get("name", "")), str(item["image"])) for item in raw.get("containers") or [] if item.get("image")
         ),
     )
+
+
+LOGS = 3
+"""The number of stopped tasks whose last log lines are read."""
+
+_LINES = 20
+_KEPT = 8
+_NO_TASKS = "tasks are not shown"
+_NO_LOG = "the last lines of the log are not shown"
+_NO_BREAKER = "the circuit breaker's count is not shown"
+
+
+class RolloutObserver:
+    """Observes the rollouts of a run: reports changes and collects evidence.
+
+    An error of one of its calls is one warning per operation.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._history = TaskHistory(run.aws.pace)
+        self._tasks: dict[str, dict[str, TaskState]] = {}
+        self._reported: dict[str, RolloutChanged] = {}
+        self._counted: dict[str, tuple[str, int]] = {}
+        self._streams: dict[str, dict[str, tuple[str, str]]] = {}
+
+    def look(
+        self,
+        service: str,
+        logical_id: str,
+        known: ServiceRollout | None,
+        elapsed: float,
+        since: datetime | None = None,
+    ) -> ServiceRollout | None:
+        """The state of a rollout that began at ``since``, by AWS's clock.
+
+        Reports RolloutChanged if it differs from the last one.
+        """
+        rollout = look(self._run, service, logical_id, known, since=since)
+        if rollout is None or rollout is known or rollout.primary is None:
+            return rollout
+        tasks = self._describe_tasks(rollout)
+        rollout = add_failed_tasks(rollout, tasks)
+        states = self._states(rollout, tasks)
+        rollout = self._add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary))
+        self._report(rollout, states, elapsed)
+        return rollout
+
+    def afterwards(self, service: str, logical_id: str, since: datetime | None) -> ServiceRollout | None:
+        """The evidence that remains of a finished rollout, which began at ``since``, by AWS's clock."""
+        rollout = look(self._run, service, logical_id, afterwards=True, since=since)
+        if rollout is None:
+            return None
+        return self._add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, since))
+
+    def _describe_tasks(self, rollout: ServiceRollout) -> list[dict[str, Any]]:
+        """The running tasks, those that ran at the last look, and the failed ones, from DescribeTasks."""
+        known = self._tasks.setdefault(rollout.service, {})
+        active = [task for task, state in known.items() if state.status not in ("STOPPED", "")]
+        running = list_tasks(self._run, _NO_TASKS, rollout.service, "RUNNING")
+        new = _new_deployments(rollout)
+        failed = [task.id for task in rollout.stopped if task.id not in known and task.deployment in new]
+        ids = tuple(dict.fromkeys((*active, *failed, *running)))[:MOST_TASKS]
+        tasks = describe_tasks(self._run, _NO_TASKS, rollout.service, ids)
+        for task in set(active) - {task_id(raw) for raw in tasks} if tasks is not None else ():
+            del known[task]
+        return tasks or []
+
+    def _states(self, rollout: ServiceRollout, tasks: Sequence[Mapping[str, Any]]) -> tuple[TaskState, ...]:
+        """The states of the tasks, those of the new deployment first."""
+        known, now = self._tasks[rollout.service], self._run.aws.clock()
+        self._history.observe(tasks, now)
+        up = any(raw.get("lastStatus") in ("ACTIVATING", "RUNNING") for raw in tasks)
+        health = self._health(rollout) if up else {}
+        new = _new_deployments(rollout)
+        known.update({task_id(raw): self._history.state(raw, now, new, health) for raw in tasks})
+        return tuple(sorted(known.values(), key=lambda task: not task.new))
+
+    def _health(self, rollout: ServiceRollout) -> dict[str, TargetHealth]:
+        """The targets by their address.
+
+        In several target groups, a target is healthy if it is healthy in all of them.
+        """
+        health: dict[str, TargetHealth] = {}
+        without = "the load balancer's checks are not shown"
+        for group in rollout.groups:
+            answer = self._run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+            for target in read_targets(answer or {}):
+                if health.get(target.address, TargetHealth("", "healthy")).state == "healthy":
+                    health[target.address] = target
+        return health
+
+    def _read_breaker(
+        self, rollout: ServiceRollout, subject: EcsDeployment | None, since: datetime | None = None
+    ) -> ServiceRollout:
+        """The rollout with the circuit breaker's count: read when a deployment begins, and whenever a task has failed.
+
+        Without a rollout in progress it is not read: the latest service deployment may be one that failed long ago.
+        """
+        if since is None and (subject is None or subject.state == "COMPLETED"):
+            return rollout
+        mark = (subject.id, rollout.failures(subject)) if subject is not None else ("", 0)
+        if (
+            (rollout.given_up and rollout.verdict)
+            or self._counted.get(rollout.service) == mark
+            or not self._run.aws.supports("ecs", "DescribeServiceDeployments")
+        ):
+            return rollout
+        self._counted[rollout.service] = mark
+        cluster, name = cluster_and_name(rollout.service)
+        at: dict[str, Any] = {"cluster": cluster} if cluster else {}
+        listed = self._run.optional(_NO_BREAKER, "ecs", "ListServiceDeployments", **at, service=name, maxResults=5)
+        arns = [
+            item["serviceDeploymentArn"]
+            for item in (listed or {}).get("serviceDeployments") or []
+            if not _is_older(item.get("createdAt"), since)
+        ]
+        if not arns:
+            return rollout
+        arn = arns[-1] if since is not None else arns[0]
+        answer = self._run.optional(_NO_BREAKER, "ecs", "DescribeServiceDeployments", serviceDeploymentArns=[arn])
+        raw: dict[str, Any] = next(iter((answer or {}).get("serviceDeployments") or []), {})
+        return replace(rollout, breaker=_breaker(raw) or rollout.breaker, verdict=_verdict(raw) or rollout.verdict)
+
+    def _add_evidence(self, rollout: ServiceRollout) -> ServiceRollout:
+        """The rollout with the load balancer's reasons for its stopped tasks, and the log lines of the first few."""
+        read = sum(bool(task.log) for task in rollout.stopped)
+        stopped = []
+        for task in rollout.stopped:
+            target = task.target or self._history.target_reason(task.id) or _unhealthy(task.id, rollout.events)
+            lines = task.log
+            ran = any(code is not None for _, code, _ in task.containers) or "health checks" in task.reason
+            if ran and not lines and read < LOGS:
+                lines = self._last_lines(task)
+                read += bool(lines)
+            stopped.append(replace(task, target=target, log=lines))
+        return replace(rollout, stopped=tuple(stopped))
+
+    def _last_lines(self, task: StoppedTask) -> tuple[str, ...]:
+        """The last log lines of the container that failed."""
+        streams = self._streams_of(task.definition)
+        ended = [name for name, code, reason in task.containers if code or reason]
+        name = next((name for name in ended if name in streams), next(iter(streams), ""))
+        if not name:
+            return ()
+        group, prefix = streams[name]
+        stream = f"{prefix}/{name}/{task.id}"
+        answer = self._run.optional(
+            _NO_LOG, "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=_LINES
+        )
+        lines = [str(event.get("message", "")).rstrip() for event in (answer or {}).get("events") or []]
+        return tuple([line for line in lines if line][-_KEPT:])
+
+    def _streams_of(self, definition: str) -> dict[str, tuple[str, str]]:
+        """The log group and stream prefix of each container of a task definition, by container name."""
+        if definition not in self._streams:
+            answer = None
+            if definition:
+                answer = self._run.optional(_NO_LOG, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
+            containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
+            options = {
+                str(item.get("name", "")): (item.get("logConfiguration") or {}).get("options") or {}
+                for item in containers
+            }
+            self._streams[definition] = {
+                name: (str(item["awslogs-group"]), str(item["awslogs-stream-prefix"]))
+                for name, item in options.items()
+                if item.get("awslogs-group") and item.get("awslogs-stream-prefix")
+            }
+        return self._streams[definition]
+
+    def _report(self, rollout: ServiceRollout, states: tuple[TaskState, ...], elapsed: float) -> None:
+        primary = rollout.primary or EcsDeployment("", "", "")
+        counted, threshold = rollout.breaker or (None, None)
+        event = RolloutChanged(
+            elapsed=elapsed,
+            service=rollout.logical_id,
+            tasks=states,
+            state="FAILED" if rollout.given_up else primary.state,
+            desired=primary.desired,
+            running=primary.running,
+            pending=primary.pending,
+            failed=rollout.failures(rollout.failing or primary),
+            counted=counted,
+            threshold=threshold,
+        )
+        before = self._reported.get(rollout.service)
+        if before is None or _without_times(event) != _without_times(before):
+            self._reported[rollout.service] = event
+            self._run.tell(event)
+
+
+def _new_deployments(rollout: ServiceRollout) -> frozenset[str]:
+    """The ids of the deployments that are rolled out or failing."""
+    return frozenset(item.id for item in (rollout.primary, rollout.failing) if item is not None)
+
+
+def _unhealthy(task: str, events: Sequence[str]) -> str:
+    """The load balancer's reason for a task in the events of its service."""
+    matches = (
+        re.search(r"is unhealthy in .* due to \(reason (.*)\)", event) for event in events if task and task in event
+    )
+    return next((match[1] for match in matches if match is not None), "")
+
+
+def _without_times(event: RolloutChanged) -> RolloutChanged:
+    return replace(event, elapsed=0.0, tasks=tuple(replace(task, since=0.0, past=()) for task in event.tasks))
+
+
+def _breaker(raw: Mapping[str, Any]) -> tuple[int, int] | None:
+    breaker = raw.get("deploymentCircuitBreaker") or {}
+    if breaker.get("status") in (None, "DISABLED") or breaker.get("threshold") is None:
+        return None
+    return int(breaker.get("failureCount") or 0), int(breaker["threshold"])
+
+
+def _verdict(raw: Mapping[str, Any]) -> str:
+    """The status and reason of a service deployment that did not succeed; empty for others."""
+    status, reason = str(raw.get("status") or ""), str(raw.get("statusReason") or "")
+    if not status.startswith(("ROLLBACK", "STOP")):
+        return ""
+    return f"{status}: {reason}" if reason else status

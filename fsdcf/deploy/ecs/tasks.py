@@ -1,4 +1,4 @@
-"""The tasks of a rollout as they go through their states: what DescribeTasks tells, and how long each state took."""
+"""The tasks of a service: listing and describing them, why they stopped, and the history of their states."""
 
 from __future__ import annotations
 
@@ -8,159 +8,166 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name
 from fsdcf.deploy.model import TaskState
 from fsdcf.deploy.run import Run
 
 MOST_TASKS = 500
-"""Tasks that are looked at in one round: with them a look is ten calls at the most."""
+"""The most tasks that are described at once, with ten calls."""
 
 BATCH = 100
-"""Tasks that ListTasks and DescribeTasks take at once.
+"""The most tasks of one call to ListTasks or DescribeTasks.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
 
 HARMLESS = ("Scaling activity initiated", "Service is being deleted")
-"""How the reason begins of a task that was stopped because a newer one took its place, or because nobody wants it any more."""
+"""How the stop reason begins of a task that was replaced by a newer one, or is not needed any more."""
 
 
-def place_of(service: str) -> tuple[str, str]:
-    """Cluster and name out of a service's ARN; an old ARN, or a name, tells no cluster."""
-    parts = service.split(":service/", 1)[-1].split("/")
-    return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
+def list_tasks(run: Run, without: str, service: str, status: str) -> tuple[str, ...]:
+    """The ids of a service's tasks with a desired status (RUNNING or STOPPED), latest first.
 
+    Empty without the permission.
 
-def listed(run: Run, without: str, service: str, status: str) -> tuple[str, ...]:
-    """The ids of a service's tasks with a desired status, RUNNING or STOPPED, latest first; none where they may not be listed.
-
-    That there are more than are looked at is one warning.
+    ``service`` is an ARN. More than MOST_TASKS are a warning.
     """
-    cluster, name = place_of(service)
-    asked: dict[str, Any] = {"serviceName": name, "desiredStatus": status, "maxResults": BATCH}
-    if cluster:
-        asked["cluster"] = cluster
-    found: list[str] = []
-    while True:
-        answer = run.optional(without, "ecs", "ListTasks", **asked) or {}
-        found += [arn.rsplit("/", 1)[-1] for arn in answer.get("taskArns") or []]
-        if not answer.get("nextToken"):
-            return tuple(found)
-        if len(found) >= MOST_TASKS:
-            run.warn(f"{name} has more than {MOST_TASKS} tasks that are {status}: no more are looked at")
-            return tuple(found[:MOST_TASKS])
-        asked["nextToken"] = answer["nextToken"]
+    cluster, name = cluster_and_name(service)
+    at = {"cluster": cluster} if cluster else {}
+    tasks: list[str] = []
+    for page in run.optional_pages(
+        without, "ecs", "ListTasks", **at, serviceName=name, desiredStatus=status, maxResults=BATCH
+    ):
+        tasks += [arn.rsplit("/", 1)[-1] for arn in page.get("taskArns") or []]
+        if len(tasks) >= MOST_TASKS and page.get("nextToken"):
+            run.warn(f"{name} has more than {MOST_TASKS} {status} tasks: the others are not shown")
+            break
+    return tuple(tasks[:MOST_TASKS])
 
 
-def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The containers of a task as DescribeTasks tells them, its own first; how the others ended is left out where its own has ended.
-
-    Its own is the one whose name its family begins with, ``shop`` in ``shop-prod:7``. When it ends, ECS stops those beside it, with codes
-    such as 137 that say nothing of why.
-    """
-    told: list[Mapping[str, Any]] = list(raw.get("containers") or [])
-    family = str(raw.get("taskDefinitionArn") or "").rsplit("/", 1)[-1].partition(":")[0]
-    own = [one for one in told if one.get("name") and f"{family}-".startswith(f"{one['name']}-")]
-    ended = any(one.get("exitCode") is not None for one in own)
-    others = [{**one, "exitCode": None} if ended else one for one in told if one not in own]
-    return [*own, *others]
-
-
-def ending(reason: str, said: Iterable[str], codes: Iterable[int | None], stop_code: str) -> str:
-    """Why a task ended, in ECS's words: its reason, the first of what its containers add, and an exit code.
-
-    The code is the first that is not 0; one of 0 is told where the task stopped because a container ended so.
-    """
-    more = next((one for one in said if one), "")
-    known = [code for code in codes if code is not None]
-    ended = known if stop_code == "EssentialContainerExited" else []
-    code = next((one for one in known if one), next(iter(ended), None))
-    parts = [reason, more if more not in reason else "", f"exit code {code}" if code is not None else ""]
-    return "; ".join(part for part in parts if part)
-
-
-def described(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:
-    """What DescribeTasks tells of tasks; None where it tells nothing. A task that ECS has forgotten is left out."""
-    cluster, _ = place_of(service)
+def describe_tasks(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:
+    """The tasks as DescribeTasks reports them; None if a call fails. ECS forgets a stopped task after some time."""
+    cluster, _ = cluster_and_name(service)
     at: dict[str, Any] = {"cluster": cluster} if cluster else {}
-    found: list[dict[str, Any]] = []
+    described: list[dict[str, Any]] = []
     for begin in range(0, len(tasks), BATCH):
         answer = run.optional(without, "ecs", "DescribeTasks", **at, tasks=list(tasks[begin : begin + BATCH]))
         if answer is None:
             return None
-        found += answer.get("tasks") or []
-    return found
+        described += answer.get("tasks") or []
+    return described
+
+
+def task_id(raw: Mapping[str, Any]) -> str:
+    """The id in a task's ARN."""
+    return str(raw.get("taskArn", "")).rsplit("/", 1)[-1]
+
+
+def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers of a task, its main one first. Once that has ended, the exit codes of the others are left out.
+
+    The main container has the name with which the family begins: ``shop`` in ``shop-prod:7``. When it ends, ECS stops
+    the others, and their codes, such as 137, do not show the cause.
+    """
+    containers: list[Mapping[str, Any]] = list(raw.get("containers") or [])
+    family = str(raw.get("taskDefinitionArn") or "").rsplit("/", 1)[-1].partition(":")[0]
+    main = [item for item in containers if item.get("name") and f"{family}-".startswith(f"{item['name']}-")]
+    ended = any(item.get("exitCode") is not None for item in main)
+    others = [{**item, "exitCode": None} if ended else item for item in containers if item not in main]
+    return [*main, *others]
+
+
+def stop_reason(reason: str, container_reasons: Iterable[str], codes: Iterable[int | None], stop_code: str) -> str:
+    """Why a task stopped, in the words of ECS: its reason, the first reason of a container, and an exit code.
+
+    The code is the first that is not 0. A code of 0 is shown if the task stopped because a container exited.
+    """
+    more = next((text for text in container_reasons if text), "")
+    known = [code for code in codes if code is not None]
+    exited = known if stop_code == "EssentialContainerExited" else []
+    code = next((code for code in known if code), next(iter(exited), None))
+    parts = [reason, more if more not in reason else "", f"exit code {code}" if code is not None else ""]
+    return "; ".join(part for part in parts if part)
 
 
 STATES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
-"""In the order in which a task goes through them.
+"""The states of a task, in their order.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html"""
 
 _STAMPS = {
     **{"PROVISIONING": "createdAt", "PENDING": "connectivityAt", "RUNNING": "startedAt"},
     **{"DEPROVISIONING": "executionStoppedAt", "STOPPED": "stoppedAt"},
 }
-"""When a state began, where ECS tells it, and it was not seen before; for the others the moment counts at which they were first seen."""
+"""The time stamps of the states that have one. Another state begins when it is first observed."""
 
 
 @dataclass
-class Sightings:
-    """What was seen of each task so far. ``pace`` is how many of its seconds AWS takes for one: less than 1 in a sandbox that hurries.
+class TaskHistory:
+    """The observed states of tasks. ``pace`` is how many seconds of AWS's time stamps pass in a second of our clock.
 
-    AWS's clock and ours differ. The smallest difference between a moment at which something was told and its time stamp is about how
-    much: it can only be too large, by the time between two looks.
+    AWS's clock and ours differ. The smallest difference between the time of an observation and its time stamp estimates
+    the offset: it can only be too large, by the time between two observations.
     """
 
     pace: float = 1.0
-    _ahead: float | None = None
-    _seen: dict[str, dict[str, float]] = field(default_factory=dict)
-    _targets: dict[str, str] = field(default_factory=dict)
+    _offset: float | None = None
+    _observed: dict[str, dict[str, float]] = field(default_factory=dict)
+    _target_reasons: dict[str, str] = field(default_factory=dict)
 
-    def take(self, told: Iterable[Mapping[str, Any]], now: float) -> None:
-        """Notes what DescribeTasks told at this moment of our clock."""
-        for raw in told:
-            states = self._seen.setdefault(id_of(raw), {})
+    def observe(self, tasks: Iterable[Mapping[str, Any]], now: float) -> None:
+        """Record the tasks of DescribeTasks at a time of our clock."""
+        for raw in tasks:
+            states = self._observed.setdefault(task_id(raw), {})
             states.setdefault(str(raw.get("lastStatus", "")), now)
-            for stamp in ("createdAt", "connectivityAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt"):
+            for stamp in (*_STAMPS.values(), "stoppingAt"):
                 if isinstance(raw.get(stamp), datetime):
-                    ahead = now - self._seconds(raw[stamp])
-                    self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)
+                    offset = now - self._seconds(raw[stamp])
+                    self._offset = offset if self._offset is None else min(self._offset, offset)
 
     def state(
-        self, raw: Mapping[str, Any], now: float, ours: Collection[str], health: Mapping[str, tuple[str, str]]
+        self, raw: Mapping[str, Any], now: float, new: Collection[str], health: Mapping[str, TargetHealth]
     ) -> TaskState:
-        """A task as it is. ``ours`` are the deployments that are rolled out or failed, ``health`` tells state and reason of targets by address."""
-        status = str(raw.get("lastStatus", ""))
+        """The state of a task.
+
+        ``new`` are the ids of the deployments that are rolled out, ``health`` the targets by address.
+        """
+        status, id = str(raw.get("lastStatus", "")), task_id(raw)
         begun = self._begun(raw)
         order = sorted(begun, key=lambda name: (_rank(name), begun[name]))
         past = tuple((name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status)
-        target, reason = health.get(_address(raw), ("", ""))
-        if reason and target == "unhealthy":
-            self._targets[id_of(raw)] = reason
-        said = _why(raw)
+        target = health.get(_address(raw), TargetHealth("", ""))
+        if target.reason and target.state == "unhealthy":
+            self._target_reasons[id] = target.reason
+        container = str(raw.get("healthStatus") or "")  # UNKNOWN also means that the task has no health check
+        containers = containers_of(raw)
+        reason = stop_reason(
+            str(raw.get("stoppedReason") or ""),
+            (str(item.get("reason") or "") for item in containers),
+            (item.get("exitCode") for item in containers),
+            str(raw.get("stopCode") or ""),
+        )
         return TaskState(
-            id=id_of(raw),
+            id=id,
             status=status,
             since=max(0.0, now - begun.get(status, now)),
             past=past,
-            new=str(raw.get("startedBy", "")) in ours,
-            container=_container(raw),
-            target=target,
-            target_reason=reason or self._targets.get(id_of(raw), ""),
-            reason=said,
-            failed=bool(said) and not said.startswith(HARMLESS),
+            new=str(raw.get("startedBy", "")) in new,
+            container=container if container in ("HEALTHY", "UNHEALTHY") else "",
+            target=target.state,
+            target_reason=target.reason or self.target_reason(id),
+            reason=reason,
+            failed=bool(reason) and not reason.startswith(HARMLESS),
         )
 
     def target_reason(self, task: str) -> str:
-        """Why the load balancer found a task unhealthy when it last did; empty if it never did."""
-        return self._targets.get(task, "")
+        """The load balancer's latest reason for an unhealthy task; empty if the task never was unhealthy."""
+        return self._target_reasons.get(task, "")
 
     def _begun(self, raw: Mapping[str, Any]) -> dict[str, float]:
         """When each state of a task began, by our clock."""
-        begun = dict(self._seen.get(id_of(raw), {}))
-        stamps = dict(_STAMPS)
+        begun = dict(self._observed.get(task_id(raw), {}))
         stopping = next((name for name in ("DEACTIVATING", "STOPPING") if name in begun), "STOPPING")
-        stamps[stopping] = "stoppingAt"
-        for name, stamp in stamps.items():
-            if isinstance(raw.get(stamp), datetime) and self._ahead is not None and (name in begun or name in _STAMPS):
-                moment = self._seconds(raw[stamp]) + self._ahead
+        for name, stamp in {**_STAMPS, stopping: "stoppingAt"}.items():
+            if isinstance(raw.get(stamp), datetime) and self._offset is not None and (name in begun or name in _STAMPS):
+                moment = self._seconds(raw[stamp]) + self._offset
                 begun[name] = min(moment, begun.get(name, moment))
         return begun
 
@@ -172,25 +179,7 @@ def _rank(state: str) -> int:
     return STATES.index(state) if state in STATES else len(STATES)
 
 
-def id_of(raw: Mapping[str, Any]) -> str:
-    return str(raw.get("taskArn", "")).rsplit("/", 1)[-1]
-
-
 def _address(raw: Mapping[str, Any]) -> str:
     """The address by which the load balancer knows the task."""
-    details = (detail for one in raw.get("attachments") or [] for detail in one.get("details") or [])
-    return next((str(one.get("value", "")) for one in details if one.get("name") == "privateIPv4Address"), "")
-
-
-def _container(raw: Mapping[str, Any]) -> str:
-    """The verdict of the containers' own checks. UNKNOWN is also what ECS says of a task that has none."""
-    health = str(raw.get("healthStatus") or "")
-    return health if health in ("HEALTHY", "UNHEALTHY") else ""
-
-
-def _why(raw: Mapping[str, Any]) -> str:
-    """Why a task stops or has stopped, in ECS's words."""
-    containers = containers_of(raw)
-    said = (str(one.get("reason") or "") for one in containers)
-    codes = (one.get("exitCode") for one in containers)
-    return ending(str(raw.get("stoppedReason") or ""), said, codes, str(raw.get("stopCode") or ""))
+    details = (detail for item in raw.get("attachments") or [] for detail in item.get("details") or [])
+    return next((str(item.get("value", "")) for item in details if item.get("name") == "privateIPv4Address"), "")

@@ -27,7 +27,7 @@ def test_somebody_creates_the_stack_meanwhile() -> None:
     made = site()
     outcome = _deployed(made, lambda: made.beside("CreateStack", template("Other"), "two"))
     assert outcome.exit is Exit.BUSY
-    assert "another operation runs on the stack shop-staging: CREATE_IN_PROGRESS" in outcome.sentence
+    assert "another operation is in progress on the stack shop-staging: CREATE_IN_PROGRESS" in outcome.sentence
     assert made.status() == "CREATE_IN_PROGRESS"
 
 

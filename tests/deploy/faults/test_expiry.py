@@ -110,7 +110,7 @@ def test_credentials_that_expire_while_watching_leave_the_outcome_unknown() -> N
     made.after(12.0, lambda: expire(made))
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.UNKNOWN
-    assert "the update of shop-staging goes on" in outcome.sentence
+    assert "the update of shop-staging continues" in outcome.sentence
     assert "fsdcf watch shop --env staging" in outcome.next
     made.clock.advance(300)
     assert made.image() == "two"
@@ -140,8 +140,5 @@ def test_a_wrong_clock_is_no_matter_of_the_credentials() -> None:
     made.aws._make = lambda service, region: _Untimely()
     outcome = made.deploy()
     assert outcome.exit is Exit.DENIED
-    assert (
-        outcome.sentence
-        == "AWS does not take the time of the calls: the clock of this machine is wrong: nothing was executed"
-    )
+    assert "clock of this machine is wrong" in outcome.sentence and "nothing was executed" in outcome.sentence
     assert outcome.next[0] == "date -u" and "Signature expired" in outcome.evidence[0].text

@@ -32,7 +32,7 @@ def test_cancel_rolls_an_update_back_and_sees_it_through() -> None:
     made = ready()
     outcome = made.deploy(template("Jobs", "Slow"), "two", timeout=20.0, on_timeout="cancel")
     assert outcome.exit is Exit.FAILED
-    assert "cancelled, since the deadline had passed" in outcome.sentence
+    assert "cancelled because the deadline passed" in outcome.sentence
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert made.image() == "one"
 
@@ -101,7 +101,7 @@ def test_the_command_cancel() -> None:
 
 def test_the_command_cancel_has_nothing_to_cancel() -> None:
     made = ready()
-    assert "nothing runs" in made.cancel().sentence
+    assert "no operation is in progress" in made.cancel().sentence
     created = ready(False)
     created.deploy(detach=True)
     outcome = created.cancel()
@@ -121,5 +121,5 @@ def test_tasks_that_fail_for_the_same_reason_are_said_at_once_and_cancelled_if_w
     assert any("tasks stopped for the same reason: CannotPullContainerError" in one for one in made.warnings())
     assert made.made("CancelUpdateStack") == fail_fast
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
-    assert "there is no such image in the registry" in outcome.sentence
+    assert "the registry does not contain the image" in outcome.sentence
     assert any("task" in one.source and "CannotPullContainerError" in one.text for one in outcome.evidence)

@@ -68,7 +68,7 @@ def test_a_stack_of_others_is_refused(status: str, tags: dict[str, str]) -> None
     made = started(status, tags)
     outcome = made.deploy(sha="two", recreate=True, wait_lock=True)
     assert outcome.exit is Exit.REFUSED
-    assert "not ours" in outcome.sentence
+    assert "not managed by fsdcf" in outcome.sentence
     assert outcome.next == ("fsdcf deploy shop.yml --env staging --adopt",)
     assert made.status() == status
     assert {name for _, _, name in made.aws.calls} == {"DescribeStacks"}

@@ -66,40 +66,40 @@ def create(fault: str, body: dict[str, Any]) -> Outcome:
 EACH = [
     (
         "CannotPullContainerError",
-        "there is no such image in the registry (shop:two)",
+        "the registry does not contain the image (shop:two)",
         "service.image",
         "aws ecr describe-images",
     ),
     (
         "CannotPullContainerError=denied",
-        "the image may not be pulled",
+        "no permission to pull the image",
         "service.executionRole.statements",
         "aws ecr get-repository-policy",
     ),
     (
         "CannotPullContainerError=timeout",
-        "the registry cannot be reached from the tasks: the subnets are not the stack's",
+        "the tasks cannot reach the registry: the subnets are not in the stack",
         "service.networking.vpc.privateSubnets",
         "fsdcf graph shop.yml",
     ),
     (
         "ResourceInitializationError",
-        "ECR cannot be reached",
+        "the tasks cannot reach ECR",
         "service.networking.vpc.privateSubnets",
         "fsdcf graph shop.yml",
     ),
     (
         "ResourceInitializationError=denied",
-        "ECR does not let the execution role in",
+        "ECR rejects the execution role",
         "service.executionRole.statements",
         "fsdcf access shop.yml --env staging",
     ),
-    ("ResourceInitializationError=secret", "the secret may not be read", "service.secrets", "aws secretsmanager"),
-    ("ResourceInitializationError=log-group", "the log group is gone", "service.observability.logs", "aws logs"),
+    ("ResourceInitializationError=secret", "no permission to read the secret", "service.secrets", "aws secretsmanager"),
+    ("ResourceInitializationError=log-group", "the log group does not exist", "service.observability.logs", "aws logs"),
     ("CannotStartContainerError=gunicorn", "the command gunicorn is not in the image", "service.command", "docker run"),
     (
         "oom",
-        "takes more memory than the task has (512 MiB)",
+        "needs more memory than the task has (512 MiB)",
         "service.resources.memory",
         "fsdcf logs shop --env staging",
     ),
@@ -107,20 +107,20 @@ EACH = [
     ("exit=139", "segmentation fault (139)", "service.resources.architecture", "fsdcf logs shop --env staging"),
     (
         "unhealthy=404",
-        "gets 404: the path is not there: it asks for /health on port 8000, where it wants 200",
+        "gets 404: the path does not exist: it requests /health on port 8000, and expects 200",
         "service.healthCheck.path",
         "fsdcf healthcheck shop.yml",
     ),
     ("unhealthy=502", "gets 502: a proxy in the container", "service.port", "fsdcf logs shop --env staging"),
     (
         "unhealthy=refused",
-        "refused, or what answers on the port is no HTTP",
+        "refused, or the answer on the port is not HTTP",
         "service.port",
         "fsdcf logs shop --env staging",
     ),
     (
         "unhealthy=timeout",
-        "no answer in time: it asks for /health on port 8000, where it wants 200 (3 failures, 30 s apart, 5 s to answer",
+        "no answer in time: it requests /health on port 8000, and expects 200 (3 failures, 30 s apart, a timeout of 5 s",
         "service.healthCheck.timeout",
         "fsdcf logs",
     ),
@@ -151,7 +151,7 @@ def test_the_container_s_own_check() -> None:
     assert (
         "the container's own health check fails: `curl -f http://localhost:8000/health || exit 1`" in outcome.sentence
     )
-    assert outcome.advice is not None and "slim images have no curl" in outcome.advice.text
+    assert outcome.advice is not None and "slim images do not contain curl" in outcome.advice.text
     seen = [task for event in made.told if isinstance(event, RolloutChanged) for task in event.tasks]
     assert any(task.container == "UNHEALTHY" for task in seen)
     assert any(task.container == "HEALTHY" and not task.new for task in seen)
@@ -179,7 +179,7 @@ def test_a_route_or_a_permission_is_judged_by_the_template() -> None:
         {"PolicyName": "A", "PolicyDocument": {"Statement": [statement]}}
     ]
     there = create("ResourceInitializationError=denied", body)
-    assert "the template's execution role has the statement, and AWS finds none in the role" in there.sentence
+    assert "the template's execution role has the statement, but AWS finds none in the role" in there.sentence
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
@@ -217,7 +217,7 @@ def test_two_tasks_with_the_same_reason_are_said_at_once(exists: bool, fail_fast
 
 def test_fail_fast_does_not_wait_for_the_breaker() -> None:
     made, outcome = update("exit=1", web(failures=5), pace=1.0, fail_fast=True)
-    assert "was cancelled, since its tasks fail: the application ended with exit code 1" in outcome.sentence
+    assert "was cancelled because its tasks fail: the application ended with exit code 1" in outcome.sentence
     assert outcome.advice is not None and outcome.next[0] == "fsdcf logs shop --env staging"
     assert any("2 tasks failed, and the circuit breaker trips at 5" in one.text for one in outcome.evidence)
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
@@ -226,7 +226,7 @@ def test_fail_fast_does_not_wait_for_the_breaker() -> None:
 def test_what_ecs_said_of_an_earlier_deployment_is_no_evidence() -> None:
     made, _ = update("exit=1")
     outcome = made.deploy(web(), "three", timeout=25.0, on_timeout="cancel")
-    assert "was cancelled, since the deadline had passed" in outcome.sentence
+    assert "was cancelled because the deadline passed" in outcome.sentence
     said = [one.text for one in outcome.evidence if "service event" in one.source]
     assert said and not [text for text in said if "deployment failed" in text]
 
@@ -235,7 +235,7 @@ def test_a_service_that_is_gone_after_a_rolled_back_creation() -> None:
     made = site("Service:create:CannotPullContainerError")
     live = made.deploy(web(), "two")
     assert made.status() == "ROLLBACK_COMPLETE"
-    assert "there is no such image in the registry" in live.sentence
+    assert "the registry does not contain the image" in live.sentence
     assert not [one for one in made.warnings() if "not verified" in one]
     made.clock.advance(7200)
     left = made.diagnose()

@@ -100,4 +100,4 @@ def test_the_network_goes_away_while_watching() -> None:
     made.fault("api:*:unreachable**@8")
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.UNKNOWN
-    assert "the update of shop-staging goes on" in outcome.sentence
+    assert "the update of shop-staging continues" in outcome.sentence

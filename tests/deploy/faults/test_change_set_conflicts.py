@@ -113,7 +113,7 @@ def test_somebody_else_executes_our_change_set() -> None:
     asked(made, lambda: made.call("ExecuteChangeSet", StackName=STACK, ChangeSetName=made.change_sets()[0]))
     outcome = made.deploy(sha="two", yes=False)
     assert outcome.exit is Exit.DONE
-    assert any("somebody else executed" in one for one in made.warnings())
+    assert any("another user executed" in one for one in made.warnings())
     assert made.image() == "two"
 
 

@@ -68,7 +68,7 @@ def test_only_what_failed_can_be_skipped() -> None:
     made = stuck()
     outcome = made.recover("Release")
     assert outcome.exit is Exit.USAGE
-    assert "what can be skipped is Jobs" in outcome.sentence
+    assert "only Jobs can be skipped" in outcome.sentence
     assert not made.made("ContinueUpdateRollback")
 
 

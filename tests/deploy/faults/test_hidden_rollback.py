@@ -1,4 +1,4 @@
-"""Group 16: ECS rolls the service back while the stack says UPDATE_COMPLETE."""
+"""Group 16: ECS rolls the service back while the stack is UPDATE_COMPLETE."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_rollback_behind_a_green_stack_is_a_failure() -> None:
     outcome = made.deploy(template(**service()), "two")
     assert made.status() == "UPDATE_COMPLETE"
     assert outcome.exit is Exit.FAILED
-    assert "the stack says UPDATE_COMPLETE" in outcome.sentence
+    assert "the stack is UPDATE_COMPLETE" in outcome.sentence
     assert any("PRIMARY" in one.source and old in one.text for one in outcome.evidence)
     assert "fsdcf diagnose shop --env staging" in outcome.next
 

@@ -51,7 +51,7 @@ def test_the_status_alone_tells_that_it_failed_at_once(exists: bool) -> None:
     outcome = made.deploy(template(Jobs=topic(DisplayName="other")), "two")
     assert outcome.exit is Exit.FAILED
     assert made.status() == ("UPDATE_ROLLBACK_COMPLETE" if exists else "ROLLBACK_COMPLETE")
-    assert [one.text for one in outcome.evidence] == [f"shop-staging is {made.status()}; no event of it could be read"]
+    assert [one.text for one in outcome.evidence] == [f"shop-staging is {made.status()}; its events could not be read"]
     assert len(made.warnings()) == 1
 
 
@@ -113,7 +113,7 @@ def test_what_a_diagnosis_could_not_read_is_said() -> None:
     outcome = made.diagnose()
     assert outcome.exit is Exit.FAILED
     assert [one.text for one in outcome.evidence if one.source == "not read"] == [
-        "what ECS knows of the failure is missing: no permission for ecs:DescribeServices"
+        "ECS's information on the failure is missing: no permission for ecs:DescribeServices"
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_permission_that_is_taken_away_while_watching() -> None:
     made.fault("api:DescribeStacks:error=AccessDenied**@1")
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.UNKNOWN
-    assert "goes on" in outcome.sentence
+    assert "continues" in outcome.sentence
 
 
 def test_another_account_is_refused() -> None:

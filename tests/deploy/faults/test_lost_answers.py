@@ -36,7 +36,7 @@ def test_the_answer_never_comes(operation: str) -> None:
         assert made.image() == "one"
     else:
         assert outcome.exit is Exit.UNKNOWN
-        assert "goes on" in outcome.sentence
+        assert "continues" in outcome.sentence
         assert "fsdcf watch shop --env staging" in outcome.next
         assert len(made.executions()) == 1
 

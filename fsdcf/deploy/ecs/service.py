@@ -1,0 +1,161 @@
+"""An ECS service as ECS and its load balancer report it: the one reader for deploy and operate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fsdcf.deploy.aws import ApiError, Aws
+
+SERVICE = "AWS::ECS::Service"
+
+
+@dataclass(frozen=True)
+class EcsDeployment:
+    """A deployment of a service. ``state`` is COMPLETED, FAILED or IN_PROGRESS; empty if ECS reports none.
+
+    ``since`` is its creation.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
+    """
+
+    id: str
+    status: str
+    task_definition: str
+    state: str = ""
+    reason: str = ""
+    failed: int = 0
+    desired: int = 0
+    running: int = 0
+    pending: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ServiceMessage:
+    """An event of a service: a sentence, and its time."""
+
+    time: datetime | None
+    text: str
+
+
+@dataclass(frozen=True)
+class EcsService:
+    """A service at one moment. ``messages`` are its events, newest first; ``target_groups`` are ARNs.
+
+    ``minimum_healthy`` and ``maximum`` are the deployment's limits in percent, None if ECS reports none.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+    """
+
+    arn: str
+    status: str
+    task_definition: str = ""
+    desired: int = 0
+    running: int = 0
+    pending: int = 0
+    deployments: tuple[EcsDeployment, ...] = ()
+    messages: tuple[ServiceMessage, ...] = ()
+    target_groups: tuple[str, ...] = ()
+    minimum_healthy: int | None = None
+    maximum: int | None = None
+
+    @property
+    def primary(self) -> EcsDeployment | None:
+        """The PRIMARY deployment."""
+        return primary_of(self.deployments)
+
+    @property
+    def single_writer(self) -> bool:
+        """Whether a task stops before the next one starts, as the compiler configures it for a single writer."""
+        return (self.minimum_healthy, self.maximum) == (0, 100)
+
+
+def primary_of(deployments: tuple[EcsDeployment, ...]) -> EcsDeployment | None:
+    """The PRIMARY deployment; None if ECS reports none."""
+    return next((deployment for deployment in deployments if deployment.status == "PRIMARY"), None)
+
+
+def cluster_and_name(service: str) -> tuple[str, str]:
+    """The cluster and the name in a service's ARN. A name, or an ARN of the old format, has no cluster."""
+    parts = service.split(":service/", 1)[-1].split("/")
+    return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
+
+
+def describe_service(aws: Aws, cluster: str, name: str) -> EcsService | None:
+    """The service; None if it or its cluster does not exist. Raises the errors of the call."""
+    try:
+        return service_in(aws.call("ecs", "DescribeServices", cluster=cluster, services=[name]))
+    except ApiError as error:
+        if error.code == "ClusterNotFoundException":
+            return None
+        raise
+
+
+def service_in(answer: Mapping[str, Any]) -> EcsService | None:
+    """The service in an answer of DescribeServices; None if it contains none."""
+    return next((read_service(raw) for raw in answer.get("services") or []), None)
+
+
+def read_service(raw: Mapping[str, Any]) -> EcsService:
+    """A service from the data of an API response."""
+    limits = raw.get("deploymentConfiguration") or {}
+    groups = (balancer.get("targetGroupArn") for balancer in raw.get("loadBalancers") or [])
+    return EcsService(
+        arn=str(raw.get("serviceArn", "")),
+        status=str(raw.get("status", "")),
+        task_definition=str(raw.get("taskDefinition") or ""),
+        **_counts(raw),
+        deployments=tuple(read_deployment(deployment) for deployment in raw.get("deployments") or []),
+        messages=tuple(
+            ServiceMessage(event.get("createdAt"), str(event.get("message", ""))) for event in raw.get("events") or []
+        ),
+        target_groups=tuple(str(group) for group in groups if group),
+        minimum_healthy=limits.get("minimumHealthyPercent"),
+        maximum=limits.get("maximumPercent"),
+    )
+
+
+def read_deployment(raw: Mapping[str, Any]) -> EcsDeployment:
+    """A deployment from the data of an API response."""
+    return EcsDeployment(
+        id=str(raw.get("id", "")),
+        status=str(raw.get("status", "")),
+        task_definition=str(raw.get("taskDefinition", "")),
+        state=str(raw.get("rolloutState") or ""),
+        reason=str(raw.get("rolloutStateReason") or ""),
+        failed=int(raw.get("failedTasks") or 0),
+        **_counts(raw),
+        since=raw.get("createdAt"),
+    )
+
+
+def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(raw.get(f"{name}Count") or 0) for name in ("desired", "running", "pending")}
+
+
+@dataclass(frozen=True)
+class TargetHealth:
+    """A target of a load balancer.
+
+    Its address, its state (healthy, unhealthy, initial, draining, …), and the reason.
+    """
+
+    address: str
+    state: str
+    reason: str = ""
+
+
+def read_targets(answer: Mapping[str, Any]) -> tuple[TargetHealth, ...]:
+    """The targets in an answer of DescribeTargetHealth.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
+    """
+    return tuple(_read_target(raw) for raw in answer.get("TargetHealthDescriptions") or [])
+
+
+def _read_target(raw: Mapping[str, Any]) -> TargetHealth:
+    health = raw.get("TargetHealth") or {}
+    reason = ": ".join(str(health[key]) for key in ("Reason", "Description") if health.get(key))
+    return TargetHealth(str((raw.get("Target") or {}).get("Id", "")), str(health.get("State") or ""), reason)

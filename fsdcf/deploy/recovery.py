@@ -1,0 +1,262 @@
+"""An existing stack: watch its operation, diagnose its last failure, cancel its update, recover from a failed rollback.
+
+These commands need no spec and leave no change set behind. ``watch`` and ``diagnose`` change nothing; ``cancel`` and
+``recover`` start a rollback and watch it. Unlike a deploy, they did not see the operation from its start: they read
+what AWS still has of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.deploy import operation
+from fsdcf.deploy.aws import ApiError, Aws
+from fsdcf.deploy.cleanup import conclude
+from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
+from fsdcf.deploy.diagnosis.explanations import (
+    FailedOperation,
+    diagnose_operation,
+    explain_rollouts,
+    rollout_evidence,
+)
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
+from fsdcf.deploy.ecs.service import SERVICE
+from fsdcf.deploy.engine import assess
+from fsdcf.deploy.events import is_terminal, rollback_begin
+from fsdcf.deploy.model import (
+    INTERRUPTS,
+    Ask,
+    Event,
+    Evidence,
+    Exit,
+    Outcome,
+    Question,
+    StackEvent,
+    Tell,
+    Terminated,
+    WarningIssued,
+    Where,
+    nowhere,
+)
+from fsdcf.deploy.operation import latest_events, running_operation
+from fsdcf.deploy.prepare import event_evidence
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshot, target_of
+from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
+
+
+def watch(stack: str, aws: Aws, tell: Tell, where: Where, timeout: float | None) -> Outcome:
+    """Watch the operation in progress on the stack, with its events from the beginning, to its end."""
+    return _command(stack, aws, tell, None, where, timeout, _watch)
+
+
+def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
+    """Diagnose the latest operation on the stack; exit 0 if it did not fail.
+
+    Each failed read is part of the evidence.
+    """
+    unread: list[Evidence] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, WarningIssued):
+            unread.append(Evidence("not read", event.text))
+
+    outcome = _command(stack, aws, tell, None, where, None, _diagnose)
+    return replace(outcome, evidence=(*outcome.evidence, *unread))
+
+
+def cancel(stack: str, aws: Aws, tell: Tell) -> Outcome:
+    """Cancel the update in progress and watch its rollback; exit 0 once the stack is in its earlier state."""
+    return _command(stack, aws, tell, None, nowhere, None, _cancel)
+
+
+def recover(stack: str, skip: tuple[str, ...], aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
+    """Continue a failed rollback without the resources in ``skip``; exit 0 once the stack is in its earlier state."""
+    return _command(stack, aws, tell, ask, where, None, lambda run, name: _recover(run, name, skip))
+
+
+def _command(
+    stack: str,
+    aws: Aws,
+    tell: Tell,
+    ask: Ask | None,
+    where: Where,
+    timeout: float | None,
+    body: Callable[[Run, str], Outcome],
+) -> Outcome:
+    run = Run(aws, tell, target_of(None, stack), ask, where)
+    run.limit(timeout)
+    return conclude(run, None, lambda: body(run, stack))
+
+
+def _existing(run: Run, name: str) -> Snapshot:
+    """The stack, whose service and environment the printed commands name from now on.
+
+    Stops the run (exit 2) without one.
+    """
+    stack = snapshot(run.aws, name)
+    run.target = target_of(stack, name)
+    if stack is None:
+        raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
+    if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
+        sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
+        run.target = replace(run.target, redeploy_command=run.target.redeploy(f"--image-sha {sha}"))
+    return stack
+
+
+def _watch(run: Run, name: str) -> Outcome:
+    try:
+        stack = _existing(run, name)
+        if not stack.running:
+            return _at_rest(run, stack)
+        run.step("watch", f"{stack.name} is {stack.status}")
+        result = Watcher(run, running_operation(run, stack)).watch()
+    except DeadlinePassed:
+        sentence = f"the deadline has passed: the operation on {name} continues"
+        raise stop(Exit.UNKNOWN, sentence, run.target.command("watch")) from None
+    except INTERRUPTS as pressed:
+        code = Exit.UNKNOWN if isinstance(pressed, Terminated) else Exit.INTERRUPTED
+        sentence = f"stopped watching: an operation on {name} continues"
+        raise stop(code, sentence, run.target.command("watch")) from None
+    return _assess(run, stack, result)
+
+
+def _at_rest(run: Run, stack: Snapshot) -> Outcome:
+    """The outcome of the latest operation on a stack without an operation in progress."""
+    events = latest_events(run, stack.arn)
+    failed = failures(events) or rollback_begin(events) is not None
+    rollouts = _read_rollouts(run, events) if failed else ()
+    return _assess(run, stack, OperationResult(stack.status, stack, events, rollouts, stack.reason))
+
+
+def _assess(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
+    if result.status == "REVIEW_IN_PROGRESS":
+        return Outcome(Exit.DONE, f"{stack.name} is in review (REVIEW_IN_PROGRESS): nothing was ever executed")
+    if result.status == "DELETE_COMPLETE":
+        return Outcome(Exit.DONE, f"{stack.name} is deleted")
+    outcome = assess(run, result, None, stack.name)
+    return replace(outcome, next=()) if outcome.exit is Exit.DONE else outcome
+
+
+def _read_rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[ServiceRollout, ...]:
+    """What ECS still has of the services in the events."""
+    services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
+    observer = RolloutObserver(run)
+    rollouts = (observer.afterwards(arn, name, events[0].time) for name, arn in services.items())
+    return tuple(rollout for rollout in rollouts if rollout is not None)
+
+
+def _diagnose(run: Run, name: str) -> Outcome:
+    stack = _existing(run, name)
+    outcome = _at_rest(run, stack) if is_terminal(stack.status) else _so_far(run, stack)
+    return replace(outcome, next=tuple(item for item in outcome.next if item != run.target.command("diagnose")))
+
+
+def _so_far(run: Run, stack: Snapshot) -> Outcome:
+    """The failures of an operation in progress."""
+    events = latest_events(run, stack.arn)
+    rollouts = _read_rollouts(run, events)
+    failing = [rollout for rollout in rollouts if rollout.failed_tasks]
+    if failures(events):
+        places = run.places(event.logical_id for event in events)
+        cause = explain_rollouts(run, rollouts, stack.arn)
+        return diagnose_operation(
+            FailedOperation(
+                run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=cause
+            )
+        )
+    if failing:
+        return _failing_tasks(run, stack, failing[0])
+    sentence = f"{stack.name} is {stack.status}, and nothing has failed so far"
+    return Outcome(Exit.DONE, sentence, next=(run.target.command("watch"),))
+
+
+def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcome:
+    """Tasks of a rollout have failed, but neither ECS nor CloudFormation has given it up."""
+    cause = explain_rollouts(run, (rollout,), stack.arn)
+    failed = rollout.failed_tasks
+    why = cause.sentence if cause is not None else failed[0].essence
+    count = f"{len(failed)} task{'s' if len(failed) > 1 else ''} of {rollout.logical_id} failed"
+    more = (cause.command,) if cause is not None else ()
+    return Outcome(
+        Exit.UNKNOWN,
+        f"{stack.name} is {stack.status}, and {count} so far: {why}",
+        tuple(rollout_evidence(rollout, run.where(rollout.logical_id), cause is not None)),
+        (*more, run.target.command("watch")),
+        advice=cause.advice if cause is not None else None,
+    )
+
+
+def _cancel(run: Run, name: str) -> Outcome:
+    stack = _existing(run, name)
+    if not stack.running:
+        return Outcome(Exit.DONE, f"no operation is in progress on {name}: it is {stack.status}")
+    if stack.status != "UPDATE_IN_PROGRESS":
+        delete = (run.target.command("delete"),) if stack.status == "CREATE_IN_PROGRESS" else ()
+        sentence = f"{name} is {stack.status}: only an update can be cancelled"
+        raise stop(Exit.REFUSED, sentence, run.target.command("watch"), *delete)
+    update = running_operation(run, stack)
+    run.step("cancel", f"cancels the update of {name}; CloudFormation rolls it back")
+    run.running = f"the rollback of {name}"
+    try:
+        operation.cancel(run, stack.arn)
+    except ApiError as error:
+        if error.code != "ValidationError":
+            raise
+        run.warn(f"it is too late to cancel: {error.message}")
+    result = follow(run, replace(update, verb="roll back"))
+    run.running = ""
+    if result.status == "UPDATE_ROLLBACK_COMPLETE":
+        return Outcome(Exit.DONE, f"the update of {name} was cancelled: the stack is in its earlier state")
+    return assess(run, result, None, name)
+
+
+def _recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
+    stack = _existing(run, name)
+    if stack.status == "UPDATE_ROLLBACK_FAILED":
+        return _continue_rollback(run, stack, skip)
+    if stack.status == "UPDATE_FAILED":
+        run.step("roll back", f"rolls back the failed update of {name}")
+        return _assess_recovery(run, stack, follow(run, operation.roll_back(run, stack)))
+    if stack.running:
+        sentence = f"{name} is {stack.status}: it cannot be recovered until the operation ends"
+        raise stop(Exit.BUSY, sentence, run.target.command("watch"))
+    if stack.status in (*NEVER_WORKED, "DELETE_FAILED"):
+        why = "" if stack.status == "DELETE_FAILED" else "its creation failed, and "
+        sentence = f"{name} is {stack.status}: {why}it can only be deleted"
+        return replace(_at_rest(run, stack), exit=Exit.REFUSED, sentence=sentence)
+    return Outcome(Exit.DONE, f"there is nothing to recover: {name} is {stack.status}")
+
+
+def _continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outcome:
+    events = latest_events(run, stack.arn)
+    stuck = {event.logical_id: event for event in blockers(events) if event.status == "UPDATE_FAILED"}
+    evidence = tuple(event_evidence(run, event) for event in stuck.values())
+    unknown = [name for name in skip if stuck and name not in stuck]
+    if unknown:
+        sentence = f"{', '.join(unknown)} did not fail to roll back: only {', '.join(stuck)} can be skipped"
+        raise Stop(Outcome(Exit.USAGE, sentence, evidence, (run.target.command("recover"),)))
+    for item in evidence:
+        run.warn(f"the rollback failed: {item.source} {item.text}")
+    if skip:
+        warning = (
+            f"{', '.join(skip)} will count as rolled back without being it: the stack and the resource then differ"
+            " until the resource is corrected manually"
+        )
+        run.warn(warning)
+        if run.ask is not None and not run.agrees(Question("execute", "Continue and skip?", (warning,))):
+            raise stop(Exit.REFUSED, "refused: nothing was done", run.target.command("recover"))
+    run.step("recover", f"continues the rollback of {stack.name}")
+    return _assess_recovery(run, stack, follow(run, operation.continue_rollback(run, stack, skip)), events)
+
+
+def _assess_recovery(run: Run, stack: Snapshot, result: OperationResult, earlier: Sequence[StackEvent] = ()) -> Outcome:
+    run.running = ""
+    if result.status == "UPDATE_ROLLBACK_COMPLETE":
+        sentence = f"{stack.name} is recovered: it is in the state before the update"
+        return Outcome(Exit.DONE, sentence, next=(run.target.redeploy(),))
+    outcome = assess(run, result, None, stack.name)
+    cause = root_cause(earlier)
+    return replace(outcome, evidence=(*outcome.evidence, event_evidence(run, cause))) if cause else outcome
