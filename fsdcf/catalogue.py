@@ -1,30 +1,18 @@
-"""Every rule with a code of ours, for ``fsdcf explain`` and the documentation."""
+"""Every rule of fsdcf by its code, for ``fsdcf explain`` and the documentation. Rules are discovered, not listed."""
 
 from __future__ import annotations
 
-from fsdcf import pipeline
-from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Rule
-from fsdcf.language import resolve, rules, schema, source, spellings
-from fsdcf.language.rules import advice
+from fsdcf.language.rules import rules_in
+
+WITH_RULES = ("fsdcf.language", "fsdcf.compiler", "fsdcf.pipeline")
+"""The packages and modules that define rules."""
 
 
 def catalogue() -> dict[str, Rule]:
-    """The rules by code, in order."""
-    found: list[Rule] = [
-        *source.RULES,
-        *schema.RULES,
-        *spellings.RULES,
-        *resolve.MERGE_RULES,
-        *resolve.RULES,
-        *rules.RULES,
-        *pipeline.RULES,
-        *advice.RULES,
-    ]
-    for kind in types().values():
-        found += kind.rules
-    unique = list(dict.fromkeys(found))
-    by_code = {rule.code: rule for rule in unique}
-    if len(by_code) != len(unique):
+    """Return the rules by code, sorted. Raise ValueError if two rules share a code."""
+    rules = dict.fromkeys(rule for name in WITH_RULES for rule in rules_in(name))
+    by_code = {rule.code: rule for rule in sorted(rules, key=lambda rule: rule.code)}
+    if len(by_code) != len(rules):
         raise ValueError("two rules share a code")
-    return dict(sorted(by_code.items()))
+    return by_code

@@ -1,4 +1,4 @@
-"""What fsdcf says about a spec: positions, rules, findings, and a finding's text with the source line."""
+"""Findings about a spec: positions, rules, diagnostics, and the text of a diagnostic with its source line."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 SpecPath = tuple[str | int, ...]
-"""Where a value stands in a spec: mapping keys and list indexes from the root."""
+"""The path of a value in a spec: mapping keys and list indexes from the root."""
 
 Paint = Callable[[str, str], str]
-"""Colours a text: takes the text and a role such as error, warning, frame or hint."""
+"""Colors a text; takes the text and its role: error, warning, frame or hint."""
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What ends a line, by YAML's reckoning: positions count by it."""
+"""A line break as YAML defines it. Line numbers count these."""
 
 _WIDEST_LINE = 160
 
 
 class Severity(Enum):
-    """How much a finding weighs: an error stops the compilation, a warning is advice."""
+    """The severity of a finding: an error stops the compilation, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -29,7 +29,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """A stretch of a source. Lines and columns count characters from 1; the end is exclusive."""
+    """A range in a source file. Lines and columns count characters from 1; the end is exclusive."""
 
     file: str
     line: int
@@ -40,28 +40,33 @@ class Span:
 
 @dataclass(frozen=True)
 class Rule:
-    """A kind of finding. ``code`` is unique and documented: ``fsdcf explain CODE`` prints the rest.
+    """A type of finding. ``code`` is unique; ``fsdcf explain CODE`` prints the other fields.
 
-    ``source`` names where the rule comes from when it is not ours, such as a page of the AWS documentation.
+    ``source`` is the URL of the page that the rule comes from, if it is not a rule of fsdcf itself. With ``conceal``
+    the rest of the source line may be a secret and is not printed.
     """
 
     code: str
     title: str
     explanation: str
     source: str = ""
-    severity: Severity = Severity.ERROR
     conceal: bool = False
 
+    @property
+    def severity(self) -> Severity:
+        """The severity by the code's first letter: S codes are errors, W codes are warnings."""
+        return Severity.WARNING if self.code.startswith("W") else Severity.ERROR
+
     def at(self, span: Span, path: SpecPath, message: str, hint: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
-        """A finding of this kind at a position."""
+        """Return a finding of this rule at a position."""
         return Diagnostic(self.code, self.severity, message, path, span, hint, notes, self.conceal)
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding: what is wrong (message), where (path, span) and what to do about it (hint).
+    """A finding: what is wrong (message), where (path and span), and how to fix it (hint).
 
-    ``conceal`` keeps what follows the span out of sight: the rest of the line may be a secret.
+    With ``conceal`` the source line is cut after the span, because the rest may be a secret.
     """
 
     code: str
@@ -75,25 +80,30 @@ class Diagnostic:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The findings by position, each once."""
-    unique = dict.fromkeys(diagnostics)
-    return tuple(sorted(unique, key=lambda d: (d.span, d.code, d.message)))
+    """Return the findings sorted by position, without duplicates."""
+    return tuple(sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span, d.code, d.message)))
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Whether one of the findings stops the compilation."""
+    """Whether any of the findings stops the compilation."""
     return any(d.severity is Severity.ERROR for d in diagnostics)
 
 
+def joined(values: Iterable[object], word: str = "or") -> str:
+    """Return ``a, b or c``."""
+    *texts, last = map(str, values)
+    return f"{', '.join(texts)} {word} {last}" if texts else last
+
+
 def plain(text: str, role: str) -> str:
-    """The painter that does not paint."""
+    """Return the text without colors."""
     return text
 
 
 def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = plain) -> str:
-    """A finding as text: code and message, position, the source line with the culprit underlined, and the hint.
+    """Return a finding as text: code and message, position, the source line with the range underlined, and the hint.
 
-    ``sources`` holds the text of every file that a span may name; a span of another file is shown without its line.
+    ``sources`` maps file names to their texts; a finding in any other file is shown without its source line.
     """
     span = diagnostic.span
     role = diagnostic.severity.value
@@ -114,7 +124,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
 
 
 def _excerpt(line: str, span: Span) -> tuple[str, str]:
-    """The source line, cut to a readable width around the span, and the line that underlines it."""
+    """Return the source line, cut to a readable width around the span, and the line that underlines the span."""
     start = min(span.column - 1, len(line))
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     end = max(min(end, len(line)), start + 1)
@@ -128,11 +138,11 @@ def _excerpt(line: str, span: Span) -> tuple[str, str]:
 
 
 def _visible(text: str) -> str:
-    """The text with control characters shown instead of sent to the terminal."""
-    return "".join(_shown(character) for character in text)
+    """Return the text with control characters escaped, so that none reaches the terminal."""
+    return "".join(_escaped(character) for character in text)
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     if character == "\t":
         return "    "
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
@@ -141,11 +151,11 @@ def _shown(character: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many terminal columns the shown text takes."""
+    """Return the number of terminal columns that the visible text takes."""
     width = 0
     for character in text:
-        if len(_shown(character)) > 1:
-            width += len(_shown(character))
+        if len(_escaped(character)) > 1:
+            width += len(_escaped(character))
         elif unicodedata.east_asian_width(character) in ("W", "F"):
             width += 2
         elif not unicodedata.combining(character):

@@ -11,12 +11,12 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import over_limits, to_json
 from fsdcf.compiler.service import Template, compile_spec
 from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors, in_order
-from fsdcf.language.blind import UnknownValue
 from fsdcf.language.dockerfile import health_check
 from fsdcf.language.document import Document, locate
-from fsdcf.language.model import ContainerCheck, Spec
+from fsdcf.language.model.service import ContainerCheck, Spec
 from fsdcf.language.resolve import resolve
 from fsdcf.language.source import parse
+from fsdcf.language.unknown import UnknownValue
 from fsdcf.language.validate import validate
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ TOO_LARGE = Rule(
     "CloudFormation takes 500 resources, 200 outputs and a megabyte, IAM 10,240 characters of policies for a role, and ECS 64 KiB of task "
     "definition.",
 )
-RULES = (DOCKERFILE, TOO_LARGE)
 
 NO_CHECK = "W101"
 _LARGEST_DOCKERFILE = 1_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from fsdcf.compiler.parts.image import TAG_OR_DIGEST, repository, repository_arn
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 
 _PSEUDO = {
     "AWS::AccountId": r"(?P<account>\d{12})",

@@ -15,7 +15,7 @@ import click
 from fsdcf.cli.lookup import Places
 from fsdcf.cli.options import environment_named, read
 from fsdcf.deploy.model import Place, Target
-from fsdcf.language.model import NAME
+from fsdcf.language.model.common import NAME
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request, run
 

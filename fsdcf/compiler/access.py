@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
 
 PERMISSIONS = Rule(
     "S301",
@@ -20,7 +20,6 @@ TWO_ACCESSES = Rule(
     "permissions in two places",
     "An unmanaged dependency has its permissions below `unmanaged`; a second list beside it would contradict.",
 )
-RULES = (PERMISSIONS, TWO_ACCESSES)
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
 _LEVELS = {"read": ("read",), "write": ("write",), "readWrite": ("read", "write"), "read_write": ("read", "write")}

@@ -22,7 +22,7 @@ from fsdcf.compiler.parts.telemetry import add_telemetry
 from fsdcf.compiler.stack import CompiledTypes, Grant, Names, Origin, Site, Stack, Variable
 from fsdcf.compiler.text import Attributes
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.language.names import dependency_path, local_name
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from troposphere import AWSObject, Output, Parameter, Template, encode_to_dict
 
 from fsdcf.language.dependency import DependencyType, Model
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.language.names import logical_id, variable
 
 PropertyPath = tuple[str | int, ...]

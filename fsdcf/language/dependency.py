@@ -1,4 +1,4 @@
-"""Dependency types as the language sees them, and what a dependency can do. The types themselves are in the compiler."""
+"""Dependency types as the language sees them, and the capabilities of dependencies. The compiler defines the types."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from posixpath import join, normpath
 from typing import Any, Generic, TypeVar
 
 from fsdcf.diagnostics import Rule, SpecPath
-from fsdcf.language.model import Dependency, Spec
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
 
 Model = TypeVar("Model", bound=Dependency)
 
 SQLITE_FILE = "app.db"
-"""Name of a database file that has no `path`, on the service's only file system."""
+"""File name of a database without a ``path``, on the service's only file system."""
 
 
 class MountedFileSystem(Dependency):
@@ -35,7 +36,8 @@ class MountedFileSystem(Dependency):
 class SqliteFile(Dependency):
     """A capability: a dependency that is an SQLite database file.
 
-    Unless it is ``ephemeral``, one task at a time may write it. ``backup`` is the author's expectation of the file system below it.
+    Unless it is ``ephemeral``, one task at a time may write it. ``backup`` is the author's expectation of the file
+    system below it.
     """
 
     path: str | None
@@ -46,7 +48,7 @@ class SqliteFile(Dependency):
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a dependency breaks; ``at`` is the path below the dependency, ``key`` marks the key instead of the value."""
+    """A violation of a dependency type's rule. ``at`` is the path below the dependency; ``key`` underlines the key."""
 
     rule: Rule
     at: SpecPath
@@ -63,16 +65,17 @@ class DependencyType(Generic[Model]):
     capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
-    - ``check`` yields the violations of the type's own ``rules``.
-    - ``managed`` tells whether the stack makes the dependency, as opposed to one that exists already; ``managed_keys`` are the
-      keys without meaning for the latter.
+    - ``check`` yields the violations of the type's own rules.
+    - ``managed`` tells whether the stack makes the dependency, as opposed to one that exists already; ``managed_keys``
+      are the keys without meaning for the latter.
     - ``also`` are other names of the type.
     - ``endpoint`` is the interface endpoint by which tasks without a route to the internet reach the AWS service.
-    - ``physical_name`` tells whether `name` is the physical name of the resource, which the environments of an account cannot share.
+    - ``physical_name`` tells whether `name` is the physical name of the resource, which the environments of an account
+      cannot share.
     - ``reserved_names`` are local names whose logical ids belong to the network of a new VPC.
-    - ``variables`` are the environment variables that do not contain the dependency's name, so that two dependencies could set
-      one, each with the attribute in it; ``settings`` are the values of those that follow from the dependency's keys
-      alone, so that two dependencies with equal values do not conflict.
+    - ``variables`` are the environment variables that do not contain the dependency's name, so that two dependencies
+      could set one, each with the attribute in it; ``settings`` are the values of those that follow from the
+      dependency's keys alone, so that two dependencies with equal values do not conflict.
     """
 
     name: str
@@ -89,7 +92,6 @@ class DependencyType(Generic[Model]):
     reserved_names: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     settings: Callable[[Model], Mapping[str, str]] = lambda dependency: {}
-    rules: tuple[Rule, ...] = ()
 
 
 Types = Mapping[str, DependencyType[Any]]
@@ -97,11 +99,11 @@ Types = Mapping[str, DependencyType[Any]]
 
 
 @dataclass(frozen=True)
-class Mounted:
+class Mount:
     """A directory of the container that is not on the task's own disk.
 
-    ``network`` is true for EFS, a network file system that outlives the task. ``system`` is the dependency behind it; None
-    for a file system that the spec names by its id.
+    ``network`` is true for EFS, a network file system that outlives the task. ``system`` is the dependency behind it;
+    None for a file system that the spec names by its id.
     """
 
     path: str
@@ -111,23 +113,23 @@ class Mounted:
 
 
 def file_systems(spec: Spec) -> dict[str, MountedFileSystem]:
-    """The dependencies that the container mounts, by local name."""
+    """Return the dependencies that the container mounts, by local name."""
     return {local_name(one.name): one for one in spec.dependencies if isinstance(one, MountedFileSystem)}
 
 
-def mounted(spec: Spec) -> list[Mounted]:
-    """Every mount of the container: the file systems among the dependencies, then ``service.volumes``."""
+def mounts_of(spec: Spec) -> list[Mount]:
+    """Return every mount of the container: the file systems among the dependencies, then ``service.volumes``."""
     systems = file_systems(spec)
-    mounts = [Mounted(system.mount_point, True, system.read_only, system) for system in systems.values()]
+    mounts = [Mount(system.mount_point, True, system.read_only, system) for system in systems.values()]
     for volume in spec.service.volumes:
         system = systems.get(volume.efs.dependency) if volume.efs and volume.efs.dependency else None
         read_only = volume.read_only or (system is not None and system.read_only)
-        mounts.append(Mounted(volume.mount_path, volume.efs is not None, read_only, system))
+        mounts.append(Mount(volume.mount_path, volume.efs is not None, read_only, system))
     return mounts
 
 
-def mount_of(path: str, mounts: Iterable[Mounted]) -> Mounted | None:
-    """The mount that holds a file: the deepest of several, None for the task's own disk."""
+def mount_of(path: str, mounts: Iterable[Mount]) -> Mount | None:
+    """Return the deepest mount that contains a file; None for the task's own disk."""
     file = _normal(path)
     above = [mount for mount in mounts if file.startswith(_normal(mount.path).rstrip("/") + "/")]
     return max(above, key=lambda mount: len(_normal(mount.path)), default=None)
@@ -138,7 +140,8 @@ def _normal(path: str) -> str:
 
 
 def sqlite_file(database: SqliteFile, spec: Spec) -> str | None:
-    """The path of an SQLite database: its ``path``, or ``app.db`` on the service's file system; None without either."""
+    """Return the path of an SQLite database: its ``path``, or ``app.db`` on the service's file system; None without
+    either."""
     if database.path is not None:
         return _normal(database.path)
     systems = list(file_systems(spec).values())

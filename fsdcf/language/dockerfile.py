@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from fsdcf.language.model import ContainerCheck
+from fsdcf.language.model.service import ContainerCheck
 
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 PSEUDO_PARAMETERS = {
@@ -11,42 +11,51 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
 }
-"""CloudFormation's pseudo parameters that a spec may name, each with a sample for checking patterns."""
+"""The CloudFormation pseudo parameters that a spec may use, each with a sample value for checking patterns."""
 
-_SPELLINGS = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
+_ALIASES = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STORED = {
-    "secrets": re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}"),
-    "ssm": re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"),
-}
-"""Names that Secrets Manager and Parameter Store take. Source: CreateSecret and PutParameter in their API references;
-`rds!cluster-…` and the like are secrets that other services of AWS own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html"""
+_SECRET = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
+"""A secret's name in Secrets Manager. Source: CreateSecret in the API reference. Other AWS services own secrets such as
+``rds!cluster-…``: https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html"""
+_PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+"""A parameter's name in Parameter Store. Source: PutParameter in the API reference."""
 
 
 @dataclass(frozen=True)
 class Pseudo:
-    """One of CloudFormation's pseudo parameters, such as ``AWS::Region``."""
+    """A CloudFormation pseudo parameter, such as ``AWS::Region``."""
 
     name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.name}}}"
 
 
 @dataclass(frozen=True)
 class Known:
-    """A variable with its value, where it matters that it was one: ``${ENV}`` in a dependency's name."""
+    """A variable with its value, kept where the difference to plain text matters: ``${ENV}`` in a dependency's name."""
 
     name: str
     value: str
 
+    def __str__(self) -> str:
+        return f"${{{self.name}}}"
+
 
 @dataclass(frozen=True)
 class SecretRef:
-    """A value that ECS reads when the container starts: ``store`` is ``secrets`` or ``ssm``; ``key`` a JSON key or empty."""
+    """A value that ECS reads when the container starts. ``store`` is ``secrets`` or ``ssm``, ``key`` a JSON key or
+    empty."""
 
     store: str
     name: str
     key: str = ""
+
+    def __str__(self) -> str:
+        return f"${{{self.store}:{self.name}{':' + self.key if self.key else ''}}}"
 
 
 @dataclass(frozen=True)
@@ -57,30 +66,33 @@ class Attribute:
     name: str
     attribute: str
 
+    def __str__(self) -> str:
+        return f"${{{self.kind}:{self.name}:{self.attribute}}}"
+
 
 Part = str | Known | Pseudo | SecretRef | Attribute
 
 
 @dataclass(frozen=True)
 class Text:
-    """A string that is not fully known when compiling: literals and placeholders in order."""
+    """A string whose value is not fully known when compiling: literals and placeholders in order."""
 
     parts: tuple[Part, ...]
 
     def sample(self) -> str:
-        """The text with every placeholder replaced by a plausible value, for patterns and lengths."""
-        return "".join(_sample(part) for part in self.parts)
+        """Return the text with a plausible value for every placeholder, to check patterns and lengths."""
+        return "".join(map(_sample, self.parts))
 
     def __str__(self) -> str:
-        return "".join(_written(part) for part in self.parts)
+        return "".join(part.replace("${", "$${") if isinstance(part, str) else str(part) for part in self.parts)
 
 
 String = str | Text
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is wrong with a placeholder, and where in the text (character offsets)."""
+class PlaceholderProblem:
+    """An error in a placeholder. ``start`` and ``end`` are its character offsets in the text."""
 
     message: str
     hint: str
@@ -89,63 +101,61 @@ class Problem:
 
 
 def sample(value: String) -> str:
-    """A string's text, with plausible values for what is unknown."""
+    """Return a string's text, with plausible values for its placeholders."""
     return value if isinstance(value, str) else value.sample()
 
 
 def parts_of(value: String) -> tuple[Part, ...]:
-    """A string as parts; a plain one is a single literal."""
+    """Return the parts of a string; a plain string is a single literal."""
     return (value,) if isinstance(value, str) else value.parts
 
 
-def parse(text: str, variables: Mapping[str, str], keep: str = "") -> tuple[String, tuple[Problem, ...]]:
-    """Replace what is known (``variables``, among them ENV) and keep the rest as parts of a Text.
+def parse(text: str, variables: Mapping[str, str], keep: str = "") -> tuple[String, tuple[PlaceholderProblem, ...]]:
+    """Replace the placeholders of ``variables`` (ENV among them), and keep the others as parts of a Text.
 
-    Unknown or ill-formed placeholders are problems; they stay in the text as written. The variable ``keep`` stays a part.
+    Unknown and malformed placeholders are problems and stay in the text as written. The variable ``keep`` stays a part.
     """
     if "${" not in text:
         return text, ()
     parts: list[Part] = []
-    problems: list[Problem] = []
+    problems: list[PlaceholderProblem] = []
     position = 0
+
+    def add(part: Part) -> None:
+        if not isinstance(part, str):
+            parts.append(part)
+        elif part and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part:
+            parts.append(part)
+
     for match in _FORM.finditer(text):
-        _literal(parts, text[position : match.start()])
+        add(text[position : match.start()])
         position = match.end()
         if match.group() == "$${":
-            _literal(parts, "${")
+            add("${")
             continue
-        found = _read(match.group(1), variables)
-        if isinstance(found, tuple):
-            problems.append(Problem(found[0], found[1], match.start(), match.end()))
-            _literal(parts, match.group())
-        elif isinstance(found, str) and match.group(1) == keep:
-            parts.append(Known(keep, found))
-        elif isinstance(found, str):
-            _literal(parts, found)
+        part = _read(match.group(1), variables)
+        if isinstance(part, tuple):
+            problems.append(PlaceholderProblem(*part, match.start(), match.end()))
+            add(match.group())
         else:
-            parts.append(found)
-    _literal(parts, text[position:])
+            add(Known(keep, part) if isinstance(part, str) and match.group(1) == keep else part)
+    add(text[position:])
     if all(isinstance(part, str) for part in parts):
-        return "".join(str(part) for part in parts), tuple(problems)
+        return "".join(map(str, parts)), tuple(problems)
     return Text(tuple(parts)), tuple(problems)
 
 
-def _literal(parts: list[Part], text: str) -> None:
-    if text and parts and isinstance(parts[-1], str):
-        parts[-1] += text
-    elif text:
-        parts.append(text)
-
-
 def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, str]:
-    """The meaning of what stands between the braces, or (message, hint)."""
+    """Return the meaning of the text between the braces, or a message and a hint."""
     if inner is None:
         return "this placeholder has no closing brace", "close it with `}`, or write `$${` for a literal `${`"
     unknown = [name for name in _INNER.findall(inner) if name not in variables]
     if unknown:
         return _unknown(unknown[0], variables)
     inner = _INNER.sub(lambda match: variables[match.group(1)], inner)
-    inner = _SPELLINGS.get(inner, inner)
+    inner = _ALIASES.get(inner, inner)
     if inner in PSEUDO_PARAMETERS:
         return Pseudo(inner)
     if inner in variables:
@@ -153,40 +163,36 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
     head, _, rest = inner.partition(":")
     if head in ("secrets", "ssm") and rest:
         return _secret(head, rest)
-    if inner.startswith("AWS::") or "::" in inner:
-        return (
-            f"`${{{inner}}}` is not a pseudo parameter that a spec may use",
-            f"there are {_listed(PSEUDO_PARAMETERS)}",
-        )
+    if "::" in inner:
+        return f"`${{{inner}}}` is not a pseudo parameter that a spec may use", f"use {_listed(PSEUDO_PARAMETERS)}"
     fields = inner.split(":")
     if len(fields) == 3 and all(fields):
         return Attribute(*fields)
     if _NAME.fullmatch(inner):
         return _unknown(inner, variables)
-    return (
-        f"`${{{inner}}}` is not a placeholder",
-        "write ${ENV}, ${NAME}, ${AWS::Region}, ${secrets:path}, ${ssm:/path} or ${kind:name:attribute}; $${ is a literal ${",
-    )
+    hint = "write ${ENV}, ${NAME}, ${AWS::Region}, ${secrets:path}, ${ssm:/path} or ${kind:name:attribute}; "
+    return f"`${{{inner}}}` is not a placeholder", hint + "$${ is a literal ${"
 
 
-def _unknown(name: str, variables: Mapping[str, str]) -> tuple[str, str]:
-    return f"unknown variable `{name}`", f"give it with --var {name}=…; known here: {_listed(variables)}"
+def _unknown(name: str, variables: Iterable[str]) -> tuple[str, str]:
+    return f"unknown variable `{name}`", f"set it with --var {name}=…; known variables: {_listed(variables)}"
 
 
 def _secret(store: str, rest: str) -> Part | tuple[str, str]:
     if rest.startswith("arn:"):
-        return f"`${{{store}:…}}` takes a name, no ARN", "give the ARN in service.secrets, as valueFrom"
+        return f"`${{{store}:…}}` takes a name, not an ARN", "write the ARN in service.secrets, as valueFrom"
     if store == "ssm":
-        if not _STORED["ssm"].fullmatch(rest):
-            return f"`${{ssm:{rest}}}` is not a parameter", "write ${ssm:/path}, of letters, digits and _ . - /"
+        if not _PARAMETER.fullmatch(rest):
+            hint = "write ${ssm:/path}, with letters, digits and _ . - / in the path"
+            return f"`${{ssm:{rest}}}` is not a valid parameter", hint
         return SecretRef("ssm", rest)
     name, _, key = rest.partition(":")
-    if not _STORED["secrets"].fullmatch(name) or ":" in key:
-        return f"`${{secrets:{rest}}}` is not a secret", "write ${secrets:path} or ${secrets:path:json-key}"
+    if not _SECRET.fullmatch(name) or ":" in key:
+        return f"`${{secrets:{rest}}}` is not a valid secret", "write ${secrets:path} or ${secrets:path:json-key}"
     return SecretRef("secrets", name, key)
 
 
-def _listed(names: Mapping[str, str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"${{{name}}}" for name in sorted(names))
 
 
@@ -196,13 +202,3 @@ def _sample(part: Part) -> str:
     if isinstance(part, Known):
         return part.value
     return part if isinstance(part, str) else "x"
-
-
-def _written(part: Part) -> str:
-    if isinstance(part, str):
-        return part.replace("${", "$${")
-    if isinstance(part, (Pseudo, Known)):
-        return f"${{{part.name}}}"
-    if isinstance(part, SecretRef):
-        return f"${{{part.store}:{part.name}{':' + part.key if part.key else ''}}}"
-    return f"${{{part.kind}:{part.name}:{part.attribute}}}"

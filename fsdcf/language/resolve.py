@@ -1,4 +1,5 @@
-"""From the document as written to the document for one environment: spellings, overlay, overrides, placeholders."""
+"""Resolution: from the document as written to the document for one environment, by overlay, overrides and
+placeholders."""
 
 from __future__ import annotations
 
@@ -8,75 +9,41 @@ from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language.document import Document, Mark
-from fsdcf.language.model import Dependency, Spec
-from fsdcf.language.placeholders import Problem, String, parse
+from fsdcf.language.model import SpecKind, kind_of
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.placeholders import String, parse
 from fsdcf.language.shape import names_of
 from fsdcf.language.spellings import canonical
 
+Parse = Callable[[bytes, str], tuple[Document | None, tuple[Diagnostic, ...]]]
+"""Reads YAML: takes the bytes and a name for them, and returns the document, if any, and the findings."""
+
 OVERRIDE = Rule(
     "S109",
-    "an override that cannot be read",
-    "`--override` takes KEY=VALUE, where KEY is a dotted path of keys such as service.resources.cpu (`service.` may be left out) "
-    "and VALUE is YAML.",
+    "an invalid override",
+    "`--override` takes KEY=VALUE, where KEY is a dotted path of keys such as service.resources.cpu (`service.` may be "
+    "left out) and VALUE is YAML.",
 )
-MERGE_RULES = (OVERRIDE,)
-
-
-def overlay_of(document: Document, environment: str) -> Document | None:
-    """The part of ``environments`` for one environment, as a document of its own."""
-    overlays = document.data.get("environments")
-    overlay = overlays.get(environment) if isinstance(overlays, dict) else None
-    if not isinstance(overlay, dict):
-        return None
-    root: SpecPath = ("environments", environment)
-    marks = {path[2:]: mark for path, mark in document.marks.items() if path[:2] == root}
-    return Document(overlay, marks, document.sources, document.allowed)
-
-
-def merged(base: Document, over: Document) -> Document:
-    """``over`` merged over ``base``: maps merge, everything else is replaced. Marks follow the values."""
-    marks = dict(base.marks)
-    data = _merge(base.data, over.data, (), marks, over)
-    return Document(data, marks, {**base.sources, **over.sources}, base.allowed)
-
-
-def _merge(
-    low: dict[Any, Any], high: dict[Any, Any], path: SpecPath, marks: dict[SpecPath, Mark], over: Document
-) -> dict[Any, Any]:
-    out = dict(low)
-    for name, value in high.items():
-        here = path + (name,)
-        if isinstance(value, dict) and isinstance(low.get(name), dict):
-            out[name] = _merge(low[name], value, here, marks, over)
-            continue
-        out[name] = value
-        for stale in [known for known in marks if known[: len(here)] == here]:
-            del marks[stale]
-        marks.update({known: mark for known, mark in over.marks.items() if known[: len(here)] == here})
-    return out
-
-
-Parse = Callable[[bytes, str], tuple[Document | None, tuple[Diagnostic, ...]]]
-
 PLACEHOLDER = Rule(
     "S110",
-    "a placeholder that means nothing",
-    "Strings may hold ${ENV}, ${NAME} (given with --var), pseudo parameters such as ${AWS::Region}, secrets and attributes of "
-    "dependencies. Anything else between `${` and `}` is refused, since it would reach the service as text. `$${` is a literal `${`.",
+    "an unknown placeholder",
+    "Strings may contain ${ENV}, ${NAME} (set with --var), pseudo parameters such as ${AWS::Region}, secrets and "
+    "attributes of dependencies. Anything else between `${` and `}` is rejected, because it would reach the service as "
+    "text. `$${` is a literal `${`.",
 )
 DYNAMIC_REFERENCE = Rule(
     "S111",
     "a dynamic reference",
-    "`{{resolve:…}}` would put the secret's value in plain text into the task definition. Use `secrets`, or ${secrets:path} "
-    "and ${ssm:/path} in `environment`: ECS then reads the value when the container starts.",
-    source="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
+    "`{{resolve:…}}` would put the secret's value in plain text into the task definition. Use `secrets`, or "
+    "${secrets:path} and ${ssm:/path} in `environment`: ECS then reads the value when the container starts.",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
 )
 CONTROL = Rule(
     "S113",
     "a control character in a value",
-    "Escapes such as `\\x00` in double quotes put control characters into a value. CloudFormation and ECS refuse them; only line breaks and tabs may stand in a text.",
+    "Escapes such as `\\x00` in double quotes put control characters into a value. CloudFormation and ECS reject them; "
+    "a text may contain line breaks and tabs only.",
 )
-RULES = (PLACEHOLDER, DYNAMIC_REFERENCE, CONTROL)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -88,72 +55,97 @@ def resolve(
     overrides: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> tuple[Document, tuple[Diagnostic, ...]]:
-    """The document for ``environment``: one spelling, the overlay and then the overrides merged, known variables replaced.
+    """Return the document for ``environment``, and the findings.
 
-    Every value keeps the position of the line or flag that it came from.
+    Keys get their canonical names, then the overlay and the overrides are merged over the spec, and known variables are
+    replaced. Every value keeps the position of the line or flag that it comes from.
     """
-    known = {**(variables or {}), "ENV": environment}
-    document, spelled = canonical(document, types)
+    kind = kind_of(document.data)
+    base, spelled = canonical(document, kind.record, types)
     findings = list(spelled)
-    overlay = overlay_of(document, environment)
-    base = merged(document, overlay) if overlay else document
+    if overlay := overlay_of(base, environment):
+        base = merged(base, overlay)
     for text in overrides:
-        over, problems = _override(text, types, parse_yaml)
+        over, problems = _override(text, kind, types, parse_yaml)
         findings.extend(problems)
         base = merged(base, over) if over else base
-    resolved, problems = substituted(base, known)
-    return resolved, (*findings, *problems)
+    substitution = _Substitution(base, {**(variables or {}), "ENV": environment})
+    data = {
+        name: value if name == "environments" else substitution.value(value, (name,))
+        for name, value in base.data.items()
+    }
+    resolved = Document(data, substitution.marks, base.sources, base.allowed)
+    return resolved, (*findings, *substitution.findings)
+
+
+def overlay_of(document: Document, environment: str) -> Document | None:
+    """Return the part of ``environments`` for one environment as a document of its own."""
+    overlays = document.data.get("environments")
+    overlay = overlays.get(environment) if isinstance(overlays, dict) else None
+    if not isinstance(overlay, dict):
+        return None
+    root: SpecPath = ("environments", environment)
+    marks = {path[2:]: mark for path, mark in document.marks.items() if path[:2] == root}
+    return Document(overlay, marks, document.sources, document.allowed)
+
+
+def merged(base: Document, over: Document) -> Document:
+    """Return ``base`` with ``over`` merged over it: maps merge, everything else is replaced. Marks follow the
+    values."""
+    marks = dict(base.marks)
+
+    def merge(low: dict[Any, Any], high: dict[Any, Any], path: SpecPath) -> dict[Any, Any]:
+        out = dict(low)
+        for name, value in high.items():
+            here = (*path, name)
+            if isinstance(value, dict) and isinstance(low.get(name), dict):
+                out[name] = merge(low[name], value, here)
+                continue
+            out[name] = value
+            for replaced in [known for known in marks if known[: len(here)] == here]:
+                del marks[replaced]
+            marks.update({known: mark for known, mark in over.marks.items() if known[: len(here)] == here})
+        return out
+
+    data = merge(base.data, over.data, ())
+    return Document(data, marks, {**base.sources, **over.sources}, base.allowed)
 
 
 def _override(
-    text: str, types: Mapping[str, type[Dependency]], parse_yaml: Parse
+    text: str, kind: SpecKind, types: Mapping[str, type[Dependency]], parse_yaml: Parse
 ) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    """``service.resources.cpu=2048`` as a document whose positions are in the flag."""
+    """Read ``service.resources.cpu=2048`` as a document whose positions are in the flag."""
     file = f"--override {text}"
     whole = Span(file, 1, 1, 1, len(text) + 1)
     dotted, equals, value = text.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
-        return None, (
-            OVERRIDE.at(whole, (), f"`{text}` is not KEY=VALUE", "write --override service.resources.cpu=2048"),
-        )
-    if keys[0] not in names_of(Spec):
-        keys.insert(0, "service")
+        hint = "write --override service.resources.cpu=2048"
+        return None, (OVERRIDE.at(whole, (), f"`{text}` does not have the form KEY=VALUE", hint),)
+    if keys[0] not in names_of(kind.record):
+        keys.insert(0, kind.block)
+    path: SpecPath = tuple(keys)
     parsed, problems = parse_yaml(f"value: {value}".encode(), file)
     if parsed is None or problems:
-        message = problems[0].message if problems else "no value"
-        return None, (
-            OVERRIDE.at(
-                whole,
-                tuple(keys),
-                f"the value of `{dotted}` cannot be read: {message}",
-                "VALUE is YAML, quoted where needed",
-            ),
-        )
-    data: Any = parsed.data["value"]
-    path: SpecPath = tuple(keys)
+        message = f"the value of `{dotted}` cannot be read: {problems[0].message if problems else 'no value'}"
+        return None, (OVERRIDE.at(whole, path, message, "write VALUE as YAML, in quotes if needed"),)
     key_span = Span(file, 1, 1, 1, len(dotted) + 1)
     shift = len(dotted) + 1 - len("value: ")
     marks = {path[:depth]: Mark(whole, key_span) for depth in range(len(path))}
-    for known, mark in parsed.marks.items():
-        if known:
-            at = Span(file, 1, max(1, mark.value.column + shift), 1, max(2, mark.value.end_column + shift))
-            marks[path + known[1:]] = Mark(at, key_span, mark.text, mark.plain)
+    for below, mark in parsed.marks.items():
+        if below:
+            span = Span(file, 1, max(1, mark.value.column + shift), 1, max(2, mark.value.end_column + shift))
+            marks[path + below[1:]] = Mark(span, key_span, mark.text, mark.plain)
+    data: Any = parsed.data["value"]
     for key in reversed(keys):
         data = {key: data}
-    return canonical(Document(data, marks, {file: text}), types)
-
-
-def substituted(document: Document, variables: Mapping[str, str]) -> tuple[Document, tuple[Diagnostic, ...]]:
-    """The document with its placeholders read: known ones replaced, the others kept as Text."""
-    work = _Substitution(document, variables)
-    data = {
-        name: value if name == "environments" else work.value(value, (name,)) for name, value in document.data.items()
-    }
-    return Document(data, work.marks, document.sources, document.allowed), tuple(work.findings)
+    return canonical(Document(data, marks, {file: text}), kind.record, types)
 
 
 class _Substitution:
+    """One pass over a document that reads its placeholders: it replaces those it knows, and keeps the others as
+    Text."""
+
     def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
         self.document = document
         self.variables = variables
@@ -161,53 +153,40 @@ class _Substitution:
         self.findings: list[Diagnostic] = []
 
     def value(self, value: Any, path: SpecPath) -> Any:
+        """Return a value with the placeholders in it read."""
         if isinstance(value, dict):
-            return {key: self.value(below, path + (key,)) for key, below in value.items()}
+            return {key: self.value(below, (*path, key)) for key, below in value.items()}
         if isinstance(value, list):
-            return [self.value(below, path + (index,)) for index, below in enumerate(value)]
-        return self.text(value, path) if isinstance(value, str) else value
+            return [self.value(below, (*path, index)) for index, below in enumerate(value)]
+        return self._text(value, path) if isinstance(value, str) else value
 
-    def text(self, value: str, path: SpecPath) -> Any:
-        if "{{resolve:" in value:
+    def _text(self, text: str, path: SpecPath) -> String | int:
+        span = self.document.span(path)
+        if "{{resolve:" in text:
+            message = "a dynamic reference would put a secret in plain text"
             hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
-            self.findings.append(
-                DYNAMIC_REFERENCE.at(
-                    self.document.span(path), path, "a dynamic reference would put a secret in plain text", hint
-                )
-            )
-        if _CONTROL.search(value):
-            self.findings.append(
-                CONTROL.at(self.document.span(path), path, "the text holds a control character", "remove the escape")
-            )
+            self.findings.append(DYNAMIC_REFERENCE.at(span, path, message, hint))
+        if _CONTROL.search(text):
+            self.findings.append(CONTROL.at(span, path, "the text contains a control character", "remove the escape"))
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
-        found, problems = parse(value, self.variables, keep="ENV" if names_dependency else "")
+        value, problems = parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:
-            self.findings.append(
-                PLACEHOLDER.at(self._within(path, value, problem), path, problem.message, problem.hint)
-            )
-        if found == value or not isinstance(found, str):
-            return found
-        return self._retyped(found, path)
-
-    def _retyped(self, text: str, path: SpecPath) -> String | int:
-        """A plain scalar that was all placeholders reads as the number that it became: ``port: ${PORT}``."""
+            within = self._span_within(path, text, problem.start, problem.end)
+            self.findings.append(PLACEHOLDER.at(within, path, problem.message, problem.hint))
         mark = self.document.marks.get(path)
-        if mark is None:
-            return text
-        self.marks[path] = Mark(mark.value, mark.key, text, mark.plain)
-        return int(text) if mark.plain and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text) else text
+        if value == text or not isinstance(value, str) or mark is None:
+            return value
+        self.marks[path] = Mark(mark.value, mark.key, value, mark.plain)
+        # A plain scalar of placeholders only becomes the number that it reads as: ``port: ${PORT}``.
+        return int(value) if mark.plain and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) else value
 
-    def _within(self, path: SpecPath, value: str, problem: Problem) -> Span:
-        """The placeholder's own span where the text stands in one line as it is; the whole value otherwise."""
+    def _span_within(self, path: SpecPath, text: str, start: int, end: int) -> Span:
+        """Return the span of a part of a text on a single line, written as it is; the span of the whole value
+        otherwise."""
         span = self.document.span(path)
         mark = self.document.marks.get(path)
         width = span.end_column - span.column
-        if (
-            mark is None
-            or span.line != span.end_line
-            or mark.text != value
-            or width not in (len(value), len(value) + 2)
-        ):
+        if mark is None or span.line != span.end_line or mark.text != text or width - len(text) not in (0, 2):
             return span
-        start = span.column + (width - len(value)) // 2
-        return Span(span.file, span.line, start + problem.start, span.line, start + problem.end)
+        first = span.column + (width - len(text)) // 2
+        return Span(span.file, span.line, first + start, span.line, first + end)

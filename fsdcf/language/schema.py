@@ -1,4 +1,5 @@
-"""The shape of a document: unknown keys, types, limits. Wrong parts are reported and unknown, so that the rest can be judged."""
+"""The shape of a document: unknown keys, types and limits. Values with an error are unknown, so that the rest can be
+checked."""
 
 from __future__ import annotations
 
@@ -12,18 +13,63 @@ from cerberus import TypeDefinition, Validator
 from cerberus.errors import BasicErrorHandler, ErrorDefinition
 from cerberus.schema import UnvalidatedSchema
 
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
-from fsdcf.language.blind import record_without
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, joined
 from fsdcf.language.document import Document
-from fsdcf.language.model import Dependency, Spec
+from fsdcf.language.model import kind_of
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import Pseudo, Text, sample
-from fsdcf.language.shape import Field, Key, Kind, camel, fields_of, later_of, names_of, record_of
+from fsdcf.language.rules.references import misplaced
+from fsdcf.language.shape import Field, Key, ValueType, camel, fields_of, later_of, names_of, spellings_of
+from fsdcf.language.unknown import record_without
 
-PATTERN = ErrorDefinition(0x4A, "matches")
+UNKNOWN = Rule(
+    "S101",
+    "an unknown key",
+    "The key is not part of the language. A misspelled key would otherwise be ignored silently.",
+)
+TYPE = Rule(
+    "S102",
+    "a value of the wrong type",
+    "The key takes another type of value. `true` is not an integer, and a number in quotes is a string.",
+)
+REQUIRED = Rule("S103", "a missing key", "No default would be right for every service, so the key must be written.")
+LIMIT = Rule(
+    "S104",
+    "a value out of range",
+    "The value is outside the limits of ECS, Elastic Load Balancing or another AWS service.",
+)
+FORM = Rule("S105", "a value of the wrong form", "The text does not have the form that the key takes.")
+CHOICE = Rule("S106", "a value that is not available", "The key takes one of a few values.")
+LATER = Rule(
+    "S107",
+    "not implemented yet",
+    "The language has this key, value or kind, but this version of fsdcf does not implement it. Leave it out.",
+)
+DEPENDENCY = Rule(
+    "S112", "an unknown dependency type", "fsdcf does not know the type; the finding lists the known ones."
+)
+
+LATER_TYPES = (
+    "aws_sns_topic",
+    "aws_rds_instance",
+    "aws_elasticache",
+    "aws_kinesis_stream",
+    "aws_secretsmanager_secret",
+    "aws_ssm_parameter",
+    "aws_kms_key",
+    "service",
+)
+"""The dependency types that belong to the language and are not implemented yet."""
+
+
+# Validation of single values by cerberus
+
+_MATCHES = ErrorDefinition(0x4A, "matches")
+_CERBERUS_TYPES = {"map": "dict", "record": "dict", "dependency": "dict"}
 
 
 class SpecValidator(Validator):  # type: ignore[misc]
-    """cerberus with strict types (``true`` is no integer) and strings that may hold placeholders."""
+    """cerberus with strict types (``true`` is not an integer) and strings that may contain placeholders."""
 
     types_mapping: ClassVar[dict[str, Any]] = {
         "string": TypeDefinition("string", (str, Text), ()),
@@ -37,63 +83,55 @@ class SpecValidator(Validator):  # type: ignore[misc]
     def _validate_matches(self, pattern: str, field: str, value: Any) -> None:
         """{'type': 'string'}"""
         if isinstance(value, (str, Text)) and not re.fullmatch(pattern, sample(value)):
-            self._error(field, PATTERN)
-
-
-_CERBERUS_TYPES = {"list": "list", "map": "dict", "record": "dict", "dependency": "dict"}
+            self._error(field, _MATCHES)
 
 
 @cache
 def validator_of(record: type, partial: bool = False) -> SpecValidator:
-    """The validator of a record's own keys; records and lists below it are validated by their own.
+    """Return the validator of a record's own keys; the records and lists below it have their own validators.
 
-    With ``partial`` nothing is required, as in an overlay. That the rules themselves are sound is for the tests to see:
-    cerberus would check them again in every run.
+    With ``partial`` nothing is required, as in an overlay. The tests check that the rules are sound, because cerberus
+    would check them in every run.
     """
-    rules = {field.name: rules_of(field, required=not partial) for field in fields_of(record)}
+    rules = {field.name: _rules_of(field, required=not partial) for field in fields_of(record)}
     return SpecValidator(UnvalidatedSchema(rules), allow_unknown=False, error_handler=BasicErrorHandler)
 
 
-def rules_of(field: Field, required: bool) -> dict[str, Any]:
-    """cerberus' rules for one key."""
-    names = list(dict.fromkeys(_CERBERUS_TYPES.get(kind.name, kind.name) for kind in field.kinds))
+@cache
+def item_validator(item: ValueType, field: Field) -> SpecValidator:
+    """Return the validator of an item of a list or map, as ``{"item": value}``."""
+    rules: dict[str, Any] = {"type": _CERBERUS_TYPES.get(item.name, item.name)}
+    return SpecValidator(UnvalidatedSchema({"item": rules | _scalar_rules(field.key)}))
+
+
+def _rules_of(field: Field, required: bool) -> dict[str, Any]:
+    names = list(dict.fromkeys(_CERBERUS_TYPES.get(each.name, each.name) for each in field.types))
     if field.key.as_text and names == ["string"]:
         names += ["integer", "number"]  # ``user: 1000`` is the text that was written
     rules: dict[str, Any] = {"type": names if len(names) > 1 else names[0]}
     if field.required and required:
         rules["required"] = True
-    if not any(kind.name in ("list", "map") for kind in field.kinds):
-        rules |= scalar_rules(field)
+    if not field.accepts("list", "map"):
+        rules |= _scalar_rules(field.key)
     elif field.key.fewest is not None:
         rules["minlength"] = field.key.fewest
     return rules
 
 
-@cache
-def item_validator(kind: Kind, field: Field) -> SpecValidator:
-    """The validator of one item of a list or map, as ``{"item": value}``."""
-    rules: dict[str, Any] = {"type": _CERBERUS_TYPES.get(kind.name, kind.name)}
-    return SpecValidator(UnvalidatedSchema({"item": rules | scalar_rules(field)}))
+def _scalar_rules(key: Key) -> dict[str, Any]:
+    rules = {
+        "min": key.minimum,
+        "max": key.maximum,
+        "matches": key.pattern or None,
+        "allowed": list(key.allowed) or None,
+        "maxlength": key.longest,
+    }
+    return {name: limit for name, limit in rules.items() if limit is not None}
 
 
-def scalar_rules(field: Field) -> dict[str, Any]:
-    """The limits of a scalar."""
-    key = field.key
-    rules: dict[str, Any] = {}
-    if key.minimum is not None:
-        rules["min"] = key.minimum
-    if key.maximum is not None:
-        rules["max"] = key.maximum
-    if key.pattern:
-        rules["matches"] = key.pattern
-    if key.allowed:
-        rules["allowed"] = list(key.allowed)
-    if key.longest is not None:
-        rules["maxlength"] = key.longest
-    return rules
+# The wording of findings and hints
 
-
-_WORDS = {
+_NOUNS = {
     "string": "text",
     "integer": "an integer",
     "number": "a number",
@@ -103,238 +141,143 @@ _WORDS = {
     "record": "a map",
     "dependency": "a map",
 }
+_FEW = 10
+_YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "y", "n")
+_QUANTITY = re.compile(r"([1-9][0-9]{0,5}) ?(Mi?B?|Gi?B?|s|m|h|d)", re.IGNORECASE)
+_UNITS = {"MiB": {"m": 1, "g": 1024}, "GiB": {"g": 1}, "econds": {"s": 1, "m": 60, "h": 3600, "d": 86400}}
+_OTHER_WORDS = {"env": "environment", **dict.fromkeys(("replicas", "count"), "resources.desiredCount")}
+"""Keys of Kubernetes, Compose and Copilot, each with the key of this language."""
 
 
-def label(path: SpecPath) -> str:
-    """The name of the key that a path leads to; of its list, for an item."""
-    names = [step for step in path if isinstance(step, str)]
-    return names[-1] if names else "spec"
+def _label(path: SpecPath) -> str:
+    """Return the name of the key at a path; for an item, that of its list."""
+    return next((step for step in reversed(path) if isinstance(step, str)), "spec")
 
 
-def subject(path: SpecPath) -> str:
-    """What a path leads to, as the subject of a sentence."""
-    return f"an item of `{label(path)}`" if path and isinstance(path[-1], int) else f"`{label(path)}`"
+def _types_at(each: Field, path: SpecPath) -> tuple[ValueType, ...]:
+    """Return the types of a key, or those of its items if the path leads to one of them."""
+    return each.types if path[-1] == each.name else tuple(value.item for value in each.types if value.item)
 
 
-def expected(each: Field, path: SpecPath) -> str:
-    """What a key takes, or the items of its list or map."""
-    return " or ".join(dict.fromkeys(_WORDS[kind.name] for kind in _kinds_at(each, path)))
-
-
-def _kinds_at(each: Field, path: SpecPath) -> tuple[Kind, ...]:
-    return each.kinds if path[-1] == each.name else tuple(kind.item for kind in each.kinds if kind.item)
-
-
-def found(value: Any) -> str:
-    """What was written instead."""
-    if value is None:
-        return "empty"
+def _type_message(each: Field, path: SpecPath, value: Any) -> str:
+    subject = f"an item of `{_label(path)}`" if isinstance(path[-1], int) else f"`{_label(path)}`"
+    expected = " or ".join(dict.fromkeys(_NOUNS[value.name] for value in _types_at(each, path)))
     names = {dict: "a map", list: "a list", bool: "a boolean", int: "an integer", float: "a number"}
-    return names.get(type(value), "text")
+    return f"{subject} must be {expected}, not {'empty' if value is None else names.get(type(value), 'text')}"
 
 
-def type_hint(each: Field, value: Any, path: SpecPath) -> str:
-    """How to write a value that has the wrong type."""
+def _type_hint(each: Field, value: Any, path: SpecPath) -> str:
+    """Return how to write a value that has the wrong type."""
+    text = value if isinstance(value, str) else ""
+    names = sorted(names_of(each.record)) if each.record else []
     if value is None and each.key.as_text and path[-1] != each.name:
         return 'write "" for an empty text'
-    if isinstance(value, str) and value.isdigit() and any(kind.name == "integer" for kind in each.kinds):
-        return f"write {value} without quotes"
-    if form := _other_form(each, value, path):
+    if text.isdigit() and each.accepts("integer"):
+        return f"write {text} without quotes"
+    if form := _form_hint(each, value, path):
         return form
-    if isinstance(value, str) and any(kind.name == "list" for kind in each.kinds):
-        words = ", ".join(f'"{word}"' for word in value.split())
-        return f"write a list: [{words}]"
-    if isinstance(value, str) and any(kind.name == "integer" for kind in each.kinds):
-        return _plain_number(each, value)
-    names = _keys_of(each)
-    if (
-        isinstance(value, str)
-        and any(kind.name == "boolean" for kind in each.kinds)
-        and (value.lower() in _YES_OR_NO or not names)
-    ):
+    if isinstance(value, str) and each.accepts("list"):
+        return "write a list: [{}]".format(", ".join(f'"{word}"' for word in value.split()))
+    if isinstance(value, str) and each.accepts("integer"):
+        return _number_hint(each.key.doc, value)
+    if isinstance(value, str) and each.accepts("boolean") and (value.lower() in _YES_OR_NO or not names):
         return "write true or false, without quotes"
-    if not isinstance(value, (dict, list)) and 0 < len(names) < _MANY:
+    if not isinstance(value, (dict, list)) and 0 < len(names) < _FEW:
         return f"write a map; keys here are {', '.join(names)}"
     return each.key.doc
 
 
-def pair_hint(record: type, item: Any) -> str:
-    """How to write an item that pairs a name with its value (``- NAME: value``), where both are keys of their own; else nothing."""
-    required = [field for field in fields_of(record) if field.required]
-    if len(required) != 2 or not isinstance(item, dict) or not item or {str(key) for key in item} & _names_of(record):
-        return ""
-    if required[0].name != "name" or not all(isinstance(value, str) for value in item.values()):
-        return ""
-    return f"write two keys, each on its line: `name: {next(iter(item))}` and `{required[1].name}:` with the value"
-
-
-def _other_form(each: Field, value: Any, path: SpecPath) -> str:
-    """How to write a list as a map, a map as a list, and what is to be a map in a list; else nothing."""
-    kinds = _kinds_at(each, path)
-    items = [kind.item for kind in kinds if kind.name == "list" and kind.item]
-    needed = [name for item in items for name in _required(item)]
-    if needed and isinstance(value, (dict, str)):
-        return f"write a list; each item begins with `- ` and has {_and(needed)}"
-    if isinstance(value, list) and [kind.name for kind in kinds] == ["map"]:
+def _form_hint(each: Field, value: Any, path: SpecPath) -> str:
+    """Return how to write a map as a list, a list as a map, or an item as a map; empty if the form is right."""
+    types = _types_at(each, path)
+    items = [required for value in types if value.name == "list" and value.item for required in _required(value.item)]
+    if items and isinstance(value, (dict, str)):
+        return f"write a list; each item begins with `- ` and has {joined(items, 'and')}"
+    if isinstance(value, list) and [value.name for value in types] == ["map"]:
         return "write `name: value` lines, without `- `"
-    needed = [name for kind in kinds for name in _required(kind)]
-    if needed and isinstance(value, str) and path[-1] != each.name:
-        return f"an item is a map with {_and(needed)}"
-    return ""
+    keys = [required for value in types for required in _required(value)]
+    return (
+        f"an item is a map with {joined(keys, 'and')}"
+        if keys and isinstance(value, str) and path[-1] != each.name
+        else ""
+    )
 
 
-def _required(kind: Kind) -> list[str]:
-    if kind.name == "dependency":
+def _required(value: ValueType) -> list[str]:
+    if value.name == "dependency":
         return ["type", "name"]
-    return [field.name for field in fields_of(kind.record) if field.required] if kind.record else []
+    return [each.name for each in fields_of(value.record) if each.required] if value.record else []
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+def _pair_hint(record: type, item: Any) -> str:
+    """Return how to write an item of the form ``- NAME: value`` for a record of a name and a value; empty for
+    others."""
+    required = [each.name for each in fields_of(record) if each.required]
+    if len(required) != 2 or required[0] != "name" or not isinstance(item, dict) or not item:
+        return ""
+    known = {name for each in fields_of(record) for name in (each.name, *each.key.also)}
+    if {str(key) for key in item} & known or not all(isinstance(value, str) for value in item.values()):
+        return ""
+    return f"write two keys, each on its line: `name: {next(iter(item))}` and `{required[1]}:` with the value"
 
 
-def _names_of(record: type) -> set[str]:
-    return {name for field in fields_of(record) for name in (field.name, *field.key.also)}
-
-
-_MANY = 10
-_YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "y", "n")
-_QUANTITY = re.compile(r"([1-9][0-9]{0,5}) ?(Mi?B?|Gi?B?|s|m|h|d)", re.IGNORECASE)
-_UNITS = {"MiB": {"m": 1, "g": 1024}, "GiB": {"g": 1}, "econds": {"s": 1, "m": 60, "h": 3600, "d": 86400}}
-
-
-def _plain_number(each: Field, value: str) -> str:
-    """For ``4GB`` or ``45s`` the number that the key takes, by the unit that its meaning names; else the meaning alone."""
-    written = _QUANTITY.fullmatch(value)
-    doc = each.key.doc
+def _number_hint(doc: str, value: str) -> str:
+    """Return the number for ``4GB`` or ``45s`` in the unit that the key's meaning names, or only the meaning."""
+    quantity = _QUANTITY.fullmatch(value)
     units = next((units for word, units in _UNITS.items() if word in doc), {})
-    if written and (unit := units.get(written[2].lower().replace("ib", "").replace("b", ""))):
-        return f"write {int(written[1]) * unit}. {doc}"
+    if quantity and (unit := units.get(quantity[2].lower().replace("ib", "").replace("b", ""))):
+        return f"write {int(quantity[1]) * unit}. {doc}"
     return doc
 
 
-def _keys_of(each: Field) -> list[str]:
-    """The keys of the map that a key takes."""
-    record = record_of(each)
-    return sorted(field.name for field in fields_of(record)) if record else []
-
-
-def range_hint(low: float | None, high: float | None) -> str:
-    """The bounds of a number."""
+def _range_hint(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"use {low:g} to {high:.0f}"
     return f"use at least {low:g}" if low is not None else f"use at most {high:g}"
 
 
-def either(values: tuple[Any, ...]) -> str:
-    """``a, b or c``."""
-    texts = [str(value) for value in values]
-    return texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + " or " + texts[-1]
-
-
-def choice_hint(value: Any, key: Key) -> str:
-    """The nearest of the values that are offered, or all of them."""
+def _choice_hint(value: Any, key: Key) -> str:
+    """Return the nearest of the available values, or all of them."""
     if len(key.allowed) == 1:
         return f"use {key.allowed[0]}. {key.doc}"
     if isinstance(value, int) and len(key.allowed) > 8:
-        below, above = [one for one in key.allowed if one < value], [one for one in key.allowed if one > value]
-        return f"use {either((*below[-1:], *above[:1]))}"
-    close = _closest(str(value), [str(one) for one in key.allowed], 0.8)
-    return f"did you mean `{close}`?" if close and len(key.allowed) > 3 else f"use {either(key.allowed)}"
+        below, above = [each for each in key.allowed if each < value], [each for each in key.allowed if each > value]
+        return f"use {joined((*below[-1:], *above[:1]))}"
+    close = _closest(str(value), map(str, key.allowed), 0.8)
+    return f"did you mean `{close}`?" if close and len(key.allowed) > 3 else f"use {joined(key.allowed)}"
 
 
-_OTHER_WORDS = {"env": "environment", **dict.fromkeys(("replicas", "count"), "resources.desiredCount")}
-"""What Kubernetes, Compose and Copilot call a key of ours."""
+def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:
+    import difflib  # not loaded for a spec without mistakes
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
 
 
-def other_word(name: str, keys: Iterable[str]) -> str:
-    """Our key for a word of other tools, where it belongs to these keys; else nothing."""
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant: the only one that contains this word, or the most similar one."""
+    containing = [each for each in known if name in each.split("_")]
+    if len(containing) == 1:
+        return containing[0]
+    by_case = {each.lower(): each for each in sorted(known)}
+    close = _closest(camel(name).lower(), by_case, 0.6)
+    return by_case[close] if close else None
+
+
+def _other_word(name: str, keys: Iterable[str]) -> str:
+    """Return the hint for a key of another tool, if its counterpart belongs to these keys; empty otherwise."""
     home, dot, key = _OTHER_WORDS.get(name, "").partition(".")
     if key in keys:
         return f"write `{key}`"
     return f"write `{home}{dot}{key}`" if home in keys else ""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant: the only one with this word in it, or the one that is most alike."""
-    known = list(known)
-    holding = [one for one in known if name in one.split("_")]
-    if len(holding) == 1:
-        return holding[0]
-    by_case = {one.lower(): one for one in sorted(known)}
-    close = _closest(camel(name).lower(), list(by_case), 0.6)
-    return by_case[close] if close else None
-
-
-def _closest(word: str, known: list[str], likeness: float) -> str | None:
-    import difflib  # a spec without a mistake needs none of it
-
-    return next(iter(difflib.get_close_matches(word, known, 1, likeness)), None)
-
-
-def lower_home(name: str, record: type) -> str | None:
-    """The key of a record that holds a map with a key of this name, where there is just one: it was written one level too high."""
-    homes = [field.name for field in fields_of(record) if name in _keys_of(field)]
-    return homes[0] if len(homes) == 1 else None
-
-
-def key_hint(name: str, known: Iterable[str], otherwise: str, shown: Iterable[str] | None = None) -> str:
-    """The name that was probably meant, or all that are known: ``shown`` where names have other spellings too."""
-    meant = nearest(name, known)
-    return f"did you mean `{meant}`?" if meant else f"{otherwise} {', '.join(sorted(shown or known))}"
-
-
-UNKNOWN = Rule(
-    "S101",
-    "an unknown key",
-    "The key is not part of the language. A misspelled key would otherwise be ignored silently.",
-)
-TYPE = Rule(
-    "S102",
-    "a value of the wrong type",
-    "The value has another type than the key takes. `true` is no integer, and a quoted number is a string.",
-)
-REQUIRED = Rule(
-    "S103", "a missing key", "The key has no default that could be right for every service, so it must be written."
-)
-LIMIT = Rule(
-    "S104",
-    "a value out of range",
-    "The value lies outside the bounds that ECS, Elastic Load Balancing or another AWS service sets.",
-)
-FORM = Rule("S105", "a value of the wrong form", "The text does not have the form that the key takes.")
-CHOICE = Rule("S106", "a value that is not offered", "The key takes one of a few values.")
-LATER = Rule(
-    "S107",
-    "part of the language, not yet compiled",
-    "The language has this key, value or kind, and this version of fsdcf does not compile it. Leave it out.",
-)
-DEPENDENCY = Rule(
-    "S112", "an unknown dependency type", "The type is none that fsdcf knows; the finding lists those that there are."
-)
-MISPLACED = Rule(
-    "S208",
-    "a placeholder in a place that cannot hold it",
-    "Attributes of dependencies stand in environment values, commands and the resources of IAM statements; a secret is the whole "
-    "value of an environment variable; a pseudo parameter is known to CloudFormation only, so names and numbers cannot hold it.",
-)
-RULES = (UNKNOWN, TYPE, REQUIRED, LIMIT, FORM, CHOICE, LATER, MISPLACED, DEPENDENCY)
-
-LATER_TYPES = (
-    "aws_sns_topic",
-    "aws_rds_instance",
-    "aws_elasticache",
-    "aws_kinesis_stream",
-    "aws_secretsmanager_secret",
-    "aws_ssm_parameter",
-    "aws_kms_key",
-    "service",
-)
+# The walk over a document
 
 
 @dataclass
 class Shape:
-    """The outcome of a check: findings, the paths that are wrong or missing, and which dependencies could be read."""
+    """The result of a check: the findings, the paths that are wrong or missing, and the dependencies that can be
+    read."""
 
     findings: list[Diagnostic] = field(default_factory=list)
     wrong: set[SpecPath] = field(default_factory=set)
@@ -342,7 +285,7 @@ class Shape:
 
 
 class Checker:
-    """Walks a document along the model, and builds the model's values; what is wrong in them is unknown."""
+    """Walks a document along the model and builds the model's values. Values with an error are unknown."""
 
     def __init__(self, document: Document, types: Mapping[str, type[Dependency]]) -> None:
         self.document = document
@@ -350,214 +293,198 @@ class Checker:
         self.shape = Shape()
 
     def record(self, record: type, data: dict[Any, Any], path: SpecPath, partial: bool = False) -> Any:
-        """A record's value; with ``partial`` nothing is required, and nothing built."""
-        validator = validator_of(record, partial)
-        known = {name: value for name, value in data.items() if isinstance(name, str) and name in names_of(record)}
-        self._unknown(record, [name for name in data if name not in known], path)
-        validator.validate(known, normalize=False)
-        for error in validator._errors:
-            self._report(error, names_of(record)[error.document_path[0]], known, path)
+        """Return a record's value; with ``partial`` nothing is required, and None is returned."""
+        names = names_of(record)
+        known = {name: value for name, value in data.items() if name in names}
+        for name in data:
+            if name not in names:
+                self._unknown(record, name, path)
+        for error in self._errors(validator_of(record, partial), known):
+            each = names[error.document_path[0]]
+            if error.rule == "required":
+                self._missing(each, path)
+            else:
+                self._report(error.rule, each, (*path, each.name), known.get(each.name))
         values: dict[str, Any] = {}
         unknown: set[str] = set()
         for each in fields_of(record):
-            here = path + (each.name,)
+            here = (*path, each.name)
+            values[each.attribute] = each.default
             if each.name in known and here not in self.shape.wrong:
                 values[each.attribute] = self._value(each, known[each.name], here, partial)
-            else:
-                values[each.attribute] = each.default
             if here in self.shape.wrong:
                 unknown.add(each.attribute)
         return None if partial else record_without(record, values, frozenset(unknown))
 
-    def _value(self, each: Field, value: Any, path: SpecPath, partial: bool) -> Any:
-        kind = _chosen(each.kinds, value)
-        if kind.name == "record" and kind.record:
-            return self.record(kind.record, value, path, partial)
-        if kind.name == "list" and kind.item:
-            return tuple(self._items(each, kind.item, value, path))
-        if kind.name == "map" and kind.item:
-            return self._map(each, kind.item, value, path)
-        if kind.item is None and kind.name == "map":
-            return value
-        return self._scalar(each, value, path)
+    def _errors(self, validator: SpecValidator, data: dict[str, Any]) -> list[Any]:
+        validator.validate(data, normalize=False)
+        errors: list[Any] = validator._errors
+        return errors
 
-    def _items(self, each: Field, kind: Kind, values: list[Any], path: SpecPath) -> Iterator[Any]:
-        """The items of a list, whole in an overlay too, since lists replace. Of a list with a wrong item nothing is known."""
+    def _value(self, each: Field, value: Any, path: SpecPath, partial: bool) -> Any:
+        chosen = _chosen(each.types, value)
+        if chosen.name == "record" and chosen.record:
+            return self.record(chosen.record, value, path, partial)
+        if chosen.name == "list" and chosen.item:
+            return tuple(self._items(each, chosen.item, value, path))
+        if chosen.name == "map":
+            return self._map(each, chosen.item, value, path) if chosen.item else value
+        self._is_unresolved(each, value, path)
+        return self._as_text(each, value, path)
+
+    def _items(self, each: Field, item: ValueType, values: list[Any], path: SpecPath) -> Iterator[Any]:
+        """Yield the items of a list, complete in an overlay too, because lists replace. With a wrong item, the list
+        is unknown."""
         for index, value in enumerate(values):
-            here = path + (index,)
-            if kind.name == "string" and each.key.as_text and isinstance(value, (int, float)):
-                value = self._written(value, here)
-            validator = item_validator(kind, each)
-            validator.validate({"item": value}, normalize=False)
-            for error in validator._errors:
-                self._say(error, each, here, value)
-            self._closed(each, value, here)
-            if kind.name == "dependency":
+            here = (*path, index)
+            if item.name == "string":
+                value = self._as_text(each, value, here)
+            for error in self._errors(item_validator(item, each), {"item": value}):
+                self._report(error.rule, each, here, value)
+            self._is_unresolved(each, value, here)
+            if item.name == "dependency":
                 yield from self._dependency(value, here)
             elif here in self.shape.wrong:
                 self.shape.wrong.add(path)
-            elif kind.record and (hint := pair_hint(kind.record, value)):
+            elif item.record and (hint := _pair_hint(item.record, value)):
                 self.shape.wrong.add(path)
-                self._add(UNKNOWN, (*here, next(iter(value))), f"unknown key `{next(iter(value))}`", hint, key=True)
-            elif kind.record:
-                yield self.record(kind.record, value, here)
+                name = next(iter(value))
+                self._add(UNKNOWN, (*here, name), f"unknown key `{name}`", hint, key=True)
             else:
-                yield value
+                yield self.record(item.record, value, here) if item.record else value
 
     def _dependency(self, value: Any, path: SpecPath) -> Iterator[Any]:
-        """A dependency, where its type and all that it must have are known: rules and names build on them."""
+        """Yield a dependency if its type and its required keys are known, because rules and names depend on them."""
         if path in self.shape.wrong:
             return
         name = value.get("type")
-        if not isinstance(name, str) or name in self.types:
-            model: type = self.types[name] if isinstance(name, str) else Dependency
-            built = self.record(model, value, path)
-            if not any(each.required and (*path, each.name) in self.shape.wrong for each in fields_of(model)):
-                self.shape.dependencies.append(int(path[-1]))
-                yield built
+        if isinstance(name, str) and name not in self.types:
+            if name in LATER_TYPES:
+                message = f"dependencies of type `{name}` are not implemented yet"
+                hint = "leave it out, or give access to an existing resource in service.taskRole.statements"
+                self._add(LATER, (*path, "type"), message, hint)
+            else:
+                near = _nearest(name, self.types)
+                hint = f"did you mean `{near}`?" if near else f"there are {', '.join(sorted(self.types))}"
+                self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
             return
-        here = path + ("type",)
-        if name in LATER_TYPES:
-            self._add(
-                LATER,
-                here,
-                f"dependencies of type `{name}` are known, not yet compiled",
-                "leave it out, or give the access in service.taskRole.statements",
-            )
-        else:
-            self._add(DEPENDENCY, here, f"unknown dependency type `{name}`", key_hint(name, self.types, "there are"))
+        model: type = self.types[name] if isinstance(name, str) else Dependency
+        built = self.record(model, value, path)
+        if not any(each.required and (*path, each.name) in self.shape.wrong for each in fields_of(model)):
+            self.shape.dependencies.append(int(path[-1]))
+            yield built
 
-    def _map(self, each: Field, kind: Kind, values: dict[Any, Any], path: SpecPath) -> dict[str, Any]:
+    def _map(self, each: Field, item: ValueType, values: dict[Any, Any], path: SpecPath) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for key, value in values.items():
-            here = path + (key,)
+            here = (*path, key)
             if each.key.key_pattern and not re.fullmatch(each.key.key_pattern, str(key)):
                 self.shape.wrong.add(here)
-                span = self.document.key_span(here)
-                self.shape.findings.append(
-                    FORM.at(span, here, f"`{key}` cannot be a name here", f"names match {each.key.key_pattern}")
-                )
-            elif kind.name == "any":
+                message = f"`{key}` is not a valid name here"
+                self._add(FORM, here, message, f"names match {each.key.key_pattern}", key=True)
+            elif item.name == "any":
                 out[key] = value
-            elif self._closed(each, value, here):
-                continue
-            elif kind.name == "string" and isinstance(value, (int, float)) and each.key.as_text:
-                out[key] = self._written(value, here)
-            else:
-                validator = item_validator(kind, each)
-                if validator.validate({"item": value}, normalize=False):
-                    out[key] = value
-                for error in validator._errors:
-                    self._say(error, each, here, value)
+            elif not self._is_unresolved(each, value, here):
+                text = self._as_text(each, value, here) if item.name == "string" else value
+                errors = self._errors(item_validator(item, each), {"item": text}) if text is value else []
+                for error in errors:
+                    self._report(error.rule, each, here, value)
+                if not errors:
+                    out[key] = text
         return out
 
-    def _closed(self, each: Field, value: Any, path: SpecPath) -> bool:
-        """Whether a text is known to CloudFormation only, where it must be known now. Secrets and attributes have their rule."""
+    def _is_unresolved(self, each: Field, value: Any, path: SpecPath) -> bool:
+        """Return whether only CloudFormation knows a text that must be known now. Rules report secrets and
+        attributes."""
         if each.open or not isinstance(value, Text):
             return False
         self.shape.wrong.add(path)
         for part in value.parts:
             if isinstance(part, Pseudo):
-                message = f"`${{{part.name}}}` is not known when compiling, and this must be"
-                self._add(MISPLACED, path, message, "write the value itself")
+                self._add(misplaced, path, f"`{part}` is not known when compiling, and this must be", "write the value")
         return True
 
-    def _scalar(self, each: Field, value: Any, path: SpecPath) -> Any:
-        self._closed(each, value, path)
-        return self._written(value, path) if each.key.as_text and isinstance(value, (int, float)) else value
-
-    def _written(self, value: Any, path: SpecPath) -> str:
-        """A number's or boolean's text as it was written."""
+    def _as_text(self, each: Field, value: Any, path: SpecPath) -> Any:
+        """Return a number or boolean as it was written, if the key takes it as text; any other value as it is."""
+        if not each.key.as_text or not isinstance(value, (int, float)):
+            return value
         mark = self.document.marks.get(path)
         return mark.text if mark and mark.text is not None else str(value).lower()
 
-    def _unknown(self, record: type, names: list[Any], path: SpecPath) -> None:
-        for name in names:
-            here = path + (name,)
-            later = later_of(record)
-            if name in later:
-                self._add(
-                    LATER,
-                    here,
-                    f"`{name}` is known, not yet compiled",
-                    "leave it out: this version of fsdcf cannot make it",
-                    key=True,
-                )
-                continue
-            spellings = {
-                s: each.name for each in fields_of(record) for s in (each.name, *each.key.also) if "." not in s
-            }
-            meant = nearest(str(name), {**spellings, **later})
-            hint = key_hint(str(name), {**spellings, **later}, "keys here are", {*spellings.values(), *later})
-            if home := lower_home(str(name), record):
-                self.shape.wrong.add((*path, home, name))
-                hint = f"`{name}` is a key of `{home}`: indent it below that"
-            elif other := other_word(str(name), spellings):
-                hint = other
-            elif meant in spellings:
-                self.shape.wrong.add((*path, spellings[meant]))
-            self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
-
-    def _report(self, error: Any, each: Field, data: dict[str, Any], path: SpecPath) -> None:
-        here = path + (each.name,)
-        if error.rule == "required":
-            self.shape.wrong.add(here)
-            span = self.document.key_span(path) if path else self.document.span(())
-            message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
-            self.shape.findings.append(REQUIRED.at(span, here, message, each.key.doc))
+    def _unknown(self, record: type, name: Any, path: SpecPath) -> None:
+        here = (*path, name)
+        later = later_of(record)
+        if name in later:
+            message, hint = (
+                f"`{name}` is not implemented yet",
+                "leave it out: this version of fsdcf does not support it",
+            )
+            self._add(LATER, here, message, hint, key=True)
             return
-        self._say(error, each, here, data.get(each.name))
+        spellings = {spelling: each.name for spelling, each in spellings_of(record).items()}
+        meant = _nearest(str(name), {**spellings, **later})
+        homes = [each.name for each in fields_of(record) if each.record and name in names_of(each.record)]
+        if len(homes) == 1:
+            self.shape.wrong.add((*path, homes[0], name))
+            hint = f"`{name}` is a key of `{homes[0]}`: indent it below that"
+        elif not (hint := _other_word(str(name), spellings)):
+            if meant in spellings:
+                self.shape.wrong.add((*path, spellings[meant]))
+            keys = ", ".join(sorted({*spellings.values(), *later}))
+            hint = f"did you mean `{meant}`?" if meant else f"keys here are {keys}"
+        self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
-    def _say(self, error: Any, each: Field, path: SpecPath, value: Any) -> None:
-        """One of cerberus' errors, by its rule, as a finding."""
+    def _missing(self, each: Field, path: SpecPath) -> None:
+        here = (*path, each.name)
+        self.shape.wrong.add(here)
+        span = self.document.key_span(path) if path else self.document.span(())
+        message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
+        self.shape.findings.append(REQUIRED.at(span, here, message, each.key.doc))
+
+    def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:
+        """Report an error of cerberus, given by the name of its rule."""
         self.shape.wrong.add(path)
-        key = each.key
-        if error.rule == "type" or error.rule == "nullable":
-            self._add(
-                TYPE,
-                path,
-                f"{subject(path)} must be {expected(each, path)}, not {found(value)}",
-                type_hint(each, value, path),
-            )
-        elif error.rule in ("min", "max"):
-            self._add(LIMIT, path, f"{value} is out of range for `{label(path)}`", range_hint(key.minimum, key.maximum))
-        elif error.rule == "matches":
-            self._add(
-                FORM,
-                path,
-                f"`{value}` is not a valid `{label(path)}`",
-                f"write {key.expects}" if key.expects else f"it must match {key.pattern}",
-            )
-        elif error.rule == "allowed" and value in key.later:
-            self._add(LATER, path, f"`{label(path)}: {value}` is known, not yet compiled", f"use {either(key.allowed)}")
-        elif error.rule == "allowed":
-            self._add(CHOICE, path, f"`{value}` is not offered for `{label(path)}`", choice_hint(value, key))
-        elif error.rule == "maxlength":
-            self._add(LIMIT, path, f"`{label(path)}` has {len(value)} characters", f"at most {key.longest}")
+        key, label = each.key, _label(path)
+        if rule in ("type", "nullable"):
+            self._add(TYPE, path, _type_message(each, path, value), _type_hint(each, value, path))
+        elif rule in ("min", "max"):
+            self._add(LIMIT, path, f"{value} is out of range for `{label}`", _range_hint(key.minimum, key.maximum))
+        elif rule == "matches":
+            hint = f"write {key.expects}" if key.expects else f"it must match {key.pattern}"
+            self._add(FORM, path, f"`{value}` is not a valid `{label}`", hint)
+        elif rule == "allowed" and value in key.later:
+            self._add(LATER, path, f"`{label}: {value}` is not implemented yet", f"use {joined(key.allowed)}")
+        elif rule == "allowed":
+            self._add(CHOICE, path, f"`{value}` is not available for `{label}`", _choice_hint(value, key))
+        elif rule == "maxlength":
+            self._add(LIMIT, path, f"`{label}` has {len(value)} characters", f"use at most {key.longest}")
         else:
-            self._add(LIMIT, path, f"`{label(path)}` is empty", f"give at least {key.fewest}")
+            self._add(LIMIT, path, f"`{label}` is empty", f"write at least {key.fewest}")
 
     def _add(self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool = False) -> None:
         span = self.document.key_span(path) if key else self.document.span(path)
         self.shape.findings.append(rule.at(span, path, message, hint))
 
 
-def check(document: Document, types: Mapping[str, type[Dependency]]) -> tuple[Spec, Shape]:
-    """The spec of a document, in which what has the wrong shape is unknown, and what is wrong with it."""
+def check(document: Document, types: Mapping[str, type[Dependency]]) -> tuple[Any, Shape]:
+    """Return the spec of a document, in which every value with an error is unknown, and the result of the check."""
     checker = Checker(document, types)
-    return checker.record(Spec, document.data, ()), checker.shape
+    return checker.record(kind_of(document.data).record, document.data, ()), checker.shape
 
 
-def check_overlay(overlay: Document, types: Mapping[str, type[Dependency]]) -> list[Diagnostic]:
-    """What is wrong with an overlay that is not in use: nothing is required in it."""
+def check_overlay(overlay: Document, record: type, types: Mapping[str, type[Dependency]]) -> list[Diagnostic]:
+    """Return the findings about an overlay of another environment, in which nothing is required."""
     checker = Checker(overlay, types)
-    checker.record(Spec, overlay.data, (), partial=True)
+    checker.record(record, overlay.data, (), partial=True)
     return checker.shape.findings
 
 
-def _chosen(kinds: tuple[Kind, ...], value: Any) -> Kind:
-    """The alternative that fits a value whose type is already known to be right."""
-    want = {dict: ("record", "map", "dependency"), list: ("list",), bool: ("boolean",), int: ("integer", "number")}.get(
-        type(value), ("string", "number")
-    )
-    return next((kind for kind in kinds if kind.name in want), kinds[0])
+def _chosen(types: tuple[ValueType, ...], value: Any) -> ValueType:
+    """Return the type that fits a value, which is known to have one of them."""
+    fitting = {
+        dict: ("record", "map", "dependency"),
+        list: ("list",),
+        bool: ("boolean",),
+        int: ("integer", "number"),
+    }.get(type(value), ("string", "number"))
+    return next((each for each in types if each.name in fitting), types[0])

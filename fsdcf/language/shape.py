@@ -1,13 +1,13 @@
-"""The language's dataclasses read as shapes: for every key its name, spellings, type, limits, default and meaning."""
+"""The model's dataclasses read as shapes: for every key its name, spellings, type, limits, default and meaning."""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from fsdcf.language.placeholders import Text
@@ -15,12 +15,14 @@ from fsdcf.language.placeholders import Text
 
 @dataclass(frozen=True)
 class Key:
-    """What a key means and what it accepts; stands in the annotation of a model's field.
+    """The meaning of a key and the values that it accepts; part of the annotation of a model's field.
 
-    ``name`` is the spelling in YAML where it is not the attribute's camelCase form. ``also`` lists other accepted spellings:
-    siblings by name, keys elsewhere by their full path (``service.resources.minCapacity``). ``pattern`` is matched in full
-    and explained by ``expects``. Limits are inclusive. ``retyped`` marks a map or string whose scalars keep the text that
-    was written (an environment value ``1.10`` stays ``1.10``).
+    - ``name`` is the spelling in YAML, if it is not the attribute's camelCase form. ``also`` lists other accepted
+      spellings: a sibling by its name, a key elsewhere by its full path (``service.resources.minCapacity``).
+    - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader.
+    - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
+      environment value ``1.10`` stays ``1.10``).
+    - ``default`` describes a default that the compiler computes. ``later`` lists values that are not implemented yet.
     """
 
     doc: str
@@ -40,25 +42,43 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a value may be: ``name`` is string, integer, number, boolean, list, map, record or dependency."""
+class ValueType:
+    """A type of value: ``name`` is string, integer, number, boolean, any, list, map, record or dependency.
+
+    ``item`` is the type of a list's items or a map's values, ``record`` the class of a record.
+    """
 
     name: str
-    item: Kind | None = None
+    item: ValueType | None = None
     record: type | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """One key of a record; compared by identity. ``open`` tells that its texts may hold what CloudFormation alone knows."""
+    """A key of a record, compared by identity. If it is ``open``, its texts may contain what only CloudFormation
+    knows."""
 
     name: str
     attribute: str
     key: Key
-    kinds: tuple[Kind, ...]
+    types: tuple[ValueType, ...]
     required: bool
     default: Any
     open: bool
+
+    @cached_property
+    def record(self) -> type | None:
+        """The record that the key's map holds, if it holds one."""
+        return next((each.record for each in self.types if each.name == "record"), None)
+
+    @cached_property
+    def item(self) -> ValueType | None:
+        """The type of the key's list items or map values, if it has any."""
+        return next((each.item for each in self.types if each.item), None)
+
+    def accepts(self, *names: str) -> bool:
+        """Return whether the key accepts one of these types."""
+        return any(each.name in names for each in self.types)
 
 
 _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float: "number", bool: "boolean"}
@@ -66,33 +86,58 @@ _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float
 
 @cache
 def fields_of(record: Any) -> tuple[Field, ...]:
-    """The keys of a record, in the order in which the model names them. Its annotations must be objects, not text."""
-    found = []
+    """Return the keys of a record in the order of the model. Its annotations must be objects, not text."""
+    fields = []
     for field in dataclass_fields(record):
         annotation: Any = field.type
         key = next(extra for extra in annotation.__metadata__ if isinstance(extra, Key))
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        kinds = tuple(dict.fromkeys(_kinds(annotation.__origin__)))
+        value_types = tuple(dict.fromkeys(_types(annotation.__origin__)))
         name, is_open = key.name or camel(field.name), _is_open(annotation.__origin__)
-        found.append(Field(name, field.name, key, kinds, default is MISSING, default, is_open))
-    return tuple(found)
+        fields.append(Field(name, field.name, key, value_types, default is MISSING, default, is_open))
+    return tuple(fields)
 
 
 @cache
 def names_of(record: Any) -> Mapping[str, Field]:
-    """The keys of a record by name."""
+    """Return the keys of a record by name."""
     return {field.name: field for field in fields_of(record)}
 
 
+@cache
+def spellings_of(record: type) -> Mapping[str, Field]:
+    """Return the keys of a record by every spelling that is used in the record itself."""
+    spellings = {spelling: field for field in fields_of(record) for spelling in field.key.also if "." not in spelling}
+    return {**names_of(record), **spellings}
+
+
+def walk(record: type, prefix: str = "") -> Iterator[tuple[str, Field]]:
+    """Yield every key below a record with its full path. ``[]`` marks the items of lists."""
+    for field in fields_of(record):
+        path = f"{prefix}{field.name}"
+        yield path, field
+        if field.record:
+            yield from walk(field.record, f"{path}.")
+        elif field.item and field.item.record:
+            yield from walk(field.item.record, f"{path}[].")
+
+
+@cache
+def moved_keys(record: type) -> tuple[tuple[Field, tuple[str, ...], tuple[str, ...]], ...]:
+    """Return the keys that may be written elsewhere in a spec: each with its path, and the path of the other
+    spelling."""
+    return tuple(
+        (field, tuple(path.split(".")), tuple(spelling.split(".")))
+        for path, field in walk(record)
+        for spelling in field.key.also
+        if "." in spelling
+    )
+
+
 def later_of(record: type) -> Mapping[str, str]:
-    """The keys of a record that belong to the language and are not compiled yet, each with its meaning."""
+    """Return the keys of a record that belong to the language and are not implemented yet, each with its meaning."""
     later: Mapping[str, str] = getattr(record, "LATER", {})
     return later
-
-
-def record_of(field: Field) -> type | None:
-    """The record that a key's mapping form holds, if it has one."""
-    return next((kind.record for kind in field.kinds if kind.name == "record"), None)
 
 
 def camel(attribute: str) -> str:
@@ -102,23 +147,23 @@ def camel(attribute: str) -> str:
 
 
 def _is_open(annotation: Any) -> bool:
-    return annotation is Text or any(_is_open(one) for one in typing.get_args(annotation))
+    return annotation is Text or any(map(_is_open, typing.get_args(annotation)))
 
 
-def _kinds(annotation: Any) -> list[Kind]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [kind for option in typing.get_args(annotation) for kind in _kinds(option)]
+def _types(annotation: Any) -> list[ValueType]:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return [each for option in arguments for each in _types(option)]
     if annotation is type(None):
         return []
     if annotation is Any:
-        return [Kind("any")]
+        return [ValueType("any")]
     if annotation in _SCALARS:
-        return [Kind(_SCALARS[annotation])]
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+        return [ValueType(_SCALARS[annotation])]
     if origin is tuple:
-        return [Kind("list", _kinds(arguments[0])[0])]
+        return [ValueType("list", _types(arguments[0])[0])]
     if origin is not None and issubclass(origin, Mapping):
-        return [Kind("map", _kinds(arguments[1])[0])]
+        return [ValueType("map", _types(arguments[1])[0])]
     if getattr(annotation, "IS_DEPENDENCY", False):
-        return [Kind("dependency")]
-    return [Kind("record", record=annotation)]
+        return [ValueType("dependency")]
+    return [ValueType("record", record=annotation)]

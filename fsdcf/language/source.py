@@ -21,7 +21,6 @@ ALLOWANCE = Rule(
     "`# fsdcf: allow W107 because the table is shared` silences advice on its line; alone on a line, on the next one. It names W "
     "codes, separated by commas, and a reason, since the next reader will ask. Errors cannot be silenced.",
 )
-COMMENTS_RULES = (ALLOWANCE,)
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
 _FORM = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
@@ -30,7 +29,8 @@ _FORM = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
 def allowances(
     text: str, name: str, scalars: Iterable[Span]
 ) -> tuple[dict[tuple[str, int], frozenset[str]], tuple[Diagnostic, ...]]:
-    """(file, line) -> silenced codes, and the allowances that cannot be read. ``scalars`` are where a # is no comment."""
+    """(file, line) -> silenced codes, and the allowances that cannot be read. ``scalars`` are where a # is no
+    comment."""
     lines = LINE_BREAK.split(text)
     if "fsdcf:" not in text:
         return {}, ()
@@ -173,8 +173,8 @@ _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
 class Outline:
     """The text's outline, before anything is built that could overflow.
 
-    ``ends`` is where the last thing in a block collection ends, by the index of its start: its own end mark stands before the
-    next token, behind blank lines and comments. ``length`` is the length of the first document.
+    ``ends`` is where the last thing in a block collection ends, by the index of its start: its own end mark stands
+    before the next token, behind blank lines and comments. ``length`` is the length of the first document.
     """
 
     name: str
@@ -276,10 +276,6 @@ MERGE = Rule(
     "`<<` merges maps in a way that differs among readers. Use `environments`, or write the keys out.",
 )
 KEY = Rule("S013", "a key that is no text", "The keys of a spec are words.")
-RULES = (
-    *(SYNTAX, DUPLICATE, ALIASES, TAGS, NO_MAPPING, BINARY, EMPTY, DEPTH, DOCUMENTS, SIZE, SURPRISE, MERGE, KEY),
-    *COMMENTS_RULES,
-)
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"

@@ -1,39 +1,41 @@
-"""Every accepted spelling of a key becomes its one name; a key in two spellings is a finding."""
+"""Spellings: every accepted spelling of a key becomes its canonical name; a key in two spellings is a finding."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.document import Document, Mark
-from fsdcf.language.model import Dependency, Service, Spec
-from fsdcf.language.shape import Field, fields_of, names_of, record_of
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.shape import Field, moved_keys, spellings_of, walk
 
 TWO_SPELLINGS = Rule(
     "S108",
     "a key in two spellings",
-    "The same key was written twice, in two of its accepted spellings. Only one of them can count, so keep one.",
+    "The same key is written twice, in two of its accepted spellings. Only one of them can apply, so keep one.",
 )
-RULES = (TWO_SPELLINGS,)
 
 
-def canonical(document: Document, types: Mapping[str, type[Dependency]]) -> tuple[Document, tuple[Diagnostic, ...]]:
-    """The document with every key under its one name, marks included; overlays of ``environments`` too."""
-    work = _Renaming(document, types)
-    data = work.record(Spec, document.data, (), ())
+def canonical(
+    document: Document, record: type, types: Mapping[str, type[Dependency]]
+) -> tuple[Document, tuple[Diagnostic, ...]]:
+    """Return the document with every key under its canonical name, marks included; overlays of ``environments`` too.
+
+    ``record`` is the record of the whole spec, ``types`` the records of the dependency types.
+    """
+    renaming = _Renaming(document, types)
+    data = renaming.spec(record, document.data, ())
     overlays = data.get("environments")
     if isinstance(overlays, dict):
         for name, overlay in overlays.items():
             if isinstance(overlay, dict):
-                root = ("environments", name)
-                overlays[name] = work.record(Spec, overlay, root, root)
-    return Document(data, work.marks, document.sources, document.allowed), tuple(work.findings)
+                overlays[name] = renaming.spec(record, overlay, ("environments", name))
+    return Document(data, renaming.marks, document.sources, document.allowed), tuple(renaming.findings)
 
 
 class _Renaming:
-    """One pass over a document: copies it under the canonical names and carries the marks along."""
+    """One pass over a document, which copies data and marks under the canonical names."""
 
     def __init__(self, document: Document, types: Mapping[str, type[Dependency]]) -> None:
         self.document = document
@@ -41,118 +43,96 @@ class _Renaming:
         self.marks: dict[SpecPath, Mark] = {}
         self.findings: list[Diagnostic] = []
 
-    def record(self, record: type, data: dict[Any, Any], old: SpecPath, new: SpecPath) -> dict[Any, Any]:
-        """A record's data with its own keys renamed, and then those of the records below it."""
+    def spec(self, record: type, data: dict[Any, Any], root: SpecPath) -> dict[Any, Any]:
+        """Return the data of a whole spec, or of an overlay at ``root``, with its keys renamed and moved to their
+        places."""
+        out = self._record(record, data, root, root)
+        for field, home, spelled in moved_keys(record):
+            self._move(record, out, root, field, home, spelled)
+        return out
+
+    def _record(self, record: type, data: dict[Any, Any], old: SpecPath, new: SpecPath) -> dict[Any, Any]:
         self._mark(old, new)
-        names = _spellings(record)
         out: dict[Any, Any] = {}
         for name, value in data.items():
-            field = names.get(name)
+            field = spellings_of(record).get(name)
             target = field.name if field else name
             if target in out:
-                self._twice(old + (name,), new + (target,), target)
-                continue
-            out[target] = self._value(field, value, old + (name,), new + (target,))
-        for field, above, spelled in _moved(record):
-            self._move(out, new, field, above, spelled)
+                self._report((*old, name), (*new, target), target, name)
+            else:
+                out[target] = self._value(field, value, (*old, name), (*new, target))
         return out
 
     def _value(self, field: Field | None, value: Any, old: SpecPath, new: SpecPath) -> Any:
-        if field is None:
-            return self._copy(value, old, new)
-        below = record_of(field)
-        if below and isinstance(value, dict):
-            return self.record(below, value, old, new)
-        item = next((kind.item for kind in field.kinds if kind.name == "list"), None)
-        if item and isinstance(value, list) and item.name in ("record", "dependency"):
-            self._mark(old, new)
-            return [self._item(item.record, entry, old + (i,), new + (i,)) for i, entry in enumerate(value)]
-        return self._copy(value, old, new)
-
-    def _item(self, record: type | None, entry: Any, old: SpecPath, new: SpecPath) -> Any:
-        if not isinstance(entry, dict):
-            return self._copy(entry, old, new)
-        if record is None:
-            kind = entry.get("type")
-            record = self.types.get(kind, Dependency) if isinstance(kind, str) else Dependency
-        return self.record(record, entry, old, new)
-
-    def _copy(self, value: Any, old: SpecPath, new: SpecPath) -> Any:
+        """Return a value with the keys of its record, or of its list's records, renamed; ``field`` is None for any
+        map."""
+        if field and field.record and isinstance(value, dict):
+            return self._record(field.record, value, old, new)
         self._mark(old, new)
         if isinstance(value, dict):
-            return {key: self._copy(below, old + (key,), new + (key,)) for key, below in value.items()}
+            return {key: self._value(None, below, (*old, key), (*new, key)) for key, below in value.items()}
         if isinstance(value, list):
-            return [self._copy(below, old + (i,), new + (i,)) for i, below in enumerate(value)]
+            item = next((each.item for each in field.types if each.name == "list"), None) if field else None
+            records = item is not None and item.name in ("record", "dependency")
+            return [
+                self._record((item and item.record) or self._type(entry), entry, (*old, index), (*new, index))
+                if records and isinstance(entry, dict)
+                else self._value(None, entry, (*old, index), (*new, index))
+                for index, entry in enumerate(value)
+            ]
         return value
 
+    def _type(self, entry: dict[Any, Any]) -> type:
+        name = entry.get("type")
+        return self.types.get(name, Dependency) if isinstance(name, str) else Dependency
+
     def _move(
-        self, out: dict[Any, Any], root: SpecPath, field: Field, above: tuple[str, ...], spelled: tuple[str, ...]
+        self,
+        record: type,
+        out: dict[Any, Any],
+        root: SpecPath,
+        field: Field,
+        home: tuple[str, ...],
+        spelled: tuple[str, ...],
     ) -> None:
-        """Move a key that was written elsewhere in the record to its own place."""
-        holder = out
-        for name in spelled[:-1]:
-            holder = holder.get(name, {})
+        """Move a key that was written elsewhere in the spec to its own place."""
+        *above, last = spelled
+        holder: Any = out
+        for name in above:
+            holder = holder.get(name)
             if not isinstance(holder, dict):
                 return
-        if spelled[-1] not in holder:
+        if last not in holder:
             return
-        source, target = root + spelled, root + (*above, field.name)
-        place = out
-        for name in above:
+        source, target = root + spelled, root + home
+        place: Any = out
+        for name in home[:-1]:
             place = place.setdefault(name, {})
             if not isinstance(place, dict):
                 return
         if field.name in place:
-            self._twice(source, target, ".".join(str(step) for step in target), ".".join(str(step) for step in source))
+            self._report(source, target, ".".join(map(str, target)), ".".join(map(str, source)))
         else:
-            place[field.name] = holder[spelled[-1]]
+            place[field.name] = holder[last]
             for depth in range(len(root) + 1, len(target)):
                 self.marks.setdefault(target[:depth], self.marks[source])
             self.marks[target] = self.marks[source]
-        del holder[spelled[-1]]
+        del holder[last]
         self.marks.pop(source, None)
-        if not holder and spelled[0] not in names_of(Service):
-            del out[spelled[0]]
-            self.marks.pop(root + spelled[:1], None)
+        if not holder and ".".join(above) not in dict(walk(record)):
+            parent: Any = out
+            for name in above[:-1]:
+                parent = parent[name]
+            del parent[above[-1]]
+            self.marks.pop(root + tuple(above), None)
 
-    def _twice(self, old: SpecPath, new: SpecPath, name: str, spelled: str = "") -> None:
+    def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any) -> None:
         mark = self.marks.get(old) or self.document.marks[old]
         first = self.marks[new].key or self.marks[new].value
-        span = mark.key or mark.value
-        self.findings.append(
-            TWO_SPELLINGS.at(
-                span,
-                new,
-                f"`{spelled or old[-1]}` is another spelling of `{name}`, which is set in line {first.line}",
-                f"keep one of them; `{name}` is the usual spelling",
-            )
-        )
+        message = f"`{spelled}` is another spelling of `{name}`, which is set in line {first.line}"
+        hint = f"keep one of them; `{name}` is the usual spelling"
+        self.findings.append(TWO_SPELLINGS.at(mark.key or mark.value, new, message, hint))
 
     def _mark(self, old: SpecPath, new: SpecPath) -> None:
-        mark = self.document.marks.get(old)
-        if mark:
+        if mark := self.document.marks.get(old):
             self.marks[new] = mark
-
-
-@cache
-def _spellings(record: type) -> dict[str, Field]:
-    """The keys of a record by every spelling that stands in the record itself."""
-    out = {field.name: field for field in fields_of(record)}
-    for field in fields_of(record):
-        out.update({spelling: field for spelling in field.key.also if "." not in spelling})
-    return out
-
-
-@cache
-def _moved(record: type) -> tuple[tuple[Field, tuple[str, ...], tuple[str, ...]], ...]:
-    """The keys below ``service`` that may stand elsewhere in it: (key, where it belongs, where it may stand)."""
-    if record is not Service:
-        return ()
-    return tuple(
-        (inner, (field.name,), tuple(spelling.split(".")[1:]))
-        for field in fields_of(record)
-        if (below := record_of(field))
-        for inner in fields_of(below)
-        for spelling in inner.key.also
-        if spelling.startswith("service.")
-    )

@@ -1,4 +1,4 @@
-"""A resolved document becomes a spec: its shape, then the rules across fields, then advice; all findings at once."""
+"""Validation: a resolved document becomes a spec, with the findings about its shape and those of the rules."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from dataclasses import replace
 from fsdcf.diagnostics import Diagnostic, Severity
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
-from fsdcf.language.model import Spec
+from fsdcf.language.model import kind_of
+from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import overlay_of
-from fsdcf.language.rules import judge
-from fsdcf.language.rules.advice import advise
+from fsdcf.language.rules import check_rules
 from fsdcf.language.rules.case import Case
 from fsdcf.language.schema import check, check_overlay
 
 
 def validate(document: Document, environment: str, types: Types) -> tuple[Spec, tuple[Diagnostic, ...]]:
-    """The spec of a document and every finding, errors and advice.
+    """Return the spec of a document, and every error and warning that its author did not allow.
 
-    The rules across fields run although parts have the wrong shape: those parts are unknown, and a rule that reads one is
-    silent, since what it said would be a consequence.
+    The rules run even if parts have the wrong shape. Those parts are unknown, and a rule that reads one stops, because
+    its finding would only be a consequence.
     """
+    kind = kind_of(document.data)
     models = {name: kind.model for name, kind in types.items()}
     spec, shape = check(document, models)
     findings = list(shape.findings)
-    for name in _other_overlays(document, environment):
-        overlay = overlay_of(document, name)
-        if overlay:
-            below = ("environments", name)
-            findings += [replace(found, path=below + found.path) for found in check_overlay(overlay, models)]
-    case = Case(spec, document, environment, types, tuple(shape.dependencies))
-    findings += judge(case) + advise(case)
-    return spec, tuple(one for one in findings if not _allowed(one, document))
-
-
-def _other_overlays(document: Document, environment: str) -> list[str]:
     overlays = document.data.get("environments")
-    return [name for name in overlays if name != environment] if isinstance(overlays, dict) else []
+    for name in overlays if isinstance(overlays, dict) else ():
+        if name != environment and (overlay := overlay_of(document, name)):
+            below = ("environments", name)
+            findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, models)]
+    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(shape.dependencies)))
+    return spec, tuple(each for each in findings if not _is_allowed(each, document))
 
 
-def _allowed(finding: Diagnostic, document: Document) -> bool:
-    """Whether the author silenced advice on its line."""
-    silenced = document.allowed.get((finding.span.file, finding.span.line), frozenset())
-    return finding.severity is Severity.WARNING and finding.code in silenced
+def _is_allowed(finding: Diagnostic, document: Document) -> bool:
+    """Return whether a comment of the author allows a warning on its line."""
+    codes = document.allowed.get((finding.span.file, finding.span.line), frozenset())
+    return finding.severity is Severity.WARNING and finding.code in codes

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from fsdcf.cli.image import Image, chosen, registry
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from tests.conftest import HELLO, Compile
 
 DIGEST = "sha256:" + "a" * 64

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from fsdcf.catalogue import catalogue
 from tests.conftest import HELLO, Compile
 
 MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -242,3 +243,12 @@ def test_an_image_whose_registry_is_not_known_yet_may_be_in_ecr(compiled: Compil
 def test_scaling_to_nothing_is_advised_against(compiled: Compile, least: int, advised: bool) -> None:
     result = compiled(HELLO + f"  autoScaling: {{minCount: {least}}}\n")
     assert result.template is not None and ("W113" in {one.code for one in result.diagnostics}) is advised
+
+
+def test_every_rule_explains_itself_and_names_its_source_by_url() -> None:
+    rules = catalogue()
+    assert len(rules) > 80
+    for code, rule in rules.items():
+        assert rule.code == code and rule.title and rule.explanation.endswith(".")
+        assert not rule.source or rule.source.startswith("https://")
+        assert rule.severity.value == ("warning" if code.startswith("W") else "error")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fsdcf.compiler.dependencies import types
-from fsdcf.language.model import Dependency, Spec
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.service import Spec
 from fsdcf.language.schema import SpecValidator, item_validator, validator_of
 from fsdcf.language.shape import fields_of
 
@@ -13,8 +14,8 @@ def records() -> list[type]:
     found: list[type] = [Spec, Dependency, *(kind.model for kind in types().values())]
     for record in found:
         for field in fields_of(record):
-            for kind in field.kinds:
-                for one in (kind, kind.item):
+            for value in field.types:
+                for one in (value, value.item):
                     if one and one.record and one.record not in found:
                         found.append(one.record)
     return found
@@ -26,6 +27,6 @@ def test_cerberus_takes_the_rules_of_every_record() -> None:
         for partial in (False, True):
             SpecValidator(dict(validator_of(record, partial).schema))
         for field in fields_of(record):
-            for kind in field.kinds:
-                if kind.item and kind.item.name != "any":
-                    SpecValidator(dict(item_validator(kind.item, field).schema))
+            for value in field.types:
+                if value.item and value.item.name != "any":
+                    SpecValidator(dict(item_validator(value.item, field).schema))

@@ -63,7 +63,7 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
         ("  environment:\n    A: b\n   B: c\n", "check the indentation: keys of one map stand in one column"),
         (
             "  environment: {A: '${secrets:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf}'}\n",
-            "give the ARN in service.secrets, as valueFrom",
+            "the ARN in service.secrets, as valueFrom",
         ),
         ("  image: @shop\n", "put the value in quotes if it holds special characters"),
         ("  environment:\n    A: 'it's'\n", "put the whole value in quotes; a ' in it is written twice"),
@@ -73,7 +73,8 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
     ],
 )
 def test_a_habit_of_another_tool_or_a_slip_has_its_hint(compiled: Compile, text: str, hint: str) -> None:
-    assert [one.hint for one in compiled(HELLO + text).diagnostics] == [hint]
+    (finding,) = compiled(HELLO + text).diagnostics
+    assert hint in finding.hint
 
 
 def test_an_item_is_not_taken_for_its_list(compiled: Compile) -> None:

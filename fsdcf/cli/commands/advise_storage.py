@@ -26,7 +26,7 @@ from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
 from fsdcf.compiler.dependencies.efs_file_system import managed as manages_files
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.language.dependency import SqliteFile, sqlite_file
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.estimate import Estimate, estimate

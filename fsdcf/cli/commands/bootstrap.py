@@ -39,7 +39,7 @@ from fsdcf.compiler.pipeline import (
 )
 from fsdcf.compiler.service import Template
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of

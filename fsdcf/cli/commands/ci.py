@@ -24,7 +24,7 @@ from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.specs import root_of, specs_or_all
 from fsdcf.compiler.pipeline import role_variable
 from fsdcf.conventions import ENVIRONMENT_PATTERN
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.pipeline import run
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as put_together

@@ -25,7 +25,7 @@ from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, Place, PlanCreated, Release, Tell
 from fsdcf.diagnostics import Severity
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, Linter, lint_cached
 from fsdcf.pipeline import Request

@@ -27,7 +27,7 @@ from fsdcf.diagnostics import LINE_BREAK, Severity
 from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
-    from fsdcf.language.model import Spec
+    from fsdcf.language.model.service import Spec
     from fsdcf.operate.healthcheck import Check, Inner, Round, Rules
     from fsdcf.pipeline import Result
 

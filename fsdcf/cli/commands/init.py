@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fsdcf.cli.files import write_new
-from fsdcf.language.model import NAME
+from fsdcf.language.model.common import NAME
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
 

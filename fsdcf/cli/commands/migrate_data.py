@@ -25,7 +25,7 @@ from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, managed
 from fsdcf.compiler.text import fragment
 from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Tell
 from fsdcf.diagnostics import Severity
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.pipeline import Request, Result
 from fsdcf.pipeline import run as compiled

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from troposphere import dynamodb
 
-from fsdcf.compiler.access import RULES as ACCESS_RULES
 from fsdcf.compiler.access import actions, check_permissions, granted, is_list
 from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -340,5 +339,4 @@ TYPE = CompiledType(
         *("keySchema", "attributes", "globalSecondaryIndexes", "timeToLive", "stream"),
         *("billingMode", "readCapacity", "writeCapacity"),
     ),
-    rules=(*ACCESS_RULES, SCHEMA, ATTRIBUTE, KEYS, INDEX, CAPACITY),
 )

@@ -275,5 +275,4 @@ TYPE = CompiledType(
     managed=managed,
     physical_name=False,
     managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode", "backup"),
-    rules=(FILE_SYSTEM,),
 )

@@ -9,7 +9,7 @@ from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -96,5 +96,4 @@ TYPE = CompiledType(
     check=check,
     managed=lambda cluster: False,
     also=("fetch_msk_cluster",),
-    rules=(UNMANAGED_ONLY,),
 )

@@ -12,7 +12,7 @@ from fsdcf.compiler.stack import CompiledType, Grant, Names, PropertyPath, Site,
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -164,5 +164,4 @@ TYPE = CompiledType(
     check=check,
     managed=managed,
     managed_keys=("lifecycle",),
-    rules=(LIFECYCLE,),
 )

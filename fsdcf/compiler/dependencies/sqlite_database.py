@@ -111,5 +111,4 @@ TYPE = CompiledType(
     physical_name=False,
     variables=VARIABLES,
     settings=settings,
-    rules=(FILE,),
 )

@@ -11,7 +11,7 @@ from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import Key
 
@@ -179,5 +179,4 @@ TYPE = CompiledType(
     managed=managed,
     managed_keys=("contentBasedDeduplication", "visibilityTimeout", "maxReceiveCount", "messageRetention"),
     endpoint="sqs",
-    rules=(QUEUE,),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import ecs, logs
 
 from fsdcf.compiler.stack import Stack
-from fsdcf.language.model import Service
+from fsdcf.language.model.service import Service
 
 
 def add_cluster(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import value
 from fsdcf.conventions import IMAGE_PARAMETER
-from fsdcf.language.model import Spec
+from fsdcf.language.model.service import Spec
 
 DIGEST = "ImageIsDigest"
 TAG_OR_DIGEST = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"

@@ -10,7 +10,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from fsdcf.compiler.parts.network import Network
 from fsdcf.compiler.stack import PropertyPath, Stack
 from fsdcf.compiler.text import value
-from fsdcf.language.model import LoadBalancer, Service, Stickiness
+from fsdcf.language.model.service import LoadBalancer, Service, Stickiness
 
 ORIGIN = "service.networking.loadBalancer"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"

@@ -10,7 +10,7 @@ from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import value
-from fsdcf.language.model import Service, Vpc
+from fsdcf.language.model.service import Service, Vpc
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"

@@ -11,7 +11,8 @@ from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret
 from fsdcf.compiler.stack import PropertyPath, Stack
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
-from fsdcf.language.model import Spec, Statement
+from fsdcf.language.model.common import Statement
+from fsdcf.language.model.service import Spec
 from fsdcf.language.placeholders import String, sample
 
 VERSION = "2012-10-17"

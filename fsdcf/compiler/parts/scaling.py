@@ -6,7 +6,7 @@ from troposphere import Ref, Sub
 from troposphere import applicationautoscaling as scaling
 
 from fsdcf.compiler.stack import PropertyPath, Stack
-from fsdcf.language.model import AutoScaling
+from fsdcf.language.model.service import AutoScaling
 
 ORIGIN = "service.autoScaling"
 DEFAULT_TARGET = 70

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fsdcf.compiler.text import fragment, secret_arn
-from fsdcf.language.model import Service
+from fsdcf.language.model.service import Service
 from fsdcf.language.placeholders import SecretRef, String, Text
 
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")

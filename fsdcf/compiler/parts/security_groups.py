@@ -6,7 +6,7 @@ from troposphere import GetAtt, ec2
 
 from fsdcf.compiler.parts.network import Network
 from fsdcf.compiler.stack import Stack
-from fsdcf.language.model import LoadBalancer, Service
+from fsdcf.language.model.service import LoadBalancer, Service
 
 EVERYONE = ("0.0.0.0/0",)
 PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")

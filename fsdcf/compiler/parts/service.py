@@ -8,7 +8,7 @@ from troposphere import Ref, ecs
 
 from fsdcf.compiler.parts.network import Network
 from fsdcf.compiler.stack import Stack
-from fsdcf.language.model import Deployment, Resources, Service, Spec, Spot
+from fsdcf.language.model.service import Deployment, Resources, Service, Spec, Spot
 
 DEFAULT_COUNT = 2
 

@@ -13,7 +13,7 @@ from fsdcf.compiler.parts.secrets import ContainerSecret, plain_environment
 from fsdcf.compiler.stack import Grant, Mount, PropertyPath, Stack, Variable
 from fsdcf.compiler.text import Attributes, intrinsic, value
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model import ContainerCheck, Service, Spec, Volume
+from fsdcf.language.model.service import ContainerCheck, Service, Spec, Volume
 
 ORIGIN = "service"
 

@@ -13,8 +13,8 @@ from fsdcf.compiler.parts.roles import add_policy, allow
 from fsdcf.compiler.parts.task_definition import log_configuration
 from fsdcf.compiler.stack import Stack
 from fsdcf.compiler.text import fragment, literal
-from fsdcf.language.model import COLLECTOR as CONTAINER
-from fsdcf.language.model import Metrics, Service, Spec, Traces
+from fsdcf.language.model.service import COLLECTOR as CONTAINER
+from fsdcf.language.model.service import Metrics, Service, Spec, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
 _XRAY = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]

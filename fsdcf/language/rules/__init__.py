@@ -1,32 +1,51 @@
-"""Rules across fields: what the shape of a spec cannot say. Each yields findings and sees the whole merged spec."""
+"""Rules across fields, which the shape of a spec cannot express. A module for each subject; every rule is
+discovered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-from fsdcf.diagnostics import Diagnostic, Rule
-from fsdcf.language.blind import said
-from fsdcf.language.rules import container, dependencies, network, references, sqlite, tasks
-from fsdcf.language.rules.case import Case
-
-CHECKS: tuple[Callable[[Case], Iterator[Diagnostic]], ...] = (
-    *tasks.CHECKS,
-    *container.CHECKS,
-    *network.CHECKS,
-    *dependencies.CHECKS,
-    *sqlite.CHECKS,
-    *references.CHECKS,
-)
-RULES: tuple[Rule, ...] = (
-    *tasks.RULES,
-    *container.RULES,
-    *network.RULES,
-    *dependencies.RULES,
-    *sqlite.RULES,
-    *references.RULES,
-)
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.language.dependency import DependencyType
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.rules.case import Case, SpecRule
+from fsdcf.language.unknown import until_unknown
 
 
-def judge(case: Case) -> list[Diagnostic]:
-    """Every rule's findings."""
-    return [finding for check in CHECKS for finding in said(check(case))]
+def rules_in(name: str) -> Iterator[Rule]:
+    """Yield the rules of a module, or of a package with all its modules."""
+    module = import_module(name)
+    yield from (value for value in vars(module).values() if isinstance(value, Rule))
+    for each in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        yield from rules_in(f"{name}.{each.name}")
+
+
+@cache
+def _spec_rules(kind: str) -> tuple[SpecRule, ...]:
+    """Return the rules with a check that apply to a kind of spec."""
+    found = dict.fromkeys(rule for rule in rules_in(__name__) if isinstance(rule, SpecRule))
+    return tuple(rule for rule in found if kind in rule.kinds)
+
+
+def check_rules(case: Case) -> Iterator[Diagnostic]:
+    """Yield the violations of every rule for the kind of the spec, then those that the dependency types find."""
+    for rule in _spec_rules(case.kind):
+        yield from rule.findings(case)
+    yield from until_unknown(_of_types(case))
+
+
+def _of_types(case: Case) -> Iterator[Diagnostic]:
+    for path, dependency, kind in case.dependencies():
+        yield from until_unknown(_of_type(case, path, dependency, kind))
+
+
+def _of_type(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType[Any]) -> Iterator[Diagnostic]:
+    ignored = () if kind.managed(dependency) else kind.managed_keys  # W111 reports that these have no effect
+    for violation in kind.check(dependency):
+        if not violation.at or violation.at[0] not in ignored:
+            here = (*path, *violation.at)
+            yield case.diagnostic(violation.rule, here, violation.message, violation.hint, violation.key)

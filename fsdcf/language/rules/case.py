@@ -1,45 +1,105 @@
-"""What a rule judges: the spec, its document, the environment and the known dependency types."""
+"""A rule as one object: its code, title, explanation and source together with the check, made by the decorator
+``rule``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
-from fsdcf.language.model import Dependency, Spec
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.service import Service, Spec
+from fsdcf.language.unknown import until_unknown
 
 Capability = TypeVar("Capability", bound=Dependency)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One spec before its rules. ``indexes`` are the places of ``spec.dependencies`` in the document's list."""
+    """The spec that the rules check, and its kind.
 
+    ``indexes`` are the positions of ``spec.dependencies`` in the document's list, where some may be missing.
+    """
+
+    kind: str
     spec: Spec
     document: Document
     environment: str
     types: Types
     indexes: tuple[int, ...]
 
-    def at(self, rule: Rule, dotted: str | SpecPath, message: str, hint: str = "", key: bool = False) -> Diagnostic:
-        """A finding at a path; ``key`` underlines the key instead of the value."""
-        path: SpecPath = tuple(dotted.split(".")) if isinstance(dotted, str) else dotted
-        span = self.document.key_span(path) if key else self.document.span(path)
-        return rule.at(span, path, message, hint)
+    @property
+    def service(self) -> Service:
+        """The block ``service``."""
+        return self.spec.service
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the spec is compiled for production."""
+        return self.environment in ("prod", "production")
 
     def wrote(self, dotted: str) -> bool:
-        """Whether the author wrote a key."""
+        """Whether the author wrote a key, given by its dotted path."""
         return self.document.has(tuple(dotted.split(".")))
 
     def dependencies(self) -> list[tuple[SpecPath, Dependency, DependencyType[Any]]]:
-        """Each dependency with its path and type."""
+        """Return each dependency with its path and type."""
         return [
-            (("dependencies", index), one, self.types[one.type])
-            for index, one in zip(self.indexes, self.spec.dependencies, strict=True)
+            (("dependencies", index), dependency, self.types[dependency.type])
+            for index, dependency in zip(self.indexes, self.spec.dependencies, strict=True)
         ]
 
     def having(self, capability: type[Capability]) -> list[tuple[SpecPath, Capability]]:
-        """Each dependency that has a capability, with its path."""
-        return [(path, one) for path, one, _ in self.dependencies() if isinstance(one, capability)]
+        """Return the dependencies with a capability, each with its path."""
+        return [(path, each) for path, each, _ in self.dependencies() if isinstance(each, capability)]
+
+    def diagnostic(self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool) -> Diagnostic:
+        """Return a finding at a path; ``key`` underlines the key instead of the value."""
+        span = self.document.key_span(path) if key else self.document.span(path)
+        return rule.at(span, path, message, hint)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A violation of a rule: its path (dotted or as steps), the message and the hint.
+
+    ``key`` underlines the key instead of the value.
+    """
+
+    path: str | SpecPath
+    message: str
+    hint: str
+    key: bool = False
+
+
+Check = Callable[[Case], Iterator[Problem]]
+
+
+@dataclass(frozen=True)
+class SpecRule(Rule):
+    """A rule with its check, which yields the problems of a spec. ``kinds`` are the kinds of spec that it applies
+    to."""
+
+    check: Check = field(kw_only=True)
+    kinds: tuple[str, ...] = field(default=("Service",), kw_only=True)
+
+    def findings(self, case: Case) -> Iterator[Diagnostic]:
+        """Yield the violations of this rule, up to the first value that is unknown."""
+        for problem in until_unknown(self.check(case)):
+            path = tuple(problem.path.split(".")) if isinstance(problem.path, str) else problem.path
+            yield case.diagnostic(self, path, problem.message, problem.hint, problem.key)
+
+
+def rule(
+    code: str, title: str, source: str = "", explanation: str = "", conceal: bool = False
+) -> Callable[[Check], SpecRule]:
+    """Turn a check into a rule. Its docstring is the explanation, unless one is given."""
+
+    def decorate(check: Check) -> SpecRule:
+        text = explanation or " ".join((check.__doc__ or "").split())
+        return SpecRule(code, title, text, source, conceal, check=check)
+
+    return decorate

@@ -1,150 +1,123 @@
-"""Rules about dependencies among themselves; each type brings its own beside these."""
+"""Rules about the dependencies of a spec and what they share. The rules of a single type live with that type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
-from fsdcf.language.blind import said
-from fsdcf.language.dependency import DependencyType, MountedFileSystem, SqliteFile, file_systems, sqlite_file
-from fsdcf.language.model import Dependency
+from fsdcf.language.dependency import MountedFileSystem, SqliteFile, file_systems, sqlite_file
 from fsdcf.language.names import local_name
-from fsdcf.language.rules.case import Case
-
-DUPLICATE = Rule(
-    "S206",
-    "two dependencies of one type and name",
-    "Logical ids and variables come from type and name, `${ENV}` and its separator dropped. Two dependencies of one type and name "
-    "would be one resource.",
-)
-NAMELESS = Rule(
-    "S229",
-    "a dependency's name with nothing of its own",
-    "The logical id and the variables come from the name without `${ENV}`; nothing is left of this one.",
-)
-NO_PATH = Rule(
-    "S210",
-    "SQLite without a place",
-    "A container's disk is lost with its task. Without a file system and without a `path` there is nowhere to put the file.",
-)
-MOUNTS = Rule("S230", "two mounts at one path", "A container can mount one volume at a path.")
-ONE_FILE = Rule(
-    "S231",
-    "two SQLite data bases in one file, or two volumes of one name",
-    "Each SQLite data base has a file of its own; `path` says where. A volume of `service.volumes` cannot bear the name of an EFS dependency.",
-)
-ONE_VARIABLE = Rule(
-    "S232",
-    "a variable from two dependencies",
-    "Some dependencies give a variable that does not bear their name, such as DATABASE_URL. Of two with another value, one would "
-    "silently win: set the variable in `environment` to the one that the service means.",
-)
-TAKEN = Rule(
-    "S242",
-    "a dependency's name that the network needs",
-    "Logical ids never change, and that of the table `public-route` is the one of the route table of a new VPC: PublicRouteTable.",
-)
-RULES = (TAKEN, ONE_FILE, DUPLICATE, NAMELESS, NO_PATH, MOUNTS, ONE_VARIABLE)
+from fsdcf.language.placeholders import Known, parts_of, sample
+from fsdcf.language.rules.case import Case, Problem, rule
 
 
-def unique(case: Case) -> Iterator[Diagnostic]:
-    seen: dict[tuple[str, str], int] = {}
+@rule("S206", "two dependencies with the same type and name")
+def repeated(case: Case) -> Iterator[Problem]:
+    """Logical ids and variables are derived from the type and the name, without `${ENV}` and its separator. Two
+    dependencies with the same type and name would be one resource."""
+    first: dict[tuple[str, str], int] = {}
     for path, dependency, kind in case.dependencies():
         local = local_name(dependency.name)
-        if not local:
-            yield case.at(
-                NAMELESS, (*path, "name"), f"`{dependency.name}` has no name of its own", "such as ${ENV}-orders"
-            )
-            continue
-        if (kind.name, local) in seen:
-            line = case.document.span(("dependencies", seen[kind.name, local])).line
-            message = f"`{local}` is also the name of the {kind.name} in line {line}"
-            yield case.at(DUPLICATE, (*path, "name"), message, "give each its own name")
-        seen.setdefault((kind.name, local), int(path[1]))
+        if local and (kind.name, local) in first:
+            line = case.document.span(("dependencies", first[kind.name, local])).line
+            message = f"the {kind.name} in line {line} is also named `{local}`"
+            yield Problem((*path, "name"), message, "give each its own name")
+        first.setdefault((kind.name, local), int(path[1]))
 
 
-def taken(case: Case) -> Iterator[Diagnostic]:
-    if case.spec.service.networking.network.id is not None:
+@rule("S229", "a dependency without a name of its own")
+def nameless(case: Case) -> Iterator[Problem]:
+    """The logical id and the variables are derived from the name without `${ENV}`, and nothing is left of this one."""
+    for path, dependency, _ in case.dependencies():
+        if not local_name(dependency.name):
+            message = f"nothing is left of the name `{dependency.name}` without `${{ENV}}`"
+            yield Problem((*path, "name"), message, "such as ${ENV}-orders")
+
+
+@rule("S230", "two mounts at the same path")
+def mount_paths(case: Case) -> Iterator[Problem]:
+    """A container can mount only one volume at a path."""
+    mounts = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
+    volumes = enumerate(case.service.volumes)
+    mounts += [(("service", "volumes", index, "mountPath"), volume.mount_path) for index, volume in volumes]
+    seen: set[str] = set()
+    for path, mount in mounts:
+        place = mount.rstrip("/") or "/"
+        if place in seen:
+            yield Problem(path, f"`{mount}` is mounted twice", "give each mount its own path")
+        seen.add(place)
+
+
+@rule("S231", "two SQLite databases in one file, or two volumes with one name")
+def shared_files(case: Case) -> Iterator[Problem]:
+    """Each SQLite database has its own file, which `path` sets. A volume of `service.volumes` cannot have the name
+    of an EFS dependency."""
+    taken: set[str | None] = set()
+    for path, database in case.having(SqliteFile):
+        file = sqlite_file(database, case.spec)
+        if file in taken:
+            yield Problem(path, "another database uses the same file", "give each its own `path`", key=True)
+        taken.add(file)
+    systems = file_systems(case.spec)
+    for index, volume in enumerate(case.service.volumes):
+        if volume.name in systems:
+            message = f"an EFS dependency is also named `{volume.name}`"
+            yield Problem(("service", "volumes", index, "name"), message, "choose another name")
+
+
+@rule("S232", "a variable from two dependencies")
+def shared_variables(case: Case) -> Iterator[Problem]:
+    """Some dependencies provide a variable without their name in it, such as DATABASE_URL. If two provide different
+    values, one would silently win: set the variable in `environment` to the one that the service should use."""
+    service = case.service
+    chosen = {*service.environment, *(secret.name for secret in service.secrets)}
+    providers: dict[str, tuple[int, str | None]] = {}
+    for path, dependency, kind in case.dependencies():
+        values = kind.settings(dependency)
+        own = {name: (int(path[1]), values.get(name)) for name in kind.variables if name not in chosen}
+        twice = [
+            name
+            for name, (_, value) in own.items()
+            if name in providers and (value is None or value != providers[name][1])
+        ]
+        if twice:
+            line = case.document.span(("dependencies", providers[twice[0]][0])).line
+            named = f"{kind.category}:{local_name(dependency.name)}"
+            options = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
+            message = f"the dependency in line {line} also provides {' and '.join(twice)}"
+            yield Problem(path, message, f"choose in service.environment, such as {options}", key=True)
+        providers = own | providers
+
+
+@rule("S242", "a dependency's name that the network needs")
+def reserved_name(case: Case) -> Iterator[Problem]:
+    """Logical ids never change, and some names give the id of a resource of a new VPC: a table named `public-route`
+    would be PublicRouteTable, its route table."""
+    if case.service.networking.network.id is not None:
         return
     for path, dependency, kind in case.dependencies():
         local = local_name(dependency.name)
         if local in kind.reserved_names and kind.managed(dependency):
             message = f"a resource of the network has the logical id of `{local}`"
-            yield case.at(TAKEN, (*path, "name"), message, f"choose another name, such as ${{ENV}}-{local}s")
+            yield Problem((*path, "name"), message, f"choose another name, such as ${{ENV}}-{local}s")
 
 
-def own_rules(case: Case) -> Iterator[Diagnostic]:
+@rule("W107", "a managed name without ${ENV}")
+def shared_names(case: Case) -> Iterator[Problem]:
+    """The name is physical. Two environments in one account would need the same resource, and the second deployment
+    would fail."""
     for path, dependency, kind in case.dependencies():
-        yield from said(_own_rules(case, path, dependency, kind))
+        named = any(isinstance(part, Known) and part.name == "ENV" for part in parts_of(dependency.name))
+        if kind.physical_name and kind.managed(dependency) and not named:
+            name = sample(dependency.name)
+            yield Problem((*path, "name"), f"`{name}` is the same in every environment", f"write `${{ENV}}-{name}`")
 
 
-def _own_rules(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType[Any]) -> Iterator[Diagnostic]:
-    idle = () if kind.managed(dependency) else kind.managed_keys  # advice says that they have no effect
-    for violation in kind.check(dependency):
-        if not violation.at or violation.at[0] not in idle:
-            yield case.at(violation.rule, (*path, *violation.at), violation.message, violation.hint, violation.key)
-
-
-def sqlite_place(case: Case) -> Iterator[Diagnostic]:
-    systems = file_systems(case.spec)
-    for path, database in case.having(SqliteFile):
-        if database.path is None and len(systems) != 1:
-            several = "several file systems" if systems else "no file system"
-            hint = (
-                "add an aws_efs_file_system dependency, or a `path` (with `ephemeral: true` for data that may be lost)"
-            )
-            yield case.at(NO_PATH, path, f"the service has {several}, and the data base no `path`", hint, key=True)
-
-
-def mounts(case: Case) -> Iterator[Diagnostic]:
-    seen: dict[str, str] = {}
-    found = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
-    found += [
-        (("service", "volumes", index, "mountPath"), one.mount_path)
-        for index, one in enumerate(case.spec.service.volumes)
-    ]
-    for path, mount in found:
-        place = mount.rstrip("/") or "/"
-        if place in seen:
-            yield case.at(MOUNTS, path, f"`{mount}` is mounted twice", "give each mount a path of its own")
-        seen[place] = mount
-
-
-def one_file(case: Case) -> Iterator[Diagnostic]:
-    taken: set[object] = set()
-    for path, database in case.having(SqliteFile):
-        file = sqlite_file(database, case.spec)
-        if file in taken:
-            yield case.at(
-                ONE_FILE, path, "another data base is in the same file", "give each a `path` of its own", key=True
-            )
-        taken.add(file)
-    systems = file_systems(case.spec)
-    for index, volume in enumerate(case.spec.service.volumes):
-        if volume.name in systems:
-            message = f"`{volume.name}` is the volume of the EFS dependency of that name"
-            yield case.at(ONE_FILE, ("service", "volumes", index, "name"), message, "choose another name")
-
-
-def one_variable(case: Case) -> Iterator[Diagnostic]:
-    service = case.spec.service
-    chosen = {*service.environment, *(secret.name for secret in service.secrets)}
-    givers: dict[str, tuple[int, str | None]] = {}
+@rule("W111", "a key that has no effect here")
+def ignored_keys(case: Case) -> Iterator[Problem]:
+    """The dependency exists already: the stack gives access to it and creates nothing, so a key that configures its
+    creation is ignored. The owner of the resource configures it."""
     for path, dependency, kind in case.dependencies():
-        values = kind.settings(dependency)
-        given = {name: (int(path[1]), values.get(name)) for name in kind.variables if name not in chosen}
-        twice = [
-            name for name, (_, value) in given.items() if name in givers and (value is None or value != givers[name][1])
-        ]
-        if twice:
-            line = case.document.span(("dependencies", givers[twice[0]][0])).line
-            message = f"the dependency in line {line} gives {' and '.join(twice)} too"
-            named = f"{kind.category}:{local_name(dependency.name)}"
-            chosen_ones = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
-            hint = f"choose in service.environment, such as {chosen_ones}"
-            yield case.at(ONE_VARIABLE, path, message, hint, key=True)
-        givers = given | givers
-
-
-CHECKS = (one_file, unique, taken, own_rules, sqlite_place, mounts, one_variable)
+        for key in () if kind.managed(dependency) else kind.managed_keys:
+            if case.document.has((*path, key)):
+                hint = "leave it out: the stack does not create this resource"
+                yield Problem((*path, key), f"`{key}` has no effect on an existing resource", hint, key=True)

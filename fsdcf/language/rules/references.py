@@ -1,4 +1,5 @@
-"""Rules about placeholders that stay: secrets and attributes of dependencies, and where each may stand."""
+"""Rules about placeholders that the compiler keeps: secrets and attributes of dependencies, and where each is
+allowed."""
 
 from __future__ import annotations
 
@@ -6,86 +7,31 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.diagnostics import SpecPath
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import Attribute, SecretRef, Text
-from fsdcf.language.rules.case import Case
-from fsdcf.language.schema import MISPLACED
+from fsdcf.language.rules.case import Case, Problem, rule
 
-UNKNOWN_ATTRIBUTE = Rule(
-    "S207",
-    "an attribute of a dependency that is not there",
-    "`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the attributes of its type.",
-)
-ENDS_LIKE_AN_ARN = Rule(
-    "S240",
-    "a secret whose name ends like an ARN",
-    "The ARN of a secret is its name, a hyphen and six random characters. `${secrets:path}` is an ARN without them, and where the name "
-    "itself ends in a hyphen and six characters Secrets Manager takes these for the random ones, and finds another secret or none.",
-    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
-)
-RULES = (UNKNOWN_ATTRIBUTE, ENDS_LIKE_AN_ARN)
-
-_RANDOM = re.compile(r".+-[A-Za-z0-9]{6}")
+_LIKE_AN_ARN = re.compile(r".+-[A-Za-z0-9]{6}")
 
 
-def references(case: Case) -> Iterator[Diagnostic]:
-    for path, text in _texts(case.document.data, ()):
-        for part in text.parts:
-            if isinstance(part, SecretRef):
-                yield from _secret(case, path, text)
-                yield from _name_of_secret(case, path, part)
-            elif isinstance(part, Attribute):
-                yield from _attribute(case, path, part)
-
-
-def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, Text]]:
+def _texts(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, Text]]:
     if isinstance(data, Text):
         yield path, data
-    elif isinstance(data, dict):
-        for key, value in data.items():
+    elif isinstance(data, (dict, list)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             if path or key != "environments":
                 yield from _texts(value, (*path, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _texts(value, (*path, index))
 
 
-def _secret(case: Case, path: SpecPath, text: Text) -> Iterator[Diagnostic]:
-    if path[:2] != ("service", "environment"):
-        yield case.at(
-            MISPLACED,
-            path,
-            "a secret can only be the value of an environment variable",
-            "move it to service.environment",
-        )
-    elif len(text.parts) > 1:
-        hint = "give the secret a variable of its own, and put the value together in the service"
-        yield case.at(MISPLACED, path, "a secret cannot be a part of a longer value", hint)
+def _attributes(case: Case) -> Iterator[tuple[SpecPath, Attribute]]:
+    for path, text in _texts(case.document.data):
+        yield from ((path, part) for part in text.parts if isinstance(part, Attribute))
 
 
-def _name_of_secret(case: Case, path: SpecPath, part: SecretRef) -> Iterator[Diagnostic]:
-    if part.store != "secrets" or not _RANDOM.fullmatch(part.name):
-        return
-    hint = "give the secret's whole ARN in service.secrets, with its six random characters"
-    yield case.at(ENDS_LIKE_AN_ARN, path, f"Secrets Manager takes the end of `{part.name}` for that of an ARN", hint)
-
-
-def _attribute(case: Case, path: SpecPath, part: Attribute) -> Iterator[Diagnostic]:
-    if not _takes_attribute(path):
-        hint = "attributes stand in environment values, commands and the resources of IAM statements"
-        yield case.at(MISPLACED, path, f"`{_written(part)}` has no place here", hint)
-        return
-    known = [(kind.category, local_name(one.name), kind.attributes(one)) for _, one, kind in case.dependencies()]
-    named = [attributes for kind, name, attributes in known if (kind, name) == (part.kind, part.name)]
-    if not named:
-        names = ", ".join(dict.fromkeys(f"{kind}:{name}" for kind, name, _ in known)) or "none"
-        yield case.at(
-            UNKNOWN_ATTRIBUTE, path, f"no dependency `{part.kind}:{part.name}`", f"dependencies here are {names}"
-        )
-    elif part.attribute not in named[0]:
-        hint = f"there are {', '.join(named[0])}"
-        yield case.at(UNKNOWN_ATTRIBUTE, path, f"`{part.kind}:{part.name}` has no attribute `{part.attribute}`", hint)
+def _secrets(case: Case) -> Iterator[tuple[SpecPath, Text, SecretRef]]:
+    for path, text in _texts(case.document.data):
+        yield from ((path, text, part) for part in text.parts if isinstance(part, SecretRef))
 
 
 def _takes_attribute(path: SpecPath) -> bool:
@@ -95,8 +41,57 @@ def _takes_attribute(path: SpecPath) -> bool:
     return role and ("resources" in path or "conditions" in path)
 
 
-def _written(part: Attribute) -> str:
-    return f"${{{part.kind}:{part.name}:{part.attribute}}}"
+@rule("S208", "a placeholder where it is not allowed")
+def misplaced(case: Case) -> Iterator[Problem]:
+    """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
+    secret must be the whole value of an environment variable. Only CloudFormation knows the value of a pseudo
+    parameter, so names and numbers cannot contain one."""
+    for path, text, _ in _secrets(case):
+        if path[:2] != ("service", "environment"):
+            message = "a secret can only be the value of an environment variable"
+            yield Problem(path, message, "move it to service.environment")
+        elif len(text.parts) > 1:
+            hint = "give the secret its own variable, and combine the values in the service"
+            yield Problem(path, "a secret cannot be part of a longer value", hint)
+    for path, part in _attributes(case):
+        if not _takes_attribute(path):
+            message = f"`{part}` is not allowed here"
+            hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
+            yield Problem(path, message, hint)
 
 
-CHECKS = (references,)
+@rule("S207", "an unknown attribute of a dependency")
+def unknown_attribute(case: Case) -> Iterator[Problem]:
+    """`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the
+    attributes of its type."""
+    known = [
+        (f"{kind.category}:{local_name(dependency.name)}", kind.attributes(dependency))
+        for _, dependency, kind in case.dependencies()
+    ]
+    for path, part in _attributes(case):
+        if not _takes_attribute(path):
+            continue
+        named = f"{part.kind}:{part.name}"
+        attributes = next((attributes for name, attributes in known if name == named), None)
+        if attributes is None:
+            names = ", ".join(dict.fromkeys(name for name, _ in known)) or "none"
+            yield Problem(path, f"there is no dependency `{named}`", f"dependencies here are {names}")
+        elif part.attribute not in attributes:
+            message = f"`{named}` has no attribute `{part.attribute}`"
+            yield Problem(path, message, f"there are {', '.join(attributes)}")
+
+
+@rule(
+    "S240",
+    "a secret whose name ends like an ARN",
+    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
+)
+def name_like_an_arn(case: Case) -> Iterator[Problem]:
+    """The ARN of a secret is its name, a hyphen and six random characters. `${secrets:path}` is an ARN without them.
+    If the name itself ends in a hyphen and six characters, Secrets Manager takes those for the random ones, and
+    returns another secret or none."""
+    for path, _, part in _secrets(case):
+        if part.store == "secrets" and _LIKE_AN_ARN.fullmatch(part.name):
+            message = f"Secrets Manager takes the end of `{part.name}` for the end of an ARN"
+            hint = "write the secret's full ARN in service.secrets, with its six random characters"
+            yield Problem(path, message, hint)

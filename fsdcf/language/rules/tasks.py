@@ -1,17 +1,13 @@
-"""Rules about size, number and replacement of tasks."""
+"""Rules about the size, number and replacement of tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
 
-from fsdcf.diagnostics import Diagnostic, Rule
-from fsdcf.language.blind import said
+from fsdcf.diagnostics import joined
 from fsdcf.language.dependency import SqliteFile
-from fsdcf.language.model import ContainerCheck, HealthCheck
-from fsdcf.language.rules.case import Case
-
-_TASK_SIZE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size"
+from fsdcf.language.rules.case import Case, Problem, rule
 
 MEMORY = {
     256: (512, 1024, 2048),
@@ -23,141 +19,130 @@ MEMORY = {
     16384: tuple(range(32768, 122881, 8192)),
     32768: (61440, 122880, 249856),
 }
-"""Memory in MiB that Fargate offers for each number of CPU units. Source: AWS, task size."""
+"""Memory in MiB that Fargate offers for each number of CPU units.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
+"""
 
 
 def _amounts(offered: tuple[int, ...]) -> str:
     if len(offered) > 8:
-        step = offered[1] - offered[0]
-        return f"{offered[0]} to {offered[-1]} in steps of {step}"
-    return ", ".join(map(str, offered[:-1])) + f" or {offered[-1]}"
+        return f"{offered[0]} to {offered[-1]} in steps of {offered[1] - offered[0]}"
+    return joined(offered)
 
 
-FARGATE_PAIR = Rule(
+@rule(
     "S203",
-    "cpu and memory that Fargate does not pair",
-    "Fargate offers certain amounts of memory, here in MiB, for each number of CPU units: "
+    "cpu and memory that Fargate does not combine",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size",
+    "Fargate offers these amounts of memory, in MiB, for each number of CPU units: "
     + "; ".join(f"{cpu} with {_amounts(offered)}" for cpu, offered in MEMORY.items())
-    + ". cfn-lint would find the pair too, without the line.",
-    _TASK_SIZE,
+    + ". cfn-lint reports an invalid combination too, but without the line in the spec.",
 )
-TIMEOUT = Rule(
-    "S204",
-    "a timeout that is not below its interval",
-    "A check must end before the next one begins: Elastic Load Balancing refuses a timeout that is not below the interval.",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
-)
-BOUNDS = Rule("S205", "a minimum over its maximum", "Auto scaling needs a minimum that is at most the maximum.")
-STUCK = Rule(
-    "S212",
-    "a deployment that cannot move",
-    "With the minimum not below the maximum ECS may neither start a new task nor stop an old one, so that a deployment never ends. "
-    "Of the number of tasks ECS rounds the minimum up and the maximum down: 50 % and 150 % of one task are one task both.",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
-)
-SINGLE_WRITER = Rule(
-    "S209",
-    "SQLite with more than one task",
-    "SQLite on a file system has one writer: fsdcf runs one task and stops it before the next one starts. Auto scaling, a larger "
-    "count, or a deployment that starts before it stops would corrupt the file. `ephemeral: true` lifts this.",
-    "https://www.sqlite.org/whentouse.html",
-)
-RULES = (FARGATE_PAIR, TIMEOUT, BOUNDS, STUCK, SINGLE_WRITER)
-
-
-def fargate_pair(case: Case) -> Iterator[Diagnostic]:
-    resources = case.spec.service.resources
+def fargate_size(case: Case) -> Iterator[Problem]:
+    """Require a pair of CPU and memory that Fargate offers."""
+    resources = case.service.resources
     offered = MEMORY[resources.cpu]
     if resources.memory in offered:
         return
-    at = "service.resources.memory" if case.wrote("service.resources.memory") else "service.resources.cpu"
-    others = [cpu for cpu, memories in MEMORY.items() if resources.memory in memories]
+    path = "service.resources.memory" if case.wrote("service.resources.memory") else "service.resources.cpu"
+    others = [str(cpu) for cpu, memories in MEMORY.items() if resources.memory in memories]
     hint = f"with cpu {resources.cpu} use {_amounts(offered)}"
-    hint += f"; {resources.memory} MiB goes with cpu {' or '.join(map(str, others))}" if others else ""
-    yield case.at(FARGATE_PAIR, at, f"{resources.memory} MiB is not offered with {resources.cpu} CPU units", hint)
+    hint += f"; {resources.memory} MiB is available with cpu {' or '.join(others)}" if others else ""
+    yield Problem(path, f"Fargate does not offer {resources.memory} MiB with {resources.cpu} CPU units", hint)
 
 
-def timeouts(case: Case) -> Iterator[Diagnostic]:
-    check = case.spec.service.health_check
-    yield from said(_timeout(case, "service.healthCheck", check))
-    if check.container:
-        yield from _timeout(case, "service.healthCheck.container", check.container)
-
-
-def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Iterator[Diagnostic]:
-    interval, timeout = check.interval, check.timeout
-    if timeout >= interval:
-        at = f"{path}.timeout" if case.wrote(f"{path}.timeout") else f"{path}.interval"
-        hint = f"use a timeout below {interval}, or an interval above {timeout}"
-        yield case.at(TIMEOUT, at, f"the timeout of {timeout} s is not below the interval of {interval} s", hint)
-
-
-def bounds(case: Case) -> Iterator[Diagnostic]:
-    auto = case.spec.service.auto_scaling
+@rule("S205", "a minimum above its maximum")
+def scaling_bounds(case: Case) -> Iterator[Problem]:
+    """The minimum of auto scaling must not be above the maximum."""
+    auto = case.service.auto_scaling
     if auto and auto.min_count > auto.max_count:
-        at = (
-            "service.autoScaling.minCount"
-            if case.wrote("service.autoScaling.minCount")
-            else "service.autoScaling.maxCount"
-        )
-        yield case.at(
-            BOUNDS,
-            at,
-            f"minCount {auto.min_count} is over maxCount {auto.max_count}",
-            "lower minCount or raise maxCount",
-        )
+        key = "minCount" if case.wrote("service.autoScaling.minCount") else "maxCount"
+        message = f"minCount {auto.min_count} is above maxCount {auto.max_count}"
+        yield Problem(f"service.autoScaling.{key}", message, "lower minCount or raise maxCount")
 
 
-def stuck(case: Case) -> Iterator[Diagnostic]:
+@rule(
+    "S212",
+    "a deployment that cannot progress",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
+)
+def stuck_deployment(case: Case) -> Iterator[Problem]:
+    """If the minimum is not below the maximum, ECS can neither start a new task nor stop an old one, and the deployment
+    never ends. ECS rounds the minimum up and the maximum down to whole tasks: of one task, 50 % and 150 % are both one
+    task."""
     if single_writers(case):
         return
-    deployment = case.spec.service.deployment
+    deployment, auto = case.service.deployment, case.service.auto_scaling
     least = 100 if deployment.minimum_healthy_percent is None else deployment.minimum_healthy_percent
     most = 200 if deployment.maximum_percent is None else deployment.maximum_percent
-    count = _fewest_tasks(case)
+    count = max(1, fixed_count(case) if auto is None else auto.min_count)
     if ceil(count * least / 100) >= count * most // 100:
-        at = "maximumPercent" if case.wrote("service.deployment.maximumPercent") else "minimumHealthyPercent"
+        key = "maximumPercent" if case.wrote("service.deployment.maximumPercent") else "minimumHealthyPercent"
+        message = f"{least} % to {most} % of {count} task{'s' * (count > 1)} leaves no room to replace a task"
         hint = "raise maximumPercent (start first), or lower minimumHealthyPercent (stop first)"
-        message = f"from {least} % to {most} % of {count} task{'s' * (count > 1)} leaves no room to replace one"
-        yield case.at(STUCK, f"service.deployment.{at}", message, hint)
+        yield Problem(f"service.deployment.{key}", message, hint)
 
 
-def _fewest_tasks(case: Case) -> int:
-    service = case.spec.service
-    if service.auto_scaling is not None:
-        return max(1, service.auto_scaling.min_count)
-    desired = service.resources.desired_count
-    return 2 if desired is None else max(1, desired)
+def fixed_count(case: Case) -> int:
+    """Return the number of tasks when auto scaling does not set it."""
+    if single_writers(case):
+        return 1
+    desired = case.service.resources.desired_count
+    return 2 if desired is None else desired
 
 
 def single_writers(case: Case) -> list[str]:
-    """The names of SQLite data bases that allow one task only."""
+    """Return the names of the SQLite databases that allow only one task."""
     return [str(database.name) for _, database in case.having(SqliteFile) if not database.ephemeral]
 
 
-def single_writer(case: Case) -> Iterator[Diagnostic]:
-    if not single_writers(case):
+@rule("W102", "a single task in production")
+def single_task(case: Case) -> Iterator[Problem]:
+    """With a single task, every replacement of the task and every failure of its zone is an outage."""
+    if not case.is_production:
         return
-    service = case.spec.service
-    hint = "keep one task, set `ephemeral: true` for data that may be lost, or move to DynamoDB"
-    if service.auto_scaling is not None:
-        yield case.at(
-            SINGLE_WRITER,
-            "service.autoScaling",
-            "auto scaling would run several tasks on one SQLite file",
-            hint,
-            key=True,
-        )
-    if service.resources.desired_count is not None and service.resources.desired_count > 1:
-        message = f"{service.resources.desired_count} tasks would write one SQLite file"
-        yield case.at(SINGLE_WRITER, "service.resources.desiredCount", message, hint)
-    deployment = service.deployment
-    if deployment.minimum_healthy_percent not in (None, 0):
-        message = "SQLite needs the old task stopped before the new one starts"
-        yield case.at(SINGLE_WRITER, "service.deployment.minimumHealthyPercent", message, "leave it out: it is 0 here")
-    if deployment.maximum_percent not in (None, 100):
-        message = "SQLite needs the old task stopped before the new one starts"
-        yield case.at(SINGLE_WRITER, "service.deployment.maximumPercent", message, "leave it out: it is 100 here")
+    auto, count = case.service.auto_scaling, fixed_count(case)
+    if auto is None and count <= 1:
+        hint = "run at least two"
+        if single_writers(case):
+            hint = "SQLite allows a single writer: to run two tasks, use another store, such as DynamoDB"
+        yield Problem("service.resources.desiredCount", f"a single task in {case.environment}", hint, key=True)
+    elif auto is not None and auto.min_count <= 1:
+        message = f"auto scaling may leave a single task in {case.environment}"
+        yield Problem("service.autoScaling.minCount", message, "set minCount to at least 2", key=True)
 
 
-CHECKS = (fargate_pair, timeouts, bounds, stuck, single_writer)
+@rule("W103", "no auto scaling in production")
+def no_scaling(case: Case) -> Iterator[Problem]:
+    """A fixed number of tasks is too many at night and too few at peak load."""
+    if not case.is_production:
+        return
+    auto, count = case.service.auto_scaling, fixed_count(case)
+    if auto is None and not single_writers(case):
+        message = f"no auto scaling in {case.environment}: the number of tasks stays at {count}"
+        yield Problem("service", message, "add autoScaling with minCount and maxCount", key=True)
+
+
+@rule("W110", "a desired count that auto scaling overrides")
+def ignored_count(case: Case) -> Iterator[Problem]:
+    """With `autoScaling` the template omits the desired count, so that a deployment keeps the count that auto
+    scaling set."""
+    if case.service.auto_scaling is not None and case.wrote("service.resources.desiredCount"):
+        message = "auto scaling sets the number of tasks"
+        hint = "leave it out; autoScaling.minCount is the minimum"
+        yield Problem("service.resources.desiredCount", message, hint, key=True)
+
+
+@rule(
+    "W113",
+    "auto scaling that cannot recover from zero tasks",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html",
+)
+def scaling_from_zero(case: Case) -> Iterator[Problem]:
+    """Without tasks there are no CPU and memory metrics, and target tracking does not scale when its metric has no
+    data: a service that is scaled to zero stays there until you start a task by hand."""
+    auto = case.service.auto_scaling
+    if auto is not None and auto.min_count == 0:
+        message = "with zero tasks there is no metric to scale by"
+        yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fsdcf.compiler.dependencies import types
-from fsdcf.language.model import Dependency
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.rules import rules_in
 from fsdcf.language.shape import fields_of, names_of
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import Made, codes, findings, make, references, spec_of
@@ -58,7 +59,7 @@ def test_discovery_finds_each_type_by_every_name() -> None:
 
 
 def test_the_rules_are_documented_with_unique_codes() -> None:
-    rules = {rule for kind in types().values() for rule in kind.rules}
+    rules = set(rules_in("fsdcf.compiler.dependencies"))
     assert len({rule.code for rule in rules}) == len(rules)
     for rule in rules:
         assert re.fullmatch(r"S3\d\d", rule.code) and rule.title and len(rule.explanation) > 40

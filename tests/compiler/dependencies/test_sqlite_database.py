@@ -130,7 +130,7 @@ def test_of_several_the_service_says_which_one_it_means(compiled: Compile) -> No
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "SQLITE_PATH"])
 def test_several_that_give_one_variable(compiled: Compile, variable: str) -> None:
     (finding,) = [one for one in compiled(SEVERAL.replace(variable, "OTHER")).diagnostics if one.code == "S232"]
-    assert finding.path == ("dependencies", 1) and f"gives {variable} too" in finding.message
+    assert finding.path == ("dependencies", 1) and variable in finding.message
     assert f"{variable}: ${{sqlite:two:" in finding.hint
 
 

@@ -1,14 +1,11 @@
-"""The FSD v1 language: every key with its type, meaning, limits, default and spellings. All else is derived from here.
-
-Nobody compares or prints a record, and its annotations are read: what ``dataclass`` need not write (``__eq__``, ``__hash__``,
-``__repr__``) and what need not be evaluated from text makes each start a tenth shorter.
-"""
+"""``kind: Service``: every key with its type, meaning, limits, default and spellings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metadata, Role
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
@@ -83,9 +80,6 @@ class AutoScaling:
     ] = None
     scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
     scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
-
-
-VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -358,10 +352,16 @@ RETENTION_DAYS = (
     3653,
 )
 
+
 COLLECTOR = "otel-collector"
+
+
 """Name of the sidecar's container."""
 
+
 COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "metrics of its own"}
+
+
 """Where the sidecar listens; the containers of a task share one address. The last one is there without traces too."""
 
 
@@ -414,35 +414,6 @@ class Observability:
     logs: Annotated[Logs, Key("Logs of the container.")] = field(default_factory=Logs)
     metrics: Annotated[Metrics | None, Key("Prometheus metrics, through an ADOT sidecar.")] = None
     traces: Annotated[Traces | None, Key("Traces, through an ADOT sidecar.")] = None
-
-
-NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-DESCRIPTION_BYTES = 850
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Metadata:
-    """What the service is called, whose it is, and its tags."""
-
-    name: Annotated[
-        str,
-        Key(
-            "Name of the service; part of the stack's and the task family's name.",
-            pattern=NAME,
-            longest=40,
-            expects="lower-case letters, digits and single hyphens, beginning with a letter",
-        ),
-    ]
-    pack: Annotated[str, Key("Organisational unit that owns the service; becomes a tag.", longest=256)] = ""
-    owners: Annotated[
-        str | tuple[str, ...], Key("Who answers for the service; becomes a tag, joined by a space.", also=("owner",))
-    ] = ()
-    description: Annotated[
-        str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)
-    ] = ""
-    tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
-        default_factory=dict
-    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -499,36 +470,6 @@ class Build:
     args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(
         default_factory=dict
     )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Statement:
-    """One IAM statement of a role."""
-
-    actions: Annotated[
-        tuple[str, ...],
-        Key(
-            "IAM actions.",
-            fewest=1,
-            pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+",
-            expects="an IAM action such as s3:GetObject",
-        ),
-    ]
-    resources: Annotated[tuple[String, ...], Key("ARNs that the actions apply to.", fewest=1)]
-    sid: Annotated[
-        str | None, Key("Identifier of the statement.", pattern=r"[A-Za-z0-9]+", expects="letters and digits")
-    ] = None
-    effect: Annotated[str, Key("Allow or Deny.", allowed=("Allow", "Deny"))] = "Allow"
-    conditions: Annotated[Mapping[str, Any], Key("IAM condition block.")] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Role:
-    """What a role may do beside what the compiler gives it."""
-
-    statements: Annotated[
-        tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")
-    ] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -637,40 +578,9 @@ class Service:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Unmanaged:
-    """Access to what another stack owns."""
-
-    permissions: Annotated[
-        str | tuple[str, ...],
-        Key(
-            "Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.",
-            fewest=1,
-        ),
-    ]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Dependency:
-    """What every type of dependency has; each type adds its own keys."""
-
-    IS_DEPENDENCY: ClassVar[bool] = True
-    type: Annotated[str, Key("Type of the dependency.")]
-    name: Annotated[String, Key("Physical name, as written; ${ENV} keeps environments apart.")]
-    permissions: Annotated[
-        str | tuple[str, ...] | None,
-        Key(
-            "Access of the service: read, write, readWrite (also read_write), or a list of IAM actions.",
-            fewest=1,
-            default="readWrite",
-        ),
-    ] = None
-    unmanaged: Annotated[Unmanaged | None, Key("It exists already: give access, make nothing.")] = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
-    kind: Annotated[str, Key("What the spec describes.", allowed=("Service",), later=("Job", "Environment"))]
+    kind: Annotated[str, Key("What the spec describes.", allowed=("Service",), later=LATER_KINDS)]
     metadata: Annotated[Metadata, Key("Name and owner.")]
     service: Annotated[Service, Key("The service.")]
     dependencies: Annotated[tuple[Dependency, ...], Key("What the service uses; the order has no meaning.")] = ()

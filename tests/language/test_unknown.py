@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.language.blind import UnknownValue, record_without, said
-from fsdcf.language.model import HealthCheck
+from fsdcf.language.model.service import HealthCheck
+from fsdcf.language.unknown import UnknownValue, record_without, until_unknown
 from tests.conftest import Compile
 
 HEAD = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\n"
@@ -81,4 +81,4 @@ def test_an_unknown_value_ends_what_a_rule_says() -> None:
     assert isinstance(check, HealthCheck) and check.timeout == 7
     with pytest.raises(UnknownValue):
         _ = check.interval
-    assert list(said(check.interval if number else number for number in (0, 1))) == [0]
+    assert list(until_unknown(check.interval if number else number for number in (0, 1))) == [0]

