@@ -63,7 +63,7 @@ def commands(folder: Path, runs: int) -> None:
 
 
 def many() -> None:
-    from fsdcf.batch import Options, compile_one
+    from fsdcf.batch import BatchOptions, compile_one
     from fsdcf.pipeline import Request
 
     raw = SPEC.read_bytes()
@@ -75,7 +75,7 @@ def many() -> None:
                 Request(
                     f"{number}.yml", raw.replace(b"name: orders\n", f"name: orders-{number}\n".encode(), 1), "staging"
                 ),
-                Options(lint=False),
+                BatchOptions(lint=False),
             )
         return (time.process_time() - start) / count
 
@@ -99,7 +99,7 @@ def parallel(folder: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from fsdcf.batch import *; from fsdcf.pipeline import Request; "
         "r = [Request(p, Path(p).read_bytes(), 'staging') for p in sys.argv[2:]]; s = time.perf_counter(); "
-        "o = list(compile_all(r, Options(workers=int(sys.argv[1])))); assert all(x.text for x in o); "
+        "o = list(compile_all(r, BatchOptions(workers=int(sys.argv[1])))); assert all(x.text for x in o); "
         "import resource; a = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; b = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; "
         "print(time.perf_counter() - s, a / 1024, b / 1024)"
     )

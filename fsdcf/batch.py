@@ -1,28 +1,36 @@
-"""Many specs: compiled one after the other, or by a few processes that share what was loaded before they parted."""
+"""Many specs: each is compiled once, and the templates without a known lint result are linted, in parallel if worth
+it."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import CONFIGURATION, Finding, Linter, lint_cached
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, Result, run, with_lint
 
 _WORTH_A_POOL = 3
-"""Fewer templates than this to lint are linted faster than a pool starts."""
+"""Fewer templates than this are linted faster than a pool starts."""
+
+_CHUNK = 50
+"""Specs whose results are in memory at the same time."""
+
+LintAll = Callable[[Sequence[str]], Iterable[tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to compile: the form of the text, whether to lint, and the folder of known verdicts."""
+class BatchOptions:
+    """How to compile: the form of the text (yaml or json), whether to lint, the lint cache's folder, and the
+    processes."""
 
     form: str = "yaml"
     lint: bool = True
@@ -31,8 +39,8 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one spec: the template's text, where there are no errors, and the findings."""
+class BatchResult:
+    """The result for a spec: the template's text, unless there are errors, and the findings."""
 
     name: str
     text: str | None
@@ -40,70 +48,65 @@ class Outcome:
     sources: Mapping[str, str]
 
 
-def compile_all(requests: Sequence[Request], options: Options) -> Iterator[Outcome]:
-    """The outcomes in the order of the requests."""
-    if (
-        len(requests) < _WORTH_A_POOL
-        or not options.lint
-        or options.workers < 2
-        or not _can_fork()
-        or _all_known(requests, options)
-    ):
-        yield from (compile_one(request, options) for request in requests)
-    else:
-        yield from _in_workers(requests, options)
+def compile_one(request: Request, options: BatchOptions) -> BatchResult:
+    """Compile a spec, lint its template and write it as text."""
+    (result,) = compile_all((request,), options)
+    return result
 
 
-def _in_workers(requests: Sequence[Request], options: Options) -> Iterator[Outcome]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    _linter()  # loaded once, before the workers part from this process
-    gc.freeze()
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(
-        min(options.workers, os.cpu_count() or 1), mp_context=context, initializer=gc.enable
-    ) as pool:
-        yield from pool.map(compile_one, requests, [options] * len(requests))
-
-
-def compile_one(request: Request, options: Options) -> Outcome:
-    """One spec compiled, linted and written as text."""
+def compile_all(requests: Sequence[Request], options: BatchOptions) -> Iterator[BatchResult]:
+    """Compile specs, lint their templates and write them as text. The results have the order of the requests."""
     cache = Cache(options.cache) if options.cache else None
 
-    def lint(template: str) -> tuple[Finding, ...]:
-        return lint_cached(template, cache, _linter)
+    def is_known(template: str) -> bool:
+        return cache is not None and cache.is_clean(cache.key(template, CONFIGURATION))
 
-    result = run(request, lint if options.lint else None)
+    with ExitStack() as stack:
+        lint_all = _lint_all(options, stack)
+        for start in range(0, len(requests), _CHUNK):
+            chunk = requests[start : start + _CHUNK]
+            results = [run(request) for request in chunk]
+            drafts = [to_json(result.draft.data) if options.lint and result.draft else "" for result in results]
+            unknown = [bool(draft) and not is_known(draft) for draft in drafts]
+            findings = iter(lint_all([draft for draft, each in zip(drafts, unknown, strict=True) if each]))
+            for request, result, each in zip(chunk, results, unknown, strict=True):
+                yield _written(request, with_lint(result, next(findings)) if each else result, options.form)
+
+
+def _written(request: Request, result: Result, form: str) -> BatchResult:
     text = None
     if result.template is not None:
-        text = to_json(result.template.data) if options.form == "json" else to_yaml(result.template.data)
-    return Outcome(request.name, text, result.diagnostics, result.sources)
+        text = to_json(result.template.data) if form == "json" else to_yaml(result.template.data)
+    return BatchResult(request.name, text, result.diagnostics, result.sources)
+
+
+def _lint_all(options: BatchOptions, stack: ExitStack) -> LintAll:
+    """Return the function that lints templates, in processes that start when they are first needed."""
+    lint = partial(_lint, options.cache)
+    processes = min(options.workers, os.cpu_count() or 1)
+
+    @lru_cache(maxsize=1)
+    def pool() -> LintAll:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        _linter()  # loaded once, before the processes fork from this one
+        gc.freeze()
+        context = multiprocessing.get_context("fork")
+        executor = stack.enter_context(ProcessPoolExecutor(processes, mp_context=context, initializer=gc.enable))
+        return partial(executor.map, lint)
+
+    def lint_all(templates: Sequence[str]) -> Iterable[tuple[Finding, ...]]:
+        can_fork = hasattr(os, "fork") and sys.platform != "darwin" and processes > 1
+        return pool()(templates) if can_fork and len(templates) >= _WORTH_A_POOL else map(lint, templates)
+
+    return lint_all
+
+
+def _lint(cache: Path | None, template: str) -> tuple[Finding, ...]:
+    return lint_cached(template, Cache(cache) if cache else None, _linter)
 
 
 @lru_cache(maxsize=1)
 def _linter() -> Linter:
     return Linter()
-
-
-def _can_fork() -> bool:
-    return hasattr(os, "fork") and sys.platform != "darwin" and (os.cpu_count() or 1) > 1
-
-
-def _all_known(requests: Sequence[Request], options: Options) -> bool:
-    """Whether nothing is left to lint, so that cfn-lint need not be loaded."""
-    if options.cache is None:
-        return False
-    known = True
-
-    def probe(template: str) -> tuple[Finding, ...]:
-        nonlocal known
-        known = known and cache.is_clean(cache.key(template, CONFIGURATION))
-        return ()
-
-    cache = Cache(options.cache)
-    for request in requests:
-        run(request, probe)
-        if not known:
-            return False
-    return True

@@ -1,35 +1,66 @@
-"""The HEALTHCHECK of a Dockerfile, which ECS would ignore, as a container check of the spec."""
+"""The HEALTHCHECK of a Dockerfile, which ECS ignores in the image, as the container check of a spec."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
-from fsdcf.language.model.service import ContainerCheck
+from fsdcf.diagnostics import Diagnostic, Rule
+from fsdcf.language.document import Document
+from fsdcf.language.model.service import ContainerCheck, Spec
+from fsdcf.language.unknown import UnknownValue
+
+DOCKERFILE = Rule(
+    "S120",
+    "a Dockerfile that cannot be read",
+    "`build.dockerfile` is a path relative to the spec. The file's HEALTHCHECK becomes the container's health check.",
+)
+
+MOST_BYTES = 1_000_000
+"""The part of a Dockerfile that is read."""
 
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
 
 
-def health_check(text: str) -> ContainerCheck | None:
-    """The last HEALTHCHECK of the last stage, within ECS's bounds; None where there is none or it says NONE.
+def container_check(
+    spec: Spec, document: Document, read: Callable[[str], bytes]
+) -> tuple[ContainerCheck | None, list[Diagnostic]]:
+    """Return the HEALTHCHECK of the Dockerfile that a service names, unless it has a check of its own.
 
-    Docker's defaults are ECS's, except the timeout (30 seconds), which Docker's own documentation names.
+    ``read`` reads a file by its path relative to the spec; its OSError or ValueError becomes a finding.
     """
-    found = None
-    for line in _instructions(text):
-        word, _, rest = line.partition(" ")
-        if word.upper() == "FROM":
-            found = None
-        elif word.upper() == "HEALTHCHECK":
-            found = _read(rest.strip())
-    return found
+    try:
+        file = spec.service.build.dockerfile
+        if file is None or spec.service.health_check.container is not None:
+            return None, []
+    except UnknownValue:
+        return None, []
+    try:
+        return health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace")), []
+    except (OSError, ValueError) as error:
+        path = ("service", "build", "dockerfile")
+        message = f"`{file}` cannot be read: {getattr(error, 'strerror', None) or error}"
+        return None, [DOCKERFILE.at(document.span(path), path, message, "write the path relative to the spec")]
 
 
-def _instructions(text: str) -> list[str]:
+def health_check(text: str) -> ContainerCheck | None:
+    """Return the last HEALTHCHECK of the last stage, within the limits of ECS; None if there is none, or if it is NONE.
+
+    The defaults of Docker are those of ECS, except for the timeout of 30 seconds.
+    Source: https://docs.docker.com/reference/dockerfile/#healthcheck
+    """
+    check = None
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\[ \t]*\n", " ", "\n".join(lines))
-    return [line.strip() for line in joined.splitlines() if line.strip()]
+    for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines():
+        instruction, _, rest = line.strip().partition(" ")
+        if instruction.upper() == "FROM":
+            check = None
+        elif instruction.upper() == "HEALTHCHECK":
+            check = _read(rest.strip())
+    return check
 
 
 def _read(rest: str) -> ContainerCheck | None:
@@ -40,14 +71,12 @@ def _read(rest: str) -> ContainerCheck | None:
     kind, _, command = rest.partition(" ")
     if kind.upper() != "CMD" or not command.strip():
         return None
-    start = options.get("start-period")
+    retries, start = options.get("retries", "3"), options.get("start-period")
     return ContainerCheck(
         command=_command(command.strip()),
         interval=_seconds(options.get("interval", "30s"), 5, 300),
         timeout=_seconds(options.get("timeout", "30s"), 2, 60),
-        retries=min(max(int(options.get("retries", "3") or "3"), 1), 10)
-        if options.get("retries", "3").isdigit()
-        else 3,
+        retries=min(max(int(retries), 1), 10) if retries.isdigit() else 3,
         start_period=_seconds(start, 0, 300) if start else None,
     )
 
@@ -64,7 +93,6 @@ def _command(text: str) -> str | tuple[str, ...]:
 
 
 def _seconds(text: str, low: int, high: int) -> int:
-    """Docker's duration in whole seconds, within ECS's bounds."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)", text)
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    """Return Docker's duration in whole seconds, within the limits of ECS."""
+    total = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
     return min(max(round(total), low), high)

@@ -1,4 +1,5 @@
-"""Names that follow from a dependency's name: its local name, logical ids and variables. None ever changes."""
+"""Names that are derived from a dependency's name: its local name, logical ids and variables. None of them ever
+changes."""
 
 from __future__ import annotations
 
@@ -12,37 +13,30 @@ _SEPARATORS = {"-": "_", "_": "__", ".": "___"}
 
 
 def local_name(name: String) -> str:
-    """The name without ``${ENV}`` and pseudo parameters and without the separators that joined them."""
-    words: list[str] = []
-    for part in parts_of(name):
-        if isinstance(part, str):
-            words.append(part)
-        elif isinstance(part, (Known, Pseudo)):
-            words.append("\0")
-    text = re.sub(r"[-_.]?(\0[-_.]?)+", lambda gap: _joint(gap.group()), "".join(words))
+    """Return the name without ``${ENV}`` and pseudo parameters, and without the separators next to them."""
+    parts = parts_of(name)
+    text = "".join(part if isinstance(part, str) else "\0" for part in parts if isinstance(part, (str, Known, Pseudo)))
+    # Between two words the separator on the left of a placeholder remains, or the one on its right.
+    text = re.sub(r"[-_.]?(\0[-_.]?)+", lambda gap: gap.group().replace("\0", "")[:1] or "-", text)
     return text.strip("-_.")
 
 
-def _joint(gap: str) -> str:
-    """What is left of a placeholder between two words: the separator on its left, or the one on its right."""
-    marks = gap.replace("\0", "")
-    return marks[0] if marks else "-"
-
-
 def logical_id(local: str, suffix: str) -> str:
-    """``orders-api``, ``Table`` -> ``OrdersApiTable``. Other forms than kebab-case bear a hash after the suffix.
+    """Return ``OrdersApiTable`` for ``orders-api`` and ``Table``. Names that are not kebab-case get a hash after the
+    suffix.
 
-    Injective: a kebab-case name can be read back from its id; other names differ by their hash, and end in it.
+    Injective: a kebab-case name can be read back from its id; other names differ by their hash.
     """
     words = [word for word in re.split(r"[^A-Za-z0-9]+", local) if word]
     head = "".join(word[0].upper() + word[1:] for word in words)
-    if _KEBAB.fullmatch(local):
-        return head + suffix
-    return f"{head}{suffix}{_hash(local)}"
+    return head + suffix + ("" if _KEBAB.fullmatch(local) else _hash(local))
 
 
 def variable(local: str, suffix: str) -> str:
-    """``orders-api``, ``TABLE_NAME`` -> ``ORDERS_API_TABLE_NAME``; ``_`` doubles and ``.`` triples, so that names stay apart."""
+    """Return ``ORDERS_API_TABLE_NAME`` for ``orders-api`` and ``TABLE_NAME``.
+
+    ``_`` is doubled and ``.`` is tripled, so that different names give different variables.
+    """
     if _REGULAR.fullmatch(local):
         head = "".join(_SEPARATORS.get(character, character.upper()) for character in local)
     else:
@@ -52,11 +46,11 @@ def variable(local: str, suffix: str) -> str:
 
 
 def _hash(local: str) -> str:
-    import hashlib  # loads OpenSSL, for names that are rare
+    import hashlib  # loads OpenSSL, which few names need
 
     return hashlib.sha256(local.encode()).hexdigest()[:10]
 
 
-def dependency_path(kind: str, local: str) -> str:
-    """The path of a dependency by names, as the template's Metadata holds it: ``dependencies.aws_sqs_queue.orders``."""
-    return f"dependencies.{kind}.{local}"
+def dependency_path(type_name: str, local: str) -> str:
+    """Return a dependency's path by names, as in the template's Metadata: ``dependencies.aws_sqs_queue.orders``."""
+    return f"dependencies.{type_name}.{local}"

@@ -1,4 +1,4 @@
-"""Strict YAML: bytes become a document with the position of everything, or findings that say where it went wrong."""
+"""Strict YAML: bytes become a document with the position of every key and value, or findings that locate the errors."""
 
 from __future__ import annotations
 
@@ -15,298 +15,94 @@ import yaml
 from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Rule, Span, SpecPath
 from fsdcf.language.document import Document, Mark
 
-ALLOWANCE = Rule(
-    "S014",
-    "an allowance that says too little",
-    "`# fsdcf: allow W107 because the table is shared` silences advice on its line; alone on a line, on the next one. It names W "
-    "codes, separated by commas, and a reason, since the next reader will ask. Errors cannot be silenced.",
-)
-
-_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
-_FORM = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
-
-
-def allowances(
-    text: str, name: str, scalars: Iterable[Span]
-) -> tuple[dict[tuple[str, int], frozenset[str]], tuple[Diagnostic, ...]]:
-    """(file, line) -> silenced codes, and the allowances that cannot be read. ``scalars`` are where a # is no
-    comment."""
-    lines = LINE_BREAK.split(text)
-    if "fsdcf:" not in text:
-        return {}, ()
-    taken = sorted(scalars)
-    targets = _next_lines(lines)
-    allowed: dict[tuple[str, int], frozenset[str]] = {}
-    findings: list[Diagnostic] = []
-    for number, line in enumerate(lines, 1):
-        found = _COMMENT.search(line)
-        if found is None or _within(taken, name, number, found.start() + 1):
-            continue
-        form = _FORM.fullmatch(found.group(1).rstrip())
-        if form is None:
-            span = Span(name, number, found.start() + 1, number, len(line) + 1)
-            hint = "write `# fsdcf: allow W107 because …`, with a reason"
-            if len(findings) < MOST_FINDINGS:
-                findings.append(ALLOWANCE.at(span, (), "this allowance silences nothing", hint))
-            continue
-        codes = frozenset(code.strip() for code in form.group(1).split(","))
-        target = (name, number if line[: found.start()].strip() else targets[number - 1])
-        allowed[target] = allowed.get(target, frozenset()) | codes
-    return allowed, tuple(findings)
-
-
-def _within(scalars: list[Span], name: str, line: int, column: int) -> bool:
-    """Whether a position lies in one of the scalars, which are sorted and do not overlap."""
-    index = bisect_right(scalars, Span(name, line, column, sys.maxsize, 0)) - 1
-    return index >= 0 and (line, column) < (scalars[index].end_line, scalars[index].end_column)
-
-
-def _next_lines(lines: list[str]) -> list[int]:
-    """For each line the number of the next one that is neither blank nor a comment; its own where there is none."""
-    targets: list[int] = []
-    following = 0
-    for number in range(len(lines), 0, -1):
-        targets.append(following or number)
-        shown = lines[number - 1].strip()
-        following = number if shown and not shown.startswith("#") else following
-    return targets[::-1]
-
-
+MOST_BYTES = 1 << 20
+MOST_NODES = 20_000
 MOST_DEPTH = 50
+MOST_EXPANDED = 5_000
+MOST_DIRECTIVES = 2
+MOST_DIGITS = 400
+MOST_FINDINGS = 200
 
 SYNTAX = Rule(
     "S001",
-    "not YAML",
-    "The text cannot be read as YAML. The position is where the reader gave up; the cause stands there or just before.",
+    "invalid YAML",
+    "The text cannot be read as YAML. The position is where the reader stopped; the cause is there or just before.",
 )
-DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
-
-_UNSPACED = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
-_A_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
-_ONE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
-
-
-def unspaced(line: str) -> bool:
-    """Whether a line looks like a key without a space behind its colon."""
-    return _UNSPACED.match(line) is not None
-
-
-def too_deep(span: Span) -> Diagnostic:
-    """The finding for a value that lies too deep."""
-    return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
-
-
-def unreadable(error: Exception, text: str, name: str) -> Diagnostic:
-    """The reader's error as a finding, at the nearest character that can be shown."""
-    if not isinstance(error, yaml.MarkedYAMLError):
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
-        return SYNTAX.at(Span(name, 1, 1, 1, 2), (), f"the text cannot be read as YAML: {cause}")
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = LINE_BREAK.split(text)
-    while line > 1 and (line > len(lines) or (not lines[line - 1].strip() and line == len(lines))):
-        line, column = line - 1, 0
-    shown = lines[line - 1] if line <= len(lines) else ""
-    column = min(column or len(shown) + 1, len(shown) + 1)
-    problem = error.problem or error.context or "the text cannot be read"
-    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks ahead
-        return too_deep(Span(name, line, column, line, column + 1))
-    above = next((one for one in reversed(lines[: line - 1]) if one.strip()), "")
-    return SYNTAX.at(
-        Span(name, line, column, line, column + 1), (), f"not YAML: {problem}", _hint(problem, shown, above, column)
-    )
-
-
-def _hint(problem: str, line: str, above: str, column: int) -> str:
-    if "\t" in line[: _depth(line)] or "\\t" in problem:
-        return "indent with spaces: YAML takes no tabs"
-    if "${" in line:
-        return 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'
-    if "alias" in problem or "anchor" in problem:
-        return "put text that begins with * or & in quotes"
-    if "mapping values" in problem and _ONE_KEY.match(line) and _depth(line) > _depth(above):
-        return "check the indentation: keys of one map stand in one column"
-    if "mapping values" in problem and line.rstrip().endswith(":"):
-        return "a value that ends in `:` needs quotes"
-    if "mapping values" in problem:
-        return "a value with `: ` in it needs quotes; a key needs its own line"
-    if unspaced(line) or unspaced(above):
-        return "a key is followed by `:` and a space"
-    if "escape" in problem:
-        return "in double quotes \\ begins an escape; single quotes take it as it is"
-    if "end of stream" in problem:
-        return "close the quotes: \" or ' at the end of the text"
-    if "',' or" in problem:
-        return "put commas between the items, and close the list with ] and the map with }"
-    at_key = column <= _depth(line) + 1 and _A_KEY.match(line)
-    if "block" in problem or "indent" in problem or at_key:
-        return "check the indentation: keys of one map stand in one column"
-    if "expected key" in problem and _A_KEY.match(line):
-        return "put the whole value in quotes; a ' in it is written twice"
-    if "key" in problem or "':'" in problem:
-        return "a key is followed by `:` and a space"
-    return "put the value in quotes if it holds special characters"
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-MOST_NODES = 20_000
-MOST_DIRECTIVES = 2
-
-TAGS = Rule(
-    "S004",
-    "a foreign tag",
-    "Tags such as `!Ref` or `!!python/object` are not part of the language, nor are `%TAG` lines that declare more of them. "
-    "Placeholders take the place of CloudFormation's functions.",
-)
-DOCUMENTS = Rule(
-    "S009", "several documents", "One file holds one spec: everything after a second `---` would be ignored."
-)
-SIZE = Rule("S010", "too large", f"A spec holds at most one MiB, and at most {MOST_NODES} keys and values.")
-
-_DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
-
-
-@dataclass
-class Outline:
-    """The text's outline, before anything is built that could overflow.
-
-    ``ends`` is where the last thing in a block collection ends, by the index of its start: its own end mark stands
-    before the next token, behind blank lines and comments. ``length`` is the length of the first document.
-    """
-
-    name: str
-    loader: Any
-    ends: dict[int, Any] = field(default_factory=dict)
-    length: int = 0
-
-    def draw(self, text: str) -> Diagnostic | None:
-        """Reads the text up to the first fault."""
-        return self._directives(text) or self._events(text)
-
-    def _directives(self, text: str) -> Diagnostic | None:
-        """The reader compares every ``%TAG`` with all that came before it, so that many of them are refused unread."""
-        for count, found in enumerate(_DIRECTIVE.finditer(text), 1):
-            if count > MOST_DIRECTIVES:
-                lines = LINE_BREAK.split(text[: found.start(1)])
-                span = Span(self.name, len(lines), 1, len(lines), 1 + len("%TAG"))
-                return TAGS.at(
-                    span, (), f"more than {MOST_DIRECTIVES} `%TAG` directives", "remove them: a spec has no tags"
-                )
-        return None
-
-    def _events(self, text: str) -> Diagnostic | None:
-        opened: list[Any] = []
-        documents = nodes = 0
-        last: Any = None
-        try:
-            for event in yaml.parse(text, Loader=self.loader):
-                if isinstance(event, yaml.DocumentStartEvent):
-                    documents += 1
-                    if documents > 1:
-                        mark: Any = event.start_mark
-                        self.length = mark.index
-                        hint = "put it in a file of its own"
-                        return DOCUMENTS.at(_mark(self.name, event), (), "a second document begins here", hint)
-                elif isinstance(event, yaml.CollectionEndEvent):
-                    start = opened.pop()
-                    last = event.end_mark if start.flow_style else last
-                    if not start.flow_style:
-                        self.ends[start.start_mark.index] = last
-                elif isinstance(event, yaml.NodeEvent):
-                    nodes, last = nodes + 1, event.end_mark
-                    opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
-                    fault = self._bounds(event, len(opened), nodes)
-                    if fault:
-                        return fault
-        except (yaml.YAMLError, RecursionError, ValueError, MemoryError) as error:
-            return unreadable(error, text, self.name)
-        return None
-
-    def _bounds(self, event: Any, depth: int, nodes: int) -> Diagnostic | None:
-        if depth > MOST_DEPTH:
-            return too_deep(_mark(self.name, event))
-        if nodes > MOST_NODES:
-            return SIZE.at(
-                _mark(self.name, event), (), f"more than {MOST_NODES} keys and values", "write less, or several specs"
-            )
-        return None
-
-
-def between(name: str, start: Any, end: Any) -> Span:
-    """The stretch between two of YAML's marks; a column wide at least."""
-    line, column = start.line + 1, start.column + 1
-    end_line, end_column = end.line + 1, end.column + 1
-    return Span(name, line, column, end_line, max(end_column, column + 1) if end_line == line else end_column)
-
-
-def _mark(name: str, event: Any) -> Span:
-    return between(name, event.start_mark, event.end_mark)
-
-
-MOST_BYTES = 1 << 20
-MOST_EXPANDED = 5_000
-MOST_FINDINGS = 200
-MOST_DIGITS = 400
-
 DUPLICATE = Rule(
     "S002",
-    "a key that is there twice",
-    "YAML leaves open which of two equal keys counts, and most readers silently drop one.",
+    "a duplicate key",
+    "YAML does not define which of two equal keys applies, and most readers silently drop one.",
 )
 ALIASES = Rule(
     "S003",
-    "aliases that explode",
-    "An anchor that is repeated inside other anchors grows without bound. Write the parts out, or use fewer aliases.",
+    "aliases that repeat too many values",
+    "Anchors that are repeated inside other anchors grow exponentially. Write the parts out, or use fewer aliases.",
+)
+TAGS = Rule(
+    "S004",
+    "a tag",
+    "Tags such as `!Ref` or `!!python/object` are not part of the language, nor are `%TAG` lines that declare more of "
+    "them. Use placeholders instead of CloudFormation's functions.",
 )
 NO_MAPPING = Rule("S005", "not a mapping", "A spec is a map of keys: apiVersion, kind, metadata, service.")
-BINARY = Rule("S006", "not text", "A spec is a text file in UTF-8 without control characters.")
-EMPTY = Rule("S007", "nothing there", "The file is empty, or holds comments only.")
+BINARY = Rule("S006", "not a text file", "A spec is a text file in UTF-8 without control characters.")
+EMPTY = Rule("S007", "an empty file", "The file is empty, or contains only comments.")
+DEPTH = Rule("S008", "nested too deeply", f"A spec is nested at most {MOST_DEPTH} levels deep.")
+DOCUMENTS = Rule(
+    "S009", "several documents", "A file contains one spec. Everything after a second `---` would be ignored."
+)
+SIZE = Rule("S010", "too large", f"A spec has at most one MiB, and at most {MOST_NODES} keys and values.")
 SURPRISE = Rule(
     "S011",
     "a value that YAML reads differently",
-    "YAML 1.1 reads `yes`, `no`, `on` and `off` as booleans, `22:22` as a number in base 60, `0755` in base 8, and `1_000` as 1000. Write true or false, or put the text in quotes.",
+    "YAML 1.1 reads `yes`, `no`, `on` and `off` as booleans, `22:22` as a number in base 60, `0755` in base 8, and "
+    "`1_000` as 1000. Write true or false, or put the text in quotes.",
     "https://yaml.org/type/",
 )
 MERGE = Rule(
     "S012",
     "a merge key",
-    "`<<` merges maps in a way that differs among readers. Use `environments`, or write the keys out.",
+    "YAML readers differ in how `<<` merges maps. Use `environments`, or write the keys out.",
 )
-KEY = Rule("S013", "a key that is no text", "The keys of a spec are words.")
+KEY = Rule("S013", "a key that is not text", "The keys of a spec are words.")
+ALLOWANCE = Rule(
+    "S014",
+    "an incomplete allowance",
+    "`# fsdcf: allow W107 because the table is shared` silences a warning on its line or, alone on a line, on the next "
+    "one. It names W codes, separated by commas, and a reason for the next reader. Errors cannot be silenced.",
+)
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values() for tag, form in rows}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
+_ALLOW = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
+_KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
+_BEGINS_WITH_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
+_SINGLE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
+
+Findings = tuple[Diagnostic, ...]
 
 
-def parse(raw: bytes, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    """A spec's bytes as a document and what is wrong with them; no document where nothing can be read."""
-    start = Span(name, 1, 1, 1, 2)
+def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
+    """Return a spec's bytes as a document, or None if they cannot be read, and the findings. ``name`` is for
+    messages."""
     if len(raw) > MOST_BYTES:
-        return None, (SIZE.at(start, (), f"the file holds {len(raw)} bytes", f"at most {MOST_BYTES}"),)
+        message = f"the file has {len(raw)} bytes"
+        return None, (SIZE.at(Span(name, 1, 1, 1, 2), (), message, f"a spec has at most {MOST_BYTES}"),)
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8", "replace")
-        return None, (
-            BINARY.at(_at(name, before), (), f"byte {error.start} is not UTF-8", "save the file as UTF-8 text"),
-        )
-    odd = _UNPRINTABLE.search(text)
-    if odd:
-        message = f"the control character U+{ord(odd.group()):04X}"
-        return None, (
-            BINARY.at(_at(name, text[: odd.start()]), (), message, "remove it, or write an escape in double quotes"),
-        )
-    return _read(text, name)
-
-
-def _read(text: str, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    outline = Outline(name, _Loader)
+        span = _after(name, raw[: error.start].decode("utf-8", "replace"))
+        return None, (BINARY.at(span, (), f"byte {error.start} is not valid UTF-8", "save the file as UTF-8 text"),)
+    if odd := _UNPRINTABLE.search(text):
+        message = f"the text contains the control character U+{ord(odd.group()):04X}"
+        hint = "remove it, or write an escape in double quotes"
+        return None, (BINARY.at(_after(name, text[: odd.start()]), (), message, hint),)
+    outline = _Outline(name)
     fault = outline.draw(text)
     if fault and fault.code != DOCUMENTS.code:
         return None, (fault,)
@@ -314,17 +110,93 @@ def _read(text: str, name: str) -> tuple[Document | None, tuple[Diagnostic, ...]
     try:
         root = yaml.compose(first, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        return None, (unreadable(error, text, name), *more)
+        return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), "the file holds no spec", "`fsdcf init` writes one"), *more)
+        message = "the file contains no spec"
+        return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), message, "`fsdcf init` writes one"), *more)
     reader = _Reader(name, outline.ends)
     if not isinstance(root, yaml.MappingNode):
-        spaced = isinstance(root, yaml.ScalarNode) and unspaced(root.value)
-        hint = "a key is followed by `:` and a space" if spaced else "begin with `apiVersion: fsd/v1`"
-        return None, (NO_MAPPING.at(reader.span(root), (), "a spec is a map of keys", hint), *more)
+        hint = "begin with `apiVersion: fsd/v1`"
+        if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
+            hint = "write `:` and a space after a key"
+        return None, (NO_MAPPING.at(reader.span(root), (), "a spec must be a map of keys", hint), *more)
     data = reader.value(root, (), None)
-    allowed, bad = allowances(first, name, reader.scalars)
-    return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *bad, *more)
+    allowed, incomplete = _allowances(first, name, reader.scalars)
+    return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *incomplete, *more)
+
+
+def _between(name: str, start: Any, end: Any) -> Span:
+    """Return the span between two of YAML's marks, at least one column wide."""
+    line, column = start.line + 1, start.column + 1
+    end_line, end_column = end.line + 1, end.column + 1
+    return Span(name, line, column, end_line, max(end_column, column + 1) if end_line == line else end_column)
+
+
+def _after(name: str, before: str) -> Span:
+    """Return the position after a text."""
+    lines = LINE_BREAK.split(before)
+    return Span(name, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
+
+
+@dataclass
+class _Outline:
+    """The events of a text, read within limits before anything is built that could overflow.
+
+    ``ends`` maps the start of each block collection, by index, to the end of the last thing in it: the collection's own
+    end mark is at the next token, after blank lines and comments. ``length`` is the length of the first document.
+    """
+
+    name: str
+    ends: dict[int, Any] = field(default_factory=dict)
+    length: int = 0
+
+    def draw(self, text: str) -> Diagnostic | None:
+        """Read the text up to the first fault, and return the fault."""
+        # The reader compares every %TAG with all previous ones, so that a text with many of them is rejected unread.
+        for count, directive in enumerate(_DIRECTIVE.finditer(text), 1):
+            if count > MOST_DIRECTIVES:
+                line = len(LINE_BREAK.split(text[: directive.start(1)]))
+                message = f"more than {MOST_DIRECTIVES} `%TAG` directives"
+                return TAGS.at(Span(self.name, line, 1, line, 5), (), message, "remove them: a spec has no tags")
+        try:
+            return self._events(text)
+        except (yaml.YAMLError, RecursionError, ValueError, MemoryError) as error:
+            return _unreadable(error, text, self.name)
+
+    def _events(self, text: str) -> Diagnostic | None:
+        opened: list[Any] = []
+        documents = nodes = 0
+        last: Any = None
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    start: Any = event.start_mark
+                    self.length = start.index
+                    hint = "move it to its own file"
+                    return DOCUMENTS.at(self._span(event), (), "a second document begins here", hint)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                begin = opened.pop()
+                if begin.flow_style:
+                    last = event.end_mark
+                else:
+                    self.ends[begin.start_mark.index] = last
+            elif isinstance(event, yaml.NodeEvent):
+                nodes, last = nodes + 1, event.end_mark
+                opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
+                if len(opened) > MOST_DEPTH:
+                    return _too_deep(self._span(event))
+                if nodes > MOST_NODES:
+                    hint = "write less, or several specs"
+                    return SIZE.at(self._span(event), (), f"more than {MOST_NODES} keys and values", hint)
+        return None
+
+    def _span(self, event: Any) -> Span:
+        return _between(self.name, event.start_mark, event.end_mark)
 
 
 class _Reader:
@@ -342,27 +214,27 @@ class _Reader:
         self.exploded = False
 
     def span(self, node: yaml.Node) -> Span:
+        """Return the span of a node, without the blank lines and comments after it."""
         block = isinstance(node, yaml.CollectionNode) and not node.flow_style
         end = self.ends.get(node.start_mark.index, node.end_mark) if block else node.end_mark
-        return between(self.name, node.start_mark, end)
+        return _between(self.name, node.start_mark, end)
 
     def value(self, node: yaml.Node, path: SpecPath, key: Span | None) -> Any:
+        """Return the data of a node and mark it; ``key`` is the span of its key."""
         span, fresh = self.span(node), id(node) not in self.seen
         self.expanded += not fresh
         if self.expanded > MOST_EXPANDED or id(node) in self.open or len(path) > MOST_DEPTH:
-            what = (
-                "an alias inside what it stands for"
-                if id(node) in self.open
-                else f"aliases repeat over {MOST_EXPANDED} values"
-            )
-            self._say(not self.exploded, ALIASES, key or span, path, what, "write the parts out")
+            message = f"aliases repeat more than {MOST_EXPANDED} values"
+            if id(node) in self.open:
+                message = "the alias is inside the value that it repeats"
+            self._add(not self.exploded, ALIASES, key or span, path, message, "write the parts out")
             self.exploded = True
             return None
         self.seen.add(id(node))
-        self._tag(node, span, path, fresh)
+        self._check_tag(node, span, path, fresh)
         if isinstance(node, yaml.ScalarNode):
             self.marks[path] = Mark(span, key, node.value, not node.style)
-            self._text(node, span)
+            self._keep_scalar(node, span)
             return self._scalar(node, span, path, fresh)
         self.marks[path] = Mark(span, key)
         self.open.add(id(node))
@@ -373,18 +245,16 @@ class _Reader:
         finally:
             self.open.discard(id(node))
 
-    def _say(
-        self, fresh: bool, rule: Rule, span: Span, path: SpecPath, what: str, hint: str, notes: tuple[str, ...] = ()
+    def _add(
+        self, fresh: bool, rule: Rule, span: Span, path: SpecPath, message: str, hint: str, notes: tuple[str, ...] = ()
     ) -> None:
-        """Keep a finding, once per place and so many at most."""
+        """Add a finding, once for each place and up to the limit."""
         if fresh and len(self.findings) < MOST_FINDINGS:
-            last = len(self.findings) == MOST_FINDINGS - 1
-            self.findings.append(
-                rule.at(span, path, what, hint, (*notes, "further findings are left out") if last else notes)
-            )
+            last = ("further findings are left out",) if len(self.findings) == MOST_FINDINGS - 1 else ()
+            self.findings.append(rule.at(span, path, message, hint, (*notes, *last)))
 
-    def _text(self, node: Any, span: Span) -> None:
-        """Keep the places where what looks like a comment is none."""
+    def _keep_scalar(self, node: Any, span: Span) -> None:
+        """Remember a scalar that contains what looks like a comment."""
         if "fsdcf:" in node.value:
             self.scalars.append(span)
 
@@ -393,21 +263,21 @@ class _Reader:
         for key, value in node.value:
             span = self.span(key)
             if not self._is_key(key, span, path, fresh):
-                self._drop(value, path, span)
+                self._ignore(value, path, span)
                 continue
-            self._text(key, span)
+            self._keep_scalar(key, span)
             place: SpecPath = (*path, key.value)
             if key.value in out:
                 first = self.marks[place].key if place in self.marks else None
                 note = (f"it is first written in line {first.line}",) if first else ()
-                self._say(fresh, DUPLICATE, span, place, f"`{key.value}` is there twice", "keep one of them", note)
-                self._drop(value, place, span)
-                continue
-            out[key.value] = self.value(value, place, span)
+                self._add(fresh, DUPLICATE, span, place, f"`{key.value}` is a duplicate key", "keep one of them", note)
+                self._ignore(value, place, span)
+            else:
+                out[key.value] = self.value(value, place, span)
         return out
 
-    def _drop(self, value: yaml.Node, path: SpecPath, key: Span) -> None:
-        """Look for findings in a value that does not count."""
+    def _ignore(self, value: yaml.Node, path: SpecPath, key: Span) -> None:
+        """Read a value for its findings only."""
         kept, self.marks = self.marks, {}
         self.value(value, path, key)
         self.marks = kept
@@ -415,30 +285,29 @@ class _Reader:
     def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
         kind = key.tag.removeprefix(_TAG)
         if kind == "merge":
-            self._say(fresh, MERGE, span, path, "`<<` is not taken", "write the keys out, or use `environments`")
+            self._add(fresh, MERGE, span, path, "`<<` is not supported", "write the keys out, or use `environments`")
         elif not isinstance(key, yaml.ScalarNode):
-            self._say(fresh, KEY, span, path, "a key must be a word", "write `name: value`")
+            self._add(fresh, KEY, span, path, "a key must be a word", "write `name: value`")
         elif kind in ("str", "value", "timestamp"):
             return True
-        elif not self._tag(key, span, path, fresh):
+        elif not self._check_tag(key, span, path, fresh):
             return False
         elif kind == "bool" and _surprises(kind, key.value):
-            self._say(
-                fresh, SURPRISE, span, path, f"YAML reads the key `{key.value}` as a boolean", f'write "{key.value}"'
-            )
+            message = f"YAML reads the key `{key.value}` as a boolean"
+            self._add(fresh, SURPRISE, span, path, message, f'write "{key.value}"')
         else:
             hint = f'write "{key.value}"' if key.value else "give it a name"
-            self._say(fresh, KEY, span, path, f"the key `{key.value}` is no text", hint)
+            self._add(fresh, KEY, span, path, f"the key `{key.value}` is not text", hint)
         return False
 
-    def _tag(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> bool:
-        """Whether the tag is a plain one; a plain one that does not fit is a finding as well."""
+    def _check_tag(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> bool:
+        """Return whether the tag is one of YAML's own and fits the value; report any other."""
         fits = _fits(node)
         if not fits:
-            plain = node.tag in _FORMS or node.tag in (_TAG + "str", _TAG + "map", _TAG + "seq")
-            what = "does not fit this value" if plain else "is not part of the language"
-            hint = "use a placeholder such as ${AWS::Region}, or plain values"
-            self._say(fresh, TAGS, span, path, f"the tag `{_short(node.tag)}` {what}", hint)
+            standard = node.tag in _FORMS or node.tag in (_TAG + "str", _TAG + "map", _TAG + "seq")
+            short = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
+            message = f"the tag `{short}` {'does not fit this value' if standard else 'is not part of the language'}"
+            self._add(fresh, TAGS, span, path, message, "use a placeholder such as ${AWS::Region}, or plain values")
         return fits
 
     def _scalar(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> Any:
@@ -450,7 +319,7 @@ class _Reader:
             return None
         if _surprises(kind, text):
             hint = "write true or false, or put it in quotes" if kind == "bool" else f'write "{text}"'
-            self._say(fresh, SURPRISE, span, path, f"YAML does not read `{text}` as it stands", hint)
+            self._add(fresh, SURPRISE, span, path, f"YAML does not read `{text}` as it is written", hint)
             return text
         if kind == "bool":
             return text.lower() == "true"
@@ -468,7 +337,7 @@ def _fits(node: Any) -> bool:
 
 
 def _surprises(kind: str, text: str) -> bool:
-    """Whether YAML 1.1 reads a boolean or number otherwise than most people do."""
+    """Return whether YAML 1.1 reads a boolean or number in another way than most people expect."""
     if kind == "bool":
         return text.lower() not in ("true", "false")
     digits = text.lstrip("+-")
@@ -476,11 +345,100 @@ def _surprises(kind: str, text: str) -> bool:
     return octal_or_hex or "_" in text or ":" in text or "n" in text.lower()
 
 
-def _short(tag: str) -> str:
-    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
+    """Return the reader's error as a finding, at the nearest character that can be shown."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        return SYNTAX.at(Span(name, 1, 1, 1, 2), (), f"the text cannot be read as YAML: {cause}")
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    lines = LINE_BREAK.split(text)
+    while line > 1 and (line > len(lines) or (not lines[line - 1].strip() and line == len(lines))):
+        line, column = line - 1, 0
+    shown = lines[line - 1] if line <= len(lines) else ""
+    column = min(column or len(shown) + 1, len(shown) + 1)
+    span = Span(name, line, column, line, column + 1)
+    problem = error.problem or error.context or "the text cannot be read"
+    if "nesting depth" in problem:  # libyaml has its own limit, and reads ahead
+        return _too_deep(span)
+    above = next((each for each in reversed(lines[: line - 1]) if each.strip()), "")
+    return SYNTAX.at(span, (), f"invalid YAML: {problem}", _syntax_hint(problem, shown, above, column))
 
 
-def _at(name: str, before: str) -> Span:
-    """The position after a text."""
-    lines = LINE_BREAK.split(before)
-    return Span(name, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)
+def _syntax_hint(problem: str, line: str, above: str, column: int) -> str:
+    """Return the first hint that fits the reader's problem, the line and the line above."""
+
+    def depth(text: str) -> int:
+        return len(text) - len(text.lstrip())
+
+    def says(*words: str) -> bool:
+        return any(word in problem for word in words)
+
+    is_key = _BEGINS_WITH_KEY.match(line) is not None
+    mapping = says("mapping values")
+    indentation = "check the indentation: the keys of a map begin in the same column"
+    no_space = "write `:` and a space after a key"
+    hints = (
+        ("\t" in line[: depth(line)] or says("\\t"), "indent with spaces: YAML does not allow tabs"),
+        ("${" in line, 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'),
+        (says("alias", "anchor"), "put text that begins with * or & in quotes"),
+        (mapping and _SINGLE_KEY.match(line) and depth(line) > depth(above), indentation),
+        (mapping and line.rstrip().endswith(":"), "a value that ends in `:` needs quotes"),
+        (mapping, "a value that contains `: ` needs quotes; a key needs its own line"),
+        (_KEY_WITHOUT_SPACE.match(line) or _KEY_WITHOUT_SPACE.match(above), no_space),
+        (says("escape"), "in double quotes \\ begins an escape; use single quotes for a literal \\"),
+        (says("end of stream"), "close the quotes: \" or ' at the end of the text"),
+        (says("',' or"), "put commas between the items, and close the list with ] and the map with }"),
+        (says("block", "indent") or (column <= depth(line) + 1 and is_key), indentation),
+        (says("expected key") and is_key, "put the whole value in quotes; a ' in it is written twice"),
+        (says("key", "':'"), no_space),
+    )
+    return next((hint for fits, hint in hints if fits), "put the value in quotes if it contains special characters")
+
+
+def _allowances(
+    text: str, name: str, scalars: Iterable[Span]
+) -> tuple[dict[tuple[str, int], frozenset[str]], list[Diagnostic]]:
+    """Return the silenced codes by (file, line), and the findings about invalid allowances.
+
+    ``scalars`` are the spans in which a # does not begin a comment.
+    """
+    allowed: dict[tuple[str, int], frozenset[str]] = {}
+    findings: list[Diagnostic] = []
+    if "fsdcf:" not in text:
+        return allowed, findings
+    lines = LINE_BREAK.split(text)
+    taken = sorted(scalars)
+    targets = _next_lines(lines)
+    for number, line in enumerate(lines, 1):
+        comment = _COMMENT.search(line)
+        if comment is None or _within(taken, name, number, comment.start() + 1):
+            continue
+        form = _ALLOW.fullmatch(comment.group(1).rstrip())
+        if form:
+            target = (name, number if line[: comment.start()].strip() else targets[number - 1])
+            codes = {code.strip() for code in form.group(1).split(",")}
+            allowed[target] = allowed.get(target, frozenset()) | codes
+        elif len(findings) < MOST_FINDINGS:
+            span = Span(name, number, comment.start() + 1, number, len(line) + 1)
+            hint = "write `# fsdcf: allow W107 because …`, with a reason"
+            findings.append(ALLOWANCE.at(span, (), "this comment does not allow anything", hint))
+    return allowed, findings
+
+
+def _within(scalars: list[Span], name: str, line: int, column: int) -> bool:
+    """Return whether a position is inside one of the scalars, which are sorted and do not overlap."""
+    index = bisect_right(scalars, Span(name, line, column, sys.maxsize, 0)) - 1
+    return index >= 0 and (line, column) < (scalars[index].end_line, scalars[index].end_column)
+
+
+def _next_lines(lines: list[str]) -> list[int]:
+    """Return for each line the number of the next line that is neither blank nor a comment; its own if there is
+    none."""
+    targets: list[int] = []
+    following = 0
+    for number in range(len(lines), 0, -1):
+        targets.append(following or number)
+        shown = lines[number - 1].strip()
+        following = number if shown and not shown.startswith("#") else following
+    return targets[::-1]

@@ -25,7 +25,8 @@ _FOLDERS = ("rules", "data/schemas/providers", "data/schemas/resources", "data/s
 
 
 class Cache:
-    """A folder of verdicts, ``most`` of them at most. Whatever goes wrong with it is a miss: it can slow a run down, never spoil it."""
+    """A folder of verdicts, ``most`` of them at most. Whatever goes wrong with it is a miss: it can slow a run down,
+    never spoil it."""
 
     def __init__(self, folder: Path, most: int = MOST_ENTRIES) -> None:
         self._folder = folder

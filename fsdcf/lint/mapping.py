@@ -1,4 +1,4 @@
-"""cfn-lint's findings in terms of the spec: on the line that caused them, or reported as a bug of ours."""
+"""cfn-lint's findings in terms of the spec: on the line that caused them, or reported as a bug of fsdcf."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fsdcf.language.document import Document
 from fsdcf.lint.runner import Finding
 
 Locate = Callable[[Document, str], SpecPath]
-"""Finds a path by names in a document; gives the nearest ancestor of what is not there."""
+"""Returns the path in a document for a path by names, or its nearest ancestor there."""
 
 _MOST_LINES = 15
 _WIDEST_LINE = 160
-_HINT = "this is a bug of fsdcf, not of your spec: please report it with the spec; --no-lint goes on without the check"
+_HINT = "this is a bug in fsdcf, not in your spec: please report it with the spec; --no-lint skips the check"
 
 
 def explain(
     findings: Iterable[Finding], origins: Mapping[str, Origin], document: Document, locate: Locate, template: str
 ) -> tuple[Diagnostic, ...]:
-    """Each finding as a diagnostic with cfn-lint's own code; ``template`` is the JSON that was linted.
+    """Return each finding as a diagnostic with cfn-lint's own code. ``template`` is the JSON that was linted.
 
-    A finding about a value that the author wrote stands on that value. Any other is a bug of ours, and stands on what its
-    resource was made for, with the part of the template that is wrong. What cfn-lint does not call an error stops nobody:
-    a rule of practice that a later cfn-lint brings must not stop the compilation of every spec.
+    A finding about a value that the author wrote is reported at that value. Any other is a bug of fsdcf, and is
+    reported at the origin of its resource, with the part of the template that is wrong. Findings that are not errors
+    are warnings: a best-practice rule of a later cfn-lint must not stop the compilation of every spec.
     """
     data = json.loads(template)
     return tuple(_explained(finding, origins, document, locate, data) for finding in findings)
@@ -37,40 +37,35 @@ def _explained(
 ) -> Diagnostic:
     origin = origins.get(str(finding.path[1])) if len(finding.path) > 1 and finding.path[0] == "Resources" else None
     severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
+    where = "in the template: " + ".".join(map(str, finding.path))
     written = _written(finding, origin, document, locate) if origin else None
-    where = "in the template: " + ".".join(str(step) for step in finding.path)
     if written is not None:
         return Diagnostic(finding.rule, severity, finding.message, written, document.span(written), notes=(where,))
     path = locate(document, origin.path) if origin else ()
-    verb = "refuses" if severity is Severity.ERROR else "warns about"
+    verb = "rejects" if severity is Severity.ERROR else "warns about"
     message = f"fsdcf made a template that cfn-lint {verb}: {finding.message}"
     notes = (where, *_excerpt(data, finding.path))
     return Diagnostic(finding.rule, severity, message, path, document.key_span(path), _HINT, notes)
 
 
 def _written(finding: Finding, origin: Origin, document: Document, locate: Locate) -> SpecPath | None:
-    """The path in the spec that the property's value comes from, if the author wrote it."""
+    """Return the path in the spec that the property's value comes from, if the author wrote it."""
     if finding.path[2:3] != ("Properties",):
         return None
     inside = finding.path[3:]
-    for length in range(len(inside), -1, -1):
-        named = origin.sources.get(inside[:length])
-        if named is None:
-            continue
-        path = locate(document, named)
-        return path if document.has(path) and _leads_to(path, named) else None
-    return None
-
-
-def _leads_to(path: SpecPath, named: str) -> bool:
-    """Whether the path found is the one named, not merely an ancestor. A dependency stands in the spec by its index."""
-    if named.startswith("dependencies."):
-        return len(path) > 1
-    return path == tuple(named.split("."))
+    named = next(
+        (origin.sources[part] for end in range(len(inside), -1, -1) if (part := inside[:end]) in origin.sources), None
+    )
+    if named is None:
+        return None
+    path = locate(document, named)
+    # A dependency is in the spec by its index; any other path must be the one that is named, not an ancestor of it.
+    is_exact = len(path) > 1 if named.startswith("dependencies.") else path == tuple(named.split("."))
+    return path if is_exact and document.has(path) else None
 
 
 def _excerpt(data: Any, path: tuple[str | int, ...]) -> list[str]:
-    """The part of the template that the finding is about, as far as its path leads."""
+    """Return the part of the template that the finding is about, as far as its path leads."""
     for step in path:
         known = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
         if step not in known:

@@ -70,7 +70,8 @@ class Linter:
 
 
 def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]) -> tuple[Finding, ...]:
-    """The findings for a template. One that is known to be clean is not linted again, and cfn-lint is not even loaded."""
+    """The findings for a template. One that is known to be clean is not linted again, and cfn-lint is not even
+    loaded."""
     key = cache.key(template, CONFIGURATION) if cache else ""
     if cache and cache.is_clean(key):
         return ()
@@ -81,7 +82,8 @@ def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]
 
 
 def bundled_schemas(package: Path | None) -> Path:
-    """The folder of the schemas in cfn-lint's own folder. Without them cfn-lint would download some: we refuse instead."""
+    """The folder of the schemas in cfn-lint's own folder. Without them cfn-lint would download some: we refuse
+    instead."""
     if package is None:
         raise RuntimeError("cfn-lint is not installed: install it, or go on with --no-lint")
     schemas = package / "data" / "schemas"

@@ -68,7 +68,7 @@ def test_the_nearest_source_counts(document: Document) -> None:
     assert one(deep, Origin("service", outer), document).path == ("service", "deploymentTimeoutSeconds")
 
 
-@pytest.mark.parametrize(("severity", "verb"), [("error", "refuses"), ("warning", "warns about")])
+@pytest.mark.parametrize(("severity", "verb"), [("error", "rejects"), ("warning", "warns about")])
 @pytest.mark.parametrize(
     "origin",
     [

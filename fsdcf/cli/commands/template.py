@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fsdcf.batch import Options, Outcome, compile_all
+from fsdcf.batch import BatchOptions, BatchResult, compile_all
 from fsdcf.cli.files import lint_folder, write
 from fsdcf.cli.options import requests, spec_options
 from fsdcf.cli.render.findings import show, summary
@@ -58,7 +58,7 @@ def command(
     )
     _refuse_clashes(targets)
     cache = None if no_cache else lint_folder()
-    options = Options(form=form, lint=not no_lint, cache=cache)
+    options = BatchOptions(form=form, lint=not no_lint, cache=cache)
     failed = False
     texts: list[str] = []
     for outcome in _progress(compile_all(wanted, options), len(wanted)):
@@ -83,7 +83,7 @@ def _target(folder: Path, spec: str, environment: str, form: str) -> Path:
     return folder / f"{Path(spec).stem}.{environment}.template.{'yml' if form == 'yaml' else 'json'}"
 
 
-def _progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+def _progress(outcomes: Iterable[BatchResult], total: int) -> Iterable[BatchResult]:
     """The outcomes, with a progress bar where there are several and someone watches."""
     if total == 1 or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return outcomes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fsdcf.batch import Options, compile_all
+from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.files import lint_folder
 from fsdcf.cli.options import requests, spec_options
 from fsdcf.cli.render.findings import as_github, as_json, show, summary
@@ -48,7 +48,7 @@ def command(
     cache = None if no_cache else lint_folder()
     found: list[Diagnostic] = []
     failed = False
-    for outcome in compile_all(wanted, Options(lint=not no_lint, cache=cache)):
+    for outcome in compile_all(wanted, BatchOptions(lint=not no_lint, cache=cache)):
         found += outcome.diagnostics
         failed = failed or outcome.text is None
         if form == "text":

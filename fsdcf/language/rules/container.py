@@ -16,7 +16,8 @@ from fsdcf.masking import contains_secret, is_secret_name
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _HARMLESS_NAME = re.compile(
-    r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION|MODE|METHOD|PROVIDER|HOST)$",
+    r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION|MODE|METHOD|PROVIDER"
+    r"|HOST)$",
     re.I,
 )
 
