@@ -18,6 +18,7 @@ from fsdcf.cli.options import Connection, connection_options, environment_named,
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.runtime import json_option, run
 from fsdcf.cli.specs import root_of, specs_or_all
+from fsdcf.cloudformation.iam import fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.pipeline import (
@@ -44,7 +45,6 @@ from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import Deployed, needed
-from fsdcf.plan.permissions.statements import document, filled, size, split
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -103,7 +103,7 @@ def pipeline(
     for environment in dict.fromkeys(one.environment for one in services):
         stacks = [one.stack for one in services if one.environment == environment]
         wanted = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
-        policies[environment] = tuple(document(statements) for statements in split(wanted.statements))
+        policies[environment] = tuple(policy_document(statements) for statements in split_policies(wanted.statements))
     own = None if boundary.startswith("arn:") else Boundary(boundary, boundary_of([one.stack for one in services]))
     images = [registry(one.spec) for one in services]
     made = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
@@ -212,13 +212,15 @@ def permissions_command(
     needed = permissions(stacks, limit, bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}")
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition(region)}
     if output and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
-        for number, policy in enumerate(split(needed.statements), 1):
-            write(Path(output) / f"policy-{number}.json", _text(filled(document(policy), values)))
+        for number, policy in enumerate(split_policies(needed.statements), 1):
+            write(Path(output) / f"policy-{number}.json", _text(fill_in(policy_document(policy), values)))
     else:
-        text = _text(filled(document(needed.statements), values))
+        text = _text(fill_in(policy_document(needed.statements), values))
         click.echo(text, nl=False) if output in (None, "-") else write(Path(str(output)), text)
-    click.echo(f"{size(needed.statements):,} characters; IAM takes {POLICY_CHARACTERS:,} in a managed policy", err=True)
-    _notes(stacks, filled(limit, values), boundary is not None, account is None or region is None, needed.unknown)
+    click.echo(
+        f"{policy_size(needed.statements):,} characters; IAM takes {POLICY_CHARACTERS:,} in a managed policy", err=True
+    )
+    _notes(stacks, fill_in(limit, values), boundary is not None, account is None or region is None, needed.unknown)
 
 
 def checked_boundary(boundary: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.plan.permissions.resources import Deployed, Site, arn, service_of, site_of, text
-from fsdcf.plan.permissions.statements import VERSION, Conditions, Statement
 
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
@@ -98,7 +98,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-
 class Permissions:
     """What deploys need, and the types of resources whose schemas do not tell what they need."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[IamStatement, ...]
     unknown: tuple[str, ...]
 
 
@@ -125,7 +125,7 @@ def boundaries(stack: Deployed) -> frozenset[str]:
     return frozenset(text(one["PermissionsBoundary"]) for one in roles if "PermissionsBoundary" in one)
 
 
-def _engine(site: Site, bucket: str | None) -> Iterator[Statement]:
+def _engine(site: Site, bucket: str | None) -> Iterator[IamStatement]:
     """What the engine itself calls, by service; what applies to nothing that these stacks have is left out."""
     names = {kind: arns for kind, arns in site.names.items() if kind[0] != "s3"}
     names[("cloudformation", "changeset")] = frozenset({arn("cloudformation", "changeSet/*")})
@@ -140,10 +140,10 @@ def _engine(site: Site, bucket: str | None) -> Iterator[Statement]:
     yield from _statements(allowed, "Engine")
     clusters = tuple(sorted(names.get(("ecs", "cluster"), ())))
     if _LIST_TASKS in engine_actions() and clusters:
-        yield Statement("EngineTasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
+        yield IamStatement("EngineTasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
 
 
-def _resources(site: Site) -> Iterator[Statement]:
+def _resources(site: Site) -> Iterator[IamStatement]:
     """What CloudFormation calls to make, change and remove the resources, but for the roles."""
     allowed = [(one, site.arns(one) or _ANYWHERE) for one in sorted(site.actions) if service_of(one) != "iam"]
     yield from _statements((one for one in allowed if not site.is_told_by_tags(one[0])), "")
@@ -151,30 +151,30 @@ def _resources(site: Site) -> Iterator[Statement]:
     yield from _statements((one for one in allowed if site.is_told_by_tags(one[0])), "Own", own)
 
 
-def _roles(site: Site, limits: frozenset[str]) -> Iterator[Statement]:
+def _roles(site: Site, limits: frozenset[str]) -> Iterator[IamStatement]:
     """Roles are made and changed within their boundary alone, which nothing here takes away; ECS tasks alone are given them."""
     roles = tuple(sorted(site.names.get(("iam", "role"), ())))
     if not roles:
         return
     called = {one for one in site.actions if service_of(one) == "iam"}
     within: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
-    yield Statement("RolesWithinBoundary", tuple(sorted(called & _BOUND)), roles, within)
-    yield Statement("Roles", tuple(sorted(called - _BOUND)), roles)
+    yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND)), roles, within)
+    yield IamStatement("Roles", tuple(sorted(called - _BOUND)), roles)
     to_tasks: Conditions = {"StringEquals": {"iam:PassedToService": ("ecs-tasks.amazonaws.com",)}}
-    yield Statement("PassRole", ("iam:PassRole",), roles, to_tasks)
+    yield IamStatement("PassRole", ("iam:PassRole",), roles, to_tasks)
 
 
-def _linked(site: Site) -> Iterator[Statement]:
+def _linked(site: Site) -> Iterator[IamStatement]:
     services = tuple(sorted({service for type, service in _LINKED.items() if type in site.types}))
     if services:
         own: Conditions = {"StringEquals": {"iam:AWSServiceName": services}}
         role = arn("iam", "role/aws-service-role/*", "")
-        yield Statement("ServiceLinkedRoles", ("iam:CreateServiceLinkedRole",), (role,), own)
+        yield IamStatement("ServiceLinkedRoles", ("iam:CreateServiceLinkedRole",), (role,), own)
 
 
 def _statements(
     allowed: Iterable[tuple[str, frozenset[str]]], lead: str, conditions: Conditions | None = None
-) -> Iterator[Statement]:
+) -> Iterator[IamStatement]:
     """A statement for each service, over all its resources: an action applies to none but those of its own kinds."""
     joined: dict[str, tuple[set[str], set[str]]] = {}
     for action, arns in allowed:
@@ -185,7 +185,7 @@ def _statements(
         actions.add(action)
         resources |= arns
     for sid, (actions, resources) in sorted(joined.items()):
-        yield Statement(sid, tuple(sorted(actions)), tuple(sorted(_widest(resources))), conditions or {})
+        yield IamStatement(sid, tuple(sorted(actions)), tuple(sorted(_widest(resources))), conditions or {})
 
 
 def _widest(arns: set[str]) -> set[str]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
 from fsdcf.plan.permissions.resources import Deployed, needed
-from fsdcf.plan.permissions.statements import Statement, document, filled, size, split
 from tests.conftest import HELLO, ROOT, Compile
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
 
@@ -36,7 +36,7 @@ def stack_of(file: Path, environment: str = "staging") -> Deployed:
 def policy_of(*stacks: Deployed, bucket: str | None = None) -> dict[str, Any]:
     found = permissions(stacks, boundary_arn(BOUNDARY), bucket)
     assert found.unknown == ()
-    policy: dict[str, Any] = filled(document(found.statements), VALUES)
+    policy: dict[str, Any] = fill_in(policy_document(found.statements), VALUES)
     return policy
 
 
@@ -273,10 +273,10 @@ def test_policies_are_split_to_iam_s_size() -> None:
     statements = permissions(
         [stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}"
     ).statements
-    policies = split(statements)
-    assert len(policies) > 2 and all(size(one) <= POLICY_CHARACTERS for one in policies)
+    policies = split_policies(statements)
+    assert len(policies) > 2 and all(policy_size(one) <= POLICY_CHARACTERS for one in policies)
 
-    def pairs(found: list[Statement]) -> set[tuple[str, str, str]]:
+    def pairs(found: list[IamStatement]) -> set[tuple[str, str, str]]:
         return {
             (action, arn, json.dumps(one.conditions))
             for one in found
@@ -288,13 +288,17 @@ def test_policies_are_split_to_iam_s_size() -> None:
 
 
 def test_one_large_statement_is_split_by_its_actions() -> None:
-    large = Statement("Large", tuple(f"s3:AnAction{number:03}" for number in range(400)), ("arn:aws:s3:::x",))
-    policies = split([large])
-    assert len(policies) > 1 and all(size(one) <= POLICY_CHARACTERS for one in policies)
+    large = IamStatement("Large", tuple(f"s3:AnAction{number:03}" for number in range(400)), ("arn:aws:s3:::x",))
+    policies = split_policies([large])
+    assert len(policies) > 1 and all(policy_size(one) <= POLICY_CHARACTERS for one in policies)
     assert [action for policy in policies for one in policy for action in one.actions] == list(large.actions)
     with pytest.raises(ValueError, match="s3:PutObject has too many resources"):
-        split(
-            [Statement("Wide", ("s3:PutObject",), tuple(f"arn:aws:s3:::bucket-{number:04}" for number in range(400)))]
+        split_policies(
+            [
+                IamStatement(
+                    "Wide", ("s3:PutObject",), tuple(f"arn:aws:s3:::bucket-{number:04}" for number in range(400))
+                )
+            ]
         )
 
 
