@@ -8,8 +8,7 @@ from typing import Any
 
 from fsdcf.cli.compiled import Compiled, Line
 from fsdcf.cli.render.plan import Row, rows
-from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.cloudformation.titles import at, path_of
+from fsdcf.cloudformation.change import Change, Detail, at, path_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Place
 from fsdcf.diagnostics import LINE_BREAK

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.evaluation import scalar
-from fsdcf.cloudformation.unknown import Partial, Unknown, plain
+from fsdcf.cloudformation.evaluation import Partial, Unknown, plain, scalar
 
 Path = tuple[str | int, ...]
 

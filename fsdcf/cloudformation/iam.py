@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.planned import items, mapping
-from fsdcf.cloudformation.unknown import Partial
 
 VERSION = "2012-10-17"
 

@@ -6,9 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Partial, Scope, Unknown, evaluate
+from fsdcf.cloudformation.evaluation import (
+    NO_VALUE,
+    PSEUDO,
+    EvaluationError,
+    Partial,
+    Scope,
+    Unknown,
+    active,
+    condition_values,
+    evaluate,
+)
 from fsdcf.cloudformation.parameters import typed
-from fsdcf.cloudformation.scope import PSEUDO, active, evaluated
 
 
 class PlanError(ValueError):
@@ -66,7 +75,7 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
         raise PlanError("its Parameters, Conditions or Mappings are no mapping")
     values, stand_ins = parameter_values(template)
     try:
-        conditions = evaluated(template, values, PSEUDO)
+        conditions = condition_values(template, values, PSEUDO)
         mappings = template.get("Mappings") or {}
         scope = Scope(typed(template, values), _SYMBOLS, conditions, mappings, Unknown, lambda name: f"${{{name}}}")
         made = {name: _made(name, one, scope) for name, one in active(template, conditions).items()}

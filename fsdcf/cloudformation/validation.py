@@ -6,14 +6,21 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fsdcf.cloudformation.evaluation import EvaluationError, Scope, evaluate
+from fsdcf.cloudformation.evaluation import (
+    PSEUDO,
+    PSEUDO_NAMES,
+    EvaluationError,
+    Scope,
+    evaluate,
+    existing,
+    scope_of,
+    unknowns,
+)
 from fsdcf.cloudformation.facts import SNAPSHOTS, facts_of, services, types
 from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.references import Path, cycle, needs, references
-from fsdcf.cloudformation.scope import PSEUDO, PSEUDO_NAMES, existing, scope_of
 from fsdcf.cloudformation.template import compact
-from fsdcf.cloudformation.unknown import unknowns
 
 SECTIONS = frozenset(
     {

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.change import Change, Detail, at, title
 from fsdcf.cloudformation.risk import data_at_risk
-from fsdcf.cloudformation.titles import at, title
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import plain

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
-from fsdcf.cloudformation.unknown import Partial
 
 Path = tuple[str | int, ...]
 Kind = Literal["identity", "trust", "resource"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.evaluation import EvaluationError
-from fsdcf.cloudformation.scope import active, evaluated, existing
+from fsdcf.cloudformation.evaluation import EvaluationError, active, condition_values, existing
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {"Stage": {"Type": "String"}, "Zones": {"Type": "CommaDelimitedList"}},
@@ -36,7 +35,7 @@ TEMPLATE: dict[str, Any] = {
     ],
 )
 def test_truths(stage: str, zones: str, region: str, expected: dict[str, bool]) -> None:
-    assert evaluated(TEMPLATE, {"Stage": stage, "Zones": zones}, {"AWS::Region": region}) == expected
+    assert condition_values(TEMPLATE, {"Stage": stage, "Zones": zones}, {"AWS::Region": region}) == expected
 
 
 def test_what_exists() -> None:
@@ -47,7 +46,7 @@ def test_what_exists() -> None:
 
 
 def test_a_template_without_conditions() -> None:
-    assert evaluated({"Resources": {}}, {}, {}) == {}
+    assert condition_values({"Resources": {}}, {}, {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -63,5 +62,5 @@ def test_a_template_without_conditions() -> None:
 )
 def test_what_cannot_be_decided(conditions: dict[str, Any], message: str) -> None:
     with pytest.raises(EvaluationError) as caught:
-        evaluated({"Conditions": conditions}, {}, {})
+        condition_values({"Conditions": conditions}, {}, {})
     assert message in str(caught.value)

@@ -9,7 +9,7 @@ import pytest
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.compare import MISSING, Leaf, canonical, differences, dotted, pointer
 from fsdcf.cloudformation.difference import PSEUDO, Side, difference, outputs_changed
-from fsdcf.cloudformation.unknown import Partial, Unknown
+from fsdcf.cloudformation.evaluation import Partial, Unknown
 
 TOPIC = "AWS::SNS::Topic"
 

@@ -14,11 +14,14 @@ from fsdcf.cloudformation.evaluation import (
     Partial,
     Scope,
     Unknown,
+    concatenated,
     evaluate,
+    is_known,
+    plain,
     scalar,
     truth,
+    unknowns,
 )
-from fsdcf.cloudformation.unknown import concatenated, is_known, plain, unknowns
 
 
 def resource(name: str, attribute: str | None) -> Any:

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.difference import PSEUDO, Side, difference, outputs_changed
-from fsdcf.cloudformation.evaluation import evaluate
+from fsdcf.cloudformation.evaluation import active, evaluate, plain, scope_of
 from fsdcf.cloudformation.facts import facts_of
-from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.template import compact, read
-from fsdcf.cloudformation.unknown import plain
 from fsdcf.compiler.emit import to_json, to_yaml
 from tests.cloudformation.edits import PLAIN, TEMPLATES, edited, reordered, rewritten, shuffled
 from tests.cloudformation.examples import clone, parameters

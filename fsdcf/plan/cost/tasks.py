@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
 from fsdcf.cloudformation.pricing import HOURS, NOTHING, CostLine, PricingContext, Range, Unpriced, counted, decimal
-from fsdcf.cloudformation.unknown import unknowns
 
 PART = "tasks"
 SERVICE, DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.planned import PlannedResource, items, mapping, text_of
 from fsdcf.cloudformation.pricing import (
     DAYS,
@@ -17,7 +18,6 @@ from fsdcf.cloudformation.pricing import (
     decimal,
     number,
 )
-from fsdcf.cloudformation.unknown import unknowns
 from fsdcf.plan.cost.tasks import SERVICE, counts, definition_of
 
 PART, KEPT = "logs and alarms", "permissions"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fsdcf.cloudformation.change import Change, Detail
-from fsdcf.cloudformation.titles import title
+from fsdcf.cloudformation.change import Change, Detail, title
 
 FOLLOWING = ("ResourceReference", "ResourceAttribute")
 """The sources of details that follow the change of another resource."""

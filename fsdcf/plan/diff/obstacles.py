@@ -8,13 +8,10 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
-from fsdcf.cloudformation.difference import move
-from fsdcf.cloudformation.evaluation import evaluate
+from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
+from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
-from fsdcf.cloudformation.scope import existing, scope_of
-from fsdcf.cloudformation.unknown import unknowns
-from fsdcf.cloudformation.view import Side
 from fsdcf.plan.diff.causes import title_of
 from fsdcf.plan.diff.sides import Sides
 
@@ -231,12 +228,10 @@ def _imported_by(stacks: tuple[str, ...] | None) -> str:
 
 def _exported(side: Side, pseudo: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The exports of a side: the output and its value, by the export's name."""
-    scope = scope_of(side.template, side.parameters, pseudo)
     exports = {}
-    for output, declared in existing(side.template.get("Outputs") or {}, scope.conditions).items():
-        if isinstance(declared.get("Export"), Mapping):
-            name = text_of(evaluate(declared["Export"].get("Name"), scope))
-            exports[name] = (output, evaluate(declared.get("Value"), scope))
+    for output, evaluated in evaluated_outputs(side, pseudo).items():
+        if isinstance(evaluated.get("Export"), Mapping):
+            exports[text_of(evaluated["Export"].get("Name"))] = (output, evaluated.get("Value"))
     return exports
 
 

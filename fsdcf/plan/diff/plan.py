@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
-from fsdcf.cloudformation.difference import difference
-from fsdcf.cloudformation.evaluation import EvaluationError, evaluate
+from fsdcf.cloudformation.difference import difference, evaluated_outputs
+from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.planned import PlanError, text_of
 from fsdcf.cloudformation.risk import Risk, data_at_risk
-from fsdcf.cloudformation.scope import existing, scope_of
-from fsdcf.cloudformation.view import Side
 from fsdcf.masking import mask_secrets
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
 from fsdcf.plan.diff.rollback import Unsafe, unsafe
@@ -94,17 +92,8 @@ def _masked(value: _T, sides: Sides) -> _T:
 def _changed_outputs(sides: Sides) -> Iterator[OutputChange]:
     if sides.before is None:
         return
-    old, new = (_outputs(side, sides.pseudo) for side in (sides.before, sides.after))
+    old, new = (evaluated_outputs(side, sides.pseudo) for side in (sides.before, sides.after))
     for name in dict.fromkeys([*new, *old]):
         if name not in old or name not in new or canonical(old[name]) != canonical(new[name]):
             before, after = (text_of(side[name].get("Value")) if name in side else None for side in (old, new))
             yield OutputChange(name, before, after)
-
-
-def _outputs(side: Side, pseudo: Mapping[str, Any]) -> dict[str, Any]:
-    scope = scope_of(side.template, side.parameters, pseudo)
-    outputs = existing(side.template.get("Outputs") or {}, scope.conditions)
-    return {
-        name: evaluate({key: value for key, value in output.items() if key != "Condition"}, scope)
-        for name, output in outputs.items()
-    }

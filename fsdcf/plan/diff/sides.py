@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.difference import Side
+from fsdcf.cloudformation.evaluation import PSEUDO
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values
 from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
-from fsdcf.cloudformation.scope import PSEUDO
-from fsdcf.cloudformation.view import Side
 
 
 @dataclass(frozen=True)

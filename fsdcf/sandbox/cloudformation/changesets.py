@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cloudformation.change import Change, Detail, at
 from fsdcf.cloudformation.difference import difference, outputs_changed
-from fsdcf.cloudformation.evaluation import EvaluationError, Partial, Scope, Unknown, evaluate
+from fsdcf.cloudformation.evaluation import EvaluationError, Partial, Scope, Unknown, active, evaluate, scope_of
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK
 from fsdcf.cloudformation.references import function_of
-from fsdcf.cloudformation.scope import active, scope_of
-from fsdcf.cloudformation.titles import at
 from fsdcf.cloudformation.validation import type_problem
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import (

@@ -11,13 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from fsdcf.cloudformation.difference import Side
-from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, evaluate
+from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, active, evaluate, plain, scope_of
 from fsdcf.cloudformation.limits import TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import is_no_echo, resolved
 from fsdcf.cloudformation.references import needs
-from fsdcf.cloudformation.scope import active, scope_of
 from fsdcf.cloudformation.template import TemplateError
-from fsdcf.cloudformation.unknown import plain
 from fsdcf.cloudformation.validation import body_problem, problems
 from fsdcf.sandbox import schedule, ssm
 from fsdcf.sandbox.cloudformation import messages, records, resources
