@@ -1,1 +1,2 @@
-"""CloudFormation's own rules, once: functions, references, conditions, resource facts, and the difference of two templates."""
+"""CloudFormation's own rules, once: functions, references, conditions, resource facts, and the difference of two
+templates."""

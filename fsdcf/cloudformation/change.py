@@ -1,4 +1,4 @@
-"""What a change set says of one resource, in the words of DescribeChangeSet."""
+"""Changes of resources, as in DescribeChangeSet, and their paths for a reader."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Source = Literal["ResourceReference", "ParameterReference", "ResourceAttribute",
 
 @dataclass(frozen=True)
 class Detail:
-    """One reason why a resource changes.
+    """A reason why a resource changes.
 
-    ``name`` is the property (None for other attributes), ``path`` leads to the value (``/Properties/Cpu``). ``before`` and
-    ``after`` are plain data, None where there is none. A Static detail is known now; a Dynamic one depends on what another
-    resource's change gives, and ``after`` is then what the template says, not yet a value. ``cause`` is the parameter,
-    resource or attribute (``Role.Arn``) that is behind it. ``title`` is the path for a reader, who knows the items of a list by their
-    names (``ContainerDefinitions[app].Image``); empty where those are not known.
+    ``name`` is the property (None for other attributes), ``path`` the path of the value (``/Properties/Cpu``).
+    ``before`` and ``after`` are plain data, None without a value. A Static detail is known now. A Dynamic one depends
+    on the change of another resource; ``after`` is then what the template has, not the resulting value. ``cause`` is
+    the parameter, resource or attribute (``Role.Arn``) that causes it. ``title`` is the path for a reader, with the
+    names of list items (``ContainerDefinitions[app].Image``); empty if they are not known.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
 
@@ -43,11 +43,12 @@ class Detail:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource. ``replacement`` belongs to Modify alone; ``policy`` says what becomes of the old one.
+    """The change of a resource.
 
-    ``before`` and ``after`` are the whole resource (``{"Properties": ...}``) on each side of a Modify, as plain data; None where it is
-    not known. They say no more than the details, for whoever wants to compare by names what stands in lists.
+    ``replacement`` is only set for Modify; ``policy`` tells what happens to the old resource.
 
+    ``before`` and ``after`` are the whole resource (``{"Properties": ...}``) on each side of a Modify, as plain data;
+    None if it is not known. They repeat the details, for a comparison of list items by name.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
 
@@ -71,34 +72,34 @@ _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 
 def title(path: str, before: Any, after: Any) -> str:
-    """``/Properties/ContainerDefinitions/0/Image`` -> ``ContainerDefinitions[app].Image``; empty where the items are not known.
+    """The title of a path, such as ``ContainerDefinitions[app].Image``; empty if the items are not known.
 
-    ``before`` and ``after`` are the whole resource on each side, None where it is not known. An item that takes another one's place
-    bears both names: ``Environment[OLD -> NEW].Value``.
+    ``before`` and ``after`` are the whole resource on each side, None if it is not known. If another item takes the
+    place of an item, the title has both names: ``Environment[OLD -> NEW].Value``.
     """
     text = ""
     for step in path.strip("/").split("/"):
-        if isinstance(before, list) or isinstance(after, list):
-            before, after = at(before, step), at(after, step)
-            names = [_name(one, step) for one in (before, after) if one is not None]
-            text += f"[{' -> '.join(dict.fromkeys(names)) or step}]"
-            continue
+        in_list = isinstance(before, list) or isinstance(after, list)
         before, after = at(before, step), at(after, step)
-        if step.isdigit():
+        if in_list:
+            names = [_name(item, step) for item in (before, after) if item is not None]
+            text += f"[{' -> '.join(dict.fromkeys(names)) or step}]"
+        elif step.isdigit():
             return ""
-        if step != "Properties" or text:
+        elif step != "Properties" or text:
             text += f".{step}" if text else step
     return text
 
 
 def path_of(title: str, properties: Any) -> tuple[str | int, ...]:
-    """``ContainerDefinitions[app].Image`` -> ``("ContainerDefinitions", 0, "Image")``: below the Properties of a resource, as far as
-    they have what the title names."""
+    """The path of a title in the properties of a resource (``("ContainerDefinitions", 0, "Image")``), as far as it
+    exists.
+    """
     path: tuple[str | int, ...] = ()
-    for item, key in _STEP.findall(title):
+    for name, key in _STEP.findall(title):
         step: str | int | None = key
         if isinstance(properties, list):
-            step = next((index for index, one in enumerate(properties) if _name(one, str(index)) == item), None)
+            step = next((index for index, item in enumerate(properties) if _name(item, str(index)) == name), None)
         elif not isinstance(properties, Mapping) or key not in properties:
             step = None
         if step is None:
@@ -108,7 +109,7 @@ def path_of(title: str, properties: Any) -> tuple[str | int, ...]:
 
 
 def at(value: Any, path: str) -> Any:
-    """What stands at a path below a value (``/Properties/Tags/0``); None where nothing does."""
+    """The part of a value at a path (``/Properties/Tags/0``); None if there is none."""
     for step in path.strip("/").split("/"):
         if isinstance(value, Mapping):
             value = value.get(step)
@@ -120,7 +121,7 @@ def at(value: Any, path: str) -> Any:
 
 
 def _name(item: Any, index: str) -> str:
-    """What an item of a list is called; its index if it has no name."""
+    """The name of a list item, or its index if it has no name."""
     if not isinstance(item, Mapping):
         return index
     return next((item[key] for key in NAMES if isinstance(item.get(key), str)), index)

@@ -1,15 +1,15 @@
-"""Two evaluated values side by side: where they differ, with the order of keys and of unordered lists left aside."""
+"""Comparison of evaluated values as CloudFormation compares them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-from fsdcf.cloudformation.evaluation import Partial, Unknown, plain, scalar
-
-Path = tuple[str | int, ...]
+from fsdcf.cloudformation.evaluation import is_unknown, plain, scalar
+from fsdcf.cloudformation.references import Path
 
 
 class _Missing:
@@ -18,12 +18,12 @@ class _Missing:
 
 
 MISSING: Any = _Missing()
-"""Stands where one side has no value."""
+"""The value of a side that has none."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One place where two values differ; MISSING where a side has none. ``path`` leads to it, by the after side's indexes."""
+    """A place where two values differ, by the indexes of the after side; MISSING for a side without a value."""
 
     path: Path
     before: Any
@@ -31,20 +31,20 @@ class Leaf:
 
 
 def dotted(path: Path) -> str:
-    """A path as the schemas write it: ``LoadBalancers.*.ContainerName``."""
+    """A path as in the schemas: ``LoadBalancers.*.ContainerName``."""
     return ".".join("*" if isinstance(step, int) else step for step in path)
 
 
 def pointer(path: Path) -> str:
-    """A path as DescribeChangeSet writes it: ``/Properties/ContainerDefinitions/0/Image``."""
+    """A path as in DescribeChangeSet: ``/Properties/ContainerDefinitions/0/Image``."""
     return "".join(f"/{step}" for step in path)
 
 
 def differences(before: Any, after: Any, unordered: Collection[str] = (), path: Path = ()) -> Iterator[Leaf]:
     """The places where two evaluated values differ, sorted by path.
 
-    ``5`` and ``"5"``, ``true`` and ``"true"`` are the same to CloudFormation. Lists keep their order, but for those whose dotted
-    path is in ``unordered``.
+    ``5`` equals ``"5"``, and ``true`` equals ``"true"``. The order of a list matters, unless its dotted path is in
+    ``unordered``.
     """
     if before is after:
         return
@@ -55,50 +55,44 @@ def differences(before: Any, after: Any, unordered: Collection[str] = (), path: 
         if unordered and dotted(path) in unordered:
             yield from _sets(before, after, unordered, path)
         else:
-            for index in range(max(len(before), len(after))):
-                left = before[index] if index < len(before) else MISSING
-                right = after[index] if index < len(after) else MISSING
+            for index, (left, right) in enumerate(zip_longest(before, after, fillvalue=MISSING)):
                 yield from differences(left, right, unordered, (*path, index))
     elif not _same(before, after):
         yield Leaf(path, before, after)
 
 
 def canonical(value: Any, unordered: Collection[str] = (), path: Path = ()) -> str:
-    """A text that is the same for values without differences, and for no others."""
+    """A text that is the same for values without differences, and for no other values."""
     return json.dumps(_ordered(value, unordered, path), sort_keys=True)
 
 
-_NOT_SCALAR = (Mapping, list, Unknown, Partial, _Missing)
-
-
 def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, _NOT_SCALAR) or isinstance(after, _NOT_SCALAR):
+    if any(isinstance(one, Mapping | list | _Missing) or is_unknown(one) for one in (before, after)):
         return bool(before == after)
     return _scalar(before) == _scalar(after)
 
 
 def _scalar(value: Any) -> str:
-    """``5.0`` is ``5``: JSON has one kind of number."""
+    """A scalar as text; ``5.0`` is ``5``, because JSON has one type of number."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else scalar(value)
 
 
 def _sets(before: list[Any], after: list[Any], unordered: Collection[str], path: Path) -> Iterator[Leaf]:
-    """Lists whose order has no meaning: equal items are put aside, the rest is compared in the order it stands."""
+    """The differences of two lists without an order: equal items are ignored, the rest is compared in order."""
     left: dict[str, list[int]] = {}
-    for place, one in enumerate(before):
-        left.setdefault(canonical(one, unordered, (*path, 0)), []).append(place)
-    right = []
-    for index, one in enumerate(after):
-        same = left.get(canonical(one, unordered, (*path, 0)))
+    for index, item in enumerate(before):
+        left.setdefault(canonical(item, unordered, (*path, 0)), []).append(index)
+    added = []
+    for index, item in enumerate(after):
+        same = left.get(canonical(item, unordered, (*path, 0)))
         if same:
             same.pop(0)
         else:
-            right.append(index)
-    rest = sorted(place for places in left.values() for place in places)
-    for number in range(max(len(rest), len(right))):
-        old = before[rest[number]] if number < len(rest) else MISSING
-        new = after[right[number]] if number < len(right) else MISSING
-        yield from differences(old, new, unordered, (*path, right[number] if number < len(right) else rest[number]))
+            added.append(index)
+    removed = sorted(index for indexes in left.values() for index in indexes)
+    for old, new in zip_longest(removed, added):
+        was, now = (MISSING if index is None else side[index] for index, side in ((old, before), (new, after)))
+        yield from differences(was, now, unordered, (*path, old if new is None else new))
 
 
 def _ordered(value: Any, unordered: Collection[str], path: Path) -> Any:
@@ -106,11 +100,8 @@ def _ordered(value: Any, unordered: Collection[str], path: Path) -> Any:
         return {key: _ordered(child, unordered, (*path, key)) for key, child in value.items()}
     if isinstance(value, list):
         items = [_ordered(child, unordered, (*path, 0)) for child in value]
-        return (
-            sorted(items, key=lambda one: json.dumps(one, sort_keys=True))
-            if unordered and dotted(path) in unordered
-            else items
-        )
-    if isinstance(value, Unknown | Partial):
+        is_set = unordered and dotted(path) in unordered
+        return sorted(items, key=lambda item: json.dumps(item, sort_keys=True)) if is_set else items
+    if is_unknown(value):
         return {"": [type(value).__name__, plain(value)]}
     return _scalar(value)

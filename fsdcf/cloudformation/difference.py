@@ -1,4 +1,5 @@
-"""The difference of two templates as DescribeChangeSet shows it: actions, details, replacements, and what follows from them."""
+"""The difference of two templates as DescribeChangeSet shows it: actions, details, replacements, and what follows from
+them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from graphlib import CycleError
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Attribute, Change, Detail, PolicyAction, Recreation, Replacement
-from fsdcf.cloudformation.compare import MISSING, Leaf, Path, canonical, differences, dotted, pointer
+from fsdcf.cloudformation.compare import MISSING, Leaf, canonical, differences, dotted, pointer
 from fsdcf.cloudformation.evaluation import (
     NO_VALUE,
     PSEUDO,
@@ -23,7 +24,7 @@ from fsdcf.cloudformation.evaluation import (
     unknowns,
 )
 from fsdcf.cloudformation.facts import EDITED, SNAPSHOTS, Facts, facts_of
-from fsdcf.cloudformation.references import conditions_used, function_of, needs, order, references
+from fsdcf.cloudformation.references import Path, conditions_used, function_of, needs, order, references
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ _IDENTITY = ("Arn", "ARN", "Id", "ID", "Name", "Uri", "Url", "URL")
 def move(unknown: Unknown, changes: Sequence[Change], every_attribute: bool = False) -> Move:
     """Whether changes of a resource change its physical ID (attribute None) or an attribute.
 
-    A certain replacement surely changes both, a conditional one perhaps. An update in place perhaps changes an attribute that
-    is a changed property, or a value that AWS computes, but nothing that identifies the resource. With ``every_attribute``
-    any attribute of a changed resource perhaps changes, as in DescribeChangeSet without IncludePropertyValues.
+    A certain replacement surely changes both, a conditional one perhaps. An update in place perhaps changes an
+    attribute that is a changed property, or a value that AWS computes, but nothing that identifies the resource. With
+    ``every_attribute`` any attribute of a changed resource perhaps changes, as in DescribeChangeSet without
+    IncludePropertyValues.
     """
     if not changes:
         return "no"
@@ -209,7 +211,10 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     "DeletionPolicy",
     "UpdateReplacePolicy",
 )
-"""Attributes whose change is a change of the resource, besides properties and tags. A change of DependsOn alone is not."""
+"""Attributes whose change is a change of the resource, besides properties and tags.
+
+A change of DependsOn alone is not.
+"""
 
 
 @dataclass(frozen=True)
@@ -263,9 +268,10 @@ def details_of(pair: ResourcePair) -> tuple[Detail, ...]:
 def _property_details(pair: ResourcePair) -> Iterator[Detail]:
     """The details of the properties that differ.
 
-    A new parameter value gives two: the resulting modification of the template is direct and dynamic, and the parameter is
-    its cause.
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-samples.html
+    A new parameter value gives two: the resulting modification of the template is direct and dynamic, and the parameter
+    is its cause.
+    Source:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-samples.html
     """
     before, after = pair.was.properties, pair.now.properties
     if repr(before) == repr(after):
@@ -319,8 +325,8 @@ def _has(value: Any, steps: list[str]) -> bool:
 def _followed(pair: ResourcePair, direct_paths: set[str]) -> Iterator[Detail]:
     """The details that follow from changes of other resources: a referenced physical ID or attribute is new.
 
-    If that is certain there are two details, as for a parameter, unless ``direct_paths`` has a direct modification already;
-    else only the reference, which is dynamic.
+    If that is certain there are two details, as for a parameter, unless ``direct_paths`` has a direct modification
+    already; else only the reference, which is dynamic.
     """
     if not pair.changes:
         return
@@ -481,7 +487,8 @@ def _replacement(details: Sequence[Detail]) -> Replacement:
 def _replace_policy(now: EvaluatedResource, new: EvaluatedSide) -> PolicyAction:
     """What happens to the old resource of a replacement.
 
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html
+    Source:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html
     """
     written = new.attribute(now, "UpdateReplacePolicy")
     if written == "Retain":

@@ -54,8 +54,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow. A ``faint`` one is a way or an aid rather than an access; ``back`` leads against the reading direction, so that
-    its target stands before its source."""
+    """An arrow.
+
+    A ``faint`` one is a way or an aid rather than an access; ``back`` leads against the reading direction, so that its
+    target stands before its source.
+    """
 
     source: str
     target: str

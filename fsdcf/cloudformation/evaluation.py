@@ -1,4 +1,5 @@
-"""Evaluation of templates: intrinsic functions applied, conditions decided, and values that are not known before a deploy."""
+"""Evaluation of templates: intrinsic functions applied, conditions decided, and values that are not known before a
+deploy."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ class Unknown:
 class Partial:
     """A value with an unknown part.
 
-    Without ``function`` it is a text, ``parts`` in order; else ``parts`` are the arguments of the function, as far as they
-    are evaluated.
+    Without ``function`` it is a text, ``parts`` in order; else ``parts`` are the arguments of the function, as far as
+    they are evaluated.
     """
 
     parts: tuple[Any, ...]
@@ -203,8 +204,8 @@ class Scope:
 def evaluate(value: Any, scope: Scope) -> Any:
     """A value with every function applied, as plain data.
 
-    ``AWS::NoValue`` removes the key or item that has it; as the whole value it is NO_VALUE. A text with an unknown part is a
-    Partial; a function with an unknown argument is a Partial with the function's name. Raises EvaluationError.
+    ``AWS::NoValue`` removes the key or item that has it; as the whole value it is NO_VALUE. A text with an unknown part
+    is a Partial; a function with an unknown argument is a Partial with the function's name. Raises EvaluationError.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
     if isinstance(value, Mapping):

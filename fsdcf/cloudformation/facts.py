@@ -58,12 +58,14 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 @dataclass(frozen=True)
 class Facts:
-    """A resource type as its schema describes it; paths are dotted, ``*`` stands for an item (``LoadBalancers.*.Name``).
+    """A resource type as its schema describes it; paths are dotted, ``*`` stands for an item
+    (``LoadBalancers.*.Name``).
 
     A change of a ``create_only`` path replaces the resource, of a ``conditional`` one sometimes. ``identifier`` are the
-    properties that identify it, ``attributes`` what Fn::GetAtt gives (``*``: anything), ``unordered`` the lists whose order has
-    no meaning. ``tag_property`` is the top-level property for tags, ``name_property`` the one by which a user names it; None
-    where there is none. ``updatable`` is false for what can only be made and deleted; an ``open`` type takes any property.
+    properties that identify it, ``attributes`` what Fn::GetAtt gives (``*``: anything), ``unordered`` the lists whose
+    order has no meaning. ``tag_property`` is the top-level property for tags, ``name_property`` the one by which a user
+    names it; None where there is none. ``updatable`` is false for what can only be made and deleted; an ``open`` type
+    takes any property.
     Source: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
     """
 

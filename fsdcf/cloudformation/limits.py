@@ -15,7 +15,10 @@ COUNTS: Mapping[str, int] = {"Resources": 500, "Parameters": 200, "Outputs": 200
 """Most entries of a section of a template. Source: as above."""
 
 STACK_TAGS = 50
-"""Most tags of a stack. Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
+"""Most tags of a stack.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+"""
 
 POLICY_CHARACTERS = 6_144
 """Largest managed policy, in characters without white space.

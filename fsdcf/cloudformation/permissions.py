@@ -1,4 +1,4 @@
-"""What CloudFormation calls to make a resource of a type, and what each of those actions applies to."""
+"""IAM actions that CloudFormation calls for each resource type, and the resources that each action applies to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DATA = Path(__file__).parent / "data" / "permissions.json"
 
 @dataclass(frozen=True)
 class Handlers:
-    """The IAM actions of a resource type's handlers; a pattern (``ec2:Describe*``) where the schema has one.
+    """The IAM actions of a resource type's handlers; a pattern (``ec2:Describe*``) if the schema has one.
 
     Source: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-handlers
     """
@@ -26,8 +26,8 @@ class Handlers:
 
 
 @dataclass(frozen=True)
-class Target:
-    """A kind of resource that an action applies to: its ARN with ``*`` for what is not known, and whether tags can limit it.
+class ActionTarget:
+    """A type of resource that an action applies to: its ARN with ``*`` for unknown parts, and whether tags can limit it.
 
     Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
@@ -44,29 +44,27 @@ def _data() -> Mapping[str, Any]:
 
 
 def schema_date() -> str:
-    """When the schemas behind the data file were published."""
-    date: str = _data()["schema_date"]
-    return date
+    """The publication date of the schemas in the data file."""
+    return str(_data()["schema_date"])
 
 
 @cache
 def handlers_of(type: str) -> Handlers | None:
-    """The handlers of a type; None for one whose schema names none, and for what the data file does not hold."""
-    one = _data()["types"].get(type)
-    if one is None:
+    """The handlers of a type; None if its schema has none, or if the data file does not contain it."""
+    known = _data()["types"].get(type)
+    if known is None:
         return None
-    create, read, update, delete = (frozenset(one.get(name, ())) for name in ("create", "read", "update", "delete"))
-    return Handlers(create, read, update, delete)
+    return Handlers(*(frozenset(known.get(name, ())) for name in ("create", "read", "update", "delete")))
 
 
 def is_action(action: str) -> bool:
-    """Whether IAM knows an action, whatever its capitals; the data file holds those that handlers and the engine call."""
+    """Whether an action, in any case, is one that handlers or the deploy engine call, as in the data file."""
     return action.lower() in _data()["actions"]
 
 
 @cache
-def targets_of(action: str) -> tuple[Target, ...]:
-    """What an action applies to; nothing where it takes the resource ``*`` alone, or is a pattern."""
+def targets_of(action: str) -> tuple[ActionTarget, ...]:
+    """What an action applies to; empty for a pattern, and for an action that only allows the resource ``*``."""
     service = action.partition(":")[0].lower()
     known = _data()["targets"].get(service, {})
-    return tuple(Target(name, *known[name]) for name in _data()["actions"].get(action.lower(), ()))
+    return tuple(ActionTarget(name, *known[name]) for name in _data()["actions"].get(action.lower(), ()))

@@ -1,4 +1,5 @@
-"""A template as it would be made: its resources with every function applied, and names where a value is not known before."""
+"""A template as it would be made: its resources with every function applied, and names where a value is not known
+before."""
 
 from __future__ import annotations
 
@@ -100,7 +101,10 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """A value for every parameter, and the names of those that have no default: theirs are stand-ins. Raises PlanError."""
+    """A value for every parameter, and the names of those that have no default: theirs are stand-ins.
+
+    Raises PlanError.
+    """
     values: dict[str, str] = {}
     missing = []
     for name, declared in (template.get("Parameters") or {}).items():
@@ -130,7 +134,9 @@ def target_of(value: Any) -> str | None:
 
 
 def text_of(value: Any) -> str:
-    """An evaluated value as text: what is not known bears the name of its resource, with the attribute unless it is the Arn."""
+    """An evaluated value as text: what is not known bears the name of its resource, with the attribute unless it is the
+    Arn.
+    """
     if isinstance(value, Unknown):
         attribute = value.attribute
         return value.target if attribute in (None, "Arn") else f"{value.target}.{attribute}"

@@ -58,7 +58,8 @@ def shipped() -> Prices:
 
 
 def overridden(prices: Prices, text: str, file: str) -> Prices:
-    """The table with the entries of a user's file, JSON or YAML: ``nat.hour: 0.05``, or a mapping with price, source and date.
+    """The table with the entries of a user's file, JSON or YAML: ``nat.hour: 0.05``, or a mapping with price, source
+    and date.
 
     ``region``, ``currency`` and ``date`` may be given beside ``prices``. Raises PriceError.
     """
@@ -156,7 +157,8 @@ NOTHING = Range(Decimal(0), Decimal(0))
 class CostLine:
     """One line of the estimate: ``quantity`` of the price's units in a month, and in words how it comes about.
 
-    ``key`` is unique in an estimate and the same in the next one. ``assumptions`` are the names of those behind the quantity.
+    ``key`` is unique in an estimate and the same in the next one. ``assumptions`` are the names of those behind the
+    quantity.
     """
 
     key: str
@@ -202,7 +204,10 @@ class PricingContext:
         assumptions: tuple[str, ...] = (),
         owner: str = "",
     ) -> CostLine:
-        """A line at the price of this name. ``owner`` is the resource whose own line it is; without one it is for all of a kind."""
+        """A line at the price of this name.
+
+        ``owner`` is the resource whose own line it is; without one it is for all of a kind.
+        """
         return CostLine(
             f"{price} {owner}".strip(), part, name, self.prices[price], quantity, how, resources, assumptions
         )

@@ -1,4 +1,4 @@
-"""Templates as text and as data: JSON or YAML with the short function tags, read into the long form, and the text that travels."""
+"""Templates as text and as data: JSON, or YAML with the short function tags, read into the long form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALIASES = "Template format error: YAML aliases are not allowed in CloudFormatio
 
 
 class TemplateError(ValueError):
-    """A text that is no template. ``line`` and ``column`` count from 1; 0 where the position is unknown."""
+    """A text that is not a template. ``line`` and ``column`` count from 1; 0 if the position is not known."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -23,20 +23,20 @@ class TemplateError(ValueError):
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """YAML as CloudFormation reads it: short tags are functions, dates stay text, a key stands once."""
+    """YAML as CloudFormation reads it: short tags are functions, dates are texts, and keys are unique."""
 
 
 def read(text: str) -> dict[str, Any]:
-    """The template in a text, in the long form of its functions (``!Ref X`` is ``{"Ref": "X"}``). Raises TemplateError.
+    """The template in a text, with the long form of its functions (``{"Ref": "X"}`` for ``!Ref X``). Raises TemplateError.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
     """
     wrong = None
     if text.lstrip()[:1] == "{":
         try:
-            return _template(json.loads(text, object_pairs_hook=_once))
+            return _template(json.loads(text, object_pairs_hook=_unique))
         except (json.JSONDecodeError, RecursionError) as error:
-            wrong = error  # YAML's flow style opens with a brace as well
+            wrong = error  # YAML's flow style also starts with a brace
     try:
         return _template(_yaml(text))
     except TemplateError:
@@ -55,16 +55,16 @@ def _template(data: Any) -> dict[str, Any]:
 
 
 def compact(template: Mapping[str, Any]) -> str:
-    """The template as JSON without white space: what travels. Its UTF-8 bytes are what CloudFormation counts."""
+    """The template as JSON without white space, as it is sent. CloudFormation counts its bytes in UTF-8."""
     return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise TemplateError(f"Template format error: JSON not well-formed. The key {twice} stands twice")
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in out:
+            raise TemplateError(f"Template format error: JSON not well-formed. The key {key} occurs twice")
+        out[key] = value
     return out
 
 
@@ -72,7 +72,7 @@ def _yaml(text: str) -> Any:
     try:
         if "&" in text:
             _refuse_aliases(text)
-        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader with constructors of ours
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader with constructors of its own
     except TemplateError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -92,7 +92,7 @@ def _refuse_aliases(text: str) -> None:
 
 
 def _function(loader: Any, suffix: str, node: yaml.Node) -> Any:
-    """A short tag in the long form. ``!GetAtt A.B.C`` names resource and attribute at the first dot."""
+    """A short tag in the long form. The first dot in ``!GetAtt A.B.C`` separates resource and attribute."""
     value = _plain(loader, node)
     if suffix in ("Ref", "Condition"):
         return {suffix: value}
@@ -114,15 +114,11 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
-        key = key_node.value  # an account id or a version as a key is text
+        key = key_node.value  # an account ID or a version as a key is a text
         if key in out:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key} occurs twice", key_node.start_mark)
         out[key] = loader.construct_object(value_node, deep=True)
     return out
-
-
-def _text(loader: Any, node: yaml.ScalarNode) -> Any:
-    return loader.construct_scalar(node)
 
 
 def _refused(loader: Any, node: yaml.Node) -> Any:
@@ -131,6 +127,6 @@ def _refused(loader: Any, node: yaml.Node) -> Any:
 
 _Loader.add_multi_constructor("!", _function)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
-for _kind in ("binary", "omap", "pairs", "set"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _refused)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+for _tag in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refused)

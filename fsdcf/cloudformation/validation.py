@@ -189,7 +189,8 @@ IAM_NAMES: Mapping[str, str] = {
 
 
 def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
-    """The capabilities that the template needs: for IAM resources, for named ones (which covers both), and for transforms.
+    """The capabilities that the template needs: for IAM resources, for named ones (which covers both), and for
+    transforms.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
@@ -231,10 +232,13 @@ def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
 def problems(
     template: Mapping[str, Any], parameters: Mapping[str, str], capabilities: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """What CreateChangeSet refuses, first problem first; empty for a valid template. ``parameters`` are the values given.
+    """What CreateChangeSet refuses, first problem first; empty for a valid template.
 
-    "Requires capabilities" comes as InsufficientCapabilitiesException, all else as ValidationError. Properties that a type does not
-    have or that it misses are the last: CloudFormation itself notices them when it makes the resource, at the latest.
+    ``parameters`` are the values given.
+
+    "Requires capabilities" comes as InsufficientCapabilitiesException, all else as ValidationError. Properties that a
+    type does not have or that it misses are the last: CloudFormation itself notices them when it makes the resource, at
+    the latest.
     """
     form = [*malformed(template), *over_limits(template)]
     if form:

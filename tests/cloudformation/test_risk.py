@@ -64,7 +64,7 @@ def test_the_sentence_names_the_property_and_what_becomes_of_the_old_one() -> No
     assert surely.why == "a new TableName replaces it with an empty one; the old one stays in the account with its data"
     assert (
         perhaps.why
-        == "a new TableName may replace it with an empty one; what becomes of the old one, the change set does not say"
+        == "a new TableName may replace it with an empty one; the change set does not say what happens to the old one"
     )
 
 

@@ -85,9 +85,9 @@ def test_yaml_flow_opens_with_a_brace_as_json_does() -> None:
     ("text", "message", "line", "column"),
     [
         ("a: [1", "YAML not well-formed. (line 2, column 1)", 2, 1),
-        ("a: 1\na: 2", "the key a stands twice", 2, 1),
+        ("a: 1\na: 2", "the key a occurs twice", 2, 1),
         ('{"a": 1,\n "b": ]}', "JSON not well-formed. (line 2, column 7)", 2, 7),
-        ('{"a": 1, "a": 2}', "The key a stands twice", 0, 0),
+        ('{"a": 1, "a": 2}', "The key a occurs twice", 0, 0),
         ("a: &x 1\nb: *x", "YAML aliases are not allowed in CloudFormation templates", 2, 4),
         ("? [a]\n: 1", "a key must be text", 1, 3),
         ("a: !!binary aGk=", "is not supported", 1, 4),

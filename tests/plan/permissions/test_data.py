@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from fsdcf.cloudformation.facts import facts_of
-from fsdcf.cloudformation.permissions import Target, handlers_of, is_action, schema_date, targets_of
+from fsdcf.cloudformation.permissions import ActionTarget, handlers_of, is_action, schema_date, targets_of
 from fsdcf.plan.permissions.resources import _MORE, _NEEDED_FOR, NEVER, needed
 from tests.conftest import ROOT
 
@@ -28,7 +28,7 @@ def test_the_data_tells_its_date() -> None:
 
 def test_actions_and_what_they_apply_to() -> None:
     assert targets_of("ecs:CreateService") == (
-        Target("service", "arn:${Partition}:ecs:${Region}:${Account}:service/*", True),
+        ActionTarget("service", "arn:${Partition}:ecs:${Region}:${Account}:service/*", True),
     )
     assert targets_of("ec2:DescribeVpcs") == ()
     assert is_action("S3:listbucket") and not is_action("s3:REST.PUT.OBJECT")
