@@ -151,25 +151,33 @@ def _text(value: Any, message: str) -> Any:
 
 
 _JOIN = (
-    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be "
+    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings "
+    "to be "
     "joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
 )
 _SPLIT = (
-    "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a "
+    "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be "
+    "split or a "
     "function that returns a string to be split."
 )
 _SELECT = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
 _SUB = (
-    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first "
+    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as "
+    "first "
     "argument, and an optional second argument to specify a mapping of values to replace in the string"
 )
 _SUB_NAME = (
-    "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and "
+    "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, "
+    "and "
     "colons"
 )
-_GET_ATT = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
+_GET_ATT = (
+    "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource "
+    "attribute"
+)
 _FIND_IN_MAP = (
-    "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return "
+    "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for "
+    "return "
     "value"
 )
 _IMPORT_VALUE = (

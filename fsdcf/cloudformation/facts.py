@@ -1,4 +1,4 @@
-"""What the resource schemas say of a type: which properties there are, and what their change does."""
+"""Facts about resource types from their schemas: properties, attributes, and what a change of them does."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 @dataclass(frozen=True)
 class Facts:
-    """A resource type as its schema describes it; paths are dotted, ``*`` stands for an item
-    (``LoadBalancers.*.Name``).
+    """A resource type as its schema describes it.
 
-    A change of a ``create_only`` path replaces the resource, of a ``conditional`` one sometimes. ``identifier`` are the
-    properties that identify it, ``attributes`` what Fn::GetAtt gives (``*``: anything), ``unordered`` the lists whose
-    order has no meaning. ``tag_property`` is the top-level property for tags, ``name_property`` the one by which a user
-    names it; None where there is none. ``updatable`` is false for what can only be made and deleted; an ``open`` type
-    takes any property.
+    Paths are dotted, with ``*`` for an item (``LoadBalancers.*.Name``).
+
+    A change of a ``create_only`` path replaces the resource, of a ``conditional`` one sometimes. ``identifier`` are
+    the properties that identify it, ``attributes`` those of Fn::GetAtt (``*``: any), and ``unordered`` the lists
+    whose order has no meaning. ``tag_property`` is the top-level property for tags, ``name_property`` the one for a
+    custom name; None if there is none. A type that is not ``updatable`` can only be created and deleted; an
+    ``open`` type allows any property.
     Source: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
     """
 
@@ -85,7 +86,7 @@ class Facts:
     open: bool = False
 
     def offers(self, attribute: str) -> bool:
-        """Whether Fn::GetAtt gives this attribute."""
+        """Whether Fn::GetAtt supports this attribute."""
         if attribute in self.attributes or "*" in self.attributes:
             return True
         return attribute.startswith("Outputs.") and "Outputs.*" in self.attributes
@@ -98,37 +99,35 @@ def _data() -> Mapping[str, Any]:
 
 
 def origin() -> tuple[str, str]:
-    """The cfn-lint that the data file is made with, and when its schemas were published."""
+    """The version of cfn-lint that the data file is from, and the publication date of its schemas."""
     return _data()["cfn_lint"], _data()["schema_date"]
 
 
 def types() -> frozenset[str]:
-    """Every resource type with facts: all types of the services that fsdcf makes or may make."""
+    """Every resource type with facts: all types of the services that fsdcf creates resources of."""
     return frozenset(_data()["types"])
 
 
 @cache
 def services() -> frozenset[str]:
-    """The services (``AWS::ECS``) of which every resource type has facts."""
+    """The services (``AWS::ECS``) whose resource types all have facts."""
     return frozenset(type.rpartition("::")[0] for type in types())
 
 
 @cache
 def facts_of(type: str) -> Facts | None:
-    """The facts of a type; None for one that the data file does not hold. ``Custom::`` types are custom resources."""
-    known = _data()["types"]
-    one = known.get("AWS::CloudFormation::CustomResource" if type.startswith("Custom::") else type)
-    if one is None:
+    """The facts of a type; None if the data file does not contain it. ``Custom::`` types are custom resources."""
+    schema = _data()["types"].get("AWS::CloudFormation::CustomResource" if type.startswith("Custom::") else type)
+    if schema is None:
         return None
-    sets = {name: frozenset(one.get(name, ())) for name in _SETS}
     return Facts(
         type=type,
-        identifier=tuple(one.get("identifier", ())),
-        tag_property=one.get("tags"),
-        updatable=not one.get("fixed", False),
-        name_property=one.get("name"),
-        open=one.get("open", False),
-        **sets,
+        identifier=tuple(schema.get("identifier", ())),
+        tag_property=schema.get("tags"),
+        updatable=not schema.get("fixed", False),
+        name_property=schema.get("name"),
+        open=schema.get("open", False),
+        **{name: frozenset(schema.get(name, ())) for name in _SETS},
     )
 
 
@@ -136,7 +135,7 @@ _SETS = ("properties", "create_only", "conditional", "read_only", "write_only", 
 
 
 def custom_name(type: str, properties: Mapping[str, Any]) -> str | None:
-    """The property by which the template names the resource (``TableName``); None where CloudFormation makes the name.
+    """The property with the custom name of a resource (``TableName``); None if CloudFormation generates the name.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
     """

@@ -16,7 +16,8 @@ _DATA = Path(__file__).parent / "data" / "permissions.json"
 class Handlers:
     """The IAM actions of a resource type's handlers; a pattern (``ec2:Describe*``) if the schema has one.
 
-    Source: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-handlers
+    Source:
+    https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-handlers
     """
 
     create: frozenset[str]
@@ -27,9 +28,11 @@ class Handlers:
 
 @dataclass(frozen=True)
 class ActionTarget:
-    """A type of resource that an action applies to: its ARN with ``*`` for unknown parts, and whether tags can limit it.
+    """A type of resource that an action applies to: its ARN with ``*`` for unknown parts, and whether tags can limit
+    it.
 
-    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+    Source:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
 
     name: str

@@ -25,8 +25,8 @@ class Risk:
 def data_at_risk(changes: Iterable[Change], before: Mapping[str, Any] | None) -> tuple[Risk, ...]:
     """The resources with data that would be deleted, replaced or left behind, by logical ID.
 
-    ``before`` is the deployed template; its DeletionPolicy counts if a removal has no policy. A conditional replacement counts
-    as a replacement. Actions, replacements and policies that are not known count as a risk.
+    ``before`` is the deployed template; its DeletionPolicy counts if a removal has no policy. A conditional replacement
+    counts as a replacement. Actions, replacements and policies that are not known count as a risk.
     """
     deployed = (before or {}).get("Resources") or {}
     risks = (_risk(change, deployed.get(change.logical_id) or {}) for change in changes if change.type in STATEFUL)

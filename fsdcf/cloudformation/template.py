@@ -27,7 +27,9 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 def read(text: str) -> dict[str, Any]:
-    """The template in a text, with the long form of its functions (``{"Ref": "X"}`` for ``!Ref X``). Raises TemplateError.
+    """The template in a text, with the long form of its functions (``{"Ref": "X"}`` for ``!Ref X``).
+
+    Raises TemplateError.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
     """

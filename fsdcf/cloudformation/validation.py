@@ -1,4 +1,4 @@
-"""What CreateChangeSet refuses, in CloudFormation's own words."""
+"""Templates that CreateChangeSet refuses, with CloudFormation's messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.compare import pointer
 from fsdcf.cloudformation.evaluation import (
     PSEUDO,
     PSEUDO_NAMES,
@@ -19,65 +20,67 @@ from fsdcf.cloudformation.evaluation import (
 from fsdcf.cloudformation.facts import SNAPSHOTS, facts_of, services, types
 from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
-from fsdcf.cloudformation.references import Path, cycle, needs, references
+from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references
 from fsdcf.cloudformation.template import compact
 
 SECTIONS = frozenset(
-    {
-        *(
-            "AWSTemplateFormatVersion",
-            "Conditions",
-            "Description",
-            "Hooks",
-            "Mappings",
-            "Metadata",
-            "Outputs",
-            "Parameters",
-        ),
-        *("Resources", "Rules", "Transform"),
-    }
+    [
+        "AWSTemplateFormatVersion",
+        "Conditions",
+        "Description",
+        "Hooks",
+        "Mappings",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+        "Transform",
+    ]
 )
-"""Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html"""
+"""The sections of a template.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html"""
 
 MEMBERS = frozenset(
-    {
-        *(
-            "Condition",
-            "CreationPolicy",
-            "DeletionPolicy",
-            "DependsOn",
-            "Metadata",
-            "Properties",
-            "Type",
-            "UpdatePolicy",
-        ),
-        *("UpdateReplacePolicy", "Version"),
-    }
+    [
+        "Condition",
+        "CreationPolicy",
+        "DeletionPolicy",
+        "DependsOn",
+        "Metadata",
+        "Properties",
+        "Type",
+        "UpdatePolicy",
+        "UpdateReplacePolicy",
+        "Version",
+    ]
 )
-"""What a resource may have.
+"""The members of a resource.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-product-attribute-reference.html"""
 
 PARAMETER_MEMBERS = frozenset(
-    {
-        *(
-            "AllowedPattern",
-            "AllowedValues",
-            "ConstraintDescription",
-            "Default",
-            "Description",
-            "MaxLength",
-            "MaxValue",
-        ),
-        *("MinLength", "MinValue", "NoEcho", "Type"),
-    }
+    [
+        "AllowedPattern",
+        "AllowedValues",
+        "ConstraintDescription",
+        "Default",
+        "Description",
+        "MaxLength",
+        "MaxValue",
+        "MinLength",
+        "MinValue",
+        "NoEcho",
+        "Type",
+    ]
 )
-"""Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"""
+"""The members of a parameter.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"""
 
 POLICIES = {
     "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot"),
     "UpdateReplacePolicy": ("Delete", "Retain", "Snapshot"),
 }
-"""The words that the two policies know."""
+"""The values of the two policies."""
 
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]+")
 _PARAMETER_TYPE = re.compile(
@@ -86,14 +89,14 @@ _PARAMETER_TYPE = re.compile(
 
 
 def malformed(template: Mapping[str, Any]) -> Iterator[str]:
-    """What CloudFormation says of a template's form, first problem first."""
+    """CloudFormation's messages for a malformed template, in its order."""
     strange = sorted(name for name in template if name not in SECTIONS)
     if strange:
         yield f"Invalid template property or properties [{', '.join(strange)}]"
     if str(template.get("AWSTemplateFormatVersion", "2010-09-09")) != "2010-09-09":
         yield "Template format error: unsupported value for AWSTemplateFormatVersion."
     for path in _nulls(template, ()):
-        yield f"[{''.join(f'/{step}' for step in path)}] 'null' values are not allowed in templates"
+        yield f"[{pointer(path)}] 'null' values are not allowed in templates"
     for section in ("Conditions", "Mappings", "Outputs", "Parameters", "Resources"):
         if not isinstance(template.get(section, {}), Mapping | None):
             yield f"Template format error: {section} must be an object."
@@ -159,21 +162,20 @@ def _outputs(outputs: Mapping[str, Any], conditions: Mapping[str, Any]) -> Itera
 
 
 IAM_TYPES = frozenset(
-    f"AWS::IAM::{kind}"
-    for kind in (
-        *(
-            "AccessKey",
-            "Group",
-            "GroupPolicy",
-            "InstanceProfile",
-            "ManagedPolicy",
-            "Policy",
-            "Role",
-            "RolePolicy",
-            "User",
-        ),
-        *("UserPolicy", "UserToGroupAddition"),
-    )
+    f"AWS::IAM::{name}"
+    for name in [
+        "AccessKey",
+        "Group",
+        "GroupPolicy",
+        "InstanceProfile",
+        "ManagedPolicy",
+        "Policy",
+        "Role",
+        "RolePolicy",
+        "User",
+        "UserPolicy",
+        "UserToGroupAddition",
+    ]
 )
 """Types that need CAPABILITY_IAM; with a custom name, CAPABILITY_NAMED_IAM.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
@@ -189,7 +191,7 @@ IAM_NAMES: Mapping[str, str] = {
 
 
 def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
-    """The capabilities that the template needs: for IAM resources, for named ones (which covers both), and for
+    """The capabilities that a template needs: for IAM resources, for named ones (which covers both), and for
     transforms.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
@@ -206,7 +208,7 @@ def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def missing_capabilities(template: Mapping[str, Any], given: Collection[str]) -> tuple[str, ...]:
-    """The capabilities that the template needs beside those given; CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
+    """The capabilities that a template needs and that are not given; CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
     covered = {*given, "CAPABILITY_IAM"} if "CAPABILITY_NAMED_IAM" in given else set(given)
     return tuple(one for one in capabilities(template) if one not in covered)
 
@@ -224,7 +226,9 @@ def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
     for section, most in COUNTS.items():
         count = len(template.get(section) or {})
         if count > most:
-            yield f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+            yield (
+                f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+            )
     if len(compact(template).encode("utf-8")) > TEMPLATE_BYTES:
         yield f"Template may not exceed {TEMPLATE_BYTES} bytes in size."
 
@@ -232,29 +236,28 @@ def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
 def problems(
     template: Mapping[str, Any], parameters: Mapping[str, str], capabilities: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """What CreateChangeSet refuses, first problem first; empty for a valid template.
+    """CreateChangeSet's messages for a template, in its order; empty if it is valid.
 
-    ``parameters`` are the values given.
+    ``parameters`` are the given values.
 
-    "Requires capabilities" comes as InsufficientCapabilitiesException, all else as ValidationError. Properties that a
-    type does not have or that it misses are the last: CloudFormation itself notices them when it makes the resource, at
-    the latest.
+    "Requires capabilities" is an InsufficientCapabilitiesException, everything else a ValidationError. Unsupported
+    properties come last: CloudFormation notices them when it creates the resource, at the latest.
     """
     form = [*malformed(template), *over_limits(template)]
     if form:
         return tuple(form)
-    values, faults = resolved(template, parameters, None)
-    found = [*_dangling(template), *_types(template), *_cycles(template), *faults]
-    if not found:
-        found = list(_values(template, values))
+    values, invalid = resolved(template, parameters, None)
+    messages = [*_dangling(template), *_types(template), *_cycles(template), *invalid]
+    if not messages:
+        messages = list(_values(template, values))
     missing = missing_capabilities(template, capabilities)
     if missing:
-        found.append(f"Requires capabilities : [{', '.join(missing)}]")
-    return (*found, *_properties(template))
+        messages.append(f"Requires capabilities : [{', '.join(missing)}]")
+    return (*messages, *_properties(template))
 
 
 def type_problem(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
-    """Why a change set that changes a resource's type ends as FAILED; None where none does.
+    """The message of a change set that fails because it changes the type of a resource; None if it does not.
 
     Source: https://github.com/aws/aws-sam-cli/issues/6786
     """
@@ -269,7 +272,7 @@ def type_problem(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | N
 
 
 def _dangling(template: Mapping[str, Any]) -> Iterator[str]:
-    """References to what the template does not have, by section, and attributes that a type does not have."""
+    """References to undefined names, by section, and to attributes that a type does not have."""
     resources: Mapping[str, Any] = template["Resources"]
     constants = {*(template.get("Parameters") or {}), *PSEUDO_NAMES}
     lost = [one.target for one in references(template.get("Conditions") or {}) if one.target not in constants]
@@ -283,22 +286,24 @@ def _dangling(template: Mapping[str, Any]) -> Iterator[str]:
         named = list(references(section))
         wanted = [one.target for one in named if one.target not in constants or one.attribute is not None]
         if block == "Resources":
-            wanted += [target for one in section.values() for target in _listed(one.get("DependsOn", ()))]
+            wanted += [target for one in section.values() for target in depends_on(one)]
         gone = list(dict.fromkeys(name for name in wanted if name not in resources))
         if gone:
-            yield f"Template format error: Unresolved resource dependencies [{', '.join(gone)}] in the {block} block of the template"
+            yield (
+                f"Template format error: Unresolved resource dependencies [{', '.join(gone)}] in the {block} block of "
+                "the template"
+            )
         for one in named:
             facts = facts_of(resources[one.target]["Type"]) if one.target in resources else None
             if one.attribute and facts and not facts.offers(one.attribute):
-                yield f"Template error: resource {one.target} does not support attribute type {one.attribute} in Fn::GetAtt"
-
-
-def _listed(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+                yield (
+                    f"Template error: resource {one.target} does not support attribute type {one.attribute} in "
+                    "Fn::GetAtt"
+                )
 
 
 def _types(template: Mapping[str, Any]) -> Iterator[str]:
-    """Types that do not exist, as far as the data file can tell: of its services it holds them all."""
+    """Types that do not exist, as far as the data file contains all types of their service."""
     kinds = dict.fromkeys(one["Type"] for one in template["Resources"].values())
     strange = [kind for kind in kinds if not _exists(kind)]
     if strange:
@@ -315,13 +320,13 @@ def _exists(kind: str) -> bool:
 
 
 def _cycles(template: Mapping[str, Any]) -> Iterator[str]:
-    found = cycle(needs(template["Resources"]))
-    if found:
-        yield f"Circular dependency between resources: [{', '.join(found)}]"
+    names = cycle(needs(template["Resources"]))
+    if names:
+        yield f"Circular dependency between resources: [{', '.join(names)}]"
 
 
 def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[str]:
-    """Functions that cannot be applied, and references to resources that a condition switches off."""
+    """Functions that cannot be applied, and references to resources whose condition is false."""
     try:
         scope = scope_of(template, values, PSEUDO)
     except EvaluationError as error:
@@ -340,7 +345,10 @@ def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
                 yield str(error)
         if lost:
             names = ", ".join(dict.fromkeys(lost))
-            yield f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the template"
+            yield (
+                f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the "
+                "template"
+            )
 
 
 def _lost(value: Any, scope: Scope, there: Collection[str]) -> list[str]:

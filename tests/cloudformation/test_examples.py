@@ -1,4 +1,5 @@
-"""The compiled examples through CloudFormation's rules: no problems, no cycles, and a new image that touches three resources."""
+"""The compiled examples through CloudFormation's rules: no problems, no cycles, and a new image that touches three
+resources."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
             made(
                 Q=queue({"Ref": "Lost"}), R=queue({"Fn::GetAtt": ["Gone", "Arn"]}), S={**BUCKET, "DependsOn": ["Away"]}
             ),
-            "Template format error: Unresolved resource dependencies [Lost, Gone, Away] in the Resources block of the template",
+            "Template format error: Unresolved resource dependencies [Lost, Gone, Away] in the Resources block of the "
+            "template",
         ),
         (
             made(Q=queue({"Fn::Sub": "${Stage}"})),
@@ -141,7 +142,8 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
         ),
         (
             {**made(), "Conditions": {"C": {"Fn::Equals": [{"Ref": "Bucket"}, "x"]}}},
-            "Template format error: Unresolved dependencies [Bucket]. Cannot reference resources in the Conditions block of the template",
+            "Template format error: Unresolved dependencies [Bucket]. Cannot reference resources in the Conditions "
+            "block of the template",
         ),
         (
             made(Q=queue({"Fn::GetAtt": ["Bucket", "Lost"]})),
@@ -266,7 +268,8 @@ def test_a_type_does_not_change() -> None:
     before = made(Q={"Type": "AWS::SNS::Topic"}, R=queue("x"))
     after = made(Q={"Type": QUEUE}, R=queue("y"), S=queue("z"))
     assert type_problem(before, after) == (
-        "Update of resource type is not permitted. The new template modifies resource type of the following resources: [Q]"
+        "Update of resource type is not permitted. The new template modifies resource type of the following resources: "
+        "[Q]"
     )
     assert type_problem(after, after) is None
 

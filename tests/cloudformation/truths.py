@@ -10,7 +10,8 @@ REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateRefere
 GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
 API = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/"
 RECORDED = "https://github.com/localstack/localstack/blob/main/tests/aws/services/cloudformation/"
-"""Answers of AWS itself, recorded by LocalStack (``markers.aws.validated``); what follows the file is the test's name."""
+"""Answers of AWS itself, recorded by LocalStack (``markers.aws.validated``); what follows the file is the test's name.
+"""
 
 SCHEMA = "https://schema.cloudformation.us-east-1.amazonaws.com/"
 """The resource schemas, a file a type."""

@@ -34,14 +34,16 @@ service:
     - {name: DB, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/db/password"}
   networking:
     vpc: {availabilityZones: 3, nat: perZone, endpoints: [ecr.api, ecr.dkr, logs, secretsmanager, sqs, ssm]}
-    loadBalancer: {certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"}
+    loadBalancer:
+      certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
   observability: {metrics: {path: /metrics}, traces: {enabled: true}}
   taskRole:
     statements:
       - {actions: ["ses:SendEmail"], resources: ["*"]}
       - {actions: ["s3:*"], resources: ["arn:aws:s3:::shared-*"], conditions: {Bool: {"aws:SecureTransport": true}}}
 dependencies:
-  - {type: aws_dynamodb_table, name: "${ENV}-stock", keySchema: [{name: id, type: HASH}], attributes: [{name: id, type: S}], permissions: read}
+  - {type: aws_dynamodb_table, name: "${ENV}-stock", keySchema: [{name: id, type: HASH}],
+     attributes: [{name: id, type: S}], permissions: read}
   - {type: aws_dynamodb_table, name: catalog, unmanaged: {permissions: read}}
   - {type: aws_s3_bucket, name: "labels-${ENV}"}
   - {type: aws_sqs_queue, name: "${ENV}-shipments", fifo: true, permissions: write}
