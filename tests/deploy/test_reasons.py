@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.diagnosis.context import DiagnosisContext, answer, context_of, statements_of
+from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK_REASONS, match_reason
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
@@ -458,8 +458,8 @@ def test_the_context_that_our_own_template_gives() -> None:
 def test_a_container_s_check_is_played_with_its_command(port: int | None, command: list[Any], shown: str) -> None:
     container = {"HealthCheck": {"Command": command}, "PortMappings": [{"ContainerPort": port}] if port else []}
     resources = {
-        "Service": {"Properties": {"TaskDefinition": {"Ref": "Task"}}},
-        "Task": {"Properties": {"ContainerDefinitions": [container]}},
+        "Service": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}}},
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container]}},
     }
     found = match_reason("Task failed container health checks", context_of({"Resources": resources}))
     assert found is not None
@@ -577,34 +577,6 @@ def test_whose_role_it_is_and_which_repository() -> None:
         other is not None
         and "is for other resources than arn:aws:ecr:us-east-1:123456789012:repository/base" in other.sentence
     )
-
-
-STATEMENTS = [
-    ("Action", {"Fn::Sub": "arn:${AWS::Partition}:s3:::web-*"}, "arn:aws:s3:::web-1", "allowed"),
-    ("Action", {"Fn::Sub": ["arn:aws:s3:::${Name}", {}]}, "arn:aws:s3:::web-1", "allowed"),
-    ("Action", {"Fn::Join": ["", ["arn:aws:s3:::", {"Ref": "Bucket"}, "/in/?"]]}, "arn:aws:s3:::b/in/1", "allowed"),
-    ("Action", {"Fn::Join": ["", ["arn:aws:s3:::", {"Ref": "Bucket"}, "/in/?"]]}, "arn:aws:s3:::b/out/1", "elsewhere"),
-    ("Action", {"Fn::GetAtt": ["Bucket", "Arn"]}, "arn:aws:s3:::b", "allowed"),
-    ("Action", ["arn:aws:s3:::a", "arn:aws:s3:::b"], "arn:aws:s3:::b", "allowed"),
-    ("Action", "arn:aws:s3:::a", "", "allowed"),
-    ("NotAction", "*", "arn:aws:s3:::b", "allowed"),
-    ("Other", None, "arn:aws:s3:::b", "allowed"),
-]
-
-
-@pytest.mark.parametrize(("kind", "resource", "asked", "said"), STATEMENTS)
-def test_what_statements_say(kind: str, resource: Any, asked: str, said: str) -> None:
-    statement = {"Effect": "Allow", kind: ["s3:Get*"], "Resource": resource}
-    document = {"Statement": statement}
-    assert answer(statements_of([document]), "s3:GetObject", asked) == said
-    assert answer(statements_of([{"Statement": [{**statement, "Effect": "Deny"}]}]), "s3:GetObject", asked) == "none"
-
-
-@pytest.mark.parametrize(
-    "documents", [[], [None], [{}], [{"Statement": ["x", {"Action": "s3:PutObject", "Resource": "*"}]}]]
-)
-def test_what_statements_do_not_say(documents: list[Any]) -> None:
-    assert answer(statements_of(documents), "s3:GetObject", "arn:aws:s3:::b") == "none"
 
 
 @pytest.mark.parametrize(

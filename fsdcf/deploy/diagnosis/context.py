@@ -5,67 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fsdcf.cloudformation.ecr import ADDRESS
-
-Answer = Literal["allowed", "elsewhere", "none"]
-"""Whether an action is allowed on a resource: yes, only on other resources, not at all."""
-
-
-@dataclass(frozen=True)
-class RoleStatement:
-    """An allowing statement of a policy: its actions and resources. Values that only AWS knows are a ``*``.
-
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
-    """
-
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-
-
-def statements_of(documents: Iterable[Any]) -> tuple[RoleStatement, ...]:
-    """The allowing statements of policy documents in a template. NotAction and NotResource count as all."""
-    statements = []
-    for document in documents:
-        for raw in _listed(_map(document).get("Statement")):
-            if isinstance(raw, Mapping) and raw.get("Effect", "Allow") == "Allow":
-                actions, resources = (
-                    tuple(written(item) for item in _listed(raw.get(key)) or ["*"]) for key in ("Action", "Resource")
-                )
-                statements.append(RoleStatement(actions, resources))
-    return tuple(statements)
-
-
-def answer(statements: Sequence[RoleStatement], action: str, resource: str = "") -> Answer:
-    """What statements say of an action, on a resource if its ARN is known. Conditions count as fulfilled."""
-    about = [item for item in statements if any(_matches(pattern.lower(), action.lower()) for pattern in item.actions)]
-    if not about:
-        return "none"
-    here = not resource or any(_matches(pattern, resource) for item in about for pattern in item.resources)
-    return "allowed" if here else "elsewhere"
-
-
-def written(value: Any) -> str:
-    """A text in a template, with a ``*`` for each part that only AWS knows."""
-    if isinstance(value, str):
-        return re.sub(r"\$\{[^}]*\}", "*", value)
-    if isinstance(value, Mapping) and "Fn::Sub" in value:
-        body = value["Fn::Sub"]
-        return written(body[0] if isinstance(body, list) and body else body)
-    joined = _map(value).get("Fn::Join")
-    if isinstance(joined, list) and len(joined) == 2 and isinstance(joined[1], list):
-        return str(joined[0]).join(written(part) for part in joined[1])
-    return "*"
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Whether IAM's pattern, with * and ?, matches a text."""
-    wild = {"*": ".*", "?": "."}
-    return re.fullmatch("".join(wild.get(letter, re.escape(letter)) for letter in pattern), text, re.DOTALL) is not None
-
+from fsdcf.cloudformation.evaluation import is_known
+from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
+from fsdcf.cloudformation.planned import (
+    PlanError,
+    PlannedStack,
+    items,
+    mapping,
+    planned,
+    target_of,
+    text_of,
+    whole_number,
+)
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
@@ -97,155 +53,115 @@ class DiagnosisContext:
     check_words: tuple[str, ...] = ()
     route: Route = "unknown"
     endpoints: tuple[str, ...] = ()
-    statements: tuple[RoleStatement, ...] | None = None
+    statements: tuple[IamStatement, ...] | None = None
 
-    def allows(self, action: str, resource: str = "") -> Answer | None:
+    def allows(self, action: str, resource: str = "") -> Decision | None:
         """What the execution role's statements say of the action, on the resource if its ARN is known.
 
         None if they are unknown.
         """
-        return None if self.statements is None else answer(self.statements, action, resource)
+        return None if self.statements is None else decide(self.statements, action, resource)
 
 
 def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> DiagnosisContext:
-    """The context of the service with this logical id. A template not made by fsdcf gives what it can."""
-    resources = _Resources((template or {}).get("Resources"))
-    properties = resources.properties(service)
-    definition = resources.properties(_target(properties.get("TaskDefinition")))
+    """The context of the service with this logical ID; empty for a template that cannot be read."""
+    try:
+        stack = planned(template or {})
+    except PlanError:
+        return DiagnosisContext()
+    properties = _properties(stack, service)
+    definition = _properties(stack, target_of(properties.get("TaskDefinition")))
     container = _main_container(definition, properties)
-    balancer = _map(next(iter(_list(properties.get("LoadBalancers"))), {}))
-    group = resources.properties(_target(balancer.get("TargetGroupArn")))
-    ports = [_map(mapping).get("ContainerPort") for mapping in _list(container.get("PortMappings"))]
-    texts = map(_text, (balancer.get("ContainerPort"), *ports))
-    command = _list(_map(container.get("HealthCheck")).get("Command"))
+    command = items(mapping(container.get("HealthCheck")).get("Command"))
+    balancer = mapping(next(iter(items(properties.get("LoadBalancers"))), None))
+    group = _properties(stack, target_of(balancer.get("TargetGroupArn")))
+    ports = (mapping(one).get("ContainerPort") for one in items(container.get("PortMappings")))
+    numbers = map(whole_number, (balancer.get("ContainerPort"), *ports))
     return DiagnosisContext(
-        port=next((int(text) for text in texts if text.isdecimal()), None),
+        port=next((number for number in numbers if number is not None), None),
         memory=_text(definition.get("Memory")),
-        architecture=_text(_map(definition.get("RuntimePlatform")).get("CpuArchitecture") or "X86_64").lower(),
+        architecture=(_text(mapping(definition.get("RuntimePlatform")).get("CpuArchitecture")) or "X86_64").lower(),
         path=_text(group.get("HealthCheckPath")),
-        codes=_text(_map(group.get("Matcher")).get("HttpCode")),
+        codes=_text(mapping(group.get("Matcher")).get("HttpCode")),
         interval=_text(group.get("HealthCheckIntervalSeconds")),
         timeout=_text(group.get("HealthCheckTimeoutSeconds")),
         unhealthy=_text(group.get("UnhealthyThresholdCount")),
         grace=_text(properties.get("HealthCheckGracePeriodSeconds")),
         container_check=" ".join(_text(word) for word in command if word not in ("CMD", "CMD-SHELL")),
         check_words=_words(command),
-        route=_route(resources, properties),
-        endpoints=tuple(sorted(_endpoints(resources))),
-        statements=_role_statements(resources, _target(definition.get("ExecutionRoleArn"))),
+        route=_route(stack, properties),
+        endpoints=tuple(sorted(_endpoints(stack))),
+        statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),
     )
 
 
-class _Resources:
-    """The resources of a template that may be malformed."""
+def _properties(stack: PlannedStack, name: str | None) -> Mapping[str, Any]:
+    resource = stack.resources.get(name or "")
+    return resource.properties if resource is not None else {}
 
-    def __init__(self, raw: Any) -> None:
-        self._raw = _map(raw)
 
-    def type(self, name: str) -> str:
-        return _text(_map(self._raw.get(name)).get("Type"))
-
-    def properties(self, name: str) -> Mapping[str, Any]:
-        return _map(_map(self._raw.get(name)).get("Properties"))
-
-    def of_type(self, *types: str) -> list[Mapping[str, Any]]:
-        return [self.properties(name) for type in types for name in self._raw if self.type(name) == type]
+def _text(value: Any) -> str:
+    """A value as text; empty if a part of it is only known once the stack exists."""
+    return text_of(value) if is_known(value) and not isinstance(value, Mapping | list) else ""
 
 
 def _main_container(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[str, Any]:
     """The container behind the load balancer, else the first essential one."""
-    containers = [_map(item) for item in _list(definition.get("ContainerDefinitions"))]
-    named = {_text(_map(item).get("ContainerName")) for item in _list(service.get("LoadBalancers"))}
-    balanced = (item for item in containers if item.get("Name") in named)
-    essential = (item for item in containers if item.get("Essential", True))
-    return next(balanced, next(essential, {}))
+    containers = [mapping(one) for one in items(definition.get("ContainerDefinitions"))]
+    named = {_text(mapping(one).get("ContainerName")) for one in items(service.get("LoadBalancers"))}
+    balanced = (one for one in containers if one.get("Name") in named)
+    return next(balanced, next((one for one in containers if one.get("Essential", True)), {}))
 
 
 def _words(command: Sequence[Any]) -> tuple[str, ...]:
     """The program and its arguments; empty if only CloudFormation knows a part."""
     kind, *words = [_text(word) for word in command] or [""]
-    if not words or not all(words) or kind not in ("CMD", "CMD-SHELL"):
+    if not words or kind not in ("CMD", "CMD-SHELL") or not all(words) or any("${AWS::" in word for word in words):
         return ()
     return ("/bin/sh", "-c", " ".join(words)) if kind == "CMD-SHELL" else tuple(words)
 
 
-def _route(resources: _Resources, service: Mapping[str, Any]) -> Route:
-    network = _map(_map(service.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
-    subnets = _list(network.get("Subnets"))
+def _route(stack: PlannedStack, service: Mapping[str, Any]) -> Route:
+    network = mapping(mapping(service.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
+    subnets = items(network.get("Subnets"))
     if not subnets:
         return "unknown"
-    own = [name for name in map(_target, subnets) if name and resources.type(name) == "AWS::EC2::Subnet"]
+    own = [subnet.name for subnet in (stack.named(one, "AWS::EC2::Subnet") for one in subnets) if subnet is not None]
     if len(own) < len(subnets):
         return "foreign"
-    routes = [_default_route(resources, name) for name in own]
+    routes = [_default_route(stack, name) for name in own]
     if network.get("AssignPublicIp") == "ENABLED" and all("GatewayId" in route for route in routes):
         return "public"
     if all("NatGatewayId" in route for route in routes):
         return "nat"
-    return "endpoints" if set(NEEDED_ENDPOINTS) <= _endpoints(resources) else "none"
+    return "endpoints" if set(NEEDED_ENDPOINTS) <= _endpoints(stack) else "none"
 
 
-def _default_route(resources: _Resources, subnet: str) -> Mapping[str, Any]:
+def _default_route(stack: PlannedStack, subnet: str) -> Mapping[str, Any]:
     """The properties of the default route of a subnet; empty without one."""
-    associations = resources.of_type("AWS::EC2::SubnetRouteTableAssociation")
-    tables = {_target(item.get("RouteTableId")) for item in associations if _target(item.get("SubnetId")) == subnet}
-    routes = (
-        item
-        for item in resources.of_type("AWS::EC2::Route")
-        if _target(item.get("RouteTableId")) in tables and item.get("DestinationCidrBlock") == "0.0.0.0/0"
-    )
-    return next(routes, {})
+    associations = (one.properties for one in stack.of("AWS::EC2::SubnetRouteTableAssociation"))
+    tables = {target_of(one.get("RouteTableId")) for one in associations if target_of(one.get("SubnetId")) == subnet}
+    routes = (one.properties for one in stack.of("AWS::EC2::Route"))
+    default = (one for one in routes if one.get("DestinationCidrBlock") == "0.0.0.0/0")
+    return next((one for one in default if target_of(one.get("RouteTableId")) in tables), {})
 
 
-def _endpoints(resources: _Resources) -> set[str]:
-    """The interface endpoints, by the last part of their service names: ``ecr.api``."""
-    endpoints = resources.of_type("AWS::EC2::VPCEndpoint")
-    return {_endpoint(item.get("ServiceName")) for item in endpoints if item.get("VpcEndpointType") == "Interface"}
+def _endpoints(stack: PlannedStack) -> set[str]:
+    """The interface endpoints by their services (``ecr.api`` for ``com.amazonaws.REGION.ecr.api``)."""
+    endpoints = (one.properties for one in stack.of("AWS::EC2::VPCEndpoint"))
+    names = [text_of(one.get("ServiceName")) for one in endpoints if one.get("VpcEndpointType") == "Interface"]
+    return {name.partition("${AWS::Region}.")[2] or ".".join(name.split(".")[3:]) for name in names}
 
 
-def _endpoint(name: Any) -> str:
-    """``ecr.api`` in ``com.amazonaws.REGION.ecr.api``, which may be a text, a Join or a Sub."""
-    joined = _list(_map(name).get("Fn::Join"))
-    if joined:
-        return _text((_list(joined[-1]) or [""])[-1]).lstrip(".")
-    whole = _text(_map(name).get("Fn::Sub") or name)
-    return whole.partition("${AWS::Region}.")[2] or ".".join(whole.split(".")[3:])
-
-
-def _role_statements(resources: _Resources, role: str) -> tuple[RoleStatement, ...] | None:
-    properties = resources.properties(role)
-    if resources.type(role) != "AWS::IAM::Role" or properties.get("ManagedPolicyArns"):
+def _role_statements(stack: PlannedStack, role: str | None) -> tuple[IamStatement, ...] | None:
+    resource = stack.resources.get(role or "")
+    if resource is None or resource.type != "AWS::IAM::Role" or resource.properties.get("ManagedPolicyArns"):
         return None
-    documents = [_map(item).get("PolicyDocument") for item in _list(properties.get("Policies"))]
-    for policy in resources.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
-        if role in (_target(policy.get("RoleName")), *map(_target, _list(policy.get("Roles")))):
-            documents.append(policy.get("PolicyDocument"))
-    return statements_of(documents)
-
-
-def _target(value: Any) -> str:
-    """The logical id in a Ref or a GetAtt; empty for other values."""
-    reference = _map(value)
-    attribute = reference.get("Fn::GetAtt")
-    if isinstance(attribute, list) and attribute:
-        return _text(attribute[0])
-    return _text(reference.get("Ref") or "") or _text(attribute or "").partition(".")[0]
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, (str, int, float)) else ""
+    documents = [mapping(one).get("PolicyDocument") for one in items(resource.properties.get("Policies"))]
+    for policy in stack.of("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
+        if role in map(target_of, (policy.properties.get("RoleName"), *items(policy.properties.get("Roles")))):
+            documents.append(policy.properties.get("PolicyDocument"))
+    return allowing_statements(documents)
 
 
 @dataclass(frozen=True)
