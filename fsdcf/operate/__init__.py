@@ -1,1 +1,1 @@
-"""What one does with a service that is deployed: its state, its releases, going back, taking it down."""
+"""Operations on a deployed service: status, logs, sessions, one-off tasks, restart, scaling, rollback, deletion."""

@@ -1,4 +1,4 @@
-"""A load balancer's and a container's health check, played against something that runs: rounds, thresholds, and what ECS would do."""
+"""Simulate the health checks of a load balancer and a container: attempts, thresholds, and what ECS would do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -20,8 +20,8 @@ Fault = Literal["", "refused", "timeout", "closed", "unreachable", "garbled"]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of a request: the status code, or 0 and the fault. ``seconds`` is how long it took, ``location`` where a redirect leads."""
+class HttpAnswer:
+    """The answer to a request: its status code, or 0 and the fault. ``location`` is the target of a redirect."""
 
     code: int
     seconds: float
@@ -30,37 +30,41 @@ class Answer:
     location: str = ""
 
 
-def request(host: str, port: int, path: str, timeout: float, clock: Callable[[], float]) -> Answer:
-    """Ask as a load balancer does. ``timeout`` is in seconds and counts for all of it: to connect, to send, and to get the head.
+def send_request(host: str, port: int, path: str, timeout: float, clock: Callable[[], float]) -> HttpAnswer:
+    """Send the request of a load balancer. ``timeout`` is in seconds for the connection, the request and the headers.
 
-    The body is not waited for: AWS says of the timeout that within it there must be a response, and not how much of one.
-
+    The body is not read: AWS documents only that a response must arrive within the timeout.
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     """
-    begun = clock()
+    start = clock()
+    code, detail, location = 0, "", ""
+    fault: Fault = "closed"
     try:
-        head = _head(host, port, path, begun + timeout, clock)
+        head = _head(host, port, path, start + timeout, clock)
+        code, location = _parse(head)
+        if code:
+            fault = ""
+        elif head:
+            fault, detail = "garbled", _first_line(head)
     except TimeoutError:
-        return Answer(0, clock() - begun, "timeout")
+        fault = "timeout"
     except ConnectionRefusedError:
-        return Answer(0, clock() - begun, "refused")
+        fault = "refused"
     except ConnectionError as error:
-        return Answer(0, clock() - begun, "closed", _said(error))
+        detail = error.strerror or str(error)
     except OSError as error:
-        return Answer(0, clock() - begun, "unreachable", _said(error))
+        fault, detail = "unreachable", error.strerror or str(error)
     except UnicodeError:
-        return Answer(0, clock() - begun, "unreachable", f"{host} cannot be a name")
-    code, location = _read(head)
-    fault: Fault = "" if code else "garbled" if head else "closed"
-    return Answer(code, clock() - begun, fault, "" if code else _first(head), location)
+        fault, detail = "unreachable", f"{host} is not a valid name"
+    return HttpAnswer(code, clock() - start, fault, detail, location)
 
 
 def _head(host: str, port: int, path: str, deadline: float, clock: Callable[[], float]) -> bytes:
     with socket.create_connection((host, port), _left(deadline, clock)) as connection:
-        named = f"[{host}]" if ":" in host else host
+        name = f"[{host}]" if ":" in host else host
         lines = (
             f"GET {path} HTTP/1.1",
-            f"Host: {named}:{port}",
+            f"Host: {name}:{port}",
             "Connection: close",
             f"User-Agent: {AGENT}",
             "Accept-Encoding: gzip, compressed",
@@ -70,23 +74,23 @@ def _head(host: str, port: int, path: str, deadline: float, clock: Callable[[], 
         received = b""
         while b"\r\n\r\n" not in received and b"\n\n" not in received and len(received) < _LONGEST_HEAD:
             connection.settimeout(_left(deadline, clock))
-            piece = connection.recv(4096)
-            if not piece:
+            chunk = connection.recv(4096)
+            if not chunk:
                 break
-            received += piece
+            received += chunk
     return received
 
 
 def _left(deadline: float, clock: Callable[[], float]) -> float:
-    """The seconds that are left. TimeoutError if there are none."""
+    """The seconds until the deadline. TimeoutError after it."""
     left = deadline - clock()
     if left <= 0:
         raise TimeoutError
     return left
 
 
-def _read(head: bytes) -> tuple[int, str]:
-    """The status code, 0 if there is none, and the Location."""
+def _parse(head: bytes) -> tuple[int, str]:
+    """The status code, 0 for an invalid response, and the Location header."""
     lines = head.decode("latin-1").splitlines()
     words = lines[0].split(None, 2) if lines else []
     if len(words) < 2 or not words[0].startswith("HTTP/") or not (words[1].isdecimal() and len(words[1]) == 3):
@@ -95,20 +99,16 @@ def _read(head: bytes) -> tuple[int, str]:
     return int(words[1]), next((value.strip() for name, _, value in pairs if name.lower() == "location"), "")
 
 
-def _first(head: bytes) -> str:
+def _first_line(head: bytes) -> str:
     return head.decode("latin-1").split("\n")[0].strip()[:80]
-
-
-def _said(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 State = Literal["initial", "healthy", "unhealthy"]
 
 
 @dataclass(frozen=True)
-class Check:
-    """A target group's health check. Times are seconds; ``codes`` as the target group takes them: ``200``, ``200,204`` or ``200-299``."""
+class TargetGroupCheck:
+    """The health check of a target group. Times are in seconds; ``codes`` such as ``200,204`` or ``200-299``."""
 
     path: str
     interval: float
@@ -119,8 +119,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Inner:
-    """A container's own check, in seconds and failures in a row. ``command`` begins with CMD or CMD-SHELL, as ECS takes it."""
+class ContainerHealthCheck:
+    """The health check of a container, in seconds and failures in a row. ``command`` begins with CMD or CMD-SHELL."""
 
     command: tuple[str, ...]
     interval: float
@@ -130,8 +130,8 @@ class Inner:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the service makes of an unhealthy task: its grace period in seconds, the breaker, how many tasks it runs."""
+class UnhealthyTaskRules:
+    """How the service treats an unhealthy task: grace period in seconds, circuit breaker, number of tasks."""
 
     grace: float
     breaker: bool
@@ -139,8 +139,8 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Round:
-    """One check: its number from 1, when AWS would make it (seconds since the first), whether it passed, and the state after it."""
+class HealthCheckAttempt:
+    """An attempt: its number from 1, the seconds since the first one on AWS, the result, and the state after it."""
 
     number: int
     at: float
@@ -150,43 +150,39 @@ class Round:
 
 
 def matches(codes: str, code: int) -> bool:
-    """Whether a code is one of those that count as healthy."""
-    for part in codes.split(","):
-        first, _, last = part.strip().partition("-")
-        if int(first) <= code <= int(last or first):
-            return True
-    return False
+    """Whether a status code counts as healthy."""
+    ranges = (part.strip().partition("-") for part in codes.split(","))
+    return any(int(first) <= code <= int(last or first) for first, _, last in ranges)
 
 
-def told(answer: Answer, check: Check) -> str:
-    """What came of a request, for a reader: ``200 in 12 ms``, ``no answer within 5 s``."""
-    if answer.fault == "timeout":
-        return f"no answer within {check.timeout:g} s"
-    if answer.fault == "refused":
-        return "connection refused: nothing listens there"
-    if answer.fault == "closed":
-        return "the connection was closed without an answer"
-    if answer.fault == "unreachable":
-        return f"no connection: {answer.detail}"
-    if answer.fault == "garbled":
-        return f"what came is no answer of HTTP's: {answer.detail}"
-    leads = (
-        f", a redirect to {answer.location}, which is not followed"
-        if answer.location and 300 <= answer.code < 400
-        else ""
-    )
-    wrong = "" if matches(check.codes, answer.code) else f", not one of {check.codes}"
-    return f"{answer.code} in {answer.seconds * 1000:.0f} ms{leads}{wrong}"
+_FAULTS: Mapping[Fault, str] = {
+    "timeout": "no answer within {timeout:g} s",
+    "refused": "connection refused: nothing listens on this port",
+    "closed": "the connection was closed without an answer",
+    "unreachable": "no connection: {detail}",
+    "garbled": "the answer is not HTTP: {detail}",
+}
 
 
-def balanced(
-    check: Check, ask: Callable[[], Answer], rest: Callable[[float], None], once: bool = False
-) -> Iterator[Round]:
-    """The load balancer's rounds until it is clear how it sees the target. ``rest`` waits from one round to the next.
+def describe_answer(answer: HttpAnswer, check: TargetGroupCheck) -> str:
+    """Describe the answer to a request: ``200 in 12 ms``, ``no answer within 5 s``."""
+    if answer.fault:
+        return _FAULTS[answer.fault].format(timeout=check.timeout, detail=answer.detail)
+    redirect = ""
+    if answer.location and 300 <= answer.code < 400:
+        redirect = f", a redirect to {answer.location}, which is not followed"
+    wrong = "" if matches(check.codes, answer.code) else f", not in {check.codes}"
+    return f"{answer.code} in {answer.seconds * 1000:.0f} ms{redirect}{wrong}"
 
-    A new target is healthy after one success, a healthy one unhealthy after so many failures in a row, and an unhealthy one healthy
-    after so many successes in a row. It is clear when the threshold of successes, or of failures, is reached in a row; what
-    wavers is watched for three times as long as both thresholds.
+
+def check_target(
+    check: TargetGroupCheck, ask: Callable[[], HttpAnswer], rest: Callable[[float], None], once: bool = False
+) -> Iterator[HealthCheckAttempt]:
+    """Check a target like a load balancer until its state is certain. ``rest`` waits between two attempts.
+
+    A new target is healthy after one success. The state changes after as many consecutive failures or successes as the
+    threshold. It is certain when a threshold is reached; an unstable target is checked three times as often as both
+    thresholds together.
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     """
     state: State = "initial"
@@ -195,83 +191,87 @@ def balanced(
         if number > 1:
             rest(check.interval)
         answer = ask()
-        good = not answer.fault and matches(check.codes, answer.code)
-        passed, failed = (passed + 1, 0) if good else (0, failed + 1)
+        success = not answer.fault and matches(check.codes, answer.code)
+        passed, failed = (passed + 1, 0) if success else (0, failed + 1)
         if failed >= check.unhealthy:
             state = "unhealthy"
-        elif good and (state == "initial" or passed >= check.healthy):
+        elif success and (state == "initial" or passed >= check.healthy):
             state = "healthy"
-        yield Round(number, (number - 1) * check.interval, good, state, told(answer, check))
+        text = describe_answer(answer, check)
+        yield HealthCheckAttempt(number, (number - 1) * check.interval, success, state, text)
         if state == "unhealthy" or passed >= check.healthy:
             return
 
 
-def wavering(rounds: Sequence[Round], check: Check) -> str:
-    """What is to be said of a target that is healthy although checks failed; empty where none did."""
-    failed = sum(not one.passed for one in rounds)
+def describe_failures(attempts: Sequence[HealthCheckAttempt], check: TargetGroupCheck) -> str:
+    """Describe the failed attempts of a healthy target; empty without any."""
+    failed = sum(not attempt.passed for attempt in attempts)
     if not failed:
         return ""
     return (
-        f"{failed} of {len(rounds)} checks failed; it stays healthy as long as fewer than {check.unhealthy} in a row do"
+        f"{failed} of {len(attempts)} checks failed; the target stays healthy with fewer than {check.unhealthy}"
+        " consecutive failures"
     )
 
 
-def contained(
-    inner: Inner, run: Callable[[], tuple[bool, str]], rest: Callable[[float], None], once: bool = False
-) -> Iterator[Round]:
-    """The container's own rounds: one success makes it healthy, so many failures in a row unhealthy.
+def check_container(
+    check: ContainerHealthCheck, run: Callable[[], tuple[bool, str]], rest: Callable[[float], None], once: bool = False
+) -> Iterator[HealthCheckAttempt]:
+    """Check a container: it is healthy after one success, and unhealthy after ``retries`` consecutive failures.
 
-    Docker makes the first check one interval after the start. Failures of the start period do not count.
+    Docker starts the first attempt one interval after the start. Failures in the start period do not count.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
     """
     failed = 0
-    spared = math.floor(inner.start / inner.interval)
-    for number in range(1, 2 if once else spared + inner.retries + 1):
+    ignored = math.floor(check.start / check.interval)
+    for number in range(1, 2 if once else ignored + check.retries + 1):
         if number > 1:
-            rest(inner.interval)
-        good, text = run()
-        if not good and number > spared:
-            failed += 1
-        state: State = "healthy" if good else "unhealthy" if failed >= inner.retries else "initial"
-        yield Round(number, number * inner.interval, good, state, text)
-        if good:
+            rest(check.interval)
+        success, text = run()
+        failed += not success and number > ignored
+        state: State = "healthy" if success else "unhealthy" if failed >= check.retries else "initial"
+        yield HealthCheckAttempt(number, number * check.interval, success, state, text)
+        if success:
             return
 
 
-def stops_at(seconds: float, rules: Rules) -> str:
-    """When ECS would stop a task whose check has failed for good, ``seconds`` after its start; what that makes of a deployment."""
+def describe_stop(seconds: float, rules: UnhealthyTaskRules) -> str:
+    """Describe when ECS stops a task that is unhealthy ``seconds`` after its start, and the effect on a deployment."""
     when = max(seconds, rules.grace)
     grace = f"; failures within the grace period of {rules.grace:g} s do not count" if rules.grace > seconds else ""
-    sentence = f"ECS would stop such a task about {when:g} s after its start{grace}"
+    sentence = f"ECS would stop the task about {when:g} s after its start{grace}"
     if not rules.breaker:
-        return f"{sentence}, start another one, and go on like that: the circuit breaker is off"
-    return f"{sentence}; after {breaks(rules.tasks)} of them the circuit breaker ends the deployment"
+        return f"{sentence}, and start another one, without an end: the circuit breaker is disabled"
+    return f"{sentence}; after {breaker_threshold(rules.tasks)} failed tasks the circuit breaker ends the deployment"
 
 
-def breaks(tasks: int) -> int:
-    """How many failed tasks trip the circuit breaker: half of the desired count, at least 3, at most 200.
+def breaker_threshold(tasks: int) -> int:
+    """The number of failed tasks that trips the circuit breaker: half of the desired count, from 3 to 200.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
     """
     return min(200, max(3, math.ceil(tasks / 2)))
 
 
-def balancer_fails_after(check: Check) -> float:
+def target_failure_time(check: TargetGroupCheck) -> float:
     """Seconds until a target that never passes is unhealthy."""
     return check.unhealthy * check.interval
 
 
-def container_fails_after(inner: Inner) -> float:
+def container_failure_time(check: ContainerHealthCheck) -> float:
     """Seconds from the start until a container that never passes is unhealthy."""
-    return inner.start + inner.retries * inner.interval
+    return check.start + check.retries * check.interval
 
 
 _TAIL = 200
-"""Bytes of the output that are told."""
+"""Bytes of the output that are shown."""
 
 
-def checked(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
-    """Whether the program ended with 0 within so many seconds, and what is to be said of it. It is killed at the timeout, with its children."""
+def run_check(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
+    """Run a program: whether it exits with 0 within the timeout in seconds, and a description.
+
+    It is killed at the timeout together with its children.
+    """
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(  # noqa: S603
@@ -282,14 +282,14 @@ def checked(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            return False, f"{arguments[0]} is not there: the image must have it too"
+            return False, f"{arguments[0]} does not exist: the image must contain it, too"
         except OSError as error:
-            return False, f"{arguments[0]} cannot be run: {error.strerror or error}"
+            return False, f"{arguments[0]} cannot be started: {error.strerror or error}"
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             _kill(process)
-            return False, f"no end within {timeout:g} s"
+            return False, f"not finished within {timeout:g} s"
         except BaseException:
             _kill(process)
             raise
@@ -303,7 +303,7 @@ def checked(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends the program and what it has started."""
+    """Kill the program and its children."""
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()

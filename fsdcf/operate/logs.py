@@ -1,4 +1,4 @@
-"""The lines that a service's tasks log, across all of them: those of a while, and those that come."""
+"""Read the log lines of a service across its tasks, follow them, or follow the log of one container."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Expired, Unreachable
 from fsdcf.deploy.model import Exit, Target
-from fsdcf.deploy.run import Run, stop
-from fsdcf.operate.service import existing, names
+from fsdcf.deploy.run import Run, Stop, describe_error, stop
+from fsdcf.operate.service import existing_stack, resource_names
 
 OVERLAP = 30_000
-"""Milliseconds before the newest line that are asked for again: streams are delivered at different times."""
+"""Milliseconds before the newest line that are read again, because streams are delivered at different times."""
 
 SOONEST, LATEST = 1.0, 5.0
-"""Seconds between two rounds of following: after a line, and after a silence."""
+"""Seconds between two reads when following: after a line, and after a long silence."""
 
 REACHES = (600.0, 2 * 3600.0, 86400.0, 7 * 86400.0)
-"""How many seconds back the last lines are looked for, one after the other, until there are enough: CloudWatch reads forwards alone."""
+"""Periods in seconds to search for the last lines until one contains enough: CloudWatch reads only forwards."""
 
 _BETWEEN_PAGES = 0.2
-"""Seconds: five calls a second, which is the lowest quota of a region.
+"""Seconds between two pages: five calls per second, the lowest quota of a Region.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html"""
 
 _LONGEST = 256
-"""Letters of a pattern that are told in an error."""
+"""Characters of a pattern that an error repeats."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line. ``time`` is in milliseconds since 1970, as the task dated it. A stream is ``prefix/container/task``.
+class LogLine:
+    """A log line. ``time`` is its time stamp in milliseconds since 1970. A stream is ``prefix/container/task``.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
     """
@@ -44,54 +44,52 @@ class Line:
 
     @property
     def task(self) -> str:
-        """The task's id."""
+        """The ID of the task."""
         return self.stream.rpartition("/")[2]
 
     @property
     def container(self) -> str:
-        """The container's name; empty where the stream does not tell it."""
+        """The name of the container; empty if the stream does not contain it."""
         parts = self.stream.split("/")
         return parts[-2] if len(parts) > 2 else ""
 
     @property
     def moment(self) -> datetime:
-        """When."""
+        """The time in UTC."""
         return datetime.fromtimestamp(self.time / 1000, timezone.utc)
 
 
 def group_of(target: Target, aws: Aws) -> str:
-    """The log group of a service, by the stack's outputs or resources. Raises Stop (exit 2) where there is none."""
-    stack = existing(target, aws)
-    group = names(stack, aws)["LogGroup"]
+    """The log group of a service, from the outputs or resources of its stack. Raises Stop (exit 2) without one."""
+    stack = existing_stack(target, aws)
+    group = resource_names(stack, aws)["LogGroup"]
     if group:
         return group
-    settled = stack.status.endswith("_COMPLETE") and bool(stack.outputs)
-    why = "service.observability.logs.enabled is off" if settled else f"it is {stack.status}"
-    raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {why}", target.command("status"))
+    complete = stack.status.endswith("_COMPLETE") and bool(stack.outputs)
+    reason = "service.observability.logs.enabled is false" if complete else f"its status is {stack.status}"
+    raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {reason}", target.command("status"))
 
 
-def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") -> Iterator[Line]:
-    """The lines since then (milliseconds since 1970) that match a pattern of CloudWatch's, page by page, in the order of AWS.
+def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") -> Iterator[LogLine]:
+    """The lines since a time (milliseconds since 1970) that match a CloudWatch filter pattern, in the order of AWS.
 
-    ``task`` is how the id begins of the one task whose lines are wanted. Raises Stop (exit 2) where the group is gone or the pattern is none.
+    ``task`` limits them to the task with this ID or prefix. Raises Stop (exit 2) if the group does not exist or the
+    pattern is invalid.
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
-    asked: dict[str, Any] = {"logGroupName": group, "startTime": max(0, since)}
-    if pattern:
-        asked["filterPattern"] = pattern
-    while True:
-        answer = _page(aws, asked, pattern)
-        yield from (line for line in map(_line, answer.get("events") or []) if line.task.startswith(task))
-        token = answer.get("nextToken")
-        if not token or token == asked.get("nextToken"):
-            return
-        asked["nextToken"] = token
-        aws.sleep(_BETWEEN_PAGES)
+    more: dict[str, Any] = {"filterPattern": pattern} if pattern else {}
+    try:
+        for page in aws.pages("logs", "FilterLogEvents", logGroupName=group, startTime=max(0, since), **more):
+            yield from (line for line in map(_line, page.get("events") or []) if line.task.startswith(task))
+            if page.get("nextToken"):
+                aws.sleep(_BETWEEN_PAGES)
+    except ApiError as error:
+        raise _explain(error, group, pattern) from None
 
 
-def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[Line]:
-    """The last lines, so many at the most, oldest first. ``now`` is in seconds since 1970; a week is looked back at the most."""
-    lines: deque[Line] = deque(maxlen=count)
+def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[LogLine]:
+    """At most ``count`` last lines of the last week, oldest first. ``now`` is in seconds since 1970."""
+    lines: deque[LogLine] = deque(maxlen=count)
     for reach in REACHES:
         lines = deque(read(aws, group, int((now - reach) * 1000), pattern, task), count)
         if len(lines) >= count:
@@ -101,17 +99,18 @@ def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: 
 
 def follow(
     aws: Aws, group: str, since: int, pattern: str = "", task: str = "", most: int | None = None
-) -> Iterator[Line]:
-    """The lines since then and all that come, each once, until whoever asks stops asking.
+) -> Iterator[LogLine]:
+    """The lines since a time, then all new ones, each once, without an end.
 
-    ``most``: of those that are there at the beginning, the last so many alone. A line that is delivered more than half a minute after a younger one may be missed. Time is told by the lines alone.
+    ``most`` limits the lines of the first read to the last ones. A line that is delivered more than half a minute after
+    a later one may be missed. Only the time stamps of the lines count.
     """
     start = since
     known: dict[str, int] = {}
     pause = SOONEST
     while True:
         newest = 0
-        held: deque[Line] = deque(maxlen=most)
+        held: deque[LogLine] = deque(maxlen=most)
         for line in read(aws, group, start, pattern, task):
             if line.id not in known:
                 known[line.id] = line.time
@@ -128,33 +127,31 @@ def follow(
         aws.sleep(pause)
 
 
-def _page(aws: Aws, asked: dict[str, Any], pattern: str) -> dict[str, Any]:
-    try:
-        return aws.call("logs", "FilterLogEvents", **asked)
-    except ApiError as error:
-        if error.code == "ResourceNotFoundException":
-            raise stop(Exit.USAGE, f"the log group {asked['logGroupName']} is gone") from None
-        if error.code == "InvalidParameterException" and pattern:
-            words = pattern.replace('"', "")[:_LONGEST]
-            help = f"a phrase with other characters than letters and digits needs quotes: --filter '\"{words}\"'"
-            raise stop(Exit.USAGE, f"CloudWatch does not take this filter: {error.message}", help) from None
-        raise
+def _explain(error: ApiError, group: str, pattern: str) -> Stop | ApiError:
+    if error.code == "ResourceNotFoundException":
+        return stop(Exit.USAGE, f"the log group {group} does not exist")
+    if error.code == "InvalidParameterException" and pattern:
+        words = pattern.replace('"', "")[:_LONGEST]
+        help = f"quote a phrase that contains other characters than letters and digits: --filter '\"{words}\"'"
+        return stop(Exit.USAGE, f"the filter pattern is invalid: {error.message}", help)
+    return error
 
 
-def _line(raw: dict[str, Any]) -> Line:
+def _line(raw: Mapping[str, Any]) -> LogLine:
     text = str(raw.get("message") or "").rstrip("\r\n")
     stream, time = str(raw.get("logStreamName") or ""), int(raw.get("timestamp") or 0)
-    return Line(str(raw.get("eventId") or f"{stream} {time} {text}"), time, stream, text)
+    return LogLine(str(raw.get("eventId") or f"{stream} {time} {text}"), time, stream, text)
 
 
 _PAGES = 20
-"""Pages that are read at most before the task is looked at again."""
+"""Maximum number of pages in one read of a stream."""
 
 
-class Stream:
-    """The stream of a container, by its definition and the task's id. ``group`` is empty where it does not log to CloudWatch.
+class LogStream:
+    """The log stream of a container. ``group`` is empty if the container does not log to CloudWatch.
 
-    ``begun``: there was a line already. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+    ``container`` is its definition, ``task`` the task ID. ``begun``: a line has been read.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
     """
 
     def __init__(self, container: Mapping[str, Any], task: str) -> None:
@@ -164,15 +161,15 @@ class Stream:
         self.begun = False
         self._token = ""
 
-    def fresh(self, run: Run) -> list[Line]:
-        """The lines since the last time; none while there is no stream yet. A missing permission is one warning."""
-        lines: list[Line] = []
+    def read_new(self, run: Run) -> list[LogLine]:
+        """The lines since the last read; empty before the stream exists. A missing permission is one warning."""
+        lines: list[LogLine] = []
         for _ in range(_PAGES):
-            answer = self._page(run)
-            token = str(answer.get("nextForwardToken") or "")
-            for number, one in enumerate(answer.get("events") or []):
-                text = str(one.get("message") or "").rstrip("\r\n")
-                lines.append(Line(f"{token} {number}", int(one.get("timestamp") or 0), self.name, text))
+            page = self._page(run)
+            token = str(page.get("nextForwardToken") or "")
+            for number, event in enumerate(page.get("events") or []):
+                text = str(event.get("message") or "").rstrip("\r\n")
+                lines.append(LogLine(f"{token} {number}", int(event.get("timestamp") or 0), self.name, text))
             if not token or token == self._token:
                 break
             self._token = token
@@ -182,19 +179,21 @@ class Stream:
     def _page(self, run: Run) -> Mapping[str, Any]:
         if not self.group:
             return {}
-        more = {"nextToken": self._token} if self._token else {}
-        asked: dict[str, Any] = {"logGroupName": self.group, "logStreamName": self.name, "startFromHead": True, **more}
+        token = {"nextToken": self._token} if self._token else {}
+        parameters: dict[str, Any] = {
+            "logGroupName": self.group,
+            "logStreamName": self.name,
+            "startFromHead": True,
+            **token,
+        }
         try:
-            return run.aws.call("logs", "GetLogEvents", **asked)
+            return run.aws.call("logs", "GetLogEvents", **parameters)
         except Expired:
             raise
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and error.code == "ResourceNotFoundException":
                 return {}
-            said = (
-                "no permission for logs:GetLogEvents" if isinstance(error, ApiError) and error.denied else error.message
-            )
-            run.warn(f"its output is not seen: {said}")
+            run.warn(f"the output is not shown: {describe_error(error)}")
             if isinstance(error, ApiError) and not error.throttled:
                 self.group = ""
             return {}

@@ -1,28 +1,29 @@
-"""The releases of a service, from the versions of its release record, and the way back to one of them."""
+"""The releases of a service, from the versions of its release record, and the rollback to one of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
-from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Place, Release, Target, Tell
+from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, Target, Tell, Where, nowhere
 from fsdcf.deploy.run import stop
-from fsdcf.deploy.state import Snapshot, deployed_template, snapshot, target_of
+from fsdcf.deploy.state import Snapshot, deployed_template, target_of
+from fsdcf.operate.service import existing_stack, managed_stack
 
 RECORD = "Release"
-"""Logical id of the SSM parameter whose value is the image that was released."""
+"""Logical id of the SSM parameter whose value is the released image."""
 
 _ECR = re.compile(ADDRESS + r"(?P<name>[^:@]+)")
 
 
 @dataclass(frozen=True)
-class Released:
-    """One release: the record's version, the image, its tag or digest, when it was recorded, and whether it is the latest."""
+class RecordedRelease:
+    """A release: the version of the record, the image, its tag or digest, and the time of the record."""
 
     version: int
     image: str
@@ -31,23 +32,43 @@ class Released:
     latest: bool = False
 
 
-def history(stack: str, aws: Aws) -> tuple[Released, ...]:
-    """The releases, newest first. Versions in a row with the same image are one release, told with the time of the first.
+def history(stack: str, aws: Aws) -> tuple[RecordedRelease, ...]:
+    """The releases of a stack, newest first. SSM keeps 100 versions.
 
-    SSM keeps 100 versions. Raises Stop (exit 2) where there is no stack, or none with a release record.
+    Raises Stop (exit 2) if the stack or its release record does not exist.
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
     """
-    found = existing(stack, aws)
-    return collapsed(_versions(_record(found, aws), found, aws))
+    return _history(existing_stack(target_of(None, stack), aws, stack), aws)
 
 
-def collapsed(versions: Iterable[Released]) -> tuple[Released, ...]:
-    """Releases from versions in any order: newest first, repeats told once, with the version and time of the earliest of them."""
-    kept: list[Released] = []
-    for one in sorted(versions, key=lambda version: version.version):
-        if not kept or kept[-1].image != one.image:
-            kept.append(one)
-    return tuple(Released(one.version, one.image, one.sha, one.time, one is kept[-1]) for one in reversed(kept))
+def _history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
+    record = _record_name(stack, aws)
+    try:
+        pages = list(aws.pages("ssm", "GetParameterHistory", Name=record, MaxResults=50))
+    except ApiError as error:
+        if error.code != "ParameterNotFound":
+            raise
+        sentence = f"the release record {record} of the stack {stack.name} does not exist"
+        raise stop(Exit.USAGE, sentence) from None
+    return collapse(
+        RecordedRelease(
+            int(version["Version"]),
+            str(version["Value"]),
+            image_tag(str(version["Value"])),
+            version.get("LastModifiedDate"),
+        )
+        for page in pages
+        for version in page.get("Parameters") or []
+    )
+
+
+def collapse(versions: Iterable[RecordedRelease]) -> tuple[RecordedRelease, ...]:
+    """Releases, newest first. Consecutive versions with the same image are one release: the earliest version."""
+    releases: list[RecordedRelease] = []
+    for version in sorted(versions, key=lambda version: version.version):
+        if not releases or releases[-1].image != version.image:
+            releases.append(version)
+    return tuple(replace(release, latest=release is releases[-1]) for release in reversed(releases))
 
 
 def rollback(
@@ -57,107 +78,69 @@ def rollback(
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
-    where: Callable[[str], Place | None] = lambda logical_id: None,
+    where: Where = nowhere,
 ) -> Outcome:
-    """Deploy the template that runs with the image of an earlier release: the one before, or the one that ``to`` begins.
+    """Deploy the current template with the image of an earlier release: ``to`` (a prefix) or the previous one.
 
-    Nothing else of the template changes, and no spec is needed. Raises Stop where there is no such release.
+    Raises Stop if the stack is not managed by fsdcf, or the release does not exist.
     """
-    found = existing(target.stack, aws)
-    if not found.belongs_to(target):
-        raise stop(
-            Exit.REFUSED,
-            f"the stack {found.name} is not ours: its tags do not say {target.service} and {target.environment}",
-            target.command("status"),
-        )
-    wanted = chosen(collapsed(_versions(_record(found, aws), found, aws)), to, target)
-    template = deployed_template(aws, found.arn)
+    stack = managed_stack(target, aws)
+    wanted = select_release(_history(stack, aws), to, target)
+    template = deployed_template(aws, stack.arn)
     if template is None:
-        raise stop(Exit.DENIED, "the template that runs cannot be read", target.command("status"))
+        raise stop(Exit.DENIED, "the deployed template cannot be read", target.command("status"))
     release = Release(
         service=target.service,
         environment=target.environment,
         template=template,
         image_sha=wanted.sha,
-        tags=found.tags,
+        tags=stack.tags,
         where=where,
-        image=registry(wanted.image),
+        image=ecr_repository(wanted.image),
         redeploy_command=target.command("rollback", "--to", wanted.sha),
     )
     return deploy(release, options, aws, tell, ask)
 
 
-def chosen(releases: Sequence[Released], to: str | None, target: Target) -> Released:
-    """The release to go back to. Raises Stop (exit 2) where there is none, or where ``to`` could mean several."""
+def select_release(releases: Sequence[RecordedRelease], to: str | None, target: Target) -> RecordedRelease:
+    """The release to roll back to. Raises Stop (exit 2) if it does not exist or ``to`` is ambiguous."""
     if to is None:
         if len(releases) < 2:
-            raise stop(Exit.USAGE, "there is no earlier release to go back to", target.command("history"))
+            raise stop(Exit.USAGE, "there is no earlier release", target.command("history"))
         return releases[1]
-    found = {one.sha: one for one in reversed(releases) if one.sha == to} or {
-        one.sha: one
-        for one in reversed(releases)
-        if one.sha.removeprefix("sha256:").startswith(to.removeprefix("sha256:"))
-    }
-    if not found:
-        raise stop(
-            Exit.USAGE, f"no release has the image {to}", target.command("history"), target.redeploy("--image-sha", to)
-        )
-    if len(found) > 1:
-        raise stop(Exit.USAGE, f"{to} could be {' or '.join(sorted(found))}", target.command("history"))
-    return next(iter(found.values()))
+    prefix = to.removeprefix("sha256:")
+    latest = {release.sha: release for release in reversed(releases)}
+    matches = [to] if to in latest else [sha for sha in latest if sha.removeprefix("sha256:").startswith(prefix)]
+    if not matches:
+        redeploy = target.redeploy("--image-sha", to)
+        raise stop(Exit.USAGE, f"no release has the image {to}", target.command("history"), redeploy)
+    if len(matches) > 1:
+        raise stop(Exit.USAGE, f"{to} is ambiguous: {', '.join(sorted(matches))}", target.command("history"))
+    return latest[matches[0]]
 
 
-def existing(stack: str, aws: Aws) -> Snapshot:
-    """The stack; raises Stop (exit 2) where there is none."""
-    found = snapshot(aws, stack)
-    if found is None:
-        raise stop(
-            Exit.USAGE, f"there is no stack {stack} in {aws.region}", target_of(None, stack).redeploy("--image-sha SHA")
-        )
-    return found
+def ecr_repository(image: str) -> tuple[str | None, str | None, str] | None:
+    """Account, Region and name of an ECR repository; None for another registry."""
+    match = _ECR.match(image)
+    return (match["account"], match["region"], match["name"]) if match else None
 
 
-def registry(image: str) -> tuple[str | None, str | None, str] | None:
-    """Account, region and repository of an image in ECR; None for another registry."""
-    found = _ECR.match(image)
-    return (found["account"], found["region"], found["name"]) if found else None
-
-
-def _record(found: Snapshot, aws: Aws) -> str:
-    """The name of the release record: an output tells it; else the resource does."""
-    name = found.outputs.get("ReleaseParameter", "")
+def _record_name(stack: Snapshot, aws: Aws) -> str:
+    """The name of the release record, from an output or the resource."""
+    name = stack.outputs.get("ReleaseParameter", "")
     if not name:
         try:
-            answer = aws.call("cloudformation", "DescribeStackResource", StackName=found.arn, LogicalResourceId=RECORD)
+            answer = aws.call("cloudformation", "DescribeStackResource", StackName=stack.arn, LogicalResourceId=RECORD)
             name = str(answer.get("StackResourceDetail", {}).get("PhysicalResourceId") or "")
         except ApiError as error:
             if error.denied:
                 raise
     if not name:
-        raise stop(Exit.USAGE, f"the stack {found.name} has no release yet: its status is {found.status}")
+        raise stop(Exit.USAGE, f"the stack {stack.name} has no release yet: its status is {stack.status}")
     return name
 
 
-def _versions(record: str, found: Snapshot, aws: Aws) -> list[Released]:
-    versions: list[Released] = []
-    page: dict[str, str] = {}
-    while True:
-        try:
-            answer = aws.call("ssm", "GetParameterHistory", Name=record, MaxResults=50, **page)
-        except ApiError as error:
-            if error.code != "ParameterNotFound":
-                raise
-            raise stop(Exit.USAGE, f"the release record {record} of the stack {found.name} is gone") from None
-        versions += [
-            Released(int(one["Version"]), str(one["Value"]), sha_of(str(one["Value"])), one.get("LastModifiedDate"))
-            for one in answer.get("Parameters") or []
-        ]
-        if not answer.get("NextToken"):
-            return versions
-        page = {"NextToken": answer["NextToken"]}
-
-
-def sha_of(image: str) -> str:
-    """The tag or digest of an image: what ImageSha was."""
+def image_tag(image: str) -> str:
+    """The tag or digest of an image: the value of ImageSha."""
     name, at, digest = image.partition("@")
     return digest if at else name.rpartition("/")[2].partition(":")[2]

@@ -1,184 +1,180 @@
-"""Watching an ECS service until it runs what it is to run: a new deployment, or another number of tasks."""
+"""Restart a service or change its number of tasks, and follow the service until it is steady."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.deploy.aws import Aws, AwsError
+from fsdcf.deploy.aws import Aws, AwsError, Expired
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
-from fsdcf.deploy.ecs import rollout
-from fsdcf.deploy.ecs.rollout import RolloutObserver
-from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Place, Target, Tell, Terminated
-from fsdcf.deploy.run import Run, stop
-from fsdcf.operate.bounds import bounds_of, template_of, undone_by
-from fsdcf.operate.consent import consent, consent_to_risk
-from fsdcf.operate.service import Service, described, resting, service_of
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
+from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service
+from fsdcf.deploy.model import (
+    INTERRUPTS,
+    Ask,
+    Evidence,
+    Exit,
+    Outcome,
+    Question,
+    Target,
+    Tell,
+    Terminated,
+    Where,
+    nowhere,
+)
+from fsdcf.deploy.run import Run, Stop, describe_error, stop
+from fsdcf.deploy.state import deployed_template
+from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack
 
 FIRST, LATER = 2.0, 5.0
-"""Seconds between two looks at the service: within the first half minute, and after it."""
+"""Seconds between two looks at the service: in the first half minute, and later."""
 
 HEARTBEAT = 60.0
-"""Seconds of silence after which it is said that the run goes on."""
+"""Seconds without a change after which the state is reported again."""
 
 STALE = 30.0
-"""Seconds for which ECS may tell what was before the change: its reads lag behind its writes."""
+"""Seconds for which ECS may report the state before the change: its reads are eventually consistent."""
 
 _EVIDENCE_EVERY = 30.0
-"""Seconds between two looks at the tasks that stopped."""
+"""Seconds between two looks at the stopped tasks."""
+
+LOGICAL_ID = "Service"
+"""The value of ``--allow`` for more than one task of a single writer."""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A service at one moment. ``deployment`` is the one that is watched; it is empty where ECS does not list it any more."""
+class ServiceState:
+    """A service at one moment. ``deployment`` is the one that is followed; None if ECS no longer lists it."""
 
-    desired: int
-    running: int
-    pending: int
-    deployment: Mapping[str, Any]
-    primary: Mapping[str, Any]
-    others: int
+    service: EcsService
+    deployment: EcsDeployment | None
+
+    @property
+    def others(self) -> int:
+        """The number of tasks of other deployments; 0 if the followed one is not listed."""
+        others = (deployment for deployment in self.service.deployments if deployment is not self.deployment)
+        return sum(other.running + other.pending for other in others) if self.deployment else 0
 
     @property
     def text(self) -> str:
-        """``1 of 2 running, 1 pending, 2 of an older deployment still there``; of the watched deployment alone, where there is an older one."""
-        told = self.deployment or {
-            "desiredCount": self.desired,
-            "runningCount": self.running,
-            "pendingCount": self.pending,
-        }
-        parts = [rollout.task_counts(told.get("runningCount") or 0, told.get("desiredCount") or 0)]
-        if told.get("pendingCount"):
-            parts.append(f"{told['pendingCount']} pending")
-        if told.get("failedTasks"):
-            parts.append(f"{told['failedTasks']} failed")
+        """``1 of 2 running, 1 pending, 2 of an older deployment still running``, of the followed deployment."""
+        counts = self.deployment or self.service
+        parts = [task_counts(counts.running, counts.desired)]
+        if counts.pending:
+            parts.append(f"{counts.pending} pending")
+        if self.deployment and self.deployment.failed:
+            parts.append(f"{self.deployment.failed} failed")
         if self.others:
-            parts.append(f"{self.others} of an older deployment still there")
+            parts.append(f"{self.others} of an older deployment still running")
         return ", ".join(parts)
 
     @property
     def steady(self) -> bool:
-        """Whether the service runs as many tasks as it is to, of one deployment, which is not under way."""
-        settled = self.primary.get("rolloutState") in (None, "", "COMPLETED")
-        return settled and not self.others and self.running == self.desired and not self.pending
-
-
-Judge = Callable[[Moment], Outcome | None]
-"""Says how it ended, or None while it goes on."""
+        """Whether the desired number of tasks runs, all of one deployment that is complete."""
+        service = self.service
+        complete = service.primary is None or service.primary.state in ("", "COMPLETED")
+        return complete and not self.others and service.running == service.desired and not service.pending
 
 
 @dataclass
-class Watch:
-    """A watch over a service. ``deployment`` is the id of the one that is watched, ``doing`` what goes on, such as "the restart".
+class ServiceWatcher:
+    """Follows a service. ``deployment`` is the ID of the deployment, ``action`` names the change: "the restart".
 
-    ``past``: the deployment is not a new one, so that ECS does not count the tasks of it that fail now.
+    ``existing``: the deployment is not new, so ECS does not count tasks that fail now. ``reported`` are the messages
+    and reasons that are not reported again.
     """
 
     run: Run
-    service: Service
+    service: RunningService
     deployment: str
-    doing: str
-    past: bool = False
-    known: rollout.ServiceRollout | None = None
-    told: set[str] = field(default_factory=set)
-    lookout: RolloutObserver = field(init=False)
+    action: str
+    existing: bool = False
+    rollout: ServiceRollout | None = None
+    reported: set[str] = field(default_factory=set)
+    observer: RolloutObserver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lookout = RolloutObserver(self.run)
+        self.observer = RolloutObserver(self.run)
+        self.reported.update(message.text for message in self.service.ecs.messages)
+        if self.existing:
+            self.look()
+            self.reported.update(task.essence for task in self.failures())
 
-    def until(self, judge: Judge, changed: Callable[[Moment], bool]) -> Outcome:
-        """Looks again and again until the judge says how it ended, from the moment on that ECS tells of the change (``changed``).
+    def follow(
+        self, judge: Callable[[ServiceState], Outcome | None], changed: Callable[[ServiceState], bool]
+    ) -> Outcome:
+        """Look at the service until ``judge``, called once ECS reports the change (``changed``), returns an outcome.
 
-        Raises Stop where it is left alone before: it goes on by itself.
+        Raises Stop if it is no longer followed: the change continues on AWS.
         """
         try:
-            return self._until(judge, changed)
-        except Terminated as asked:
-            raise self._left(Exit.UNKNOWN, f"asked to end ({asked.signal})") from None
+            return self._follow(judge, changed)
+        except Terminated as terminated:
+            raise self._detached(Exit.UNKNOWN, f"terminated ({terminated.signal})") from None
         except INTERRUPTS:
-            raise self._left(Exit.INTERRUPTED, "no longer watched") from None
+            raise self._detached(Exit.INTERRUPTED, "interrupted") from None
         except AwsError as error:
             evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-            raise self._left(Exit.UNKNOWN, "AWS does not tell any more", evidence) from None
+            raise self._detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None
 
-    def look(self) -> rollout.ServiceRollout | None:
-        """What ECS tells of tasks that stopped, added to what is known already."""
-        self.known = rollout.look(self.run, self.service.arn, "Service", self.known, afterwards=True)
-        return self.known
+    def look(self) -> ServiceRollout | None:
+        """Add what ECS reports of stopped tasks to the known rollout."""
+        self.rollout = look(self.run, self.service.ecs.arn, "Service", self.rollout, afterwards=True)
+        return self.rollout
 
-    def failures(self) -> tuple[rollout.StoppedTask, ...]:
-        """The tasks of the watched deployment that stopped because something failed."""
-        stopped = self.known.stopped if self.known else ()
-        return tuple(one for one in stopped if one.deployment == self.deployment and one.essence)
+    def failures(self) -> tuple[StoppedTask, ...]:
+        """The failed tasks of the deployment."""
+        stopped = self.rollout.stopped if self.rollout else ()
+        return tuple(task for task in stopped if task.deployment == self.deployment and task.essence)
 
-    def _until(self, judge: Judge, changed: Callable[[Moment], bool]) -> Outcome:
-        begun = looked = spoke = self.run.aws.clock()
-        before, fresh = "", False
+    def _follow(
+        self, judge: Callable[[ServiceState], Outcome | None], changed: Callable[[ServiceState], bool]
+    ) -> Outcome:
+        clock, arn = self.run.aws.clock, self.service.ecs.arn
+        start = examined = reported = clock()
+        before, visible = "", False
         while True:
-            moment = self._moment()
-            self.known = (
-                self.lookout.look(self.service.arn, "Service", self.known, self.run.aws.clock() - begun) or self.known
-            )
-            fresh = fresh or changed(moment) or self.run.aws.clock() - begun >= STALE
-            outcome = judge(moment) if fresh else None
+            state = self._state()
+            self.rollout = self.observer.look(arn, "Service", self.rollout, clock() - start) or self.rollout
+            visible = visible or changed(state) or clock() - start >= STALE
+            outcome = judge(state) if visible else None
             if outcome is not None:
                 return outcome
-            now = self.run.aws.clock()
-            if moment.text != before:
-                before, spoke = moment.text, now
-            elif now - spoke >= HEARTBEAT:
-                spoke = now
-                self.run.step("tasks", f"still {moment.text}, after {now - begun:.0f} s")
-            if now - looked >= _EVIDENCE_EVERY:
-                looked = now
+            now = clock()
+            if state.text != before:
+                before, reported = state.text, now
+            elif now - reported >= HEARTBEAT:
+                reported = now
+                self.run.step("tasks", f"still {state.text}, after {now - start:.0f} s")
+            if now - examined >= _EVIDENCE_EVERY:
+                examined = now
                 self._warn()
             if self.run.late():
-                raise self._left(Exit.UNKNOWN, "the deadline has passed")
-            self.run.rest(self.run.jitter(FIRST if now - begun < 30 else LATER))
+                raise self._detached(Exit.UNKNOWN, "the deadline has passed")
+            self.run.rest(self.run.jitter(FIRST if now - start < 30 else LATER))
 
-    def _moment(self) -> Moment:
-        told = described(self.run.aws, self.service.cluster, self.service.name)
-        if told is None or told.get("status") == "INACTIVE":
-            raise stop(Exit.FAILED, f"the service {self.service.name} is gone", self.run.target.command("status"))
-        deployments = told.get("deployments") or []
-        watched: Mapping[str, Any] = next((one for one in deployments if one.get("id") == self.deployment), {})
-        primary: Mapping[str, Any] = next((one for one in deployments if one.get("status") == "PRIMARY"), {})
-        others = sum(
-            int(one.get("runningCount") or 0) + int(one.get("pendingCount") or 0)
-            for one in deployments
-            if one is not watched
-        )
-        desired, running, pending = (
-            int(told.get(name) or 0) for name in ("desiredCount", "runningCount", "pendingCount")
-        )
-        return Moment(desired, running, pending, watched, primary, others if watched else 0)
+    def _state(self) -> ServiceState:
+        service = describe_service(self.run.aws, self.service.cluster, self.service.name)
+        if service is None or service.status == "INACTIVE":
+            sentence = f"the service {self.service.name} no longer exists"
+            raise stop(Exit.FAILED, sentence, self.run.target.command("status"))
+        followed = next((item for item in service.deployments if item.id == self.deployment), None)
+        return ServiceState(service, followed)
 
     def _warn(self) -> None:
-        """Says once what tasks stop for, where no picture of the rollout tells it, and once what keeps ECS from starting them."""
-        found = self.look() if self.past else self.known
-        for task in self.failures():
-            if self.past and task.essence not in self.told:
-                self.told.add(task.essence)
-                self.run.warn(f"a task stopped: {task.essence}")
-        for text in found.events if found else ():
-            if "unable to" in text and text not in self.told:
-                self.told.add(text)
+        """Warn once of each reason why tasks stop, unless a rollout shows it, and why ECS cannot start tasks."""
+        rollout = self.look() if self.existing else self.rollout
+        reasons = {task.essence: f"a task stopped: {task.essence}" for task in self.failures() if self.existing}
+        reasons |= {text: text for text in (rollout.events if rollout else ()) if "unable to" in text}
+        for reason, text in reasons.items():
+            if reason not in self.reported:
+                self.reported.add(reason)
                 self.run.warn(text)
 
-    def _left(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Exception:
-        sentence = f"{why}: {self.doing} goes on, its outcome is unknown"
+    def _detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
+        sentence = f"{why}: {self.action} continues, its outcome is unknown"
         return stop(code, sentence, self.run.target.command("status", "--watch"), evidence=evidence)
-
-
-def begun(run: Run, service: Service, deployment: str, doing: str, past: bool = False) -> Watch:
-    """A watch that is silent about what ECS said before it began. ``past``: the deployment's tasks may have failed before as well."""
-    watch = Watch(run, service, deployment, doing, past)
-    watch.told.update(str(one.get("message", "")) for one in service.told.get("events") or [])
-    if past:
-        watch.look()
-        watch.told.update(one.essence for one in watch.failures())
-    return watch
 
 
 def restart(
@@ -188,77 +184,71 @@ def restart(
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
-    where: Callable[[str], Place | None] = lambda logical_id: None,
+    where: Where = nowhere,
 ) -> Outcome:
-    """Replace every task by a new one of the same task definition, as a deployment does it, and stay until it is over.
+    """Replace every task with a new one of the same task definition, and wait for the end of the deployment.
 
-    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without consent or where the stack is not ours, 5 while
-    CloudFormation changes the stack, 6 where the end is not seen.
+    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not
+    managed by fsdcf, 5 during a CloudFormation operation, 6 if the end is not observed.
     """
     run = Run(aws, tell, target, ask, where)
     run.limit(timeout)
-    service = service_of(target, resting(target, aws), aws)
-    if not service.desired:
-        return Outcome(
-            Exit.DONE, f"{target.stack} runs no task: there is nothing to restart", next=(target.command("scale", "1"),)
-        )
-    if any(one.get("rolloutState") == "IN_PROGRESS" for one in service.told.get("deployments") or []):
-        run.warn("a deployment is under way already: this one takes its place")
-    tasks = f"{service.desired} task{'s' if service.desired > 1 else ''}"
-    consent(
-        run, yes, f"Replace {tasks} of {target.stack} by new ones?", target.command("restart"), _details(service.told)
-    )
+    service = find_service(target, idle_stack(target, aws), aws)
+    ecs = service.ecs
+    if not ecs.desired:
+        sentence = f"{target.stack} has no tasks: there is nothing to restart"
+        return Outcome(Exit.DONE, sentence, next=(target.command("scale", "1"),))
+    if any(deployment.state == "IN_PROGRESS" for deployment in ecs.deployments):
+        run.warn("a deployment is in progress: the restart replaces it")
+    tasks = _tasks(ecs.desired)
+    outage = ("its tasks stop before new ones start: the service is unavailable in between",)
+    details = outage if ecs.minimum_healthy == 0 else ()
+    question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
+    confirm(run, yes, question, target.command("restart", "--yes"))
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
     deployments = answer.get("service", {}).get("deployments") or [{}]
-    new = next((one for one in deployments if one.get("status") == "PRIMARY"), deployments[0])
+    new = next((item for item in deployments if item.get("status") == "PRIMARY"), deployments[0])
     run.step("restart", f"replaces {tasks} of {target.stack} ({new.get('id', '')})")
-    watch = begun(run, service, str(new.get("id", "")), "the restart")
-    return watch.until(lambda moment: _judged(watch, moment), lambda moment: bool(moment.deployment))
+    watcher = ServiceWatcher(run, service, str(new.get("id", "")), "the restart")
+    return watcher.follow(lambda state: _judge_restart(watcher, state), lambda state: state.deployment is not None)
 
 
-def _details(told: object) -> tuple[str, ...]:
-    """What whoever is asked should know: a service whose tasks go before new ones come is away for a while."""
-    configuration = told.get("deploymentConfiguration") if isinstance(told, dict) else None
-    if (configuration or {}).get("minimumHealthyPercent", 100) == 0:
-        return ("its tasks stop before new ones start: the service is away for that time",)
-    return ()
-
-
-def _judged(watch: Watch, moment: Moment) -> Outcome | None:
-    target, state = watch.run.target, str(moment.deployment.get("rolloutState") or "")
-    if state == "COMPLETED" or (not state and moment.deployment and moment.steady):
-        return Outcome(Exit.DONE, f"{target.stack} is restarted: {moment.running} of {moment.desired} tasks run")
-    if state == "FAILED" or not moment.deployment:
-        return _failed(watch, moment)
+def _judge_restart(watcher: ServiceWatcher, state: ServiceState) -> Outcome | None:
+    deployment, service = state.deployment, state.service
+    if deployment is None or deployment.state == "FAILED":
+        return _restart_failed(watcher, state)
+    if deployment.state == "COMPLETED" or (not deployment.state and state.steady):
+        sentence = f"{watcher.run.target.stack} is restarted: {service.running} of {service.desired} tasks run"
+        return Outcome(Exit.DONE, sentence)
     return None
 
 
-def _failed(watch: Watch, moment: Moment) -> Outcome:
-    """ECS gave the deployment up, or another one took its place."""
-    target, found, primary = watch.run.target, watch.look(), moment.primary
-    tasks = [one.essence for one in watch.failures()]
-    known = explain_rollouts(watch.run, (found,), watch.service.stack.arn) if found and tasks else None
-    said = str(moment.deployment.get("rolloutStateReason") or f"the deployment {primary.get('id', '')} took its place")
-    because = known.sentence if known else tasks[0] if tasks else said
-    after = (
-        "the service has no task that runs" if not moment.running else f"{moment.running} of {moment.desired} tasks run"
-    )
-    if primary.get("id") != watch.deployment and primary.get("rolloutStateReason"):
-        after = f"{after}; {primary['rolloutStateReason']}"
-    evidence = tuple(rollout_evidence(found, watch.run.where("Service"), known is not None)) if found else ()
+def _restart_failed(watcher: ServiceWatcher, state: ServiceState) -> Outcome:
+    """The outcome after ECS gave up the deployment, or another one replaced it."""
+    target, rollout, service = watcher.run.target, watcher.look(), state.service
+    primary = service.primary
+    reasons = [task.essence for task in watcher.failures()]
+    cause = explain_rollouts(watcher.run, (rollout,), watcher.service.stack.arn) if rollout and reasons else None
+    if cause is not None:
+        reason = cause.sentence
+    elif reasons:
+        reason = reasons[0]
+    else:
+        reason = state.deployment.reason if state.deployment else ""
+        reason = reason or f"the deployment {primary.id if primary else ''} replaced it"
+    now = f"{service.running} of {service.desired} tasks run" if service.running else "the service has no running tasks"
+    if primary is not None and primary.id != watcher.deployment and primary.reason:
+        now = f"{now}; {primary.reason}"
+    evidence = tuple(rollout_evidence(rollout, watcher.run.where("Service"), cause is not None)) if rollout else ()
     logs = target.command("logs", "--since", "30m")
-    commands = (known.command if known and not known.command.startswith(target.command("logs")) else logs, logs)
+    first = cause.command if cause and not cause.command.startswith(target.command("logs")) else logs
     return Outcome(
         Exit.FAILED,
-        f"the restart of {target.stack} failed: {because}",
-        (*evidence, Evidence("now", after)),
-        tuple(dict.fromkeys((*commands, target.command("status")))),
-        advice=known.advice if known else None,
+        f"the restart of {target.stack} failed: {reason}",
+        (*evidence, Evidence("now", now)),
+        tuple(dict.fromkeys((first, logs, target.command("status")))),
+        advice=cause.advice if cause else None,
     )
-
-
-LOGICAL_ID = "Service"
-"""What ``--allow`` names where more tasks than one would put data at risk."""
 
 
 def scale(
@@ -270,58 +260,144 @@ def scale(
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
-    where: Callable[[str], Place | None] = lambda logical_id: None,
+    where: Where = nowhere,
 ) -> Outcome:
-    """Run so many tasks, and stay until they run. Says what will undo it.
+    """Set the number of tasks and wait until they run. Warns of what will override the number.
 
-    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without consent or where the stack is not ours, 5 while
-    CloudFormation changes the stack, 6 where the end is not seen.
+    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not
+    managed by fsdcf, 5 during a CloudFormation operation, 6 if the end is not observed.
     """
     run = Run(aws, tell, target, ask, where)
     run.limit(timeout)
-    service = service_of(target, resting(target, aws), aws)
-    if service.desired == count and service.told.get("runningCount") == count:
-        return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)} already")
-    template = template_of(run, service)
-    undone = tuple(undone_by(count, bounds_of(run, service, template), template))
-    again = target.command("scale", str(count))
-    if count > 1 and service.single_writer:
-        risk = f"the service is made so that one task runs at a time, as for a store with one writer; {count} would run at once"
-        consent_to_risk(run, LOGICAL_ID in allow, risk, again, LOGICAL_ID)
-    details = (*undone, *(("no task will run: the service will not answer",) if count == 0 else ()))
+    service = find_service(target, idle_stack(target, aws), aws)
+    ecs = service.ecs
+    if ecs.desired == count and ecs.running == count:
+        return Outcome(Exit.DONE, f"{target.stack} already runs {_tasks(count)}")
+    template = _template(run, service)
+    overrides = tuple(count_overrides(count, scaling_limits(run, service, template), template))
+    command = target.command("scale", str(count))
+    if count > 1 and ecs.single_writer:
+        risk = f"the service is configured for one task at a time, as for a single writer; {count} would run together"
+        question = Question("data", "Data at risk. Continue?", (risk,))
+        allowed = f"{command} --allow {LOGICAL_ID}"
+        confirm(run, LOGICAL_ID in allow, question, allowed, sentence=f"data at risk: {risk}")
+    details = (*overrides, *(("no tasks will run: the service will not respond",) if count == 0 else ()))
     if yes or ask is None:
         for text in details:
             run.warn(text)
-    consent(run, yes, f"Go from {service.desired} to {count} task{_s(count)} in {target.stack}?", again, details)
-    return _watched(run, service, count, undone)
-
-
-def _watched(run: Run, service: Service, count: int, undone: tuple[str, ...]) -> Outcome:
-    deployments = service.told.get("deployments") or [{}]
-    watch = begun(run, service, str(deployments[0].get("id", "")), "the scaling", past=True)
-    run.aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
-    run.step("scale", f"goes from {service.desired} to {count} task{_s(count)} in {run.target.stack}")
-    return watch.until(
-        lambda moment: _scale_judged(watch, moment, count, undone), lambda moment: moment.desired == count
+    question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {_tasks(count)}?", details)
+    confirm(run, yes, question, f"{command} --yes")
+    deployment = ecs.deployments[0].id if ecs.deployments else ""
+    watcher = ServiceWatcher(run, service, deployment, "the scaling", existing=True)
+    aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
+    run.step("scale", f"scales {target.stack} from {ecs.desired} to {_tasks(count)}")
+    return watcher.follow(
+        lambda state: _judge_scaling(target, state, count, overrides), lambda state: state.service.desired == count
     )
 
 
-def _scale_judged(watch: Watch, moment: Moment, count: int, undone: tuple[str, ...]) -> Outcome | None:
-    target = watch.run.target
-    if moment.desired != count:
-        sentence = f"{target.stack} was scaled to {count} task{_s(count)}, and somebody else or auto scaling has set {moment.desired} meanwhile"
-        return Outcome(
-            Exit.FAILED, sentence, tuple(Evidence("note", text) for text in undone), (target.command("status"),)
+def _judge_scaling(target: Target, state: ServiceState, count: int, overrides: tuple[str, ...]) -> Outcome | None:
+    next, primary = (target.command("status"),), state.service.primary
+    if state.service.desired != count:
+        sentence = (
+            f"{target.stack} was scaled to {_tasks(count)}, but auto scaling or another user has changed the number to"
+            f" {state.service.desired}"
         )
-    if moment.steady:
-        return Outcome(Exit.DONE, f"{target.stack} runs {count} task{_s(count)}")
-    if moment.primary.get("rolloutState") == "FAILED":
-        reason = moment.primary.get("rolloutStateReason") or "ECS gave the deployment up"
-        return Outcome(
-            Exit.FAILED, f"{target.stack} does not get to {count} tasks: {reason}", next=(target.command("status"),)
-        )
+        return Outcome(Exit.FAILED, sentence, tuple(Evidence("note", text) for text in overrides), next)
+    if state.steady:
+        return Outcome(Exit.DONE, f"{target.stack} runs {_tasks(count)}")
+    if primary is not None and primary.state == "FAILED":
+        reason = primary.reason or "ECS gave up the deployment"
+        return Outcome(Exit.FAILED, f"{target.stack} does not reach {_tasks(count)}: {reason}", next=next)
     return None
 
 
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+def _tasks(count: int) -> str:
+    return f"{count} task{'' if count == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class ScalingLimits:
+    """The limits of auto scaling, and whether it currently adds (``out``) and removes (``back``) tasks.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTarget.html
+    """
+
+    minimum: int
+    maximum: int
+    out: bool = True
+    back: bool = True
+
+
+def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any]) -> ScalingLimits | None:
+    """The limits of auto scaling, from its API, or from the template after an error; None without auto scaling."""
+    resource = f"service/{service.cluster}/{service.name}"
+    try:
+        answer = run.aws.call(
+            "application-autoscaling", "DescribeScalableTargets", ServiceNamespace="ecs", ResourceIds=[resource]
+        )
+    except Expired:
+        raise
+    except AwsError as error:
+        run.warn(f"the limits of auto scaling are read from the template: {describe_error(error)}")
+        return _limits_in(template)
+    for target in answer.get("ScalableTargets") or []:
+        if target.get("ScalableDimension") == "ecs:service:DesiredCount":
+            suspended = target.get("SuspendedState") or {}
+            return ScalingLimits(
+                int(target["MinCapacity"]),
+                int(target["MaxCapacity"]),
+                not suspended.get("DynamicScalingOutSuspended"),
+                not suspended.get("DynamicScalingInSuspended"),
+            )
+    return None
+
+
+def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[str, Any]) -> Iterator[str]:
+    """What will override a number of tasks, in sentences.
+
+    Auto scaling corrects a number outside of its limits at its next activity in that direction, and changes a number
+    within them with the load. Without it, the next deploy that updates the service restores the number in the template.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html
+    """
+    if limits is None:
+        written = _properties(template, "AWS::ECS::Service").get("DesiredCount")
+        if written is not None and str(written) != str(count):
+            yield (
+                f"the next deploy that changes the service sets it to {written} again: set"
+                f" service.resources.desiredCount to keep {count}"
+            )
+        return
+    between = f"auto scaling keeps this service between {limits.minimum} and {limits.maximum} tasks"
+    if not (limits.out or limits.back):
+        yield f"{between}, but is suspended: {count} remains until it is resumed"
+    elif count < limits.minimum:
+        yield f"{between}: it overrides {count} when it next adds tasks; set service.autoScaling.minCount to keep it"
+    elif count > limits.maximum:
+        yield f"{between}: it overrides {count} when it next removes tasks; set service.autoScaling.maxCount to keep it"
+    else:
+        yield f"{between}: it changes {count} when the load requires another number"
+
+
+def _template(run: Run, service: RunningService) -> Mapping[str, Any]:
+    """The deployed template; empty, with a warning, if it cannot be read."""
+    template = deployed_template(run.aws, service.stack.arn)
+    if template is None:
+        run.warn("the number of tasks in the template is unknown: the template cannot be read")
+    return template or {}
+
+
+def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:
+    properties = _properties(template, "AWS::ApplicationAutoScaling::ScalableTarget")
+    try:
+        return ScalingLimits(int(properties["MinCapacity"]), int(properties["MaxCapacity"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _properties(template: Mapping[str, Any], type: str) -> Mapping[str, Any]:
+    """The properties of the first resource of a type."""
+    for resource in (template.get("Resources") or {}).values():
+        if isinstance(resource, Mapping) and resource.get("Type") == type:
+            return resource.get("Properties") or {}
+    return {}

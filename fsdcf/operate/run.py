@@ -1,64 +1,123 @@
-"""An errand: a one-off task with the service's image, network and roles, its log followed, its exit code told."""
+"""Run a command in a one-off task with the image, network and roles of the service, and follow it to its exit code."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Question, Target, Tell, Terminated
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.operate.logs import Line, Stream
-from fsdcf.operate.service import Service, owned, service_of
+from fsdcf.operate.logs import LogLine, LogStream
+from fsdcf.operate.service import RunningService, confirm, find_service, main_container, managed_stack
 
 STARTED_BY = "fsdcf-run/"
-"""How it begins what ECS knows these tasks by. ListTasks finds a task by the whole of it, which is each run's own."""
+"""The prefix of ``startedBy``. Each run has its own value, with which ListTasks finds its task."""
 
 EVERY = 2.0
 """Seconds between two looks at the task and its log."""
 
 MISSED = 60.0
-"""Seconds for which ECS may not know a task yet that it has started: its reads lag behind its writes."""
+"""Seconds for which ECS may not report a task that it has started: its reads are eventually consistent."""
 
 LAST_LINES = 3
-"""How often the log is read after the end: CloudWatch Logs gets the last lines some seconds later."""
+"""Reads of the log after the end of the task: CloudWatch Logs receives the last lines some seconds later."""
 
 
 @dataclass(frozen=True)
-class Returned:
-    """How an errand ended. ``code`` is the exit code of its command; None where it never ran, or its end was not seen."""
+class OneOffResult:
+    """The result of a one-off task. ``code`` is the exit code of the command; None if it is unknown or did not run."""
 
     outcome: Outcome
     code: int | None = None
 
 
 @dataclass
-class _Errand:
-    """The task that was started, and its log."""
+class _OneOffTask:
+    """A started task with the name of its container and its log. ``start`` is the time by ``aws.clock``."""
 
     run: Run
-    service: Service
-    task: str
-    stream: Stream
-    show: Callable[[Line], None]
+    service: RunningService
+    id: str
+    container: str
+    stream: LogStream
+    show: Callable[[LogLine], None]
+    start: float
     status: str = ""
-    begun: float = field(default=0.0)
 
-    def states(self, told: Mapping[str, Any]) -> None:
-        """Says the task's state where it is another one than before."""
-        status = str(told.get("lastStatus") or "")
-        if status and status != self.status:
-            self.status = status
-            self.run.step("task", f"{self.task} is {status}")
-
-    def log(self) -> bool:
-        """Shows the lines that are new; whether there were any."""
-        lines = self.stream.fresh(self.run)
+    def show_log(self) -> bool:
+        """Show the new lines; return whether there are any."""
+        lines = self.stream.read_new(self.run)
         for line in lines:
             self.show(line)
         return bool(lines)
+
+    def wait(self) -> Mapping[str, Any]:
+        """Show the states and the log of the task until it has stopped, and return its description."""
+        aws = self.run.aws
+        while True:
+            task = self._describe()
+            status = str((task or {}).get("lastStatus") or "")
+            if status and status != self.status:
+                self.status = status
+                self.run.step("task", f"{self.id} is {status}")
+            self.show_log()
+            if task is not None and status == "STOPPED":
+                for _ in range(LAST_LINES):
+                    aws.sleep(EVERY)
+                    if not self.show_log() and self.stream.begun:
+                        break
+                return task
+            aws.sleep(EVERY)
+
+    def _describe(self) -> Mapping[str, Any] | None:
+        """The task; None if ECS does not report it yet. Raises Stop (exit 6) if ECS no longer reports it."""
+        aws = self.run.aws
+        tasks = aws.call("ecs", "DescribeTasks", cluster=self.service.cluster, tasks=[self.id]).get("tasks") or []
+        if tasks or aws.clock() - self.start < MISSED:
+            return next(iter(tasks), None)
+        raise stop(Exit.UNKNOWN, f"ECS no longer reports the task {self.id}", self.look_command)
+
+    def stop(self) -> OneOffResult:
+        """Ask ECS to stop the task after Ctrl-C, and wait for its end."""
+        self.run.step("stop", f"asks ECS to stop the task {self.id}; press Ctrl-C again to leave immediately")
+        reason = "fsdcf run was interrupted (Ctrl-C)"
+        self.run.aws.call("ecs", "StopTask", cluster=self.service.cluster, task=self.id, reason=reason)
+        code = self.result(self.wait()).code
+        ending = "its command did not run" if code is None else f"its exit code was {code}"
+        return OneOffResult(Outcome(Exit.INTERRUPTED, f"the task {self.id} was stopped; {ending}"))
+
+    def result(self, task: Mapping[str, Any]) -> OneOffResult:
+        """The result of the stopped task."""
+        containers = task.get("containers") or []
+        container: Mapping[str, Any] = next((item for item in containers if item.get("name") == self.container), {})
+        code, stack = container.get("exitCode"), self.run.target.stack
+        reasons = [str(container.get("reason") or ""), str(task.get("stoppedReason") or "")]
+        reason = "; ".join(dict.fromkeys(text for text in reasons if text))
+        if code == 0:
+            return OneOffResult(Outcome(Exit.DONE, f"the command ended with exit code 0 in {stack}"), 0)
+        if code is None:
+            sentence = f"the command did not run: {reason or 'ECS gives no reason'}"
+            reason = str(task.get("stopCode") or "")
+        else:
+            sentence = f"the command ended with exit code {code} in {stack}"
+        evidence = (Evidence(f"task {self.id}", reason),) if reason or code is None else ()
+        return OneOffResult(Outcome(Exit.FAILED, sentence, evidence, (self.look_command,)), code)
+
+    def detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
+        """The Stop for a task that may still be running."""
+        sentence = f"{why}: the task {self.id} may still be running, its outcome is unknown"
+        halt = f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
+        return stop(code, sentence, self.look_command, halt, evidence=evidence)
+
+    @property
+    def look_command(self) -> str:
+        """The command that shows what happened."""
+        target = self.run.target
+        return target.command("logs", "--since", "30m") if self.stream.group else target.command("status")
 
 
 def run(
@@ -68,205 +127,115 @@ def run(
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
-    show: Callable[[Line], None],
-) -> Returned:
-    """Run a command in a task of its own and stay until it has ended. ``show`` is given every line that it logs.
+    show: Callable[[LogLine], None],
+) -> OneOffResult:
+    """Run a command in a one-off task and wait for its end. ``show`` is called with each line of its log.
 
-    The task runs on Fargate's on-demand capacity, also where the service runs on Spot: nothing starts it again. Ctrl-C asks ECS to stop
-    it. Beside a task whose store has one writer it is asked for first. Raises Stop: exit 1 where it cannot be started, 2 without a
-    service, 3 without consent or where the stack is not ours, 6 where its end is not seen.
+    The task uses Fargate on-demand capacity even if the service uses Spot, because nothing would restart it. Ctrl-C
+    stops it. Next to a running task of a single writer it requires confirmation. Raises Stop: exit 1 if the task cannot
+    be started, 2 without a service, 3 without confirmation or if the stack is not managed by fsdcf, 6 if the end is not
+    observed.
     """
-    about = Run(aws, tell, target, ask)
-    stack = owned(target, aws)
-    service = service_of(target, stack, aws)
-    definition = (
-        aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.task_definition).get("taskDefinition") or {}
-    )
-    container = _container(target, definition)
-    _consent(about, service, command, yes)
-    about.step("run", f"starts a task of {target.stack} with the image {container.get('image', '')}")
-    mark = STARTED_BY + aws.token().rpartition("-")[2]
+    context = Run(aws, tell, target, ask)
+    service = find_service(target, managed_stack(target, aws), aws)
+    answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.ecs.task_definition)
+    containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
+    container = main_container(containers, target.service)
+    if container is None:
+        sentence = f"the task definition of {target.stack} has no container"
+        raise stop(Exit.USAGE, sentence, target.command("status"))
+    _confirm(context, service, command, yes)
+    context.step("run", f"starts a task of {target.stack} with the image {container.get('image', '')}")
+    started_by = STARTED_BY + aws.token().rpartition("-")[2]
+    name = str(container.get("name", ""))
     try:
-        task = _start(about, service, str(container.get("name", "")), command, mark)
+        id = _start(context, service, name, command, started_by)
     except INTERRUPTS:
-        raise _recalled(about, service, mark) from None
-    errand = _Errand(about, service, task, Stream(container, task), show, begun=aws.clock())
-    if not errand.stream.group:
-        about.warn("the container does not log to CloudWatch: its output is not seen")
-    return _attended(errand, str(container.get("name", "")))
+        raise _stop_started(context, service, started_by) from None
+    task = _OneOffTask(context, service, id, name, LogStream(container, id), show, aws.clock())
+    if not task.stream.group:
+        context.warn("the container does not log to CloudWatch: its output is not shown")
+    return _follow(task)
 
 
-def _consent(run: Run, service: Service, command: Sequence[str], yes: bool) -> None:
-    """Ends the run (exit 3) unless a second task beside that of a single writer is agreed to. ECS does not count it as the service's."""
-    if not service.single_writer or not (service.desired or service.told.get("runningCount")):
+def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: bool) -> None:
+    """Raise Stop (exit 3) unless a second task next to that of a single writer is confirmed."""
+    if not service.ecs.single_writer or not (service.ecs.desired or service.ecs.running):
         return
-    risk = f"{run.target.stack} is made so that one task runs at a time, as for a store with one writer; the command would run beside it"
-    first = run.target.command("scale", "0")
+    target = run.target
+    risk = (
+        f"{target.stack} is configured for one task at a time, as for a single writer; the command would run next to it"
+    )
     if yes:
         run.warn(risk)
-    elif run.ask is None:
-        again = run.target.command("run", "--yes", "--", shlex.join(command))
-        raise stop(Exit.REFUSED, f"not without --yes: {risk}", first, again)
-    elif not run.agrees(
-        Question("execute", f"Run the command in {run.target.stack}?", (risk, f"first stop it: {first}"))
-    ):
-        raise stop(Exit.REFUSED, "refused: nothing was started", first)
+    first = target.command("scale", "0")
+    again = target.command("run", "--yes", "--", shlex.join(command))
+    question = Question("execute", f"Run the command in {target.stack}?", (risk, f"to stop the service first: {first}"))
+    confirm(run, yes, question, first, again, sentence=f"confirmation is required: {risk}")
 
 
-def _attended(errand: _Errand, container: str) -> Returned:
-    """Stays with the task. The first Ctrl-C stops it, the second one leaves."""
-    target = errand.run.target
+def _follow(task: _OneOffTask) -> OneOffResult:
+    """Wait for the task. The first Ctrl-C stops it, the second one leaves."""
     try:
         try:
-            return _ended(errand, _wait(errand), container)
+            return task.result(task.wait())
         except KeyboardInterrupt:
-            return _stopped(errand, container)
-    except Terminated as asked:
-        raise _left(errand, Exit.UNKNOWN, f"asked to end ({asked.signal})") from None
+            return task.stop()
+    except Terminated as terminated:
+        raise task.detached(Exit.UNKNOWN, f"terminated ({terminated.signal})") from None
     except KeyboardInterrupt:
-        raise _left(errand, Exit.INTERRUPTED, "not waited for") from None
+        raise task.detached(Exit.INTERRUPTED, "interrupted") from None
     except AwsError as error:
         evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-        raise _left(errand, Exit.UNKNOWN, f"AWS does not tell of {target.stack} any more", evidence) from None
+        raise task.detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None
 
 
-def _container(target: Target, definition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The service's own container, which bears its name; else the first one."""
-    containers: list[Mapping[str, Any]] = list(definition.get("containerDefinitions") or [])
-    if not containers:
-        raise stop(Exit.USAGE, f"the task definition of {target.stack} has no container", target.command("status"))
-    return next((one for one in containers if one.get("name") == target.service), containers[0])
-
-
-def _start(run: Run, service: Service, container: str, command: Sequence[str], mark: str) -> str:
-    """Starts the task; its id. The token keeps it from being started twice where the answer is lost."""
-    told = service.told
-    asked: dict[str, Any] = {
+def _start(run: Run, service: RunningService, container: str, command: Sequence[str], started_by: str) -> str:
+    """Start the task and return its ID. The client token prevents a second task if the answer is lost."""
+    raw, tags = service.ecs.raw, sorted(service.stack.tags.items())
+    parameters: dict[str, Any] = {
         "cluster": service.cluster,
-        "taskDefinition": service.task_definition,
+        "taskDefinition": service.ecs.task_definition,
         "launchType": "FARGATE",
         "count": 1,
-        "startedBy": mark,
+        "startedBy": started_by,
         "enableECSManagedTags": True,
         "overrides": {"containerOverrides": [{"name": container, "command": list(command)}]},
-        "tags": [
-            {"key": key, "value": value}
-            for key, value in sorted(service.stack.tags.items())
-            if not key.startswith("aws:")
-        ],
+        "tags": [{"key": key, "value": value} for key, value in tags if not key.startswith("aws:")],
+        **{name: raw[name] for name in ("networkConfiguration", "platformVersion") if raw.get(name)},
     }
-    if told.get("networkConfiguration"):
-        asked["networkConfiguration"] = told["networkConfiguration"]
-    if told.get("platformVersion"):
-        asked["platformVersion"] = told["platformVersion"]
     if run.aws.supports("ecs", "RunTask", "clientToken"):
-        asked["clientToken"] = run.aws.token()
+        parameters["clientToken"] = run.aws.token()
     try:
-        answer = run.aws.call("ecs", "RunTask", **asked)
+        answer = run.aws.call("ecs", "RunTask", **parameters)
     except ApiError as error:
         if error.denied:
             evidence = (Evidence("ecs:RunTask", error.message),)
-            raise stop(
-                Exit.DENIED, "no permission to start the task", "aws sts get-caller-identity", evidence=evidence
-            ) from None
+            sentence = "no permission to start the task"
+            raise stop(Exit.DENIED, sentence, "aws sts get-caller-identity", evidence=evidence) from None
         if error.throttled or error.broken:
             raise
-        raise stop(
-            Exit.FAILED, f"the task could not be started: {error.message}", run.target.command("status")
-        ) from None
+        raise _not_started(run, error.message) from None
     tasks = answer.get("tasks") or []
     if not tasks:
-        reasons = [str(one.get("detail") or one.get("reason") or "") for one in answer.get("failures") or []]
-        said = "; ".join(one for one in reasons if one) or "ECS gives no reason"
-        raise stop(Exit.FAILED, f"the task could not be started: {said}", run.target.command("status"))
-    return str(tasks[0]["taskArn"]).rpartition("/")[2]
+        reasons = [
+            str(failure.get("detail") or failure.get("reason") or "") for failure in answer.get("failures") or []
+        ]
+        raise _not_started(run, "; ".join(filter(None, reasons)) or "ECS gives no reason")
+    return task_id(tasks[0])
 
 
-def _recalled(run: Run, service: Service, mark: str) -> Stop:
-    """After an interruption while the task was being started: what was started is stopped."""
+def _not_started(run: Run, reason: str) -> Stop:
+    return stop(Exit.FAILED, f"the task could not be started: {reason}", run.target.command("status"))
+
+
+def _stop_started(run: Run, service: RunningService, started_by: str) -> Stop:
+    """Stop what an interrupted start may have started."""
     try:
-        found = run.aws.call("ecs", "ListTasks", cluster=service.cluster, startedBy=mark).get("taskArns") or []
-        for arn in found:
+        arns = run.aws.call("ecs", "ListTasks", cluster=service.cluster, startedBy=started_by).get("taskArns") or []
+        for arn in arns:
             run.aws.call("ecs", "StopTask", cluster=service.cluster, task=arn, reason="fsdcf run was interrupted")
     except (AwsError, *INTERRUPTS):
-        halt = f"aws ecs list-tasks --cluster {service.cluster} --started-by {mark}"
-        return stop(Exit.INTERRUPTED, "it is not known whether a task was started", halt)
-    return stop(Exit.INTERRUPTED, "the task that had begun was stopped" if found else "no task was started")
-
-
-def _wait(errand: _Errand) -> Mapping[str, Any]:
-    """The task once it has stopped, with its lines shown until then."""
-    aws = errand.run.aws
-    while True:
-        told = _told(errand)
-        if told is not None:
-            errand.states(told)
-        errand.log()
-        if told is not None and told.get("lastStatus") == "STOPPED":
-            for _ in range(LAST_LINES):
-                aws.sleep(EVERY)
-                if not errand.log() and errand.stream.begun:
-                    break
-            return told
-        aws.sleep(EVERY)
-
-
-def _told(errand: _Errand) -> Mapping[str, Any] | None:
-    """The task now; None while ECS does not know it yet. Raises Stop (exit 6) where it is forgotten."""
-    aws, service = errand.run.aws, errand.service
-    tasks = aws.call("ecs", "DescribeTasks", cluster=service.cluster, tasks=[errand.task]).get("tasks") or []
-    if tasks:
-        told: Mapping[str, Any] = tasks[0]
-        return told
-    if aws.clock() - errand.begun < MISSED:
-        return None
-    raise stop(Exit.UNKNOWN, f"ECS does not know the task {errand.task} any more", *_look(errand))
-
-
-def _ended(errand: _Errand, told: Mapping[str, Any], container: str) -> Returned:
-    found: Mapping[str, Any] = next((one for one in told.get("containers") or [] if one.get("name") == container), {})
-    code, target = found.get("exitCode"), errand.run.target
-    said = [str(found.get("reason") or ""), str(told.get("stoppedReason") or "")]
-    reason = "; ".join(dict.fromkeys(one for one in said if one))
-    if code is None:
-        sentence = f"the command did not run: {reason or 'ECS gives no reason'}"
-        return Returned(
-            Outcome(
-                Exit.FAILED,
-                sentence,
-                (Evidence(f"task {errand.task}", str(told.get("stopCode") or "")),),
-                _look(errand),
-            )
-        )
-    if code == 0:
-        return Returned(Outcome(Exit.DONE, f"the command ended with 0 in {target.stack}"), 0)
-    evidence = (Evidence(f"task {errand.task}", reason),) if reason else ()
-    return Returned(
-        Outcome(Exit.FAILED, f"the command ended with {code} in {target.stack}", evidence, _look(errand)), int(code)
-    )
-
-
-def _stopped(errand: _Errand, container: str) -> Returned:
-    """After Ctrl-C: ECS is asked to stop the task, and its end is waited for."""
-    run, service = errand.run, errand.service
-    run.step("stop", f"asks ECS to stop the task {errand.task}; press Ctrl-C again to leave at once")
-    run.aws.call(
-        "ecs", "StopTask", cluster=service.cluster, task=errand.task, reason="fsdcf run was interrupted (Ctrl-C)"
-    )
-    ended = _ended(errand, _wait(errand), container)
-    code = "it never ran" if ended.code is None else f"its exit code was {ended.code}"
-    return Returned(Outcome(Exit.INTERRUPTED, f"the task {errand.task} was stopped; {code}"))
-
-
-def _left(errand: _Errand, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
-    sentence = f"{why}: the task {errand.task} may go on, its outcome is unknown"
-    halt = f"aws ecs stop-task --cluster {errand.service.cluster} --task {errand.task}"
-    return stop(code, sentence, *_look(errand), halt, evidence=evidence)
-
-
-def _look(errand: _Errand) -> tuple[str, ...]:
-    return (
-        (errand.run.target.command("logs", "--since", "30m"),)
-        if errand.stream.group
-        else (errand.run.target.command("status"),)
-    )
+        command = f"aws ecs list-tasks --cluster {service.cluster} --started-by {started_by}"
+        return stop(Exit.INTERRUPTED, "interrupted: a task may have been started", command)
+    return stop(Exit.INTERRUPTED, "interrupted: the started task was stopped" if arns else "no task was started")

@@ -1,118 +1,114 @@
-"""The ECS service of a stack: found by the stack's outputs or its resources, and described."""
+"""The stack and the ECS service that an operation works on, and the confirmation before it changes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.ecs.service import cluster_and_name
-from fsdcf.deploy.model import Exit, Target
-from fsdcf.deploy.run import stop
+from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
+from fsdcf.deploy.model import Evidence, Exit, Question, Target
+from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, physical_ids, snapshot
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
-"""The outputs that tell the names of resources, by logical id."""
+"""The stack outputs with the names of resources, by logical id."""
 
 
 @dataclass(frozen=True)
-class Service:
-    """An ECS service as DescribeServices tells it, with its stack. ``cluster`` and ``name`` are what other calls take.
-
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
-    """
+class RunningService:
+    """An active ECS service with its stack. Calls identify it by ``cluster`` and ``name``."""
 
     stack: Snapshot
     cluster: str
     name: str
-    told: Mapping[str, Any]
-
-    @property
-    def arn(self) -> str:
-        """Its ARN."""
-        return str(self.told.get("serviceArn", ""))
-
-    @property
-    def desired(self) -> int:
-        """How many tasks it is to run."""
-        return int(self.told.get("desiredCount") or 0)
-
-    @property
-    def task_definition(self) -> str:
-        """The ARN of what its PRIMARY deployment runs."""
-        return str(self.told.get("taskDefinition", ""))
-
-    @property
-    def single_writer(self) -> bool:
-        """Whether a task is to stop before the next one starts: what the compiler writes for a store with one writer."""
-        told = self.told.get("deploymentConfiguration") or {}
-        return (told.get("minimumHealthyPercent"), told.get("maximumPercent")) == (0, 100)
+    ecs: EcsService
 
 
-def existing(target: Target, aws: Aws) -> Snapshot:
-    """The stack of a service. Raises Stop (exit 2) where there is none."""
-    found = snapshot(aws, target.stack)
-    if found is None or found.status == "DELETE_COMPLETE":
-        raise stop(Exit.USAGE, f"there is no stack {target.stack} in {aws.region}", target.redeploy("--image-sha SHA"))
-    return found
+def existing_stack(target: Target, aws: Aws, name: str = "") -> Snapshot:
+    """The stack of a target, or the one with a name. Raises Stop (exit 2) if it does not exist."""
+    name = name or target.stack
+    stack = snapshot(aws, name)
+    if stack is None or stack.status == "DELETE_COMPLETE":
+        raise stop(Exit.USAGE, f"there is no stack {name} in {aws.region}", target.redeploy("--image-sha SHA"))
+    return stack
 
 
-def owned(target: Target, aws: Aws) -> Snapshot:
-    """The stack of a service, which bears our tags. Raises Stop: exit 2 where there is none, exit 3 where it is somebody else's."""
-    found = existing(target, aws)
-    if not found.belongs_to(target):
+def managed_stack(target: Target, aws: Aws) -> Snapshot:
+    """The stack of a target. Raises Stop: exit 2 if it does not exist, exit 3 if its tags name another service."""
+    stack = existing_stack(target, aws)
+    check_managed(stack, target, target.command("status"))
+    return stack
+
+
+def check_managed(stack: Snapshot, target: Target, next: str) -> None:
+    """Raise Stop (exit 3) if the tags of a stack do not name the service and the environment."""
+    if not stack.belongs_to(target):
         raise stop(
             Exit.REFUSED,
-            f"the stack {found.name} is not ours: its tags fsdcf:service and fsdcf:environment do not say {target.service} and"
-            f" {target.environment}",
-            target.command("status"),
+            f"the stack {stack.name} is not managed by fsdcf: its tags fsdcf:service and fsdcf:environment are not"
+            f" {target.service} and {target.environment}",
+            next,
         )
-    return found
 
 
-def resting(target: Target, aws: Aws) -> Snapshot:
-    """Our stack while no operation of CloudFormation's runs on it. Raises Stop, with exit 5 where one does."""
-    found = owned(target, aws)
-    if found.running:
-        raise stop(Exit.BUSY, f"an operation runs on the stack {found.name}: {found.status}", target.command("watch"))
-    return found
+def idle_stack(target: Target, aws: Aws) -> Snapshot:
+    """The managed stack. Raises Stop (exit 5) while a CloudFormation operation is in progress."""
+    stack = managed_stack(target, aws)
+    if stack.running:
+        sentence = f"an operation is in progress on the stack {stack.name}: {stack.status}"
+        raise stop(Exit.BUSY, sentence, target.command("watch"))
+    return stack
 
 
-def names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
-    """The physical names of Cluster, Service and LogGroup; empty for what the stack does not have, or not yet.
+def resource_names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
+    """The physical names of Cluster, Service and LogGroup; empty if the stack does not have one (yet).
 
-    A stack has outputs once it has been complete; before that its resources are asked, which is one call more.
+    Outputs exist once the stack has been complete; before that the names are read from its resources, with one call.
     """
-    told = {name: stack.outputs.get(output, "") for name, output in _OUTPUTS.items()}
-    if told["Cluster"] and told["Service"]:
-        return told
+    names = {name: stack.outputs.get(output, "") for name, output in _OUTPUTS.items()}
+    if names["Cluster"] and names["Service"]:
+        return names
     physical = physical_ids(aws, stack.arn) or {}
-    return {name: value or physical.get(name, "") for name, value in told.items()}
+    return {name: value or physical.get(name, "") for name, value in names.items()}
 
 
-def service_of(target: Target, stack: Snapshot, aws: Aws) -> Service:
-    """The ECS service of a stack. Raises Stop (exit 2) where the stack has none that is active, and what DescribeServices raises."""
-    found = names(stack, aws)
-    if not (found["Cluster"] and found["Service"]):
-        raise stop(
-            Exit.USAGE, f"the stack {stack.name} has no ECS service: it is {stack.status}", target.command("status")
-        )
-    cluster, name = found["Cluster"], cluster_and_name(found["Service"])[1]
-    told = described(aws, cluster, name)
-    if told is None or told.get("status") != "ACTIVE":
-        state = "ECS knows none" if told is None else f"it is {told.get('status')}"
-        raise stop(Exit.USAGE, f"the service {name} does not run: {state}", target.command("status"))
-    return Service(stack, cluster, name, told)
+def find_service(target: Target, stack: Snapshot, aws: Aws) -> RunningService:
+    """The ECS service of a stack. Raises Stop (exit 2) if none is active, and the errors of DescribeServices."""
+    names = resource_names(stack, aws)
+    cluster, name = names["Cluster"], cluster_and_name(names["Service"])[1]
+    if not (cluster and name):
+        sentence = f"the stack {stack.name} has no ECS service: its status is {stack.status}"
+        raise stop(Exit.USAGE, sentence, target.command("status"))
+    service = describe_service(aws, cluster, name)
+    if service is None or service.status != "ACTIVE":
+        state = "it does not exist" if service is None else f"its status is {service.status}"
+        raise stop(Exit.USAGE, f"the service {name} is not running: {state}", target.command("status"))
+    return RunningService(stack, cluster, name, service)
 
 
-def described(aws: Aws, cluster: str, name: str) -> Mapping[str, Any] | None:
-    """A service as ECS tells it now; None if there is none. Raises what the call raises."""
-    try:
-        answer = aws.call("ecs", "DescribeServices", cluster=cluster, services=[name])
-    except ApiError as error:
-        if error.code == "ClusterNotFoundException":
-            return None
-        raise
-    services = answer.get("services") or []
-    return services[0] if services else None
+def main_container(containers: Sequence[Mapping[str, Any]], service: str) -> Mapping[str, Any] | None:
+    """The container with the name of the service, or else the first one."""
+    first = next(iter(containers), None)
+    return next((container for container in containers if container.get("name") == service), first)
+
+
+def confirm(
+    run: Run,
+    agreed: bool,
+    question: Question,
+    *commands: str,
+    sentence: str = "confirmation is required: nothing was changed",
+    evidence: tuple[Evidence, ...] = (),
+) -> None:
+    """Ask a person unless an option has ``agreed``. Raises Stop (exit 3) without agreement.
+
+    ``commands`` and ``sentence`` are the outcome if there is no terminal to ask.
+    """
+    if agreed:
+        return
+    if run.ask is None:
+        raise stop(Exit.REFUSED, sentence, *commands, evidence=evidence)
+    if not run.agrees(question):
+        raise stop(Exit.REFUSED, "not confirmed: nothing was changed", run.target.command("status"))

@@ -1,26 +1,27 @@
-"""A session inside of a running container, by ECS Exec: which task, whether it may be entered, and what opens it."""
+"""Open a session in a running container with ECS Exec."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Place, Target
-from fsdcf.deploy.run import Stop, stop
-from fsdcf.operate.service import Service, owned, service_of
+from fsdcf.deploy.ecs.tasks import BATCH, task_id
+from fsdcf.deploy.model import Evidence, Exit, Target, Where, nowhere
+from fsdcf.deploy.run import stop
+from fsdcf.operate.service import RunningService, find_service, main_container, managed_stack
 
 AGENT = "ExecuteCommandAgent"
 KEY = "service.enableExecuteCommand"
-"""The key of the spec that lets ECS Exec in."""
+"""The spec key that enables ECS Exec."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open session. ``response`` holds a token that lets whoever has it in: it is never shown.
+    """An open session. ``response`` contains a token that grants access: it is never shown.
 
-    ``target`` is what the session plugin calls the container, ``endpoint`` that of Systems Manager in the region.
+    ``target`` identifies the container for the session plugin, ``endpoint`` is that of Systems Manager in the Region.
     """
 
     task: str
@@ -31,124 +32,101 @@ class Session:
     response: Mapping[str, str] = field(repr=False)
 
 
-def open_session(
-    target: Target,
-    aws: Aws,
-    task: str,
-    container: str,
-    command: str,
-    where: Callable[[str], Place | None] = lambda logical_id: None,
-) -> Session:
-    """Open a session that runs a command in a container: the service's own unless one is named, of the task whose id begins with
-    ``task``, else of the one that was started last.
+def open_session(target: Target, aws: Aws, task: str, container: str, command: str, where: Where = nowhere) -> Session:
+    """Open a session that runs a command in a container, by default the main container of the latest task.
 
-    Raises Stop: exit 2 where ECS Exec is off or there is no such task or container, 3 where the stack is not ours.
+    ``task`` is a task ID or a unique prefix of it. Raises Stop: exit 2 if ECS Exec is disabled, or the task or the
+    container does not exist, exit 3 if the stack is not managed by fsdcf.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
     """
-    service = service_of(target, owned(target, aws), aws)
-    if not service.told.get("enableExecuteCommand"):
+    service = find_service(target, managed_stack(target, aws), aws)
+    if not service.ecs.raw.get("enableExecuteCommand"):
         place = where("Service")
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
-        raise Stop(
-            Outcome(
-                Exit.USAGE, f"ECS Exec is off for {target.stack}: write {KEY}: true", evidence, (target.redeploy(),)
-            )
-        )
-    chosen = _chosen(target, _tasks(aws, service), task)
-    inside = _container(target, chosen, container)
-    _demand_agent(target, chosen, inside)
+        sentence = f"ECS Exec is disabled for {target.stack}: set {KEY}: true"
+        raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)
+    chosen = _select_task(target, _running_tasks(aws, service), task)
+    inside = _select_container(target, chosen, container)
+    _check_agent(target, chosen, inside)
     answer = _execute(target, aws, service, chosen, inside, command)
-    name = str(answer.get("containerName") or inside["name"])
     cluster = str(answer.get("clusterArn") or service.cluster).rpartition("/")[2]
     suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return Session(
-        task=_id(chosen),
-        container=name,
+        task=task_id(chosen),
+        container=str(answer.get("containerName") or inside["name"]),
         region=aws.region,
-        target=f"ecs:{cluster}_{_id(chosen)}_{inside.get('runtimeId', '')}",
+        target=f"ecs:{cluster}_{task_id(chosen)}_{inside.get('runtimeId', '')}",
         endpoint=f"https://ssm.{aws.region}.{suffix}",
         response={key: str(value) for key, value in (answer.get("session") or {}).items()},
     )
 
 
-def _tasks(aws: Aws, service: Service) -> list[Mapping[str, Any]]:
-    """The tasks of a service that run, the youngest first."""
-    arns: list[str] = []
-    page: dict[str, str] = {}
-    while True:
-        answer = aws.call(
-            "ecs", "ListTasks", cluster=service.cluster, serviceName=service.name, desiredStatus="RUNNING", **page
-        )
-        arns += answer.get("taskArns") or []
-        if not answer.get("nextToken"):
-            break
-        page = {"nextToken": str(answer["nextToken"])}
-    found: list[Mapping[str, Any]] = []
-    for begin in range(0, len(arns), 100):
-        answer = aws.call("ecs", "DescribeTasks", cluster=service.cluster, tasks=arns[begin : begin + 100])
-        found += answer.get("tasks") or []
-    running = [one for one in found if one.get("lastStatus") == "RUNNING"]
-    return sorted(running, key=lambda one: str(one.get("startedAt") or ""), reverse=True)
+def _running_tasks(aws: Aws, service: RunningService) -> list[Mapping[str, Any]]:
+    """The running tasks of a service, latest first."""
+    parameters: dict[str, Any] = {"cluster": service.cluster, "serviceName": service.name, "desiredStatus": "RUNNING"}
+    arns = [arn for page in aws.pages("ecs", "ListTasks", **parameters) for arn in page.get("taskArns") or []]
+    tasks: list[Mapping[str, Any]] = []
+    for start in range(0, len(arns), BATCH):
+        answer = aws.call("ecs", "DescribeTasks", cluster=service.cluster, tasks=arns[start : start + BATCH])
+        tasks += [task for task in answer.get("tasks") or [] if task.get("lastStatus") == "RUNNING"]
+    return sorted(tasks, key=lambda task: str(task.get("startedAt") or ""), reverse=True)
 
 
-def _chosen(target: Target, tasks: list[Mapping[str, Any]], wanted: str) -> Mapping[str, Any]:
-    found = [one for one in tasks if _id(one).startswith(wanted.rpartition("/")[2])]
+def _select_task(target: Target, tasks: list[Mapping[str, Any]], wanted: str) -> Mapping[str, Any]:
     if not tasks:
-        raise stop(Exit.USAGE, f"no task of {target.stack} runs", target.command("status"))
-    if not found or (wanted and len(found) > 1):
-        state = "is the id of no task that runs" if not found else "could be several tasks"
-        raise stop(
-            Exit.USAGE,
-            f"{wanted} {state}: {', '.join(_id(one) for one in (found or tasks)[:10])}",
-            target.command("status"),
-        )
-    return next((one for one in found if one.get("enableExecuteCommand")), found[0])
+        raise stop(Exit.USAGE, f"{target.stack} has no running task", target.command("status"))
+    matches = [task for task in tasks if task_id(task).startswith(wanted.rpartition("/")[2])]
+    if not matches or (wanted and len(matches) > 1):
+        problem = "matches several running tasks" if matches else "does not match a running task"
+        ids = ", ".join(task_id(task) for task in (matches or tasks)[:10])
+        raise stop(Exit.USAGE, f"{wanted} {problem}: {ids}", target.command("status"))
+    return next((task for task in matches if task.get("enableExecuteCommand")), matches[0])
 
 
-def _container(target: Target, task: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
-    """The container that is named; else the service's own, which bears its name; else the first one."""
+def _select_container(target: Target, task: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
     containers: list[Mapping[str, Any]] = list(task.get("containers") or [])
-    for name in (wanted,) if wanted else (target.service, str(containers[0].get("name", "")) if containers else ""):
-        for one in containers:
-            if one.get("name") == name:
-                return one
-    names = ", ".join(str(one.get("name")) for one in containers)
-    raise stop(
-        Exit.USAGE, f"the task {_id(task)} has no container {wanted or target.service}: it has {names or 'none'}"
-    )
+    candidates = [container for container in containers if wanted in ("", container.get("name"))]
+    container = main_container(candidates, target.service)
+    if container is None:
+        names = ", ".join(str(container.get("name")) for container in containers) or "none"
+        name = wanted or target.service
+        raise stop(Exit.USAGE, f"the task {task_id(task)} has no container {name}; its containers: {names}")
+    return container
 
 
-def _demand_agent(target: Target, task: Mapping[str, Any], container: Mapping[str, Any]) -> None:
-    """Stops where the task was started without the agent, or where the agent does not run."""
+def _check_agent(target: Target, task: Mapping[str, Any], container: Mapping[str, Any]) -> None:
+    """Raise Stop if the task was started without the agent of ECS Exec, or the agent is not running."""
     if not task.get("enableExecuteCommand"):
-        sentence = f"the task {_id(task)} was started before ECS Exec was switched on: only new tasks let it in"
+        sentence = f"the task {task_id(task)} was started before ECS Exec was enabled: only new tasks support it"
         raise stop(Exit.USAGE, sentence, target.command("restart"))
-    agent = next((one for one in container.get("managedAgents") or [] if one.get("name") == AGENT), None)
+    agents = container.get("managedAgents") or []
+    agent = next((agent for agent in agents if agent.get("name") == AGENT), None)
     if agent is not None and agent.get("lastStatus") != "RUNNING":
         reason = f": {agent['reason']}" if agent.get("reason") else ""
-        sentence = f"the agent of ECS Exec in the task {_id(task)} is {agent.get('lastStatus')}{reason}"
+        sentence = f"the ECS Exec agent in the task {task_id(task)} is {agent.get('lastStatus')}{reason}"
         raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart"))
 
 
 def _execute(
-    target: Target, aws: Aws, service: Service, task: Mapping[str, Any], container: Mapping[str, Any], command: str
+    target: Target,
+    aws: Aws,
+    service: RunningService,
+    task: Mapping[str, Any],
+    container: Mapping[str, Any],
+    command: str,
 ) -> Mapping[str, Any]:
     try:
         return aws.call(
             "ecs",
             "ExecuteCommand",
             cluster=service.cluster,
-            task=_id(task),
+            task=task_id(task),
             container=str(container["name"]),
             command=command,
             interactive=True,
         )
     except ApiError as error:
         if error.code in ("TargetNotConnectedException", "InvalidParameterException"):
-            sentence = f"the task {_id(task)} does not let ECS Exec in: {error.message}"
+            sentence = f"ECS Exec cannot connect to the task {task_id(task)}: {error.message}"
             raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
         raise
-
-
-def _id(task: Mapping[str, Any]) -> str:
-    return str(task.get("taskArn", "")).rpartition("/")[2]

@@ -81,7 +81,9 @@ def test_a_path_that_is_not_there_points_to_its_line(stage: Stage, url: str) -> 
     result = check(stage, "--url", url, "--once", spec=API.replace("path: /health", "path: /helth"), expect=1)
     assert "failed: hello would fail: the load balancer asks for /helth: 404 in " in result.stderr
     assert "   --> hello.yml:9\n    9 |     path: /helth" in result.stderr
-    assert "ECS would stop such a task about 90 s after its start; after 3 of them the circuit breaker" in result.stderr
+    assert (
+        "ECS would stop the task about 90 s after its start; after 3 failed tasks the circuit breaker" in result.stderr
+    )
     assert f"next: curl -i {url}/helth" in result.stderr
 
 
@@ -98,7 +100,7 @@ def test_nothing_listens(stage: Stage) -> None:
     assert [one["event"] for one in records] == ["checks", "warned", "check", "checks", "warned", "ended"]
     assert records[2] == {
         **{"event": "check", "of": "load balancer", "number": 1, "at": 0, "passed": False, "state": "initial"},
-        "text": "connection refused: nothing listens there",
+        "text": "connection refused: nothing listens on this port",
     }
     assert records[-1]["exit"] == 1 and records[-1]["evidence"][0]["spec"]["line"] == 9
 

@@ -14,7 +14,7 @@ import pytest
 
 from fsdcf.cli.render.logs import Lines, ReaderGone, readable
 from fsdcf.cloudformation.template import compact
-from fsdcf.operate.logs import Line
+from fsdcf.operate.logs import LogLine
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import logs
 from tests.cli.stage import SMALL, Stage, lines
@@ -157,8 +157,8 @@ class Closed(io.StringIO):
         raise BrokenPipeError
 
 
-def line(task: str, text: str, container: str = "web") -> Line:
-    return Line("1", 1_798_761_600_123, f"web/{container}/{task}", text)
+def line(task: str, text: str, container: str = "web") -> LogLine:
+    return LogLine("1", 1_798_761_600_123, f"web/{container}/{task}", text)
 
 
 def test_on_a_terminal_each_task_has_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +303,7 @@ def test_exec_that_is_off_names_the_key_and_the_deploy(stage: Stage, monkeypatch
     plugin(stage.folder)
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
     result = stage("exec", "hello.yml", expect=2)
-    assert "ECS Exec is off for hello-staging: write service.enableExecuteCommand: true" in result.stderr
+    assert "ECS Exec is disabled for hello-staging: set service.enableExecuteCommand: true" in result.stderr
     assert "--> hello.yml:6" in result.stderr and "next: fsdcf deploy hello.yml --env staging" in result.stderr
 
 
@@ -327,10 +327,13 @@ def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:
     stand(stage)
     result = stage("run", "hello", "--", "python", "manage.py", "migrate", "--fake")
     assert result.stdout == "Starting hello (hello:one)\nWaiting for work\nDone\n"
-    assert "done: the command ended with 0 in hello-staging" in result.stderr and "is PROVISIONING" in result.stderr
+    assert (
+        "done: the command ended with exit code 0 in hello-staging" in result.stderr
+        and "is PROVISIONING" in result.stderr
+    )
     stage.site.fault("hello-staging:create:exit=42")
     failed = stage("run", "hello", "--profile", "work", "--", "false", expect=42)
-    assert "failed: the command ended with 42" in failed.stderr
+    assert "failed: the command ended with exit code 42" in failed.stderr
     assert "next: fsdcf logs hello --env staging --since 30m --profile work" in failed.stderr
     stage.site.fault("hello-staging:create:exit=3")
     records = lines(stage("run", "hello", "--json", "--", "x", expect=3))

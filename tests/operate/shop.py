@@ -1,4 +1,4 @@
-"""A service that stands in the sandbox, with a log group, and what the tests of operating it share."""
+"""A service with a log group in the sandbox, and helpers for the tests of operations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shop(
     single: bool = False,
     tags: Mapping[str, str] = TAGS,
 ) -> Site:
-    """A sandbox in which the service is deployed. The faults are added afterwards."""
+    """A sandbox with the deployed service. The faults are added afterwards."""
     found = site()
     found.stand(body(count, execute, bounds, single), tags=tags)
     found.fault(*faults)
@@ -62,8 +62,8 @@ def body(count: int, execute: bool, bounds: tuple[int, int] | None, single: bool
     return {**template(**resources), "Outputs": outputs}
 
 
-def told(found: Site) -> dict[str, Any]:
-    """The service as ECS tells it."""
+def described(found: Site) -> dict[str, Any]:
+    """The service in the format of ECS."""
     names = {one["OutputKey"]: one["OutputValue"] for one in _stack(found)["Outputs"]}
     answer = found.call("DescribeServices", "ecs", cluster=names["ClusterName"], services=[names["ServiceName"]])
     service: dict[str, Any] = answer["services"][0]
@@ -76,20 +76,20 @@ def _stack(found: Site) -> dict[str, Any]:
 
 
 def running(found: Site) -> list[str]:
-    """The ids of the service's tasks that are to run, the youngest first."""
-    service = told(found)
+    """The IDs of the service's running tasks, latest first."""
+    service = described(found)
     arns = found.call("ListTasks", "ecs", cluster=service["clusterArn"], serviceName=service["serviceName"])["taskArns"]
     return [arn.rpartition("/")[2] for arn in arns]
 
 
-def errands(found: Site) -> list[dict[str, Any]]:
-    """The tasks that no service has started."""
+def one_off_tasks(found: Site) -> list[dict[str, Any]]:
+    """The tasks that were not started by a service."""
     bodies = [one for _, one in found.world.store.every(tasks.TASK)]
     return [one["task"] for one in bodies if not one["service"]]
 
 
 def say(found: Site, task: str, *lines: str) -> None:
-    """A task logs lines now."""
+    """Log lines of a task now."""
     logs.write(found.world, GROUP, f"shop/shop/{task}", lines)
 
 

@@ -1,4 +1,4 @@
-"""Deletion: from every state, only what is ours, and with a word on everything that holds data."""
+"""Deletion: from every state, only managed stacks, with a report on everything that contains data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from botocore.loaders import Loader
 
 from fsdcf.deploy.model import Exit, NoticeIssued, Options, Outcome, Place, Question, Target
-from fsdcf.operate.delete import delete, remains
+from fsdcf.operate.delete import data_resources, delete
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
 from tests.sandbox.cloudformation import scenes
 
@@ -44,7 +44,7 @@ def test_from_every_state(state: str) -> None:
         assert outcome.exit is Exit.DONE and made.status() == ""
 
 
-def test_what_is_kept_is_told_before_and_after() -> None:
+def test_kept_resources_are_reported_before_and_after() -> None:
     made = put("CREATE_COMPLETE")
     outcome = deleted(made)
     noted = [event for event in made.told if isinstance(event, NoticeIssued)]
@@ -53,7 +53,7 @@ def test_what_is_kept_is_told_before_and_after() -> None:
     assert "1 resource was kept" in outcome.sentence and outcome.evidence[0].text.startswith("Kept (AWS::SQS::Queue ")
 
 
-def test_an_interrupted_deletion_names_no_deploy() -> None:
+def test_an_interrupted_deletion_does_not_suggest_a_deploy() -> None:
     made = put("CREATE_COMPLETE")
 
     def press(question: Question) -> bool:
@@ -64,7 +64,7 @@ def test_an_interrupted_deletion_names_no_deploy() -> None:
     assert outcome.next == ("fsdcf status shop --env staging",)
 
 
-def test_data_that_would_be_lost_needs_a_name_or_a_person() -> None:
+def test_loss_of_data_requires_allow_or_a_confirmation() -> None:
     made = put("CREATE_COMPLETE", {"Jobs": queue(), "Release": record()})
     place = Place("shop.yml", 7, 3, "  - type: aws_sqs_queue")
     refused = deleted(made, where={"Jobs": place}.get)
@@ -79,7 +79,7 @@ def test_data_that_would_be_lost_needs_a_name_or_a_person() -> None:
     assert deleted(made, allow=frozenset({"Jobs"})).exit is Exit.DONE
 
 
-def test_nothing_without_yes_or_a_person() -> None:
+def test_nothing_is_deleted_without_yes_or_a_confirmation() -> None:
     made = put("CREATE_COMPLETE")
     assert deleted(made, yes=False).exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
     made.answers = {"execute": True}
@@ -89,34 +89,34 @@ def test_nothing_without_yes_or_a_person() -> None:
 @pytest.mark.parametrize(
     "wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}, {"protection": True}]
 )
-def test_what_is_not_ours_or_is_protected_stays(wish: dict[str, Any]) -> None:
+def test_unmanaged_and_protected_stacks_are_refused(wish: dict[str, Any]) -> None:
     made = put("CREATE_COMPLETE", **wish)
     outcome = deleted(made)
     assert outcome.exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
     assert outcome.next[0].startswith("aws cloudformation ")
 
 
-def test_what_is_in_the_way_is_explained() -> None:
+def test_a_blocked_deletion_is_explained() -> None:
     made = put(
         "CREATE_COMPLETE", {"Files": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete"}, "Release": record()}
     )
     made.fault("Files:delete:The bucket you tried to delete is not empty")
     outcome = deleted(made, allow=frozenset({"Files"}))
-    assert outcome.exit is Exit.NEEDS_RECOVERY and "Files is in the way" in outcome.sentence
-    assert "not empty" in outcome.evidence[0].text and "must be emptied" in outcome.evidence[1].text
+    assert outcome.exit is Exit.NEEDS_RECOVERY and "Files blocks the deletion" in outcome.sentence
+    assert "not empty" in outcome.evidence[0].text and "must be empty" in outcome.evidence[1].text
     assert outcome.next[0] == "fsdcf delete shop --env staging"
     assert made.status() == "DELETE_FAILED"
     assert deleted(made, allow=frozenset({"Files"})).exit is Exit.DONE
 
 
-def test_what_cannot_be_read_is_a_warning() -> None:
+def test_unreadable_resources_are_a_warning() -> None:
     made = put("CREATE_COMPLETE")
     made.fault("api:GetTemplate:error=AccessDenied")
     assert deleted(made).exit is Exit.DONE
-    assert any("it is not known what the stack keeps" in text for text in made.warnings())
+    assert any("cannot determine which resources the stack keeps" in text for text in made.warnings())
 
 
-def test_detached_and_at_the_deadline_it_goes_on() -> None:
+def test_the_deletion_continues_when_detached_and_after_the_deadline() -> None:
     made = put("CREATE_COMPLETE")
     assert deleted(made, detach=True).exit is Exit.UNKNOWN
     assert deleted(made).exit is Exit.DONE
@@ -132,7 +132,7 @@ def test_no_permission() -> None:
     assert deleted(made).exit is Exit.DENIED
 
 
-def test_what_is_left_follows_from_the_policies() -> None:
+def test_data_resources_follow_the_deletion_policies() -> None:
     def one(type: str, **more: Any) -> dict[str, Any]:
         return {"Type": type, **more}
 
@@ -149,7 +149,7 @@ def test_what_is_left_follows_from_the_policies() -> None:
         }
     }
     ids = {name: name.lower() for name in body["Resources"] if name != "Never"}
-    assert {one.logical_id: one.fate for one in remains(body, ids)} == {
+    assert {one.logical_id: one.fate for one in data_resources(body, ids)} == {
         "Base": "snapshot",
         "Disk": "snapshot",
         "Inside": "deleted",

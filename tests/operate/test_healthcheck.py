@@ -9,38 +9,40 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fsdcf.operate.healthcheck import (
-    Answer,
-    Check,
-    Inner,
-    Round,
-    Rules,
-    balanced,
-    breaks,
-    contained,
+    ContainerHealthCheck,
+    HealthCheckAttempt,
+    HttpAnswer,
+    TargetGroupCheck,
+    UnhealthyTaskRules,
+    breaker_threshold,
+    check_container,
+    check_target,
+    describe_answer,
+    describe_failures,
+    describe_stop,
     matches,
-    stops_at,
-    told,
-    wavering,
 )
 
-CHECK = Check("/health", 30, 5, 2, 3, "200,204-206")
-INNER = Inner(("CMD-SHELL", "exit 0"), 30, 5, 3)
+CHECK = TargetGroupCheck("/health", 30, 5, 2, 3, "200,204-206")
+INNER = ContainerHealthCheck(("CMD-SHELL", "exit 0"), 30, 5, 3)
 
 
-def play(pattern: str, check: Check = CHECK, once: bool = False) -> tuple[list[Round], list[float]]:
+def play(
+    pattern: str, check: TargetGroupCheck = CHECK, once: bool = False
+) -> tuple[list[HealthCheckAttempt], list[float]]:
     """The rounds against a target that passes (``+``) or fails, as long as the pattern lasts; then as at its end."""
     waits: list[float] = []
     marks = iter(pattern)
     last = [pattern[-1]]
 
-    def ask() -> Answer:
+    def ask() -> HttpAnswer:
         last[0] = next(marks, last[0])
-        return Answer(200 if last[0] == "+" else 500, 0.01)
+        return HttpAnswer(200 if last[0] == "+" else 500, 0.01)
 
-    return list(balanced(check, ask, waits.append, once)), waits
+    return list(check_target(check, ask, waits.append, once)), waits
 
 
-def states(pattern: str, check: Check = CHECK) -> str:
+def states(pattern: str, check: TargetGroupCheck = CHECK) -> str:
     return " ".join(one.state for one in play(pattern, check)[0])
 
 
@@ -58,13 +60,16 @@ def test_the_states_of_a_target(pattern: str, seen: str) -> None:
     assert states(pattern) == seen
 
 
-def test_a_target_that_wavers_is_watched_for_a_while_and_stays_healthy() -> None:
+def test_an_unstable_target_is_checked_longer_and_stays_healthy() -> None:
     rounds, waits = play("+-" * 20)
     assert len(rounds) == 15 and rounds[-1].state == "healthy"
     assert waits == [30] * 14
     assert [one.at for one in rounds[:3]] == [0, 30, 60]
-    assert wavering(rounds, CHECK) == "7 of 15 checks failed; it stays healthy as long as fewer than 3 in a row do"
-    assert wavering(play("++")[0], CHECK) == ""
+    assert (
+        describe_failures(rounds, CHECK)
+        == "7 of 15 checks failed; the target stays healthy with fewer than 3 consecutive failures"
+    )
+    assert describe_failures(play("++")[0], CHECK) == ""
 
 
 def test_once() -> None:
@@ -73,7 +78,7 @@ def test_once() -> None:
 
 
 @given(some.text("+-", min_size=1, max_size=40), some.integers(2, 10), some.integers(2, 10))
-def test_it_always_ends_and_says_what_the_last_rounds_say(pattern: str, healthy: int, unhealthy: int) -> None:
+def test_a_check_always_ends_with_the_state_of_its_last_attempts(pattern: str, healthy: int, unhealthy: int) -> None:
     rounds, waits = play(pattern, replace(CHECK, healthy=healthy, unhealthy=unhealthy))
     assert len(waits) == len(rounds) - 1 <= 3 * (healthy + unhealthy)
     tail = [one.passed for one in rounds]
@@ -99,23 +104,23 @@ def test_codes(codes: str, code: int, fits: bool) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(200, 0.0123), "200 in 12 ms"),
-        (Answer(404, 0.001), "404 in 1 ms, not one of 200,204-206"),
-        (Answer(301, 0.001, location="/x"), "a redirect to /x, which is not followed, not one of"),
-        (Answer(0, 5, "timeout"), "no answer within 5 s"),
-        (Answer(0, 0, "refused"), "connection refused"),
-        (Answer(0, 0, "closed"), "closed without an answer"),
-        (Answer(0, 0, "unreachable", "Name or service not known"), "no connection: Name or service not known"),
-        (Answer(0, 0, "garbled", "SSH-2.0"), "no answer of HTTP's: SSH-2.0"),
+        (HttpAnswer(200, 0.0123), "200 in 12 ms"),
+        (HttpAnswer(404, 0.001), "404 in 1 ms, not in 200,204-206"),
+        (HttpAnswer(301, 0.001, location="/x"), "a redirect to /x, which is not followed, not in"),
+        (HttpAnswer(0, 5, "timeout"), "no answer within 5 s"),
+        (HttpAnswer(0, 0, "refused"), "connection refused"),
+        (HttpAnswer(0, 0, "closed"), "closed without an answer"),
+        (HttpAnswer(0, 0, "unreachable", "Name or service not known"), "no connection: Name or service not known"),
+        (HttpAnswer(0, 0, "garbled", "SSH-2.0"), "the answer is not HTTP: SSH-2.0"),
     ],
 )
-def test_what_is_said_of_an_answer(answer: Answer, words: str) -> None:
-    assert words in told(answer, CHECK)
+def test_description_of_an_answer(answer: HttpAnswer, words: str) -> None:
+    assert words in describe_answer(answer, CHECK)
 
 
-def inside(pattern: str, inner: Inner = INNER, once: bool = False) -> list[Round]:
+def inside(pattern: str, inner: ContainerHealthCheck = INNER, once: bool = False) -> list[HealthCheckAttempt]:
     marks = iter(pattern)
-    return list(contained(inner, lambda: (next(marks) == "+", "exit code 0"), lambda seconds: None, once))
+    return list(check_container(inner, lambda: (next(marks) == "+", "exit code 0"), lambda seconds: None, once))
 
 
 def test_a_container_is_healthy_after_one_success_and_unhealthy_after_its_retries() -> None:
@@ -135,10 +140,10 @@ def test_failures_of_the_start_do_not_count() -> None:
 
 
 def test_when_ecs_would_stop_the_task() -> None:
-    assert stops_at(90, Rules(60, True, 2)) == (
-        "ECS would stop such a task about 90 s after its start; after 3 of them the circuit breaker ends the deployment"
+    assert describe_stop(90, UnhealthyTaskRules(60, True, 2)) == (
+        "ECS would stop the task about 90 s after its start; after 3 failed tasks the circuit breaker ends the deployment"
     )
-    spared = stops_at(90, Rules(300, True, 10))
-    assert "about 300 s" in spared and "grace period of 300 s" in spared and "after 5 of them" in spared
-    assert "the circuit breaker is off" in stops_at(90, Rules(60, False, 2))
-    assert [breaks(count) for count in (0, 1, 6, 7, 100, 5000)] == [3, 3, 3, 4, 50, 200]
+    spared = describe_stop(90, UnhealthyTaskRules(300, True, 10))
+    assert "about 300 s" in spared and "grace period of 300 s" in spared and "after 5 failed tasks" in spared
+    assert "the circuit breaker is disabled" in describe_stop(90, UnhealthyTaskRules(60, False, 2))
+    assert [breaker_threshold(count) for count in (0, 1, 6, 7, 100, 5000)] == [3, 3, 3, 4, 50, 200]

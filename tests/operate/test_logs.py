@@ -10,7 +10,7 @@ import pytest
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.logs import LATEST, SOONEST, Line, follow, group_of, last, read
+from fsdcf.operate.logs import LATEST, SOONEST, LogLine, follow, group_of, last, read
 from fsdcf.sandbox import logs
 from fsdcf.sandbox.cloudformation import records
 from tests.deploy.site import Site, site
@@ -21,11 +21,11 @@ def now(found: Site) -> int:
     return round(found.clock.now() * 1000)
 
 
-def texts(lines: Iterator[Line], count: int | None = None) -> list[str]:
+def texts(lines: Iterator[LogLine], count: int | None = None) -> list[str]:
     return [line.text for line in (islice(lines, count) if count is not None else lines)]
 
 
-def test_all_tasks_in_one_stream_of_lines() -> None:
+def test_lines_of_all_tasks_in_order() -> None:
     found = shop(count=2)
     assert group_of(TARGET, found.aws) == GROUP
     begin = now(found)
@@ -53,7 +53,7 @@ def test_pages_are_read_to_the_end() -> None:
     assert found.clock.now() - begun == pytest.approx(0.2), "five calls a second at most"
 
 
-def test_following_tells_each_line_once_and_asks_no_more_often_than_it_must() -> None:
+def test_follow_yields_each_line_once_with_few_calls() -> None:
     found = shop()
     (task,) = running(found)
     begin = now(found)
@@ -67,7 +67,7 @@ def test_following_tells_each_line_once_and_asks_no_more_often_than_it_must() ->
     assert found.made("FilterLogEvents") < 45, "after a silence the pauses are longer"
 
 
-def test_a_line_that_is_delivered_late_is_told_and_others_not_again() -> None:
+def test_a_late_line_is_yielded_and_others_are_not_repeated() -> None:
     found = shop()
     begin = now(found)
 
@@ -83,7 +83,7 @@ def test_a_line_that_is_delivered_late_is_told_and_others_not_again() -> None:
     assert texts(follow(found.aws, GROUP, begin), 4) == ["young", "young", "late", "end"]
 
 
-def test_the_last_lines_are_looked_for_further_and_further_back() -> None:
+def test_the_search_for_the_last_lines_extends_into_the_past() -> None:
     found = shop()
     say(found, "old", "a", "b")
     found.clock.advance(3 * 86400)
@@ -96,7 +96,7 @@ def test_the_last_lines_are_looked_for_further_and_further_back() -> None:
     assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), "nothing")] == []
 
 
-def test_one_task_alone_and_following_from_the_last_lines_on() -> None:
+def test_one_task_and_following_from_the_last_lines() -> None:
     found = shop()
     begin = now(found)
     say(found, "0a1b", "one", "two", "three")
@@ -106,7 +106,7 @@ def test_one_task_alone_and_following_from_the_last_lines_on() -> None:
     assert texts(follow(found.aws, GROUP, begin, task="0a", most=2), 3) == ["two", "three", "four"]
 
 
-def test_a_filter_is_cloudwatch_s() -> None:
+def test_a_filter_is_a_cloudwatch_pattern() -> None:
     found = shop()
     begin = now(found)
     say(found, "t", "GET /a 500", "GET /health 200")
@@ -118,7 +118,7 @@ def test_a_filter_is_cloudwatch_s() -> None:
     assert "--filter '\"status=500\"'" in outcome.next[0]
 
 
-def test_throttling_is_waited_out_and_tokens_go_on() -> None:
+def test_throttled_pages_are_retried() -> None:
     found = shop("api:FilterLogEvents:throttle*3")
     begin = now(found)
     say(found, "t", "one")
@@ -133,10 +133,10 @@ def test_without_permission() -> None:
     assert raised.value.denied
 
 
-def test_a_group_that_is_gone() -> None:
+def test_a_log_group_that_does_not_exist() -> None:
     found = shop()
     logs.delete_group(found.world, GROUP)
-    with pytest.raises(Stop, match="the log group /shop is gone"):
+    with pytest.raises(Stop, match="the log group /shop does not exist"):
         list(read(found.aws, GROUP, 0))
 
 
@@ -146,7 +146,7 @@ def test_a_stack_without_logs_or_without_outputs_yet() -> None:
     assert stack is not None
     told = stack["outputs"]
     found.force("UPDATE_COMPLETE", outputs=[one for one in told if one["OutputKey"] != "LogGroupName"])
-    with pytest.raises(Stop, match=r"has no log group: service\.observability\.logs\.enabled is off"):
+    with pytest.raises(Stop, match=r"has no log group: service\.observability\.logs\.enabled is false"):
         group_of(TARGET, found.aws)
     found.force("CREATE_IN_PROGRESS", outputs=[])
     assert group_of(TARGET, found.aws) == GROUP, "the resources tell it"
@@ -155,4 +155,4 @@ def test_a_stack_without_logs_or_without_outputs_yet() -> None:
 
 
 def test_a_line_without_an_id_and_with_an_odd_stream() -> None:
-    assert (Line("", 0, "odd", "x").task, Line("", 0, "odd", "x").container) == ("odd", "")
+    assert (LogLine("", 0, "odd", "x").task, LogLine("", 0, "odd", "x").container) == ("odd", "")

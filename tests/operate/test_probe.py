@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from fsdcf.operate.healthcheck import Answer, request
+from fsdcf.operate.healthcheck import HttpAnswer, send_request
 
 Behaviour = Callable[[socket.socket, bytes], None]
 
@@ -47,11 +47,11 @@ def answering(text: bytes) -> Behaviour:
     return lambda connection, asked: connection.sendall(text)
 
 
-def ask(port: int, timeout: float = PATIENCE, path: str = "/health") -> Answer:
-    return request("127.0.0.1", port, path, timeout, time.monotonic)
+def ask(port: int, timeout: float = PATIENCE, path: str = "/health") -> HttpAnswer:
+    return send_request("127.0.0.1", port, path, timeout, time.monotonic)
 
 
-def test_what_it_sends() -> None:
+def test_the_request() -> None:
     with listening(answering(b"HTTP/1.1 204 No Content\r\n\r\n")) as (port, asked):
         answer = ask(port, path="/health?deep=1")
     assert (answer.code, answer.fault) == (204, "") and 0 <= answer.seconds < PATIENCE
@@ -80,13 +80,13 @@ def test_a_redirect_is_not_followed() -> None:
         (b"HTTP/1.1 20\r\n\r\n", "garbled"),
     ],
 )
-def test_what_is_no_answer(text: bytes, fault: str) -> None:
+def test_invalid_answers(text: bytes, fault: str) -> None:
     with listening(answering(text)) as (port, _):
         answer = ask(port)
     assert (answer.code, answer.fault) == (0, fault)
 
 
-def test_an_answer_in_pieces_without_a_body() -> None:
+def test_an_answer_in_chunks_without_a_body() -> None:
     def behave(connection: socket.socket, asked: bytes) -> None:
         for piece in (b"HTTP/1.0 2", b"00 OK\r\nX-One: 1\r", b"\n\r\n"):
             connection.sendall(piece)
@@ -116,7 +116,7 @@ def test_no_answer_in_time() -> None:
     assert answer.fault == "timeout" and 0.1 <= answer.seconds < PATIENCE
 
 
-def test_an_answer_that_dribbles_is_none_in_time() -> None:
+def test_a_slow_answer_is_a_timeout() -> None:
     def behave(connection: socket.socket, asked: bytes) -> None:
         while not told.wait(0.02):
             connection.sendall(b"H")
@@ -137,13 +137,13 @@ def test_a_connection_that_is_reset() -> None:
         assert ask(port).fault == "closed"
 
 
-@pytest.mark.parametrize(("host", "words"), [("a..b", "cannot be a name"), ("255.255.255.255", "")])
-def test_where_nothing_can_be(host: str, words: str) -> None:
-    answer = request(host, 80, "/", 2.0, time.monotonic)
+@pytest.mark.parametrize(("host", "words"), [("a..b", "is not a valid name"), ("255.255.255.255", "")])
+def test_unreachable_addresses(host: str, words: str) -> None:
+    answer = send_request(host, 80, "/", 2.0, time.monotonic)
     assert answer.fault == "unreachable" and words in answer.detail
 
 
-def test_a_head_without_an_end_is_read_no_further_than_it_must() -> None:
+def test_endless_headers_are_read_up_to_a_limit() -> None:
     def behave(connection: socket.socket, asked: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40_000)
 

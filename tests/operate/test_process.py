@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.operate.healthcheck import checked
+from fsdcf.operate.healthcheck import run_check
 
 PYTHON = sys.executable
 PATIENCE = 60.0
@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 INTERRUPTED = """
 import signal, sys
-from fsdcf.operate.healthcheck import checked
+from fsdcf.operate.healthcheck import run_check
 
 class Seconds(float):
     '''A timeout that says when it is counted from: then the program is waited for.'''
@@ -30,29 +30,29 @@ class Seconds(float):
         return now + float(self)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background begins with SIGINT ignored
-checked(["/bin/sh", "-c", sys.argv[1]], Seconds(600))
+run_check(["/bin/sh", "-c", sys.argv[1]], Seconds(600))
 """
 
 
-def test_a_program_that_ends_well_or_not() -> None:
-    assert checked(["true"], PATIENCE) == (True, "exit code 0")
-    assert checked(["/bin/sh", "-c", "echo some; echo no answer >&2; exit 22"], PATIENCE) == (
+def test_exit_codes_and_signals() -> None:
+    assert run_check(["true"], PATIENCE) == (True, "exit code 0")
+    assert run_check(["/bin/sh", "-c", "echo some; echo no answer >&2; exit 22"], PATIENCE) == (
         False,
         "exit code 22: no answer",
     )
-    assert checked(["/bin/sh", "-c", "kill -9 $$"], PATIENCE) == (False, "signal 9")
+    assert run_check(["/bin/sh", "-c", "kill -9 $$"], PATIENCE) == (False, "signal 9")
 
 
-def test_no_shell_has_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_shell_is_involved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # a folder that one may not look into makes it a lack of permission
-    assert checked(["true; false"], PATIENCE) == (False, "true; false is not there: the image must have it too")
-    assert checked(["echo", "$HOME; exit 3"], PATIENCE)[0]
+    assert run_check(["true; false"], PATIENCE) == (False, "true; false does not exist: the image must contain it, too")
+    assert run_check(["echo", "$HOME; exit 3"], PATIENCE)[0]
 
 
-def test_what_cannot_be_run(tmp_path: Path) -> None:
+def test_programs_that_cannot_be_started(tmp_path: Path) -> None:
     (tmp_path / "check").write_text("x")
-    passed, text = checked([str(tmp_path / "check")], PATIENCE)
-    assert not passed and "cannot be run: Permission denied" in text
+    passed, text = run_check([str(tmp_path / "check")], PATIENCE)
+    assert not passed and "cannot be started: Permission denied" in text
 
 
 class Lifeline:
@@ -82,10 +82,10 @@ def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
     made.close()
 
 
-def test_the_timeout_ends_it_with_its_children(lifeline: Lifeline) -> None:
+def test_the_timeout_kills_the_program_and_its_children(lifeline: Lifeline) -> None:
     script = f"exec >'{lifeline.path}'; (printf +; exec sleep 600) & sleep 600"
     for timeout in (0.1, 1, 10, 60):  # until the child has begun when the time is up
-        assert checked(["/bin/sh", "-c", script], timeout) == (False, f"no end within {timeout:g} s")
+        assert run_check(["/bin/sh", "-c", script], timeout) == (False, f"not finished within {timeout:g} s")
         if lifeline.begun(0):
             break
     else:
@@ -93,7 +93,7 @@ def test_the_timeout_ends_it_with_its_children(lifeline: Lifeline) -> None:
     assert lifeline.all_ended()
 
 
-def test_an_interruption_ends_it_too(lifeline: Lifeline) -> None:
+def test_an_interruption_kills_the_program(lifeline: Lifeline) -> None:
     script = f"exec >'{lifeline.path}'; printf +; sleep 600"
     with subprocess.Popen(
         [PYTHON, "-c", INTERRUPTED, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -105,6 +105,6 @@ def test_an_interruption_ends_it_too(lifeline: Lifeline) -> None:
     assert lifeline.all_ended(), "it was killed before it could do any more"
 
 
-def test_much_output_is_no_trouble() -> None:
-    passed, text = checked([PYTHON, "-c", "print('x' * 1000000); print('the end'); raise SystemExit(1)"], PATIENCE)
+def test_large_output() -> None:
+    passed, text = run_check([PYTHON, "-c", "print('x' * 1000000); print('the end'); raise SystemExit(1)"], PATIENCE)
     assert not passed and text == "exit code 1: the end"

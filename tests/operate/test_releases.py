@@ -1,4 +1,4 @@
-"""The history of releases, and the way back."""
+"""The history of releases, and the rollback."""
 
 from __future__ import annotations
 
@@ -8,38 +8,55 @@ import pytest
 
 from fsdcf.deploy.model import Exit, Options, Target
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.releases import Released, chosen, collapsed, history, registry, rollback, sha_of
+from fsdcf.operate.releases import (
+    RecordedRelease,
+    collapse,
+    ecr_repository,
+    history,
+    image_tag,
+    rollback,
+    select_release,
+)
 from tests.deploy.site import STACK, Site, record, service, site, template
 
 SHOP = Target("shop", "staging")
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 
-def releases(*shas: str) -> tuple[Released, ...]:
+def releases(*shas: str) -> tuple[RecordedRelease, ...]:
     """The history of a record that had these images, the oldest first."""
-    return collapsed(
-        Released(number, f"shop:{sha}", sha, NOON + timedelta(hours=number)) for number, sha in enumerate(shas, 1)
+    return collapse(
+        RecordedRelease(number, f"shop:{sha}", sha, NOON + timedelta(hours=number))
+        for number, sha in enumerate(shas, 1)
     )
 
 
-def shown(found: tuple[Released, ...]) -> list[tuple[int, str, bool]]:
+def shown(found: tuple[RecordedRelease, ...]) -> list[tuple[int, str, bool]]:
     return [(one.version, one.sha, one.latest) for one in found]
 
 
-def test_repeats_are_one_release_told_by_the_first() -> None:
+def test_repeated_versions_are_one_release() -> None:
     assert shown(releases("a", "a", "b", "b", "a")) == [(5, "a", True), (3, "b", False), (1, "a", False)]
     assert shown(releases()) == []
-    assert collapsed(reversed([Released(1, "x:a", "a", NOON), Released(2, "x:b", "b", NOON)]))[0].version == 2
+    assert (
+        collapse(reversed([RecordedRelease(1, "x:a", "a", NOON), RecordedRelease(2, "x:b", "b", NOON)]))[0].version == 2
+    )
 
 
-def test_the_release_to_go_back_to() -> None:
+def test_the_selected_release() -> None:
     found = releases("3f2c1ab", "3f9d000", "9d4e7f0")
-    assert chosen(found, None, SHOP).sha == "3f9d000"
-    assert chosen(found, "3f2", SHOP).sha == "3f2c1ab" and chosen(found, "9d4e7f0", SHOP).sha == "9d4e7f0"
+    assert select_release(found, None, SHOP).sha == "3f9d000"
+    assert (
+        select_release(found, "3f2", SHOP).sha == "3f2c1ab" and select_release(found, "9d4e7f0", SHOP).sha == "9d4e7f0"
+    )
     digests = releases("sha256:" + "a" * 64, "sha256:" + "b" * 64)
-    assert chosen(digests, "aaaa", SHOP).sha == chosen(digests, "sha256:aa", SHOP).sha == "sha256:" + "a" * 64
-    assert chosen(releases("v1", "v10"), "v1", SHOP).sha == "v1", "a whole name is not the beginning of another"
-    assert chosen(releases("a", "b", "a", "c"), "a", SHOP).sha == "a", "one image released twice is no riddle"
+    assert (
+        select_release(digests, "aaaa", SHOP).sha
+        == select_release(digests, "sha256:aa", SHOP).sha
+        == "sha256:" + "a" * 64
+    )
+    assert select_release(releases("v1", "v10"), "v1", SHOP).sha == "v1", "a whole name is not the beginning of another"
+    assert select_release(releases("a", "b", "a", "c"), "a", SHOP).sha == "a", "one image released twice is no riddle"
 
 
 @pytest.mark.parametrize(
@@ -47,12 +64,12 @@ def test_the_release_to_go_back_to() -> None:
     [
         (("a",), None, "no earlier release"),
         (("a", "b"), "c", "no release has the image c"),
-        (("3f2c1ab", "3f9d000"), "3f", "3f could be 3f2c1ab or 3f9d000"),
+        (("3f2c1ab", "3f9d000"), "3f", "3f is ambiguous: 3f2c1ab, 3f9d000"),
     ],
 )
-def test_no_such_release(shas: tuple[str, ...], to: str | None, words: str) -> None:
+def test_a_release_that_does_not_exist(shas: tuple[str, ...], to: str | None, words: str) -> None:
     with pytest.raises(Stop) as caught:
-        chosen(releases(*shas), to, SHOP)
+        select_release(releases(*shas), to, SHOP)
     assert caught.value.outcome.exit is Exit.USAGE and words in caught.value.outcome.sentence
     assert caught.value.outcome.next[0] == "fsdcf history shop --env staging"
 
@@ -77,7 +94,7 @@ def test_no_such_release(shas: tuple[str, ...], to: str | None, words: str) -> N
     ],
 )
 def test_the_parts_of_an_image(image: str, sha: str, asked: tuple[str, str, str] | None) -> None:
-    assert (sha_of(image), registry(image)) == (sha, asked)
+    assert (image_tag(image), ecr_repository(image)) == (sha, asked)
 
 
 def running(*shas: str) -> Site:
@@ -90,7 +107,7 @@ def running(*shas: str) -> Site:
     return made
 
 
-def test_back_and_forth_changes_the_image_alone() -> None:
+def test_a_rollback_changes_only_the_image() -> None:
     made = running("one", "two")
     before = made.call("GetTemplate", StackName=STACK)["TemplateBody"]
     assert shown(history(STACK, made.aws)) == [(2, "two", True), (1, "one", False)]
@@ -140,10 +157,10 @@ def test_a_stack_without_a_record() -> None:
     made.fault("api:GetParameterHistory:error=ParameterNotFound")
     with pytest.raises(Stop) as caught:
         history(STACK, made.aws)
-    assert "is gone" in caught.value.outcome.sentence
+    assert "does not exist" in caught.value.outcome.sentence
 
 
-def test_somebody_else_s_stack_is_not_rolled_back() -> None:
+def test_an_unmanaged_stack_is_not_rolled_back() -> None:
     made = running("one", "two")
     with pytest.raises(Stop) as caught:
         rollback(Target("shop-x", "staging"), None, Options(yes=True), made.aws, made.tell, None)

@@ -9,7 +9,7 @@ from fsdcf.deploy.model import Exit, Outcome, Place, RolloutChanged, Terminated
 from fsdcf.deploy.run import Stop
 from fsdcf.operate.rolling import restart
 from tests.deploy.site import Site, site
-from tests.operate.shop import TARGET, running, shop, steps, told
+from tests.operate.shop import TARGET, described, running, shop, steps
 
 HERE = Place("shop.yml", 7, 3, "service:")
 
@@ -26,12 +26,12 @@ def ended(found: Site, **more: object) -> Outcome:
     return raised.value.outcome
 
 
-def test_every_task_is_a_new_one_of_the_same_definition() -> None:
+def test_every_task_is_replaced_by_one_of_the_same_definition() -> None:
     found = shop(count=2)
-    before, definition = set(running(found)), told(found)["taskDefinition"]
+    before, definition = set(running(found)), described(found)["taskDefinition"]
     outcome = again(found)
     assert (outcome.exit, outcome.sentence) == (Exit.DONE, "shop-staging is restarted: 2 of 2 tasks run")
-    assert not before & set(running(found)) and told(found)["taskDefinition"] == definition
+    assert not before & set(running(found)) and described(found)["taskDefinition"] == definition
     assert steps(found)[0].startswith("replaces 2 tasks of shop-staging (ecs-svc/")
     seen = [one for one in found.told if isinstance(one, RolloutChanged)]
     assert (seen[-1].running, seen[-1].desired) == (2, 2) and {
@@ -40,26 +40,26 @@ def test_every_task_is_a_new_one_of_the_same_definition() -> None:
     assert found.made("UpdateService") == 1 and found.made("DescribeServices") < 100
 
 
-def test_the_gate() -> None:
+def test_the_confirmation() -> None:
     found = shop()
     refused = ended(found, yes=False)
     assert refused.exit is Exit.REFUSED and refused.next == ("fsdcf restart shop --env staging --yes",)
     found.answers = {"execute": False}
-    assert ended(found, yes=False).sentence == "refused: nothing was changed"
+    assert ended(found, yes=False).sentence == "not confirmed: nothing was changed"
     assert found.made("UpdateService") == 0
     found.answers = {"execute": True}
     assert again(found, yes=False).exit is Exit.DONE
-    assert found.asked[-1].text == "Replace 1 task of shop-staging by new ones?"
+    assert found.asked[-1].text == "Replace 1 task of shop-staging with new ones?"
 
 
-def test_whoever_is_asked_knows_that_a_single_writer_is_away_for_a_while() -> None:
+def test_the_confirmation_mentions_the_outage_of_a_single_writer() -> None:
     found = shop(single=True)
     found.answers = {"execute": True}
     assert again(found, yes=False).exit is Exit.DONE
-    assert "the service is away for that time" in found.asked[0].details[0]
+    assert "the service is unavailable in between" in found.asked[0].details[0]
 
 
-def test_a_deployment_that_fails_tells_why_and_what_runs_now() -> None:
+def test_a_failed_deployment_is_explained() -> None:
     found = shop("AWS::ECS::Service:update:exit=1")
     outcome = again(found)
     assert outcome.exit is Exit.FAILED
@@ -74,33 +74,33 @@ def test_a_deployment_that_fails_tells_why_and_what_runs_now() -> None:
     assert found.warnings() == [], "the picture of the rollout shows the tasks that stop"
 
 
-def test_no_capacity_is_told_while_it_lasts() -> None:
+def test_missing_capacity_is_a_warning() -> None:
     found = shop("AWS::ECS::Service:update:capacity")
     outcome = again(found)
     assert outcome.exit is Exit.FAILED and "Fargate has no capacity" in outcome.sentence
     assert any("unable to place a task" in one for one in found.warnings())
 
 
-def test_a_service_without_tasks_has_nothing_to_restart() -> None:
+def test_a_service_without_tasks_is_not_restarted() -> None:
     found = shop(count=0)
-    assert again(found).sentence == "shop-staging runs no task: there is nothing to restart"
+    assert again(found).sentence == "shop-staging has no tasks: there is nothing to restart"
     assert found.made("UpdateService") == 0
 
 
-def test_a_busy_stack_a_stranger_s_and_none() -> None:
+def test_busy_unmanaged_and_missing_stacks() -> None:
     found = shop()
     found.force("UPDATE_IN_PROGRESS")
     busy = ended(found)
     assert busy.exit is Exit.BUSY and busy.next == ("fsdcf watch shop --env staging",)
     stranger = ended(shop(tags={"fsdcf:service": "other"}))
-    assert stranger.exit is Exit.REFUSED and "is not ours" in stranger.sentence
+    assert stranger.exit is Exit.REFUSED and "is not managed by fsdcf" in stranger.sentence
     with pytest.raises(Stop, match="there is no stack shop-staging"):
         again(site())
 
 
-def test_another_deployment_that_takes_its_place() -> None:
+def test_a_restart_replaced_by_another_deployment() -> None:
     found = shop()
-    service = told(found)
+    service = described(found)
 
     def overtake() -> None:
         found.call(
@@ -113,16 +113,16 @@ def test_another_deployment_that_takes_its_place() -> None:
 
     found.after(10, overtake)
     outcome = again(found)
-    assert outcome.exit is Exit.FAILED and "took its place" in outcome.sentence
+    assert outcome.exit is Exit.FAILED and "replaced it" in outcome.sentence
 
 
-def test_ctrl_c_sigterm_and_the_deadline_leave_it_alone() -> None:
+def test_the_restart_continues_after_ctrl_c_sigterm_and_the_deadline() -> None:
     found = shop()
     found.pressing(10)
     pressed = ended(found)
     assert (pressed.exit, pressed.sentence) == (
         Exit.INTERRUPTED,
-        "no longer watched: the restart goes on, its outcome is unknown",
+        "interrupted: the restart continues, its outcome is unknown",
     )
     assert pressed.next == ("fsdcf status shop --env staging --watch",)
     found = shop()
@@ -133,20 +133,20 @@ def test_ctrl_c_sigterm_and_the_deadline_leave_it_alone() -> None:
     assert late.exit is Exit.UNKNOWN and "the deadline has passed" in late.sentence
 
 
-def test_credentials_that_expire_while_it_is_watched() -> None:
+def test_expired_credentials_while_following() -> None:
     found = shop()
     found.fault("api:DescribeServices:expired**@3")
     outcome = ended(found)
-    assert outcome.exit is Exit.UNKNOWN and "AWS does not tell any more: the restart goes on" in outcome.sentence
+    assert outcome.exit is Exit.UNKNOWN and "AWS no longer answers: the restart continues" in outcome.sentence
 
 
-def test_resets_and_throttling_change_nothing() -> None:
+def test_resets_and_throttling_are_retried() -> None:
     found = shop("api:DescribeServices:reset*2@2", "api:DescribeServices:throttle*3@6", "api:UpdateService:lost")
     assert again(found).exit is Exit.DONE
     assert found.made("UpdateService") == 2, "a lost answer: the later deployment is watched"
 
 
-def test_without_permission_nothing_happens_and_it_is_named() -> None:
+def test_a_missing_permission_is_named() -> None:
     for operation in ("DescribeServices", "UpdateService"):
         found = shop(f"api:{operation}:error=AccessDeniedException")
         with pytest.raises(ApiError) as raised:
@@ -154,18 +154,18 @@ def test_without_permission_nothing_happens_and_it_is_named() -> None:
         assert raised.value.denied and raised.value.operation == operation
 
 
-def test_without_permission_to_see_tasks_it_is_watched_all_the_same() -> None:
+def test_the_restart_is_followed_without_permission_to_list_tasks() -> None:
     found = shop("AWS::ECS::Service:update:exit=1", "api:ListTasks:error=AccessDeniedException**")
     outcome = again(found)
     assert outcome.exit is Exit.FAILED and "tasks failed to start" in outcome.sentence
     assert any("no permission for ecs:ListTasks" in one for one in found.warnings())
 
 
-def test_a_deployment_that_runs_already() -> None:
+def test_a_deployment_in_progress_is_replaced() -> None:
     found = shop()
-    service = told(found)
+    service = described(found)
     found.call(
         "UpdateService", "ecs", cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True
     )
     assert again(found).exit is Exit.DONE
-    assert found.warnings()[0] == "a deployment is under way already: this one takes its place"
+    assert found.warnings()[0] == "a deployment is in progress: the restart replaces it"

@@ -1,4 +1,4 @@
-"""Scale: the number of tasks, the gate, and what will undo it."""
+"""Scaling: the number of tasks, the confirmation, and what overrides the number."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import pytest
 
 from fsdcf.deploy.model import Exit, Outcome, RolloutChanged
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.bounds import Bounds, undone_by
-from fsdcf.operate.rolling import restart, scale
+from fsdcf.operate.rolling import ScalingLimits, count_overrides, restart, scale
 from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import Site
-from tests.operate.shop import TARGET, shop, steps, told
+from tests.operate.shop import TARGET, described, shop, steps
 
 
 def to(
@@ -28,90 +27,90 @@ def ended(found: Site, count: int, **more: Any) -> Outcome:
     return raised.value.outcome
 
 
-def test_out_and_back() -> None:
+def test_scale_out_and_in() -> None:
     found = shop()
     assert to(found, 3).sentence == "shop-staging runs 3 tasks"
-    assert told(found)["runningCount"] == 3
-    assert steps(found) == ["goes from 1 to 3 tasks in shop-staging"]
+    assert described(found)["runningCount"] == 3
+    assert steps(found) == ["scales shop-staging from 1 to 3 tasks"]
     assert (1, 3) in [(one.running, one.desired) for one in found.told if isinstance(one, RolloutChanged)]
     assert to(found, 1).sentence == "shop-staging runs 1 task"
-    assert to(found, 1).sentence == "shop-staging runs 1 task already" and found.made("UpdateService") == 2
+    assert to(found, 1).sentence == "shop-staging already runs 1 task" and found.made("UpdateService") == 2
 
 
-def test_the_gate_and_what_is_told_before() -> None:
+def test_the_confirmation_and_its_details() -> None:
     found = shop()
     refused = ended(found, 0, yes=False)
     assert refused.exit is Exit.REFUSED and refused.next == ("fsdcf scale shop --env staging 0 --yes",)
-    assert "no task will run: the service will not answer" in found.warnings()
+    assert "no tasks will run: the service will not respond" in found.warnings()
     found.answers = {"execute": False}
     assert ended(found, 0, yes=False).exit is Exit.REFUSED
     found.answers = {"execute": True}
     found.forget()
     assert to(found, 0, yes=False).sentence == "shop-staging runs 0 tasks"
-    assert found.asked[0].text == "Go from 1 to 0 tasks in shop-staging?" and len(found.asked[0].details) == 2
+    assert found.asked[0].text == "Scale shop-staging from 1 to 0 tasks?" and len(found.asked[0].details) == 2
     assert found.warnings() == []
 
 
-def test_auto_scaling_will_undo_it() -> None:
+def test_auto_scaling_overrides_the_number() -> None:
     found = shop(bounds=(1, 3))
     to(found, 4)
-    assert "between 1 and 3 tasks: it will undo 4 when it next takes tasks away" in found.warnings()[0]
+    assert "between 1 and 3 tasks: it overrides 4 when it next removes tasks" in found.warnings()[0]
     assert "service.autoScaling.maxCount" in found.warnings()[0]
     found.forget()
     to(found, 0)
-    assert "it will undo 0 when it next adds tasks" in found.warnings()[0]
+    assert "it overrides 0 when it next adds tasks" in found.warnings()[0]
     found.forget()
     to(found, 2)
-    assert "it will change 2 as soon as the load asks" in found.warnings()[0]
+    assert "it changes 2 when the load" in found.warnings()[0]
 
 
-def test_the_bounds_come_from_the_template_where_auto_scaling_may_not_be_asked() -> None:
+def test_limits_are_read_from_the_template_without_permission() -> None:
     found = shop("api:DescribeScalableTargets:error=AccessDeniedException", bounds=(1, 3))
     assert to(found, 4).exit is Exit.DONE
     assert "no permission for application-autoscaling:DescribeScalableTargets" in found.warnings()[0]
     assert "between 1 and 3 tasks" in found.warnings()[1]
 
 
-def test_without_the_template_it_is_not_known() -> None:
+def test_an_unreadable_template_is_a_warning() -> None:
     found = shop(
         "api:GetTemplate:error=AccessDenied", "api:DescribeScalableTargets:error=AccessDeniedException", bounds=(1, 3)
     )
     assert to(found, 2).exit is Exit.DONE
-    assert any("it cannot be read" in one for one in found.warnings())
+    assert any("cannot be read" in one for one in found.warnings())
 
 
-def test_the_next_deploy_will_undo_it() -> None:
+def test_the_next_deploy_overrides_the_number() -> None:
     found = shop()
     to(found, 2)
     assert found.warnings() == [
-        "the next deploy that changes the service sets it to 1 again: write service.resources.desiredCount to keep 2"
+        "the next deploy that changes the service sets it to 1 again: set service.resources.desiredCount to keep 2"
     ]
 
 
 @pytest.mark.parametrize(
     ("bounds", "count", "words"),
     [
-        (Bounds(2, 4, False, False), 9, "suspended: nothing undoes 9"),
-        (Bounds(2, 4), 2, "will change 2"),
-        (Bounds(2, 4), 1, "when it next adds tasks; write service.autoScaling.minCount"),
-        (Bounds(2, 4), 5, "when it next takes tasks away"),
+        (ScalingLimits(2, 4, False, False), 9, "suspended: 9 remains"),
+        (ScalingLimits(2, 4), 2, "it changes 2"),
+        (ScalingLimits(2, 4), 1, "when it next adds tasks; set service.autoScaling.minCount"),
+        (ScalingLimits(2, 4), 5, "when it next removes tasks"),
     ],
 )
-def test_bounds(bounds: Bounds, count: int, words: str) -> None:
-    (text,) = undone_by(count, bounds, {})
+def test_overrides_by_auto_scaling(bounds: ScalingLimits, count: int, words: str) -> None:
+    (text,) = count_overrides(count, bounds, {})
     assert words in text and "between 2 and 4 tasks" in text
 
 
-def test_what_the_template_says_is_not_undone() -> None:
+def test_the_number_in_the_template_is_not_overridden() -> None:
     template = {"Resources": {"Service": {"Type": "AWS::ECS::Service", "Properties": {"DesiredCount": 2}}}}
-    assert list(undone_by(2, None, template)) == [] and list(undone_by(2, None, {})) == []
+    assert list(count_overrides(2, None, template)) == [] and list(count_overrides(2, None, {})) == []
 
 
-def test_a_single_writer_needs_more_than_yes() -> None:
+def test_more_tasks_of_a_single_writer_require_allow() -> None:
     found = shop(single=True)
     refused = ended(found, 2)
     assert refused.exit is Exit.REFUSED and refused.sentence.startswith(
-        "data at risk: the service is made so that one task runs"
+        "data at risk: the service is configured for one task"
     )
     assert refused.next == ("fsdcf scale shop --env staging 2 --allow Service",)
     found.answers = {"data": False}
@@ -123,9 +122,9 @@ def test_a_single_writer_needs_more_than_yes() -> None:
     assert to(found, 0).exit is Exit.DONE, "fewer put nothing at risk"
 
 
-def test_somebody_else_sets_another_number() -> None:
+def test_a_number_changed_by_another_user() -> None:
     found = shop()
-    service = told(found)
+    service = described(found)
     found.after(
         10,
         lambda: found.call(
@@ -133,25 +132,25 @@ def test_somebody_else_sets_another_number() -> None:
         ),
     )
     outcome = to(found, 3)
-    assert outcome.exit is Exit.FAILED and "has set 1 meanwhile" in outcome.sentence
+    assert outcome.exit is Exit.FAILED and "has changed the number to 1" in outcome.sentence
 
 
-def test_tasks_that_do_not_come_are_explained_until_the_deadline() -> None:
+def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
     found = shop()
-    key = "/".join(told(found)["serviceArn"].split("/")[-2:])
+    key = "/".join(described(found)["serviceArn"].split("/")[-2:])
     primary = scheduler.primary_of(found.world, key)
     assert primary is not None
     scheduler.change(found.world, primary, trouble=["capacity", ""])
     outcome = ended(found, 2, timeout=300.0)
     assert (outcome.exit, outcome.sentence) == (
         Exit.UNKNOWN,
-        "the deadline has passed: the scaling goes on, its outcome is unknown",
+        "the deadline has passed: the scaling continues, its outcome is unknown",
     )
     assert any("unable to place a task" in one for one in found.warnings())
     assert sum("a task stopped: Capacity is unavailable" in one for one in found.warnings()) == 1
 
 
-def test_silence_is_broken_once_a_minute() -> None:
+def test_the_state_is_repeated_once_a_minute() -> None:
     found = shop("AWS::ECS::Service:update:slow=30")
     restart(TARGET, True, None, found.aws, found.tell, None)
     assert any(one.startswith("still 0 of 1 running") for one in steps(found))

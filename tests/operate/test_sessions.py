@@ -13,7 +13,7 @@ from fsdcf.deploy.run import Stop
 from fsdcf.operate.sessions import Session, open_session
 from fsdcf.sandbox.ecs import tasks
 from tests.deploy.site import Site
-from tests.operate.shop import TARGET, running, shop, told
+from tests.operate.shop import TARGET, described, running, shop
 
 HERE = Place("shop.yml", 7, 3, "service:")
 
@@ -30,60 +30,60 @@ def refused(found: Site, **more: str) -> Outcome:
 
 def change(found: Site, task: str, **more: Any) -> None:
     """Changes what ECS tells of a task."""
-    key = f"{told(found)['clusterArn'].rpartition('/')[2]}/{task}"
+    key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
     body = found.world.store.get(tasks.TASK, key)
     assert body is not None
     body["task"].update(more)
     found.world.store.put(tasks.TASK, key, body)
 
 
-def test_the_youngest_task_and_the_service_s_own_container() -> None:
+def test_the_latest_task_and_the_main_container() -> None:
     found = shop(count=2, execute=True)
     session = enter(found)
     assert session.task in running(found) and session.container == "shop"
-    cluster = told(found)["clusterArn"].rpartition("/")[2]
+    cluster = described(found)["clusterArn"].rpartition("/")[2]
     assert session.target.startswith(f"ecs:{cluster}_{session.task}_{session.task}-")
     assert (session.region, session.endpoint) == ("us-east-1", "https://ssm.us-east-1.amazonaws.com")
     assert set(session.response) == {"sessionId", "streamUrl", "tokenValue"}
     assert session.response["tokenValue"] not in repr(session), "the token is never shown"
 
 
-def test_a_task_by_the_beginning_of_its_id() -> None:
+def test_a_task_by_a_prefix_of_its_id() -> None:
     found = shop(count=2, execute=True)
     one, two = running(found)
     assert enter(found, task=two[:6]).task == two and enter(found, task=one).task == one
     none = refused(found, task="zzz")
-    assert none.exit is Exit.USAGE and "zzz is the id of no task that runs" in none.sentence and one in none.sentence
+    assert none.exit is Exit.USAGE and "zzz does not match a running task" in none.sentence and one in none.sentence
     found = shop(count=17, execute=True)
     (digit, _), *_ = Counter(task[0] for task in running(found)).most_common(1)
-    assert f"{digit} could be several tasks: " in refused(found, task=digit).sentence
+    assert f"{digit} matches several running tasks: " in refused(found, task=digit).sentence
 
 
-def test_ecs_exec_that_is_off_names_the_key_and_the_line() -> None:
+def test_disabled_ecs_exec_names_the_key_and_the_line() -> None:
     found = shop()
     outcome = refused(found)
     assert (outcome.exit, outcome.sentence) == (
         Exit.USAGE,
-        "ECS Exec is off for shop-staging: write service.enableExecuteCommand: true",
+        "ECS Exec is disabled for shop-staging: set service.enableExecuteCommand: true",
     )
     assert outcome.evidence[0].place == HERE
     assert found.made("ExecuteCommand") == 0
 
 
-def test_a_task_from_before_it_was_switched_on() -> None:
+def test_a_task_started_before_ecs_exec_was_enabled() -> None:
     found = shop(execute=True)
     (task,) = running(found)
     change(found, task, enableExecuteCommand=False)
     outcome = refused(found)
-    assert "was started before ECS Exec was switched on" in outcome.sentence and outcome.next == (
+    assert "was started before ECS Exec was enabled" in outcome.sentence and outcome.next == (
         "fsdcf restart shop --env staging",
     )
 
 
-def test_an_agent_that_does_not_run() -> None:
+def test_an_agent_that_is_not_running() -> None:
     found = shop(execute=True)
     (task,) = running(found)
-    body = found.call("DescribeTasks", "ecs", cluster=told(found)["clusterArn"], tasks=[task])["tasks"][0]
+    body = found.call("DescribeTasks", "ecs", cluster=described(found)["clusterArn"], tasks=[task])["tasks"][0]
     agent = {"name": "ExecuteCommandAgent", "lastStatus": "STOPPED", "reason": "no ssmmessages"}
     change(
         found,
@@ -95,14 +95,14 @@ def test_an_agent_that_does_not_run() -> None:
     assert refused(found).exit is Exit.FAILED
 
 
-def test_no_such_container_and_no_task() -> None:
+def test_a_missing_container_and_no_task() -> None:
     found = shop(execute=True)
-    assert "has no container db: it has shop" in refused(found, container="db").sentence
+    assert "has no container db; its containers: shop" in refused(found, container="db").sentence
     found = shop(count=0, execute=True)
-    assert refused(found).sentence == "no task of shop-staging runs"
+    assert refused(found).sentence == "shop-staging has no running task"
 
 
-def test_a_stranger_s_stack_and_a_missing_permission() -> None:
+def test_an_unmanaged_stack_and_a_missing_permission() -> None:
     assert refused(shop(execute=True, tags={"team": "x"})).exit is Exit.REFUSED
     found = shop("api:ExecuteCommand:error=AccessDeniedException", execute=True)
     with pytest.raises(ApiError) as raised:

@@ -39,26 +39,26 @@ def test_every_state_of_a_stack(state: str) -> None:
     assert state in text and status_record(found)["status"] == state
 
 
-def test_a_service_that_runs() -> None:
+def test_a_running_service() -> None:
     made = put("CREATE_COMPLETE")
     found = status(STACK, made.aws)
     assert found is not None and found.primary is not None
     assert (found.desired, found.running, found.pending, found.steady) == (1, 1, 0, True)
-    assert found.image == "shop:one" and found.primary.rollout == "COMPLETED" and found.missing == ()
+    assert found.image == "shop:one" and found.primary.state == "COMPLETED" and found.missing == ()
 
 
-def test_what_may_not_be_read_is_said() -> None:
+def test_missing_permissions_are_reported() -> None:
     made = put("CREATE_COMPLETE")
     made.fault("api:ecs.DescribeTaskDefinition:error=AccessDeniedException")
     found = status(STACK, made.aws)
     assert found is not None and found.image is None and found.running == 1
-    assert found.missing == ("the image is not known: no permission for ecs:DescribeTaskDefinition",)
+    assert found.missing == ("the image is unknown: no permission for ecs:DescribeTaskDefinition",)
     made.fault("api:ecs.DescribeServices:error=AccessDeniedException")
     found = status(STACK, made.aws)
     assert found is not None and found.running is None and len(found.missing) == 1
     made.fault("api:ListStackResources:error=AccessDenied")
     found = status(STACK, made.aws)
-    assert found is not None and "the stack's resources are not known: no permission" in found.missing[0]
+    assert found is not None and "the stack's resources are unknown: no permission" in found.missing[0]
 
 
 class Answers:
@@ -92,7 +92,7 @@ def told(**answers: Any) -> tuple[Status, str]:
     return found, "\n".join(status_lines(found, plain))
 
 
-def test_a_rollout_under_way_with_its_targets() -> None:
+def test_a_rollout_in_progress_with_its_targets() -> None:
     deployments = [
         {
             "id": "2",
@@ -144,7 +144,7 @@ def test_a_rollout_under_way_with_its_targets() -> None:
         assert line in text
 
 
-def test_more_tasks_than_wanted_are_told_for_what_they_are() -> None:
+def test_more_tasks_than_desired() -> None:
     def tasks(running: int, *deployments: dict[str, object]) -> str:
         _, text = told(
             DescribeServices={"services": [{"desiredCount": 2, "runningCount": running, "deployments": deployments}]}
@@ -161,16 +161,16 @@ def test_more_tasks_than_wanted_are_told_for_what_they_are() -> None:
     assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 wanted")
 
 
-def test_a_service_that_is_gone() -> None:
-    assert "ECS knows no service x in the cluster x" in told(DescribeServices={"services": []})[0].missing
+def test_a_service_that_does_not_exist() -> None:
+    assert "the service x does not exist in the cluster x" in told(DescribeServices={"services": []})[0].missing
     assert told(DescribeServices={"services": [{"status": "INACTIVE"}]})[0].running is None
 
 
-def test_no_time_is_no_text() -> None:
+def test_a_missing_time_is_empty() -> None:
     assert moment(None) == ""
 
 
-def test_long_messages_stand_under_each_other() -> None:
+def test_long_messages_are_wrapped() -> None:
     message = f"(service {'s' * 40}) registered 1 targets in (target-group {'t' * 20}) " + "and went on " * 9
     service = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": [{"message": message}]}
     found, text = told(DescribeServices={"services": [service]})
@@ -179,7 +179,7 @@ def test_long_messages_stand_under_each_other() -> None:
     assert max(map(len, narrow)) <= 80 and narrow[-1].startswith(" " * 11)
 
 
-def test_the_tasks_that_are_followed_stand_before_what_ecs_says() -> None:
+def test_followed_tasks_precede_the_messages() -> None:
     service = {
         "deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}],
         "events": [{"message": "has started 2 tasks"}] * 3,

@@ -28,7 +28,7 @@ from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
     from fsdcf.language.model.service import Spec
-    from fsdcf.operate.healthcheck import Check, Inner, Round, Rules
+    from fsdcf.operate.healthcheck import ContainerHealthCheck, HealthCheckAttempt, TargetGroupCheck, UnhealthyTaskRules
     from fsdcf.pipeline import Result
 
 
@@ -85,7 +85,7 @@ class View:
         paint = self._stream.paint
         self._stream.lines([f"  {paint('!', 'warn')} {visible(text)}"])
 
-    def round(self, of: str, one: Round) -> None:
+    def round(self, of: str, one: HealthCheckAttempt) -> None:
         """One check."""
         if self._json:
             record = {"event": "check", "of": of, "number": one.number, "at": one.at, "passed": one.passed}
@@ -98,7 +98,7 @@ class View:
         )
 
 
-def balancer_line(check: Check, url: Address) -> str:
+def balancer_line(check: TargetGroupCheck, url: Address) -> str:
     """``GET http://127.0.0.1:8000/health every 30 s, timeout 5 s, codes 200, healthy after 2, unhealthy after 3``."""
     return (
         f"GET {url.base}{check.path} every {check.interval:g} s, timeout {check.timeout:g} s, codes {check.codes},"
@@ -106,7 +106,7 @@ def balancer_line(check: Check, url: Address) -> str:
     )
 
 
-def container_line(inner: Inner) -> str:
+def container_line(inner: ContainerHealthCheck) -> str:
     """``CMD-SHELL curl -f http://localhost:8000/health every 30 s, timeout 5 s, unhealthy after 3``."""
     start = f", {inner.start:g} s to start" if inner.start else ""
     shown = str(mask_value(" ".join(inner.command)))
@@ -226,8 +226,8 @@ def _checked(
 
 
 def _balancer(
-    check: Check,
-    rules: Rules,
+    check: TargetGroupCheck,
+    rules: UnhealthyTaskRules,
     url: Address,
     port: int | None,
     place: Callable[[str], Place | None],
@@ -236,31 +236,37 @@ def _balancer(
     view: View,
 ) -> Iterator[_Failure]:
     """The load balancer's rounds, shown; what failed, if it did."""
-    from fsdcf.operate.healthcheck import balanced, balancer_fails_after, request, stops_at, wavering
+    from fsdcf.operate.healthcheck import (
+        check_target,
+        describe_failures,
+        describe_stop,
+        send_request,
+        target_failure_time,
+    )
 
     view.head("load balancer", balancer_line(check, url))
     if port is not None and url.port != port:
         view.note(f"--url has port {url.port}; on AWS the load balancer asks port {port} (service.port)")
 
     def ask() -> Any:
-        return request(url.host, url.port, check.path, check.timeout, time.monotonic)
+        return send_request(url.host, url.port, check.path, check.timeout, time.monotonic)
 
-    rounds = _shown("load balancer", balanced(check, ask, rest, once), view)
+    rounds = _shown("load balancer", check_target(check, ask, rest, once), view)
     if _fine(rounds, once):
-        if remark := wavering(rounds, check):
+        if remark := describe_failures(rounds, check):
             view.note(remark)
         return
     evidence = (
         Evidence("load balancer", _row(rounds, once, "unhealthyThreshold"), place("service.healthCheck.path")),
-        Evidence("on AWS", stops_at(balancer_fails_after(check), rules), place("service.healthCheck.gracePeriod")),
+        Evidence("on AWS", describe_stop(target_failure_time(check), rules), place("service.healthCheck.gracePeriod")),
     )
     text = f"the load balancer asks for {check.path}: {rounds[-1].text}"
     yield _Failure(text, evidence, (f"curl -i {shlex.quote(url.base + check.path)}",))
 
 
 def _container(
-    inner: Inner,
-    rules: Rules,
+    inner: ContainerHealthCheck,
+    rules: UnhealthyTaskRules,
     arguments: tuple[str, ...] | None,
     place: Callable[[str], Place | None],
     rest: Callable[[float], None],
@@ -268,7 +274,7 @@ def _container(
     view: View,
 ) -> Iterator[_Failure]:
     """The container's own rounds where a command is given, shown; else what would run."""
-    from fsdcf.operate.healthcheck import checked, contained, container_fails_after, stops_at
+    from fsdcf.operate.healthcheck import check_container, container_failure_time, describe_stop, run_check
 
     view.head("container", container_line(inner))
     if arguments is None:
@@ -277,19 +283,21 @@ def _container(
         )
         view.skipped = True
         return
-    rounds = _shown("container", contained(inner, lambda: checked(arguments, inner.timeout), rest, once), view)
+    rounds = _shown("container", check_container(inner, lambda: run_check(arguments, inner.timeout), rest, once), view)
     if _fine(rounds, once):
         return
     evidence = (
         Evidence("container", _row(rounds, once, "container.retries"), place("service.healthCheck.container")),
-        Evidence("on AWS", stops_at(container_fails_after(inner), rules), place("service.healthCheck.gracePeriod")),
+        Evidence(
+            "on AWS", describe_stop(container_failure_time(inner), rules), place("service.healthCheck.gracePeriod")
+        ),
     )
     yield _Failure(
         f"the container's check fails: {rounds[-1].text}", evidence, (str(mask_value(shlex.join(arguments))),)
     )
 
 
-def _shown(of: str, rounds: Iterator[Round], view: View) -> list[Round]:
+def _shown(of: str, rounds: Iterator[HealthCheckAttempt], view: View) -> list[HealthCheckAttempt]:
     found = []
     for one in rounds:
         view.round(of, one)
@@ -297,11 +305,11 @@ def _shown(of: str, rounds: Iterator[Round], view: View) -> list[Round]:
     return found
 
 
-def _fine(rounds: list[Round], once: bool) -> bool:
+def _fine(rounds: list[HealthCheckAttempt], once: bool) -> bool:
     return rounds[-1].passed if once else rounds[-1].state == "healthy"
 
 
-def _row(rounds: list[Round], once: bool, key: str) -> str:
+def _row(rounds: list[HealthCheckAttempt], once: bool, key: str) -> str:
     """``3 checks in a row failed (service.healthCheck.unhealthyThreshold)``."""
     if once:
         return "one check was made, and failed"
@@ -324,22 +332,26 @@ def _judged(name: str, failed: list[_Failure], view: View, balanced: bool) -> Ou
     return Outcome(Exit.DONE, sentence)
 
 
-def _of_spec(spec: Spec) -> tuple[Check | None, Inner | None, Rules]:
+def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerHealthCheck | None, UnhealthyTaskRules]:
     """The checks of a spec, and what becomes of a task that fails them."""
     from fsdcf.compiler.parts.service import desired
-    from fsdcf.operate.healthcheck import Check, Inner, Rules
+    from fsdcf.operate.healthcheck import ContainerHealthCheck, TargetGroupCheck, UnhealthyTaskRules
 
     service, told = spec.service, spec.service.health_check
     check = None
     if service.port is not None:
         codes = str(told.success_codes)
-        check = Check(told.path, told.interval, told.timeout, told.healthy_threshold, told.unhealthy_threshold, codes)
+        check = TargetGroupCheck(
+            told.path, told.interval, told.timeout, told.healthy_threshold, told.unhealthy_threshold, codes
+        )
     inner = None
     if told.container is not None:
         one = told.container
-        inner = Inner(_command(one.command), one.interval, one.timeout, one.retries, one.start_period or 0)
+        inner = ContainerHealthCheck(
+            _command(one.command), one.interval, one.timeout, one.retries, one.start_period or 0
+        )
     tasks = service.auto_scaling.min_count if service.auto_scaling else desired(service.resources)
-    return check, inner, Rules(told.grace_period, service.deployment.circuit_breaker.enabled, tasks)
+    return check, inner, UnhealthyTaskRules(told.grace_period, service.deployment.circuit_breaker.enabled, tasks)
 
 
 def _command(written: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -348,7 +360,7 @@ def _command(written: str | tuple[str, ...]) -> tuple[str, ...]:
     return words if words[0] in ("CMD", "CMD-SHELL") else ("CMD", *words)
 
 
-def _here(inner: Inner) -> list[str]:
+def _here(inner: ContainerHealthCheck) -> list[str]:
     """The check as a program with its arguments; a shell's line needs the shell."""
     kind, *words = inner.command
     return ["/bin/sh", "-c", " ".join(words)] if kind == "CMD-SHELL" else words

@@ -20,7 +20,7 @@ from fsdcf.deploy.model import Ask, Exit, Outcome, Tell
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-    from fsdcf.operate.logs import Line
+    from fsdcf.operate.logs import LogLine
 
 _DEFAULT = 600.0
 _FILTER = "Only lines that match: words that all occur, or a quoted phrase, as CloudWatch's filter patterns say it."
@@ -125,7 +125,7 @@ def _shown(on: Subject, aws: Aws, asked: _Asked, as_json: bool) -> Outcome:
     return Outcome(Exit.DONE, f"{show.count} lines of {on.stack}")
 
 
-def _lines(aws: Aws, group: str, asked: _Asked) -> Iterator[Line]:
+def _lines(aws: Aws, group: str, asked: _Asked) -> Iterator[LogLine]:
     from fsdcf.operate import logs
 
     now = time.time()

@@ -26,8 +26,9 @@ from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-    from fsdcf.operate.releases import Released
-    from fsdcf.operate.status import Message, Rollout, Status
+    from fsdcf.deploy.ecs.service import EcsDeployment, ServiceMessage
+    from fsdcf.operate.releases import RecordedRelease
+    from fsdcf.operate.status import Status
 
 
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
@@ -53,7 +54,7 @@ def status_lines(status: Status, paint: Paint, width: int | None = None, tasks: 
         yield f"  {paint('?', 'warn')} {visible(text)}"
 
 
-def _message(message: Message, paint: Paint, width: int | None) -> Iterator[str]:
+def _message(message: ServiceMessage, paint: Paint, width: int | None) -> Iterator[str]:
     """What ECS says, without the name of the service, which stands at the beginning of every message."""
     text = f"{moment(message.time)} {visible(re.sub(r'^[(]service [^)]+[)] ', '', message.text))}".strip()
     lines = [text] if width is None else textwrap.wrap(text, width - 11, break_long_words=False, break_on_hyphens=False)
@@ -89,18 +90,16 @@ def _tasks(status: Status, running: int, paint: Paint) -> str:
     if status.pending:
         parts.append(f"{status.pending} pending")
     if others:
-        which = "the failed" if all(one.rollout == "FAILED" for one in others) else "an older"
+        which = "the failed" if all(one.state == "FAILED" for one in others) else "an older"
         parts.append(f"{leaving} of {which} deployment still there")
     return paint(", ".join(parts), "good" if running == desired else "warn")
 
 
-def _rollout(one: Rollout, paint: Paint) -> str:
-    role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.rollout, "warn")
+def _rollout(one: EcsDeployment, paint: Paint) -> str:
+    role = {"COMPLETED": "good", "FAILED": "bad"}.get(one.state, "warn")
     failed = paint(f", {one.failed} failed", "bad") if one.failed else ""
-    line = f"{one.status} {paint(one.rollout or 'unknown', role)} {one.task_definition}: {task_counts(one.running, one.desired)}{failed}"
-    return line + (
-        f" ({visible(one.reason)})" if one.reason and one.rollout not in ("COMPLETED", "IN_PROGRESS") else ""
-    )
+    line = f"{one.status} {paint(one.state or 'unknown', role)} {one.task_definition}: {task_counts(one.running, one.desired)}{failed}"
+    return line + (f" ({visible(one.reason)})" if one.reason and one.state not in ("COMPLETED", "IN_PROGRESS") else "")
 
 
 def status_record(status: Status) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def status_record(status: Status) -> dict[str, Any]:
             {
                 "id": one.id,
                 "status": one.status,
-                "rolloutState": one.rollout,
+                "rolloutState": one.state,
                 "reason": one.reason,
                 "taskDefinition": one.task_definition,
                 "desired": one.desired,
@@ -141,7 +140,7 @@ def status_record(status: Status) -> dict[str, Any]:
     }
 
 
-def history_lines(releases: Sequence[Released], paint: Paint) -> Iterator[str]:
+def history_lines(releases: Sequence[RecordedRelease], paint: Paint) -> Iterator[str]:
     """A release on each line: version of the record, time, tag or digest, and which one is the latest."""
     widest = max((len(one.sha) for one in releases), default=0)
     for one in releases:
@@ -149,7 +148,7 @@ def history_lines(releases: Sequence[Released], paint: Paint) -> Iterator[str]:
         yield f"{one.version:>4}  {paint(moment(one.time), 'soft')}  {one.sha.ljust(widest)}{latest}".rstrip()
 
 
-def release_record(one: Released) -> dict[str, Any]:
+def release_record(one: RecordedRelease) -> dict[str, Any]:
     """A release as plain data."""
     return {
         "event": "release",

@@ -14,7 +14,7 @@ from fsdcf.cli.render.values import visible
 from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
-    from fsdcf.operate.logs import Line
+    from fsdcf.operate.logs import LogLine
 
 _PALETTE = (
     "cyan",
@@ -55,7 +55,7 @@ class Lines:
         self._colours: dict[str, str] = {}
         self._containers: set[str] = set()
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, line: LogLine) -> None:
         self.count += 1
         if self._json:
             self._json.write(_record(line))
@@ -66,7 +66,7 @@ class Lines:
         if not self._plain and (self._stream.gone or (self._json and self._json.gone)):
             raise ReaderGone
 
-    def _lead(self, line: Line) -> str:
+    def _lead(self, line: LogLine) -> str:
         self._containers.add(line.container)
         task = line.task[:_SHORT] if self._short else line.task
         who = visible(f"{task}/{line.container}" if len(self._containers) > 1 else task)
@@ -91,7 +91,7 @@ def until_gone(show: Callable[[], None]) -> None:
         return
 
 
-def _record(line: Line) -> dict[str, object]:
+def _record(line: LogLine) -> dict[str, object]:
     return {
         "event": "line",
         "time": _iso(line),
@@ -103,5 +103,5 @@ def _record(line: Line) -> dict[str, object]:
     }
 
 
-def _iso(line: Line) -> str:
+def _iso(line: LogLine) -> str:
     return f"{line.moment:%Y-%m-%dT%H:%M:%S}.{line.time % 1000:03}Z"

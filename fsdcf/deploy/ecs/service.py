@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,8 @@ class ServiceMessage:
 class EcsService:
     """A service at one moment. ``messages`` are its events, newest first; ``target_groups`` are ARNs.
 
-    ``minimum_healthy`` and ``maximum`` are the deployment's limits in percent, None if ECS reports none.
+    ``minimum_healthy`` and ``maximum`` are the deployment's limits in percent, None if ECS reports none. ``raw`` is the
+    data of the API response.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
     """
 
@@ -60,6 +61,7 @@ class EcsService:
     target_groups: tuple[str, ...] = ()
     minimum_healthy: int | None = None
     maximum: int | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -114,6 +116,7 @@ def read_service(raw: Mapping[str, Any]) -> EcsService:
         target_groups=tuple(str(group) for group in groups if group),
         minimum_healthy=limits.get("minimumHealthyPercent"),
         maximum=limits.get("maximumPercent"),
+        raw=raw,
     )
 
 

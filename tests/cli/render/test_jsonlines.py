@@ -16,9 +16,9 @@ from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import Lines
 from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
 from fsdcf.deploy.state import Snapshot
-from fsdcf.operate.healthcheck import Round
-from fsdcf.operate.logs import Line
-from fsdcf.operate.releases import Released
+from fsdcf.operate.healthcheck import HealthCheckAttempt
+from fsdcf.operate.logs import LogLine
+from fsdcf.operate.releases import RecordedRelease
 from fsdcf.operate.status import Status
 from tests.cli.render.samples import FAILURE, PLAN, story
 
@@ -100,14 +100,14 @@ ROLLOUT = RolloutChanged(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1,
 def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """A record of each event that a command tells."""
     out = io.StringIO()
-    Lines(out, as_json=True)(Line("1", 0, "shop/shop/0a", "hello"))
+    Lines(out, as_json=True)(LogLine("1", 0, "shop/shop/0a", "hello"))
     view = View(as_json=True)
     view.head("load balancer", "GET /")
-    view.round("load balancer", Round(1, 0, True, "healthy", "200"))
+    view.round("load balancer", HealthCheckAttempt(1, 0, True, "healthy", "200"))
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
     events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT]
     status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))
-    return [*told, *map(record, events), status, release_record(Released(1, "shop:one", "one", None))]
+    return [*told, *map(record, events), status, release_record(RecordedRelease(1, "shop:one", "one", None))]
 
 
 def test_the_page_names_every_event_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:

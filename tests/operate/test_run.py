@@ -1,4 +1,4 @@
-"""Errands: a one-off task as the service would run it, its log, its exit code, and its end by Ctrl-C."""
+"""One-off tasks: the task of a command, its log, its exit code, and its end after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit, Outcome, Terminated, WarningIssued
 from fsdcf.deploy.run import Stop
-from fsdcf.operate.run import Returned, run
+from fsdcf.operate.run import OneOffResult, run
 from tests.deploy.site import Site
-from tests.operate.shop import TARGET, errands, say, shop, steps, told
+from tests.operate.shop import TARGET, described, one_off_tasks, say, shop, steps
 
 COMMAND = ("python", "manage.py", "migrate", "--no input; rm -rf /")
 
@@ -18,7 +18,7 @@ class Seen(list[str]):
     """The lines that were shown."""
 
 
-def do(found: Site, seen: Seen | None = None, yes: bool = False) -> Returned:
+def do(found: Site, seen: Seen | None = None, yes: bool = False) -> OneOffResult:
     seen = Seen() if seen is None else seen
     return run(
         TARGET,
@@ -37,14 +37,14 @@ def ended(found: Site) -> Outcome:
     return raised.value.outcome
 
 
-def test_a_command_in_the_service_s_place() -> None:
+def test_a_command_with_the_service_s_image_network_and_tags() -> None:
     found, seen = shop(), Seen()
     returned = do(found, seen)
     assert (returned.code, returned.outcome.exit) == (0, Exit.DONE)
-    assert returned.outcome.sentence == "the command ended with 0 in shop-staging"
+    assert returned.outcome.sentence == "the command ended with exit code 0 in shop-staging"
     assert seen == ["Starting shop (shop:one)", "Waiting for work", "Done"]
-    (task,) = errands(found)
-    service = told(found)
+    (task,) = one_off_tasks(found)
+    service = described(found)
     assert task["taskDefinitionArn"] == service["taskDefinition"]
     assert task["overrides"]["containerOverrides"] == [{"name": "shop", "command": list(COMMAND)}]
     assert {one["key"]: one["value"] for one in task["tags"]} == {
@@ -58,29 +58,29 @@ def test_a_command_in_the_service_s_place() -> None:
     assert steps(found)[-1].endswith("is STOPPED")
 
 
-def test_a_single_writer_is_not_joined_unasked() -> None:
+def test_a_command_next_to_a_single_writer_requires_confirmation() -> None:
     found = shop(single=True)
     refused = ended(found)
     assert refused.exit is Exit.REFUSED and refused.sentence.startswith(
-        "not without --yes: shop-staging is made so that one task runs"
+        "confirmation is required: shop-staging is configured for one task"
     )
     typed = "fsdcf run shop --env staging --yes -- python manage.py migrate '--no input; rm -rf /'"
     assert refused.next == ("fsdcf scale shop --env staging 0", typed)
     found.answers = {"execute": False}
-    assert ended(found).exit is Exit.REFUSED and not errands(found)
+    assert ended(found).exit is Exit.REFUSED and not one_off_tasks(found)
     found.answers = {"execute": True}
     assert do(found).code == 0
     found.answers = None
     assert do(found, yes=True).code == 0 and any(
-        "run beside it" in one.text for one in found.told if isinstance(one, WarningIssued)
+        "run next to it" in one.text for one in found.told if isinstance(one, WarningIssued)
     )
 
 
-def test_its_exit_code_is_told() -> None:
+def test_the_exit_code_is_reported() -> None:
     found, seen = shop("shop-staging:create:exit=42"), Seen()
     returned = do(found, seen)
     assert (returned.code, returned.outcome.exit) == (42, Exit.FAILED)
-    assert returned.outcome.sentence == "the command ended with 42 in shop-staging"
+    assert returned.outcome.sentence == "the command ended with exit code 42 in shop-staging"
     assert returned.outcome.next == ("fsdcf logs shop --env staging --since 30m",)
     assert "RuntimeError: the sandbox was told to end here with code 42" in seen
 
@@ -93,70 +93,70 @@ def test_its_exit_code_is_told() -> None:
         ("ResourceInitializationError=secret", "unable to retrieve secret"),
     ],
 )
-def test_a_command_that_never_ran_tells_why(fault: str, words: str) -> None:
+def test_a_command_that_did_not_run_is_explained(fault: str, words: str) -> None:
     returned = do(shop(f"shop-staging:create:{fault}"))
     assert returned.code is None and returned.outcome.exit is Exit.FAILED
     assert returned.outcome.sentence.startswith("the command did not run: ") and words in returned.outcome.sentence
 
 
-def test_out_of_memory_is_137_and_says_so() -> None:
+def test_out_of_memory() -> None:
     returned = do(shop("shop-staging:create:oom"))
     assert returned.code == 137 and "OutOfMemoryError" in returned.outcome.evidence[0].text
 
 
-def test_ctrl_c_asks_ecs_to_stop_it_and_waits_for_the_end() -> None:
+def test_ctrl_c_stops_the_task_and_waits_for_its_end() -> None:
     found, seen = shop("shop-staging:create:slow"), Seen()
     found.pressing(150)
     returned = do(found, seen)
     assert (returned.code, returned.outcome.exit) == (None, Exit.INTERRUPTED)
     assert "was stopped; its exit code was" in returned.outcome.sentence
-    (task,) = errands(found)
+    (task,) = one_off_tasks(found)
     assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "fsdcf run was interrupted (Ctrl-C)")
     assert seen[-1] == "Shutting down", "what it says at its end is shown"
 
 
-def test_a_second_ctrl_c_leaves_and_says_how_to_stop_it() -> None:
+def test_a_second_ctrl_c_leaves_with_the_stop_command() -> None:
     found = shop("shop-staging:create:slow")
     found.pressing(150)
     found.pressing(152)
     outcome = ended(found)
-    (task,) = errands(found)
-    assert outcome.exit is Exit.INTERRUPTED and "may go on" in outcome.sentence
+    (task,) = one_off_tasks(found)
+    assert outcome.exit is Exit.INTERRUPTED and "may still be running" in outcome.sentence
     assert outcome.next[-1].startswith("aws ecs stop-task --cluster ") and outcome.next[-1].endswith(
         task["taskArn"].rpartition("/")[2]
     )
 
 
-def test_sigterm_leaves_it_running() -> None:
+def test_the_task_continues_after_sigterm() -> None:
     found = shop()
     found.pressing(10, Terminated)
     assert ended(found).exit is Exit.UNKNOWN
-    (task,) = errands(found)
+    (task,) = one_off_tasks(found)
     assert task["desiredStatus"] == "RUNNING"
 
 
-def test_a_lost_answer_starts_no_second_task() -> None:
+def test_a_lost_answer_does_not_start_a_second_task() -> None:
     found = shop("api:RunTask:lost")
     assert do(found).code == 0
-    assert found.made("RunTask") == 2 and len(errands(found)) == 1
+    assert found.made("RunTask") == 2 and len(one_off_tasks(found)) == 1
 
 
-def test_ctrl_c_while_it_is_being_started_stops_what_was_started() -> None:
+def test_ctrl_c_during_the_start_stops_the_task() -> None:
     found = shop("api:RunTask:lost")
     found.pressing(0.1)
     outcome = ended(found)
-    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "the task that had begun was stopped")
-    (task,) = errands(found)
+    assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "interrupted: the started task was stopped")
+    (task,) = one_off_tasks(found)
     assert task["desiredStatus"] == "STOPPED"
     found = shop("api:RunTask:reset")
     found.pressing(0.1)
-    assert ended(found).sentence == "no task was started" and errands(found) == []
+    assert ended(found).sentence == "no task was started" and one_off_tasks(found) == []
     found = shop("api:RunTask:reset", "api:ListTasks:error=AccessDeniedException")
     found.pressing(0.1)
-    assert "it is not known whether a task was started" in ended(found).sentence
+    assert "a task may have been started" in ended(found).sentence
 
 
-def test_what_keeps_it_from_starting() -> None:
+def test_a_task_that_cannot_be_started() -> None:
     denied = ended(shop("api:RunTask:error=AccessDeniedException"))
     assert denied.exit is Exit.DENIED and denied.evidence[0].source == "ecs:RunTask"
     invalid = ended(shop("api:RunTask:error=InvalidParameterException"))
@@ -166,14 +166,14 @@ def test_what_keeps_it_from_starting() -> None:
     assert ended(shop(tags={"team": "x"})).exit is Exit.REFUSED
 
 
-def test_without_permission_to_read_the_log_it_runs_all_the_same() -> None:
+def test_the_command_runs_without_permission_to_read_the_log() -> None:
     found, seen = shop("api:GetLogEvents:error=AccessDeniedException**"), Seen()
     assert do(found, seen).code == 0 and seen == []
-    assert found.warnings() == ["its output is not seen: no permission for logs:GetLogEvents"]
+    assert found.warnings() == ["the output is not shown: no permission for logs:GetLogEvents"]
     assert found.made("GetLogEvents") == 1
 
 
-def test_a_log_and_a_state_that_cannot_be_read_for_a_while() -> None:
+def test_temporary_errors_of_log_and_state() -> None:
     found, seen = (
         shop("api:GetLogEvents:reset*3@2", "api:DescribeTasks:throttle*4@2", "api:DescribeTasks:broken*2@8"),
         Seen(),
@@ -182,21 +182,21 @@ def test_a_log_and_a_state_that_cannot_be_read_for_a_while() -> None:
     assert seen == ["Starting shop (shop:one)", "Waiting for work", "Done"]
 
 
-def test_credentials_that_expire_meanwhile() -> None:
+def test_expired_credentials() -> None:
     found = shop("api:DescribeTasks:expired**@4")
     outcome = ended(found)
-    assert outcome.exit is Exit.UNKNOWN and "may go on" in outcome.sentence
+    assert outcome.exit is Exit.UNKNOWN and "may still be running" in outcome.sentence
 
 
-def test_lines_that_come_after_the_end_are_shown() -> None:
+def test_lines_after_the_end_are_shown() -> None:
     found, seen = shop(), Seen()
 
     def late() -> None:
-        (task,) = errands(found)
+        (task,) = one_off_tasks(found)
         if task["lastStatus"] == "STOPPED" and "Late" not in seen:
             say(found, task["taskArn"].rpartition("/")[2], "Late")
 
-    found.on_sleep.append(lambda _: late() if errands(found) else None)
+    found.on_sleep.append(lambda _: late() if one_off_tasks(found) else None)
     assert do(found, seen).code == 0
     assert "Late" in seen
 
