@@ -44,8 +44,12 @@ CODES = {"usage": 2, "failed": 1, "denied": 7}
 interruption."""
 
 _PACKAGE = "fsdcf.storage.migration"
-MODULES = tuple(
-    f"{_PACKAGE}.{name}" for name in ("checkpoint", "model", "report", "run", "script", "source", "target", "values")
+MODULES = (
+    "fsdcf.aws_errors",
+    *(
+        f"{_PACKAGE}.{name}"
+        for name in ("checkpoint", "model", "report", "run", "script", "source", "target", "values")
+    ),
 )
 """The modules in the archive."""
 
@@ -77,7 +81,7 @@ Migrate a SQLite table to the DynamoDB table {table}. Requires Python 3.10 or la
     python {file} --help         list the options
 
 Written by fsdcf migrate-data --emit-script. The archive contains __main__.py with the settings in PLAN, and the
-modules of fsdcf.storage.migration unchanged: unzip {file} to read them.
+modules of fsdcf that migrate, unchanged: unzip {file} to read them.
 
 The role of the task requires dynamodb:DescribeTable, BatchWriteItem, PutItem, BatchGetItem and Scan on the table.
 Rows that the service writes during the migration are not migrated. Exit codes: 0 success, 1 failed or the table does

@@ -8,10 +8,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import botocore.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
+from fsdcf.aws_errors import categorize, is_network_failure, lacks_credentials
 from fsdcf.storage.migration.checkpoint import Checkpoint, save
 from fsdcf.storage.migration.model import Item, Migration, MigrationError, Progress, TargetTable, Tell
 from fsdcf.storage.migration.source import write_units
@@ -33,27 +32,6 @@ SAVE_INTERVAL = 0.5
 """Seconds between two saves of the checkpoint: the work that a resume repeats after a crash."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SLICE = 0.05, 20.0, 0.5
-_RETRIED = frozenset(
-    {
-        *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "RequestLimitExceeded"),
-        *("TooManyRequestsException", "SlowDown", "InternalServerError", "InternalFailure", "ServiceUnavailable"),
-        *("TransactionInProgressException", "RequestTimeout", "RequestTimeoutException"),
-    }
-)
-_DENIED = (
-    *("AccessDenied", "ExpiredToken", "UnrecognizedClient"),
-    *("InvalidSignature", "MissingAuthenticationToken", "NotAuthorized"),
-)
-_NETWORK = (
-    botocore.exceptions.HTTPClientError,
-    botocore.exceptions.ConnectionError,
-    botocore.exceptions.IncompleteReadError,
-    ResponseParserError,
-)
-_NO_CREDENTIALS = (
-    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
-    *("NoAuthTokenError", "TokenRetrievalError", "SSOError"),
-)
 
 
 class MigrationStopped(Exception):
@@ -174,23 +152,28 @@ class TableClient:
                 return answer
             except ClientError as error:
                 reason = self._retry_reason(error, operation)
-            except _NETWORK as error:
-                reason = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
-            except BotoCoreError as error:
-                kind = "denied" if type(error).__name__ in _NO_CREDENTIALS else "failed"
-                raise MigrationError(f"{operation} cannot be called: {error}", kind=kind) from None
+            except Exception as error:
+                if is_network_failure(error):
+                    reason = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
+                elif isinstance(error, BotoCoreError):
+                    kind = "denied" if lacks_credentials(error) else "failed"
+                    raise MigrationError(f"{operation} cannot be called: {error}", kind=kind) from None
+                else:
+                    raise
             tries = self._wait(tries, start, reason)
 
     def _retry_reason(self, error: ClientError, operation: str) -> str:
         """The reason of an error that a retry may solve. Raises any other error."""
         details = error.response.get("Error", {})
         code, message = str(details.get("Code", "")), str(details.get("Message", ""))
-        if code in _RETRIED or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)) >= 500:
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+        category = categorize(code, status, message)
+        if category in ("throttled", "transient"):
             return f"DynamoDB is throttling or failing ({code}): {message}"
         missing = code == "ResourceNotFoundException" and operation == "describe_table"
         if missing or code == "ConditionalCheckFailedException":
             raise error
-        if code.startswith(_DENIED):
+        if category in ("denied", "credentials"):
             hint = "renew the credentials, or add the permission"
             raise MigrationError(f"no permission for dynamodb:{operation}: {message}", hint, "denied")
         raise MigrationError(f"{operation} failed ({code}): {message}", kind="failed")
