@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.deploy.aws import Aws, AwsError, Expired
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
-from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service
+from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
 from fsdcf.deploy.model import (
     INTERRUPTS,
     Ask,
@@ -206,10 +206,10 @@ def restart(
     question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
     confirm(run, yes, question, target.command("restart", "--yes"))
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
-    deployments = answer.get("service", {}).get("deployments") or [{}]
-    new = next((item for item in deployments if item.get("status") == "PRIMARY"), deployments[0])
-    run.step("restart", f"replaces {tasks} of {target.stack} ({new.get('id', '')})")
-    watcher = ServiceWatcher(run, service, str(new.get("id", "")), "the restart")
+    new = read_service(answer.get("service") or {}).primary
+    id = new.id if new else ""
+    run.step("restart", f"replaces {tasks} of {target.stack} ({id})")
+    watcher = ServiceWatcher(run, service, id, "the restart")
     return watcher.follow(lambda state: _judge_restart(watcher, state), lambda state: state.deployment is not None)
 
 
@@ -273,7 +273,10 @@ def scale(
     ecs = service.ecs
     if ecs.desired == count and ecs.running == count:
         return Outcome(Exit.DONE, f"{target.stack} already runs {_tasks(count)}")
-    template = _template(run, service)
+    template = deployed_template(aws, service.stack.arn)
+    if template is None:
+        run.warn("the number of tasks in the template is unknown: the template cannot be read")
+        template = {}
     overrides = tuple(count_overrides(count, scaling_limits(run, service, template), template))
     command = target.command("scale", str(count))
     if count > 1 and ecs.single_writer:
@@ -377,14 +380,6 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
         yield f"{between}: it overrides {count} when it next removes tasks; set service.autoScaling.maxCount to keep it"
     else:
         yield f"{between}: it changes {count} when the load requires another number"
-
-
-def _template(run: Run, service: RunningService) -> Mapping[str, Any]:
-    """The deployed template; empty, with a warning, if it cannot be read."""
-    template = deployed_template(run.aws, service.stack.arn)
-    if template is None:
-        run.warn("the number of tasks in the template is unknown: the template cannot be read")
-    return template or {}
 
 
 def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:

@@ -48,7 +48,21 @@ def open_session(target: Target, aws: Aws, task: str, container: str, command: s
     chosen = _select_task(target, _running_tasks(aws, service), task)
     inside = _select_container(target, chosen, container)
     _check_agent(target, chosen, inside)
-    answer = _execute(target, aws, service, chosen, inside, command)
+    try:
+        answer = aws.call(
+            "ecs",
+            "ExecuteCommand",
+            cluster=service.cluster,
+            task=task_id(chosen),
+            container=str(inside["name"]),
+            command=command,
+            interactive=True,
+        )
+    except ApiError as error:
+        if error.code in ("TargetNotConnectedException", "InvalidParameterException"):
+            sentence = f"ECS Exec cannot connect to the task {task_id(chosen)}: {error.message}"
+            raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
+        raise
     cluster = str(answer.get("clusterArn") or service.cluster).rpartition("/")[2]
     suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return Session(
@@ -105,28 +119,3 @@ def _check_agent(target: Target, task: Mapping[str, Any], container: Mapping[str
         reason = f": {agent['reason']}" if agent.get("reason") else ""
         sentence = f"the ECS Exec agent in the task {task_id(task)} is {agent.get('lastStatus')}{reason}"
         raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart"))
-
-
-def _execute(
-    target: Target,
-    aws: Aws,
-    service: RunningService,
-    task: Mapping[str, Any],
-    container: Mapping[str, Any],
-    command: str,
-) -> Mapping[str, Any]:
-    try:
-        return aws.call(
-            "ecs",
-            "ExecuteCommand",
-            cluster=service.cluster,
-            task=task_id(task),
-            container=str(container["name"]),
-            command=command,
-            interactive=True,
-        )
-    except ApiError as error:
-        if error.code in ("TargetNotConnectedException", "InvalidParameterException"):
-            sentence = f"ECS Exec cannot connect to the task {task_id(task)}: {error.message}"
-            raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
-        raise

@@ -84,20 +84,12 @@ def _render(sections: Sequence[Section], failed: bool, environment: str, note: s
         failed=failed,
         environment=environment,
         note=note,
-        headline=_headline,
-        rest=_rest,
+        split=_split,
     )
 
 
-def _headline(cost: str) -> str:
-    """The first line of a cost's Markdown that is not a heading, as plain text."""
-    return next(
-        (line.replace("*", "").strip() for line in cost.splitlines() if line.strip() and not line.startswith("#")), ""
-    )
-
-
-def _rest(cost: str) -> str:
-    """A cost's Markdown without its headings and its first line."""
+def _split(cost: str) -> tuple[str, str]:
+    """The first line of a cost's Markdown that is not a heading, as plain text, and the lines after it."""
     lines = [line for line in cost.splitlines() if not line.startswith("#")]
-    begin = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    return "\n".join(lines[begin + 1 :]).strip()
+    first, _, rest = "\n".join(lines).strip().partition("\n")
+    return first.replace("*", "").strip(), rest.strip()

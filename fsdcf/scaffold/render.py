@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,18 @@ _FOLDERS = (_HERE / "templates", _HERE.parent / "templates")
 
 def render(template: str, **values: Any) -> str:
     """Render a template: ``{= =}`` for values, ``{% %}`` for blocks, ``{## ##}`` for comments."""
-    environment = Environment(
+    return _environment().get_template(template).render(**values)
+
+
+def templates_in(folder: str) -> list[str]:
+    """The templates in a folder, without the folder and the suffix ``.j2``."""
+    names = _environment().list_templates(extensions=["j2"])
+    return [name[len(folder) + 1 : -3] for name in names if name.startswith(f"{folder}/")]
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(_FOLDERS),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - YAML, not HTML
@@ -25,4 +37,3 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**values)

@@ -77,7 +77,7 @@ def test_a_table_that_is_absent_or_of_another_key_takes_nothing(stage: Stage) ->
     assert "has no dependency aws_dynamodb_table; add the table, and deploy it first" in stage(*words, expect=2).stderr
     spec.write_text(SMALL + TABLE)
     absent = stage(*words, expect=2).stderr
-    assert "there is no table 'staging-notes'" in absent and "deploy the spec first" in absent
+    assert "the table 'staging-notes' does not exist" in absent and "deploy the spec first" in absent
     stage.deploy("--yes")
     spec.write_text(SMALL + TABLE.replace("name: id", "name: text").replace("type: N", "type: S"))
     other = stage(*words, expect=2).stderr

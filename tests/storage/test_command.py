@@ -125,7 +125,7 @@ def test_json_lines(command: Command, sql: Sql) -> None:
     )
     refused = command("--table", "things", "--json", "--from", "no.db", expect=2)
     last = json.loads(refused.stdout.splitlines()[-1])
-    assert (last["event"], last["exit"]) == ("ended", 2) and "there is no file 'no.db'" in last["sentence"]
+    assert (last["event"], last["exit"]) == ("ended", 2) and "the file 'no.db' does not exist" in last["sentence"]
 
 
 def test_findings_are_shown_and_nothing_is_written(command: Command, sql: Sql, dynamodb: Any) -> None:
@@ -169,7 +169,7 @@ def test_a_table_that_the_spec_does_not_manage(command: Command, sql: Sql, dynam
         (("--table", "things", "--as", "price=xml"), "cannot become 'xml'"),
         (("--table", "things", "--rate", "fast"), "--rate takes a number"),
         (("--table", "things", "--keep-existing", "--overwrite"), "are opposites"),
-        (("--table", "things", "--env", "prod"), "there is no table 'prod-things'"),
+        (("--table", "things", "--env", "prod"), "the table 'prod-things' does not exist"),
         (("--table", "orders", "--emit-script", "m.py"), "depends on the account"),
         (("--table", "things", "--emit-script", "spec.yml/m.py"), "spec.yml/m.py"),
     ],

@@ -84,10 +84,10 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
     [
         ({"renamed": (("id", "pk"),)}, "no column becomes the key 'sk'"),
         ({"renamed": (("id", "pk"), ("at", "sk"), ("x", "sk"))}, "two columns would become the attribute 'sk'"),
-        ({"renamed": (("nope", "pk"),)}, "--map: there is no column 'nope'"),
-        ({"forms": (("nope", "json"),)}, "--as: there is no column 'nope'"),
+        ({"renamed": (("nope", "pk"),)}, "--map: the column 'nope' does not exist"),
+        ({"forms": (("nope", "json"),)}, "--as: the column 'nope' does not exist"),
         ({"forms": (("x", "xml"),)}, "'x' cannot become 'xml'"),
-        ({"skipped": ("nope",)}, "--skip: there is no column 'nope'"),
+        ({"skipped": ("nope",)}, "--skip: the column 'nope' does not exist"),
         ({"skipped": ("id",)}, "no column becomes the key 'pk'"),
         ({"renamed": (("id", "pk"), ("at", "sk"), ("x", "y" * 65536))}, "is not a valid attribute name"),
     ],

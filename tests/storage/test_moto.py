@@ -113,7 +113,7 @@ def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dyn
 def test_a_table_that_is_absent_or_of_another_key(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(rows=3)
     bench.client = dynamodb
-    with pytest.raises(MigrationError, match="there is no table 'others'"):
+    with pytest.raises(MigrationError, match="the table 'others' does not exist"):
         bench.run(table=replace(bench.migration.table, name="others"))
     made(dynamodb, "text", ("id", "S"))
     with pytest.raises(MigrationError, match=r"has the key id \(S\), but the spec has id \(N\)"):

@@ -219,10 +219,10 @@ def test_a_view_shapes_the_items(bench: Bench, sql: Sql) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"source": "nowhere.db"}, "there is no file"),
+        ({"source": "nowhere.db"}, "does not exist"),
         ({"source_table": "nope"}, "has no table 'nope'"),
         ({"columns": Columns(renamed=(("id", "x"),))}, "no column becomes the key 'id'"),
-        ({"table": TargetTable("others", (("id", "N"),))}, "there is no table 'others'"),
+        ({"table": TargetTable("others", (("id", "N"),))}, "the table 'others' does not exist"),
         ({"table": TargetTable("things", (("name", "S"),))}, "has the key id (N), but the spec has name (S)"),
         ({"checkpoint": "/nowhere/at/all.json"}, "cannot be written"),
     ],

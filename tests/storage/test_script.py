@@ -238,7 +238,7 @@ def test_its_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, caps
     assert run_script(["--restart"], bench.migration, "", out, None, leave) == 130  # type: ignore[arg-type]
     assert out.text.startswith("interrupted:") and "without --restart" in out.text
     code, text = run("--table", "others")
-    assert code == 2 and "error: there is no table 'others'" in text and "help: " in text
+    assert code == 2 and "error: the table 'others' does not exist" in text and "help: " in text
     code, text = run("--table", "others", "--json")
     assert code == 2 and '"event": "error"' in text
     code, text = run("--rate", "10000wcu", "--parallel", "2", "--verify", "none")

@@ -35,12 +35,12 @@ def said(path: Path | str, patience: float = 0.05) -> str:
     return found.value.sentence
 
 
-def test_files_that_are_no_data_base(tmp_path: Path) -> None:
+def test_files_that_are_not_a_database(tmp_path: Path) -> None:
     text = tmp_path / "text.db"
     text.write_text("id,name\n1,one\n" * 100)
     assert "is not a SQLite file" in said(text)
-    assert "there is no file" in said(tmp_path / "absent.db")
-    assert "there is no file" in said(tmp_path)
+    assert "does not exist" in said(tmp_path / "absent.db")
+    assert "does not exist" in said(tmp_path)
     empty = tmp_path / "empty.db"
     empty.touch()
     assert said(empty).endswith("has no table")
@@ -56,7 +56,7 @@ def test_corrupt_files(sql: Sql) -> None:
     assert "is corrupt" in said(holed)
 
 
-def test_values_against_a_constraint_are_no_corruption(sql: Sql) -> None:
+def test_violated_constraints_are_not_corruption(sql: Sql) -> None:
     path = sql("CREATE TABLE loose (a INTEGER NOT NULL CHECK (a > 0), b)", "INSERT INTO loose VALUES (1, 1)")
     with closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA ignore_check_constraints = ON")
@@ -75,7 +75,7 @@ def test_a_lock_of_another_process(sql: Sql) -> None:
         assert count_rows(copy, "things") == 3
 
 
-def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
+def test_an_interrupted_write_is_left_to_sqlite(sql: Sql) -> None:
     path = sql(rows=3000)
     victim = (
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
@@ -91,7 +91,7 @@ def test_a_write_that_was_interrupted_is_left_to_sqlite(sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
-def test_the_copy_is_one_moment_while_another_writes(sql: Sql, journal: str) -> None:
+def test_the_copy_is_consistent_while_another_process_writes(sql: Sql, journal: str) -> None:
     path = sql("CREATE TABLE pairs (a, b)", "INSERT INTO pairs VALUES (0, 0)", rows=3000, journal=journal)
     enough = threading.Event()
 
@@ -121,7 +121,7 @@ def test_the_copy_is_one_moment_while_another_writes(sql: Sql, journal: str) -> 
         writer.join()
 
 
-def test_which_table(sql: Sql) -> None:
+def test_the_selected_table(sql: Sql) -> None:
     path = str(sql("CREATE VIEW cheap AS SELECT id FROM things", rows=2))
     with consistent_copy(path) as copy:
         assert select_table(copy, path, "things") == ("things", True) and select_table(copy, path, "cheap") == (
@@ -137,7 +137,7 @@ def test_which_table(sql: Sql) -> None:
         assert select_table(copy, path, None) == ("things", True)
 
 
-def test_names_that_sql_would_trip_over(sql: Sql) -> None:
+def test_names_that_require_quoting(sql: Sql) -> None:
     path = str(sql('CREATE TABLE "a ""b; DROP" ("x y", "é""")', 'INSERT INTO "a ""b; DROP" VALUES (1, 2)'))
     with consistent_copy(path) as copy:
         name, whole = select_table(copy, path, 'a "b; DROP')
@@ -170,7 +170,7 @@ def test_rows_of_every_kind_of_table_in_one_order(sql: Sql) -> None:
         assert column_names(copy, "twice") == ["k", "k:1"], "SQLite keeps names apart"
 
 
-def test_what_is_unique(sql: Sql) -> None:
+def test_unique_column_sets(sql: Sql) -> None:
     path = str(
         sql(
             "CREATE TABLE u (a TEXT, b INTEGER, c, PRIMARY KEY (a, b))",

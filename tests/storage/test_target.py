@@ -187,7 +187,7 @@ def test_tables_that_take_nothing() -> None:
     with pytest.raises(MigrationError, match="is DELETING"):
         target(fake)[0].describe()
     fake.name = "others"
-    with pytest.raises(MigrationError, match="there is no table 'things'") as found:
+    with pytest.raises(MigrationError, match="the table 'things' does not exist") as found:
         target(fake)[0].describe()
     assert found.value.kind == "usage" and "deploy" in found.value.hint
 

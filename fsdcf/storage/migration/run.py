@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +38,7 @@ from fsdcf.storage.migration.target import (
     with_live_key,
     write,
 )
-from fsdcf.storage.migration.values import Encoder, canonical, key_text
+from fsdcf.storage.migration.values import Encoder, canonical, digest, key_text
 
 _SHOWN = 5
 
@@ -57,32 +56,26 @@ def migrate(
     ``client`` is a boto3 client for DynamoDB, preferably with one attempt per call, because calls are retried here.
     ``chance`` selects the items to read back.
     """
-    start = clock()
-    target = TableClient(client, migration.table.name, clock, sleep, chance.random)
+    start, target = clock(), TableClient(client, migration.table.name, clock, sleep, chance.random)
     with consistent_copy(migration.source) as copy, sqlite_errors(migration.source):
-        report = _migrate_copy(migration, copy, target, tell, clock, chance)
+        report = _migrate_copy(migration, copy, target, tell, chance)
     report.retried = target.retried
     report.seconds = clock() - start
     return report
 
 
 def _migrate_copy(
-    migration: Migration,
-    copy: sqlite3.Connection,
-    target: TableClient,
-    tell: Tell,
-    clock: Callable[[], float],
-    chance: random.Random,
+    migration: Migration, copy: sqlite3.Connection, target: TableClient, tell: Tell, chance: random.Random
 ) -> Report:
     source_table, is_table = select_table(copy, migration.source, migration.source_table)
-    names = column_names(copy, source_table)
-    Encoder(names, migration.columns, migration.table)  # reports a key without a column before any call to AWS
+    columns, names = migration.columns, column_names(copy, source_table)
+    Encoder(names, columns, migration.table)  # reports a key without a column before any call to AWS
     check_integrity(copy, migration.source)
     description = target.describe()
     table = with_live_key(migration.table, description)
-    encode = Encoder(names, migration.columns, table)
+    encode = Encoder(names, columns, table)
     total = count_rows(copy, source_table)
-    unique = is_table and keys_are_unique(copy, source_table, names, migration.columns, table)
+    unique = is_table and keys_are_unique(copy, source_table, names, columns, table)
     result = survey(copy, source_table, is_table, encode, lambda row: tell(Progress("check", row, total)), unique)
     if result.findings:
         raise InvalidDataError(result.findings, source_table)
@@ -90,7 +83,7 @@ def _migrate_copy(
         "table": str(description.get("TableArn") or table.name),
         "id": str(description.get("TableId") or description.get("CreationDateTime")),  # differs after a re-creation
         "mode": "keep" if migration.mode == "keep" else "overwrite",
-        "mapping": mapping_hash(migration.columns, names, table, source_table),
+        "mapping": mapping_hash(columns, names, table, source_table),
         "rows": result.hash,
     }
     done = _start_or_resume(migration, identity, target, tell)
@@ -111,7 +104,7 @@ def _migrate_copy(
         return report
     if not done.finished:
         left = rows(copy, source_table, is_table, done.through)
-        write(left, result.rows, done, encode, target, migration, tell, clock)
+        write(left, result.rows, done, encode, target, migration, tell)
     report.written, report.same, report.kept = done.written, done.same, done.kept
     if migration.verify != "none":
         if done.empty:
@@ -182,7 +175,7 @@ def compare_items(
 
     def work(expected: Expected) -> list[str]:
         items = target.get_batch([key for key, _ in expected.values()])
-        hashes = {key_text(encode.key_of(item)): _hash(item) for item in items}
+        hashes = {key_text(encode.key_of(item)): digest(canonical(item)) for item in items}
         wrong = [f"{key}: absent" for key in expected if key not in hashes]
         if migration.mode != "keep":
             wrong += [f"{key}: differs" for key, (_, wanted) in expected.items() if hashes.get(key, wanted) != wanted]
@@ -199,14 +192,10 @@ def _expected(rows: Iterable[tuple[Any, ...]], encode: Encoder, sample: set[int]
             continue
         item, size, _ = encode(row)
         key = encode.key_of(item)
-        expected[key_text(key)] = key, _hash(item)
+        expected[key_text(key)] = key, digest(canonical(item))
         total += size
         if len(expected) == READ_ITEMS or total > BATCH_BYTES:
             yield expected
             expected, total = {}, 0
     if expected:
         yield expected
-
-
-def _hash(item: Item) -> bytes:
-    return hashlib.blake2b(canonical(item), digest_size=16).digest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdcf.storage.migration.model import Columns, DataFinding, Item, MigrationError, TargetTable
-from fsdcf.storage.migration.values import Encoder, key_text
+from fsdcf.storage.migration.values import Encoder, digest, key_text
 
 LOCK_TIMEOUT = 5.0
 """Seconds to wait for the lock of another process."""
@@ -77,7 +77,7 @@ def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite
     source is opened read-only. MigrationError if it is not a database, is locked, or needs a repair.
     """
     if not Path(path).is_file():
-        raise MigrationError(f"there is no file {path!r}", "check that --from names the SQLite file")
+        raise MigrationError(f"the file {path!r} does not exist", "check that --from names the SQLite file")
     with closing(sqlite3.connect("", isolation_level=None)) as copy:
         copy.execute(_CACHE)
         uri = f"{Path(path).resolve().as_uri()}?mode=ro"
@@ -187,11 +187,11 @@ def survey(
 ) -> Survey:
     """Encode every row and collect the findings. ``unique``: keys cannot repeat, so that they need no check."""
     findings = _Findings()
-    digest = hashlib.blake2b(digest_size=16)
+    hashed = hashlib.blake2b(digest_size=16)
     keys = None if unique else _Keys(copy, encode)
     total = units = largest = number = 0
     for number, row in enumerate(rows(copy, table, is_table), 1):
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        hashed.update(repr(row).encode("utf-8", "surrogatepass"))
         item, size, problems = encode(row)
         for problem in problems:
             example = f"row {number}{_key_label(item, encode)}, {problem.where}: {problem.detail}"
@@ -207,7 +207,7 @@ def survey(
         keys.report_duplicates(findings)
     if number % _CHUNK:
         on_progress(number)
-    return Survey(number, total, units, largest, digest.hexdigest(), tuple(findings.values()))
+    return Survey(number, total, units, largest, hashed.hexdigest(), tuple(findings.values()))
 
 
 def keys_are_unique(
@@ -226,8 +226,7 @@ def keys_are_unique(
 
 def mapping_hash(columns: Columns, names: list[str], table: TargetTable, source_table: str) -> str:
     """A hash of everything that determines how rows become items: the mapping, the columns, the key and the tables."""
-    parts = repr((columns, names, table.name, table.keys, source_table))
-    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return digest((columns, names, table.name, table.keys, source_table)).hex()
 
 
 class _Findings(dict[str, DataFinding]):
@@ -251,8 +250,7 @@ class _Keys:
         copy.execute("CREATE TEMP TABLE fsdcf_keys (hash BLOB, number INTEGER)")
 
     def add(self, number: int, item: Item) -> None:
-        text = key_text(self._encode.key_of(item)).encode("utf-8", "surrogatepass")
-        self._held.append((hashlib.blake2b(text, digest_size=16).digest(), number))
+        self._held.append((digest(key_text(self._encode.key_of(item))), number))
         if len(self._held) >= _CHUNK:
             self._flush()
 

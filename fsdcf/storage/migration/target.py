@@ -57,7 +57,7 @@ class TableClient:
         self.stop = threading.Event()
         self.retried = 0
         self._client = client
-        self._clock = clock
+        self.clock = clock
         self._sleep = sleep
         self._random = random
         self._lock = threading.Lock()
@@ -66,12 +66,12 @@ class TableClient:
     def put_batch(self, items: Sequence[Item]) -> None:
         """Put at most 25 items, and repeat what DynamoDB leaves unprocessed until all are written."""
         requests: Any = [{"PutRequest": {"Item": item}} for item in items]
-        tries, start = 0, self._clock()
+        tries, start = 0, self.clock()
         while requests:
             answer = self._call("batch_write_item", RequestItems={self.table: requests})
             left = answer.get("UnprocessedItems", {}).get(self.table, [])
             if len(left) < len(requests):
-                tries, start = 0, self._clock()
+                tries, start = 0, self.clock()
             requests = left
             if requests:
                 tries = self._wait(tries, start, "DynamoDB leaves items unprocessed: the table accepts no more writes")
@@ -96,14 +96,14 @@ class TableClient:
         """Get the existing items of at most 100 keys."""
         items: list[Item] = []
         left: Any = list(keys)
-        tries, start = 0, self._clock()
+        tries, start = 0, self.clock()
         while left:
             answer = self._call("batch_get_item", RequestItems={self.table: {"Keys": left, "ConsistentRead": True}})
             more = answer.get("Responses", {}).get(self.table, [])
             items += more
             left = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
             if more:
-                tries, start = 0, self._clock()
+                tries, start = 0, self.clock()
             if left:
                 tries = self._wait(tries, start, "DynamoDB leaves keys unprocessed: the table accepts no more reads")
         return items
@@ -132,7 +132,7 @@ class TableClient:
             table: Mapping[str, Any] = self._call("describe_table", TableName=self.table)["Table"]
         except ClientError:
             hint = "deploy the spec first, or check --env, --region and --profile"
-            raise MigrationError(f"there is no table {self.table!r}", hint) from None
+            raise MigrationError(f"the table {self.table!r} does not exist", hint) from None
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
             raise MigrationError(f"the table {self.table!r} is {table['TableStatus']}", "wait until it is ACTIVE")
         return table
@@ -142,7 +142,7 @@ class TableClient:
 
         Raises ClientError for a failed condition and a missing table, MigrationError for other errors.
         """
-        tries, start = 0, self._clock()
+        tries, start = 0, self.clock()
         while True:
             if self.stop.is_set():
                 raise MigrationStopped
@@ -186,7 +186,7 @@ class TableClient:
         with self._lock:
             self.retried += 1
         patience = PATIENCE if self._answered else FIRST_PATIENCE
-        if self._clock() - start >= patience:
+        if self.clock() - start >= patience:
             hint = "try a lower --rate" if self._answered else "check --region, --endpoint-url and the network"
             raise MigrationError(f"no progress for {patience:.0f} seconds: {reason}", hint, "failed")
         self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self._random() / 2))
@@ -217,21 +217,21 @@ def _key_schema(keys: Sequence[tuple[str, str]]) -> str:
 
 
 class RateLimiter:
-    """Limits items or write units per second; None is no limit. ``clock`` returns seconds and never runs backwards.
+    """Limits items or write units per second; None means unlimited. ``clock`` returns seconds and never runs backwards.
 
     One thread calls it, in the order of the batches. A pause does not allow a later burst.
     """
 
     def __init__(self, per_second: float | None, clock: Callable[[], float]) -> None:
         self._per_second = per_second
-        self._clock = clock
+        self.clock = clock
         self._free = clock()
 
     def wait_for(self, cost: float) -> float:
         """Reserve a cost; return the seconds to sleep before it may be spent."""
         if self._per_second is None:
             return 0.0
-        now = self._clock()
+        now = self.clock()
         start = max(now, self._free)
         self._free = start + cost / self._per_second
         return start - now
@@ -324,10 +324,9 @@ def write(
     target: TableClient,
     migration: Migration,
     tell: Tell,
-    clock: Callable[[], float],
 ) -> None:
     """Write every item that is not written yet. The checkpoint is saved however the write ends."""
-    rate = migration.rate
+    rate, clock = migration.rate, target.clock
     limiter, saved = RateLimiter(rate.per_second if rate else None, clock), clock()
 
     def paced() -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -247,6 +248,11 @@ def canonical(item: Item) -> bytes:
     return repr(_members(item)).encode("utf-8", "surrogatepass")
 
 
+def digest(value: object) -> bytes:
+    """A hash of the ``repr`` of a value."""
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _members(members: Item) -> list[tuple[str, Any]]:
     return sorted((name, _canonical(value)) for name, value in members.items())
 
@@ -380,7 +386,9 @@ def _check_mapping(columns: Sequence[str], mapping: Columns) -> None:
     named = [(column, "--map") for column, _ in mapping.renamed] + [(column, "--as") for column, _ in mapping.forms]
     for column, option in (*named, *((column, "--skip") for column in mapping.skipped)):
         if column not in columns:
-            raise MigrationError(f"{option}: there is no column {column!r}", f"the columns are {', '.join(columns)}")
+            raise MigrationError(
+                f"{option}: the column {column!r} does not exist", f"the columns are {', '.join(columns)}"
+            )
     for column, form in mapping.forms:
         if form not in FORMS:
             raise MigrationError(f"--as: {column!r} cannot become {form!r}", f"the forms are {', '.join(FORMS)}")
