@@ -133,26 +133,26 @@ def rate_of(text: str) -> Rate:
 
 def _arguments(argv: Sequence[str], plan: Migration, about: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(**{**vars(plan), "table": plan.table.name})
     add = parser.add_argument
     add("--show-plan", action="store_true", help="print the settings, with the options applied, and exit")
-    add("--from", dest="source", default=plan.source, help="SQLite file (%(default)s)")
-    add("--source-table", default=plan.source_table, help="table or view in the file (%(default)s)")
-    add("--table", default=plan.table.name, help="DynamoDB table (%(default)s)")
+    add("--from", dest="source", help="SQLite file (%(default)s)")
+    add("--source-table", help="table or view in the file (%(default)s)")
+    add("--table", help="DynamoDB table (%(default)s)")
     add("--region", help="AWS Region (default: AWS_REGION or AWS_DEFAULT_REGION)")
     add("--endpoint-url", help="endpoint of DynamoDB")
-    add("--rate", type=rate_of, default=plan.rate, help="maximum items (500) or write units (200wcu) per second")
-    add("--parallel", dest="workers", type=int, default=plan.workers, help="concurrent requests (%(default)s)")
+    add("--rate", type=rate_of, help="maximum items (500) or write units (200wcu) per second")
+    add("--parallel", dest="workers", type=int, help="concurrent requests (%(default)s)")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--keep-existing", dest="mode", action="store_const", const="keep", help="keep existing items")
     modes.add_argument(
         "--overwrite", dest="mode", action="store_const", const="overwrite", help="replace items with the same key"
     )
-    parser.set_defaults(mode=plan.mode)
-    add("--verify", choices=VERIFICATIONS, default=plan.verify, help="items to read back (%(default)s)")
-    add("--sample", type=int, default=plan.sample, help="number of items in the sample (%(default)s)")
-    add("--checkpoint", default=plan.checkpoint, help="file that stores the progress (%(default)s)")
+    add("--verify", choices=VERIFICATIONS, help="items to read back (%(default)s)")
+    add("--sample", type=int, help="number of items in the sample (%(default)s)")
+    add("--checkpoint", help="file that stores the progress (%(default)s)")
     add("--restart", action="store_true", help="ignore the checkpoint and start over")
-    add("--dry-run", action="store_true", default=plan.dry_run, help="check everything and write nothing")
+    add("--dry-run", action="store_true", help="check everything and write nothing")
     add("--json", action="store_true", help="print JSON lines")
     return parser.parse_args(argv)
 
@@ -177,14 +177,10 @@ def run_script(
 ) -> int:
     """Run the program and return its exit code. ``region`` is used without ``--region``; ``new_client`` is boto3's."""
     options = _arguments(argv, plan, about)
-    names = ("source", "source_table", "checkpoint", "rate", "mode", "verify", "dry_run", "restart")
-    migration = replace(
-        plan,
-        table=replace(plan.table, name=options.table),
-        workers=max(1, options.workers),
-        sample=max(1, options.sample),
-        **{name: getattr(options, name) for name in names},
-    )
+    settings = {setting.name: getattr(options, setting.name) for setting in fields(plan)}
+    settings["table"] = replace(plan.table, name=options.table)
+    migration = Migration(**settings)
+    migration = replace(migration, workers=max(1, migration.workers), sample=max(1, migration.sample))
     last = -_INTERVAL
 
     def show(record: dict[str, Any], text: str) -> None:

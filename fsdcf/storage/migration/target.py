@@ -38,30 +38,23 @@ class MigrationStopped(Exception):
     """The migration is stopping; the call was not made."""
 
 
+@dataclass
 class TableClient:
     """A table behind a boto3 client. Thread-safe.
 
-    ``clock`` returns seconds, ``sleep`` waits for seconds, ``random`` returns numbers from 0 to 1. Setting ``stop``
+    ``clock`` returns seconds, ``pause`` waits for seconds, ``random`` returns numbers from 0 to 1. Setting ``stop``
     ends all waiting.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        table: str,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        random: Callable[[], float],
-    ) -> None:
-        self.table = table
-        self.stop = threading.Event()
-        self.retried = 0
-        self._client = client
-        self.clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._lock = threading.Lock()
-        self._answered = False
+    client: Any
+    table: str
+    clock: Callable[[], float]
+    pause: Callable[[float], None]
+    random: Callable[[], float]
+    retried: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _answered: bool = False
 
     def put_batch(self, items: Sequence[Item]) -> None:
         """Put at most 25 items, and repeat what DynamoDB leaves unprocessed until all are written."""
@@ -147,7 +140,7 @@ class TableClient:
             if self.stop.is_set():
                 raise MigrationStopped
             try:
-                answer = getattr(self._client, operation)(**parameters)
+                answer = getattr(self.client, operation)(**parameters)
                 self._answered = True
                 return answer
             except ClientError as error:
@@ -189,13 +182,13 @@ class TableClient:
         if self.clock() - start >= patience:
             hint = "try a lower --rate" if self._answered else "check --region, --endpoint-url and the network"
             raise MigrationError(f"no progress for {patience:.0f} seconds: {reason}", hint, "failed")
-        self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self._random() / 2))
+        self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self.random() / 2))
         return tries + 1
 
     def sleep(self, seconds: float) -> None:
         """Sleep in short slices, so that ``stop`` takes effect quickly."""
         while seconds > 0 and not self.stop.is_set():
-            self._sleep(min(_SLICE, seconds))
+            self.pause(min(_SLICE, seconds))
             seconds -= _SLICE
 
 
