@@ -31,7 +31,7 @@ def act(runner: Runner, command: str, specs: str, code: int = 0, **inputs: str) 
     )
 
 
-def test_its_inputs_reach_the_script_through_the_environment() -> None:
+def test_inputs_are_passed_in_the_environment() -> None:
     assert ACTION["runs"]["using"] == "composite" and STEP["shell"] == "bash" and "${{" not in STEP["run"]
     assert {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]} == set(STEP["env"].values()) - {
         "${{ github.action_path }}"
@@ -40,7 +40,7 @@ def test_its_inputs_reach_the_script_through_the_environment() -> None:
     assert PINS[name][1] == commit
 
 
-def test_it_installs_the_fsdcf_that_it_came_with(runner: Runner) -> None:
+def test_it_installs_its_own_version_of_fsdcf(runner: Runner) -> None:
     done = act(runner, "validate", "a.yml")
     assert done.calls[0] == ["uv", "tool", "install", "--quiet", "/action"]
 
@@ -65,19 +65,19 @@ def test_validate_and_template(runner: Runner, command: str, inputs: dict[str, s
 
 
 @pytest.mark.parametrize(("code", "changes"), [(0, "none"), (10, "changes"), (11, "data-at-risk")])
-def test_diff_says_what_changes(runner: Runner, code: int, changes: str) -> None:
+def test_diff_reports_changes(runner: Runner, code: int, changes: str) -> None:
     done = act(runner, "diff", "a.yml\nb.yml", code)
     assert done.code == 0 and done.outputs == {"changes": changes} and done.summary == "out\nout\n"
     assert done.calls[1] == ["fsdcf", "diff", "--env", "staging", "--format", "markdown", "--", "HEAD^1:a.yml", "a.yml"]
 
 
-def test_diff_fails_where_fsdcf_does_and_writes_where_it_is_told(runner: Runner) -> None:
+def test_diff_fails_with_fsdcf_and_writes_its_output(runner: Runner) -> None:
     done = act(runner, "diff", "a.yml", 2, OUTPUT="plan.md", STRICT="true")
     assert done.code == 2 and done.outputs == {} and done.summary == ""
     assert (runner.folder / "work" / "plan.md").read_text() == "out\n" and "--strict" not in done.calls[1]
 
 
-def test_another_command_is_refused(runner: Runner) -> None:
+def test_an_unknown_command_is_rejected(runner: Runner) -> None:
     done = act(runner, "deploy; id", "a.yml")
     assert done.code == 2 and "::error::" in done.said and len(done.calls) == 1
 

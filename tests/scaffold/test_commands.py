@@ -30,7 +30,7 @@ CALLS = sorted(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_it_is_there_with_its_options(call: str) -> None:
+def test_the_command_exists_with_its_options(call: str) -> None:
     words = call.split()[1:]
     if words[0] == "bootstrap":
         words = words[:1]  # named in a sentence
@@ -38,7 +38,7 @@ def test_it_is_there_with_its_options(call: str) -> None:
     assert written <= options_of(command_of(words)), call
 
 
-def test_all_of_them_are_seen() -> None:
+def test_all_commands_are_found() -> None:
     assert {call.split()[1] for call in CALLS} == {
         "bootstrap",
         "ci",

@@ -20,7 +20,7 @@ def balanced(text: str) -> bool:
     return len(fences) % 2 == 0 and opened == closed
 
 
-def test_all_parts_are_there_in_their_order() -> None:
+def test_all_parts_in_their_order() -> None:
     text = comment([SECTION], "prod")
     parts = [
         MARK,
@@ -35,14 +35,14 @@ def test_all_parts_are_there_in_their_order() -> None:
     assert text.startswith(f"{MARK}\n") and balanced(text) and "Cost of a.yml" not in text
 
 
-def test_what_is_missing_is_said() -> None:
+def test_missing_parts_are_explained() -> None:
     assert "No service has changed." in comment([], "prod")
     assert "earlier step failed" in comment(None, "prod")
     assert "could not be created" in comment([Section("`a.yml`", "", "", "")], "prod")
     assert "<details>" not in comment([Section("`a.yml`", "plan", "", "")], "prod")
 
 
-def test_drawings_go_first_and_costs_next() -> None:
+def test_drawings_are_omitted_first_and_then_costs() -> None:
     many = [Section(f"`{number}.yml`", "plan", COST, GRAPH * 40) for number in range(40)]
     text = comment(many, "prod")
     assert len(text.encode()) <= LIMIT and "drawings in the summary" in text
@@ -52,7 +52,7 @@ def test_drawings_go_first_and_costs_next() -> None:
     assert "costs and drawings in the summary" in text and "5.11 USD" not in text and text.count("plan\n") == 40
 
 
-def test_plans_are_cut_at_last() -> None:
+def test_plans_are_truncated_last() -> None:
     text = comment([Section("`a.yml`", "```\n" + "resource äöü\n" * 20_000 + "```", COST, GRAPH)], "prod")
     assert len(text.encode()) <= LIMIT and balanced(text) and "summary of the run" in text
     assert len(text.encode()) > LIMIT - 1000, "and no more than needed"
@@ -68,7 +68,7 @@ def test_plans_are_cut_at_last() -> None:
     ),
     st.integers(1000, 3000),
 )
-def test_a_cut_is_never_too_long_and_leaves_no_code_open(lines: list[str], limit: int) -> None:
+def test_a_truncated_text_is_short_enough_and_closes_its_blocks(lines: list[str], limit: int) -> None:
     text = cut("\n".join(lines), limit, "\nend\n")
     assert len(text.encode()) <= limit and text.endswith("\nend\n")
     fence = ""
@@ -82,6 +82,6 @@ def test_a_cut_is_never_too_long_and_leaves_no_code_open(lines: list[str], limit
 
 
 @pytest.mark.parametrize("limit", [1000, 5000, 65_000])
-def test_whatever_the_limit_it_is_kept(limit: int) -> None:
+def test_every_limit_is_respected(limit: int) -> None:
     sections = [Section(f"`{number}.yml`", "x" * 300, COST, GRAPH) for number in range(300)]
     assert len(comment(sections, "prod", limit).encode()) <= limit

@@ -119,9 +119,7 @@ def kept(layer: Any, file: Path, mode: str = "DELETE") -> dict[str, Any]:
         return {id: (text, version) for id, text, version in connection.execute("SELECT * FROM notes")}
 
 
-def test_killed_while_it_writes_it_loses_nothing_that_was_acknowledged(
-    folder: Path, layer: Any, tmp_path: Path, mode: str
-) -> None:
+def test_acknowledged_writes_survive_a_kill(folder: Path, layer: Any, tmp_path: Path, mode: str) -> None:
     chance = random.Random(mode)
     acknowledged: list[str] = []
     rounds = 4
@@ -138,7 +136,7 @@ def test_killed_while_it_writes_it_loses_nothing_that_was_acknowledged(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another system does not kill for this")
-def test_killed_in_the_middle_of_a_write_to_the_disk(folder: Path, layer: Any, tmp_path: Path) -> None:
+def test_a_kill_in_the_middle_of_a_disk_write(folder: Path, layer: Any, tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for limit in ("10000", "21000", "50000"):  # in the journal, in the file
         with process(DIE_IN_A_WRITE_TO_THE_DISK, folder, tmp_path / "app.db", "DELETE", limit) as one:
@@ -148,7 +146,7 @@ def test_killed_in_the_middle_of_a_write_to_the_disk(folder: Path, layer: Any, t
     assert len(acknowledged) > 5
 
 
-def test_what_was_not_committed_is_undone(folder: Path, layer: Any, tmp_path: Path, mode: str) -> None:
+def test_uncommitted_writes_are_rolled_back(folder: Path, layer: Any, tmp_path: Path, mode: str) -> None:
     file = tmp_path / "app.db"
     with closing(layer.Store(layer.Settings(str(file), journal_mode=mode))) as store:
         notes = {str(number): ("x" * 3000, 1) for number in range(60)}
@@ -163,7 +161,7 @@ def test_what_was_not_committed_is_undone(folder: Path, layer: Any, tmp_path: Pa
     assert kept(layer, file, mode) == notes
 
 
-def test_whoever_starts_too_early_waits(folder: Path, layer: Any, tmp_path: Path) -> None:
+def test_a_second_task_waits(folder: Path, layer: Any, tmp_path: Path) -> None:
     file = tmp_path / "app.db"
     with ExitStack() as stack:
         first = stack.enter_context(process(WRITE_ON_DEMAND, folder, file))
@@ -184,7 +182,7 @@ def test_whoever_starts_too_early_waits(folder: Path, layer: Any, tmp_path: Path
     assert len(acknowledged) == 3 and set(kept(layer, file)) == set(acknowledged)
 
 
-def test_whoever_waits_too_long_says_so(folder: Path, layer: Any, tmp_path: Path) -> None:
+def test_a_task_that_waits_too_long_fails(folder: Path, layer: Any, tmp_path: Path) -> None:
     settings = layer.Settings(str(tmp_path / "app.db"))
     with process(WRITE_ON_DEMAND, folder, tmp_path / "app.db") as first:
         assert said(first) == "open"
@@ -204,7 +202,7 @@ def kept_after(one: subprocess.Popen[str], layer: Any, file: Path) -> dict[str, 
     return kept(layer, file)
 
 
-def test_a_log_of_wal_is_brought_into_the_file(
+def test_a_wal_log_is_written_into_the_file(
     folder: Path, layer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "app.db"
@@ -216,7 +214,7 @@ def test_a_log_of_wal_is_brought_into_the_file(
     assert not Path(f"{file}-wal").exists() and file.read_bytes()[18:20] == b"\1\1"
 
 
-def test_a_file_that_another_process_has_in_wal_mode_is_left_alone(layer: Any, tmp_path: Path) -> None:
+def test_a_wal_file_of_another_process_is_left_alone(layer: Any, tmp_path: Path) -> None:
     file = tmp_path / "app.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=WAL")
@@ -228,7 +226,7 @@ def test_a_file_that_another_process_has_in_wal_mode_is_left_alone(layer: Any, t
     assert kept(layer, file) == {"1": ("2", 3)}
 
 
-def test_a_damaged_file_is_refused_and_not_touched(layer: Any, tmp_path: Path) -> None:
+def test_a_damaged_file_is_rejected_unchanged(layer: Any, tmp_path: Path) -> None:
     file = tmp_path / "app.db"
     file.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
     before = file.read_bytes()

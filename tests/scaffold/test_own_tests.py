@@ -13,7 +13,7 @@ from tests.scaffold.services import written
 RUNNER = Path(__file__).with_name("own_tests.py")
 
 
-def test_the_services_do_what_their_tests_say(tmp_path: Path) -> None:
+def test_the_tests_of_the_services_pass(tmp_path: Path) -> None:
     with socket.socket() as held:
         # Reserve the port until the end: no other process gets it from the system, but the service can bind it.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -41,12 +41,12 @@ def options_of(command: click.Command) -> set[str]:
 
 
 @pytest.mark.parametrize("command", OPTIONS)
-def test_every_option_in_the_text_is_there(command: str) -> None:
+def test_every_option_in_the_text_exists(command: str) -> None:
     assert OPTIONS[command] <= options_of(command_of(command.split()))
     assert all(f"`{name}" in PAGE or f" {name}" in PAGE for name in OPTIONS[command])
 
 
-def test_its_names_are_ours() -> None:
+def test_the_names_on_the_page_are_those_of_the_workflow() -> None:
     assert BOUNDARY in PAGE and WORKFLOW in PAGE and role_variable("staging") in PAGE
 
 
@@ -56,7 +56,7 @@ def test_the_schema_that_a_new_spec_names_is_the_file_in_the_repository() -> Non
     assert f"`{file}`" in PAGE and (ROOT / file).is_file()
 
 
-def test_its_comment_shows_a_plan_its_cost_and_a_drawing() -> None:
+def test_the_comment_shows_a_plan_a_cost_and_a_drawing() -> None:
     """That it is what fsdcf prints, the test of the generated pages says."""
     shown = PAGE.partition("<!-- comment -->\n")[2].partition("<!-- end of comment -->\n")[0]
     assert shown.startswith(MARK) and "There is no plan" not in shown

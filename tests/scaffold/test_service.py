@@ -33,7 +33,7 @@ def test_golden(kind: str) -> None:
 
 
 @each_kind
-def test_the_spec_compiles_without_advice(kind: str, tmp_path: Path) -> None:
+def test_the_spec_compiles_without_warnings(kind: str, tmp_path: Path) -> None:
     assert compiled(kind, tmp_path, "prod")
 
 
@@ -45,7 +45,7 @@ def test_the_template_is_clean(kind: str, tmp_path: Path, linter: Linter) -> Non
 
 
 @each_kind
-def test_names_and_ports_go_everywhere(kind: str) -> None:
+def test_names_and_ports_in_all_files(kind: str) -> None:
     files = service(kind, "big-ledger", 9000, "team one", SCHEMA)
     assert "big-ledger.yml" in files and "owners: team one\n" in files["big-ledger.yml"]
     text = "".join(files.values())
@@ -98,7 +98,7 @@ def test_the_image(kind: str, tmp_path: Path) -> None:
     assert ignored[1:4] == ["*", "!app", "!requirements.txt"]
 
 
-def test_sqlite_gets_what_it_reads(tmp_path: Path) -> None:
+def test_sqlite_gets_its_environment_variables(tmp_path: Path) -> None:
     resources = compiled("sqlite-api", tmp_path)
     given = {one["Name"]: one["Value"] for one in container(resources)["Environment"]}
     settings = data_layer(tmp_path).Settings
@@ -113,7 +113,7 @@ def test_sqlite_s_user_owns_the_files(tmp_path: Path) -> None:
     assert user and point["PosixUser"] == {"Uid": user[1], "Gid": user[2]}
 
 
-def test_a_task_that_waits_for_the_file_is_not_stopped_for_it(tmp_path: Path) -> None:
+def test_a_task_that_waits_for_the_file_is_not_stopped(tmp_path: Path) -> None:
     resources = compiled("sqlite-api", tmp_path)
     wait = data_layer(tmp_path).LOCK_WAIT
     assert wait + 20 <= container(resources)["HealthCheck"]["StartPeriod"]

@@ -33,7 +33,7 @@ def test_services_by_their_files(files: list[str] | None, names: list[str]) -> N
     assert [one["name"] for one in touched([CART, SHOP], files)] == names
 
 
-def test_a_service_of_the_whole_repository_is_touched_by_every_file() -> None:
+def test_every_file_touches_a_service_of_the_whole_repository() -> None:
     assert touched([ROOT], ["anything"]) == [ROOT] and touched([ROOT], []) == []
 
 

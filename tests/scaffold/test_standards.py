@@ -46,7 +46,7 @@ def test_zizmor_finds_nothing(files: list[Path]) -> None:
     assert "No findings to report" in done.stdout
 
 
-def test_zizmor_would_find_something(files: list[Path], tmp_path: Path) -> None:
+def test_zizmor_finds_a_flaw(files: list[Path], tmp_path: Path) -> None:
     worse = tmp_path / "worse.yml"
     worse.write_text(
         files[0].read_text(encoding="utf-8").replace("persist-credentials: false", "fetch-tags: false"),
@@ -56,17 +56,17 @@ def test_zizmor_would_find_something(files: list[Path], tmp_path: Path) -> None:
     assert done.returncode != 0 and "artipacked" in done.stdout
 
 
-def test_the_workflows_fit_github_s_schema(files: list[Path]) -> None:
+def test_the_workflows_match_the_schema_of_github(files: list[Path]) -> None:
     done = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_action_fits_github_s_schema() -> None:
+def test_the_action_matches_the_schema_of_github() -> None:
     done = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-actions", ROOT / "action.yml")
     assert done.returncode == 0, done.stdout
 
 
-def test_the_hook_runs_a_command_that_there_is() -> None:
+def test_the_hook_runs_an_existing_command() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert {"id", "name", "entry", "language"} <= set(hook)
     assert hook["entry"].split()[:2] == ["fsdcf", "validate"] and hook["language"] == "python"

@@ -46,7 +46,7 @@ def look(runner: Workshop, said: str, code: int, wanted: Workflow = ONE, job: st
     return runner.step(wanted, job, "Look for the image", REGION="eu-west-1")
 
 
-def test_an_image_that_exists_is_not_built_again(runner: Workshop) -> None:
+def test_an_existing_image_is_not_rebuilt(runner: Workshop) -> None:
     done = look(runner, "", 0)
     assert (done.code, done.outputs) == (0, {"name": f"{URI}:{SHA}", "exists": "true"})
     assert done.calls[1] == [
@@ -64,12 +64,12 @@ def test_an_image_that_exists_is_not_built_again(runner: Workshop) -> None:
         assert step(ONE, "deploy-staging", name)["if"] == "steps.image.outputs.exists == 'false'"
 
 
-def test_an_image_that_is_absent_is_built(runner: Workshop) -> None:
+def test_a_missing_image_is_built(runner: Workshop) -> None:
     done = look(runner, "An error occurred (ImageNotFoundException) when calling the DescribeImages operation", 254)
     assert (done.code, done.outputs["exists"]) == (0, "false")
 
 
-def test_any_other_answer_of_ecr_stops_the_deploy(runner: Workshop) -> None:
+def test_other_errors_of_ecr_stop_the_deploy(runner: Workshop) -> None:
     done = look(runner, "An error occurred (AccessDeniedException): not authorized", 254)
     assert done.code != 0 and "AccessDenied" in done.said and "exists" not in done.outputs
     runner.program("aws", "echo RepositoryNotFoundException >&2; exit 254")
@@ -77,7 +77,7 @@ def test_any_other_answer_of_ecr_stops_the_deploy(runner: Workshop) -> None:
     assert gone.code != 0 and gone.outputs == {} and len(gone.calls) == 1
 
 
-def test_another_account_s_registry_is_asked_by_its_id(runner: Workshop) -> None:
+def test_the_registry_of_another_account(runner: Workshop) -> None:
     done = look(runner, "", 0, UNUSUAL, "deploy-qa-1")
     assert all(call[3:7] == ["--region", "eu-west-1", "--registry-id", "123456789012"] for call in done.calls)
 
@@ -110,7 +110,7 @@ def test_a_build_that_fails_is_not_pushed(runner: Workshop) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 254])
-def test_a_push_that_is_refused_is_well_if_the_image_is_there(runner: Workshop, code: int) -> None:
+def test_a_rejected_push_succeeds_if_the_image_exists(runner: Workshop, code: int) -> None:
     runner.program("docker", '[ "$1" = build ]')
     runner.program("aws", f"exit {code}")
     done = runner.step(ONE, "deploy-staging", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
@@ -126,7 +126,7 @@ def test_the_deploy_names_the_commit(runner: Workshop, bucket: str, more: list[s
     ]
 
 
-def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Workshop) -> None:
+def test_a_failed_deploy_fails_the_job_and_is_summarized(runner: Workshop) -> None:
     runner.program("fsdcf", "exit 3")
     assert runner.step(ONE, "deploy-prod", "Deploy", BUCKET="", REGION="r").code == 3
     done = runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="failure", REGION="r")
@@ -137,7 +137,7 @@ def test_a_deploy_that_fails_fails_the_job_and_is_summed_up(runner: Workshop) ->
 @pytest.mark.parametrize(
     ("role", "region", "code"), [("arn:x", "eu-west-1", 0), ("", "eu-west-1", 1), ("arn:x", "", 1)]
 )
-def test_variables_that_are_not_set_are_named(runner: Workshop, role: str, region: str, code: int) -> None:
+def test_missing_variables_are_named(runner: Workshop, role: str, region: str, code: int) -> None:
     done = runner.step(
         ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION=""
     )
@@ -183,7 +183,7 @@ def test_the_comment_is_made_once_and_then_updated(runner: Workshop, known: str,
     assert (runner.folder / "posted").read_text(encoding="utf-8").endswith("the plan")
 
 
-def test_only_our_own_comment_is_updated() -> None:
+def test_only_the_comment_of_fsdcf_is_updated() -> None:
     script = step(ONE, "plan", "Comment on the pull request")["run"]
     (query,) = re.findall(r"mine='([^']*)'", script)
     assert 'startswith("<!-- fsdcf -->")' in query and '.user.type == "Bot"' in query
@@ -214,7 +214,7 @@ def plan(runner: Workshop, code: int, specs: str = "shop.yml", base: int = 0) ->
 
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, 0), (10, 0), (11, 0), (2, 2), (1, 1)])
-def test_changes_do_not_fail_a_plan_and_errors_do(runner: Workshop, code: int, outcome: int) -> None:
+def test_errors_fail_a_plan_but_changes_do_not(runner: Workshop, code: int, outcome: int) -> None:
     done, folder = plan(runner, code)
     assert done.code == outcome
     assert ("::warning file=shop.yml,title=data at risk::" in done.said) == (code == 11)
@@ -261,7 +261,7 @@ def test_comment_and_summary_are_put_together(runner: Workshop) -> None:
     )
 
 
-def test_a_plan_that_never_began_is_said(runner: Workshop) -> None:
+def test_a_missing_plan_is_explained(runner: Workshop) -> None:
     _, comment = write_summary(runner)
     assert "There is no plan" in comment
 
@@ -314,7 +314,7 @@ def test_only_what_changed_is_deployed(runner: Workshop, monorepo: Callable[[str
     assert len(changed_services(runner, "0" * 40)) == 2, "a first or a forced push"
 
 
-def test_a_revision_that_is_none_stops_it(runner: Workshop, monorepo: Callable[[str], str]) -> None:
+def test_an_invalid_revision_is_an_error(runner: Workshop, monorepo: Callable[[str], str]) -> None:
     done = runner.step(MONOREPO, "changes", "Find the services whose spec or source changed", BASE="--output=x")
     assert done.code == 2 and done.outputs == {}
 

@@ -24,7 +24,7 @@ def steps(wanted: Workflow) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @each
-def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(wanted: Workflow) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version(wanted: Workflow) -> None:
     lines = [line.strip() for line in workflow(wanted).splitlines() if "uses:" in line]
     assert len(lines) >= 8
     for line in lines:
@@ -33,7 +33,7 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(wanted: W
 
 
 @each
-def test_nothing_is_granted_but_what_a_job_needs(wanted: Workflow) -> None:
+def test_jobs_have_minimal_permissions(wanted: Workflow) -> None:
     data = parsed(wanted)
     assert data["permissions"] == {}
     for name, job in data["jobs"].items():
@@ -49,19 +49,19 @@ def test_nothing_is_granted_but_what_a_job_needs(wanted: Workflow) -> None:
 
 
 @each
-def test_no_expression_stands_in_a_script(wanted: Workflow) -> None:
+def test_scripts_contain_no_expressions(wanted: Workflow) -> None:
     scripts = [one["run"] for _, one in steps(wanted) if "run" in one]
     assert len(scripts) > 10 and not [one for one in scripts if "${{" in one]
 
 
 @each
-def test_checkouts_keep_no_credentials(wanted: Workflow) -> None:
+def test_checkouts_do_not_persist_credentials(wanted: Workflow) -> None:
     found = [one for _, one in steps(wanted) if one.get("uses", "").startswith("actions/checkout")]
     assert len(found) >= 3 and all(one["with"]["persist-credentials"] is False for one in found)
 
 
 @each
-def test_every_job_and_step_has_a_name_and_every_job_an_end(wanted: Workflow) -> None:
+def test_every_job_has_a_timeout_and_every_step_a_name(wanted: Workflow) -> None:
     data = parsed(wanted)
     assert all(job["name"] and job["timeout-minutes"] <= 90 for job in data["jobs"].values())
     assert all(one["name"] for _, one in steps(wanted))
@@ -78,7 +78,7 @@ def test_when_it_runs(wanted: Workflow) -> None:
 
 
 @each
-def test_a_deploy_waits_for_the_tests_and_stands_in_its_environment(wanted: Workflow) -> None:
+def test_a_deploy_needs_the_tests_and_has_its_environment(wanted: Workflow) -> None:
     jobs = parsed(wanted)["jobs"]
     several = len(wanted.services) > 1
     deploys = {name: job for name, job in jobs.items() if name.startswith("deploy-")}
@@ -101,7 +101,7 @@ def test_a_deploy_waits_for_the_tests_and_stands_in_its_environment(wanted: Work
 
 
 @each
-def test_what_runs_code_of_a_pull_request_holds_no_rights(wanted: Workflow) -> None:
+def test_jobs_that_run_pull_request_code_have_no_rights(wanted: Workflow) -> None:
     """The tests are the one step that runs a pull request's code; their job may read, and is given no credentials."""
     test = parsed(wanted)["jobs"]["test"]
     assert test["permissions"] == {"contents": "read"}
@@ -163,17 +163,17 @@ def test_a_monorepo_handles_what_changed() -> None:
     assert jobs["deploy-prod"]["concurrency"]["group"] == "fsdcf-prod-${{ matrix.service.name }}"
 
 
-def test_one_service_needs_no_look_at_what_changed() -> None:
+def test_one_service_has_no_changes_job() -> None:
     jobs = parsed(ONE)["jobs"]
     assert "changes" not in jobs and "strategy" not in jobs["test"] and "needs" not in jobs["plan"]
 
 
-def test_uv_is_there_where_tests_want_it() -> None:
+def test_uv_is_installed_if_tests_use_it() -> None:
     assert [job for job, one in steps(MONOREPO) if one["name"] == "Set up uv"].count("test") == 1
     assert [job for job, one in steps(ONE) if one["name"] == "Set up uv"].count("test") == 0
 
 
-def test_odd_texts_come_out_as_they_went_in() -> None:
+def test_unusual_texts_are_preserved() -> None:
     service = UNUSUAL.services[0]
     deploy = parsed(UNUSUAL)["jobs"]["deploy-qa-1"]
     assert step(UNUSUAL, "test", "Test")["env"]["TEST"] == service.test
@@ -194,7 +194,7 @@ def test_odd_texts_come_out_as_they_went_in() -> None:
 
 
 @pytest.mark.parametrize("wanted", [ONE, UNUSUAL], ids=["one", "unusual"])
-def test_the_deploy_role_may_what_the_workflow_asks_of_ecr(wanted: Workflow) -> None:
+def test_the_deploy_role_permits_the_ecr_calls_of_the_workflow(wanted: Workflow) -> None:
     scripts = "\n".join(one.get("run", "") for _, one in steps(wanted))
     asked = {
         "ecr:" + "".join(word.capitalize() for word in name.split("-"))
@@ -204,7 +204,7 @@ def test_the_deploy_role_may_what_the_workflow_asks_of_ecr(wanted: Workflow) -> 
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))
-def test_a_scalar_is_read_as_it_was_written(text: str) -> None:
+def test_a_scalar_is_read_back(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}
 
 
@@ -233,5 +233,5 @@ def test_a_scalar_is_read_as_it_was_written(text: str) -> None:
         "._1",
     ],
 )
-def test_scalars_that_would_be_something_else(text: str) -> None:
+def test_scalars_that_need_quotes(text: str) -> None:
     assert yaml.safe_load(f"key: {scalar(text)}\n") == {"key": text}

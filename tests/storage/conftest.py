@@ -1,4 +1,4 @@
-"""Fixtures of the storage tests: a data base, time that costs nothing, and a run with all that it needs."""
+"""Fixtures of the storage tests: a database, time that costs nothing, and a run with all that it needs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bench:
 
 
 def filled(path: Path, *statements: str, rows: int = 0, journal: str = "DELETE") -> Path:
-    """A data base with the table things(id, name, price, data), so many rows in it, and what more statements do."""
+    """A database with the table things(id, name, price, data), so many rows in it, and what more statements do."""
     with closing(sqlite3.connect(path)) as source:
         source.execute(f"PRAGMA journal_mode = {journal}")
         source.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, price REAL, data BLOB)")
@@ -89,7 +89,7 @@ def expected(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def sql(tmp_path: Path) -> Sql:
-    """Makes a data base: ``sql("CREATE …", rows=10)``."""
+    """Makes a database: ``sql("CREATE …", rows=10)``."""
 
     def make(*statements: str, rows: int = 0, journal: str = "DELETE", name: str = "app.db") -> Path:
         return filled(tmp_path / name, *statements, rows=rows, journal=journal)
@@ -99,7 +99,7 @@ def sql(tmp_path: Path) -> Sql:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """A run; the data base is made by the test."""
+    """A run; the database is made by the test."""
     table = TargetTable("things", (("id", "N"),))
     migration = Migration(
         table, str(tmp_path / "app.db"), str(tmp_path / "checkpoint.json"), "things", verify="full", workers=4

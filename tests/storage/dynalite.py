@@ -72,7 +72,7 @@ def refused(client: Any, item: dict[str, Any], table: str = "things") -> str:
     return str(found.value)
 
 
-def test_it_keeps_the_limits(live: Any) -> None:
+def test_dynalite_enforces_the_limits(live: Any) -> None:
     puts = [{"PutRequest": {"Item": {"id": {"N": str(n)}}}} for n in range(26)]
     with pytest.raises(ClientError, match="less than or equal to 25"):
         live.batch_write_item(RequestItems={"things": puts})
@@ -87,7 +87,7 @@ def refused_key(client: Any) -> str:
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-def test_everything_arrives(bench: Bench, sql: Sql, live: Any, workers: int) -> None:
+def test_all_rows_are_migrated(bench: Bench, sql: Sql, live: Any, workers: int) -> None:
     sql(rows=1500)
     bench.client = Flaky(live, workers)
     report = bench.run(workers=workers)
@@ -100,7 +100,7 @@ def test_everything_arrives(bench: Bench, sql: Sql, live: Any, workers: int) -> 
     assert found == {str(n): canonical(expected(n)) for n in range(1500)}
 
 
-def test_live_data_stays(bench: Bench, sql: Sql, live: Any) -> None:
+def test_existing_items_are_kept(bench: Bench, sql: Sql, live: Any) -> None:
     sql(rows=120)
     theirs = {"id": {"N": "7"}, "name": {"S": "written by the service"}}
     live.put_item(TableName="things", Item=theirs)
@@ -148,7 +148,7 @@ EDGES = (
 )
 
 
-def test_numbers_at_the_edge_are_exact(bench: Bench, sql: Sql, live: Any) -> None:
+def test_numbers_at_the_limits_are_exact(bench: Bench, sql: Sql, live: Any) -> None:
     sql(
         "CREATE TABLE n (id INTEGER PRIMARY KEY, v TEXT)",
         *(f"INSERT INTO n VALUES ({i}, '{text}')" for i, text in enumerate(EDGES)),
@@ -188,7 +188,7 @@ def test_the_longest_keys(bench: Bench, sql: Sql, live: Any, hash: int, range: i
     refused(live, {"pk": {"S": "x" * hash}, "sk": {"B": b"\0" * range}}, "long")
 
 
-def test_documents_come_back(bench: Bench, sql: Sql, live: Any) -> None:
+def test_documents_are_read_back_unchanged(bench: Bench, sql: Sql, live: Any) -> None:
     sql(
         "CREATE TABLE d (id INTEGER PRIMARY KEY, v TEXT)",
         """INSERT INTO d VALUES (1, '{"a": [1.50, null, true, "", {"é": "ß"}], "": {}}'), (2, '[]')""",
@@ -197,7 +197,7 @@ def test_documents_come_back(bench: Bench, sql: Sql, live: Any) -> None:
     assert bench.run(source_table="d", columns=Columns(forms=(("v", "json"),))).good
 
 
-def test_absent_tables_and_other_keys(bench: Bench, sql: Sql, live: Any) -> None:
+def test_missing_tables_and_different_keys(bench: Bench, sql: Sql, live: Any) -> None:
     sql(rows=3)
     bench.client = live
     with pytest.raises(MigrationError, match="the table 'others' does not exist"):

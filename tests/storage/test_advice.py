@@ -75,7 +75,7 @@ def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dic
     )
 
 
-def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
+def test_the_verdict_names_the_reasons_and_the_factors_explain_them() -> None:
     advice = advise(workload(requests="2000", writes="150", size="250", writers=3, latency="5"))
     assert advice.verdict.endswith(
         "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write"
@@ -110,7 +110,7 @@ def test_the_verdict_says_what_decides_and_the_matrix_why() -> None:
         ({"latency": "3", "prototype": True}, []),
     ],
 )
-def test_signs_that_it_is_time_to_leave(what: dict[str, object], now: list[str]) -> None:
+def test_signs_that_it_is_time_to_move(what: dict[str, object], now: list[str]) -> None:
     advice = advise(workload(**what))
     assert len(advice.signs) == 4 and any("database is locked" in one.text for one in advice.signs)
     assert [one.text for one in advice.signs if one.now] == now
@@ -118,7 +118,7 @@ def test_signs_that_it_is_time_to_leave(what: dict[str, object], now: list[str])
         assert advice.verdict == "SQLite, but plan the move to DynamoDB: 50.1 GB are over 50 GB"
 
 
-def test_what_is_there_already_stays_unless_something_speaks_against_it() -> None:
+def test_an_existing_store_is_kept_unless_it_is_ruled_out() -> None:
     alone = frozenset({DYNAMODB})
     assert advise(workload(requests="5"), alone).store == DYNAMODB
     assert "already uses" in advise(Workload(), alone).verdict
@@ -155,7 +155,7 @@ def test_contradictions(what: dict[str, object], text: str) -> None:
         validate(workload(**what))
 
 
-def test_what_is_no_contradiction() -> None:
+def test_workloads_without_a_contradiction() -> None:
     for what in (
         {"requests": "2", "writes": "2"},
         {"writes": "0"},
@@ -178,11 +178,11 @@ def test_what_is_no_contradiction() -> None:
         ("123456789.5", "123,456,789.5"),
     ],
 )
-def test_numbers_are_cut_and_not_rounded_nor_made_whole(value: str, text: str) -> None:
+def test_numbers_are_cut_and_not_rounded(value: str, text: str) -> None:
     assert format_number(Decimal(value)) == text
 
 
-def test_sizes_and_lists_for_a_reader() -> None:
+def test_formatted_sizes_and_lists() -> None:
     sizes = {"0": "0 GB", "0.0000005": "0.5 KB", "0.5": "500 MB", "5": "5 GB", "999": "999 GB", "1200": "1.2 TB"}
     assert {size: format_size(Decimal(size)) for size in sizes} == sizes
     assert [join_words(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
@@ -200,7 +200,7 @@ def test_the_load_of_a_bill() -> None:
     assert load(workload(writes="0")).requests == 10
 
 
-def test_what_bursting_throughput_bears() -> None:
+def test_the_baseline_of_bursting_throughput() -> None:
     """1 MiB/s up to about 20 GiB, then 50 KiB/s for each: 65 writes of 16 KB are a little less than a MiB."""
     assert load(workload(requests="65", writes="65", size="1")).within_baseline
     assert not load(workload(requests="66", writes="66", size="1")).within_baseline
@@ -246,7 +246,7 @@ def test_every_part_of_a_spec_compiles(used: InUse, compiled: Compile) -> None:
         assert result.template is not None, (part, result.diagnostics)
 
 
-def test_a_new_store_is_named_after_what_there_is() -> None:
+def test_a_new_store_is_named_after_existing_ones() -> None:
     assert "name: ${ENV}-my-service\n" in snippet(DYNAMODB, Workload(), InUse()).text
     assert "name: ${ENV}-notes\n" in snippet(DYNAMODB, Workload(), USES["sqlite"]).text
     assert "secrets:${ENV}/orders:url" in snippet(POSTGRESQL, Workload(), USES["sqlite"]).text
@@ -254,7 +254,7 @@ def test_a_new_store_is_named_after_what_there_is() -> None:
     assert part.present and "name: ${AWS::AccountId}-${ENV}-orders\n" in part.text and not part.also
 
 
-def test_what_is_lost_with_its_task_is_replaced_and_what_is_kept_stays() -> None:
+def test_ephemeral_databases_are_replaced_and_persistent_ones_kept() -> None:
     part = snippet(SQLITE, Workload(), USES["cache"])
     assert not part.present and "name: cache\n" in part.text and "ephemeral" not in part.text
     assert part.also == ("this replaces cache, which is lost with its task",)
@@ -262,7 +262,7 @@ def test_what_is_lost_with_its_task_is_replaced_and_what_is_kept_stays() -> None
     assert "path: /a/app.db" in snippet(SQLITE, Workload(), USES["two file systems"]).text
 
 
-def test_a_prototype_has_one_task_and_room_for_its_file() -> None:
+def test_a_prototype_has_one_task_and_enough_disk() -> None:
     small = snippet(SQLITE, workload(prototype=True, size="10"), USES["scaling"])
     assert "desiredCount: 1" in small.text and "ephemeralStorage" not in small.text and "autoScaling" in small.also[0]
     assert "ephemeralStorage: 21\n" in snippet(SQLITE, workload(prototype=True, size="10.5"), InUse()).text
@@ -274,6 +274,6 @@ def test_a_prototype_has_one_task_and_room_for_its_file() -> None:
     )
 
 
-def test_what_a_spec_must_leave_out_for_sqlite() -> None:
+def test_keys_to_remove_for_sqlite() -> None:
     assert snippet(SQLITE, Workload(), USES["scaling"]).also == ("remove service.autoScaling: one file has one writer",)
     assert "desiredCount" in snippet(SQLITE, Workload(), USES["two tasks"]).also[0]

@@ -18,7 +18,7 @@ from fsdcf.storage.migration.values import Encoder
 BOUND = {"table": "t", "rows": "1234"}
 
 
-def test_it_comes_back(tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_back(tmp_path: Path) -> None:
     path = str(tmp_path / "c.json")
     done = Checkpoint(dict(BOUND), True)
     done.mark(25, 50, {"written": 20, "kept": 5})
@@ -40,7 +40,7 @@ def test_it_comes_back(tmp_path: Path) -> None:
         ("id", "its id is None, not x"),
     ],
 )
-def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None:
+def test_the_checkpoint_of_another_migration(tmp_path: Path, name: str, words: str) -> None:
     path = str(tmp_path / "c.json")
     save(path, Checkpoint(dict(BOUND), True))
     with pytest.raises(MigrationError) as found:
@@ -61,14 +61,14 @@ def test_one_of_another_migration(tmp_path: Path, name: str, words: str) -> None
         "\0",
     ],
 )
-def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_checkpoint(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(text)
     with pytest.raises(MigrationError, match="is not the checkpoint"):
         load(str(path), BOUND)
 
 
-def test_where_none_can_be(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="cannot be read"):
         load(str(tmp_path), BOUND)
     with pytest.raises(MigrationError, match="cannot be written"):
@@ -76,7 +76,7 @@ def test_where_none_can_be(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 400), st.lists(st.integers(1, 40)), st.randoms(use_true_random=False), st.floats(0, 1))
-def test_what_is_not_done_is_done_once(total: int, sizes: list[int], chance: random.Random, share: float) -> None:
+def test_every_missing_row_is_written_once(total: int, sizes: list[int], chance: random.Random, share: float) -> None:
     """Ranges end in any order; then the process is gone, and the next one finds every row that is left exactly once."""
     done = Checkpoint({}, True)
     ranges, first = [], 0
@@ -98,7 +98,7 @@ def test_what_is_not_done_is_done_once(total: int, sizes: list[int], chance: ran
     assert left == [n for n in range(total) if not any(a <= n < b for a, b in ended)]
 
 
-def test_batches_keep_to_the_bytes_too() -> None:
+def test_batches_respect_the_size_limit() -> None:
     encode = Encoder(["id", "v"], Columns(), TargetTable("t", (("id", "N"),)))
     rows = [(number, b"x" * 400_000) for number in range(20)]
     assert [len(batch.items) for batch in batches(rows, Checkpoint({}, True), encode)] == [6, 6, 6, 2]

@@ -100,9 +100,7 @@ def test_a_migration(command: Command, sql: Sql, dynamodb: Any, tmp_path: Path) 
     ("words", "told"),
     [((), "again to resume"), (("--restart",), "without --restart")],
 )
-def test_after_an_interruption_it_says_what_goes_on(
-    command: Command, sql: Sql, words: tuple[str, ...], told: str
-) -> None:
+def test_an_interruption_explains_how_to_resume(command: Command, sql: Sql, words: tuple[str, ...], told: str) -> None:
     sql(rows=1)
 
     def make(service: str, region: str) -> Any:
@@ -150,7 +148,7 @@ def test_columns_and_an_account_in_the_name(command: Command, sql: Sql, dynamodb
     assert everything(dynamodb, "123456789012-orders") == [item]
 
 
-def test_a_table_that_the_spec_does_not_manage(command: Command, sql: Sql, dynamodb: Any) -> None:
+def test_an_unmanaged_table(command: Command, sql: Sql, dynamodb: Any) -> None:
     sql(rows=3)
     made(dynamodb, "shared", ("id", "N"))
     assert "migrated and verified" in command("--table", "shared").stdout
@@ -180,7 +178,7 @@ def test_bad_input(command: Command, sql: Sql, dynamodb: Any, arguments: tuple[s
     assert words in refused.stderr and everything(dynamodb, "staging-things") == []
 
 
-def test_a_spec_that_is_refused(command: Command, sql: Sql, tmp_path: Path) -> None:
+def test_an_invalid_spec(command: Command, sql: Sql, tmp_path: Path) -> None:
     (tmp_path / "spec.yml").write_text(SPEC.replace("kind: Service", "kind: Servant"))
     refused = command("--table", "things", expect=2)
     assert "error[" in refused.stderr and "nothing written" in refused.stderr
@@ -188,7 +186,7 @@ def test_a_spec_that_is_refused(command: Command, sql: Sql, tmp_path: Path) -> N
     assert "has no dependency aws_dynamodb_table" in command("--table", "things", expect=2).stderr
 
 
-def test_what_is_wrong_in_the_table_is_a_failure(command: Command, sql: Sql, dynamodb: Any) -> None:
+def test_a_difference_in_the_table_is_a_failure(command: Command, sql: Sql, dynamodb: Any) -> None:
     sql(rows=20)
     command("--table", "things")
     dynamodb.put_item(TableName="staging-things", Item={"id": {"N": "3"}})
@@ -196,7 +194,7 @@ def test_what_is_wrong_in_the_table_is_a_failure(command: Command, sql: Sql, dyn
     assert "id=3: differs" in failed.stdout and "does not hold what things has" in failed.stderr
 
 
-def test_the_script_names_what_it_does(command: Command, tmp_path: Path) -> None:
+def test_the_script_contains_the_settings(command: Command, tmp_path: Path) -> None:
     done = command(
         "--table", "123456789012-orders", "--from", "/mnt/efs/app.db", "--map", "c=customer", "--emit-script", "m.pyz"
     )

@@ -67,7 +67,7 @@ def test_unprocessed_items_and_throttling(bench: Bench, sql: Sql, dynamodb: Any,
     assert found == {str(n): canonical(expected(n)) for n in range(300)}
 
 
-def test_live_data_stays(bench: Bench, sql: Sql, dynamodb: Any) -> None:
+def test_existing_items_are_kept(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(rows=40)
     live = {"id": {"N": "7"}, "name": {"S": "written by the service"}}
     dynamodb.put_item(TableName="things", Item=live)
@@ -81,7 +81,7 @@ def test_live_data_stays(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     )
 
 
-def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dynamodb: Any) -> None:
+def test_a_composite_key_with_documents_and_dates(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(
         "CREATE TABLE orders (customer TEXT, placed TEXT, total TEXT, lines TEXT, expires TEXT,"
         " PRIMARY KEY (customer, placed))",
@@ -110,7 +110,7 @@ def test_a_key_of_two_parts_with_documents_and_dates(bench: Bench, sql: Sql, dyn
     ]
 
 
-def test_a_table_that_is_absent_or_of_another_key(bench: Bench, sql: Sql, dynamodb: Any) -> None:
+def test_a_missing_table_or_a_different_key(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(rows=3)
     bench.client = dynamodb
     with pytest.raises(MigrationError, match="the table 'others' does not exist"):
@@ -121,7 +121,7 @@ def test_a_table_that_is_absent_or_of_another_key(bench: Bench, sql: Sql, dynamo
     assert everything(dynamodb, "text") == []
 
 
-def test_a_table_made_anew_is_another_one(bench: Bench, sql: Sql, dynamodb: Any) -> None:
+def test_a_recreated_table_is_another_table(bench: Bench, sql: Sql, dynamodb: Any) -> None:
     sql(rows=3)
     bench.client = dynamodb
     assert bench.run().good

@@ -33,7 +33,7 @@ def holds(fake: Fake, count: int) -> bool:
     }
 
 
-def test_everything_arrives_once(bench: Bench, sql: Sql) -> None:
+def test_every_row_is_written_once(bench: Bench, sql: Sql) -> None:
     sql(rows=1234)
     report = bench.run()
     assert holds(bench.client, 1234) and set(bench.client.writes.values()) == {1}
@@ -49,13 +49,13 @@ def test_everything_arrives_once(bench: Bench, sql: Sql) -> None:
     assert stages == ["check", "write", "count", "verify"]
 
 
-def test_an_empty_table_is_a_migration_too(bench: Bench, sql: Sql) -> None:
+def test_an_empty_source_table(bench: Bench, sql: Sql) -> None:
     sql()
     report = bench.run()
     assert report.good and report.rows == 0 and bench.client.write_calls == 0
 
 
-def test_a_dry_run_writes_nothing_and_says_what_would_be(bench: Bench, sql: Sql, tmp_path: Path) -> None:
+def test_a_dry_run_reports_without_writing(bench: Bench, sql: Sql, tmp_path: Path) -> None:
     sql(rows=100)
     report = bench.run(dry_run=True)
     assert bench.client.write_calls == 0 and not (tmp_path / "checkpoint.json").exists()
@@ -65,7 +65,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be(bench: Bench, sql: Sql,
     )
 
 
-def test_a_single_row_is_not_spoken_of_as_many(bench: Bench, sql: Sql) -> None:
+def test_a_single_row_is_reported_in_the_singular(bench: Bench, sql: Sql) -> None:
     sql(rows=1)
     text = "\n".join([*report_lines(bench.run(dry_run=True)), *report_lines(bench.run())])
     assert all(
@@ -82,7 +82,7 @@ def test_a_second_run_reads_back_and_writes_nothing(bench: Bench, sql: Sql) -> N
     assert any(isinstance(one, MigrationNotice) and "all rows are written" in one.text for one in bench.told)
 
 
-def test_a_restart_that_is_refused_forgets_nothing(bench: Bench, sql: Sql) -> None:
+def test_a_refused_restart_keeps_the_checkpoint(bench: Bench, sql: Sql) -> None:
     sql(rows=60)
     bench.run()
     with pytest.raises(MigrationError, match="already contains items"):
@@ -90,7 +90,7 @@ def test_a_restart_that_is_refused_forgets_nothing(bench: Bench, sql: Sql) -> No
     assert bench.run().resumed == 60
 
 
-def test_a_table_with_items_needs_a_word(bench: Bench, sql: Sql) -> None:
+def test_a_table_with_items_requires_a_mode(bench: Bench, sql: Sql) -> None:
     sql(rows=60)
     live = {"id": {"N": "3"}, "name": {"S": "live"}}
     bench.client.items["id=3"] = live
@@ -106,7 +106,7 @@ def test_a_table_with_items_needs_a_word(bench: Bench, sql: Sql) -> None:
     assert over.good and holds(bench.client, 60) and over.written == 60
 
 
-def test_throttling_and_unprocessed_items_cost_time_alone(bench: Bench, sql: Sql) -> None:
+def test_throttling_and_unprocessed_items_are_retried(bench: Bench, sql: Sql) -> None:
     sql(rows=500)
 
     def before(number: int, items: list[Any]) -> list[Any]:
@@ -125,7 +125,7 @@ def test_throttling_and_unprocessed_items_cost_time_alone(bench: Bench, sql: Sql
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(Rate(50), 1000 / 50), (Rate(100, units=True), 2000 / 100)])
-def test_the_rate_bounds_the_whole(bench: Bench, sql: Sql, rate: Rate, seconds: float) -> None:
+def test_the_rate_limits_the_migration(bench: Bench, sql: Sql, rate: Rate, seconds: float) -> None:
     sql("UPDATE things SET data = zeroblob(1500)", rows=1000)
     report = bench.run(rate=rate, verify="none")
     assert report.units == 2000 and seconds * 0.95 <= bench.time.slept <= seconds
@@ -146,9 +146,7 @@ def test_a_sample_is_read_back(bench: Bench, sql: Sql) -> None:
         (lambda items: items.update({"id=-1": {"id": {"N": "-1"}}}), "51 items; expected 50"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_found(
-    bench: Bench, sql: Sql, harm: Callable[[dict[str, Any]], Any], words: str
-) -> None:
+def test_differences_are_detected(bench: Bench, sql: Sql, harm: Callable[[dict[str, Any]], Any], words: str) -> None:
     sql(rows=50)
     bench.run(verify="none")
     harm(bench.client.items)
@@ -157,7 +155,7 @@ def test_what_is_not_as_it_should_be_is_found(
     assert not report.good and words in text and text.startswith("written, but the table does not match the source")
 
 
-def test_findings_before_a_byte_is_written(bench: Bench, sql: Sql) -> None:
+def test_findings_before_the_write(bench: Bench, sql: Sql) -> None:
     sql(
         "CREATE TABLE bad (id, at, big, doc)",
         "INSERT INTO bad VALUES (1, 9e999, NULL, '[1]'), (2, -9e999, NULL, NULL)",
@@ -198,7 +196,7 @@ def test_many_findings_have_few_examples(bench: Bench, sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_keys_that_meet_only_after_a_conversion(bench: Bench, sql: Sql, number: int) -> None:
+def test_keys_that_are_equal_after_a_conversion(bench: Bench, sql: Sql, number: int) -> None:
     sql("CREATE TABLE t (id TEXT PRIMARY KEY)", f"INSERT INTO t VALUES ('1'), ('{number}.0')")
     columns = Columns(forms=(("id", "number"),))
     if number == 2:
@@ -242,7 +240,7 @@ def test_indexed_attributes_must_fit_their_index(bench: Bench, sql: Sql) -> None
     assert {one.kind: one.count for one in found.value.findings} == {"empty key": 1, "key of another type": 10}
 
 
-def test_an_error_on_the_way_leaves_a_checkpoint_and_the_next_run_goes_on(bench: Bench, sql: Sql) -> None:
+def test_the_next_run_resumes_after_an_error(bench: Bench, sql: Sql) -> None:
     sql(rows=1000)
 
     def before(number: int, items: list[Any]) -> list[Any]:
@@ -261,7 +259,7 @@ def test_an_error_on_the_way_leaves_a_checkpoint_and_the_next_run_goes_on(bench:
     assert report.resumed == 25 * 40 - 25 * (bench.client.write_calls - 1 - report.resumed // 25) > 300
 
 
-def test_ctrl_c_notes_what_is_done(bench: Bench, sql: Sql) -> None:
+def test_ctrl_c_saves_the_checkpoint(bench: Bench, sql: Sql) -> None:
     sql(rows=1000)
     told, pressed = bench.told, [False]
 
@@ -289,7 +287,7 @@ def test_ctrl_c_notes_what_is_done(bench: Bench, sql: Sql) -> None:
         ("mode", "its mode is overwrite, not keep"),
     ],
 )
-def test_a_resume_is_of_the_same_migration(bench: Bench, sql: Sql, change: str, words: str) -> None:
+def test_a_resume_requires_the_same_migration(bench: Bench, sql: Sql, change: str, words: str) -> None:
     path = sql(rows=30)
     bench.run()
     changes: dict[str, Any] = {}
@@ -309,7 +307,7 @@ def test_a_resume_is_of_the_same_migration(bench: Bench, sql: Sql, change: str, 
     assert words in found.value.sentence and bench.client.write_calls == calls
 
 
-def test_what_does_not_touch_the_rows_does_not_end_a_resume(bench: Bench, sql: Sql) -> None:
+def test_unrelated_changes_do_not_prevent_a_resume(bench: Bench, sql: Sql) -> None:
     path = sql(rows=30)
     bench.run()
     with closing(sqlite3.connect(path)) as source:
@@ -318,7 +316,7 @@ def test_what_does_not_touch_the_rows_does_not_end_a_resume(bench: Bench, sql: S
     assert bench.run(rate=Rate(5), workers=2, verify="sample").good
 
 
-def test_memory_stays_flat(bench: Bench, sql: Sql) -> None:
+def test_memory_does_not_grow_with_the_rows(bench: Bench, sql: Sql) -> None:
     def peak(rows: int) -> int:
         sql(
             "CREATE VIEW seen AS SELECT * FROM things",

@@ -150,7 +150,7 @@ def test_help_and_show_plan_explain_the_archive(script: Path, tmp_path: Path) ->
     assert text.startswith("Migration(\n    table=TargetTable(name='things'") and "Rate(per_second=200.0" in text
 
 
-def test_it_goes_on_after_a_stop_of_the_task_and_after_kill_9(script: Path, sql: Sql, tmp_path: Path) -> None:
+def test_it_resumes_after_sigterm_and_kill_9(script: Path, sql: Sql, tmp_path: Path) -> None:
     sql(rows=1200)
     fake = Fake(KEYS)
     victims: list[subprocess.Popen[str]] = []
@@ -210,7 +210,7 @@ def noted(folder: Path) -> list[list[int]]:
     return [[0, data["through"]], *data["beyond"]]
 
 
-def test_its_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sql(rows=30)
     fake = bench.client
 
@@ -266,6 +266,6 @@ def test_rates(text: str, rate: Rate) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "wcu", "-1", "0", "inf", "nan", "5rcu"])
-def test_what_is_no_rate(text: str) -> None:
+def test_invalid_rates(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         rate_of(text)

@@ -54,7 +54,7 @@ def test_unprocessed_items_are_sent_again_until_none_is_left() -> None:
     assert one.retried == fake.write_calls - 1 and time.slept > 0
 
 
-def test_pauses_grow_and_are_not_all_the_same() -> None:
+def test_pauses_grow_and_vary() -> None:
     throttle = refusal("ProvisionedThroughputExceededException", "slow")
     one, _ = target(raising(*[throttle] * 8))
     pauses: list[float] = []
@@ -78,7 +78,7 @@ def test_pauses_grow_and_are_not_all_the_same() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_passing_trouble_is_waited_out(error: Exception) -> None:
+def test_temporary_errors_are_retried(error: Exception) -> None:
     fake = raising(error, error, error)
     one, _ = target(fake)
     one.put_batch(items(3))
@@ -97,7 +97,7 @@ def test_passing_trouble_is_waited_out(error: Exception) -> None:
         (BotoCoreError(), "failed", "cannot be called"),
     ],
 )
-def test_what_no_second_try_mends(error: Exception, kind: str, words: str) -> None:
+def test_permanent_errors_are_not_retried(error: Exception, kind: str, words: str) -> None:
     one, time = target(raising(error))
     with pytest.raises(MigrationError) as found:
         one.put_batch(items(1))
@@ -105,7 +105,7 @@ def test_what_no_second_try_mends(error: Exception, kind: str, words: str) -> No
 
 
 @pytest.mark.parametrize("stuck", ["throttled", "unprocessed"])
-def test_patience_has_an_end(stuck: str) -> None:
+def test_retries_end_without_progress(stuck: str) -> None:
     fake = Fake(KEYS)
     one, time = target(fake)
     one.describe()
@@ -121,14 +121,14 @@ def test_patience_has_an_end(stuck: str) -> None:
     assert found.value.kind == "failed" and PATIENCE <= time.slept < PATIENCE + 21 and not fake.items
 
 
-def test_patience_is_short_until_dynamodb_has_answered_once() -> None:
+def test_retries_end_sooner_before_the_first_answer() -> None:
     one, time = target(raising(*[EndpointConnectionError(endpoint_url="http://nowhere")] * 99))
     with pytest.raises(MigrationError, match=r"15 seconds.*cannot be reached") as found:
         one.put_batch(items(1))
     assert "--endpoint-url" in found.value.hint and time.slept < 40
 
 
-def test_slow_progress_is_progress() -> None:
+def test_slow_progress_continues() -> None:
     fake = Fake(KEYS)
     one, time = target(fake)
     one.describe()
@@ -146,7 +146,7 @@ def test_a_stop_ends_the_waiting() -> None:
     assert time.slept == 0
 
 
-def test_what_is_there_stays() -> None:
+def test_put_new_keeps_existing_items() -> None:
     fake = Fake(KEYS)
     one, _ = target(fake)
     mine, other = {"id": {"N": "1"}, "v": {"N": "1.0"}}, {"id": {"N": "1"}, "v": {"N": "2"}}
@@ -181,7 +181,7 @@ def test_the_key_of_the_spec_and_of_the_table() -> None:
         assert words in found.value.sentence and found.value.kind == "usage"
 
 
-def test_tables_that_take_nothing() -> None:
+def test_tables_that_cannot_be_written() -> None:
     fake = Fake(KEYS)
     fake.status = "DELETING"
     with pytest.raises(MigrationError, match="is DELETING"):
@@ -192,7 +192,7 @@ def test_tables_that_take_nothing() -> None:
     assert found.value.kind == "usage" and "deploy" in found.value.hint
 
 
-def test_the_rate_is_kept_and_nothing_saved_up() -> None:
+def test_the_rate_limiter_allows_no_burst() -> None:
     time = Time()
     limiter = RateLimiter(10.0, time.clock)
     for _ in range(5):

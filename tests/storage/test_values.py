@@ -37,7 +37,7 @@ VALUES = st.none() | INTEGERS | st.floats(allow_nan=False) | TEXTS | st.binary()
 
 
 def through_sqlite(*values: Any) -> tuple[Any, ...]:
-    """Values as they come out of a data base, as the engine reads it."""
+    """Values as they come out of a database, as the engine reads it."""
     with closing(sqlite3.connect("")) as base:
         base.text_factory = bytearray
         base.execute("CREATE TABLE t (id, " + ", ".join(f"c{n}" for n in range(len(values) - 1)) + ")")
@@ -47,7 +47,7 @@ def through_sqlite(*values: Any) -> tuple[Any, ...]:
 
 
 @given(st.lists(VALUES, min_size=1, max_size=5))
-def test_a_row_comes_back_exactly(values: list[Any]) -> None:
+def test_a_row_is_converted_exactly(values: list[Any]) -> None:
     columns = ["id", *(f"c{n}" for n in range(len(values)))]
     item, size, problems = Encoder(columns, Columns(), TABLE)(through_sqlite(7, *values))
     refused = {
@@ -79,7 +79,7 @@ def test_reals_without_noise(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-def test_what_is_not_finite_is_refused(value: float) -> None:
+def test_infinite_values_are_rejected(value: float) -> None:
     with pytest.raises(BadValue) as found:
         real(value)
     assert found.value.kind == "not finite"
@@ -94,7 +94,7 @@ DECIMALS = st.builds(
 
 
 @given(DECIMALS)
-def test_numbers_within_dynamodbs_bounds_are_exact_and_others_refused(value: Decimal) -> None:
+def test_numbers_within_the_limits_are_exact_and_others_rejected(value: Decimal) -> None:
     digits = str(value.copy_abs()).upper().partition("E")[0].replace(".", "").strip("0") if value else ""
     good = len(digits) <= 38 and (not value or -130 <= value.adjusted() <= 125)
     try:
@@ -124,7 +124,7 @@ def test_the_last_numbers_that_fit(text: str) -> None:
         *((text, "not a number") for text in ("", " ", "1_000", "0x1", "1,5", "١", "1e", "--1", "1e9999999999")),
     ],
 )
-def test_the_first_numbers_that_do_not(text: str, kind: str) -> None:
+def test_numbers_beyond_the_limits(text: str, kind: str) -> None:
     with pytest.raises(BadValue) as found:
         number(text)
     assert found.value.kind == kind
@@ -170,7 +170,7 @@ def test_json_becomes_a_document_exactly(value: Any) -> None:
         ("[" * 200_000, "nested too deep"),
     ],
 )
-def test_json_that_has_no_place(text: str, kind: str) -> None:
+def test_json_that_dynamodb_rejects(text: str, kind: str) -> None:
     with pytest.raises(BadValue) as found:
         document(text)
     assert found.value.kind == kind
@@ -197,7 +197,7 @@ def test_dates(value: Any, text: str, seconds: str) -> None:
 @pytest.mark.parametrize(
     "value", ["", "yesterday", "2026-02-30", "2026-01-31T25:00", "٢٠٢٦-01-31", 10**15, 1e300, "0001-01-01T00:00+01:00"]
 )
-def test_what_is_no_date(value: Any) -> None:
+def test_invalid_dates(value: Any) -> None:
     with pytest.raises(BadValue) as found:
         iso(value)
     assert found.value.kind == "invalid date"
@@ -230,7 +230,7 @@ def test_sizes_are_those_of_the_documentation() -> None:
     assert item_size({"näme": {"N": "1"}}) == 5 + 2
 
 
-def test_items_are_equal_where_dynamodb_says_so() -> None:
+def test_items_are_equal_as_in_dynamodb() -> None:
     one = {"a": {"N": "1.50"}, "m": {"M": {"x": {"N": "1e2"}, "y": {"L": [{"N": "0"}]}}}, "s": {"NS": ["1", "2.0"]}}
     other = {"s": {"NS": ["2", "1.0"]}, "m": {"M": {"y": {"L": [{"N": "-0"}]}, "x": {"N": "100"}}}, "a": {"N": "1.5"}}
     assert canonical(one) == canonical(other)

@@ -59,7 +59,7 @@ def test_forms_and_columns_left_out() -> None:
         ((text("a"), 1, None, b"x" * 409_593), "item over 400 KB", "the row"),
     ],
 )
-def test_what_does_not_fit(row: tuple[Any, ...], kind: str, where: str) -> None:
+def test_values_that_dynamodb_rejects(row: tuple[Any, ...], kind: str, where: str) -> None:
     _, _, problems = encoder()(row)
     assert [(one.kind, one.where) for one in problems] == [(kind, where)]
 
@@ -69,12 +69,12 @@ def test_an_item_of_400_kb_to_the_byte_fits() -> None:
     assert not problems and item_size(item) == 400 * 1024
 
 
-def test_a_blob_has_no_form() -> None:
+def test_a_blob_cannot_be_converted() -> None:
     _, _, problems = encoder(forms=(("x", "json"),))((text("a"), 1, None, b"{}"))
     assert [one.kind for one in problems] == ["not text"]
 
 
-def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
+def test_all_problems_of_a_row_are_reported() -> None:
     _, _, problems = encoder()((text(""), text("x"), 3, float("-inf")))
     assert {one.kind for one in problems} == {"empty key", "key of another type", "not finite"} and len(problems) == 4
 
@@ -92,7 +92,7 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
         ({"renamed": (("id", "pk"), ("at", "sk"), ("x", "y" * 65536))}, "is not a valid attribute name"),
     ],
 )
-def test_a_mapping_that_cannot_be(mapping: dict[str, Any], words: str) -> None:
+def test_invalid_mappings(mapping: dict[str, Any], words: str) -> None:
     with pytest.raises(MigrationError) as found:
         encoder(**mapping)
     assert words in found.value.sentence and found.value.kind == "usage" and found.value.hint
