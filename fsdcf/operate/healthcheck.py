@@ -119,7 +119,7 @@ class TargetGroupCheck:
 
 
 @dataclass(frozen=True)
-class ContainerHealthCheck:
+class ContainerCheckSettings:
     """The health check of a container, in seconds and failures in a row. ``command`` begins with CMD or CMD-SHELL."""
 
     command: tuple[str, ...]
@@ -215,7 +215,10 @@ def describe_failures(attempts: Sequence[HealthCheckAttempt], check: TargetGroup
 
 
 def check_container(
-    check: ContainerHealthCheck, run: Callable[[], tuple[bool, str]], rest: Callable[[float], None], once: bool = False
+    check: ContainerCheckSettings,
+    run: Callable[[], tuple[bool, str]],
+    rest: Callable[[float], None],
+    once: bool = False,
 ) -> Iterator[HealthCheckAttempt]:
     """Check a container: it is healthy after one success, and unhealthy after ``retries`` consecutive failures.
 
@@ -258,7 +261,7 @@ def target_failure_time(check: TargetGroupCheck) -> float:
     return check.unhealthy * check.interval
 
 
-def container_failure_time(check: ContainerHealthCheck) -> float:
+def container_failure_time(check: ContainerCheckSettings) -> float:
     """Seconds from the start until a container that never passes is unhealthy."""
     return check.start + check.retries * check.interval
 

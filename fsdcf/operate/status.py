@@ -63,7 +63,7 @@ class Status:
 
 
 @dataclass
-class _Reader:
+class _OptionalCalls:
     """Calls AWS; an error becomes a sentence in ``missing``."""
 
     aws: Aws
@@ -86,27 +86,27 @@ def status(stack: str, aws: Aws) -> Status | None:
     found = snapshot(aws, stack)
     if found is None:
         return None
-    reader = _Reader(aws)
-    ids, moving = _resources(found, reader)
+    calls = _OptionalCalls(aws)
+    ids, moving = _resources(found, calls)
     cluster, name = ids["Cluster"], ids["Service"]
     result = Status(found, moving=moving)
     if cluster and name:
         unknown = "the tasks and the rollout are unknown"
-        answer = reader.call(unknown, "ecs", "DescribeServices", cluster=cluster, services=[name])
+        answer = calls.call(unknown, "ecs", "DescribeServices", cluster=cluster, services=[name])
         service = service_in(answer or {})
         if service is not None and service.status != "INACTIVE":
             label = f"{cluster_and_name(cluster)[1]}/{cluster_and_name(name)[1]}"
-            result = replace(_with_service(result, service, reader), service=label)
+            result = replace(_with_service(result, service, calls), service=label)
         elif answer:
-            reader.missing.append(f"the service {name} does not exist in the cluster {cluster}")
+            calls.missing.append(f"the service {name} does not exist in the cluster {cluster}")
     else:
-        reader.missing.append("the stack has no ECS service yet")
-    return replace(result, missing=tuple(reader.missing))
+        calls.missing.append("the stack has no ECS service yet")
+    return replace(result, missing=tuple(calls.missing))
 
 
-def _with_service(status: Status, service: EcsService, reader: _Reader) -> Status:
-    image = _image(service.task_definition, reader)
-    healthy, targets = _health(service, reader)
+def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:
+    image = _image(service.task_definition, calls)
+    healthy, targets = _health(service, calls)
     return replace(
         status,
         image=image,
@@ -123,17 +123,17 @@ def _with_service(status: Status, service: EcsService, reader: _Reader) -> Statu
     )
 
 
-def _resources(stack: Snapshot, reader: _Reader) -> tuple[Mapping[str, str], tuple[str, ...]]:
+def _resources(stack: Snapshot, calls: _OptionalCalls) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """The names of Cluster and Service, from the outputs or else the resources, and the resources in progress."""
     ids = {"Cluster": stack.outputs.get("ClusterName", ""), "Service": stack.outputs.get("ServiceName", "")}
     if all(ids.values()) and not stack.running:
         return ids, ()
     physical: dict[str, str] = {}
     moving: list[str] = []
-    pages = reader.aws.pages(
+    pages = calls.aws.pages(
         "cloudformation",
         "ListStackResources",
-        call=lambda *call, **parameters: reader.call("the stack's resources are unknown", *call, **parameters),
+        call=lambda *call, **parameters: calls.call("the stack's resources are unknown", *call, **parameters),
         StackName=stack.arn,
     )
     for page in islice(pages, _PAGES):
@@ -144,19 +144,19 @@ def _resources(stack: Snapshot, reader: _Reader) -> tuple[Mapping[str, str], tup
     return {name: value or physical.get(name, "") for name, value in ids.items()}, tuple(moving)
 
 
-def _image(task_definition: str, reader: _Reader) -> str | None:
+def _image(task_definition: str, calls: _OptionalCalls) -> str | None:
     if not task_definition:
         return None
-    answer = reader.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
+    answer = calls.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
     containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
     return str(containers[0].get("image", "")) or None if containers else None
 
 
-def _health(service: EcsService, reader: _Reader) -> tuple[int | None, int | None]:
+def _health(service: EcsService, calls: _OptionalCalls) -> tuple[int | None, int | None]:
     if not service.target_groups:
         return None, None
     group = service.target_groups[0]
-    answer = reader.call("the target health is unknown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+    answer = calls.call("the target health is unknown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
     if answer is None or "TargetHealthDescriptions" not in answer:
         return None, None
     states = [target.state for target in read_targets(answer)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fsdcf.operate.healthcheck import (
-    ContainerHealthCheck,
+    ContainerCheckSettings,
     HealthCheckAttempt,
     HttpAnswer,
     TargetGroupCheck,
@@ -24,7 +24,7 @@ from fsdcf.operate.healthcheck import (
 )
 
 CHECK = TargetGroupCheck("/health", 30, 5, 2, 3, "200,204-206")
-INNER = ContainerHealthCheck(("CMD-SHELL", "exit 0"), 30, 5, 3)
+INNER = ContainerCheckSettings(("CMD-SHELL", "exit 0"), 30, 5, 3)
 
 
 def play(
@@ -118,7 +118,7 @@ def test_description_of_an_answer(answer: HttpAnswer, words: str) -> None:
     assert words in describe_answer(answer, CHECK)
 
 
-def inside(pattern: str, inner: ContainerHealthCheck = INNER, once: bool = False) -> list[HealthCheckAttempt]:
+def inside(pattern: str, inner: ContainerCheckSettings = INNER, once: bool = False) -> list[HealthCheckAttempt]:
     marks = iter(pattern)
     return list(check_container(inner, lambda: (next(marks) == "+", "exit code 0"), lambda seconds: None, once))
 

@@ -28,7 +28,12 @@ from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
     from fsdcf.language.model.service import Spec
-    from fsdcf.operate.healthcheck import ContainerHealthCheck, HealthCheckAttempt, TargetGroupCheck, UnhealthyTaskRules
+    from fsdcf.operate.healthcheck import (
+        ContainerCheckSettings,
+        HealthCheckAttempt,
+        TargetGroupCheck,
+        UnhealthyTaskRules,
+    )
     from fsdcf.pipeline import Result
 
 
@@ -106,7 +111,7 @@ def balancer_line(check: TargetGroupCheck, url: Address) -> str:
     )
 
 
-def container_line(inner: ContainerHealthCheck) -> str:
+def container_line(inner: ContainerCheckSettings) -> str:
     """``CMD-SHELL curl -f http://localhost:8000/health every 30 s, timeout 5 s, unhealthy after 3``."""
     start = f", {inner.start:g} s to start" if inner.start else ""
     shown = str(mask_value(" ".join(inner.command)))
@@ -265,7 +270,7 @@ def _balancer(
 
 
 def _container(
-    inner: ContainerHealthCheck,
+    inner: ContainerCheckSettings,
     rules: UnhealthyTaskRules,
     arguments: tuple[str, ...] | None,
     place: Callable[[str], Place | None],
@@ -332,10 +337,10 @@ def _judged(name: str, failed: list[_Failure], view: View, balanced: bool) -> Ou
     return Outcome(Exit.DONE, sentence)
 
 
-def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerHealthCheck | None, UnhealthyTaskRules]:
+def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSettings | None, UnhealthyTaskRules]:
     """The checks of a spec, and what becomes of a task that fails them."""
     from fsdcf.compiler.parts.service import desired
-    from fsdcf.operate.healthcheck import ContainerHealthCheck, TargetGroupCheck, UnhealthyTaskRules
+    from fsdcf.operate.healthcheck import ContainerCheckSettings, TargetGroupCheck, UnhealthyTaskRules
 
     service, told = spec.service, spec.service.health_check
     check = None
@@ -347,7 +352,7 @@ def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerHealthCheck 
     inner = None
     if told.container is not None:
         one = told.container
-        inner = ContainerHealthCheck(
+        inner = ContainerCheckSettings(
             _command(one.command), one.interval, one.timeout, one.retries, one.start_period or 0
         )
     tasks = service.auto_scaling.min_count if service.auto_scaling else desired(service.resources)
@@ -360,7 +365,7 @@ def _command(written: str | tuple[str, ...]) -> tuple[str, ...]:
     return words if words[0] in ("CMD", "CMD-SHELL") else ("CMD", *words)
 
 
-def _here(inner: ContainerHealthCheck) -> list[str]:
+def _here(inner: ContainerCheckSettings) -> list[str]:
     """The check as a program with its arguments; a shell's line needs the shell."""
     kind, *words = inner.command
     return ["/bin/sh", "-c", " ".join(words)] if kind == "CMD-SHELL" else words

@@ -194,7 +194,7 @@ class TableClient:
 
 def with_live_key(table: TargetTable, description: Mapping[str, Any]) -> TargetTable:
     """Add the key and index types of the live table. MigrationError if its key differs from the spec."""
-    types = {one["AttributeName"]: one["AttributeType"] for one in description["AttributeDefinitions"]}
+    types = {item["AttributeName"]: item["AttributeType"] for item in description["AttributeDefinitions"]}
     schema = sorted(description["KeySchema"], key=lambda element: str(element["KeyType"]))
     key = tuple((element["AttributeName"], types[element["AttributeName"]]) for element in schema)
     if table.keys and table.keys != key:
