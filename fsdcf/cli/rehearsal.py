@@ -18,7 +18,7 @@ from fsdcf.deploy.aws import Aws, ConnectionProblem, configuration
 from fsdcf.deploy.model import Exit
 from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parse_fault
-from fsdcf.sandbox.schedule import leave
+from fsdcf.sandbox.schedule import release
 from fsdcf.sandbox.state import SandboxState, partition_of
 from fsdcf.sandbox.store import Store, StoreError
 
@@ -32,11 +32,11 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
     """
     try:
         with Store(state) as store:
-            world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+            world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=player_of(faults))
             try:
                 yield _aws(world, region, pace)
             finally:
-                leave(world)
+                release(world)
     except StoreError as error:
         path = shlex.quote(str(state))
         raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None

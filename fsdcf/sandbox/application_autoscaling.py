@@ -1,4 +1,7 @@
-"""Application Auto Scaling: the bounds of a service's tasks, which are kept when they are set. No load ever scales a service here."""
+"""Application Auto Scaling: the bounds of a service's number of tasks, which apply as soon as they are set.
+
+No load scales a service.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,35 @@ from typing import Any
 
 from fsdcf.sandbox.ecs import service_of, update_service
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import SandboxState, ServiceError, page
 
-TARGET = "autoscaling.target"
+SCALABLE_TARGET = "autoscaling.target"
 PAGE = 50
 
 
 def keep_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
-    """Remembers a scalable target by CloudFormation's properties of it, and brings the service's tasks within the bounds."""
-    key = _key(properties)
-    old = state.store.get(TARGET, key) or {"created": state.clock.now()}
-    state.store.put(TARGET, key, {**old, "properties": dict(properties)})
-    _bring_within(state, properties)
+    """Store a scalable target by its CloudFormation properties, and bring the number of tasks within its bounds.
 
-
-def _bring_within(state: SandboxState, properties: Mapping[str, Any]) -> None:
-    """A number of tasks outside of the bounds is changed as soon as these are set, and not when somebody scales by hand later.
-
-    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
+    Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.
+    Source:
+    https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
     """
+    key = _key(properties)
+    previous = state.store.get(SCALABLE_TARGET, key) or {"created": state.clock.now()}
+    state.store.put(SCALABLE_TARGET, key, {**previous, "properties": dict(properties)})
     name = str(properties.get("ResourceId", ""))
     service = service_of(state, name) if properties.get("ScalableDimension") == "ecs:service:DesiredCount" else None
     if service is None or service["status"] != "ACTIVE":
         return
-    desired = int(service["desiredCount"])
-    wanted = min(max(desired, int(properties["MinCapacity"])), int(properties["MaxCapacity"]))
-    if wanted != desired:
-        update_service(state, {"service": name, "desiredCount": wanted})
+    current = int(service["desiredCount"])
+    desired = min(max(current, int(properties["MinCapacity"])), int(properties["MaxCapacity"]))
+    if desired != current:
+        update_service(state, {"service": name, "desiredCount": desired})
 
 
-def forget_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
-    """Drops a scalable target."""
-    state.store.remove(TARGET, _key(properties))
+def remove_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
+    """Remove a scalable target."""
+    state.store.remove(SCALABLE_TARGET, _key(properties))
 
 
 def _key(properties: Mapping[str, Any]) -> str:
@@ -46,42 +46,36 @@ def _key(properties: Mapping[str, Any]) -> str:
 
 
 def describe_scalable_targets(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeScalableTargets: of a namespace, by resource and dimension."""
-    if params.get("ScalableDimension") and not params.get("ResourceIds"):
+    """DescribeScalableTargets of a namespace, by resource and dimension."""
+    resources, dimension = params.get("ResourceIds"), params.get("ScalableDimension")
+    if dimension and not resources:
         raise ServiceError("ValidationException", "ResourceIds must be specified with ScalableDimension.")
-    asked = params.get("ResourceIds")
-    found = [
-        _told(state, body)
-        for _, body in state.store.every(TARGET, f"{params['ServiceNamespace']}|")
-        if (not asked or body["properties"].get("ResourceId") in asked)
-        and params.get("ScalableDimension") in (None, body["properties"].get("ScalableDimension"))
+    targets = [
+        _described(state, body)
+        for _, body in state.store.every(SCALABLE_TARGET, f"{params['ServiceNamespace']}|")
+        if (not resources or body["properties"].get("ResourceId") in resources)
+        and dimension in (None, body["properties"].get("ScalableDimension"))
     ]
-    place = params.get("NextToken") or "0"
-    if not place.isdecimal():
-        raise ServiceError("InvalidNextTokenException", "The next token is not valid.")
-    start, size = int(place), min(params.get("MaxResults") or PAGE, PAGE)
-    page: dict[str, Any] = {"ScalableTargets": found[start : start + size]}
-    return {**page, "NextToken": str(start + size)} if start + size < len(found) else page
+    invalid = ServiceError("InvalidNextTokenException", "The next token is not valid.")
+    return page(targets, params, "ScalableTargets", PAGE, invalid, "NextToken", "MaxResults")
 
 
-def _told(state: SandboxState, body: Mapping[str, Any]) -> dict[str, Any]:
+def _described(state: SandboxState, body: Mapping[str, Any]) -> dict[str, Any]:
     properties = body["properties"]
-    off = properties.get("SuspendedState") or {}
+    suspended = properties.get("SuspendedState") or {}
     names = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-    service = f"{properties.get('ServiceNamespace')}.application-autoscaling.amazonaws.com"
-    role = f"AWSServiceRoleForApplicationAutoScaling_{str(properties.get('ServiceNamespace')).upper()}Service"
+    namespace = str(properties.get("ServiceNamespace"))
+    role = f"AWSServiceRoleForApplicationAutoScaling_{namespace.upper()}Service"
+    role_path = f"role/aws-service-role/{namespace}.application-autoscaling.amazonaws.com/{role}"
+    identifier = token(unique(_key(properties)), length=10)
     return {
-        "ServiceNamespace": properties.get("ServiceNamespace"),
-        "ResourceId": properties.get("ResourceId"),
-        "ScalableDimension": properties.get("ScalableDimension"),
+        **{name: properties.get(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
         "MinCapacity": int(properties.get("MinCapacity", 0)),
         "MaxCapacity": int(properties.get("MaxCapacity", 0)),
-        "RoleARN": f"arn:{state.partition}:iam::{state.account}:role/aws-service-role/{service}/{role}",
+        "RoleARN": f"arn:{state.partition}:iam::{state.account}:{role_path}",
         "CreationTime": body["created"],
-        "SuspendedState": {name: str(off.get(name, False)).lower() == "true" for name in names},
-        "ScalableTargetARN": state.arn(
-            "application-autoscaling", f"scalable-target/{token(unique(_key(properties)), length=10)}"
-        ),
+        "SuspendedState": {name: str(suspended.get(name, False)).lower() == "true" for name in names},
+        "ScalableTargetARN": state.arn("application-autoscaling", f"scalable-target/{identifier}"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Clients of botocore that know the sandbox alone: no file, no variable and no profile of the user's has a say."""
+"""botocore clients that reach only the sandbox, whatever the user's files, variables and profiles say."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.wire import handle
 
 READ_TIMEOUT = 60.0
-"""Seconds that botocore's clients wait for an answer unless told otherwise."""
+"""Default read timeout of botocore's clients, in seconds."""
 
 
 class _Body(io.BytesIO):
-    """A body as urllib3 gives it: also in pieces, and with ``release_conn``."""
+    """A response body with urllib3's ``stream`` and ``release_conn``."""
 
     def stream(self, amount: int = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
         while piece := self.read(amount):
@@ -32,20 +32,19 @@ class _Body(io.BytesIO):
 
 
 def connect(session: Any, state: SandboxState, read_timeout: float = READ_TIMEOUT) -> Callable[[], None]:
-    """From now on, clients made by the session (botocore's or boto3's; or one client, by its ``meta``) speak to ``world``.
+    """Connect the future clients of a session (of botocore or boto3), or one client by its ``meta``, to the sandbox.
 
-    What is given back ends it, for clients that are made later, or for that client.
-
-    Faults of the network become the exceptions that botocore's HTTP session would raise. An answer that is ``delay``ed beyond
-    ``read_timeout`` seconds is a ReadTimeoutError, after what was asked for was done.
+    Returns a function that ends the connection for clients made later, or for the one client. Network faults raise the
+    exceptions of botocore's HTTP session. An answer that is delayed for more than ``read_timeout`` seconds raises
+    ReadTimeoutError after the call has taken effect.
     """
 
     def send(request: AWSPreparedRequest, **details: object) -> AWSResponse:
-        begun = state.clock.now()
+        started = state.clock.now()
         answer = handle(state, request.method, request.url, _headers(request), _body(request))
-        if state.clock.now() - begun > read_timeout:
+        if state.clock.now() - started > read_timeout:
             raise ReadTimeoutError(endpoint_url=request.url)
-        return _delivered(request, answer)
+        return _deliver(request, answer)
 
     emitter = session.get_component("event_emitter") if hasattr(session, "get_component") else session.events
     emitter.register("before-send", send)
@@ -65,25 +64,28 @@ def _body(request: AWSPreparedRequest) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
-def _delivered(request: AWSPreparedRequest, answer: HttpResponse) -> AWSResponse:
-    if answer.fate == "unreachable":
+def _deliver(request: AWSPreparedRequest, answer: HttpResponse) -> AWSResponse:
+    if answer.delivery == "unreachable":
         raise EndpointConnectionError(endpoint_url=request.url)
-    if answer.fate == "reset":
+    if answer.delivery == "reset":
         raise ConnectionClosedError(endpoint_url=request.url)
-    # botocore does not compare what arrives with Content-Length: it meets half an answer when it parses it.
-    body = answer.body[: len(answer.body) // 2] if answer.fate == "half" else answer.body
+    # botocore does not compare the body with Content-Length; it notices half an answer when it parses it.
+    body = answer.body[: len(answer.body) // 2] if answer.delivery == "half" else answer.body
     return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(body))
 
 
 KEY = "sandbox"
-"""The credentials, both of them. The sandbox verifies none."""
+"""Access key and secret key. The sandbox does not verify credentials."""
 
 
 def clients(state: SandboxState, config: Any = None) -> Callable[[str, str], Any]:
-    """Makes a client for a service and a region, without sockets. ``config`` is botocore's, for timeouts and retries."""
-    nobody = (None, None, None, None)
+    """Return a function that makes a client for a service and a region.
+
+    ``config`` is botocore's, for timeouts and retries.
+    """
+    no_profile = (None, None, None, None)
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    session = botocore.session.Session(session_vars={"profile": nobody, **files})
+    session = botocore.session.Session(session_vars={"profile": no_profile, **files})
     session.set_credentials(KEY, KEY)
     connect(session, state)
     own = Config(ignore_configured_endpoint_urls=True)

@@ -1,4 +1,4 @@
-"""A request and a response of HTTP, however they travel."""
+"""HTTP requests and responses, independent of how they are transported."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-Fate = Literal["sent", "reset", "half", "unreachable"]
-"""What becomes of a response: it arrives; the connection closes without it; half of it arrives; there was no connection."""
+Delivery = Literal["sent", "reset", "half", "unreachable"]
+"""How a response is delivered: completely; not at all, since the connection closes; by half; not at all, for lack of a
+connection.
+"""
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request. Header names are in small letters, the path is decoded; ``query`` keeps keys without a value."""
+    """An HTTP request. Header names are in lower case, the path is decoded, ``query`` keeps keys without a value."""
 
     method: str
     host: str
@@ -25,33 +27,33 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A response and its fate."""
+    """An HTTP response and how it is delivered."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    fate: Fate = "sent"
+    delivery: Delivery = "sent"
 
 
 def request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
-    """A request out of what an HTTP library has: a whole URL or, as a server sees it, a path."""
+    """Make a request from the values of an HTTP library. ``url`` is complete or, on a server, a path."""
     lower = {name.lower(): value for name, value in headers.items()}
     parts = urlsplit(url)
     host = parts.netloc or lower.get("host", "")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return HttpRequest(method.upper(), host, unquote(parts.path) or "/", query, lower, _plain(body, lower))
+    return HttpRequest(method.upper(), host, unquote(parts.path) or "/", query, lower, _unframed(body, lower))
 
 
-def _plain(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The body without the frames that S3's clients put a checksum behind (``aws-chunked``)."""
+def _unframed(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return the body without the frames (``aws-chunked``) that S3 clients use to append a checksum."""
     if "aws-chunked" not in headers.get("content-encoding", ""):
         return body
-    plain, rest = b"", body
+    content, rest = b"", body
     while rest:
         head, _, rest = rest.partition(b"\r\n")
         size = int(head.partition(b";")[0] or b"0", 16)
         if not size:
             break
-        plain += rest[:size]
+        content += rest[:size]
         rest = rest[size + 2 :]
-    return plain
+    return content

@@ -157,7 +157,9 @@ def _given_name(type: str, properties: Mapping[str, Any]) -> str | None:
 
 
 def _made_name(type: str, logical_id: str, stack: str, seed: tuple[object, ...]) -> str:
-    """A name as CloudFormation makes it: stack, logical id and twelve letters, the first two cut where the type allows little."""
+    """A name as CloudFormation makes it: stack, logical id and twelve letters, the first two cut where the type allows
+    little.
+    """
     ending = token(*seed, length=12, alphabet=_LETTERS)
     if type == "AWS::SSM::Parameter":
         return f"CFN-{logical_id}-{ending}"

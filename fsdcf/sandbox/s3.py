@@ -1,4 +1,4 @@
-"""Buckets and objects, as far as templates need them: each bucket answers in its own region."""
+"""Amazon S3: buckets and objects, as far as templates need them. Each bucket answers in its own region."""
 
 from __future__ import annotations
 
@@ -16,81 +16,72 @@ PAGE = 1000
 Document = dict[str, Any]
 
 
-def read(state: SandboxState, bucket: str, key: str) -> bytes:
-    """The content of an object, wherever the bucket is. Refusal if there is no such bucket or object."""
-    if state.store.get(BUCKET, bucket) is None:
-        raise _no_bucket()
-    return _content(_demand_object(state, bucket, key))
-
-
 def add_bucket(state: SandboxState, name: str, region: str = "") -> None:
-    """Makes a bucket, in the world's region unless told otherwise; nothing happens if there is one."""
+    """Create a bucket if it does not exist, by default in the sandbox's region."""
     if state.store.get(BUCKET, name) is None:
         state.store.put(BUCKET, name, {"region": region or state.region, "at": state.clock.now()})
 
 
-def _no_bucket() -> ServiceError:
-    return ServiceError("NoSuchBucket", "The specified bucket does not exist", 404)
-
-
-def _demand(state: SandboxState, name: str) -> Document:
-    """A bucket that answers in the region that the call was signed for. Refusal with the right region otherwise."""
+def _any_bucket(state: SandboxState, name: str) -> Document:
     body = state.store.get(BUCKET, name)
     if body is None:
-        raise _no_bucket()
-    region = body["region"]
-    if state.request_region and state.request_region != region:
-        words = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint."
-        raise ServiceError("PermanentRedirect", words, 301, {"x-amz-bucket-region": region})
+        raise ServiceError("NoSuchBucket", "The specified bucket does not exist", 404)
     return body
 
 
-def _demand_object(state: SandboxState, bucket: str, key: str) -> Document:
+def _bucket(state: SandboxState, name: str) -> Document:
+    """Return a bucket of the region that the call was signed for.
+
+    Raises ServiceError, for another region a redirection.
+    """
+    body = _any_bucket(state, name)
+    if state.request_region not in ("", body["region"]):
+        message = (
+            "The bucket you are attempting to access must be addressed using the specified endpoint. "
+            "Please send all future requests to this endpoint."
+        )
+        raise ServiceError("PermanentRedirect", message, 301, {"x-amz-bucket-region": body["region"]})
+    return body
+
+
+def _object(state: SandboxState, bucket: str, key: str) -> Document:
     body = state.store.get(OBJECT, f"{bucket}/{key}")
     if body is None:
         raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
     return body
 
 
-def _content(body: Document) -> bytes:
-    return base64.b64decode(body["content"])
-
-
 def create_bucket(state: SandboxState, params: Document) -> Document:
-    """CreateBucket: in the region that the call went to, which the configuration must name unless it is us-east-1."""
-    name, here = params["Bucket"], state.request_region or state.region
+    """CreateBucket in the region of the call, which LocationConstraint must name unless it is us-east-1."""
+    name, region = params["Bucket"], state.request_region or state.region
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
         raise ServiceError("InvalidBucketName", "The specified bucket is not valid.")
-    wanted = params.get("CreateBucketConfiguration", {}).get("LocationConstraint") or "us-east-1"
-    if wanted != here:
-        told = "unspecified" if wanted == "us-east-1" else wanted
-        words = (
-            f"The {told} location constraint is incompatible for the region specific endpoint this request was sent to."
-        )
-        raise ServiceError("IllegalLocationConstraintException", words)
+    constraint = params.get("CreateBucketConfiguration", {}).get("LocationConstraint")
+    if (constraint or "us-east-1") != region:
+        problem = "is incompatible for the region specific endpoint this request was sent to."
+        message = f"The {constraint or 'unspecified'} location constraint {problem}"
+        raise ServiceError("IllegalLocationConstraintException", message)
     if state.store.get(BUCKET, name) is not None:
-        words = "Your previous request to create the named bucket succeeded and you already own it."
-        raise ServiceError("BucketAlreadyOwnedByYou", words, 409)
-    add_bucket(state, name, here)
+        message = "Your previous request to create the named bucket succeeded and you already own it."
+        raise ServiceError("BucketAlreadyOwnedByYou", message, 409)
+    add_bucket(state, name, region)
     return {"Location": f"/{name}"}
 
 
 def head_bucket(state: SandboxState, params: Document) -> Document:
     """HeadBucket."""
-    return {"BucketRegion": _demand(state, params["Bucket"])["region"]}
+    return {"BucketRegion": _bucket(state, params["Bucket"])["region"]}
 
 
 def get_bucket_location(state: SandboxState, params: Document) -> Document:
-    """GetBucketLocation: answered in every region; us-east-1 is told as nothing."""
-    body = state.store.get(BUCKET, params["Bucket"])
-    if body is None:
-        raise _no_bucket()
-    return {"LocationConstraint": None if body["region"] == "us-east-1" else body["region"]}
+    """GetBucketLocation, which answers in every region and returns nothing for us-east-1."""
+    region = _any_bucket(state, params["Bucket"])["region"]
+    return {"LocationConstraint": None if region == "us-east-1" else region}
 
 
 def put_object(state: SandboxState, params: Document) -> Document:
     """PutObject."""
-    _demand(state, params["Bucket"])
+    _bucket(state, params["Bucket"])
     content: bytes = params.get("Body", b"")
     body = {
         "content": base64.b64encode(content).decode(),
@@ -104,20 +95,10 @@ def put_object(state: SandboxState, params: Document) -> Document:
     return {"ETag": body["etag"]}
 
 
-def get_object(state: SandboxState, params: Document) -> Document:
-    """GetObject, whole."""
-    _demand(state, params["Bucket"])
-    body = _demand_object(state, params["Bucket"], params["Key"])
-    return {**_head(body), "Body": _content(body)}
-
-
 def head_object(state: SandboxState, params: Document) -> Document:
     """HeadObject."""
-    _demand(state, params["Bucket"])
-    return _head(_demand_object(state, params["Bucket"], params["Key"]))
-
-
-def _head(body: Document) -> Document:
+    _bucket(state, params["Bucket"])
+    body = _object(state, params["Bucket"], params["Key"])
     return {
         "ContentLength": body["size"],
         "ContentType": body["type"],
@@ -127,9 +108,15 @@ def _head(body: Document) -> Document:
     }
 
 
+def get_object(state: SandboxState, params: Document) -> Document:
+    """GetObject, without ranges."""
+    head = head_object(state, params)
+    return {**head, "Body": base64.b64decode(_object(state, params["Bucket"], params["Key"])["content"])}
+
+
 def delete_object(state: SandboxState, params: Document) -> Document:
-    """DeleteObject: also of one that is not there."""
-    _demand(state, params["Bucket"])
+    """DeleteObject, which also succeeds if the object does not exist."""
+    _bucket(state, params["Bucket"])
     state.store.remove(OBJECT, f"{params['Bucket']}/{params['Key']}")
     return {}
 
@@ -137,24 +124,24 @@ def delete_object(state: SandboxState, params: Document) -> Document:
 def list_objects(state: SandboxState, params: Document) -> Document:
     """ListObjectsV2, by prefix."""
     bucket, prefix = params["Bucket"], params.get("Prefix", "")
-    _demand(state, bucket)
-    start, size = (
-        params.get("ContinuationToken") or params.get("StartAfter", ""),
-        min(params.get("MaxKeys", PAGE), PAGE),
-    )
-    found = [(key.removeprefix(f"{bucket}/"), body) for key, body in state.store.every(OBJECT, f"{bucket}/{prefix}")]
-    left = [(key, body) for key, body in found if key > start]
-    page = left[:size]
+    _bucket(state, bucket)
+    start = params.get("ContinuationToken") or params.get("StartAfter", "")
+    size = min(params.get("MaxKeys", PAGE), PAGE)
+    objects = [(key.removeprefix(f"{bucket}/"), body) for key, body in state.store.every(OBJECT, f"{bucket}/{prefix}")]
+    rest = [
+        {"Key": key, "Size": body["size"], "ETag": body["etag"], "LastModified": body["at"]}
+        for key, body in objects
+        if key > start
+    ]
+    more = len(rest) > size
     return {
         "Name": bucket,
         "Prefix": prefix,
         "MaxKeys": size,
-        "KeyCount": len(page),
-        "IsTruncated": len(left) > size,
-        "NextContinuationToken": page[-1][0] if len(left) > size else None,
-        "Contents": [
-            {"Key": key, "Size": body["size"], "ETag": body["etag"], "LastModified": body["at"]} for key, body in page
-        ],
+        "KeyCount": len(rest[:size]),
+        "IsTruncated": more,
+        "NextContinuationToken": rest[size - 1]["Key"] if more else None,
+        "Contents": rest[:size],
     }
 
 

@@ -1,4 +1,7 @@
-"""Plays what has become due: the sandbox has no process in the background, so each call first catches up."""
+"""The scheduled actions and the services that provide them.
+
+Nothing runs in the background: each call first runs what is due.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,33 @@ from typing import Any
 from fsdcf.sandbox.state import SandboxState
 
 Handler = Callable[[SandboxState, dict[str, Any]], dict[str, Any]]
-"""Answers one operation: parameters by the input shape in, a result by the output shape out; raises Refusal."""
+"""Handles an operation: takes parameters in the input shape, returns a result in the output shape.
+
+Raises ServiceError.
+"""
 
 Action = Callable[[SandboxState, float, dict[str, Any]], None]
-"""Plays one entry of the agenda at its due time (epoch seconds)."""
+"""Runs a scheduled action with its payload; the number is its due time in epoch seconds."""
 
 NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")
-"""The services, by botocore's names. The module ``fsdcf.sandbox.NAME``, hyphens written as underscores, holds OPERATIONS and ACTIONS."""
+"""The services, by botocore's names.
+
+The module ``fsdcf.sandbox.NAME``, with underscores for hyphens, has OPERATIONS and ACTIONS.
+"""
+
+RUNNER = "sandbox.runner"
+ABSENT = 60.0
+"""Seconds of AWS's time after which an inactive exclusive runner is ignored."""
 
 
 def operations(service: str) -> Mapping[str, Handler]:
-    """The operations that a service offers, by name. KeyError for a service that the sandbox does not have."""
-    found: Mapping[str, Handler] = _module(service).OPERATIONS
-    return found
+    """Return the operations of a service by name. Raises KeyError for a service that the sandbox does not offer."""
+    handlers: Mapping[str, Handler] = _module(service).OPERATIONS
+    return handlers
 
 
 def action(name: str) -> Action:
-    """The action of that name, which begins with its service: ``ecs.task``."""
+    """Return an action by its name, which begins with the service: ``ecs.step``. Raises KeyError."""
     found: Action = _module(name.partition(".")[0]).ACTIONS[name]
     return found
 
@@ -36,35 +49,30 @@ def _module(service: str) -> Any:
     return import_module(f"fsdcf.sandbox.{service.replace('-', '_')}")
 
 
-PLAYER = "sandbox.player"
-ABSENT = 60.0
-"""Seconds of AWS's after which a player that was not heard of counts as gone."""
-
-
 def advance(state: SandboxState) -> None:
-    """Plays every entry that is due by now, in order, each at its own due time: ``ACTIONS[action](world, at, payload)``.
+    """Run all actions that are due, in order, in one transaction: ``ACTIONS[action](state, due, payload)``.
 
-    The world that an action gets has its clock held still at that time. What an action schedules is played as well, if it is
-    due by now. All of it is one transaction. While another process plays alone, nothing is played here.
+    Each action sees a clock that is frozen at its due time. Actions that it schedules also run, if they are due.
+    Nothing runs while another process is the exclusive runner.
     """
     now = state.clock.now()
     with state.store.transaction():
-        if not _may_play(state, now):
+        if not _may_run(state, now):
             return
-        while entry := state.store.pop_due(now):
-            action(entry.action)(state.held(entry.due), entry.due, entry.payload)
+        while scheduled := state.store.pop_due(now):
+            action(scheduled.action)(state.frozen_at(scheduled.due), scheduled.due, scheduled.payload)
 
 
-def leave(state: SandboxState) -> None:
-    """The world's player has gone: everybody plays again."""
-    told = state.store.get(PLAYER, "")
-    if told is not None and told["name"] == state.player:
-        state.store.remove(PLAYER, "")
+def release(state: SandboxState) -> None:
+    """End the exclusive run of this process, so that every process runs due actions again."""
+    current = state.store.get(RUNNER, "")
+    if current is not None and current["name"] == state.runner:
+        state.store.remove(RUNNER, "")
 
 
-def _may_play(state: SandboxState, now: float) -> bool:
-    if state.player:
-        state.store.put(PLAYER, "", {"name": state.player, "seen": now})
+def _may_run(state: SandboxState, now: float) -> bool:
+    if state.runner:
+        state.store.put(RUNNER, "", {"name": state.runner, "seen": now})
         return True
-    told = state.store.get(PLAYER, "")
-    return told is None or now - told["seen"] > state.duration(ABSENT)
+    current = state.store.get(RUNNER, "")
+    return current is None or now - current["seen"] > state.duration(ABSENT)

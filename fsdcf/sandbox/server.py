@@ -1,4 +1,4 @@
-"""The sandbox on loopback: the endpoint that AWS's own clients are pointed at."""
+"""The sandbox as an HTTP endpoint on loopback, for the AWS CLI, SDKs and other tools."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fsdcf.sandbox.exchange import HttpResponse
 from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.wire import handle
 
-LONGEST_BODY = 64 * 1024 * 1024
-"""Bytes of a request's body that are read; a longer one is refused."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Maximum size of a request body."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @contextmanager
 def serving(state: SandboxState, port: int = 0) -> Iterator[str]:
-    """Serves ``world`` on 127.0.0.1 while the block lasts, and gives the endpoint's URL. Port 0 takes a free one.
+    """Serve the sandbox on 127.0.0.1 within the block, whose value is the endpoint's URL. Port 0 selects a free port.
 
-    OSError if the port is taken. At the end open connections are cut, so that it never waits for a client.
+    Raises OSError if the port is in use. At the end, open connections are closed without waiting for their clients.
     """
     server = _Server(state, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -39,7 +39,7 @@ def serving(state: SandboxState, port: int = 0) -> Iterator[str]:
 
 
 class _Server(ThreadingHTTPServer):
-    """A server that knows its open connections."""
+    """A server that keeps track of its open connections."""
 
     daemon_threads = False
     block_on_close = True
@@ -63,18 +63,18 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def cut(self) -> None:
-        """Ends every open connection: whoever waits on it goes on at once."""
+        """Close every open connection, so that threads that wait on one continue at once."""
         with self._guard:
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no event."""
+        """Ignore a client that disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: requests one after the other, each answered in one write."""
+    """A connection, on which requests are answered one after the other, each in one write."""
 
     protocol_version = "HTTP/1.1"
     server_version = "fsdcf-sandbox"
@@ -92,30 +92,30 @@ class _Handler(BaseHTTPRequestHandler):
             answer = handle(self.server.state, self.command, self.path, dict(self.headers.items()), body)
         except Exception as error:
             answer = HttpResponse(500, {"Content-Type": "text/plain"}, f"the sandbox failed: {error!r}".encode())
-        if answer.fate == "sent":
+        if answer.delivery == "sent":
             return self._write(answer)
         self.close_connection = True
-        if answer.fate == "half":
+        if answer.delivery == "half":
             return self._write(answer, half=True)
-        # Closed with a linger of zero, and before anybody ends it in good order, the connection is reset.
+        # Closing a socket with a linger of zero resets the connection.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.connection.close()
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _exchange
 
     def _body(self) -> bytes | None:
-        """The request's body; None if it is too long."""
+        """Return the request body, or None if it is too long."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
         length = int(self.headers.get("Content-Length") or 0)
-        return self.rfile.read(length) if length <= LONGEST_BODY else None
+        return self.rfile.read(length) if length <= MOST_BYTES else None
 
     def _chunks(self) -> bytes | None:
         pieces: list[bytes] = []
         while size := int(self.rfile.readline().partition(b";")[0] or b"0", 16):
             pieces.append(self.rfile.read(size))
             self.rfile.readline()
-            if sum(map(len, pieces)) > LONGEST_BODY:
+            if sum(map(len, pieces)) > MOST_BYTES:
                 return None
         while self.rfile.readline().strip():
             pass
@@ -135,4 +135,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text + (sent[: len(sent) // 2] if half else sent))
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is logged: who runs the sandbox prints what is worth it."""
+        """Log nothing."""

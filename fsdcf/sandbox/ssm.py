@@ -1,15 +1,18 @@
-"""Parameter Store: parameters with their versions, of which the latest hundred are kept."""
+"""Parameter Store: parameters and their versions."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import SandboxState, ServiceError, page
 
 PARAMETER = "ssm.parameter"
-KEPT = 100
-"""Versions of a parameter that are kept. Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html"""
+MOST_VERSIONS = 100
+"""Number of versions of a parameter that are kept.
+
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+"""
 
 STANDARD_BYTES = 4096
 PAGE = 50
@@ -18,78 +21,80 @@ Document = dict[str, Any]
 
 
 def put(
-    state: SandboxState, name: str, value: str, kind: str = "String", description: str = "", overwrite: bool = True
+    state: SandboxState, name: str, value: str, type: str = "String", description: str = "", overwrite: bool = True
 ) -> int:
-    """Writes a parameter's next version; its number. Refusal for a bad name or value, or if there is one already and ``overwrite`` is False."""
+    """Write the next version of a parameter and return its number.
+
+    Raises ServiceError for an invalid name or value, and for an existing parameter unless ``overwrite`` is set.
+    """
     _check(name, value)
-    body = state.store.get(PARAMETER, name)
-    if body is not None and not overwrite:
-        words = (
+    body = state.store.get(PARAMETER, name) or {"name": name, "type": type, "versions": []}
+    versions = body["versions"]
+    if versions and not overwrite:
+        message = (
             "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."
         )
-        raise ServiceError("ParameterAlreadyExists", words)
-    versions = [] if body is None else body["versions"]
+        raise ServiceError("ParameterAlreadyExists", message)
     number = versions[-1]["number"] + 1 if versions else 1
-    kind = kind if body is None else body["kind"]
     versions.append({"number": number, "value": value, "at": state.clock.now(), "description": description})
-    state.store.put(PARAMETER, name, {"name": name, "kind": kind, "versions": versions[-KEPT:]})
+    state.store.put(PARAMETER, name, {**body, "versions": versions[-MOST_VERSIONS:]})
     return int(number)
 
 
 def delete(state: SandboxState, name: str) -> None:
-    """Drops a parameter with its versions. Refusal if there is none."""
-    _demand(state, name)
+    """Remove a parameter with its versions, if it exists."""
     state.store.remove(PARAMETER, name)
 
 
 def value_of(state: SandboxState, name: str) -> str | None:
-    """The latest value of a parameter; None if there is none."""
+    """Return the latest value of a parameter, or None if it does not exist."""
     body = state.store.get(PARAMETER, name)
     return None if body is None else str(body["versions"][-1]["value"])
 
 
 def _check(name: str, value: str) -> None:
+    message = ""
     if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
-        words = (
-            'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash '
-            "symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_"
+        message = (
+            'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of '
+            "sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the "
+            "following 3 symbols .-_"
         )
-        raise ServiceError("ValidationException", words)
-    if not value:
-        words = "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1"
-        raise ServiceError("ValidationException", words)
-    if len(value.encode()) > STANDARD_BYTES:
-        words = "Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier."
-        raise ServiceError("ValidationException", words)
+    elif not value:
+        message = (
+            "1 validation error detected: Value '' at 'value' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1"
+        )
+    elif len(value.encode()) > STANDARD_BYTES:
+        message = (
+            f"Standard tier parameters support a maximum parameter value of {STANDARD_BYTES} characters. To create a "
+            "larger parameter value, upgrade the parameter to use the advanced-parameter tier."
+        )
+    if message:
+        raise ServiceError("ValidationException", message)
 
 
-def _demand(state: SandboxState, name: str) -> Document:
+def _parameter(state: SandboxState, name: str) -> Document:
     body = state.store.get(PARAMETER, name)
     if body is None:
-        raise ServiceError("ParameterNotFound", "")  # AWS has no words for it
+        raise ServiceError("ParameterNotFound", "")  # AWS sends no message
     return body
 
 
-def _told(state: SandboxState, asked: str) -> Document:
-    """A parameter by name, ``name:version`` or ARN, as GetParameter tells it."""
-    path = asked.partition(":parameter")[2] or asked
+def _described(state: SandboxState, identifier: str) -> Document:
+    """Return a parameter by name, ``name:version`` or ARN in the form of GetParameter."""
+    path = identifier.partition(":parameter")[2] or identifier
     name, _, version = path.partition(":")
-    if path is not asked and state.store.get(PARAMETER, name) is None:
+    if path is not identifier and state.store.get(PARAMETER, name) is None:
         name = name.removeprefix("/")
-    body = _demand(state, name)
-    found = (
-        next((one for one in body["versions"] if str(one["number"]) == version), None)
-        if version
-        else body["versions"][-1]
-    )
+    body = _parameter(state, name)
+    found = next((one for one in reversed(body["versions"]) if not version or str(one["number"]) == version), None)
     if found is None:
-        raise ServiceError(
-            "ParameterVersionNotFound",
-            f"Systems Manager could not find version {version} of {name}. Verify the version and try again.",
-        )
+        message = f"Systems Manager could not find version {version} of {name}. Verify the version and try again."
+        raise ServiceError("ParameterVersionNotFound", message)
     return {
         "Name": name,
-        "Type": body["kind"],
+        "Type": body["type"],
         "Value": found["value"],
         "Version": found["number"],
         "Selector": f":{version}" if version else None,
@@ -100,62 +105,50 @@ def _told(state: SandboxState, asked: str) -> Document:
 
 
 def put_parameter(state: SandboxState, params: Document) -> Document:
-    """PutParameter."""
-    asked = params.get("Type", "String"), params.get("Description", ""), params.get("Overwrite", False)
-    return {"Version": put(state, params["Name"], params["Value"], *asked), "Tier": "Standard"}
+    """PutParameter, of the standard tier."""
+    options = params.get("Type", "String"), params.get("Description", ""), params.get("Overwrite", False)
+    return {"Version": put(state, params["Name"], params["Value"], *options), "Tier": "Standard"}
 
 
 def get_parameter(state: SandboxState, params: Document) -> Document:
     """GetParameter, by name, ``name:version`` or ARN."""
-    return {"Parameter": _told(state, params["Name"])}
+    return {"Parameter": _described(state, params["Name"])}
 
 
 def get_parameters(state: SandboxState, params: Document) -> Document:
-    """GetParameters: those that there are, and the names of those that there are not."""
-    found, invalid = [], []
+    """GetParameters: the existing ones, and the names of the others."""
+    parameters, invalid = [], []
     for name in params["Names"]:
         try:
-            found.append(_told(state, name))
+            parameters.append(_described(state, name))
         except ServiceError:
             invalid.append(name)
-    return {"Parameters": found, "InvalidParameters": invalid}
+    return {"Parameters": parameters, "InvalidParameters": invalid}
 
 
 def get_parameter_history(state: SandboxState, params: Document) -> Document:
-    """GetParameterHistory: oldest first, fifty a page."""
-    body = _demand(state, params["Name"])
-    token, size = params.get("NextToken") or "0", min(params.get("MaxResults") or PAGE, PAGE)
-    if not token.isdecimal():
-        raise ServiceError("InvalidNextToken", "The specified token isn't valid.")
-    versions = body["versions"][int(token) : int(token) + size]
-    page: Document = {"Parameters": [_past(state, body, one) for one in versions]}
-    end = int(token) + size
-    return {**page, "NextToken": str(end)} if end < len(body["versions"]) else page
-
-
-def _past(state: SandboxState, body: Document, version: Document) -> Document:
-    return {
-        "Name": body["name"],
-        "Type": body["kind"],
-        "Value": version["value"],
-        "Version": version["number"],
-        "Description": version["description"] or None,
-        "LastModifiedDate": version["at"],
-        "LastModifiedUser": f"arn:{state.partition}:iam::{state.account}:user/sandbox",
-        "Labels": [],
-        "Tier": "Standard",
-        "DataType": "text",
-    }
-
-
-def delete_parameter(state: SandboxState, params: Document) -> Document:
-    """DeleteParameter."""
-    delete(state, params["Name"])
-    return {}
+    """GetParameterHistory, oldest version first."""
+    body = _parameter(state, params["Name"])
+    history = [
+        {
+            "Name": body["name"],
+            "Type": body["type"],
+            "Value": version["value"],
+            "Version": version["number"],
+            "Description": version["description"] or None,
+            "LastModifiedDate": version["at"],
+            "LastModifiedUser": f"arn:{state.partition}:iam::{state.account}:user/sandbox",
+            "Labels": [],
+            "Tier": "Standard",
+            "DataType": "text",
+        }
+        for version in body["versions"]
+    ]
+    invalid = ServiceError("InvalidNextToken", "The specified token isn't valid.")
+    return page(history, params, "Parameters", PAGE, invalid, "NextToken", "MaxResults")
 
 
 OPERATIONS = {
-    "DeleteParameter": delete_parameter,
     "GetParameter": get_parameter,
     "GetParameterHistory": get_parameter_history,
     "GetParameters": get_parameters,

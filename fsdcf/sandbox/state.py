@@ -1,54 +1,54 @@
-"""What every part of the sandbox is handed: its memory, its time, its faults, and whose account it plays."""
+"""What every handler of the sandbox works with: store, clock, faults and account, and the errors of AWS."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.store import Store
 
 START = 1_798_761_600.0
-"""When a virtual clock begins unless told otherwise: 2027-01-01T00:00:00Z, in epoch seconds."""
+"""Default start of a virtual clock: 2027-01-01T00:00:00Z, in epoch seconds."""
 
 
 class Clock(Protocol):
-    """What tells the time, in epoch seconds."""
+    """A source of the current time, in epoch seconds."""
 
     def now(self) -> float: ...
 
 
 class RealClock:
-    """The clock of the machine. It never runs backwards within one process, whatever is done to the machine's clock."""
+    """The clock of the machine. Within one process it never runs backwards, even if the machine's clock is set back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._latest = 0.0
 
     def now(self) -> float:
-        """The latest time that the machine has told, in epoch seconds."""
+        """Return the latest time that the machine's clock has shown, in epoch seconds."""
         with self._lock:
             self._latest = max(self._latest, time.time())
             return self._latest
 
 
 class VirtualClock:
-    """A clock that stands still until it is advanced: an hour passes in no time. Threads may share it."""
+    """A clock that moves only when it is advanced, so that an hour passes in no time. Threads may share it."""
 
     def __init__(self, start: float = START) -> None:
         self._lock = threading.Lock()
         self._now = start
 
     def now(self) -> float:
-        """The virtual time, in epoch seconds."""
+        """Return the virtual time, in epoch seconds."""
         with self._lock:
             return self._now
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass; ValueError for a negative number. It serves in place of ``time.sleep``."""
+        """Let time pass; can replace ``time.sleep``. Raises ValueError for a negative number."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds}")
         with self._lock:
@@ -56,25 +56,25 @@ class VirtualClock:
 
 
 @dataclass(frozen=True)
-class Instant:
-    """A clock held still at one moment: what happens at that moment is dated by it."""
+class FrozenClock:
+    """A clock that always shows the same time (epoch seconds), for everything that happens at one moment."""
 
     at: float
 
     def now(self) -> float:
-        """The moment, in epoch seconds."""
+        """Return the time, in epoch seconds."""
         return self.at
 
 
 @dataclass(frozen=True)
 class SandboxState:
-    """A sandbox. ``account`` and ``region`` are those of its ARNs; ``partition`` follows from the region.
+    """A sandbox. Its ARNs contain ``account`` and ``region``; ``partition`` follows from the region.
 
-    ``pace`` multiplies every duration that the sandbox plays: 0.02 makes a minute a little over a second. ``sleep`` is what a
-    delayed answer waits with, in seconds that ``pace`` does not touch. ``request_region`` is the region that the call being answered was
-    signed for, which matters to S3 alone: a bucket answers in its own region. ``partial`` says that it is to be done in part, as
-    DynamoDB does with a batch when it cannot keep up. ``player``, where it is not empty, is who plays what becomes due, alone: its faults are
-    to strike, whoever else looks meanwhile.
+    ``pace`` is a factor for every simulated duration: with 0.02 a minute takes a little over a second. ``sleep`` waits
+    for delayed answers, in seconds that ``pace`` does not change. ``request_region`` is the region that the current
+    call was signed for, which only S3 needs: a bucket answers in its own region. ``partial`` asks the current call to
+    process half of a batch. ``runner``, unless empty, names the process that alone runs due actions, so that its
+    faults strike even while other processes use the same store.
     """
 
     store: Store = field(default_factory=Store)
@@ -86,30 +86,35 @@ class SandboxState:
     sleep: Callable[[float], None] = time.sleep
     request_region: str = ""
     partial: bool = False
-    player: str = ""
+    runner: str = ""
 
     @property
     def partition(self) -> str:
-        """The first part of an ARN after ``arn:``, as for the region."""
+        """The partition of the region, the part of an ARN after ``arn:``."""
         return partition_of(self.region)
 
+    @property
+    def url_suffix(self) -> str:
+        """The domain of the partition's endpoints."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def duration(self, seconds: float) -> float:
-        """How long something takes here that takes AWS so many seconds."""
+        """Return how long the sandbox takes for what takes AWS this number of seconds."""
         return seconds * self.pace
 
-    def held(self, at: float) -> SandboxState:
-        """The same sandbox with its clock held still at a moment."""
-        return replace(self, clock=Instant(at))
+    def frozen_at(self, at: float) -> SandboxState:
+        """Return the same sandbox with its clock frozen at a time."""
+        return replace(self, clock=FrozenClock(at))
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of something of this account and region: ``world.arn("ecs", "cluster/name")``."""
+        """Return an ARN in this account and region: ``state.arn("ecs", "cluster/name")``."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
 class ServiceError(Exception):
-    """An error that AWS answers with: its code, its words and the status of HTTP. What the call did until then is undone.
+    """An error with which AWS answers a call: code, message and HTTP status. The call has no effect.
 
-    ``headers`` go with the answer of S3, which says there what its words do not.
+    ``headers`` are additional headers of the answer, which only S3 uses.
     """
 
     def __init__(self, code: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
@@ -120,8 +125,29 @@ class ServiceError(Exception):
         self.status = status
 
 
+def page(
+    items: Sequence[Any],
+    params: Mapping[str, Any],
+    name: str,
+    size: int,
+    invalid: ServiceError,
+    token: str = "nextToken",  # noqa: S107
+    limit: str = "maxResults",
+) -> dict[str, Any]:
+    """Return one page of a list, as ``name``, and the token of the next page: the number of items before it.
+
+    ``token`` and ``limit`` are the names of the request's members. Raises ``invalid`` for a token that was never
+    returned.
+    """
+    given = params.get(token) or "0"
+    if not given.isdecimal():
+        raise invalid
+    start, end = int(given), int(given) + min(params.get(limit) or size, size)
+    return {name: list(items[start:end]), token: str(end) if end < len(items) else None}
+
+
 def partition_of(region: str) -> str:
-    """The partition that a region belongs to."""
+    """Return the partition of a region."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"

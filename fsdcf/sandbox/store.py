@@ -1,4 +1,4 @@
-"""The memory of the sandbox: JSON documents and an agenda in one SQLite file, which several processes may share."""
+"""The sandbox's memory: JSON documents and a schedule in one SQLite file, which several processes may share."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-FORMAT = 1
-"""The layout of the tables. A file of another layout is refused, not guessed at."""
+FORMAT = 2
+"""Format of the file. A file in another format is refused."""
 
-PATIENCE = 60.0
+LOCK_TIMEOUT = 60.0
 """Seconds to wait for another process that is writing."""
 
 _TABLES = """
-CREATE TABLE documents (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
-CREATE TABLE agenda (number INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, tag TEXT NOT NULL, action TEXT NOT NULL,
-                     payload TEXT NOT NULL);
-CREATE INDEX agenda_by_due ON agenda (due, number);
-CREATE INDEX agenda_by_tag ON agenda (tag);
+CREATE TABLE documents (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key))
+  WITHOUT ROWID;
+CREATE TABLE schedule (number INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, tag TEXT NOT NULL,
+  action TEXT NOT NULL, payload TEXT NOT NULL);
+CREATE INDEX schedule_by_due ON schedule (due, number);
+CREATE INDEX schedule_by_tag ON schedule (tag);
 """
 
 
 class StoreError(Exception):
-    """A state file that cannot be used; the message says why and what to do. ``damaged``: it is of no use any more."""
+    """A state file that cannot be used; the message says why and what to do.
+
+    ``damaged``: only removing the file helps.
+    """
 
     def __init__(self, path: Path | None, why: str, damaged: bool) -> None:
-        what = (
-            "remove the file to start anew"
-            if damaged
-            else "see to its disk and its permissions, or name another folder in XDG_CACHE_HOME"
-        )
-        super().__init__(f"the sandbox's state {path} {why}; {what}")
+        advice = "check its disk and permissions, or choose another folder with XDG_CACHE_HOME"
+        super().__init__(f"the sandbox's state {path} {why}; {'remove the file to start over' if damaged else advice}")
         self.damaged = damaged
 
 
@@ -45,7 +45,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class ScheduledAction:
-    """What is to happen: when (epoch seconds), which action, with what."""
+    """An action to run: when (epoch seconds), its name, its payload, and the tag that cancels it."""
 
     due: float
     action: str
@@ -54,10 +54,11 @@ class ScheduledAction:
 
 
 class Store:
-    """Documents by kind and key, and the agenda. ``path`` None keeps all in memory.
+    """Documents by kind and key, and a schedule of actions. ``path`` None keeps everything in memory.
 
-    Threads share one connection, one at a time. Processes exclude each other by SQLite's own lock on the file, taken when a
-    transaction begins, so that what is read in it still holds when it writes.
+    Threads share one connection and take turns. Processes exclude each other with SQLite's lock on the file, which is
+    taken when a transaction begins, so that what a transaction has read is still true when it writes. Every method
+    raises StoreError.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -65,7 +66,12 @@ class Store:
         self._depth = 0
         self._path = path
         try:
-            self._connection = _opened(path)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            name = ":memory:" if path is None else str(path)
+            self._connection = sqlite3.connect(
+                name, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
         except (OSError, sqlite3.Error) as error:
             raise StoreError(path, f"cannot be opened ({error})", False) from error
         try:
@@ -75,19 +81,20 @@ class Store:
             raise
 
     def _prepare(self) -> None:
-        # The state is a rehearsal: it must be whole after a crash of the process, not of the machine.
+        # The state has to survive a crash of the process, not one of the machine.
         self._run("PRAGMA synchronous = OFF")
         with self.transaction():
-            ((layout,),) = self._rows("PRAGMA user_version")
-            if layout not in (0, FORMAT):
-                raise StoreError(self._path, f"was made by another version (layout {layout}, not {FORMAT})", True)
-            if layout == 0:
+            ((found,),) = self._run("PRAGMA user_version")
+            if found not in (0, FORMAT):
+                why = f"was written by another version of fsdcf (format {found}; this version uses format {FORMAT})"
+                raise StoreError(self._path, why, True)
+            if found == 0:
                 for statement in _TABLES.split(";"):
                     self._run(statement)
                 self._run(f"PRAGMA user_version = {FORMAT}")
 
     def close(self) -> None:
-        """Gives the file free. The store is of no use afterwards."""
+        """Close the file. The store cannot be used afterwards."""
         with self._lock:
             self._connection.close()
 
@@ -101,7 +108,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of what is done inside, or, when an exception leaves the block, nothing of it. Transactions nest."""
+        """Commit the block as a whole, or roll it back if an exception leaves it. Transactions nest."""
         with self._lock:
             name = f"level_{self._depth}"
             self._run("BEGIN IMMEDIATE" if self._depth == 0 else f"SAVEPOINT {name}")
@@ -110,7 +117,9 @@ class Store:
                 yield
                 self._run("COMMIT" if self._depth == 1 else f"RELEASE {name}")
             except BaseException:
-                with suppress(sqlite3.Error):  # after some errors, such as a full disk, SQLite has rolled back itself
+                with suppress(
+                    sqlite3.Error
+                ):  # after some errors, such as a full disk, SQLite has rolled back by itself
                     self._connection.execute("ROLLBACK" if self._depth == 1 else f"ROLLBACK TO {name}")
                     if self._depth > 1:
                         self._connection.execute(f"RELEASE {name}")
@@ -120,7 +129,10 @@ class Store:
 
     @contextmanager
     def _joined(self) -> Iterator[None]:
-        """Part of the transaction that runs, or one of its own: for what writes once, so that there is nothing to undo half of."""
+        """Join the current transaction, or begin one.
+
+        For blocks with a single write, where there is nothing to undo in part.
+        """
         with self._lock:
             if self._depth:
                 yield
@@ -129,113 +141,81 @@ class Store:
                     yield
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
-        """The document, a copy of its own; None if there is none."""
-        with self._lock:
-            rows = self._rows("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key))
-        return self._loaded(rows[0][0]) if rows else None
+        """Return a copy of a document, or None if it does not exist."""
+        rows = self._run("SELECT body FROM documents WHERE kind = ? AND key = ?", kind, key)
+        return self._decoded(rows[0][0]) if rows else None
 
     def put(self, kind: str, key: str, body: dict[str, Any]) -> None:
-        """Writes the document, over the one that was there."""
-        with self._lock:
-            self._run("REPLACE INTO documents VALUES (?, ?, ?)", (kind, key, json.dumps(body)))
+        """Write a document, replacing an existing one."""
+        self._run("REPLACE INTO documents VALUES (?, ?, ?)", kind, key, json.dumps(body))
 
     def remove(self, kind: str, key: str) -> None:
-        """Drops the document; nothing happens if there is none."""
-        with self._lock:
-            self._run("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
+        """Remove a document, if it exists."""
+        self._run("DELETE FROM documents WHERE kind = ? AND key = ?", kind, key)
 
     def every(self, kind: str, prefix: str = "") -> list[tuple[str, dict[str, Any]]]:
-        """The documents of a kind whose key begins so, by key."""
-        with self._lock:
-            rows = self._rows(
-                "SELECT key, body FROM documents WHERE kind = ? AND key >= ? AND substr(key, 1, ?) = ? ORDER BY key",
-                (kind, prefix, len(prefix), prefix),
-            )
-        return [(key, self._loaded(body)) for key, body in rows]
+        """Return the keys and documents of a kind whose keys begin with a prefix, sorted by key."""
+        query = "SELECT key, body FROM documents WHERE kind = ? AND key >= ? AND substr(key, 1, ?) = ? ORDER BY key"
+        return [(key, self._decoded(body)) for key, body in self._run(query, kind, prefix, len(prefix), prefix)]
 
     def between(self, kind: str, after: str, before: str, limit: int) -> list[tuple[str, dict[str, Any]]]:
-        """At most so many documents of a kind, by key, whose key lies between the two and is neither."""
-        with self._lock:
-            rows = self._rows(
-                "SELECT key, body FROM documents WHERE kind = ? AND key > ? AND key < ? ORDER BY key LIMIT ?",
-                (kind, after, before, limit),
-            )
-        return [(key, self._loaded(body)) for key, body in rows]
+        """Return at most ``limit`` keys and documents of a kind between two keys, both excluded, sorted by key."""
+        query = "SELECT key, body FROM documents WHERE kind = ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+        return [(key, self._decoded(body)) for key, body in self._run(query, kind, after, before, limit)]
 
     def count(self, kind: str, after: str, before: str) -> int:
-        """How many documents of a kind have a key between the two."""
-        with self._lock:
-            query = "SELECT count(*) FROM documents WHERE kind = ? AND key > ? AND key < ?"
-            ((count,),) = self._rows(query, (kind, after, before))
-        return int(count)
+        """Return the number of documents of a kind whose keys lie between two keys."""
+        query = "SELECT count(*) FROM documents WHERE kind = ? AND key > ? AND key < ?"
+        return int(self._run(query, kind, after, before)[0][0])
 
     def next_number(self, name: str) -> int:
-        """1, then 2, and so on, for each name; a number is not given twice unless its transaction was undone."""
+        """Return 1, then 2 and so on for each name. A number is reused only if its transaction is rolled back."""
         with self._joined():
             number = int((self.get("number", name) or {"last": 0})["last"]) + 1
             self.put("number", name, {"last": number})
         return number
 
     def schedule(self, due: float, action: str, payload: dict[str, Any], tag: str = "") -> None:
-        """Puts an action on the agenda. ``tag`` is what ``cancel`` knows it by."""
-        with self._lock:
-            row = (due, tag, action, json.dumps(payload))
-            self._run("INSERT INTO agenda (due, tag, action, payload) VALUES (?, ?, ?, ?)", row)
+        """Schedule an action. ``cancel`` finds it by its tag."""
+        values = due, tag, action, json.dumps(payload)
+        self._run("INSERT INTO schedule (due, tag, action, payload) VALUES (?, ?, ?, ?)", *values)
 
     def pop_due(self, now: float) -> ScheduledAction | None:
-        """Takes the earliest entry that is due by now off the agenda; of several at one time, the one put there first."""
+        """Remove and return the earliest action that is due; of several at the same time, the one scheduled first."""
+        query = "SELECT number, due, action, payload, tag FROM schedule WHERE due <= ? ORDER BY due, number LIMIT 1"
         with self._joined():
-            rows = self._rows(
-                "SELECT number, due, action, payload, tag FROM agenda WHERE due <= ? ORDER BY due, number LIMIT 1",
-                (now,),
-            )
+            rows = self._run(query, now)
             if not rows:
                 return None
             number, due, action, payload, tag = rows[0]
-            self._run("DELETE FROM agenda WHERE number = ?", (number,))
-        return ScheduledAction(due, action, self._loaded(payload), tag)
+            self._run("DELETE FROM schedule WHERE number = ?", number)
+        return ScheduledAction(due, action, self._decoded(payload), tag)
 
     def next_due(self) -> float | None:
-        """When the agenda's earliest entry is due; None if it is empty."""
-        with self._lock:
-            ((due,),) = self._rows("SELECT min(due) FROM agenda")
+        """Return when the earliest action is due, or None if nothing is scheduled."""
+        ((due,),) = self._run("SELECT min(due) FROM schedule")
         return None if due is None else float(due)
 
-    def cancel(self, tag: str) -> int:
-        """Takes all entries with this tag off the agenda; how many there were."""
-        with self._lock:
-            return self._run("DELETE FROM agenda WHERE tag = ?", (tag,)).rowcount
+    def cancel(self, tag: str) -> None:
+        """Remove all scheduled actions with this tag."""
+        self._run("DELETE FROM schedule WHERE tag = ?", tag)
 
-    def _run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        try:
-            return self._connection.execute(statement, values)
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
+    def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows.
 
-    def _rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(statement, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: sqlite3.DatabaseError) -> StoreError:
-        """A full disk, a file that may not be written and the like are operational errors; what is damaged is not.
-
-        Source: https://docs.python.org/3/library/sqlite3.html#sqlite3.OperationalError
+        Operational errors, such as a full disk or a read-only file, do not mean that the file is damaged; other errors
+        do. Source: https://docs.python.org/3/library/sqlite3.html#sqlite3.OperationalError
         """
-        return StoreError(self._path, f"cannot be used ({error})", not isinstance(error, sqlite3.OperationalError))
+        try:
+            with self._lock:
+                return self._connection.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            damaged = not isinstance(error, sqlite3.OperationalError)
+            raise StoreError(self._path, f"cannot be used ({error})", damaged) from error
 
-    def _loaded(self, text: str) -> dict[str, Any]:
+    def _decoded(self, text: str) -> dict[str, Any]:
         try:
             body: dict[str, Any] = _DECODER.decode(text)
         except ValueError as error:
             raise StoreError(self._path, f"cannot be used ({error})", True) from error
         return body
-
-
-def _opened(path: Path | None) -> sqlite3.Connection:
-    """A connection that leaves transactions to us; the folder is made when it is missing."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    name = ":memory:" if path is None else str(path)
-    return sqlite3.connect(name, timeout=PATIENCE, isolation_level=None, check_same_thread=False)

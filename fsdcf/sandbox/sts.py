@@ -1,4 +1,4 @@
-"""Who one is: the sandbox's one user."""
+"""AWS STS: the identity of the sandbox's only user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fsdcf.sandbox.state import SandboxState
 
 
 def get_caller_identity(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """The account and a user named ``sandbox``, whoever asks."""
+    """GetCallerIdentity: the account and a user named ``sandbox``, for any credentials."""
     arn = f"arn:{state.partition}:iam::{state.account}:user/sandbox"
     return {"Account": state.account, "UserId": "AIDASANDBOX", "Arn": arn}
 

@@ -1,4 +1,4 @@
-"""One call from bytes to bytes: which service and operation, faults first, then what has become due, then the answer."""
+"""Handles a call from request to response: finds service and operation, injects faults, runs due actions, answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from botocore.model import OperationModel, ServiceModel
 
 from fsdcf.sandbox import schedule
-from fsdcf.sandbox.exchange import Fate, HttpRequest, HttpResponse, request
+from fsdcf.sandbox.exchange import Delivery, HttpRequest, HttpResponse, request
 from fsdcf.sandbox.faults import CallFault
 from fsdcf.sandbox.protocols import json, query, rest_xml, shapes
 from fsdcf.sandbox.protocols.shapes import Malformed
@@ -22,184 +22,152 @@ PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml":
 """The protocols by botocore's names."""
 
 SIGNED_AS = {"elasticloadbalancing": "elbv2"}
-"""Services whose name in a signature is not botocore's."""
+"""Services whose name in a signature differs from botocore's."""
 
-PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox stands in for a broken proxy.</body></html>"
-"""What a broken proxy answers with."""
+PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox simulates a broken proxy.</body></html>"
 
-_AFTERWARDS: Mapping[str, Fate] = {"lost": "reset", "half": "half"}
-"""Faults that strike after the call has done its work, and what becomes of the answer."""
+_DELIVERIES: Mapping[str, Delivery] = {"lost": "reset", "half": "half"}
+"""Faults that apply after the call has taken effect, and how its answer is delivered."""
 
 _SCOPE = re.compile(r"(?:Credential=|^)[^/\s]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 @dataclass(frozen=True)
 class ApiCall:
-    """What a request asks for: the service (botocore's name), the region that it was signed for, the operation's name."""
+    """The target of a request: the service (botocore's name), the region it was signed for, and the operation."""
 
     service: str
     region: str
-    name: str
+    operation: str
 
     @property
     def model(self) -> ServiceModel | None:
-        """The service's model; None for a service that the sandbox does not have."""
+        """The model of the service, or None for a service that the sandbox does not offer."""
         return shapes.model(self.service) if self.service in schedule.NAMES else None
 
 
 def handle(state: SandboxState, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-    """Answers one call. Every error of AWS's kind is a response; what is raised is a bug of the sandbox.
+    """Answer a call. Every error of AWS becomes a response; an exception is a bug of the sandbox.
 
-    The signature is not verified: the sandbox vouches for no permission.
+    The signature is not verified.
     """
-    asked = request(method, url, headers, body)
+    http = request(method, url, headers, body)
     request_id = str(uuid.uuid4())
-    call = called(asked)
-    speech = _protocol(call, asked)
+    call = called(http)
+    protocol = _protocol(call, http)
     fault: CallFault | None = None
     try:
         operation, handler = _offered(call)
-        fault = state.faults.call_fault(call.service, call.name)
-        if fault is not None and fault.kind == "delay":
+        fault = state.faults.call_fault(call.service, call.operation)
+        kind = fault.kind if fault is not None else ""
+        if fault is not None and kind == "delay":
             state.sleep(float(fault.detail))
-        elif fault is not None and fault.kind not in (*_AFTERWARDS, "partial"):
-            return _struck(call, fault, speech, request_id)
-        params = _params(call, operation, speech, asked)
-        asking = replace(
-            state, request_region=call.region or state.region, partial=fault is not None and fault.kind == "partial"
-        )
-        answer: HttpResponse = speech.encode(operation, _done(asking, handler, params), request_id)
-    except ServiceError as refusal:
-        answer = speech.error(call.model, refusal, request_id)
-    fate = _AFTERWARDS.get(fault.kind, "sent") if fault is not None else "sent"
-    return replace(answer, fate=fate, body=b"" if asked.method == "HEAD" else answer.body)
+        elif fault is not None and kind not in (*_DELIVERIES, "partial"):
+            return _faulty_answer(call, fault, protocol, request_id)
+        params = _params(call, operation, protocol, http)
+        asked = replace(state, request_region=call.region or state.region, partial=kind == "partial")
+        answer: HttpResponse = protocol.encode(operation, _result(asked, handler, params), request_id)
+    except ServiceError as error:
+        answer = protocol.error(call.model, error, request_id)
+    delivery = _DELIVERIES.get(fault.kind, "sent") if fault is not None else "sent"
+    return replace(answer, delivery=delivery, body=b"" if http.method == "HEAD" else answer.body)
 
 
-def called(asked: HttpRequest) -> ApiCall:
-    """What a request asks for. Parts that it does not tell are empty."""
-    scope = _SCOPE.search(asked.headers.get("authorization", "")) or _SCOPE.search(
-        asked.query.get("X-Amz-Credential", "")
-    )
-    signed = scope["service"] if scope is not None else ""
-    region = scope["region"] if scope is not None else ""
-    prefix, _, target = asked.headers.get("x-amz-target", "").rpartition(".")
+def called(http: HttpRequest) -> ApiCall:
+    """Return the target of a request. Unknown parts are empty."""
+    credential = http.query.get("X-Amz-Credential", "")
+    scope = _SCOPE.search(http.headers.get("authorization", "")) or _SCOPE.search(credential)
+    signed, region = (scope["service"], scope["region"]) if scope is not None else ("", "")
+    prefix, _, target = http.headers.get("x-amz-target", "").rpartition(".")
     if target:
-        return ApiCall(_targeted(prefix) or signed, region, target)
-    if _is_form(asked):
-        form = query.fields(asked)
-        versioned = _versioned(form.get("Version", ""))
-        return ApiCall(versioned or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
-    name = rest_xml.operation_of(shapes.model("s3"), asked) if signed == "s3" else None
-    return ApiCall(signed, region, name or "")
+        services = (name for name in schedule.NAMES if shapes.model(name).metadata.get("targetPrefix") == prefix)
+        return ApiCall(next(services, "") or signed, region, target)
+    if _is_form(http):
+        form = query.fields(http)
+        models = ((name, shapes.model(name)) for name in schedule.NAMES if shapes.protocol(name) == "query")
+        services = (name for name, model in models if model.api_version == form.get("Version", ""))
+        return ApiCall(next(services, "") or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
+    operation = rest_xml.operation_of(shapes.model("s3"), http) if signed == "s3" else None
+    return ApiCall(signed, region, operation or "")
 
 
-def _is_form(asked: HttpRequest) -> bool:
-    return "x-www-form-urlencoded" in asked.headers.get("content-type", "") or "Action" in asked.query
+def _is_form(http: HttpRequest) -> bool:
+    return "x-www-form-urlencoded" in http.headers.get("content-type", "") or "Action" in http.query
 
 
-def _targeted(prefix: str) -> str:
-    """The service whose targets begin so."""
-    return next((name for name in schedule.NAMES if shapes.model(name).metadata.get("targetPrefix") == prefix), "")
-
-
-def _versioned(version: str) -> str:
-    """The service of the query protocol with this version of its API."""
-    offered = (name for name in schedule.NAMES if shapes.protocol(name) == "query")
-    return next((name for name in offered if shapes.model(name).api_version == version), "")
-
-
-def _protocol(call: ApiCall, asked: HttpRequest) -> Any:
+def _protocol(call: ApiCall, http: HttpRequest) -> Any:
     if call.service in schedule.NAMES:
         return PROTOCOLS[shapes.protocol(call.service)]
-    return query if _is_form(asked) else json
+    return query if _is_form(http) else json
 
 
-def _params(call: ApiCall, operation: OperationModel, speech: Any, asked: HttpRequest) -> dict[str, Any]:
+def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpRequest) -> dict[str, Any]:
+    """Decode the parameters of a call. Raises ServiceError for a malformed request and for missing parameters."""
+    name = shapes.protocol(call.service)
     try:
-        params: dict[str, Any] = speech.decode(operation, asked)
+        params: dict[str, Any] = protocol.decode(operation, http)
     except Malformed as error:
-        raise ServiceError(_malformed(call), str(error)) from error
-    _demand(call, operation, params)
+        code = {"query": "MalformedInput", "json": "SerializationException"}.get(name, "MalformedXML")
+        raise ServiceError(code, str(error)) from error
+    missing = shapes.missing(operation.input_shape, params)
+    if missing:
+        count = "1 validation error" if len(missing) == 1 else f"{len(missing)} validation errors"
+        constraint = "failed to satisfy constraint: Member must not be null"
+        each = "; ".join(f"Value null at '{member[:1].lower()}{member[1:]}' {constraint}" for member in missing)
+        code = "ValidationError" if name == "query" else "ValidationException"
+        raise ServiceError(code, f"{count} detected: {each}")
     return params
 
 
-def _done(state: SandboxState, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
-    """Catches up with the time, then does what is asked. A refused call leaves no trace but the time that has passed."""
-    now = state.clock.now()
-    held = state.held(now)
-    refused: ServiceError | None = None
-    result: dict[str, Any] = {}
+def _result(state: SandboxState, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
+    """Run what is due, then the handler. If the handler raises ServiceError, only its own changes are undone."""
+    now = state.frozen_at(state.clock.now())
     with state.store.transaction():
-        schedule.advance(held)
+        schedule.advance(now)
         try:
             with state.store.transaction():
-                result = handler(held, params)
-        except ServiceError as refusal:
-            refused = refusal
-    if refused is not None:
-        raise refused
-    return result
+                return handler(now, params)
+        except ServiceError as error:
+            refused = error
+    raise refused
 
 
 def _offered(call: ApiCall) -> tuple[OperationModel, schedule.Handler]:
     if not call.service:
-        raise ServiceError(
-            "MissingAuthenticationToken", "Missing Authentication Token. This is a sandbox of AWS's API.", 403
-        )
+        message = "Missing Authentication Token. This is a sandbox of AWS's API."
+        raise ServiceError("MissingAuthenticationToken", message, 403)
     if call.service not in schedule.NAMES:
         raise ServiceError("NotImplemented", f"the sandbox does not offer the service {call.service}")
-    operation = shapes.operation(call.service, call.name)
+    operation = shapes.operation(call.service, call.operation)
     if operation is None:
-        raise ServiceError("InvalidAction", f"The action {call.name} is not valid for this web service.")
-    handler = schedule.operations(call.service).get(call.name)
+        raise ServiceError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
+    handler = schedule.operations(call.service).get(call.operation)
     if handler is None:
-        raise ServiceError("NotImplemented", f"the sandbox does not offer {call.name} of {call.service}")
+        raise ServiceError("NotImplemented", f"the sandbox does not offer {call.operation} of {call.service}")
     return operation, handler
 
 
-def _demand(call: ApiCall, operation: OperationModel, params: dict[str, Any]) -> None:
-    absent = shapes.missing(operation.input_shape, params)
-    if absent:
-        count = "1 validation error" if len(absent) == 1 else f"{len(absent)} validation errors"
-        each = "; ".join(
-            f"Value null at '{name[:1].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
-            for name in absent
-        )
-        raise ServiceError(_invalid(call), f"{count} detected: {each}")
-
-
-def _invalid(call: ApiCall) -> str:
-    return "ValidationError" if shapes.protocol(call.service) == "query" else "ValidationException"
-
-
-def _malformed(call: ApiCall) -> str:
-    return {"query": "MalformedInput", "json": "SerializationException"}.get(
-        shapes.protocol(call.service), "MalformedXML"
-    )
-
-
-def _struck(call: ApiCall, fault: CallFault, speech: Any, request_id: str) -> HttpResponse:
-    """The answer of a call that goes wrong before anything is done."""
+def _faulty_answer(call: ApiCall, fault: CallFault, protocol: Any, request_id: str) -> HttpResponse:
+    """Return the answer of a call that fails before it takes effect."""
     if fault.kind in ("reset", "unreachable"):
-        return HttpResponse(500, fate=fault.kind)
+        return HttpResponse(500, delivery=fault.kind)
     if fault.kind == "html":
-        return HttpResponse(502, {"Content-Type": "text/html"}, PAGE)
-    refusal = _refusal(fault, shapes.protocol(call.service))
-    answer: HttpResponse = speech.error(call.model, refusal, request_id)
+        return HttpResponse(502, {"Content-Type": "text/html"}, PROXY_PAGE)
+    answer: HttpResponse = protocol.error(call.model, _error(fault, shapes.protocol(call.service)), request_id)
     return answer
 
 
-def _refusal(fault: CallFault, protocol: str) -> ServiceError:
-    """The error that a fault stands for, in the words of the protocol's services."""
+def _error(fault: CallFault, protocol: str) -> ServiceError:
+    """Return the error of a fault as services of the protocol word it."""
     if fault.kind == "error":
         denied = fault.detail.startswith(("AccessDenied", "Unauthorized")) and protocol != "json"
-        return ServiceError(fault.detail, "The sandbox was told to fail here.", 403 if denied else 400)
+        return ServiceError(fault.detail, "A fault of the sandbox.", 403 if denied else 400)
     if fault.kind == "broken":
         return ServiceError("InternalFailure", "An internal error has occurred.", 500)
-    return _WORDS[fault.kind].get(protocol) or _WORDS[fault.kind]["query"]
+    return _ERRORS[fault.kind][protocol]
 
 
-_WORDS: Mapping[str, Mapping[str, ServiceError]] = {
+_ERRORS: Mapping[str, Mapping[str, ServiceError]] = {
     "throttle": {
         "query": ServiceError("Throttling", "Rate exceeded"),
         "json": ServiceError("ThrottlingException", "Rate exceeded"),

@@ -129,11 +129,11 @@ def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Store(state_file()) as store:
-        store._connection.execute("INSERT INTO documents VALUES ('sandbox.player', '', '{')")
+        store._connection.execute("INSERT INTO documents VALUES ('sandbox.runner', '', '{')")
     broken = fsdcf("status", "hello", "--sandbox", "--json")
     last = json.loads(broken.stdout.splitlines()[-1])
     assert broken.exit_code == 2 and last["event"] == "ended" and last["next"] == [f"rm {state_file()}"]
-    assert "remove the file to start anew" in last["sentence"] and "bug" not in broken.stderr
+    assert "remove the file to start over" in last["sentence"] and "bug" not in broken.stderr
 
 
 def test_a_user_without_a_home_has_a_place_that_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

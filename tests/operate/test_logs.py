@@ -45,7 +45,7 @@ def test_lines_of_all_tasks_in_order() -> None:
 
 def test_pages_are_read_to_the_end() -> None:
     found = shop()
-    count = logs.LINES + 5
+    count = logs.MOST_LINES + 5
     say(found, "a" * 32, *map(str, range(count)))
     begun = found.clock.now()
     assert texts(read(found.aws, GROUP, now(found))) == list(map(str, range(count)))
@@ -73,7 +73,7 @@ def test_a_late_line_is_yielded_and_others_are_not_repeated() -> None:
 
     def late() -> None:
         """What was logged 20 seconds ago arrives now, in another stream."""
-        held = found.world.held(found.clock.now() - 20)
+        held = found.world.frozen_at(found.clock.now() - 20)
         logs.write(held, GROUP, "shop/shop/late", ["late"])
 
     found.clock.advance(30)

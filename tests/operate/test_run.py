@@ -82,7 +82,7 @@ def test_the_exit_code_is_reported() -> None:
     assert (returned.code, returned.outcome.exit) == (42, Exit.FAILED)
     assert returned.outcome.sentence == "the command ended with exit code 42 in shop-staging"
     assert returned.outcome.next == ("fsdcf logs shop --env staging --since 30m",)
-    assert "RuntimeError: the sandbox was told to end here with code 42" in seen
+    assert "RuntimeError: a fault of the sandbox ends the program with code 42" in seen
 
 
 @pytest.mark.parametrize(

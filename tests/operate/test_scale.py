@@ -140,7 +140,7 @@ def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
     key = "/".join(described(found)["serviceArn"].split("/")[-2:])
     primary = scheduler.primary_of(found.world, key)
     assert primary is not None
-    scheduler.change(found.world, primary, trouble=["capacity", ""])
+    scheduler.change(found.world, primary, problem=["capacity", ""])
     outcome = ended(found, 2, timeout=300.0)
     assert (outcome.exit, outcome.sentence) == (
         Exit.UNKNOWN,

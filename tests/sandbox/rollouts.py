@@ -29,7 +29,7 @@ class Service:
         self.sandbox = sandbox
         self.ecs = sandbox.client("ecs")
         self.checked = checked
-        self.ecs.create_cluster(clusterName="c")
+        ecs.create_cluster(sandbox.state, {"clusterName": "c"})
         properties = {
             "HealthCheckPath": "/health",
             "HealthCheckIntervalSeconds": 10,
@@ -43,13 +43,16 @@ class Service:
             "deploymentCircuitBreaker": {"enable": True, "rollback": True},
             **request.pop("deploymentConfiguration", {}),
         }
-        self.create = lambda: self.ecs.create_service(
-            cluster="c",
-            serviceName="s",
-            taskDefinition=self.define("one"),
-            deploymentConfiguration=configuration,
-            **request,
-        )["service"]
+        self.create = lambda: ecs.create_service(
+            sandbox.state,
+            {
+                "cluster": "c",
+                "serviceName": "s",
+                "taskDefinition": self.define("one"),
+                "deploymentConfiguration": configuration,
+                **request,
+            },
+        )
 
     def define(self, tag: str) -> str:
         """Registers a revision that runs the image with this tag; its ARN."""
@@ -61,14 +64,14 @@ class Service:
             "command": ["gunicorn", "app"],
             **({"healthCheck": CHECK} if self.checked else {}),
         }
-        told = self.ecs.register_task_definition(
-            family="hello",
-            cpu="256",
-            memory="512",
-            containerDefinitions=[container],
-            executionRoleArn="arn:aws:iam::000000000000:role/exec",
-        )
-        return str(told["taskDefinition"]["taskDefinitionArn"])
+        definition = {
+            "family": "hello",
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": [container],
+            "executionRoleArn": "arn:aws:iam::000000000000:role/exec",
+        }
+        return str(ecs.register(self.sandbox.state, definition)["taskDefinitionArn"])
 
     def update(self, tag: str, **more: Any) -> dict[str, Any]:
         told: dict[str, Any] = self.ecs.update_service(

@@ -1,4 +1,6 @@
-"""Values made from shapes: every member of every structure filled in, so that the wire can be compared with botocore's own reading."""
+"""Values made from shapes: every member of every structure filled in, so that the wire can be compared with botocore's
+own reading.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fsdcf.sandbox.state import START, Instant, RealClock, VirtualClock
+from fsdcf.sandbox.state import START, FrozenClock, RealClock, VirtualClock
 
 
 def test_the_real_clock_tells_the_time_and_never_goes_back() -> None:
@@ -27,4 +27,4 @@ def test_virtual_time_passes_when_it_is_told_to() -> None:
 
 
 def test_an_instant_stands_still() -> None:
-    assert Instant(5.0).now() == 5.0
+    assert FrozenClock(5.0).now() == 5.0

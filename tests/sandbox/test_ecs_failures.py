@@ -1,4 +1,6 @@
-"""Rollouts of ECS that fail: each trouble in ECS's words, the circuit breaker, the way back, the pauses between attempts."""
+"""Rollouts of ECS that fail: each trouble in ECS's words, the circuit breaker, the way back, the pauses between
+attempts.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.sandbox import ecr, ecs
+from fsdcf.sandbox import ecs
 from fsdcf.sandbox.faults import TASK_PROBLEMS, parse_fault
 from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
@@ -169,9 +171,9 @@ def test_a_service_that_goes_back_behind_a_failed_deployment(make: Make) -> None
     )
     assert latest["rollback"]["reason"] == back["rolloutStateReason"]
     assert latest["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
-    rollout = ecs.rollout(service.sandbox.state, told["serviceArn"], new["id"])
+    rollout = ecs.progress(service.sandbox.state, told["serviceArn"], new["id"])
     assert (rollout.state, rollout.rolled_back) == ("FAILED", True)
-    assert ecs.rollout(service.sandbox.state, told["serviceArn"]).deployment_id == old["id"]
+    assert ecs.progress(service.sandbox.state, told["serviceArn"]).deployment_id == old["id"]
 
 
 def test_the_next_update_after_a_failed_one_goes_well(make: Make) -> None:
@@ -303,7 +305,7 @@ def test_a_replacement_of_an_unhealthy_task_is_told(make: Make) -> None:
 
 def test_the_last_lines_of_the_log_tell_of_the_crash(make: Make) -> None:
     for trouble, last in (
-        ("exit=1", "RuntimeError: the sandbox was told to end here with code 1"),
+        ("exit=1", "RuntimeError: a fault of the sandbox ends the program with code 1"),
         ("exit=139", "Segmentation fault (core dumped)"),
     ):
         service = make(f"create:{trouble}")
@@ -364,16 +366,6 @@ def test_a_stack_knows_its_service_by_logical_id_and_its_way_back_by_phase(make:
     service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
 
 
-def test_an_image_that_ecr_does_not_have_cannot_be_pulled(make: Make) -> None:
-    service = make()
-    ecr.add_image(service.sandbox.state, "hello", "one")
-    service.create()
-    assert service.wait()["deployments"][0]["rolloutState"] == "COMPLETED"
-    service.update("two")
-    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
-    assert service.tasks("STOPPED")[0]["stoppedReason"] == NOT_FOUND
-
-
 def test_a_crash_after_the_deployment_is_repaired_and_counts_for_nothing(make: Make) -> None:
     service = make()
     service.create()
@@ -393,7 +385,7 @@ def test_failures_are_forgiven_when_a_task_is_healthy(make: Make) -> None:
     service.create()
     service.until(lambda told: told["deployments"][0]["failedTasks"] >= 2)
     body = service.sandbox.state.store.every("ecs.deployment")[0]
-    service.sandbox.state.store.put("ecs.deployment", body[0], {**body[1], "trouble": ["", ""]})
+    service.sandbox.state.store.put("ecs.deployment", body[0], {**body[1], "problem": ["", ""]})
     told = service.wait("COMPLETED")
     assert told["deployments"][0]["failedTasks"] == 0
 

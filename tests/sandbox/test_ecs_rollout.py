@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fsdcf.sandbox import ecs
 from fsdcf.sandbox.ecs.scheduler import Decision, TaskView, decide, threshold
 from fsdcf.sandbox.state import START
 from fsdcf.sandbox.store import Store
@@ -105,7 +106,7 @@ def test_target_health_from_registration_to_draining(sandbox: Sandbox, service: 
     for turn in range(30):
         seen += [(one["State"], one.get("Reason"), one.get("Description")) for one in service.targets()]
         if turn == 14:
-            service.ecs.delete_service(cluster="c", service="s", force=True)
+            ecs.delete_service(sandbox.state, "service/c/s")
         sandbox.leap()
     assert list(dict.fromkeys(seen)) == [
         ("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
@@ -269,12 +270,15 @@ def test_a_task_that_is_stopped_by_hand_is_replaced(service: Service) -> None:
 def test_a_deleted_service_drains_and_is_inactive(service: Service) -> None:
     service.create()
     service.wait()
-    assert service.ecs.delete_service(cluster="c", service="s", force=True)["service"]["status"] == "DRAINING"
+    state = service.sandbox.state
+    ecs.delete_service(state, "service/c/s")
+    assert service.describe()["status"] == "DRAINING"
     service.until(lambda told: told["status"] == "INACTIVE")
     assert service.ecs.list_services(cluster="c")["serviceArns"] == []
     assert service.tasks("STOPPED")[0]["stoppedReason"] == "Service is being deleted."
-    assert service.ecs.delete_cluster(cluster="c")["cluster"]["status"] == "INACTIVE"
-    service.ecs.create_cluster(clusterName="c")
+    ecs.delete_cluster(state, "c")
+    assert service.ecs.describe_clusters(clusters=["c"])["clusters"][0]["status"] == "INACTIVE"
+    ecs.create_cluster(state, {"clusterName": "c"})
     again = service.create()
     assert (again["status"], len(again["deployments"]), again["events"]) == ("ACTIVE", 1, [])
 

@@ -41,20 +41,20 @@ def test_a_text_is_a_fault(text: str, fault: Fault) -> None:
 
 
 BAD = [
-    ("Service", "write LOGICAL_ID:PHASE:REASON, PHASE being one of create, update, delete, cleanup, rollback"),
+    ("Service", "write LOGICAL_ID:PHASE:REASON, where PHASE is one of create, update, delete, cleanup, rollback"),
     ("Service:creation:oom", "write LOGICAL_ID:PHASE:REASON"),
     ("Service:create:", "write LOGICAL_ID:PHASE:REASON"),
-    ("Service:create:exit", "the container ends with this code: exit=1"),
+    ("Service:create:exit", "exit: the container exits with this code"),
     ("Service:create:exit=one", "exit=1"),
-    ("Service:create:oom=2", "oom: the container takes more memory"),
+    ("Service:create:oom=2", "oom: the container exceeds its memory"),
     ("Service:create:unhealthy=9", "unhealthy=404"),
     ("Service:create:slow=very", "slow=12"),
     ("api:CreateChangeSet", "write api:OPERATION:KIND"),
-    ("api:CreateChangeSet:explode", "explode is none of throttle, error, reset"),
-    ("api:CreateChangeSet:error", "say which error"),
-    ("api:CreateChangeSet:delay", "say how many seconds"),
-    ("api:CreateChangeSet:delay=long", "say how many seconds"),
-    ("api:ListTables:partial", "only a batch can be done in part"),
+    ("api:CreateChangeSet:explode", "explode is not one of throttle, error, reset"),
+    ("api:CreateChangeSet:error", "error=AccessDeniedException"),
+    ("api:CreateChangeSet:delay", "delay=2.5"),
+    ("api:CreateChangeSet:delay=long", "delay=2.5"),
+    ("api:ListTables:partial", "only a batch can be processed in part"),
     ("", "write LOGICAL_ID:PHASE:REASON"),
 ]
 
@@ -70,7 +70,7 @@ def test_a_text_that_is_none_says_what_to_write(text: str, words: str) -> None:
 def test_every_trouble_can_be_written() -> None:
     details = {"exit": "=3", "slow": "=2"}
     for word in TASK_PROBLEMS:
-        assert parse_fault(f"Service:create:{word}{details.get(word, '')}").trouble == word  # type: ignore[union-attr]
+        assert parse_fault(f"Service:create:{word}{details.get(word, '')}").problem == word  # type: ignore[union-attr]
 
 
 def kinds(faults: Faults, calls: int, service: str = "ecs", operation: str = "ListTasks") -> list[str]:
@@ -122,7 +122,7 @@ def test_troubles_of_tasks_are_for_services_and_fail_other_resources() -> None:
     assert faults.task_fault("Service", "update") is None
     found = faults.task_fault("Service", "create")
     assert found is not None
-    assert (found.trouble, found.detail) == ("unhealthy", "404")
+    assert (found.problem, found.detail) == ("unhealthy", "404")
     assert faults.task_fault("Service", "create") is None
     resource = faults.resource_fault("Table", "AWS::DynamoDB::Table", "create")
     assert resource is not None

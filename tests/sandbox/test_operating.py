@@ -81,7 +81,7 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     rest = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1, NextToken=page["NextToken"])
     assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
     assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
-    application_autoscaling.forget_target(sandbox.state, TARGET)
+    application_autoscaling.remove_target(sandbox.state, TARGET)
     assert (
         client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
     )

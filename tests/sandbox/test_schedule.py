@@ -57,11 +57,11 @@ def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
     )
     sandbox.clock.advance(10)
     schedule.advance(state)
-    assert ecs.rollout(state, service["serviceArn"]).state == "COMPLETED"
+    assert ecs.progress(state, service["serviceArn"]).state == "COMPLETED"
 
 
 def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: Sandbox) -> None:
-    other, alone = sandbox.state, replace(sandbox.state, player="one")
+    other, alone = sandbox.state, replace(sandbox.state, runner="one")
 
     def due() -> bool:
         """Whether another one leaves what is due alone."""
@@ -73,9 +73,9 @@ def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: 
     assert due()
     schedule.advance(alone)
     assert other.store.next_due() is None
-    schedule.leave(replace(alone, player="two"))
+    schedule.release(replace(alone, runner="two"))
     assert due(), "another one's leaving is not its own"
-    schedule.leave(alone)
+    schedule.release(alone)
     assert not due()
     schedule.advance(alone)
     sandbox.clock.advance(schedule.ABSENT + 1)

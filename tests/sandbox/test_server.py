@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
 
 from fsdcf.sandbox.faults import parse_fault
-from fsdcf.sandbox.server import LONGEST_BODY, serving
+from fsdcf.sandbox.server import MOST_BYTES, serving
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import ONCE, session
 
@@ -127,7 +127,7 @@ def test_checksums_behind_the_body_are_taken_off(served: Served) -> None:
 def test_a_body_that_is_too_long_is_refused(served: Served) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", served.port)) as connection:
         connection.putrequest("POST", "/")
-        connection.putheader("Content-Length", str(LONGEST_BODY + 1))
+        connection.putheader("Content-Length", str(MOST_BYTES + 1))
         connection.endheaders()
         assert connection.getresponse().status == 413
 

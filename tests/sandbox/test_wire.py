@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from fsdcf.sandbox import wire
+from fsdcf.sandbox import ecs, wire
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.exchange import request
 from fsdcf.sandbox.faults import parse_fault
@@ -110,7 +110,7 @@ def test_a_request_tells_service_region_and_operation(
     method: str, url: str, headers: dict[str, str], body: bytes, found: tuple[str, str, str]
 ) -> None:
     call = wire.called(request(method, url, headers, body))
-    assert (call.service, call.region, call.name) == found
+    assert (call.service, call.region, call.operation) == found
 
 
 def test_who_comes_without_credentials_is_told_so(sandbox: Sandbox) -> None:
@@ -119,14 +119,13 @@ def test_who_comes_without_credentials_is_told_so(sandbox: Sandbox) -> None:
 
 
 def test_a_refused_call_leaves_no_trace_but_the_time(sandbox: Sandbox) -> None:
-    ecs = sandbox.client("ecs")
-    ecs.create_cluster(clusterName="c")
+    ecs.create_cluster(sandbox.state, {"clusterName": "c"})
     sandbox.state.store.put("ecs.task", "c/old", {})
     sandbox.state.store.schedule(START, "ecs.forget", {"task": "c/old"})
-    before = sandbox.state.store.every("ecs.service")
-    code, _, _ = refused(ecs.create_service, cluster="c", serviceName="s", taskDefinition="none:1")
+    client = sandbox.client("ecs")
+    code, _, _ = refused(client.run_task, cluster="c", taskDefinition="none:1", clientToken="t")
     assert code == "ClientException"
-    assert sandbox.state.store.every("ecs.service") == before
+    assert sandbox.state.store.every("ecs.started") == []
     assert sandbox.state.store.get("ecs.task", "c/old") is None
 
 
@@ -198,7 +197,7 @@ def test_a_short_delay_is_only_late(sandbox: Sandbox) -> None:
 
 def test_a_bug_of_a_handler_is_raised(sandbox: Sandbox) -> None:
     sandbox.state.store.put(
-        "ssm.parameter", "p", {"name": "p", "kind": "Odd", "versions": [{"number": 1, "value": "v", "at": 0}]}
+        "ssm.parameter", "p", {"name": "p", "type": "Odd", "versions": [{"number": 1, "value": "v", "at": 0}]}
     )
     with pytest.raises(ShapeError, match="one of String"):
         sandbox.client("ssm").get_parameter(Name="p")

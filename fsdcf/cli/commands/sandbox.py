@@ -63,7 +63,7 @@ def _serve(port: int, faults: list[Fault], pace: float, region: str) -> None:
     from fsdcf.sandbox.state import SandboxState
 
     with opened(state_file()) as store:
-        world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, player=player_of(faults))
+        world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=player_of(faults))
         try:
             with serving(world, port) as endpoint:
                 stream = Stream(sys.stdout)

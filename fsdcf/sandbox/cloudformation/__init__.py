@@ -1,4 +1,4 @@
-"""CloudFormation, played: change sets, stacks, events and resources over the store, in the order of the agenda."""
+"""AWS CloudFormation: change sets, stacks, events and resources."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from fsdcf.sandbox.cloudformation import changesets, operations, stacks
 from fsdcf.sandbox.schedule import Action, Handler
-
-__all__ = ["ACTIONS", "OPERATIONS"]
 
 OPERATIONS: Mapping[str, Handler] = {
     "CancelUpdateStack": stacks.cancel_update_stack,
@@ -33,9 +31,5 @@ OPERATIONS: Mapping[str, Handler] = {
     "RollbackStack": stacks.rollback_stack,
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stacks.update_termination_protection,
-    "ValidateTemplate": stacks.validate_template,
 }
-"""The operations that the sandbox offers of CloudFormation."""
-
 ACTIONS: Mapping[str, Action] = {**operations.ACTIONS, **changesets.ACTIONS}
-"""What the agenda plays of it."""

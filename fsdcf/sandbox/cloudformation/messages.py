@@ -1,7 +1,7 @@
-"""What CloudFormation says: its refusals and its status reasons, word for word.
+"""The messages of CloudFormation: its errors and status reasons, verbatim.
 
-Sources: recordings of AWS in the snapshots of localstack's tests (tests/aws/services/cloudformation), error texts in issue trackers, the
-API reference. Where nothing was found that quotes AWS, the comment says so.
+Sources: recordings of AWS in the snapshots of localstack's tests (tests/aws/services/cloudformation), error messages
+in issue trackers, the API reference. Comments mark messages for which no quotation of AWS was found.
 """
 
 from __future__ import annotations
@@ -27,96 +27,80 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 NO_UPDATES = "No updates are to be performed."
 REPLACEMENT_REFUSED = "Replacement type updates not supported on stack with disable-rollback."
 EARLY_VALIDATION = (
-    "The following hook(s)/validation failed: [{}]. To troubleshoot Early Validation errors, use the DescribeEvents API for "
-    "detailed failure information."
+    "The following hook(s)/validation failed: [{}]. To troubleshoot Early Validation errors, use the DescribeEvents "
+    "API for detailed failure information."
 )
 
 
 def invalid(message: str) -> ServiceError:
-    """A ValidationError: what CloudFormation answers to most of what it does not take."""
+    """Return a ValidationError, CloudFormation's answer to most invalid requests."""
     return ServiceError("ValidationError", message)
 
 
 def no_stack(name: str) -> ServiceError:
-    """The answer of the operations that change a stack."""
+    """Return the error of operations that change a stack which does not exist."""
     return invalid(f"Stack [{name}] does not exist")
 
 
-def no_such_id(name: str) -> ServiceError:
-    """The answer of the operations that only read."""
+def no_stack_with_id(name: str) -> ServiceError:
+    """Return the error of operations that read a stack which does not exist."""
     return invalid(f"Stack with id {name} does not exist")
 
 
 def busy(stack: str, status: str) -> ServiceError:
-    """A stack (by ARN) whose status takes no update."""
+    """Return the error for a stack (by ARN) that cannot be updated in its status."""
     return invalid(f"Stack:{stack} is in {status} state and can not be updated.")
 
 
 def no_change_set(name: str) -> ServiceError:
-    """A change set that is not there, by the name or ARN that was asked for."""
+    """Return the error for a change set, by name or ARN, that does not exist."""
     return ServiceError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
 
 
-def not_executable(change_set: str, status: str, execution: str) -> ServiceError:
-    """A change set that cannot be executed: because it failed, or because of its execution status."""
-    if status != "CREATE_COMPLETE":
-        what = f"status of [{status}]"
-    else:
-        what = f"execution status of [{execution}]"
-    return ServiceError("InvalidChangeSetStatus", f"ChangeSet [{change_set}] cannot be executed in its current {what}")
+def change_set_status(change_set: str, verb: str, status: str) -> ServiceError:
+    """Return the error for a change set that cannot be ``executed`` or ``deleted`` in its current status."""
+    message = f"ChangeSet [{change_set}] cannot be {verb} in its current {status}"
+    return ServiceError("InvalidChangeSetStatus", message)
 
 
-def not_deletable(change_set: str, execution: str) -> ServiceError:
-    """A change set that is being executed."""
-    words = f"ChangeSet [{change_set}] cannot be deleted in its current execution status of [{execution}]"
-    return ServiceError("InvalidChangeSetStatus", words)
-
-
-def pattern(value: str, member: str, expected: str) -> ServiceError:
-    """A value that its member's pattern does not match."""
+def constraint(value: str, member: str, rule: str) -> ServiceError:
+    """Return the error for a value that violates a constraint of its member."""
     return invalid(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-        f"Member must satisfy regular expression pattern: {expected}"
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {rule}"
     )
 
 
-def too_long(value: str, member: str, most: int) -> ServiceError:
-    """A text longer than its member may be."""
-    return invalid(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-        f"Member must have length less than or equal to {most}"
-    )
+def failed(failures: Iterable[tuple[str, str]]) -> str:
+    """Return the reason for a failed operation. ``failures`` are pairs of a verb and a logical id.
 
-
-def failed(failures: Iterable[tuple[str, str]], then: str = "") -> str:
-    """Why an operation fails: what it could not create, update, delete or import, as (verb, logical id).
-
-    ``then`` says what follows: ``Rollback requested by user.`` Without it CloudFormation leaves a space at the end.
+    Like CloudFormation's, the reason ends with a space.
     """
     groups: dict[str, list[str]] = {}
     for verb, logical in failures:
         groups.setdefault(verb, []).append(logical)
-    parts = [f"The following resource(s) failed to {verb}: [{', '.join(groups[verb])}]. " for verb in sorted(groups)]
-    return "".join(parts) + then
+    return "".join(
+        f"The following resource(s) failed to {verb}: [{', '.join(groups[verb])}]. " for verb in sorted(groups)
+    )
 
 
 def handler(reason: str, code: str, *seed: object) -> str:
-    """A resource handler's failure, as events tell it."""
-    return f'Resource handler returned message: "{reason}" (RequestToken: {ids.unique("request", *seed)}, HandlerErrorCode: {code})'
+    """Return the reason for a resource whose handler failed. The request token depends on ``seed``."""
+    token = ids.unique("request", *seed)
+    return f'Resource handler returned message: "{reason}" (RequestToken: {token}, HandlerErrorCode: {code})'
 
 
 def exists_in_stack(identifier: str, stack: str) -> str:
-    """A name that another stack's resource bears."""
+    """Return the reason for a name that a resource of another stack has."""
     return f"{identifier} already exists in stack {stack}"
 
 
 def exists(type: str, identifier: str) -> str:
-    """A name that a resource outside of stacks bears: what early validation and handlers say."""
+    """Return the reason, in early validation and of handlers, for a name that a resource without a stack has."""
     return f"Resource of type '{type}' with identifier '{identifier}' already exists."
 
 
 def custom_named(identifier: str) -> str:
-    """A replacement whose name the template does not change."""
+    """Return the reason for a replacement whose name does not change."""
     return (
         "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
         f"Rename {identifier} and update the stack again."
@@ -124,17 +108,17 @@ def custom_named(identifier: str) -> str:
 
 
 def export_taken(name: str, stack: str) -> str:
-    """An export whose name another stack (by ARN) exports."""
+    """Return the reason for an export that another stack (by ARN) already has."""
     return f"Export with name {name} is already exported by stack {stack}."
 
 
 def export_used(name: str, verb: str, stacks: Iterable[str]) -> str:
-    """An export that cannot be ``updated`` or ``deleted``: stacks import it, by name."""
+    """Return the reason for an export that cannot be ``updated`` or ``deleted``, since stacks (by name) import it."""
     return f"Export {name} cannot be {verb} as it is in use by {_listed(stacks)}"
 
 
 def delete_cancelled(name: str, stacks: Iterable[str]) -> str:
-    """A stack that is not deleted, because of an export."""
+    """Return the reason for a stack that cannot be deleted, since stacks (by name) import its export."""
     return f"Delete canceled. Cannot delete export {name} as it is in use by {_listed(stacks)}."
 
 

@@ -1,30 +1,33 @@
-"""The beginning of an operation on a stack: its document, its first status, and the steps of its first phase."""
+"""Stack operations: how they begin, the phases they go through, and what the end of each phase leads to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages, records, resource_steps, resources, values
-from fsdcf.sandbox.cloudformation.records import LEFTOVER, ROW, Record
-from fsdcf.sandbox.cloudformation.resource_steps import GONE, StackSimulation, halt, opened
+from fsdcf.sandbox.cloudformation.records import OLD, ROW, Record
+from fsdcf.sandbox.cloudformation.resource_steps import GONE, STEPS, StackSimulation, halt, opened
 from fsdcf.sandbox.state import SandboxState
 
 Kind = Literal["create", "update", "import"]
 
-FIRST = 1.0
-"""Seconds from an operation's first event to the first of a resource."""
+FIRST_STEP = 1.0
+"""Seconds from the first event of an operation to the first event of a resource."""
 
-KEPT = ("Retain", "RetainExceptOnCreate")
+PHASE_PAUSE = 0.6
+"""Seconds from the last step of a phase to the next phase."""
+
+RETAINED = ("Retain", "RetainExceptOnCreate")
 _TYPES = {"create": "CREATE_STACK", "update": "UPDATE_STACK", "import": "UPDATE_STACK"}
 
 
 @dataclass(frozen=True)
 class OperationPlan:
-    """What an operation is to reach and how: the settings of the stack, and what happens when it fails. ``timeout`` counts minutes."""
+    """The settings that an operation gives a stack, and its options. ``timeout`` is in minutes."""
 
     kind: Kind
     settings: Record
@@ -38,7 +41,7 @@ class OperationPlan:
 
 
 def new_operation(state: SandboxState, stack: Record, type: str, token: str | None) -> Record:
-    """The document of an operation that begins; the stack notes it, and its status before."""
+    """Return the record of a new operation. The stack notes the operation and its previous status."""
     number = state.store.next_number("cloudformation operation")
     identifier = ids.unique("operation", stack["id"], number)
     stack["operations"] = [{"OperationType": type, "OperationId": identifier}, *stack["operations"]][:5]
@@ -47,14 +50,17 @@ def new_operation(state: SandboxState, stack: Record, type: str, token: str | No
 
 
 def begin(state: SandboxState, stack: Record, plan: OperationPlan) -> Record:
-    """Begins to create, update or fill a stack by import; the operation. Raises EvaluationError."""
+    """Begin to create a stack, to update it, or to import resources into it.
+
+    Return the operation. Raises EvaluationError.
+    """
     at = state.clock.now()
     last = records.operation(state, stack["id"])
     unfinished = last if last is not None and stack["status"] in ("CREATE_FAILED", "UPDATE_FAILED") else None
     if unfinished is None:
         records.forget_operation(state, stack["id"])
     operation = new_operation(state, stack, _TYPES[plan.kind], plan.token)
-    aim = values.target(state, stack, plan.settings)
+    target = values.target(state, stack, plan.settings)
     operation |= {
         "kind": plan.kind,
         "phase": "forward",
@@ -62,133 +68,136 @@ def begin(state: SandboxState, stack: Record, plan: OperationPlan) -> Record:
         "before": unfinished["before"] if unfinished else stack["settings"],
         "outputs": stack["outputs"],
         "touched": dict(unfinished["touched"]) if unfinished else {},
-        "types": {logical: one["Type"] for logical, one in aim.resources.items()},
+        "types": {logical: resource["Type"] for logical, resource in target.resources.items()},
         "on_failure": plan.on_failure,
         "retain_except_on_create": plan.retain_except_on_create,
         "imports": plan.imports,
         "change_set": plan.change_set,
-        "steps": resource_steps.forward(aim.needs()),
+        "steps": {logical: resource_steps.step("apply", needs) for logical, needs in target.needs().items()},
     }
     stack |= {"settings": plan.settings, "disable_rollback": plan.disable_rollback, "change_set": plan.change_set}
     if plan.kind != "create" or plan.change_set is not None:
         stack["updated"] = at
     simulation = StackSimulation(state, at, stack, operation)
-    simulation.status(f"{plan.kind.upper()}_IN_PROGRESS", messages.USER_INITIATED)
-    simulation.later(FIRST, "proceed")
+    simulation.set_status(f"{plan.kind.upper()}_IN_PROGRESS", messages.USER_INITIATED)
+    simulation.schedule(FIRST_STEP, "proceed")
     if plan.timeout is not None:
-        simulation.later(60.0 * plan.timeout, "expire")
+        simulation.schedule(60.0 * plan.timeout, "expire")
     simulation.save()
     return operation
 
 
-def delete(state: SandboxState, stack: Record, token: str | None, retained: list[str]) -> Record:
-    """Begins to delete a stack, whatever it is doing: what runs is cancelled. ``retained`` live on."""
+def delete(state: SandboxState, stack: Record, token: str | None, retained: list[str]) -> None:
+    """Begin to delete a stack and cancel what it is doing. ``retained`` are the logical ids of resources to retain."""
     last = records.operation(state, stack["id"])
     operation = new_operation(state, stack, "DELETE_STACK", token)
     operation |= {"kind": "delete", "change_set": None, "before": stack["settings"], "touched": {}, "imports": {}}
     simulation = StackSimulation(state, state.clock.now(), stack, operation)
     stack["deleted"] = simulation.at
-    simulation.status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
+    simulation.set_status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
     if last is not None and last["phase"] == "forward":
         halt(StackSimulation(state, simulation.at, stack, last))
     state.store.cancel(stack["id"])
-    doomed = existing(state, stack["id"])
-    kept = [key for key, row in doomed.items() if row["logical"] in retained or _policy(row) in KEPT]
+    doomed = _existing(simulation)
     if not doomed and last is None:
         operation["phase"] = "over"
-        simulation.status("DELETE_COMPLETE")
+        simulation.set_status("DELETE_COMPLETE")
     else:
-        demolish(simulation, doomed, kept, "delete", ("DELETE_COMPLETE", "DELETE_FAILED"))
+        kept = [key for key, row in doomed.items() if row["logical"] in retained or _policy(row) in RETAINED]
+        _begin_removal(simulation, doomed, kept, "delete", ("DELETE_COMPLETE", "DELETE_FAILED"))
     simulation.save()
-    return operation
 
 
 def executed(simulation: StackSimulation, status: str) -> None:
-    """The change set that was executed gets its last execution status; only its ARN finds it from now on."""
+    """Give the executed change set its final execution status. From now on, only its ARN finds it."""
     change_set = simulation.operation.get("change_set")
     body = records.change_set(simulation.state, change_set, None) if change_set else None
     if body is not None:
-        body["execution"] = status
-        records.save_change_set(simulation.state, body, listed=False)
+        records.save_change_set(simulation.state, {**body, "execution": status}, listed=False)
 
 
-def existing(state: SandboxState, stack: str) -> dict[str, Record]:
-    """All that a stack holds, and what an operation has set aside, by step key."""
-    rows = {key: row for key, row in records.rows(state, stack).items() if row["status"] not in GONE}
-    return rows | records.leftovers(state, stack)
+def _existing(simulation: StackSimulation) -> dict[str, Record]:
+    """Return all resources of a stack and its leftovers, by step key."""
+    rows = records.rows(simulation.state, simulation.id)
+    return {
+        **{key: row for key, row in rows.items() if row["status"] not in GONE},
+        **records.leftovers(simulation.state, simulation.id),
+    }
 
 
-def demolish(
+def _begin_phase(simulation: StackSimulation, phase: str, steps: dict[str, Record], ends: Iterable[str] = ()) -> None:
+    """Begin a phase. ``ends`` are the stack's statuses after it, for success and failure."""
+    fresh: Record = {"failures": [], "stopped": False, "problem": None}
+    simulation.operation.update({"phase": phase, "steps": steps, "ends": list(ends), **fresh})
+    simulation.schedule(FIRST_STEP, "proceed")
+
+
+def _begin_removal(
     simulation: StackSimulation, doomed: dict[str, Record], kept: list[str], phase: str, ends: tuple[str, str]
 ) -> None:
-    """Goes over to deleting; ``ends`` are the stack's statuses afterwards, for success and failure."""
-    plan = resource_steps.removals(doomed, phase, kept)
-    fresh = {"failures": [], "stopped": False, "problem": None}
-    simulation.operation.update({"phase": "delete", "steps": plan, "ends": list(ends), **fresh})
-    simulation.later(FIRST, "proceed")
+    _begin_phase(simulation, "delete", resource_steps.removals(doomed, phase, kept), ends)
 
 
 def roll_back_creation(simulation: StackSimulation, reason: str, delete_stack: bool = False) -> None:
-    """Deletes what the creation of a stack has made, and in the end the stack itself, if that was asked for."""
+    """Delete what the creation of a stack has created and, if ``delete_stack`` is set, the stack."""
     simulation.stack["deleted"] = simulation.at
-    simulation.status("DELETE_IN_PROGRESS" if delete_stack else "ROLLBACK_IN_PROGRESS", reason)
-    doomed = existing(simulation.state, simulation.id)
-    except_on_create = simulation.operation.get("retain_except_on_create", False)
-    kept = [key for key, row in doomed.items() if _survives(row, except_on_create)]
-    kept += [key for key in doomed if simulation.operation["touched"].get(key) == "imported"]
+    simulation.set_status("DELETE_IN_PROGRESS" if delete_stack else "ROLLBACK_IN_PROGRESS", reason)
+    doomed = _existing(simulation)
+    operation = simulation.operation
+    kept = [
+        key
+        for key, row in doomed.items()
+        if _survives(row, operation.get("retain_except_on_create", False))
+        or operation["touched"].get(key) == "imported"
+    ]
     word = "DELETE" if delete_stack else "ROLLBACK"
-    demolish(simulation, doomed, kept, "rollback", (f"{word}_COMPLETE", f"{word}_FAILED"))
+    _begin_removal(simulation, doomed, kept, "rollback", (f"{word}_COMPLETE", f"{word}_FAILED"))
 
 
 def roll_back_update(simulation: StackSimulation, reason: str | None) -> None:
-    """Brings what the update has touched back to what it was."""
-    simulation.stack["settings"] = simulation.operation["before"]
-    simulation.status("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+    """Bring the resources that an update has changed back to their old state, each after those that it needs."""
+    _restore_settings(simulation, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
     changed = [key for key, how in simulation.operation["touched"].items() if how in ("updated", "replaced")]
-    old = {key: row for key in changed if (row := records.old_row(simulation.state, simulation.id, key)) is not None}
-    simulation.operation.update(
-        {"phase": "undo", "steps": resource_steps.reverts(old), "failures": [], "stopped": False, "problem": None}
-    )
-    simulation.later(FIRST, "proceed")
+    old = {key: row for key in changed if (row := simulation.row(key, OLD)) is not None}
+    steps = {key: resource_steps.step("revert", set(row["needs"]) & old.keys()) for key, row in old.items()}
+    _begin_phase(simulation, "undo", steps)
 
 
-def roll_back_import(simulation: StackSimulation, reason: str | None) -> None:
-    """Gives back what was imported."""
+def _roll_back_import(simulation: StackSimulation, reason: str | None) -> None:
+    """Remove the imported resources from the stack."""
+    _restore_settings(simulation, "IMPORT_ROLLBACK_IN_PROGRESS", reason)
+    imported = [key for key, how in simulation.operation["touched"].items() if how == "imported"]
+    _begin_phase(simulation, "unimport", {key: resource_steps.step("unimport") for key in imported})
+
+
+def _restore_settings(simulation: StackSimulation, status: str, reason: str | None) -> None:
     simulation.stack["settings"] = simulation.operation["before"]
-    simulation.status("IMPORT_ROLLBACK_IN_PROGRESS", reason)
-    mine = [key for key, how in simulation.operation["touched"].items() if how == "imported"]
-    simulation.operation.update({"phase": "unimport", "failures": [], "stopped": False, "problem": None})
-    simulation.operation["steps"] = {key: resource_steps.step("unimport") for key in mine}
-    simulation.later(FIRST, "proceed")
+    simulation.set_status(status, reason)
 
 
-def clean_up(simulation: StackSimulation, wanted: dict[str, str], ends: str) -> None:
-    """Goes over to deleting what the stack no longer needs. ``wanted`` are the logical ids that stay; ``ends`` is the last status."""
+def _clean_up(simulation: StackSimulation, wanted: Mapping[str, str], status: str) -> None:
+    """Delete what the stack no longer needs. ``wanted`` are the logical ids that stay, ``status`` is the last one."""
     for key, row in records.rows(simulation.state, simulation.id).items():
         if key not in wanted:
             records.drop_row(simulation.state, simulation.id, ROW, key)
             if row["status"] not in GONE:
-                spare = {**row, "leftover": key, "policy": _policy(row)}
-                records.save_row(simulation.state, simulation.id, LEFTOVER, key, spare)
+                simulation.set_aside(row, key, _policy(row))
     doomed = records.leftovers(simulation.state, simulation.id)
-    kept = [key for key, row in doomed.items() if row["policy"] in KEPT]
-    plan = resource_steps.removals(doomed, "cleanup", kept)
-    simulation.operation.update(
-        {"phase": "cleanup", "steps": plan, "ends": [ends, ends], "failures": [], "stopped": False}
-    )
-    simulation.later(FIRST, "proceed")
+    kept = [key for key, row in doomed.items() if row["policy"] in RETAINED]
+    _begin_phase(simulation, "cleanup", resource_steps.removals(doomed, "cleanup", kept), (status, status))
 
 
-def discard_creations(simulation: StackSimulation) -> dict[str, str]:
-    """Leaves to the cleanup what a rolled-back update had made or imported; the logical ids that stay, with their types."""
+def _discard_creations(simulation: StackSimulation) -> dict[str, str]:
+    """Leave to the cleanup what a rolled-back update has created or imported.
+
+    Return the types of the rest by logical id.
+    """
     for key, how in simulation.operation["touched"].items():
-        row = records.row(simulation.state, simulation.id, key)
-        if how not in ("created", "imported") or row is None:
-            continue
-        survives = how == "imported" or _survives(row, simulation.operation["retain_except_on_create"])
-        records.drop_row(simulation.state, simulation.id, ROW, key)
-        spare = {**row, "leftover": key, "policy": "Retain" if survives else "Delete"}
-        records.save_row(simulation.state, simulation.id, LEFTOVER, key, spare)
+        row = simulation.row(key)
+        if how in ("created", "imported") and row is not None:
+            survives = how == "imported" or _survives(row, simulation.operation["retain_except_on_create"])
+            records.drop_row(simulation.state, simulation.id, ROW, key)
+            simulation.set_aside(row, key, "Retain" if survives else "Delete")
     return {key: row["type"] for key, row in records.rows(simulation.state, simulation.id).items()}
 
 
@@ -197,7 +206,7 @@ def _policy(row: Record) -> str:
 
 
 def _survives(row: Record, except_on_create: bool) -> bool:
-    """Whether a resource outlives the rollback of the operation that made it.
+    """Return whether a resource is retained when the operation that created it is rolled back.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
     """
@@ -205,187 +214,161 @@ def _survives(row: Record, except_on_create: bool) -> bool:
     return complete and _policy(row) == "Retain" and not except_on_create
 
 
-def orphan(state: SandboxState, row: Record) -> None:
-    """Lets what a stack could not delete, and knows no more, live on."""
-    resource = resources.find(state, row["type"], row["physical"])
-    if resource is not None:
-        resources.own(state, resource, None)
-
-
-PAUSE = 0.6
-"""Seconds from the end of a phase's last step to what follows."""
-
-ACTS: dict[str, tuple[Callable[[StackSimulation, str], None], Callable[[StackSimulation, str, str], None]]] = {
-    "apply": (resource_steps.start, resource_steps.resume),
-    "revert": (resource_steps.start_revert, resource_steps.resume_revert),
-    "delete": (resource_steps.start_delete, resource_steps.resume_delete),
-    "unimport": (resource_steps.start_unimport, resource_steps.resume_unimport),
-}
-"""How each kind of step starts and goes on."""
-
-
-def proceed(simulation: StackSimulation) -> None:
-    """Starts what can start. When nothing runs and nothing can, the phase is over."""
+def _proceed(simulation: StackSimulation) -> None:
+    """Start the steps that can start. If none runs and none can start, end the phase."""
     operation = simulation.operation
-    while not operation["stopped"] and (ready := resource_steps.ready(simulation.steps)):
+    while not operation["stopped"] and (ready := resource_steps.ready_steps(simulation.steps)):
         for key in ready:
             if not operation["stopped"]:
-                ACTS[simulation.steps[key]["act"]][0](simulation, key)
-    if not resource_steps.running(simulation.steps) and not operation["turning"]:
+                STEPS[simulation.steps[key]["act"]][0](simulation, key)
+    if not resource_steps.running_steps(simulation.steps) and not operation["turning"]:
         operation["turning"] = True
-        simulation.later(PAUSE, "turn")
+        simulation.schedule(PHASE_PAUSE, "turn")
 
 
-def turn(simulation: StackSimulation) -> None:
-    """A phase is over: what follows depends on which one, and on whether all went well."""
-    simulation.operation["turning"] = False
-    well = (
-        resource_steps.all_done(simulation.steps)
-        and not simulation.operation["failures"]
-        and not simulation.operation.get("problem")
-    )
-    _ENDS[simulation.operation["phase"]](simulation, well)
+def _end_forward(simulation: StackSimulation, succeeded: bool) -> None:
+    operation, kind = simulation.operation, simulation.operation["kind"]
+    if succeeded:
+        operation["problem"] = _publish(simulation)
+        succeeded = operation["problem"] is None
+    executed(simulation, "EXECUTE_COMPLETE" if succeeded else "EXECUTE_FAILED")
+    if not succeeded:
+        _roll_back(simulation)
+    elif kind == "update":
+        simulation.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        _clean_up(simulation, operation["types"], "UPDATE_COMPLETE")
+    else:
+        simulation.state.store.cancel(simulation.id)
+        _end(simulation, f"{kind.upper()}_COMPLETE")
 
 
-def _end_forward(simulation: StackSimulation, well: bool) -> None:
-    if well:
-        problem = _publish(simulation)
-        if problem is None:
-            _succeeded(simulation)
-            return
-        simulation.operation["problem"] = problem
-    executed(simulation, "EXECUTE_FAILED")
-    _failed(simulation)
-
-
-def _publish(simulation: StackSimulation) -> str | None:
-    """Computes the outputs and exports them; why that cannot be."""
-    try:
-        aim = values.target(simulation.state, simulation.stack, simulation.operation["after"])
-        outputs = values.outputs(aim)
-        imported = values.imports(simulation.state, simulation.stack, simulation.operation["after"])
-    except EvaluationError as error:
-        return str(error)
-    problem = values.export_problem(simulation.state, simulation.stack, outputs)
-    if problem is None:
-        values.publish_exports(simulation.state, simulation.stack, outputs)
-        simulation.stack.update({"outputs": outputs, "imports": imported})
-    return problem
-
-
-def _succeeded(simulation: StackSimulation) -> None:
-    executed(simulation, "EXECUTE_COMPLETE")
-    kind = simulation.operation["kind"]
-    if kind == "update":
-        simulation.status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        clean_up(simulation, simulation.operation["types"], "UPDATE_COMPLETE")
-        return
+def _end(simulation: StackSimulation, status: str, reason: str | None = None) -> None:
+    """End an operation that needs no rollback any more."""
     simulation.operation["phase"] = "over"
-    simulation.state.store.cancel(simulation.id)
-    simulation.status(f"{kind.upper()}_COMPLETE")
+    simulation.set_status(status, reason)
     records.forget_operation(simulation.state, simulation.id)
 
 
-def _failed(simulation: StackSimulation) -> None:
-    """Rolls back, or stops where rollback is disabled."""
+def _publish(simulation: StackSimulation) -> str | None:
+    """Compute the outputs and publish the exports. Return why that is not possible, or None."""
+    state, stack, settings = simulation.state, simulation.stack, simulation.operation["after"]
+    try:
+        outputs = values.outputs(values.target(state, stack, settings))
+        imported = values.imports(state, stack, settings)
+    except EvaluationError as error:
+        return str(error)
+    problem = values.export_problem(state, stack, outputs)
+    if problem is None:
+        values.publish_exports(state, stack, outputs)
+        stack.update({"outputs": outputs, "imports": imported})
+    return problem
+
+
+def _roll_back(simulation: StackSimulation) -> None:
+    """Roll back a failed operation, or stop if rollback is disabled."""
     operation, kind = simulation.operation, simulation.operation["kind"]
     problem = operation.get("problem")
     reason = f"{problem.rstrip('.')}. " if problem else messages.failed(operation["failures"])
     if simulation.stack["disable_rollback"]:
         operation["phase"] = "failed"
-        simulation.status(f"{kind.upper()}_FAILED", reason)
+        simulation.set_status(f"{kind.upper()}_FAILED", reason)
     elif kind == "create":
-        delete = operation["on_failure"] == "DELETE"
-        roll_back_creation(simulation, reason + f"{'Delete' if delete else 'Rollback'} requested by user.", delete)
+        delete_stack = operation["on_failure"] == "DELETE"
+        word = "Delete" if delete_stack else "Rollback"
+        roll_back_creation(simulation, f"{reason}{word} requested by user.", delete_stack)
     elif kind == "import":
-        roll_back_import(simulation, reason)
+        _roll_back_import(simulation, reason)
     else:
         roll_back_update(simulation, reason)
 
 
-def _end_undo(simulation: StackSimulation, well: bool) -> None:
-    if not well:
-        simulation.status("UPDATE_ROLLBACK_FAILED", messages.failed(simulation.operation["failures"]))
+def _end_undo(simulation: StackSimulation, succeeded: bool) -> None:
+    if not succeeded:
+        simulation.set_status("UPDATE_ROLLBACK_FAILED", messages.failed(simulation.operation["failures"]))
         return
-    simulation.status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-    clean_up(simulation, discard_creations(simulation), "UPDATE_ROLLBACK_COMPLETE")
+    simulation.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    _clean_up(simulation, _discard_creations(simulation), "UPDATE_ROLLBACK_COMPLETE")
 
 
-def _end_cleanup(simulation: StackSimulation, well: bool) -> None:
+def _end_cleanup(simulation: StackSimulation, succeeded: bool) -> None:
     for row in records.leftovers(simulation.state, simulation.id).values():
-        orphan(simulation.state, row)
-    simulation.operation["phase"] = "over"
-    simulation.status(simulation.operation["ends"][0], None if well else messages.CLEANUP_FAILED)
-    records.forget_operation(simulation.state, simulation.id)
+        resources.set_owner(simulation.state, row["type"], row["physical"], None)
+    _end(simulation, simulation.operation["ends"][0], None if succeeded else messages.CLEANUP_FAILED)
 
 
-def _end_delete(simulation: StackSimulation, well: bool) -> None:
+def _end_delete(simulation: StackSimulation, succeeded: bool) -> None:
     done, failed = simulation.operation["ends"]
-    if not well:
+    if not succeeded:
         simulation.operation["phase"] = "failed"
-        simulation.status(failed, messages.failed(simulation.operation["failures"]))
+        simulation.set_status(failed, messages.failed(simulation.operation["failures"]))
         return
-    simulation.operation["phase"] = "over"
     values.publish_exports(simulation.state, simulation.stack, ())
     simulation.stack.update({"outputs": [], "imports": []})
-    simulation.status(done)
-    records.forget_operation(simulation.state, simulation.id)
+    _end(simulation, done)
 
 
-def _end_unimport(simulation: StackSimulation, well: bool) -> None:
-    simulation.operation["phase"] = "over" if well else "failed"
-    reason = None if well else messages.failed(simulation.operation["failures"])
-    simulation.status("IMPORT_ROLLBACK_COMPLETE" if well else "IMPORT_ROLLBACK_FAILED", reason)
+def _end_unimport(simulation: StackSimulation, succeeded: bool) -> None:
+    simulation.operation["phase"] = "over" if succeeded else "failed"
+    reason = None if succeeded else messages.failed(simulation.operation["failures"])
+    simulation.set_status("IMPORT_ROLLBACK_COMPLETE" if succeeded else "IMPORT_ROLLBACK_FAILED", reason)
 
 
-_ENDS: dict[str, Callable[[StackSimulation, bool], None]] = {
+_ENDS: Mapping[str, Callable[[StackSimulation, bool], None]] = {
     "forward": _end_forward,
     "undo": _end_undo,
     "cleanup": _end_cleanup,
     "delete": _end_delete,
     "unimport": _end_unimport,
 }
+"""How each phase ends, with or without success."""
 
 
-def play_proceed(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
-    """The agenda says that a phase begins."""
-    simulation = opened(state, at, payload["stack"])
-    if simulation is not None:
-        proceed(simulation)
-        simulation.save()
+def _run_proceed(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+    """Begin a phase."""
+    _proceed(simulation)
 
 
-def play_step(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
-    """The agenda says that a step goes on."""
-    simulation = opened(state, at, payload["stack"])
-    if simulation is not None and payload["key"] in simulation.steps:
+def _run_step(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+    """Continue a step."""
+    if payload["key"] in simulation.steps:
         act = simulation.steps[payload["key"]]["act"]
-        ACTS[act][1](simulation, payload["key"], payload["stage"])
-        proceed(simulation)
-        simulation.save()
+        STEPS[act][1](simulation, payload["key"], payload["stage"])
+        _proceed(simulation)
 
 
-def play_turn(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
-    """The agenda says that a phase is over."""
-    simulation = opened(state, at, payload["stack"])
-    if simulation is not None:
-        turn(simulation)
-        simulation.save()
+def _run_turn(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+    """End a phase."""
+    operation = simulation.operation
+    operation["turning"] = False
+    done = all(step["state"] == "done" for step in simulation.steps.values())
+    _ENDS[operation["phase"]](simulation, done and not operation["failures"] and not operation.get("problem"))
 
 
-def play_expire(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
-    """The agenda says that a stack's creation has had its time; what came to an end before is not concerned."""
-    simulation = opened(state, at, payload["stack"])
-    if simulation is not None and simulation.operation["phase"] == "forward" and not simulation.operation["turning"]:
+def _run_expire(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+    """Fail a creation that has exceeded its timeout, unless it has already ended."""
+    if simulation.operation["phase"] == "forward" and not simulation.operation["turning"]:
         simulation.operation["problem"] = messages.TIMED_OUT
-        resource_steps.halt(simulation)
-        proceed(simulation)
-        simulation.save()
+        halt(simulation)
+        _proceed(simulation)
 
 
-ACTIONS: dict[str, Callable[[SandboxState, float, dict[str, Any]], None]] = {
-    "cloudformation.expire": play_expire,
-    "cloudformation.proceed": play_proceed,
-    "cloudformation.step": play_step,
-    "cloudformation.turn": play_turn,
+def _action(
+    run: Callable[[StackSimulation, Mapping[str, Any]], None],
+) -> Callable[[SandboxState, float, dict[str, Any]], None]:
+    """Return an action that opens the stack, runs a function on it and saves it."""
+
+    def action(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+        simulation = opened(state, at, payload["stack"])
+        if simulation is not None:
+            run(simulation, payload)
+            simulation.save()
+
+    return action
+
+
+ACTIONS = {
+    "cloudformation.expire": _action(_run_expire),
+    "cloudformation.proceed": _action(_run_proceed),
+    "cloudformation.step": _action(_run_step),
+    "cloudformation.turn": _action(_run_turn),
 }

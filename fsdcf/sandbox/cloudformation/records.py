@@ -1,23 +1,24 @@
-"""The documents of the CloudFormation that is played, by kind: stacks, their resources and operations, change sets, templates."""
+"""CloudFormation's documents in the store: stacks, resources, operations, events, change sets, templates."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from fsdcf.cloudformation.template import read as read_template
+from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages
+from fsdcf.sandbox.protocols.shapes import time_text
 from fsdcf.sandbox.state import SandboxState
 
 Record = dict[str, Any]
+Item = TypeVar("Item")
 
 STACK = "cfn-stack"
-NAME = "cfn-name"
+STACK_NAME = "cfn-name"
 ROW = "cfn-resource"
 OLD = "cfn-resource-before"
 LEFTOVER = "cfn-leftover"
@@ -25,11 +26,14 @@ OPERATION = "cfn-operation"
 CHANGE_SET = "cfn-change-set"
 CHANGE_SET_NAME = "cfn-change-set-name"
 TEMPLATE = "cfn-template"
-EXPORT = "cfn-export"
+EVENT = "cfn-event"
+STACK_TYPE = "AWS::CloudFormation::Stack"
+MOST_STATUSES = 20
+"""Number of previous statuses of a stack that are kept."""
 
 
 def new_stack(state: SandboxState, name: str, at: float) -> Record:
-    """A stack of this name with an ARN of its own, in no status yet. It is not saved."""
+    """Return a new stack with an ARN of its own and no status. It is not saved."""
     number = state.store.next_number("cloudformation stack")
     return {
         "id": state.arn("cloudformation", f"stack/{name}/{ids.unique('stack', name, number)}"),
@@ -54,126 +58,110 @@ def new_stack(state: SandboxState, name: str, at: float) -> Record:
 
 
 def save_stack(state: SandboxState, stack: Record) -> None:
-    """Writes the stack, and that its name is its own as long as it lives."""
+    """Save a stack, which holds its name until it is deleted."""
     state.store.put(STACK, stack["id"], stack)
-    held = state.store.get(NAME, stack["name"])
-    its_own = held is not None and held["id"] == stack["id"]
-    if stack["status"] != "DELETE_COMPLETE":
-        if not its_own:
-            state.store.put(NAME, stack["name"], {"id": stack["id"]})
-    elif its_own:
-        state.store.remove(NAME, stack["name"])
+    _save_name(state, STACK_NAME, stack["name"], stack["id"], stack["status"] != "DELETE_COMPLETE")
 
 
-def find(state: SandboxState, named: str) -> Record | None:
-    """A stack by name, which only one that lives has, or by ARN, deleted or not."""
-    if named.startswith("arn:"):
-        return state.store.get(STACK, named)
-    held = state.store.get(NAME, named)
+def _save_name(state: SandboxState, kind: str, name: str, identifier: str, held: bool) -> None:
+    """Let a name lead to an ARN, or to nothing if it leads to this ARN and is not held any more."""
+    current = state.store.get(kind, name)
+    same = current is not None and current["id"] == identifier
+    if held and not same:
+        state.store.put(kind, name, {"id": identifier})
+    elif same and not held:
+        state.store.remove(kind, name)
+
+
+def find(state: SandboxState, name_or_arn: str) -> Record | None:
+    """Return a stack by name, unless it is deleted, or by ARN."""
+    if name_or_arn.startswith("arn:"):
+        return state.store.get(STACK, name_or_arn)
+    held = state.store.get(STACK_NAME, name_or_arn)
     return None if held is None else state.store.get(STACK, held["id"])
 
 
-def living(state: SandboxState, named: str) -> Record | None:
-    """A stack by name or ARN that is not deleted."""
-    stack = find(state, named)
+def living(state: SandboxState, name_or_arn: str) -> Record | None:
+    """Return a stack by name or ARN, unless it is deleted."""
+    stack = find(state, name_or_arn)
     return None if stack is None or stack["status"] == "DELETE_COMPLETE" else stack
 
 
 def every_stack(state: SandboxState) -> list[Record]:
-    """All stacks, the newest first, as AWS lists them."""
+    """Return all stacks, newest first."""
     return sorted((stack for _, stack in state.store.every(STACK)), key=lambda stack: -float(stack["created"]))
 
 
-def _of(stack: str, key: str) -> str:
+def _key(stack: str, key: str) -> str:
     return f"{stack}|{key}"
 
 
 def rows(state: SandboxState, stack: str) -> dict[str, Record]:
-    """The resources of a stack (by ARN), by logical id."""
-    return {row["logical"]: row for _, row in state.store.every(ROW, _of(stack, ""))}
+    """Return the resources of a stack (by ARN), by logical id."""
+    return {row["logical"]: row for _, row in state.store.every(ROW, _key(stack, ""))}
 
 
-def row(state: SandboxState, stack: str, logical: str) -> Record | None:
-    """One resource of a stack."""
-    return state.store.get(ROW, _of(stack, logical))
+def row(state: SandboxState, stack: str, key: str, kind: str = ROW) -> Record | None:
+    """Return a resource of a stack: its current record, by logical id, or that of another kind, by step key."""
+    return state.store.get(kind, _key(stack, key))
 
 
 def leftovers(state: SandboxState, stack: str) -> dict[str, Record]:
-    """What an operation has replaced, removed or made in vain, and what its cleanup is to delete, by step key."""
-    prefix = _of(stack, "")
-    return {key.removeprefix(prefix): one for key, one in state.store.every(LEFTOVER, prefix)}
+    """Return the resources that the cleanup deletes, by step key: replaced, removed or created in vain."""
+    prefix = _key(stack, "")
+    return {key.removeprefix(prefix): row for key, row in state.store.every(LEFTOVER, prefix)}
 
 
 def save_row(state: SandboxState, stack: str, kind: str, key: str, body: Record) -> None:
-    """Writes a resource: as it is (ROW), as it was before the operation (OLD), or as something to delete (LEFTOVER)."""
-    state.store.put(kind, _of(stack, key), body)
-
-
-def old_row(state: SandboxState, stack: str, key: str) -> Record | None:
-    """A resource as it was before the operation."""
-    return state.store.get(OLD, _of(stack, key))
-
-
-def leftover(state: SandboxState, stack: str, key: str) -> Record | None:
-    """One thing to delete, by its step's key."""
-    return state.store.get(LEFTOVER, _of(stack, key))
+    """Save a resource: its current record (ROW), that from before the operation (OLD), or one to delete (LEFTOVER)."""
+    state.store.put(kind, _key(stack, key), body)
 
 
 def drop_row(state: SandboxState, stack: str, kind: str, key: str) -> None:
-    """Forgets a resource."""
-    state.store.remove(kind, _of(stack, key))
+    """Remove a resource's record."""
+    state.store.remove(kind, _key(stack, key))
 
 
 def forget_operation(state: SandboxState, stack: str) -> None:
-    """Drops what was kept for the rollback and the cleanup of an operation that is over."""
+    """Remove what the rollback and the cleanup of an operation would have needed."""
     for kind in (OLD, LEFTOVER):
-        for key, _ in state.store.every(kind, _of(stack, "")):
+        for key, _ in state.store.every(kind, _key(stack, "")):
             state.store.remove(kind, key)
 
 
 def operation(state: SandboxState, stack: str) -> Record | None:
-    """The latest operation of a stack, running or over."""
+    """Return the latest operation of a stack, which may have ended."""
     return state.store.get(OPERATION, stack)
 
 
-def save_operation(state: SandboxState, stack: str, body: Record) -> None:
-    """Writes the latest operation of a stack, over the one before."""
-    state.store.put(OPERATION, stack, body)
-
-
-def change_set(state: SandboxState, named: str, stack: str | None) -> Record | None:
-    """A change set by ARN, or by name among those of a stack (by ARN) that can still be executed or have failed."""
-    if named.startswith("arn:"):
-        return state.store.get(CHANGE_SET, named)
-    held = state.store.get(CHANGE_SET_NAME, _of(stack or "", named))
+def change_set(state: SandboxState, name_or_arn: str, stack: str | None) -> Record | None:
+    """Return a change set by ARN, or by name if the list of a stack (by ARN) contains it."""
+    if name_or_arn.startswith("arn:"):
+        return state.store.get(CHANGE_SET, name_or_arn)
+    held = state.store.get(CHANGE_SET_NAME, _key(stack or "", name_or_arn))
     return None if held is None else state.store.get(CHANGE_SET, held["id"])
 
 
 def change_sets(state: SandboxState, stack: str) -> list[Record]:
-    """The change sets of a stack that its list shows, by name."""
-    held = [one["id"] for _, one in state.store.every(CHANGE_SET_NAME, _of(stack, ""))]
-    return [found for one in held if (found := state.store.get(CHANGE_SET, one)) is not None]
+    """Return the change sets in the list of a stack, by name: those that can be executed or have failed."""
+    held = (state.store.get(CHANGE_SET, one["id"]) for _, one in state.store.every(CHANGE_SET_NAME, _key(stack, "")))
+    return [body for body in held if body is not None]
 
 
 def save_change_set(state: SandboxState, body: Record, listed: bool = True) -> None:
-    """Writes a change set; one that is not ``listed`` is found by its ARN alone."""
+    """Save a change set. One that is not ``listed`` is found only by its ARN."""
     state.store.put(CHANGE_SET, body["id"], body)
-    key = _of(body["stack"], body["name"])
-    held = state.store.get(CHANGE_SET_NAME, key)
-    if listed:
-        state.store.put(CHANGE_SET_NAME, key, {"id": body["id"]})
-    elif held is not None and held["id"] == body["id"]:
-        state.store.remove(CHANGE_SET_NAME, key)
+    _save_name(state, CHANGE_SET_NAME, _key(body["stack"], body["name"]), body["id"], listed)
 
 
 def remove_change_set(state: SandboxState, body: Record) -> None:
-    """Deletes a change set: nothing finds it any more."""
+    """Remove a change set."""
     save_change_set(state, body, listed=False)
     state.store.remove(CHANGE_SET, body["id"])
 
 
 def save_template(state: SandboxState, text: str) -> str:
-    """Keeps a template's text; the answer is what ``template`` and ``template_text`` know it by."""
+    """Save the text of a template and return its digest."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     if state.store.get(TEMPLATE, digest) is None:
         state.store.put(TEMPLATE, digest, {"text": text})
@@ -181,95 +169,79 @@ def save_template(state: SandboxState, text: str) -> str:
 
 
 def template_text(state: SandboxState, digest: str) -> str:
-    """The text of a template that was kept. KeyError for an unknown one."""
-    kept = state.store.get(TEMPLATE, digest)
-    if kept is None:
+    """Return the text of a saved template. Raises KeyError."""
+    saved = state.store.get(TEMPLATE, digest)
+    if saved is None:
         raise KeyError(digest)
-    return str(kept["text"])
+    return str(saved["text"])
 
 
 def template(state: SandboxState, digest: str) -> Mapping[str, Any]:
-    """The data of a template that was kept; not to be changed."""
+    """Return the data of a saved template, which must not be changed. Raises KeyError."""
     return parsed(template_text(state, digest))
 
 
 @lru_cache(maxsize=64)
 def parsed(text: str) -> Mapping[str, Any]:
-    """The data of a template's text. Raises TemplateError. The same text gives the same data, which is not to be changed."""
-    return read_template(text)
-
-
-Item = TypeVar("Item")
+    """Parse a template. The result is cached and must not be changed. Raises TemplateError."""
+    return read(text)
 
 
 def page(
     state: SandboxState, items: Sequence[Item], params: Mapping[str, Any], usual: int
 ) -> tuple[list[Item], str | None]:
-    """One page of a list, and the token of the next one. ``usual`` is how many a page holds, unless a fault says otherwise."""
-    start, size = offset(params), size_of(state, usual)
-    more = start + size < len(items)
-    return list(items[start : start + size]), token(start + size) if more else None
+    """Return one page of a list and the token of the next. ``usual`` is the page size, unless a quirk changes it."""
+    start, size = offset(params), page_size(state, usual)
+    end = start + size
+    return list(items[start:end]), page_token(end) if end < len(items) else None
 
 
-def size_of(state: SandboxState, usual: int) -> int:
-    """How many a page holds."""
-    other = state.faults.quirk("page-size")
-    return usual if other is None else int(other.detail)
+def page_size(state: SandboxState, usual: int) -> int:
+    """Return the number of items on a page."""
+    quirk = state.faults.quirk("page-size")
+    return usual if quirk is None else int(quirk.detail)
 
 
-def token(start: int) -> str:
-    """The token of the page that begins with the item of this number."""
+def page_token(start: int) -> str:
+    """Return the token of the page that begins with this item."""
     return f"page-{start}"
 
 
 def offset(params: Mapping[str, Any]) -> int:
-    """The number of a page's first item. Refuses a token that was never given."""
-    given = params.get("NextToken")
-    if given is None:
-        return 0
-    start = str(given).removeprefix("page-")
+    """Return the number of a page's first item. Raises ServiceError for a token that was never returned."""
+    start = str(params.get("NextToken") or page_token(0)).removeprefix("page-")
     if not start.isdecimal():
         raise messages.invalid("Invalid NextToken")
     return int(start)
 
 
-EVENT = "cfn-event"
-
-
-STACK_TYPE = "AWS::CloudFormation::Stack"
-
-
-KEPT_HISTORY = 20
-
-
 def add_stack_event(
     state: SandboxState, at: float, stack: Record, operation: Record | None, status: str, reason: str | None
 ) -> None:
-    """The stack gets a status: in its document, which the caller saves, and as an event."""
+    """Give the stack a status, with an event. The caller saves the stack."""
     stack["status"], stack["reason"] = status, reason
-    stack["history"] = [*stack["history"], [at, status, reason]][-KEPT_HISTORY:]
-    event = {"LogicalResourceId": stack["name"], "PhysicalResourceId": stack["id"], "ResourceType": STACK_TYPE}
-    number = stack["events"] + 1
-    event["EventId"] = ids.unique("event", stack["id"], number)
-    _add_event(state, at, stack, operation, {**event, "ResourceStatus": status, "ResourceStatusReason": reason})
+    stack["history"] = [*stack["history"], [at, status, reason]][-MOST_STATUSES:]
+    event = {
+        "EventId": ids.unique("event", stack["id"], stack["events"] + 1),
+        "LogicalResourceId": stack["name"],
+        "PhysicalResourceId": stack["id"],
+        "ResourceType": STACK_TYPE,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+    _add_event(state, at, stack, operation, event)
 
 
 def add_resource_event(
     state: SandboxState, at: float, stack: Record, operation: Record, row: Record, details: Record
 ) -> None:
-    """A resource (a row, or something to delete) has a status: as an event. ``details`` are further members of the event."""
-    status = row["status"]
-    stamp = _event_time(stack, at)
-    moment = (
-        datetime.fromtimestamp(stamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
-        + f"{round(stamp % 1 * 1000) % 1000:03d}Z"
-    )
+    """Add an event with a resource's status. ``details`` are further members of the event."""
     event = {
-        "EventId": f"{row['logical']}-{status}-{moment}",
+        "EventId": f"{row['logical']}-{row['status']}-{time_text(_event_time(stack, at), 'iso8601')}",
         "LogicalResourceId": row["logical"],
         "PhysicalResourceId": row["physical"],
         "ResourceType": row["type"],
-        "ResourceStatus": status,
+        "ResourceStatus": row["status"],
         "ResourceStatusReason": row["reason"],
         "ResourceProperties": json.dumps(row["definition"].get("Properties") or {}, separators=(",", ":")),
     }
@@ -277,7 +249,7 @@ def add_resource_event(
 
 
 def _event_time(stack: Record, at: float) -> float:
-    """When the event is dated: AWS's come in order, rarely two in one millisecond."""
+    """Return the timestamp of the next event. Events are in order, and no two have the same millisecond."""
     return round(max(at, float(stack["stamp"]) + 0.001), 3)
 
 
@@ -291,11 +263,12 @@ def _add_event(state: SandboxState, at: float, stack: Record, operation: Record 
 
 
 def put_event(state: SandboxState, stack: str, number: int, event: Record) -> None:
-    """Puts an event, complete as DescribeStackEvents shows it, in its place."""
-    state.store.put(EVENT, f"{stack}|{number:09d}", {key: value for key, value in event.items() if value is not None})
+    """Save an event of a stack (by ARN) under its number."""
+    present = {key: value for key, value in event.items() if value is not None}
+    state.store.put(EVENT, f"{stack}|{number:09d}", present)
 
 
-def events(state: SandboxState, stack: str, newest: int, count: int) -> list[dict[str, Any]]:
-    """So many events, from the one with this number backwards."""
+def events(state: SandboxState, stack: str, newest: int, count: int) -> list[Record]:
+    """Return at most ``count`` events of a stack (by ARN), backwards from the event with the number ``newest``."""
     after, before = (f"{stack}|{number:09d}" for number in (max(0, newest - count), newest + 1))
     return [event for _, event in state.store.between(EVENT, after, before, count)][::-1]

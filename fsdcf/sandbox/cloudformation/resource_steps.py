@@ -1,10 +1,12 @@
-"""One moment in the life of a stack: its documents in hand, what is told of it, and what is put on the agenda."""
+"""The steps of a stack operation: each creates, changes, reverts or deletes one resource."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
@@ -12,14 +14,31 @@ from fsdcf.cloudformation.difference import Side, difference
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.sandbox.cloudformation import messages, records, resources, values
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, ROW, Record
-from fsdcf.sandbox.cloudformation.resources import Order, ResourceFailure
+from fsdcf.sandbox.cloudformation.resources import NewResource, ResourceFailure
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.state import SandboxState
+
+Effect = Literal["none", "update", "replace"]
+Steps = Mapping[str, Record]
+
+GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+
+INITIATED_AFTER = 0.8
+"""Seconds from the first event of a creation to the event with the physical id."""
+
+POLL = 5.0
+"""Seconds between two checks of whether a resource has settled."""
+
+SETTLE_TIMEOUT = 3 * 3600.0
+"""Maximum time for a resource to settle in seconds. The schema of an ECS service allows 36 hours."""
+
+CLEANUP_ATTEMPTS = 3
+"""How many times a cleanup tries to delete a resource."""
 
 
 @dataclass(frozen=True)
 class StackSimulation:
-    """A moment (epoch seconds) of a stack's operation. Both documents are changed in place, and saved by ``save``."""
+    """A stack and its operation at a time (epoch seconds). Both records are changed in place; ``save`` writes them."""
 
     state: SandboxState
     at: float
@@ -28,57 +47,81 @@ class StackSimulation:
 
     @property
     def id(self) -> str:
-        """The stack's ARN."""
+        """The ARN of the stack."""
         return str(self.stack["id"])
 
     @property
     def steps(self) -> dict[str, Record]:
-        """The steps of the phase that runs, by key."""
+        """The steps of the current phase, by key."""
         steps: dict[str, Record] = self.operation["steps"]
         return steps
 
     def save(self) -> None:
-        """Writes both documents."""
+        """Save the stack and its operation."""
         records.save_stack(self.state, self.stack)
-        records.save_operation(self.state, self.id, self.operation)
+        self.state.store.put(records.OPERATION, self.id, self.operation)
 
-    def later(self, seconds: float, action: str, **payload: Any) -> None:
-        """Puts an action of this stack on the agenda; ``seconds`` are AWS's, which the world's pace shortens."""
+    def row(self, key: str, kind: str = ROW) -> Record | None:
+        """Return the record of a resource, by its step's key."""
+        return records.row(self.state, self.id, key, kind)
+
+    def schedule(self, seconds: float, action: str, **payload: Any) -> None:
+        """Schedule an action of this stack after a number of seconds of AWS's time."""
         due = self.at + self.state.duration(seconds)
         self.state.store.schedule(due, f"cloudformation.{action}", {"stack": self.id, **payload}, tag=self.id)
 
-    def status(self, status: str, reason: str | None = None) -> None:
-        """The stack gets a status, with an event."""
+    def schedule_step(self, seconds: float, key: str, stage: str) -> None:
+        """Schedule the next stage of a step."""
+        self.schedule(seconds, "step", key=key, stage=stage)
+
+    def set_status(self, status: str, reason: str | None = None) -> None:
+        """Give the stack a status, with an event."""
         records.add_stack_event(self.state, self.at, self.stack, self.operation, status, reason)
 
-    def told(self, row: Record, status: str, reason: str | None = None, **details: Any) -> None:
-        """A resource gets a status, with an event; it is saved where it belongs."""
+    def set_resource_status(self, row: Record, status: str, reason: str | None = None, **details: Any) -> None:
+        """Give a resource a status, with an event, and save it."""
         row |= {"status": status, "reason": reason, "at": self.at}
-        self.keep(row)
+        self.save_row(row)
         records.add_resource_event(self.state, self.at, self.stack, self.operation, row, details)
 
-    def keep(self, row: Record) -> None:
-        """Saves a resource: among the stack's, or among what is to be deleted."""
+    def save_row(self, row: Record) -> None:
+        """Save a resource among those of the stack or among the leftovers."""
         kind, key = (LEFTOVER, row["leftover"]) if row.get("leftover") else (ROW, row["logical"])
         records.save_row(self.state, self.id, kind, key, row)
 
+    def set_aside(self, row: Record, key: str, policy: str) -> None:
+        """Leave a resource to the cleanup."""
+        records.save_row(self.state, self.id, LEFTOVER, key, {**row, "leftover": key, "policy": policy})
+
+    def add_failure(self, verb: str, key: str) -> None:
+        """Note that a resource could not be created, updated, deleted or imported."""
+        self.operation["failures"].append([verb, key])
+
+    def failure_text(self, failure: ResourceFailure, key: str) -> str:
+        """Return the status reason of a failed resource."""
+        return failure.text(self.id, key, self.stack["events"])
+
+    def stop(self) -> list[tuple[str, Record]]:
+        """Let no further step start or continue, and return the running ones with their resources."""
+        self.state.store.cancel(self.id)
+        self.operation.update({"stopped": True, "turning": False})
+        running = ((key, self.row(key)) for key in running_steps(self.steps))
+        return [(key, row) for key, row in running if row is not None]
+
 
 def opened(state: SandboxState, at: float, stack: str) -> StackSimulation | None:
-    """The stack (by ARN) and its operation at this moment; None if one of them is gone."""
-    found, operation = state.store.get(records.STACK, stack), records.operation(state, stack)
-    return None if found is None or operation is None else StackSimulation(state, at, found, operation)
-
-
-Steps = Mapping[str, Record]
+    """Return a stack (by ARN) and its operation at a time, or None if either does not exist."""
+    body, operation = state.store.get(records.STACK, stack), records.operation(state, stack)
+    return None if body is None or operation is None else StackSimulation(state, at, body, operation)
 
 
 def step(act: str, needs: Iterable[str] = (), **details: Any) -> Record:
-    """A step that waits for others, by key. ``act`` says what it does."""
+    """Return a step that waits for other steps, by key. ``act`` is its kind."""
     return {"act": act, "needs": sorted(needs), "state": "waiting", **details}
 
 
-def ready(steps: Steps) -> list[str]:
-    """The steps that can begin: what they need is done."""
+def ready_steps(steps: Steps) -> list[str]:
+    """Return the keys of the steps that can start, since the steps that they need are done."""
     return [
         key
         for key, one in sorted(steps.items())
@@ -86,111 +129,77 @@ def ready(steps: Steps) -> list[str]:
     ]
 
 
-def running(steps: Steps) -> list[str]:
-    """The steps that have begun and are not over."""
+def running_steps(steps: Steps) -> list[str]:
+    """Return the keys of the steps that have started and not ended."""
     return sorted(key for key, one in steps.items() if one["state"] == "running")
 
 
-def all_done(steps: Steps) -> bool:
-    """Whether every step has reached its end."""
-    return all(one["state"] == "done" for one in steps.values())
-
-
-def forward(wanted: Mapping[str, frozenset[str]]) -> dict[str, Record]:
-    """Steps that bring each resource of a template to what it says, after those that it needs."""
-    return {logical: step("apply", needs) for logical, needs in wanted.items()}
-
-
-def reverts(rows: Mapping[str, Record]) -> dict[str, Record]:
-    """Steps that bring resources back to what they were (rows by logical id), in the order in which they need each other."""
-    return {logical: step("revert", set(one["needs"]) & rows.keys()) for logical, one in rows.items()}
-
-
 def removals(rows: Mapping[str, Record], phase: str, kept: Iterable[str] = ()) -> dict[str, Record]:
-    """Steps that delete resources, each after those that need it. ``kept`` live on. ``phase`` is that of faults."""
+    """Return steps that delete resources, each after those that need it.
+
+    ``kept`` are retained. ``phase`` is that of faults.
+    """
+    dependents = {
+        key: {other for other, one in rows.items() if other != key and row["logical"] in one["needs"]}
+        for key, row in rows.items()
+    }
+    _break_cycles(dependents)
     keep = set(kept)
-    dependents: dict[str, set[str]] = {key: set() for key in rows}
-    by_logical: dict[str, list[str]] = {}
-    for key, one in rows.items():
-        by_logical.setdefault(one["logical"], []).append(key)
-    for key, one in rows.items():
-        for need in one["needs"]:
-            for target in by_logical.get(need, ()):
-                dependents[target].add(key)
-    return {key: step("delete", _acyclic(key, dependents), phase=phase, keep=key in keep, attempts=0) for key in rows}
+    return {key: step("delete", dependents[key], phase=phase, keep=key in keep, attempts=0) for key in rows}
 
 
-def _acyclic(key: str, dependents: Mapping[str, set[str]]) -> set[str]:
-    """The dependents, without those that in turn wait for this one: rows of two templates may need each other."""
-    return {one for one in dependents[key] if one != key and not _reaches(key, one, dependents)}
-
-
-def _reaches(start: str, goal: str, dependents: Mapping[str, set[str]]) -> bool:
-    """Whether ``start`` is, over any number of steps, among the dependents of ``goal``."""
-    seen: set[str] = set()
-    left = [goal]
-    while left:
-        one = left.pop()
-        if one == start:
-            return True
-        if one not in seen:
-            seen.add(one)
-            left += dependents[one]
-    return False
-
-
-Effect = Literal["none", "update", "replace"]
+def _break_cycles(predecessors: dict[str, set[str]]) -> None:
+    """Remove the edges of cycles: the rows of two templates may need each other."""
+    while True:
+        try:
+            TopologicalSorter(predecessors).prepare()
+        except CycleError as error:
+            for before, after in pairwise(error.args[1]):
+                predecessors[after].discard(before)
+        else:
+            return
 
 
 def effect(row: Record, wanted: Record, tags: dict[str, str]) -> Effect:
-    """What brings the resource of a row to a definition, and the stack's tags with it.
+    """Return what brings a resource to a definition and to the stack's tags.
 
-    A change set calls some replacements Conditional. Of those whose condition is documented the execution decides by it (``CONDITIONS``);
-    all others are done in place.
+    A change set shows some replacements as Conditional. Those with a documented condition depend on it
+    (``CONDITIONS``); all others are updates in place.
     """
     if row["definition"] == wanted and row["tags"] == tags:
         return "none"
-    logical = row["logical"]
-    before = Side(values.as_template(logical, row["definition"]), {}, row["tags"])
-    changes = difference(before, Side(values.as_template(logical, wanted), {}, tags))
+    before, after = ({"Resources": {row["logical"]: definition}} for definition in (row["definition"], wanted))
+    changes = difference(Side(before, {}, row["tags"]), Side(after, {}, tags))
     if not changes:
         return "none"
-    return "replace" if any(_replaces(one, row["definition"], wanted) for one in changes) else "update"
+    return "replace" if any(_replaces(change, row["definition"], wanted) for change in changes) else "update"
 
 
-def _replaces(change: Change, was: Record, wanted: Record) -> bool:
+def _replaces(change: Change, current: Record, wanted: Record) -> bool:
     if change.action != "Modify" or change.replacement == "True":
         return True
-    names = {one.name for one in change.details if one.recreation == "Conditionally" and one.name is not None}
-    before, after = (one.get("Properties") or {} for one in (was, wanted))
+    names = {detail.name for detail in change.details if detail.recreation == "Conditionally"}
+    before, after = (definition.get("Properties") or {} for definition in (current, wanted))
     conditions = CONDITIONS.get(change.type, {})
-    return any(conditions[name](before.get(name), after.get(name)) for name in names if name in conditions)
+    return any(condition(before.get(name), after.get(name)) for name, condition in conditions.items() if name in names)
 
 
-def _always(before: Any, after: Any) -> bool:
-    return True
-
-
-def _edited(before: Any, after: Any) -> bool:
-    """Whether an attribute that both sides define has another type."""
+def _has_edited_type(before: Any, after: Any) -> bool:
+    """Return whether an attribute that both sides define has another type."""
     types = [{one.get("AttributeName"): one.get("AttributeType") for one in side or ()} for side in (before, after)]
     return any(types[0][name] != types[1][name] for name in types[0].keys() & types[1].keys())
 
 
-def _both(before: Any, after: Any) -> bool:
-    return before is not None and after is not None
-
-
 CONDITIONS: Mapping[str, Mapping[str, Callable[[Any, Any], bool]]] = {
-    "AWS::DynamoDB::Table": {"AttributeDefinitions": _edited, "KeySchema": _always},
+    "AWS::DynamoDB::Table": {"AttributeDefinitions": _has_edited_type, "KeySchema": lambda before, after: True},
     "AWS::EC2::VPC": {"InstanceTenancy": lambda before, after: after == "dedicated"},
-    "AWS::ECS::Service": {"LaunchType": _both},
+    "AWS::ECS::Service": {"LaunchType": lambda before, after: before is not None and after is not None},
 }
-"""By type and property, whether a change from one value to another replaces the resource, where the type's page says when: an attribute of a
-table that is edited, its keys; a tenancy other than from dedicated to default; a launch type that takes another one's place, not one that gives
-way to a capacity provider.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html, aws-resource-ec2-vpc.html and
-aws-resource-ecs-service.html
+"""Whether a change of a property replaces the resource, by type and property, where the type's page documents it: a
+table's attribute with another type, and its keys; a tenancy other than from dedicated to default; a launch type
+that replaces another one, but not one that gives way to a capacity provider. Source:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html,
+aws-resource-ec2-vpc.html and aws-resource-ecs-service.html
 """
 
 
@@ -260,7 +269,10 @@ _SPREAD = 0.2
 
 
 def seconds(type: str, verb: str, *seed: object) -> float:
-    """How long it takes to ``create``, ``update`` or ``delete`` a resource; ``seed`` makes two of one type differ a little."""
+    """Return how long it takes to ``create``, ``update`` or ``delete`` a resource.
+
+    ``seed`` varies it a little between resources.
+    """
     if verb == "create":
         usual = _CREATE.get(type, USUAL)
     elif verb == "update":
@@ -271,125 +283,137 @@ def seconds(type: str, verb: str, *seed: object) -> float:
     return usual * (1 - _SPREAD / 2 + _SPREAD * share)
 
 
-INITIATED_AFTER = 0.8
-"""Seconds from the first event of a creation to the one that tells the physical id."""
-
-POLL = 5.0
-"""Seconds between two looks at a resource that has to settle."""
-
-PATIENCE = 3 * 3600.0
-"""Seconds that a resource may take to settle; an ECS service's schema allows 36 hours, which no rehearsal needs."""
-
-GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+def _set_fault(simulation: StackSimulation, key: str, row: Record, phase: Phase) -> bool:
+    """Note the fault with which the step fails when it ends, and return whether it has one."""
+    fault = simulation.state.faults.resource_fault(row["logical"], row["type"], phase)
+    failure = resources.failure_of(fault) if fault is not None else None
+    simulation.steps[key] |= {"begun": simulation.at, "fault": failure and [failure.reason, failure.code]}
+    return failure is not None
 
 
-def start(simulation: StackSimulation, key: str) -> None:
-    """Begins to bring a resource to what the operation wants of it."""
-    one = simulation.steps[key]
-    row = records.row(simulation.state, simulation.id, key)
-    there = row is not None and row["status"] not in GONE
+def _has_finished(
+    simulation: StackSimulation, key: str, row: Record, check: Callable[[SandboxState, Record], bool]
+) -> bool:
+    """Return whether a step can end; if not, schedule the next check.
+
+    Raises ResourceFailure for its fault or after a timeout.
+    """
+    running = simulation.steps[key]
+    if running.get("fault"):
+        raise ResourceFailure(*running.pop("fault"))
+    if check(simulation.state, row):
+        return True
+    if simulation.at - running["begun"] > simulation.state.duration(SETTLE_TIMEOUT):
+        raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
+    simulation.schedule_step(POLL, key, "end")
+    return False
+
+
+def start_apply(simulation: StackSimulation, key: str) -> None:
+    """Start to bring a resource to its new state."""
+    running = simulation.steps[key]
+    row = simulation.row(key)
+    row = None if row is not None and row["status"] in GONE else row
     try:
-        aim = values.target(simulation.state, simulation.stack, simulation.operation["after"])
-        wanted = values.definition(aim.resources[key], aim.scope)
+        target = values.target(simulation.state, simulation.stack, simulation.operation["after"])
+        wanted = values.definition(target.resources[key], target.scope)
     except EvaluationError as error:
-        row = row if row is not None and there else _row(simulation, key, simulation.operation["types"][key], {}, one)
-        touch(simulation, key, "updated" if there else "created", row)
-        fail(simulation, key, row, ResourceFailure(str(error)))
+        _touch(simulation, key, "created" if row is None else "updated", row)
+        row = row or _new_row(simulation, key, simulation.operation["types"][key], {})
+        _fail(simulation, key, row, ResourceFailure(str(error)))
         return
-    one["wanted"] = wanted
-    if row is not None and there and row["status"] != "CREATE_FAILED":
-        _change(simulation, key, row)
+    running["wanted"] = wanted
+    if row is not None and row["status"] != "CREATE_FAILED":
+        _start_update(simulation, key, row)
         return
-    if row is not None and there and row["physical"]:
-        _set_aside(simulation, row, "Delete")
-    imported = simulation.operation["imports"].get(key)
-    row = _row(simulation, key, wanted["Type"], wanted, one)
-    if imported is not None:
-        touch(simulation, key, "imported", None)
-        row["physical"] = imported
-        one |= {"state": "running", "verb": "import"}
-        simulation.told(row, "IMPORT_IN_PROGRESS", messages.IMPORT_STARTED)
-        _doom(simulation, key, row, "create", 1.2)
+    if row is not None and row["physical"]:
+        simulation.set_aside(row, f"{key}|{row['physical']}", "Delete")
+    row = _new_row(simulation, key, wanted["Type"], wanted)
+    running["state"] = "running"
+    if key in simulation.operation["imports"]:
+        _touch(simulation, key, "imported", None)
+        row["physical"] = simulation.operation["imports"][key]
+        running["verb"] = "import"
+        simulation.set_resource_status(row, "IMPORT_IN_PROGRESS", messages.IMPORT_STARTED)
+        _schedule_work(simulation, key, row, "create", 1.2)
     else:
-        touch(simulation, key, "created", None)
-        one |= {"state": "running", "verb": "create"}
-        simulation.told(row, "CREATE_IN_PROGRESS")
-        _doom(simulation, key, row, "create", INITIATED_AFTER)
+        _touch(simulation, key, "created", None)
+        running["verb"] = "create"
+        simulation.set_resource_status(row, "CREATE_IN_PROGRESS")
+        _schedule_work(simulation, key, row, "create", INITIATED_AFTER)
 
 
-def _row(simulation: StackSimulation, key: str, type: str, wanted: Record, one: Record) -> Record:
+def _new_row(simulation: StackSimulation, key: str, type: str, definition: Record) -> Record:
     return {
         "logical": key,
         "type": type,
         "physical": "",
-        "definition": wanted,
-        "needs": one["needs"],
+        "definition": definition,
+        "needs": simulation.steps[key]["needs"],
         "tags": simulation.operation["after"]["tags"],
         "created": simulation.at,
     }
 
 
-def touch(simulation: StackSimulation, key: str, how: str, row: Record | None) -> None:
-    """Notes what the operation does to a resource, and keeps what it was before, for the rollback. The first note counts."""
+def _touch(simulation: StackSimulation, key: str, how: str, row: Record | None) -> None:
+    """Note what the operation does to a resource, and keep its old state for the rollback. The first note counts."""
     touched = simulation.operation["touched"]
     if key not in touched:
         touched[key] = how
-        if row is not None and how != "created":
+        if row is not None:
             records.save_row(simulation.state, simulation.id, OLD, key, row)
     elif touched[key] == "updated" and how == "replaced":
         touched[key] = how
 
 
-def _change(simulation: StackSimulation, key: str, row: Record) -> None:
-    """A resource that exists: nothing may be to do, after all, once the values are known."""
-    one, wanted, tags = simulation.steps[key], simulation.steps[key]["wanted"], simulation.operation["after"]["tags"]
+def _start_update(simulation: StackSimulation, key: str, row: Record) -> None:
+    """Start to update or replace a resource, unless its evaluated values turn out to be the same."""
+    running, tags = simulation.steps[key], simulation.operation["after"]["tags"]
+    wanted = running["wanted"]
     needed = effect(row, wanted, tags)
     if needed == "none":
-        row |= {"definition": wanted, "needs": one["needs"], "tags": tags}
+        row |= {"definition": wanted, "needs": running["needs"], "tags": tags}
         if row["status"] == "UPDATE_FAILED":
-            simulation.told(
-                row, "UPDATE_COMPLETE"
-            )  # it is what it was before it failed, and that is what is wanted again
-        simulation.keep(row)
-        one["state"] = "done"
+            # It still has the state from before its failure, which is the wanted one again.
+            simulation.set_resource_status(row, "UPDATE_COMPLETE")
+        simulation.save_row(row)
+        running["state"] = "done"
         return
-    touch(simulation, key, "updated" if needed == "update" else "replaced", row)
-    one |= {"state": "running", "verb": needed}
+    _touch(simulation, key, "updated" if needed == "update" else "replaced", row)
+    running |= {"state": "running", "verb": needed}
     if needed == "update":
-        simulation.told(row, "UPDATE_IN_PROGRESS")
-        _doom(simulation, key, row, "update", 0.4)
+        simulation.set_resource_status(row, "UPDATE_IN_PROGRESS")
+        _schedule_work(simulation, key, row, "update", 0.4)
         return
-    refused = _refusal(simulation, row, wanted)
-    if refused is not None:
-        fail(simulation, key, row, ResourceFailure(refused))
+    refusal = _replacement_problem(simulation, row, wanted)
+    if refusal is not None:
+        _fail(simulation, key, row, ResourceFailure(refusal))
         return
-    simulation.told(row, "UPDATE_IN_PROGRESS", messages.REPLACING)
-    _doom(simulation, key, row, "update", INITIATED_AFTER)
+    simulation.set_resource_status(row, "UPDATE_IN_PROGRESS", messages.REPLACING)
+    _schedule_work(simulation, key, row, "update", INITIATED_AFTER)
 
 
-def _refusal(simulation: StackSimulation, row: Record, wanted: Record) -> str | None:
-    """Why a resource is not replaced.
+def _replacement_problem(simulation: StackSimulation, row: Record, wanted: Record) -> str | None:
+    """Return why a resource cannot be replaced, or None.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html and, for names,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
     """
     if simulation.stack["disable_rollback"]:
         return messages.REPLACEMENT_REFUSED
-    names = [resources.name_of(one["Type"], one.get("Properties") or {}) for one in (row["definition"], wanted)]
-    return messages.custom_named(names[0]) if names[0] is not None and names[0] == names[1] else None
+    before, after = (
+        resources.name_of(definition["Type"], definition.get("Properties") or {})
+        for definition in (row["definition"], wanted)
+    )
+    return messages.custom_named(before) if before is not None and before == after else None
 
 
-def _doom(simulation: StackSimulation, key: str, row: Record, phase: Phase, first: float) -> None:
-    """Puts the step's next stage on the agenda: its work after so many seconds, or the failure that a fault makes of it."""
-    one = simulation.steps[key]
-    one["begun"] = simulation.at
-    fault = simulation.state.faults.resource_fault(key, row["type"], phase)
-    if fault is None:
-        simulation.later(first, "step", key=key, stage="work")
-        return
-    failure = resources.struck(fault)
-    one["fault"] = [failure.reason, failure.code]
-    simulation.later(first + _length(simulation, key, row) / 2, "step", key=key, stage="end")
+def _schedule_work(simulation: StackSimulation, key: str, row: Record, phase: Phase, delay: float) -> None:
+    """Schedule the work of a step or, if it has a fault, its failing end."""
+    if _set_fault(simulation, key, row, phase):
+        simulation.schedule_step(delay + _length(simulation, key, row) / 2, key, "end")
+    else:
+        simulation.schedule_step(delay, key, "work")
 
 
 def _length(simulation: StackSimulation, key: str, row: Record) -> float:
@@ -397,313 +421,230 @@ def _length(simulation: StackSimulation, key: str, row: Record) -> float:
     return seconds(row["type"], verb, simulation.id, key)
 
 
-def resume(simulation: StackSimulation, key: str, stage: str) -> None:
-    """Goes on with a step: ``work`` makes or changes the resource, ``end`` waits until it has settled and ends the step."""
-    row = records.row(simulation.state, simulation.id, key)
+def resume_apply(simulation: StackSimulation, key: str, stage: str) -> None:
+    """Continue a step: ``work`` creates or changes the resource, ``end`` waits until it has settled."""
+    row = simulation.row(key)
     if row is None or simulation.steps[key]["state"] != "running":
         return
     try:
         if stage == "work":
             _work(simulation, key, row)
-        else:
-            _end(simulation, key, row)
+        elif _has_finished(simulation, key, row, resources.is_settled):
+            running = simulation.steps[key]
+            tags = simulation.operation["after"]["tags"]
+            row |= {"definition": running["wanted"], "needs": running["needs"], "tags": tags}
+            status = "CREATE_COMPLETE" if running["verb"] == "create" else "UPDATE_COMPLETE"
+            simulation.set_resource_status(row, status)
+            running["state"] = "done"
     except ResourceFailure as failure:
-        fail(simulation, key, row, failure)
+        _fail(simulation, key, row, failure)
 
 
 def _work(simulation: StackSimulation, key: str, row: Record) -> None:
-    one = simulation.steps[key]
-    wanted: Record = one["wanted"]
+    running = simulation.steps[key]
+    wanted, verb = running["wanted"], running["verb"]
     properties = wanted.get("Properties") or {}
-    if one["verb"] == "import":
-        _adopt(simulation, row)
+    if verb == "import":
+        resources.existing(simulation.state, row)
+        resources.set_owner(simulation.state, row["type"], row["physical"], simulation.id)
+        simulation.set_resource_status(row, "IMPORT_COMPLETE", messages.IMPORT_COMPLETED)
+        simulation.set_resource_status(row, "UPDATE_IN_PROGRESS", messages.IMPORT_TAGS)
+        resources.update(simulation.state, row, properties, "create")
+        simulation.schedule_step(4.0, key, "end")
         return
-    if one["verb"] == "update":
-        resources.alter(simulation.state, row, properties, "update")
+    if verb == "update":
+        resources.update(simulation.state, row, properties, "update")
     else:
-        made = resources.make(simulation.state, Order(simulation.stack, key, row["type"], properties))
-        if one["verb"] == "replace":
-            _set_aside(simulation, row, wanted.get("UpdateReplacePolicy", "Delete"))
-        row |= {"physical": made, "definition": wanted}
-        simulation.told(
-            row, "CREATE_IN_PROGRESS" if one["verb"] == "create" else "UPDATE_IN_PROGRESS", messages.INITIATED
-        )
-    simulation.later(_length(simulation, key, row), "step", key=key, stage="end")
+        new = NewResource(simulation.stack, key, row["type"], properties)
+        physical = resources.create(simulation.state, new)
+        if verb == "replace":
+            policy = wanted.get("UpdateReplacePolicy", "Delete")
+            simulation.set_aside(row, f"{key}|{row['physical']}", policy)
+        row |= {"physical": physical, "definition": wanted}
+        status = "CREATE_IN_PROGRESS" if verb == "create" else "UPDATE_IN_PROGRESS"
+        simulation.set_resource_status(row, status, messages.INITIATED)
+    simulation.schedule_step(_length(simulation, key, row), key, "end")
 
 
-def _set_aside(simulation: StackSimulation, row: Record, policy: str) -> None:
-    """Leaves what a replacement makes superfluous to the cleanup."""
-    key = f"{row['logical']}|{row['physical']}"
-    kept = {**row, "leftover": key, "policy": policy}
-    records.save_row(simulation.state, simulation.id, LEFTOVER, key, kept)
-
-
-def _adopt(simulation: StackSimulation, row: Record) -> None:
-    resource = resources.find(simulation.state, row["type"], row["physical"])
-    if resource is None:
-        raise ResourceFailure(
-            f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound"
-        )
-    resources.own(simulation.state, resource, simulation.id)
-    simulation.told(row, "IMPORT_COMPLETE", messages.IMPORT_COMPLETED)
-    simulation.told(row, "UPDATE_IN_PROGRESS", messages.IMPORT_TAGS)
-    resources.alter(simulation.state, row, row["definition"].get("Properties") or {}, "create")
-    simulation.later(4.0, "step", key=row["logical"], stage="end")
-
-
-def _end(simulation: StackSimulation, key: str, row: Record) -> None:
-    one = simulation.steps[key]
-    if one.get("fault"):
-        raise ResourceFailure(*one["fault"])
-    if not resources.settled(simulation.state, row):
-        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
-            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
-        simulation.later(POLL, "step", key=key, stage="end")
-        return
-    row |= {"definition": one["wanted"], "needs": one["needs"], "tags": simulation.operation["after"]["tags"]}
-    simulation.told(row, "CREATE_COMPLETE" if one["verb"] == "create" else "UPDATE_COMPLETE")
-    one["state"] = "done"
-
-
-def fail(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
-    """A resource has failed. Where the operation rolls back, what else runs is cancelled and nothing more begins."""
-    first = simulation.state.faults.quirk("cancelled-first") is not None
-    simulation.steps[key]["state"] = "failed"
+def _fail(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
+    """Fail a resource. If the operation rolls back, other running steps are cancelled and no further step starts."""
+    running = simulation.steps[key]
+    cancelled_first = simulation.state.faults.quirk("cancelled-first") is not None
+    running["state"] = "failed"
     rolls_back = not simulation.stack["disable_rollback"]
-    if rolls_back and first:
+    if rolls_back and cancelled_first:
         halt(simulation)
-    verb = simulation.steps[key].get(
-        "verb", "create" if simulation.operation["touched"].get(key) == "created" else "update"
-    )
+    verb = running.get("verb", "create" if simulation.operation["touched"].get(key) == "created" else "update")
     verb = "update" if verb == "replace" else verb
-    simulation.operation["failures"].append([verb, key])
-    if hook := _hook(failure):
-        simulation.told(row, f"{verb.upper()}_IN_PROGRESS", **hook)
-    simulation.told(row, f"{verb.upper()}_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
-    if rolls_back and not first:
+    simulation.add_failure(verb, key)
+    if failure.reason.startswith(resources.HOOK):
+        details = _hook_details(failure.reason.partition("[")[2].partition("]")[0])
+        simulation.set_resource_status(row, f"{verb.upper()}_IN_PROGRESS", **details)
+    simulation.set_resource_status(row, f"{verb.upper()}_FAILED", simulation.failure_text(failure, key))
+    if rolls_back and not cancelled_first:
         halt(simulation)
 
 
-def _hook(failure: ResourceFailure) -> dict[str, Any]:
-    """What a hook found stands in an event of its own, before the resource fails.
+def _hook_details(name: str) -> dict[str, Any]:
+    """Return the members of the event in which CloudFormation reports a hook, before the resource fails.
 
-    Source: the events of a guard hook, as a workshop of AWS shows them (workshops.aws, CloudFormation, "Create a hook with Guard")
+    Source: the events of a guard hook in a workshop of AWS (workshops.aws, CloudFormation, "Create a hook with Guard")
     """
-    if not failure.reason.startswith(resources.HOOK):
-        return {}
-    name = failure.reason.partition("[")[2].partition("]")[0]
-    details = {"HookType": name, "HookStatus": "HOOK_COMPLETE_FAILED", "HookInvocationPoint": "PRE_PROVISION"}
     return {
-        **details,
+        "HookType": name,
+        "HookStatus": "HOOK_COMPLETE_FAILED",
+        "HookInvocationPoint": "PRE_PROVISION",
         "HookStatusReason": "The hook found that the resource is not compliant.",
         "HookFailureMode": "FAIL",
     }
 
 
 def halt(simulation: StackSimulation) -> None:
-    """Cancels what runs; nothing more begins."""
-    simulation.state.store.cancel(simulation.id)
-    simulation.operation.update({"stopped": True, "turning": False})
-    for key in running(simulation.steps):
-        row = records.row(simulation.state, simulation.id, key)
-        if row is not None:
-            cancel(simulation, key, row)
-
-
-def cancel(simulation: StackSimulation, key: str, row: Record) -> None:
-    """Ends a step that runs, without a result."""
-    verb = simulation.steps[key].get("verb", "update")
-    made = verb in ("create", "import")
-    simulation.steps[key]["state"] = "cancelled"
-    simulation.operation["failures"].append(["create" if made else "update", key])
-    status = {"create": "CREATE_FAILED", "import": "IMPORT_FAILED"}.get(verb, "UPDATE_FAILED")
-    simulation.told(row, status, messages.CREATION_CANCELLED if made else messages.UPDATE_CANCELLED)
-
-
-ATTEMPTS = 3
-"""How often a cleanup tries to delete a resource."""
+    """Cancel the running steps and start no further ones."""
+    for key, row in simulation.stop():
+        verb = simulation.steps[key].get("verb", "update")
+        creates = verb in ("create", "import")
+        simulation.steps[key]["state"] = "cancelled"
+        simulation.add_failure("create" if creates else "update", key)
+        status = {"create": "CREATE_FAILED", "import": "IMPORT_FAILED"}.get(verb, "UPDATE_FAILED")
+        reason = messages.CREATION_CANCELLED if creates else messages.UPDATE_CANCELLED
+        simulation.set_resource_status(row, status, reason)
 
 
 def start_revert(simulation: StackSimulation, key: str) -> None:
-    """Begins to bring a resource back to what it was before the operation."""
-    row, old = records.row(simulation.state, simulation.id, key), records.old_row(simulation.state, simulation.id, key)
-    one = simulation.steps[key]
+    """Start to bring a resource back to its state before the operation."""
+    row, old = simulation.row(key), simulation.row(key, OLD)
     if row is None or old is None:
-        one["state"] = "done"
+        simulation.steps[key]["state"] = "done"
         return
-    if row["physical"] != old["physical"]:
-        spare = f"{key}|{row['physical']}"
-        records.save_row(
-            simulation.state, simulation.id, LEFTOVER, spare, {**row, "leftover": spare, "policy": "Delete"}
-        )
+    replaced = row["physical"] != old["physical"]
+    if replaced:
+        simulation.set_aside(row, f"{key}|{row['physical']}", "Delete")
         records.drop_row(simulation.state, simulation.id, LEFTOVER, f"{key}|{old['physical']}")
-    one |= {"state": "running", "begun": simulation.at, "moved": row["physical"] != old["physical"]}
-    back = {
-        **row,
-        "physical": old["physical"],
-        "definition": old["definition"],
-        "needs": old["needs"],
-        "tags": old["tags"],
-    }
-    simulation.told(back, "UPDATE_IN_PROGRESS")
-    fault = simulation.state.faults.resource_fault(key, row["type"], "rollback")
-    if fault is not None:
-        failure = resources.struck(fault)
-        one["fault"] = [failure.reason, failure.code]
-    simulation.later(0.4, "step", key=key, stage="work")
+    simulation.steps[key] |= {"state": "running", "replaced": replaced}
+    back = {**row, **{name: old[name] for name in ("physical", "definition", "needs", "tags")}}
+    simulation.set_resource_status(back, "UPDATE_IN_PROGRESS")
+    _set_fault(simulation, key, row, "rollback")
+    simulation.schedule_step(0.4, key, "work")
 
 
 def resume_revert(simulation: StackSimulation, key: str, stage: str) -> None:
-    """Goes on with a revert: ``work``, then ``end`` until the resource has settled."""
-    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
-    if row is None or one["state"] != "running":
+    """Continue a revert: ``work`` changes the resource back, ``end`` waits until it has settled."""
+    row, running = simulation.row(key), simulation.steps[key]
+    if row is None or running["state"] != "running":
         return
     try:
         if stage == "work":
-            if not one["moved"] and not one.get("fault"):
-                resources.alter(simulation.state, row, row["definition"].get("Properties") or {}, "rollback")
-            length = 0.5 if one["moved"] else seconds(row["type"], "update", simulation.id, key, "back")
-            simulation.later(length, "step", key=key, stage="end")
-        else:
-            _end_revert(simulation, key, row)
+            if not running["replaced"] and not running["fault"]:
+                resources.update(simulation.state, row, row["definition"].get("Properties") or {}, "rollback")
+            length = 0.5 if running["replaced"] else seconds(row["type"], "update", simulation.id, key, "back")
+            simulation.schedule_step(length, key, "end")
+        elif _has_finished(simulation, key, row, resources.is_settled):
+            simulation.set_resource_status(row, "UPDATE_COMPLETE")
+            running["state"] = "done"
     except ResourceFailure as failure:
-        _fail_revert(simulation, key, row, failure)
-
-
-def _end_revert(simulation: StackSimulation, key: str, row: Record) -> None:
-    one = simulation.steps[key]
-    if one.get("fault"):
-        raise ResourceFailure(*one.pop("fault"))
-    if not resources.settled(simulation.state, row):
-        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
-            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
-        simulation.later(POLL, "step", key=key, stage="end")
-        return
-    simulation.told(row, "UPDATE_COMPLETE")
-    one["state"] = "done"
-
-
-def _fail_revert(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
-    """A rollback that fails stops: what else runs is cancelled, to be tried again when the rollback is continued."""
-    simulation.steps[key]["state"] = "failed"
-    simulation.operation["failures"].append(["update", key])
-    simulation.told(row, "UPDATE_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
-    simulation.state.store.cancel(simulation.id)
-    simulation.operation.update({"stopped": True, "turning": False})
-    for other in running(simulation.steps):
-        sibling = records.row(simulation.state, simulation.id, other)
-        simulation.steps[other]["state"] = "cancelled"
-        if sibling is not None:
-            simulation.operation["failures"].append(["update", other])
-            simulation.told(sibling, "UPDATE_FAILED", messages.UPDATE_CANCELLED)
+        running["state"] = "failed"
+        simulation.add_failure("update", key)
+        simulation.set_resource_status(row, "UPDATE_FAILED", simulation.failure_text(failure, key))
+        # A failed rollback stops. Continuing it starts the cancelled steps again.
+        for other, sibling in simulation.stop():
+            simulation.steps[other]["state"] = "cancelled"
+            simulation.add_failure("update", other)
+            simulation.set_resource_status(sibling, "UPDATE_FAILED", messages.UPDATE_CANCELLED)
 
 
 def start_delete(simulation: StackSimulation, key: str) -> None:
-    """Begins to delete a resource, or lets it live on."""
-    row, one = _doomed(simulation, key), simulation.steps[key]
+    """Start to delete a resource, or retain it."""
+    row, running = _doomed(simulation, key), simulation.steps[key]
     if row is None or row["status"] in GONE:
-        one["state"] = "done"
-    elif one["keep"] or _foreign(simulation, row):
-        resource = resources.find(simulation.state, row["type"], row["physical"])
-        if resource is not None and resource["owner"] == simulation.id:
-            resources.own(simulation.state, resource, None)
-        simulation.told(row, "DELETE_SKIPPED")
-        _over(simulation, key, row)
+        running["state"] = "done"
+        return
+    resource = resources.find(simulation.state, row["type"], row["physical"])
+    owned = resource is not None and resource["owner"] == simulation.id
+    if running["keep"] or (resource is not None and not owned):  # not owned: its import has failed
+        if owned:
+            resources.set_owner(simulation.state, row["type"], row["physical"], None)
+        simulation.set_resource_status(row, "DELETE_SKIPPED")
+        _end_delete(simulation, key, row)
     elif not row["physical"]:
-        simulation.told(row, "DELETE_COMPLETE")
-        _over(simulation, key, row)
+        simulation.set_resource_status(row, "DELETE_COMPLETE")
+        _end_delete(simulation, key, row)
     else:
-        one |= {"state": "running", "attempts": one["attempts"] + 1}
-        simulation.told(row, "DELETE_IN_PROGRESS")
-        fault = simulation.state.faults.resource_fault(row["logical"], row["type"], one["phase"])
-        failure = (
-            resources.struck(fault) if fault else resources.protection(simulation.state, row["type"], row["physical"])
-        )
-        one["fault"] = [failure.reason, failure.code] if failure is not None else None
-        one["begun"] = simulation.at
-        simulation.later(0.3, "step", key=key, stage="work")
+        running |= {"state": "running", "attempts": running["attempts"] + 1}
+        simulation.set_resource_status(row, "DELETE_IN_PROGRESS")
+        protection = resources.protection(simulation.state, row["type"], row["physical"])
+        if not _set_fault(simulation, key, row, running["phase"]) and protection is not None:
+            running["fault"] = [protection.reason, protection.code]
+        simulation.schedule_step(0.3, key, "work")
 
 
 def resume_delete(simulation: StackSimulation, key: str, stage: str) -> None:
-    """Goes on with a deletion: ``work`` asks for it, ``end`` waits until the resource is gone, ``again`` tries once more."""
-    row, one = _doomed(simulation, key), simulation.steps[key]
-    if row is None or one["state"] != "running":
+    """Continue a deletion: ``work`` begins it, ``end`` waits until the resource is gone, ``retry`` tries again."""
+    row, running = _doomed(simulation, key), simulation.steps[key]
+    if row is None or running["state"] != "running":
         return
     try:
-        if stage == "again":
+        if stage == "retry":
             start_delete(simulation, key)
         elif stage == "work":
-            if not one["fault"]:
-                resources.unmake(simulation.state, row)
-            simulation.later(seconds(row["type"], "delete", simulation.id, key), "step", key=key, stage="end")
-        else:
+            if not running["fault"]:
+                resources.delete(simulation.state, row)
+            simulation.schedule_step(seconds(row["type"], "delete", simulation.id, key), key, "end")
+        elif _has_finished(simulation, key, row, resources.is_gone):
+            simulation.set_resource_status(row, "DELETE_COMPLETE")
             _end_delete(simulation, key, row)
     except ResourceFailure as failure:
-        simulation.told(row, "DELETE_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
-        if one["phase"] == "cleanup" and one["attempts"] < ATTEMPTS:
-            simulation.later(2.0, "step", key=key, stage="again")
+        simulation.set_resource_status(row, "DELETE_FAILED", simulation.failure_text(failure, key))
+        if running["phase"] == "cleanup" and running["attempts"] < CLEANUP_ATTEMPTS:
+            simulation.schedule_step(2.0, key, "retry")
             return
-        one["state"] = "failed"
-        simulation.operation["failures"].append(["delete", row["logical"]])
-
-
-def _end_delete(simulation: StackSimulation, key: str, row: Record) -> None:
-    one = simulation.steps[key]
-    if one["fault"]:
-        raise ResourceFailure(*one["fault"])
-    if not resources.gone(simulation.state, row):
-        if simulation.at - one["begun"] > simulation.state.duration(PATIENCE):
-            raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
-        simulation.later(POLL, "step", key=key, stage="end")
-        return
-    simulation.told(row, "DELETE_COMPLETE")
-    _over(simulation, key, row)
-
-
-def _foreign(simulation: StackSimulation, row: Record) -> bool:
-    """Whether what the row stands for is not the stack's: an import has failed before it was."""
-    resource = resources.find(simulation.state, row["type"], row["physical"])
-    return resource is not None and resource["owner"] != simulation.id
+        running["state"] = "failed"
+        simulation.add_failure("delete", row["logical"])
 
 
 def _doomed(simulation: StackSimulation, key: str) -> Record | None:
-    return records.leftover(simulation.state, simulation.id, key) or records.row(simulation.state, simulation.id, key)
+    return simulation.row(key, LEFTOVER) or simulation.row(key)
 
 
-def _over(simulation: StackSimulation, key: str, row: Record) -> None:
+def _end_delete(simulation: StackSimulation, key: str, row: Record) -> None:
     simulation.steps[key]["state"] = "done"
     if row.get("leftover"):
         records.drop_row(simulation.state, simulation.id, LEFTOVER, key)
 
 
 def start_unimport(simulation: StackSimulation, key: str) -> None:
-    """Begins to give an imported resource back."""
-    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
+    """Start to remove an imported resource from the stack."""
+    row = simulation.row(key)
     if row is None:
-        one["state"] = "done"
+        simulation.steps[key]["state"] = "done"
         return
-    one["state"] = "running"
-    fault = simulation.state.faults.resource_fault(key, row["type"], "rollback")
-    failure = resources.struck(fault) if fault is not None else None
-    one["fault"] = [failure.reason, failure.code] if failure is not None else None
-    simulation.told(row, "IMPORT_ROLLBACK_IN_PROGRESS")
-    simulation.later(1.5, "step", key=key, stage="end")
+    simulation.steps[key]["state"] = "running"
+    _set_fault(simulation, key, row, "rollback")
+    simulation.set_resource_status(row, "IMPORT_ROLLBACK_IN_PROGRESS")
+    simulation.schedule_step(1.5, key, "end")
 
 
 def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
-    """Ends it: the resource is nobody's again, and no longer the stack's."""
-    row, one = records.row(simulation.state, simulation.id, key), simulation.steps[key]
-    if row is None or one["state"] != "running":
+    """Remove an imported resource from the stack: it has no owner again."""
+    row, running = simulation.row(key), simulation.steps[key]
+    if row is None or running["state"] != "running":
         return
-    if one.get("fault"):
-        failure = ResourceFailure(*one["fault"])
-        one["state"] = "failed"
-        simulation.operation["failures"].append(["import", key])
-        simulation.told(row, "IMPORT_ROLLBACK_FAILED", failure.text(simulation.id, key, simulation.stack["events"]))
+    if running["fault"]:
+        failure = ResourceFailure(*running["fault"])
+        running["state"] = "failed"
+        simulation.add_failure("import", key)
+        simulation.set_resource_status(row, "IMPORT_ROLLBACK_FAILED", simulation.failure_text(failure, key))
         return
-    resource = resources.find(simulation.state, row["type"], row["physical"])
-    if resource is not None:
-        resources.own(simulation.state, resource, None)
-    simulation.told(row, "IMPORT_ROLLBACK_COMPLETE")
+    resources.set_owner(simulation.state, row["type"], row["physical"], None)
+    simulation.set_resource_status(row, "IMPORT_ROLLBACK_COMPLETE")
     records.drop_row(simulation.state, simulation.id, ROW, key)
-    one["state"] = "done"
+    running["state"] = "done"
+
+
+STEPS: Mapping[str, tuple[Callable[[StackSimulation, str], None], Callable[[StackSimulation, str, str], None]]] = {
+    "apply": (start_apply, resume_apply),
+    "revert": (start_revert, resume_revert),
+    "delete": (start_delete, resume_delete),
+    "unimport": (start_unimport, resume_unimport),
+}
+"""How each kind of step starts and continues."""

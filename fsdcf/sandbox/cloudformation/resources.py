@@ -1,4 +1,4 @@
-"""What exists in the account: every resource with its owner, so that names collide, survivors survive and imports find them."""
+"""The resources of the account, of which stacks own some, and the handlers that create, update and delete them."""
 
 from __future__ import annotations
 
@@ -15,36 +15,48 @@ from fsdcf.sandbox.faults import Phase, ResourceFault
 from fsdcf.sandbox.protocols.shapes import request_of
 from fsdcf.sandbox.state import SandboxState, ServiceError
 
-THING = "cfn-thing"
-THING_NAME = "cfn-thing-name"
+RESOURCE = "cfn-account-resource"
+RESOURCE_NAME = "cfn-account-resource-name"
+DEPLOYMENT = "cfn-rollout"
+
+HOOK = "The following hook(s) failed"
+"""Start of the reason for a resource that a hook of the account rejects.
+
+It comes from CloudFormation, not from a handler.
+"""
+
+BREAKER = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+"""CloudFormation's reason for a service whose deployment failed, whatever caused the failure."""
+
+Properties = Mapping[str, Any]
 
 
-def name_of(type: str, properties: Mapping[str, Any]) -> str | None:
-    """The name that a template gives a resource; None where CloudFormation makes one."""
+def name_of(type: str, properties: Properties) -> str | None:
+    """Return the name that a template gives a resource, or None if CloudFormation generates one."""
     key = custom_name(type, properties)
     return None if key is None else str(properties[key])
 
 
 def find(state: SandboxState, type: str, physical: str) -> Record | None:
-    """What has this physical id."""
-    return state.store.get(THING, f"{type}|{physical}")
+    """Return a resource by its physical id."""
+    return state.store.get(RESOURCE, f"{type}|{physical}")
 
 
 def named(state: SandboxState, type: str, name: str) -> Record | None:
-    """What bears this name, given by a template."""
-    held = state.store.get(THING_NAME, f"{type}|{name}")
+    """Return a resource by the name that a template gave it."""
+    held = state.store.get(RESOURCE_NAME, f"{type}|{name}")
     return None if held is None else find(state, type, held["physical"])
 
 
 def every(state: SandboxState) -> list[Record]:
-    """All that exists."""
-    return [one for _, one in state.store.every(THING)]
+    """Return all resources."""
+    return [resource for _, resource in state.store.every(RESOURCE)]
 
 
 def add(
-    state: SandboxState, type: str, physical: str, logical: str, owner: str | None, properties: Mapping[str, Any]
+    state: SandboxState, type: str, physical: str, logical: str, owner: str | None, properties: Properties
 ) -> Record:
-    """Something new. ``owner`` is a stack's ARN, None for what is no stack's."""
+    """Add a resource. ``owner`` is the ARN of a stack, or None."""
     resource: Record = {
         "type": type,
         "physical": physical,
@@ -59,46 +71,44 @@ def add(
 
 
 def save(state: SandboxState, resource: Record) -> None:
-    """Writes it, and its name."""
-    state.store.put(THING, f"{resource['type']}|{resource['physical']}", resource)
+    """Save a resource and its name."""
+    state.store.put(RESOURCE, f"{resource['type']}|{resource['physical']}", resource)
     if resource["name"] is not None:
-        state.store.put(THING_NAME, f"{resource['type']}|{resource['name']}", {"physical": resource["physical"]})
+        body = {"physical": resource["physical"]}
+        state.store.put(RESOURCE_NAME, f"{resource['type']}|{resource['name']}", body)
 
 
-def change(state: SandboxState, resource: Record, properties: Mapping[str, Any]) -> None:
-    """Gives it other properties; its attributes follow."""
-    resource["properties"] = dict(properties)
-    resource["attributes"] = ids.attributes(resource["type"], resource["physical"], properties, state)
-    save(state, resource)
-
-
-def own(state: SandboxState, resource: Record, owner: str | None) -> None:
-    """Hands it to a stack, or to nobody: what is retained lives on by itself."""
-    resource["owner"] = owner
-    save(state, resource)
+def set_owner(state: SandboxState, type: str, physical: str, owner: str | None) -> None:
+    """Give a resource, if it exists, to a stack or to none."""
+    resource = find(state, type, physical)
+    if resource is not None:
+        save(state, {**resource, "owner": owner})
 
 
 def remove(state: SandboxState, resource: Record) -> None:
-    """It exists no more, and its name is free."""
-    state.store.remove(THING, f"{resource['type']}|{resource['physical']}")
-    held = state.store.get(THING_NAME, f"{resource['type']}|{resource['name']}")
+    """Remove a resource and free its name."""
+    state.store.remove(RESOURCE, f"{resource['type']}|{resource['physical']}")
+    name = f"{resource['type']}|{resource['name']}"
+    held = state.store.get(RESOURCE_NAME, name)
     if held is not None and held["physical"] == resource["physical"]:
-        state.store.remove(THING_NAME, f"{resource['type']}|{resource['name']}")
+        state.store.remove(RESOURCE_NAME, name)
 
 
-def add_unowned(state: SandboxState, type: str, name: str, properties: Mapping[str, Any]) -> Record:
-    """Something that no stack made: what was made by hand, or lives on from a stack that is forgotten."""
-    key = custom_name(type, {**properties})
+def add_unowned(state: SandboxState, type: str, name: str, properties: Properties) -> Record:
+    """Add a resource that belongs to no stack, as if it had been created manually or been retained."""
     physical = ids.physical_id(type, name, "by-hand", properties, 1, state)
     resource = add(state, type, physical, name, None, properties)
-    if key is None:
+    if resource["name"] is None:
         resource["name"] = name
         save(state, resource)
     return resource
 
 
 class ResourceFailure(Exception):
-    """A resource that cannot be made, changed or deleted. ``code`` is the handler's error code, empty for CloudFormation's own words."""
+    """A resource that cannot be created, updated or deleted.
+
+    ``code`` is the handler's error code; empty for CloudFormation's own reasons.
+    """
 
     def __init__(self, reason: str, code: str = "") -> None:
         super().__init__(reason)
@@ -106,259 +116,165 @@ class ResourceFailure(Exception):
         self.code = code
 
     def text(self, *seed: object) -> str:
-        """The status reason; ``seed`` makes its request token."""
+        """Return the status reason, with a request token that depends on ``seed``."""
         return messages.handler(self.reason, self.code, *seed) if self.code else self.reason
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to make: a resource of a stack (a document), with its properties."""
+class NewResource:
+    """A resource to create: its stack (a record), logical id, type and properties."""
 
     stack: Record
     logical: str
     type: str
-    properties: Mapping[str, Any]
-
-
-Make = Callable[[SandboxState, Order], str]
-Alter = Callable[[SandboxState, Record, Mapping[str, Any], Phase], None]
-Unmake = Callable[[SandboxState, Record], None]
-HandlerCheck = Callable[[SandboxState, Record], bool]
-
-
-def nothing(state: SandboxState, resource: Record) -> None:
-    """The part of a handler that has nothing to do."""
-
-
-def at_once(state: SandboxState, resource: Record) -> bool:
-    """There is nothing to wait for."""
-    return True
-
-
-def default_physical_id(state: SandboxState, order: Order) -> str:
-    """A physical id as AWS would give one."""
-    number = state.store.next_number(f"physical id {order.stack['name']} {order.logical}")
-    return ids.physical_id(order.type, order.logical, order.stack["name"], order.properties, number, state)
-
-
-def unchanged(state: SandboxState, resource: Record, properties: Mapping[str, Any], phase: Phase) -> None:
-    """The part of a handler that changes nothing but what the account knows of the resource."""
+    properties: Properties
 
 
 @dataclass(frozen=True)
 class ResourceHandler:
-    """How a type is made (the answer is the physical id), changed and deleted, and when it has settled and is gone.
+    """How resources of a type are created, updated and deleted, and whether they have settled or are gone.
 
-    Each may raise Failure, or the Refusal of the service that it asks.
+    ``create`` gets a generated physical id and returns the physical id if it is another one. Each function may raise
+    ResourceFailure or the ServiceError of the service that it calls.
     """
 
-    make: Make = default_physical_id
-    alter: Alter = unchanged
-    unmake: Unmake = nothing
-    settled: HandlerCheck = at_once
-    gone: HandlerCheck = at_once
+    create: Callable[[SandboxState, NewResource, str], str | None] = lambda state, new, physical: None
+    update: Callable[[SandboxState, Record, Properties, Phase], None] = lambda state, resource, properties, phase: None
+    delete: Callable[[SandboxState, Record], None] = lambda state, resource: None
+    is_settled: Callable[[SandboxState, Record], bool] = lambda state, resource: True
+    is_gone: Callable[[SandboxState, Record], bool] = lambda state, resource: True
 
 
-def _unplayed(state: SandboxState, order: Order) -> str:
-    raise ResourceFailure(f"The sandbox does not play {order.type}.")
+def _create_service(state: SandboxState, new: NewResource, physical: str) -> str:
+    request = request_of("ecs", "CreateService", new.properties)
+    request.setdefault("serviceName", physical.rpartition("/")[2])
+    return _await_deployment(state, ecs.create_service(state, request, new.logical))
 
 
-USUAL = ResourceHandler()
-UNPLAYED = ResourceHandler(make=_unplayed)
-
-
-ROLLOUT = "cfn-rollout"
-BREAKER = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
-"""What CloudFormation says of a service whose deployment has failed, whatever the tasks died of."""
-
-Properties = Mapping[str, Any]
-
-
-def _make_service(state: SandboxState, order: Order) -> str:
-    request = request_of("ecs", "CreateService", order.properties)
-    request.setdefault("serviceName", default_physical_id(state, order).rpartition("/")[2])
-    told = ecs.create_service(state, request, order.logical)
-    _awaits(state, told)
-    return str(told["serviceArn"])
-
-
-def _alter_service(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
+def _update_service(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
     request = request_of("ecs", "UpdateService", properties)
-    # ECS begins no deployment where nothing changes; after one that has failed, CloudFormation's next try is to be one.
-    request["forceNewDeployment"] = ecs.rollout(state, resource["physical"]).state == "FAILED"
-    told = ecs.update_service(state, {**request, "service": resource["physical"]}, resource["logical"], phase)
-    _awaits(state, told)
+    # ECS starts no deployment if nothing changes. After a failed deployment, CloudFormation's next attempt needs one.
+    request["forceNewDeployment"] = ecs.progress(state, resource["physical"]).state == "FAILED"
+    request["service"] = resource["physical"]
+    _await_deployment(state, ecs.update_service(state, request, resource["logical"], phase))
 
 
-def _awaits(state: SandboxState, told: Mapping[str, Any]) -> None:
-    """Notes for which deployment CloudFormation waits."""
-    state.store.put(ROLLOUT, told["serviceArn"], {"deployment": told["deployments"][0]["id"]})
+def _await_deployment(state: SandboxState, service: Mapping[str, Any]) -> str:
+    """Note the deployment that CloudFormation waits for, and return the service's ARN."""
+    arn = str(service["serviceArn"])
+    state.store.put(DEPLOYMENT, arn, {"deployment": service["deployments"][0]["id"]})
+    return arn
 
 
-def _service_settled(state: SandboxState, resource: Record) -> bool:
-    waited = state.store.get(ROLLOUT, resource["physical"]) or {"deployment": ""}
-    rollout = ecs.rollout(state, resource["physical"], waited["deployment"])
-    if rollout.rolled_back and state.faults.quirk("green-rollback") is not None:
-        rollout = ecs.rollout(state, resource["physical"])
-    if rollout.state == "FAILED":
+def _service_is_settled(state: SandboxState, resource: Record) -> bool:
+    awaited = state.store.get(DEPLOYMENT, resource["physical"]) or {"deployment": ""}
+    progress = ecs.progress(state, resource["physical"], awaited["deployment"])
+    if progress.rolled_back and state.faults.quirk("green-rollback") is not None:
+        progress = ecs.progress(state, resource["physical"])
+    if progress.state == "FAILED":
         raise ResourceFailure(BREAKER, "GeneralServiceException")
-    return rollout.state == "COMPLETED"
+    return progress.state == "COMPLETED"
 
 
-def _unmake_service(state: SandboxState, resource: Record) -> None:
-    try:
-        ecs.delete_service(state, None, resource["physical"])
-    except ServiceError as refusal:
-        if refusal.code != "ServiceNotFoundException":
-            raise
+def _delete_service(state: SandboxState, resource: Record) -> None:
+    if not _service_is_gone(state, resource):
+        ecs.delete_service(state, resource["physical"])
 
 
-def _service_gone(state: SandboxState, resource: Record) -> bool:
-    told = ecs.service_of(state, resource["physical"])
-    return told is None or told["status"] == "INACTIVE"
+def _service_is_gone(state: SandboxState, resource: Record) -> bool:
+    service = ecs.service_of(state, resource["physical"])
+    return service is None or service["status"] == "INACTIVE"
 
 
-def _make_definition(state: SandboxState, order: Order) -> str:
-    request = request_of("ecs", "RegisterTaskDefinition", order.properties)
-    request.setdefault("family", f"{order.stack['name']}-{order.logical}")
+def _create_definition(state: SandboxState, new: NewResource, physical: str) -> str:
+    request = request_of("ecs", "RegisterTaskDefinition", new.properties)
+    request.setdefault("family", f"{new.stack['name']}-{new.logical}")
     return str(ecs.register(state, request)["taskDefinitionArn"])
 
 
-def _unmake_definition(state: SandboxState, resource: Record) -> None:
-    ecs.deregister(state, resource["physical"])
+def _create_cluster(state: SandboxState, new: NewResource, physical: str) -> None:
+    ecs.create_cluster(state, {**request_of("ecs", "CreateCluster", new.properties), "clusterName": physical})
 
 
-def _make_cluster(state: SandboxState, order: Order) -> str:
-    name = default_physical_id(state, order)
-    ecs.create_cluster(state, {**request_of("ecs", "CreateCluster", order.properties), "clusterName": name})
-    return name
+def _create_parameter(state: SandboxState, new: NewResource, physical: str) -> None:
+    ssm.put(state, physical, *_parameter(new.properties), overwrite=False)
 
 
-def _unmake_cluster(state: SandboxState, resource: Record) -> None:
-    ecs.delete_cluster(state, {"cluster": resource["physical"]})
+def _update_parameter(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
+    """Write a new version if the value or the description has changed."""
+    if any(resource["properties"].get(key) != properties.get(key) for key in ("Value", "Description")):
+        ssm.put(state, resource["physical"], *_parameter(properties))
 
 
-def _make_parameter(state: SandboxState, order: Order) -> str:
-    name = default_physical_id(state, order)
-    properties = order.properties
-    told = str(properties.get("Type", "String")), str(properties.get("Description", ""))
-    ssm.put(state, name, str(properties.get("Value", "")), *told, overwrite=False)
-    return name
+def _parameter(properties: Properties) -> tuple[str, str, str]:
+    """Return value, type and description of a parameter."""
+    defaults = {"Value": "", "Type": "String", "Description": ""}
+    value, type, description = (str(properties.get(key, default)) for key, default in defaults.items())
+    return value, type, description
 
 
-def _alter_parameter(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
-    """A new version, where the value or the description is another one."""
-    old = resource["properties"]
-    if any(old.get(key) != properties.get(key) for key in ("Value", "Description")):
-        told = str(properties.get("Type", "String")), str(properties.get("Description", ""))
-        ssm.put(state, resource["physical"], str(properties.get("Value", "")), *told)
-
-
-def _unmake_parameter(state: SandboxState, resource: Record) -> None:
-    try:
-        ssm.delete(state, resource["physical"])
-    except ServiceError as refusal:
-        if refusal.code != "ParameterNotFound":
-            raise
-
-
-def _make_group(state: SandboxState, order: Order) -> str:
-    name = default_physical_id(state, order)
-    logs.create_group(state, name)
-    return name
-
-
-def _unmake_group(state: SandboxState, resource: Record) -> None:
-    logs.delete_group(state, resource["physical"])
-
-
-def _make_bucket(state: SandboxState, order: Order) -> str:
-    name = default_physical_id(state, order)
-    s3.add_bucket(state, name)
-    return name
-
-
-def _unmake_bucket(state: SandboxState, resource: Record) -> None:
+def _delete_bucket(state: SandboxState, resource: Record) -> None:
     if state.store.every(s3.OBJECT, f"{resource['physical']}/"):
         raise ResourceFailure("The bucket you tried to delete is not empty", "GeneralServiceException")
     state.store.remove(s3.BUCKET, resource["physical"])
 
 
-def _make_target_group(state: SandboxState, order: Order) -> str:
-    arn = default_physical_id(state, order)
-    elbv2.keep_target_group(state, arn, order.properties)
-    return arn
-
-
-def _alter_target_group(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
-    elbv2.keep_target_group(state, resource["physical"], properties)
-
-
-def _unmake_target_group(state: SandboxState, resource: Record) -> None:
-    elbv2.forget_target_group(state, resource["physical"])
-
-
-def _make_target(state: SandboxState, order: Order) -> str:
-    application_autoscaling.keep_target(state, order.properties)
-    return default_physical_id(state, order)
-
-
-def _alter_target(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
-    application_autoscaling.keep_target(state, properties)
-
-
-def _unmake_target(state: SandboxState, resource: Record) -> None:
-    application_autoscaling.forget_target(state, resource["properties"])
-
-
-def _make_table(state: SandboxState, order: Order) -> str:
-    name = default_physical_id(state, order)
-    dynamodb.keep_table(state, name, order.properties)
-    return name
-
-
-def _alter_table(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
-    dynamodb.keep_table(state, resource["physical"], properties)
-
-
-def _unmake_table(state: SandboxState, resource: Record) -> None:
-    dynamodb.drop_table(state, resource["physical"])
-
-
 HANDLERS: Mapping[str, ResourceHandler] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": ResourceHandler(_make_target, _alter_target, _unmake_target),
-    "AWS::DynamoDB::Table": ResourceHandler(_make_table, _alter_table, _unmake_table),
-    "AWS::ECS::Cluster": ResourceHandler(make=_make_cluster, unmake=_unmake_cluster),
+    "AWS::ApplicationAutoScaling::ScalableTarget": ResourceHandler(
+        lambda state, new, physical: application_autoscaling.keep_target(state, new.properties),
+        lambda state, resource, properties, phase: application_autoscaling.keep_target(state, properties),
+        lambda state, resource: application_autoscaling.remove_target(state, resource["properties"]),
+    ),
+    "AWS::DynamoDB::Table": ResourceHandler(
+        lambda state, new, physical: dynamodb.keep_table(state, physical, new.properties),
+        lambda state, resource, properties, phase: dynamodb.keep_table(state, resource["physical"], properties),
+        lambda state, resource: dynamodb.drop_table(state, resource["physical"]),
+    ),
+    "AWS::ECS::Cluster": ResourceHandler(
+        _create_cluster, delete=lambda state, resource: ecs.delete_cluster(state, resource["physical"])
+    ),
     "AWS::ECS::Service": ResourceHandler(
-        _make_service, _alter_service, _unmake_service, _service_settled, _service_gone
+        _create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone
     ),
-    "AWS::ECS::TaskDefinition": ResourceHandler(make=_make_definition, unmake=_unmake_definition),
+    "AWS::ECS::TaskDefinition": ResourceHandler(
+        _create_definition, delete=lambda state, resource: ecs.deregister(state, resource["physical"])
+    ),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ResourceHandler(
-        _make_target_group, _alter_target_group, _unmake_target_group
+        lambda state, new, physical: elbv2.keep_target_group(state, physical, new.properties),
+        lambda state, resource, properties, phase: elbv2.keep_target_group(state, resource["physical"], properties),
+        lambda state, resource: elbv2.remove_target_group(state, resource["physical"]),
     ),
-    "AWS::Logs::LogGroup": ResourceHandler(make=_make_group, unmake=_unmake_group),
-    "AWS::S3::Bucket": ResourceHandler(make=_make_bucket, unmake=_unmake_bucket),
-    "AWS::SSM::Parameter": ResourceHandler(_make_parameter, _alter_parameter, _unmake_parameter),
+    "AWS::Logs::LogGroup": ResourceHandler(
+        lambda state, new, physical: logs.create_group(state, physical),
+        delete=lambda state, resource: logs.delete_group(state, resource["physical"]),
+    ),
+    "AWS::S3::Bucket": ResourceHandler(
+        lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket
+    ),
+    "AWS::SSM::Parameter": ResourceHandler(
+        _create_parameter, _update_parameter, lambda state, resource: ssm.delete(state, resource["physical"])
+    ),
 }
-"""By resource type."""
+"""The handlers by resource type, for the services of the sandbox."""
+
+DEFAULT = ResourceHandler()
+"""The handler of all other types."""
+
+_UNSUPPORTED = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack")
+"""Types that run a program or contain a stack: they fail, since the sandbox cannot simulate their result."""
 
 
-_UNPLAYED = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack")
-"""Types that stand for a program or a stack of their own: they fail, for a success would be a lie."""
-
-
-def of(type: str) -> ResourceHandler:
-    """The handler of a resource type."""
-    return UNPLAYED if type in _UNPLAYED or type.startswith("Custom::") else HANDLERS.get(type, USUAL)
+def _handler(type: str) -> ResourceHandler:
+    return HANDLERS.get(type, DEFAULT)
 
 
 @contextmanager
-def failing() -> Iterator[None]:
-    """Makes a service's refusal the handler's failure."""
+def _failing() -> Iterator[None]:
+    """Turn a ServiceError into a ResourceFailure."""
     try:
         yield
-    except ServiceError as refusal:
-        raise ResourceFailure(refusal.message, _CODES.get(refusal.code, "GeneralServiceException")) from None
+    except ServiceError as error:
+        raise ResourceFailure(error.message, _CODES.get(error.code, "GeneralServiceException")) from None
 
 
 _CODES = {
@@ -369,90 +285,101 @@ _CODES = {
 }
 
 
-def make(state: SandboxState, order: Order) -> str:
-    """Makes a resource; its physical id. Raises Failure, also where the name is taken or a property unknown."""
-    for word in unknown_properties(order.type, order.properties):
-        raise ResourceFailure(f"Encountered unsupported property {word}")
-    name = name_of(order.type, order.properties)
-    taken = named(state, order.type, name) if name is not None else None
+def create(state: SandboxState, new: NewResource) -> str:
+    """Create a resource and return its physical id.
+
+    Raises ResourceFailure, also for a taken name or an unknown property.
+    """
+    for unknown in unknown_properties(new.type, new.properties):
+        raise ResourceFailure(f"Encountered unsupported property {unknown}")
+    name = name_of(new.type, new.properties)
+    taken = named(state, new.type, name) if name is not None else None
     if name is not None and taken is not None:
         if taken["owner"] is not None:
             raise ResourceFailure(messages.exists_in_stack(name, taken["owner"]))
-        raise ResourceFailure(messages.exists(order.type, name), "AlreadyExists")
-    with failing():
-        physical = of(order.type).make(state, order)
-    add(state, order.type, physical, order.logical, order.stack["id"], order.properties)
+        raise ResourceFailure(messages.exists(new.type, name), "AlreadyExists")
+    if new.type in _UNSUPPORTED or new.type.startswith("Custom::"):
+        raise ResourceFailure(f"The sandbox does not support {new.type}.")
+    number = state.store.next_number(f"physical id {new.stack['name']} {new.logical}")
+    generated = ids.physical_id(new.type, new.logical, new.stack["name"], new.properties, number, state)
+    with _failing():
+        physical = _handler(new.type).create(state, new, generated) or generated
+    add(state, new.type, physical, new.logical, new.stack["id"], new.properties)
     return physical
 
 
-def unknown_properties(type: str, properties: Mapping[str, Any]) -> list[str]:
-    """The properties that a type does not have, as far as its facts tell."""
+def unknown_properties(type: str, properties: Properties) -> list[str]:
+    """Return the properties that a type does not have, as far as it is known."""
     facts = facts_of(type)
     return [] if facts is None or facts.open else [key for key in properties if key not in facts.properties]
 
 
-def missing_properties(type: str, properties: Mapping[str, Any]) -> list[str]:
-    """The required properties that are not there, as far as the type's facts tell."""
+def missing_properties(type: str, properties: Properties) -> list[str]:
+    """Return the required properties that are missing, as far as the type is known."""
     facts = facts_of(type)
     return [] if facts is None or facts.open else sorted(key for key in facts.required if key not in properties)
 
 
-def alter(state: SandboxState, row: Record, properties: Mapping[str, Any], phase: Phase) -> None:
-    """Gives the resource of a row other properties. Raises Failure, also where it is gone."""
+def existing(state: SandboxState, row: Record) -> Record:
+    """Return the resource of a row. Raises ResourceFailure if it does not exist."""
     resource = find(state, row["type"], row["physical"])
     if resource is None:
-        raise ResourceFailure(
-            f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found.", "NotFound"
-        )
-    with failing():
-        of(row["type"]).alter(state, resource, properties, phase)
-    change(state, resource, properties)
+        reason = f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found."
+        raise ResourceFailure(reason, "NotFound")
+    return resource
 
 
-def unmake(state: SandboxState, row: Record) -> None:
-    """Begins to delete the resource of a row; nothing happens if it is gone. Raises Failure."""
+def update(state: SandboxState, row: Record, properties: Properties, phase: Phase) -> None:
+    """Give the resource of a row other properties. Raises ResourceFailure, also if it does not exist."""
+    resource = existing(state, row)
+    with _failing():
+        _handler(row["type"]).update(state, resource, properties, phase)
+    attributes = ids.attributes(row["type"], row["physical"], properties, state)
+    save(state, {**resource, "properties": dict(properties), "attributes": attributes})
+
+
+def delete(state: SandboxState, row: Record) -> None:
+    """Begin to delete the resource of a row, if it exists. Raises ResourceFailure."""
     resource = find(state, row["type"], row["physical"])
     if resource is not None:
-        with failing():
-            of(row["type"]).unmake(state, resource)
+        with _failing():
+            _handler(row["type"]).delete(state, resource)
 
 
-def gone(state: SandboxState, row: Record) -> bool:
-    """Whether a resource that is being deleted is; then it exists no more."""
+def is_gone(state: SandboxState, row: Record) -> bool:
+    """Return whether the deletion of a resource has finished. If so, the resource is removed."""
     resource = find(state, row["type"], row["physical"])
     if resource is not None:
-        if not of(row["type"]).gone(state, resource):
+        if not _handler(row["type"]).is_gone(state, resource):
             return False
         remove(state, resource)
     return True
 
 
-def settled(state: SandboxState, row: Record) -> bool:
-    """Whether a resource is as it is to be. Raises Failure if it never will be."""
+def is_settled(state: SandboxState, row: Record) -> bool:
+    """Return whether a resource has reached its new state. Raises ResourceFailure if it cannot reach it."""
     resource = find(state, row["type"], row["physical"])
-    with failing():
-        return resource is None or of(row["type"]).settled(state, resource)
+    with _failing():
+        return resource is None or _handler(row["type"]).is_settled(state, resource)
 
 
 def protection(state: SandboxState, type: str, physical: str) -> ResourceFailure | None:
-    """Why a resource cannot be deleted: its deletion protection.
+    """Return why deletion protection prevents the deletion of a resource, or None.
 
-    The words are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
+    The messages are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
     """
     resource = find(state, type, physical)
-    properties: Mapping[str, Any] = resource["properties"] if resource is not None else {}
+    properties: Properties = resource["properties"] if resource is not None else {}
     if type == "AWS::DynamoDB::Table" and _true(properties.get("DeletionProtectionEnabled")):
-        words_of = "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
-        return ResourceFailure(words_of, "GeneralServiceException")
+        protected = "Resource cannot be deleted as it is currently protected against deletion."
+        return ResourceFailure(f"{protected} Disable deletion protection first.", "GeneralServiceException")
     if type == "AWS::RDS::DBInstance" and _true(properties.get("DeletionProtection")):
-        return ResourceFailure(
-            "Cannot delete protected DB Instance, please disable deletion protection and try again.", "InvalidRequest"
-        )
+        reason = "Cannot delete protected DB Instance, please disable deletion protection and try again."
+        return ResourceFailure(reason, "InvalidRequest")
     attributes = {one.get("Key"): one.get("Value") for one in properties.get("LoadBalancerAttributes") or ()}
     if _true(attributes.get("deletion_protection.enabled")):
-        return ResourceFailure(
-            f"Load balancer '{physical}' cannot be deleted because deletion protection is enabled", "ResourceConflict"
-        )
+        reason = f"Load balancer '{physical}' cannot be deleted because deletion protection is enabled"
+        return ResourceFailure(reason, "ResourceConflict")
     return None
 
 
@@ -460,10 +387,6 @@ def _true(value: Any) -> bool:
     return value is True or value == "true"
 
 
-HOOK = "The following hook(s) failed"
-"""How the reason of a fault begins that stands for a hook of the account's: CloudFormation says it, no handler."""
-
-
-def struck(fault: ResourceFault) -> ResourceFailure:
-    """The failure that a fault stands for."""
+def failure_of(fault: ResourceFault) -> ResourceFailure:
+    """Return the failure that a fault causes."""
     return ResourceFailure(fault.reason, "" if fault.reason.startswith(HOOK) else fault.code)

@@ -1,4 +1,4 @@
-"""The operations that make, change and delete stacks without a change set, and those that turn a running update round."""
+"""The operations that create, change and delete stacks without a change set, and those that read them."""
 
 from __future__ import annotations
 
@@ -9,60 +9,45 @@ from typing import Any
 
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.parameters import is_no_echo
-from fsdcf.cloudformation.template import TemplateError
-from fsdcf.cloudformation.validation import capabilities, problems
-from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, resource_steps, values
+from fsdcf.cloudformation.validation import capabilities
+from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
 from fsdcf.sandbox.cloudformation.changesets import parameters, tags
 from fsdcf.sandbox.cloudformation.operations import Kind, OperationPlan
 from fsdcf.sandbox.cloudformation.records import Record, page
-from fsdcf.sandbox.cloudformation.resource_steps import StackSimulation
+from fsdcf.sandbox.cloudformation.resource_steps import StackSimulation, halt
 from fsdcf.sandbox.faults import UnlistedValue
 from fsdcf.sandbox.ids import unique
 from fsdcf.sandbox.state import SandboxState, ServiceError
 
+PAGE = 100
+STALE = 30.0
+"""Seconds after the beginning of an operation in which a read may return a stale status."""
+
+NOT_CHECKED = "NOT_CHECKED"
+
 
 def create_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """CreateStack: also over a stack that is only under review."""
-    values.check_name(params["StackName"])
-    stack = records.living(state, params["StackName"])
+    """CreateStack, also of a stack in REVIEW_IN_PROGRESS."""
+    name = params["StackName"]
+    values.check_name(name)
+    stack = records.living(state, name)
     if stack is not None and values.repeated(stack, "CreateStack", params):
         return {"StackId": stack["id"]}
     if stack is not None and stack["status"] != "REVIEW_IN_PROGRESS":
-        raise ServiceError("AlreadyExistsException", f"Stack [{params['StackName']}] already exists")
+        raise ServiceError("AlreadyExistsException", f"Stack [{name}] already exists")
     settings = values.settings(state, None, params)
     if stack is None:
-        stack = records.new_stack(state, params["StackName"], state.clock.now())
+        stack = records.new_stack(state, name, state.clock.now())
         values.repeated(stack, "CreateStack", params)
     if params.get("OnFailure") and params.get("DisableRollback") is not None:
         raise messages.invalid("Only one of DisableRollback and OnFailure can be specified.")
     stack["protection"] = bool(params.get("EnableTerminationProtection"))
-    changesets.outdate(state, stack["id"])
-    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
-    operation = _begin(state, stack, "create", settings, params, on_failure)
-    return {"StackId": stack["id"], "OperationId": operation["id"]}
-
-
-def _begin(
-    state: SandboxState, stack: Record, kind: Kind, settings: Record, params: dict[str, Any], on_failure: str
-) -> Record:
-    plan = OperationPlan(
-        kind=kind,
-        settings=settings,
-        token=params.get("ClientRequestToken"),
-        disable_rollback=on_failure == "DO_NOTHING",
-        on_failure=on_failure,
-        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
-        timeout=params.get("TimeoutInMinutes"),
-    )
-    try:
-        return operations.begin(state, stack, plan)
-    except EvaluationError as error:
-        raise messages.invalid(str(error)) from None
+    return _begin(state, stack, "create", settings, params)
 
 
 def update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """UpdateStack: refused where it would change nothing."""
-    stack = _demand(state, params["StackName"])
+    """UpdateStack, which is refused if it would change nothing."""
+    stack = _living(state, params["StackName"])
     if values.repeated(stack, "UpdateStack", params):
         return {"StackId": stack["id"]}
     if stack["status"] not in values.UPDATABLE:
@@ -73,73 +58,93 @@ def update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
         raise messages.invalid(problem)
     if changesets.is_empty(state, stack, settings, changesets.changes(state, stack, settings)):
         raise messages.invalid(messages.NO_UPDATES)
+    return _begin(state, stack, "update", settings, params)
+
+
+def _begin(
+    state: SandboxState, stack: Record, kind: Kind, settings: Record, params: Mapping[str, Any]
+) -> dict[str, Any]:
     changesets.outdate(state, stack["id"])
-    on_failure = "DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"
-    operation = _begin(state, stack, "update", settings, params, on_failure)
+    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
+    plan = OperationPlan(
+        kind=kind,
+        settings=settings,
+        token=params.get("ClientRequestToken"),
+        disable_rollback=on_failure == "DO_NOTHING",
+        on_failure=on_failure,
+        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
+        timeout=params.get("TimeoutInMinutes"),
+    )
+    try:
+        operation = operations.begin(state, stack, plan)
+    except EvaluationError as error:
+        raise messages.invalid(str(error)) from None
     return {"StackId": stack["id"], "OperationId": operation["id"]}
 
 
-def _demand(state: SandboxState, named: str) -> Record:
-    stack = records.living(state, named)
+def _living(state: SandboxState, name_or_arn: str) -> Record:
+    stack = records.living(state, name_or_arn)
     if stack is None:
-        raise messages.no_stack(named)
+        raise messages.no_stack(name_or_arn)
     return stack
 
 
-def _playing(state: SandboxState, stack: Record) -> StackSimulation | None:
-    """The stack's latest operation at this moment; None for a stack that never had one."""
+def _readable(state: SandboxState, name_or_arn: str) -> Record:
+    stack = records.find(state, name_or_arn)
+    if stack is None:
+        raise messages.no_stack_with_id(name_or_arn)
+    return stack
+
+
+def _simulation(state: SandboxState, stack: Record, *statuses: str) -> StackSimulation | None:
+    """Return a stack and its latest operation, or None unless the stack has one of these statuses."""
     operation = records.operation(state, stack["id"])
-    return None if operation is None else StackSimulation(state, state.clock.now(), stack, operation)
+    if operation is None or stack["status"] not in statuses:
+        return None
+    return StackSimulation(state, state.clock.now(), stack, operation)
 
 
 def delete_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DeleteStack: of a stack that is not there is no error. A creation that runs is stopped for it, an update is not."""
-    named = params["StackName"]
-    stack = records.living(state, named)
+    """DeleteStack, which succeeds for a stack that does not exist. It stops a creation, but not an update."""
+    name = params["StackName"]
+    stack = records.living(state, name)
     if stack is None or stack["status"] == "DELETE_IN_PROGRESS" or values.repeated(stack, "DeleteStack", params):
         return {}
     if stack["protection"]:
-        raise messages.invalid(f"Stack [{named}] cannot be deleted while TerminationProtection is enabled")
+        raise messages.invalid(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
     status, retained = stack["status"], list(params.get("RetainResources") or ())
-    if status.endswith("_IN_PROGRESS") and status not in (
-        "CREATE_IN_PROGRESS",
-        "ROLLBACK_IN_PROGRESS",
-        "REVIEW_IN_PROGRESS",
-    ):
+    interruptible = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS")
+    if status.endswith("_IN_PROGRESS") and status not in interruptible:
         raise messages.invalid(f"Stack [{stack['id']}] cannot be deleted while in status {status}")
     if retained and status != "DELETE_FAILED":
-        raise messages.invalid(
-            f"Invalid operation on stack [{stack['id']}]. RetainResources is only applicable to stacks in DELETE_FAILED state."
-        )
+        rule = "RetainResources is only applicable to stacks in DELETE_FAILED state."
+        raise messages.invalid(f"Invalid operation on stack [{stack['id']}]. {rule}")
     changesets.outdate(state, stack["id"])
+    token = params.get("ClientRequestToken")
     blocker = values.deletion_blocker(state, stack)
-    if blocker is not None:
-        _refuse_delete(state, stack, params, blocker)
-    else:
-        operations.delete(state, stack, params.get("ClientRequestToken"), retained)
+    if blocker is None:
+        operations.delete(state, stack, token, retained)
+        return {}
+    # The call succeeds, and the stack fails before any of its resources is deleted.
+    operation = operations.new_operation(state, stack, "DELETE_STACK", token)
+    operation |= {"kind": "delete", "phase": "failed", "before": stack["settings"], "touched": {}, "change_set": None}
+    simulation = StackSimulation(state, state.clock.now(), stack, operation)
+    simulation.set_status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
+    simulation.set_status("DELETE_FAILED", blocker)
+    simulation.save()
     return {}
 
 
-def _refuse_delete(state: SandboxState, stack: Record, params: dict[str, Any], blocker: str) -> None:
-    """The call is taken; the stack fails to be deleted before anything is."""
-    operation = operations.new_operation(state, stack, "DELETE_STACK", params.get("ClientRequestToken"))
-    operation |= {"kind": "delete", "phase": "failed", "before": stack["settings"], "touched": {}, "change_set": None}
-    simulation = StackSimulation(state, state.clock.now(), stack, operation)
-    simulation.status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
-    simulation.status("DELETE_FAILED", blocker)
-    simulation.save()
-
-
 def cancel_update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """CancelUpdateStack: what runs is cancelled, and all is rolled back."""
-    stack = _demand(state, params["StackName"])
+    """CancelUpdateStack, which cancels the running steps and rolls the update back."""
+    stack = _living(state, params["StackName"])
     if values.repeated(stack, "CancelUpdateStack", params):
         return {}
-    simulation = _playing(state, stack)
-    if stack["status"] != "UPDATE_IN_PROGRESS" or simulation is None:
+    simulation = _simulation(state, stack, "UPDATE_IN_PROGRESS")
+    if simulation is None:
         raise messages.invalid("CancelUpdateStack cannot be called from current stack status")
     simulation.operation["token"] = params.get("ClientRequestToken")
-    resource_steps.halt(simulation)
+    halt(simulation)
     operations.executed(simulation, "EXECUTE_FAILED")
     operations.roll_back_update(simulation, messages.STACK_UPDATE_CANCELLED)
     simulation.save()
@@ -147,124 +152,105 @@ def cancel_update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str
 
 
 def continue_update_rollback(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ContinueUpdateRollback: tries again what has failed and what was cancelled, but for what is to be skipped.
+    """ContinueUpdateRollback, which retries the failed and cancelled resources, except for ResourcesToSkip.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
     """
-    stack = _demand(state, params["StackName"])
+    stack = _living(state, params["StackName"])
     if values.repeated(stack, "ContinueUpdateRollback", params):
         return {}
-    simulation = _playing(state, stack)
-    if stack["status"] != "UPDATE_ROLLBACK_FAILED" or simulation is None:
-        # AWS's words for this are not known.
+    simulation = _simulation(state, stack, "UPDATE_ROLLBACK_FAILED")
+    if simulation is None:
+        # The message of AWS is not known.
         raise messages.invalid(
             f"Stack:{stack['id']} is in {stack['status']} state and can not continue update rollback."
         )
-    skipped = [one.rpartition(".")[2] for one in params.get("ResourcesToSkip") or ()]
+    skipped = [name.rpartition(".")[2] for name in params.get("ResourcesToSkip") or ()]
     wrong = [key for key in skipped if simulation.steps.get(key, {}).get("state") != "failed"]
     if wrong:
         raise messages.invalid(
-            f"The following resource(s) cannot be skipped: [{', '.join(wrong)}]. Only resources in UPDATE_FAILED state because "
-            "a rollback failed can be skipped."
+            f"The following resource(s) cannot be skipped: [{', '.join(wrong)}]. "
+            "Only resources in UPDATE_FAILED state because a rollback failed can be skipped."
         )
-    fresh = operations.new_operation(state, simulation.stack, "CONTINUE_ROLLBACK", params.get("ClientRequestToken"))
-    simulation.operation.update({"id": fresh["id"], "token": fresh["token"], "failures": [], "stopped": False})
-    simulation.status("UPDATE_ROLLBACK_IN_PROGRESS", messages.USER_INITIATED)
+    operation = operations.new_operation(state, stack, "CONTINUE_ROLLBACK", params.get("ClientRequestToken"))
+    simulation.operation.update({"id": operation["id"], "token": operation["token"], "failures": [], "stopped": False})
+    simulation.set_status("UPDATE_ROLLBACK_IN_PROGRESS", messages.USER_INITIATED)
     for key in skipped:
-        row = records.row(state, simulation.id, key)
+        row = simulation.row(key)
         simulation.steps[key]["state"] = "done"
         if row is not None:
-            simulation.told(row, "UPDATE_COMPLETE")
-    for one in simulation.steps.values():
-        one["state"] = "waiting" if one["state"] in ("failed", "cancelled") else one["state"]
-    simulation.later(operations.FIRST, "proceed")
+            simulation.set_resource_status(row, "UPDATE_COMPLETE")
+    for step in simulation.steps.values():
+        step["state"] = "waiting" if step["state"] in ("failed", "cancelled") else step["state"]
+    simulation.schedule(operations.FIRST_STEP, "proceed")
     simulation.save()
     return {}
 
 
 def rollback_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """RollbackStack: of a stack that failed with its rollback disabled, to what it was before.
+    """RollbackStack, of a stack that failed with its rollback disabled.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
     """
-    stack = _demand(state, params["StackName"])
+    stack = _living(state, params["StackName"])
     if values.repeated(stack, "RollbackStack", params):
         return {"StackId": stack["id"]}
-    simulation = _playing(state, stack)
-    if stack["status"] not in ("CREATE_FAILED", "UPDATE_FAILED") or simulation is None:
-        # AWS's words for this are not known.
+    simulation = _simulation(state, stack, "CREATE_FAILED", "UPDATE_FAILED")
+    if simulation is None:
+        # The message of AWS is not known.
         raise messages.invalid(f"Stack:{stack['id']} is in {stack['status']} state and can not be rolled back.")
-    fresh = operations.new_operation(state, simulation.stack, "ROLLBACK", params.get("ClientRequestToken"))
-    simulation.operation.update({"id": fresh["id"], "token": fresh["token"]})
+    operation = operations.new_operation(state, stack, "ROLLBACK", params.get("ClientRequestToken"))
+    simulation.operation.update({"id": operation["id"], "token": operation["token"]})
     if params.get("RetainExceptOnCreate") is not None:
         simulation.operation["retain_except_on_create"] = params["RetainExceptOnCreate"]
-    simulation.stack["disable_rollback"] = False
+    stack["disable_rollback"] = False
     if stack["status"] == "CREATE_FAILED":
         operations.roll_back_creation(simulation, messages.USER_INITIATED)
     else:
         operations.roll_back_update(simulation, messages.USER_INITIATED)
     simulation.save()
-    return {"StackId": stack["id"], "OperationId": fresh["id"]}
+    return {"StackId": stack["id"], "OperationId": operation["id"]}
 
 
 def update_termination_protection(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """UpdateTerminationProtection."""
-    stack = _demand(state, params["StackName"])
-    stack["protection"] = params["EnableTerminationProtection"]
-    records.save_stack(state, stack)
+    stack = _living(state, params["StackName"])
+    records.save_stack(state, {**stack, "protection": params["EnableTerminationProtection"]})
     return {"StackId": stack["id"]}
 
 
-PAGE = 100
-STALE = 30.0
-"""Seconds after the beginning of an operation within which a read may still be a stale one."""
-
-NOT_CHECKED = "NOT_CHECKED"
-
-
 def describe_stacks(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeStacks: one, deleted or not if it is named by ARN, or all that live."""
-    named = params.get("StackName")
-    if named is not None:
-        return {"Stacks": [_told(state, _reads_demand(state, named))]}
-    living = [one for one in records.every_stack(state) if one["status"] != "DELETE_COMPLETE"]
-    shown, token = page(state, living, params, PAGE)
-    return _with_token({"Stacks": [_told(state, one) for one in shown]}, token)
-
-
-def _with_token(answer: dict[str, Any], token: str | None) -> dict[str, Any]:
-    return answer if token is None else {**answer, "NextToken": token}
-
-
-def _reads_demand(state: SandboxState, named: str) -> Record:
-    stack = records.find(state, named)
-    if stack is None:
-        raise messages.no_such_id(named)
-    return stack
+    """DescribeStacks: one stack, even a deleted one if the request has its ARN, or all that are not deleted."""
+    if params.get("StackName") is not None:
+        return {"Stacks": [_described(state, _readable(state, params["StackName"]))]}
+    living = [stack for stack in records.every_stack(state) if stack["status"] != "DELETE_COMPLETE"]
+    stacks, token = page(state, living, params, PAGE)
+    return {"Stacks": [_described(state, stack) for stack in stacks], "NextToken": token}
 
 
 def _status(state: SandboxState, stack: Record) -> tuple[str, str | None]:
-    """Status and reason, as they are or as a stale read tells them."""
+    """Return status and reason, the current ones or those of a stale read."""
     lag = state.faults.quirk("lag-status")
     if lag is not None:
-        seen = [one for one in stack["history"] if one[0] <= state.clock.now() - state.duration(float(lag.detail))]
-        _, status, reason = seen[-1] if seen else stack["history"][0]
+        until = state.clock.now() - state.duration(float(lag.detail))
+        past = [entry for entry in stack["history"] if entry[0] <= until]
+        _, status, reason = past[-1] if past else stack["history"][0]
         return status, reason
-    before = stack.get("previous") or ["", None, 0.0]
-    fresh = before[0] and state.clock.now() - before[2] <= state.duration(STALE)
-    if fresh and state.faults.quirk("stale-status") is not None:
-        return before[0], before[1]
+    status, reason, at = stack.get("previous") or ["", None, 0.0]
+    recent = status and state.clock.now() - at <= state.duration(STALE)
+    if recent and state.faults.quirk("stale-status") is not None:
+        return status, reason
     return stack["status"], stack["reason"]
 
 
-def _told(state: SandboxState, stack: Record) -> Record:
-    settings, deleted = stack["settings"], stack["status"] == "DELETE_COMPLETE"
+def _described(state: SandboxState, stack: Record) -> Record:
+    settings = stack["settings"] or {}
     status, reason = _status(state, stack)
-    shown = {
+    return {
         "StackId": stack["id"],
         "StackName": stack["name"],
         "ChangeSetId": stack["change_set"],
-        "Description": settings["description"] if settings else None,
+        "Description": settings.get("description"),
         "Parameters": parameters(settings),
         "CreationTime": stack["created"],
         "DeletionTime": stack["deleted"],
@@ -273,31 +259,30 @@ def _told(state: SandboxState, stack: Record) -> Record:
         "StackStatus": status,
         "StackStatusReason": reason,
         "DisableRollback": stack["disable_rollback"],
-        "NotificationARNs": settings["notifications"] if settings else [],
-        "Capabilities": settings["capabilities"] or None if settings else None,
+        "NotificationARNs": settings.get("notifications", []),
+        "Capabilities": settings.get("capabilities") or None,
         "Outputs": stack["outputs"] or None,
-        "RoleARN": settings["role"] if settings else None,
+        "RoleARN": settings.get("role"),
         "Tags": tags(settings),
-        "EnableTerminationProtection": None if deleted else stack["protection"],
+        "EnableTerminationProtection": None if stack["status"] == "DELETE_COMPLETE" else stack["protection"],
         "DriftInformation": {"StackDriftStatus": NOT_CHECKED},
         "LastOperations": stack["operations"] or None,
     }
-    return {key: value for key, value in shown.items() if value is not None}
 
 
 def list_stacks(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ListStacks: also the deleted ones, by status."""
-    wanted = params.get("StackStatusFilter")
-    found = [one for one in records.every_stack(state) if not wanted or one["status"] in wanted]
-    shown, token = page(state, found, params, PAGE)
-    return _with_token({"StackSummaries": [_summary(one) for one in shown]}, token)
+    """ListStacks, including deleted stacks, by status."""
+    statuses = params.get("StackStatusFilter")
+    matches = [stack for stack in records.every_stack(state) if not statuses or stack["status"] in statuses]
+    stacks, token = page(state, matches, params, PAGE)
+    return {"StackSummaries": [_summary(stack) for stack in stacks], "NextToken": token}
 
 
 def _summary(stack: Record) -> Record:
-    shown = {
+    return {
         "StackId": stack["id"],
         "StackName": stack["name"],
-        "TemplateDescription": stack["settings"]["description"] if stack["settings"] else None,
+        "TemplateDescription": (stack["settings"] or {}).get("description"),
         "CreationTime": stack["created"],
         "LastUpdatedTime": stack["updated"],
         "DeletionTime": stack["deleted"],
@@ -306,13 +291,11 @@ def _summary(stack: Record) -> Record:
         "DriftInformation": {"StackDriftStatus": NOT_CHECKED},
         "LastOperations": stack["operations"] or None,
     }
-    return {key: value for key, value in shown.items() if value is not None}
 
 
-def _resource(stack: Record, row: Record, time: str) -> Record:
-    shown = {
-        "StackName": stack["name"],
-        "StackId": stack["id"],
+def _resource(row: Record, time: str) -> Record:
+    """Describe a resource, with its time under the name ``time``."""
+    return {
         "LogicalResourceId": row["logical"],
         "PhysicalResourceId": row["physical"] or None,
         "ResourceType": row["type"],
@@ -321,110 +304,108 @@ def _resource(stack: Record, row: Record, time: str) -> Record:
         "ResourceStatusReason": row["reason"],
         "DriftInformation": {"StackResourceDriftStatus": NOT_CHECKED},
     }
-    return {key: value for key, value in shown.items() if value is not None}
+
+
+def _resource_of(stack: Record, row: Record, time: str) -> Record:
+    return {"StackName": stack["name"], "StackId": stack["id"], **_resource(row, time)}
 
 
 def describe_stack_resources(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeStackResources: at most a hundred, as with AWS; also by a resource's physical id."""
-    named, physical = params.get("StackName"), params.get("PhysicalResourceId")
-    if named is None and physical is not None:
-        return {"StackResources": _around(state, physical)}
-    if named is None:
+    """DescribeStackResources of a stack, or of the stack with a physical id: at most a hundred, as on AWS."""
+    name, physical = params.get("StackName"), params.get("PhysicalResourceId")
+    logical = params.get("LogicalResourceId")
+    if name is not None:
+        stack = _readable(state, name)
+    elif physical is not None:
+        stack = _stack_with(state, physical)
+        logical = None
+    else:
         raise messages.invalid("Either StackName or PhysicalResourceId must be specified.")
-    stack, logical = _reads_demand(state, named), params.get("LogicalResourceId")
     rows = records.rows(state, stack["id"])
     if logical is not None and logical not in rows:
         raise messages.invalid(f"Resource {logical} does not exist for stack {stack['name']}")
     wanted = [row for key, row in rows.items() if logical in (None, key)]
-    return {"StackResources": [_resource(stack, row, "Timestamp") for row in wanted[:PAGE]]}
+    return {"StackResources": [_resource_of(stack, row, "Timestamp") for row in wanted[:PAGE]]}
 
 
-def _around(state: SandboxState, physical: str) -> list[Record]:
-    """The resources of the stack that a physical id belongs to."""
+def _stack_with(state: SandboxState, physical: str) -> Record:
+    """Return the stack with a resource of this physical id."""
     for stack in records.every_stack(state):
-        rows = records.rows(state, stack["id"])
-        if any(row["physical"] == physical for row in rows.values()):
-            return [_resource(stack, row, "Timestamp") for row in rows.values()][:PAGE]
+        if any(row["physical"] == physical for row in records.rows(state, stack["id"]).values()):
+            return stack
     raise messages.invalid(f"Stack for {physical} does not exist")
 
 
 def describe_stack_resource(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeStackResource, with the metadata of the template."""
-    stack, logical = _demand_living(state, params["StackName"]), params["LogicalResourceId"]
+    name, logical = params["StackName"], params["LogicalResourceId"]
+    stack = records.find(state, name)
+    if stack is None:
+        raise messages.invalid(f"Stack '{name}' does not exist")
     row = records.row(state, stack["id"], logical)
     if row is None:
         raise messages.invalid(f"Resource {logical} does not exist for stack {stack['name']}")
-    metadata = row["definition"].get("Metadata")
-    more = {} if metadata is None else {"Metadata": json.dumps(metadata, separators=(",", ":"))}
-    return {"StackResourceDetail": {**_resource(stack, row, "LastUpdatedTimestamp"), **more}}
+    metadata = _json(row["definition"].get("Metadata"))
+    return {"StackResourceDetail": {**_resource_of(stack, row, "LastUpdatedTimestamp"), "Metadata": metadata}}
 
 
-def _demand_living(state: SandboxState, named: str) -> Record:
-    stack = records.find(state, named)
-    if stack is None:
-        raise messages.invalid(f"Stack '{named}' does not exist")
-    return stack
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, separators=(",", ":"))
 
 
 def list_stack_resources(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ListStackResources: all, page by page."""
-    stack = _reads_demand(state, params["StackName"])
-    shown, token = page(state, list(records.rows(state, stack["id"]).values()), params, PAGE)
-    summaries = [_resource(stack, row, "LastUpdatedTimestamp") for row in shown]
-    bare = [{key: value for key, value in one.items() if key not in ("StackName", "StackId")} for one in summaries]
-    return _with_token({"StackResourceSummaries": bare}, token)
+    """ListStackResources."""
+    stack = _readable(state, params["StackName"])
+    rows, token = page(state, list(records.rows(state, stack["id"]).values()), params, PAGE)
+    return {"StackResourceSummaries": [_resource(row, "LastUpdatedTimestamp") for row in rows], "NextToken": token}
 
 
 def list_exports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ListExports: of all stacks."""
-    shown, token = page(state, values.exports(state), params, PAGE)
-    return _with_token({"Exports": shown}, token)
+    """ListExports, of all stacks."""
+    exports, token = page(state, values.exports(state), params, PAGE)
+    return {"Exports": exports, "NextToken": token}
 
 
 def list_imports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """ListImports: the stacks that import an export."""
-    users = values.importers(state, params["ExportName"])
-    if not users:
+    importers = values.importers(state, params["ExportName"])
+    if not importers:
         raise messages.invalid(f"Export '{params['ExportName']}' is not imported by any stack.")
-    shown, token = page(state, users, params, PAGE)
-    return _with_token({"Imports": shown}, token)
-
-
-_OPERATION_STATUS = {"COMPLETE": "SUCCEEDED", "FAILED": "FAILED"}
+    names, token = page(state, importers, params, PAGE)
+    return {"Imports": names, "NextToken": token}
 
 
 def describe_stack_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeStackEvents: newest first. A token goes on where its page ended, whatever has happened since."""
-    stack = records.find(state, params["StackName"])
-    if stack is None:
-        raise messages.no_stack(params["StackName"])
-    newest, size = _newest(state, stack), records.size_of(state, PAGE)
-    start = records.offset(params)
-    first = newest if params.get("NextToken") is None else min(start, newest)
-    found = [_shown(state, one) for one in records.events(state, stack["id"], first, size)]
+    """DescribeStackEvents, newest first. A token continues where its page ended, whatever has happened since."""
+    stack = _evented(state, params["StackName"])
+    newest, size = _newest_event(state, stack), records.page_size(state, PAGE)
+    first = newest if params.get("NextToken") is None else min(records.offset(params), newest)
+    events = [_event(state, event) for event in records.events(state, stack["id"], first, size)]
     if state.faults.quirk("duplicate-events") is not None:
-        found = [one for one in found for _ in range(2)]
-    answer: dict[str, Any] = {"StackEvents": found}
-    return answer if first - size < 1 else {**answer, "NextToken": records.token(first - size)}
+        events = [event for event in events for _ in range(2)]
+    return {"StackEvents": events, "NextToken": None if first - size < 1 else records.page_token(first - size)}
 
 
-def _newest(state: SandboxState, stack: Record) -> int:
-    """The number of the newest event that can be seen."""
+def _evented(state: SandboxState, name_or_arn: str) -> Record:
+    stack = records.find(state, name_or_arn)
+    if stack is None:
+        raise messages.no_stack(name_or_arn)
+    return stack
+
+
+def _newest_event(state: SandboxState, stack: Record) -> int:
+    """Return the number of the newest visible event."""
     number: int = stack["events"]
     lag = state.faults.quirk("lag-events")
     if lag is None:
         return number
-    seen = state.clock.now() - state.duration(float(lag.detail))
-    while number > 0:
-        (event,) = records.events(state, stack["id"], number, 1)
-        if event["Timestamp"] <= seen:
-            break
-        number -= 1
-    return number
+    until = state.clock.now() - state.duration(float(lag.detail))
+    events = records.events(state, stack["id"], number, number)
+    return number - next((index for index, event in enumerate(events) if event["Timestamp"] <= until), number)
 
 
-def _shown(state: SandboxState, event: Record) -> Record:
-    # The model lists no REVIEW_IN_PROGRESS and no cleanup among the statuses of events; CloudFormation tells them all the same.
+def _event(state: SandboxState, event: Record) -> Record:
+    # CloudFormation also returns REVIEW_IN_PROGRESS and the cleanup, which the model does not list for events.
     event["ResourceStatus"] = UnlistedValue(event["ResourceStatus"])
     if state.faults.quirk("equal-timestamps") is not None:
         event["Timestamp"] = math.floor(event["Timestamp"])
@@ -434,108 +415,96 @@ def _shown(state: SandboxState, event: Record) -> Record:
 
 
 def describe_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DescribeEvents: of a change set, its validation; of a stack, all. ``FailedEvents`` leaves the failures alone.
+    """DescribeEvents: the validation of a change set, or all events or failures of a stack.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
     """
     if params.get("ChangeSetName") is not None:
-        found = _of_change_set(changesets.demanded(state, params))
+        events = _change_set_events(changesets.demanded(state, params))
     elif params.get("StackName") is not None:
-        stack = records.find(state, params["StackName"])
-        if stack is None:
-            raise messages.no_stack(params["StackName"])
-        found = [
-            _as_operation(stack, one) for one in records.events(state, stack["id"], stack["events"], stack["events"])
-        ]
+        stack = _evented(state, params["StackName"])
+        newest = stack["events"]
+        events = [_operation_event(stack, event) for event in records.events(state, stack["id"], newest, newest)]
     else:
         raise messages.invalid("Either StackName or ChangeSetName must be specified.")
     if params.get("OperationId") is not None:
-        found = [one for one in found if one.get("OperationId") == params["OperationId"]]
+        events = [event for event in events if event.get("OperationId") == params["OperationId"]]
     if (params.get("Filters") or {}).get("FailedEvents"):
-        found = [
-            one
-            for one in found
-            if one["EventType"] in ("VALIDATION_ERROR", "PROVISIONING_ERROR", "HOOK_INVOCATION_ERROR")
-        ]
-    shown, token = records.page(state, found, params, PAGE)
-    return {"OperationEvents": shown} if token is None else {"OperationEvents": shown, "NextToken": token}
+        events = [event for event in events if event["EventType"].endswith("_ERROR")]
+    shown, token = page(state, events, params, PAGE)
+    return {"OperationEvents": shown, "NextToken": token}
 
 
-def _of_change_set(body: Record) -> list[Record]:
+def _change_set_events(body: Record) -> list[Record]:
     at = body.get("finished", body["created"])
-    operation = unique("operation", body["id"])
-    shared = {"StackId": body["stack"], "OperationId": operation, "OperationType": "CREATE_CHANGESET", "Timestamp": at}
-    failed = body["status"] == "FAILED"
-    status = "FAILED" if failed else "SUCCEEDED" if body["status"] == "CREATE_COMPLETE" else "IN_PROGRESS"
+    status = {"FAILED": "FAILED", "CREATE_COMPLETE": "SUCCEEDED"}.get(body["status"], "IN_PROGRESS")
+    shared = {
+        "StackId": body["stack"],
+        "OperationId": unique("operation", body["id"]),
+        "OperationType": "CREATE_CHANGESET",
+        "Timestamp": at,
+    }
     own = {
         **shared,
         "EventId": unique("operation", body["id"], 0),
         "EventType": "STACK_EVENT",
         "OperationStatus": status,
+        "StartTime": body["created"],
+        "EndTime": None if status == "IN_PROGRESS" else at,
     }
-    own |= {"StartTime": body["created"]} | ({} if status == "IN_PROGRESS" else {"EndTime": at})
-    found = [
+    findings = [
         {
             **shared,
             "EventId": unique("operation", body["id"], number),
             "EventType": "VALIDATION_ERROR",
-            "LogicalResourceId": one["logical"],
+            "LogicalResourceId": finding["logical"],
             "PhysicalResourceId": "",
-            "ResourceType": one["type"],
+            "ResourceType": finding["type"],
             "ValidationFailureMode": "FAIL",
-            "ValidationName": one["name"],
+            "ValidationName": finding["name"],
             "ValidationStatus": "FAILED",
-            "ValidationStatusReason": one["reason"],
-            "ValidationPath": one["path"],
+            "ValidationStatusReason": finding["reason"],
+            "ValidationPath": finding["path"],
         }
-        for number, one in enumerate(body["findings"], 1)
+        for number, finding in enumerate(body["findings"], 1)
     ]
-    return [own, *found]
+    return [own, *findings]
 
 
-def _as_operation(stack: Record, event: Record) -> Record:
+_EVENT_MEMBERS = (
+    *("EventId", "StackId", "OperationId", "LogicalResourceId", "PhysicalResourceId", "ResourceType", "Timestamp"),
+    *("ResourceStatusReason", "ResourceProperties", "ClientRequestToken", "HookType", "HookStatus", "HookStatusReason"),
+)
+
+
+def _operation_event(stack: Record, event: Record) -> Record:
     status = event["ResourceStatus"]
-    same = ("EventId", "StackId", "OperationId", "LogicalResourceId", "PhysicalResourceId", "ResourceType", "Timestamp")
-    more = (
-        "ResourceStatus",
-        "ResourceStatusReason",
-        "ResourceProperties",
-        "ClientRequestToken",
-        "HookType",
-        "HookStatus",
-        "HookStatusReason",
-    )
-    shown = {key: event[key] for key in (*same, *more) if key in event} | {"ResourceStatus": UnlistedValue(status)}
-    types = {one["OperationId"]: one["OperationType"] for one in stack["operations"]}
-    if event.get("OperationId") in types:
-        shown["OperationType"] = types[event["OperationId"]]
+    types = {operation["OperationId"]: operation["OperationType"] for operation in stack["operations"]}
+    shown = {
+        **{name: event.get(name) for name in _EVENT_MEMBERS},
+        "ResourceStatus": UnlistedValue(status),
+        "OperationType": types.get(event.get("OperationId", "")),
+    }
     if event["ResourceType"] == records.STACK_TYPE:
-        shown |= {
+        ends = {"COMPLETE": "SUCCEEDED", "FAILED": "FAILED"}
+        return {
+            **shown,
             "EventType": "STACK_EVENT",
-            "OperationStatus": _OPERATION_STATUS.get(status.rpartition("_")[2], "IN_PROGRESS"),
+            "OperationStatus": ends.get(status.rpartition("_")[2], "IN_PROGRESS"),
         }
-    elif "HookType" in event:
-        shown["EventType"] = "HOOK_INVOCATION_ERROR"
-    else:
-        shown["EventType"] = "PROVISIONING_ERROR" if status.endswith("_FAILED") else "PROGRESS_EVENT"
-    return shown
-
-
-_ALL_CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+    if "HookType" in event:
+        return {**shown, "EventType": "HOOK_INVOCATION_ERROR"}
+    return {**shown, "EventType": "PROVISIONING_ERROR" if status.endswith("_FAILED") else "PROGRESS_EVENT"}
 
 
 def get_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """GetTemplate: the text as it was sent, of a stack or of a change set. Deleted stacks by ARN."""
+    """GetTemplate: the original text, of a stack or of a change set."""
     if params.get("ChangeSetName") is not None:
         settings = changesets.demanded(state, params)["settings"]
+    elif params.get("StackName") is not None:
+        settings = _readable(state, params["StackName"])["settings"]
     else:
-        named = params.get("StackName")
-        if named is None:
-            raise messages.invalid("StackName is required if ChangeSetName is not specified.")
-        stack = records.find(state, named)
-        if stack is None:
-            raise messages.no_such_id(named)
-        settings = stack["settings"]
+        raise messages.invalid("StackName is required if ChangeSetName is not specified.")
     if settings is None:
         raise messages.invalid("No template exists for the stack under review. Specify ChangeSetName.")
     text = records.template_text(state, settings["template"])
@@ -543,75 +512,36 @@ def get_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def get_template_summary(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """GetTemplateSummary: of a template or of a stack's."""
-    named = params.get("StackName")
-    if named is not None:
-        stack = records.living(state, named)
+    """GetTemplateSummary, of a template or of the template of a stack."""
+    name = params.get("StackName")
+    if name is not None:
+        stack = records.living(state, name)
         if stack is None or stack["settings"] is None:
-            raise messages.no_such_id(named)
+            raise messages.no_stack_with_id(name)
         template = records.template(state, stack["settings"]["template"])
     else:
-        template = _given(state, params)
+        template = values.given_template(state, params)
     resources: Mapping[str, Any] = template.get("Resources") or {}
-    types = dict.fromkeys(one["Type"] for one in resources.values())
-    metadata = template.get("Metadata")
-    answer = {
-        "Parameters": [_summed(name, one) for name, one in (template.get("Parameters") or {}).items()],
-        "Description": template.get("Description"),
-        **_needed(template),
-        "ResourceTypes": list(types),
-        "Version": template.get("AWSTemplateFormatVersion"),
-        "Metadata": None if metadata is None else json.dumps(metadata),
-    }
-    return {key: value for key, value in answer.items() if value is not None}
-
-
-def _needed(template: Mapping[str, Any]) -> Record:
     needed = list(capabilities(template))
-    if not needed:
-        return {}
+    reason = f"The following capabilities are required: {', '.join(needed)}"
     return {
-        "Capabilities": needed,
-        "CapabilitiesReason": f"The following capabilities are required: {', '.join(needed)}",
+        "Parameters": [_declaration(name, one) for name, one in (template.get("Parameters") or {}).items()],
+        "Description": template.get("Description"),
+        "Capabilities": needed or None,
+        "CapabilitiesReason": reason if needed else None,
+        "ResourceTypes": list(dict.fromkeys(resource["Type"] for resource in resources.values())),
+        "Version": template.get("AWSTemplateFormatVersion"),
+        "Metadata": _json(template.get("Metadata")),
     }
 
 
-def _given(state: SandboxState, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    if params.get("TemplateBody") is None and params.get("TemplateURL") is None:
-        raise messages.invalid("Either Template URL or Template Body must be specified.")
-    try:
-        return records.parsed(values.text_of(state, params))
-    except TemplateError as error:
-        raise messages.invalid(str(error)) from None
-
-
-def _declared(name: str, one: Mapping[str, Any]) -> Record:
-    shown = {
+def _declaration(name: str, parameter: Mapping[str, Any]) -> Record:
+    allowed = parameter.get("AllowedValues")
+    return {
         "ParameterKey": name,
-        "DefaultValue": str(one["Default"]) if "Default" in one else None,
-        "NoEcho": is_no_echo(one),
-        "Description": one.get("Description"),
+        "DefaultValue": str(parameter["Default"]) if "Default" in parameter else None,
+        "NoEcho": is_no_echo(parameter),
+        "Description": parameter.get("Description"),
+        "ParameterType": parameter.get("Type", "String"),
+        "ParameterConstraints": {} if allowed is None else {"AllowedValues": [str(value) for value in allowed]},
     }
-    return {key: value for key, value in shown.items() if value is not None}
-
-
-def _summed(name: str, one: Mapping[str, Any]) -> Record:
-    allowed = one.get("AllowedValues")
-    limits = {} if allowed is None else {"AllowedValues": [str(value) for value in allowed]}
-    return {**_declared(name, one), "ParameterType": one.get("Type", "String"), "ParameterConstraints": limits}
-
-
-def validate_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ValidateTemplate: the template's form, not its parameters' values."""
-    template = _given(state, params)
-    declared: Mapping[str, Any] = template.get("Parameters") or {}
-    found = [
-        one
-        for one in problems(template, {}, _ALL_CAPABILITIES)
-        if not one.startswith((*values.PROPERTY_PROBLEMS, "Parameter"))
-    ]
-    if found:
-        raise messages.invalid(found[0])
-    answer = {"Parameters": [_declared(name, one) for name, one in declared.items()], **_needed(template)}
-    description = template.get("Description")
-    return answer if description is None else {**answer, "Description": description}

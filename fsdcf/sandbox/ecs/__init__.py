@@ -6,40 +6,25 @@ from collections.abc import Mapping
 
 from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
 from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, update_service
-from fsdcf.sandbox.ecs.definitions import (
-    create_cluster,
-    definition_of,
-    delete_cluster,
-    deregister,
-    ensure_cluster,
-    register,
-)
-from fsdcf.sandbox.ecs.scheduler import DeploymentProgress, rollout
+from fsdcf.sandbox.ecs.definitions import create_cluster, delete_cluster, deregister, register
+from fsdcf.sandbox.ecs.scheduler import progress
 from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = [
     "ACTIONS",
     "OPERATIONS",
-    "DeploymentProgress",
     "create_cluster",
     "create_service",
-    "definition_of",
     "delete_cluster",
     "delete_service",
     "deregister",
-    "ensure_cluster",
+    "progress",
     "register",
-    "rollout",
     "service_of",
     "update_service",
 ]
 
 OPERATIONS: Mapping[str, Handler] = {
-    "CreateCluster": definitions.create_cluster,
-    "CreateService": api.create_service_call,
-    "DeleteCluster": definitions.delete_cluster,
-    "DeleteService": api.delete_service_call,
-    "DeregisterTaskDefinition": definitions.deregister_task_definition,
     "DescribeClusters": definitions.describe_clusters,
     "DescribeServiceDeployments": api.describe_service_deployments,
     "DescribeServices": api.describe_services,
@@ -53,9 +38,8 @@ OPERATIONS: Mapping[str, Handler] = {
     "RegisterTaskDefinition": definitions.register_task_definition,
     "RunTask": api.run_task,
     "StopTask": api.stop_task,
-    "UpdateService": api.update_service_call,
+    "UpdateService": api.update_service_operation,
 }
-
 ACTIONS: Mapping[str, Action] = {
     "ecs.forget": tasks.forget,
     "ecs.reconcile": scheduler.reconcile,

@@ -1,4 +1,4 @@
-"""Task definitions: families and their revisions."""
+"""Task definitions, clusters, the keys and ARNs of ECS, and the events of services."""
 
 from __future__ import annotations
 
@@ -6,77 +6,79 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import SandboxState, ServiceError, page
 
 DEFINITION = "ecs.definition"
+CLUSTER = "ecs.cluster"
+SERVICE = "ecs.service"
+TASK = "ecs.task"
+SERVICE_EVENTS = "ecs.events"
+
+DEFAULT_CLUSTER = "default"
 PAGE = 100
+MOST_EVENTS = 100
+GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
 
 def register(state: SandboxState, request: dict[str, Any]) -> dict[str, Any]:
-    """Registers the next revision of a family; the task definition as DescribeTaskDefinition tells it."""
+    """Register the next revision of a family and return it in the form of DescribeTaskDefinition."""
     family = request["family"]
     if not request.get("containerDefinitions"):
         raise ServiceError("ClientException", "Container list cannot be empty.")
     revision = state.store.next_number(f"ecs.family.{family}")
-    told = {name: value for name, value in request.items() if name != "tags"}
-    containers = [{"essential": True, **container} for container in request["containerDefinitions"]]
     definition = {
-        **told,
-        "containerDefinitions": containers,
+        **{name: value for name, value in request.items() if name != "tags"},
+        "containerDefinitions": [{"essential": True, **container} for container in request["containerDefinitions"]],
         "taskDefinitionArn": state.arn("ecs", f"task-definition/{family}:{revision}"),
         "revision": revision,
         "status": "ACTIVE",
         "registeredAt": state.clock.now(),
         "compatibilities": ["EC2", *request.get("requiresCompatibilities", [])[:1]],
     }
-    state.store.put(DEFINITION, _key(family, revision), {"definition": definition, "tags": request.get("tags", [])})
+    body = {"definition": definition, "tags": request.get("tags", [])}
+    state.store.put(DEFINITION, _definition_key(family, revision), body)
     return definition
 
 
-def deregister(state: SandboxState, definition: str) -> dict[str, Any]:
-    """Makes a revision INACTIVE: services that run it go on. Refusal if there is none."""
+def deregister(state: SandboxState, definition: str) -> None:
+    """Make a revision INACTIVE. Services with it continue to run. Raises ServiceError if it does not exist."""
     body = _document(state, definition)
-    if body is None:
-        raise _unknown()
-    told: dict[str, Any] = body["definition"]
-    if told["status"] == "ACTIVE":
-        told |= {"status": "INACTIVE", "deregisteredAt": state.clock.now()}
-        state.store.put(DEFINITION, _key(told["family"], told["revision"]), body)
-    return told
+    described: dict[str, Any] = body["definition"]
+    if described["status"] == "ACTIVE":
+        described |= {"status": "INACTIVE", "deregisteredAt": state.clock.now()}
+        state.store.put(DEFINITION, _definition_key(described["family"], described["revision"]), body)
 
 
 def definition_of(state: SandboxState, definition: str) -> dict[str, Any]:
-    """A task definition by ARN, ``family:revision`` or family (its latest ACTIVE revision). Refusal if there is none."""
-    body = _document(state, definition)
-    if body is None:
-        raise _unknown()
-    found: dict[str, Any] = body["definition"]
-    return found
+    """Return a task definition by ARN, ``family:revision`` or family (its latest ACTIVE revision).
+
+    Raises ServiceError.
+    """
+    definition_body: dict[str, Any] = _document(state, definition)["definition"]
+    return definition_body
 
 
 def runnable(state: SandboxState, definition: str) -> str:
-    """The ARN of a task definition that a service may be made of. Refusal if there is none, or if it is INACTIVE."""
-    found = definition_of(state, definition)
-    if found["status"] != "ACTIVE":
+    """Return the ARN of a task definition. Raises ServiceError if it does not exist or is INACTIVE."""
+    described = definition_of(state, definition)
+    if described["status"] != "ACTIVE":
         raise ServiceError("ClientException", "TaskDefinition is inactive")
-    return str(found["taskDefinitionArn"])
+    return str(described["taskDefinitionArn"])
 
 
-def _document(state: SandboxState, definition: str) -> dict[str, Any] | None:
+def _document(state: SandboxState, definition: str) -> dict[str, Any]:
     family, _, revision = definition.rpartition("/")[2].partition(":")
     if revision:
-        return state.store.get(DEFINITION, _key(family, int(revision))) if revision.isdecimal() else None
-    active = [
-        body for _, body in state.store.every(DEFINITION, f"{family}:") if body["definition"]["status"] == "ACTIVE"
-    ]
-    return active[-1] if active else None
+        body = state.store.get(DEFINITION, _definition_key(family, int(revision))) if revision.isdecimal() else None
+    else:
+        revisions = [one for _, one in state.store.every(DEFINITION, f"{family}:")]
+        body = next((one for one in reversed(revisions) if one["definition"]["status"] == "ACTIVE"), None)
+    if body is None:
+        raise ServiceError("ClientException", "Unable to describe task definition.")
+    return body
 
 
-def _unknown() -> ServiceError:
-    return ServiceError("ClientException", "Unable to describe task definition.")
-
-
-def _key(family: str, revision: int) -> str:
+def _definition_key(family: str, revision: int) -> str:
     return f"{family}:{revision:08d}"
 
 
@@ -85,187 +87,130 @@ def register_task_definition(state: SandboxState, params: dict[str, Any]) -> dic
     return {"taskDefinition": register(state, params), "tags": params.get("tags", [])}
 
 
-def deregister_task_definition(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DeregisterTaskDefinition."""
-    return {"taskDefinition": deregister(state, params["taskDefinition"])}
-
-
 def describe_task_definition(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeTaskDefinition."""
-    told = {"taskDefinition": definition_of(state, params["taskDefinition"])}
     body = _document(state, params["taskDefinition"])
-    return {**told, "tags": body["tags"]} if body is not None and "TAGS" in params.get("include", []) else told
+    tags = body["tags"] if "TAGS" in params.get("include", []) else None
+    return {"taskDefinition": body["definition"], "tags": tags}
 
 
 def list_task_definitions(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """ListTaskDefinitions: by family, status and order."""
+    """ListTaskDefinitions, by family, status and order."""
     prefix = f"{params['familyPrefix']}:" if params.get("familyPrefix") else ""
+    definitions = [body["definition"] for _, body in state.store.every(DEFINITION, prefix)]
     status = params.get("status", "ACTIVE")
-    told = [body["definition"] for _, body in state.store.every(DEFINITION, prefix)]
-    arns = [one["taskDefinitionArn"] for one in told if one["status"] == status]
+    arns = [definition["taskDefinitionArn"] for definition in definitions if definition["status"] == status]
     return paged(arns[::-1] if params.get("sort") == "DESC" else arns, params, "taskDefinitionArns")
 
 
-def paged(arns: list[str], params: dict[str, Any], name: str, size: int = PAGE) -> dict[str, Any]:
-    """One page of a list under ``name``. The token is the number of those that went before."""
-    token = params.get("nextToken") or "0"
-    if not token.isdecimal():
-        raise ServiceError("InvalidParameterException", "Invalid token.")
-    start, limit = int(token), min(params.get("maxResults") or size, size)
-    page: dict[str, Any] = {name: arns[start : start + limit]}
-    return {**page, "nextToken": str(start + limit)} if start + limit < len(arns) else page
+def paged(items: Sequence[Any], params: dict[str, Any], name: str, size: int = PAGE) -> dict[str, Any]:
+    """Return one page of a list. Raises ServiceError for a token that was never returned."""
+    return page(items, params, name, size, ServiceError("InvalidParameterException", "Invalid token."))
 
 
-DEFAULT_CLUSTER = "default"
+def cluster_name(name_or_arn: str | None) -> str:
+    """Return the name of a cluster from its name or ARN."""
+    return (name_or_arn or DEFAULT_CLUSTER).rpartition("/")[2]
 
 
-def cluster_of(text: str | None) -> str:
-    """A cluster's name, out of its name or ARN."""
-    return (text or DEFAULT_CLUSTER).rpartition("/")[2]
+def key_of(cluster: str | None, name_or_arn: str) -> str:
+    """Return the key of a service or a task, ``cluster/name``. An ARN contains the cluster itself."""
+    steps = name_or_arn.split("/")
+    return f"{steps[-2] if len(steps) > 2 else cluster_name(cluster)}/{steps[-1]}"
 
 
-def service_key(cluster: str | None, service: str) -> str:
-    """``cluster/service``, out of names or ARNs. An ARN of the service tells the cluster itself."""
-    steps = service.split("/")
-    name = steps[-1]
-    inside = steps[-2] if len(steps) > 2 else cluster_of(cluster)
-    return f"{inside}/{name}"
-
-
-def task_key(cluster: str | None, task: str) -> str:
-    """``cluster/id``, out of an id or an ARN."""
-    steps = task.split("/")
-    inside = steps[-2] if len(steps) > 2 else cluster_of(cluster)
-    return f"{inside}/{steps[-1]}"
-
-
-def cluster_arn(state: SandboxState, name: str) -> str:
-    """The ARN of a cluster."""
-    return state.arn("ecs", f"cluster/{name}")
+def cluster_arn(state: SandboxState, key: str) -> str:
+    """Return the ARN of a cluster, by its name or by the key of a service or task in it."""
+    return state.arn("ecs", f"cluster/{key.partition('/')[0]}")
 
 
 def service_arn(state: SandboxState, key: str) -> str:
-    """The ARN of the service with this key."""
+    """Return the ARN of a service, by its key."""
     return state.arn("ecs", f"service/{key}")
 
 
 def task_arn(state: SandboxState, key: str) -> str:
-    """The ARN of the task with this key."""
+    """Return the ARN of a task, by its key."""
     return state.arn("ecs", f"task/{key}")
 
 
-def digits(*parts: object, length: int = 19) -> str:
-    """A number that these parts always give, as ECS numbers deployments and revisions."""
-    return token(*parts, length=length, alphabet="123456789")
+def digits(*seed: object, length: int = 19) -> str:
+    """Return a number that depends on ``seed``, like those of deployments and revisions."""
+    return token(*seed, length=length, alphabet="123456789")
 
 
-CLUSTER = "ecs.cluster"
+def create_cluster(state: SandboxState, request: dict[str, Any]) -> None:
+    """Create a cluster from a request of CreateCluster, unless it exists."""
+    name = request.get("clusterName") or DEFAULT_CLUSTER
+    if _active_cluster(state, name) is None:
+        members = ("settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "tags")
+        chosen = {key: request[key] for key in members if key in request}
+        state.store.put(CLUSTER, name, {"clusterName": name, "status": "ACTIVE", **chosen})
 
 
-def create_cluster(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """CreateCluster: an existing one is given back as it is."""
-    name = params.get("clusterName") or DEFAULT_CLUSTER
+def _active_cluster(state: SandboxState, name: str) -> dict[str, Any] | None:
     body = state.store.get(CLUSTER, name)
-    if body is None or body["status"] != "ACTIVE":
-        asked = ("settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "tags")
-        body = {"clusterName": name, "status": "ACTIVE", **{key: params[key] for key in asked if key in params}}
-        state.store.put(CLUSTER, name, body)
-    return {"cluster": _told(state, body)}
+    return body if body is not None and body["status"] == "ACTIVE" else None
 
 
-def ensure_cluster(state: SandboxState, cluster: str | None) -> str:
-    """The name of a cluster, which exists afterwards: a service of a stack comes with its cluster."""
-    name = cluster_of(cluster)
-    body = state.store.get(CLUSTER, name)
-    if body is None or body["status"] != "ACTIVE":
-        create_cluster(state, {"clusterName": name})
-    return name
-
-
-def demand_cluster(state: SandboxState, cluster: str | None) -> str:
-    """The name of a cluster that exists. Refusal ClusterNotFoundException otherwise."""
-    name = cluster_of(cluster)
-    body = state.store.get(CLUSTER, name)
-    if body is None or body["status"] != "ACTIVE":
+def demand_cluster(state: SandboxState, name_or_arn: str | None) -> str:
+    """Return the name of an existing cluster. Raises ServiceError."""
+    name = cluster_name(name_or_arn)
+    if _active_cluster(state, name) is None:
         raise ServiceError("ClusterNotFoundException", "Cluster not found.")
     return name
 
 
-def delete_cluster(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
-    """DeleteCluster: refused while it has services."""
-    name = demand_cluster(state, params["cluster"])
-    body = state.store.get(CLUSTER, name) or {}
+def delete_cluster(state: SandboxState, cluster: str) -> None:
+    """Delete a cluster. Raises ServiceError if it does not exist, or contains services or tasks."""
+    name = demand_cluster(state, cluster)
     if _services(state, name):
-        raise ServiceError(
-            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
-        )
+        message = "The Cluster cannot be deleted while Services are active."
+        raise ServiceError("ClusterContainsServicesException", message)
     if _tasks(state, name):
         raise ServiceError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
-    body["status"] = "INACTIVE"
-    state.store.put(CLUSTER, name, body)
-    return {"cluster": _told(state, body)}
+    state.store.put(CLUSTER, name, {**(_active_cluster(state, name) or {}), "status": "INACTIVE"})
 
 
 def describe_clusters(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeClusters."""
-    found, failures = [], []
-    for asked in params.get("clusters") or [DEFAULT_CLUSTER]:
-        body = state.store.get(CLUSTER, cluster_of(asked))
+    clusters, failures = [], []
+    for name in map(cluster_name, params.get("clusters") or [DEFAULT_CLUSTER]):
+        body = state.store.get(CLUSTER, name)
         if body is None:
-            failures.append({"arn": cluster_arn(state, cluster_of(asked)), "reason": "MISSING"})
-        else:
-            found.append(_told(state, body))
-    return {"clusters": found, "failures": failures}
+            failures.append({"arn": cluster_arn(state, name), "reason": "MISSING"})
+            continue
+        states = [task["task"]["lastStatus"] for task in _tasks(state, name)]
+        running = states.count("RUNNING")
+        counts = {"runningTasksCount": running, "pendingTasksCount": len(states) - running}
+        counts |= {"registeredContainerInstancesCount": 0, "activeServicesCount": len(_services(state, name))}
+        clusters.append({**body, "clusterArn": cluster_arn(state, name), **counts})
+    return {"clusters": clusters, "failures": failures}
 
 
-def _told(state: SandboxState, body: dict[str, Any]) -> dict[str, Any]:
-    name = body["clusterName"]
-    states = [one["task"]["lastStatus"] for one in _tasks(state, name)]
-    running = states.count("RUNNING")
-    return {
-        **body,
-        "clusterArn": cluster_arn(state, name),
-        "registeredContainerInstancesCount": 0,
-        "runningTasksCount": running,
-        "pendingTasksCount": len(states) - running,
-        "activeServicesCount": len(_services(state, name)),
-    }
+def _services(state: SandboxState, cluster: str) -> list[dict[str, Any]]:
+    return [body for _, body in state.store.every(SERVICE, f"{cluster}/") if body["status"] != "INACTIVE"]
 
 
-def _services(state: SandboxState, name: str) -> list[dict[str, Any]]:
-    return [body for _, body in state.store.every("ecs.service", f"{name}/") if body["status"] != "INACTIVE"]
+def _tasks(state: SandboxState, cluster: str) -> list[dict[str, Any]]:
+    return [body for _, body in state.store.every(TASK, f"{cluster}/") if body["task"]["lastStatus"] != "STOPPED"]
 
 
-def _tasks(state: SandboxState, name: str) -> list[dict[str, Any]]:
-    return [body for _, body in state.store.every("ecs.task", f"{name}/") if body["task"]["lastStatus"] != "STOPPED"]
-
-
-SERVICE_EVENTS = "ecs.events"
-KEPT = 100
-GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
-
-
-def say(state: SandboxState, key: str, words: str) -> None:
-    """An event of the service with this key: ``(service NAME) ...``."""
+def add_event(state: SandboxState, key: str, text: str) -> None:
+    """Add an event of a service, by its key: ``(service NAME) TEXT``."""
     body = state.store.get(SERVICE_EVENTS, key) or {"events": [], "count": 0}
     number = body["count"] + 1
-    message = f"(service {key.rpartition('/')[2]}) {words}"
+    message = f"(service {key.rpartition('/')[2]}) {text}"
     event = {"id": unique(key, "event", number), "createdAt": state.clock.now(), "message": message}
-    state.store.put(SERVICE_EVENTS, key, {"events": [event, *body["events"]][:KEPT], "count": number})
+    state.store.put(SERVICE_EVENTS, key, {"events": [event, *body["events"]][:MOST_EVENTS], "count": number})
 
 
-def said(state: SandboxState, key: str) -> list[dict[str, Any]]:
-    """The service's events, latest first."""
+def events_of(state: SandboxState, key: str) -> list[dict[str, Any]]:
+    """Return the events of a service, latest first."""
     events: list[dict[str, Any]] = (state.store.get(SERVICE_EVENTS, key) or {"events": []})["events"]
     return events
 
 
 def listed(tasks: Sequence[str]) -> str:
-    """Tasks, as events list them: ``(task A) (task B)``."""
+    """List tasks in the form of events: ``(task A) (task B)``."""
     return " ".join(f"(task {task})" for task in tasks)
-
-
-def started(tasks: Sequence[str], replaced: int = 0) -> str:
-    """That tasks have been started, and how many of them replace unhealthy ones."""
-    words = f"has started {len(tasks)} tasks: {listed(tasks)}."
-    return f"{words} Amazon ECS replaced {replaced} tasks due to an unhealthy status." if replaced else words

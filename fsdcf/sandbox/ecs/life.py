@@ -1,19 +1,53 @@
-"""The life of a task as a list of steps, told in advance: how long each state lasts, and how it ends when something is the matter."""
+"""The life of a task as a list of steps: how long each state lasts, and how a task with a problem ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fsdcf.sandbox.elbv2 import DESCRIPTIONS, TargetHealthCheck
 
-UNAVAILABLE = "Capacity is unavailable at this time. Please try again later or in a different availability zone."
+Step = dict[str, Any]
+"""``after`` is the time since the previous step in seconds of AWS's time, ``do`` the kind of step; other keys depend
+on the kind.
+"""
+
+PROVISIONING = 8.0
+"""Seconds until Fargate has found capacity and attached a network interface."""
+
+UNTIL_PULL = 3.0
+PULLING = 12.0
+STARTING = 2.0
+ACTIVATING = 2.0
+
+PULL_TIMEOUT = 40.0
+"""Seconds that ECS retries to pull an image."""
+
+PREPARATION_TIMEOUT = 45.0
+"""Seconds that the agent retries to read secrets and to reach the registry."""
+
+SETTLING = 10.0
+"""Seconds of running after which the scheduler, which checks every few seconds, counts a task as started."""
+
+FIRST_TARGET_CHECK = 15.0
+"""Seconds until the load balancer has checked a new target, for which one success is enough."""
+
+NOTICED_AFTER = 8.0
+"""Seconds until the scheduler stops a task with a failed health check."""
+
+CRASH = 3.0
+OUT_OF_MEMORY = 8.0
+SLOWNESS = 5.0
+"""Default factor for all durations of a slow deployment."""
+
+UNAVAILABLE = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+EXITED = "Essential container in task exited"
 
 
 @dataclass(frozen=True)
 class ContainerHealthCheck:
-    """A container's own health check, in seconds and failures in a row; the defaults are those of ECS."""
+    """The health check of a container: times in seconds, retries in a row. The defaults are those of ECS."""
 
     interval: float = 30.0
     retries: int = 3
@@ -22,7 +56,10 @@ class ContainerHealthCheck:
 
 @dataclass(frozen=True)
 class TaskScenario:
-    """What a task's life depends on: its main container, its checks, where it logs. ``grace`` is the service's, in seconds."""
+    """What the life of a task depends on: its main container, health checks and log group.
+
+    ``grace`` is the service's, in seconds.
+    """
 
     region: str
     account: str
@@ -31,7 +68,6 @@ class TaskScenario:
     command: str = ""
     role: str = ""
     secret: str = ""
-    log_group: str = ""
     port: int = 0
     target_group: str = ""
     grace: float = 0.0
@@ -40,9 +76,20 @@ class TaskScenario:
 
 
 @dataclass(frozen=True)
+class TaskProblem:
+    """The problem of a deployment's tasks: a key of TASK_PROBLEMS, and its detail. Empty for healthy tasks."""
+
+    word: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class TaskEnding:
-    """An end. ``exit`` None: the container never ran. ``event``: ``place`` for what the service says of a task that it could not start,
-    ``target`` and ``container`` for a failed health check."""
+    """How a task ends. ``exit`` None: the container never ran.
+
+    ``event`` is ``place`` for a service event about a task that could not be started, and ``target`` or ``container``
+    for a failed health check. ``lines`` are the last lines of the log.
+    """
 
     code: str
     reason: str
@@ -50,239 +97,194 @@ class TaskEnding:
     container_reason: str = ""
     event: str = ""
     target_reason: str = ""
-    target_words: str = ""
-    last_words: tuple[str, ...] = ()
+    target_description: str = ""
+    lines: tuple[str, ...] = ()
 
 
-def ending(scene: TaskScenario, word: str, detail: str) -> TaskEnding:
-    """How a task ends that has this trouble."""
-    return _ENDINGS[word](scene, detail)
+def ending(scenario: TaskScenario, problem: TaskProblem) -> TaskEnding:
+    """Return how a task with this problem ends."""
+    return _ENDINGS[problem.word](scenario, problem.detail)
 
 
-def _pull(scene: TaskScenario, detail: str) -> TaskEnding:
-    host = scene.image.partition("/")[0]
-    name, _, tag = scene.image.rpartition(":")
-    path = name.partition("/")[2].partition("@")[0]
-    how = {
+def _not_started(reason: str, container_reason: str | None = None) -> TaskEnding:
+    return TaskEnding(
+        "TaskFailedToStart", reason, None, reason if container_reason is None else container_reason, "place"
+    )
+
+
+def _pull_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
+    host = scenario.image.partition("/")[0]
+    name, _, tag = scenario.image.rpartition(":")
+    url = f"https://{host}/v2/{name.partition('/')[2].partition('@')[0]}/manifests/{tag}"
+    cause = {
         "denied": f"pulling from host {host} failed with status code [manifests {tag}]: 403 Forbidden",
-        "timeout": f'failed to do request: Head "https://{host}/v2/{path}/manifests/{tag}": dial tcp 10.0.3.17:443: i/o timeout',
-    }.get(detail, f"{scene.image}: not found")
-    words = f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {scene.image}: {how}"
-    return _unstarted(words)
+        "timeout": f'failed to do request: Head "{url}": dial tcp 10.0.3.17:443: i/o timeout',
+    }.get(detail, f"{scenario.image}: not found")
+    return _not_started(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+        f"failed to resolve ref {scenario.image}: {cause}"
+    )
 
 
-def _prepare(scene: TaskScenario, detail: str) -> TaskEnding:
-    role = f"arn:aws:sts::{scene.account}:assumed-role/{scene.role or 'ecsTaskExecutionRole'}/task"
+def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
+    role = f"arn:aws:sts::{scenario.account}:assumed-role/{scenario.role or 'ecsTaskExecutionRole'}/task"
+    default = f"arn:aws:secretsmanager:{scenario.region}:{scenario.account}:secret:{scenario.container}"
+    secret = scenario.secret or default
+
+    def denied(retrieved: str, failed: str, action: str, resource: str) -> str:
+        return (
+            f"execution resource retrieval failed: unable to retrieve {retrieved}: service call has been retried "
+            f"1 time(s): {failed}AccessDeniedException: User: {role} is not authorized to perform: {action} on "
+            f"resource: {resource} because no identity-based policy allows the {action} action"
+        )
+
     registry = (
-        "unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between "
-        "the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum "
-        f'number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "https://api.ecr.{scene.region}'
-        '.amazonaws.com/": dial tcp 10.0.3.17:443: i/o timeout'
+        "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
+        "ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number "
+        "of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "
+        f'"https://api.ecr.{scenario.region}.amazonaws.com/": dial tcp 10.0.3.17:443: i/o timeout'
     )
-    denied = (
-        "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call "
-        f"has been retried 1 time(s): AccessDeniedException: User: {role} is not authorized to perform: ecr:GetAuthorizationToken on "
-        "resource: * because no identity-based policy allows the ecr:GetAuthorizationToken action"
+    cause = {
+        "denied": denied("ecr registry auth", "", "ecr:GetAuthorizationToken", "*"),
+        "secret": denied(
+            "secret from asm",
+            f"failed to fetch secret {secret} from secrets manager: ",
+            "secretsmanager:GetSecretValue",
+            secret,
+        ),
+        "parameter": denied("secrets from ssm", "", "ssm:GetParameters", secret),
+    }.get(detail, registry)
+    if detail == "log-group":
+        return _not_started(
+            "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+            "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. "
+            ": exit status 1"
+        )
+    return _not_started(f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}")
+
+
+def _start_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
+    program = detail or scenario.command or "/app/start"
+    return _not_started(
+        "Task failed to start",
+        "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed "
+        "to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+        f'exec: "{program}": executable file not found in $PATH: unknown',
     )
-    secret = scene.secret or f"arn:aws:secretsmanager:{scene.region}:{scene.account}:secret:{scene.container}"
-    asm = (
-        "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has "
-        f"been retried 1 time(s): failed to fetch secret {secret} from secrets manager: AccessDeniedException: User: {role} is not "
-        f"authorized to perform: secretsmanager:GetSecretValue on resource: {secret} because no identity-based policy allows the "
-        "secretsmanager:GetSecretValue action"
-    )
-    parameter = (
-        "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call "
-        f"has been retried 1 time(s): AccessDeniedException: User: {role} is not authorized to perform: ssm:GetParameters on resource: "
-        f"{secret} because no identity-based policy allows the ssm:GetParameters action"
-    )
-    group = (
-        "failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: "
-        "ResourceNotFoundException: The specified log group does not exist. : exit status 1"
-    )
-    how = {"denied": denied, "secret": asm, "parameter": parameter, "log-group": group}.get(detail, registry)
-    return _unstarted(f"ResourceInitializationError: {how}")
 
 
-def _unstarted(words: str) -> TaskEnding:
-    return TaskEnding("TaskFailedToStart", words, None, words, "place")
+def _out_of_memory(scenario: TaskScenario, detail: str) -> TaskEnding:
+    reason = "OutOfMemoryError: Container killed due to memory usage"
+    return TaskEnding("EssentialContainerExited", EXITED, 137, reason)
 
 
-def _begin(scene: TaskScenario, detail: str) -> TaskEnding:
-    program = detail or scene.command or "/app/start"
-    words = (
-        "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: "
-        "OCI runtime create failed: runc create failed: unable to start container process: "
-        f'exec: "{program}": executable file not found in $PATH: unknown'
-    )
-    return TaskEnding("TaskFailedToStart", "Task failed to start", None, words, "place")
-
-
-def _memory(scene: TaskScenario, detail: str) -> TaskEnding:
-    words = "OutOfMemoryError: Container killed due to memory usage"
-    return TaskEnding("EssentialContainerExited", "Essential container in task exited", 137, words)
-
-
-def _exit(scene: TaskScenario, detail: str) -> TaskEnding:
+def _exit(scenario: TaskScenario, detail: str) -> TaskEnding:
     code = int(detail)
-    lines: tuple[str, ...] = (
+    traceback: tuple[str, ...] = (
         "Traceback (most recent call last):",
         '  File "/app/main.py", line 12, in <module>',
         "    main()",
-        f"RuntimeError: the sandbox was told to end here with code {code}",
+        f"RuntimeError: a fault of the sandbox ends the program with code {code}",
     )
-    lines = {0: ("Nothing left to do",), 139: ("Segmentation fault (core dumped)",)}.get(code, lines)
-    return TaskEnding("EssentialContainerExited", "Essential container in task exited", code, last_words=lines)
+    lines = {0: ("Nothing left to do",), 139: ("Segmentation fault (core dumped)",)}.get(code, traceback)
+    return TaskEnding("EssentialContainerExited", EXITED, code, lines=lines)
 
 
-def _unhealthy(scene: TaskScenario, detail: str) -> TaskEnding:
+def _unhealthy(scenario: TaskScenario, detail: str) -> TaskEnding:
     code = "ServiceSchedulerInitiated"
     if detail == "container":
         return TaskEnding(code, "Task failed container health checks", 143, event="container")
-    reason = {"": "Target.FailedHealthChecks", "refused": "Target.FailedHealthChecks", "timeout": "Target.Timeout"}.get(
-        detail, "Target.ResponseCodeMismatch"
-    )
-    words = DESCRIPTIONS.get(reason, f"Health checks failed with these codes: [{detail}]")
-    line = f'10.0.0.10 "GET {scene.target_check.path} HTTP/1.1" {detail} "ELB-HealthChecker/2.0"'
-    lines = (line,) * scene.target_check.unhealthy if detail.isdecimal() else ()
-    stopped = f"Task failed ELB health checks in (target-group {scene.target_group})"
-    return TaskEnding(code, stopped, 143, "", "target", reason, words, lines)
+    reasons = {"": "Target.FailedHealthChecks", "refused": "Target.FailedHealthChecks", "timeout": "Target.Timeout"}
+    reason = reasons.get(detail, "Target.ResponseCodeMismatch")
+    description = DESCRIPTIONS.get(reason, f"Health checks failed with these codes: [{detail}]")
+    line = f'10.0.0.10 "GET {scenario.target_check.path} HTTP/1.1" {detail} "ELB-HealthChecker/2.0"'
+    lines = (line,) * scenario.target_check.unhealthy if detail.isdecimal() else ()
+    stopped = f"Task failed ELB health checks in (target-group {scenario.target_group})"
+    return TaskEnding(code, stopped, 143, "", "target", reason, description, lines)
 
 
-def _capacity(scene: TaskScenario, detail: str) -> TaskEnding:
-    return TaskEnding("TaskFailedToStart", UNAVAILABLE.removesuffix("."), None, "", "place")
-
-
-_ENDINGS: dict[str, Callable[[TaskScenario, str], TaskEnding]] = {
-    "CannotPullContainerError": _pull,
-    "ResourceInitializationError": _prepare,
-    "CannotStartContainerError": _begin,
-    "oom": _memory,
+_ENDINGS: Mapping[str, Callable[[TaskScenario, str], TaskEnding]] = {
+    "CannotPullContainerError": _pull_failure,
+    "ResourceInitializationError": _preparation_failure,
+    "CannotStartContainerError": _start_failure,
+    "oom": _out_of_memory,
     "exit": _exit,
     "unhealthy": _unhealthy,
-    "capacity": _capacity,
+    "capacity": lambda scenario, detail: _not_started(UNAVAILABLE, ""),
 }
 
 
-Step = dict[str, Any]
-"""``after`` so many seconds (of AWS's), ``do`` something; the other keys say what. JSON, for it waits in the store."""
-
-PROVISIONING = 8.0
-"""Seconds until Fargate has found a place and a network interface."""
-
-UNTIL_PULL = 3.0
-PULLING = 12.0
-STARTING = 2.0
-ACTIVATING = 2.0
-
-PULL_FAILS = 40.0
-"""Seconds that ECS goes on trying to pull before it gives up."""
-
-PREPARING_FAILS = 45.0
-"""Seconds until the agent gives up on secrets and the registry."""
-
-SETTLING = 10.0
-"""Seconds of running after which the scheduler, which looks every few seconds, takes a task for well."""
-
-FIRST_TARGET_CHECK = 15.0
-"""Seconds until the load balancer has checked a new target: one success is enough for it."""
-
-NOTICED = 8.0
-"""Seconds until the scheduler stops a task whose check has failed."""
-
-CRASH = 3.0
-OUT_OF_MEMORY = 8.0
-SLOWNESS = 5.0
-"""How many times as long everything takes in a slow deployment, unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class TaskProblem:
-    """What is the matter with a deployment's tasks: a key of TASK_TROUBLES, and its detail. Empty: nothing."""
-
-    word: str = ""
-    detail: str = ""
-
-
-def life(scene: TaskScenario, trouble: TaskProblem) -> list[Step]:
-    """What happens to a task from PROVISIONING on, unless the scheduler stops it."""
-    if trouble.word == "capacity":
-        return [_end(6.0, ending(scene, trouble.word, trouble.detail))]
-    steps: list[Step] = [_status(PROVISIONING, "PENDING")]
-    if trouble.word == "ResourceInitializationError":
-        return [*steps, _end(PREPARING_FAILS, ending(scene, trouble.word, trouble.detail))]
-    steps += [{"after": UNTIL_PULL, "do": "pull"}]
-    if trouble.word == "CannotPullContainerError":
-        return [*steps, _end(PULL_FAILS, ending(scene, trouble.word, trouble.detail))]
-    steps += [{"after": PULLING, "do": "pulled"}]
-    if trouble.word == "CannotStartContainerError":
-        return [*steps, _end(STARTING, ending(scene, trouble.word, trouble.detail))]
-    steps += [_status(STARTING, "ACTIVATING"), _status(ACTIVATING, "RUNNING")]
-    steps += [{"after": 0.0, "do": "log", "lines": _first_words(scene)}]
-    steps += _in_order(_running(scene, trouble))
-    factor = float(trouble.detail or SLOWNESS) if trouble.word == "slow" else 1.0
+def life(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:
+    """Return the steps of a task from PROVISIONING on, unless the scheduler stops it."""
+    start: list[tuple[str, float, Step]] = [
+        ("capacity", 6.0, _status(PROVISIONING, "PENDING")),
+        ("ResourceInitializationError", PREPARATION_TIMEOUT, {"after": UNTIL_PULL, "do": "pull"}),
+        ("CannotPullContainerError", PULL_TIMEOUT, {"after": PULLING, "do": "pulled"}),
+        ("CannotStartContainerError", STARTING, _status(STARTING, "ACTIVATING")),
+    ]
+    steps: list[Step] = []
+    for word, timeout, step in start:
+        if problem.word == word:
+            return [*steps, end_step(timeout, ending(scenario, problem))]
+        steps.append(step)
+    where = f"Listening on 0.0.0.0:{scenario.port}" if scenario.port else "Waiting for work"
+    lines = [f"Starting {scenario.container} ({scenario.image.rpartition('/')[2]})", where]
+    steps += [_status(ACTIVATING, "RUNNING"), {"after": 0.0, "do": "log", "lines": lines}]
+    steps += _in_order(_running(scenario, problem))
+    factor = float(problem.detail or SLOWNESS) if problem.word == "slow" else 1.0
     return [{**step, "after": step["after"] * factor} for step in steps]
 
 
-def _running(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
-    """What happens while the task runs, each with its time since RUNNING."""
+def _running(scenario: TaskScenario, problem: TaskProblem) -> list[tuple[float, Step]]:
+    """Return what happens while a task runs, each step with its time since RUNNING."""
     moments: list[tuple[float, Step]] = [(SETTLING, {"do": "settle"})]
-    failing = _failing_check(scene, trouble)
-    if trouble.word == "exit":
-        moments += _crash(CRASH, scene, trouble)
-    if trouble.word == "oom":
-        moments += _crash(OUT_OF_MEMORY, scene, trouble)
-    if scene.container_check is not None:
-        moments += _container_check(scene, trouble) if failing == "container" else [_passes_container_check(scene)]
-    if scene.target_group:
-        begins = {"do": "target", "state": "initial", "reason": "Elb.InitialHealthChecking"}
-        moments.append((1.0, begins))
-        moments += _target_check(scene, trouble) if failing == "target" else [_passes_target_check(scene)]
+    failing = _failing_check(scenario, problem)
+    if problem.word in ("exit", "oom"):
+        end = ending(scenario, problem)
+        at = CRASH if problem.word == "exit" else OUT_OF_MEMORY
+        moments += [(at, {"do": "log", "lines": list(end.lines)}), (at, end_step(0.0, end))]
+    check = scenario.container_check
+    if check is not None and failing == "container":
+        at = check.start_period + check.retries * check.interval
+        end = ending(scenario, TaskProblem(problem.word, "container"))
+        moments += [(at, {"do": "health", "state": "UNHEALTHY"})]
+        moments += [(max(at, scenario.grace) + NOTICED_AFTER, end_step(0.0, end))]
+    elif check is not None:
+        moments.append((check.interval, {"do": "health", "state": "HEALTHY"}))
+    if scenario.target_group:
+        moments.append((1.0, {"do": "target", "state": "initial", "reason": "Elb.InitialHealthChecking"}))
+        if failing == "target":
+            moments += _failing_target(scenario, problem)
+        else:
+            at = min(FIRST_TARGET_CHECK, scenario.target_check.interval)
+            moments.append((at, {"do": "target", "state": "healthy", "reason": ""}))
     return moments
 
 
-def _failing_check(scene: TaskScenario, trouble: TaskProblem) -> str:
-    """Which check fails: what the trouble says, or the other one where the service does not have it."""
-    if trouble.word != "unhealthy":
+def _failing_check(scenario: TaskScenario, problem: TaskProblem) -> str:
+    """Return which health check fails: the one of the problem or, if the service does not have it, the other one."""
+    if problem.word != "unhealthy":
         return ""
-    if trouble.detail != "container" and scene.target_group:
+    if problem.detail != "container" and scenario.target_group:
         return "target"
-    return "container" if scene.container_check is not None else "target" if scene.target_group else ""
+    return "container" if scenario.container_check is not None else "target" if scenario.target_group else ""
 
 
-def _crash(at: float, scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
-    end = ending(scene, trouble.word, trouble.detail)
-    return [(at, {"do": "log", "lines": list(end.last_words)}), (at, _end(0.0, end))]
-
-
-def _passes_container_check(scene: TaskScenario) -> tuple[float, Step]:
-    interval = scene.container_check.interval if scene.container_check is not None else 0.0
-    return interval, {"do": "health", "state": "HEALTHY"}
-
-
-def _passes_target_check(scene: TaskScenario) -> tuple[float, Step]:
-    return min(FIRST_TARGET_CHECK, scene.target_check.interval), {"do": "target", "state": "healthy", "reason": ""}
-
-
-def _container_check(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
-    check = scene.container_check
-    at = check.start_period + check.retries * check.interval if check is not None else 0.0
-    end = ending(scene, trouble.word, "container")
-    return [(at, {"do": "health", "state": "UNHEALTHY"}), (max(at, scene.grace) + NOTICED, _end(0.0, end))]
-
-
-def _target_check(scene: TaskScenario, trouble: TaskProblem) -> list[tuple[float, Step]]:
-    """Fails as often as the threshold says; within the grace period the scheduler does nothing about it."""
-    detail = "" if trouble.detail == "container" else trouble.detail
-    end = ending(scene, trouble.word, detail)
-    at = scene.target_check.unhealthy * scene.target_check.interval
-    fails = {"do": "target", "state": "unhealthy", "reason": end.target_reason, "words": end.target_words}
-    lines = list(end.last_words)
-    return [(at, fails), (at, {"do": "log", "lines": lines}), (max(at, scene.grace) + NOTICED, _end(0.0, end))]
+def _failing_target(scenario: TaskScenario, problem: TaskProblem) -> list[tuple[float, Step]]:
+    """Return the steps of a failed target, which the scheduler ignores within the grace period."""
+    detail = "" if problem.detail == "container" else problem.detail
+    end = ending(scenario, TaskProblem(problem.word, detail))
+    at = scenario.target_check.unhealthy * scenario.target_check.interval
+    health = {"state": "unhealthy", "reason": end.target_reason, "description": end.target_description}
+    return [
+        (at, {"do": "target", **health}),
+        (at, {"do": "log", "lines": list(end.lines)}),
+        (max(at, scenario.grace) + NOTICED_AFTER, end_step(0.0, end)),
+    ]
 
 
 def _in_order(moments: list[tuple[float, Step]]) -> list[Step]:
-    """Moments, as steps that each wait for the one before. What follows a task's end never comes."""
+    """Sort steps by time and give each the time since the previous one, up to the end of the task."""
     steps, before = [], 0.0
     for at, step in sorted(moments, key=lambda moment: moment[0]):
         steps.append({**step, "after": at - before})
@@ -292,29 +294,17 @@ def _in_order(moments: list[tuple[float, Step]]) -> list[Step]:
     return steps
 
 
-def _first_words(scene: TaskScenario) -> list[str]:
-    where = f"Listening on 0.0.0.0:{scene.port}" if scene.port else "Waiting for work"
-    return [f"Starting {scene.container} ({scene.image.rpartition('/')[2]})", where]
-
-
 def _status(after: float, status: str) -> Step:
     return {"after": after, "do": "status", "status": status}
 
 
-def _end(after: float, end: TaskEnding) -> Step:
-    return {
-        "after": after,
-        "do": "end",
-        "code": end.code,
-        "reason": end.reason,
-        "exit": end.exit,
-        "container_reason": end.container_reason,
-        "event": end.event,
-    }
+def end_step(after: float, end: TaskEnding) -> Step:
+    """Return the step with which a task ends by itself."""
+    return {"after": after, "do": "end", **asdict(end)}
 
 
-def afterlife(ran: bool, draining: float, exit_code: int | None) -> list[Step]:
-    """How a task goes, from the moment on at which it is to stop. ``draining`` is what its targets are given, in seconds."""
+def stopping(ran: bool, draining: float, exit_code: int | None) -> list[Step]:
+    """Return the steps of a task that stops. ``draining`` is the time that its targets get, in seconds."""
     if not ran:
         return [_status(1.0, "DEPROVISIONING"), _status(10.0, "STOPPED")]
     return [

@@ -1,4 +1,7 @@
-"""Deployments of a service: which is the primary one, how far it is, when its circuit breaker trips."""
+"""Deployments and the service scheduler, which starts and stops tasks as the primary deployment of a service wants.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+"""
 
 from __future__ import annotations
 
@@ -8,47 +11,60 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsdcf.sandbox.ecs import tasks
-from fsdcf.sandbox.ecs.definitions import GUIDE, digits, listed, say, started
+from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
 from fsdcf.sandbox.ecs.life import TaskProblem
 from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.state import SandboxState
 
 DEPLOYMENT = "ecs.deployment"
 FAILED_TO_START = "ECS deployment circuit breaker: tasks failed to start."
-RETURNING = 20.0
-"""Seconds that the way back to an older deployment takes at least, though its tasks may run all the while."""
+
+ROLLBACK = 20.0
+"""Minimum time of a rollback to an older deployment in seconds, even if its tasks are still running."""
+
+FIRST_PAUSE = 30.0
+LONGEST_PAUSE = 27 * 60.0
+"""Seconds between attempts to start tasks that fail to start. The pause doubles each time.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html"""
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_FRESH = {"notBefore": 0.0, "failures": 0, "unhealthy": 0}
 
 Document = dict[str, Any]
 
 
 def threshold(configuration: Mapping[str, Any], desired: int) -> int:
-    """How many failed tasks trip the breaker: half of the desired count, at least 3, at most 200, unless configured.
+    """Return how many failed tasks trip the circuit breaker: by default half of the desired count, from 3 to 200.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
     """
-    told = configuration.get("deploymentCircuitBreaker", {}).get("thresholdConfiguration", {})
-    kind, value = told.get("type", "BOUNDED_PERCENT"), int(told.get("value", 50))
+    settings = _breaker(configuration).get("thresholdConfiguration", {})
+    kind, value = settings.get("type", "BOUNDED_PERCENT"), int(settings.get("value", 50))
     if kind == "COUNT":
         return max(1, value)
     share = math.ceil(desired * value / 100)
     return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, share))
 
 
-def begin(state: SandboxState, service: Document, trouble: TaskProblem) -> Document:
-    """A new primary deployment of what the service is configured to run; the one before becomes ACTIVE."""
+def _breaker(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    breaker: Mapping[str, Any] = configuration.get("deploymentCircuitBreaker", {})
+    return breaker
+
+
+def begin(state: SandboxState, service: Document, problem: TaskProblem) -> None:
+    """Begin a primary deployment of a service's configuration. The previous one becomes ACTIVE."""
     key, now = service["key"], state.clock.now()
     for old in living(state, key):
         change(state, old, status="ACTIVE")
     number = state.store.next_number(f"ecs.deployment.{key}")
     name = digits(state.account, key, service["createdAt"], number)
+    history_id = token(key, "deployment", number, length=21, alphabet=_LETTERS)
     deployment = {
         "service": key,
         "number": number,
         "id": f"ecs-svc/{name}",
         "revision": state.arn("ecs", f"service-revision/{key}/{digits(key, 'revision', number)}"),
-        "arn": state.arn(
-            "ecs", f"service-deployment/{key}/{token(key, 'deployment', number, length=21, alphabet=_LETTERS)}"
-        ),
+        "arn": state.arn("ecs", f"service-deployment/{key}/{history_id}"),
         "status": "PRIMARY",
         "taskDefinition": service["taskDefinition"],
         "configuration": service["configuration"],
@@ -58,86 +74,75 @@ def begin(state: SandboxState, service: Document, trouble: TaskProblem) -> Docum
         "requested": service["desired"],
         "createdAt": now,
         "earliest": now,
-        "trouble": [trouble.word, trouble.detail],
+        "problem": [problem.word, problem.detail],
     }
-    service |= {"notBefore": 0.0, "failures": 0, "unhealthy": 0}
-    return change(state, deployment)
+    service |= _FRESH
+    change(state, deployment)
 
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-
-
-def change(state: SandboxState, deployment: Document, **changes: Any) -> Document:
-    """Writes a deployment with changes, dated now."""
+def change(state: SandboxState, deployment: Document, **changes: Any) -> None:
+    """Change a deployment and save it."""
     deployment |= {**changes, "updatedAt": state.clock.now()}
     state.store.put(DEPLOYMENT, f"{deployment['service']}/{deployment['number']:06d}", deployment)
-    return deployment
 
 
 def every(state: SandboxState, key: str) -> list[Document]:
-    """All deployments that the service ever had, latest first."""
+    """Return all deployments of a service, latest first."""
     return [body for _, body in state.store.every(DEPLOYMENT, f"{key}/")][::-1]
 
 
 def living(state: SandboxState, key: str) -> list[Document]:
-    """The deployments that DescribeServices tells: the primary one first, then those that still have tasks, latest first."""
-    found = [body for body in every(state, key) if body["status"] in ("PRIMARY", "ACTIVE")]
-    return sorted(found, key=lambda body: body["status"] != "PRIMARY")
+    """Return the deployments in DescribeServices: the primary one, then those that still have tasks, latest first."""
+    deployments = [body for body in every(state, key) if body["status"] in ("PRIMARY", "ACTIVE")]
+    return sorted(deployments, key=lambda body: body["status"] != "PRIMARY")
 
 
 def primary_of(state: SandboxState, key: str) -> Document | None:
-    """The deployment that the service is at; None for a service that has none any more."""
+    """Return the primary deployment of a service, or None after its deletion."""
     return next((body for body in living(state, key) if body["status"] == "PRIMARY"), None)
 
 
 def forget_all(state: SandboxState, key: str) -> None:
-    """Drops the deployments of a service of old before a new one takes its name."""
+    """Remove the deployments of a deleted service, before a new one gets its name."""
     for name, _ in state.store.every(DEPLOYMENT, f"{key}/"):
         state.store.remove(DEPLOYMENT, name)
 
 
-def complete(state: SandboxState, deployment: Document) -> None:
-    """The service runs what the deployment wants, and nothing else."""
-    reason = f"ECS deployment {deployment['id']} completed."
-    change(
-        state,
-        deployment,
-        rolloutState="COMPLETED",
-        rolloutStateReason=reason,
-        finishedAt=state.clock.now(),
-        failed=0,
-        trouble=["", ""],
-    )
+def _complete(state: SandboxState, deployment: Document) -> None:
+    """Complete a deployment: the service runs what it wants, and nothing else."""
+    now, identifier = state.clock.now(), deployment["id"]
+    completed = {"rolloutState": "COMPLETED", "rolloutStateReason": f"ECS deployment {identifier} completed."}
+    change(state, deployment, **completed, finishedAt=now, failed=0, problem=["", ""])
     for failed in every(state, deployment["service"]):
-        if failed.get("rollback", {}).get("to") == deployment["id"] and "finishedAt" not in failed:
-            change(state, failed, finishedAt=state.clock.now())
-    say(state, deployment["service"], f"(deployment {deployment['id']}) deployment completed.")
+        if failed.get("rollback", {}).get("to") == identifier and "finishedAt" not in failed:
+            change(state, failed, finishedAt=now)
+    add_event(state, deployment["service"], f"(deployment {identifier}) deployment completed.")
 
 
-def trip(state: SandboxState, service: Document, deployment: Document) -> None:
-    """The circuit breaker: the deployment has failed and, if the service wants that, gives way to the last one that was completed.
+def _trip(state: SandboxState, service: Document, deployment: Document) -> None:
+    """Fail a deployment and, if the service is configured so, roll back to the last completed one.
 
-    That one becomes the primary deployment again, under its own id, as ECS does it.
+    As in ECS, that deployment becomes the primary one again, with its own id.
     """
     key, now = service["key"], state.clock.now()
     change(state, deployment, rolloutState="FAILED", rolloutStateReason=FAILED_TO_START)
-    say(state, key, f"(deployment {deployment['id']}) deployment failed: tasks failed to start.")
+    add_event(state, key, f"(deployment {deployment['id']}) deployment failed: tasks failed to start.")
     last = next((one for one in every(state, key) if one["rolloutState"] == "COMPLETED"), None)
-    if last is None or not service["configuration"].get("deploymentCircuitBreaker", {}).get("rollback"):
+    if last is None or not _breaker(service["configuration"]).get("rollback"):
         change(state, deployment, finishedAt=now)
         return
-    say(state, key, f"rolling back to deployment {last['id']}.")
+    add_event(state, key, f"rolling back to deployment {last['id']}.")
     reason = f"ECS deployment circuit breaker: rolling back to deploymentId {last['id']}."
     rollback = {"to": last["id"], "revision": last["revision"], "at": now, "reason": reason}
     change(state, deployment, status="ACTIVE", rollback=rollback)
-    last |= {"status": "PRIMARY", "failed": 0, "trouble": ["", ""], "earliest": now + state.duration(RETURNING)}
+    last |= {"status": "PRIMARY", "failed": 0, "problem": ["", ""], "earliest": now + state.duration(ROLLBACK)}
     change(state, last, rolloutState="IN_PROGRESS", rolloutStateReason=reason)
-    service |= {"taskDefinition": last["taskDefinition"], "notBefore": 0.0, "failures": 0, "unhealthy": 0}
+    service |= {"taskDefinition": last["taskDefinition"], **_FRESH}
 
 
 @dataclass(frozen=True)
 class DeploymentProgress:
-    """How a deployment stands: its state and reason as DescribeServices tells them, and whether the breaker gave it up for an older one."""
+    """The state of a deployment as DescribeServices shows it, and whether the circuit breaker has rolled it back."""
 
     state: Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
     reason: str
@@ -146,31 +151,29 @@ class DeploymentProgress:
     rolled_back: bool
 
 
-def rollout(state: SandboxState, service_arn: str, deployment_id: str = "") -> DeploymentProgress:
-    """How a service's deployment stands, by its id or else the primary one. KeyError if there is none."""
+def progress(state: SandboxState, service_arn: str, deployment_id: str = "") -> DeploymentProgress:
+    """Return the progress of a service's deployment, by its id, or of the primary one.
+
+    Raises KeyError if it does not exist.
+    """
     key = "/".join(service_arn.split("/")[-2:])
-    found = (
-        next((one for one in every(state, key) if one["id"] == deployment_id), None)
-        if deployment_id
-        else primary_of(state, key)
-    )
-    if found is None:
+    deployments = every(state, key) if deployment_id else living(state, key)
+    wanted = ("id", deployment_id) if deployment_id else ("status", "PRIMARY")
+    deployment = next((one for one in deployments if one[wanted[0]] == wanted[1]), None)
+    if deployment is None:
         raise KeyError(deployment_id or service_arn)
     return DeploymentProgress(
-        found["rolloutState"], found["rolloutStateReason"], found["id"], found["taskDefinition"], "rollback" in found
+        deployment["rolloutState"],
+        deployment["rolloutStateReason"],
+        deployment["id"],
+        deployment["taskDefinition"],
+        "rollback" in deployment,
     )
-
-
-SERVICE = "ecs.service"
-FIRST_PAUSE = 30.0
-LONGEST_PAUSE = 27 * 60.0
-"""Seconds between attempts when tasks do not start; the pause doubles each time.
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html"""
 
 
 @dataclass(frozen=True)
 class TaskView:
-    """A task that is to run, as the scheduler sees it. ``primary``: it belongs to the primary deployment."""
+    """What the scheduler knows of a task that is to run. ``primary``: it belongs to the primary deployment."""
 
     name: str
     primary: bool
@@ -186,31 +189,33 @@ class Decision:
     stop: tuple[str, ...]
 
 
-def decide(seen: Sequence[TaskView], desired: int, minimum: int, maximum: int, may_start: bool = True) -> Decision:
-    """What to do now. ``minimum`` healthy and ``maximum`` running or starting tasks are percentages of ``desired``.
+def decide(views: Sequence[TaskView], desired: int, minimum: int, maximum: int, may_start: bool = True) -> Decision:
+    """Decide what to do now.
 
-    A task that stops counts no more. Old tasks go when new ones are healthy, or when there is no room for new ones without that.
+    ``minimum`` healthy and ``maximum`` running or starting tasks are percentages of ``desired``.
+
+    Stopping tasks do not count. Old tasks stop when new ones are healthy, or to make room for new ones.
     """
-    ours = [one for one in seen if one.primary]
-    old = [one for one in seen if not one.primary]
-    need = max(0, desired - len(ours))
-    room = max(0, math.floor(desired * maximum / 100) - len(seen))
-    healthy = sum(one.healthy for one in seen)
+    current = [view for view in views if view.primary]
+    old = [view for view in views if not view.primary]
+    need = max(0, desired - len(current))
+    room = max(0, math.floor(desired * maximum / 100) - len(views))
+    healthy = sum(view.healthy for view in views)
     least = math.ceil(desired * minimum / 100)
-    extra = sorted(ours, key=lambda one: (one.healthy, one.running))[: max(0, len(ours) - desired)]
-    leaving = [one.name for one in (*extra, *(one for one in old if not one.running))]
-    staying = sorted((one for one in old if one.running), key=lambda one: one.healthy)
-    too_many = sum(one.healthy for one in ours) + len(staying) - desired
-    for one in staying[: max(0, too_many, need - room)]:
-        if one.healthy and healthy <= least:
+    surplus = sorted(current, key=lambda view: (view.healthy, view.running))[: max(0, len(current) - desired)]
+    leaving = [view.name for view in (*surplus, *(view for view in old if not view.running))]
+    staying = sorted((view for view in old if view.running), key=lambda view: view.healthy)
+    too_many = sum(view.healthy for view in current) + len(staying) - desired
+    for view in staying[: max(0, too_many, need - room)]:
+        if view.healthy and healthy <= least:
             break
-        healthy -= one.healthy
-        leaving.append(one.name)
+        healthy -= view.healthy
+        leaving.append(view.name)
     return Decision(min(need, room) if may_start else 0, tuple(leaving))
 
 
 def reconcile(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
-    """ACTION: looks at a service and does what is to do."""
+    """ACTION: check a service, start and stop tasks."""
     key = payload["service"]
     service = state.store.get(SERVICE, key)
     if service is None or service["status"] == "INACTIVE":
@@ -221,12 +226,11 @@ def reconcile(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
         _drain(state, service, known)
         return
     _count_failures(state, service, primary, known)
-    if (
-        _watched(primary) and primary.get("requested") != service["desired"]
-    ):  # scaled meanwhile: the breaker judges by the new count
+    if _is_watched(primary) and primary["requested"] != service["desired"]:
+        # The service was scaled meanwhile. The circuit breaker uses the new count.
         change(state, primary, requested=service["desired"])
     if _trips(service, primary):
-        trip(state, service, primary)
+        _trip(state, service, primary)
         primary = primary_of(state, key) or primary
     if primary["rolloutState"] != "FAILED":
         _act(state, service, primary, known)
@@ -235,122 +239,124 @@ def reconcile(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
 
 
 def _drain(state: SandboxState, service: Document, known: list[Document]) -> None:
-    """A service that was deleted: its tasks go, and then it is gone."""
+    """Stop the tasks of a deleted service, which becomes INACTIVE afterwards."""
     for body in known:
         if tasks.is_active(body):
             tasks.stop(state, body, "ServiceSchedulerInitiated", "Service is being deleted.")
     if all(tasks.is_gone(body) for body in known):
-        service["status"] = "INACTIVE"
         for deployment in living(state, service["key"]):
             change(state, deployment, status="INACTIVE")
-        state.store.put(SERVICE, service["key"], service)
+        state.store.put(SERVICE, service["key"], {**service, "status": "INACTIVE"})
 
 
 def _count_failures(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
-    """Failed tasks count while their deployment is under way; those that never ran also slow the next start down."""
+    """Count the failed tasks of a deployment in progress. Tasks that never ran also delay the next start."""
     for body in known:
         if body["counted"] or not body["failed"]:
             continue
         body["counted"] = True
-        state.store.put(tasks.TASK, body["key"], body)
+        state.store.put(TASK, body["key"], body)
         if body["task"]["stopCode"] == "ServiceSchedulerInitiated":
             service["unhealthy"] += 1
         if body["deployment"] == primary["id"] and primary["rolloutState"] == "IN_PROGRESS":
             change(state, primary, failed=primary["failed"] + 1)
         if not body["ran"]:
-            _slow_down(state, service)
-    resets = service["configuration"].get("deploymentCircuitBreaker", {}).get("resetOnHealthyTask", True)
-    ours = (body for body in known if body["deployment"] == primary["id"])
-    if primary["failed"] and resets and any(tasks.is_healthy(state, body) for body in ours):
+            _delay(state, service)
+    resets = _breaker(service["configuration"]).get("resetOnHealthyTask", True)
+    current = (body for body in known if body["deployment"] == primary["id"])
+    if primary["failed"] and resets and any(tasks.is_healthy(state, body) for body in current):
         change(state, primary, failed=0)
 
 
-def _slow_down(state: SandboxState, service: Document) -> None:
-    """The next start waits. Tasks that failed together are one failure."""
+def _delay(state: SandboxState, service: Document) -> None:
+    """Delay the next start. Tasks that fail together count as one failure."""
     if state.clock.now() < service["notBefore"]:
         return
     service["failures"] += 1
     pause = min(FIRST_PAUSE * 2 ** (service["failures"] - 1), LONGEST_PAUSE)
     service["notBefore"] = state.clock.now() + state.duration(pause)
     if service["failures"] == 3:
-        say(state, service["key"], f"is unable to consistently start tasks successfully. {GUIDE}")
+        add_event(state, service["key"], f"is unable to consistently start tasks successfully. {GUIDE}")
 
 
 def _trips(service: Document, primary: Document) -> bool:
-    """Whether the breaker has had enough."""
-    breaker = service["configuration"].get("deploymentCircuitBreaker", {})
+    """Return whether the circuit breaker trips now."""
     limit = threshold(service["configuration"], service["desired"])
-    return bool(_watched(primary) and breaker.get("enable") and primary["failed"] >= limit)
+    enabled = _breaker(service["configuration"]).get("enable")
+    return bool(_is_watched(primary) and enabled and primary["failed"] >= limit)
 
 
-def _watched(primary: Document) -> bool:
-    """Whether the breaker watches a deployment. One that it went back to is not watched again."""
+def _is_watched(primary: Document) -> bool:
+    """Return whether the circuit breaker watches a deployment. It does not watch the target of a rollback."""
     return primary["rolloutState"] == "IN_PROGRESS" and "finishedAt" not in primary
 
 
 def _act(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
+    """Start and stop tasks."""
     active = {body["key"]: body for body in known if tasks.is_active(body)}
-    seen = [_seen(state, body, primary) for body in active.values()]
+    views = [
+        TaskView(
+            key,
+            body["deployment"] == primary["id"],
+            body["task"]["lastStatus"] == "RUNNING",
+            tasks.is_healthy(state, body),
+        )
+        for key, body in active.items()
+    ]
     configuration = service["configuration"]
     minimum, maximum = configuration.get("minimumHealthyPercent", 100), configuration.get("maximumPercent", 200)
-    rested = state.clock.now() >= service["notBefore"]
-    decision = decide(seen, service["desired"], minimum, maximum, rested)
+    may_start = state.clock.now() >= service["notBefore"]
+    decision = decide(views, service["desired"], minimum, maximum, may_start)
     _stop(state, service, primary, [active[name] for name in decision.stop])
-    begun = [_start(state, service, primary) for _ in range(decision.start)]
-    if begun:
-        replaced, service["unhealthy"] = min(len(begun), service["unhealthy"]), 0
-        say(state, service["key"], started(begun, replaced))
-    if not rested:
+    started = [_start(state, service, primary) for _ in range(decision.start)]
+    if started:
+        replaced, service["unhealthy"] = min(len(started), service["unhealthy"]), 0
+        text = f"has started {len(started)} tasks: {listed(started)}."
+        if replaced:
+            text += f" Amazon ECS replaced {replaced} tasks due to an unhealthy status."
+        add_event(state, service["key"], text)
+    if not may_start:
         tasks.wake(state, service["key"], service["notBefore"])
 
 
-def _seen(state: SandboxState, body: Document, primary: Document) -> TaskView:
-    running = body["task"]["lastStatus"] == "RUNNING"
-    return TaskView(body["key"], body["deployment"] == primary["id"], running, tasks.is_healthy(state, body))
-
-
 def _start(state: SandboxState, service: Document, primary: Document) -> str:
-    asked = {
+    options = {
+        **{name: service[name] for name in ("network", "strategy", "balancers", "grace", "execute")},
         "service": service["key"],
         "deployment": primary["id"],
         "group": f"service:{service['name']}",
         "startedBy": primary["id"],
-        "network": service["network"],
-        "strategy": service["strategy"],
-        "balancers": service["balancers"],
-        "grace": service["grace"],
-        "execute": service["execute"],
         "tags": service["tags"] if service["propagate"] == "SERVICE" else [],
     }
-    trouble = TaskProblem(*primary["trouble"])
-    body = tasks.start(state, service["key"].partition("/")[0], primary["taskDefinition"], asked, trouble)
+    cluster = service["key"].partition("/")[0]
+    body = tasks.start(state, cluster, primary["taskDefinition"], options, TaskProblem(*primary["problem"]))
     return str(body["key"].rpartition("/")[2])
 
 
 def _stop(state: SandboxState, service: Document, primary: Document, leaving: list[Document]) -> None:
     running = [body["key"].rpartition("/")[2] for body in leaving if body["ran"]]
     if running:
-        say(state, service["key"], f"has stopped {len(running)} running tasks: {listed(running)}.")
+        add_event(state, service["key"], f"has stopped {len(running)} running tasks: {listed(running)}.")
     if len(leaving) > len(running):
-        say(state, service["key"], f"stopped {len(leaving) - len(running)} pending tasks.")
+        add_event(state, service["key"], f"stopped {len(leaving) - len(running)} pending tasks.")
     for body in leaving:
         reason = f"Scaling activity initiated by (deployment {primary['id']})"
         tasks.stop(state, body, "ServiceSchedulerInitiated", reason)
 
 
 def _conclude(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
-    """Deployments without tasks go; the primary one is completed when it has all its tasks, healthy, and no other has any."""
+    """Remove deployments without tasks; complete the primary one if all its tasks, and no others, run healthily."""
     left = {body["deployment"] for body in known if not tasks.is_gone(body)}
     for deployment in living(state, service["key"]):
         if deployment["status"] == "ACTIVE" and deployment["id"] not in left:
             change(state, deployment, status="INACTIVE")
-    ours = [body for body in known if body["deployment"] == primary["id"] and tasks.is_active(body)]
-    reached = len(ours) == service["desired"] and all(tasks.is_healthy(state, body) for body in ours)
+    current = [body for body in known if body["deployment"] == primary["id"] and tasks.is_active(body)]
+    reached = len(current) == service["desired"] and all(tasks.is_healthy(state, body) for body in current)
     if not (reached and left <= {primary["id"]} and primary["rolloutState"] == "IN_PROGRESS"):
         return
     if state.clock.now() < primary["earliest"]:
         tasks.wake(state, service["key"], primary["earliest"])
     else:
-        complete(state, primary)
-        service |= {"failures": 0, "notBefore": 0.0, "unhealthy": 0}
-        say(state, service["key"], "has reached a steady state.")
+        _complete(state, primary)
+        service |= _FRESH
+        add_event(state, service["key"], "has reached a steady state.")

@@ -1,1 +1,4 @@
-"""AWS's wire protocols, driven by the service models: each module has decode, encode and error."""
+"""The wire protocols of AWS, driven by botocore's service models.
+
+Each module has ``decode``, ``encode`` and ``error``.
+"""

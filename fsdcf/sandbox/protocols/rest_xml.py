@@ -1,4 +1,4 @@
-"""S3's protocol: the operation in method and path, values in path, query, headers and body."""
+"""The protocol of S3: method and path name the operation; values are in path, query, headers and body."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
-from fsdcf.sandbox.protocols.shapes import ShapeError, members, text_of, value_of
+from fsdcf.sandbox.protocols.shapes import checked_map, members, text_of, value_of
 from fsdcf.sandbox.state import ServiceError
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
 
 
 def addressed(request: HttpRequest) -> tuple[str, str]:
-    """The bucket and the key that a request names, empty where it names none: by its path, or the bucket by the host."""
+    """Return the bucket and the key of a request, or empty strings. The bucket is in the path or in the host."""
     host = _VIRTUAL.fullmatch(request.host.partition(":")[0])
     path = request.path.removeprefix("/")
     if host is not None:
@@ -30,10 +30,10 @@ def addressed(request: HttpRequest) -> tuple[str, str]:
 
 
 def operation_of(service: ServiceModel, request: HttpRequest) -> str | None:
-    """The operation that method, path and query of a request ask for; None if there is none."""
+    """Return the operation that a request's method, path and query name, or None."""
     bucket, key = addressed(request)
     path = "/{Bucket}/{Key+}" if key else "/{Bucket}" if bucket else "/"
-    fitting = [
+    matches = [
         route
         for route in _routes(service)
         if (route.method, route.path) == (request.method, path)
@@ -41,12 +41,12 @@ def operation_of(service: ServiceModel, request: HttpRequest) -> str | None:
         and all(name in request.query for name in route.parameters)
         and all(name in request.headers for name in route.headers)
     ]
-    return max(fitting, key=lambda route: route.rank).name if fitting else None
+    return max(matches, key=lambda route: route.rank).name if matches else None
 
 
 @dataclass(frozen=True)
 class _Route:
-    """What a request must look like to mean an operation. Of several that fit, the one that demands most is meant."""
+    """What a request must contain to name an operation. The match with the most conditions applies."""
 
     name: str
     method: str
@@ -67,45 +67,40 @@ def _routes(service: ServiceModel) -> tuple[_Route, ...]:
         operation = service.operation_model(name)
         path, _, query = operation.http["requestUri"].partition("?")
         literal = tuple(pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "x-id")
-        places = _demanded(operation.input_shape)
-        parameters = tuple(one["name"] for one in places if one.get("location") == "querystring")
-        headers = tuple(one["name"].lower() for one in places if one.get("location") == "header")
+        shape = operation.input_shape
+        required = [] if shape is None else [shape.members[key].serialization for key in shape.required_members]
+        parameters = tuple(place["name"] for place in required if place.get("location") == "querystring")
+        headers = tuple(place["name"].lower() for place in required if place.get("location") == "header")
         routes.append(_Route(name, operation.http["method"], path, literal, parameters, headers))
     return tuple(routes)
 
 
-def _demanded(shape: Shape | None) -> list[dict[str, Any]]:
-    return [] if shape is None else [shape.members[one].serialization for one in shape.required_members]
-
-
 def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
-    """The parameters, by the operation's input. Malformed if they do not fit it."""
+    """Return the parameters in the operation's input shape. Raises Malformed if they do not fit it."""
     shape = operation.input_shape
     if shape is None:
         return {}
     bucket, key = addressed(request)
     places = {"uri": {"Bucket": bucket, "Key": key}, "querystring": request.query, "header": request.headers}
-    found: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     for name, member in shape.members.items():
         location, wire_name = member.serialization.get("location"), member.serialization.get("name", name)
         if location == "headers":
-            found[name] = _prefixed(request.headers, wire_name.lower())
+            prefix = wire_name.lower()
+            matches = {key: value for key, value in request.headers.items() if key.startswith(prefix)}
+            params[name] = {key.removeprefix(prefix): value for key, value in matches.items()}
         elif location is not None:
             text = places[location].get(wire_name.lower() if location == "header" else wire_name)
-            found |= {name: value_of(member, text)} if text and member.type_name != "list" else {}
+            params |= {name: value_of(member, text)} if text and member.type_name != "list" else {}
     payload = shape.serialization.get("payload")
     if payload and request.body:
         member = shape.members[payload]
-        found[payload] = request.body if member.type_name == "blob" else parsed(member, request.body)
-    return found
-
-
-def _prefixed(headers: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
+        params[payload] = request.body if member.type_name == "blob" else parsed(member, request.body)
+    return params
 
 
 def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
-    """An answer. ShapeError if the result has what the operation's output does not."""
+    """Return a response with the result. Raises ShapeError if it does not fit the operation's output shape."""
     shape = operation.output_shape
     headers = {"x-amz-request-id": request_id}
     status = int(operation.http.get("responseCode", 200))
@@ -126,9 +121,7 @@ def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str
 
 def _headers(shape: Shape, name: str, value: Any) -> dict[str, str]:
     if shape.type_name == "map":
-        if not isinstance(value, Mapping):
-            raise ShapeError(f"{shape.name} is a map, not {value!r}")
-        return {name + key: text_of(shape.value, one) for key, one in value.items()}
+        return {name + key: text_of(shape.value, child) for key, child in checked_map(shape, value).items()}
     return {name: text_of(shape, value, "rfc822")}
 
 
@@ -138,15 +131,15 @@ def _document(operation: OperationModel, shape: Shape, content: str, headers: di
     headers["Content-Type"] = "application/xml"
     names = {"xmlns": operation.service_model.metadata.get("xmlNamespace", "http://s3.amazonaws.com/doc/2006-03-01/")}
     if operation.name == "GetBucketLocation":
-        # The one answer that the model cannot tell: its only member is the root itself.
+        # The model does not describe this answer: its only member is the root element itself.
         content = re.sub("</?LocationConstraint/?>", "", content)
         return element("LocationConstraint", content, names).encode("utf-8")
     return element(shape.serialization.get("name", shape.name), content, names).encode("utf-8")
 
 
-def error(service: ServiceModel | None, refusal: ServiceError, request_id: str) -> HttpResponse:
-    """An error in the words of the protocol."""
-    facts = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
+def error(service: ServiceModel | None, failure: ServiceError, request_id: str) -> HttpResponse:
+    """Return an error response."""
+    facts = {"Code": failure.code, "Message": failure.message, "RequestId": request_id}
     body = element("Error", "".join(element(name, escaped(text)) for name, text in facts.items()))
-    headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, **refusal.headers}
-    return HttpResponse(refusal.status, headers, body.encode("utf-8"))
+    headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, **failure.headers}
+    return HttpResponse(failure.status, headers, body.encode("utf-8"))

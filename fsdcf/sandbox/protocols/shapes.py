@@ -1,10 +1,10 @@
-"""The models of AWS's services, as botocore ships them: what an operation takes and gives."""
+"""The service models of botocore: the inputs and outputs of operations, and their scalar values."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import formatdate
 from functools import cache, lru_cache
@@ -18,47 +18,61 @@ from fsdcf.sandbox.faults import UnlistedValue
 
 
 class ShapeError(Exception):
-    """A handler gave what its operation's output does not have: a bug of the sandbox."""
+    """A handler's result does not fit its operation's output shape: a bug of the sandbox."""
 
 
 @cache
 def model(service: str) -> ServiceModel:
-    """The model of a service, by botocore's name."""
+    """Return the model of a service, by botocore's name."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service_name=service)
 
 
 def protocol(service: str) -> str:
-    """The protocol that this botocore speaks with the service."""
-    found = model(service)
-    return str(getattr(found, "resolved_protocol", None) or found.metadata["protocol"])
+    """Return the protocol that this version of botocore uses for a service."""
+    return str(getattr(model(service), "resolved_protocol", None) or model(service).metadata["protocol"])
 
 
 def operation(service: str, name: str) -> OperationModel | None:
-    """The model of an operation; None if the service has none of that name."""
+    """Return the model of an operation, or None for an unknown one."""
     return model(service).operation_model(name) if name in model(service).operation_names else None
 
 
 def missing(shape: Shape | None, params: Mapping[str, Any]) -> list[str]:
-    """The required members at the top of an input that are not there."""
+    """Return the required members that are missing at the top level of an input."""
     return [name for name in (shape.required_members if shape is not None else ()) if params.get(name) is None]
 
 
 def members(shape: Shape, value: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """The members of a structure that have a value: name, shape, value. ShapeError for one that the shape lacks."""
+    """Return name, shape and value of the members that are not None.
+
+    Raises ShapeError for a member that the shape lacks.
+    """
     if not isinstance(value, Mapping):
         raise ShapeError(f"{shape.name} is a structure, not {value!r}")
     known = shape.members
     if not value.keys() <= known.keys():
         raise ShapeError(f"{shape.name} has no {', '.join(sorted(value.keys() - known.keys()))}")
-    return [(name, known[name], one) for name, one in value.items() if one is not None]
+    return [(name, known[name], child) for name, child in value.items() if child is not None]
+
+
+def checked_list(shape: Shape, value: Any) -> Sequence[Any]:
+    """Return a list. Raises ShapeError for any other value."""
+    if not isinstance(value, list | tuple):
+        raise ShapeError(f"{shape.name} is a list, not {value!r}")
+    return value
+
+
+def checked_map(shape: Shape, value: Any) -> Mapping[str, Any]:
+    """Return a map. Raises ShapeError for any other value."""
+    if not isinstance(value, Mapping):
+        raise ShapeError(f"{shape.name} is a map, not {value!r}")
+    return value
 
 
 def checked(shape: Shape, value: Any) -> None:
-    """ShapeError unless a scalar is of the kind that its shape says. A Novel text may be none of an enum's."""
-    kinds = _KINDS.get(shape.type_name)
-    if kinds is not None and not isinstance(value, kinds):
-        raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
-    if shape.type_name != "boolean" and isinstance(value, bool):
+    """Raise ShapeError unless a scalar fits its shape. An UnlistedValue need not be in the enum."""
+    kinds = _KINDS.get(shape.type_name, (object,))
+    if not isinstance(value, kinds) or (shape.type_name != "boolean" and isinstance(value, bool)):
         raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     options = getattr(shape, "enum", None)
     if options and value not in options and not isinstance(value, UnlistedValue):
@@ -78,27 +92,27 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def request_of(service: str, name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A resource's properties, as CloudFormation writes them, in the form that the operation takes.
+    """Convert the CloudFormation properties of a resource to the input of an operation.
 
-    Names are matched whatever their capitals, texts become the numbers and booleans that the model wants. What the operation does
-    not know is left out: it belongs to CloudFormation alone. KeyError for an unknown operation.
+    Names match regardless of case, and texts become the numbers and booleans of the model. Properties that the
+    operation does not have are omitted. Raises KeyError for an unknown operation.
     """
-    found = operation(service, name)
-    if found is None:
+    known = operation(service, name)
+    if known is None:
         raise KeyError(name)
-    shaped: dict[str, Any] = _shaped(found.input_shape, properties)
-    return shaped
+    request: dict[str, Any] = _shaped(known.input_shape, properties)
+    return request
 
 
 def _shaped(shape: Shape, value: Any) -> Any:
     if shape.type_name == "structure" and isinstance(value, Mapping):
         names = {name.lower(): name for name in shape.members}
-        pairs = [(names[key.lower()], one) for key, one in value.items() if key.lower() in names]
-        return {name: _shaped(shape.members[name], one) for name, one in pairs}
+        pairs = [(names[key.lower()], child) for key, child in value.items() if key.lower() in names]
+        return {name: _shaped(shape.members[name], child) for name, child in pairs}
     if shape.type_name == "map" and isinstance(value, Mapping):
-        return {str(key): _shaped(shape.value, one) for key, one in value.items()}
+        return {str(key): _shaped(shape.value, child) for key, child in value.items()}
     if shape.type_name == "list" and isinstance(value, list):
-        return [_shaped(shape.member, one) for one in value]
+        return [_shaped(shape.member, child) for child in value]
     return _scalar(shape.type_name, value)
 
 
@@ -115,11 +129,11 @@ def _scalar(kind: str, value: Any) -> Any:
 
 
 class Malformed(ValueError):
-    """A request that does not say what its operation's input demands."""
+    """A request that does not fit its operation's input shape."""
 
 
 def seconds_of(value: Any) -> float:
-    """A time that a handler gave, datetime or epoch seconds, in epoch seconds to the millisecond, as AWS tells it."""
+    """Return a handler's time, a datetime or epoch seconds, as epoch seconds rounded to milliseconds."""
     if isinstance(value, datetime):
         value = value.timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -128,13 +142,13 @@ def seconds_of(value: Any) -> float:
 
 
 def time_text(value: Any, form: str) -> str:
-    """A time as text: ``iso8601``, ``rfc822`` or ``unixtimestamp``."""
+    """Format a time as ``iso8601``, ``rfc822`` or ``unixtimestamp``."""
     return _time_text(seconds_of(value), form)
 
 
 @lru_cache(maxsize=4096)
 def _time_text(seconds: float, form: str) -> str:
-    """Cached, for whoever watches a stack or a service is told the same times again and again."""
+    """Cached, since a client that watches a stack or a service reads the same times again and again."""
     if form == "rfc822":
         return formatdate(seconds, usegmt=True)
     if form == "unixtimestamp":
@@ -144,7 +158,7 @@ def _time_text(seconds: float, form: str) -> str:
 
 
 def text_of(shape: Shape, value: Any, time_form: str = "iso8601") -> str:
-    """A scalar that a handler gave, as the text of an XML element or a header. ShapeError if it is of the wrong kind."""
+    """Format a scalar of a handler for an XML element or a header. Raises ShapeError if it does not fit the shape."""
     if shape.type_name == "timestamp":
         return time_text(value, shape.serialization.get("timestampFormat", time_form).lower())
     checked(shape, value)
@@ -156,7 +170,7 @@ def text_of(shape: Shape, value: Any, time_form: str = "iso8601") -> str:
 
 
 def value_of(shape: Shape, text: str) -> Any:
-    """A scalar of a request, out of its text. Malformed if the text is no such value."""
+    """Parse a scalar of a request. Raises Malformed."""
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -168,9 +182,9 @@ def value_of(shape: Shape, text: str) -> Any:
         if kind == "blob":
             return base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:
-        raise Malformed(f"{text!r} is no {kind}") from error
+        raise Malformed(f"{text!r} is not a valid {kind}") from error
     if kind == "boolean":
         if text not in ("true", "false"):
-            raise Malformed(f"{text!r} is no boolean")
+            raise Malformed(f"{text!r} is not a valid boolean")
         return text == "true"
     return text

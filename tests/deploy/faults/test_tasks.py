@@ -160,7 +160,7 @@ def test_the_container_s_own_check() -> None:
 def test_the_last_lines_and_the_breaker_are_evidence() -> None:
     _, outcome = update("exit=1")
     told = {one.source.split(" of ")[0]: one.text for one in outcome.evidence}
-    assert "RuntimeError: the sandbox was told to end here with code 1" in told["Service, last lines"]
+    assert "RuntimeError: a fault of the sandbox ends the program with code 1" in told["Service, last lines"]
     assert "2 tasks failed, and the circuit breaker trips at 2" in told["Service, deployment"]
     assert sum(one.source.startswith("Service, task") for one in outcome.evidence) == 1
 

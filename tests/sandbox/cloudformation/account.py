@@ -197,7 +197,9 @@ class Account:
         return [event for page in pages for event in page["StackEvents"]][::-1]
 
     def told(self, named: str = NAME, since: str = "") -> list[str]:
-        """Events as ``LogicalId STATUS``, oldest first; ``since`` begins with the last event of the stack with this status."""
+        """Events as ``LogicalId STATUS``, oldest first; ``since`` begins with the last event of the stack with this
+        status.
+        """
         lines = [f"{one['LogicalResourceId']} {one['ResourceStatus']}" for one in self.events(named)]
         if since:
             last = max(index for index, line in enumerate(lines) if line.endswith(f" {since}"))

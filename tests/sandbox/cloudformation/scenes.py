@@ -33,8 +33,11 @@ _CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 @dataclass(frozen=True)
 class Wish:
-    """The stack to be put up. ``reason`` is what the culprit of a failure says; ``culprit`` a resource of the template, or else
-    one that is added to it."""
+    """The stack to be put up.
+
+    ``reason`` is what the culprit of a failure says; ``culprit`` a resource of the template, or else one that is added
+    to it.
+    """
 
     name: str = "demo"
     template: Mapping[str, Any] = field(default_factory=lambda: SMALL)
@@ -46,10 +49,12 @@ class Wish:
 
 
 def put(state: SandboxState, status: str, wish: Wish | None = None) -> str:
-    """Puts a stack into a status; its ARN. The world's clock is virtual and moves on; ValueError for an unknown status.
+    """Puts a stack into a status; its ARN.
 
-    A stack that is at rest after a success has exactly the template of the wish. All statuses are reached by operations of
-    the API but IMPORT_COMPLETE, which is written.
+    The world's clock is virtual and moves on; ValueError for an unknown status.
+
+    A stack that is at rest after a success has exactly the template of the wish. All statuses are reached by
+    operations of the API but IMPORT_COMPLETE, which is written.
     """
     wish = wish if wish is not None else Wish()
     if status not in _WAYS:
@@ -68,7 +73,9 @@ def call(state: SandboxState, operation: str, **params: Any) -> dict[str, Any]:
     """Calls an operation of the sandbox's CloudFormation without the wire. Raises Refusal."""
     with state.store.transaction():
         schedule.advance(state)
-        answer: dict[str, Any] = schedule.operations("cloudformation")[operation](state.held(state.clock.now()), params)
+        answer: dict[str, Any] = schedule.operations("cloudformation")[operation](
+            state.frozen_at(state.clock.now()), params
+        )
     return answer
 
 
@@ -247,7 +254,7 @@ def _imported(state: SandboxState, wish: Wish) -> str:
     arn = _created(state, wish)
     simulation = opened(state, state.clock.now(), arn)
     if simulation is not None:
-        simulation.status("IMPORT_COMPLETE")
+        simulation.set_status("IMPORT_COMPLETE")
         simulation.save()
     return arn
 
@@ -291,7 +298,10 @@ STATUSES = tuple(_WAYS)
 
 
 def add_old_events(state: SandboxState, arn: str, count: int, apart: float = 60.0) -> None:
-    """Gives a stack a past: so many events before those that it has, ``apart`` seconds from each other. KeyError if it is gone."""
+    """Gives a stack a past: so many events before those that it has, ``apart`` seconds from each other.
+
+    KeyError if it is gone.
+    """
     stack = records.find(state, arn)
     if stack is None:
         raise KeyError(arn)
@@ -317,7 +327,10 @@ def add_old_events(state: SandboxState, arn: str, count: int, apart: float = 60.
 
 
 def recreate(state: SandboxState, arn: str) -> str:
-    """Deletes a stack and creates it again, as somebody else would under a deploy that runs; the new ARN. KeyError if it is gone."""
+    """Deletes a stack and creates it again, as somebody else would under a deploy that runs; the new ARN.
+
+    KeyError if it is gone.
+    """
     stack = records.find(state, arn)
     if stack is None or stack["settings"] is None:
         raise KeyError(arn)

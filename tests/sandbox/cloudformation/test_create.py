@@ -323,10 +323,10 @@ def test_what_the_sandbox_cannot_do_fails(account: Account, type: str) -> None:
         },
     }
     assert account.create(of(Thing=wanted)) == "ROLLBACK_COMPLETE"
-    assert account.reasons()["Thing CREATE_FAILED"] == f"The sandbox does not play {type}."
+    assert account.reasons()["Thing CREATE_FAILED"] == f"The sandbox does not support {type}."
 
 
 def test_transforms_are_refused(account: Account) -> None:
     with pytest.raises(ClientError) as error:
         account.create({**TWO, "Transform": "AWS::Serverless-2016-10-31"})
-    assert "transforms" in refused(error.value)[1]
+    assert "transform" in refused(error.value)[1]

@@ -1,4 +1,6 @@
-"""What a stack makes is there for the calls of the other services: services with their rollouts, parameters, log groups, buckets."""
+"""What a stack makes is there for the calls of the other services: services with their rollouts, parameters, log
+groups, buckets.
+"""
 
 from __future__ import annotations
 
