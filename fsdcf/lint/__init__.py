@@ -1,1 +1,1 @@
-"""cfn-lint on what fsdcf compiles: in-process, cached, and told in terms of the spec."""
+"""cfn-lint for compiled templates: in-process, cached, with findings in terms of the spec."""

@@ -1,4 +1,4 @@
-"""Templates known to be clean, by content. Only the verdict is kept, never a text: a finding might quote a secret."""
+"""A cache of the templates that are known to be clean. It stores no texts, because a finding may quote a secret."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 
 MOST_ENTRIES = 2_000
 FORMAT = 2
-"""Raised when an entry or the way to lint changes, so that older verdicts count no more."""
+"""The version of the entries. A higher version invalidates older entries, for example when linting changes."""
 
-_VERDICT = b"clean\n"
+_CLEAN = b"clean\n"
 _UNFINISHED = ".new-"
 _OURS = re.compile(rf"[0-9a-f]{{64}}|{re.escape(_UNFINISHED)}.*")
 _TEXTS = ("version.py", "data/schemas/version.json")
@@ -25,19 +25,18 @@ _FOLDERS = ("rules", "data/schemas/providers", "data/schemas/resources", "data/s
 
 
 class Cache:
-    """A folder of verdicts, ``most`` of them at most. Whatever goes wrong with it is a miss: it can slow a run down,
-    never spoil it."""
+    """A folder with at most ``most`` entries. Any problem with the folder is a miss: slower, never wrong."""
 
     def __init__(self, folder: Path, most: int = MOST_ENTRIES) -> None:
         self._folder = folder
         self._most = most
 
     def key(self, template: str, configuration: Mapping[str, Any]) -> str:
-        """Everything that the verdict depends on, as one hash: the name of the entry."""
+        """Return the name of an entry: a hash of everything that the lint result depends on."""
         return fingerprint(template, configuration, tuple(installation(linter_folder())), sys.version_info[:3])
 
     def is_clean(self, key: str) -> bool:
-        """Whether the template of this key was linted and nothing was found."""
+        """Return whether the template with this key was linted without findings."""
         entry = self._folder / key
         wanted = _entry(key)
         try:
@@ -46,12 +45,12 @@ class Cache:
                 return False
         except (OSError, ValueError):
             return False
-        with suppress(OSError):  # a folder that cannot be written still answers
+        with suppress(OSError):  # reading works in a folder that cannot be written
             os.utime(entry)
         return True
 
     def keep(self, key: str) -> None:
-        """Remember that nothing was found. Written whole or not at all, also by several processes at once."""
+        """Record that a template has no findings. The write is atomic, even by several processes at once."""
         import tempfile
 
         with suppress(OSError, ValueError):
@@ -68,20 +67,20 @@ class Cache:
             self._prune()
 
     def _prune(self) -> None:
-        """Drop the entries unused for longest where there are too many; what others put into the folder stays."""
-        with os.scandir(self._folder) as found:
-            entries = [entry for entry in found if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
+        """Delete the entries that were unused for longest if there are too many; other files in the folder are kept."""
+        with os.scandir(self._folder) as files:
+            entries = [entry for entry in files if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
         if len(entries) <= self._most:
             return
         for entry in sorted(entries, key=_last_use)[: len(entries) - self._most]:
-            with suppress(OSError):  # another process was faster
+            with suppress(OSError):  # another process has deleted it
                 os.unlink(entry.path)
 
 
 def fingerprint(
     template: str, configuration: Mapping[str, Any], installed: Sequence[str], python: Sequence[int]
 ) -> str:
-    """The SHA-256, in hex digits, of all that a verdict depends on."""
+    """Return the SHA-256, in hex digits, of everything that a lint result depends on."""
     import hashlib  # loads OpenSSL, which a run without lint does not need
 
     ingredients = [FORMAT, template, dict(configuration), list(installed), list(python)]
@@ -89,13 +88,13 @@ def fingerprint(
 
 
 def linter_folder() -> Path | None:
-    """Where cfn-lint is installed, found without loading it; None where it is not."""
-    found = find_spec("cfnlint")
-    return Path(found.origin).parent if found and found.origin else None
+    """Return the folder of cfn-lint without loading it; None if it is not installed."""
+    spec = find_spec("cfnlint")
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def installation(folder: Path | None) -> Iterator[str]:
-    """cfn-lint's version and schema date, and the state of what is installed: a patched one is another one."""
+    """Yield cfn-lint's version and schema date, and the size and time of its files, which a patch changes."""
     if folder is None:
         yield "cfn-lint is missing"
         return
@@ -111,9 +110,9 @@ def installation(folder: Path | None) -> Iterator[str]:
 
 
 def default_folder(environ: Mapping[str, str], platform: str, home: Path) -> Path:
-    """The user's cache folder by the custom of the platform.
+    """Return the cache folder of the user by the conventions of the platform.
 
-    A relative XDG_CACHE_HOME counts as none. Source: XDG Base Directory Specification.
+    A relative XDG_CACHE_HOME is ignored. Source: XDG Base Directory Specification.
     """
     if platform == "win32":
         base = Path(environ["LOCALAPPDATA"]) if environ.get("LOCALAPPDATA") else home / "AppData" / "Local"
@@ -126,8 +125,8 @@ def default_folder(environ: Mapping[str, str], platform: str, home: Path) -> Pat
 
 
 def _entry(key: str) -> bytes:
-    """What a whole entry holds: the verdict, and the key again, so that a moved or cut file does not count."""
-    return _VERDICT + key.encode()
+    """Return the content of a valid entry, which includes its key, so that a moved or truncated file is a miss."""
+    return _CLEAN + key.encode()
 
 
 def _last_use(entry: os.DirEntry[str]) -> float:

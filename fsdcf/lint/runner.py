@@ -1,4 +1,4 @@
-"""cfn-lint in-process, with one configuration that nothing outside can change."""
+"""cfn-lint in-process, with a configuration that does not depend on the machine."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ CONFIGURATION: dict[str, Any] = {
     "include_experimental": False,
     "append_rules": [],
 }
-"""All that cfn-lint is told. A part of the cache's key."""
+"""The configuration of cfn-lint, which is part of the cache's key."""
 
 _SEVERITIES = {"E": "error", "W": "warning", "I": "informational"}
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What JSON takes as it is and YAML refuses or folds into a blank."""
+"""Characters that JSON allows and YAML rejects or folds into a space."""
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One of cfn-lint's findings. ``path`` leads from the template's root, ``url`` to what the rule rests on.
+    """A finding of cfn-lint. ``path`` begins at the template's root; ``url`` is the source of the rule.
 
     ``severity`` is error, warning or informational.
     """
@@ -47,31 +47,32 @@ class Finding:
 class Linter:
     """cfn-lint with its rules loaded once, for any number of templates.
 
-    Its schemas are the bundled ones for the whole process. Raises RuntimeError where cfn-lint came without them.
+    The whole process uses its bundled schemas. Raises RuntimeError if cfn-lint is installed without them.
     """
 
     def __init__(self) -> None:
         schemas = bundled_schemas(linter_folder())
-        _import_whatever_the_user_has_cached(schemas)
+        _import_cfnlint(schemas)
         from cfnlint.config import ConfigMixIn
         from cfnlint.runner import Runner
         from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-        # Newer schemas in the user's cache would override the bundled ones, and the answer would depend on the machine.
+        # Newer schemas in the user's cache would replace the bundled ones, and results would depend on the machine.
         type(PROVIDER_SCHEMA_MANAGER).__init__(PROVIDER_SCHEMA_MANAGER, schemas / "providers", schemas / "resources")
-        # A configuration file that is named is the only one that is read; this one is empty everywhere.
+        # cfn-lint reads no other configuration file if one is given; this one is empty everywhere.
         self._runner = Runner(ConfigMixIn([], config_file=Path(os.devnull), **CONFIGURATION))
 
     def lint(self, template: str) -> tuple[Finding, ...]:
-        """What cfn-lint says of a template's text (JSON is read faster than YAML), in a fixed order."""
+        """Return the findings about a template's text, sorted. JSON is read faster than YAML."""
         decoded, problems = _decoded(template)
         matches = problems if decoded is None or problems else self._runner.validate_template(decoded)
-        return tuple(sorted({_finding(match) for match in matches}, key=_position))
+        found = {_finding(match) for match in matches}
+        # Paths are compared as text, because an index cannot be compared with a key.
+        return tuple(sorted(found, key=lambda finding: (str(finding.path), finding.rule, finding.message)))
 
 
 def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]) -> tuple[Finding, ...]:
-    """The findings for a template. One that is known to be clean is not linted again, and cfn-lint is not even
-    loaded."""
+    """Return the findings about a template. A template that is known to be clean is not linted again."""
     key = cache.key(template, CONFIGURATION) if cache else ""
     if cache and cache.is_clean(key):
         return ()
@@ -82,18 +83,20 @@ def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]
 
 
 def bundled_schemas(package: Path | None) -> Path:
-    """The folder of the schemas in cfn-lint's own folder. Without them cfn-lint would download some: we refuse
-    instead."""
+    """Return the folder of the schemas in cfn-lint's folder.
+
+    Raises RuntimeError if there are none, because cfn-lint would download them.
+    """
     if package is None:
-        raise RuntimeError("cfn-lint is not installed: install it, or go on with --no-lint")
+        raise RuntimeError("cfn-lint is not installed: install it, or use --no-lint")
     schemas = package / "data" / "schemas"
     if not (schemas / "providers" / f"{REGION}.json").is_file():
-        raise RuntimeError(f"cfn-lint in {package} came without its schemas: reinstall it, or go on with --no-lint")
+        raise RuntimeError(f"cfn-lint in {package} has no schemas: reinstall it, or use --no-lint")
     return schemas
 
 
-def _import_whatever_the_user_has_cached(schemas: Path) -> None:
-    """Import cfn-lint. It looks into the user's cache at once, and fails where that folder may not be looked into."""
+def _import_cfnlint(schemas: Path) -> None:
+    """Import cfn-lint, even if it may not read the user's cache, which it does on import."""
     try:
         import cfnlint
     except OSError:
@@ -101,7 +104,7 @@ def _import_whatever_the_user_has_cached(schemas: Path) -> None:
         if helpers is None:
             raise
         helpers.get_cache_dir = lambda: str(schemas)  # type: ignore[attr-defined]
-        for name in [one for one in sys.modules if one.startswith("cfnlint.") and one != "cfnlint.helpers"]:
+        for name in [each for each in sys.modules if each.startswith("cfnlint.") and each != "cfnlint.helpers"]:
             del sys.modules[name]
         import cfnlint
 
@@ -109,7 +112,7 @@ def _import_whatever_the_user_has_cached(schemas: Path) -> None:
 
 
 def _decoded(template: str) -> tuple[Any, list[Any]]:
-    """The template as cfn-lint reads it, and why it cannot. Its YAML reader is the faster one for JSON, too."""
+    """Return the template as cfn-lint reads it, or its problems. Its YAML reader is the faster one for JSON, too."""
     from cfnlint.decode import cfn_json, decode_str
 
     if _NOT_IN_YAML.search(template):
@@ -119,14 +122,9 @@ def _decoded(template: str) -> tuple[Any, list[Any]]:
     return decoded, list(problems)
 
 
-def _position(finding: Finding) -> tuple[str, str, str]:
-    """Sorts findings whatever their paths hold: an index is not below or above a key."""
-    return str(finding.path), finding.rule, finding.message
-
-
 def _finding(match: Any) -> Finding:
     rule = match.rule
-    # cfn-lint's texts carry the template's nodes with them: plain ones are smaller, and cross to another process.
+    # cfn-lint's texts refer to the template's nodes; plain texts are smaller and can be sent to another process.
     path = tuple(int(step) if isinstance(step, int) else str(step) for step in getattr(match, "path", None) or ())
     return Finding(
         rule.id, path, str(match.message), _SEVERITIES.get(rule.id[0], "error"), getattr(rule, "source_url", "") or ""

@@ -1,4 +1,4 @@
-"""What specs of every kind share: the metadata, the statements of a role, and dependencies."""
+"""The records that specs of every kind share: the metadata, the statements of a role, and dependencies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ DESCRIPTION_BYTES = 850
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Metadata:
-    """What the service is called, whose it is, and its tags."""
+    """The name of the service, its owners and its tags."""
 
     name: Annotated[
         str,
@@ -33,21 +33,21 @@ class Metadata:
             expects="lower-case letters, digits and single hyphens, beginning with a letter",
         ),
     ]
-    pack: Annotated[str, Key("Organisational unit that owns the service; becomes a tag.", longest=256)] = ""
+    pack: Annotated[str, Key("Organizational unit that owns the service; becomes a tag.", longest=256)] = ""
     owners: Annotated[
-        str | tuple[str, ...], Key("Who answers for the service; becomes a tag, joined by a space.", also=("owner",))
+        str | tuple[str, ...], Key("Owners of the service; become a tag, joined by spaces.", also=("owner",))
     ] = ()
     description: Annotated[
-        str, Key("What the service does; becomes the template's description.", longest=DESCRIPTION_BYTES)
+        str, Key("Purpose of the service; becomes the template's description.", longest=DESCRIPTION_BYTES)
     ] = ""
-    tags: Annotated[Mapping[str, str], Key("Extra tags on every resource that takes tags.", as_text=True)] = field(
-        default_factory=dict
+    tags: Annotated[Mapping[str, str], Key("Additional tags for every resource that supports tags.", as_text=True)] = (
+        field(default_factory=dict)
     )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Statement:
-    """One IAM statement of a role."""
+    """An IAM statement of a role."""
 
     actions: Annotated[
         tuple[str, ...],
@@ -68,21 +68,21 @@ class Statement:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Role:
-    """What a role may do beside what the compiler gives it."""
+    """The permissions of a role in addition to those that the compiler gives it."""
 
     statements: Annotated[
-        tuple[Statement, ...], Key("IAM statements added to what the service and its dependencies need.")
+        tuple[Statement, ...], Key("IAM statements in addition to those that the service and its dependencies need.")
     ] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Unmanaged:
-    """Access to what another stack owns."""
+    """Access to an existing resource, which another stack may own."""
 
     permissions: Annotated[
         str | tuple[str, ...],
         Key(
-            "Access to what exists already: read, write, read_write (also readWrite), or a list of IAM actions.",
+            "Access to the existing resource: read, write, read_write (also readWrite), or a list of IAM actions.",
             fewest=1,
         ),
     ]
@@ -90,11 +90,11 @@ class Unmanaged:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dependency:
-    """What every type of dependency has; each type adds its own keys."""
+    """The keys of every dependency; each type adds its own."""
 
     IS_DEPENDENCY: ClassVar[bool] = True
     type: Annotated[str, Key("Type of the dependency.")]
-    name: Annotated[String, Key("Physical name, as written; ${ENV} keeps environments apart.")]
+    name: Annotated[String, Key("Physical name, as written; ${ENV} makes it unique for each environment.")]
     permissions: Annotated[
         str | tuple[str, ...] | None,
         Key(
@@ -103,4 +103,6 @@ class Dependency:
             default="readWrite",
         ),
     ] = None
-    unmanaged: Annotated[Unmanaged | None, Key("It exists already: give access, make nothing.")] = None
+    unmanaged: Annotated[Unmanaged | None, Key("Use an existing resource: give access to it, and create nothing.")] = (
+        None
+    )

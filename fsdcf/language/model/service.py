@@ -1,4 +1,4 @@
-"""``kind: Service``: every key with its type, meaning, limits, default and spellings."""
+"""Specs of kind Service: every key with its type, meaning, limits, default and spellings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,23 +9,33 @@ from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metad
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key
 
+ULIMITS = (
+    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
+    *("nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
+)
+"""Names of process limits. Source: Ulimit in the API reference of Amazon ECS."""
+
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spot:
-    """How many tasks run on Fargate, and what share of the others on Fargate Spot."""
+    """The number of tasks on Fargate, and the share of the others on Fargate Spot."""
 
-    base: Annotated[int, Key("Tasks that always run on FARGATE.", minimum=0, maximum=100000)] = 0
-    weight: Annotated[int, Key("Tasks on FARGATE_SPOT for each further one on FARGATE.", minimum=1, maximum=1000)] = 1
+    base: Annotated[int, Key("Number of tasks that always run on FARGATE.", minimum=0, maximum=100000)] = 0
+    weight: Annotated[
+        int, Key("Number of tasks on FARGATE_SPOT for each further task on FARGATE.", minimum=1, maximum=1000)
+    ] = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resources:
-    """What a task gets, and how many tasks run."""
+    """The size of a task, and the number of tasks."""
 
-    cpu: Annotated[int, Key("CPU units of a task; 1024 are one vCPU.", allowed=FARGATE_CPU)] = 256
-    memory: Annotated[int, Key("Memory of a task in MiB; must suit the cpu.", minimum=512, maximum=249856)] = 512
+    cpu: Annotated[int, Key("CPU units of a task; 1024 units are one vCPU.", allowed=FARGATE_CPU)] = 256
+    memory: Annotated[
+        int, Key("Memory of a task in MiB; must be available with the cpu.", minimum=512, maximum=249856)
+    ] = 512
     architecture: Annotated[str, Key("Processor architecture of the image.", allowed=("x86_64", "arm64"))] = "x86_64"
     ephemeral_storage: Annotated[
         int | None,
@@ -39,40 +49,42 @@ class Resources:
     ] = None
     spot: Annotated[bool | Spot, Key("Run on FARGATE_SPOT: `true` for every task, or the share of tasks.")] = False
     desired_count: Annotated[
-        int | None, Key("Number of tasks, where auto scaling does not set it.", minimum=0, maximum=5000, default="2")
+        int | None, Key("Number of tasks, unless auto scaling sets it.", minimum=0, maximum=5000, default="2")
     ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AutoScaling:
-    """Target tracking by Application Auto Scaling; seconds for cooldowns, percent for targets."""
+    """Target tracking by Application Auto Scaling; cooldowns in seconds, targets in percent."""
 
     LATER: ClassVar[Mapping[str, str]] = {
-        "targetRequestsPerTask": "Requests per minute and task that scaling aims for.",
-        "targetResponseTime": "Response time in seconds that scaling aims for.",
-        "queueBacklogPerTask": "Messages per task that scaling aims for.",
-        "schedules": "Changes of the bounds at given times.",
+        "targetRequestsPerTask": "Target number of requests per minute and task.",
+        "targetResponseTime": "Target response time in seconds.",
+        "queueBacklogPerTask": "Target number of messages per task.",
+        "schedules": "Changes of the minimum and maximum at given times.",
         "policies": "Step scaling policies.",
     }
     min_count: Annotated[
-        int, Key("Fewest tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)
+        int, Key("Minimum number of tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)
     ] = 1
-    max_count: Annotated[int, Key("Most tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)] = 10
+    max_count: Annotated[
+        int, Key("Maximum number of tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)
+    ] = 10
     target_cpu: Annotated[
         int | None,
         Key(
-            "Average CPU in percent that scaling aims for.",
+            "Target average CPU utilization in percent.",
             name="targetCPU",
             also=("targetCPUUtilization",),
             minimum=1,
             maximum=100,
-            default="70 without any target",
+            default="70 if there is no other target",
         ),
     ] = None
     target_memory: Annotated[
         int | None,
         Key(
-            "Average memory in percent that scaling aims for.",
+            "Target average memory utilization in percent.",
             also=("targetMemoryUtilization",),
             minimum=1,
             maximum=100,
@@ -84,12 +96,13 @@ class AutoScaling:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContainerCheck:
-    """The check that ECS runs inside the container; seconds."""
+    """The check that ECS runs inside the container; times in seconds."""
 
     command: Annotated[
         str | tuple[str, ...],
         Key(
-            "Command that exits 0 when the container is healthy: a shell line, or a list beginning with CMD or CMD-SHELL.",
+            "Command that exits with 0 if the container is healthy: a shell line, or a list that begins with CMD or "
+            "CMD-SHELL.",
             fewest=1,
         ),
     ]
@@ -97,7 +110,7 @@ class ContainerCheck:
     timeout: Annotated[int, Key("Seconds until a check counts as failed.", minimum=2, maximum=60)] = 5
     retries: Annotated[int, Key("Failures in a row that make the container unhealthy.", minimum=1, maximum=10)] = 3
     start_period: Annotated[
-        int | None, Key("Seconds at the start in which failures do not count.", minimum=0, maximum=300)
+        int | None, Key("Seconds after the start during which failures do not count.", minimum=0, maximum=300)
     ] = None
 
 
@@ -111,9 +124,11 @@ class Secret:
     value_from: Annotated[
         String,
         Key(
-            "ARN of the Secrets Manager secret (with JSON key, stage and version, where wanted) or of the SSM parameter.",
-            pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
-            expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf or arn:aws:ssm:us-east-1:123456789012:parameter/name",
+            "ARN of the Secrets Manager secret (with JSON key, stage and version, if needed) or of the SSM parameter.",
+            pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?"
+            r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
+            expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf"
+            " or arn:aws:ssm:us-east-1:123456789012:parameter/name",
         ),
     ]
 
@@ -126,23 +141,7 @@ class Ulimit:
         str,
         Key(
             "Name of the limit.",
-            allowed=(
-                "core",
-                "cpu",
-                "data",
-                "fsize",
-                "locks",
-                "memlock",
-                "msgqueue",
-                "nice",
-                "nofile",
-                "nproc",
-                "rss",
-                "rtprio",
-                "rttime",
-                "sigpending",
-                "stack",
-            ),
+            allowed=ULIMITS,
         ),
     ]
     soft_limit: Annotated[int, Key("The soft limit.", minimum=-1)]
@@ -151,7 +150,7 @@ class Ulimit:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EfsVolume:
-    """A file system that another stack owns."""
+    """The EFS file system of a volume: an existing one, or a dependency."""
 
     file_system_id: Annotated[
         String | None,
@@ -163,7 +162,7 @@ class EfsVolume:
     root_directory: Annotated[
         str | None,
         Key(
-            "Directory of the file system that is mounted.",
+            "Directory of the file system to mount.",
             pattern=r"/.*",
             longest=4096,
             expects="a path that begins with /",
@@ -178,10 +177,10 @@ class Volume:
     name: Annotated[
         str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
     ]
-    mount_path: Annotated[str, Key("Where the container sees it.", pattern=r"/[^:]*", expects="an absolute path")]
+    mount_path: Annotated[str, Key("Path in the container.", pattern=r"/[^:]*", expects="an absolute path")]
     read_only: Annotated[bool, Key("Mount it read-only.")] = False
     efs: Annotated[
-        EfsVolume | None, Key("The EFS file system behind it; without one the volume is lost with the task.")
+        EfsVolume | None, Key("EFS file system of the volume; without one the volume is lost with the task.")
     ] = None
 
 
@@ -190,7 +189,7 @@ CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vpc:
-    """The network: made with the service, imported by its ids, or the account's default."""
+    """The network: a new VPC, or an existing one by its ids."""
 
     id: Annotated[
         String | None,
@@ -221,14 +220,17 @@ class Vpc:
             default="10.0.0.0/16",
         ),
     ] = None
-    availability_zones: Annotated[int | None, Key("Zones of a new VPC.", minimum=2, maximum=6, default="2")] = None
+    availability_zones: Annotated[
+        int | None, Key("Number of availability zones of a new VPC.", minimum=2, maximum=6, default="2")
+    ] = None
     nat: Annotated[
         str | None, Key("NAT gateways of a new VPC.", allowed=("none", "single", "perZone"), default="single")
     ] = None
     endpoints: Annotated[
         tuple[str, ...],
         Key(
-            "Interface endpoints of a new VPC by their service's name, such as ecr.api. Those of S3 and DynamoDB are free and always there.",
+            "Interface endpoints of a new VPC by service name, such as ecr.api. Those of S3 and DynamoDB are free and "
+            "always exist.",
             pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
             expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
         ),
@@ -237,15 +239,17 @@ class Vpc:
 
 @dataclass(frozen=True, repr=False)
 class Stickiness:
-    """How long the load balancer sends a client to the same target; seconds."""
+    """The time during which the load balancer sends a client to the same task; in seconds."""
 
-    duration: Annotated[int, Key("Seconds that a client stays with its task.", minimum=1, maximum=604800)] = 86400
+    duration: Annotated[
+        int, Key("Seconds during which a client is sent to the same task.", minimum=1, maximum=604800)
+    ] = 86400
     cookie_name: Annotated[
         str | None,
         Key(
-            "Cookie of the application that decides; without one the load balancer makes its own.",
+            "Cookie of the application to use; without one the load balancer creates its own.",
             pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
-            expects="letters, digits, _ and -; AWSALB at the beginning is the load balancer's own",
+            expects="letters, digits, _ and -; the prefix AWSALB is reserved",
         ),
     ] = None
 
@@ -264,11 +268,11 @@ class LoadBalancer:
         "domain": "Host name and hosted zone.",
     }
     type: Annotated[str, Key("Kind of load balancer.", allowed=("application",), later=("network",))] = "application"
-    internal: Annotated[bool, Key("Reachable from the network only, not from the internet.")] = False
+    internal: Annotated[bool, Key("Accept requests from the network only, not from the internet.")] = False
     certificate_arn: Annotated[
         String | None,
         Key(
-            "Certificate: the service is served by HTTPS and HTTP is redirected to it.",
+            "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
             pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)",
             expects="the ARN of a certificate in ACM",
         ),
@@ -290,30 +294,32 @@ class LoadBalancer:
             pattern=CIDR,
             expects="a range such as 203.0.113.0/24",
             fewest=1,
-            default="everyone, or the private ranges where internal",
+            default="all addresses, or the private ranges if internal",
         ),
     ] = ()
-    stickiness: Annotated[bool | Stickiness, Key("Keep a client with its task by a cookie.")] = False
+    stickiness: Annotated[bool | Stickiness, Key("Send a client to the same task by a cookie.")] = False
     deregistration_delay: Annotated[
-        int, Key("Seconds that a leaving task may finish its requests.", minimum=0, maximum=3600)
+        int, Key("Seconds in which a deregistered task may finish its requests.", minimum=0, maximum=3600)
     ] = 30
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Networking:
-    """Where the tasks run and how requests come in."""
+    """The network of the tasks, and the ingress."""
 
     LATER: ClassVar[Mapping[str, str]] = {
         "subnets": "Subnets of the tasks.",
-        "securityGroups": "Further security groups of the tasks.",
+        "securityGroups": "Additional security groups of the tasks.",
         "serviceDiscovery": "A name in Cloud Map.",
         "serviceConnect": "A name in Service Connect.",
     }
-    vpc: Annotated[bool | Vpc, Key("`true` for a new network, a map for its details or for an existing one.")] = True
+    vpc: Annotated[bool | Vpc, Key("`true` for a new network; a map for its details, or for an existing network.")] = (
+        True
+    )
     assign_public_ip: Annotated[
         bool,
         Key(
-            "Run the tasks in public subnets with an address of their own, without NAT.",
+            "Run the tasks in public subnets with public addresses, without NAT.",
             also=("service.network.assignPublicIp",),
         ),
     ] = False
@@ -323,7 +329,7 @@ class Networking:
 
     @property
     def network(self) -> Vpc:
-        """The details of the network, defaults where none are written."""
+        """The details of the network, with defaults if none are written."""
         return self.vpc if isinstance(self.vpc, Vpc) else Vpc()
 
 
@@ -356,34 +362,34 @@ RETENTION_DAYS = (
 COLLECTOR = "otel-collector"
 
 
-"""Name of the sidecar's container."""
+"""The name of the sidecar's container."""
 
 
-COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "metrics of its own"}
+COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "its own metrics"}
 
 
-"""Where the sidecar listens; the containers of a task share one address. The last one is there without traces too."""
+"""The ports of the sidecar, which shares an address with the other containers. The last is used without traces too."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Logs:
-    """Where the container's output goes and how long it is kept; days."""
+    """The destination of the container's output, and its retention in days."""
 
     enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
-    retention: Annotated[int, Key("Days that logs are kept.", allowed=RETENTION_DAYS)] = 30
+    retention: Annotated[int, Key("Days to keep the logs.", allowed=RETENTION_DAYS)] = 30
     driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Metrics:
-    """A Prometheus endpoint of the container, read by the ADOT sidecar."""
+    """A Prometheus endpoint of the container that the ADOT sidecar reads."""
 
     enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
     port: Annotated[
-        int | None, Key("Port that serves the metrics.", minimum=1, maximum=65535, default="service.port")
+        int | None, Key("Port of the metrics endpoint.", minimum=1, maximum=65535, default="service.port")
     ] = None
     path: Annotated[
-        str, Key("Path that serves the metrics.", pattern=r"/[!-~]*", expects="a path that begins with /")
+        str, Key("Path of the metrics endpoint.", pattern=r"/[!-~]*", expects="a path that begins with /")
     ] = "/metrics"
 
 
@@ -408,17 +414,17 @@ class Observability:
     """Logs, metrics and traces."""
 
     LATER: ClassVar[Mapping[str, str]] = {
-        "alarms": "CloudWatch alarms and the topic that they notify.",
+        "alarms": "CloudWatch alarms and the topic to notify.",
         "dashboard": "A CloudWatch dashboard.",
     }
     logs: Annotated[Logs, Key("Logs of the container.")] = field(default_factory=Logs)
-    metrics: Annotated[Metrics | None, Key("Prometheus metrics, through an ADOT sidecar.")] = None
-    traces: Annotated[Traces | None, Key("Traces, through an ADOT sidecar.")] = None
+    metrics: Annotated[Metrics | None, Key("Prometheus metrics, collected by an ADOT sidecar.")] = None
+    traces: Annotated[Traces | None, Key("Traces, collected by an ADOT sidecar.")] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HealthCheck:
-    """How the load balancer checks a target, and how ECS checks the container."""
+    """The load balancer's check of a target, and ECS's check of the container; times in seconds."""
 
     path: Annotated[
         str,
@@ -430,7 +436,7 @@ class HealthCheck:
         ),
     ] = "/health"
     interval: Annotated[int, Key("Seconds between two checks of a target.", minimum=5, maximum=300)] = 30
-    timeout: Annotated[int, Key("Seconds without an answer that count as a failure.", minimum=2, maximum=120)] = 5
+    timeout: Annotated[int, Key("Seconds without a response that count as a failure.", minimum=2, maximum=120)] = 5
     healthy_threshold: Annotated[int, Key("Successes in a row that make a target healthy.", minimum=2, maximum=10)] = 2
     unhealthy_threshold: Annotated[
         int, Key("Failures in a row that make a target unhealthy.", minimum=2, maximum=10)
@@ -438,7 +444,7 @@ class HealthCheck:
     success_codes: Annotated[
         int | str,
         Key(
-            "HTTP codes that count as healthy: 200, a list `200,204` or a range `200-299`; from 200 to 499.",
+            "HTTP codes that count as healthy, from 200 to 499: a code, a list `200,204` or a range `200-299`.",
             pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
             expects="codes between 200 and 499, such as 200, `200,204` or `200-299`",
             minimum=200,
@@ -447,25 +453,25 @@ class HealthCheck:
         ),
     ] = "200"
     grace_period: Annotated[
-        int, Key("Seconds after a task's start in which ECS ignores failed checks.", minimum=0, maximum=2147483647)
+        int, Key("Seconds after a task's start during which ECS ignores failed checks.", minimum=0, maximum=2147483647)
     ] = 60
     container: Annotated[
         ContainerCheck | None,
         Key(
-            "The check inside the container. ECS ignores a HEALTHCHECK in the image.",
-            default="the Dockerfile's HEALTHCHECK, where build.dockerfile is written",
+            "Check that ECS runs inside the container. ECS ignores a HEALTHCHECK in the image.",
+            default="the Dockerfile's HEALTHCHECK, if build.dockerfile is set",
         ),
     ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Build:
-    """How the image is built by a pipeline."""
+    """The image build in a pipeline."""
 
-    context: Annotated[str, Key("Folder that is sent to the image build.")] = "."
+    context: Annotated[str, Key("Folder with the build context.")] = "."
     dockerfile: Annotated[
         str | None,
-        Key("Dockerfile, relative to the spec; where written, its HEALTHCHECK is carried over.", default="Dockerfile"),
+        Key("Dockerfile, relative to the spec. If it is set, its HEALTHCHECK is used.", default="Dockerfile"),
     ] = None
     args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(
         default_factory=dict
@@ -474,20 +480,20 @@ class Build:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CircuitBreaker:
-    """Whether ECS stops a deployment whose tasks do not start, and goes back."""
+    """The reaction of ECS to a deployment whose tasks do not start."""
 
     enabled: Annotated[bool, Key("Stop a deployment whose tasks keep failing.")] = True
-    rollback: Annotated[bool, Key("Go back to the last good deployment then.")] = True
+    rollback: Annotated[bool, Key("Roll back to the last successful deployment when a deployment is stopped.")] = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Deployment:
-    """How ECS replaces the tasks; percent of the desired count."""
+    """How ECS replaces the tasks; limits in percent of the desired count."""
 
     LATER: ClassVar[Mapping[str, str]] = {
-        "bakeTime": "Minutes that both versions run before the old one goes.",
-        "canaryPercent": "Share of the traffic for the canary.",
-        "stepPercent": "Share of the traffic that moves at each step.",
+        "bakeTime": "Minutes during which both versions run.",
+        "canaryPercent": "Percentage of the traffic for the canary.",
+        "stepPercent": "Percentage of the traffic that moves in each step.",
         "alarms": "Alarms that stop a deployment.",
     }
     strategy: Annotated[
@@ -495,12 +501,19 @@ class Deployment:
         Key("How a new version replaces the old one.", allowed=("rolling",), later=("blueGreen", "canary", "linear")),
     ] = "rolling"
     minimum_healthy_percent: Annotated[
-        int | None, Key("Fewest running tasks during a deployment.", minimum=0, maximum=100, default="100")
+        int | None,
+        Key("Minimum number of running tasks during a deployment, in percent.", minimum=0, maximum=100, default="100"),
     ] = None
     maximum_percent: Annotated[
-        int | None, Key("Most running and pending tasks during a deployment.", minimum=100, maximum=200, default="200")
+        int | None,
+        Key(
+            "Maximum number of running and pending tasks during a deployment, in percent.",
+            minimum=100,
+            maximum=200,
+            default="200",
+        ),
     ] = None
-    circuit_breaker: Annotated[CircuitBreaker, Key("What happens when tasks keep failing.")] = field(
+    circuit_breaker: Annotated[CircuitBreaker, Key("Reaction to tasks that keep failing.")] = field(
         default_factory=CircuitBreaker
     )
 
@@ -511,26 +524,26 @@ class Service:
 
     LATER: ClassVar[Mapping[str, str]] = {
         "environmentFiles": "S3 ARNs of files with environment variables.",
-        "sidecars": "Further containers of the task.",
-        "dependsOn": "Start order of the containers.",
-        "release": "A one-off task before the service is updated.",
+        "sidecars": "Additional containers of the task.",
+        "dependsOn": "Order in which the containers start.",
+        "release": "A one-off task that runs before the service is updated.",
     }
-    type: Annotated[str, Key("Platform. Only ecs is compiled.", allowed=("ecs",))] = "ecs"
+    type: Annotated[str, Key("Platform; only ecs is supported.", allowed=("ecs",))] = "ecs"
     image: Annotated[
         String | None,
         Key(
-            "Image repository, without tag or digest: the SHA is a template parameter.",
-            default="the ECR repository of the service's name in the stack's account and region",
+            "Image repository, without a tag or digest: the template's parameter ImageSha selects the image.",
+            default="the ECR repository with the service's name in the stack's account and region",
             longest=300,
         ),
     ] = None
     port: Annotated[
         int | None,
-        Key("Port that the container listens on. Without one the service is a worker.", minimum=1, maximum=65535),
+        Key("Port that the container listens on. A service without a port is a worker.", minimum=1, maximum=65535),
     ] = None
-    command: Annotated[tuple[String, ...], Key("Overrides the image's CMD.", as_text=True)] = ()
-    entry_point: Annotated[tuple[String, ...], Key("Overrides the image's ENTRYPOINT.", as_text=True)] = ()
-    working_directory: Annotated[String | None, Key("Overrides the image's WORKDIR.")] = None
+    command: Annotated[tuple[String, ...], Key("Override the image's CMD.", as_text=True)] = ()
+    entry_point: Annotated[tuple[String, ...], Key("Override the image's ENTRYPOINT.", as_text=True)] = ()
+    working_directory: Annotated[String | None, Key("Override the image's WORKDIR.")] = None
     user: Annotated[
         String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)
     ] = None
@@ -540,36 +553,34 @@ class Service:
     readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
     init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False
     ulimits: Annotated[tuple[Ulimit, ...], Key("Limits of the container's processes.")] = ()
-    health_check: Annotated[HealthCheck, Key("How the service's health is checked.")] = field(
-        default_factory=HealthCheck
-    )
-    build: Annotated[Build, Key("How the image is built.")] = field(default_factory=Build)
+    health_check: Annotated[HealthCheck, Key("Health checks of the service.")] = field(default_factory=HealthCheck)
+    build: Annotated[Build, Key("Image build.")] = field(default_factory=Build)
     resources: Annotated[Resources, Key("Size and number of the tasks.")] = field(default_factory=Resources)
-    auto_scaling: Annotated[AutoScaling | None, Key("Number of tasks by load.")] = None
+    auto_scaling: Annotated[AutoScaling | None, Key("Scaling of the number of tasks by load.")] = None
     environment: Annotated[
         Mapping[str, String],
         Key("Environment variables; numbers and booleans keep their text.", as_text=True, key_pattern=VARIABLE),
     ] = field(default_factory=dict)
     secrets: Annotated[
-        tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or SSM.")
+        tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or Parameter Store.")
     ] = ()
     volumes: Annotated[tuple[Volume, ...], Key("Volumes of the container.")] = ()
-    networking: Annotated[Networking, Key("Where the service runs and who may reach it.")] = field(
+    networking: Annotated[Networking, Key("Network of the service, and access to it.")] = field(
         default_factory=Networking
     )
     observability: Annotated[Observability, Key("Logs, metrics and traces.")] = field(default_factory=Observability)
-    task_role: Annotated[Role, Key("What the service itself may do.")] = field(default_factory=Role)
-    execution_role: Annotated[Role, Key("What ECS may do to start the service.")] = field(default_factory=Role)
+    task_role: Annotated[Role, Key("Permissions of the service itself.")] = field(default_factory=Role)
+    execution_role: Annotated[Role, Key("Permissions of ECS to start the service.")] = field(default_factory=Role)
     permissions_boundary: Annotated[
         String | None,
         Key(
-            "Policy that bounds what both roles may ever do: its name in the stack's account, or its ARN.",
+            "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
             pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
             expects="the name of a policy, such as fsdcf-boundary, or its ARN",
         ),
     ] = None
     enable_execute_command: Annotated[bool, Key("Allow ECS Exec.")] = False
-    deployment: Annotated[Deployment, Key("How a new version is rolled out.")] = field(default_factory=Deployment)
+    deployment: Annotated[Deployment, Key("Rollout of a new version.")] = field(default_factory=Deployment)
 
     @property
     def load_balancer(self) -> LoadBalancer | None:
@@ -580,14 +591,14 @@ class Service:
 @dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
-    kind: Annotated[str, Key("What the spec describes.", allowed=("Service",), later=LATER_KINDS)]
-    metadata: Annotated[Metadata, Key("Name and owner.")]
+    kind: Annotated[str, Key("Kind of the spec.", allowed=("Service",), later=LATER_KINDS)]
+    metadata: Annotated[Metadata, Key("Name, owners and tags.")]
     service: Annotated[Service, Key("The service.")]
-    dependencies: Annotated[tuple[Dependency, ...], Key("What the service uses; the order has no meaning.")] = ()
+    dependencies: Annotated[tuple[Dependency, ...], Key("Resources that the service uses, in any order.")] = ()
     environments: Annotated[
         Mapping[str, Any],
         Key(
-            "Parts that are merged over the spec for one environment: maps merge, lists replace.",
+            "Parts that are merged over the spec for an environment: maps merge, lists replace.",
             key_pattern=ENVIRONMENT_PATTERN,
         ),
     ] = field(default_factory=dict)

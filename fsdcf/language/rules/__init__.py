@@ -11,8 +11,10 @@ from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import DependencyType
+from fsdcf.language.model import KINDS
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.rules.case import Case, SpecRule
+from fsdcf.language.shape import names_of
 from fsdcf.language.unknown import until_unknown
 
 
@@ -35,7 +37,8 @@ def check_rules(case: Case) -> Iterator[Diagnostic]:
     """Yield the violations of every rule for the kind of the spec, then those that the dependency types find."""
     for rule in _spec_rules(case.kind):
         yield from rule.findings(case)
-    yield from until_unknown(_of_types(case))
+    if "dependencies" in names_of(KINDS[case.kind].record):
+        yield from until_unknown(_of_types(case))
 
 
 def _of_types(case: Case) -> Iterator[Diagnostic]:

@@ -1,0 +1,78 @@
+"""A kind of spec is a record in the registry: the language needs to know nothing else to read, check and document it."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import pytest
+from jsonschema import Draft7Validator
+
+from fsdcf.compiler.dependencies import types
+from fsdcf.diagnostics import Diagnostic
+from fsdcf.language.jsonschema import json_schema
+from fsdcf.language.model import KINDS, SpecKind
+from fsdcf.language.model.common import Metadata
+from fsdcf.language.reference import describe, find, paths, reference_page
+from fsdcf.language.resolve import resolve
+from fsdcf.language.shape import Key
+from fsdcf.language.source import parse
+from fsdcf.language.validate import validate
+
+REPORT = """\
+apiVersion: fsd/v1
+kind: Report
+metadata: {name: sales, owners: team}
+report: {pages: 3}
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    pages: Annotated[int, Key("Number of pages.", also=("report.layout.pages",), minimum=1)] = 1
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    report: Annotated[Report, Key("The report.")]
+    api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
+    kind: Annotated[str, Key("Kind of the spec.", allowed=("Report",))]
+    metadata: Annotated[Metadata, Key("Name and owners.")]
+    environments: Annotated[dict[str, str], Key("Overlays.")] = field(default_factory=dict)
+
+
+@pytest.fixture(autouse=True)
+def kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "Report", SpecKind("Report", ReportSpec, "report"))
+
+
+def checked(text: str, *overrides: str) -> tuple[object, list[Diagnostic]]:
+    document, findings = parse(text.encode(), "s.yml")
+    assert document is not None
+    resolved, more = resolve(document, {}, parse, "staging", overrides)
+    spec, invalid = validate(resolved, "staging", types())
+    return spec, [*findings, *more, *invalid]
+
+
+def test_it_is_read_into_its_own_record() -> None:
+    spec, findings = checked(REPORT, "pages=5")
+    assert isinstance(spec, ReportSpec) and spec.report.pages == 5 and findings == []
+
+
+def test_a_key_may_be_written_elsewhere_in_its_block() -> None:
+    spec, findings = checked(REPORT.replace("{pages: 3}", "{layout: {pages: 7}}"))
+    assert isinstance(spec, ReportSpec) and spec.report.pages == 7 and findings == []
+
+
+def test_its_shape_is_checked_and_the_rules_of_services_are_not() -> None:
+    _, findings = checked(REPORT.replace("pages: 3", "pages: 0, port: 80"))
+    assert sorted(each.code for each in findings) == ["S101", "S104"]
+
+
+def test_it_is_documented() -> None:
+    assert "report.pages" in paths(types()) and "service.port" in paths(types())
+    found = find("report.pages", types())
+    assert found and "Number of pages." in describe(*found, types())
+    assert "kind Report" in reference_page(types())
+    schema = Draft7Validator(json_schema(types()))
+    document, _ = parse(REPORT.encode(), "s.yml")
+    assert document and schema.is_valid(document.data)
+    assert not schema.is_valid({**document.data, "report": {"pages": 0}})
