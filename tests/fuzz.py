@@ -1,4 +1,5 @@
-"""How many examples hypothesis makes up for a property: few and always the same ones, or many random ones with ``make fuzz``, which sets FSDCF_FUZZ."""
+"""How many examples hypothesis makes up for a property: few and always the same ones, or many random ones with
+``make fuzz``, which sets FSDCF_FUZZ."""
 
 from __future__ import annotations
 
@@ -28,5 +29,6 @@ def load() -> None:
 
 
 def examples(few: int, ignore: tuple[HealthCheck, ...] = (), **more: Any) -> settings:
-    """Settings for a property that is slow or needs more than the profile's number: so many examples, and many times that to fuzz."""
+    """Settings for a property that is slow or needs more than the profile's number: so many examples, and many times
+    that to fuzz."""
     return settings(max_examples=few * TIMES, deadline=None, suppress_health_check=(*SLOW, *ignore), **more)

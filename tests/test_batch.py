@@ -1,4 +1,5 @@
-"""Many specs: each is compiled once, results keep their order, and only templates without a known lint result are linted."""
+"""Many specs: each is compiled once, results keep their order, and only templates without a known lint result are
+linted."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from tests.conftest import HELLO, Compile
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
 CONTEXT = HELLO + (
-    f"  networking:\n    vpc: {{cidr: 10.0.0.0/16}}\n    loadBalancer:\n      certificateArn: {ARN}\n      stickiness: {{duration: 60}}\n"
+    "  networking:\n    vpc: {cidr: 10.0.0.0/16}\n"
+    f"    loadBalancer:\n      certificateArn: {ARN}\n      stickiness: {{duration: 60}}\n"
     "  resources: {cpu: 1024, memory: 2048, desiredCount: 3, spot: {base: 0, weight: 1}}\n"
     "  observability:\n    metrics: {port: 9000}\n    traces: {otlpEndpoint: 'https://collector.example'}\n"
 )
@@ -83,8 +84,8 @@ ABOVE = {
         "service.observability.traces.otlpEndpoint",
     ),
 }
-"""Keys for which a plan names the line of the key above, since several keys make one property; a description makes none, and where spot
-takes an item out of a list, the line is that of OLD."""
+"""Keys for which a plan names the line of a key above, because several keys make one property. A description makes no
+property, and if spot removes an item of a list, the line is that of the old spec."""
 SCALARS = ("string", "integer", "number", "boolean")
 
 

@@ -49,7 +49,7 @@ def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
 
 @QUICK
 @given(specs(), st.data())
-def test_a_mutation_gives_a_located_finding_or_compiles(spec: Any, data: st.DataObject) -> None:
+def test_a_mutated_text_compiles_or_has_a_finding_with_a_position(spec: Any, data: st.DataObject) -> None:
     text = text_of(spec)
     position = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 12))
@@ -87,7 +87,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @examples(120)
 @given(st.sampled_from(WRITTEN), st.sampled_from(ODD), st.booleans(), st.data())
-def test_any_value_in_any_place_is_no_failure(spec: Any, value: Any, rename: bool, data: st.DataObject) -> None:
+def test_any_value_anywhere_compiles_or_is_a_finding(spec: Any, value: Any, rename: bool, data: st.DataObject) -> None:
     mutated = deepcopy(spec)
     *above, last = data.draw(st.sampled_from(places(spec)))
     holder = mutated
@@ -103,7 +103,7 @@ def test_any_value_in_any_place_is_no_failure(spec: Any, value: Any, rename: boo
 
 @QUICK
 @given(st.binary(max_size=300))
-def test_no_bytes_make_it_fail(raw: bytes) -> None:
+def test_random_bytes_are_a_finding(raw: bytes) -> None:
     result = run(Request("spec.yml", raw, "staging"))
     assert result.template is None and result.diagnostics
 
@@ -140,7 +140,7 @@ def test_ids_and_variables_are_injective(one: str, other: str, first: str, secon
     assert logical_id(one, first).isalnum()
 
 
-def test_seed_zone_and_folder_do_not_matter(tmp_path: Path) -> None:
+def test_hash_seed_time_zone_and_folder_do_not_matter(tmp_path: Path) -> None:
     spec = ROOT / "examples" / "api-dynamodb.yml"
     script = "import sys; from fsdcf.pipeline import *; from fsdcf.compiler.emit import to_yaml; " + (
         "r = run(Request('s.yml', open(sys.argv[1], 'rb').read(), 'prod')); sys.stdout.write(to_yaml(r.template.data))"

@@ -29,7 +29,7 @@ FILES = "dependencies:\n  - {type: aws_efs_file_system, name: data}\n"
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
-def test_it_is_refused(compiled: Compile, code: str, extra: tuple[str, ...]) -> None:
+def test_a_rule_rejects_it(compiled: Compile, code: str, extra: tuple[str, ...]) -> None:
     assert {one.code for one in compiled(HELLO + FILES, overrides=extra).diagnostics} == {code}
 
 
@@ -37,7 +37,7 @@ def of_type(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [one["Properties"] for one in resources.values() if one["Type"] == kind]
 
 
-def test_it_cannot_come_out(compiled: Compile) -> None:
+def test_the_compiler_never_makes_it(compiled: Compile) -> None:
     stop_first = ("deployment={minimumHealthyPercent: 0, maximumPercent: 100}", f"metadata.name={'n' * 40}")
     volume = "volumes=[{name: v, mountPath: /v, efs: {fileSystemId: fs-01234567, rootDirectory: /x}}]"
     template = compiled(HELLO + FILES, overrides=(*stop_first, volume)).template

@@ -15,7 +15,7 @@ _AS_TEXT = {"string": ["string", "number"], "list": _ANY_SCALAR, "map": _ANY_SCA
 
 
 def json_schema(types: Types) -> dict[str, Any]:
-    """Return the schema of a spec. A placeholder may stand for a number, so that editors accept ``${PORT}``."""
+    """Return the schema of a spec. A placeholder may replace a number, so that editors accept ``${PORT}``."""
     schemas = [_spec_schema(kind.record, types) for kind in KINDS.values()]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -42,7 +42,7 @@ def test_it_is_a_schema() -> None:
 
 
 @pytest.mark.parametrize("spec", ACCEPTED, ids=lambda path: path.name)
-def test_it_accepts_what_compiles(spec: Path) -> None:
+def test_it_accepts_every_spec_that_compiles(spec: Path) -> None:
     document, _ = parse(spec.read_bytes(), spec.name)
     assert document is not None
     assert not list(SCHEMA.iter_errors(document.data))
@@ -56,7 +56,8 @@ def test_it_accepts_any_valid_spec(spec: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("spec", REFUSED, ids=lambda path: path.name)
 def test_it_refuses_what_has_the_wrong_shape(spec: Path) -> None:
-    """Each finding about shape has its error in the schema, at the value or, where a key is unknown or missing, in its map."""
+    """Each finding about shape has its error in the schema, at the value or, where a key is unknown or missing, in
+    its map."""
     raw = spec.read_bytes()
     document, _ = parse(raw, spec.name)
     if document is None:
@@ -77,7 +78,7 @@ def samples(field: Field) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("record", records(), ids=lambda record: record.__name__)
-def test_it_agrees_about_every_key(record: type) -> None:
+def test_schema_and_checker_agree_about_every_key(record: type) -> None:
     known = types()
     schema = Draft7Validator(record_schema(record, known, partial=True))
     models = {name: kind.model for name, kind in known.items()}

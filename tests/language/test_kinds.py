@@ -1,4 +1,5 @@
-"""A kind of spec is a record in the registry: the language needs to know nothing else to read, check and document it."""
+"""A kind of spec is a record in the registry: the language needs to know nothing else to read, check and document
+it."""
 
 from dataclasses import dataclass, field
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Findings that no golden case shows: limits of the text, rare rules, and what the file system decides."""
+"""Findings that no golden case shows: limits of the text, rare rules, and consequences of the file system."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         (
             "S218",
             HELLO
-            + "  environment: {A: x}\n  secrets:\n    - {name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}\n",
+            + "  environment: {A: x}\n  secrets:\n"
+            + "    - {name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}\n",
         ),
         ("S110", HELLO + "  environment: {A: '${ssm:/my parameter}'}\n"),
         ("S110", HELLO + "  environment: {A: '${secrets:my secret}'}\n"),
@@ -48,17 +49,19 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         (
             "S241",
             HELLO
-            + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: {'aws:x': null}}}]}\n",
+            + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'],"
+            + " conditions: {StringEquals: {'aws:x': null}}}]}\n",
         ),
         (
             "S241",
             HELLO
-            + "  executionRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'], conditions: {StringEquals: x}}]}\n",
+            + "  executionRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'],"
+            + " conditions: {StringEquals: x}}]}\n",
         ),
         (
             "S242",
-            HELLO
-            + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route', keySchema: [{name: a, type: HASH}],"
+            HELLO + "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-public-route',"
+            " keySchema: [{name: a, type: HASH}],"
             " attributes: [{name: a, type: S}]}\n",
         ),
         ("S216", HELLO + NO_NAT + "  image: docker.io/library/nginx\n"),
@@ -74,7 +77,7 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
     ],
     ids=lambda value: value if len(value) < 8 else "",
 )
-def test_a_rule_fires_where_it_should_and_soon(compiled: Compile, code: str, text: str) -> None:
+def test_a_rule_reports_its_violation_quickly(compiled: Compile, code: str, text: str) -> None:
     start = time.process_time()
     result = compiled(text)
     assert code in {one.code for one in result.diagnostics}, result.diagnostics
@@ -116,7 +119,7 @@ def test_a_template_over_the_limits(compiled: Compile) -> None:
     assert "S235" in {one.code for one in compiled(HELLO + "dependencies:\n" + queues).diagnostics}
 
 
-def test_prod_wants_auto_scaling_and_tls(compiled: Compile) -> None:
+def test_production_needs_auto_scaling_and_tls(compiled: Compile) -> None:
     assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103", "W112"}
     assert compiled(HELLO).diagnostics == ()
 
@@ -126,7 +129,7 @@ def test_prod_wants_auto_scaling_and_tls(compiled: Compile) -> None:
     ["{internal: true}", "{certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/1'}"],
     ids=["not from the internet", "with a certificate"],
 )
-def test_tls_is_not_asked_twice(compiled: Compile, balancer: str) -> None:
+def test_no_tls_warning_without_plain_internet_traffic(compiled: Compile, balancer: str) -> None:
     text = HELLO + f"  networking: {{loadBalancer: {balancer}}}\n"
     assert "W112" not in {one.code for one in compiled(text, environment="prod").diagnostics}
     assert "W112" not in {
@@ -156,7 +159,8 @@ def test_placeholders_become_values_numbers_and_functions(compiled: Compile) -> 
 def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
     text = (
         HELLO
-        + "  environment:\n    Q: ${sqs:orders-jobs:arn}\ndependencies:\n  - {type: aws_sqs_queue, name: '${ENV}-orders-jobs'}\n"
+        + "  environment:\n    Q: ${sqs:orders-jobs:arn}\n"
+        + "dependencies:\n  - {type: aws_sqs_queue, name: '${ENV}-orders-jobs'}\n"
     )
     result = compiled(text)
     assert result.template is not None, result.diagnostics
@@ -167,7 +171,7 @@ def test_an_attribute_of_a_dependency_is_a_reference(compiled: Compile) -> None:
     assert [one["Name"] for one in environment] == ["ORDERS_JOBS_QUEUE_URL", "Q"]
 
 
-def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) -> None:
+def test_databases_need_different_files_and_volumes_different_names(compiled: Compile) -> None:
     shared = "dependencies:\n  - {type: aws_efs_file_system, name: data}\n"
     twins = "  - {type: sqlite_database, name: one}\n  - {type: sqlite_database, name: two}\n"
     assert "S231" in {one.code for one in compiled(HELLO + shared + twins).diagnostics}
@@ -186,7 +190,9 @@ def test_two_data_bases_need_two_files_and_volumes_two_names(compiled: Compile) 
         (0, 100, 200, False),
     ],
 )
-def test_a_deployment_moves_by_whole_tasks(compiled: Compile, count: int, least: int, most: int, stuck: bool) -> None:
+def test_deployment_limits_are_rounded_to_whole_tasks(
+    compiled: Compile, count: int, least: int, most: int, stuck: bool
+) -> None:
     deployment = f"  deployment: {{minimumHealthyPercent: {least}, maximumPercent: {most}}}\n"
     for number in (f"  resources: {{desiredCount: {count}}}\n", f"  autoScaling: {{minCount: {count}}}\n"):
         assert ("S212" in {one.code for one in compiled(HELLO + number + deployment).diagnostics}) == stuck
@@ -219,12 +225,12 @@ def test_a_task_definition_over_the_limit(compiled: Compile, count: int, codes: 
         HELLO + "  observability: {metrics: {enabled: false, port: 4317}, traces: {}}\n",
     ],
 )
-def test_what_no_collector_takes_and_endpoints_reach_is_free(compiled: Compile, text: str) -> None:
+def test_no_finding_without_a_collector_or_with_reachable_endpoints(compiled: Compile, text: str) -> None:
     assert compiled(text).template is not None
 
 
-def test_a_secret_that_a_service_of_aws_owns_has_its_name(compiled: Compile) -> None:
-    """RDS calls the one of a cluster so, although nobody else may use `!`."""
+def test_a_secret_owned_by_an_aws_service_may_contain_an_exclamation_mark(compiled: Compile) -> None:
+    """RDS gives this name to the secret of a cluster, although users cannot use `!`."""
     name = "rds!cluster-cd690a09-953c-42e9-9d9f-1ed0b434d226"
     arn = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf:password::"
     for text in (
@@ -235,12 +241,12 @@ def test_a_secret_that_a_service_of_aws_owns_has_its_name(compiled: Compile) -> 
         assert result.template is not None, result.diagnostics
 
 
-def test_an_image_whose_registry_is_not_known_yet_may_be_in_ecr(compiled: Compile) -> None:
+def test_an_image_with_an_unknown_registry_may_be_in_ecr(compiled: Compile) -> None:
     assert "S216" not in {one.code for one in compiled(HELLO + NO_NAT + "  image: ${REGISTRY}/shop\n").diagnostics}
 
 
 @pytest.mark.parametrize(("least", "advised"), [(0, True), (1, False)])
-def test_scaling_to_nothing_is_advised_against(compiled: Compile, least: int, advised: bool) -> None:
+def test_scaling_to_zero_is_a_warning(compiled: Compile, least: int, advised: bool) -> None:
     result = compiled(HELLO + f"  autoScaling: {{minCount: {least}}}\n")
     assert result.template is not None and ("W113" in {one.code for one in result.diagnostics}) is advised
 

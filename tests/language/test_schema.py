@@ -21,7 +21,7 @@ def records() -> list[type]:
     return found
 
 
-def test_cerberus_takes_the_rules_of_every_record() -> None:
+def test_cerberus_accepts_the_rules_of_every_record() -> None:
     assert len(records()) > 20
     for record in records():
         for partial in (False, True):

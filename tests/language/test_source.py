@@ -116,7 +116,7 @@ def test_a_repeated_value_is_marked_where_it_is_written(reader: None) -> None:
         ("a: 1 # fsdcf: allow S002 because no\n", ["S014 1:6-1:36"]),
     ],
 )
-def test_every_code_at_its_place(text: str | bytes, expected: list[str], reader: None) -> None:
+def test_every_code_at_its_position(text: str | bytes, expected: list[str], reader: None) -> None:
     assert found(text)[1] == expected
 
 
@@ -124,7 +124,7 @@ def test_every_code_at_its_place(text: str | bytes, expected: list[str], reader:
     "scalar",
     ["on", "OFF", "yes", "No", "0755", "-0755", "0x1F", "0b1", "1_000", "1_0.5", "22:22", "1:20.5", ".nan", "-.INF"],
 )
-def test_surprises(scalar: str, reader: None) -> None:
+def test_values_that_yaml_reads_differently(scalar: str, reader: None) -> None:
     document, codes = found(f"a: {scalar}\n")
     assert codes == [f"S011 1:4-1:{4 + len(scalar)}"]
     assert document is not None and document.data == {"a": scalar}
@@ -134,16 +134,16 @@ def test_surprises(scalar: str, reader: None) -> None:
 @pytest.mark.parametrize(
     ("scalar", "value"), [("0", 0), ("-7", -7), ("1.10", 1.1), ("True", True), ("1e3", "1e3"), ("y", "y")]
 )
-def test_no_surprises(scalar: str, value: object) -> None:
+def test_values_that_yaml_reads_as_written(scalar: str, value: object) -> None:
     data = read(f"a: {scalar}\n").data
     assert data == {"a": value} and type(data["a"]) is type(value)
 
 
-def test_surprising_key() -> None:
+def test_a_key_that_yaml_reads_differently() -> None:
     assert (only("on: 1\n").code, only("on: 1\n").hint) == ("S011", 'write "on"')
 
 
-def test_first_key_wins_and_what_is_dropped_is_still_read() -> None:
+def test_the_first_of_duplicate_keys_applies_and_all_are_checked() -> None:
     document, codes = found("a: 1\nb: 2\na: {c: on}\n<<: {d: off}\n")
     assert document is not None and document.data == {"a": 1, "b": 2}
     assert codes == ["S002 3:1-3:2", "S011 3:8-3:10", "S012 4:1-4:3", "S011 4:9-4:12"]
@@ -151,7 +151,7 @@ def test_first_key_wins_and_what_is_dropped_is_still_read() -> None:
     assert only("a: 1\nb: 2\na: 3\n").notes == ("it is first written in line 1",)
 
 
-def test_a_finding_in_a_repeated_value_comes_once() -> None:
+def test_a_finding_in_a_repeated_value_is_reported_once() -> None:
     assert found("a: &k [on]\nb: *k\nc: *k\n")[1] == ["S011 1:8-1:10"]
 
 
@@ -180,7 +180,7 @@ def test_allowances() -> None:
     assert document.allowed == {("s.yml", 1): {"W107", "W108"}, ("s.yml", 5): {"W101"}}
 
 
-def test_lines_are_those_of_yaml() -> None:
+def test_lines_are_counted_as_in_yaml() -> None:
     text = "a: '\u2028'\r\nb: 1\x85c: on\n"
     finding = only(text)
     assert place(finding.span) == "4:4-4:6"
@@ -219,17 +219,17 @@ def test_hostile_texts_take_bounded_time(text: str, code: str) -> None:
     assert time.process_time() - began < 5
 
 
-def test_a_directive_or_two_are_no_fault(reader: None) -> None:
+def test_two_directives_are_allowed(reader: None) -> None:
     text = "%YAML 1.1\n%TAG !a! tag:a.example:\n%TAG !b! tag:b.example:\n---\na: 1\n"
     assert read(text).data == {"a": 1}
     assert found("%TAG !c! tag:c.example:\n" + text)[1] == ["S004 4:1-4:5"]
 
 
-def test_many_values_without_aliases_are_no_bomb() -> None:
+def test_many_values_without_aliases_are_allowed() -> None:
     assert len(read("a: [" + "x," * 15_000 + "]").data["a"]) == 15_000
 
 
-def test_numbers_too_long_stay_text() -> None:
+def test_very_long_numbers_stay_text() -> None:
     assert read("a: " + "9" * 5_000).data == {"a": "9" * 5_000}
 
 

@@ -49,7 +49,7 @@ def test_what_contradicts_a_single_writer(compiled: Compile, service: str, path:
 @pytest.mark.parametrize(
     ("service", "count"), [("", 1), ("  resources: {desiredCount: 0}\n", 0), ("  resources: {desiredCount: 1}\n", 1)]
 )
-def test_one_task_is_stopped_before_the_next_one_starts_and_nothing_scales(
+def test_the_task_stops_before_the_next_one_starts_and_nothing_scales(
     compiled: Compile, service: str, count: int
 ) -> None:
     result = compiled(spec("name: app", service=service))
@@ -79,13 +79,13 @@ WALS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize(("keys", "variable", "expected"), WALS.values(), ids=WALS)
-def test_wal_has_no_place_on_a_network_file_system(
+def test_wal_is_rejected_on_a_network_file_system(
     compiled: Compile, keys: str, variable: str, expected: list[tuple[str, str]]
 ) -> None:
     assert judged(compiled, spec(keys, service=f"  environment: {{{variable}}}\n" if variable else "")) == expected
 
 
-def test_data_that_may_be_lost_do_not_stand_where_tasks_share_them(compiled: Compile) -> None:
+def test_an_ephemeral_database_is_not_on_a_shared_file_system(compiled: Compile) -> None:
     for keys in ("name: app, ephemeral: true", "name: app, ephemeral: true, path: /mnt/efs/x.db"):
         assert judged(compiled, spec(keys)) == [("S237", "dependencies.1.ephemeral")]
     disk = "  volumes:\n    - {name: scratch, mountPath: /mnt/efs/scratch}\n"
@@ -111,7 +111,9 @@ READERS = {
 
 
 @pytest.mark.parametrize(("system", "service", "keys", "path"), READERS.values(), ids=READERS)
-def test_sqlite_writes_even_to_read(compiled: Compile, system: str, service: str, keys: str, path: str) -> None:
+def test_sqlite_needs_write_access_even_to_read(
+    compiled: Compile, system: str, service: str, keys: str, path: str
+) -> None:
     identity = "data" if "readWrite" in system or system == "permissions: read" else "fs-0123456789abcdef0"
     text = spec(keys, service=service).replace("name: data}", f"name: {identity}, {system}}}", 1)
     assert judged(compiled, text) == [("S238", path)]
@@ -133,27 +135,28 @@ BACKUPS: dict[str, tuple[str, str, bool]] = {
 
 
 @pytest.mark.parametrize(("system", "keys", "holds"), BACKUPS.values(), ids=BACKUPS)
-def test_a_backup_is_as_the_file_system_has_it(compiled: Compile, system: str, keys: str, holds: bool) -> None:
+def test_a_backup_must_match_the_file_system(compiled: Compile, system: str, keys: str, holds: bool) -> None:
     identity = "fs-0123456789abcdef0" if "unmanaged" in system else "data"
     text = spec(keys).replace("name: data}", f"name: {identity}{', ' if system else ''}{system}}}", 1)
     assert judged(compiled, text) == ([] if holds else [("S239", "dependencies.1.backup")])
 
 
-def test_what_is_not_said_of_a_data_base_without_a_place(compiled: Compile) -> None:
+def test_a_database_without_a_file_has_a_single_finding(compiled: Compile) -> None:
     twice = spec("name: app, backup: true, journalMode: WAL").replace(
         EFS, EFS + EFS.replace("data", "more, mountPoint: /more")
     )
     assert judged(compiled, twice) == [("S210", "dependencies.2")]
 
 
-def test_a_file_by_its_default_is_the_same_file(compiled: Compile) -> None:
+def test_a_default_path_and_the_same_written_path_are_one_file(compiled: Compile) -> None:
     chosen = "  environment: {DATABASE_URL: x, SQLITE_PATH: y}\n"
     found = judged(compiled, spec("name: one", "name: two, path: /mnt/efs/app.db", service=chosen))
     assert found == [("S231", "dependencies.2")]
 
 
-def test_a_file_stands_on_the_deepest_mount(compiled: Compile) -> None:
-    volumes = "  volumes:\n    - {name: inner, mountPath: /mnt/efs/inner/}\n    - {name: other, mountPath: /srv, efs: {fileSystemId: fs-01234567}}\n"
+def test_a_file_is_on_the_deepest_mount(compiled: Compile) -> None:
+    volumes = "  volumes:\n    - {name: inner, mountPath: /mnt/efs/inner/}\n"
+    volumes += "    - {name: other, mountPath: /srv, efs: {fileSystemId: fs-01234567}}\n"
     found: Any = compiled(spec("name: app", service=volumes)).spec
     mounts = mounts_of(found)
     assert [(one.path, one.network) for one in mounts] == [

@@ -1,4 +1,4 @@
-"""All findings at once: what is wrong hides nothing but what follows from it."""
+"""All findings at once: a wrong value hides only the findings that are consequences of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ NEIGHBOURS = {
     ),
     "ulimits": (
         CHECKED
-        + "  ulimits:\n    - {name: nofile, softLimit: x, hardLimit: 1}\n    - {name: nproc, softLimit: 5, hardLimit: 1}\n",
+        + "  ulimits:\n    - {name: nofile, softLimit: x, hardLimit: 1}\n"
+        + "    - {name: nproc, softLimit: 5, hardLimit: 1}\n",
         ["S102", "S226"],
     ),
     "volumes": (
@@ -30,7 +31,8 @@ NEIGHBOURS = {
     ),
     "dependencies": (
         CHECKED
-        + "dependencies:\n  - {type: aws_sqs_queue, name: 5}\n  - {type: aws_sqs_queue, name: '${ENV}-a', permissions: [x]}\n",
+        + "dependencies:\n  - {type: aws_sqs_queue, name: 5}\n"
+        + "  - {type: aws_sqs_queue, name: '${ENV}-a', permissions: [x]}\n",
         ["S102", "S301"],
     ),
 }
@@ -48,7 +50,8 @@ CONSEQUENCES = {
     ),
     "what CloudFormation alone knows": (
         CHECKED
-        + "dependencies:\n  - {type: '${sqs:a:url}', name: a}\n  - {type: sqlite_database, name: b, path: '/${AWS::Region}'}\n",
+        + "dependencies:\n  - {type: '${sqs:a:url}', name: a}\n"
+        + "  - {type: sqlite_database, name: b, path: '/${AWS::Region}'}\n",
         ["S208", "S208"],
     ),
     "no service": ("  5\n", ["S102"]),
@@ -58,25 +61,27 @@ CONSEQUENCES = {
 @pytest.mark.parametrize(
     ("text", "codes"), [*NEIGHBOURS.values(), *CONSEQUENCES.values()], ids=[*NEIGHBOURS, *CONSEQUENCES]
 )
-def test_neighbours_are_judged_and_consequences_are_not(compiled: Compile, text: str, codes: list[str]) -> None:
+def test_independent_findings_are_reported_and_consequences_are_not(
+    compiled: Compile, text: str, codes: list[str]
+) -> None:
     assert sorted(one.code for one in compiled(f"{HEAD}service:\n{text}").diagnostics) == codes
 
 
 @pytest.mark.parametrize(
     "line", ["owners: ${AWS::Region}", "tags: {user: '${AWS::Region}'}", "pack: ${sqs:a:url}", "owners: ['${ssm:/x}']"]
 )
-def test_metadata_is_known_when_compiling(compiled: Compile, line: str) -> None:
+def test_metadata_must_be_known_when_compiling(compiled: Compile, line: str) -> None:
     text = f"apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: shop\n  {line}\nservice:\n{CHECKED}"
     assert "S208" in {one.code for one in compiled(text).diagnostics}
 
 
-def test_a_finding_stands_at_its_own_item(compiled: Compile) -> None:
+def test_a_finding_is_at_its_own_item(compiled: Compile) -> None:
     for name, line in (("ulimits", 8), ("volumes", 8), ("dependencies", 8)):
         text = f"{HEAD}service:\n{NEIGHBOURS[name][0]}"
         assert max(one.span.line for one in compiled(text).diagnostics) == line, name
 
 
-def test_an_unknown_value_ends_what_a_rule_says() -> None:
+def test_an_unknown_value_ends_a_rule() -> None:
     check = record_without(HealthCheck, {"timeout": 7}, frozenset({"interval"}))
     assert isinstance(check, HealthCheck) and check.timeout == 7
     with pytest.raises(UnknownValue):

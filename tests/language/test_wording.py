@@ -24,16 +24,16 @@ from tests.conftest import HELLO, Compile
     ],
     ids=["a secret", "a volume", "an empty value"],
 )
-def test_one_finding_with_what_to_write(compiled: Compile, text: str, message: str, hint: str) -> None:
+def test_a_hint_contains_the_corrected_text(compiled: Compile, text: str, message: str, hint: str) -> None:
     assert [(one.message, one.hint) for one in compiled(HELLO + text).diagnostics] == [(message, hint)]
 
 
-def test_an_empty_map_is_no_empty_text(compiled: Compile) -> None:
+def test_an_empty_map_is_not_an_empty_text(compiled: Compile) -> None:
     (one,) = compiled(HELLO + "  environment:\n").diagnostics
     assert one.hint == "Environment variables; numbers and booleans keep their text."
 
 
-def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
+def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
     text = HELLO + "  secrets: [{naem: DB, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/db'}]\n"
     assert "did you mean `name`?" in {one.hint for one in compiled(text).diagnostics}
 
@@ -72,12 +72,12 @@ def test_an_item_that_has_one_of_its_keys_is_no_pair(compiled: Compile) -> None:
         ('  user: "\\d"\n', "single quotes"),
     ],
 )
-def test_a_habit_of_another_tool_or_a_slip_has_its_hint(compiled: Compile, text: str, hint: str) -> None:
+def test_typical_mistakes_have_hints(compiled: Compile, text: str, hint: str) -> None:
     (finding,) = compiled(HELLO + text).diagnostics
     assert hint in finding.hint
 
 
-def test_an_item_is_not_taken_for_its_list(compiled: Compile) -> None:
+def test_a_finding_distinguishes_an_item_from_its_list(compiled: Compile) -> None:
     assert [one.message for one in compiled(HELLO + "dependencies:\n  - aws_sqs_queue\n").diagnostics] == [
         "an item of `dependencies` must be a map, not text"
     ]

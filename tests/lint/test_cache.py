@@ -65,7 +65,7 @@ def test_without_a_cache_every_template_is_linted(linter: Linter) -> None:
     assert len(asked) == 2
 
 
-def test_a_warm_hit_does_not_load_cfn_lint(tmp_path: Path) -> None:
+def test_a_hit_does_not_load_cfn_lint(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.keep(cache.key(CLEAN, CONFIGURATION))
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -84,7 +84,7 @@ def test_a_corrupt_entry_is_a_miss_and_is_replaced(linter: Linter, tmp_path: Pat
     assert cache.is_clean(key)
 
 
-def test_a_folder_in_the_place_of_an_entry_is_a_miss(tmp_path: Path) -> None:
+def test_a_folder_instead_of_an_entry_is_a_miss(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     (tmp_path / "key").mkdir()
     cache.keep("key")
@@ -92,7 +92,7 @@ def test_a_folder_in_the_place_of_an_entry_is_a_miss(tmp_path: Path) -> None:
     assert [entry.name for entry in entries(tmp_path)] == ["key"], "a temporary file was left"
 
 
-def test_the_entries_unused_for_longest_go(tmp_path: Path) -> None:
+def test_the_least_recently_used_entries_are_deleted(tmp_path: Path) -> None:
     cache = Cache(tmp_path, most=3)
     a, b, c, d = (letter * 64 for letter in "abcd")
     for age, key in enumerate((a, b, c)):
@@ -103,7 +103,7 @@ def test_the_entries_unused_for_longest_go(tmp_path: Path) -> None:
     assert [entry.name for entry in entries(tmp_path)] == [a, c, d]
 
 
-def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+def test_other_files_in_the_folder_are_kept(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     os.utime(tmp_path / "notes.txt", (1, 1))
     for letter in "abc":
@@ -111,7 +111,7 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     assert [entry.name for entry in entries(tmp_path)] == ["c" * 64, "notes.txt"]
 
 
-def test_the_bound() -> None:
+def test_the_default_number_of_entries() -> None:
     assert module.MOST_ENTRIES == 2_000
 
 
@@ -126,14 +126,14 @@ def test_writers_in_parallel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["file/lint", "file"])
-def test_a_folder_that_cannot_be_is_no_error(linter: Linter, tmp_path: Path, folder: str) -> None:
+def test_an_impossible_folder_is_not_an_error(linter: Linter, tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").write_text("in the way")
     assert lint_cached(CLEAN, Cache(tmp_path / folder), lambda: linter) == ()
     assert (tmp_path / "file").read_text() == "in the way"
 
 
 @pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", int)() == 0, reason="this user may write everywhere")
-def test_a_folder_without_write_permission_is_no_error(linter: Linter, tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_not_an_error(linter: Linter, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         assert lint_cached(CLEAN, Cache(tmp_path), lambda: linter) == ()
@@ -143,7 +143,7 @@ def test_a_folder_without_write_permission_is_no_error(linter: Linter, tmp_path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_nobody_else_looks_into_the_folder(tmp_path: Path) -> None:
+def test_only_the_user_can_read_the_folder(tmp_path: Path) -> None:
     Cache(tmp_path / "some" / "lint").keep("key")
     assert stat.S_IMODE((tmp_path / "some" / "lint").stat().st_mode) == 0o700
 
@@ -233,7 +233,7 @@ def test_the_folder_by_platform(platform: str, environ: dict[str, str], expected
     assert default_folder(environ, platform, Path("home")) == Path(expected)
 
 
-def test_a_linter_that_finds_something_is_believed(tmp_path: Path) -> None:
+def test_findings_of_the_linter_are_returned_and_not_cached(tmp_path: Path) -> None:
     found = Finding("I1", (), "a word", "informational")
 
     class Talkative(Linter):

@@ -53,13 +53,13 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("character", ["\x7f", "\x85", "\u2028", "\ufeff", "\uffff", "\U0001f680", "\x01"])
-def test_characters_that_yaml_refuses_are_read(linter: Linter, character: str) -> None:
+def test_characters_that_yaml_rejects_are_read(linter: Linter, character: str) -> None:
     data = json.loads(template(Tags=[{"Key": "note", "Value": f"a{character}b"}]))
     assert "E0000" not in {one.rule for one in linter.lint(json.dumps(data, ensure_ascii=False))}
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "1", '{"a": "\x7f"', "\x00"])
-def test_what_is_no_template_is_a_finding(linter: Linter, text: str) -> None:
+def test_a_text_that_is_not_a_template_is_a_finding(linter: Linter, text: str) -> None:
     assert {one.severity for one in linter.lint(text)} == {"error"}
 
 
@@ -70,7 +70,7 @@ def test_findings_are_plain_data(linter: Linter) -> None:
     assert {type(one.message) for one in found} == {str}
 
 
-def test_a_user_cache_that_cannot_be_looked_into_is_no_hindrance(linter: Linter, tmp_path: Path) -> None:
+def test_an_unreadable_user_cache_does_not_matter(linter: Linter, tmp_path: Path) -> None:
     inherited = {name: value for name, value in os.environ.items() if name == "SYSTEMROOT"}
     environ = {"HOME": "/nonexistent", "XDG_CACHE_HOME": str(tmp_path / ("x" * 300)), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ALONE]
@@ -88,7 +88,7 @@ def test_without_bundled_schemas_nothing_is_downloaded(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_an_entry_that_is_no_file_is_a_miss(tmp_path: Path) -> None:
+def test_an_entry_that_is_not_a_file_is_a_miss(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / key(1))
     (tmp_path / "elsewhere").write_bytes(b"clean\n" + key(2).encode())
     (tmp_path / key(2)).symlink_to(tmp_path / "elsewhere")
@@ -97,7 +97,7 @@ def test_an_entry_that_is_no_file_is_a_miss(tmp_path: Path) -> None:
 
 @POSIX
 @pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_cannot_be_written_still_answers(tmp_path: Path) -> None:
+def test_a_read_only_folder_can_be_read(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "lint")
     cache.keep(key(1))
     (tmp_path / "lint").chmod(0o500)
@@ -150,7 +150,7 @@ def test_the_compilers_own_sources_lead_to_the_value() -> None:
         ("Resources", "TaskDefinition", "Metadata", "Cpu"),
     ],
 )
-def test_our_bug_names_the_spec_and_stops_the_compilation_if_it_is_an_error(
+def test_a_bug_of_fsdcf_names_the_spec_and_stops_the_compilation_if_it_is_an_error(
     path: tuple[str | int, ...], severity: str
 ) -> None:
     own = explained(Finding("X3034", path, "this will not do", severity))
@@ -159,7 +159,7 @@ def test_our_bug_names_the_spec_and_stops_the_compilation_if_it_is_an_error(
     assert "report" in own.hint
 
 
-def test_a_bug_stands_on_the_dependency_that_the_resource_was_made_for() -> None:
+def test_a_bug_of_fsdcf_is_reported_at_the_dependency_of_the_resource() -> None:
     text = SPEC + "dependencies:\n  - type: aws_sqs_queue\n    name: orders\n"
     result = run(Request("spec.yml", text.encode(), "staging"))
     assert result.template is not None
@@ -194,7 +194,7 @@ def nearest(at: Document, named: str) -> SpecPath:
         ("dependencies.aws_sqs_queue.gone", False),
     ],
 )
-def test_an_ancestor_of_what_was_not_written_is_not_the_value(named: str, written: bool) -> None:
+def test_an_ancestor_of_an_unwritten_value_is_not_the_value(named: str, written: bool) -> None:
     origins = {"A": Origin("service", {("B",): named})}
     finding = Finding("E1", ("Resources", "A", "Properties", "B", 0), "no", "error")
     (own,) = explain([finding], origins, document(), nearest, '{"Resources": {"A": {"Properties": {"B": ["c"]}}}}')
@@ -206,13 +206,13 @@ def excerpt(data: Any, *path: str | int) -> tuple[str, ...]:
     return own.notes[1:]
 
 
-def test_the_excerpt_goes_as_far_as_the_path_leads() -> None:
+def test_the_excerpt_follows_the_path_as_far_as_it_exists() -> None:
     assert excerpt({"a": [{"b": "é"}]}, "a", 0) == ("{", '  "b": "é"', "}")
     assert excerpt({"a": "text"}, "a", 0) == ('"text"',)
     assert all(excerpt({"a": [1]}, "a", step) == ("[", "  1", "]") for step in (7, -1, "b"))
 
 
-def test_the_excerpt_is_not_wide() -> None:
+def test_the_excerpt_has_limited_width() -> None:
     lines = excerpt({"a": ["x" * 1000] * 100}, "a")
     assert len(lines) == 16
     assert max(map(len, lines)) <= 160

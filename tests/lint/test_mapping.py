@@ -36,7 +36,7 @@ def one(finding: Finding, origin: Origin | None, document: Document, text: str =
     return found
 
 
-def test_nothing_found_is_nothing_said(document: Document) -> None:
+def test_no_findings_give_no_diagnostics(document: Document) -> None:
     assert explain((), {}, document, place, ERROR) == ()
 
 
@@ -59,7 +59,7 @@ def test_a_part_of_what_the_author_wrote(document: Document) -> None:
     assert one(deep, WRITTEN, document).path == ("service", "deploymentTimeoutSeconds")
 
 
-def test_the_nearest_source_counts(document: Document) -> None:
+def test_the_nearest_source_is_used(document: Document) -> None:
     outer: dict[tuple[str | int, ...], str] = {
         ("DelaySeconds",): "metadata.name",
         ("DelaySeconds", "Inner"): "service.deploymentTimeoutSeconds",
@@ -78,7 +78,9 @@ def test_the_nearest_source_counts(document: Document) -> None:
     ],
     ids=["no source", "another property's source", "a default"],
 )
-def test_what_the_author_did_not_write_is_our_bug(document: Document, origin: Origin, severity: str, verb: str) -> None:
+def test_a_finding_about_an_unwritten_value_is_a_bug_of_fsdcf(
+    document: Document, origin: Origin, severity: str, verb: str
+) -> None:
     found = one(replace(TOO_LONG, severity=severity), origin, document)
     assert (found.code, found.severity, found.path) == ("E3034", Severity(severity), ("service",))
     assert found.message == f"fsdcf made a template that cfn-lint {verb}: {TOO_LONG.message}"
@@ -89,7 +91,7 @@ def test_what_the_author_did_not_write_is_our_bug(document: Document, origin: Or
 
 
 @pytest.mark.parametrize("path", [(), ("Parameters", "Spare"), ("Resources",), ("Resources", "Unknown", "Properties")])
-def test_what_belongs_to_no_resource_is_shown_at_the_root(document: Document, path: tuple[str | int, ...]) -> None:
+def test_a_finding_without_a_resource_is_at_the_root(document: Document, path: tuple[str | int, ...]) -> None:
     found = one(replace(TOO_LONG, path=path), WRITTEN, document)
     assert found.path == ()
     assert found.span == document.key_span(())
@@ -105,7 +107,7 @@ def test_the_excerpt_is_short(document: Document) -> None:
     assert "AWS::SQS::Queue" in "".join(excerpt)
 
 
-def test_a_path_that_leads_nowhere_shows_the_nearest_part(document: Document) -> None:
+def test_a_path_that_does_not_exist_shows_the_nearest_part(document: Document) -> None:
     found = one(replace(TOO_LONG, path=(*DELAY, "Fn::If", 3)), Origin("service"), document)
     assert found.notes[1:] == ("9999",)
 

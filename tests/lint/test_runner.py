@@ -65,7 +65,7 @@ def test_an_index_in_a_path_is_a_number(linter: Linter) -> None:
     assert found.url.startswith("https://")
 
 
-def test_the_order_is_fixed_and_nothing_is_left_from_the_template_before(linter: Linter) -> None:
+def test_the_order_is_fixed_and_independent_of_previous_templates(linter: Linter) -> None:
     many = template(DelaySeconds=9_999, VisibilityTimeout=99_999, Bogus=1)
     first = linter.lint(many)
     assert [one.rule for one in first] == ["E3002", "E3034", "E3034"]
@@ -80,12 +80,12 @@ def test_linting_leaves_the_configuration_alone(linter: Linter) -> None:
     assert CONFIGURATION["regions"] == ["us-east-1"]
 
 
-def test_a_finding_does_not_change() -> None:
+def test_a_finding_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         Finding("E3034", (), "text", "error").rule = "E1"  # type: ignore[misc]
 
 
-def test_nothing_outside_changes_the_answer(linter: Linter, tmp_path: Path) -> None:
+def test_the_environment_does_not_change_the_findings(linter: Linter, tmp_path: Path) -> None:
     texts = [CLEAN, ERROR, WARNING, INFORMATIONAL]
     home, work, caches = hostile_surroundings(tmp_path)
     environ = {

@@ -78,7 +78,7 @@ class AutoScaling:
             also=("targetCPUUtilization",),
             minimum=1,
             maximum=100,
-            default="70 if there is no other target",
+            default="70 without another target",
         ),
     ] = None
     target_memory: Annotated[

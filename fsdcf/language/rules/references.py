@@ -75,7 +75,7 @@ def unknown_attribute(case: Case) -> Iterator[Problem]:
         attributes = next((attributes for name, attributes in known if name == named), None)
         if attributes is None:
             names = ", ".join(dict.fromkeys(name for name, _ in known)) or "none"
-            yield Problem(path, f"there is no dependency `{named}`", f"dependencies here are {names}")
+            yield Problem(path, f"unknown dependency `{named}`", f"dependencies here are {names}")
         elif part.attribute not in attributes:
             message = f"`{named}` has no attribute `{part.attribute}`"
             yield Problem(path, message, f"there are {', '.join(attributes)}")

@@ -64,8 +64,8 @@ def single_writer(case: Case) -> Iterator[Problem]:
 
 @rule("S210", "SQLite without a file")
 def no_path(case: Case) -> Iterator[Problem]:
-    """A container's disk is lost with its task. Without a file system and without a `path` there is no place for the
-    file."""
+    """A container's disk is lost with its task. Without a file system and without a `path` the file has
+    nowhere to go."""
     systems = file_systems(case.spec)
     for path, database in case.having(SqliteFile):
         if database.path is None and len(systems) != 1:

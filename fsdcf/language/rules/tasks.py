@@ -144,5 +144,5 @@ def scaling_from_zero(case: Case) -> Iterator[Problem]:
     data: a service that is scaled to zero stays there until you start a task by hand."""
     auto = case.service.auto_scaling
     if auto is not None and auto.min_count == 0:
-        message = "with zero tasks there is no metric to scale by"
+        message = "zero tasks produce no metric to scale by"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")
