@@ -6,10 +6,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import compress
 from pathlib import Path
 
 from fsdcf.compiler.emit import to_json, to_yaml
@@ -23,8 +23,6 @@ _WORTH_A_POOL = 3
 
 _CHUNK = 50
 """Specs whose results are in memory at the same time."""
-
-LintAll = Callable[[Sequence[str]], Iterable[tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,14 @@ def compile_all(requests: Sequence[Request], options: BatchOptions) -> Iterator[
     def is_known(template: str) -> bool:
         return cache is not None and cache.is_clean(cache.key(template, CONFIGURATION))
 
-    with ExitStack() as stack:
-        lint_all = _lint_all(options, stack)
-        for start in range(0, len(requests), _CHUNK):
-            chunk = requests[start : start + _CHUNK]
-            results = [run(request) for request in chunk]
-            drafts = [to_json(result.draft.data) if options.lint and result.draft else "" for result in results]
-            unknown = [bool(draft) and not is_known(draft) for draft in drafts]
-            findings = iter(lint_all([draft for draft, each in zip(drafts, unknown, strict=True) if each]))
-            for request, result, each in zip(chunk, results, unknown, strict=True):
-                yield _written(request, with_lint(result, next(findings)) if each else result, options.form)
+    for start in range(0, len(requests), _CHUNK):
+        chunk = requests[start : start + _CHUNK]
+        results = [run(request) for request in chunk]
+        drafts = [to_json(result.draft.data) if options.lint and result.draft else "" for result in results]
+        unknown = [bool(draft) and not is_known(draft) for draft in drafts]
+        findings = _lint_all(list(compress(drafts, unknown)), options)
+        for request, result, each in zip(chunk, results, unknown, strict=True):
+            yield _written(request, with_lint(result, next(findings)) if each else result, options.form)
 
 
 def _written(request: Request, result: Result, form: str) -> BatchResult:
@@ -80,27 +76,22 @@ def _written(request: Request, result: Result, form: str) -> BatchResult:
     return BatchResult(request.name, text, result.diagnostics, result.sources)
 
 
-def _lint_all(options: BatchOptions, stack: ExitStack) -> LintAll:
-    """Return the function that lints templates, in processes that start when they are first needed."""
+def _lint_all(templates: Sequence[str], options: BatchOptions) -> Iterator[tuple[Finding, ...]]:
+    """Yield the findings about each template, from several processes if it is worth it."""
     lint = partial(_lint, options.cache)
     processes = min(options.workers, os.cpu_count() or 1)
+    can_fork = hasattr(os, "fork") and sys.platform != "darwin" and processes > 1
+    if not can_fork or len(templates) < _WORTH_A_POOL:
+        yield from map(lint, templates)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
 
-    @lru_cache(maxsize=1)
-    def pool() -> LintAll:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        _linter()  # loaded once, before the processes fork from this one
-        gc.freeze()
-        context = multiprocessing.get_context("fork")
-        executor = stack.enter_context(ProcessPoolExecutor(processes, mp_context=context, initializer=gc.enable))
-        return partial(executor.map, lint)
-
-    def lint_all(templates: Sequence[str]) -> Iterable[tuple[Finding, ...]]:
-        can_fork = hasattr(os, "fork") and sys.platform != "darwin" and processes > 1
-        return pool()(templates) if can_fork and len(templates) >= _WORTH_A_POOL else map(lint, templates)
-
-    return lint_all
+    _linter()  # loaded once, before the processes fork from this one
+    gc.freeze()
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.enable) as pool:
+        yield from pool.map(lint, templates)
 
 
 def _lint(cache: Path | None, template: str) -> tuple[Finding, ...]:

@@ -139,25 +139,13 @@ def _excerpt(line: str, span: Span) -> tuple[str, str]:
 
 def _visible(text: str) -> str:
     """Return the text with control characters escaped, so that none reaches the terminal."""
-    return "".join(_escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return f"\\u{ord(character):04x}"
-    return character
+    return "".join(
+        f"\\u{ord(each):04x}" if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each
+        for each in text.replace("\t", "    ")
+    )
 
 
 def _columns(text: str) -> int:
     """Return the number of terminal columns that the visible text takes."""
-    width = 0
-    for character in text:
-        if len(_escaped(character)) > 1:
-            width += len(_escaped(character))
-        elif unicodedata.east_asian_width(character) in ("W", "F"):
-            width += 2
-        elif not unicodedata.combining(character):
-            width += 1
-    return width
+    wide = unicodedata.east_asian_width
+    return sum(2 if wide(each) in ("W", "F") else not unicodedata.combining(each) for each in _visible(text))

@@ -329,7 +329,7 @@ class Checker:
             return tuple(self._items(each, chosen.item, value, path))
         if chosen.name == "map":
             return self._map(each, chosen.item, value, path) if chosen.item else value
-        self._is_unresolved(each, value, path)
+        self._check_known(each, value, path)
         return self._as_text(each, value, path)
 
     def _items(self, each: Field, item: ValueType, values: list[Any], path: SpecPath) -> Iterator[Any]:
@@ -337,11 +337,7 @@ class Checker:
         is unknown."""
         for index, value in enumerate(values):
             here = (*path, index)
-            if item.name == "string":
-                value = self._as_text(each, value, here)
-            for error in self._errors(item_validator(item, each), {"item": value}):
-                self._report(error.rule, each, here, value)
-            self._is_unresolved(each, value, here)
+            value = self._item(each, item, value, here)
             if item.name == "dependency":
                 yield from self._dependency(value, here)
             elif here in self.shape.wrong:
@@ -384,25 +380,29 @@ class Checker:
                 self._add(FORM, here, message, f"names match {each.key.key_pattern}", key=True)
             elif item.name == "any":
                 out[key] = value
-            elif not self._is_unresolved(each, value, here):
-                text = self._as_text(each, value, here) if item.name == "string" else value
-                errors = self._errors(item_validator(item, each), {"item": text}) if text is value else []
-                for error in errors:
-                    self._report(error.rule, each, here, value)
-                if not errors:
-                    out[key] = text
+            else:
+                value = self._item(each, item, value, here)
+                if here not in self.shape.wrong:
+                    out[key] = value
         return out
 
-    def _is_unresolved(self, each: Field, value: Any, path: SpecPath) -> bool:
-        """Return whether only CloudFormation knows a text that must be known now. Rules report secrets and
-        attributes."""
-        if each.open or not isinstance(value, Text):
-            return False
-        self.shape.wrong.add(path)
-        for part in value.parts:
-            if isinstance(part, Pseudo):
-                self._add(misplaced, path, f"`{part}` is not known when compiling, and this must be", "write the value")
-        return True
+    def _item(self, each: Field, item: ValueType, value: Any, path: SpecPath) -> Any:
+        """Return an item of a list or map, and report its errors."""
+        if item.name == "string":
+            value = self._as_text(each, value, path)
+        for error in self._errors(item_validator(item, each), {"item": value}):
+            self._report(error.rule, each, path, value)
+        self._check_known(each, value, path)
+        return value
+
+    def _check_known(self, each: Field, value: Any, path: SpecPath) -> None:
+        """Report a text that only CloudFormation knows, if it must be known now. Rules report secrets and attributes."""
+        if not each.open and isinstance(value, Text):
+            self.shape.wrong.add(path)
+            for part in value.parts:
+                if isinstance(part, Pseudo):
+                    message = f"`{part}` is not known when compiling, and this must be"
+                    self._add(misplaced, path, message, "write the value")
 
     def _as_text(self, each: Field, value: Any, path: SpecPath) -> Any:
         """Return a number or boolean as it was written, if the key takes it as text; any other value as it is."""
