@@ -238,8 +238,6 @@ def _range_hint(low: float | None, high: float | None) -> str:
 
 def _choice_hint(value: Any, key: Key) -> str:
     """Return the nearest of the available values, or all of them."""
-    if len(key.allowed) == 1:
-        return f"use {key.allowed[0]}. {key.doc}"
     if isinstance(value, int) and len(key.allowed) > 8:
         below, above = [each for each in key.allowed if each < value], [each for each in key.allowed if each > value]
         return f"use {joined((*below[-1:], *above[:1]))}"
@@ -396,7 +394,7 @@ class Checker:
         return value
 
     def _check_known(self, each: Field, value: Any, path: SpecPath) -> None:
-        """Report a text that only CloudFormation knows, if it must be known now. Rules report secrets and attributes."""
+        """Report a text that only CloudFormation knows if it must be known now. Rules report secrets and attributes."""
         if not each.open and isinstance(value, Text):
             self.shape.wrong.add(path)
             for part in value.parts:

@@ -319,7 +319,7 @@ class _Reader:
             return None
         if _surprises(kind, text):
             hint = "write true or false, or put it in quotes" if kind == "bool" else f'write "{text}"'
-            self._add(fresh, SURPRISE, span, path, f"YAML does not read `{text}` as it is written", hint)
+            self._add(fresh, SURPRISE, span, path, f"YAML reads `{text}` as another value", hint)
             return text
         if kind == "bool":
             return text.lower() == "true"

@@ -79,7 +79,9 @@ def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Itera
         hint = "write fileSystemId for an existing file system, or dependency for one of `dependencies`"
         yield Problem(path, "an EFS volume needs either fileSystemId or dependency", hint, key=True)
     if efs.dependency is not None and efs.dependency not in systems:
-        hint = f"there are {', '.join(sorted(systems))}" if systems else "add an aws_efs_file_system dependency"
+        hint = (
+            f"known file systems: {', '.join(sorted(systems))}" if systems else "add an aws_efs_file_system dependency"
+        )
         yield Problem((*path, "dependency"), f"unknown file system `{efs.dependency}`", hint)
     if efs.dependency is not None and efs.root_directory not in (None, "/"):
         hint = "leave it out: the access point of the dependency sets the directory"

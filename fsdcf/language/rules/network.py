@@ -51,7 +51,7 @@ def _existing_subnets(case: Case, network: Vpc) -> Iterator[Problem]:
     for key, (least, reason) in needs.items():
         if len(set(subnets[key])) < least:
             message = f"the existing VPC needs {least} of `{key}`: {reason}"
-            yield Problem(f"{_VPC}.{key}", message, f"list {least} or more, each in another zone", key=True)
+            yield Problem(f"{_VPC}.{key}", message, f"list at least {least}, each in another zone", key=True)
     for key, listed in subnets.items():
         if len(set(listed)) < len(listed):
             yield Problem(f"{_VPC}.{key}", f"`{key}` lists a subnet twice", "list one subnet per zone")

@@ -74,11 +74,12 @@ def unknown_attribute(case: Case) -> Iterator[Problem]:
         named = f"{part.kind}:{part.name}"
         attributes = next((attributes for name, attributes in known if name == named), None)
         if attributes is None:
-            names = ", ".join(dict.fromkeys(name for name, _ in known)) or "none"
-            yield Problem(path, f"unknown dependency `{named}`", f"dependencies here are {names}")
+            names = ", ".join(dict.fromkeys(name for name, _ in known))
+            hint = f"known dependencies: {names}" if names else "the spec has no dependencies"
+            yield Problem(path, f"unknown dependency `{named}`", hint)
         elif part.attribute not in attributes:
             message = f"`{named}` has no attribute `{part.attribute}`"
-            yield Problem(path, message, f"there are {', '.join(attributes)}")
+            yield Problem(path, message, f"known attributes: {', '.join(attributes)}")
 
 
 @rule(
