@@ -38,7 +38,7 @@ def test_truths(stage: str, zones: str, region: str, expected: dict[str, bool]) 
     assert condition_values(TEMPLATE, {"Stage": stage, "Zones": zones}, {"AWS::Region": region}) == expected
 
 
-def test_what_exists() -> None:
+def test_resources_exist_by_their_condition() -> None:
     assert set(active(TEMPLATE, {"Large": True})) == {"Always", "Sometimes"}
     assert set(active(TEMPLATE, {"Large": False})) == {"Always"}
     assert active({}, {}) == {}
@@ -60,7 +60,7 @@ def test_a_template_without_conditions() -> None:
         ({"A": {"Fn::If": ["B", 1, 2]}, "B": {"Fn::Equals": ["a", "a"]}}, "Conditions can only be boolean operations"),
     ],
 )
-def test_what_cannot_be_decided(conditions: dict[str, Any], message: str) -> None:
+def test_undecidable_conditions_are_refused(conditions: dict[str, Any], message: str) -> None:
     with pytest.raises(EvaluationError) as caught:
         condition_values({"Conditions": conditions}, {}, {})
     assert message in str(caught.value)

@@ -54,7 +54,7 @@ def test_physical_ids_where_they_are_known() -> None:
     ]
 
 
-def test_what_is_removed_has_its_physical_id_and_what_is_added_none() -> None:
+def test_a_removal_has_a_physical_id_and_an_addition_has_none() -> None:
     found = difference(Side(made(A=one(TOPIC)), {}, physical={"A": "arn:a"}), Side(made(B=one(TOPIC)), {}))
     assert [(change.action, change.physical_id) for change in found] == [("Remove", "arn:a"), ("Add", None)]
 
@@ -120,7 +120,7 @@ def test_a_chain_of_replacements() -> None:
     assert found == {"A": "True", "B": "True", "C": "False"}
 
 
-def test_a_chain_of_doubts() -> None:
+def test_a_chain_of_conditional_replacements() -> None:
     def chain(kind: str) -> dict[str, Any]:
         return made(
             A=one("AWS::EC2::Instance", InstanceType=kind),
@@ -137,7 +137,7 @@ def test_a_chain_of_doubts() -> None:
     assert {detail.evaluation for detail in found["C"].details} == {"Dynamic"}
 
 
-def test_metadata_follows_as_well_and_replaces_nothing() -> None:
+def test_metadata_follows_without_a_replacement() -> None:
     def noted(name: str) -> dict[str, Any]:
         return made(A=one(TOPIC, TopicName=name), B={**one(TOPIC), "Metadata": {"of": {"Ref": "A"}}})
 
@@ -167,13 +167,13 @@ CONDITION = {
         ([{"Fn::If": ["C", {"Ref": "AWS::NoValue"}, "x"]}, {"Ref": "Q"}], {None, "P", "Q"}),
     ],
 )
-def test_the_parameters_behind_a_value(value: Any, causes: set[Any]) -> None:
+def test_the_parameters_that_cause_a_change(value: Any, causes: set[Any]) -> None:
     data = {**CONDITION, **made(T=one(TOPIC, DisplayName=value))}
     (change,) = difference(Side(data, {"P": "a", "Q": "1"}), Side(data, {"P": "b", "Q": "2"}))
     assert {detail.cause for detail in change.details} == causes
 
 
-def test_each_place_has_its_own_cause() -> None:
+def test_each_path_has_its_own_cause() -> None:
     data = {
         **CONDITION,
         **made(
@@ -191,7 +191,7 @@ def test_each_place_has_its_own_cause() -> None:
     }
 
 
-def test_a_parameter_that_takes_the_place_of_a_text_is_a_direct_modification() -> None:
+def test_a_parameter_in_place_of_a_text_is_a_direct_modification() -> None:
     before, after = (
         {**CONDITION, **made(T=one(TOPIC, DisplayName="x"))},
         {**CONDITION, **made(T=one(TOPIC, DisplayName={"Ref": "P"}))},
@@ -221,7 +221,7 @@ def test_a_cause_is_found_behind_an_item_that_vanishes() -> None:
     }
 
 
-def test_a_snapshot_of_what_has_none_is_a_deletion() -> None:
+def test_a_snapshot_of_a_type_without_snapshots_is_a_deletion() -> None:
     change = difference(
         Side(made(A={**one(TOPIC), "DeletionPolicy": "Snapshot"}, B=one(TOPIC)), {}), Side(made(B=one(TOPIC)), {})
     )[0]
@@ -247,7 +247,7 @@ def test_pseudo_parameters_are_the_same_on_both_sides() -> None:
     assert difference(Side(data, {}), Side(after, {}))
 
 
-def test_imports_are_what_they_are() -> None:
+def test_imports_do_not_differ() -> None:
     def using(name: str) -> dict[str, Any]:
         return made(T=one(TOPIC, DisplayName={"Fn::ImportValue": name}))
 

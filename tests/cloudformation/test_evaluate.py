@@ -1,4 +1,4 @@
-"""Functions applied, known and unknown, and what CloudFormation says of malformed ones."""
+"""Intrinsic functions with known and unknown arguments, and CloudFormation's messages for malformed ones."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ ARN = {"Fn::GetAtt": ["New", "Arn"]}
         ),
     ],
 )
-def test_what_is_known(value: Any, expected: Any) -> None:
+def test_known_values(value: Any, expected: Any) -> None:
     assert evaluate(value, SCOPE) == expected
 
 
@@ -128,14 +128,14 @@ def test_what_is_known(value: Any, expected: Any) -> None:
         ({"Fn::ToJsonString": {"a": REF}}, Partial(({"a": Unknown("New", None)},), "Fn::ToJsonString")),
     ],
 )
-def test_what_is_not_known_yet(value: Any, expected: Any) -> None:
+def test_unknown_values(value: Any, expected: Any) -> None:
     found = evaluate(value, SCOPE)
     assert found == expected
     assert not is_known(found) and not is_known({"a": [found]})
     assert {one.target for one in unknowns({"a": [found]})} == {"New"}
 
 
-def test_what_is_unknown_is_written_as_its_function() -> None:
+def test_an_unknown_value_is_written_as_its_function() -> None:
     value = {
         "a": [{"Fn::Sub": "x${New}"}, ARN, {"Fn::Base64": REF}, {"Fn::Select": [0, {"Fn::Split": ["/", ARN]}]}, "t"]
     }
@@ -196,20 +196,20 @@ def test_no_value_alone() -> None:
         ({"Fn::Transform": {"Name": "x"}}, "Fn::Transform is not a function that can be applied here"),
     ],
 )
-def test_what_cannot_be_applied(value: Any, message: str) -> None:
+def test_malformed_functions_are_refused(value: Any, message: str) -> None:
     with pytest.raises(EvaluationError, match=r"^Template (format )?error: ") as caught:
         evaluate(value, SCOPE)
     assert message in str(caught.value)
 
 
-def test_an_export_that_nobody_has() -> None:
+def test_a_missing_export_is_refused() -> None:
     with pytest.raises(EvaluationError, match="No export named x found"):
         evaluate({"Fn::ImportValue": "x"}, Scope({}))
 
 
-def test_every_function_has_a_row_above() -> None:
+def test_every_function_has_a_row() -> None:
     rows: list[Mapping[str, Any]] = [
-        one.values[0] if hasattr(one, "values") else one[0] for one in _rows(test_what_is_known)
+        one.values[0] if hasattr(one, "values") else one[0] for one in _rows(test_known_values)
     ]
     assert {key for row in rows if isinstance(row, Mapping) for key in row} >= set(FUNCTIONS)
 
@@ -225,13 +225,13 @@ def test_scalars_as_text(value: Any, text: str) -> None:
     assert scalar(value) == text
 
 
-def test_a_condition_is_a_truth_and_nothing_else() -> None:
+def test_a_condition_must_be_boolean() -> None:
     assert truth({"Condition": "Yes"}, SCOPE) is True
     with pytest.raises(EvaluationError):
         truth("true", SCOPE)
 
 
-def test_texts_that_follow_each_other_are_one() -> None:
+def test_adjacent_texts_are_joined() -> None:
     assert concatenated([]) == ""
     assert concatenated(["", "a", "", "b"]) == "ab"
     assert concatenated(["a", Partial(("b", Unknown("X", None))), "c"]) == Partial(("ab", Unknown("X", None), "c"))

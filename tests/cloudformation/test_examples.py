@@ -35,7 +35,7 @@ def test_no_problems_and_no_cycles(spec: str, environment: str) -> None:
 
 
 @each_case
-def test_an_image_that_the_parameter_refuses(spec: str, environment: str) -> None:
+def test_an_invalid_image_is_refused(spec: str, environment: str) -> None:
     data = template(spec, environment)
     assert problems(data, {"ImageSha": "not a tag"}, capabilities(data))[0].startswith(
         "Parameter ImageSha failed to satisfy constraint: "
@@ -64,7 +64,7 @@ def test_a_new_image(spec: str, environment: str) -> None:
 
 
 @each_case
-def test_a_digest_is_an_image_as_well(spec: str, environment: str) -> None:
+def test_a_digest_is_a_valid_image(spec: str, environment: str) -> None:
     data = template(spec, environment)
     tag, digest = Side(data, parameters(data, "tag")), Side(data, parameters(data, "sha256:" + "0" * 64))
     (task,) = [change for change in difference(tag, digest) if change.logical_id == "TaskDefinition"]
@@ -73,7 +73,7 @@ def test_a_digest_is_an_image_as_well(spec: str, environment: str) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_goldens_are_what_the_pipeline_compiles(spec: str) -> None:
+def test_the_goldens_equal_the_compiled_templates(spec: str) -> None:
     for environment in ENVIRONMENTS:
         golden = read(
             (ROOT / "tests" / "cases" / "examples" / f"{spec}.{environment}.template.yml").read_text(encoding="utf-8")

@@ -30,7 +30,7 @@ NEEDS = {
 }
 
 
-def test_references_and_depends_on_among_what_there_is() -> None:
+def test_references_and_depends_on_among_the_given_resources() -> None:
     assert needs(RESOURCES) == NEEDS
 
 
@@ -61,7 +61,7 @@ NAMES = st.sampled_from("ABCDEF")
 
 
 @given(st.dictionaries(NAMES, st.frozensets(NAMES, max_size=3), max_size=6))
-def test_each_stands_after_what_it_needs_or_there_is_a_cycle(graph: dict[str, frozenset[str]]) -> None:
+def test_each_resource_follows_its_dependencies_unless_there_is_a_cycle(graph: dict[str, frozenset[str]]) -> None:
     found = cycle(graph)
     if found:
         assert all(any(one in graph[name] for one in found) for name in found)

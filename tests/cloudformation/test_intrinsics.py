@@ -40,7 +40,7 @@ def test_references(value: Any, expected: list[tuple[Any, ...]]) -> None:
     assert list(references(value)) == [Reference(*one) for one in expected]
 
 
-def test_the_path_begins_where_one_says() -> None:
+def test_the_path_starts_with_the_given_one() -> None:
     assert list(references({"Ref": "A"}, ("Resources", "B"))) == [Reference("A", None, "Ref", ("Resources", "B"))]
 
 

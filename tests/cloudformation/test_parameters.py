@@ -1,4 +1,4 @@
-"""Parameters: where values come from, and what CloudFormation says of those it does not take."""
+"""Parameters: the sources of values, and CloudFormation's messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def one(value: str, **declared: Any) -> tuple[str, ...]:
     return resolved({"Parameters": {"P": {"Type": "String", **declared}}}, {"P": value}, None)[1]
 
 
-def test_values_come_from_the_call_then_from_before_then_from_the_default() -> None:
+def test_given_values_precede_previous_ones_and_defaults() -> None:
     template = {"Parameters": {name: {"Type": "String", "Default": "default"} for name in ("Given", "Kept", "Plain")}}
     values, problems = resolved(template, {"Given": "new"}, {"Given": "old", "Kept": "old", "Gone": "x"})
     assert values == {"Given": "new", "Kept": "old", "Plain": "default"} and problems == ()
@@ -74,7 +74,7 @@ def test_constraints(value: str, declared: dict[str, Any], problem: str | None) 
     assert one(value, **declared) == ((problem,) if problem else ())
 
 
-def test_a_default_has_to_keep_the_rules_as_well() -> None:
+def test_a_default_must_satisfy_the_constraints() -> None:
     template = {"Parameters": {"P": {"Type": "String", "Default": "x", "AllowedValues": ["y"]}}}
     assert resolved(template, {}, None)[1] == ("Parameter 'P' must be one of AllowedValues",)
 

@@ -82,7 +82,7 @@ def test_the_difference_is_total_and_empty_for_equal_meaning_only(data: Any) -> 
 
 @QUICK
 @given(st.data())
-def test_what_comes_one_way_goes_the_other(data: Any) -> None:
+def test_additions_are_removals_in_reverse(data: Any) -> None:
     base = data.draw(TEMPLATES)
     before, after = edited(data.draw, base), edited(data.draw, base)
     there, back = by_name(difference(side(before), side(after))), by_name(difference(side(after), side(before)))
@@ -95,7 +95,7 @@ def test_what_comes_one_way_goes_the_other(data: Any) -> None:
 
 @QUICK
 @given(st.data())
-def test_another_way_to_write_it_is_no_change(data: Any) -> None:
+def test_another_notation_is_not_a_change(data: Any) -> None:
     base = data.draw(TEMPLATES)
     assert difference(side(base), side(rewritten(data.draw, base))) == ()
 
@@ -112,7 +112,7 @@ def test_the_order_of_keys_does_not_matter(data: Any, random: Any) -> None:
 
 @examples(8)
 @given(TEMPLATES)
-def test_yaml_json_and_what_travels_are_the_same_template(base: Any) -> None:
+def test_yaml_json_and_the_compact_form_are_the_same_template(base: Any) -> None:
     for text in (to_yaml(base), to_json(base), compact(base)):
         assert difference(side(base), side(read(text))) == ()
         assert meaning(read(text)) == meaning(base)

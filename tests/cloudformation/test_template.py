@@ -47,7 +47,7 @@ LONG = {
 }
 
 
-def test_short_tags_are_the_long_form() -> None:
+def test_short_tags_are_read_into_the_long_form() -> None:
     assert read(TAGS) == LONG
     assert read(json.dumps(LONG)) == LONG
 
@@ -75,7 +75,7 @@ def test_keys_are_text() -> None:
     }
 
 
-def test_yaml_flow_opens_with_a_brace_as_json_does() -> None:
+def test_yaml_flow_style_may_start_with_a_brace() -> None:
     assert read('{Resources: {A: {Type: "X", Value: !Ref B}}}') == {
         "Resources": {"A": {"Type": "X", "Value": {"Ref": "B"}}}
     }
@@ -99,7 +99,7 @@ def test_yaml_flow_opens_with_a_brace_as_json_does() -> None:
         ("\x00", "not well-formed", 0, 0),
     ],
 )
-def test_what_is_no_template(text: str, message: str, line: int, column: int) -> None:
+def test_malformed_templates_are_refused(text: str, message: str, line: int, column: int) -> None:
     with pytest.raises(TemplateError, match=r"^Template format error: ") as caught:
         read(text)
     assert message in str(caught.value)
@@ -107,11 +107,11 @@ def test_what_is_no_template(text: str, message: str, line: int, column: int) ->
         assert (caught.value.line, caught.value.column) == (line, column)
 
 
-def test_an_ampersand_is_no_anchor() -> None:
+def test_an_ampersand_is_not_an_anchor() -> None:
     assert read("a: this & that") == {"a": "this & that"}
 
 
-def test_what_travels_has_no_white_space_and_keeps_its_letters() -> None:
+def test_the_compact_form_has_no_white_space_and_keeps_its_characters() -> None:
     text = compact({"a": ["é", {"b": 1, "c": True}]})
     assert text == '{"a":["é",{"b":1,"c":true}]}'
     assert read(text) == {"a": ["é", {"b": 1, "c": True}]}

@@ -55,7 +55,7 @@ def test_scope_and_names_agree_with_the_details(truth: Truth) -> None:
 
 
 @each_truth
-def test_nothing_happens_to_what_is_deployed(truth: Truth) -> None:
+def test_a_deployed_template_does_not_change(truth: Truth) -> None:
     _, after = sides(truth)
     assert difference(after, after) == ()
     assert not outputs_changed(after, after)

@@ -59,7 +59,7 @@ STAGE = {
         made(A={"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "x"}}}),
     ],
 )
-def test_what_is_valid(template: dict[str, Any]) -> None:
+def test_valid_templates(template: dict[str, Any]) -> None:
     assert problems(template, {}) == ()
 
 
@@ -175,7 +175,7 @@ def test_what_is_valid(template: dict[str, Any]) -> None:
         (made(P={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "Property Value cannot be empty."),
     ],
 )
-def test_what_is_refused(template: dict[str, Any], problem: str) -> None:
+def test_refused_templates(template: dict[str, Any], problem: str) -> None:
     assert problems(template, {})[:1] == (problem,)
 
 
@@ -258,13 +258,13 @@ def test_capabilities(template: dict[str, Any], needed: tuple[str, ...]) -> None
     assert missing_capabilities(template, ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")) == ()
 
 
-def test_the_lesser_capability_does_not_do_for_named_roles() -> None:
+def test_named_roles_need_the_named_capability() -> None:
     assert missing_capabilities(made(Role=NAMED), ("CAPABILITY_IAM",)) == ("CAPABILITY_NAMED_IAM",)
     assert problems(made(Role=NAMED), {}, ("CAPABILITY_IAM",)) == ("Requires capabilities : [CAPABILITY_NAMED_IAM]",)
     assert problems(made(Role=ROLE), {}, ("CAPABILITY_NAMED_IAM",)) == ()
 
 
-def test_a_type_does_not_change() -> None:
+def test_a_type_cannot_change() -> None:
     before = made(Q={"Type": "AWS::SNS::Topic"}, R=queue("x"))
     after = made(Q={"Type": QUEUE}, R=queue("y"), S=queue("z"))
     assert type_problem(before, after) == (
@@ -274,7 +274,7 @@ def test_a_type_does_not_change() -> None:
     assert type_problem(after, after) is None
 
 
-def test_several_problems_come_in_the_order_in_which_they_are_found() -> None:
+def test_several_problems_are_in_order() -> None:
     found = problems(made(Q=queue({"Ref": "Lost"}), Role=ROLE, P={"Type": "AWS::SSM::Parameter"}), {"X": "1"})
     assert [one.split(" [")[0].split(":")[0] for one in found] == [
         "Template format error",

@@ -62,7 +62,7 @@ def test_every_statement_appears_once(name: str) -> None:
         assert len(found[key].conditions) == sum(len(keys) for keys in statement.get("Condition", {}).values())
 
 
-def test_who_may_what_in_an_example() -> None:
+def test_the_access_of_an_example() -> None:
     found = {(row.holder, row.path[-1]): row for row in rows("api-dynamodb")}
     table = found["OrdersDynamodbAccess", 0]
     assert (table.principals, table.levels, table.targets) == (("TaskRole",), ("read", "write"), ("OrdersTable",))
@@ -147,7 +147,7 @@ def test_key_policies_of_kms_ecr_and_tables() -> None:
     assert all(row.broad for row in found)
 
 
-def test_policies_of_their_own_managed_ones_and_boundaries() -> None:
+def test_separate_policies_managed_policies_and_boundaries() -> None:
     document = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "a"}]}
     found = rows(
         resources(
@@ -207,7 +207,7 @@ def test_actions_for_a_reader() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_reports_hold_every_row(name: str) -> None:
+def test_reports_contain_every_row(name: str) -> None:
     found = rows(name)
     text = markdown(found, ["spec.yml:1"] * len(found), name)
     lines = [line for line in text.splitlines() if line.startswith("| ")]

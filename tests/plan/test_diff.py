@@ -42,7 +42,7 @@ SERVICE = {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref":
 ALARM = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::GetAtt": ["Service", "Name"]}}}
 
 
-def test_a_chain_of_causes_leads_to_what_was_edited() -> None:
+def test_a_chain_of_causes_leads_to_the_edit() -> None:
     old = resources(Task=task("256"), Service=with_properties(SERVICE, ServiceName="a"), Note=ALARM)
     new = resources(Task=task("512"), Service=with_properties(SERVICE, ServiceName="b"), Note=ALARM)
     changes = by_id(plan(old, new).changes)
@@ -78,7 +78,7 @@ def test_a_chain_over_two_resources() -> None:
     assert origin(changes["Rule"], changes)[0].logical_id == "Group"
 
 
-def test_what_was_removed_added_or_is_unknown_ends_a_chain() -> None:
+def test_a_removed_added_or_unknown_resource_ends_a_chain() -> None:
     changes = by_id([Change("Add", "New", "AWS::SNS::Topic"), Change("Remove", "Old", "AWS::SNS::Topic")])
 
     def detail(cause: str, source: Any = "ResourceReference") -> Detail:
@@ -90,7 +90,7 @@ def test_what_was_removed_added_or_is_unknown_ends_a_chain() -> None:
     assert follows(detail("ImageSha", "ParameterReference"), changes) == "follows ImageSha"
 
 
-def test_words_that_nobody_knows_yet_do_not_end_in_a_crash() -> None:
+def test_unknown_words_of_aws_do_not_crash() -> None:
     odd: Any = Detail("Provenance", None, "", None, None, "Sometimes", "DirectModification")  # type: ignore[arg-type]
     change = Change("Modify", "A", "AWS::SNS::Topic", replacement="Perhaps", details=(odd,))
     assert reason(change) == "Provenance" and origin(change, by_id([change])) == (change, odd)
@@ -239,7 +239,7 @@ def test_an_export_in_use_cannot_change(before: Any, after: Any, said: str) -> N
     assert plan(before, after, lambda name: ()).review.obstacles == ()
 
 
-def test_an_export_that_stays_is_no_obstacle() -> None:
+def test_an_unchanged_export_is_not_an_obstacle() -> None:
     assert plan(exporting("a", A=TOPIC), exporting("a", A=TOPIC, B=QUEUE)).review.obstacles == ()
 
 
@@ -263,13 +263,13 @@ def test_parameters_have_the_values_that_a_deploy_sends() -> None:
     assert {(one.before, one.after) for one in change.details} == {("x", "b")}
 
 
-def test_a_hidden_parameter_that_cannot_be_read_is_taken_as_it_is() -> None:
+def test_a_hidden_parameter_counts_as_unchanged() -> None:
     assert plan(
         parameter(NoEcho=True), parameter(NoEcho=True, Default="geheim"), deployed=DeployedValues({"P": NO_ECHO_MASK})
     ).empty
 
 
-def test_secret_parameters_are_never_told() -> None:
+def test_secret_parameters_are_never_shown() -> None:
     old, new = parameter(NoEcho=True, Default="geheim-eins"), parameter(NoEcho="true", Default="geheim-zwei")
     new["Resources"]["A"]["Properties"]["DisplayName"] = {"Fn::Sub": "say ${P} and 7"}
     new["Outputs"] = {"Out": {"Value": {"Ref": "P"}}}
@@ -281,7 +281,7 @@ def test_secret_parameters_are_never_told() -> None:
     assert found.outputs[0].after == MASK
 
 
-def test_a_short_secret_is_hidden_with_what_stands_around_it() -> None:
+def test_a_short_secret_is_masked_with_the_text_around_it() -> None:
     change = Change(
         "Modify",
         "A1",
@@ -318,7 +318,7 @@ def test_outputs_and_tags_alone_are_changes() -> None:
         {**resources(A=TOPIC), "Outputs": {"Out": "text"}},
     ],
 )
-def test_what_is_no_template_is_refused(broken: Any) -> None:
+def test_malformed_templates_are_refused(broken: Any) -> None:
     for before, after in ((broken, resources(A=TOPIC)), (resources(A=TOPIC), broken)):
         with pytest.raises(PlanError):
             plan(before, after)

@@ -1,4 +1,4 @@
-"""Templates that are not as they should be: everything reads them, or says that it cannot."""
+"""Malformed templates: every reader accepts or refuses them."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ SAFE: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("name", SAFE)
-def test_what_is_undone_together_is_not_found(name: str) -> None:
+def test_changes_that_a_rollback_undoes_are_safe(name: str) -> None:
     assert found(SAFE[name]) == []
 
 
@@ -283,7 +283,7 @@ def test_every_rule_has_its_case_and_its_explanation() -> None:
     assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in RULES)
 
 
-def test_fewer_codes_of_a_check_are_told_as_codes() -> None:
+def test_fewer_status_codes_are_a_violation() -> None:
     (one,) = found(properties("Target", Matcher={"HttpCode": "201-204,302"}))
     assert (one.rule, one.what) == ("health-check-changed", "checks for other codes: the default -> 201-204,302")
 
@@ -291,7 +291,7 @@ def test_fewer_codes_of_a_check_are_told_as_codes() -> None:
 @pytest.mark.parametrize(
     ("days", "noncurrent", "told"), [(9, 30, True), (10, 29, True), (11, 31, False), (10, None, False)]
 )
-def test_objects_that_expire_later_are_not_told(days: int, noncurrent: int | None, told: bool) -> None:
+def test_objects_that_expire_earlier_are_a_violation(days: int, noncurrent: int | None, told: bool) -> None:
     def lifecycle(expiration: int, versions: int | None) -> dict[str, Any]:
         rule: dict[str, Any] = {"Status": "Enabled", "ExpirationInDays": expiration}
         return {"Rules": [rule | ({"NoncurrentVersionExpiration": {"NoncurrentDays": versions}} if versions else {})]}
@@ -340,7 +340,7 @@ def test_a_store_that_stays_is_reached_by_its_name_and_a_statement_for_it(
     assert ("store-removed" in [one.rule for one in plan_update(sides_of(before, after)).review.unsafe]) == told
 
 
-def test_a_variable_that_names_a_lost_store_is_told_with_the_store() -> None:
+def test_a_variable_that_names_a_lost_store_is_reported_with_the_store() -> None:
     before = copy.deepcopy(dict(BEFORE))
     container(Environment=[*CONTAINER["Environment"], {"Name": "QUEUE", "Value": {"Ref": "Queue"}}])(before)  # type: ignore[misc]
     after = copy.deepcopy(dict(BEFORE))
