@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fsdcf.masking import MASK
+
 SpecPath = tuple[str | int, ...]
 """The path of a value in a spec: mapping keys and list indexes from the root."""
 
@@ -114,7 +116,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):
         line = lines[span.line - 1]
-        shown, marker = _excerpt(line[: span.end_column - 1] + ": ********" if diagnostic.conceal else line, span)
+        shown, marker = _excerpt(f"{line[: span.end_column - 1]}: {MASK}" if diagnostic.conceal else line, span)
         bar = paint("|", "frame")
         out += [f"{gutter} {bar}", f"{paint(str(span.line), 'frame')} {bar} {shown}".rstrip()]
         out += [f"{gutter} {bar} {paint(marker, role)}"]
