@@ -545,7 +545,7 @@ def memory(release: ReleaseChange) -> Iterator[Violation]:
 def repositories(release: ReleaseChange) -> Iterator[Violation]:
     """The image comes from a repository that may not contain the old one."""
     for pair in release.containers:
-        if pair.first and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
+        if pair.is_main and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
             what, why = "uses another image repository", "the new repository may not have the old image's tag"
             yield Violation(pair.task, what, why, pair.place("Image"))
 

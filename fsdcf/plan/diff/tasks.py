@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.containers import main_container, service_of
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, text_of
 
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
@@ -28,7 +29,10 @@ class PropertyPlace:
 
 @dataclass(frozen=True)
 class ContainerPair:
-    """A container on both sides, with its task definitions. ``indexes`` are its positions among the containers."""
+    """A container on both sides, with its task definitions.
+
+    ``indexes`` are its positions among the containers; ``is_main`` is true for the container of the service's image.
+    """
 
     task: str
     was: PlannedResource
@@ -36,11 +40,7 @@ class ContainerPair:
     before: Container
     after: Container
     indexes: tuple[int, int]
-
-    @property
-    def first(self) -> bool:
-        """Whether it is the container whose image a release brings."""
-        return self.indexes[0] == 0
+    is_main: bool
 
     def place(self, key: str, name: str = "", gone: bool = False, index: int | None = None) -> PropertyPlace:
         """The place of a property of the container, or of an item of a list."""
@@ -60,23 +60,24 @@ def definitions(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedR
 def container_pairs(old: PlannedStack, new: PlannedStack) -> Iterator[ContainerPair]:
     """The containers that both sides have, by name.
 
-    The first container is paired with the first one, even if it is renamed.
+    The main container is paired with the main one, even if it is renamed.
     """
     for was, now in definitions(old, new):
         before, after = _containers(was), _containers(now)
+        main = _main(was)
         for index, (name, container) in enumerate(before.items()):
-            partner = next(iter(after), None) if index == 0 and name not in after else name
+            partner = _main(now) if name == main and name not in after else name
             if partner in after:
                 indexes = index, list(after).index(partner)
-                yield ContainerPair(was.name, was, now, container, after[partner], indexes)
+                yield ContainerPair(was.name, was, now, container, after[partner], indexes, name == main)
 
 
 def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[str, PropertyPlace]]:
-    """The containers that only the old side has, other than the first one: the name and the place."""
+    """The containers that only the old side has, other than the main one: the name and the place."""
     for was, now in definitions(old, new):
-        after = _containers(now)
+        after, main = _containers(now), _main(was)
         for index, name in enumerate(_containers(was)):
-            if index and name not in after:
+            if name != main and name not in after:
                 yield name, PropertyPlace(was.name, ("ContainerDefinitions", index), gone=True)
 
 
@@ -94,3 +95,9 @@ def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
 def _containers(task: PlannedResource) -> dict[str, Container]:
     containers = (one for one in items(task.properties.get("ContainerDefinitions")) if isinstance(one, Mapping))
     return {text_of(one.get("Name")): one for one in containers}
+
+
+def _main(task: PlannedResource) -> str:
+    """The name of the main container."""
+    container = main_container(_containers(task).values(), service_of(task.properties))
+    return text_of(container.get("Name")) if container else ""

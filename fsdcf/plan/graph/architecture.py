@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from fsdcf.cloudformation import ecr
+from fsdcf.cloudformation.containers import main_container, service_of
 from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind, id_of, other_id
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, planned, target_of, text_of
 from fsdcf.cloudformation.pricing import counted, number
@@ -207,9 +208,10 @@ def _name(service: str, rest: str) -> str:
 
 
 def _image(view: PlannedStack, definition: PlannedResource) -> Iterator[Reach]:
-    """The repository of the first container's image."""
-    containers = [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))]
-    image = text_of(containers[0].get("Image")) if containers else ""
+    """The repository of the main container's image."""
+    containers = map(mapping, items(definition.properties.get("ContainerDefinitions")))
+    main = main_container(containers, service_of(definition.properties))
+    image = text_of(main.get("Image")) if main else ""
     if not image:
         return
     host, slash, name = image.partition("/")
