@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from fsdcf.compiler.dependencies import types
-from fsdcf.compiler.emit import over_limits, to_json
-from fsdcf.compiler.service import Template, compile_spec
+from fsdcf.compiler.emit import to_json
+from fsdcf.compiler.kinds import compiler_of
+from fsdcf.compiler.stack import Template
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
 from fsdcf.language.dockerfile import MOST_BYTES, container_check
 from fsdcf.language.document import Document, locate
+from fsdcf.language.model import kind_of
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import resolve
 from fsdcf.language.rules.container import missing_check
@@ -89,9 +91,10 @@ def _compiled(request: Request) -> Result:
     if check is not None:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
-    template = compile_spec(spec, request.environment, known)
+    compiler = compiler_of(kind_of(document.data))
+    template = compiler.compile(spec, request.environment, known)
     span = document.span(())
-    for problem, hint in over_limits(template.data):
+    for problem, hint in compiler.verify(template.data):
         diagnostics.append(TOO_LARGE.at(span, (), f"the template has {problem}", hint))
     result = Result(None, in_order(diagnostics), document.sources, document, spec, template)
     return result if has_errors(diagnostics) else replace(result, template=template)

@@ -1,6 +1,6 @@
-"""Every case of tests/cases compiles to the template, or gives the findings, that stand beside it.
+"""Every case in tests/cases compiles to the template, or has the findings, in the file beside it.
 
-FSDCF_GOLDEN=1 rewrites them: read the diff before it is accepted.
+FSDCF_GOLDEN=1 rewrites the files: read the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def test_example(spec: Path, environment: str, linter: Linter) -> None:
 
 @pytest.mark.parametrize("spec", DEPENDENCIES, ids=lambda path: path.name.removesuffix(".spec.yml"))
 def test_dependency(spec: Path, linter: Linter) -> None:
-    """A worker in an existing network, so that the template shows the dependency; ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``."""
+    """A worker in an existing network, so that the template shows the dependency; ``TYPE.spec.yml`` or
+    ``TYPE-VARIANT.spec.yml``."""
     result = run(Request(spec.name, spec.read_bytes(), "staging"), linter.lint)
     assert result.template is not None, result.diagnostics
     assert not result.diagnostics
@@ -54,7 +55,7 @@ def test_every_type_of_dependency_has_a_golden() -> None:
 
 @pytest.mark.parametrize("spec", FINDINGS, ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.spec.yml')}")
 def test_case(spec: Path) -> None:
-    """A case's diagnostics as text; its first line may say ``# env: NAME``."""
+    """The diagnostics of a case as text. The first line of a case may be ``# env: NAME``."""
     raw = spec.read_bytes()
     first = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
     environment = first.removeprefix("# env: ").strip() if first.startswith("# env: ") else "staging"

@@ -1,6 +1,6 @@
 """Independent proof: moto, an emulator that this project did not write, creates every compiled example.
 
-moto lacks some types, and of some types a part. Each lack is named here; a newer moto that fills one makes a test fail.
+moto lacks some types, and parts of others. They are listed here; a newer moto that supports one makes a test fail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LACKING = {
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::S3::BucketPolicy",
 }
-"""Types of the examples that moto passes over, with a warning."""
+"""Types of the examples that moto skips with a warning."""
 
 Client = Callable[[str], Any]
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.xdist_group("moto")
 
 @cache
 def session() -> botocore.session.Session:
-    """One session for all tests: it reads each service's model once."""
+    """One session for all tests, which reads the model of each service once."""
     made = botocore.session.Session()
     made.set_credentials("testing", "testing")
     return made
@@ -47,7 +47,7 @@ def session() -> botocore.session.Session:
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """Makes clients of botocore that moto answers."""
+    """Clients of botocore that moto answers."""
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -63,7 +63,8 @@ def compiled(example: Path) -> dict[str, Any]:
 
 
 def suited(template: dict[str, Any], client: Client) -> dict[str, Any]:
-    """The template as moto can take it: what it refers to outside of it exists, and what moto cannot do is spelled out."""
+    """The template as moto can take it: what it refers to outside of it exists, and what moto cannot do is
+    spelled out."""
     for name, resource in template["Resources"].items():
         if (
             resource["Type"] == "AWS::SSM::Parameter"
@@ -80,7 +81,7 @@ def suited(template: dict[str, Any], client: Client) -> dict[str, Any]:
 
 
 def existing(text: str, client: Client) -> str:
-    """The text with ids of a network and a certificate that exist in moto, in place of those that the examples name."""
+    """The text with ids of a network and a certificate that exist in moto instead of those in the examples."""
     ec2 = client("ec2")
     for vpc in set(re.findall(r"vpc-[0-9a-f]{17}", text)):
         made = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -95,7 +96,8 @@ def existing(text: str, client: Client) -> str:
 
 
 def created(client: Client, name: str, template: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
-    """The stack, its resources by logical id (rows of what moto lacks are empty), and the types that moto says it lacks."""
+    """The stack, its resources by logical id (rows of what moto lacks are empty), and the types that moto says it
+    lacks."""
     cloudformation = client("cloudformation")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -133,7 +135,7 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     assert client("ssm").get_parameter(Name="/moto/Release")["Parameter"]["Value"] == image, "and the record names it"
 
 
-def test_what_moto_lacks_is_still_lacking(client: Client) -> None:
+def test_moto_still_lacks_the_listed_types(client: Client) -> None:
     from moto.cloudformation.parsing import resource_class_from_type
 
     with warnings.catch_warnings():

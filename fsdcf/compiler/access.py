@@ -1,4 +1,4 @@
-"""What a dependency permits: read, write, both, or a list of IAM actions; managed or existing already."""
+"""The access of the service to a dependency: read, write, both, or a list of IAM actions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from fsdcf.language.model.common import Dependency
 
 PERMISSIONS = Rule(
     "S301",
-    "permissions that are no permissions",
-    "`permissions` is read, write or readWrite (also read_write), or a list of IAM actions such as sqs:SendMessage, without wildcards.",
-    "https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
+    "invalid `permissions` value",
+    "`permissions` is read, write or readWrite (also read_write), or a list of IAM actions such as sqs:SendMessage, "
+    "without wildcards.",
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/"
+    "reference_policies_actions-resources-contextkeys.html",
 )
 TWO_ACCESSES = Rule(
     "S302",
@@ -37,8 +39,13 @@ def is_list(dependency: Dependency) -> bool:
     return not isinstance(granted(dependency), str)
 
 
+def is_managed(dependency: Dependency) -> bool:
+    """Whether the stack makes the dependency: it is not unmanaged and not just a list of actions."""
+    return dependency.unmanaged is None and not is_list(dependency)
+
+
 def actions(dependency: Dependency, levels: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The IAM actions, where ``levels`` names those that read and those that write."""
+    """The IAM actions; ``levels`` names those that read and those that write."""
     wanted = granted(dependency)
     if not isinstance(wanted, str):
         return sorted(set(wanted))
@@ -46,31 +53,20 @@ def actions(dependency: Dependency, levels: Mapping[str, tuple[str, ...]]) -> li
 
 
 def check_permissions(dependency: Dependency) -> Iterator[Violation]:
-    """The rules for permissions that every type shares."""
-    if dependency.unmanaged is not None and dependency.permissions is not None:
-        yield Violation(
-            TWO_ACCESSES,
-            ("permissions",),
-            "permissions stand here and below `unmanaged`",
-            "keep those below `unmanaged`",
-            key=True,
-        )
-    place = ("unmanaged", "permissions") if dependency.unmanaged is not None else ("permissions",)
+    """Check the rules for permissions that every type shares."""
+    place: tuple[str, ...] = ("permissions",)
+    if dependency.unmanaged is not None:
+        if dependency.permissions is not None:
+            message = "permissions are here and below `unmanaged`"
+            yield Violation(TWO_ACCESSES, place, message, "keep those below `unmanaged`", key=True)
+        place = ("unmanaged", "permissions")
     wanted = granted(dependency)
     if isinstance(wanted, str):
         if wanted not in _LEVELS:
-            yield Violation(
-                PERMISSIONS,
-                place,
-                f"`{wanted}` is no permission",
-                "use read, write, readWrite, or a list of IAM actions",
-            )
+            hint = "use read, write, readWrite, or a list of IAM actions"
+            yield Violation(PERMISSIONS, place, f"`{wanted}` is not a valid permission", hint)
         return
     for index, action in enumerate(wanted):
         if not _ACTION.fullmatch(action):
-            yield Violation(
-                PERMISSIONS,
-                (*place, index),
-                f"`{action}` is no IAM action",
-                "such as dynamodb:GetItem, without wildcards",
-            )
+            hint = "such as dynamodb:GetItem, without wildcards"
+            yield Violation(PERMISSIONS, (*place, index), f"`{action}` is not an IAM action", hint)

@@ -1,4 +1,4 @@
-"""The template as text: the same bytes for the same template, in JSON or YAML, within CloudFormation's limits."""
+"""The template as text: the same bytes for the same template, in JSON or YAML; and its quotas."""
 
 from __future__ import annotations
 
@@ -9,17 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
-from yaml.events import (
-    DocumentEndEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-    StreamStartEvent,
-)
+from yaml import events
 from yaml.resolver import Resolver
 
 from fsdcf.cloudformation.limits import COUNTS, ROLE_POLICY_CHARACTERS, TASK_DEFINITION_BYTES, TEMPLATE_BYTES
@@ -29,7 +19,7 @@ _RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateRe
 
 
 def ordered(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with its sections and the parts of each resource in reading order."""
+    """The template with its sections and the attributes of each resource in reading order."""
     out: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09"}
     out |= {section: template[section] for section in _ORDER if template.get(section)}
     out["Resources"] = {
@@ -40,7 +30,10 @@ def ordered(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_json(template: Mapping[str, Any]) -> str:
-    """The template as indented JSON, in ASCII but for characters that JSON escapes as two: YAML, which cfn-lint reads, knows no halves."""
+    """The template as indented JSON in ASCII, except for characters outside the basic multilingual plane.
+
+    JSON escapes those as two surrogates, which YAML, the language that cfn-lint reads, does not accept.
+    """
     text = json.dumps(ordered(template), indent=2) + "\n"
     return _ESCAPE.sub(_joined, text) if "\\ud" in text else text
 
@@ -53,42 +46,49 @@ def _joined(escape: re.Match[str]) -> str:
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:
-    """The template as YAML with the short forms ``!Ref``, ``!GetAtt``, ``!Sub`` and the like."""
-    events: list[Any] = [StreamStartEvent(), DocumentStartEvent(explicit=False)]
-    _write(ordered(template), events)
-    events += [DocumentEndEvent(explicit=False), StreamEndEvent()]
-    text: str = yaml.emit(events, Dumper=_DUMPER, allow_unicode=True, width=120)
+    """The template as YAML with the short forms ``!Ref``, ``!GetAtt``, ``!Sub`` and so on."""
+    written: list[Any] = [events.StreamStartEvent(), events.DocumentStartEvent(explicit=False)]
+    _write(ordered(template), written)
+    written += [events.DocumentEndEvent(explicit=False), events.StreamEndEvent()]
+    text: str = yaml.emit(written, Dumper=_DUMPER, allow_unicode=True, width=120)
     return text
 
 
 def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What of a template CloudFormation, ECS or IAM would refuse for its size, and the way out, in words."""
-    found = []
-    smaller = "split the service, or share what it makes"
-    for section, most in COUNTS.items():
-        count = len(template.get(section, {}))
-        if count > most:
-            found.append((f"{count} {section.lower()}, where CloudFormation takes {most}", smaller))
-    size = len(json.dumps(ordered(template), separators=(",", ":"), ensure_ascii=False).encode())
+    """Each quota of CloudFormation, ECS or IAM that the template exceeds, as a message and a hint."""
+    smaller = "split the service, or share resources between services"
+    sections = {section: (len(template.get(section, {})), most) for section, most in COUNTS.items()}
+    problems = [
+        (f"{count} {section.lower()}; CloudFormation accepts at most {most}", smaller)
+        for section, (count, most) in sections.items()
+        if count > most
+    ]
+    size = len(_compact(ordered(template)).encode())
     if size > TEMPLATE_BYTES:
-        found.append((f"{size} bytes, where CloudFormation takes {TEMPLATE_BYTES}", smaller))
+        problems.append((f"{size} bytes; CloudFormation accepts at most {TEMPLATE_BYTES}", smaller))
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::ECS::TaskDefinition":
-            size = len(json.dumps(resource["Properties"], separators=(",", ":"), ensure_ascii=False).encode())
-            if size > TASK_DEFINITION_BYTES:
-                told = f"a task definition of {size} bytes, variables and all, where ECS takes {TASK_DEFINITION_BYTES}"
-                found.append(
-                    (told, "let the service read long values from a file of its image, from a bucket, or as a secret")
-                )
+        size = len(_compact(resource["Properties"]).encode()) if resource["Type"] == _TASK_DEFINITION else 0
+        if size > TASK_DEFINITION_BYTES:
+            message = f"a task definition of {size} bytes; ECS accepts at most {TASK_DEFINITION_BYTES}"
+            problems.append(
+                (message, "let the service read long values from a file in its image, a bucket or a secret")
+            )
     for role, length in _inline_policies(template).items():
         if length > ROLE_POLICY_CHARACTERS:
-            found.append(
-                (f"{length} characters of policies for {role}, where IAM takes {ROLE_POLICY_CHARACTERS}", smaller)
-            )
-    return found
+            message = f"{length} characters of policies for {role}; IAM accepts at most {ROLE_POLICY_CHARACTERS}"
+            problems.append((message, smaller))
+    return problems
+
+
+_TASK_DEFINITION = "AWS::ECS::TaskDefinition"
+
+
+def _compact(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
+    """The characters of the inline policies of each role, by logical id."""
     sizes: dict[str, int] = {}
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -105,7 +105,7 @@ def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _RESOLVER: Any = Resolver()
-_MAPPING_END, _SEQUENCE_END = MappingEndEvent(), SequenceEndEvent()
+_MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
 _SHORT = {
     f"{prefix}{name}": f"!{name}"
     for prefix, names in (
@@ -117,13 +117,13 @@ _SHORT = {
 
 
 def _write(value: Any, out: list[Any], section: str = "", tag: str = "") -> None:
-    """A value as events: nothing is ever an anchor, long texts are blocks, intrinsic functions bear their tags."""
+    """A value as events: without anchors, multi-line strings as blocks, intrinsic functions as tags."""
     if isinstance(value, str):
         out.append(_text(value, tag))
     elif isinstance(value, (bool, int, float)):
-        out.append(ScalarEvent(None, None, (True, False), json.dumps(value)))
+        out.append(events.ScalarEvent(None, None, (True, False), json.dumps(value)))
     elif isinstance(value, (list, tuple)):
-        out.append(SequenceStartEvent(None, tag or None, not tag, flow_style=not value))
+        out.append(events.SequenceStartEvent(None, tag or None, not tag, flow_style=not value))
         for below in value:
             _write(below, out, section)
         out.append(_SEQUENCE_END)
@@ -132,7 +132,7 @@ def _write(value: Any, out: list[Any], section: str = "", tag: str = "") -> None
         whole = name == "Fn::GetAtt" and all(isinstance(part, str) for part in argument)
         _write(".".join(argument) if whole else argument, out, section, _SHORT[name])
     else:
-        out.append(MappingStartEvent(None, tag or None, not tag, flow_style=not value))
+        out.append(events.MappingStartEvent(None, tag or None, not tag, flow_style=not value))
         for key, below in value.items():
             out.append(_text(key, ""))
             _write(below, out, section or key)
@@ -145,9 +145,9 @@ def _is_function(name: str, section: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _text(text: str, tag: str) -> Any:
-    """A string as an event. Events never change, and templates repeat themselves."""
+    """A string as an event, cached, because templates repeat strings."""
     style = "|" if "\n" in text else "'" if not text else None
     if tag:
-        return ScalarEvent(None, tag, (False, False), text, style=style)
+        return events.ScalarEvent(None, tag, (False, False), text, style=style)
     plain = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
-    return ScalarEvent(None, None, (plain, True), text, style=style)
+    return events.ScalarEvent(None, None, (plain, True), text, style=style)

@@ -1,28 +1,59 @@
-"""The pipeline's stack: its parts in their fixed order."""
+"""The stack of a pipeline on GitHub: image repositories, a bucket for artifacts, and a deploy role per environment."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from troposphere import GetAtt, Ref, ecr, iam, s3
 
 from fsdcf.compiler.parts.buckets import add_bucket
-from fsdcf.compiler.parts.roles import VERSION, allow
-from fsdcf.compiler.service import Template
-from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.parts.roles import allow, document, inline_policy
+from fsdcf.compiler.stack import Part, Template, template_of
 from fsdcf.compiler.text import intrinsic
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.language.names import logical_id
 
 SERVICE, ENVIRONMENT = "fsdcf", "pipeline"
-"""The stack is called after these two, as every other one, and bears them as its tags."""
+"""The stack has these two as its name and its tags, as the stack of a service has its own."""
+STACK = f"{SERVICE}-{ENVIRONMENT}"
+TAGS = {SERVICE_TAG: SERVICE, ENVIRONMENT_TAG: ENVIRONMENT}
 
 BUCKET = "ArtifactsBucket"
 BUCKET_ARN = f"${{{BUCKET}.Arn}}"
-"""The artifacts bucket's ARN as a fragment, for the policies that are given."""
+"""ARN of the artifacts bucket as a fragment, for the policies of the deploy roles."""
+REGION_VARIABLE = "AWS_REGION"
+BUCKET_VARIABLE = "FSDCF_ARTIFACTS_BUCKET"
+"""Repository variables on GitHub."""
+
+ISSUER = "token.actions.githubusercontent.com"
+AUDIENCE = "sts.amazonaws.com"
+PROVIDER = "GitHubProvider"
+SESSION_SECONDS = 3600
+
+MOST_POLICIES = 10
+"""Managed policies of a role, by default.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+UNTAGGED_DAYS = 7
+IMAGES_KEPT = 500
+"""More than the 100 releases that SSM keeps for each of a few environments, so that a rollback finds its image."""
+ARTIFACT_DAYS = 90
+REPLACED_DAYS = 30
+
+_PUSH = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:DescribeImages",
+    "ecr:DescribeRepositories",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +65,8 @@ class Ids:
 
 
 @dataclass(frozen=True)
-class Boundary:
-    """The permissions boundary of the services' roles, which the stack makes: its name and document."""
+class PermissionsBoundary:
+    """The permissions boundary of the services' roles that the stack creates: its name and its document."""
 
     name: str
     document: Mapping[str, Any]
@@ -43,20 +74,38 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A repository on GitHub (``owner/name``) and what it may do in this account.
+    """A repository on GitHub (``owner/name``) and its permissions in this account.
 
-    ``policies`` are the documents of each environment's deploy role, whose texts are fragments; ``images`` the ECR repositories to
-    make, ``elsewhere`` the ARNs (fragments) of those that exist in an account or region that a spec names. ``provider`` is the ARN of
-    an OIDC provider that is there already; ``boundary`` is None where somebody else made one.
+    ``policies`` are the documents of each environment's deploy role; their strings are fragments. ``images`` are the
+    ECR repositories to create, ``elsewhere`` the ARNs (fragments) of existing ones in an account or region that a spec
+    names. ``provider`` is the ARN of an existing OIDC provider. ``boundary`` is None if the stack does not create one.
     """
 
     repository: str
     policies: Mapping[str, tuple[Mapping[str, Any], ...]]
     images: tuple[str, ...]
-    boundary: Boundary | None
+    boundary: PermissionsBoundary | None
     ids: Ids | None = None
     provider: str | None = None
     elsewhere: tuple[str, ...] = ()
+
+
+def compile_pipeline(pipeline: Pipeline) -> Template:
+    """The template of the pipeline's stack. Raises ValueError if a role needs more policies than IAM attaches."""
+    for environment, policies in pipeline.policies.items():
+        if len(policies) > MOST_POLICIES:
+            raise ValueError(
+                f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
+            )
+    whole = Part()
+    images = sorted(set(pipeline.images))
+    for part in (_repositories(images), _artifacts_bucket(), _boundary(pipeline.boundary), _provider(pipeline)):
+        whole.fold(part)
+    arns = [GetAtt(_repository_id(name), "Arn") for name in images]
+    arns += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
+    for environment in pipeline.policies:
+        whole.fold(_deploy_role(pipeline, environment, arns))
+    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS, whole)
 
 
 def role_id(environment: str) -> str:
@@ -70,143 +119,42 @@ def role_output(environment: str) -> str:
 
 
 def role_variable(environment: str) -> str:
-    """The repository variable on GitHub that holds the role's ARN: ``FSDCF_ROLE_STAGING``."""
+    """The repository variable on GitHub for the role's ARN: ``FSDCF_ROLE_STAGING``."""
     return f"FSDCF_ROLE_{environment.upper().replace('-', '_')}"
 
 
-REGION_VARIABLE = "AWS_REGION"
-BUCKET_VARIABLE = "FSDCF_ARTIFACTS_BUCKET"
-
-
-ISSUER = "token.actions.githubusercontent.com"
-AUDIENCE = "sts.amazonaws.com"
-PROVIDER = "GitHubProvider"
-MOST_POLICIES = 10
-"""Managed policies of a role, unless the quota was raised.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
-
-SESSION_SECONDS = 3600
-_PUSH = (
-    *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages"),
-    *(
-        "ecr:DescribeRepositories",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:InitiateLayerUpload",
-        "ecr:PutImage",
-        "ecr:UploadLayerPart",
-    ),
-)
-
-
 def subjects(repository: str, ids: Ids | None, environment: str) -> list[str]:
-    """What GitHub may call a job of this repository and environment: by names alone, and by names with ids.
+    """The subjects of a job of this repository and environment in GitHub's tokens: with names, and with names and ids.
 
-    Repositories that were made, renamed or moved since July 2026 are called by the second. A job with an environment is called
-    by it and not by its branch, which the environment's own rules restrict.
+    GitHub adds the ids for repositories that were created, renamed or moved since July 2026. The subject of a job with
+    an environment contains the environment instead of the branch; the environment's own rules restrict branches.
     Source: https://docs.github.com/en/actions/reference/security/oidc
     """
     owner, _, name = repository.partition("/")
-    found = [f"repo:{owner}/{name}:environment:{environment}"]
-    if ids is not None:
-        found.append(f"repo:{owner}@{ids.owner}/{name}@{ids.repository}:environment:{environment}")
-    return found
+    repositories = [repository] if ids is None else [repository, f"{owner}@{ids.owner}/{name}@{ids.repository}"]
+    return [f"repo:{each}:environment:{environment}" for each in repositories]
 
 
-def add_provider(stack: Stack, provider: str | None) -> Any:
-    """The OIDC provider's ARN: of one that is there already, or of the stack's own. An account has one for GitHub."""
-    if provider is not None:
-        return provider
-    stack.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
-    return Ref(PROVIDER)
+def _repository_id(name: str) -> str:
+    return logical_id(name, "Repository")
 
 
-def add_boundary(stack: Stack, name: str, document: Mapping[str, Any]) -> None:
-    """The permissions boundary. Its name is fixed, for specs name it."""
-    policy = iam.ManagedPolicy(
-        "Boundary",
-        ManagedPolicyName=name,
-        Description="What the roles of services may do at most",
-        PolicyDocument=dict(document),
-    )
-    stack.add(policy, "boundary")
-    stack.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
-
-
-def add_role(stack: Stack, pipeline: Pipeline, environment: str, provider: Any, repositories: Sequence[Any]) -> None:
-    """The deploy role of an environment: what it may do is the given policies, and pushing images into ``repositories`` (ARNs)."""
-    title = role_id(environment)
-    policies = []
-    for number, document in enumerate(pipeline.policies[environment], 1):
-        name = logical_id(environment, f"DeployPolicy{number}")
-        text = f"What a deploy to {environment} needs, part {number}"
-        stack.add(
-            iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(document)),
-            f"environments.{environment}",
+def _repositories(names: list[str]) -> Part:
+    """ECR repositories with immutable tags and scans, which expire their oldest images."""
+    part = Part()
+    for name in names:
+        title = _repository_id(name)
+        repository = ecr.Repository(
+            title,
+            RepositoryName=name,
+            ImageTagMutability="IMMUTABLE",
+            ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
+            EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
+            LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=json.dumps(_lifecycle(), separators=(",", ":"))),
         )
-        policies.append(Ref(name))
-    role = iam.Role(
-        title,
-        Description=f"Deploys to {environment} from {pipeline.repository} on GitHub",
-        AssumeRolePolicyDocument={"Version": VERSION, "Statement": [_trust(pipeline, environment, provider)]},
-        ManagedPolicyArns=policies,
-        MaxSessionDuration=SESSION_SECONDS,
-    )
-    if repositories:
-        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, list(repositories))]
-        role.Policies = [iam.Policy(PolicyName="Push", PolicyDocument={"Version": VERSION, "Statement": push})]
-    stack.add(role, f"environments.{environment}")
-    text = f"Role that deploys to {environment}: repository variable {role_variable(environment)}"
-    stack.output(role_output(environment), text, GetAtt(title, "Arn"))
-
-
-def _trust(pipeline: Pipeline, environment: str, provider: Any) -> dict[str, Any]:
-    equal: dict[str, Any] = {
-        f"{ISSUER}:aud": AUDIENCE,
-        f"{ISSUER}:sub": subjects(pipeline.repository, pipeline.ids, environment),
-    }
-    if pipeline.ids is not None:
-        equal[f"{ISSUER}:repository_id"] = pipeline.ids.repository
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": equal},
-    }
-
-
-def _intrinsic(data: Any) -> Any:
-    """A document whose texts are fragments, with Fn::Sub and Ref where they hold something to fill in."""
-    if isinstance(data, Mapping):
-        return {key: _intrinsic(one) for key, one in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_intrinsic(one) for one in data]
-    return intrinsic(data) if isinstance(data, str) else data
-
-
-UNTAGGED_DAYS = 7
-IMAGES_KEPT = 500
-"""More than the 100 releases that SSM remembers, in each of a few environments: a rollback finds its image."""
-
-ARTIFACT_DAYS = 90
-REPLACED_DAYS = 30
-
-
-def add_repository(stack: Stack, name: str) -> str:
-    """An ECR repository whose tags never move, whose images are scanned, and whose oldest images go; its logical id."""
-    title = logical_id(name, "Repository")
-    repository = ecr.Repository(
-        title,
-        RepositoryName=name,
-        ImageTagMutability="IMMUTABLE",
-        ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
-        EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
-        LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=json.dumps(_lifecycle(), separators=(",", ":"))),
-    )
-    repository.DeletionPolicy = "RetainExceptOnCreate"
-    repository.UpdateReplacePolicy = "Retain"
-    stack.add(repository, f"images.{name}")
-    stack.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
-    return title
+        part.keep(repository, f"images.{name}")
+        part.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
+    return part
 
 
 def _lifecycle() -> dict[str, list[dict[str, object]]]:
@@ -227,8 +175,9 @@ def _lifecycle() -> dict[str, list[dict[str, object]]]:
     }
 
 
-def add_artifacts_bucket(stack: Stack) -> None:
-    """The artifacts bucket: private, encrypted, versioned, reached over TLS only; what is old goes."""
+def _artifacts_bucket() -> Part:
+    """The artifacts bucket: private, encrypted, versioned, TLS only; old artifacts expire."""
+    part = Part()
     rule = s3.LifecycleRule(
         Id="old-artifacts",
         Status="Enabled",
@@ -236,28 +185,79 @@ def add_artifacts_bucket(stack: Stack) -> None:
         ExpirationInDays=ARTIFACT_DAYS,
         NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
     )
-    add_bucket(stack, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
-    stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
+    add_bucket(part, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
+    part.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
+    return part
 
 
-TAGS = {SERVICE_TAG: SERVICE, ENVIRONMENT_TAG: ENVIRONMENT}
-STACK = f"{SERVICE}-{ENVIRONMENT}"
+def _boundary(boundary: PermissionsBoundary | None) -> Part:
+    """The permissions boundary. Its name is fixed because specs contain it."""
+    part = Part()
+    if boundary is not None:
+        policy = iam.ManagedPolicy(
+            "Boundary",
+            ManagedPolicyName=boundary.name,
+            Description="What the roles of services may do at most",
+            PolicyDocument=dict(boundary.document),
+        )
+        part.add(policy, "boundary")
+        part.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
+    return part
 
 
-def compile_pipeline(pipeline: Pipeline) -> Template:
-    """The template of the pipeline's stack. Raises ValueError where a role would need more policies than IAM attaches."""
-    for environment, policies in pipeline.policies.items():
-        if len(policies) > MOST_POLICIES:
-            raise ValueError(
-                f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
-            )
-    stack = Stack(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS)
-    repositories = [GetAtt(add_repository(stack, name), "Arn") for name in sorted(set(pipeline.images))]
-    repositories += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
-    add_artifacts_bucket(stack)
-    if pipeline.boundary is not None:
-        add_boundary(stack, pipeline.boundary.name, pipeline.boundary.document)
-    provider = add_provider(stack, pipeline.provider)
-    for environment in pipeline.policies:
-        add_role(stack, pipeline, environment, provider, repositories)
-    return Template(stack.data(), stack.origins)
+def _provider(pipeline: Pipeline) -> Part:
+    """The OIDC provider of GitHub, unless the account has one: it can have only one."""
+    part = Part()
+    if pipeline.provider is None:
+        part.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
+    return part
+
+
+def _deploy_role(pipeline: Pipeline, environment: str, repositories: list[Any]) -> Part:
+    """The deploy role of an environment, with its policies and permission to push into ``repositories`` (ARNs)."""
+    part = Part()
+    title, origin = role_id(environment), f"environments.{environment}"
+    policies = []
+    for number, statements in enumerate(pipeline.policies[environment], 1):
+        name = logical_id(environment, f"DeployPolicy{number}")
+        text = f"What a deploy to {environment} needs, part {number}"
+        part.add(iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(statements)), origin)
+        policies.append(Ref(name))
+    role = iam.Role(
+        title,
+        Description=f"Deploys to {environment} from {pipeline.repository} on GitHub",
+        AssumeRolePolicyDocument=document([_trust(pipeline, environment)]),
+        ManagedPolicyArns=policies,
+        MaxSessionDuration=SESSION_SECONDS,
+    )
+    if repositories:
+        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, repositories)]
+        role.Policies = [inline_policy("Push", push)]
+    part.add(role, origin)
+    text = f"Role that deploys to {environment}: repository variable {role_variable(environment)}"
+    part.output(role_output(environment), text, GetAtt(title, "Arn"))
+    return part
+
+
+def _trust(pipeline: Pipeline, environment: str) -> dict[str, Any]:
+    equal: dict[str, Any] = {
+        f"{ISSUER}:aud": AUDIENCE,
+        f"{ISSUER}:sub": subjects(pipeline.repository, pipeline.ids, environment),
+    }
+    if pipeline.ids is not None:
+        equal[f"{ISSUER}:repository_id"] = pipeline.ids.repository
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": pipeline.provider or Ref(PROVIDER)},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": equal},
+    }
+
+
+def _intrinsic(data: Any) -> Any:
+    """A document whose strings are fragments, with Fn::Sub and Ref where they contain placeholders."""
+    if isinstance(data, Mapping):
+        return {key: _intrinsic(below) for key, below in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_intrinsic(below) for below in data]
+    return intrinsic(data) if isinstance(data, str) else data

@@ -1,79 +1,141 @@
-"""The template in the making: resources with the spec path of each, and what a dependency grants to the service."""
+"""A template in the making: parts that are folded into one stack, with the spec path of every resource."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from troposphere import AWSObject, Output, Parameter, Template, encode_to_dict
+from troposphere import AWSObject, GetAtt, Output, Parameter, encode_to_dict
 
 from fsdcf.language.dependency import DependencyType, Model
-from fsdcf.language.model.service import Spec
+from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
-PropertyPath = tuple[str | int, ...]
-Resource = TypeVar("Resource", bound=AWSObject)
+if TYPE_CHECKING:
+    from troposphere.ecs import ContainerDefinition
 
-_TAGS: Mapping[PropertyPath, str] = {(name,): "metadata" for name in ("Tags", "FileSystemTags", "AccessPointTags")}
-"""Where nothing else is said, tags come from the spec's metadata."""
+PropertyPath = tuple[str | int, ...]
+Sources = Mapping[PropertyPath, str]
+"""The spec paths of single properties."""
+
+TASK_SECURITY_GROUP = GetAtt("TaskSecurityGroup", "GroupId")
+TASK_ROLE_ARN = GetAtt("TaskRole", "Arn")
+
+_TAGS: Sources = {(name,): "metadata" for name in ("Tags", "FileSystemTags", "AccessPointTags")}
+"""Tags come from the spec's metadata, unless a resource names another source."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a resource comes from: the spec path by names, and that of single properties where it is another one."""
+    """Where a resource comes from: its spec path by names, and the paths of single properties that have another one."""
 
     path: str
-    sources: Mapping[PropertyPath, str] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
 
 
-class Stack:
-    """A troposphere template that remembers the origin of every resource."""
+@dataclass(frozen=True)
+class Template:
+    """A CloudFormation template as plain data, and the origin of each resource by logical id."""
 
-    def __init__(self, description: str, tags: Mapping[str, str]) -> None:
-        self.template = Template(Description=description)
-        self.tags = dict(tags)
-        self.origins: dict[str, Origin] = {}
+    data: Mapping[str, Any]
+    origins: Mapping[str, Origin]
 
-    def add(self, resource: Resource, origin: str, sources: Mapping[PropertyPath, str] | None = None) -> Resource:
-        """Add a resource. Its Metadata names the spec path; it is tagged where its type takes tags, as a list or as a map."""
-        resource.Metadata = {"fsdcf": {"Spec": origin}}
-        if "Tags" in resource.props and "Tags" not in resource.properties and self.tags:
-            tags = sorted(self.tags.items())
-            is_map = resource.props["Tags"][0] is dict
-            resource.properties["Tags"] = (
-                dict(tags) if is_map else [{"Key": key, "Value": value} for key, value in tags]
-            )
-        self.origins[resource.title] = Origin(origin, {**_TAGS, **(sources or {})})
-        if resource.title in self.template.resources:
-            raise ValueError(f"two resources are called {resource.title}")
-        self.template.resources[resource.title] = resource  # without troposphere's limit: emit knows it, and says so
-        return resource
 
-    def parameter(self, parameter: Parameter) -> None:
-        self.template.add_parameter(parameter)
+@dataclass(frozen=True)
+class VolumeMount:
+    """A volume of the task and its place in the main container.
 
-    def condition(self, name: str, condition: Any) -> None:
-        self.template.add_condition(name, condition)
+    ``efs`` holds the properties of its EFSVolumeConfiguration; None for a volume on the task's disk.
+    ``origin`` is the spec path of the dependency that adds it; empty for a volume of ``service.volumes``.
+    """
+
+    name: str
+    path: str
+    read_only: bool = False
+    efs: Mapping[str, Any] | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable: a fragment for Fn::Sub, and the spec path of the dependency that adds it."""
+
+    text: str
+    origin: str = ""
+
+
+@dataclass
+class Part:
+    """What one part of a spec adds to the template, to the service and to its task.
+
+    The service waits for the resources in ``waits``. ``variables`` and ``mounts`` go to the main container,
+    ``sidecars`` beside it. ``attributes`` serve placeholders. ``single_writer`` limits the service to one task, which
+    stops before the next one starts.
+    """
+
+    resources: dict[str, AWSObject] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Output] = field(default_factory=dict)
+    waits: list[str] = field(default_factory=list)
+    variables: dict[str, Variable] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    mounts: list[VolumeMount] = field(default_factory=list)
+    sidecars: list[ContainerDefinition] = field(default_factory=list)
+    single_writer: bool = False
+
+    def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> Part:
+        """Add a resource with its spec path, and return this part. Raises ValueError for a logical id that is taken."""
+        self._add(resource, Origin(origin, {**_TAGS, **(sources or {})}))
+        return self
+
+    def keep(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> Part:
+        """Add a resource that is kept when it is removed or replaced, and when the stack is deleted."""
+        resource.DeletionPolicy, resource.UpdateReplacePolicy = "RetainExceptOnCreate", "Retain"
+        return self.add(resource, origin, sources)
 
     def output(self, name: str, description: str, value: Any) -> None:
-        self.template.outputs[name] = Output(name, Description=description, Value=value)
+        self.outputs[name] = Output(name, Description=description, Value=value)
 
-    def data(self) -> dict[str, Any]:
-        """The template as plain data. troposphere checks each object and leaves out no required property."""
-        template = self.template
-        return {
-            "Description": template.description,
-            "Parameters": {name: one.to_dict() for name, one in template.parameters.items()},
-            "Conditions": {name: encode_to_dict(one) for name, one in template.conditions.items()},
-            "Resources": {name: one.to_dict() for name, one in template.resources.items()},
-            "Outputs": {name: one.to_dict() for name, one in template.outputs.items()},
-        }
+    def fold(self, part: Part) -> None:
+        """Take over everything of another part. Raises ValueError for a logical id that is taken."""
+        for title, resource in part.resources.items():
+            self._add(resource, part.origins[title])
+        self.parameters |= part.parameters
+        self.conditions |= part.conditions
+        self.outputs |= part.outputs
+        self.waits += part.waits
+        self.variables |= part.variables
+        self.attributes |= part.attributes
+        self.mounts += part.mounts
+        self.sidecars += part.sidecars
+        self.single_writer |= part.single_writer
+
+    def _add(self, resource: AWSObject, origin: Origin) -> None:
+        if resource.title in self.resources:
+            raise ValueError(f"two resources have the logical id {resource.title}")
+        self.resources[resource.title] = resource
+        self.origins[resource.title] = origin
+
+
+@dataclass
+class Grant(Part):
+    """What a dependency adds. Texts are fragments for Fn::Sub (``${LedgerTable.Arn}``).
+
+    ``environment`` holds variables of the container, ``values`` the attributes for placeholders; ``statements`` go to
+    the task role, in a policy of the dependency's own.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    statements: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a dependency is called: its local name, and everything that follows from it."""
+    """The local name of a dependency, its spec path, and the names that follow from them."""
 
     local: str
     origin: str
@@ -88,64 +150,65 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Site:
-    """What of the service a dependency may build on. Values are CloudFormation's, ready for properties."""
+class Network:
+    """Where the service runs, as values for properties. The load balancer waits for the resources in ``edge``."""
+
+    vpc: Any
+    task_subnets: tuple[Any, ...]
+    load_balancer_subnets: tuple[Any, ...]
+    edge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a part reads: the spec, the network, the tags of every resource.
+
+    ``before`` is the sum of the parts before it."""
 
     spec: Spec
     environment: str
-    service: str
-    vpc: Any
-    task_subnets: tuple[Any, ...]
-    task_security_group: Any
-    task_role_arn: Any
+    network: Network
+    tags: Mapping[str, str] = field(default_factory=dict)
+    types: CompiledTypes = field(default_factory=dict)
+    before: Part = field(default_factory=Part)
 
-
-@dataclass(frozen=True)
-class Mount:
-    """A volume of the task: ``efs`` holds the EFSVolumeConfiguration's properties, or nothing for a volume lost with the task.
-
-    ``origin`` is the spec path of the dependency that gives it; empty for one of ``service.volumes``.
-    """
-
-    name: str
-    path: str
-    read_only: bool = False
-    efs: Mapping[str, Any] | None = None
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable that a part of the spec gives: a fragment as Fn::Sub takes it, and the spec path of a dependency."""
-
-    text: str
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What a dependency gives to the service. Texts are fragments as Fn::Sub takes them (``${LedgerTable.Arn}``).
-
-    ``statements`` go to the task role in a policy of the dependency's own; ``attributes`` serve placeholders; the service
-    waits for the resources in ``waits``; ``single_writer`` limits it to one task, stopped before the next one starts. ``origin`` is the
-    spec path of the dependency, which the compiler fills in.
-    """
-
-    environment: Mapping[str, str] = field(default_factory=dict)
-    statements: tuple[Mapping[str, Any], ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    mounts: tuple[Mount, ...] = ()
-    waits: tuple[str, ...] = ()
-    single_writer: bool = False
-    origin: str = ""
+    @property
+    def service(self) -> Service:
+        return self.spec.service
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledType(DependencyType[Model]):
-    """A dependency type with its compiler, which gives the resources to the stack and a grant to the service."""
+    """A dependency type with its compiler, a function that returns what the dependency adds."""
 
-    compile: Callable[[Model, Names, Site, Stack], Grant]
+    compile: Callable[[Model, Names, Context], Grant]
 
 
 CompiledTypes = Mapping[str, CompiledType[Any]]
 """Dependency types by every accepted name."""
+
+
+def present(**properties: Any) -> dict[str, Any]:
+    """The properties that are neither None nor empty: what the spec leaves out is not in the template."""
+    return {name: value for name, value in properties.items() if value is not None and value not in ("", [], ())}
+
+
+def template_of(description: str, tags: Mapping[str, str], whole: Part) -> Template:
+    """The template of all parts as plain data. troposphere checks that no resource lacks a required property.
+
+    Each resource gets its spec path as Metadata, and the tags, as a list or as a map, if its type takes any.
+    """
+    pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    for title, resource in whole.resources.items():
+        resource.Metadata = {"fsdcf": {"Spec": whole.origins[title].path}}
+        if pairs and "Tags" in resource.props and "Tags" not in resource.properties:
+            is_map = resource.props["Tags"][0] is dict
+            resource.properties["Tags"] = dict(sorted(tags.items())) if is_map else pairs
+    data = {
+        "Description": description,
+        "Parameters": {name: parameter.to_dict() for name, parameter in whole.parameters.items()},
+        "Conditions": {name: encode_to_dict(condition) for name, condition in whole.conditions.items()},
+        "Resources": {name: resource.to_dict() for name, resource in whole.resources.items()},
+        "Outputs": {name: output.to_dict() for name, output in whole.outputs.items()},
+    }
+    return Template(data, whole.origins)

@@ -1,4 +1,4 @@
-"""The pipeline's stack: linted, closed to everybody but one repository, and as it must be for tags that never move."""
+"""The pipeline's stack: free of lint findings, for one repository only, with immutable tags."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fsdcf.compiler.pipeline import (
     ISSUER,
     MOST_POLICIES,
     STACK,
-    Boundary,
     Ids,
+    PermissionsBoundary,
     Pipeline,
     compile_pipeline,
     role_id,
@@ -42,7 +42,7 @@ POLICY = {
         },
     ],
 }
-BOUNDARY = Boundary(
+BOUNDARY = PermissionsBoundary(
     "bounds", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "*"}]}
 )
 PIPELINE = Pipeline(
@@ -76,7 +76,7 @@ def test_cfn_lint_finds_nothing(linter: Linter, pipeline: Pipeline) -> None:
     assert linter.lint(to_json(compile_pipeline(pipeline).data)) == ()
 
 
-def test_the_trust_names_one_repository_and_one_environment_in_both_ways() -> None:
+def test_the_trust_policy_names_one_repository_and_one_environment_in_both_forms() -> None:
     for environment in ("staging", "prod"):
         (statement,) = resources(PIPELINE)[role_id(environment)]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Action"] == "sts:AssumeRoleWithWebIdentity" and statement["Principal"] == {
@@ -92,14 +92,14 @@ def test_the_trust_names_one_repository_and_one_environment_in_both_ways() -> No
     assert subjects("acme/shop", None, "qa") == ["repo:acme/shop:environment:qa"]
 
 
-def test_without_ids_there_is_one_way() -> None:
+def test_without_ids_there_is_one_subject() -> None:
     (statement,) = resources(replace(PIPELINE, ids=None))["StagingDeployRole"]["Properties"][
         "AssumeRolePolicyDocument"
     ]["Statement"]
     assert set(statement["Condition"]["StringEquals"]) == {f"{ISSUER}:aud", f"{ISSUER}:sub"}
 
 
-def test_a_provider_that_is_there_is_used() -> None:
+def test_an_existing_provider_is_used() -> None:
     arn = f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"
     found = replace(PIPELINE, provider=arn)
     assert not of_type(found, "AWS::IAM::OIDCProvider")
@@ -125,7 +125,7 @@ def test_repositories_keep_their_tags_and_are_scanned() -> None:
         assert rules[1]["selection"]["countNumber"] >= 200, "a rollback may go 100 releases back, in each environment"
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_tidied() -> None:
+def test_the_bucket_is_private_encrypted_versioned_and_expires_artifacts() -> None:
     bucket = resources(PIPELINE)["ArtifactsBucket"]
     properties = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -138,7 +138,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_tidied() -> None:
     assert statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_roles_hold_the_given_policies_and_push_to_the_repositories() -> None:
+def test_roles_have_the_given_policies_and_push_to_the_repositories() -> None:
     role = resources(PIPELINE)["ProdDeployRole"]["Properties"]
     assert role["ManagedPolicyArns"] == [{"Ref": "ProdDeployPolicy1"}, {"Ref": "ProdDeployPolicy2"}]
     document = resources(PIPELINE)["ProdDeployPolicy1"]["Properties"]["PolicyDocument"]
@@ -164,7 +164,7 @@ def test_roles_hold_the_given_policies_and_push_to_the_repositories() -> None:
     assert "Policies" not in resources(replace(PIPELINE, images=()))["ProdDeployRole"]["Properties"]
 
 
-def test_the_boundary_has_the_name_that_specs_write() -> None:
+def test_the_boundary_has_the_name_in_the_specs() -> None:
     (boundary,) = [
         one for one in of_type(PIPELINE, "AWS::IAM::ManagedPolicy").values() if "ManagedPolicyName" in one["Properties"]
     ]

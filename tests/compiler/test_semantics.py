@@ -1,4 +1,4 @@
-"""What the template means: references are followed from end to end, texts are not compared."""
+"""The meaning of the template: the tests follow references from end to end and compare no text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_references_resolve_without_cycles(spec: Any, environment: str) -> None:
     assert {one for one in references(template.data["Outputs"]) if not one.startswith("AWS::")} <= known
 
 
-def test_the_way_from_the_load_balancer_to_the_task(compiled: Compile) -> None:
+def test_the_load_balancer_reaches_the_task(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO)
     action = resources["Listener"]["Properties"]["DefaultActions"][0]
     assert action["TargetGroupArn"] == {"Ref": "TargetGroup"}
@@ -69,8 +69,9 @@ def test_the_way_from_the_load_balancer_to_the_task(compiled: Compile) -> None:
     assert resources["TargetGroup"]["Properties"]["Port"] == 80
 
 
-def test_a_worker_says_that_it_has_no_load_balancer(compiled: Compile) -> None:
-    """ECS keeps the load balancers of a service whose template leaves them out, as where its port is taken out of the spec."""
+def test_a_worker_has_an_empty_list_of_load_balancers(compiled: Compile) -> None:
+    """ECS keeps the load balancers of a service whose template leaves them out, as where its port is taken out of the
+    spec."""
     text = HELLO.replace("  port: 8000\n", "").replace("  healthCheck:\n    path: /health\n", "")
     assert resources_of(compiled, text)["Service"]["Properties"]["LoadBalancers"] == []
 
@@ -89,7 +90,7 @@ def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Comp
     assert resources["LoadBalancer"]["DependsOn"] == ["InternetGatewayAttachment"]
 
 
-def test_the_task_reaches_its_file_system_and_nobody_else_does(compiled: Compile) -> None:
+def test_only_the_task_reaches_its_file_system(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO + "dependencies:\n  - {type: aws_efs_file_system, name: data}\n")
     volume = resources["TaskDefinition"]["Properties"]["Volumes"][0]["EFSVolumeConfiguration"]
     assert volume["FilesystemId"] == {"Ref": "DataFileSystem"} and volume["TransitEncryption"] == "ENABLED"
@@ -109,7 +110,8 @@ def test_the_task_reaches_its_file_system_and_nobody_else_does(compiled: Compile
 def test_sqlite_is_a_single_writer(compiled: Compile) -> None:
     text = (
         HELLO
-        + "dependencies:\n  - {type: aws_efs_file_system, name: data, mountPoint: /data}\n  - {type: sqlite_database, name: main}\n"
+        + "dependencies:\n  - {type: aws_efs_file_system, name: data, mountPoint: /data}\n"
+        + "  - {type: sqlite_database, name: main}\n"
     )
     resources = resources_of(compiled, text)
     service = resources["Service"]["Properties"]
@@ -126,7 +128,7 @@ def test_sqlite_is_a_single_writer(compiled: Compile) -> None:
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
-def test_no_allowance_has_wildcard_actions(spec: Any) -> None:
+def test_no_statement_allows_wildcard_actions(spec: Any) -> None:
     template = run(Request(spec.name, spec.read_bytes(), "prod")).template
     assert template is not None
     star_is_all_there_is = {"ecr:GetAuthorizationToken", "xray:PutTraceSegments", "ssmmessages:OpenDataChannel"}
@@ -148,7 +150,9 @@ def test_no_allowance_has_wildcard_actions(spec: Any) -> None:
 def test_the_role_reaches_its_table_and_its_indexes_only(compiled: Compile) -> None:
     text = (
         HELLO
-        + "dependencies:\n  - type: aws_dynamodb_table\n    table_name: ${ENV}-ledger\n    key_schema: [{attribute_name: id, key_type: HASH}]\n    attribute_definitions: [{attribute_name: id, attribute_type: S}]\n"
+        + "dependencies:\n  - type: aws_dynamodb_table\n    table_name: ${ENV}-ledger\n"
+        + "    key_schema: [{attribute_name: id, key_type: HASH}]\n"
+        + "    attribute_definitions: [{attribute_name: id, attribute_type: S}]\n"
     )
     resources = resources_of(compiled, text)
     statement = resources["LedgerDynamodbAccess"]["Properties"]["PolicyDocument"]["Statement"][0]
@@ -167,7 +171,8 @@ def test_the_role_reaches_its_table_and_its_indexes_only(compiled: Compile) -> N
 def test_secrets_are_read_by_ecs_and_permitted_one_by_one(compiled: Compile) -> None:
     text = (
         HELLO
-        + "  environment:\n    A: ${secrets:app/one:key}\n    B: ${ssm:/app/two}\n  secrets:\n    - {name: C, valueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:three-a1B2c3'}\n"
+        + "  environment:\n    A: ${secrets:app/one:key}\n    B: ${ssm:/app/two}\n  secrets:\n"
+        + "    - {name: C, valueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:three-a1B2c3'}\n"
     )
     resources = resources_of(compiled, text)
     container = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
@@ -181,12 +186,12 @@ def test_secrets_are_read_by_ecs_and_permitted_one_by_one(compiled: Compile) -> 
     assert "parameter/app/two" in permitted["ssm:GetParameters"] and "*" not in permitted["ssm:GetParameters"]
 
 
-def test_a_json_key_called_ssm_is_a_secret_s(compiled: Compile) -> None:
+def test_a_secret_may_have_a_json_key_named_ssm(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO + "  environment:\n    A: ${secrets:app/one:ssm}\n")
     assert "ssm:GetParameters" not in json.dumps(resources["ExecutionRole"])
 
 
-def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile) -> None:
+def test_a_tag_of_the_spec_replaces_a_default_tag_whatever_its_case(compiled: Compile) -> None:
     text = HELLO.replace("owners: team", "owners: team\n  tags: {Environment: Production, SERVICE: shop}")
     for resource in resources_of(compiled, text).values():
         tags = resource["Properties"].get("Tags", [])
@@ -195,7 +200,7 @@ def test_a_tag_of_the_spec_takes_the_place_of_ours_in_any_case(compiled: Compile
         assert not keys or {"Environment", "SERVICE", "fsdcf:service", "owners"} <= {*keys}
 
 
-def test_metrics_of_two_environments_stay_apart(compiled: Compile) -> None:
+def test_metrics_of_two_environments_are_separate(compiled: Compile) -> None:
     text = HELLO + "  observability: {metrics: {}}\n"
     configurations = [
         json.dumps(
@@ -218,7 +223,7 @@ def test_any_character_of_a_value_reaches_the_service(linter: Linter) -> None:
     assert written == {"Name": "A", "Value": value}
 
 
-def test_a_certificate_comes_without_two_listeners_on_one_port(compiled: Compile) -> None:
+def test_adding_a_certificate_never_makes_two_listeners_on_one_port(compiled: Compile) -> None:
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
     before = resources_of(compiled, HELLO)
     after = resources_of(compiled, HELLO + f"  networking:\n    loadBalancer:\n      certificateArn: {arn}\n")
@@ -238,7 +243,7 @@ def test_image_is_a_tag_or_a_digest(compiled: Compile) -> None:
     assert result.template.data["Parameters"]["ImageSha"]["AllowedPattern"].startswith("^(")
 
 
-def test_the_dockerfile_s_check_is_carried_over(compiled: Compile, tmp_path: Any) -> None:
+def test_the_health_check_of_the_dockerfile_is_used(compiled: Compile, tmp_path: Any) -> None:
     (tmp_path / "Dockerfile").write_text(
         "FROM x\nHEALTHCHECK --interval=10s --timeout=3s --retries=2 \\\n  CMD curl -f localhost\n"
     )
@@ -248,14 +253,14 @@ def test_the_dockerfile_s_check_is_carried_over(compiled: Compile, tmp_path: Any
     assert check == {"Command": ["CMD-SHELL", "curl -f localhost"], "Interval": 10, "Timeout": 3, "Retries": 2}
 
 
-def test_auto_scaling_owns_the_count(compiled: Compile) -> None:
+def test_auto_scaling_sets_the_number_of_tasks(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO + "  autoScaling: {minCount: 2}\n")
     assert "DesiredCount" not in resources["Service"]["Properties"]
     target = resources["CpuScalingPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
     assert float(target) == 70
 
 
-def test_without_nat_the_service_waits_for_the_way_to_the_layers_of_its_image(compiled: Compile) -> None:
+def test_without_nat_the_service_waits_for_the_endpoints_of_its_image(compiled: Compile) -> None:
     network = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
     assert {"S3Endpoint", "DynamoDbEndpoint", "EcrDkrInterfaceEndpoint"} <= waits_for(
         resources_of(compiled, HELLO + network), "Service"
@@ -263,7 +268,7 @@ def test_without_nat_the_service_waits_for_the_way_to_the_layers_of_its_image(co
     assert "S3Endpoint" not in waits_for(resources_of(compiled, HELLO), "Service")
 
 
-def test_a_role_is_taken_by_ecs_for_this_account_alone(compiled: Compile) -> None:
+def test_only_ecs_tasks_of_this_account_assume_the_roles(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO)
     for name in ("TaskRole", "ExecutionRole"):
         (trust,) = resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
@@ -291,6 +296,6 @@ def test_the_image_of_any_ecr_repository_may_be_pulled(compiled: Compile, image:
     ]
 
 
-def test_an_image_from_elsewhere_needs_no_permission(compiled: Compile) -> None:
+def test_an_image_from_another_registry_needs_no_permission(compiled: Compile) -> None:
     role = resources_of(compiled, HELLO + "  image: public.ecr.aws/nginx/nginx\n")["ExecutionRole"]
     assert "ecr:BatchGetImage" not in json.dumps(role)

@@ -20,10 +20,10 @@ from fsdcf.cli.options import compile_options
 from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices, assumed, shipped
+from fsdcf.compiler.access import is_managed
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
 from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
 from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
-from fsdcf.compiler.dependencies.efs_file_system import managed as manages_files
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.language.dependency import SqliteFile, sqlite_file
 from fsdcf.language.model.service import Spec
@@ -421,7 +421,7 @@ def in_use(spec: Spec) -> InUse:
 
 
 def _system(one: EfsFileSystem) -> FileSystem:
-    ours = manages_files(one)
+    ours = is_managed(one)
     return FileSystem(
         str(one.name), one.mount_point, ours, ours and one.throughput_mode == "bursting", not ours or one.backup
     )

@@ -31,14 +31,14 @@ from fsdcf.compiler.pipeline import (
     SERVICE,
     STACK,
     TAGS,
-    Boundary,
     Ids,
+    PermissionsBoundary,
     Pipeline,
     compile_pipeline,
     role_output,
     role_variable,
 )
-from fsdcf.compiler.service import Template
+from fsdcf.compiler.stack import Template
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.pipeline import run as pipeline_run
@@ -104,7 +104,11 @@ def pipeline(
         stacks = [one.stack for one in services if one.environment == environment]
         wanted = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
         policies[environment] = tuple(policy_document(statements) for statements in split_policies(wanted.statements))
-    own = None if boundary.startswith("arn:") else Boundary(boundary, boundary_of([one.stack for one in services]))
+    own = (
+        None
+        if boundary.startswith("arn:")
+        else PermissionsBoundary(boundary, boundary_of([one.stack for one in services]))
+    )
     images = [registry(one.spec) for one in services]
     made = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
     elsewhere = tuple(

@@ -1,4 +1,4 @@
-"""A DynamoDB table: on demand, encrypted, recoverable to any second of the last 35 days, and kept when the stack goes."""
+"""A DynamoDB table: on demand, encrypted, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from troposphere import dynamodb
 
-from fsdcf.compiler.access import actions, check_permissions, granted, is_list
-from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
+from fsdcf.compiler.access import actions, check_permissions, granted, is_managed
+from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
@@ -20,19 +21,20 @@ _SOURCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-re
 SCHEMA = Rule(
     "S310",
     "a table without a key schema",
-    "A managed table needs `keySchema` and `attributes`. A table that exists already is `unmanaged`, or has a list of IAM actions.",
+    "A managed table needs `keySchema` and `attributes`. A table that exists already is `unmanaged`, or has a list of"
+    " IAM actions.",
     _SOURCE,
 )
 ATTRIBUTE = Rule(
     "S311",
     "a key without its attribute, or an attribute without a key",
-    "DynamoDB wants the type of every attribute that is part of a key, and of no other.",
+    "DynamoDB needs the type of every attribute that is part of a key, and of no other attribute.",
     _SOURCE,
 )
 KEYS = Rule(
     "S312",
     "a key schema that DynamoDB refuses",
-    "A key is one HASH attribute and at most one RANGE attribute, another one, in this order.",
+    "A key is one HASH attribute, then at most one RANGE attribute, which must be a different one.",
     "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_KeySchemaElement.html",
 )
 INDEX = Rule(
@@ -44,7 +46,7 @@ INDEX = Rule(
 CAPACITY = Rule(
     "S314",
     "capacity that does not fit the billing mode",
-    "PROVISIONED needs read and write capacity; on demand there is none.",
+    "PROVISIONED needs read and write capacity; an on-demand table cannot have any.",
     _SOURCE,
 )
 
@@ -152,8 +154,8 @@ class DynamoDbTable(Dependency):
 
 
 def managed(table: DynamoDbTable) -> bool:
-    """A table of the stack's own: not unmanaged, and not a mere list of actions."""
-    return table.unmanaged is None and not (is_list(table) and not table.key_schema)
+    """Whether the stack makes the table: a list of actions without a key schema is for a table that exists already."""
+    return is_managed(table) or (table.unmanaged is None and bool(table.key_schema))
 
 
 def check(table: DynamoDbTable) -> Iterator[Violation]:
@@ -171,8 +173,8 @@ def check(table: DynamoDbTable) -> Iterator[Violation]:
         return
     schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]] = [(("keySchema",), table.key_schema)]
     schemas += [
-        (("globalSecondaryIndexes", i, "keySchema"), one.key_schema)
-        for i, one in enumerate(table.global_secondary_indexes)
+        (("globalSecondaryIndexes", number, "keySchema"), index.key_schema)
+        for number, index in enumerate(table.global_secondary_indexes)
     ]
     for path, schema in schemas:
         if [element.type for element in schema] not in (["HASH"], ["HASH", "RANGE"]):
@@ -198,10 +200,10 @@ def _attributes(
                 yield Violation(ATTRIBUTE, (*path, index, "name"), f"the key `{element.name}` has no attribute", hint)
     for index, name in enumerate(known):
         if name not in used:
-            hint = "leave it out: other attributes have no type"
-            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is part of no key", hint)
+            hint = "leave it out: only attributes of keys have a declared type"
+            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is not part of a key", hint)
         elif name in known[:index]:
-            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is there twice", "keep one")
+            yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is declared twice", "keep one of them")
 
 
 def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
@@ -238,26 +240,33 @@ def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
         )
 
 
-def compile(table: DynamoDbTable, names: Names, site: Site, stack: Stack) -> Grant:
-    """The table, where it is managed, and access to it and its indexes."""
+def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
+    """A managed table, and access to the table and its indexes."""
+    grant = Grant()
     physical = fragment(table.name, {})
     if managed(table):
         title = names.id("Table")
-        _add(stack, title, physical, table, names)
+        grant.add(_table(title, physical, table), names.origin, {(): names.origin})
         attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
         if table.stream:
             attributes["streamArn"] = f"${{{title}.StreamArn}}"
-        stack.output(names.id("TableName"), f"DynamoDB table {names.local}", intrinsic(attributes["name"]))
+        grant.output(names.id("TableName"), f"DynamoDB table {names.local}", intrinsic(attributes["name"]))
     else:
         arn = f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{physical}"
         attributes = {"name": physical, "arn": arn}
-    return Grant({names.variable("TABLE_NAME"): attributes["name"]}, _statements(table, attributes), attributes)
+    grant.environment[names.variable("TABLE_NAME")] = attributes["name"]
+    grant.values = attributes
+    grant.statements = _statements(table, attributes)
+    return grant
 
 
-def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> tuple[dict[str, Any], ...]:
-    """Access to the table and its indexes; who may read has the stream too, and a list of actions has what it names of it.
+def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[str, Any]]:
+    """Access to the table, its indexes and its stream.
 
-    ListStreams names a table and no stream, so that the ARN of one stream would not allow it: AWS's own policy has all of the table's.
+    Read access includes the stream. A list of actions includes those of the stream that it names.
+
+    ListStreams takes a table instead of a stream, which the ARN of one stream would not permit: as in AWS's own policy,
+    the resource is every stream of the table.
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-read-stream-only.html
     """
     arn = attributes["arn"]
@@ -266,56 +275,53 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> tuple[dict[
     of_stream = [action for action in wanted if action in STREAM]
     if "streamArn" in attributes and granted(table) in ("read", "readWrite", "read_write"):
         of_stream = list(STREAM)
-    statements = (
-        {"Effect": "Allow", "Action": of_table, "Resource": [intrinsic(arn), intrinsic(f"{arn}/index/*")]},
-        {"Effect": "Allow", "Action": of_stream, "Resource": [intrinsic(f"{arn}/stream/*")]},
-    )
-    return tuple(statement for statement in statements if statement["Action"])
+    statements = [
+        allow(of_table, [intrinsic(arn), intrinsic(f"{arn}/index/*")]),
+        allow(of_stream, [intrinsic(f"{arn}/stream/*")]),
+    ]
+    return [statement for statement in statements if statement["Action"]]
 
 
-def _add(stack: Stack, title: str, physical: str, table: DynamoDbTable, names: Names) -> None:
-    resource = dynamodb.Table(
+def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
+    view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
+    expiry = table.time_to_live and dynamodb.TimeToLiveSpecification(AttributeName=table.time_to_live, Enabled=True)
+    return dynamodb.Table(
         title,
         TableName=intrinsic(physical),
         KeySchema=_keys(table.key_schema),
         AttributeDefinitions=[
-            dynamodb.AttributeDefinition(AttributeName=one.name, AttributeType=one.type)
-            for one in sorted(table.attributes, key=lambda one: one.name)
+            dynamodb.AttributeDefinition(AttributeName=attribute.name, AttributeType=attribute.type)
+            for attribute in sorted(table.attributes, key=lambda attribute: attribute.name)
         ],
         BillingMode=table.billing_mode,
         PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
         SSESpecification=dynamodb.SSESpecification(SSEEnabled=True),
         DeletionProtectionEnabled=True,
+        **present(
+            ProvisionedThroughput=_throughput(table),
+            GlobalSecondaryIndexes=[_index(index, table) for index in table.global_secondary_indexes],
+            TimeToLiveSpecification=expiry,
+            StreamSpecification=dynamodb.StreamSpecification(StreamViewType=view) if view else None,
+        ),
+        # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
     )
-    if table.billing_mode == "PROVISIONED":
-        resource.ProvisionedThroughput = _throughput(table)
-    if table.global_secondary_indexes:
-        resource.GlobalSecondaryIndexes = [_index(one, table) for one in table.global_secondary_indexes]
-    if table.time_to_live:
-        resource.TimeToLiveSpecification = dynamodb.TimeToLiveSpecification(
-            AttributeName=table.time_to_live, Enabled=True
-        )
-    if table.stream:
-        resource.StreamSpecification = dynamodb.StreamSpecification(
-            StreamViewType="NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
-        )
-    # A rollback cannot delete a table with deletion protection: it is kept, and adopted by the next create.
-    resource.DeletionPolicy = "Retain"
-    resource.UpdateReplacePolicy = "Retain"
-    stack.add(resource, names.origin, {(): names.origin})
 
 
 def _index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
-    projection = dynamodb.Projection(ProjectionType=index.projection)
-    if index.non_key_attributes:
-        projection.NonKeyAttributes = list(index.non_key_attributes)
-    out = dynamodb.GlobalSecondaryIndex(IndexName=index.name, KeySchema=_keys(index.key_schema), Projection=projection)
-    if table.billing_mode == "PROVISIONED":
-        out.ProvisionedThroughput = _throughput(table)
-    return out
+    further = present(NonKeyAttributes=list(index.non_key_attributes))
+    return dynamodb.GlobalSecondaryIndex(
+        IndexName=index.name,
+        KeySchema=_keys(index.key_schema),
+        Projection=dynamodb.Projection(ProjectionType=index.projection, **further),
+        **present(ProvisionedThroughput=_throughput(table)),
+    )
 
 
-def _throughput(table: DynamoDbTable) -> dynamodb.ProvisionedThroughput:
+def _throughput(table: DynamoDbTable) -> dynamodb.ProvisionedThroughput | None:
+    if table.billing_mode != "PROVISIONED":
+        return None
     return dynamodb.ProvisionedThroughput(
         ReadCapacityUnits=table.read_capacity, WriteCapacityUnits=table.write_capacity
     )

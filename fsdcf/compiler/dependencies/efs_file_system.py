@@ -1,4 +1,4 @@
-"""An EFS file system: encrypted, backed up, reached by the tasks alone, over TLS and by its access point."""
+"""An EFS file system: encrypted, backed up, open to the tasks alone, over TLS and through its access point."""
 
 import re
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from troposphere import GetAtt, Ref, Tags, ec2, efs
 
-from fsdcf.compiler.access import check_permissions, granted, is_list
-from fsdcf.compiler.parts.roles import VERSION
-from fsdcf.compiler.stack import CompiledType, Grant, Mount, Names, Site, Stack
+from fsdcf.compiler.access import check_permissions, granted, is_managed
+from fsdcf.compiler.parts.network import tcp_rule
+from fsdcf.compiler.parts.roles import allow, deny_insecure, document
+from fsdcf.compiler.stack import TASK_ROLE_ARN, TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names, VolumeMount
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation
@@ -19,7 +20,8 @@ from fsdcf.language.shape import Key
 FILE_SYSTEM = Rule(
     "S340",
     "a file system that cannot be mounted",
-    "An unmanaged file system is named by its id. A managed one is always encrypted, and its root directory is at most four levels deep.",
+    "The name of an unmanaged file system is its id. A managed file system is always encrypted, and its root "
+    "directory is at most four levels deep.",
     "https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html",
 )
 
@@ -27,11 +29,12 @@ _ID = r"fs-[0-9a-f]{8,40}"
 _READ = "elasticfilesystem:ClientMount"
 _WRITE = "elasticfilesystem:ClientWrite"
 _ROOT = "elasticfilesystem:ClientRootAccess"
+_NFS = 2049
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PosixUser:
-    """Whose files the container's are, by number."""
+    """Numeric owner of the files."""
 
     uid: Annotated[int, Key("User that owns the files.", minimum=0, maximum=4294967295)] = 1000
     gid: Annotated[int, Key("Group that owns the files.", minimum=0, maximum=4294967295)] = 1000
@@ -95,20 +98,18 @@ class EfsFileSystem(MountedFileSystem):
         return wanted == "read" if isinstance(wanted, str) else _WRITE not in wanted
 
 
-def managed(system: EfsFileSystem) -> bool:
-    """A file system of the stack's own: not unmanaged, and not a mere list of actions."""
-    return system.unmanaged is None and not is_list(system)
-
-
 def check(system: EfsFileSystem) -> Iterator[Violation]:
     yield from check_permissions(system)
     if not system.encrypted:
         yield Violation(
             FILE_SYSTEM, ("encrypted",), "a file system is always encrypted", "leave it out: `true` is the only value"
         )
-    if not managed(system) and not re.fullmatch(_ID, sample(system.name)):
+    if not is_managed(system) and not re.fullmatch(_ID, sample(system.name)):
         yield Violation(
-            FILE_SYSTEM, ("name",), f"`{sample(system.name)}` is no file system's id", "such as fs-0123456789abcdef0"
+            FILE_SYSTEM,
+            ("name",),
+            f"`{sample(system.name)}` is not the id of a file system",
+            "such as fs-0123456789abcdef0",
         )
     if system.performance_mode == "maxIO" and system.throughput_mode == "elastic":
         yield Violation(
@@ -119,149 +120,115 @@ def check(system: EfsFileSystem) -> Iterator[Violation]:
         )
 
 
-def compile(system: EfsFileSystem, names: Names, site: Site, stack: Stack) -> Grant:
-    """The file system with its mount targets and access point, where it is managed, and the mount."""
+def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
+    """The mount; for a managed file system also its mount targets and its access point."""
+    grant = Grant()
     wanted = granted(system)
-    read_only = wanted == "read"
-    actions = sorted(set(wanted)) if not isinstance(wanted, str) else _actions(system, read_only)
-    if not managed(system):
-        identity = fragment(system.name, {})
-        arn = f"arn:${{AWS::Partition}}:elasticfilesystem:${{AWS::Region}}:${{AWS::AccountId}}:file-system/{identity}"
-        statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": [intrinsic(arn)]}
-        mount = _mount(names, system, intrinsic(identity), {"IAM": "ENABLED"}, read_only)
-        return Grant({names.variable("FILE_SYSTEM_ID"): identity}, (statement,), {"id": identity, "arn": arn}, (mount,))
-    title, point = names.id("FileSystem"), names.id("FileSystemAccessPoint")
-    waits = _add(stack, title, point, actions, system, names, site)
-    attributes = {"id": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
-    condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": GetAtt(point, "Arn")}}
-    statement = {"Effect": "Allow", "Action": actions, "Resource": [GetAtt(title, "Arn")], "Condition": condition}
-    mount = _mount(names, system, Ref(title), {"AccessPointId": Ref(point), "IAM": "ENABLED"}, read_only)
-    stack.output(names.id("FileSystemId"), f"EFS file system {names.local}", Ref(title))
-    return Grant({names.variable("FILE_SYSTEM_ID"): attributes["id"]}, (statement,), attributes, (mount,), waits)
+    actions = sorted(set(wanted)) if not isinstance(wanted, str) else _actions(system)
+    if is_managed(system):
+        title, point = names.id("FileSystem"), names.id("FileSystemAccessPoint")
+        _add(grant, title, point, actions, system, names, context)
+        grant.values = {"id": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
+        condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": GetAtt(point, "Arn")}}
+        grant.statements = [{**allow(actions, [GetAtt(title, "Arn")]), "Condition": condition}]
+        grant.output(names.id("FileSystemId"), f"EFS file system {names.local}", Ref(title))
+        authorization: dict[str, Any] = {"AccessPointId": Ref(point), "IAM": "ENABLED"}
+    else:
+        physical = fragment(system.name, {})
+        arn = f"arn:${{AWS::Partition}}:elasticfilesystem:${{AWS::Region}}:${{AWS::AccountId}}:file-system/{physical}"
+        grant.values = {"id": physical, "arn": arn}
+        grant.statements = [allow(actions, [intrinsic(arn)])]
+        authorization = {"IAM": "ENABLED"}
+    identity = grant.values["id"]
+    efs = {
+        "FilesystemId": intrinsic(identity),
+        "TransitEncryption": "ENABLED",
+        "AuthorizationConfig": authorization,
+    }
+    grant.mounts = [VolumeMount(names.local, system.mount_point, wanted == "read", efs, names.origin)]
+    grant.environment[names.variable("FILE_SYSTEM_ID")] = identity
+    return grant
 
 
-def _actions(system: EfsFileSystem, read_only: bool) -> list[str]:
-    """EFS takes root for nobody where its policy does not allow root, also one that the access point names.
+def _actions(system: EfsFileSystem) -> list[str]:
+    """EFS refuses the root user unless the policy permits it, even a root user that the access point names.
 
     Source: https://docs.aws.amazon.com/efs/latest/ug/enforce-identity-access-points.html
     """
-    is_root = managed(system) and 0 in (system.posix_user.uid, system.posix_user.gid)
-    return [_READ, *[_ROOT] * is_root, *[_WRITE] * (not read_only)]
-
-
-def _mount(names: Names, system: EfsFileSystem, identity: Any, authorization: dict[str, Any], read_only: bool) -> Mount:
-    properties = {"FilesystemId": identity, "TransitEncryption": "ENABLED", "AuthorizationConfig": authorization}
-    return Mount(names.local, system.mount_point, read_only, properties, names.origin)
+    is_root = is_managed(system) and 0 in (system.posix_user.uid, system.posix_user.gid)
+    return [_READ, *[_ROOT] * is_root, *[_WRITE] * (not system.read_only)]
 
 
 def _add(
-    stack: Stack, title: str, point: str, actions: list[str], system: EfsFileSystem, names: Names, site: Site
-) -> tuple[str, ...]:
+    grant: Grant, title: str, point: str, actions: list[str], system: EfsFileSystem, names: Names, context: Context
+) -> None:
+    """Add the file system with its access point, and the mount targets, for which the service waits."""
     resource = efs.FileSystem(
         title,
         Encrypted=True,
         BackupPolicy=efs.BackupPolicy(Status="ENABLED" if system.backup else "DISABLED"),
         PerformanceMode=system.performance_mode,
         ThroughputMode=system.throughput_mode,
-        FileSystemPolicy=_policy(actions, site),
-        FileSystemTags=Tags({**stack.tags, "Name": f"{site.service}-{names.local}"}),
+        FileSystemPolicy=_policy(actions),
+        FileSystemTags=Tags({**context.tags, "Name": f"{context.spec.metadata.name}-{names.local}"}),
     )
-    resource.DeletionPolicy = "RetainExceptOnCreate"
-    resource.UpdateReplacePolicy = "Retain"
-    stack.add(resource, names.origin, {("PerformanceMode",): names.origin})
-    group = _add_security_group(stack, names, site)
-    _add_access_point(stack, point, title, system, names)
-    targets = []
-    for number, subnet in enumerate(site.task_subnets, 1):
+    grant.keep(resource, names.origin, {("PerformanceMode",): names.origin})
+    group = ec2.SecurityGroup(
+        names.id("FileSystemSecurityGroup"),
+        GroupDescription=f"File system {names.local}",
+        VpcId=context.network.vpc,
+        SecurityGroupIngress=[
+            tcp_rule(_NFS, SourceSecurityGroupId=TASK_SECURITY_GROUP, Description="NFS from the tasks")
+        ],
+        SecurityGroupEgress=[
+            tcp_rule(_NFS, DestinationSecurityGroupId=TASK_SECURITY_GROUP, Description="NFS to the tasks")
+        ],
+    )
+    grant.add(group, names.origin)
+    user = system.posix_user
+    owner = efs.CreationInfo(OwnerUid=str(user.uid), OwnerGid=str(user.gid), Permissions="0750")
+    access_point = efs.AccessPoint(
+        point,
+        FileSystemId=Ref(title),
+        PosixUser=efs.PosixUser(Uid=str(user.uid), Gid=str(user.gid)),
+        RootDirectory=efs.RootDirectory(Path=system.root_directory or f"/{names.local}", CreationInfo=owner),
+        AccessPointTags=Tags(dict(context.tags)),
+    )
+    grant.add(access_point, names.origin, {("RootDirectory",): names.origin})
+    for number, subnet in enumerate(context.network.task_subnets, 1):
         target = efs.MountTarget(
             names.id(f"FileSystemMountTarget{number}"),
             FileSystemId=Ref(title),
             SubnetId=subnet,
             SecurityGroups=[GetAtt(group, "GroupId")],
         )
-        stack.add(target, names.origin)
-        targets.append(target.title)
-    return tuple(targets)
+        grant.add(target, names.origin)
+        grant.waits.append(target.title)
 
 
-def _add_security_group(stack: Stack, names: Names, site: Site) -> str:
-    """The mount targets' security group: the tasks alone, on NFS's port."""
-    group = names.id("FileSystemSecurityGroup")
-    way_in = ec2.SecurityGroupRule(
-        IpProtocol="tcp",
-        FromPort=2049,
-        ToPort=2049,
-        SourceSecurityGroupId=site.task_security_group,
-        Description="NFS from the tasks",
-    )
-    way_out = ec2.SecurityGroupRule(
-        IpProtocol="tcp",
-        FromPort=2049,
-        ToPort=2049,
-        DestinationSecurityGroupId=site.task_security_group,
-        Description="NFS to the tasks",
-    )
-    stack.add(
-        ec2.SecurityGroup(
-            group,
-            GroupDescription=f"File system {names.local}",
-            VpcId=site.vpc,
-            SecurityGroupIngress=[way_in],
-            SecurityGroupEgress=[way_out],
-        ),
-        names.origin,
-    )
-    return group
+def _policy(actions: list[str]) -> dict[str, Any]:
+    """Access for the task role alone, over TLS, through an access point of this file system.
 
-
-def _add_access_point(stack: Stack, point: str, title: str, system: EfsFileSystem, names: Names) -> None:
-    user = system.posix_user
-    owner = efs.CreationInfo(OwnerUid=str(user.uid), OwnerGid=str(user.gid), Permissions="0750")
-    resource = efs.AccessPoint(
-        point,
-        FileSystemId=Ref(title),
-        PosixUser=efs.PosixUser(Uid=str(user.uid), Gid=str(user.gid)),
-        RootDirectory=efs.RootDirectory(Path=system.root_directory or f"/{names.local}", CreationInfo=owner),
-    )
-    resource.AccessPointTags = Tags(stack.tags)
-    stack.add(resource, names.origin, {("RootDirectory",): names.origin})
-
-
-def _policy(actions: list[str], site: Site) -> dict[str, Any]:
-    """Only the task role, only over TLS, only by an access point of this file system.
-
-    The access point cannot be named here: it names the file system, and the two would wait for each other. The role's own
-    statement names it.
+    The policy cannot name the access point, which names the file system: the two would wait for each other. The role's
+    own statement names it.
     """
     admit = {
         "Sid": "TaskRoleByAccessPoint",
         "Effect": "Allow",
-        "Principal": {"AWS": site.task_role_arn},
+        "Principal": {"AWS": TASK_ROLE_ARN},
         "Action": actions,
         "Resource": "*",
         "Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringLike": {"elasticfilesystem:AccessPointArn": "*"}},
-    }
-    refuse = {
-        "Sid": "DenyInsecureTransport",
-        "Effect": "Deny",
-        "Principal": {"AWS": "*"},
-        "Action": "*",
-        "Resource": "*",
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     others = {
         "Sid": "DenyOthers",
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
-        "Action": [
-            "elasticfilesystem:ClientMount",
-            "elasticfilesystem:ClientRootAccess",
-            "elasticfilesystem:ClientWrite",
-        ],
+        "Action": [_READ, _ROOT, _WRITE],
         "Resource": "*",
-        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": site.task_role_arn}},
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": TASK_ROLE_ARN}},
     }
-    return {"Version": VERSION, "Statement": [admit, refuse, others]}
+    return document([admit, deny_insecure({"AWS": "*"}, "*", "*"), others])
 
 
 TYPE = CompiledType(
@@ -272,7 +239,7 @@ TYPE = CompiledType(
     attributes=lambda system: ("id", "arn"),
     compile=compile,
     check=check,
-    managed=managed,
+    managed=is_managed,
     physical_name=False,
     managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode", "backup"),
 )

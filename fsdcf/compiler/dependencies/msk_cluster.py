@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fsdcf.compiler.access import actions, check_permissions, is_list
-from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
+from fsdcf.compiler.access import actions, check_permissions, is_managed
+from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
@@ -15,8 +16,8 @@ from fsdcf.language.shape import Key
 
 UNMANAGED_ONLY = Rule(
     "S360",
-    "a cluster that fsdcf does not make",
-    "An MSK cluster is shared and long-lived: it exists already, and the service gets access to it.",
+    "an MSK cluster that fsdcf does not make",
+    "An MSK cluster is shared and long-lived: it must exist already, and the service gets access to it.",
     "https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control.html",
 )
 
@@ -58,38 +59,39 @@ class MskCluster(Dependency):
 
 def check(cluster: MskCluster) -> Iterator[Violation]:
     yield from check_permissions(cluster)
-    if cluster.unmanaged is None and not is_list(cluster):
+    if is_managed(cluster):
         yield Violation(
             UNMANAGED_ONLY,
             (),
-            "an MSK cluster is not made by a service",
+            "fsdcf does not make an MSK cluster",
             "add `unmanaged: {permissions: read}`",
             key=True,
         )
 
 
-def compile(cluster: MskCluster, names: Names, site: Site, stack: Stack) -> Grant:
-    """Access to the cluster, its topics and its consumer groups; the last part of their ARNs is the cluster's own id.
+def compile(cluster: MskCluster, names: Names, context: Context) -> Grant:
+    """Access to the cluster, its topics and its consumer groups; the id of the cluster ends their ARNs.
 
-    The cluster's owner lets the tasks in by their security group, on port 9098, where clients of IAM are expected.
+    The owner of the cluster must admit the security group of the tasks on port 9098, the port of IAM authentication.
     Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html
     """
-    stack.output(
-        "TaskSecurityGroupId",
-        "Security group of the tasks, which that of the MSK cluster must let in",
-        site.task_security_group,
-    )
+    grant = Grant()
+    text = "Security group of the tasks, which that of the MSK cluster must let in"
+    grant.output("TaskSecurityGroupId", text, TASK_SECURITY_GROUP)
     physical = fragment(cluster.name, {})
     home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
     arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]
-    statement = {"Effect": "Allow", "Action": actions(cluster, LEVELS), "Resource": [intrinsic(arn) for arn in arns]}
-    return Grant({names.variable("CLUSTER_NAME"): physical}, (statement,), {"name": physical, "arn": arns[0]})
+    grant.environment[names.variable("CLUSTER_NAME")] = physical
+    grant.values = {"name": physical, "arn": arns[0]}
+    grant.statements = [allow(actions(cluster, LEVELS), [intrinsic(arn) for arn in arns])]
+    return grant
 
 
 TYPE = CompiledType(
     name="aws_msk_cluster",
     category="msk",
-    doc="An existing MSK cluster: permission to connect, read and write. Its security group must let that of the tasks in (the output TaskSecurityGroupId).",
+    doc="An existing MSK cluster: permission to connect, read and write. "
+    "Its security group must admit that of the tasks (the output TaskSecurityGroupId).",
     model=MskCluster,
     attributes=lambda cluster: ("name", "arn"),
     compile=compile,

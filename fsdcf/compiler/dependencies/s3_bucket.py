@@ -1,4 +1,4 @@
-"""An S3 bucket: private, encrypted, versioned, reached over TLS only, and kept when the stack goes."""
+"""An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from typing import Annotated
 
 from troposphere import s3
 
-from fsdcf.compiler.access import actions, check_permissions, is_list
+from fsdcf.compiler.access import actions, check_permissions, is_list, is_managed
 from fsdcf.compiler.parts.buckets import add_bucket
-from fsdcf.compiler.stack import CompiledType, Grant, Names, PropertyPath, Site, Stack
+from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, Sources, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
@@ -19,8 +20,8 @@ from fsdcf.language.shape import Key
 LIFECYCLE = Rule(
     "S330",
     "a lifecycle rule without effect, or one that S3 refuses",
-    "A lifecycle rule names the days after which objects expire or move to another storage class. They expire after they move, and "
-    "stay 30 days before they move to STANDARD_IA.",
+    "A lifecycle rule has the days after which objects expire or move to another storage class. Objects must move "
+    "before they expire, and move to STANDARD_IA after 30 days at the earliest.",
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html",
 )
 
@@ -72,11 +73,6 @@ class S3Bucket(Dependency):
     lifecycle: Annotated[tuple[LifecycleRule, ...], Key("When objects expire.")] = ()
 
 
-def managed(bucket: S3Bucket) -> bool:
-    """A bucket of the stack's own: not unmanaged, and not a mere list of actions."""
-    return bucket.unmanaged is None and not is_list(bucket)
-
-
 def check(bucket: S3Bucket) -> Iterator[Violation]:
     yield from check_permissions(bucket)
     for index, rule in enumerate(bucket.lifecycle):
@@ -87,7 +83,7 @@ def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
     path = ("lifecycle", index)
     moves, expires = rule.transition_after_days, rule.expire_after_days
     if moves is None and rule.storage_class is not None:
-        message = "the storage class has no day to begin"
+        message = "storageClass has no effect without transitionAfterDays"
         yield Violation(LIFECYCLE, (*path, "storageClass"), message, "add transitionAfterDays", key=True)
     elif moves is None and expires is None and rule.noncurrent_days is None:
         hint = "add expireAfterDays, transitionAfterDays or noncurrentDays"
@@ -102,55 +98,51 @@ def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
         yield Violation(LIFECYCLE, (*path, "expireAfterDays"), message, f"write at least {moves + 1}")
 
 
-def compile(bucket: S3Bucket, names: Names, site: Site, stack: Stack) -> Grant:
-    """The bucket, where it is managed, and access to it and its objects."""
+def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
+    """A managed bucket, and access to the bucket and its objects."""
+    grant = Grant()
     physical = fragment(bucket.name, {})
-    if managed(bucket):
+    if is_managed(bucket):
         title = names.id("Bucket")
-        _add(stack, title, physical, bucket, names)
+        sources: Sources = dict.fromkeys([("BucketName",), ("LifecycleConfiguration",)], names.origin)
+        rules, policy = _rules(bucket), names.id("BucketPolicy")
+        add_bucket(grant, title, policy, rules, names.origin, sources, BucketName=intrinsic(physical))
         attributes = {
             "name": f"${{{title}}}",
             "arn": f"${{{title}.Arn}}",
             "domainName": f"${{{title}.RegionalDomainName}}",
         }
-        stack.output(names.id("BucketName"), f"S3 bucket {names.local}", intrinsic(attributes["name"]))
+        grant.output(names.id("BucketName"), f"S3 bucket {names.local}", intrinsic(attributes["name"]))
     else:
         domain = f"{physical}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}"
         attributes = {"name": physical, "arn": f"arn:${{AWS::Partition}}:s3:::{physical}", "domainName": domain}
     whole, objects = intrinsic(attributes["arn"]), intrinsic(attributes["arn"] + "/*")
-    statements = [
-        {"Effect": "Allow", "Action": actions(bucket, _BUCKET_ACTIONS), "Resource": [whole]},
-        {"Effect": "Allow", "Action": actions(bucket, _OBJECT_ACTIONS), "Resource": [objects]},
-    ]
     if is_list(bucket):
-        statements = [{"Effect": "Allow", "Action": actions(bucket, {}), "Resource": [whole, objects]}]
-    return Grant({names.variable("BUCKET_NAME"): attributes["name"]}, tuple(statements), attributes)
-
-
-def _add(stack: Stack, title: str, physical: str, bucket: S3Bucket, names: Names) -> None:
-    sources: dict[PropertyPath, str] = dict.fromkeys([("BucketName",), ("LifecycleConfiguration",)], names.origin)
-    add_bucket(
-        stack, title, names.id("BucketPolicy"), _rules(bucket), names.origin, sources, BucketName=intrinsic(physical)
-    )
+        grant.statements = [allow(actions(bucket, {}), [whole, objects])]
+    else:
+        grant.statements = [
+            allow(actions(bucket, _BUCKET_ACTIONS), [whole]),
+            allow(actions(bucket, _OBJECT_ACTIONS), [objects]),
+        ]
+    grant.environment[names.variable("BUCKET_NAME")] = attributes["name"]
+    grant.values = attributes
+    return grant
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
     abort = s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7)
     rules = [s3.LifecycleRule(Id="abort-incomplete-uploads", Status="Enabled", AbortIncompleteMultipartUpload=abort)]
     for number, rule in enumerate(bucket.lifecycle, 1):
-        out = s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled")
-        if rule.prefix:
-            out.Prefix = rule.prefix
-        if rule.expire_after_days is not None:
-            out.ExpirationInDays = rule.expire_after_days
-        if rule.transition_after_days is not None:
-            storage = rule.storage_class or "STANDARD_IA"
-            out.Transitions = [
-                s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=rule.transition_after_days)
-            ]
-        if rule.noncurrent_days is not None:
-            out.NoncurrentVersionExpiration = s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days)
-        rules.append(out)
+        storage, days = rule.storage_class or "STANDARD_IA", rule.transition_after_days
+        move = days is not None and s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=days)
+        optional = present(
+            Prefix=rule.prefix,
+            ExpirationInDays=rule.expire_after_days,
+            Transitions=[move] if move else None,
+            NoncurrentVersionExpiration=rule.noncurrent_days
+            and s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days),
+        )
+        rules.append(s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled", **optional))
     return rules
 
 
@@ -162,6 +154,6 @@ TYPE = CompiledType(
     attributes=lambda bucket: ("name", "arn", "domainName"),
     compile=compile,
     check=check,
-    managed=managed,
+    managed=is_managed,
     managed_keys=("lifecycle",),
 )

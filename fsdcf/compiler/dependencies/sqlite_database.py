@@ -1,10 +1,10 @@
-"""A SQLite data base: a file on the service's file system, with the service as its single writer."""
+"""An SQLite database: a file on the service's file system, with the service as its single writer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import SqliteFile, Violation, sqlite_file
@@ -13,8 +13,8 @@ from fsdcf.language.shape import Key
 
 FILE = Rule(
     "S350",
-    "SQLite with keys that it has not",
-    "A SQLite data base is a file: it has no permissions, and nobody else manages it.",
+    "SQLite with keys of other dependency types",
+    "An SQLite database is a file of the service: `permissions` and `unmanaged` do not apply to it.",
 )
 VARIABLES = {
     "DATABASE_URL": "url",
@@ -24,10 +24,11 @@ VARIABLES = {
     "SQLITE_BUSY_TIMEOUT": "busyTimeout",
     "SQLITE_LOCKING_MODE": "lockingMode",
 }
-"""What the container is told, each with the attribute that it holds; the last four are the values of pragmas of their names.
+"""The variables of the container, each with the attribute in it; the last four are the values of pragmas of their
+names.
 Source: https://www.sqlite.org/pragma.html"""
 BUSY_TIMEOUT = 5000
-"""Milliseconds that a statement waits for a lock; a service that starts too early tries for longer, by itself."""
+"""Milliseconds that a statement waits for a lock. A service that starts too early must retry for longer by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -37,7 +38,7 @@ class SqliteDatabase(SqliteFile):
     name: Annotated[
         String,
         Key(
-            "Name of the data base.",
+            "Name of the database.",
             also=("database_name", "databaseName"),
             pattern=r"[A-Za-z0-9_.-]{1,100}",
             expects="letters, digits, _ . -",
@@ -56,7 +57,7 @@ class SqliteDatabase(SqliteFile):
     journal_mode: Annotated[
         str,
         Key(
-            "How SQLite undoes what was cut short, given to the service as SQLITE_JOURNAL_MODE. WAL does not work on EFS.",
+            "Journal mode of SQLite, passed to the service as SQLITE_JOURNAL_MODE. WAL does not work on EFS.",
             also=("journal_mode",),
             allowed=("DELETE", "TRUNCATE", "WAL"),
         ),
@@ -64,8 +65,8 @@ class SqliteDatabase(SqliteFile):
     backup: Annotated[
         bool | None,
         Key(
-            "Insist that the file system which it stands on is backed up, or that it is not. The file system's own `backup` decides.",
-            default="as the file system has it",
+            "Require that the file system is backed up, or that it is not. The file system's own `backup` decides.",
+            default="as the file system",
         ),
     ] = None
 
@@ -73,23 +74,24 @@ class SqliteDatabase(SqliteFile):
 def check(database: SqliteDatabase) -> Iterator[Violation]:
     for key, written in (("permissions", database.permissions), ("unmanaged", database.unmanaged)):
         if written is not None:
-            yield Violation(FILE, (key,), f"a SQLite data base has no `{key}`", "leave it out", key=True)
+            yield Violation(FILE, (key,), f"an SQLite database has no `{key}`", "leave it out", key=True)
 
 
-def compile(database: SqliteDatabase, names: Names, site: Site, stack: Stack) -> Grant:
-    """Where the file is, for the service, and that it has one writer."""
-    path = literal(sqlite_file(database, site.spec) or "")
+def compile(database: SqliteDatabase, names: Names, context: Context) -> Grant:
+    """The path and the settings for the service, which is the single writer of a file that is kept."""
+    path = literal(sqlite_file(database, context.spec) or "")
     variables = {"DATABASE_URL": f"sqlite:///{path}", "SQLITE_PATH": path, **settings(database)}
-    attributes = {VARIABLES[name]: value for name, value in variables.items()}
+    values = {VARIABLES[name]: text for name, text in variables.items()}
     variables[names.variable("SQLITE_PATH")] = path
-    return Grant(variables, attributes=attributes, single_writer=not database.ephemeral)
+    return Grant(environment=variables, values=values, single_writer=not database.ephemeral)
 
 
 def settings(database: SqliteDatabase) -> Mapping[str, str]:
-    """The pragmas that a file needs where it is: every commit on the disk, and on a shared one a lock that is held until the end.
+    """The pragmas that the file needs.
 
-    ECS cannot promise that two tasks never overlap, so the one that writes keeps the lock, and one that starts too early waits.
-    On its own disk a task may have several processes.
+    Every commit is written to disk. ECS cannot guarantee that two tasks never overlap, so the task that writes keeps
+    the lock, and a task that starts too early waits. On the task's own disk several processes of the task may use the
+    file.
     """
     return {
         "SQLITE_JOURNAL_MODE": database.journal_mode,
@@ -102,7 +104,7 @@ def settings(database: SqliteDatabase) -> Mapping[str, str]:
 TYPE = CompiledType(
     name="sqlite_database",
     category="sqlite",
-    doc="A SQLite data base on the service's file system, with a single writer.",
+    doc="An SQLite database on the service's file system, with a single writer.",
     model=SqliteDatabase,
     attributes=lambda database: tuple(VARIABLES.values()),
     compile=compile,

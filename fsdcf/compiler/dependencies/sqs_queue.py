@@ -1,13 +1,14 @@
-"""An SQS queue with its dead-letter queue, both encrypted and kept when the stack goes."""
+"""An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from troposphere import GetAtt, sqs
 
-from fsdcf.compiler.access import actions, check_permissions, is_list
-from fsdcf.compiler.stack import CompiledType, Grant, Names, Site, Stack
+from fsdcf.compiler.access import actions, check_permissions, is_managed
+from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
@@ -18,7 +19,8 @@ from fsdcf.language.shape import Key
 QUEUE = Rule(
     "S320",
     "a queue that SQS refuses",
-    "A queue's name has 80 characters at most, its dead-letter queue's `-dlq` included; only a FIFO queue's ends in `.fifo`, and only a FIFO queue removes duplicates.",
+    "The name of a queue has at most 80 characters, including the `-dlq` of its dead-letter queue. Only the name of a"
+    " FIFO queue ends in `.fifo`, and only a FIFO queue removes duplicates.",
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
 )
 
@@ -30,7 +32,7 @@ _FIFO = ".fifo"
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SqsQueue(Dependency):
-    """An SQS queue with a queue for dead letters."""
+    """An SQS queue with a dead-letter queue."""
 
     name: Annotated[
         String,
@@ -57,7 +59,7 @@ class SqsQueue(Dependency):
     max_receive_count: Annotated[
         int,
         Key(
-            "Receipts after which a message goes to the dead letters.",
+            "Receipts after which a message goes to the dead-letter queue.",
             also=("max_receive_count",),
             minimum=1,
             maximum=1000,
@@ -68,25 +70,16 @@ class SqsQueue(Dependency):
     ] = 345600
 
 
-def managed(queue: SqsQueue) -> bool:
-    """A queue of the stack's own: not unmanaged, and not a mere list of actions."""
-    return queue.unmanaged is None and not is_list(queue)
-
-
 def check(queue: SqsQueue) -> Iterator[Violation]:
     yield from check_permissions(queue)
     name = sample(queue.name)
-    if name.endswith(_FIFO) and not queue.fifo and managed(queue):
+    if name.endswith(_FIFO) and not queue.fifo and is_managed(queue):
         yield Violation(QUEUE, ("name",), "only a FIFO queue's name ends in .fifo", "add `fifo: true`")
     fifo = queue.fifo or name.endswith(_FIFO)
-    room = 80 - (len("-dlq") if managed(queue) else 0) - (len(_FIFO) if fifo else 0)
+    room = 80 - (len("-dlq") if is_managed(queue) else 0) - (len(_FIFO) if fifo else 0)
     if len(name.removesuffix(_FIFO)) > room:
-        endings = " and ".join(["-dlq"] * managed(queue) + [_FIFO] * fifo)
-        message = (
-            f"the name has more than 80 characters with {endings}"
-            if endings
-            else "the name has more than 80 characters"
-        )
+        endings = " and ".join(["-dlq"] * is_managed(queue) + [_FIFO] * fifo)
+        message = "the name has more than 80 characters" + (f" with {endings}" if endings else "")
         yield Violation(
             QUEUE, ("name",), message, f"write at most {room} characters" + (f" before {_FIFO}" if fifo else "")
         )
@@ -100,11 +93,12 @@ def check(queue: SqsQueue) -> Iterator[Violation]:
         )
 
 
-def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
-    """The queue and its dead letters, where it is managed, and access to the queue."""
+def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
+    """A managed queue with its dead-letter queue, and access to the queue."""
+    grant = Grant()
     base = fragment(queue.name, {})
     physical = base.removesuffix(_FIFO) + _FIFO if queue.fifo else base
-    if not managed(queue):
+    if not is_managed(queue):
         attributes = {
             "url": f"https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{physical}",
             "arn": _arn(physical),
@@ -112,7 +106,7 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
         }
     else:
         title, dead = names.id("Queue"), names.id("QueueDeadLetters")
-        _add(stack, title, dead, physical, queue, names)
+        _add(grant, title, dead, physical, queue, names)
         attributes = {
             "url": f"${{{title}}}",
             "arn": f"${{{title}.Arn}}",
@@ -120,32 +114,32 @@ def compile(queue: SqsQueue, names: Names, site: Site, stack: Stack) -> Grant:
             "deadLetterUrl": f"${{{dead}}}",
             "deadLetterArn": f"${{{dead}.Arn}}",
         }
-        stack.output(names.id("QueueUrl"), f"SQS queue {names.local}", intrinsic(attributes["url"]))
-        stack.output(
+        grant.output(names.id("QueueUrl"), f"SQS queue {names.local}", intrinsic(attributes["url"]))
+        grant.output(
             names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", intrinsic(attributes["deadLetterUrl"])
         )
-    statement = {"Effect": "Allow", "Action": actions(queue, LEVELS), "Resource": [intrinsic(attributes["arn"])]}
-    return Grant({names.variable("QUEUE_URL"): attributes["url"]}, (statement,), attributes)
+    grant.environment[names.variable("QUEUE_URL")] = attributes["url"]
+    grant.values = attributes
+    grant.statements = [allow(actions(queue, LEVELS), [intrinsic(attributes["arn"])])]
+    return grant
 
 
 def _arn(physical: str) -> str:
-    """The ARN that follows from a queue's name, as a fragment."""
+    """The ARN of a queue in the stack's account and region, as a fragment."""
     return f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{physical}"
 
 
-def _add(stack: Stack, title: str, dead: str, physical: str, queue: SqsQueue, names: Names) -> None:
+def _add(grant: Grant, title: str, dead: str, physical: str, queue: SqsQueue, names: Names) -> None:
     base = physical.removesuffix(_FIFO)
     ending = _FIFO if queue.fifo else ""
-    common: dict[str, Any] = {"SqsManagedSseEnabled": True}
-    if queue.fifo:
-        common["FifoQueue"] = True
-    # The queue names its dead letters, so that these can name the queue by its name alone.
-    allow = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}
-    letters = sqs.Queue(
+    common = {"SqsManagedSseEnabled": True, **present(FifoQueue=queue.fifo or None)}
+    # The queue refers to its dead-letter queue, so that the latter can only refer to the queue by its physical name.
+    redrive = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}
+    dead_letter = sqs.Queue(
         dead,
         QueueName=intrinsic(f"{base}-dlq{ending}"),
         MessageRetentionPeriod=1209600,
-        RedriveAllowPolicy=allow,
+        RedriveAllowPolicy=redrive,
         **common,
     )
     main = sqs.Queue(
@@ -157,13 +151,10 @@ def _add(stack: Stack, title: str, dead: str, physical: str, queue: SqsQueue, na
             deadLetterTargetArn=GetAtt(dead, "Arn"), maxReceiveCount=queue.max_receive_count
         ),
         **common,
+        **present(ContentBasedDeduplication=queue.content_based_deduplication or None),
     )
-    if queue.content_based_deduplication:
-        main.ContentBasedDeduplication = True
-    for resource in (letters, main):
-        resource.DeletionPolicy = "RetainExceptOnCreate"
-        resource.UpdateReplacePolicy = "Retain"
-        stack.add(resource, names.origin, {("QueueName",): names.origin})
+    for resource in (dead_letter, main):
+        grant.keep(resource, names.origin, {("QueueName",): names.origin})
 
 
 TYPE = CompiledType(
@@ -172,11 +163,11 @@ TYPE = CompiledType(
     doc="An SQS queue and its dead-letter queue, encrypted.",
     model=SqsQueue,
     attributes=lambda queue: (
-        ("url", "arn", "name", "deadLetterUrl", "deadLetterArn") if managed(queue) else ("url", "arn", "name")
+        ("url", "arn", "name", "deadLetterUrl", "deadLetterArn") if is_managed(queue) else ("url", "arn", "name")
     ),
     compile=compile,
     check=check,
-    managed=managed,
+    managed=is_managed,
     managed_keys=("contentBasedDeduplication", "visibilityTimeout", "maxReceiveCount", "messageRetention"),
     endpoint="sqs",
 )

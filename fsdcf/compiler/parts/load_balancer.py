@@ -7,24 +7,24 @@ from typing import Any
 from troposphere import Ref
 from troposphere import elasticloadbalancingv2 as elb
 
-from fsdcf.compiler.parts.network import Network
-from fsdcf.compiler.stack import PropertyPath, Stack
+from fsdcf.compiler.stack import Context, Part, Sources, present
 from fsdcf.compiler.text import value
-from fsdcf.language.model.service import LoadBalancer, Service, Stickiness
+from fsdcf.language.model.service import LoadBalancer, Stickiness
 
 ORIGIN = "service.networking.loadBalancer"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
-def add_load_balancer(stack: Stack, service: Service, network: Network) -> tuple[str, ...]:
+def load_balancer(context: Context) -> Part:
     """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners.
 
-    ``Listener`` is always the one on port 80, which forwards or redirects: a certificate that comes or goes then never
-    makes two listeners want one port in the middle of an update.
+    ``Listener`` always listens on port 80, and forwards or redirects. If it moved to port 443 with a certificate, two
+    listeners would claim one port in the middle of an update.
     """
-    balancer = service.load_balancer
+    part = Part()
+    balancer = context.service.load_balancer
     if balancer is None:
-        return ()
+        return part
     attributes = {
         "idle_timeout.timeout_seconds": balancer.idle_timeout,
         "routing.http.drop_invalid_header_fields.enabled": "true",
@@ -33,28 +33,27 @@ def add_load_balancer(stack: Stack, service: Service, network: Network) -> tuple
         "LoadBalancer",
         Type="application",
         Scheme="internal" if balancer.internal else "internet-facing",
-        Subnets=list(network.load_balancer_subnets),
+        Subnets=list(context.network.load_balancer_subnets),
         SecurityGroups=[Ref("LoadBalancerSecurityGroup")],
         LoadBalancerAttributes=_attributes(elb.LoadBalancerAttributes, attributes),
+        **present(DependsOn=list(context.network.edge)),
     )
-    if network.edge:
-        resource.DependsOn = list(network.edge)
-    stack.add(
-        resource, ORIGIN, {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"}
-    )
-    _target_group(stack, service, balancer, network)
-    return _listeners(stack, balancer)
+    sources: Sources = {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"}
+    part.add(resource, ORIGIN, sources)
+    _add_target_group(part, context, balancer)
+    _add_listeners(part, balancer)
+    return part
 
 
-def _target_group(stack: Stack, service: Service, balancer: LoadBalancer, network: Network) -> None:
-    check = service.health_check
+def _add_target_group(part: Part, context: Context, balancer: LoadBalancer) -> None:
+    check = context.service.health_check
     attributes = _target_attributes(balancer)
     group = elb.TargetGroup(
         "TargetGroup",
-        Port=80,  # targets register with their own port; this one must not change with it, since that would replace the group
+        Port=80,  # targets register with their own port; a change of this one would replace the group
         Protocol="HTTP",
         TargetType="ip",
-        VpcId=network.vpc,
+        VpcId=context.network.vpc,
         HealthCheckProtocol="HTTP",
         HealthCheckPort="traffic-port",
         HealthCheckPath=check.path,
@@ -66,15 +65,12 @@ def _target_group(stack: Stack, service: Service, balancer: LoadBalancer, networ
         TargetGroupAttributes=_attributes(elb.TargetGroupAttribute, attributes),
     )
     delay = sorted(attributes).index(_DELAY)
-    attributed: dict[PropertyPath, str] = {
+    sources: Sources = {
+        **{(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
         ("TargetGroupAttributes",): f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }
-    stack.add(
-        group,
-        "service.healthCheck",
-        {(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()} | attributed,
-    )
+    part.add(group, "service.healthCheck", sources)
 
 
 _CHECKS = {
@@ -85,7 +81,7 @@ _CHECKS = {
     "UnhealthyThresholdCount": "unhealthyThreshold",
     "Matcher": "successCodes",
 }
-"""Which key of the health check a property comes from."""
+"""The key of the health check behind each property."""
 
 _DELAY = "deregistration_delay.timeout_seconds"
 
@@ -106,20 +102,21 @@ def _target_attributes(balancer: LoadBalancer) -> dict[str, Any]:
     return attributes
 
 
-def _listeners(stack: Stack, balancer: LoadBalancer) -> tuple[str, ...]:
+def _add_listeners(part: Part, balancer: LoadBalancer) -> None:
     forward = elb.Action(Type="forward", TargetGroupArn=Ref("TargetGroup"))
     if balancer.certificate_arn is None:
-        stack.add(_listener("Listener", 80, "HTTP", forward), ORIGIN)
-        return ("Listener",)
+        part.add(_listener("Listener", 80, "HTTP", forward), ORIGIN)
+        part.waits = ["Listener"]
+        return
     https = _listener("HttpsListener", 443, "HTTPS", forward)
     https.SslPolicy = balancer.ssl_policy or TLS_POLICY
     https.Certificates = [elb.Certificate(CertificateArn=value(balancer.certificate_arn))]
-    stack.add(https, ORIGIN, {("Certificates",): f"{ORIGIN}.certificateArn", ("SslPolicy",): f"{ORIGIN}.sslPolicy"})
+    part.add(https, ORIGIN, {("Certificates",): f"{ORIGIN}.certificateArn", ("SslPolicy",): f"{ORIGIN}.sslPolicy"})
     redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
     http = _listener("Listener", 80, "HTTP", elb.Action(Type="redirect", RedirectConfig=redirect))
     http.DependsOn = "HttpsListener"
-    stack.add(http, ORIGIN)
-    return ("HttpsListener", "Listener")
+    part.add(http, ORIGIN)
+    part.waits = ["HttpsListener", "Listener"]
 
 
 def _listener(title: str, port: int, protocol: str, action: Any) -> Any:

@@ -1,77 +1,71 @@
-"""The network: a VPC with public and private subnets, NAT and endpoints, or the subnets of an existing one."""
+"""The network: a new VPC with subnets, NAT and endpoints, or an existing VPC; the security groups."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
 from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 
-from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Part, Sources
 from fsdcf.compiler.text import value
-from fsdcf.language.model.service import Service, Vpc
+from fsdcf.language.model.service import LoadBalancer, Service
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"
+DEFAULT_ZONES = 2
 ATTACHMENT = "InternetGatewayAttachment"
+EVERYONE = ("0.0.0.0/0",)
+PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 _MOST_ZONES = 8
 
 
-@dataclass(frozen=True)
-class Network:
-    """Where the service runs. The load balancer waits for ``edge``, the service for ``routes``."""
-
-    vpc: Any
-    task_subnets: tuple[Any, ...]
-    load_balancer_subnets: tuple[Any, ...]
-    edge: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-
-
-def add_network(stack: Stack, service: Service) -> Network:
-    """The network of a service: its own, unless the spec names an existing VPC."""
-    network = service.networking.network
-    balancer = service.load_balancer
-    internal = balancer is None or balancer.internal
-    public_tasks = service.networking.assign_public_ip
-    if network.id is not None:
-        public = tuple(value(subnet) for subnet in network.public_subnets)
-        private = tuple(value(subnet) for subnet in network.private_subnets)
-        tasks = public if public_tasks else private
-        return Network(value(network.id), tasks, (private or public) if internal else public)
-    return _made(stack, network, internal, public_tasks)
+def network_of(service: Service) -> Network:
+    """The VPC and the subnets of a service: new ones, unless the spec names an existing VPC."""
+    wanted, public_tasks = service.networking.network, service.networking.assign_public_ip
+    internal = service.load_balancer is None or service.load_balancer.internal
+    if wanted.id is None:
+        zones = range(1, (wanted.availability_zones or DEFAULT_ZONES) + 1)
+        vpc: Any = Ref("Vpc")
+        public: tuple[Any, ...] = tuple(Ref(f"PublicSubnet{zone}") for zone in zones)
+        private: tuple[Any, ...] = () if public_tasks else tuple(Ref(f"PrivateSubnet{zone}") for zone in zones)
+    else:
+        vpc = value(wanted.id)
+        public = tuple(map(value, wanted.public_subnets))
+        private = tuple(map(value, wanted.private_subnets))
+    edge = () if internal or wanted.id is not None else (ATTACHMENT,)
+    return Network(vpc, public if public_tasks else private, (private or public) if internal else public, edge)
 
 
-def _made(stack: Stack, network: Vpc, internal: bool, public_tasks: bool) -> Network:
-    zones = network.availability_zones or 2
-    blocks = list(IPv4Network(network.cidr or DEFAULT_CIDR).subnets(prefixlen_diff=4))
-    vpc = stack.add(
-        ec2.VPC("Vpc", CidrBlock=network.cidr or DEFAULT_CIDR, EnableDnsSupport=True, EnableDnsHostnames=True),
-        ORIGIN,
-        {("CidrBlock",): f"{ORIGIN}.cidr"},
-    )
-    stack.add(ec2.InternetGateway("InternetGateway"), ORIGIN)
-    stack.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(vpc), InternetGatewayId=Ref("InternetGateway")), ORIGIN)
-    public = [_subnet(stack, f"PublicSubnet{zone + 1}", zone, str(blocks[zone])) for zone in range(zones)]
-    routes = _public_routes(stack, public)
-    tables = ["PublicRouteTable"]
-    private: list[str] = []
-    if not public_tasks:
-        private = [
-            _subnet(stack, f"PrivateSubnet{zone + 1}", zone, str(blocks[_MOST_ZONES + zone])) for zone in range(zones)
-        ]
-        tables += [f"PrivateRouteTable{zone + 1}" for zone in range(zones)]
-        routes = _private_routes(stack, network.nat or "single", public, private)
-    gateways = _gateway_endpoints(stack, tables)
-    if private and network.nat == "none":
-        routes += gateways  # an image's layers come from S3, and there is no other way to it
-    tasks = tuple(Ref(subnet) for subnet in private or public)
-    balancers = tasks if internal else tuple(Ref(subnet) for subnet in public)
-    return Network(Ref(vpc), tasks, balancers, () if internal else (ATTACHMENT,), tuple(routes))
+def vpc(context: Context) -> Part:
+    """A new VPC with its subnets and routes; nothing where the spec names an existing one."""
+    part = Part()
+    wanted = context.service.networking.network
+    if wanted.id is not None:
+        return part
+    cidr = wanted.cidr or DEFAULT_CIDR
+    blocks = [str(block) for block in IPv4Network(cidr).subnets(prefixlen_diff=4)]
+    made = ec2.VPC("Vpc", CidrBlock=cidr, EnableDnsSupport=True, EnableDnsHostnames=True)
+    part.add(made, ORIGIN, {("CidrBlock",): f"{ORIGIN}.cidr"})
+    part.add(ec2.InternetGateway("InternetGateway"), ORIGIN)
+    part.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(made), InternetGatewayId=Ref("InternetGateway")), ORIGIN)
+    zones = range(wanted.availability_zones or DEFAULT_ZONES)
+    public = [_subnet(part, f"PublicSubnet{zone + 1}", zone, blocks[zone]) for zone in zones]
+    public_routes = _public_routes(part, public)
+    if context.service.networking.assign_public_ip:
+        _gateway_endpoints(part, ["PublicRouteTable"])
+        part.waits = public_routes
+        return part
+    private = [_subnet(part, f"PrivateSubnet{zone + 1}", zone, blocks[_MOST_ZONES + zone]) for zone in zones]
+    part.waits = _private_routes(part, wanted.nat or "single", public, private)
+    tables = [f"PrivateRouteTable{zone + 1}" for zone in zones]
+    endpoints = _gateway_endpoints(part, ["PublicRouteTable", *tables])
+    if wanted.nat == "none":
+        part.waits += endpoints  # the layers of an image come from S3, and there is no other route to it
+    return part
 
 
-def _subnet(stack: Stack, title: str, zone: int, cidr: str) -> str:
+def _subnet(part: Part, title: str, zone: int, cidr: str) -> str:
     subnet = ec2.Subnet(
         title,
         VpcId=Ref("Vpc"),
@@ -79,12 +73,12 @@ def _subnet(stack: Stack, title: str, zone: int, cidr: str) -> str:
         AvailabilityZone=Select(zone, GetAZs("")),
         MapPublicIpOnLaunch=False,
     )
-    stack.add(subnet, ORIGIN, {("AvailabilityZone",): f"{ORIGIN}.availabilityZones", ("CidrBlock",): f"{ORIGIN}.cidr"})
+    part.add(subnet, ORIGIN, {("AvailabilityZone",): f"{ORIGIN}.availabilityZones", ("CidrBlock",): f"{ORIGIN}.cidr"})
     return title
 
 
-def _public_routes(stack: Stack, subnets: list[str]) -> list[str]:
-    stack.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref("Vpc")), ORIGIN)
+def _public_routes(part: Part, subnets: list[str]) -> list[str]:
+    part.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref("Vpc")), ORIGIN)
     route = ec2.Route(
         "PublicDefaultRoute",
         RouteTableId=Ref("PublicRouteTable"),
@@ -92,34 +86,34 @@ def _public_routes(stack: Stack, subnets: list[str]) -> list[str]:
         GatewayId=Ref("InternetGateway"),
         DependsOn=ATTACHMENT,
     )
-    stack.add(route, ORIGIN)
-    return ["PublicDefaultRoute", *(_associate(stack, subnet, "PublicRouteTable") for subnet in subnets)]
+    part.add(route, ORIGIN)
+    return ["PublicDefaultRoute", *(_associate(part, subnet, "PublicRouteTable") for subnet in subnets)]
 
 
-def _associate(stack: Stack, subnet: str, table: str) -> str:
+def _associate(part: Part, subnet: str, table: str) -> str:
     title = f"{subnet}RouteTableAssociation"
-    stack.add(ec2.SubnetRouteTableAssociation(title, SubnetId=Ref(subnet), RouteTableId=Ref(table)), ORIGIN)
+    part.add(ec2.SubnetRouteTableAssociation(title, SubnetId=Ref(subnet), RouteTableId=Ref(table)), ORIGIN)
     return title
 
 
-def _private_routes(stack: Stack, nat: str, public: list[str], private: list[str]) -> list[str]:
-    """A route table per zone, so that going from one NAT gateway to one per zone changes routes and nothing else."""
+def _private_routes(part: Part, nat: str, public: list[str], private: list[str]) -> list[str]:
+    """A route table per zone, so that a change from one NAT gateway to one per zone touches nothing but routes."""
     origin = f"{ORIGIN}.nat"
     gateways = {"none": 0, "single": 1, "perZone": len(public)}[nat]
     for number in range(1, gateways + 1):
-        stack.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
+        part.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
         gateway = ec2.NatGateway(
             f"NatGateway{number}",
             AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"),
             SubnetId=Ref(public[number - 1]),
+            DependsOn="PublicDefaultRoute",
         )
-        gateway.DependsOn = "PublicDefaultRoute"
-        stack.add(gateway, origin)
+        part.add(gateway, origin)
     waits = []
     for number, subnet in enumerate(private, 1):
         table = f"PrivateRouteTable{number}"
-        stack.add(ec2.RouteTable(table, VpcId=Ref("Vpc")), ORIGIN)
-        waits.append(_associate(stack, subnet, table))
+        part.add(ec2.RouteTable(table, VpcId=Ref("Vpc")), ORIGIN)
+        waits.append(_associate(part, subnet, table))
         if gateways:
             route = ec2.Route(
                 f"PrivateDefaultRoute{number}",
@@ -127,13 +121,13 @@ def _private_routes(stack: Stack, nat: str, public: list[str], private: list[str
                 DestinationCidrBlock="0.0.0.0/0",
                 NatGatewayId=Ref(f"NatGateway{min(number, gateways)}"),
             )
-            stack.add(route, origin)
+            part.add(route, origin)
             waits.append(route.title)
     return waits
 
 
-def _gateway_endpoints(stack: Stack, tables: list[str]) -> list[str]:
-    """S3 and DynamoDB by gateway endpoints: free, and their traffic spares the NAT gateway."""
+def _gateway_endpoints(part: Part, tables: list[str]) -> list[str]:
+    """Gateway endpoints of S3 and DynamoDB: they are free, and their traffic bypasses the NAT gateway."""
     services = {"S3Endpoint": "s3", "DynamoDbEndpoint": "dynamodb"}
     for title, service in services.items():
         endpoint = ec2.VPCEndpoint(
@@ -143,47 +137,96 @@ def _gateway_endpoints(stack: Stack, tables: list[str]) -> list[str]:
             ServiceName=_service_name(service),
             RouteTableIds=[Ref(table) for table in tables],
         )
-        stack.add(endpoint, ORIGIN)
+        part.add(endpoint, ORIGIN)
     return list(services)
 
 
-def add_interface_endpoints(stack: Stack, service: Service, network: Network) -> tuple[str, ...]:
-    """The interface endpoints that the spec names, reachable from the tasks by HTTPS; the service waits for them."""
-    names = sorted(set(service.networking.network.endpoints))
+def interface_endpoints(context: Context) -> Part:
+    """The interface endpoints that the spec names, which the tasks reach over HTTPS; the service waits for them."""
+    part = Part()
+    names = sorted(set(context.service.networking.network.endpoints))
     if not names:
-        return ()
+        return part
     origin = f"{ORIGIN}.endpoints"
     group = ec2.SecurityGroup(
         "EndpointSecurityGroup",
         GroupDescription="Interface endpoints: HTTPS from the tasks",
-        VpcId=network.vpc,
-        SecurityGroupIngress=[
-            ec2.SecurityGroupRule(
-                IpProtocol="tcp",
-                FromPort=443,
-                ToPort=443,
-                SourceSecurityGroupId=GetAtt("TaskSecurityGroup", "GroupId"),
-                Description="Tasks",
-            )
-        ],
+        VpcId=context.network.vpc,
+        SecurityGroupIngress=[tcp_rule(443, SourceSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")],
     )
-    stack.add(group, origin)
-    titles = []
+    part.add(group, origin)
     for name in names:
         title = "".join(word.capitalize() for word in name.replace("-", ".").split(".")) + "InterfaceEndpoint"
         endpoint = ec2.VPCEndpoint(
             title,
-            VpcId=network.vpc,
+            VpcId=context.network.vpc,
             VpcEndpointType="Interface",
             ServiceName=_service_name(name),
             PrivateDnsEnabled=True,
-            SubnetIds=list(network.task_subnets),
+            SubnetIds=list(context.network.task_subnets),
             SecurityGroupIds=[GetAtt(group, "GroupId")],
         )
-        stack.add(endpoint, origin, {("ServiceName",): origin})
-        titles.append(title)
-    return tuple(titles)
+        part.add(endpoint, origin, {("ServiceName",): origin})
+        part.waits.append(title)
+    return part
 
 
 def _service_name(name: str) -> Any:
     return Join(".", ["com.amazonaws", Ref("AWS::Region"), name])
+
+
+def security_groups(context: Context) -> Part:
+    """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the ingress from it."""
+    part = Part()
+    service = context.service
+    anywhere = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")
+    tasks = ec2.SecurityGroup(
+        "TaskSecurityGroup",
+        GroupDescription="Tasks of the service",
+        VpcId=context.network.vpc,
+        SecurityGroupEgress=[anywhere],
+    )
+    part.add(tasks, "service.networking")
+    balancer = service.load_balancer
+    if balancer is None or service.port is None:
+        return part
+    origin = "service.networking.loadBalancer"
+    group = ec2.SecurityGroup(
+        "LoadBalancerSecurityGroup",
+        GroupDescription="Load balancer of the service",
+        VpcId=context.network.vpc,
+        SecurityGroupIngress=_admitted(balancer),
+        SecurityGroupEgress=[
+            tcp_rule(service.port, DestinationSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")
+        ],
+    )
+    sources: Sources = {("SecurityGroupIngress",): f"{origin}.allowCidrs", ("SecurityGroupEgress",): "service.port"}
+    part.add(group, origin, sources)
+    ingress = ec2.SecurityGroupIngress(
+        "TaskIngressFromLoadBalancer",
+        GroupId=TASK_SECURITY_GROUP,
+        IpProtocol="tcp",
+        FromPort=service.port,
+        ToPort=service.port,
+        SourceSecurityGroupId=GetAtt(group, "GroupId"),
+        Description="Load balancer",
+    )
+    part.add(ingress, "service.port")
+    part.waits.append(ingress.title)
+    return part
+
+
+def tcp_rule(port: int, **properties: Any) -> ec2.SecurityGroupRule:
+    """A rule of a security group for one TCP port; ``properties`` are the other side and a description."""
+    return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, **properties)
+
+
+def _admitted(balancer: LoadBalancer) -> list[ec2.SecurityGroupRule]:
+    """Ingress of the load balancer: HTTP, and HTTPS with a certificate, from each of its ranges."""
+    ranges = balancer.allow_cidrs or (PRIVATE_RANGES if balancer.internal else EVERYONE)
+    protocols = {80: "HTTP", 443: "HTTPS"} if balancer.certificate_arn else {80: "HTTP"}
+    return [
+        tcp_rule(port, Description=protocol, **{"CidrIpv6" if ":" in cidr else "CidrIp": cidr})
+        for port, protocol in protocols.items()
+        for cidr in sorted(set(ranges))
+    ]

@@ -1,4 +1,4 @@
-"""The execution role, by which ECS starts the service, and the task role, by which the service acts."""
+"""The execution role, with which ECS starts the tasks, and the task role, with which the service calls AWS."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 from troposphere import GetAtt, Ref, iam
 
 from fsdcf.compiler.parts.image import repository_arn
-from fsdcf.compiler.parts.secrets import ContainerSecret
-from fsdcf.compiler.stack import PropertyPath, Stack
+from fsdcf.compiler.parts.secrets import ContainerSecret, secrets_of
+from fsdcf.compiler.stack import Context, Part, PropertyPath, Sources, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import Statement
 from fsdcf.language.model.service import Spec
 from fsdcf.language.placeholders import String, sample
 
-VERSION = "2012-10-17"
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 _EXEC = [
     "ssmmessages:CreateControlChannel",
@@ -24,25 +23,20 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
-_BOUNDARY: dict[PropertyPath, str] = {("PermissionsBoundary",): "service.permissionsBoundary"}
+_BOUNDARY: Sources = {("PermissionsBoundary",): "service.permissionsBoundary"}
 
 
-def add_task_role(stack: Stack, spec: Spec) -> None:
-    """``TaskRole``. What dependencies and the spec grant are policies of their own, so that they may name what names the role."""
-    policies = []
-    if spec.service.enable_execute_command:
-        policies.append(_inline("ExecuteCommand", [allow(_EXEC, ["*"])]))
-    stack.add(
-        _role("TaskRole", policies, spec),
-        "service.taskRole",
-        {("Policies",): "service.enableExecuteCommand", **_BOUNDARY},
-    )
+def task_role(context: Context) -> Part:
+    """``TaskRole``. Dependencies and the spec add separate policies, which may name what names the role."""
+    exec_policy = inline_policy("ExecuteCommand", [allow(_EXEC, ["*"])])
+    policies = [exec_policy] if context.service.enable_execute_command else []
+    sources: Sources = {("Policies",): "service.enableExecuteCommand", **_BOUNDARY}
+    return Part().add(_role("TaskRole", policies, context.spec), "service.taskRole", sources)
 
 
-def add_execution_role(
-    stack: Stack, spec: Spec, secrets: Iterable[ContainerSecret], attributes: Attributes
-) -> tuple[str, ...]:
-    """``ExecutionRole``: pull this image, write to this log group, read these secrets. The service waits for what is returned."""
+def execution_role(context: Context) -> Part:
+    """``ExecutionRole``: permission to pull this image, write to this log group and read these secrets."""
+    spec = context.spec
     wanted: list[tuple[str, dict[str, Any]]] = []
     repository = repository_arn(spec)
     if repository:
@@ -51,32 +45,39 @@ def add_execution_role(
     if spec.service.observability.logs.enabled:
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
         wanted.append(("service.observability.logs", write))
-    wanted += _secret_statements(secrets, spec)
-    policies = [_inline("Start", [statement for _, statement in wanted])] if wanted else []
+    wanted += _secret_statements(spec)
+    policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
-    sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)} | _BOUNDARY
-    stack.add(_role("ExecutionRole", policies, spec), "service.executionRole", sources)
-    return add_statements(stack, "ExecutionRole", spec.service.execution_role.statements, attributes)
+    sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
+    return Part().add(_role("ExecutionRole", policies, spec), "service.executionRole", {**sources, **_BOUNDARY})
 
 
-def add_statements(
-    stack: Stack, role: str, statements: tuple[Statement, ...], attributes: Attributes
-) -> tuple[str, ...]:
-    """The spec's own statements for a role, as a policy of their own."""
-    if not statements:
-        return ()
-    path = "service.taskRole" if role == "TaskRole" else "service.executionRole"
-    documents = [_written(statement, attributes) for statement in statements]
-    return add_policy(stack, f"{role}Statements", "Statements", role, documents, f"{path}.statements")
+def role_statements(context: Context) -> Part:
+    """The spec's own statements for both roles, each as a policy of its own, for which the service waits."""
+    part = Part()
+    service = context.service
+    for role, statements, origin in (
+        ("ExecutionRole", service.execution_role.statements, "service.executionRole.statements"),
+        ("TaskRole", service.task_role.statements, "service.taskRole.statements"),
+    ):
+        if statements:
+            documents = [_compiled(statement, context.before.attributes) for statement in statements]
+            add_policy(part, f"{role}Statements", "Statements", documents, origin, role)
+    return part
 
 
 def add_policy(
-    stack: Stack, title: str, name: str, role: str, statements: Iterable[Mapping[str, Any]], origin: str
-) -> tuple[str, ...]:
-    """A policy of its own for a role; its logical id, to wait for."""
-    policy = iam.PolicyType(title, PolicyName=name, PolicyDocument=_document(statements), Roles=[Ref(role)])
-    stack.add(policy, origin, {("PolicyDocument",): origin})
-    return (title,)
+    part: Part,
+    title: str,
+    name: str,
+    statements: Iterable[Mapping[str, Any]],
+    origin: str,
+    role: str = "TaskRole",
+) -> None:
+    """Add a policy of its own for a role, for which the service waits."""
+    policy = iam.PolicyType(title, PolicyName=name, PolicyDocument=document(statements), Roles=[Ref(role)])
+    part.add(policy, origin, {("PolicyDocument",): origin})
+    part.waits.append(title)
 
 
 def allow(actions: Iterable[str], resources: list[Any]) -> dict[str, Any]:
@@ -84,7 +85,29 @@ def allow(actions: Iterable[str], resources: list[Any]) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": resources}
 
 
-def _written(statement: Statement, attributes: Attributes) -> dict[str, Any]:
+def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A policy document."""
+    return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}
+
+
+def deny_insecure(principal: Any, action: str, resources: Any) -> dict[str, Any]:
+    """A statement of a resource policy that denies access without TLS."""
+    return {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": principal,
+        "Action": action,
+        "Resource": resources,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def inline_policy(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Policy:
+    """A policy inside of a role."""
+    return iam.Policy(PolicyName=name, PolicyDocument=document(statements))
+
+
+def _compiled(statement: Statement, attributes: Attributes) -> dict[str, Any]:
     out: dict[str, Any] = {"Sid": statement.sid} if statement.sid else {}
     out |= {"Effect": statement.effect, "Action": list(statement.actions)}
     out["Resource"] = [value(resource, attributes) for resource in statement.resources]
@@ -98,36 +121,32 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
         return {key: _conditions(data[key], attributes) for key in sorted(data)}
     if isinstance(data, list):
         return [_conditions(item, attributes) for item in data]
-    return (
-        str(data).lower()
-        if isinstance(data, bool)
-        else data
-        if isinstance(data, (int, float))
-        else value(data, attributes)
-    )
+    if isinstance(data, bool):
+        return str(data).lower()
+    return data if isinstance(data, (int, float)) else value(data, attributes)
 
 
-def _secret_statements(secrets: Iterable[ContainerSecret], spec: Spec) -> list[tuple[str, dict[str, Any]]]:
-    """A statement for each action, with the part of the spec that names its secrets."""
+def _secret_statements(spec: Spec) -> list[tuple[str, dict[str, Any]]]:
+    """A statement for each action on secrets, with the spec path that names them."""
     by_action: dict[str, list[ContainerSecret]] = {}
-    for secret in secrets:
+    for secret in secrets_of(spec.service):
         by_action.setdefault(secret.action, []).append(secret)
     return [
-        (_cause(found, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in found})]))
-        for action, found in sorted(by_action.items())
+        (_cause(secrets, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in secrets})]))
+        for action, secrets in sorted(by_action.items())
     ]
 
 
 def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
-    """The path of the only secret; else that of the list, or of the variables, which hold them."""
-    in_environment = [one.name for one in secrets if one.name in spec.service.environment]
+    """The spec path of a single secret in the environment; otherwise of the mapping or list that contains all."""
+    in_environment = [secret.name for secret in secrets if secret.name in spec.service.environment]
     if len(in_environment) < len(secrets):
         return "service.secrets"
     return f"service.environment.{in_environment[0]}" if len(in_environment) == 1 else "service.environment"
 
 
 def _role(title: str, policies: list[Any], spec: Spec) -> iam.Role:
-    """A role that ECS takes for tasks of this account alone, as AWS recommends against a confused deputy.
+    """A role that ECS assumes for tasks of this account alone, as AWS recommends against a confused deputy.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
@@ -137,24 +156,15 @@ def _role(title: str, policies: list[Any], spec: Spec) -> iam.Role:
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
     }
-    role = iam.Role(title, AssumeRolePolicyDocument=_document([trust]))
-    if policies:
-        role.Policies = policies
-    if spec.service.permissions_boundary is not None:
-        role.PermissionsBoundary = _policy_arn(spec.service.permissions_boundary)
-    return role
+    boundary = _policy_arn(spec.service.permissions_boundary)
+    optional = present(Policies=policies, PermissionsBoundary=boundary)
+    return iam.Role(title, AssumeRolePolicyDocument=document([trust]), **optional)
 
 
-def _policy_arn(written: String) -> Any:
-    """The ARN of a policy that is named, or written as an ARN."""
-    if sample(written).startswith("arn:"):
-        return value(written)
-    return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(written, {})}")
-
-
-def _inline(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Policy:
-    return iam.Policy(PolicyName=name, PolicyDocument=_document(statements))
-
-
-def _document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"Version": VERSION, "Statement": [dict(statement) for statement in statements]}
+def _policy_arn(policy: String | None) -> Any:
+    """The ARN of a policy, which the spec gives as an ARN or as a name."""
+    if policy is None:
+        return None
+    if sample(policy).startswith("arn:"):
+        return value(policy)
+    return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(policy, {})}")

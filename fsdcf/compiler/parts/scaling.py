@@ -1,22 +1,24 @@
-"""Target tracking: how many tasks run, by CPU and memory."""
+"""Auto scaling by target tracking of CPU and memory."""
 
 from __future__ import annotations
 
 from troposphere import Ref, Sub
-from troposphere import applicationautoscaling as scaling
+from troposphere import applicationautoscaling as autoscaling
 
-from fsdcf.compiler.stack import PropertyPath, Stack
+from fsdcf.compiler.stack import Context, Part, Sources
 from fsdcf.language.model.service import AutoScaling
 
 ORIGIN = "service.autoScaling"
 DEFAULT_TARGET = 70
 
 
-def add_scaling(stack: Stack, auto: AutoScaling | None) -> None:
-    """The scalable target and a policy for each metric with a target; CPU at 70 percent where none is given."""
+def scaling(context: Context) -> Part:
+    """The scalable target and a policy for each metric with a target value: CPU at 70 percent by default."""
+    part = Part()
+    auto = context.service.auto_scaling
     if auto is None:
-        return
-    target = scaling.ScalableTarget(
+        return part
+    target = autoscaling.ScalableTarget(
         "ScalableTarget",
         ServiceNamespace="ecs",
         ScalableDimension="ecs:service:DesiredCount",
@@ -24,24 +26,24 @@ def add_scaling(stack: Stack, auto: AutoScaling | None) -> None:
         MinCapacity=auto.min_count,
         MaxCapacity=auto.max_count,
     )
-    stack.add(target, ORIGIN, {("MinCapacity",): f"{ORIGIN}.minCount", ("MaxCapacity",): f"{ORIGIN}.maxCount"})
+    part.add(target, ORIGIN, {("MinCapacity",): f"{ORIGIN}.minCount", ("MaxCapacity",): f"{ORIGIN}.maxCount"})
     cpu = DEFAULT_TARGET if auto.target_cpu is None and auto.target_memory is None else auto.target_cpu
     if cpu is not None:
-        _policy(stack, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")
+        _add_policy(part, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")
     if auto.target_memory is not None:
-        _policy(
-            stack, auto, "MemoryScalingPolicy", "ECSServiceAverageMemoryUtilization", auto.target_memory, "targetMemory"
-        )
+        metric = "ECSServiceAverageMemoryUtilization"
+        _add_policy(part, auto, "MemoryScalingPolicy", metric, auto.target_memory, "targetMemory")
+    return part
 
 
-def _policy(stack: Stack, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
-    tracking = scaling.TargetTrackingScalingPolicyConfiguration(
-        PredefinedMetricSpecification=scaling.PredefinedMetricSpecification(PredefinedMetricType=metric),
+def _add_policy(part: Part, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
+    tracking = autoscaling.TargetTrackingScalingPolicyConfiguration(
+        PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric),
         TargetValue=percent,
         ScaleInCooldown=auto.scale_in_cooldown,
         ScaleOutCooldown=auto.scale_out_cooldown,
     )
-    policy = scaling.ScalingPolicy(
+    policy = autoscaling.ScalingPolicy(
         title,
         PolicyName=Sub(f"${{AWS::StackName}}-{key}"),
         PolicyType="TargetTrackingScaling",
@@ -49,7 +51,5 @@ def _policy(stack: Stack, auto: AutoScaling, title: str, metric: str, percent: i
         TargetTrackingScalingPolicyConfiguration=tracking,
     )
     below = "TargetTrackingScalingPolicyConfiguration"
-    cooldowns: dict[PropertyPath, str] = {
-        (below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")
-    }
-    stack.add(policy, f"{ORIGIN}.{key}", cooldowns)
+    cooldowns: Sources = {(below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")}
+    part.add(policy, f"{ORIGIN}.{key}", cooldowns)

@@ -1,29 +1,38 @@
-"""The ECS service: how many tasks run, where, behind what, and how a new version replaces the old one."""
+"""The ECS cluster, the log group and the ECS service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from troposphere import Ref, ecs, logs
 
-from troposphere import Ref, ecs
-
-from fsdcf.compiler.parts.network import Network
-from fsdcf.compiler.stack import Stack
-from fsdcf.language.model.service import Deployment, Resources, Service, Spec, Spot
+from fsdcf.compiler.stack import Context, Part, Sources
+from fsdcf.language.model.service import Deployment, Resources, Spot
 
 DEFAULT_COUNT = 2
 
 
-def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str], single_writer: bool) -> None:
+def cluster(context: Context) -> Part:
+    """A cluster with both Fargate capacity providers, so that a change to Spot does not update it."""
+    return Part().add(ecs.Cluster("Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"]), "service")
+
+
+def log_group(context: Context) -> Part:
+    """The log group of the containers, which is kept when the stack is deleted."""
+    settings, origin = context.service.observability.logs, "service.observability.logs"
+    group = logs.LogGroup("LogGroup", RetentionInDays=settings.retention)
+    return Part().keep(group, origin, {("RetentionInDays",): f"{origin}.retention"}) if settings.enabled else Part()
+
+
+def service(context: Context) -> Part:
     """``Service``. It waits for what CloudFormation does not infer: listeners, routes, mount targets, policies."""
-    service = spec.service
-    deployment = service.deployment
-    least, most = percents(deployment, single_writer)
-    breaker = deployment.circuit_breaker
+    spec = context.service
+    single_writer = context.before.single_writer
+    least, most = percents(spec.deployment, single_writer)
+    breaker = spec.deployment.circuit_breaker
     resource = ecs.Service(
         "Service",
         Cluster=Ref("Cluster"),
         TaskDefinition=Ref("TaskDefinition"),
-        CapacityProviderStrategy=_strategy(service.resources),
+        CapacityProviderStrategy=_strategy(spec.resources),
         DeploymentConfiguration=ecs.DeploymentConfiguration(
             MinimumHealthyPercent=least,
             MaximumPercent=most,
@@ -31,33 +40,32 @@ def add_service(stack: Stack, spec: Spec, network: Network, waits: Iterable[str]
                 Enable=breaker.enabled, Rollback=breaker.enabled and breaker.rollback
             ),
         ),
-        # ECS refuses zone rebalancing where a task may not start before another one stops.
+        # ECS refuses zone rebalancing if a task must stop before another one starts.
         AvailabilityZoneRebalancing="DISABLED" if most <= 100 else "ENABLED",
-        NetworkConfiguration=_network(service, network),
+        NetworkConfiguration=_network_configuration(context),
         EnableECSManagedTags=True,
         PropagateTags="SERVICE",
-        EnableExecuteCommand=service.enable_execute_command,
+        EnableExecuteCommand=spec.enable_execute_command,
     )
-    if service.auto_scaling is None:
-        count = desired(service.resources)
+    if spec.auto_scaling is None:
+        count = desired(spec.resources)
         resource.DesiredCount = min(1, count) if single_writer else count
-    # A list that is left out stays as it was: the service of a port that is taken out would keep its load balancer.
+    # ECS leaves a list that is absent as it was: a service whose port is removed would keep its load balancer.
     # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
     resource.LoadBalancers = []
-    if service.port is not None:
+    if spec.port is not None:
         target = ecs.LoadBalancer(
-            ContainerName=spec.metadata.name, ContainerPort=service.port, TargetGroupArn=Ref("TargetGroup")
+            ContainerName=context.spec.metadata.name, ContainerPort=spec.port, TargetGroupArn=Ref("TargetGroup")
         )
         resource.LoadBalancers.append(target)
-    if service.port is not None or service.health_check.container:
-        resource.HealthCheckGracePeriodSeconds = service.health_check.grace_period
-    waiting = sorted(set(waits))
-    if waiting:
-        resource.DependsOn = waiting
-    stack.add(resource, "service", _SOURCES)
+    if spec.port is not None or spec.health_check.container:
+        resource.HealthCheckGracePeriodSeconds = spec.health_check.grace_period
+    if context.before.waits:
+        resource.DependsOn = sorted(set(context.before.waits))
+    return Part().add(resource, "service", _SOURCES)
 
 
-_SOURCES: dict[tuple[str | int, ...], str] = {
+_SOURCES: Sources = {
     ("DeploymentConfiguration",): "service.deployment",
     ("DesiredCount",): "service.resources.desiredCount",
     ("CapacityProviderStrategy",): "service.resources.spot",
@@ -70,33 +78,32 @@ _SOURCES: dict[tuple[str | int, ...], str] = {
 
 
 def desired(resources: Resources) -> int:
-    """The number of tasks where auto scaling does not set it."""
+    """The number of tasks of a service without auto scaling."""
     return DEFAULT_COUNT if resources.desired_count is None else resources.desired_count
 
 
 def percents(deployment: Deployment, single_writer: bool) -> tuple[int, int]:
-    """Minimum healthy and maximum percent; a single writer is stopped before the next one starts."""
+    """Minimum healthy and maximum percent; the task of a single writer stops before the next one starts."""
     least, most = (0, 100) if single_writer else (100, 200)
     least = least if deployment.minimum_healthy_percent is None else deployment.minimum_healthy_percent
     return least, most if deployment.maximum_percent is None else deployment.maximum_percent
 
 
 def _strategy(resources: Resources) -> list[ecs.CapacityProviderStrategyItem]:
-    """Always a capacity provider strategy: going from a launch type to one would replace the service."""
-    if resources.spot is True:
-        return [ecs.CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=1)]
+    """A capacity provider strategy in every case: a change from a launch type to one would replace the service."""
+    item = ecs.CapacityProviderStrategyItem
     if isinstance(resources.spot, Spot):
         return [
-            ecs.CapacityProviderStrategyItem(CapacityProvider="FARGATE", Base=resources.spot.base, Weight=1),
-            ecs.CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=resources.spot.weight),
+            item(CapacityProvider="FARGATE", Base=resources.spot.base, Weight=1),
+            item(CapacityProvider="FARGATE_SPOT", Weight=resources.spot.weight),
         ]
-    return [ecs.CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)]
+    return [item(CapacityProvider="FARGATE_SPOT" if resources.spot else "FARGATE", Weight=1)]
 
 
-def _network(service: Service, network: Network) -> ecs.NetworkConfiguration:
+def _network_configuration(context: Context) -> ecs.NetworkConfiguration:
     configuration = ecs.AwsvpcConfiguration(
-        Subnets=list(network.task_subnets),
+        Subnets=list(context.network.task_subnets),
         SecurityGroups=[Ref("TaskSecurityGroup")],
-        AssignPublicIp="ENABLED" if service.networking.assign_public_ip else "DISABLED",
+        AssignPublicIp="ENABLED" if context.service.networking.assign_public_ip else "DISABLED",
     )
     return ecs.NetworkConfiguration(AwsvpcConfiguration=configuration)

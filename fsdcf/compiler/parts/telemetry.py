@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from troposphere import GetAtt, Sub, ecs, logs
 
 from fsdcf.compiler.parts.roles import add_policy, allow
 from fsdcf.compiler.parts.task_definition import log_configuration
-from fsdcf.compiler.stack import Stack
+from fsdcf.compiler.stack import Context, Part, Variable
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import COLLECTOR as CONTAINER
-from fsdcf.language.model.service import Metrics, Service, Spec, Traces
+from fsdcf.language.model.service import Metrics, Spec, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
 _XRAY = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -22,70 +20,56 @@ _PUT_LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEven
 _ORIGIN = "service.observability"
 
 
-@dataclass(frozen=True)
-class Telemetry:
-    """What the service's task needs for its metrics and traces."""
-
-    containers: tuple[ecs.ContainerDefinition, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    waits: tuple[str, ...] = ()
-
-
-def metrics_of(service: Service) -> Metrics | None:
-    """The metrics to scrape; None where they are off."""
-    metrics = service.observability.metrics
-    return metrics if metrics and metrics.enabled else None
-
-
-def traces_of(service: Service) -> Traces | None:
-    """The traces to collect; None where they are off."""
-    traces = service.observability.traces
-    return traces if traces and traces.enabled else None
-
-
-def add_telemetry(stack: Stack, spec: Spec, environment: str) -> Telemetry:
-    """The collector beside the container, where metrics or traces are wanted."""
-    service = spec.service
-    metrics, traces = metrics_of(service), traces_of(service)
+def telemetry(context: Context) -> Part:
+    """The collector beside the main container, if metrics or traces are on."""
+    part = Part()
+    observability = context.service.observability
+    metrics = observability.metrics if observability.metrics and observability.metrics.enabled else None
+    traces = observability.traces if observability.traces and observability.traces.enabled else None
     if metrics is None and traces is None:
-        return Telemetry()
+        return part
     statements = []
     if metrics:
-        group = logs.LogGroup("MetricsLogGroup", RetentionInDays=service.observability.logs.retention)
-        group.DeletionPolicy = "RetainExceptOnCreate"
-        group.UpdateReplacePolicy = "Retain"
-        stack.add(group, f"{_ORIGIN}.metrics", {("RetentionInDays",): f"{_ORIGIN}.logs.retention"})
+        group = logs.LogGroup("MetricsLogGroup", RetentionInDays=observability.logs.retention)
+        part.keep(group, f"{_ORIGIN}.metrics", {("RetentionInDays",): f"{_ORIGIN}.logs.retention"})
         statements.append(allow(_PUT_LOGS, [GetAtt(group, "Arn")]))
     if traces and traces.otlp_endpoint is None:
         statements.append(allow(_XRAY, ["*"]))
-    waits = add_policy(stack, "TelemetryPolicy", "Telemetry", "TaskRole", statements, _ORIGIN) if statements else ()
-    container = ecs.ContainerDefinition(
+    if statements:
+        add_policy(part, "TelemetryPolicy", "Telemetry", statements, _ORIGIN)
+    configuration = _configuration(context.spec, context.environment, metrics, traces)
+    collector = ecs.ContainerDefinition(
         Name=CONTAINER,
         Image=COLLECTOR,
         Essential=False,
         ReadonlyRootFilesystem=True,
-        Environment=[
-            ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=_configuration(spec, environment, metrics, traces))
-        ],
+        Environment=[ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=configuration)],
     )
-    output = log_configuration(service, CONTAINER)
+    output = log_configuration(context.service, CONTAINER)
     if output:
-        container.LogConfiguration = output
-    return Telemetry((container,), _variables(spec, environment) if traces else {}, waits)
+        collector.LogConfiguration = output
+    part.sidecars.append(collector)
+    if traces:
+        part.variables = _variables(context.spec, context.environment)
+    return part
 
 
-def _variables(spec: Spec, environment: str) -> dict[str, str]:
-    """What OpenTelemetry's SDKs read in the service."""
-    return {
+def _variables(spec: Spec, environment: str) -> dict[str, Variable]:
+    """The variables that the SDKs of OpenTelemetry read in the service."""
+    texts = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment={environment}",
         "OTEL_SERVICE_NAME": spec.metadata.name,
     }
+    return {name: Variable(text) for name, text in texts.items()}
 
 
 def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces: Traces | None) -> Any:
-    """The collector's configuration, in JSON, which is YAML too. The namespace keeps the environments of an account apart."""
+    """The collector's configuration as JSON, which is also YAML.
+
+    The namespace separates the environments of an account.
+    """
     receivers: dict[str, Any] = {}
     exporters: dict[str, Any] = {}
     pipelines: dict[str, Any] = {}

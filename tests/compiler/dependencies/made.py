@@ -1,18 +1,19 @@
-"""A dependency of a spec compiled on a small site, and what its grant means."""
+"""A dependency compiled alone, and what it grants to the service."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
-from troposphere import GetAtt, Ref, encode_to_dict
+from troposphere import encode_to_dict
 
 from fsdcf.compiler.dependencies import types
-from fsdcf.compiler.stack import Grant, Names, Site, Stack
+from fsdcf.compiler.parts.network import network_of
+from fsdcf.compiler.stack import Context, Grant, Names, template_of
 from fsdcf.diagnostics import has_errors
 from fsdcf.language.names import dependency_path, local_name
 from fsdcf.language.resolve import resolve
@@ -20,22 +21,13 @@ from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
 from fsdcf.pipeline import Request, run
 
-NO_SPEC: Any = None
-SITE = Site(
-    spec=NO_SPEC,
-    environment="staging",
-    service="shop",
-    vpc=Ref("Vpc"),
-    task_subnets=(Ref("PrivateSubnet1"), Ref("PrivateSubnet2")),
-    task_security_group=GetAtt("TaskSecurityGroup", "GroupId"),
-    task_role_arn=GetAtt("TaskRole", "Arn"),
-)
+ENVIRONMENT = "staging"
 _HEAD = "apiVersion: fsd/v1\nkind: Service\nmetadata:\n  name: shop\n  owners: team\nservice:\n  port: 80\n"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A grant, and the resources and outputs of the stack it was compiled into."""
+    """What a dependency adds, as data."""
 
     grant: Grant
     resources: Mapping[str, Any]
@@ -71,16 +63,16 @@ def make(type: str, name: str, **keys: Any) -> Made:
     assert document is not None
     known = types()
     models = {each: kind.model for each, kind in known.items()}
-    resolved, problems = resolve(document, models, parse, SITE.environment, (), {})
-    spec, findings = validate(resolved, SITE.environment, known)
+    resolved, problems = resolve(document, models, parse, ENVIRONMENT, (), {})
+    spec, findings = validate(resolved, ENVIRONMENT, known)
     assert spec is not None and not has_errors([*problems, *findings]), (problems, findings)
     kind, dependency = known[type], spec.dependencies[0]
     local = local_name(dependency.name)
-    stack = Stack("test", {"service": "shop"})
-    grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), replace(SITE, spec=spec), stack)
-    data = stack.data()
-    origins = {title: origin.path for title, origin in stack.origins.items()}
-    return Made(grant, data.get("Resources", {}), data.get("Outputs", {}), origins)
+    context = Context(spec, ENVIRONMENT, network_of(spec.service), {"service": "shop"}, known)
+    grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), context)
+    template = template_of("test", context.tags, grant)
+    origins = {title: origin.path for title, origin in template.origins.items()}
+    return Made(grant, template.data["Resources"], template.data["Outputs"], origins)
 
 
 def findings(*dependencies: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A DynamoDB table: what is made of a spec, and what DynamoDB would refuse."""
+"""A DynamoDB table: its resources, and the specs that DynamoDB would refuse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_table_is_safe_by_default() -> None:
     assert types == {"id": "S", "at": "N"}
 
 
-def test_the_grant_reaches_the_table_and_its_indexes() -> None:
+def test_the_grant_covers_the_table_and_its_indexes() -> None:
     made = make(KIND, "${ENV}-ledger", **TABLE)
     assert made.grant.environment == {"LEDGER_TABLE_NAME": "${LedgerTable}"}
     assert made.arns("dynamodb:Query") == {"${LedgerTable.Arn}", "${LedgerTable.Arn}/index/*"}
@@ -76,7 +76,7 @@ def test_spellings_mean_the_same(keys: dict[str, Any]) -> None:
     assert make(KIND, "ledger", **keys).resources == make(KIND, "ledger", **TABLE).resources
 
 
-def test_the_order_of_attributes_means_nothing() -> None:
+def test_the_order_of_attributes_does_not_matter() -> None:
     turned = {**BOTH, "attributes": [AT, ID]}
     assert make(KIND, "ledger", **turned).resources == make(KIND, "ledger", **BOTH).resources
 
@@ -96,7 +96,7 @@ def test_indexes_with_their_projections() -> None:
     }
 
 
-def test_provisioned_capacity_is_that_of_the_indexes_too() -> None:
+def test_provisioned_capacity_also_applies_to_the_indexes() -> None:
     keys = {"billingMode": "PROVISIONED", "readCapacity": 5, "writeCapacity": 7}
     table = make(KIND, "ledger", **TABLE, **keys, globalSecondaryIndexes=[index("all")]).the("AWS::DynamoDB::Table")[1]
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
@@ -113,7 +113,7 @@ def test_time_to_live() -> None:
 def test_a_stream_is_an_attribute_and_can_be_read(stream: Any, view: str) -> None:
     made = make(KIND, "ledger", **TABLE, stream=stream)
     assert made.the("AWS::DynamoDB::Table")[1]["Properties"]["StreamSpecification"] == {"StreamViewType": view}
-    assert made.grant.attributes["streamArn"] == "${LedgerTable.StreamArn}"
+    assert made.grant.values["streamArn"] == "${LedgerTable.StreamArn}"
     assert made.arns("dynamodb:GetRecords") == made.arns("dynamodb:ListStreams") == {"${LedgerTable.Arn}/stream/*"}
 
 
@@ -121,14 +121,14 @@ def test_a_stream_is_an_attribute_and_can_be_read(stream: Any, view: str) -> Non
 def test_without_a_stream_there_is_no_attribute(stream: Any) -> None:
     made = make(KIND, "ledger", **TABLE, **({} if stream is None else {"stream": stream}))
     assert "StreamSpecification" not in made.the("AWS::DynamoDB::Table")[1]["Properties"]
-    assert "streamArn" not in made.grant.attributes and "dynamodb:GetRecords" not in made.actions()
+    assert "streamArn" not in made.grant.values and "dynamodb:GetRecords" not in made.actions()
 
 
 def test_a_stream_of_another_view_is_refused() -> None:
     assert findings(written(**TABLE, stream="EVERYTHING")) == [("S105", "EVERYTHING")]
 
 
-def test_who_only_writes_reads_no_stream() -> None:
+def test_write_access_does_not_include_the_stream() -> None:
     made = make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions="write")
     assert "dynamodb:GetRecords" not in made.actions() and "dynamodb:GetItem" not in made.actions()
 
@@ -154,7 +154,7 @@ def test_a_managed_table_needs_a_schema() -> None:
     assert codes(written()) == codes(written(permissions="read")) == ["S310"]
 
 
-def test_a_key_without_attribute_and_the_other_way_round() -> None:
+def test_keys_and_attributes_must_match() -> None:
     assert findings(written(keySchema=[HASH, RANGE], attributes=[ID])) == [("S311", "at")]
     assert findings(written(keySchema=[HASH], attributes=[ID, {"name": "total", "type": "N"}])) == [("S311", "total")]
     assert codes(written(keySchema=[HASH], attributes=[ID, ID])) == ["S311"]

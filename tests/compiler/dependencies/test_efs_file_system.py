@@ -1,4 +1,4 @@
-"""An EFS file system: the way from the task's mount to the data, and who else is kept out."""
+"""An EFS file system: access from the task's mount to the data, and for nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.compiler.dependencies.made import SITE, codes, encoded, findings, make
+from tests.compiler.dependencies.made import codes, encoded, findings, make
 
 KIND = "aws_efs_file_system"
 MOUNT, WRITE = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
@@ -21,17 +21,17 @@ def test_a_file_system_is_encrypted_backed_up_and_kept() -> None:
     assert (system["DeletionPolicy"], system["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
-def test_a_file_system_leaves_the_plan_by_its_own_word_alone() -> None:
+def test_only_backup_false_turns_off_the_backup() -> None:
     properties = make(KIND, "data", backup=False).the("AWS::EFS::FileSystem")[1]["Properties"]
     assert properties["BackupPolicy"] == {"Status": "DISABLED"}
 
 
-def test_one_mount_target_in_every_subnet_of_the_tasks_and_nothing_starts_before() -> None:
+def test_the_service_waits_for_a_mount_target_in_every_subnet() -> None:
     made = make(KIND, "data")
     targets = {
         name: one["Properties"] for name, one in made.resources.items() if one["Type"] == "AWS::EFS::MountTarget"
     }
-    assert [one["SubnetId"] for one in targets.values()] == [encoded(subnet) for subnet in SITE.task_subnets]
+    assert [one["SubnetId"] for one in targets.values()] == [{"Ref": "PrivateSubnet1"}, {"Ref": "PrivateSubnet2"}]
     assert set(made.grant.waits) == set(targets)
     group, _ = made.the("AWS::EC2::SecurityGroup")
     for one in targets.values():
@@ -39,7 +39,7 @@ def test_one_mount_target_in_every_subnet_of_the_tasks_and_nothing_starts_before
         assert one["SecurityGroups"] == [{"Fn::GetAtt": [group, "GroupId"]}]
 
 
-def test_the_security_group_admits_the_tasks_alone() -> None:
+def test_the_security_group_admits_only_the_tasks() -> None:
     properties = make(KIND, "data").the("AWS::EC2::SecurityGroup")[1]["Properties"]
     (way_in,) = properties["SecurityGroupIngress"]
     assert (way_in["IpProtocol"], way_in["FromPort"], way_in["ToPort"]) == ("tcp", 2049, 2049)
@@ -48,7 +48,7 @@ def test_the_security_group_admits_the_tasks_alone() -> None:
     assert not [rule for rule in properties["SecurityGroupEgress"] if "CidrIp" in rule]
 
 
-def test_the_task_mounts_by_the_access_point_over_tls_with_its_role() -> None:
+def test_the_task_mounts_through_the_access_point_over_tls_with_its_role() -> None:
     made = make(KIND, "data")
     (mount,) = made.grant.mounts
     assert (mount.name, mount.path, mount.read_only) == ("data", "/mnt/efs", False)
@@ -72,7 +72,7 @@ def test_the_role_is_bound_to_the_access_point() -> None:
     assert statement["Condition"] == {"StringEquals": {"elasticfilesystem:AccessPointArn": point}}
 
 
-def test_the_file_system_admits_the_task_role_alone() -> None:
+def test_the_file_system_admits_only_the_task_role() -> None:
     policy = make(KIND, "data").the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]
     allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
     assert [one["Principal"] for one in allowed] == [{"AWS": {"Fn::GetAtt": ["TaskRole", "Arn"]}}]
@@ -121,17 +121,17 @@ def test_an_existing_file_system_is_mounted_by_its_id() -> None:
     assert made.arns(MOUNT) == {f"{home}:file-system/fs-0123456789abcdef0"}
 
 
-def test_the_volume_has_the_file_system_s_name_which_ecs_takes() -> None:
+def test_the_volume_has_the_name_of_the_file_system() -> None:
     assert [make(KIND, name).grant.mounts[0].name for name in ("${ENV}-a-b", "a_b")] == ["a-b", "a_b"]
     assert codes({"type": KIND, "name": "a.b"})
 
 
-def test_the_longest_name_has_a_directory_that_efs_takes() -> None:
+def test_the_longest_name_makes_a_valid_directory() -> None:
     assert codes({"type": KIND, "name": "d" * 100})
     assert len(make(KIND, "d" * 99).the("AWS::EFS::AccessPoint")[1]["Properties"]["RootDirectory"]["Path"]) == 100
 
 
-def test_what_efs_refuses() -> None:
+def test_settings_that_efs_refuses() -> None:
     base = {"type": KIND, "name": "data"}
     assert findings({**base, "encrypted": False}) == [("S340", "false")]
     assert findings({**base, "performanceMode": "maxIO"}) == [("S340", "maxIO")]
@@ -139,13 +139,13 @@ def test_what_efs_refuses() -> None:
 
 
 @pytest.mark.parametrize("directory", ["data", "/a/b/c/d/e", "/" + "d" * 100])
-def test_directories_that_are_none(directory: str) -> None:
+def test_invalid_directories(directory: str) -> None:
     assert codes({"type": KIND, "name": "data", "rootDirectory": directory})
 
 
 @pytest.mark.parametrize("permissions", ["read", "readWrite"])
 @pytest.mark.parametrize(("user", "root"), [({"uid": 0, "gid": 0}, True), ({"uid": 1000, "gid": 0}, True), ({}, False)])
-def test_files_of_root_s_can_be_reached(user: dict[str, int], root: bool, permissions: str) -> None:
+def test_files_of_the_root_user_are_accessible(user: dict[str, int], root: bool, permissions: str) -> None:
     made = make(KIND, "data", permissions=permissions, **({"posixUser": user} if user else {}))
     admitted = made.the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]["Statement"][0]["Action"]
     assert (

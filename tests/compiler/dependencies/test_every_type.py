@@ -1,12 +1,14 @@
-"""What holds for every type of dependency, managed and not."""
+"""Properties of every dependency type, managed and unmanaged."""
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from typing import Any
 
 import pytest
 
+from fsdcf.compiler import dependencies
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.rules import rules_in
@@ -29,11 +31,11 @@ EXISTING = [
     ("aws_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
     ("fetch_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
 ]
-SITE_IDS = {"Vpc", "PrivateSubnet1", "PrivateSubnet2", "TaskSecurityGroup", "TaskRole"}
+SERVICE_IDS = {"Vpc", "PrivateSubnet1", "PrivateSubnet2", "TaskSecurityGroup", "TaskRole"}
 
 
 def scoped(made: Made) -> None:
-    """No wildcard actions, and no resource that is not named."""
+    """Statements have no wildcard actions and name their resources."""
     for statement in made.statements():
         assert statement["Effect"] == "Allow" and statement["Action"] == sorted(set(statement["Action"]))
         assert not [action for action in statement["Action"] if "*" in action]
@@ -42,20 +44,13 @@ def scoped(made: Made) -> None:
 
 def test_discovery_finds_each_type_by_every_name() -> None:
     known = types()
-    assert set(known) == {
-        "aws_dynamodb_table",
-        "aws_efs_file_system",
-        "aws_msk_cluster",
-        "aws_s3_bucket",
-        "aws_sqs_queue",
-        "fetch_msk_cluster",
-        "sqlite_database",
-    }
+    modules = {module.name for module in pkgutil.iter_modules(dependencies.__path__)}
+    assert {kind.name.removeprefix("aws_") for kind in known.values()} == modules
     assert known is types()
     assert known["fetch_msk_cluster"] is known["aws_msk_cluster"]
     categories = [kind.category for kind in set(known.values())]
-    assert sorted(categories) == ["dynamodb", "efs", "msk", "s3", "sqlite", "sqs"]
-    assert {name for name, kind in known.items() if kind.endpoint} == {"aws_sqs_queue"}
+    assert len(set(categories)) == len(categories)
+    assert known["aws_sqs_queue"].endpoint and not known["aws_s3_bucket"].endpoint
 
 
 def test_the_rules_are_documented_with_unique_codes() -> None:
@@ -67,7 +62,7 @@ def test_the_rules_are_documented_with_unique_codes() -> None:
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
-def test_a_managed_one(kind: str, keys: dict[str, Any]) -> None:
+def test_a_managed_dependency(kind: str, keys: dict[str, Any]) -> None:
     made = make(kind, "${ENV}-orders-api", **keys)
     scoped(made)
     assert made.resources and set(made.origins.values()) == {f"dependencies.{kind}.orders-api"}
@@ -75,18 +70,16 @@ def test_a_managed_one(kind: str, keys: dict[str, Any]) -> None:
     assert all(variable.startswith("ORDERS_API_") for variable in made.grant.environment)
     for resource in made.resources.values():
         named = {one for one in references(resource["Properties"]) if not one.startswith("AWS::")}
-        assert named <= set(made.resources) | SITE_IDS
+        assert named <= set(made.resources) | SERVICE_IDS
         assert resource["Metadata"] == {"fsdcf": {"Spec": f"dependencies.{kind}.orders-api"}}
     assert made.outputs and set(references(dict(made.outputs))) <= set(made.resources)
-    used = re.findall(
-        r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.attributes.values()])
-    )
+    used = re.findall(r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.values.values()]))
     assert set(used) <= set(made.resources)
     assert set(made.grant.waits) <= set(made.resources)
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
-def test_the_data_survive_the_stack(kind: str, keys: dict[str, Any]) -> None:
+def test_the_data_survives_the_stack(kind: str, keys: dict[str, Any]) -> None:
     first, *_ = [
         one
         for one in make(kind, "${ENV}-orders", **keys).resources.values()
@@ -97,14 +90,14 @@ def test_the_data_survive_the_stack(kind: str, keys: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
-def test_the_attributes_are_those_promised(kind: str, keys: dict[str, Any]) -> None:
+def test_the_declared_attributes_exist(kind: str, keys: dict[str, Any]) -> None:
     known = types()[kind]
     dependency = known.model(type=kind, name="orders")
-    assert set(known.attributes(dependency)) <= set(make(kind, "orders", **keys).grant.attributes)
+    assert set(known.attributes(dependency)) <= set(make(kind, "orders", **keys).grant.values)
 
 
 @pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
-def test_an_existing_one_is_reached_and_not_made(kind: str, name: str, reads: str, writes: str) -> None:
+def test_an_existing_dependency_is_granted_and_not_created(kind: str, name: str, reads: str, writes: str) -> None:
     expected = {"read": {reads}, "write": {writes}, "read_write": {reads, writes}, "readWrite": {reads, writes}}
     for level, wanted in expected.items():
         made = make(kind, name, unmanaged={"permissions": level})
@@ -120,7 +113,9 @@ def test_an_existing_one_is_reached_and_not_made(kind: str, name: str, reads: st
 
 @pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
 @pytest.mark.parametrize("place", ["permissions", "unmanaged"])
-def test_a_list_of_actions_means_an_existing_one(kind: str, name: str, reads: str, writes: str, place: str) -> None:
+def test_a_list_of_actions_means_an_existing_dependency(
+    kind: str, name: str, reads: str, writes: str, place: str
+) -> None:
     wanted = [writes, reads, reads]
     made = make(kind, name, **{place: wanted if place == "permissions" else {"permissions": wanted}})
     scoped(made)
@@ -129,7 +124,7 @@ def test_a_list_of_actions_means_an_existing_one(kind: str, name: str, reads: st
 
 
 @pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
-def test_permissions_that_are_none(kind: str, name: str, reads: str, writes: str) -> None:
+def test_invalid_permissions(kind: str, name: str, reads: str, writes: str) -> None:
     base = {"type": kind, "name": name}
     assert findings({**base, "unmanaged": {"permissions": "all"}}) == [("S301", "all")]
     assert findings({**base, "permissions": [reads, "everything"]}) == [("S301", "everything")]
@@ -163,7 +158,7 @@ OF_MANAGED = {
 
 
 @pytest.mark.parametrize(("kind", "name", "reads", "writes"), EXISTING)
-def test_a_key_counts_for_an_existing_one_or_is_advised_against(kind: str, name: str, reads: str, writes: str) -> None:
+def test_a_key_affects_an_existing_dependency_or_has_a_warning(kind: str, name: str, reads: str, writes: str) -> None:
     known = types()[kind]
     bare = {"type": kind, "name": name, "unmanaged": {"permissions": "read"}}
     plain = make(**bare).grant
@@ -179,7 +174,7 @@ def test_a_key_counts_for_an_existing_one_or_is_advised_against(kind: str, name:
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
-def test_keys_of_a_managed_one_are_never_idle(kind: str, keys: dict[str, Any]) -> None:
+def test_keys_of_a_managed_dependency_have_no_warning(kind: str, keys: dict[str, Any]) -> None:
     result = run(Request("spec.yml", spec_of({"type": kind, "name": "orders", **keys}).encode(), "staging"))
     assert "W111" not in {one.code for one in result.diagnostics}
 

@@ -14,11 +14,11 @@ def test_the_arns_are_those_of_the_cluster() -> None:
         assert admits(arns, f"{HOME}:{mine}")
     for other in ("cluster/events2/0f-1", "topic/other/0f-1/events", "transactional-id/events/0f-1/x"):
         assert not admits(arns, f"{HOME}:{other}")
-    assert made.grant.attributes == {"name": "events", "arn": f"{HOME}:cluster/events/*"}
+    assert made.grant.values == {"name": "events", "arn": f"{HOME}:cluster/events/*"}
     assert made.grant.environment == {"EVENTS_CLUSTER_NAME": "events"}
 
 
-def test_its_owner_is_told_whom_to_let_in() -> None:
+def test_an_output_has_the_security_group_to_admit() -> None:
     (output,) = make("aws_msk_cluster", "events", unmanaged={"permissions": "read"}).outputs.items()
     assert output[0] == "TaskSecurityGroupId" and output[1]["Value"] == {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]}
 
@@ -28,6 +28,6 @@ def test_both_names_of_the_type_mean_the_same() -> None:
     assert make("fetch_msk_cluster", "events", **keys).grant == make("aws_msk_cluster", "events", **keys).grant
 
 
-def test_a_cluster_is_never_made() -> None:
+def test_a_cluster_is_never_created() -> None:
     assert codes({"type": "aws_msk_cluster", "name": "events"}) == ["S360"]
     assert codes({"type": "fetch_msk_cluster", "name": "events", "permissions": "read"}) == ["S360"]

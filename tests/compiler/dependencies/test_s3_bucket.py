@@ -1,4 +1,4 @@
-"""An S3 bucket: private, encrypted, versioned, over TLS alone; lifecycle rules; access to bucket and objects."""
+"""An S3 bucket: private, encrypted, versioned, TLS only; lifecycle rules; access to bucket and objects."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_the_policy_refuses_plain_http_for_bucket_and_objects() -> None:
     assert {as_text(arn) for arn in statement["Resource"]} == {"${PhotosBucket.Arn}", "${PhotosBucket.Arn}/*"}
 
 
-def test_bucket_actions_go_to_the_bucket_and_object_actions_to_objects() -> None:
+def test_bucket_actions_apply_to_the_bucket_and_object_actions_to_objects() -> None:
     made = make(KIND, "photos")
     assert made.arns("s3:ListBucket") == {"${PhotosBucket.Arn}"}
     assert made.arns("s3:GetObject") == made.arns("s3:PutObject") == {"${PhotosBucket.Arn}/*"}
     assert made.grant.environment == {"PHOTOS_BUCKET_NAME": "${PhotosBucket}"}
-    assert made.grant.attributes["domainName"] == "${PhotosBucket.RegionalDomainName}"
+    assert made.grant.values["domainName"] == "${PhotosBucket.RegionalDomainName}"
 
 
 def test_an_existing_bucket_is_scoped_by_its_name() -> None:
@@ -47,7 +47,7 @@ def test_an_existing_bucket_is_scoped_by_its_name() -> None:
     assert admits(arns, "arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}/a/b.png")
     assert not admits(arns, "arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}2/a/b.png")
     assert made.arns("s3:ListBucket") == {"arn:${AWS::Partition}:s3:::photos-${AWS::AccountId}"}
-    assert made.grant.attributes["domainName"] == "photos-${AWS::AccountId}.s3.${AWS::Region}.${AWS::URLSuffix}"
+    assert made.grant.values["domainName"] == "photos-${AWS::AccountId}.s3.${AWS::Region}.${AWS::URLSuffix}"
 
 
 def test_lifecycle() -> None:
@@ -64,7 +64,7 @@ def test_lifecycle() -> None:
     assert len({rule["Id"] for rule in (uploads, temporary, replaced)}) == 3
 
 
-def test_without_lifecycle_no_data_expire() -> None:
+def test_without_lifecycle_no_data_expires() -> None:
     (only,) = make(KIND, "photos").the("AWS::S3::Bucket")[1]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert not {key for key in only if "Expiration" in key}
 
@@ -88,10 +88,10 @@ def test_objects_move_to_another_storage_class(rule: dict[str, Any], storage: st
         ({"transitionAfterDays": 40, "expireAfterDays": 40}, "40"),
     ],
 )
-def test_a_rule_without_effect_or_that_s3_refuses(rule: dict[str, Any], marked: str) -> None:
+def test_invalid_lifecycle_rules(rule: dict[str, Any], marked: str) -> None:
     assert findings({"type": KIND, "name": "photos", "lifecycle": [rule]}) == [("S330", marked)]
 
 
-def test_names_that_s3_refuses() -> None:
+def test_invalid_names() -> None:
     for name in ("Photos", "ph", "10.0.0.1", "xn--photos", "a..b", "-photos", "x" * 64):
         assert findings({"type": KIND, "name": name}), name

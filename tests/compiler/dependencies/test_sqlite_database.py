@@ -1,4 +1,4 @@
-"""A SQLite data base: where its file is, with which pragmas it is opened, and that it has one writer."""
+"""An SQLite database: the path of its file, its pragmas and its single writer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_url_is_absolute_and_the_service_a_single_writer() -> None:
     made = make(KIND, "app", path="/data/app.db")
     assert made.grant.environment["DATABASE_URL"] == "sqlite:////data/app.db"
     assert made.grant.environment["APP_SQLITE_PATH"] == "/data/app.db"
-    assert made.grant.attributes["path"] == "/data/app.db" and made.grant.attributes["url"] == "sqlite:////data/app.db"
+    assert made.grant.values["path"] == "/data/app.db" and made.grant.values["url"] == "sqlite:////data/app.db"
     assert made.grant.single_writer and not made.grant.statements and not made.resources
 
 
@@ -39,9 +39,9 @@ def test_the_pragmas_of_a_file_on_a_network_file_system() -> None:
         "APP_SQLITE_PATH": "/data/app.db",
         **pragmas,
     }
-    assert {attribute: grant.environment[name] for name, attribute in TYPE.variables.items()} == grant.attributes
+    assert {attribute: grant.environment[name] for name, attribute in TYPE.variables.items()} == grant.values
     assert (
-        set(TYPE.variables.values()) == set(grant.attributes)
+        set(TYPE.variables.values()) == set(grant.values)
         and TYPE.settings(TYPE.model(type=KIND, name="app")) == pragmas
     )
 
@@ -55,13 +55,13 @@ def test_the_journal_may_be_truncated(key: str) -> None:
     assert codes({"type": KIND, "name": "app", "path": "/data/app.db", key: "PERSIST"}) == ["S106"]
 
 
-def test_data_that_may_be_lost_have_many_writers() -> None:
+def test_an_ephemeral_database_may_have_many_writers() -> None:
     grant = make(KIND, "app", path="/tmp/app.db", ephemeral=True, journalMode="WAL").grant
     assert not grant.single_writer
     assert (grant.environment["SQLITE_JOURNAL_MODE"], grant.environment["SQLITE_LOCKING_MODE"]) == ("WAL", "NORMAL")
 
 
-def test_sqlite_knows_every_word_of_the_pragmas(tmp_path: Path) -> None:
+def test_sqlite_accepts_every_pragma(tmp_path: Path) -> None:
     for mode in ("DELETE", "TRUNCATE", "WAL"):
         for ephemeral in (False, True):
             grant = make(KIND, "app", path="/tmp/app.db", ephemeral=ephemeral, journalMode=mode).grant
@@ -82,12 +82,12 @@ def test_sqlite_knows_every_word_of_the_pragmas(tmp_path: Path) -> None:
                 assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
-def test_a_path_is_no_template() -> None:
-    assert make(KIND, "app", path="/data/$${x}.db").grant.attributes["path"] == "/data/${!x}.db"
+def test_a_path_is_not_a_template() -> None:
+    assert make(KIND, "app", path="/data/$${x}.db").grant.values["path"] == "/data/${!x}.db"
 
 
 @pytest.mark.parametrize("path", ["app.db", "/", "/data/a b.db", "/data/app.db?mode=ro"])
-def test_paths_that_are_none(path: str) -> None:
+def test_invalid_paths(path: str) -> None:
     assert codes({"type": KIND, "name": "app", "path": path})
 
 
@@ -111,7 +111,7 @@ dependencies:
 """
 
 
-def test_of_several_the_service_says_which_one_it_means(compiled: Compile) -> None:
+def test_the_service_chooses_between_several_databases(compiled: Compile) -> None:
     result = compiled(SEVERAL)
     assert result.template is not None, result.diagnostics
     container = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
@@ -128,13 +128,13 @@ def test_of_several_the_service_says_which_one_it_means(compiled: Compile) -> No
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "SQLITE_PATH"])
-def test_several_that_give_one_variable(compiled: Compile, variable: str) -> None:
+def test_several_dependencies_that_set_one_variable(compiled: Compile, variable: str) -> None:
     (finding,) = [one for one in compiled(SEVERAL.replace(variable, "OTHER")).diagnostics if one.code == "S232"]
     assert finding.path == ("dependencies", 1) and variable in finding.message
     assert f"{variable}: ${{sqlite:two:" in finding.hint
 
 
-def test_pragmas_that_differ_are_chosen_and_equal_ones_are_not(compiled: Compile) -> None:
+def test_only_pragmas_that_differ_need_a_choice(compiled: Compile) -> None:
     differing = SEVERAL.replace("/tmp/two.db, ephemeral: true", "/tmp/two.db, ephemeral: true, journalMode: WAL")
     (finding,) = [one for one in compiled(differing).diagnostics if one.code == "S232"]
     assert finding.hint == "choose in service.environment, such as SQLITE_JOURNAL_MODE: ${sqlite:two:journalMode}"

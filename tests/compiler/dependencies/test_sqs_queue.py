@@ -1,4 +1,4 @@
-"""An SQS queue: encrypted, with dead letters; FIFO; access to the queue alone."""
+"""An SQS queue: encrypted, with a dead-letter queue; FIFO; access to the queue alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def queues(made: Made) -> tuple[Any, Any]:
     return made.resources["OrdersQueue"], made.resources["OrdersQueueDeadLetters"]
 
 
-def test_a_queue_with_its_dead_letters() -> None:
+def test_a_queue_with_its_dead_letter_queue() -> None:
     made = make(KIND, "${ENV}-orders")
     queue, letters = queues(made)
     for one in (queue, letters):
@@ -33,7 +33,7 @@ def test_a_queue_with_its_dead_letters() -> None:
 @pytest.mark.parametrize(
     ("name", "fifo", "ending"), [("orders", False, ""), ("orders", True, ".fifo"), ("orders.fifo", True, ".fifo")]
 )
-def test_the_dead_letters_take_this_queue_alone(name: str, fifo: bool, ending: str) -> None:
+def test_the_dead_letter_queue_accepts_only_this_queue(name: str, fifo: bool, ending: str) -> None:
     made = make(KIND, name, **({"fifo": True} if fifo else {}))
     title = next(one for one in made.resources if "DeadLetters" in one)
     allow = made.resources[title]["Properties"]["RedriveAllowPolicy"]
@@ -42,7 +42,7 @@ def test_the_dead_letters_take_this_queue_alone(name: str, fifo: bool, ending: s
     assert as_text(source) == f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:orders{ending}"
 
 
-def test_the_grant_reaches_the_queue_alone() -> None:
+def test_the_grant_covers_only_the_queue() -> None:
     made = make(KIND, "${ENV}-orders")
     assert {as_text(arn) for one in made.statements() for arn in one["Resource"]} == {"${OrdersQueue.Arn}"}
     assert made.actions() >= {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}
@@ -74,23 +74,21 @@ def test_both_queues_of_a_fifo_queue_are_fifo(name: str) -> None:
 
 def test_the_url_and_arn_of_an_existing_queue() -> None:
     made = make(KIND, "orders.fifo", unmanaged={"permissions": "write"})
-    assert made.grant.attributes == {
+    assert made.grant.values == {
         "url": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/orders.fifo",
         "arn": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders.fifo",
         "name": "orders.fifo",
     }
-    assert made.arns("sqs:SendMessage") == {made.grant.attributes["arn"]}
+    assert made.arns("sqs:SendMessage") == {made.grant.values["arn"]}
 
 
 def test_an_existing_fifo_queue_has_its_whole_name() -> None:
     made = make(KIND, "orders", fifo=True, unmanaged={"permissions": "write"})
-    assert made.grant.attributes["name"] == "orders.fifo"
-    assert made.grant.attributes["arn"].endswith(":orders.fifo") and made.grant.attributes["url"].endswith(
-        "/orders.fifo"
-    )
+    assert made.grant.values["name"] == "orders.fifo"
+    assert made.grant.values["arn"].endswith(":orders.fifo") and made.grant.values["url"].endswith("/orders.fifo")
 
 
-def test_what_sqs_refuses() -> None:
+def test_names_and_keys_that_sqs_refuses() -> None:
     base = {"type": KIND, "name": "orders"}
     assert findings({**base, "name": "orders.fifo"}) == [("S320", "orders.fifo")]
     assert findings({**base, "contentBasedDeduplication": True}) == [("S320", "contentBasedDeduplication")]

@@ -1,0 +1,31 @@
+"""The compilers of the kinds of spec. Each is a module with the name of its kind (``service``) that defines ``KIND``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from fsdcf.compiler.stack import CompiledTypes, Template
+from fsdcf.language.model import SpecKind
+from fsdcf.language.model.service import Spec
+
+
+@dataclass(frozen=True)
+class KindCompiler:
+    """The compiler of a kind of spec; the language's ``kind`` has its record, and rules name the kinds they apply to.
+
+    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each problem of
+    the finished template with a hint.
+    """
+
+    kind: SpecKind
+    compile: Callable[[Spec, str, CompiledTypes], Template]
+    verify: Callable[[Mapping[str, Any]], list[tuple[str, str]]]
+
+
+def compiler_of(kind: SpecKind) -> KindCompiler:
+    """Return the compiler of a kind, from the module with its name."""
+    compiler: KindCompiler = import_module(f"fsdcf.compiler.{kind.name.lower()}").KIND
+    return compiler
