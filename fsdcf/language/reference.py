@@ -143,7 +143,7 @@ def reference_page(types: Types) -> str:
     out += ["", "## Not implemented yet", "", "These belong to the language, and this version rejects them.", ""]
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]
-    out += [f"- dependency type `{name}`" for name in LATER_TYPES]
+    out += [f"- dependency type `{name}`" for name in LATER_TYPES if name not in types]
     out += [f"- kind `{name}`" for name in LATER_KINDS]
     return "\n".join([*out, ""])
 

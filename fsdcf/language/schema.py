@@ -59,7 +59,7 @@ LATER_TYPES = (
     "aws_kms_key",
     "service",
 )
-"""The dependency types that belong to the language and are not implemented yet."""
+"""The dependency types that belong to the language and are not implemented yet, unless a module defines them."""
 
 
 # Validation of single values by cerberus

@@ -41,6 +41,10 @@ class Key:
     later: tuple[str, ...] = ()
 
 
+class TypedRecord:
+    """A record whose keys depend on its ``type``."""
+
+
 @dataclass(frozen=True)
 class ValueType:
     """A type of value: ``name`` is string, integer, number, boolean, any, list, map, record or dependency.
@@ -164,6 +168,6 @@ def _types(annotation: Any) -> list[ValueType]:
         return [ValueType("list", _types(arguments[0])[0])]
     if origin is not None and issubclass(origin, Mapping):
         return [ValueType("map", _types(arguments[1])[0])]
-    if getattr(annotation, "IS_DEPENDENCY", False):
+    if issubclass(annotation, TypedRecord):
         return [ValueType("dependency")]
     return [ValueType("record", record=annotation)]

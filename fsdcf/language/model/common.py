@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, TypedRecord
 
 LATER_KINDS = ("Job", "Environment")
 """The kinds of spec that belong to the language and are not implemented yet."""
@@ -89,10 +89,9 @@ class Unmanaged:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Dependency:
+class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""
 
-    IS_DEPENDENCY: ClassVar[bool] = True
     type: Annotated[str, Key("Type of the dependency.")]
     name: Annotated[String, Key("Physical name, as written; ${ENV} makes it unique for each environment.")]
     permissions: Annotated[
