@@ -63,7 +63,7 @@ def fsdcf(*arguments: str, folder: Path, cache: Path, **more: str) -> subprocess
 def hold_up(folder: Path) -> None:
     """What the sandbox has yet to do is an hour late: the deployment, of some seconds, goes on however long a process takes to begin."""
     with closing(sqlite3.connect(folder / "cache" / "fsdcf" / "sandbox" / "state.sqlite")) as base:
-        assert base.execute("UPDATE agenda SET due = due + 3600").rowcount > 0
+        assert base.execute("UPDATE schedule SET due = due + 3600").rowcount > 0
         base.commit()
 
 

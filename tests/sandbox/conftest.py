@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: a world with virtual time, and real clients that speak to it without a socket."""
+"""Helpers of the sandbox's tests: a sandbox with virtual time, and real clients that reach it without a socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IDLE: dict[tuple[str, str], list[Any]] = defaultdict(list)
 
 
 class Sandbox:
-    """A world, its clock and its clients."""
+    """A sandbox, its clock and its clients."""
 
     def __init__(self, *faults: str, store: Store | None = None, region: str = "us-east-1") -> None:
         self.clock = VirtualClock()
@@ -63,7 +63,7 @@ class Sandbox:
         self.state.store.close()
 
     def pass_time(self, seconds: float) -> None:
-        """Lets time pass, and plays what becomes due."""
+        """Let time pass and run due actions."""
         self.clock.advance(seconds)
         schedule.advance(self.state)
 

@@ -23,7 +23,7 @@ LOGS = {
 
 
 class Service:
-    """The service ``s`` in cluster ``c``, behind a load balancer unless told otherwise."""
+    """The service ``s`` in cluster ``c``, by default behind a load balancer."""
 
     def __init__(self, sandbox: Sandbox, balanced: bool = True, checked: bool = True, **settings: Any) -> None:
         self.sandbox = sandbox

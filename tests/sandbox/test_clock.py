@@ -9,7 +9,7 @@ import pytest
 from fsdcf.sandbox.state import START, FrozenClock, RealClock, VirtualClock
 
 
-def test_the_real_clock_tells_the_time_and_never_goes_back() -> None:
+def test_the_real_clock_never_runs_backwards() -> None:
     clock = RealClock()
     before = time.time()
     first = clock.now()
@@ -17,7 +17,7 @@ def test_the_real_clock_tells_the_time_and_never_goes_back() -> None:
     assert clock.now() >= first
 
 
-def test_virtual_time_passes_when_it_is_told_to() -> None:
+def test_virtual_time_passes_when_it_is_advanced() -> None:
     clock = VirtualClock()
     assert clock.now() == START
     clock.advance(3600)
@@ -26,5 +26,5 @@ def test_virtual_time_passes_when_it_is_told_to() -> None:
         clock.advance(-1)
 
 
-def test_an_instant_stands_still() -> None:
+def test_a_frozen_clock_does_not_move() -> None:
     assert FrozenClock(5.0).now() == 5.0

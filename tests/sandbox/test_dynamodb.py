@@ -73,7 +73,7 @@ def put(client: Any, **attributes: Any) -> Any:
     return client.put_item(TableName="plain", Item=attributes)
 
 
-def test_an_item_comes_back_as_it_was_with_its_numbers_in_one_form(made: Sandbox) -> None:
+def test_an_item_is_returned_with_normalized_numbers(made: Sandbox) -> None:
     client = made.client("dynamodb")
     put(client, **ALL)
     assert client.get_item(TableName="plain", Key={"id": {"N": "1.0"}}, ConsistentRead=True)["Item"] == ALL
@@ -86,7 +86,7 @@ def test_an_item_comes_back_as_it_was_with_its_numbers_in_one_form(made: Sandbox
     assert len(found) == 2 and all(one in (ALL, item) for one in found)
 
 
-def test_a_table_is_described_by_what_it_was_made_of(made: Sandbox) -> None:
+def test_a_table_is_described_by_its_properties(made: Sandbox) -> None:
     client = made.client("dynamodb")
     client.put_item(TableName="ranged", Item={"who": {"S": "a"}, "at": {"N": "1"}})
     told = client.describe_table(TableName="ranged")["Table"]
@@ -148,48 +148,100 @@ def puts(*keys: int) -> list[dict[str, Any]]:
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (PUT, {"TableName": "none", "Item": ROW}, "Requested resource not found"),
     (PUT, {"TableName": "ranged", "Item": {"who": {"S": "a"}}}, "Missing the key at in the item"),
-    (PUT, {"TableName": "ranged", "Item": {"who": {"S": "a"}, "at": {"S": "1"}}}, "Type mismatch for key at expected: N actual: S"),
-    (PUT, {"TableName": "ranged", "Item": {"who": {"S": ""}, "at": {"N": "1"}}}, "cannot contain an empty string value. Key: who"),
-    (PUT, {"TableName": "ranged", "Item": {"who": {"S": "é" * 1025}, "at": {"N": "1"}}}, "Size of hashkey has exceeded the maximum size limit of2048 bytes"),
-    (PUT, {"TableName": "ranged", "Item": {**ROW, "state": {"N": "1"}}}, "Type mismatch for Index Key state Expected: S Actual: N IndexName: by-state"),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": {"who": {"S": "a"}, "at": {"S": "1"}}},
+        "Type mismatch for key at expected: N actual: S",
+    ),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": {"who": {"S": ""}, "at": {"N": "1"}}},
+        "cannot contain an empty string value. Key: who",
+    ),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": {"who": {"S": "é" * 1025}, "at": {"N": "1"}}},
+        "Size of hashkey has exceeded the maximum size limit of2048 bytes",
+    ),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": {**ROW, "state": {"N": "1"}}},
+        "Type mismatch for Index Key state Expected: S Actual: N IndexName: by-state",
+    ),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "state": {"S": ""}}}, "IndexName: by-state, IndexKey: state"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "1" * 39}}}, "more than 38 significant digits"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "1e126"}}}, "Number overflow"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": f"1e{'9' * 30}"}}}, "Number overflow"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "-1e-131"}}}, "Number underflow"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"N": "NaN"}}}, "cannot be converted to a numeric value: NaN"),
-    (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"S": "x" * (400 * 1024)}}}, "Item size has exceeded the maximum allowed size"),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": {**ROW, "x": {"S": "x" * (400 * 1024)}}},
+        "Item size has exceeded the maximum allowed size",
+    ),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": nested(32)}}, "Nesting Levels"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {}}}, "is empty, must contain exactly one"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"S": "a", "N": "1"}}}, "more than one datatypes set"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"NULL": False}}}, "must have the value of true"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"SS": []}}}, "An string set  may not be empty"),
     (PUT, {"TableName": "ranged", "Item": {**ROW, "x": {"NS": ["1", "1.0"]}}}, "contains duplicates"),
-    (PUT, {"TableName": "ranged", "Item": ROW, "ReturnConsumedCapacity": "TOTAL"}, "the sandbox does not support ReturnConsumedCapacity of PutItem"),
+    (
+        PUT,
+        {"TableName": "ranged", "Item": ROW, "ReturnConsumedCapacity": "TOTAL"},
+        "the sandbox does not support ReturnConsumedCapacity of PutItem",
+    ),
     (GET, {"TableName": "ranged", "Key": {"who": {"S": "a"}}}, "does not match the schema"),
     (GET, {"TableName": "ranged", "Key": {**ROW, "x": {"S": "a"}}}, "does not match the schema"),
     (GET, {"TableName": "ranged", "Key": {"who": {"S": "a"}, "at": {"S": "1"}}}, "does not match the schema"),
-    (GET, {"TableName": "ranged", "Key": ROW, "ProjectionExpression": "x"}, "does not support ProjectionExpression of GetItem"),
+    (
+        GET,
+        {"TableName": "ranged", "Key": ROW, "ProjectionExpression": "x"},
+        "does not support ProjectionExpression of GetItem",
+    ),
     (MANY, {"RequestItems": {"plain": puts(*range(26))}}, "Too many items requested for the BatchWriteItem call"),
     (MANY, {"RequestItems": {"plain": puts(*range(13)), "none": puts(*range(13))}}, "Too many items"),
     (MANY, {"RequestItems": {"plain": puts(1, 2, 1)}}, "Provided list of item keys contains duplicates"),
-    (MANY, {"RequestItems": {"plain": [*puts(1), {"DeleteRequest": {"Key": {"id": {"N": "1.0"}}}}]}}, "does not support DeleteRequest of BatchWriteItem"),
+    (
+        MANY,
+        {"RequestItems": {"plain": [*puts(1), {"DeleteRequest": {"Key": {"id": {"N": "1.0"}}}}]}},
+        "does not support DeleteRequest of BatchWriteItem",
+    ),
     (MANY, {"RequestItems": {"plain": puts(1), "none": puts(1)}}, "Requested resource not found"),
-    (MANY, {"RequestItems": {"plain": [*puts(1), {"PutRequest": {"Item": {"id": {"S": "x"}}}}]}}, "Type mismatch for key id"),
-    (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": str(n)}} for n in range(101)]}}}, "Too many items requested for the BatchGetItem call"),
+    (
+        MANY,
+        {"RequestItems": {"plain": [*puts(1), {"PutRequest": {"Item": {"id": {"S": "x"}}}}]}},
+        "Type mismatch for key id",
+    ),
+    (
+        READ,
+        {"RequestItems": {"plain": {"Keys": [{"id": {"N": str(n)}} for n in range(101)]}}},
+        "Too many items requested for the BatchGetItem call",
+    ),
     (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": "1"}}, {"id": {"N": "1"}}]}}}, "contains duplicates"),
-    (READ, {"RequestItems": {"plain": {"Keys": [{"id": {"N": "1"}}], "AttributesToGet": ["x"]}}}, "AttributesToGet of BatchGetItem"),
+    (
+        READ,
+        {"RequestItems": {"plain": {"Keys": [{"id": {"N": "1"}}], "AttributesToGet": ["x"]}}},
+        "AttributesToGet of BatchGetItem",
+    ),
     (SCAN, {"TableName": "plain", "Segment": 1}, "The TotalSegments parameter is required"),
     (SCAN, {"TableName": "plain", "Segment": 4, "TotalSegments": 4}, "4 is not less than TotalSegments: 4"),
-    (SCAN, {"TableName": "plain", "FilterExpression": "x = y"}, "the sandbox does not support FilterExpression of Scan"),
+    (
+        SCAN,
+        {"TableName": "plain", "FilterExpression": "x = y"},
+        "the sandbox does not support FilterExpression of Scan",
+    ),
     (SCAN, {"TableName": "plain", "Select": "SPECIFIC_ATTRIBUTES"}, "does not support Select SPECIFIC_ATTRIBUTES"),
     (SCAN, {"TableName": "plain", "ExclusiveStartKey": {"x": {"N": "1"}}}, "does not match the schema"),
     ("describe_table", {"TableName": "none"}, "Requested resource not found: Table: none not found"),
-    ("query", {"TableName": "plain", "KeyConditionExpression": "id = :x"}, "the sandbox does not offer Query of dynamodb"),
-]  # fmt: skip
+    (
+        "query",
+        {"TableName": "plain", "KeyConditionExpression": "id = :x"},
+        "the sandbox does not offer Query of dynamodb",
+    ),
+]
 
 
-def test_what_is_refused_is_refused_in_the_words_of_dynamodb_and_writes_nothing(made: Sandbox) -> None:
+def test_errors_have_the_messages_of_dynamodb_and_nothing_is_written(made: Sandbox) -> None:
     client = made.client("dynamodb")
     for operation, params, words in REFUSED:
         with pytest.raises(ClientError) as raised:
@@ -279,7 +331,7 @@ def test_a_scan_goes_by_pages_and_segments(made: Sandbox) -> None:
     )
 
 
-def test_numbers_and_sizes_are_those_that_the_migration_reckons_with() -> None:
+def test_numbers_and_sizes_agree_with_those_of_the_migration() -> None:
     for text in ("0", "-0.0", "12.50", "1e-5", "-9" + "0" * 40, "1234567", "0.000100", "1E+38"):
         assert number(text) == plain_number(text)
         item = {"a": {"N": number(text)}, "ü": {"L": [{"S": "é"}, {"NULL": True}]}, "m": {"M": {"k": {"B": b"12"}}}}
@@ -310,7 +362,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "app.db"
 
 
-def test_a_migration_bears_what_dynamodb_leaves_undone(file: Path) -> None:
+def test_a_migration_retries_unprocessed_items(file: Path) -> None:
     faults = (
         "api:BatchWriteItem:partial*3",
         "api:dynamodb.BatchWriteItem:throttle*2",

@@ -44,7 +44,10 @@ def failing(service: Service) -> dict[str, Any]:
     return next(task for task in service.tasks("STOPPED") if task["taskDefinitionArn"].endswith(":2"))
 
 
-NOT_FOUND = f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {IMAGE}:two: {IMAGE}:two: not found"
+NOT_FOUND = (
+    "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+    f"failed to resolve ref {IMAGE}:two: {IMAGE}:two: not found"
+)
 ROLE = "arn:aws:sts::000000000000:assumed-role/exec/task"
 OOM = "OutOfMemoryError: Container killed due to memory usage"
 
@@ -54,16 +57,24 @@ ENDINGS = [
         "CannotPullContainerError=denied",
         "TaskFailedToStart",
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref "
-        f"{IMAGE}:two: pulling from host {IMAGE.partition('/')[0]} failed with status code [manifests two]: 403 Forbidden",
+        f"{IMAGE}:two: pulling from host {IMAGE.partition('/')[0]} failed with status code [manifests two]: "
+        "403 Forbidden",
         None,
         "CannotPullContainerError: ",
     ),
-    ("CannotPullContainerError=timeout", "TaskFailedToStart", r"dial tcp 10.0.3.17:443: i/o timeout", None, "CannotPullContainerError: "),
+    (
+        "CannotPullContainerError=timeout",
+        "TaskFailedToStart",
+        r"dial tcp 10.0.3.17:443: i/o timeout",
+        None,
+        "CannotPullContainerError: ",
+    ),
     (
         "ResourceInitializationError",
         "TaskFailedToStart",
-        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a "
-        "connection issue between the task and Amazon ECR. Check your task network configuration.",
+        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry "
+        "auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task "
+        "network configuration.",
         None,
         "ResourceInitializationError: ",
     ),
@@ -77,11 +88,18 @@ ENDINGS = [
     (
         "ResourceInitializationError=secret",
         "TaskFailedToStart",
-        "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:",
+        "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret "
+        "arn:aws:secretsmanager:",
         None,
         "ResourceInitializationError: ",
     ),
-    ("ResourceInitializationError=parameter", "TaskFailedToStart", "unable to retrieve secrets from ssm:", None, "ResourceInitializationError: "),
+    (
+        "ResourceInitializationError=parameter",
+        "TaskFailedToStart",
+        "unable to retrieve secrets from ssm:",
+        None,
+        "ResourceInitializationError: ",
+    ),
     (
         "ResourceInitializationError=log-group",
         "TaskFailedToStart",
@@ -96,15 +114,33 @@ ENDINGS = [
         None,
         'unable to start container process: exec: "gunicorn": executable file not found in $PATH: unknown',
     ),
-    ("CannotStartContainerError=run.sh", "TaskFailedToStart", "Task failed to start", None, 'exec: "run.sh": executable file not found'),
+    (
+        "CannotStartContainerError=run.sh",
+        "TaskFailedToStart",
+        "Task failed to start",
+        None,
+        'exec: "run.sh": executable file not found',
+    ),
     ("oom", "EssentialContainerExited", "Essential container in task exited", 137, OOM),
     ("exit=1", "EssentialContainerExited", "Essential container in task exited", 1, ""),
     ("exit=139", "EssentialContainerExited", "Essential container in task exited", 139, ""),
     ("unhealthy=404", "ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {GROUP})", 143, ""),
-    ("unhealthy=timeout", "ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {GROUP})", 143, ""),
+    (
+        "unhealthy=timeout",
+        "ServiceSchedulerInitiated",
+        f"Task failed ELB health checks in (target-group {GROUP})",
+        143,
+        "",
+    ),
     ("unhealthy=container", "ServiceSchedulerInitiated", "Task failed container health checks", 143, ""),
-    ("capacity", "TaskFailedToStart", "Capacity is unavailable at this time. Please try again later or in a different availability zone", None, ""),
-]  # fmt: skip
+    (
+        "capacity",
+        "TaskFailedToStart",
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        None,
+        "",
+    ),
+]
 
 
 @pytest.mark.parametrize(("trouble", "code", "reason", "exit", "container"), ENDINGS, ids=[row[0] for row in ENDINGS])
@@ -128,21 +164,40 @@ def test_every_trouble_is_tried() -> None:
     ("trouble", "events"),
     [
         ("CannotPullContainerError", [f"was unable to place a task. Reason: {NOT_FOUND}."]),
-        ("capacity", ["was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."]),
-        ("unhealthy=404", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Health checks failed with these codes: [404]).", "has stopped 1 running tasks: (task T)."]),
-        ("unhealthy=timeout", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Request timed out)."]),
-        ("unhealthy=refused", [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Health checks failed)."]),
+        (
+            "capacity",
+            [
+                "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or "
+                "in a different availability zone."
+            ],
+        ),
+        (
+            "unhealthy=404",
+            [
+                f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to "
+                "(reason Health checks failed with these codes: [404]).",
+                "has stopped 1 running tasks: (task T).",
+            ],
+        ),
+        (
+            "unhealthy=timeout",
+            [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Request timed out)."],
+        ),
+        (
+            "unhealthy=refused",
+            [f"(task T) (port 8000) is unhealthy in (target-group {GROUP}) due to (reason Health checks failed)."],
+        ),
         ("unhealthy=container", ["(task T) failed container health checks.", "has stopped 1 running tasks: (task T)."]),
     ],
-)  # fmt: skip
-def test_the_service_says_what_is_wrong(make: Make, trouble: str, events: list[str]) -> None:
+)
+def test_events_of_the_service_name_the_problem(make: Make, trouble: str, events: list[str]) -> None:
     service = make(f"update:{trouble}")
     name = failing(service)["taskArn"].rpartition("/")[2]
     said = [message.replace(name, "T") for message in service.messages()]
     assert [one for one in events if one not in said] == []
 
 
-def test_a_service_that_goes_back_behind_a_failed_deployment(make: Make) -> None:
+def test_a_service_returns_to_the_deployment_before_a_failed_one(make: Make) -> None:
     service = make("update:exit=1")
     service.create()
     old = service.wait("COMPLETED")["deployments"][0]
@@ -171,12 +226,12 @@ def test_a_service_that_goes_back_behind_a_failed_deployment(make: Make) -> None
     )
     assert latest["rollback"]["reason"] == back["rolloutStateReason"]
     assert latest["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
-    rollout = ecs.progress(service.sandbox.state, told["serviceArn"], new["id"])
-    assert (rollout.state, rollout.rolled_back) == ("FAILED", True)
-    assert ecs.progress(service.sandbox.state, told["serviceArn"]).deployment_id == old["id"]
+    deployment = ecs.deployment_of(service.sandbox.state, told["serviceArn"], new["id"])
+    assert (deployment["rolloutState"], "rollback" in deployment) == ("FAILED", True)
+    assert ecs.deployment_of(service.sandbox.state, told["serviceArn"])["id"] == old["id"]
 
 
-def test_the_next_update_after_a_failed_one_goes_well(make: Make) -> None:
+def test_the_update_after_a_failed_one_succeeds(make: Make) -> None:
     service = make("update:oom")
     service.create()
     service.wait("COMPLETED")
@@ -228,7 +283,10 @@ def test_without_a_breaker_ecs_tries_for_ever_with_longer_pauses(make: Make) -> 
     gaps = [round(later - earlier) for earlier, later in pairwise(starts)]
     assert gaps == [51 + pause for pause in (30, 60, 120, 240, 480, 960, 1620, 1620)]
     assert told["deployments"][0]["failedTasks"] == len(starts)
-    words = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+    words = (
+        "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of "
+        "the Amazon ECS Developer Guide."
+    )
     assert service.messages().count(words) == 1
     assert service.history()[0]["deploymentCircuitBreaker"]["status"] == "DISABLED"
 
@@ -275,7 +333,7 @@ def test_the_old_tasks_serve_all_the_while(make: Make) -> None:
     assert service.describe()["taskDefinition"].endswith(":1")
 
 
-def test_the_target_tells_why_while_the_task_is_in_its_grace_period(make: Make) -> None:
+def test_an_unhealthy_target_has_a_reason_within_the_grace_period(make: Make) -> None:
     service = make("update:unhealthy=404", healthCheckGracePeriodSeconds=100)
     service.create()
     service.wait("COMPLETED")
@@ -294,7 +352,7 @@ def test_the_target_tells_why_while_the_task_is_in_its_grace_period(make: Make) 
     ] == '10.0.0.10 "GET /health HTTP/1.1" 404 "ELB-HealthChecker/2.0"'
 
 
-def test_a_replacement_of_an_unhealthy_task_is_told(make: Make) -> None:
+def test_the_replacement_of_an_unhealthy_task_is_an_event(make: Make) -> None:
     service = make("create:unhealthy=container")
     service.create()
     service.wait("FAILED")
@@ -303,7 +361,7 @@ def test_a_replacement_of_an_unhealthy_task_is_told(make: Make) -> None:
     assert starts[1].endswith(" Amazon ECS replaced 1 tasks due to an unhealthy status.")
 
 
-def test_the_last_lines_of_the_log_tell_of_the_crash(make: Make) -> None:
+def test_the_last_lines_of_the_log_show_the_crash(make: Make) -> None:
     for trouble, last in (
         ("exit=1", "RuntimeError: a fault of the sandbox ends the program with code 1"),
         ("exit=139", "Segmentation fault (core dumped)"),
@@ -316,7 +374,7 @@ def test_the_last_lines_of_the_log_tell_of_the_crash(make: Make) -> None:
         assert told["events"][-1]["message"] == last
 
 
-def test_slow_is_well_but_takes_its_time(make: Make) -> None:
+def test_a_slow_deployment_succeeds_later(make: Make) -> None:
     times = []
     for trouble in ("update:oom", "create:slow", "create:slow=10"):
         service = make(trouble)
@@ -326,7 +384,7 @@ def test_slow_is_well_but_takes_its_time(make: Make) -> None:
     assert times[0] * 3 < times[1] < times[2]
 
 
-def test_a_check_that_the_service_lacks_fails_as_the_one_that_it_has(make: Make) -> None:
+def test_the_other_health_check_fails_if_the_named_one_is_missing(make: Make) -> None:
     worker = make("create:unhealthy=404", balanced=False)
     worker.create()
     worker.wait("FAILED")
@@ -352,7 +410,7 @@ def test_a_fault_lasts_for_as_many_deployments_as_it_says(make: Make) -> None:
     assert service.wait("COMPLETED")["taskDefinition"].endswith(":4")
 
 
-def test_a_stack_knows_its_service_by_logical_id_and_its_way_back_by_phase(make: Make) -> None:
+def test_a_stack_finds_faults_by_logical_id_and_rollback_phase(make: Make) -> None:
     service = make()
     state = service.sandbox.state
     state.faults.add(*map(parse_fault, ("Web:create:exit=1", "Web:rollback:oom")))
@@ -366,7 +424,7 @@ def test_a_stack_knows_its_service_by_logical_id_and_its_way_back_by_phase(make:
     service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
 
 
-def test_a_crash_after_the_deployment_is_repaired_and_counts_for_nothing(make: Make) -> None:
+def test_a_crash_after_the_deployment_is_repaired_and_not_counted(make: Make) -> None:
     service = make()
     service.create()
     service.wait("COMPLETED")
@@ -376,7 +434,7 @@ def test_a_crash_after_the_deployment_is_repaired_and_counts_for_nothing(make: M
     assert service.describe()["deployments"][0]["failedTasks"] == 0
 
 
-def test_failures_are_forgiven_when_a_task_is_healthy(make: Make) -> None:
+def test_a_healthy_task_resets_the_failures(make: Make) -> None:
     service = make(
         "create:exit=1",
         desiredCount=2,

@@ -194,9 +194,7 @@ def test_a_throttled_service_starts_nothing() -> None:
     assert decide([], 3, 100, 200, may_start=False) == Decision(0, ())
 
 
-@pytest.mark.parametrize(
-    ("desired", "limit"), [(0, 3), (1, 3), (6, 3), (7, 4), (10, 5), (399, 200), (1000, 200)]
-)  # fmt: skip
+@pytest.mark.parametrize(("desired", "limit"), [(0, 3), (1, 3), (6, 3), (7, 4), (10, 5), (399, 200), (1000, 200)])
 def test_the_breakers_threshold_is_half_of_the_count_within_bounds(desired: int, limit: int) -> None:
     assert threshold({}, desired) == limit
 
@@ -294,7 +292,7 @@ def test_stopped_tasks_are_forgotten_after_an_hour(sandbox: Sandbox, service: Se
     assert (told["tasks"], told["failures"]) == ([], [{"arn": arn, "reason": "MISSING"}])
 
 
-def test_a_worker_without_checks_is_well_when_it_runs(sandbox: Sandbox) -> None:
+def test_a_worker_without_health_checks_is_healthy_when_it_runs(sandbox: Sandbox) -> None:
     service = Service(sandbox, balanced=False, checked=False)
     service.create()
     told = service.wait()
@@ -311,7 +309,7 @@ def test_tasks_write_to_their_log(service: Service) -> None:
     assert [event["message"] for event in told["events"]] == ["Starting web (hello:one)", "Listening on 0.0.0.0:8000"]
 
 
-def test_a_rollout_goes_on_between_two_processes(tmp_path: Path) -> None:
+def test_a_rollout_continues_in_another_process(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     first = Sandbox(store=Store(path))
     Service(first).create()

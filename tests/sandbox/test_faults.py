@@ -1,4 +1,4 @@
-"""Faults: their text, their counts, and whom they concern."""
+"""Faults: their texts, their counts, and what they affect."""
 
 from __future__ import annotations
 
@@ -22,21 +22,33 @@ TEXTS: list[tuple[str, Fault]] = [
     ("Service:update:unhealthy=404*2", TaskFault("Service", "update", "unhealthy", "404", 2)),
     ("Service:update:unhealthy", TaskFault("Service", "update", "unhealthy")),
     ("my-service_1:create:slow=12", TaskFault("my-service_1", "create", "slow", "12")),
-    ("AWS::ECS::Service:create:CannotPullContainerError", TaskFault("AWS::ECS::Service", "create", "CannotPullContainerError")),
-    ("Service:create:ResourceInitializationError=log-group", TaskFault("Service", "create", "ResourceInitializationError", "log-group")),
+    (
+        "AWS::ECS::Service:create:CannotPullContainerError",
+        TaskFault("AWS::ECS::Service", "create", "CannotPullContainerError"),
+    ),
+    (
+        "Service:create:ResourceInitializationError=log-group",
+        TaskFault("Service", "create", "ResourceInitializationError", "log-group"),
+    ),
     ("Role:create:AccessDenied", ResourceFault("Role", "create", HANDLER_CODES["AccessDenied"], "AccessDenied")),
     ("Role:delete:AccessDenied=not: yours**", ResourceFault("Role", "delete", "not: yours", "AccessDenied", None)),
     ("AWS::IAM::Role:rollback:it = bad", ResourceFault("AWS::IAM::Role", "rollback", "it = bad")),
-    ("Bucket:cleanup:The bucket you tried to delete is not empty*3", ResourceFault("Bucket", "cleanup", "The bucket you tried to delete is not empty", times=3)),
+    (
+        "Bucket:cleanup:The bucket you tried to delete is not empty*3",
+        ResourceFault("Bucket", "cleanup", "The bucket you tried to delete is not empty", times=3),
+    ),
     ("api:CreateChangeSet:throttle*3", CallFault("CreateChangeSet", "throttle", times=3)),
-    ("api:ecs.DescribeServices:error=AccessDeniedException**", CallFault("ecs.DescribeServices", "error", "AccessDeniedException", None)),
+    (
+        "api:ecs.DescribeServices:error=AccessDeniedException**",
+        CallFault("ecs.DescribeServices", "error", "AccessDeniedException", None),
+    ),
     ("api:*:delay=2.5@4%30", CallFault("*", "delay", "2.5", 1, 4, 0.3)),
     ("api:ecs.*:lost", CallFault("ecs.*", "lost")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "fault"), TEXTS, ids=[text for text, _ in TEXTS])
-def test_a_text_is_a_fault(text: str, fault: Fault) -> None:
+def test_the_text_of_a_fault_is_parsed(text: str, fault: Fault) -> None:
     assert parse_fault(text) == fault
 
 
@@ -60,14 +72,14 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "words"), BAD, ids=[text for text, _ in BAD])
-def test_a_text_that_is_none_says_what_to_write(text: str, words: str) -> None:
+def test_an_invalid_text_raises_an_error_with_a_hint(text: str, words: str) -> None:
     with pytest.raises(FaultError) as raised:
         parse_fault(text)
     assert words in str(raised.value)
     assert repr(text) in str(raised.value)
 
 
-def test_every_trouble_can_be_written() -> None:
+def test_every_task_problem_can_be_written() -> None:
     details = {"exit": "=3", "slow": "=2"}
     for word in TASK_PROBLEMS:
         assert parse_fault(f"Service:create:{word}{details.get(word, '')}").problem == word  # type: ignore[union-attr]
@@ -78,20 +90,20 @@ def kinds(faults: Faults, calls: int, service: str = "ecs", operation: str = "Li
     return ["-" if fault is None else fault.kind for fault in found]
 
 
-def test_a_fault_of_calls_strikes_as_often_as_it_says() -> None:
+def test_a_call_fault_applies_its_number_of_times() -> None:
     assert kinds(Faults([parse_fault("api:ListTasks:reset*2")]), 4) == ["reset", "reset", "-", "-"]
     assert kinds(Faults([parse_fault("api:ListTasks:reset**")]), 3) == ["reset"] * 3
     assert kinds(Faults([parse_fault("api:ListTasks:reset@2")]), 4) == ["-", "-", "reset", "-"]
 
 
-def test_faults_of_calls_concern_service_and_operation() -> None:
+def test_call_faults_match_service_and_operation() -> None:
     for text in ("api:ListTasks:lost", "api:ecs.ListTasks:lost", "api:ecs.*:lost", "api:*:lost"):
         assert kinds(Faults([parse_fault(text)]), 1) == ["lost"], text
     for text in ("api:StopTask:lost", "api:ssm.ListTasks:lost", "api:ssm.*:lost"):
         assert kinds(Faults([parse_fault(text)]), 1) == ["-"], text
 
 
-def test_the_next_fault_strikes_when_one_is_used_up() -> None:
+def test_the_next_fault_applies_when_one_is_used_up() -> None:
     faults = Faults([parse_fault("api:*:reset"), parse_fault("api:*:lost")])
     faults.add(parse_fault("api:*:html"))
     assert kinds(faults, 4) == ["reset", "lost", "html", "-"]
@@ -100,13 +112,13 @@ def test_the_next_fault_strikes_when_one_is_used_up() -> None:
     assert kinds(faults, 1) == ["-"]
 
 
-def test_chance_is_seeded() -> None:
+def test_probability_is_seeded() -> None:
     runs = [kinds(Faults([parse_fault("api:*:reset**%50")], seed), 40) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert 5 < runs[0].count("reset") < 35
 
 
-def test_faults_of_resources_concern_a_logical_id_or_a_type_in_a_phase() -> None:
+def test_resource_faults_match_a_logical_id_or_type_and_a_phase() -> None:
     faults = Faults(map(parse_fault, ("Role:create:NotFound", "AWS::S3::Bucket:delete:full*2")))
     assert faults.resource_fault("Role", "AWS::IAM::Role", "update") is None
     found = faults.resource_fault("Role", "AWS::IAM::Role", "create")
@@ -116,7 +128,7 @@ def test_faults_of_resources_concern_a_logical_id_or_a_type_in_a_phase() -> None
     assert [faults.resource_fault("B", "AWS::S3::Bucket", "delete") is None for _ in range(3)] == [False, False, True]
 
 
-def test_troubles_of_tasks_are_for_services_and_fail_other_resources() -> None:
+def test_task_problems_affect_services_and_fail_other_resources() -> None:
     faults = Faults([parse_fault("Service:create:unhealthy=404"), parse_fault("Table:create:exit=1")])
     assert faults.resource_fault("Service", "AWS::ECS::Service", "create") is None
     assert faults.task_fault("Service", "update") is None

@@ -25,11 +25,27 @@ FORMS = [
     ("AWS::ECS::Cluster", {}, r"hello-staging-Thing-\w{12}"),
     ("AWS::ECS::Cluster", {"ClusterName": "mine"}, "mine"),
     ("AWS::ECS::Service", {"Cluster": "c"}, r"arn:aws:ecs:eu-west-1:123456789012:service/c/hello-staging-Thing-\w{12}"),
-    ("AWS::ECS::Service", {"Cluster": "arn:aws:ecs:r:a:cluster/c", "ServiceName": "s"}, "arn:aws:ecs:eu-west-1:123456789012:service/c/s"),
+    (
+        "AWS::ECS::Service",
+        {"Cluster": "arn:aws:ecs:r:a:cluster/c", "ServiceName": "s"},
+        "arn:aws:ecs:eu-west-1:123456789012:service/c/s",
+    ),
     ("AWS::ECS::TaskDefinition", {"Family": "f"}, "arn:aws:ecs:eu-west-1:123456789012:task-definition/f:3"),
-    ("AWS::ElasticLoadBalancingV2::LoadBalancer", {}, r"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/[\w-]{1,32}/[0-9a-f]{16}"),
-    ("AWS::ElasticLoadBalancingV2::TargetGroup", {"Name": "tg"}, r"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/tg/[0-9a-f]{16}"),
-    ("AWS::ElasticLoadBalancingV2::Listener", {"LoadBalancerArn": BALANCER}, r"arn:\S+:listener/app/web/0123456789abcdef/[0-9a-f]{16}"),
+    (
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        {},
+        r"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/[\w-]{1,32}/[0-9a-f]{16}",
+    ),
+    (
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        {"Name": "tg"},
+        r"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/tg/[0-9a-f]{16}",
+    ),
+    (
+        "AWS::ElasticLoadBalancingV2::Listener",
+        {"LoadBalancerArn": BALANCER},
+        r"arn:\S+:listener/app/web/0123456789abcdef/[0-9a-f]{16}",
+    ),
     ("AWS::S3::Bucket", {}, r"hello-staging-thing-[a-z0-9]{12}"),
     ("AWS::SQS::Queue", {"QueueName": "q"}, "https://sqs.eu-west-1.amazonaws.com/123456789012/q"),
     ("AWS::SSM::Parameter", {}, r"CFN-Thing-\w{12}"),
@@ -37,7 +53,7 @@ FORMS = [
     ("AWS::SecretsManager::Secret", {"Name": "n"}, r"arn:aws:secretsmanager:eu-west-1:123456789012:secret:n-\w{6}"),
     ("AWS::IAM::Role", {}, r"hello-staging-Thing-\w{12}"),
     ("AWS::Nobody::KnowsIt", {}, r"hello-staging-Thing-\w{12}"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("type", "properties", "form"), FORMS, ids=[f"{row[0]}-{n}" for n, row in enumerate(FORMS)])

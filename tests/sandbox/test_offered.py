@@ -1,4 +1,4 @@
-"""Every operation that is offered, through a real client: a good answer, and each error that it knows."""
+"""Every offered operation with a real client: a successful call, and each of its errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExe
 
 
 def prepare(state: SandboxState) -> None:
-    """A little of everything."""
+    """Create a little of everything."""
     ssm.put(state, "/a/p", "v")
     logs.write(state, "group", "stream", ["one", "two"])
     elbv2.keep_target_group(state, GROUP, {"Port": 8000})
@@ -54,7 +54,11 @@ GOOD: list[Call] = [
     ("ecr", "DescribeImages", {"repositoryName": "repo", "imageIds": [{"imageTag": "t"}]}),
     ("ecr", "DescribeRepositories", {"repositoryNames": ["repo"]}),
     ("ecs", "DescribeClusters", {"clusters": ["c", "none"]}),
-    ("ecs", "DescribeServiceDeployments", {"serviceDeploymentArns": ["arn:aws:ecs:us-east-1:0:service-deployment/c/s/none"]}),
+    (
+        "ecs",
+        "DescribeServiceDeployments",
+        {"serviceDeploymentArns": ["arn:aws:ecs:us-east-1:0:service-deployment/c/s/none"]},
+    ),
     ("ecs", "DescribeServices", {"cluster": "c", "services": ["s", "none"], "include": ["TAGS"]}),
     ("ecs", "DescribeTaskDefinition", {"taskDefinition": "f", "include": ["TAGS"]}),
     ("ecs", "DescribeTasks", {"cluster": "c", "tasks": ["none"]}),
@@ -86,7 +90,7 @@ GOOD: list[Call] = [
     ("ssm", "GetParameters", {"Names": ["/a/p", "none"]}),
     ("ssm", "PutParameter", {"Name": "q", "Value": "v", "Type": "String"}),
     ("sts", "GetCallerIdentity", {}),
-]  # fmt: skip
+]
 
 OURS = [name for name in schedule.NAMES if name != "cloudformation"]
 
@@ -132,50 +136,200 @@ def test_the_docs_list_every_offered_operation() -> None:
 MISSING_GROUP = GROUP.replace("web", "none")
 
 BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
-    ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "NextToken": "odd"}, "InvalidNextTokenException", "not valid"),
-    ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}, "ValidationException", "ResourceIds"),
-    ("ecs", "ExecuteCommand", {"cluster": "none", "task": "x", "command": "sh", "interactive": True}, "ClusterNotFoundException", "Cluster not found."),
-    ("ecs", "ExecuteCommand", {"cluster": "c", "task": "none", "command": "sh", "interactive": True}, "InvalidParameterException", "The referenced task was not found."),
-    ("ecs", "ExecuteCommand", {"cluster": "c", "task": "none", "command": "sh", "interactive": False}, "InvalidParameterException", "Interactive"),
-    ("logs", "FilterLogEvents", {"logGroupName": "group", "filterPattern": "status=500"}, "InvalidParameterException", "Invalid character(s) in term 'status=500'"),
-    ("ecs", "RunTask", {"cluster": "c", "taskDefinition": "none"}, "ClientException", "Unable to describe task definition."),
-    ("ecs", "RunTask", {"cluster": "c", "taskDefinition": "f:old"}, "ClientException", "Unable to describe task definition."),
+    (
+        "application-autoscaling",
+        "DescribeScalableTargets",
+        {"ServiceNamespace": "ecs", "NextToken": "odd"},
+        "InvalidNextTokenException",
+        "not valid",
+    ),
+    (
+        "application-autoscaling",
+        "DescribeScalableTargets",
+        {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"},
+        "ValidationException",
+        "ResourceIds",
+    ),
+    (
+        "ecs",
+        "ExecuteCommand",
+        {"cluster": "none", "task": "x", "command": "sh", "interactive": True},
+        "ClusterNotFoundException",
+        "Cluster not found.",
+    ),
+    (
+        "ecs",
+        "ExecuteCommand",
+        {"cluster": "c", "task": "none", "command": "sh", "interactive": True},
+        "InvalidParameterException",
+        "The referenced task was not found.",
+    ),
+    (
+        "ecs",
+        "ExecuteCommand",
+        {"cluster": "c", "task": "none", "command": "sh", "interactive": False},
+        "InvalidParameterException",
+        "Interactive",
+    ),
+    (
+        "logs",
+        "FilterLogEvents",
+        {"logGroupName": "group", "filterPattern": "status=500"},
+        "InvalidParameterException",
+        "Invalid character(s) in term 'status=500'",
+    ),
+    (
+        "ecs",
+        "RunTask",
+        {"cluster": "c", "taskDefinition": "none"},
+        "ClientException",
+        "Unable to describe task definition.",
+    ),
+    (
+        "ecs",
+        "RunTask",
+        {"cluster": "c", "taskDefinition": "f:old"},
+        "ClientException",
+        "Unable to describe task definition.",
+    ),
     ("ecs", "RunTask", {"cluster": "c", "taskDefinition": "gone:1"}, "ClientException", "TaskDefinition is inactive"),
     ("ecs", "UpdateService", {"cluster": "c", "service": "none"}, "ServiceNotFoundException", "Service not found."),
     ("ecs", "UpdateService", {"cluster": "none", "service": "s"}, "ClusterNotFoundException", "Cluster not found."),
-    ("ecs", "UpdateService", {"cluster": "c", "service": "leaving"}, "ServiceNotActiveException", "Service was not ACTIVE."),
-    ("ecs", "DescribeServices", {"cluster": "none", "services": ["s"]}, "ClusterNotFoundException", "Cluster not found."),
-    ("ecs", "DescribeServices", {"cluster": "c", "services": []}, "InvalidParameterException", "Services cannot be empty."),
-    ("ecs", "DescribeServices", {"cluster": "c", "services": [str(n) for n in range(11)]}, "InvalidParameterException", "must not exceed 10"),
+    (
+        "ecs",
+        "UpdateService",
+        {"cluster": "c", "service": "leaving"},
+        "ServiceNotActiveException",
+        "Service was not ACTIVE.",
+    ),
+    (
+        "ecs",
+        "DescribeServices",
+        {"cluster": "none", "services": ["s"]},
+        "ClusterNotFoundException",
+        "Cluster not found.",
+    ),
+    (
+        "ecs",
+        "DescribeServices",
+        {"cluster": "c", "services": []},
+        "InvalidParameterException",
+        "Services cannot be empty.",
+    ),
+    (
+        "ecs",
+        "DescribeServices",
+        {"cluster": "c", "services": [str(n) for n in range(11)]},
+        "InvalidParameterException",
+        "must not exceed 10",
+    ),
     ("ecs", "DescribeTasks", {"cluster": "c", "tasks": []}, "InvalidParameterException", "Tasks cannot be empty."),
-    ("ecs", "DescribeTasks", {"cluster": "c", "tasks": [str(n) for n in range(101)]}, "InvalidParameterException", "must not exceed 100"),
+    (
+        "ecs",
+        "DescribeTasks",
+        {"cluster": "c", "tasks": [str(n) for n in range(101)]},
+        "InvalidParameterException",
+        "must not exceed 100",
+    ),
     ("ecs", "ListTasks", {"cluster": "c", "serviceName": "none"}, "ServiceNotFoundException", "Service not found."),
     ("ecs", "ListTasks", {"cluster": "c", "nextToken": "odd"}, "InvalidParameterException", "Invalid token."),
-    ("ecs", "ListServiceDeployments", {"cluster": "c", "service": "none"}, "ServiceNotFoundException", "Service not found."),
-    ("ecs", "DescribeTaskDefinition", {"taskDefinition": "f:9"}, "ClientException", "Unable to describe task definition."),
-    ("ecs", "RegisterTaskDefinition", {"family": "f", "containerDefinitions": []}, "ClientException", "Container list cannot be empty."),
-    ("ecs", "StopTask", {"cluster": "c", "task": "none"}, "InvalidParameterException", "The referenced task was not found."),
-    ("elbv2", "DescribeTargetHealth", {"TargetGroupArn": MISSING_GROUP}, "TargetGroupNotFound", f"Target groups '{MISSING_GROUP}' not found"),
+    (
+        "ecs",
+        "ListServiceDeployments",
+        {"cluster": "c", "service": "none"},
+        "ServiceNotFoundException",
+        "Service not found.",
+    ),
+    (
+        "ecs",
+        "DescribeTaskDefinition",
+        {"taskDefinition": "f:9"},
+        "ClientException",
+        "Unable to describe task definition.",
+    ),
+    (
+        "ecs",
+        "RegisterTaskDefinition",
+        {"family": "f", "containerDefinitions": []},
+        "ClientException",
+        "Container list cannot be empty.",
+    ),
+    (
+        "ecs",
+        "StopTask",
+        {"cluster": "c", "task": "none"},
+        "InvalidParameterException",
+        "The referenced task was not found.",
+    ),
+    (
+        "elbv2",
+        "DescribeTargetHealth",
+        {"TargetGroupArn": MISSING_GROUP},
+        "TargetGroupNotFound",
+        f"Target groups '{MISSING_GROUP}' not found",
+    ),
     ("elbv2", "DescribeTargetGroups", {"Names": ["none"]}, "TargetGroupNotFound", "Target groups 'none' not found"),
-    ("logs", "GetLogEvents", {"logGroupName": "none", "logStreamName": "s"}, "ResourceNotFoundException", "The specified log group does not exist."),
-    ("logs", "GetLogEvents", {"logGroupName": "group", "logStreamName": "none"}, "ResourceNotFoundException", "The specified log stream does not exist."),
-    ("logs", "GetLogEvents", {"logGroupName": "group", "logStreamName": "stream", "nextToken": "x/1"}, "InvalidParameterException", "The specified nextToken is invalid."),
-    ("logs", "FilterLogEvents", {"logGroupName": "group", "nextToken": "odd"}, "InvalidParameterException", "The specified nextToken is invalid."),
+    (
+        "logs",
+        "GetLogEvents",
+        {"logGroupName": "none", "logStreamName": "s"},
+        "ResourceNotFoundException",
+        "The specified log group does not exist.",
+    ),
+    (
+        "logs",
+        "GetLogEvents",
+        {"logGroupName": "group", "logStreamName": "none"},
+        "ResourceNotFoundException",
+        "The specified log stream does not exist.",
+    ),
+    (
+        "logs",
+        "GetLogEvents",
+        {"logGroupName": "group", "logStreamName": "stream", "nextToken": "x/1"},
+        "InvalidParameterException",
+        "The specified nextToken is invalid.",
+    ),
+    (
+        "logs",
+        "FilterLogEvents",
+        {"logGroupName": "group", "nextToken": "odd"},
+        "InvalidParameterException",
+        "The specified nextToken is invalid.",
+    ),
     ("s3", "HeadBucket", {"Bucket": "none"}, "404", "Not Found"),
     ("s3", "GetObject", {"Bucket": "bucket", "Key": "none"}, "NoSuchKey", "The specified key does not exist."),
     ("s3", "PutObject", {"Bucket": "none", "Key": "k"}, "NoSuchBucket", "The specified bucket does not exist"),
     ("s3", "CreateBucket", {"Bucket": "bucket"}, "BucketAlreadyOwnedByYou", "you already own it"),
     ("s3", "CreateBucket", {"Bucket": "Bad_Name"}, "InvalidBucketName", "The specified bucket is not valid."),
-    ("s3", "CreateBucket", {"Bucket": "new", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}, "IllegalLocationConstraintException", "The eu-west-1 location constraint is incompatible"),
+    (
+        "s3",
+        "CreateBucket",
+        {"Bucket": "new", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}},
+        "IllegalLocationConstraintException",
+        "The eu-west-1 location constraint is incompatible",
+    ),
     ("s3", "GetBucketLocation", {"Bucket": "none"}, "NoSuchBucket", "does not exist"),
     ("ssm", "GetParameter", {"Name": "none"}, "ParameterNotFound", ""),
     ("ssm", "GetParameter", {"Name": "/a/p:7"}, "ParameterVersionNotFound", "could not find version 7 of /a/p"),
     ("ssm", "GetParameterHistory", {"Name": "/a/p", "NextToken": "odd"}, "InvalidNextToken", "token"),
     ("ssm", "PutParameter", {"Name": "/a/p", "Value": "v"}, "ParameterAlreadyExists", "The parameter already exists."),
     ("ssm", "PutParameter", {"Name": "aws-mine", "Value": "v"}, "ValidationException", "can't be prefixed"),
-    ("ssm", "PutParameter", {"Name": "q", "Value": ""}, "ValidationException", "Member must have length greater than or equal to 1"),
-    ("ssm", "PutParameter", {"Name": "q", "Value": "é" * 2049}, "ValidationException", "maximum parameter value of 4096"),
-]  # fmt: skip
+    (
+        "ssm",
+        "PutParameter",
+        {"Name": "q", "Value": ""},
+        "ValidationException",
+        "Member must have length greater than or equal to 1",
+    ),
+    (
+        "ssm",
+        "PutParameter",
+        {"Name": "q", "Value": "é" * 2049},
+        "ValidationException",
+        "maximum parameter value of 4096",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +337,7 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
     BAD,
     ids=[f"{row[1]}-{row[3]}-{n}" for n, row in enumerate(BAD)],
 )
-def test_what_is_refused_is_refused_in_the_words_of_aws(
+def test_errors_have_the_messages_of_aws(
     sandbox: Sandbox, service: str, operation: str, params: dict[str, Any], code: str, words: str
 ) -> None:
     state = sandbox.state

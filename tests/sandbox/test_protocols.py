@@ -78,7 +78,7 @@ def test_what_is_written_botocore_reads(service: str) -> None:
         assert plain({key: value for key, value in read.items() if key != "ResponseMetadata"}) == result, name
 
 
-def test_empty_lists_and_maps_arrive_and_none_does_not() -> None:
+def test_empty_lists_and_maps_are_sent_and_none_is_not() -> None:
     operation = model("cloudformation").operation_model("DescribeStacks")
     stack = {
         "StackName": "s",
@@ -125,7 +125,7 @@ def test_many_items_keep_their_order() -> None:
         ("s3", "HeadBucket", {"Region": "x"}),
         ("s3", "GetObject", {"Metadata": ["x"]}),
     ],
-)  # fmt: skip
+)
 def test_a_result_that_the_model_does_not_know_is_a_bug(service: str, operation: str, result: dict[str, Any]) -> None:
     with pytest.raises(ShapeError):
         PROTOCOLS[shapes.protocol(service)].encode(model(service).operation_model(operation), result, "id")
@@ -183,7 +183,7 @@ def test_times_have_their_forms() -> None:
     assert time_text(12.5, "unixtimestamp") == "12.500"
 
 
-def test_s3_requests_are_told_apart_by_method_path_and_query() -> None:
+def test_s3_operations_are_recognized_by_method_path_and_query() -> None:
     """All operations of S3: the sandbox must not take one that it lacks for one that it has."""
     odd = {"ListDirectoryBuckets", "CreateSession", "WriteGetObjectResponse"}  # other hosts than a bucket's
     mistaken = {}

@@ -1,4 +1,4 @@
-"""Catching up: entries at their own times, entries of entries, and nothing half done."""
+"""Due actions: run at their own times, with the actions that they schedule, and never in part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
 
 
-def test_entries_are_played_at_their_own_times(sandbox: Sandbox) -> None:
+def test_actions_run_at_their_own_times(sandbox: Sandbox) -> None:
     state = sandbox.state
     group = {"service": "c/none"}
     state.store.schedule(START + 5, "ecs.forget", {"task": "c/one"})
@@ -25,8 +25,8 @@ def test_entries_are_played_at_their_own_times(sandbox: Sandbox) -> None:
     assert state.store.next_due() == START + 9
 
 
-def test_one_leap_is_as_good_as_many_small_steps() -> None:
-    """An action sees its own time, not that of the call, and what it schedules is played in the same leap."""
+def test_one_large_step_equals_many_small_ones() -> None:
+    """An action sees its own time, not that of the call, and actions that it schedules run in the same step."""
     told = []
     for steps in (1, 40):
         sandbox = Sandbox()
@@ -57,14 +57,14 @@ def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:
     )
     sandbox.clock.advance(10)
     schedule.advance(state)
-    assert ecs.progress(state, service["serviceArn"]).state == "COMPLETED"
+    assert ecs.deployment_of(state, service["serviceArn"])["rolloutState"] == "COMPLETED"
 
 
-def test_who_has_faults_plays_alone_until_it_leaves_or_is_not_heard_of(sandbox: Sandbox) -> None:
+def test_an_exclusive_runner_runs_alone_until_it_is_released_or_inactive(sandbox: Sandbox) -> None:
     other, alone = sandbox.state, replace(sandbox.state, runner="one")
 
     def due() -> bool:
-        """Whether another one leaves what is due alone."""
+        """Return whether another process does not run due actions."""
         other.store.schedule(sandbox.clock.now(), "ecs.forget", {"task": "c/none"})
         schedule.advance(other)
         return other.store.next_due() is not None

@@ -20,7 +20,7 @@ from tests.sandbox.conftest import ONCE, session
 
 
 class Served:
-    """A served world and its clients."""
+    """A served sandbox and its clients."""
 
     def __init__(self, state: SandboxState, url: str) -> None:
         self.state = state
@@ -132,7 +132,7 @@ def test_a_body_that_is_too_long_is_refused(served: Served) -> None:
         assert connection.getresponse().status == 413
 
 
-def test_a_bug_is_an_answer_and_the_server_goes_on(served: Served) -> None:
+def test_a_bug_becomes_a_response_and_the_server_continues(served: Served) -> None:
     served.state.store.put("ssm.parameter", "p", {})
     client = served.client("ssm")
     with pytest.raises(ClientError) as raised:
@@ -141,7 +141,7 @@ def test_a_bug_is_an_answer_and_the_server_goes_on(served: Served) -> None:
     assert client.put_parameter(Name="q", Value="v", Type="String")["Version"] == 1
 
 
-def test_a_request_that_is_none_hurts_nobody(served: Served) -> None:
+def test_an_invalid_request_does_no_harm(served: Served) -> None:
     for noise in (
         b"\x16\x03\x01\x02\x00\x01",
         b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",

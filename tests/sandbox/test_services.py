@@ -148,7 +148,7 @@ def test_log_lines_across_streams(sandbox: Sandbox) -> None:
     assert client.describe_log_groups()["logGroups"] == []
 
 
-def test_a_target_group_tells_its_check(sandbox: Sandbox) -> None:
+def test_a_target_group_describes_its_health_check(sandbox: Sandbox) -> None:
     arn = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
     client = sandbox.client("elbv2")
     properties = {
@@ -208,7 +208,7 @@ def test_revisions_and_families(sandbox: Sandbox) -> None:
     assert client.list_task_definitions(status="INACTIVE")["taskDefinitionArns"] == [arns[2]]
 
 
-def test_clusters_are_made_described_and_deleted(sandbox: Sandbox) -> None:
+def test_clusters_are_created_described_and_deleted(sandbox: Sandbox) -> None:
     client, state = sandbox.client("ecs"), sandbox.state
     settings = [{"name": "containerInsights", "value": "enabled"}]
     ecs.create_cluster(state, {"clusterName": "c", "settings": settings})
@@ -261,4 +261,4 @@ def test_a_service_of_a_stack_brings_its_cluster(sandbox: Sandbox) -> None:
     assert ecs.service_of(sandbox.state, told["serviceArn"]) == told
     assert ecs.service_of(sandbox.state, told["serviceArn"] + "x") is None
     with pytest.raises(KeyError):
-        ecs.progress(sandbox.state, told["serviceArn"], "ecs-svc/0")
+        ecs.deployment_of(sandbox.state, told["serviceArn"], "ecs-svc/0")

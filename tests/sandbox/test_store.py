@@ -1,4 +1,4 @@
-"""The memory: documents, transactions, the agenda, threads, and two processes on one file."""
+"""The store: documents, transactions, the schedule, threads, and two processes with one file."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_numbers_count_by_name(store: Store) -> None:
     assert [store.next_number("a"), store.next_number("a"), store.next_number("b")] == [1, 2, 1]
 
 
-def test_the_agenda_gives_what_is_due_in_order(store: Store) -> None:
+def test_due_actions_are_returned_in_order(store: Store) -> None:
     store.schedule(20, "x.late", {})
     store.schedule(10, "x.first", {"a": 1}, "tag")
     store.schedule(10, "x.second", {})
@@ -97,7 +97,7 @@ def test_the_agenda_gives_what_is_due_in_order(store: Store) -> None:
     assert [entry.action for entry in iter(lambda: store.pop_due(30), None)] == ["x.second", "x.late"]
 
 
-def test_entries_are_cancelled_by_tag(store: Store) -> None:
+def test_actions_are_cancelled_by_tag(store: Store) -> None:
     for tag in ("a", "a", "b"):
         store.schedule(1, "x.y", {}, tag)
     store.cancel("a")
@@ -143,7 +143,7 @@ def test_two_processes_share_a_file(tmp_path: Path) -> None:
         assert store.get("kind", "sum") == {"is": 120}
 
 
-def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
+def test_stored_data_survives_a_restart(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         store.put("kind", "key", {"is": 1})
         store.schedule(5, "a.b", {"x": 1})
@@ -152,7 +152,7 @@ def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
         assert store.pop_due(5) == ScheduledAction(5.0, "a.b", {"x": 1})
 
 
-def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
+def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -163,7 +163,7 @@ def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
         Store(path)
 
 
-def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"this is not a database" * 100)
     with pytest.raises(StoreError, match=r"cannot be used .*; remove the file"):
@@ -174,7 +174,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
         Store(path / "below-a-file" / "state.db")
 
 
-def test_a_full_disk_is_told_and_undoes_the_transaction(tmp_path: Path) -> None:
+def test_a_full_disk_raises_an_error_and_rolls_the_transaction_back(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         store.put("kind", "key", {"is": 1})
         store._connection.execute("PRAGMA max_page_count = 1")
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_and_undoes_the_transaction(tmp_path: Path) -> None:
             assert store.get("kind", "other") is None
 
 
-def test_damage_that_shows_later_is_told(tmp_path: Path) -> None:
+def test_later_damage_raises_an_error(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         store._connection.execute("INSERT INTO documents VALUES ('kind', 'key', '{\"is\": ')")
         with pytest.raises(StoreError, match="remove the file") as raised:

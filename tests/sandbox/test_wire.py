@@ -50,7 +50,7 @@ def test_a_region_has_its_partition(region: str, partition: str) -> None:
     assert partition_of(region) == partition
 
 
-def test_what_the_sandbox_lacks_it_says_plainly(sandbox: Sandbox) -> None:
+def test_unsupported_calls_are_refused_with_a_clear_message(sandbox: Sandbox) -> None:
     assert refused(sandbox.client("ecs").list_attributes, targetType="container-instance") == (
         "NotImplemented",
         "the sandbox does not offer ListAttributes of ecs",
@@ -73,8 +73,8 @@ def test_a_required_member_is_demanded(sandbox: Sandbox) -> None:
     answer = wire.handle(sandbox.state, "POST", "/", headers, b"{}")
     assert answer.status == 400
     assert (
-        b"1 validation error detected: Value null at 'taskDefinition' failed to satisfy constraint: Member must not be null"
-        in answer.body
+        b"1 validation error detected: Value null at 'taskDefinition' failed to satisfy constraint: "
+        b"Member must not be null" in answer.body
     )
     body = b"Action=DescribeTargetHealth&Version=2015-12-01"
     answer = wire.handle(sandbox.state, "POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, body)
@@ -95,30 +95,48 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
     ("method", "url", "headers", "body", "found"),
     [
         ("POST", "/", {"X-Amz-Target": "AmazonSSM.GetParameter"}, b"", ("ssm", "", "GetParameter")),
-        ("POST", "/", {"X-Amz-Target": "Odd.Thing", "Authorization": scope("kms", "eu-west-1")}, b"", ("kms", "eu-west-1", "Thing")),
+        (
+            "POST",
+            "/",
+            {"X-Amz-Target": "Odd.Thing", "Authorization": scope("kms", "eu-west-1")},
+            b"",
+            ("kms", "eu-west-1", "Thing"),
+        ),
         ("POST", "/", FORM, b"Action=CreateStack&Version=2010-05-15", ("cloudformation", "", "CreateStack")),
-        ("POST", "/", {**FORM, "Authorization": scope("elasticloadbalancing")}, b"Action=A&Version=1", ("elbv2", "us-east-1", "A")),
+        (
+            "POST",
+            "/",
+            {**FORM, "Authorization": scope("elasticloadbalancing")},
+            b"Action=A&Version=1",
+            ("elbv2", "us-east-1", "A"),
+        ),
         ("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", {}, b"", ("sts", "", "GetCallerIdentity")),
         ("PUT", "/bucket/key", {"Authorization": scope("s3")}, b"", ("s3", "us-east-1", "PutObject")),
         ("GET", "/b?location", {"Authorization": scope("s3")}, b"", ("s3", "us-east-1", "GetBucketLocation")),
-        ("GET", "/b/k?X-Amz-Credential=KEY%2F20270101%2Feu-west-1%2Fs3%2Faws4_request", {}, b"", ("s3", "eu-west-1", "GetObject")),
+        (
+            "GET",
+            "/b/k?X-Amz-Credential=KEY%2F20270101%2Feu-west-1%2Fs3%2Faws4_request",
+            {},
+            b"",
+            ("s3", "eu-west-1", "GetObject"),
+        ),
         ("PATCH", "/b/k", {"Authorization": scope("s3")}, b"", ("s3", "us-east-1", "")),
         ("GET", "/", {}, b"", ("", "", "")),
     ],
-)  # fmt: skip
-def test_a_request_tells_service_region_and_operation(
+)
+def test_a_request_names_service_region_and_operation(
     method: str, url: str, headers: dict[str, str], body: bytes, found: tuple[str, str, str]
 ) -> None:
     call = wire.called(request(method, url, headers, body))
     assert (call.service, call.region, call.operation) == found
 
 
-def test_who_comes_without_credentials_is_told_so(sandbox: Sandbox) -> None:
+def test_a_request_without_credentials_is_refused(sandbox: Sandbox) -> None:
     answer = wire.handle(sandbox.state, "GET", "/", {}, b"")
     assert (answer.status, b"MissingAuthenticationToken" in answer.body) == (403, True)
 
 
-def test_a_refused_call_leaves_no_trace_but_the_time(sandbox: Sandbox) -> None:
+def test_a_refused_call_changes_nothing_but_runs_due_actions(sandbox: Sandbox) -> None:
     ecs.create_cluster(sandbox.state, {"clusterName": "c"})
     sandbox.state.store.put("ecs.task", "c/old", {})
     sandbox.state.store.schedule(START, "ecs.forget", {"task": "c/old"})
@@ -136,7 +154,7 @@ def throttled() -> Iterator[Sandbox]:
     made.close()
 
 
-def test_throttling_has_the_words_of_each_protocol(throttled: Sandbox) -> None:
+def test_throttling_has_the_message_of_each_protocol(throttled: Sandbox) -> None:
     assert refused(throttled.client("sts").get_caller_identity) == ("Throttling", "Rate exceeded", 400)
     assert refused(throttled.client("ecs").list_tasks) == ("ThrottlingException", "Rate exceeded", 400)
     assert refused(throttled.client("s3").head_bucket, Bucket="bucket")[2] == 503
@@ -153,7 +171,7 @@ def test_throttling_has_the_words_of_each_protocol(throttled: Sandbox) -> None:
         ("error=LimitExceededException", "LimitExceededException", 400),
     ],
 )
-def test_faults_that_are_answers(sandbox: Sandbox, fault: str, code: str, status: int) -> None:
+def test_faults_that_are_responses(sandbox: Sandbox, fault: str, code: str, status: int) -> None:
     sandbox.state.faults.add(parse_fault(f"api:GetCallerIdentity:{fault}"))
     call = sandbox.client("sts").get_caller_identity
     found = refused(call)

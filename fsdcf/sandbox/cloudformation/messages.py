@@ -22,7 +22,6 @@ IMPORT_COMPLETED = "Resource import completed."
 IMPORT_TAGS = "Apply stack-level tags to imported resource if applicable."
 CLEANUP_FAILED = "Update successful. One or more resources could not be deleted."
 
-TIMED_OUT = "Stack creation time exceeded the specified timeout"
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 NO_UPDATES = "No updates are to be performed."
 REPLACEMENT_REFUSED = "Replacement type updates not supported on stack with disable-rollback."

@@ -27,7 +27,7 @@ _TYPES = {"create": "CREATE_STACK", "update": "UPDATE_STACK", "import": "UPDATE_
 
 @dataclass(frozen=True)
 class OperationPlan:
-    """The settings that an operation gives a stack, and its options. ``timeout`` is in minutes."""
+    """The settings that an operation gives a stack, and its options."""
 
     kind: Kind
     settings: Record
@@ -37,7 +37,6 @@ class OperationPlan:
     retain_except_on_create: bool = False
     imports: dict[str, str] = field(default_factory=dict)
     change_set: str | None = None
-    timeout: int | None = None
 
 
 def new_operation(state: SandboxState, stack: Record, type: str, token: str | None) -> Record:
@@ -81,8 +80,6 @@ def begin(state: SandboxState, stack: Record, plan: OperationPlan) -> Record:
     simulation = StackSimulation(state, at, stack, operation)
     simulation.set_status(f"{plan.kind.upper()}_IN_PROGRESS", messages.USER_INITIATED)
     simulation.schedule(FIRST_STEP, "proceed")
-    if plan.timeout is not None:
-        simulation.schedule(60.0 * plan.timeout, "expire")
     simulation.save()
     return operation
 
@@ -238,7 +235,6 @@ def _end_forward(simulation: StackSimulation, succeeded: bool) -> None:
         simulation.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         _clean_up(simulation, operation["types"], "UPDATE_COMPLETE")
     else:
-        simulation.state.store.cancel(simulation.id)
         _end(simulation, f"{kind.upper()}_COMPLETE")
 
 
@@ -344,14 +340,6 @@ def _run_turn(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
     _ENDS[operation["phase"]](simulation, done and not operation["failures"] and not operation.get("problem"))
 
 
-def _run_expire(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
-    """Fail a creation that has exceeded its timeout, unless it has already ended."""
-    if simulation.operation["phase"] == "forward" and not simulation.operation["turning"]:
-        simulation.operation["problem"] = messages.TIMED_OUT
-        halt(simulation)
-        _proceed(simulation)
-
-
 def _action(
     run: Callable[[StackSimulation, Mapping[str, Any]], None],
 ) -> Callable[[SandboxState, float, dict[str, Any]], None]:
@@ -367,7 +355,6 @@ def _action(
 
 
 ACTIONS = {
-    "cloudformation.expire": _action(_run_expire),
     "cloudformation.proceed": _action(_run_proceed),
     "cloudformation.step": _action(_run_step),
     "cloudformation.turn": _action(_run_turn),

@@ -154,7 +154,7 @@ def _create_service(state: SandboxState, new: NewResource, physical: str) -> str
 def _update_service(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
     request = request_of("ecs", "UpdateService", properties)
     # ECS starts no deployment if nothing changes. After a failed deployment, CloudFormation's next attempt needs one.
-    request["forceNewDeployment"] = ecs.progress(state, resource["physical"]).state == "FAILED"
+    request["forceNewDeployment"] = ecs.deployment_of(state, resource["physical"])["rolloutState"] == "FAILED"
     request["service"] = resource["physical"]
     _await_deployment(state, ecs.update_service(state, request, resource["logical"], phase))
 
@@ -168,12 +168,12 @@ def _await_deployment(state: SandboxState, service: Mapping[str, Any]) -> str:
 
 def _service_is_settled(state: SandboxState, resource: Record) -> bool:
     awaited = state.store.get(DEPLOYMENT, resource["physical"]) or {"deployment": ""}
-    progress = ecs.progress(state, resource["physical"], awaited["deployment"])
-    if progress.rolled_back and state.faults.quirk("green-rollback") is not None:
-        progress = ecs.progress(state, resource["physical"])
-    if progress.state == "FAILED":
+    deployment = ecs.deployment_of(state, resource["physical"], awaited["deployment"])
+    if "rollback" in deployment and state.faults.quirk("green-rollback") is not None:
+        deployment = ecs.deployment_of(state, resource["physical"])
+    if deployment["rolloutState"] == "FAILED":
         raise ResourceFailure(BREAKER, "GeneralServiceException")
-    return progress.state == "COMPLETED"
+    return bool(deployment["rolloutState"] == "COMPLETED")
 
 
 def _delete_service(state: SandboxState, resource: Record) -> None:

@@ -73,7 +73,6 @@ def _begin(
         disable_rollback=on_failure == "DO_NOTHING",
         on_failure=on_failure,
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
-        timeout=params.get("TimeoutInMinutes"),
     )
     try:
         operation = operations.begin(state, stack, plan)

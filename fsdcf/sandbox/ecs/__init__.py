@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
 from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, update_service
 from fsdcf.sandbox.ecs.definitions import create_cluster, delete_cluster, deregister, register
-from fsdcf.sandbox.ecs.scheduler import progress
+from fsdcf.sandbox.ecs.scheduler import deployment_of
 from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "create_service",
     "delete_cluster",
     "delete_service",
+    "deployment_of",
     "deregister",
-    "progress",
     "register",
     "service_of",
     "update_service",

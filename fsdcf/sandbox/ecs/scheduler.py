@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fsdcf.sandbox.ecs import tasks
 from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
@@ -140,35 +140,16 @@ def _trip(state: SandboxState, service: Document, deployment: Document) -> None:
     service |= {"taskDefinition": last["taskDefinition"], **_FRESH}
 
 
-@dataclass(frozen=True)
-class DeploymentProgress:
-    """The state of a deployment as DescribeServices shows it, and whether the circuit breaker has rolled it back."""
-
-    state: Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-    reason: str
-    deployment_id: str
-    task_definition: str
-    rolled_back: bool
-
-
-def progress(state: SandboxState, service_arn: str, deployment_id: str = "") -> DeploymentProgress:
-    """Return the progress of a service's deployment, by its id, or of the primary one.
-
-    Raises KeyError if it does not exist.
-    """
+def deployment_of(state: SandboxState, service_arn: str, deployment_id: str = "") -> Document:
+    """Return a deployment of a service, by its id, or the primary one. Raises KeyError if it does not exist."""
     key = "/".join(service_arn.split("/")[-2:])
-    deployments = every(state, key) if deployment_id else living(state, key)
-    wanted = ("id", deployment_id) if deployment_id else ("status", "PRIMARY")
-    deployment = next((one for one in deployments if one[wanted[0]] == wanted[1]), None)
+    if deployment_id:
+        deployment = next((one for one in every(state, key) if one["id"] == deployment_id), None)
+    else:
+        deployment = primary_of(state, key)
     if deployment is None:
         raise KeyError(deployment_id or service_arn)
-    return DeploymentProgress(
-        deployment["rolloutState"],
-        deployment["rolloutStateReason"],
-        deployment["id"],
-        deployment["taskDefinition"],
-        "rollback" in deployment,
-    )
+    return deployment
 
 
 @dataclass(frozen=True)

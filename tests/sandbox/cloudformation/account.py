@@ -1,4 +1,4 @@
-"""An account with a stack or two: what the tests of the played CloudFormation share. Real clients, virtual time."""
+"""An account with stacks for the tests of CloudFormation, with real clients and virtual time."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Account:
         return self.client("cloudformation")
 
     def pass_time(self, seconds: float) -> None:
-        """Lets time pass, and plays what becomes due."""
+        """Let time pass and run due actions."""
         self.clock.advance(seconds)
         schedule.advance(self.state)
 
@@ -233,7 +233,7 @@ def properties(event: Mapping[str, Any]) -> Any:
 
 
 def consistent(account: Account, named: str) -> None:
-    """Asserts that a stack at rest and the account agree: no orphan, nothing that hangs, events in order and complete."""
+    """Assert that a settled stack and the account agree: no orphans, nothing in progress, ordered events."""
     stack = records.find(account.state, named)
     assert stack is not None
     arn = stack["id"]

@@ -1,4 +1,4 @@
-"""Stacks in any state, reached by AWS's own operations and faults, played in virtual time."""
+"""Stacks in any status, reached with operations and faults in virtual time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 @dataclass(frozen=True)
 class Wish:
-    """The stack to be put up.
+    """The stack to create.
 
     ``reason`` is what the culprit of a failure says; ``culprit`` a resource of the template, or else one that is added
     to it.
@@ -49,12 +49,12 @@ class Wish:
 
 
 def put(state: SandboxState, status: str, wish: Wish | None = None) -> str:
-    """Puts a stack into a status; its ARN.
+    """Bring a stack into a status and return its ARN.
 
-    The world's clock is virtual and moves on; ValueError for an unknown status.
+    The sandbox's clock is virtual and advances. Raises ValueError for an unknown status.
 
-    A stack that is at rest after a success has exactly the template of the wish. All statuses are reached by
-    operations of the API but IMPORT_COMPLETE, which is written.
+    A settled stack without a failure has exactly the template of the wish. All statuses are reached by operations of
+    the API, except for IMPORT_COMPLETE, which is set directly.
     """
     wish = wish if wish is not None else Wish()
     if status not in _WAYS:
@@ -70,7 +70,7 @@ def put(state: SandboxState, status: str, wish: Wish | None = None) -> str:
 
 
 def call(state: SandboxState, operation: str, **params: Any) -> dict[str, Any]:
-    """Calls an operation of the sandbox's CloudFormation without the wire. Raises Refusal."""
+    """Call an operation of CloudFormation without a client. Raises ServiceError."""
     with state.store.transaction():
         schedule.advance(state)
         answer: dict[str, Any] = schedule.operations("cloudformation")[operation](
@@ -80,12 +80,12 @@ def call(state: SandboxState, operation: str, **params: Any) -> dict[str, Any]:
 
 
 def until(state: SandboxState, arn: str, status: str) -> None:
-    """Plays until the stack has the status, to the moment. RuntimeError if it never gets it."""
+    """Let time pass until the stack has a status. Raises RuntimeError if it never has."""
     _play(state, arn, lambda stack: bool(stack["status"] == status), status)
 
 
 def settle(state: SandboxState, arn: str) -> str:
-    """Plays until the stack is at rest; its status then. RuntimeError if it never is."""
+    """Let time pass until the stack has settled, and return its status. Raises RuntimeError if it never does."""
     _play(state, arn, lambda stack: not stack["status"].endswith("_IN_PROGRESS"), "rest")
     stack = records.find(state, arn)
     return "" if stack is None else str(stack["status"])
@@ -294,7 +294,7 @@ _WAYS: Mapping[str, Callable[[SandboxState, Wish], str]] = {
 }
 
 STATUSES = tuple(_WAYS)
-"""Every status that a stack can have."""
+"""Every status of a stack."""
 
 
 def add_old_events(state: SandboxState, arn: str, count: int, apart: float = 60.0) -> None:

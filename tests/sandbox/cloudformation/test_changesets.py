@@ -70,7 +70,7 @@ def test_tokens_and_names(account: Account) -> None:
     assert refused(error.value)[0] == "TokenAlreadyExistsException"
 
 
-def test_the_one_that_is_executed_first_makes_the_others_obsolete(account: Account) -> None:
+def test_executing_a_change_set_makes_the_others_obsolete(account: Account) -> None:
     account.create(ONE)
     mine, theirs = account.change_set(TWO), account.change_set(of(Note=parameter("three"), Base=group()))
     failed = account.change_set(ONE)
@@ -102,7 +102,7 @@ def test_it_is_obsolete_when_the_stack_moves_while_it_is_created(account: Accoun
     assert account.cfn.describe_change_set(ChangeSetName=late["Id"])["ExecutionStatus"] == "OBSOLETE"
 
 
-def test_deleting_one(account: Account) -> None:
+def test_deleting_a_change_set(account: Account) -> None:
     described = account.change_set(ONE, "CREATE")
     account.cfn.delete_change_set(ChangeSetName=described["ChangeSetId"])
     assert account.status() == "REVIEW_IN_PROGRESS"
@@ -120,7 +120,7 @@ def test_deleting_one(account: Account) -> None:
 
 
 @pytest.mark.parametrize("call", ["describe_change_set", "delete_change_set", "execute_change_set"])
-def test_which_one_is_meant(account: Account, call: str) -> None:
+def test_finding_a_change_set_by_name_or_arn(account: Account, call: str) -> None:
     with pytest.raises(ClientError) as error:
         getattr(account.cfn, call)(ChangeSetName="a", StackName="nobody")
     assert refused(error.value) == ("ValidationError", "Stack [nobody] does not exist")
@@ -329,8 +329,8 @@ def test_names_that_exist_are_found_early(account: Account) -> None:
     assert described["Status"] == "FAILED"
     assert described["StatusReason"] == (
         "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation, "
-        "AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the DescribeEvents API for "
-        "detailed failure information."
+        "AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the "
+        "DescribeEvents API for detailed failure information."
     )
     found = account.cfn.describe_events(ChangeSetName=described["ChangeSetId"], Filters={"FailedEvents": True})[
         "OperationEvents"
@@ -364,7 +364,7 @@ def test_names_of_other_stacks(account: Account) -> None:
     assert account.reasons()["Log CREATE_FAILED"] == f"/taken already exists in stack {other}"
 
 
-def test_what_exists_is_adopted_on_request(account: Account) -> None:
+def test_existing_resources_are_imported_on_request(account: Account) -> None:
     foreign = resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     template = of(Log=log(name="/taken"), Note=parameter({"Ref": "Log"}))
     described = account.change_set(template, "CREATE", ImportExistingResources=True)
@@ -379,7 +379,7 @@ def test_what_exists_is_adopted_on_request(account: Account) -> None:
     assert account.survivors() == []
 
 
-def test_an_adopted_resource_outlives_a_rollback(account: Account) -> None:
+def test_an_imported_resource_survives_a_rollback(account: Account) -> None:
     resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Log=log(name="/taken"), Bad=parameter(DependsOn="Log"))

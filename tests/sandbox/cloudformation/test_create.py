@@ -104,7 +104,7 @@ def test_events_of_a_creation(account: Account) -> None:
     assert any(event["Timestamp"].microsecond for event in events)
 
 
-def test_independent_resources_are_made_at_the_same_time(account: Account) -> None:
+def test_independent_resources_are_created_in_parallel(account: Account) -> None:
     slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
     account.create(of(A=slow, B=slow, C=parameter(DependsOn=["A", "B"])))
     events = account.events()
@@ -188,7 +188,7 @@ def test_the_caller_may_want_nothing_to_survive(account: Account) -> None:
     assert account.resources()["Kept"] == "DELETE_COMPLETE"
 
 
-def test_without_rollback_the_rest_is_made_and_the_stack_has_failed(account: Account) -> None:
+def test_without_rollback_other_resources_are_created_and_the_stack_fails(account: Account) -> None:
     account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Bad=parameter(), Slow=group(), After=parameter(DependsOn="Slow"), Never=parameter(DependsOn="Bad"))
     assert account.create(template, executed={"DisableRollback": True}) == "CREATE_FAILED"
@@ -231,15 +231,6 @@ def test_a_rollback_may_fail_and_the_stack_be_deleted_then(account: Account) -> 
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle(arn) == "DELETE_COMPLETE"
     assert not account.owned()
-
-
-def test_a_creation_has_its_time(account: Account) -> None:
-    slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
-    account.cfn.create_stack(**account.given(of(Slow=slow), {}), TimeoutInMinutes=1)
-    assert account.settle() == "ROLLBACK_COMPLETE"
-    assert account.reasons()[f"{NAME} ROLLBACK_IN_PROGRESS"].startswith(
-        "Stack creation time exceeded the specified timeout."
-    )
 
 
 def test_a_hook_fails_in_words_of_its_own(account: Account) -> None:

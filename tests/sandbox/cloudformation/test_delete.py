@@ -13,7 +13,7 @@ from tests.sandbox.cloudformation.account import NAME, Account, consistent, grou
 CHAIN = of(A=group(), B=parameter({"Ref": "A"}), C=parameter({"Ref": "B"}))
 
 
-def test_what_is_needed_goes_last(account: Account) -> None:
+def test_needed_resources_are_deleted_last(account: Account) -> None:
     account.create(CHAIN)
     arn = account.stack()["StackId"]
     account.cfn.delete_stack(StackName=NAME, ClientRequestToken="bye")
@@ -137,7 +137,7 @@ def test_not_of_an_update_that_runs(account: Account) -> None:
     assert refused(error.value)[1] == f"Stack [{arn}] cannot be deleted while in status UPDATE_IN_PROGRESS"
 
 
-def test_a_stack_under_review_is_gone_at_once(account: Account) -> None:
+def test_a_stack_in_review_is_deleted_at_once(account: Account) -> None:
     described = account.change_set(CHAIN, "CREATE")
     account.cfn.delete_stack(StackName=NAME)
     with pytest.raises(ClientError):

@@ -81,7 +81,7 @@ def attempt(account: Account, arn: str, call: str, template: dict[str, Any], dis
 
 @examples(20)
 @given(some_resources(), st.booleans(), st.lists(faults, max_size=2), steps)
-def test_a_stack_comes_to_rest_and_is_what_it_says(
+def test_a_stack_settles_and_matches_its_records(
     first: dict[str, Any], disabled: bool, broken: list[ResourceFault], then: list[Any]
 ) -> None:
     account = Account()

@@ -48,7 +48,7 @@ def test_five_thousand_old_events(account: Account) -> None:
     assert stamps == sorted(stamps)
 
 
-def test_a_page_of_events_goes_on_where_it_ended(account: Account) -> None:
+def test_a_page_of_events_continues_where_the_last_one_ended(account: Account) -> None:
     account.state.faults.add(parse_fault("cfn:page-size=3"))
     account.create(ONE)
     first = account.cfn.describe_stack_events(StackName=NAME)
@@ -115,7 +115,7 @@ def test_values_that_are_dropped(account: Account) -> None:
     assert "StatusReason" not in whole
 
 
-def test_a_reason_that_is_not_told_with_values(account: Account) -> None:
+def test_a_failed_change_set_may_have_no_reason_with_values(account: Account) -> None:
     account.create(ONE)
     account.state.faults.add(parse_fault("cfn:no-reason"))
     described = account.change_set(ONE)
@@ -146,7 +146,7 @@ def test_oddities_are_named_rightly(text: str) -> None:
         parse_fault(text)
 
 
-def test_resources_one_by_one_and_by_the_page(account: Account) -> None:
+def test_resources_are_described_singly_and_in_pages(account: Account) -> None:
     template = of(**{f"Note{number:03}": parameter() for number in range(120)})
     template["Resources"]["Note000"]["Metadata"] = {"origin": "here"}
     account.create(template)

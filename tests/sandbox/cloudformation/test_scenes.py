@@ -46,7 +46,7 @@ def test_a_stack_in_any_state(account: Account, status: str) -> None:
         assert account.stack(arn)["Tags"] == [{"Key": "team", "Value": "a"}]
 
 
-def test_a_culprit_of_ones_own(account: Account) -> None:
+def test_the_failing_resource_can_be_chosen(account: Account) -> None:
     wish = scenes.Wish(template=of(A=parameter(), B=parameter(DependsOn="A")), culprit="B", reason="out of luck")
     scenes.put(account.state, "ROLLBACK_COMPLETE", wish)
     assert "out of luck" in account.reasons("demo")["B CREATE_FAILED"]

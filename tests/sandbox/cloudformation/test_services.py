@@ -102,7 +102,7 @@ def test_without_a_breaker_cloudformation_loses_patience(account: Account) -> No
     assert "NotStabilized" in account.reasons()["Service UPDATE_FAILED"]
 
 
-def test_the_way_back_may_fail_as_well(account: Account) -> None:
+def test_a_rollback_may_fail(account: Account) -> None:
     account.create(service(rollback=False), {"ImageSha": "a"})
     account.state.faults.add(parse_fault("Service:update:exit=1"), parse_fault("Service:rollback:exit=1"))
     assert account.deploy(service(rollback=False), parameters={"ImageSha": "b"}) == "UPDATE_ROLLBACK_FAILED"
@@ -111,7 +111,7 @@ def test_the_way_back_may_fail_as_well(account: Account) -> None:
     consistent(account, NAME)
 
 
-def test_a_service_whose_creation_fails_is_gone_afterwards(account: Account) -> None:
+def test_a_service_whose_creation_fails_is_deleted(account: Account) -> None:
     account.state.faults.add(parse_fault("Service:create:CannotPullContainerError"))
     assert account.create(service(), {"ImageSha": "a"}) == "ROLLBACK_COMPLETE"
     assert in_order(

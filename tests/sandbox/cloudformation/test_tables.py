@@ -1,4 +1,4 @@
-"""Tables live with their stacks: made, changed with their items, deleted with them, or left behind, and adopted again."""
+"""Tables of stacks: created, updated with their items, deleted, retained and imported again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def names(account: Account) -> Any:
     return account.client("dynamodb").list_tables()["TableNames"]
 
 
-def test_a_stack_s_table_is_there_for_items_and_goes_with_it(account: Account) -> None:
+def test_a_table_of_a_stack_stores_items_and_is_deleted_with_it(account: Account) -> None:
     account.cfn.create_stack(**account.given(of(Table=table()), {}))
     account.until("Table", "CREATE_IN_PROGRESS")
     account.pass_time(5)
@@ -45,7 +45,7 @@ def test_a_stack_s_table_is_there_for_items_and_goes_with_it(account: Account) -
     consistent(account, NAME)
 
 
-def test_what_is_retained_keeps_its_items_and_is_adopted_with_them(account: Account) -> None:
+def test_a_retained_table_keeps_its_items_and_is_imported_with_them(account: Account) -> None:
     kept = of(Table=table(DeletionPolicy="Retain"), Other=parameter())
     assert account.create(kept) == "CREATE_COMPLETE"
     account.client("dynamodb").put_item(TableName="notes", Item=ROW)

@@ -87,7 +87,7 @@ def test_what_a_replacement_leaves_behind_on_request(account: Account) -> None:
     consistent(account, NAME)
 
 
-def test_a_name_of_ones_own_forbids_replacement(account: Account) -> None:
+def test_a_custom_name_prevents_replacement(account: Account) -> None:
     named = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs.fifo", "FifoQueue": True}}
     account.create(of(Jobs=named, Note=parameter()))
     other = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs.fifo", "FifoQueue": False}}
@@ -131,7 +131,7 @@ def test_a_failed_update_leaves_the_resource_as_it_was(account: Account) -> None
     assert ssm.value_of(account.state, account.physical("Note")) == "one"
 
 
-def test_what_a_rolled_back_update_had_made(account: Account) -> None:
+def test_creations_of_a_rolled_back_update_are_deleted(account: Account) -> None:
     account.create(of(Note=parameter()))
     account.state.faults.add(parse_fault("Bad:create:no"))
     new = of(Note=parameter(), Kept=log(DeletionPolicy="Retain"), Gone=log(DeletionPolicy="RetainExceptOnCreate"))
@@ -237,7 +237,7 @@ def test_without_rollback(account: Account) -> None:
     consistent(account, NAME)
 
 
-def test_a_failed_update_can_be_tried_again_and_still_goes_back_to_the_beginning(account: Account) -> None:
+def test_a_retried_failed_update_still_rolls_back_to_the_first_state(account: Account) -> None:
     account.create(OLD)
     account.state.faults.add(parse_fault("Bad:create:no*2"))
     new = of(**OLD["Resources"] | {"Note": parameter("two"), "Bad": parameter()})
@@ -272,7 +272,7 @@ def test_tags_of_the_stack_are_those_of_its_resources(account: Account) -> None:
     assert account.stack()["Tags"] == [{"Key": "team", "Value": "b"}]
 
 
-def test_outputs_alone_are_a_change_as_well(account: Account) -> None:
+def test_changed_outputs_are_a_change(account: Account) -> None:
     account.create(OLD)
     described = account.change_set(OLD | {"Outputs": {"Id": {"Value": {"Ref": "Base"}}}})
     assert (described["Status"], described["Changes"]) == ("CREATE_COMPLETE", [])
