@@ -321,15 +321,14 @@ def _tasks(count: int) -> str:
 
 @dataclass(frozen=True)
 class ScalingLimits:
-    """The limits of auto scaling, and whether it currently adds (``out``) and removes (``back``) tasks.
+    """The limits of auto scaling. ``suspended``: it neither adds nor removes tasks.
 
     Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTarget.html
     """
 
     minimum: int
     maximum: int
-    out: bool = True
-    back: bool = True
+    suspended: bool = False
 
 
 def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any]) -> ScalingLimits | None:
@@ -347,12 +346,8 @@ def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any
     for target in answer.get("ScalableTargets") or []:
         if target.get("ScalableDimension") == "ecs:service:DesiredCount":
             suspended = target.get("SuspendedState") or {}
-            return ScalingLimits(
-                int(target["MinCapacity"]),
-                int(target["MaxCapacity"]),
-                not suspended.get("DynamicScalingOutSuspended"),
-                not suspended.get("DynamicScalingInSuspended"),
-            )
+            off = all(suspended.get(f"DynamicScaling{way}Suspended") for way in ("Out", "In"))
+            return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), off)
     return None
 
 
@@ -372,7 +367,7 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
             )
         return
     between = f"auto scaling keeps this service between {limits.minimum} and {limits.maximum} tasks"
-    if not (limits.out or limits.back):
+    if limits.suspended:
         yield f"{between}, but is suspended: {count} remains until it is resumed"
     elif count < limits.minimum:
         yield f"{between}: it overrides {count} when it next adds tasks; set service.autoScaling.minCount to keep it"

@@ -141,7 +141,8 @@ def test_failures_of_the_start_do_not_count() -> None:
 
 def test_when_ecs_would_stop_the_task() -> None:
     assert describe_stop(90, UnhealthyTaskRules(60, True, 2)) == (
-        "ECS would stop the task about 90 s after its start; after 3 failed tasks the circuit breaker ends the deployment"
+        "ECS would stop the task about 90 s after its start;"
+        " after 3 failed tasks the circuit breaker ends the deployment"
     )
     spared = describe_stop(90, UnhealthyTaskRules(300, True, 10))
     assert "about 300 s" in spared and "grace period of 300 s" in spared and "after 5 failed tasks" in spared

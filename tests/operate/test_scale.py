@@ -90,7 +90,7 @@ def test_the_next_deploy_overrides_the_number() -> None:
 @pytest.mark.parametrize(
     ("bounds", "count", "words"),
     [
-        (ScalingLimits(2, 4, False, False), 9, "suspended: 9 remains"),
+        (ScalingLimits(2, 4, suspended=True), 9, "suspended: 9 remains"),
         (ScalingLimits(2, 4), 2, "it changes 2"),
         (ScalingLimits(2, 4), 1, "when it next adds tasks; set service.autoScaling.minCount"),
         (ScalingLimits(2, 4), 5, "when it next removes tasks"),

@@ -92,7 +92,8 @@ not match the source, 2 invalid input and nothing was written, 7 no permission, 
 def archive(migration: Migration, file: str) -> bytes:
     """Build the archive for a migration, to be saved as ``file``. The same migration gives the same bytes.
 
-    It has the format of the standard library's ``zipapp``, but with fixed timestamps.
+    It has the format of the standard library's ``zipapp``, with fixed timestamps and no compression, which depends
+    on the version of zlib.
     """
     about = _ABOUT.format(table=migration.table.name, file=file).replace("\\", r"\\").replace('"', r"\"")
     texts = {
@@ -105,7 +106,6 @@ def archive(migration: Migration, file: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as packed:
         for path, text in sorted(texts.items()):
             entry = zipfile.ZipInfo(path)  # dated 1980-01-01
-            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             packed.writestr(entry, text)
     return buffer.getvalue()
@@ -137,7 +137,7 @@ def _arguments(argv: Sequence[str], plan: Migration, about: str) -> argparse.Nam
     add = parser.add_argument
     add("--show-plan", action="store_true", help="print the settings, with the options applied, and exit")
     add("--from", dest="source", help="SQLite file (%(default)s)")
-    add("--source-table", help="table or view in the file (%(default)s)")
+    add("--source-table", help="table or view in the file; optional if it has only one (%(default)s)")
     add("--table", help="DynamoDB table (%(default)s)")
     add("--region", help="AWS Region (default: AWS_REGION or AWS_DEFAULT_REGION)")
     add("--endpoint-url", help="endpoint of DynamoDB")
