@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.containers import main_container
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Question, Target, Tell, Terminated
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.operate.logs import LogLine, LogStream
-from fsdcf.operate.service import RunningService, confirm, find_service, main_container, managed_stack
+from fsdcf.operate.service import RunningService, confirm, find_service, managed_stack
 
 STARTED_BY = "fsdcf-run/"
 """The prefix of ``startedBy``. Each run has its own value, with which ListTasks finds its task."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
@@ -86,12 +85,6 @@ def find_service(target: Target, stack: Snapshot, aws: Aws) -> RunningService:
         state = "it does not exist" if service is None else f"its status is {service.status}"
         raise stop(Exit.USAGE, f"the service {name} is not running: {state}", target.command("status"))
     return RunningService(stack, cluster, name, service)
-
-
-def main_container(containers: Sequence[Mapping[str, Any]], service: str) -> Mapping[str, Any] | None:
-    """The container with the name of the service, or else the first one."""
-    first = next(iter(containers), None)
-    return next((container for container in containers if container.get("name") == service), first)
 
 
 def confirm(

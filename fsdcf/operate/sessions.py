@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.containers import main_container
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.tasks import BATCH, task_id
 from fsdcf.deploy.model import Evidence, Exit, Target, Where, nowhere
 from fsdcf.deploy.run import stop
-from fsdcf.operate.service import RunningService, find_service, main_container, managed_stack
+from fsdcf.operate.service import RunningService, find_service, managed_stack
 
 AGENT = "ExecuteCommandAgent"
 KEY = "service.enableExecuteCommand"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from fsdcf.cloudformation.containers import main_container
+from fsdcf.conventions import SERVICE_TAG
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
@@ -105,7 +107,7 @@ def status(stack: str, aws: Aws) -> Status | None:
 
 
 def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:
-    image = _image(service.task_definition, calls)
+    image = _image(status.stack, service.task_definition, calls)
     healthy, targets = _health(service, calls)
     return replace(
         status,
@@ -144,12 +146,13 @@ def _resources(stack: Snapshot, calls: _OptionalCalls) -> tuple[Mapping[str, str
     return {name: value or physical.get(name, "") for name, value in ids.items()}, tuple(moving)
 
 
-def _image(task_definition: str, calls: _OptionalCalls) -> str | None:
+def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str | None:
     if not task_definition:
         return None
     answer = calls.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
     containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
-    return str(containers[0].get("image", "")) or None if containers else None
+    container = main_container(containers, stack.tags.get(SERVICE_TAG, "")) or {}
+    return str(container.get("image", "")) or None
 
 
 def _health(service: EcsService, calls: _OptionalCalls) -> tuple[int | None, int | None]:
