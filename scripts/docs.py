@@ -20,11 +20,14 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, TASK_REASONS, Reason
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import codes_page, reference_page
+from fsdcf.plan.cost.prices import assumptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
+COST = "docs/how-to/cost-graph-access.md"
 ARCHITECTURE = "docs/images/architecture.svg"
 EXAMPLE = "examples/api-dynamodb.yml"
+ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -35,6 +38,7 @@ def pages() -> dict[str, str]:
         "docs/codes.md": codes_page(catalogue()),
         "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
+        COST: ASSUMPTIONS.sub(lambda _: assumption_table(), (ROOT / COST).read_text(encoding="utf-8")),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
     }
 
@@ -97,6 +101,12 @@ def _table(reasons: Iterable[Reason]) -> Iterator[str]:
         code = (f"`{text}`" if text else "" for text in (reason.key, reason.command.format(**REASON_EXAMPLE)))
         cells = (reason.symptom, cause, reason.advice, *code)
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"
+
+
+def assumption_table() -> str:
+    """Return the assumptions of an estimate as a table."""
+    rows = [f"| `{one.name}` | {one.default} | {one.unit} | {one.meaning} |" for one in assumptions().values()]
+    return "\n".join(["| assumption | default | unit | |", "|---|---:|---|---|", *rows]) + "\n"
 
 
 def with_comment(page: str) -> str:

@@ -79,7 +79,6 @@ def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
         names = archive.namelist()
     assert sorted(names) == sorted([*package, "fsdcf/py.typed", *data, *templates, *metadata])
     assert "fsdcf/cloudformation/data/facts.json" in names
-    assert "fsdcf/cloudformation/data/prices.json" in names
     assert "fsdcf/templates/spec.yml.j2" in names
     assert "fsdcf/templates/workflows/fsdcf.yml.j2" in names
     assert "fsdcf/templates/services/shared/.dockerignore.j2" in names

@@ -23,8 +23,9 @@ from fsdcf.cloudformation.evaluation import (
     scope_of,
     unknowns,
 )
-from fsdcf.cloudformation.facts import EDITED, SNAPSHOTS, Facts, facts_of
+from fsdcf.cloudformation.facts import Facts, facts_of
 from fsdcf.cloudformation.references import Path, conditions_used, function_of, needs, order, references
+from fsdcf.cloudformation.types import record_of
 
 
 @dataclass(frozen=True)
@@ -137,20 +138,6 @@ def _may_vanish(item: Any) -> bool:
 Move = Literal["surely", "perhaps", "no"]
 """Whether a change of a resource changes its physical ID, or an attribute."""
 
-FOLLOWS: Mapping[str, Mapping[str, frozenset[str]]] = {
-    "AWS::Backup::BackupPlan": {"VersionId": frozenset({"BackupPlan"})},
-    "AWS::DynamoDB::GlobalTable": {"StreamArn": frozenset({"StreamSpecification"})},
-    "AWS::DynamoDB::Table": {"StreamArn": frozenset({"StreamSpecification"})},
-    "AWS::EC2::LaunchTemplate": {
-        "DefaultVersionNumber": frozenset({"LaunchTemplateData"}),
-        "LatestVersionNumber": frozenset({"LaunchTemplateData"}),
-    },
-    "AWS::EC2::VPC": {"DefaultNetworkAcl": frozenset(), "DefaultSecurityGroup": frozenset()},
-    "AWS::IAM::ManagedPolicy": {"DefaultVersionId": frozenset({"PolicyDocument"})},
-}
-"""Attributes that change only with these properties, by type, according to the return values in the reference.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html"""
-
 _IDENTITY = ("Arn", "ARN", "Id", "ID", "Name", "Uri", "Url", "URL")
 """The endings of attributes that identify a resource, and so stay as long as it."""
 
@@ -185,7 +172,7 @@ def _moves_in_place(attribute: str, change: Change) -> bool:
         return "Tags" in change.scope
     if top in facts.properties and top not in facts.read_only:
         return top in changed
-    follows = FOLLOWS.get(facts.type, {})
+    follows = record_of(facts.type).updates.attributes
     if attribute in follows:
         return not follows[attribute].isdisjoint(changed)
     return bool(changed) and top not in facts.identifier and not attribute.endswith(_IDENTITY)
@@ -296,7 +283,7 @@ def recreation(facts: Facts | None, leaf: Leaf) -> Recreation:
         return "Never"
     if _touches(facts.create_only, leaf):
         return "Always"
-    if leaf.path[0] in EDITED.get(facts.type, ()) and MISSING in (leaf.before, leaf.after):
+    if leaf.path[0] in record_of(facts.type).updates.edited and MISSING in (leaf.before, leaf.after):
         return "Never"
     return "Conditionally" if _touches(facts.conditional, leaf) else "Never"
 
@@ -435,20 +422,13 @@ def _removed(resource: EvaluatedResource, old: EvaluatedSide) -> Change:
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
     """
     written = old.attribute(resource, "DeletionPolicy")
+    snapshot = record_of(resource.type).snapshot
     policy: PolicyAction = "Delete"
     if written in ("Retain", "RetainExceptOnCreate"):
         policy = "Retain"
-    elif (written == "Snapshot" and resource.type in SNAPSHOTS) or (
-        written is MISSING and _snapshot_by_default(resource)
-    ):
+    elif snapshot and (written == "Snapshot" or (written is MISSING and snapshot(resource.properties))):
         policy = "Snapshot"
     return Change("Remove", resource.name, resource.type, old.side.physical.get(resource.name), policy=policy)
-
-
-def _snapshot_by_default(resource: EvaluatedResource) -> bool:
-    return resource.type == "AWS::RDS::DBCluster" or (
-        resource.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in resource.properties
-    )
 
 
 def _modified(pair: ResourcePair, details: tuple[Detail, ...]) -> Change:
@@ -493,4 +473,4 @@ def _replace_policy(now: EvaluatedResource, new: EvaluatedSide) -> PolicyAction:
     written = new.attribute(now, "UpdateReplacePolicy")
     if written == "Retain":
         return "ReplaceAndRetain"
-    return "ReplaceAndSnapshot" if written == "Snapshot" and now.type in SNAPSHOTS else "ReplaceAndDelete"
+    return "ReplaceAndSnapshot" if written == "Snapshot" and record_of(now.type).snapshot else "ReplaceAndDelete"

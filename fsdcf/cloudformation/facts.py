@@ -11,50 +11,6 @@ from typing import Any
 
 _DATA = Path(__file__).parent / "data" / "facts.json"
 
-STATEFUL = frozenset(
-    {
-        *("AWS::Backup::BackupVault", "AWS::Backup::LogicallyAirGappedBackupVault"),
-        *("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table"),
-        *("AWS::EC2::Volume", "AWS::EFS::FileSystem", "AWS::S3::Bucket"),
-        *("AWS::ECR::PublicRepository", "AWS::ECR::Repository"),
-        *("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::GlobalReplicationGroup"),
-        *("AWS::ElastiCache::ReplicationGroup", "AWS::ElastiCache::ServerlessCache"),
-        *("AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::SecretsManager::Secret"),
-        *(
-            "AWS::Kinesis::Stream",
-            "AWS::MSK::Cluster",
-            "AWS::MSK::ServerlessCluster",
-            "AWS::MSK::Topic",
-            "AWS::SQS::Queue",
-        ),
-        "AWS::Logs::LogGroup",
-        *("AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::RDS::GlobalCluster"),
-    }
-)
-"""Types that hold what nobody can make again: tables, files, backups, messages, logs, images, keys and secrets."""
-
-SNAPSHOTS = frozenset(
-    {
-        *("AWS::EC2::Volume", "AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup"),
-        *(
-            "AWS::DocDB::DBCluster",
-            "AWS::Neptune::DBCluster",
-            "AWS::RDS::DBCluster",
-            "AWS::RDS::DBInstance",
-            "AWS::Redshift::Cluster",
-        ),
-    }
-)
-"""Types of which CloudFormation can make a snapshot before it deletes them.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
-
-EDITED: Mapping[str, frozenset[str]] = {
-    "AWS::DynamoDB::GlobalTable": frozenset({"AttributeDefinitions"}),
-    "AWS::DynamoDB::Table": frozenset({"AttributeDefinitions"}),
-}
-"""Conditional lists where only the edit of an item that was there replaces the resource, not an item more or less.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
-
 
 @dataclass(frozen=True)
 class Facts:

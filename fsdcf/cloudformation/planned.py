@@ -1,9 +1,11 @@
-"""A template as it would be made: its resources with every function applied, and names where a value is not known
-before."""
+"""A template as CloudFormation would apply it: its resources with every function evaluated.
+
+A value that is not known before the deploy is represented by a name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +22,17 @@ from fsdcf.cloudformation.evaluation import (
 )
 from fsdcf.cloudformation.parameters import typed
 
+_SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
+"""Pseudo parameters represent themselves in values; only conditions need more."""
+
 
 class PlanError(ValueError):
-    """A template that cannot be read as one; the text says what is wrong with it."""
+    """A document that is not a template; the text names the fault."""
 
 
 @dataclass(frozen=True)
 class PlannedResource:
-    """A resource that the stack would have. ``spec`` is the spec path in its Metadata, empty where there is none."""
+    """A resource that the stack would have. ``spec`` is the spec path in its Metadata, empty without one."""
 
     name: str
     type: str
@@ -37,7 +42,7 @@ class PlannedResource:
 
 @dataclass(frozen=True)
 class PlannedStack:
-    """The resources by logical id, in the template's order, and the parameters whose values are stand-ins."""
+    """The resources by logical ID, in the template's order, and the parameters whose values are stand-ins."""
 
     resources: Mapping[str, PlannedResource]
     stand_ins: tuple[str, ...] = ()
@@ -47,20 +52,15 @@ class PlannedStack:
         return (one for one in self.resources.values() if one.type in types)
 
     def named(self, value: Any, *types: str) -> PlannedResource | None:
-        """The resource that a value refers to, where it is of one of these types."""
-        target = target_of(value)
-        found = self.resources.get(target) if target else None
-        return found if found is not None and found.type in types else None
-
-
-_SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
-"""Pseudo parameters stand for themselves in values; only conditions need to know more."""
+        """The resource that a value refers to; None if it is not of one of these types."""
+        resource = self.resources.get(target_of(value) or "")
+        return resource if resource is not None and resource.type in types else None
 
 
 def planned(template: Mapping[str, Any]) -> PlannedStack:
-    """The resources of a template, those whose condition is false left out. Raises PlanError.
+    """The resources of a template whose condition is not false. Raises PlanError.
 
-    A parameter without a default is taken as its first allowed value, its least number, or its name in angle brackets.
+    A parameter without a default has its first allowed value, its minimum, or its name in angle brackets.
     """
     resources = template.get("Resources")
     if not isinstance(resources, Mapping) or not resources:
@@ -69,11 +69,11 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
         if not isinstance(one, Mapping) or not isinstance(one.get("Type"), str):
             raise PlanError(f"its resource {name} has no Type")
         if not isinstance(one.get("Properties", {}), Mapping):
-            raise PlanError(f"the Properties of its resource {name} are no mapping")
+            raise PlanError(f"the Properties of its resource {name} must be a mapping")
     if not all(
         isinstance(template.get(section) or {}, Mapping) for section in ("Parameters", "Conditions", "Mappings")
     ):
-        raise PlanError("its Parameters, Conditions or Mappings are no mapping")
+        raise PlanError("its Parameters, Conditions and Mappings must be mappings")
     values, stand_ins = parameter_values(template)
     try:
         conditions = condition_values(template, values, PSEUDO)
@@ -101,15 +101,12 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """A value for every parameter, and the names of those that have no default: theirs are stand-ins.
-
-    Raises PlanError.
-    """
+    """A value for every parameter, and the names of those without a default: they have stand-ins. Raises PlanError."""
     values: dict[str, str] = {}
     missing = []
     for name, declared in (template.get("Parameters") or {}).items():
         if not isinstance(declared, Mapping):
-            raise PlanError(f"its parameter {name} is no mapping")
+            raise PlanError(f"its parameter {name} must be a mapping")
         if "Default" in declared:
             values[name] = text_of(declared["Default"])
             continue
@@ -124,37 +121,33 @@ def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple
 
 
 def target_of(value: Any) -> str | None:
-    """The logical id of the first resource that an evaluated value names; None where it names none."""
+    """The logical ID of the first resource that an evaluated value refers to; None without one."""
     if isinstance(value, Unknown):
         return value.target
-    if isinstance(value, Partial | tuple | list):
-        parts: Iterable[Any] = value.parts if isinstance(value, Partial) else value
-        return next((target for part in parts if (target := target_of(part)) is not None), None)
-    return None
+    parts = value.parts if isinstance(value, Partial) else value if isinstance(value, tuple | list) else ()
+    return next((target for target in map(target_of, parts) if target is not None), None)
 
 
 def text_of(value: Any) -> str:
-    """An evaluated value as text: what is not known bears the name of its resource, with the attribute unless it is the
-    Arn.
-    """
+    """An evaluated value as text: an unknown part is the name of its resource, with the attribute unless that is the
+    Arn."""
     if isinstance(value, Unknown):
         attribute = value.attribute
         return value.target if attribute in (None, "Arn") else f"{value.target}.{attribute}"
     if isinstance(value, Partial):
-        if value.function is None:
-            return "".join(text_of(part) for part in value.parts)
-        return f"{value.function.removeprefix('Fn::')}({', '.join(text_of(part) for part in value.parts)})"
+        parts = [text_of(part) for part in value.parts]
+        return f"{value.function.removeprefix('Fn::')}({', '.join(parts)})" if value.function else "".join(parts)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return ",".join(text_of(one) for one in value)
+        return ",".join(map(text_of, value))
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {text_of(one)}" for key, one in value.items())
     return "" if value is None or value is NO_VALUE else str(value)
 
 
 def items(value: Any) -> list[Any]:
-    """A property that may be one value or a list of them, as a list; nothing where it is absent."""
+    """A property that is one value or a list of them, as a list; empty for a missing one."""
     if value is None or value is NO_VALUE:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -172,5 +165,5 @@ def whole_number(value: Any) -> int | None:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A property that should be a mapping; an empty one where it is not."""
+    """A property that should be a mapping; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}

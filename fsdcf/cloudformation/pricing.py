@@ -1,30 +1,31 @@
-"""The price table: dated list prices with their sources, and what a file of the user's overrides."""
+"""What the pricing of a resource type is made of: prices, assumptions, ranges, and the lines of an estimate."""
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
 
-from fsdcf.cloudformation.planned import PlannedStack
-from fsdcf.cloudformation.template import TemplateError, read
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack
 
-_DATA = Path(__file__).parent / "data" / "prices.json"
-_KEYS = ("price", "unit", "source", "date", "weak", "note")
+HOURS = Decimal(730)
+"""Hours of a month, as in AWS's own estimates."""
 
+SECONDS = HOURS * 3600
+DAYS = HOURS / 24
+MILLION = Decimal(10) ** 6
 
-class PriceError(ValueError):
-    """A price file that cannot be used; the text says what is wrong with it."""
+PRICE_LIST = "infracost's recorded results, made from the AWS Price List"
+"""A source that many prices share."""
 
 
-@dataclass(frozen=True)
-class Price:
-    """What one ``unit`` costs, in the table's currency. ``weak`` where no good source confirms it."""
+class Price(NamedTuple):
+    """What one ``unit`` costs: the on-demand list price in USD in us-east-1, or the user's own.
+
+    ``source`` is where the price was read, ``date`` when that was published, or read if it has no date. ``weak``: no
+    good source confirms the price.
+    """
 
     name: str
     price: Decimal
@@ -37,7 +38,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices by name, the region and currency that they are for, and the day they were gathered."""
+    """The prices by name, their region and currency, and the day on which they were gathered."""
 
     region: str
     currency: str
@@ -49,84 +50,28 @@ class Prices:
         return self.prices[name]
 
 
-@cache
-def shipped() -> Prices:
-    """The table that comes with fsdcf."""
-    data = json.loads(_DATA.read_text(encoding="utf-8"))
-    prices = {name: Price(name=name, **{**one, "price": Decimal(one["price"])}) for name, one in data["prices"].items()}
-    return Prices(data["region"], data["currency"], data["date"], prices)
+class Assumption(NamedTuple):
+    """A number that the template does not contain. ``unit`` and ``meaning`` are for the reader."""
+
+    name: str
+    default: Decimal
+    unit: str
+    meaning: str
+    minimum: int = 0
 
 
-def overridden(prices: Prices, text: str, file: str) -> Prices:
-    """The table with the entries of a user's file, JSON or YAML: ``nat.hour: 0.05``, or a mapping with price, source
-    and date.
-
-    ``region``, ``currency`` and ``date`` may be given beside ``prices``. Raises PriceError.
-    """
-    try:
-        data = read(text)
-    except TemplateError as error:
-        raise PriceError(str(error).removeprefix("Template format error: ")) from None
-    head = {key: data.pop(key) for key in ("about", "region", "currency", "date") if key in data}
-    if not all(isinstance(one, str) for one in head.values()):
-        raise PriceError("region, currency and date are texts")
-    entries = data.pop("prices", None) if "prices" in data else data
-    if not isinstance(entries, Mapping) or (data and entries is not data):
-        raise PriceError("it must be a mapping of price names, or have one below `prices`")
-    found = dict(prices.prices)
-    for name, written in entries.items():
-        if name not in found:
-            near = difflib.get_close_matches(name, found, 1)
-            raise PriceError(f"there is no price {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        found[name] = _price_entry(found[name], written, file)
-    return Prices(
-        head.get("region", prices.region),
-        head.get("currency", prices.currency),
-        head.get("date", prices.date),
-        found,
-        tuple(entries),
-    )
+def price(name: str, amount: str, unit: str, source: str, date: str, note: str = "", weak: bool = False) -> Price:
+    """A list price."""
+    return Price(name, Decimal(amount), unit, source, date, weak, note)
 
 
-def _price_entry(known: Price, written: Any, file: str) -> Price:
-    entry = dict(written) if isinstance(written, Mapping) else {"price": written}
-    foreign = [key for key in entry if key not in _KEYS]
-    if foreign:
-        raise PriceError(f"{known.name}: there is no key {foreign[0]!r}; there are {', '.join(_KEYS)}")
-    if entry.get("unit", known.unit) != known.unit:
-        raise PriceError(f"{known.name} is a price for each {known.unit}, not {entry['unit']!r}")
-    if not isinstance(entry.get("weak", False), bool):
-        raise PriceError(f"{known.name}: weak is true or false")
-    return replace(
-        known,
-        price=_amount(known.name, entry.get("price")),
-        source=str(entry.get("source", file)),
-        date=str(entry.get("date", "")),
-        weak=entry.get("weak", False),
-        note=str(entry.get("note", known.note)),
-    )
+def assumption(name: str, default: str, unit: str, meaning: str, minimum: int = 0) -> Assumption:
+    """An assumption with its default."""
+    return Assumption(name, Decimal(default), unit, meaning, minimum)
 
 
-def _amount(name: str, written: Any) -> Decimal:
-    try:
-        amount = Decimal(str(written)) if not isinstance(written, bool) else Decimal("NaN")
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0 or amount > 10**9:
-        raise PriceError(f"{name}: {written!r} is no price; write a number such as {0.045}")
-    return amount
-
-
-HOURS = Decimal(730)
-"""Hours of a month, as AWS's own estimates count them."""
-
-SECONDS = HOURS * 3600
-DAYS = HOURS / 24
-
-
-@dataclass(frozen=True)
-class Range:
-    """A quantity at the least and at the most number of tasks."""
+class Range(NamedTuple):
+    """A quantity at the minimum and at the maximum number of tasks."""
 
     minimum: Decimal
     maximum: Decimal
@@ -150,14 +95,13 @@ class Range:
         return low if low == high else f"{low} to {high}"
 
 
-NOTHING = Range(Decimal(0), Decimal(0))
+NOTHING = Range.of(0)
 
 
-@dataclass(frozen=True)
-class CostLine:
-    """One line of the estimate: ``quantity`` of the price's units in a month, and in words how it comes about.
+class CostLine(NamedTuple):
+    """One line of the estimate: ``quantity`` of the price's units in a month, and in words how it is calculated.
 
-    ``key`` is unique in an estimate and the same in the next one. ``assumptions`` are the names of those behind the
+    ``key`` is unique in an estimate and the same in the next one. ``assumptions`` are the names of those in the
     quantity.
     """
 
@@ -172,12 +116,11 @@ class CostLine:
 
     @property
     def amount(self) -> Range:
-        """What it costs in a month."""
+        """The cost of a month."""
         return self.quantity.times(self.price.price)
 
 
-@dataclass(frozen=True)
-class Unpriced:
+class Unpriced(NamedTuple):
     """What the estimate leaves out, and why."""
 
     name: str
@@ -185,36 +128,51 @@ class Unpriced:
     resources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class PricingContext:
-    """What the rules look at: the resources, the prices, and the value of every assumption."""
+class PricingContext(NamedTuple):
+    """What a pricing rule reads: the resources, the prices, the value of every assumption, and the part of its
+    lines."""
 
-    view: PlannedStack
+    stack: PlannedStack
     prices: Prices
     assumed: Mapping[str, Decimal]
+    part: str = ""
 
     def line(
         self,
         price: str,
-        part: str,
         name: str,
-        quantity: Range,
+        quantity: Range | Decimal | int,
         how: str,
-        resources: tuple[str, ...],
-        assumptions: tuple[str, ...] = (),
+        resources: PlannedResource | Iterable[PlannedResource],
+        *assumptions: str,
         owner: str = "",
     ) -> CostLine:
-        """A line at the price of this name.
+        """A line at the price of this name, for one resource, or for all of a kind. ``owner`` tells apart two lines
+        at one price."""
+        if isinstance(resources, PlannedResource):
+            owner, resources = resources.name, (resources,)
+        total = quantity if isinstance(quantity, Range) else Range.of(quantity)
+        names = tuple(one.name for one in resources)
+        return CostLine(f"{price} {owner}".strip(), self.part, name, self.prices[price], total, how, names, assumptions)
 
-        ``owner`` is the resource whose own line it is; without one it is for all of a kind.
-        """
-        return CostLine(
-            f"{price} {owner}".strip(), part, name, self.prices[price], quantity, how, resources, assumptions
-        )
+
+PricingFunction = Callable[[PricingContext, Sequence[PlannedResource]], Iterator[CostLine | Unpriced]]
+"""Prices all resources of a type; there is at least one."""
+
+
+class PricingRule(NamedTuple):
+    """How a type is priced, with the prices and assumptions that it adds. ``order`` is its place in the part: lowest
+    first."""
+
+    part: str
+    lines: PricingFunction
+    prices: tuple[Price, ...]
+    assumptions: tuple[Assumption, ...] = ()
+    order: int = 0
 
 
 def number(value: Decimal) -> str:
-    """A quantity for a reader: at most three decimals, no trailing zeros, thousands apart."""
+    """A quantity for a reader: at most three decimals, no trailing zeros, groups of thousands."""
     text = f"{value:,.3f}".rstrip("0").rstrip(".")
     return text if text not in ("0", "-0") or value == 0 else f"{value:.2g}"
 
@@ -228,101 +186,16 @@ def counted(value: Range | int, word: str) -> str:
 
 
 def decimal(value: object) -> Decimal | None:
-    """A property that is a number, or the text of one; None where it is neither."""
+    """A property that is a number, or a number as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = Decimal(str(value).strip())
+        parsed = Decimal(str(value).strip())
     except ArithmeticError:
         return None
-    return found if found.is_finite() else None
+    return parsed if parsed.is_finite() else None
 
 
-_MOST = Decimal(10) ** 12
-
-
-class AssumptionError(ValueError):
-    """An assumption that is not known, or whose value is no number; the text says so."""
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """A number that the template does not tell. ``unit`` and ``meaning`` are for the reader."""
-
-    name: str
-    default: Decimal
-    unit: str
-    meaning: str
-
-
-def _assumption(name: str, default: str, unit: str, meaning: str) -> Assumption:
-    return Assumption(name, Decimal(default), unit, meaning)
-
-
-ASSUMPTIONS: Mapping[str, Assumption] = {
-    one.name: one
-    for one in (
-        _assumption("requests-per-second", "10", "requests/s", "at each load balancer, on average over the month"),
-        _assumption("request-kilobytes", "2", "kB", "size of a request"),
-        _assumption("response-kilobytes", "8", "kB", "size of a response"),
-        _assumption("requests-per-connection", "10", "requests", "that a client sends over one connection"),
-        _assumption("connection-seconds", "60", "s", "that a connection stays open"),
-        _assumption(
-            "nat-gigabytes", "20", "GB/month", "through all NAT gateways together, both ways: images, other services"
-        ),
-        _assumption("endpoint-gigabytes", "10", "GB/month", "through all interface endpoints together"),
-        _assumption("log-gigabytes-per-task", "1", "GB/month", "that a running task writes to each log group"),
-        _assumption("log-compression", "0.15", "", "stored size of logs by their size at ingestion"),
-        _assumption("log-months", "12", "months", "of logs in store where a log group keeps them for ever"),
-        _assumption(
-            "dynamodb-writes-per-second",
-            "1",
-            "units/s",
-            "write request units for each table on demand; indexes take as many again",
-        ),
-        _assumption("dynamodb-reads-per-second", "5", "units/s", "read request units for each table on demand"),
-        _assumption("dynamodb-gigabytes", "5", "GB", "in each table; an index holds as much again"),
-        _assumption("s3-gigabytes", "20", "GB", "in each bucket, older versions included"),
-        _assumption("s3-writes", "100000", "requests/month", "PUT, COPY, POST and LIST for each bucket"),
-        _assumption("s3-reads", "1000000", "requests/month", "GET for each bucket"),
-        _assumption(
-            "sqs-messages-per-second",
-            "1",
-            "messages/s",
-            "through each queue, dead letters left out; each is sent, received and deleted",
-        ),
-        _assumption("efs-gigabytes", "10", "GB", "in each file system, in the Standard class"),
-        _assumption("efs-read-gigabytes", "20", "GB/month", "read from each file system"),
-        _assumption("efs-write-gigabytes", "5", "GB/month", "written to each file system"),
-    )
-}
-"""By name. They describe a small service; nobody's is like it."""
-
-
-def assumed(settings: Iterable[str] = ()) -> dict[str, Decimal]:
-    """The value of every assumption: the default, or what ``NAME=NUMBER`` sets. Raises AssumptionError."""
-    values = {name: one.default for name, one in ASSUMPTIONS.items()}
-    for setting in settings:
-        name, equals, written = setting.partition("=")
-        if not equals:
-            raise AssumptionError(
-                f"an assumption is written NAME=NUMBER, such as requests-per-second=50, not {setting!r}"
-            )
-        if name not in ASSUMPTIONS:
-            near = difflib.get_close_matches(name, ASSUMPTIONS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ASSUMPTIONS)}"
-            raise AssumptionError(f"there is no assumption {name!r}; {hint}")
-        values[name] = _assumption_value(name, written)
-    return values
-
-
-def _assumption_value(name: str, written: str) -> Decimal:
-    try:
-        number = Decimal(written)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or not 0 <= number <= _MOST:
-        raise AssumptionError(f"{name}={written}: a number from 0 to a million million is needed")
-    if name == "requests-per-connection" and number < 1:
-        raise AssumptionError(f"{name}={written}: a connection carries at least one request")
-    return number
+def at_least_zero(value: object) -> Decimal:
+    """A property that is a positive number; zero for anything else."""
+    return max(decimal(value) or Decimal(0), Decimal(0))

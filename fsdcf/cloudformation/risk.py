@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
-from fsdcf.cloudformation.facts import STATEFUL
+from fsdcf.cloudformation.types import record_of
 
 RiskKind = Literal["deleted", "replaced", "left behind"]
 
@@ -29,7 +29,7 @@ def data_at_risk(changes: Iterable[Change], before: Mapping[str, Any] | None) ->
     counts as a replacement. Actions, replacements and policies that are not known count as a risk.
     """
     deployed = (before or {}).get("Resources") or {}
-    risks = (_risk(change, deployed.get(change.logical_id) or {}) for change in changes if change.type in STATEFUL)
+    risks = (_risk(change, deployed.get(change.logical_id) or {}) for change in changes if record_of(change.type).data)
     return tuple(sorted((risk for risk in risks if risk is not None), key=lambda risk: (risk.logical_id, risk.kind)))
 
 

@@ -17,11 +17,12 @@ from fsdcf.cloudformation.evaluation import (
     scope_of,
     unknowns,
 )
-from fsdcf.cloudformation.facts import SNAPSHOTS, facts_of, services, types
+from fsdcf.cloudformation.facts import facts_of, services, types
 from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references
 from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.types import record_of
 
 SECTIONS = frozenset(
     [
@@ -309,7 +310,7 @@ def _types(template: Mapping[str, Any]) -> Iterator[str]:
     if strange:
         yield f"Template format error: Unrecognized resource types: [{', '.join(strange)}]"
     for one in template["Resources"].values():
-        if one.get("DeletionPolicy") == "Snapshot" and one["Type"] not in SNAPSHOTS:
+        if one.get("DeletionPolicy") == "Snapshot" and record_of(one["Type"]).snapshot is None:
             yield f"Template error: resource type {one['Type']} does not support deletion policy Snapshot"
 
 

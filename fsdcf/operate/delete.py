@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsdcf.cloudformation.facts import STATEFUL
+from fsdcf.cloudformation.types import ResourceType, record_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import Aws
@@ -61,19 +61,19 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
     for name, resource in sorted((template.get("Resources") or {}).items()):
         if name in physical and isinstance(resource, Mapping):
             type = str(resource.get("Type", ""))
-            fate = _fate(type, resource)
-            if fate != "deleted" or type in STATEFUL:
+            record = record_of(type)
+            fate = _fate(record, resource)
+            if fate != "deleted" or record.data:
                 resources.append(DataResource(name, type, physical[name], fate))
     return tuple(resources)
 
 
-def _fate(type: str, resource: Mapping[str, Any]) -> str:
+def _fate(record: ResourceType, resource: Mapping[str, Any]) -> str:
     policy = resource.get("DeletionPolicy")
     if policy in _RETAINED:
         return "kept"
-    in_cluster = "DBClusterIdentifier" in (resource.get("Properties") or {})
-    by_default = type == "AWS::RDS::DBCluster" or (type == "AWS::RDS::DBInstance" and not in_cluster)
-    return "snapshot" if policy == "Snapshot" or (policy is None and by_default) else "deleted"
+    copied = policy is None and record.snapshot is not None and record.snapshot(resource.get("Properties") or {})
+    return "snapshot" if policy == "Snapshot" or copied else "deleted"
 
 
 def delete(target: Target, options: Options, aws: Aws, tell: Tell, ask: Ask | None, where: Where = nowhere) -> Outcome:
@@ -181,7 +181,7 @@ def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
         Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", run.where(event.logical_id))
         for event in blocking
     ]
-    help = (_BLOCKERS.get(type) for type in dict.fromkeys(event.type for event in blocking))
+    help = (record_of(type).before_deletion for type in dict.fromkeys(event.type for event in blocking))
     evidence += [Evidence("help", text) for text in help if text]
     if blocking:
         reason = f"{blocking[0].logical_id} blocks the deletion"
@@ -193,20 +193,3 @@ def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
         tuple(evidence),
         (run.target.command("delete"), run.target.command("diagnose")),
     )
-
-
-_BLOCKERS = {
-    "AWS::S3::Bucket": "a bucket must be empty before it can be deleted: aws s3 rm --recursive s3://BUCKET",
-    "AWS::ECR::Repository": "a repository must not contain images when it is deleted",
-    "AWS::EC2::SecurityGroup": "a security group can be deleted once no network interface and no rule uses it; the"
-    " network interface of a stopped task disappears within minutes",
-    "AWS::EC2::Subnet": "a subnet can be deleted once it contains no network interface: see"
-    " aws ec2 describe-network-interfaces",
-    "AWS::EC2::VPC": "a VPC can be deleted once it is empty, including resources created outside of the stack",
-    "AWS::ECS::Cluster": "a cluster can be deleted once it has no services, tasks and container instances",
-    "AWS::DynamoDB::Table": "disable the deletion protection of the table:"
-    " aws dynamodb update-table --no-deletion-protection-enabled",
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": "disable the deletion protection of the load balancer",
-}
-"""What blocks the deletion of a resource, by type. Source: each type's page in the CloudFormation template reference,
-and https://repost.aws/knowledge-center/cloudformation-stack-delete-failed."""

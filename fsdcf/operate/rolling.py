@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import Aws, AwsError, Expired
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
@@ -359,7 +361,7 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html
     """
     if limits is None:
-        written = _properties(template, "AWS::ECS::Service").get("DesiredCount")
+        written = _properties(template, SERVICE).get("DesiredCount")
         if written is not None and str(written) != str(count):
             yield (
                 f"the next deploy that changes the service sets it to {written} again: set"
@@ -378,7 +380,7 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
 
 
 def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:
-    properties = _properties(template, "AWS::ApplicationAutoScaling::ScalableTarget")
+    properties = _properties(template, SCALABLE_TARGET)
     try:
         return ScalingLimits(int(properties["MinCapacity"]), int(properties["MaxCapacity"]))
     except (KeyError, TypeError, ValueError):

@@ -7,37 +7,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
+from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
 
 Path = tuple[str | int, ...]
 Kind = Literal["identity", "trust", "resource"]
 
-_IDENTITIES = {
-    "AWS::IAM::Policy": ("Roles", "Users", "Groups"),
-    "AWS::IAM::ManagedPolicy": ("Roles", "Users", "Groups"),
-    "AWS::IAM::RolePolicy": ("RoleName",),
-    "AWS::IAM::UserPolicy": ("UserName",),
-    "AWS::IAM::GroupPolicy": ("GroupName",),
-}
-"""Types that hold a policy of an identity, and the properties that name the identities."""
-
-HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
-"""Types that are identities, and may hold policies."""
-_GUARDED = (
-    "Bucket",
-    "Queues",
-    "Topics",
-    "SecretId",
-    "TopicArn",
-    "EventBusName",
-    "FunctionName",
-    "ResourceArn",
-    "RepositoryName",
-)
-"""Properties by which a policy that is a resource of its own names what it guards."""
+_IDENTITY = PolicyDocuments("identity")
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,7 @@ def documents(view: PlannedStack) -> Iterator[Document]:
     A document as JSON in a text is read as well.
     """
     attached: dict[str, list[str]] = {}
-    for holder in view.of(*HOLDERS):
+    for holder in _holders(view):
         for one in items(holder.properties.get("ManagedPolicyArns")):
             attached.setdefault(target_of(one) or "", []).append(holder.name)
     for resource in view.resources.values():
@@ -103,21 +83,20 @@ def _document(resource: PlannedResource, path: Path, found: Mapping[str, Any], a
     return Document(resource, path, _name(resource, path), kind, subjects, kept)
 
 
+def _holders(view: PlannedStack) -> Iterator[PlannedResource]:
+    """The identities of a template: they may have policies of their own, and managed ones attached."""
+    return (one for one in view.resources.values() if record_of(one.type).policies == _IDENTITY)
+
+
 def _whose(resource: PlannedResource, path: Path, attached: list[str]) -> tuple[Kind, tuple[str, ...]]:
     if path[:1] == ("AssumeRolePolicyDocument",):
         return "trust", (resource.name,)
-    if resource.type in HOLDERS:
-        return "identity", (resource.name,)
-    named = _IDENTITIES.get(resource.type)
-    if named is not None:
-        found = [text_of(one) for key in named for one in items(resource.properties.get(key))]
-        return "identity", tuple(dict.fromkeys([*found, *attached])) or (f"nobody yet ({resource.name})",)
-    guarded = (
-        [one for key in _GUARDED for one in items(resource.properties.get(key))] if path[:1] != ("KeyPolicy",) else []
-    )
-    if resource.type.endswith("Policy") and guarded:
-        return "resource", tuple(target_of(one) or text_of(one) for one in guarded)
-    return "resource", (resource.name,)
+    policies = record_of(resource.type).policies
+    named = [one for key in policies.subjects for one in items(resource.properties.get(key))]
+    if policies.kind == "identity" and policies.subjects:
+        subjects = tuple(dict.fromkeys([*map(text_of, named), *attached]))
+        return "identity", subjects or (f"nobody yet ({resource.name})",)
+    return policies.kind, tuple(target_of(one) or text_of(one) for one in named) or (resource.name,)
 
 
 def _name(resource: PlannedResource, path: Path) -> str:
@@ -132,32 +111,22 @@ def _name(resource: PlannedResource, path: Path) -> str:
 
 
 _READ = ("Get", "BatchGet", "List", "Query", "Scan", "Read", "Receive", "Head", "Select", "Search", "Check")
-_READING = frozenset(
-    {
-        *("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
-        *(
-            "elasticfilesystem:ClientMount",
-            "kafka-cluster:AlterGroup",
-            "kms:Decrypt",
-            "ecr:BatchCheckLayerAvailability",
-        ),
-    }
+_DESCRIBING = frozenset(
+    {"ecr:GetAuthorizationToken", "sts:GetCallerIdentity", "xray:GetSamplingRules", "xray:GetSamplingTargets"}
 )
-"""Actions that a reader needs, whatever their verb: who consumes a queue deletes what it has read."""
+"""Actions on no resource that return none of its data, like those that describe."""
 
-_ABOUT = frozenset(
-    {
-        *(
-            "sqs:GetQueueAttributes",
-            "sqs:GetQueueUrl",
-            "s3:GetBucketLocation",
-            "kafka:GetBootstrapBrokers",
-            "kafka-cluster:Connect",
-        ),
-        *("ecr:GetAuthorizationToken", "sts:GetCallerIdentity", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
-    }
-)
-"""Actions that tell of a resource and give none of its data, like those that describe."""
+
+@cache
+def _read_actions() -> frozenset[str]:
+    """Actions that a reader needs, whatever their verb: who consumes a queue deletes what it has read."""
+    return frozenset(action for record in records() for action in record.access.reading)
+
+
+@cache
+def _describe_actions() -> frozenset[str]:
+    return _DESCRIBING.union(*(record.access.describing for record in records()))
+
 
 NO_RESOURCE = (
     *(
@@ -192,9 +161,9 @@ def _level(action: str) -> str:
         return "assume"
     if service == "ssmmessages":
         return "open sessions"
-    if action in _ABOUT or verb.startswith("Describe"):
+    if action in _describe_actions() or verb.startswith("Describe"):
         return "describe"
-    return "read" if action in _READING or verb.startswith(_READ) else "write"
+    return "read" if action in _read_actions() or verb.startswith(_READ) else "write"
 
 
 def takes_resource(action: str) -> bool:
@@ -350,7 +319,7 @@ def _conditions(written: Any) -> Iterator[str]:
 
 def _attached(view: PlannedStack) -> Iterator[Access]:
     """Managed policies that an identity takes, and boundaries that limit it: their text is not in the template."""
-    for resource in view.of(*HOLDERS):
+    for resource in _holders(view):
         for key, kind, effect in (
             ("ManagedPolicyArns", "attached", "Allow"),
             ("PermissionsBoundary", "boundary", "Limit"),

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from fsdcf.cloudformation.types.ecs import SERVICE
+
 QUIRKS: dict[str, tuple[str, int | None, str]] = {
     "action": ("a change set shows each Modify under this name: action=Dynamic, action=SyncWithActual", None, r"\w+"),
     "cancelled-first": ("siblings that a failure cancels are listed before the failure", None, ""),
@@ -55,9 +57,6 @@ Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
 
 CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)
 PHASES: tuple[Phase, ...] = get_args(Phase)
-
-SERVICE = "AWS::ECS::Service"
-"""The resource type whose tasks a fault may affect."""
 
 TASK_PROBLEMS = {
     "CannotPullContainerError": (

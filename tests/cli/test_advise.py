@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.commands import advise_storage as asking
 from fsdcf.cli.commands.advise_storage import OPTIONS, as_options
 from fsdcf.cli.main import cli
-from fsdcf.cloudformation.pricing import shipped
+from fsdcf.plan.cost.prices import shipped
 from tests.cli.test_questions import Terminal
 from tests.conftest import HELLO, ROOT, Compile
 

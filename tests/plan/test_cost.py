@@ -11,20 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.planned import PlanError
-from fsdcf.cloudformation.pricing import (
-    ASSUMPTIONS,
-    AssumptionError,
-    PriceError,
-    Range,
-    assumed,
-    counted,
-    number,
-    overridden,
-    shipped,
-)
+from fsdcf.cloudformation.pricing import Range, counted, number
+from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.ecs import spot_shares
 from fsdcf.plan.cost import report
-from fsdcf.plan.cost.estimate import _FREE, _PRICED, PARTS, Estimate, deltas, estimate
-from fsdcf.plan.cost.tasks import shares
+from fsdcf.plan.cost.estimate import Estimate, deltas, estimate
+from fsdcf.plan.cost.prices import PARTS, AssumptionError, PriceError, assumed, assumptions, overridden, shipped
 from tests.conftest import ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of
@@ -65,7 +57,7 @@ BY_HAND = {
         + (NAT + 3 * 730 * 3600 / 1e6 * 0.40 + 20 * LOGS + 0.20),
     ),
     "production": (2 * SMALL + WEB + NAT + 2 * LOGS,),
-    "production-prod": (  # a third zone: one more address of the load balancer, two more gateways and theirs; logs for 365 days
+    "production-prod": (  # a third zone: one more address of the load balancer, two more gateways; logs for 365 days
         3 * 730 * (0.04048 + 4 * 0.004445)
         + WEB
         + 3.65
@@ -151,7 +143,9 @@ def test_lines_add_up_and_every_assumption_behind_them_is_stated(name: str) -> N
     assert len(set(keys)) == len(keys)
     assert found.total.minimum == sum(one.amount.minimum for one in found.lines)
     assert (
-        set(found.assumed) == {assumption for one in found.lines for assumption in one.assumptions} <= set(ASSUMPTIONS)
+        set(found.assumed)
+        == {assumption for one in found.lines for assumption in one.assumptions}
+        <= set(assumptions())
     )
     assert [PARTS.index(one.part) for one in found.lines] == sorted(PARTS.index(one.part) for one in found.lines)
 
@@ -162,10 +156,9 @@ def test_every_resource_is_priced_free_or_listed(name: str) -> None:
     listed = {resource for one in found.unpriced for resource in one.resources}
     listed |= {resource for one in found.lines for resource in one.resources}
     for logical_id, resource in template_of(name)["Resources"].items():
-        free = resource["Type"] in _FREE or resource["Type"].startswith("AWS::IAM::")
+        free = record_of(resource["Type"]).price == "free"
         standard = resource["Type"] in ("AWS::SSM::Parameter", "AWS::EC2::VPCEndpoint")
         assert free or standard or logical_id in listed, logical_id
-    assert not _FREE & _PRICED
 
 
 def test_a_type_without_a_price_is_listed() -> None:
@@ -174,7 +167,7 @@ def test_a_type_without_a_price_is_listed() -> None:
     assert found.total == Range.of(0)
 
 
-ASSUMABLE = st.sampled_from(sorted(ASSUMPTIONS))
+ASSUMABLE = st.sampled_from(sorted(assumptions()))
 AMOUNTS = st.decimals(min_value=1, max_value=10**6, places=2, allow_nan=False)
 
 
@@ -213,7 +206,7 @@ def test_shares_are_all_tasks(tasks: int, base: int, weight: int, spot: int) -> 
         {"CapacityProvider": "FARGATE", "Base": base, "Weight": weight},
         {"CapacityProvider": "FARGATE_SPOT", "Weight": spot},
     ]
-    on_demand, on_spot = shares(strategy, Decimal(tasks))
+    on_demand, on_spot = spot_shares(strategy, Decimal(tasks))
     assert float(on_demand + on_spot) == pytest.approx(tasks)
     assert on_demand >= min(tasks, base) and on_spot >= 0
 
@@ -321,7 +314,7 @@ def test_balancers_endpoints_and_alarms_in_their_forms() -> None:
         ),
         "requests-per-second=100",
     )
-    # 110 rules, ten of them free, at 100 requests a second are ten thousand evaluations: ten LCU, more than 3.6 by bytes
+    # 110 rules, ten of them free, at 100 requests a second: 10,000 evaluations, ten LCU, more than 3.6 by bytes
     assert line(found, "alb.lcu Web").quantity == Range.of(10 * 730)
     assert line(found, "ipv4.hour Web").quantity == Range.of(3 * 730)
     assert line(found, "endpoint.hour").quantity == Range.of(2 * 730)
@@ -392,7 +385,8 @@ def test_every_price_has_a_unit_a_source_and_a_date() -> None:
 
 
 def test_prices_of_your_own() -> None:
-    text = "nat.hour: 0.05\nfargate-spot.vcpu.x86: {price: '0.014', source: our bill, date: 2026-10-01}\nregion: eu-west-1\n"
+    spot = "fargate-spot.vcpu.x86: {price: '0.014', source: our bill, date: 2026-10-01}"
+    text = f"nat.hour: 0.05\n{spot}\nregion: eu-west-1\n"
     prices = overridden(shipped(), text, "ours.yml")
     assert (prices["nat.hour"].price, prices["nat.hour"].source) == (Decimal("0.05"), "ours.yml")
     assert not prices["fargate-spot.vcpu.x86"].weak and prices["fargate-spot.vcpu.x86"].date == "2026-10-01"
@@ -405,17 +399,17 @@ def test_prices_of_your_own() -> None:
     ("text", "said"),
     [
         ("nat.hours: 1", "did you mean 'nat.hour'"),
-        ("nat.hour: free", "is no price"),
-        ("nat.hour: -1", "is no price"),
-        ("nat.hour: true", "is no price"),
-        ("nat.hour: .nan", "is no price"),
-        ("nat.hour: {prize: 1}", "there is no key 'prize'"),
-        ("nat.hour: {price: 1, unit: day}", "for each gateway-hour"),
-        ("nat.hour: {price: 1, weak: perhaps}", "weak is true or false"),
+        ("nat.hour: free", "is not a price"),
+        ("nat.hour: -1", "is not a price"),
+        ("nat.hour: true", "is not a price"),
+        ("nat.hour: .nan", "is not a price"),
+        ("nat.hour: {prize: 1}", "unknown key 'prize'"),
+        ("nat.hour: {price: 1, unit: day}", "of a gateway-hour"),
+        ("nat.hour: {price: 1, weak: perhaps}", "weak must be true or false"),
         ("- 1", "unsupported structure"),
         ("a: [", "not well-formed"),
         ("prices: 7", "must be a mapping"),
-        ("region: 7", "are texts"),
+        ("region: 7", "must be strings"),
         ("prices: {}\nnat.hour: 1", "must be a mapping"),
     ],
 )
@@ -427,13 +421,13 @@ def test_price_files_that_cannot_be(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("requests=1", "there is no assumption 'requests'"),
+        ("requests=1", "unknown assumption 'requests'"),
         ("request-per-second=1", "did you mean 'requests-per-second'"),
         ("requests-per-second", "NAME=NUMBER"),
         ("requests-per-second=many", "a number from 0"),
         ("requests-per-second=-1", "a number from 0"),
         ("requests-per-second=inf", "a number from 0"),
-        ("requests-per-connection=0", "at least one request"),
+        ("requests-per-connection=0", "a number from 1"),
     ],
 )
 def test_assumptions_that_cannot_be(setting: str, said: str) -> None:
@@ -504,7 +498,7 @@ def test_numbers() -> None:
 def test_the_how_to_is_true() -> None:
     page = (ROOT / "docs" / "how-to" / "cost-graph-access.md").read_text(encoding="utf-8")
     assert report.headline(costs("production-prod"), "examples/production.yml in prod") in page
-    for name, one in ASSUMPTIONS.items():
+    for name, one in assumptions().items():
         row = next(row for row in page.splitlines() if row.startswith("|") and f"`{name}`" in row)
         names, defaults = (cell.strip().split(", ") for cell in row.split("|")[1:3])
         assert Decimal(defaults[names.index(f"`{name}`")]) == one.default

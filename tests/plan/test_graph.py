@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from tests.conftest import ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, resources, template_of
@@ -35,7 +35,8 @@ MERMAID = [
         rf"  style {ID} [\w:#,. -]+",
     )
 ]
-"""Every line that the drawing may have; what is between quotes holds none, and no other mark of Mermaid's than `#…;` and `<br/>`."""
+"""Every line that the drawing may have; what is between quotes holds none, and no other mark of Mermaid's than `#…;`
+and `<br/>`."""
 
 
 def drawn(name: str) -> Graph:
@@ -132,7 +133,7 @@ def test_the_largest_one_holds_everything_once() -> None:
 
 def test_a_worker_and_an_internal_service() -> None:
     worker = drawn("worker-queue")
-    assert not any(node.kind == "way in" for node in worker.nodes)
+    assert not any(node.kind == "ingress" for node in worker.nodes)
     assert next(node for node in worker.nodes if node.id == "r_Service").lines[1] == "1 to 20 tasks on Fargate and Spot"
     inside = drawn("existing-vpc")
     ids = {node.id: node.group for node in inside.nodes}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.planned import PlanError, planned
-from fsdcf.cloudformation.pricing import assumed, shipped
 from fsdcf.plan.access import access
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import estimate
+from fsdcf.plan.cost.prices import assumed, shipped
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid

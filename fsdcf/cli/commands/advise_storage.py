@@ -19,7 +19,7 @@ from fsdcf.cli.compiled import compiled
 from fsdcf.cli.options import compile_options
 from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
-from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices, assumed, shipped
+from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
 from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
@@ -30,6 +30,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.estimate import Estimate, estimate
+from fsdcf.plan.cost.prices import assumed, shipped
 from fsdcf.plan.cost.report import how_of, money, name_of
 from fsdcf.storage.advice import (
     DYNAMODB,

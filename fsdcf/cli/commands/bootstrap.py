@@ -18,6 +18,7 @@ from fsdcf.cli.options import Connection, connection_options, environment_named,
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.runtime import json_option, run
 from fsdcf.cli.specs import root_of, specs_or_all
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
@@ -44,7 +45,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.pipeline import run as pipeline_run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
-from fsdcf.plan.permissions.resources import Deployed, needed
+from fsdcf.plan.permissions.resources import needed
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -57,7 +58,7 @@ class Service:
     file: str
     environment: str
     spec: Spec
-    stack: Deployed
+    stack: DeployedStack
 
 
 def services(
@@ -73,7 +74,7 @@ def services(
                 click.echo(f"{request.name} for {environment}: {summary(result.diagnostics)}", err=True)
                 failed = True
                 continue
-            stack = Deployed(f"{result.spec.metadata.name}-{environment}", result.template.data)
+            stack = DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data)
             found.append(Service(request.name, environment, result.spec, stack))
     if failed:
         return None
@@ -251,7 +252,7 @@ def _permissions_check(account: str | None, region: str | None, boundary: str | 
         raise click.UsageError(f"--artifacts-bucket: {bucket!r} cannot be a bucket")
 
 
-def _notes(stacks: list[Deployed], limit: str, chosen: bool, wide: bool, unknown: tuple[str, ...]) -> None:
+def _notes(stacks: list[DeployedStack], limit: str, chosen: bool, wide: bool, unknown: tuple[str, ...]) -> None:
     if wide:
         click.echo("note: narrow it with --account and --region", err=True)
     for stack in stacks:

@@ -17,9 +17,10 @@ import click
 from fsdcf.cli.compiled import Compiled, compiled
 from fsdcf.cli.options import compile_options, read
 from fsdcf.cloudformation.planned import PlanError
-from fsdcf.cloudformation.pricing import ASSUMPTIONS, AssumptionError, PriceError, Prices, assumed, overridden, shipped
+from fsdcf.cloudformation.pricing import Prices
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
+from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumptions, overridden, shipped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,7 +71,7 @@ def command(
     values, prices = _assumed(settings), _prices(price_file)
     found = compiled(context, specs, environment, overrides, variables, most=2)
     estimates = [_estimate(one, prices, values, region) for one in found]
-    changed = {name: value for name, value in values.items() if value != ASSUMPTIONS[name].default}
+    changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
     what = " -> ".join(one.title for one in found)
     first, last = estimates[0], estimates[-1]
     if form == "json":
@@ -160,7 +161,8 @@ def _plain(estimates: list[Estimate], what: str, changed: Mapping[str, Decimal])
         if heading and not name[:1].isdigit():
             yield ""
         indent = "" if heading or name in ("total", "before", "after") else "  "
-        yield f"{indent}{name.ljust(widths[0] + 2 - len(indent))}  {low.rjust(widths[1])}  {high.rjust(widths[2])}  {how}".rstrip()
+        amounts = f"{low.rjust(widths[1])}  {high.rjust(widths[2])}"
+        yield f"{indent}{name.ljust(widths[0] + 2 - len(indent))}  {amounts}  {how}".rstrip()
     for title, pairs in _around(estimates, changed):
         yield from ("", title) if pairs else ()
         yield from (f"  {first}: {second}" if second else f"  {first}" for first, second in pairs)

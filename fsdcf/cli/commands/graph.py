@@ -10,11 +10,11 @@ import click
 
 from fsdcf.cli.compiled import Compiled, compiled
 from fsdcf.cli.options import compile_options
-from fsdcf.cloudformation.drawing import Graph
 from fsdcf.cloudformation.planned import PlanError
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.graph.model import Graph
 
 _LONGEST_DRAWING = 60
 """Seconds that Graphviz may take."""

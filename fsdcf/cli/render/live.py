@@ -19,6 +19,7 @@ from fsdcf.cli.render.plan import plan_lines, remarks_of
 from fsdcf.cli.render.rollouts import checks_of, counts_of, past_of, shown, state_of, why_of
 from fsdcf.cli.render.stream import Stream
 from fsdcf.cli.render.values import visible
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.events import is_cancellation, is_root
 from fsdcf.deploy.model import (
     Event,
@@ -226,7 +227,7 @@ class Live:
         elapsed = self._elapsed + self._clock() - self._heard
         if not self._executing:
             self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
-            rows = (self._tasks(Row(name, "AWS::ECS::Service", "active"), elapsed) for name in self._rollouts)
+            rows = (self._tasks(Row(name, SERVICE, "active"), elapsed) for name in self._rollouts)
             return (
                 Group(self._spinner, *(line for lines in rows for line in lines)) if self._rollouts else self._spinner
             )

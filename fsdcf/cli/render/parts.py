@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-PARTS = ("data", "network", "way in", "tasks", "permissions", "scaling", "logs and alarms", "other")
+from typing import get_args
+
+from fsdcf.cloudformation.types import Part, record_of
+
+PARTS: tuple[Part, ...] = get_args(Part)
 """In the order in which they are shown."""
 
-_BY_SERVICE = {
-    "EC2": "network",
-    "ServiceDiscovery": "network",
-    "ElasticLoadBalancingV2": "way in",
-    "CertificateManager": "way in",
-    "Route53": "way in",
-    "WAFv2": "way in",
-    "ECS": "tasks",
-    "IAM": "permissions",
-    "SecretsManager": "permissions",
-    "KMS": "data",
-    "ApplicationAutoScaling": "scaling",
-    "CloudWatch": "logs and alarms",
-    "Logs": "logs and alarms",
-    "SNS": "logs and alarms",
-    "DynamoDB": "data",
-    "EFS": "data",
-    "RDS": "data",
-    "S3": "data",
-    "SQS": "data",
-    "MSK": "data",
-    "ECR": "data",
-}
 
-
-def part_of(type: str, logical_id: str) -> str:
-    """The part that a resource belongs to, by its type; the release record belongs to the tasks, whose image it names."""
-    if logical_id == "Release" and type == "AWS::SSM::Parameter":
-        return "tasks"
-    steps = type.split("::")
-    return _BY_SERVICE.get(steps[1] if len(steps) > 2 else "", "other")
+def part_of(type: str, logical_id: str) -> Part:
+    """The part that a resource belongs to, by its type; the release record belongs to the tasks, whose image it
+    names."""
+    part = record_of(type).part
+    return "tasks" if part == "other" and logical_id == "Release" else part
 
 
 def short(type: str) -> str:

@@ -1,1 +1,1 @@
-"""What a template costs in a month: quantities by its resources and stated assumptions, prices by a dated table."""
+"""The monthly cost of a template: quantities from its resources and stated assumptions, at dated list prices."""

@@ -8,15 +8,18 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from fsdcf.cloudformation.pricing import ASSUMPTIONS, CostLine, Prices, Range, number
+from fsdcf.cloudformation.pricing import CostLine, Range, number
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas
+from fsdcf.plan.cost.prices import assumptions
 
 WEAK = "*"
-"""Marks what rests on a weak source."""
+"""Marks an amount that rests on a weak source."""
+
+_HEAD = ("| | minimum | maximum | how |", "|---|---:|---:|---|")
 
 
 def money(value: Decimal, signed: bool = False) -> str:
-    """An amount to the cent; ``<0.01`` where there is less than that, but more than nothing."""
+    """An amount to the cent; ``<0.01`` for less than a cent."""
     if value and abs(value) < Decimal("0.005"):
         return ("+" if value > 0 else "-") * signed + "<0.01"
     return f"{value:+,.2f}" if signed and value else f"{value:,.2f}"
@@ -31,117 +34,115 @@ def span(amount: Range, signed: bool = False) -> str:
 
 
 def name_of(line: CostLine) -> str:
+    """The name of a line, marked where its price is weak."""
     return line.name + WEAK * line.price.weak
 
 
 def how_of(line: CostLine) -> str:
-    """How the line comes about: quantity, and the price of a unit."""
+    """How a line is calculated: quantity, and the price of a unit."""
     return f"{line.how} at {line.price.price} per {line.price.unit}"
 
 
 def headline(estimate: Estimate, what: str) -> str:
-    currency = estimate.prices.currency
-    return f"{what}: {span(estimate.total)} {currency} a month ({estimate.prices.region}, prices of {estimate.prices.date})"
+    """The total and the prices behind it."""
+    prices = estimate.prices
+    return f"{what}: {span(estimate.total)} {prices.currency} a month ({prices.region}, prices of {prices.date})"
 
 
 def headline_of_change(before: Estimate, after: Estimate, what: str) -> str:
-    change = after.total.minus(before.total)
-    currency = after.prices.currency
-    return f"{what}: {span(change, True)} {currency} a month (before {span(before.total)}, after {span(after.total)})"
+    """The difference of the totals, and both."""
+    change = span(after.total.minus(before.total), True)
+    sides = f"before {span(before.total)}, after {span(after.total)}"
+    return f"{what}: {change} {after.prices.currency} a month ({sides})"
 
 
 def changes(before: Estimate, after: Estimate) -> tuple[tuple[Delta, ...], int]:
-    """The lines that differ in quantity or price, and how many do not."""
+    """The lines that differ in quantity or price, and the number of the others."""
     every = deltas(before, after)
-    differ = tuple(one for one in every if one.before is None or one.after is None or _differs(one.before, one.after))
+    differ = tuple(one for one in every if _key(one.before) != _key(one.after))
     return differ, len(every) - len(differ)
 
 
-def _differs(old: CostLine, new: CostLine) -> bool:
-    return (old.quantity, old.price.price) != (new.quantity, new.price.price)
+def _key(line: CostLine | None) -> object:
+    return line and (line.quantity, line.price.price)
 
 
 def how_changed(delta: Delta) -> str:
-    """``2 to 10 tasks … -> 4 to 10 tasks …``; ``new`` or ``gone`` before the one that there is."""
+    """``2 to 10 tasks … -> 4 to 10 tasks …``; ``new`` or ``gone`` before a line of one side."""
     if delta.before is None or delta.after is None:
         return f"{'new' if delta.before is None else 'gone'}: {how_of(delta.line)}"
     return f"{delta.before.how} -> {how_of(delta.after)}"
 
 
 def assumption_lines(estimate: Estimate, settings: Mapping[str, Decimal]) -> Iterator[tuple[str, str]]:
-    """Each assumption that counts, as it is set, and what it means; ``settings`` are those that are not defaults."""
+    """Each assumption that counts, as it is set, and its meaning; ``settings`` are those that are not defaults."""
     for name, value in estimate.assumed.items():
-        one = ASSUMPTIONS[name]
-        unit = f"{one.unit}, " if one.unit else ""
-        yield (
-            f"{name}={number(value).replace(',', '')}",
-            unit + one.meaning + ("" if name in settings else " (default)"),
-        )
+        one = assumptions()[name]
+        meaning = f"{one.unit}, {one.meaning}" if one.unit else one.meaning
+        yield f"{name}={number(value).replace(',', '')}", meaning + ("" if name in settings else " (default)")
 
 
 def notes(*estimates: Estimate) -> Iterator[str]:
-    """What holds for every estimate, and what is to be said of these."""
+    """The notes on every estimate, and those on the prices of these."""
     yield from NOTES
     prices = estimates[-1].prices
     elsewhere = next((one.region for one in reversed(estimates) if one.region not in ("", prices.region)), "")
     if elsewhere:
-        yield f"The stack is in {elsewhere}, and these are the prices of {prices.region}: give those of {elsewhere} with --prices."
+        yield (
+            f"The stack is in {elsewhere}, but these are the prices of {prices.region}: set those of {elsewhere} with"
+            " --prices."
+        )
     if prices.overridden:
         yield f"Prices of your own: {', '.join(prices.overridden)}."
-    weak = {line.price.name: line.price for one in estimates for line in one.lines if line.price.weak}
-    if weak:
-        reasons: dict[str, list[str]] = {}
-        for price in weak.values():
-            reasons.setdefault(price.note or price.source, []).append(price.name)
+    reasons: dict[str, dict[str, None]] = {}
+    for price in (line.price for one in estimates for line in one.lines if line.price.weak):
+        reasons.setdefault(price.note or price.source, {})[price.name] = None
+    if reasons:
         words = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())
         yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it rest on weak sources: {words}."
 
 
 def markdown(estimate: Estimate, what: str, settings: Mapping[str, Decimal]) -> str:
-    """The estimate as Markdown, for a pull request's comment."""
-    out = [
-        f"### Cost of {_cell(what)}",
-        "",
-        f"**{span(estimate.total)} {estimate.prices.currency} a month** ({_basis(estimate.prices)})",
-        "",
-    ]
-    out += ["| | minimum | maximum | how |", "|---|---:|---:|---|"]
+    """The estimate as Markdown, for a comment on a pull request."""
+    rows = []
     for part, lines in groupby(estimate.lines, key=lambda line: line.part):
-        out.append(f"| **{part}** | | | |")
-        for line in lines:
-            cells = (name_of(line), money(line.amount.minimum), money(line.amount.maximum), how_of(line))
-            out.append(_row(*cells))
-    out.append(f"| **total** | **{money(estimate.total.minimum)}** | **{money(estimate.total.maximum)}** | |")
-    return "\n".join([*out, *_footer(settings, estimate)]) + "\n"
+        rows.append(f"| **{part}** | | | |")
+        rows += [_row(name_of(line), line.amount, how_of(line)) for line in lines]
+    rows.append(_total("total", estimate.total))
+    return _page(what, span(estimate.total), rows, settings, estimate)
 
 
 def markdown_of_change(before: Estimate, after: Estimate, what: str, settings: Mapping[str, Decimal]) -> str:
     """The difference of two estimates as Markdown."""
     differ, same = changes(before, after)
-    total = after.total.minus(before.total)
-    out = [
-        f"### Cost of {_cell(what)}",
-        "",
-        f"**{span(total, True)} {after.prices.currency} a month** ({_basis(after.prices)})",
-        "",
-    ]
-    out += ["| | minimum | maximum | how |", "|---|---:|---:|---|"]
-    for one in differ:
-        amount = one.amount
-        out.append(_row(name_of(one.line), money(amount.minimum, True), money(amount.maximum, True), how_changed(one)))
-    if same:
-        out.append(f"| {same} lines unchanged | | | |")
-    for word, whole in (("before", before.total), ("after", after.total)):
-        out.append(f"| **{word}** | **{money(whole.minimum)}** | **{money(whole.maximum)}** | |")
-    return "\n".join([*out, *_footer(settings, before, after)]) + "\n"
+    rows = [_row(name_of(one.line), one.amount, how_changed(one), True) for one in differ]
+    rows += [f"| {same} lines unchanged | | | |"] if same else []
+    rows += [_total("before", before.total), _total("after", after.total)]
+    return _page(what, span(after.total.minus(before.total), True), rows, settings, before, after)
 
 
-def _basis(prices: Prices) -> str:
-    return f"{_cell(prices.region)}, prices of {_cell(prices.date)}"
+def _page(what: str, total: str, rows: list[str], settings: Mapping[str, Decimal], *estimates: Estimate) -> str:
+    prices = estimates[-1].prices
+    basis = f"{_cell(prices.region)}, prices of {_cell(prices.date)}"
+    out = [f"### Cost of {_cell(what)}", "", f"**{total} {prices.currency} a month** ({basis})", "", *_HEAD, *rows, ""]
+    out += [f"{_cell(note)}  " for note in notes(*estimates)]
+    counting = assumption_lines(merged(estimates), settings)
+    out += _details("Assumptions", [f"- `{setting}`: {_cell(meaning)}" for setting, meaning in counting])
+    out += _details("Not priced", [f"- {_cell(one.name)}: {_cell(one.why)}" for one in estimates[-1].unpriced])
+    return "\n".join(out) + "\n"
 
 
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+def _details(summary: str, lines: list[str]) -> list[str]:
+    return ["", f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"] if lines else []
+
+
+def _row(name: str, amount: Range, how: str, signed: bool = False) -> str:
+    cells = (name, money(amount.minimum, signed), money(amount.maximum, signed), how)
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _total(name: str, total: Range) -> str:
+    return f"| **{name}** | **{money(total.minimum)}** | **{money(total.maximum)}** | |"
 
 
 def _cell(text: str) -> str:
@@ -150,27 +151,10 @@ def _cell(text: str) -> str:
     return "".join(marks.get(character, character) for character in " ".join(text.split()))
 
 
-def _footer(settings: Mapping[str, Decimal], *estimates: Estimate) -> Iterator[str]:
-    last = estimates[-1]
-    yield ""
-    yield from (f"{_cell(note)}  " for note in notes(*estimates))
-    assumed = merged(estimates)
-    if assumed.assumed:
-        yield from ("", "<details><summary>Assumptions</summary>", "")
-        yield from (f"- `{setting}`: {_cell(meaning)}" for setting, meaning in assumption_lines(assumed, settings))
-        yield from ("", "</details>")
-    if last.unpriced:
-        yield from ("", "<details><summary>Not priced</summary>", "")
-        yield from (f"- {_cell(one.name)}: {_cell(one.why)}" for one in last.unpriced)
-        yield from ("", "</details>")
-
-
 def merged(estimates: tuple[Estimate, ...]) -> Estimate:
     """The last estimate with the assumptions of all."""
-    last = estimates[-1]
-    assumed = {name: value for one in estimates for name, value in one.assumed.items()}
-    ordered = {name: assumed[name] for name in ASSUMPTIONS if name in assumed}
-    return replace(last, assumed=ordered)
+    counting = {name: value for one in estimates for name, value in one.assumed.items()}
+    return replace(estimates[-1], assumed={name: counting[name] for name in assumptions() if name in counting})
 
 
 def data(estimate: Estimate) -> dict[str, Any]:
@@ -193,7 +177,7 @@ def data(estimate: Estimate) -> dict[str, Any]:
 
 
 def data_of_change(before: Estimate, after: Estimate) -> dict[str, Any]:
-    """Both estimates and what differs, line by line and in total, as plain data."""
+    """Both estimates and their difference, line by line and in total, as plain data."""
     differ, _ = changes(before, after)
     records = [
         {

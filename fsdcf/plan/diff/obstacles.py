@@ -12,6 +12,8 @@ from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
+from fsdcf.cloudformation.types import dynamodb, ec2, efs
+from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.plan.diff.causes import title_of
 from fsdcf.plan.diff.sides import Sides
 
@@ -92,7 +94,7 @@ def _indexes(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
     """
-    for change in _in_place(changes, "AWS::DynamoDB::Table"):
+    for change in _in_place(changes, dynamodb.TABLE):
         before, after = (_indexes_of(stack, change.logical_id) for stack in (sides.old, sides.new))
         for name in before:
             if name in after and _fixed(before[name]) != _fixed(after[name]):
@@ -129,7 +131,7 @@ def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacl
     replaced = {change.logical_id for change in changes if change.replacement in ("True", "Conditional")}
     served = _served(sides.old) & _served(sides.new)
     for change in changes:
-        if change.type != "AWS::ElasticLoadBalancingV2::LoadBalancer" or change.logical_id not in replaced:
+        if change.type != elb.LOAD_BALANCER or change.logical_id not in replaced:
             continue
         both = {group for balancer, group in served if balancer == change.logical_id}
         for group in sorted(both - replaced):
@@ -143,7 +145,7 @@ def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacl
 def _served(stack: PlannedStack) -> set[tuple[str, str]]:
     """Pairs of a load balancer and a target group to which one of its listeners forwards."""
     pairs = set()
-    for listener in stack.of("AWS::ElasticLoadBalancingV2::Listener"):
+    for listener in stack.of(elb.LISTENER):
         balancer = target_of(listener.properties.get("LoadBalancerArn"))
         actions = map(mapping, items(listener.properties.get("DefaultActions")))
         groups = (target_of(action.get("TargetGroupArn")) for action in actions)
@@ -158,17 +160,17 @@ def _networks(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html
     """
     replaced = {change.logical_id for change in changes if change.replacement == "True"}
-    if _moved(changes, "AWS::ElasticLoadBalancingV2::TargetGroup", "VpcId"):
-        for change in _in_place(changes, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
+    if _moved(changes, elb.TARGET_GROUP, "VpcId"):
+        for change in _in_place(changes, elb.LOAD_BALANCER):
             if any(detail.name == "Subnets" for detail in change.details):
                 why = "its new subnets are in another VPC, and a load balancer cannot move to another VPC"
                 yield _obstacle("network", change, why, _BESIDE)
-    for change in _moved(changes, "AWS::EC2::VPCGatewayAttachment", "VpcId"):
+    for change in _moved(changes, ec2.GATEWAY_ATTACHMENT, "VpcId"):
         if _target(sides.new, change, "InternetGatewayId") not in replaced:
             why = "the gateway is still attached to the old VPC, and a gateway is attached to one VPC at a time"
             yield _obstacle("network", change, why, _BESIDE)
     moved: dict[str, Change] = {}
-    for change in _moved(changes, "AWS::EFS::MountTarget", "SubnetId"):
+    for change in _moved(changes, efs.MOUNT_TARGET, "SubnetId"):
         system = _target(sides.new, change, "FileSystemId")
         if system not in replaced:
             moved.setdefault(system or change.logical_id, change)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Any, Literal
+from typing import Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
@@ -24,6 +24,11 @@ from fsdcf.cloudformation.planned import (
     whole_number,
 )
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.dynamodb import TABLE
+from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, default_routes
+from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP
 from fsdcf.plan.access import Access, Path, access, shortened
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.causes import by_id
@@ -151,9 +156,6 @@ def unsafe(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> tu
     )
 
 
-_WITHOUT_DATA = ("AWS::Logs::LogGroup", "AWS::ECR::Repository", "AWS::ECR::PublicRepository")
-"""Stateful types that no image reads."""
-
 REPLACED_STORE = (
     "1. add the new one beside it under another name, copy the data, and deploy an image that uses it; "
     "2. remove the old one"
@@ -170,7 +172,8 @@ def stores(release: ReleaseChange) -> Iterator[Violation]:
     """A table, bucket, queue or file system that the old image uses is deleted, left behind or replaced."""
     for risk in release.risks:
         name = risk.logical_id
-        if risk.type in _WITHOUT_DATA:
+        data = record_of(risk.type).data
+        if data is None or not data.used_by_tasks:
             continue
         if risk.kind == "replaced":
             change = release.changes.get(name)
@@ -216,7 +219,7 @@ def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
 )
 def indexes(release: ReleaseChange) -> Iterator[Violation]:
     """An index that the old image may query is deleted before the new image serves."""
-    for was, now in release.both("AWS::DynamoDB::Table"):
+    for was, now in release.both(TABLE):
         if not release.in_place(was.name):
             continue
         before, after = (items_by(one.properties.get("GlobalSecondaryIndexes"), "IndexName") for one in (was, now))
@@ -237,7 +240,7 @@ def indexes(release: ReleaseChange) -> Iterator[Violation]:
 )
 def load_balancer_checks(release: ReleaseChange) -> Iterator[Violation]:
     """The load balancer checks something that only the new image may answer."""
-    for was, now in release.both("AWS::ElasticLoadBalancingV2::TargetGroup"):
+    for was, now in release.both(TARGET_GROUP):
         for key, name in (
             ("HealthCheckPath", "another path"),
             ("Matcher", "for other codes"),
@@ -558,7 +561,7 @@ def repositories(release: ReleaseChange) -> Iterator[Violation]:
 def ingress(release: ReleaseChange) -> Iterator[Violation]:
     """The load balancer no longer reaches the tasks of the old release."""
     why = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
-    for group in _narrowed(release, "AWS::ElasticLoadBalancingV2::LoadBalancer", ("SecurityGroups",)):
+    for group in _narrowed(release, LOAD_BALANCER, ("SecurityGroups",)):
         if release.in_place(group):
             what = "allows less traffic from the load balancer"
             yield Violation(group, what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
@@ -573,12 +576,12 @@ def egress(release: ReleaseChange) -> Iterator[Violation]:
     """Tasks can no longer connect to what the old image may need."""
     why = "the old image may need a connection that is no longer allowed"
     path = ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")
-    for group in _narrowed(release, "AWS::ECS::Service", path):
+    for group in _narrowed(release, SERVICE, path):
         when = () if release.in_place(group) else (FSDCF,)
         place = PropertyPlace(group, ("SecurityGroupEgress",))
         yield Violation(group, "allows less traffic from the tasks", why, place, when)
-    open_now = {text_of(route.properties.get("RouteTableId")) for route in _default_routes(release.new)}
-    for route in _default_routes(release.old):
+    open_now = {text_of(route.properties.get("RouteTableId")) for route in default_routes(release.new)}
+    for route in default_routes(release.old):
         table = text_of(route.properties.get("RouteTableId"))
         if table in release.new.resources and table not in open_now:
             place = PropertyPlace(route.name, (), gone=True)
@@ -588,7 +591,7 @@ def egress(release: ReleaseChange) -> Iterator[Violation]:
 def _narrowed(release: ReleaseChange, user: str, path: tuple[str, ...]) -> Iterator[str]:
     """The security groups, used by resources of the type ``user``, that allow less egress than before."""
     used = {target_of(group) for one in release.old.of(user) for group in items(_below(one.properties, path))}
-    for was, now in release.both("AWS::EC2::SecurityGroup"):
+    for was, now in release.both(SECURITY_GROUP):
         before, after = (set(map(text_of, items(one.properties.get("SecurityGroupEgress")))) for one in (was, now))
         if was.name in used and after and (before - after or not before):  # a group without rules allows all egress
             yield was.name
@@ -600,73 +603,6 @@ def _below(value: object, path: tuple[str, ...]) -> object:
     return value
 
 
-def _default_routes(stack: PlannedStack) -> Iterator[PlannedResource]:
-    return (one for one in stack.of("AWS::EC2::Route") if one.properties.get("DestinationCidrBlock") == "0.0.0.0/0")
-
-
-FOUR_DAYS = 345_600
-"""Seconds that a queue keeps messages where nothing else is said.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
-
-
-def _retention(was: Any, now: Any) -> bool:
-    """Days of a log group; without them it keeps events for ever."""
-    before, after = whole_number(was), whole_number(now)
-    return after is not None and (before is None or after < before)
-
-
-def _messages(was: Any, now: Any) -> bool:
-    before, after = (whole_number(FOUR_DAYS if one is None else one) for one in (was, now))
-    return before is not None and after is not None and after < before
-
-
-def _items(was: Any, now: Any) -> bool:
-    before, after = mapping(was), mapping(now)
-    is_on = text_of(after.get("Enabled")) == "true"
-    return is_on and (
-        text_of(before.get("Enabled")) != "true" or before.get("AttributeName") != after.get("AttributeName")
-    )
-
-
-def _objects(was: Any, now: Any) -> bool:
-    """Whether objects expire by a rule that is new, or after fewer days."""
-    before = dict(_expirations(was))
-    return any(scope not in before or _sooner(before[scope], days) for scope, days in _expirations(now))
-
-
-def _sooner(before: str, after: str) -> bool:
-    return int(after) < int(before) if before.isdecimal() and after.isdecimal() else before != after
-
-
-def _expirations(value: Any) -> Iterator[tuple[str, str]]:
-    """What the rules that are on let expire: the objects and versions that are meant, and after how many days."""
-    rules: Collection[Any] = mapping(value).get("Rules") or ()
-    for rule in rules:
-        if isinstance(rule, Mapping) and rule.get("Status") == "Enabled":
-            objects = {key: one for key, one in rule.items() if key in ("Prefix", "TagFilters")}
-            for key in (key for key in rule if "Expiration" in key):
-                further = {name: one for name, one in mapping(rule[key]).items() if name != "NoncurrentDays"}
-                days = mapping(rule[key]).get("NoncurrentDays", rule[key])
-                yield text_of({"Kind": key, **objects, **further}), text_of(days)
-
-
-def _backups(was: Any, now: Any) -> bool:
-    before, after = (text_of(mapping(one).get("PointInTimeRecoveryEnabled")) for one in (was, now))
-    return before == "true" and after != "true"
-
-
-KEPT: Mapping[str, tuple[tuple[str, Callable[[Any, Any], bool], str], ...]] = {
-    "AWS::Logs::LogGroup": (("RetentionInDays", _retention, "keeps log events for a shorter time"),),
-    "AWS::SQS::Queue": (("MessageRetentionPeriod", _messages, "keeps messages for a shorter time"),),
-    "AWS::S3::Bucket": (("LifecycleConfiguration", _objects, "lets objects expire by another rule"),),
-    "AWS::DynamoDB::Table": (
-        ("TimeToLiveSpecification", _items, "lets items expire by another attribute"),
-        ("PointInTimeRecoverySpecification", _backups, "drops its continuous backups"),
-    ),
-}
-"""By type: the property, whether its change lets data vanish earlier, and what it does, as a clause."""
-
-
 @rule(
     "data-expires",
     (CLOUDFORMATION, FSDCF),
@@ -674,9 +610,9 @@ KEPT: Mapping[str, tuple[tuple[str, Callable[[Any, Any], bool], str], ...]] = {
 )
 def expiries(release: ReleaseChange) -> Iterator[Violation]:
     """Data expires after a shorter time, and no rollback restores it."""
-    for type, keys in KEPT.items():
-        for was, now in release.both(type):
-            for key, is_less, what in keys:
-                if is_less(was.properties.get(key), now.properties.get(key)):
-                    why = "no rollback restores expired data"
-                    yield Violation(was.name, what, why, PropertyPlace(was.name, (key,)))
+    for was in release.old.resources.values():
+        now, data = release.new.resources.get(was.name), record_of(was.type).data
+        for one in data.expiry if data and now and now.type == was.type else ():
+            if now and one.shortens(was.properties.get(one.property), now.properties.get(one.property)):
+                why = "no rollback restores expired data"
+                yield Violation(was.name, one.effect, why, PropertyPlace(was.name, (one.property,)))

@@ -8,8 +8,8 @@ from typing import Any
 
 from fsdcf.cloudformation.containers import main_container, service_of
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, text_of
+from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 
-TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 Container = Mapping[str, Any]
 
 

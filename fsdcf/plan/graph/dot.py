@@ -1,18 +1,20 @@
-"""The drawing as DOT, for Graphviz.
+"""The architecture graph as DOT, for Graphviz.
 
 Source of the syntax: https://graphviz.org/doc/info/lang.html
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 
-from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind
+from fsdcf.cloudformation.types import NodeKind
+from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
 _COLOURS: dict[NodeKind, tuple[str, str]] = {
     "outside": ("#ffffff", "#545b64"),
-    "way in": ("#f3ecff", "#8c4fff"),
+    "ingress": ("#f3ecff", "#8c4fff"),
     "network": ("#f3ecff", "#8c4fff"),
     "compute": ("#ffeedd", "#ed7100"),
     "database": ("#fbe6f3", "#c925d1"),
@@ -40,35 +42,28 @@ _HEAD = (
     "compound=true",
     'bgcolor="white"',
 )
+_NODES = 'fontname="Helvetica", fontsize=11, style="rounded,filled", shape=box, penwidth=1.4, margin="0.18,0.1"'
+_EDGES = 'fontname="Helvetica", fontsize=10, color="#545b64", fontcolor="#232f3e", arrowsize=0.8'
 
 
 def dot(graph: Graph) -> str:
     """The text of a directed graph."""
     out = ["digraph architecture {", *(f"  {line};" for line in _HEAD), f"  label={quoted(graph.title)};"]
-    out.append(
-        '  node [fontname="Helvetica", fontsize=11, style="rounded,filled", shape=box, penwidth=1.4, margin="0.18,0.1"];'
-    )
-    out.append('  edge [fontname="Helvetica", fontsize=10, color="#545b64", fontcolor="#232f3e", arrowsize=0.8];')
+    out += [f"  node [{_NODES}];", f"  edge [{_EDGES}];"]
     out += _block(graph, "", "  ")
     out += [f"  {_edge(edge)}" for edge in graph.edges]
     return "\n".join([*out, "}"]) + "\n"
 
 
 def quoted(text: str) -> str:
-    """A text between quotes. Graphviz reads HTML entities in it, and escapes such as ``\\\\N``: neither is left."""
+    """A text between quotes, without the HTML entities and the escapes such as ``\\\\N`` that Graphviz would read."""
     safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(character if character.isprintable() else " " for character in safe) + '"'
 
 
 def _html(text: str) -> str:
-    """A text in a label that is written like HTML. Graphviz stumbles over a ``]`` before a tag, too."""
-    safe = (
-        text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace('"', "&quot;")
-        .replace("]", "&#93;")
-    )
+    """A text in an HTML-like label. Graphviz also fails at a ``]`` before a tag."""
+    safe = html.escape(text, quote=True).replace("&#x27;", "'").replace("]", "&#93;")
     return "".join(character if character.isprintable() else " " for character in safe) or " "
 
 
@@ -83,7 +78,8 @@ def _framed(graph: Graph, group: Group, indent: str) -> Iterator[str]:
     fill, line, style = _AREAS[group.area]
     yield f"{indent}subgraph cluster_{group.id} {{"
     inside = indent + "  "
-    yield f'{inside}label={quoted(group.label)}; style="{style}"; color="{line}"; fillcolor="{fill}"; fontcolor="{line}"; margin=14;'
+    colours = f'color="{line}"; fillcolor="{fill}"; fontcolor="{line}"'
+    yield f'{inside}label={quoted(group.label)}; style="{style}"; {colours}; margin=14;'
     yield from _block(graph, group.id, inside)
     yield f"{indent}}}"
 

@@ -1,4 +1,4 @@
-"""The drawing as Mermaid, which GitHub renders.
+"""The architecture graph as Mermaid, which GitHub renders.
 
 Source of the syntax: https://mermaid.js.org/syntax/flowchart.html
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsdcf.cloudformation.drawing import Edge, Graph, Group, Node, NodeKind
+from fsdcf.cloudformation.types import NodeKind
+from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, tuple[str, str]] = {
     "outside": ("([", "])"),
@@ -17,7 +18,7 @@ _SHAPES: dict[NodeKind, tuple[str, str]] = {
 }
 _STYLES: dict[NodeKind, str] = {
     "outside": "fill:#ffffff,stroke:#545b64,color:#16191f",
-    "way in": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
+    "ingress": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
     "network": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
     "compute": "fill:#ffeedd,stroke:#ed7100,color:#16191f",
     "database": "fill:#fbe6f3,stroke:#c925d1,color:#16191f",
@@ -55,7 +56,7 @@ def mermaid(graph: Graph) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text between quotes: whatever Mermaid or HTML would read as its own is an entity."""
+    """A text between quotes, with an entity for every character that Mermaid or HTML may interpret."""
     return "".join(
         character if character.isalnum() or character in " .,:/-_()+=%" else f"#{ord(character)};" for character in text
     )
@@ -81,7 +82,8 @@ def _node(node: Node) -> str:
 
 
 def _edge(edge: Edge) -> str:
-    """An arrow; one that leads back is a line from its target, for Mermaid draws the first end of a line before the second."""
+    """An arrow; one that leads back is a line from its target, for Mermaid draws the first end of a line before the
+    second."""
     label = f'|"{escaped(edge.label)}"|' if edge.label else ""
     if edge.back:
         return f"{edge.target} {'-.-' if edge.faint else '---'}{label} {edge.source}"
@@ -93,5 +95,5 @@ def _class(kind: NodeKind) -> str:
 
 
 def _plain(text: str) -> str:
-    """A title on a line of its own: nothing that could end the line or start a statement."""
+    """A title on its own line, without characters that could end it or start a statement."""
     return "".join(character if character.isalnum() or character in " ./-_" else " " for character in text)

@@ -1,1 +1,1 @@
-"""The least that a deploy must be allowed: computed from what the engine calls and from what a template makes."""
+"""The permissions of a deploy: what the engine calls, and what CloudFormation needs for the resources of a template."""

@@ -1,4 +1,5 @@
-"""The least-privilege policy of a deploy: the engine's calls, and what CloudFormation calls with the same rights."""
+"""The least-privilege policy of a deploy: the calls of the engine, and those that CloudFormation makes with its
+rights."""
 
 from __future__ import annotations
 
@@ -6,21 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.arns import DeployedStack, arn, text
 from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
-from fsdcf.plan.permissions.resources import Deployed, Site, arn, service_of, site_of, text
+from fsdcf.cloudformation.types import record_of
+from fsdcf.plan.permissions.resources import DeployedResources, resources_of, service_of
 
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
         {
-            *(
-                "DescribeStacks",
-                "DescribeStackEvents",
-                "DescribeEvents",
-                "ListStackResources",
-                "GetTemplate",
-                "ListImports",
-            ),
+            *("DescribeStacks", "DescribeStackEvents", "DescribeEvents", "ListStackResources", "GetTemplate"),
+            "ListImports",
             *("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet", "ListChangeSets"),
             *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack", "DeleteStack"),
         }
@@ -37,10 +34,10 @@ CALLS: Mapping[str, frozenset[str]] = {
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "sts": frozenset({"GetCallerIdentity"}),
 }
-"""Operations of the engine by botocore's names."""
+"""The operations that the engine calls, by botocore's names."""
 
 _PREFIX = {"elbv2": "elasticloadbalancing"}
-"""What IAM calls a service, where it is not botocore's name for it."""
+"""IAM's prefix of a service, where it differs from botocore's name."""
 
 _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudformation", "CreateChangeSet"): (
@@ -50,9 +47,10 @@ _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
     ("sts", "GetCallerIdentity"): (),
 }
-"""Operations that do not need the action of their own name alone: a change set may change the stack's tags, CloudFormation reads
-the staged template with the caller's rights, and GetCallerIdentity needs no permission.
-Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html, list_amazons3.html"""
+"""Operations that need other actions than the one of their name: a change set may change the stack's tags,
+CloudFormation reads the staged template with the caller's rights, and GetCallerIdentity needs no permission.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html,
+list_amazons3.html"""
 
 
 def engine_actions() -> Iterator[str]:
@@ -63,7 +61,7 @@ def engine_actions() -> Iterator[str]:
 
 
 BOUNDARY = "fsdcf-boundary"
-"""The permissions boundary of the roles that a deploy makes, where nothing names another."""
+"""The default permissions boundary of the roles that a deploy creates."""
 
 _BOUND = frozenset(
     {
@@ -71,63 +69,56 @@ _BOUND = frozenset(
         *("iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
     }
 )
-"""Actions that know the condition key ``iam:PermissionsBoundary``.
-Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
+"""Actions with the condition key ``iam:PermissionsBoundary``.
+Source:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
 
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"
-"""Knows no resource that a service's tasks are listed by, but the condition key ``ecs:cluster``.
+"""Has no resource type for the tasks of a service, but the condition key ``ecs:cluster``.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html"""
-
-_LINKED = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": "ecs.application-autoscaling.amazonaws.com",
-    "AWS::ECS::Cluster": "ecs.amazonaws.com",
-    "AWS::ECS::Service": "ecs.amazonaws.com",
-    "AWS::EFS::FileSystem": "elasticfilesystem.amazonaws.com",
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": "elasticloadbalancing.amazonaws.com",
-    "AWS::RDS::DBCluster": "rds.amazonaws.com",
-    "AWS::RDS::DBInstance": "rds.amazonaws.com",
-    "AWS::ElastiCache::ReplicationGroup": "elasticache.amazonaws.com",
-    "AWS::ElastiCache::ServerlessCache": "elasticache.amazonaws.com",
-}
-"""The services whose own roles the first resource of a type makes in an account.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html"""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """What deploys need, and the types of resources whose schemas do not tell what they need."""
+    """What deploys need, and the resource types whose schemas do not list what they need."""
 
     statements: tuple[IamStatement, ...]
     unknown: tuple[str, ...]
 
 
-def permissions(stacks: Sequence[Deployed], boundary: str, bucket: str | None = None) -> Permissions:
-    """What deploys of these stacks need.
+def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | None = None) -> Permissions:
+    """The permissions that deploys of these stacks need.
 
-    ``boundary`` is the ARN of the permissions boundary for roles whose template names none, ``bucket`` that of the artifacts
-    bucket. Both are fragments, in which pseudo parameters stand for account, region and partition.
+    ``boundary`` is the ARN of the permissions boundary for roles whose template names none, ``bucket`` that of the
+    artifacts bucket. Both are fragments with pseudo parameters for account, region and partition.
     """
-    site = site_of(stacks)
+    resources = resources_of(stacks)
     limits = frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary})
-    statements = [*_engine(site, bucket), *_resources(site), *_roles(site, limits), *_linked(site)]
-    return Permissions(tuple(one for one in statements if one.actions), site.unknown)
+    statements = [*_engine(resources, bucket), *_resources(resources), *_roles(resources, limits), *_linked(resources)]
+    return Permissions(tuple(one for one in statements if one.actions), resources.unknown)
 
 
 def boundary_arn(name: str) -> str:
-    """The ARN of a policy of the account, as a fragment; an ARN stays what it is."""
+    """The ARN of a policy in the account, as a fragment; an ARN is returned unchanged."""
     return name if name.startswith("arn:") else arn("iam", f"policy/{name}", "")
 
 
-def boundaries(stack: Deployed) -> frozenset[str]:
+def boundaries(stack: DeployedStack) -> frozenset[str]:
     """The permissions boundaries of a template's roles, as ARN fragments."""
-    roles = stack.resources("AWS::IAM::Role").values()
-    return frozenset(text(one["PermissionsBoundary"]) for one in roles if "PermissionsBoundary" in one)
+    return frozenset(text(one["PermissionsBoundary"]) for one in _identities(stack) if "PermissionsBoundary" in one)
 
 
-def _engine(site: Site, bucket: str | None) -> Iterator[IamStatement]:
-    """What the engine itself calls, by service; what applies to nothing that these stacks have is left out."""
-    names = {kind: arns for kind, arns in site.names.items() if kind[0] != "s3"}
+def _identities(stack: DeployedStack) -> Iterator[Mapping[str, Any]]:
+    """The properties of the roles of a template and of their policies."""
+    for resource in stack.template["Resources"].values():
+        if record_of(resource["Type"]).policies.kind == "identity":
+            yield resource.get("Properties", {})
+
+
+def _engine(deployed: DeployedResources, bucket: str | None) -> Iterator[IamStatement]:
+    """The engine's own calls by service, without those that apply to no resource of these stacks."""
+    names = {kind: arns for kind, arns in deployed.names.items() if kind[0] != "s3"}
     names[("cloudformation", "changeset")] = frozenset({arn("cloudformation", "changeSet/*")})
     if bucket:
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
@@ -143,20 +134,21 @@ def _engine(site: Site, bucket: str | None) -> Iterator[IamStatement]:
         yield IamStatement("EngineTasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
 
 
-def _resources(site: Site) -> Iterator[IamStatement]:
-    """What CloudFormation calls to make, change and remove the resources, but for the roles."""
-    allowed = [(one, site.arns(one) or _ANYWHERE) for one in sorted(site.actions) if service_of(one) != "iam"]
-    yield from _statements((one for one in allowed if not site.is_told_by_tags(one[0])), "")
-    own: Conditions = {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in site.tags.items()}}
-    yield from _statements((one for one in allowed if site.is_told_by_tags(one[0])), "Own", own)
+def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
+    """The calls by which CloudFormation creates, updates and deletes the resources, except the roles."""
+    allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in sorted(deployed.actions) if service_of(one) != "iam"]
+    yield from _statements((one for one in allowed if not deployed.needs_owner_tags(one[0])), "")
+    own: Conditions = {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in deployed.tags.items()}}
+    yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", own)
 
 
-def _roles(site: Site, limits: frozenset[str]) -> Iterator[IamStatement]:
-    """Roles are made and changed within their boundary alone, which nothing here takes away; ECS tasks alone are given them."""
-    roles = tuple(sorted(site.names.get(("iam", "role"), ())))
+def _roles(deployed: DeployedResources, limits: frozenset[str]) -> Iterator[IamStatement]:
+    """Roles are created and changed within their boundary only, which nothing here removes, and passed to ECS tasks
+    only."""
+    roles = tuple(sorted(deployed.names.get(("iam", "role"), ())))
     if not roles:
         return
-    called = {one for one in site.actions if service_of(one) == "iam"}
+    called = {one for one in deployed.actions if service_of(one) == "iam"}
     within: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
     yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND)), roles, within)
     yield IamStatement("Roles", tuple(sorted(called - _BOUND)), roles)
@@ -164,8 +156,9 @@ def _roles(site: Site, limits: frozenset[str]) -> Iterator[IamStatement]:
     yield IamStatement("PassRole", ("iam:PassRole",), roles, to_tasks)
 
 
-def _linked(site: Site) -> Iterator[IamStatement]:
-    services = tuple(sorted({service for type, service in _LINKED.items() if type in site.types}))
+def _linked(deployed: DeployedResources) -> Iterator[IamStatement]:
+    roles = {record_of(type).permissions.linked_role for type in deployed.types}
+    services = tuple(sorted(role for role in roles if role is not None))
     if services:
         own: Conditions = {"StringEquals": {"iam:AWSServiceName": services}}
         role = arn("iam", "role/aws-service-role/*", "")
@@ -175,7 +168,7 @@ def _linked(site: Site) -> Iterator[IamStatement]:
 def _statements(
     allowed: Iterable[tuple[str, frozenset[str]]], lead: str, conditions: Conditions | None = None
 ) -> Iterator[IamStatement]:
-    """A statement for each service, over all its resources: an action applies to none but those of its own kinds."""
+    """A statement for each service, on all its resources: an action applies to its own resource types only."""
     joined: dict[str, tuple[set[str], set[str]]] = {}
     for action, arns in allowed:
         place = (
@@ -189,18 +182,19 @@ def _statements(
 
 
 def _widest(arns: set[str]) -> set[str]:
-    """The ARNs without those that another one covers."""
+    """The ARNs that no other one covers."""
     leads = [one[:-1] for one in arns if one.endswith("*")]
     return {one for one in arns if not any(one.startswith(lead) and one != f"{lead}*" for lead in leads)}
 
 
 DENIED = ("account:*", "iam:*", "organizations:*")
-"""What no task may ever do, though a role's own policy say ``*``."""
+"""Actions that no task may ever call, even if a role's own policy allows ``*``."""
 
 
-def boundary(stacks: Sequence[Deployed]) -> dict[str, Any]:
-    """The boundary's document: the actions that the roles of these templates allow, on anything; their policies say on what."""
-    actions = sorted({action for stack in stacks for action in allowed(stack)})
+def boundary(stacks: Sequence[DeployedStack]) -> dict[str, Any]:
+    """The boundary's document: the actions that the roles of these templates allow, on any resource; their policies
+    limit it."""
+    actions = sorted({action for stack in stacks for action in _allowed(stack)})
     statements: list[dict[str, Any]] = []
     if actions:
         statements.append({"Sid": "Services", "Effect": "Allow", "Action": actions, "Resource": "*"})
@@ -208,17 +202,10 @@ def boundary(stacks: Sequence[Deployed]) -> dict[str, Any]:
     return {"Version": VERSION, "Statement": statements}
 
 
-def allowed(stack: Deployed) -> Iterator[str]:
+def _allowed(stack: DeployedStack) -> Iterator[str]:
     """The actions that the policies of a template's roles allow."""
-    for properties in stack.resources("AWS::IAM::Role").values():
-        for policy in properties.get("Policies", ()):
-            yield from _allowed(policy["PolicyDocument"]["Statement"])
-    for properties in stack.resources("AWS::IAM::Policy").values():
-        yield from _allowed(properties["PolicyDocument"]["Statement"])
-
-
-def _allowed(statements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for statement in statements:
-        if statement["Effect"] == "Allow":
-            actions = statement["Action"]
-            yield from [actions] if isinstance(actions, str) else actions
+    for properties in _identities(stack):
+        for policy in (*properties.get("Policies", ()), properties):
+            for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
+                actions = statement["Action"] if statement["Effect"] == "Allow" else ()
+                yield from [actions] if isinstance(actions, str) else actions

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from fsdcf.cloudformation.template import read
+from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.protocols.shapes import time_text
@@ -27,7 +28,6 @@ CHANGE_SET = "cfn-change-set"
 CHANGE_SET_NAME = "cfn-change-set-name"
 TEMPLATE = "cfn-template"
 EVENT = "cfn-event"
-STACK_TYPE = "AWS::CloudFormation::Stack"
 MOST_STATUSES = 20
 """Number of previous statuses of a stack that are kept."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.difference import Side, difference
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.types import record_of
 from fsdcf.sandbox.cloudformation import messages, records, resources, values
 from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, ROW, Record
 from fsdcf.sandbox.cloudformation.resources import NewResource, ResourceFailure
@@ -164,7 +165,7 @@ def effect(row: Record, wanted: Record, tags: dict[str, str]) -> Effect:
     """Return what brings a resource to a definition and to the stack's tags.
 
     A change set shows some replacements as Conditional. Those with a documented condition depend on it
-    (``CONDITIONS``); all others are updates in place.
+    (``replaced_if``); all others are updates in place.
     """
     if row["definition"] == wanted and row["tags"] == tags:
         return "none"
@@ -180,91 +181,10 @@ def _replaces(change: Change, current: Record, wanted: Record) -> bool:
         return True
     names = {detail.name for detail in change.details if detail.recreation == "Conditionally"}
     before, after = (definition.get("Properties") or {} for definition in (current, wanted))
-    conditions = CONDITIONS.get(change.type, {})
+    conditions = record_of(change.type).updates.replaced_if
     return any(condition(before.get(name), after.get(name)) for name, condition in conditions.items() if name in names)
 
 
-def _has_edited_type(before: Any, after: Any) -> bool:
-    """Return whether an attribute that both sides define has another type."""
-    types = [{one.get("AttributeName"): one.get("AttributeType") for one in side or ()} for side in (before, after)]
-    return any(types[0][name] != types[1][name] for name in types[0].keys() & types[1].keys())
-
-
-CONDITIONS: Mapping[str, Mapping[str, Callable[[Any, Any], bool]]] = {
-    "AWS::DynamoDB::Table": {"AttributeDefinitions": _has_edited_type, "KeySchema": lambda before, after: True},
-    "AWS::EC2::VPC": {"InstanceTenancy": lambda before, after: after == "dedicated"},
-    "AWS::ECS::Service": {"LaunchType": lambda before, after: before is not None and after is not None},
-}
-"""Whether a change of a property replaces the resource, by type and property, where the type's page documents it: a
-table's attribute with another type, and its keys; a tenancy other than from dedicated to default; a launch type
-that replaces another one, but not one that gives way to a capacity provider. Source:
-https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html,
-aws-resource-ec2-vpc.html and aws-resource-ecs-service.html
-"""
-
-
-USUAL = 4.0
-"""Seconds, for a type that is not listed."""
-
-_CREATE = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": 6.0,
-    "AWS::ApplicationAutoScaling::ScalingPolicy": 2.0,
-    "AWS::CloudWatch::Alarm": 6.0,
-    "AWS::DynamoDB::Table": 31.0,
-    "AWS::EC2::EIP": 14.0,
-    "AWS::EC2::InternetGateway": 16.0,
-    "AWS::EC2::NatGateway": 100.0,
-    "AWS::EC2::Route": 2.0,
-    "AWS::EC2::RouteTable": 11.0,
-    "AWS::EC2::SecurityGroup": 5.0,
-    "AWS::EC2::Subnet": 5.0,
-    "AWS::EC2::VPC": 13.0,
-    "AWS::EC2::VPCEndpoint": 15.0,
-    "AWS::EC2::VPCGatewayAttachment": 2.0,
-    "AWS::ECS::Cluster": 8.0,
-    "AWS::ECS::Service": 4.0,
-    "AWS::ECS::TaskDefinition": 2.0,
-    "AWS::EFS::FileSystem": 8.0,
-    "AWS::EFS::MountTarget": 85.0,
-    "AWS::ElasticLoadBalancingV2::Listener": 3.0,
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": 130.0,
-    "AWS::ElasticLoadBalancingV2::TargetGroup": 15.0,
-    "AWS::IAM::Policy": 16.0,
-    "AWS::IAM::Role": 18.0,
-    "AWS::Logs::LogGroup": 7.0,
-    "AWS::MSK::ServerlessCluster": 180.0,
-    "AWS::RDS::DBInstance": 420.0,
-    "AWS::S3::Bucket": 20.0,
-    "AWS::S3::BucketPolicy": 2.0,
-    "AWS::SecretsManager::Secret": 6.0,
-    "AWS::SQS::Queue": 62.0,
-    "AWS::SQS::QueuePolicy": 2.0,
-    "AWS::SSM::Parameter": 3.0,
-}
-"""Seconds from CREATE_IN_PROGRESS to CREATE_COMPLETE, as events of stacks in us-east-1 tell them, rounded.
-
-A service takes what its rollout takes on top of this.
-"""
-
-_UPDATE = {
-    "AWS::DynamoDB::Table": 12.0,
-    "AWS::ECS::Service": 2.0,
-    "AWS::IAM::Role": 16.0,
-    "AWS::RDS::DBInstance": 60.0,
-    "AWS::SQS::Queue": 62.0,
-}
-_DELETE = {
-    "AWS::DynamoDB::Table": 12.0,
-    "AWS::EC2::InternetGateway": 2.0,
-    "AWS::EC2::NatGateway": 62.0,
-    "AWS::EC2::VPCGatewayAttachment": 12.0,
-    "AWS::ECS::Service": 15.0,
-    "AWS::EFS::MountTarget": 90.0,
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": 9.0,
-    "AWS::MSK::ServerlessCluster": 100.0,
-    "AWS::RDS::DBInstance": 180.0,
-    "AWS::SQS::Queue": 62.0,
-}
 _SPREAD = 0.2
 
 
@@ -273,14 +193,8 @@ def seconds(type: str, verb: str, *seed: object) -> float:
 
     ``seed`` varies it a little between resources.
     """
-    if verb == "create":
-        usual = _CREATE.get(type, USUAL)
-    elif verb == "update":
-        usual = _UPDATE.get(type, min(_CREATE.get(type, USUAL), 8.0))
-    else:
-        usual = _DELETE.get(type, min(_CREATE.get(type, USUAL), 3.0))
     share = zlib.crc32("|".join(map(str, (type, verb, *seed))).encode()) / 0xFFFFFFFF
-    return usual * (1 - _SPREAD / 2 + _SPREAD * share)
+    return record_of(type).simulation.seconds(verb) * (1 - _SPREAD / 2 + _SPREAD * share)
 
 
 def _set_fault(simulation: StackSimulation, key: str, row: Record, phase: Phase) -> bool:

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.cloudformation.facts import custom_name, facts_of
+from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.dynamodb import TABLE
+from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import TARGET_GROUP
+from fsdcf.cloudformation.types.logs import LOG_GROUP
+from fsdcf.cloudformation.types.s3 import BUCKET
+from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, elbv2, ids, logs, s3, ssm
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.cloudformation.records import Record
@@ -220,38 +228,34 @@ def _delete_bucket(state: SandboxState, resource: Record) -> None:
 
 
 HANDLERS: Mapping[str, ResourceHandler] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": ResourceHandler(
+    SCALABLE_TARGET: ResourceHandler(
         lambda state, new, physical: application_autoscaling.keep_target(state, new.properties),
         lambda state, resource, properties, phase: application_autoscaling.keep_target(state, properties),
         lambda state, resource: application_autoscaling.remove_target(state, resource["properties"]),
     ),
-    "AWS::DynamoDB::Table": ResourceHandler(
+    TABLE: ResourceHandler(
         lambda state, new, physical: dynamodb.keep_table(state, physical, new.properties),
         lambda state, resource, properties, phase: dynamodb.keep_table(state, resource["physical"], properties),
         lambda state, resource: dynamodb.drop_table(state, resource["physical"]),
     ),
-    "AWS::ECS::Cluster": ResourceHandler(
+    CLUSTER: ResourceHandler(
         _create_cluster, delete=lambda state, resource: ecs.delete_cluster(state, resource["physical"])
     ),
-    "AWS::ECS::Service": ResourceHandler(
-        _create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone
-    ),
-    "AWS::ECS::TaskDefinition": ResourceHandler(
+    SERVICE: ResourceHandler(_create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone),
+    TASK_DEFINITION: ResourceHandler(
         _create_definition, delete=lambda state, resource: ecs.deregister(state, resource["physical"])
     ),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": ResourceHandler(
+    TARGET_GROUP: ResourceHandler(
         lambda state, new, physical: elbv2.keep_target_group(state, physical, new.properties),
         lambda state, resource, properties, phase: elbv2.keep_target_group(state, resource["physical"], properties),
         lambda state, resource: elbv2.remove_target_group(state, resource["physical"]),
     ),
-    "AWS::Logs::LogGroup": ResourceHandler(
+    LOG_GROUP: ResourceHandler(
         lambda state, new, physical: logs.create_group(state, physical),
         delete=lambda state, resource: logs.delete_group(state, resource["physical"]),
     ),
-    "AWS::S3::Bucket": ResourceHandler(
-        lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket
-    ),
-    "AWS::SSM::Parameter": ResourceHandler(
+    BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
+    PARAMETER: ResourceHandler(
         _create_parameter, _update_parameter, lambda state, resource: ssm.delete(state, resource["physical"])
     ),
 }
@@ -259,9 +263,6 @@ HANDLERS: Mapping[str, ResourceHandler] = {
 
 DEFAULT = ResourceHandler()
 """The handler of all other types."""
-
-_UNSUPPORTED = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack")
-"""Types that run a program or contain a stack: they fail, since the sandbox cannot simulate their result."""
 
 
 def _handler(type: str) -> ResourceHandler:
@@ -298,7 +299,7 @@ def create(state: SandboxState, new: NewResource) -> str:
         if taken["owner"] is not None:
             raise ResourceFailure(messages.exists_in_stack(name, taken["owner"]))
         raise ResourceFailure(messages.exists(new.type, name), "AlreadyExists")
-    if new.type in _UNSUPPORTED or new.type.startswith("Custom::"):
+    if not record_of(new.type).simulation.playable:
         raise ResourceFailure(f"The sandbox does not support {new.type}.")
     number = state.store.next_number(f"physical id {new.stack['name']} {new.logical}")
     generated = ids.physical_id(new.type, new.logical, new.stack["name"], new.properties, number, state)
@@ -364,27 +365,11 @@ def is_settled(state: SandboxState, row: Record) -> bool:
 
 
 def protection(state: SandboxState, type: str, physical: str) -> ResourceFailure | None:
-    """Return why deletion protection prevents the deletion of a resource, or None.
-
-    The messages are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
-    """
-    resource = find(state, type, physical)
-    properties: Properties = resource["properties"] if resource is not None else {}
-    if type == "AWS::DynamoDB::Table" and _true(properties.get("DeletionProtectionEnabled")):
-        protected = "Resource cannot be deleted as it is currently protected against deletion."
-        return ResourceFailure(f"{protected} Disable deletion protection first.", "GeneralServiceException")
-    if type == "AWS::RDS::DBInstance" and _true(properties.get("DeletionProtection")):
-        reason = "Cannot delete protected DB Instance, please disable deletion protection and try again."
-        return ResourceFailure(reason, "InvalidRequest")
-    attributes = {one.get("Key"): one.get("Value") for one in properties.get("LoadBalancerAttributes") or ()}
-    if _true(attributes.get("deletion_protection.enabled")):
-        reason = f"Load balancer '{physical}' cannot be deleted because deletion protection is enabled"
-        return ResourceFailure(reason, "ResourceConflict")
-    return None
-
-
-def _true(value: Any) -> bool:
-    return value is True or value == "true"
+    """Return the failure by which deletion protection prevents the deletion of a resource, or None."""
+    resource, protection = find(state, type, physical), record_of(type).simulation.protection
+    if resource is None or protection is None or not protection.is_on(resource["properties"]):
+        return None
+    return ResourceFailure(protection.reason.format(id=physical), protection.code)
 
 
 def failure_of(fault: ResourceFault) -> ResourceFailure:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.parameters import is_no_echo
+from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.cloudformation.validation import capabilities
 from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
 from fsdcf.sandbox.cloudformation.changesets import parameters, tags
@@ -484,7 +485,7 @@ def _operation_event(stack: Record, event: Record) -> Record:
         "ResourceStatus": UnlistedValue(status),
         "OperationType": types.get(event.get("OperationId", "")),
     }
-    if event["ResourceType"] == records.STACK_TYPE:
+    if event["ResourceType"] == STACK_TYPE:
         ends = {"COMPLETE": "SUCCEEDED", "FAILED": "FAILED"}
         return {
             **shown,

@@ -1,4 +1,5 @@
-"""IAM's decision for one call, as far as our policies use it: actions and ARNs with wildcards, and three condition operators."""
+"""IAM's decision for one call, as far as our policies use it: actions and ARNs with wildcards, and three condition
+operators."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ def available() -> frozenset[str]:
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """The calls of a file: a service and an operation, which begins with a capital letter, written next to each other."""
+    """The calls of a file: a service and an operation, which begins with a capital letter, written next to each
+    other."""
     services = available()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):

@@ -9,7 +9,8 @@ import pytest
 
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.permissions import ActionTarget, handlers_of, is_action, schema_date, targets_of
-from fsdcf.plan.permissions.resources import _MORE, _NEEDED_FOR, NEVER, needed
+from fsdcf.cloudformation.types import NEVER, ResourceType, records
+from fsdcf.plan.permissions.resources import needed
 from tests.conftest import ROOT
 
 
@@ -35,20 +36,20 @@ def test_actions_and_what_they_apply_to() -> None:
     assert handlers_of("AWS::Nowhere::Thing") is None
 
 
-@pytest.mark.parametrize("type", sorted(_NEEDED_FOR))
-def test_what_is_pruned_is_there_to_prune(type: str) -> None:
-    facts, handlers = facts_of(type), handlers_of(type)
+@pytest.mark.parametrize("record", [one for one in records() if one.permissions.only_with], ids=lambda one: one.type)
+def test_what_is_pruned_is_there_to_prune(record: ResourceType) -> None:
+    facts, handlers = facts_of(record.type), handlers_of(record.type)
     assert facts and handlers
     called = handlers.create | handlers.read | handlers.update | handlers.delete
-    for path, patterns in _NEEDED_FOR[type].items():
+    for path, patterns in record.permissions.only_with.items():
         assert path == NEVER or path.split(".")[0] in facts.properties, path
         assert all(any(fnmatchcase(one, pattern) for one in called) for pattern in patterns), (path, patterns)
 
 
-@pytest.mark.parametrize("type", sorted(_MORE))
-def test_what_is_added_is_not_there_yet(type: str) -> None:
-    handlers = handlers_of(type)
-    assert handlers and not set(_MORE[type]) & (handlers.create | handlers.update)
+@pytest.mark.parametrize("record", [one for one in records() if one.permissions.more], ids=lambda one: one.type)
+def test_what_is_added_is_not_there_yet(record: ResourceType) -> None:
+    handlers = handlers_of(record.type)
+    assert handlers and not set(record.permissions.more) & (handlers.create | handlers.update)
 
 
 def test_a_property_brings_its_actions() -> None:

@@ -1,4 +1,5 @@
-"""The policy of a deploy: all that it needs, and nothing of anybody else's. Judged by an evaluator of its own (iam.py)."""
+"""The policy of a deploy: all that it needs, and nothing of anybody else's. Judged by an evaluator of its own
+(iam.py)."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
-from fsdcf.plan.permissions.resources import Deployed, needed
+from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT, Compile
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
 
@@ -27,13 +29,13 @@ RANDOM = "A1B2C3D4E5F6"
 AT = f"{REGION}:{ACCOUNT}"
 
 
-def stack_of(file: Path, environment: str = "staging") -> Deployed:
+def stack_of(file: Path, environment: str = "staging") -> DeployedStack:
     result = run(Request(str(file), file.read_bytes(), environment))
     assert result.template is not None and result.spec is not None
-    return Deployed(f"{result.spec.metadata.name}-{environment}", result.template.data)
+    return DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data)
 
 
-def policy_of(*stacks: Deployed, bucket: str | None = None) -> dict[str, Any]:
+def policy_of(*stacks: DeployedStack, bucket: str | None = None) -> dict[str, Any]:
     found = permissions(stacks, boundary_arn(BOUNDARY), bucket)
     assert found.unknown == ()
     policy: dict[str, Any] = fill_in(policy_document(found.statements), VALUES)
@@ -230,7 +232,7 @@ def test_iam_is_never_wide(dynamodb: dict[str, Any]) -> None:
 def test_the_spec_s_own_boundary_counts(compiled: Compile) -> None:
     result = compiled(HELLO + "  permissionsBoundary: bounds\n")
     assert result.template is not None
-    stack = Deployed("hello-staging", result.template.data)
+    stack = DeployedStack("hello-staging", result.template.data)
     assert boundaries(stack) == {"arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/bounds"}
     role = f"arn:aws:iam::{ACCOUNT}:role/hello-staging-TaskRole-{RANDOM}"
     own = policy_of(stack)
@@ -242,7 +244,7 @@ def test_a_role_s_long_name_is_cut(compiled: Compile) -> None:
     name = "a-service-with-a-name-of-forty-character"
     result = compiled(HELLO.replace("name: hello", f"name: {name}"))
     assert result.template is not None and len(name) == 40
-    policy = policy_of(Deployed(f"{name}-staging", result.template.data))
+    policy = policy_of(DeployedStack(f"{name}-staging", result.template.data))
     cut = f"arn:aws:iam::{ACCOUNT}:role/{name[:24]}-staging-ExecutionRole-{RANDOM}"
     assert allows(policy, "iam:DeleteRole", cut, {})
     assert not allows(policy, "iam:DeleteRole", f"arn:aws:iam::{ACCOUNT}:role/a-service-ExecutionRole-{RANDOM}", {})
@@ -253,14 +255,14 @@ def test_an_image_from_elsewhere_needs_no_ecr(compiled: Compile) -> None:
     assert result.template is not None
     actions = [
         action
-        for one in policy_of(Deployed("hello-staging", result.template.data))["Statement"]
+        for one in policy_of(DeployedStack("hello-staging", result.template.data))["Statement"]
         for action in one["Action"]
     ]
     assert not [one for one in actions if one.startswith("ecr:")]
 
 
 def test_what_is_not_known_is_said() -> None:
-    stack = Deployed("x-staging", {"Resources": {"A": {"Type": "AWS::Nowhere::Thing"}}})
+    stack = DeployedStack("x-staging", {"Resources": {"A": {"Type": "AWS::Nowhere::Thing"}}})
     assert permissions([stack], LIMIT).unknown == ("AWS::Nowhere::Thing",)
 
 
@@ -309,7 +311,7 @@ def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Co
     assert not allows(limits, "dynamodb:DeleteTable", "anything", {})
     result = compiled(HELLO + '  taskRole:\n    statements:\n      - {actions: ["*"], resources: ["*"]}\n')
     assert result.template is not None
-    wide = boundary([Deployed("hello-staging", result.template.data)])
+    wide = boundary([DeployedStack("hello-staging", result.template.data)])
     assert allows(wide, "s3:GetObject", "anything", {})
     assert not allows(wide, "iam:CreateUser", "anything", {}) and not allows(
         wide, "organizations:LeaveOrganization", "*", {}

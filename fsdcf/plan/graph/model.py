@@ -1,4 +1,4 @@
-"""A drawing: nodes in groups, and the edges between nodes."""
+"""The architecture graph: nodes in groups, and the edges between them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-NodeKind = Literal["outside", "way in", "network", "compute", "database", "storage", "queue", "service", "danger"]
-"""What a node is, as far as the drawing shows it by shape and colour."""
+from fsdcf.cloudformation.types import NodeKind
 
 Area = Literal["vpc", "public", "private", "data", "services"]
-"""What a group is, as far as the drawing shows it by colour."""
+"""What a group represents, by its colour."""
 
 
 def id_of(logical_id: str) -> str:
-    """The id of a resource's node."""
+    """The ID of a resource's node."""
     return "r_" + _safe(logical_id)
 
 
 def other_id(name: str) -> str:
-    """The id of a node for something that is no resource of the template."""
+    """The ID of a node for something outside the template."""
     return "x_" + _safe(name)
 
 
 def _safe(name: str) -> str:
-    """Letters and digits as they are, every other character by its number: different names stay different."""
+    """Letters and digits unchanged, every other character as its number: different names stay different."""
     return "".join(one if one.isascii() and one.isalnum() else f"_{ord(one):x}_" for one in name)
 
 
@@ -44,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Group:
-    """A frame around nodes and groups; ``parent`` is the id of the group around it, empty for none."""
+    """A frame around nodes and groups; ``parent`` is the ID of the group around it, empty for none."""
 
     id: str
     area: Area
@@ -54,11 +53,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow.
-
-    A ``faint`` one is a way or an aid rather than an access; ``back`` leads against the reading direction, so that its
-    target stands before its source.
-    """
+    """An arrow. A ``faint`` one is a route rather than an access; ``back`` points against the reading direction, so
+    that its target is drawn before its source."""
 
     source: str
     target: str
@@ -69,7 +65,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """The drawing, in a fixed order. Ids are letters, digits and underscores, and unique among nodes and groups."""
+    """Nodes, groups and edges in a fixed order. IDs are letters, digits and underscores, and unique in a graph."""
 
     title: str
     nodes: tuple[Node, ...]
@@ -77,9 +73,9 @@ class Graph:
     edges: tuple[Edge, ...]
 
     def inside(self, group: str) -> Iterator[Node]:
-        """The nodes right inside a group; those of no group for the empty id."""
+        """The nodes directly in a group; without a group for the empty ID."""
         return (node for node in self.nodes if node.group == group)
 
     def below(self, group: str) -> Iterator[Group]:
-        """The groups right inside a group; the outermost for the empty id."""
+        """The groups directly in a group; the outermost for the empty ID."""
         return (one for one in self.groups if one.parent == group)

@@ -1,0 +1,69 @@
+"""ARNs of a stack's resources before they exist.
+
+They are fragments with pseudo parameters for account, region and partition, and ``*`` for what is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+IamType = tuple[str, str]
+"""A service and one of its resource types, as IAM calls them: ``("ecs", "cluster")``."""
+
+NamedArn = tuple[IamType, str]
+
+ACCOUNT, PARTITION, REGION = "${AWS::AccountId}", "${AWS::Partition}", "${AWS::Region}"
+_KNOWN = frozenset({ACCOUNT, PARTITION, REGION})
+
+
+class DeployedStack(NamedTuple):
+    """The name of a stack and the template that is deployed as it."""
+
+    stack: str
+    template: Mapping[str, Any]
+
+    def resources(self, type: str) -> dict[str, Mapping[str, Any]]:
+        """The properties of the resources of a type, by logical ID."""
+        resources = self.template["Resources"].items()
+        return {name: one.get("Properties", {}) for name, one in resources if one["Type"] == type}
+
+    def generated_name(self, logical_id: str) -> str:
+        """``stack-LogicalId-`` and twelve characters: the name that CloudFormation gives to a resource without a name.
+
+        Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+        """
+        return f"{self.stack}-{logical_id}-*"
+
+    def name_of(self, property: str, logical_id: str, properties: Mapping[str, Any]) -> str:
+        """The name in a property, or else the one that CloudFormation generates."""
+        return text(properties[property]) if property in properties else self.generated_name(logical_id)
+
+
+def arn(service: str, rest: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    """An ARN in the stack's own partition; without other arguments in its region and account."""
+    return f"arn:{PARTITION}:{service}:{region}:{account}:{rest}"
+
+
+def text(value: Any) -> str:
+    """The value of a property in an ARN; ``*`` replaces what is known only after the deploy."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((function, argument),) = value.items()
+        if function == "Ref":
+            return f"${{{argument}}}" if f"${{{argument}}}" in _KNOWN else "*"
+        if function == "Fn::Sub" and isinstance(argument, str):
+            return re.sub(r"\$\{[^}]*\}", lambda match: match[0] if match[0] in _KNOWN else "*", argument)
+    return str(value) if isinstance(value, (str, int)) else "*"
+
+
+def named_by(
+    service: str, kind: str, property: str, lead: str = "", tails: tuple[str, ...] = ("",)
+) -> Callable[[DeployedStack, str, Mapping[str, Any]], Iterator[NamedArn]]:
+    """The ARNs of a type whose name is in a property: ``lead``, the name, and each of ``tails``."""
+
+    def arns(stack: DeployedStack, logical_id: str, properties: Mapping[str, Any]) -> Iterator[NamedArn]:
+        name = stack.name_of(property, logical_id, properties)
+        yield from (((service, kind), arn(service, f"{lead}{name}{tail}")) for tail in tails)
+
+    return arns

@@ -1,0 +1,301 @@
+"""What fsdcf knows of each AWS resource type beyond its schema: one record per type, in a module per AWS service.
+
+A module is named after the service in lower case (``AWS::ECS`` is ``ecs``) and is found by that name. It defines
+``RECORDS``, and as ``PART`` the part of the picture to which all types of the service belong. ``others`` has the
+services of which little is known. Diff, cost, graph, access,
+permissions, sandbox and delete read the records; none of them names an AWS type.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from fsdcf.cloudformation.arns import DeployedStack, NamedArn
+    from fsdcf.cloudformation.planned import PlannedResource, PlannedStack
+    from fsdcf.cloudformation.pricing import PricingRule, Unpriced
+
+Part = Literal["data", "network", "ingress", "tasks", "permissions", "scaling", "logs and alarms", "other"]
+"""The parts of a service that its resources belong to, as the README names them."""
+
+NodeKind = Literal["outside", "ingress", "network", "compute", "database", "storage", "queue", "service", "danger"]
+"""What a node represents, by its shape and colour."""
+
+Properties = Mapping[str, Any]
+
+
+class Expiry(NamedTuple):
+    """A property that lets data expire.
+
+    ``shortens`` compares its old and its new value: whether data now expires earlier. ``effect`` says so in a clause.
+    """
+
+    property: str
+    shortens: Callable[[Any, Any], bool]
+    effect: str
+
+
+class StoredData(NamedTuple):
+    """The data in a resource, which cannot be recreated.
+
+    ``content`` is what a removal or a replacement loses. ``used_by_tasks`` is false for what no image reads or writes
+    by name.
+    """
+
+    content: str
+    used_by_tasks: bool = True
+    expiry: tuple[Expiry, ...] = ()
+
+
+class Updates(NamedTuple):
+    """What an update does that the schema does not describe.
+
+    ``attributes`` change with these properties and no others. The lists ``edited`` replace the resource only when an
+    item that was there changes. ``replaced_if`` compares the old and new value of a property whose change replaces
+    the resource conditionally.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+    """
+
+    attributes: Mapping[str, frozenset[str]] = MappingProxyType({})
+    edited: frozenset[str] = frozenset()
+    replaced_if: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({})
+
+
+def _no_details(properties: Properties) -> Iterator[str]:
+    yield from ()
+
+
+class Drawing(NamedTuple):
+    """How a type is drawn: the node's kind, its title, and the property that names the resource (None: its Name tag
+    does).
+
+    ``details`` are further lines, from the evaluated properties. ``access`` is the label of an edge from a task, in
+    place of what its permissions say; such an edge is faint. ``arn_service`` is the service in the ARNs of existing
+    resources of the type, which a graph calls ``arn_title`` (empty: as the resources of a stack).
+    """
+
+    kind: NodeKind
+    title: str
+    name_property: str | None = None
+    details: Callable[[Properties], Iterator[str]] = _no_details
+    access: str = ""
+    arn_service: str = ""
+    arn_title: str = ""
+
+    @property
+    def is_store(self) -> bool:
+        """Whether the node belongs to the data, and not to the AWS services."""
+        return self.kind in ("database", "storage", "queue")
+
+
+class PolicyDocuments(NamedTuple):
+    """How the policy documents in a resource are read.
+
+    The documents of an ``identity`` say what it may do, those of a ``resource`` who may use it. ``subjects`` are the
+    properties that name the identities or the guarded resources; without any it is the resource itself.
+    """
+
+    kind: Literal["identity", "resource"] = "resource"
+    subjects: tuple[str, ...] = ()
+
+
+class AccessActions(NamedTuple):
+    """IAM actions on the type whose verbs do not tell their level: ``reading`` ones, which a reader of the data
+    needs, and ``describing`` ones, which return none of the data."""
+
+    reading: tuple[str, ...] = ()
+    describing: tuple[str, ...] = ()
+
+
+class DeployPermissions(NamedTuple):
+    """What a deploy needs beside the handlers' actions in the schema, and where.
+
+    ``only_with`` lists action patterns by the property without which they are not needed (``NEVER``: by no resource),
+    ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS makes its id. ``iam_name``
+    is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked role the first
+    resource of the type creates.
+    """
+
+    only_with: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    more: tuple[str, ...] = ()
+    arns: Callable[[DeployedStack, str, Properties], Iterator[NamedArn]] | None = None
+    iam_name: str | None = None
+    linked_role: str | None = None
+
+
+NEVER = ""
+"""A property that no resource has: its actions are never needed."""
+
+
+class DeletionProtection(NamedTuple):
+    """Whether properties protect a resource from deletion, and the service's answer; ``{id}`` is the physical id.
+
+    The reasons are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
+    """
+
+    is_on: Callable[[Properties], bool]
+    reason: str
+    code: str
+
+
+class Simulation(NamedTuple):
+    """How the sandbox makes a resource.
+
+    ``physical_id`` (what Ref returns) and ``attributes`` are patterns of ``sandbox.ids``. Durations are seconds from
+    IN_PROGRESS to COMPLETE, as rounded from events of stacks in us-east-1; a service takes its rollout on top.
+    Without its own duration an update or deletion is as long as the creation, up to 8 and 3 seconds.
+    ``generated_name`` is the pattern of the name that CloudFormation makes, of at most ``longest_name`` characters.
+    ``playable`` is false for a type that runs a program or another stack: to simulate its success would be a
+    lie.
+    """
+
+    physical_id: str = "{name}"
+    attributes: Mapping[str, str] = MappingProxyType({})
+    create: float = 4.0
+    update: float | None = None
+    delete: float | None = None
+    generated_name: str | None = None
+    longest_name: int = 255
+    lower_case: bool = False
+    protection: DeletionProtection | None = None
+    playable: bool = True
+
+    def seconds(self, verb: str) -> float:
+        """The usual duration of ``create``, ``update`` or ``delete``."""
+        if verb == "update":
+            return min(self.create, 8.0) if self.update is None else self.update
+        if verb == "delete":
+            return min(self.create, 3.0) if self.delete is None else self.delete
+        return self.create
+
+
+SideCosts = Callable[["PlannedStack", Sequence["PlannedResource"]], Iterator["Unpriced"]]
+"""Costs that resources of a type cause and that the template does not contain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """All that fsdcf knows of a resource type beyond its schema. Nothing has a default: a record decides everything.
+
+    ``retained``: fsdcf's own templates keep the resource when it leaves the stack. ``snapshot`` says whether
+    CloudFormation takes a snapshot before a deletion without a DeletionPolicy; None where it cannot take one.
+    ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what the graph does not show,
+    ``before_deletion`` what keeps a resource from being deleted and what to do about it; empty where nothing is
+    known.
+    """
+
+    type: str
+    data: StoredData | None
+    retained: bool
+    snapshot: Callable[[Properties], bool] | None
+    updates: Updates
+    price: PricingRule | Literal["free", "unknown"]
+    side_costs: SideCosts | None
+    drawing: Drawing | None
+    policies: PolicyDocuments
+    access: AccessActions
+    permissions: DeployPermissions
+    simulation: Simulation
+    before_deletion: str
+
+    @property
+    def part(self) -> Part:
+        """The part of its AWS service."""
+        service = self.type.split("::")[1] if "::" in self.type else ""
+        part: Part = _module("others").PARTS.get(service) or _module_of(self.type).PART
+        return part
+
+
+_UPDATES, _POLICIES, _ACCESS, _PERMISSIONS = Updates(), PolicyDocuments(), AccessActions(), DeployPermissions()
+_SIMULATION = Simulation()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignType(ResourceType):
+    """A type that fsdcf never creates: other templates and other tools do. What its record leaves out does not
+    apply."""
+
+    data: StoredData | None = None
+    retained: bool = False
+    snapshot: Callable[[Properties], bool] | None = None
+    updates: Updates = _UPDATES
+    price: PricingRule | Literal["free", "unknown"] = "unknown"
+    side_costs: SideCosts | None = None
+    drawing: Drawing | None = None
+    policies: PolicyDocuments = _POLICIES
+    access: AccessActions = _ACCESS
+    permissions: DeployPermissions = _PERMISSIONS
+    simulation: Simulation = _SIMULATION
+    before_deletion: str = ""
+
+
+def plain_type(
+    type: str,
+    simulation: Simulation,
+    permissions: DeployPermissions = _PERMISSIONS,
+    *,
+    updates: Updates = _UPDATES,
+    policies: PolicyDocuments = _POLICIES,
+    side_costs: SideCosts | None = None,
+    before_deletion: str = "",
+) -> ResourceType:
+    """A type that fsdcf creates and that holds nothing: it is free, goes with its stack, and is not drawn by itself."""
+    return ResourceType(
+        type=type,
+        data=None,
+        retained=False,
+        snapshot=None,
+        updates=updates,
+        price="free",
+        side_costs=side_costs,
+        drawing=None,
+        policies=policies,
+        access=_ACCESS,
+        permissions=permissions,
+        simulation=simulation,
+        before_deletion=before_deletion,
+    )
+
+
+_GUARDED = (
+    *("Bucket", "Queues", "Topics", "SecretId", "TopicArn", "EventBusName", "FunctionName", "ResourceArn"),
+    "RepositoryName",
+)
+"""Properties by which a policy without a record names what it guards."""
+
+
+@cache
+def record_of(type: str) -> ResourceType:
+    """The record of a resource type; for a type without one, what holds for every type of its service."""
+    name = "AWS::CloudFormation::CustomResource" if type.startswith("Custom::") else type
+    known: tuple[ResourceType, ...] = _module_of(name).RECORDS
+    unlisted = ForeignType(type=name, policies=PolicyDocuments("resource", _GUARDED if name.endswith("Policy") else ()))
+    return next((record for record in known if record.type == name), unlisted)
+
+
+@cache
+def records() -> tuple[ResourceType, ...]:
+    """Every record, by service."""
+    return tuple(record for name in sorted(_names()) for record in _module(name).RECORDS)
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(one.name for one in pkgutil.iter_modules(__path__))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")
+
+
+def _module_of(type: str) -> ModuleType:
+    """The module with the types of a service (``AWS::ECS::Service``)."""
+    vendor, _, rest = type.partition("::")
+    name = rest.partition("::")[0].lower()
+    return _module(name if vendor == "AWS" and name in _names() else "others")

@@ -1,0 +1,65 @@
+"""CloudWatch: alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fsdcf.cloudformation.arns import named_by
+from fsdcf.cloudformation.planned import PlannedResource, items, mapping
+from fsdcf.cloudformation.pricing import (
+    PRICE_LIST,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    counted,
+    decimal,
+    price,
+)
+from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Simulation
+
+PART: Part = "logs and alarms"
+
+
+def _price_alarms(context: PricingContext, alarms: Sequence[PlannedResource]) -> Iterator[CostLine]:
+    """Alarms by the metrics that they watch."""
+    for kind, name in (("standard", "Alarms"), ("high-resolution", "Alarms, high resolution")):
+        watching = {one.name: metrics for one in alarms for price, metrics in [_metrics(one)] if price == kind}
+        if watching:
+            total = sum(watching.values())
+            how = f"{counted(len(watching), 'alarm')}, {counted(total, 'metric')}"
+            yield context.line(f"alarm.{kind}", name, total, how, [one for one in alarms if one.name in watching])
+
+
+def _metrics(alarm: PlannedResource) -> tuple[str, int]:
+    """Which price an alarm has, and how many metrics it watches."""
+    queries = [mapping(one) for one in items(alarm.properties.get("Metrics"))]
+    stats = [mapping(one.get("MetricStat")) for one in queries if one.get("MetricStat")]
+    periods = [decimal(one.get("Period")) for one in (stats or [alarm.properties])]
+    is_high = any(period is not None and period < 60 for period in periods)
+    return "high-resolution" if is_high else "standard", max(1, len(stats))
+
+
+RECORDS = (
+    ForeignType(
+        type="AWS::CloudWatch::Alarm",
+        price=PricingRule(
+            "logs and alarms",
+            _price_alarms,
+            (
+                price(
+                    *("alarm.standard", "0.10", "metric-month", PRICE_LIST, "2026-11-24"),
+                    "period of 60 seconds or more",
+                ),
+                price(
+                    *("alarm.high-resolution", "0.30", "metric-month", PRICE_LIST, "2026-11-24"),
+                    "period below 60 seconds",
+                ),
+            ),
+            order=1,
+        ),
+        permissions=DeployPermissions(arns=named_by("cloudwatch", "alarm", "AlarmName", "alarm:")),
+        simulation=Simulation(
+            attributes={"Arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{id}"}, create=6.0
+        ),
+    ),
+)

@@ -1,0 +1,194 @@
+"""DynamoDB: tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from fsdcf.cloudformation.arns import named_by
+from fsdcf.cloudformation.planned import PlannedResource, items, mapping, text_of
+from fsdcf.cloudformation.pricing import (
+    HOURS,
+    MILLION,
+    PRICE_LIST,
+    SECONDS,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    Unpriced,
+    assumption,
+    at_least_zero,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    NEVER,
+    AccessActions,
+    DeletionProtection,
+    DeployPermissions,
+    Drawing,
+    Expiry,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    StoredData,
+    Updates,
+)
+
+PART: Part = "data"
+TABLE = "AWS::DynamoDB::Table"
+
+_AIRBYTE = f"airbyte.com on DynamoDB; {PRICE_LIST}"
+_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{id}"
+_STREAM = {"StreamArn": frozenset({"StreamSpecification"})}
+_DEFINITIONS = frozenset({"AttributeDefinitions"})
+
+
+def _price_tables(context: PricingContext, tables: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+    for table in tables:
+        kind = text_of(table.properties.get("TableClass", "STANDARD"))
+        if kind == "STANDARD":
+            yield from _price(context, table)
+        else:
+            yield Unpriced(f"Table {table.name}", f"no price for the class {kind}", (table.name,))
+
+
+def _price(context: PricingContext, table: PlannedResource) -> Iterator[CostLine | Unpriced]:
+    properties = table.properties
+    indexes = items(properties.get("GlobalSecondaryIndexes"))
+    copies = 1 + len(indexes)
+    words = f" × {copies} (table and indexes)" if indexes else ""
+    if properties.get("BillingMode", "PROVISIONED") == "PAY_PER_REQUEST":
+        for verb, factor in (("write", copies), ("read", 1)):
+            assumed = f"dynamodb-{verb}s-per-second"
+            rate = context.assumed[assumed]
+            how = f"{number(rate)} units/s" + (words if factor > 1 else "")
+            quantity = rate * factor * SECONDS / MILLION
+            yield context.line(f"dynamodb.{verb}", f"DynamoDB {verb} requests", quantity, how, table, assumed)
+    else:
+        for verb, key in (("write", "WriteCapacityUnits"), ("read", "ReadCapacityUnits")):
+            throughputs = [mapping(mapping(one).get("ProvisionedThroughput")) for one in (properties, *indexes)]
+            units = sum((at_least_zero(one.get(key)) for one in throughputs), Decimal(0))
+            how = f"{number(units)} units × {HOURS} h"
+            yield context.line(f"dynamodb.{verb[0]}cu", f"DynamoDB {verb} capacity", units * HOURS, how, table)
+    size = context.assumed["dynamodb-gigabytes"]
+    how = f"{number(size)} GB{words}"
+    yield context.line("dynamodb.storage", "DynamoDB storage", size * copies, how, table, "dynamodb-gigabytes")
+    if _is_recoverable(properties.get("PointInTimeRecoverySpecification")):
+        how = f"{number(size)} GB, the table without its indexes"
+        yield context.line("dynamodb.pitr", "DynamoDB point-in-time recovery", size, how, table, "dynamodb-gigabytes")
+    if properties.get("StreamSpecification"):
+        yield Unpriced(f"Stream of {table.name}", "what reads it is not in the template", (table.name,))
+
+
+def _is_recoverable(specification: Any) -> bool:
+    return text_of(mapping(specification).get("PointInTimeRecoveryEnabled")) == "true"
+
+
+def _details(properties: Properties) -> Iterator[str]:
+    indexes = len(items(properties.get("GlobalSecondaryIndexes")))
+    words = [f"{indexes} index{'es' if indexes > 1 else ''}"] if indexes else []
+    words += ["stream"] if properties.get("StreamSpecification") else []
+    if words:
+        yield ", ".join(words)
+
+
+def _expires_otherwise(before: Any, after: Any) -> bool:
+    """Whether items expire that did not, or by another attribute."""
+    old, new = mapping(before), mapping(after)
+    was_on, is_on = (text_of(one.get("Enabled")) == "true" for one in (old, new))
+    return is_on and (not was_on or old.get("AttributeName") != new.get("AttributeName"))
+
+
+def _redefines_attribute(before: Any, after: Any) -> bool:
+    """Whether an attribute that both sides define has another type."""
+    old, new = ({one.get("AttributeName"): one.get("AttributeType") for one in side or ()} for side in (before, after))
+    return any(old[name] != new[name] for name in old.keys() & new.keys())
+
+
+RECORDS = (
+    ResourceType(
+        type=TABLE,
+        data=StoredData(
+            "its items",
+            expiry=(
+                Expiry("TimeToLiveSpecification", _expires_otherwise, "lets items expire by another attribute"),
+                Expiry(
+                    "PointInTimeRecoverySpecification",
+                    lambda before, after: _is_recoverable(before) and not _is_recoverable(after),
+                    "drops its continuous backups",
+                ),
+            ),
+        ),
+        retained=True,
+        snapshot=None,
+        # An edited attribute definition or another key replaces the table, one definition more or less does not.
+        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+        updates=Updates(
+            _STREAM,
+            edited=_DEFINITIONS,
+            replaced_if={"AttributeDefinitions": _redefines_attribute, "KeySchema": lambda before, after: True},
+        ),
+        price=PricingRule(
+            "data",
+            _price_tables,
+            (
+                price("dynamodb.write", "0.625", "million write units", _AIRBYTE, "2025-07-21"),
+                price("dynamodb.read", "0.125", "million read units", _AIRBYTE, "2025-07-21"),
+                price("dynamodb.storage", "0.25", "GB-month", PRICE_LIST, "2026-11-24"),
+                price("dynamodb.pitr", "0.20", "GB-month", PRICE_LIST, "2026-11-24"),
+                price("dynamodb.wcu", "0.00065", "WCU-hour", PRICE_LIST, "2026-11-24"),
+                price("dynamodb.rcu", "0.00013", "RCU-hour", PRICE_LIST, "2026-11-24"),
+            ),
+            (
+                assumption(
+                    *("dynamodb-writes-per-second", "1", "units/s"),
+                    "write request units for each table on demand; indexes take as many again",
+                ),
+                assumption("dynamodb-reads-per-second", "5", "units/s", "read request units for each table on demand"),
+                assumption("dynamodb-gigabytes", "5", "GB", "in each table; an index holds as much again"),
+            ),
+        ),
+        side_costs=None,
+        drawing=Drawing("database", "DynamoDB table", "TableName", _details, arn_service="dynamodb"),
+        policies=PolicyDocuments(),
+        access=AccessActions(reading=("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect")),
+        permissions=DeployPermissions(
+            only_with={
+                # The handlers also make the replicas of a global table.
+                NEVER: ("dynamodb:*Item", "dynamodb:Query", "dynamodb:Scan", "dynamodb:*Replica"),
+                "ImportSourceSpecification": ("s3:*", "logs:*", "dynamodb:ImportTable", "dynamodb:DescribeImport"),
+                "KinesisStreamSpecification": (
+                    *("kinesis:*", "dynamodb:EnableKinesis*", "dynamodb:DisableKinesis*", "dynamodb:UpdateKinesis*"),
+                ),
+                "ResourcePolicy": ("dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"),
+                "SSESpecification.KMSMasterKeyId": ("kms:*",),
+            },
+            arns=named_by("dynamodb", "table", "TableName", "table/", ("", "/index/*")),
+        ),
+        simulation=Simulation(
+            attributes={"Arn": _ARN, "StreamArn": f"{_ARN}/stream/2027-01-01T00:00:00.000"},
+            create=31.0,
+            update=12.0,
+            delete=12.0,
+            protection=DeletionProtection(
+                lambda properties: properties.get("DeletionProtectionEnabled") in (True, "true"),
+                "Resource cannot be deleted as it is currently protected against deletion."
+                " Disable deletion protection first.",
+                "GeneralServiceException",
+            ),
+        ),
+        before_deletion=(
+            "disable the deletion protection of the table: aws dynamodb update-table --no-deletion-protection-enabled"
+        ),
+    ),
+    ForeignType(
+        type="AWS::DynamoDB::GlobalTable",
+        data=StoredData("its items"),
+        updates=Updates(_STREAM, edited=_DEFINITIONS),
+    ),
+)

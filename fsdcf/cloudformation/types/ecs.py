@@ -1,0 +1,286 @@
+"""ECS: clusters, task definitions and services, with the price of their tasks on Fargate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, named_by
+from fsdcf.cloudformation.evaluation import unknowns
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
+from fsdcf.cloudformation.pricing import (
+    HOURS,
+    NOTHING,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    Range,
+    Unpriced,
+    at_least_zero,
+    counted,
+    decimal,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    NEVER,
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    Updates,
+    plain_type,
+)
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
+from fsdcf.cloudformation.types.ec2 import VPC
+
+PART: Part = "tasks"
+CLUSTER, SERVICE, TASK_DEFINITION = (f"AWS::ECS::{name}" for name in ("Cluster", "Service", "TaskDefinition"))
+
+_INCLUDED_STORAGE = 20
+"""GB of ephemeral storage that every task has. Source: https://aws.amazon.com/fargate/pricing/"""
+
+_CPU_UNITS = {"": 1, "vcpu": 1024}
+_MEMORY_UNITS = {"": 1, "gb": 1024}
+
+_FARGATE = "factualminds.com on Fargate and vantage.sh/blog/fargate-pricing"
+_SPOT = "varies with supply, 50 to 70 percent below the price on demand; no dated rate of AWS was at hand"
+_SPOT_X86, _SPOT_ARM = "fortem.dev/fargate-spot and techoral.com", "the discount of x86 applied to ARM"
+_PRICES = (
+    price(
+        *("fargate.vcpu.x86", "0.04048", "vCPU-hour"),
+        *(f"{_FARGATE}; the AWS page for ECS gives 0.000011244 a second", "2026-09-20"),
+    ),
+    price("fargate.memory.x86", "0.004445", "GB-hour", _FARGATE, "2026-06-17"),
+    price("fargate.vcpu.arm64", "0.03238", "vCPU-hour", "vantage.sh/blog/fargate-pricing", "2026-06-17"),
+    price("fargate.memory.arm64", "0.00356", "GB-hour", "vantage.sh/blog/fargate-pricing", "2026-06-17"),
+    price("fargate-spot.vcpu.x86", "0.0125", "vCPU-hour", _SPOT_X86, "2026-06-01", _SPOT, weak=True),
+    price("fargate-spot.memory.x86", "0.0013", "GB-hour", _SPOT_X86, "2026-06-01", _SPOT, weak=True),
+    price("fargate-spot.vcpu.arm64", "0.0100", "vCPU-hour", _SPOT_ARM, "2026-06-01", _SPOT, weak=True),
+    price("fargate-spot.memory.arm64", "0.0011", "GB-hour", _SPOT_ARM, "2026-06-01", _SPOT, weak=True),
+    price(
+        *("fargate.storage", "0.000111", "GB-hour", "vantage.sh/blog/fargate-pricing and wring.co", "2026-03-10"),
+        "above the 20 GB that every task has",
+    ),
+)
+
+
+def task_counts(stack: PlannedStack, service: PlannedResource) -> Range:
+    """The minimum and maximum number of tasks: from auto scaling, else DesiredCount, else one, as ECS starts it."""
+    for target in stack.of(SCALABLE_TARGET):
+        if scales(target, service):
+            low, high = (at_least_zero(target.properties.get(key)) for key in ("MinCapacity", "MaxCapacity"))
+            return Range(min(low, high), max(low, high))
+    desired = decimal(service.properties.get("DesiredCount"))
+    return Range.of(1 if desired is None else max(desired, Decimal(0)))
+
+
+def scales(target: PlannedResource, service: PlannedResource) -> bool:
+    """Whether a scalable target scales a service: it refers to the service, or names it."""
+    resource = target.properties.get("ResourceId")
+    if any(one.target == service.name for one in unknowns(resource)):
+        return True
+    name = service.properties.get("ServiceName")
+    return isinstance(name, str) and text_of(resource).endswith(f"/{name}")
+
+
+def definition_of(stack: PlannedStack, service: PlannedResource) -> PlannedResource | None:
+    """The task definition of a service; None where it is not in the template."""
+    return stack.named(service.properties.get("TaskDefinition"), TASK_DEFINITION)
+
+
+def containers_of(definition: PlannedResource | None) -> list[Mapping[str, Any]]:
+    """The containers of a task definition."""
+    return [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+
+
+def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
+    """vCPU and GB of a task; None where the definition has no size. ``512``, ``.5 vCPU`` and ``1 GB`` are all allowed.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
+    """
+    cpu = _measured(definition.properties.get("Cpu"), _CPU_UNITS)
+    memory = _measured(definition.properties.get("Memory"), _MEMORY_UNITS)
+    return None if cpu is None or memory is None else (cpu / 1024, memory / 1024)
+
+
+def _measured(value: Any, units: Mapping[str, int]) -> Decimal | None:
+    match = re.fullmatch(r"(\d*\.?\d+)\s*([a-z]*)", text_of(value).strip().lower())
+    factor = units.get(match[2]) if match else None
+    return None if match is None or factor is None else Decimal(match[1]) * factor
+
+
+def spot_shares(strategy: list[Any], tasks: Decimal) -> tuple[Decimal, Decimal]:
+    """How many tasks run on demand and on Spot: the base first, the rest by weight. ECS rounds the fractions.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
+    """
+    providers = [mapping(one) for one in strategy]
+    shares, left = {True: Decimal(0), False: Decimal(0)}, tasks
+    for one in providers:
+        first = min(left, decimal(one.get("Base")) or Decimal(0))
+        left -= first
+        shares[one.get("CapacityProvider") == "FARGATE_SPOT"] += first
+    weights = [decimal(one.get("Weight")) or Decimal(0) for one in providers]
+    for one, weight in zip(providers, weights, strict=True):
+        if any(weights):
+            shares[one.get("CapacityProvider") == "FARGATE_SPOT"] += left * weight / sum(weights)
+    if not any(weights):
+        shares[False] += left
+    return shares[False], shares[True]
+
+
+def _price_services(context: PricingContext, services: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+    """The tasks of services: Fargate by size, architecture and capacity provider, their storage and public
+    addresses."""
+    for service in services:
+        definition = definition_of(context.stack, service)
+        why = _not_priced(service, definition)
+        size = size_of(definition) if definition is not None else None
+        if definition is None or size is None or why:
+            yield Unpriced(f"Tasks of {service.name}", why, (service.name,))
+            continue
+        tasks = task_counts(context.stack, service)
+        yield from _capacity(context, service, definition, tasks, size)
+        extra = (
+            at_least_zero(mapping(definition.properties.get("EphemeralStorage")).get("SizeInGiB")) - _INCLUDED_STORAGE
+        )
+        if extra > 0:
+            how = f"{counted(tasks, 'task')} × {extra} GB above {_INCLUDED_STORAGE} × {HOURS} h"
+            yield context.line("fargate.storage", "Ephemeral storage", tasks.times(extra * HOURS), how, service)
+        if network_of(service).get("AssignPublicIp") == "ENABLED":
+            how = f"{counted(tasks, 'task')} × {HOURS} h"
+            yield context.line("ipv4.hour", "Public IPv4 addresses of tasks", tasks.times(HOURS), how, service)
+
+
+def network_of(service: PlannedResource) -> Mapping[str, Any]:
+    """The awsvpc configuration of a service."""
+    return mapping(mapping(service.properties.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
+
+
+def _not_priced(service: PlannedResource, definition: PlannedResource | None) -> str:
+    """Why the tasks of a service have no price; empty where they have one."""
+    if definition is None:
+        return "its task definition is not in the template"
+    if size_of(definition) is None:
+        return "its task definition gives no size"
+    system = text_of(mapping(definition.properties.get("RuntimePlatform")).get("OperatingSystemFamily") or "LINUX")
+    launch = text_of(service.properties.get("LaunchType") or "FARGATE")
+    strategy = map(mapping, items(service.properties.get("CapacityProviderStrategy")))
+    providers = [text_of(one.get("CapacityProvider")) for one in strategy]
+    foreign = [name for name in providers if not name.startswith("FARGATE")]
+    platforms = [one for one in (system, launch) if one not in ("LINUX", "FARGATE")] + foreign
+    return f"no price for tasks on {platforms[0]}" if platforms else ""
+
+
+def _capacity(
+    context: PricingContext,
+    service: PlannedResource,
+    definition: PlannedResource,
+    tasks: Range,
+    size: tuple[Decimal, Decimal],
+) -> Iterator[CostLine]:
+    is_arm = mapping(definition.properties.get("RuntimePlatform")).get("CpuArchitecture") == "ARM64"
+    chip, label = ("arm64", "ARM") if is_arm else ("x86", "x86")
+    strategy = items(service.properties.get("CapacityProviderStrategy"))
+    low, high = spot_shares(strategy, tasks.minimum), spot_shares(strategy, tasks.maximum)
+    for index, (kind, title) in enumerate((("fargate", "Fargate"), ("fargate-spot", "Fargate Spot"))):
+        running = Range(low[index], high[index])
+        if running == NOTHING and (index or strategy):
+            continue
+        for measure, word, unit, amount in (("vcpu", "vCPU", "vCPU", size[0]), ("memory", "memory", "GB", size[1])):
+            how = f"{counted(running, 'task')} × {Range.of(amount)} {unit} × {HOURS} h"
+            quantity = running.times(amount * HOURS)
+            yield context.line(f"{kind}.{measure}.{chip}", f"{title} {word}, {label}", quantity, how, service)
+
+
+def _cluster_side_costs(stack: PlannedStack, clusters: Sequence[PlannedResource]) -> Iterator[Unpriced]:
+    for cluster in clusters:
+        settings = map(mapping, items(cluster.properties.get("ClusterSettings")))
+        if any(one.get("Name") == "containerInsights" and one.get("Value") != "disabled" for one in settings):
+            why = "its metrics and logs depend on the tasks' number and churn"
+            yield Unpriced("Container Insights", why, (cluster.name,))
+
+
+def _service_side_costs(stack: PlannedStack, services: Sequence[PlannedResource]) -> Iterator[Unpriced]:
+    """What running services cost beside their resources."""
+    yield Unpriced("Images in ECR", "the repository is not in the template")
+    yield Unpriced("Traffic between zones", "it depends on where tasks, NAT gateways and data are")
+    yield Unpriced("Deployments and one-off tasks", "old and new tasks run side by side for some minutes")
+    if not any(stack.of(VPC)):
+        yield Unpriced("The network that exists already", "its NAT gateways and endpoints are not in the template")
+    containers = {one.name: containers_of(definition_of(stack, one)) for one in services}
+    collected = tuple(
+        name for name, all in containers.items() if any("otel" in text_of(one.get("Image")) for one in all)
+    )
+    if collected:
+        yield Unpriced("Custom metrics and traces", "their number is the application's", collected)
+    secret = tuple(name for name, all in containers.items() if any(items(one.get("Secrets")) for one in all))
+    if secret:
+        yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", secret)
+
+
+def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """The service with its deployments, tasks, and the alarms of its target tracking, which contain its name.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking.html
+    """
+    name = stack.name_of("ServiceName", logical_id, properties)
+    own = stack.resources(CLUSTER).items()
+    for cluster in [stack.name_of("ClusterName", id, one) for id, one in own] or ["*"]:
+        yield ("ecs", "service"), arn("ecs", f"service/{cluster}/{name}")
+        yield ("ecs", "service-deployment"), arn("ecs", f"service-deployment/{cluster}/{name}/*")
+        yield ("ecs", "service-revision"), arn("ecs", f"service-revision/{cluster}/{name}/*")
+        yield ("ecs", "task"), arn("ecs", f"task/{cluster}/*")
+        if stack.resources(SCALING_POLICY):
+            alarms = f"alarm:TargetTracking-service/{cluster}/{name.rstrip('*')}*"
+            yield ("cloudwatch", "alarm"), arn("cloudwatch", alarms)
+
+
+RECORDS = (
+    plain_type(
+        CLUSTER,
+        Simulation(attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{id}"}, create=8.0),
+        DeployPermissions(
+            only_with={NEVER: ("ecs:PutAccountSetting*",), "Configuration": ("kms:*",)},
+            arns=named_by("ecs", "cluster", "ClusterName", "cluster/"),
+            linked_role="ecs.amazonaws.com",
+        ),
+        side_costs=_cluster_side_costs,
+        before_deletion="a cluster can be deleted once it has no services, tasks and container instances",
+    ),
+    ResourceType(
+        type=SERVICE,
+        data=None,
+        retained=False,
+        snapshot=None,
+        # Another launch type replaces the service; a capacity provider in its place does not.
+        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+        updates=Updates(replaced_if={"LaunchType": lambda before, after: before is not None and after is not None}),
+        price=PricingRule("tasks", _price_services, _PRICES),
+        side_costs=_service_side_costs,
+        drawing=Drawing("compute", "ECS service", "ServiceName"),
+        policies=PolicyDocuments(),
+        access=AccessActions(),
+        permissions=DeployPermissions(arns=_service_arns, linked_role="ecs.amazonaws.com"),
+        simulation=Simulation(
+            "arn:{partition}:ecs:{region}:{account}:service/{e[Cluster]}/{name}",
+            {"Name": "{last}"},
+            update=2.0,
+            delete=15.0,
+        ),
+        before_deletion="",
+    ),
+    plain_type(
+        TASK_DEFINITION,
+        Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),
+        DeployPermissions(arns=named_by("ecs", "task-definition", "Family", "task-definition/", (":*",))),
+    ),
+    ForeignType(type="AWS::ECS::ClusterCapacityProviderAssociations", price="free"),
+)

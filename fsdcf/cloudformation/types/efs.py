@@ -1,0 +1,119 @@
+"""EFS: file systems, their mount targets and access points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fsdcf.cloudformation.planned import PlannedResource, mapping, text_of
+from fsdcf.cloudformation.pricing import (
+    PRICE_LIST,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    Unpriced,
+    assumption,
+    at_least_zero,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    StoredData,
+    Updates,
+    plain_type,
+)
+
+PART: Part = "data"
+FILE_SYSTEM, MOUNT_TARGET, ACCESS_POINT = (f"AWS::EFS::{name}" for name in ("FileSystem", "MountTarget", "AccessPoint"))
+
+_BLOGS = "factualminds.com and cloudburn.io on EFS"
+_ARN = "arn:{partition}:elasticfilesystem:{region}:{account}"
+
+
+def _price_systems(context: PricingContext, systems: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+    size = context.assumed["efs-gigabytes"]
+    for system in systems:
+        if system.properties.get("AvailabilityZoneName"):
+            yield Unpriced(f"File system {system.name}", "no price for the One Zone classes", (system.name,))
+            continue
+        yield context.line("efs.storage", "EFS storage", size, f"{number(size)} GB, Standard", system, "efs-gigabytes")
+        mode = system.properties.get("ThroughputMode", "bursting")
+        if mode == "elastic":
+            for verb in ("read", "write"):
+                traffic = context.assumed[f"efs-{verb}-gigabytes"]
+                how = f"{number(traffic)} GB, elastic throughput"
+                yield context.line(f"efs.{verb}", f"EFS {verb}s", traffic, how, system, f"efs-{verb}-gigabytes")
+        elif mode == "provisioned":
+            speed = at_least_zero(system.properties.get("ProvisionedThroughputInMibps"))
+            yield context.line("efs.provisioned", "EFS throughput", speed, f"{number(speed)} MiB/s", system)
+        if mapping(system.properties.get("BackupPolicy")).get("Status") == "ENABLED":
+            yield context.line("efs.backup", "EFS backups", size, f"{number(size)} GB, warm", system, "efs-gigabytes")
+
+
+def _details(properties: Properties) -> Iterator[str]:
+    yield f"{text_of(properties.get('ThroughputMode', 'bursting'))} throughput"
+
+
+RECORDS = (
+    ResourceType(
+        type=FILE_SYSTEM,
+        data=StoredData("its files"),
+        retained=True,
+        snapshot=None,
+        updates=Updates(),
+        price=PricingRule(
+            "data",
+            _price_systems,
+            (
+                price(
+                    "efs.storage", "0.30", "GB-month", f"{_BLOGS}; {PRICE_LIST}", "2026-06-13", "Standard storage class"
+                ),
+                price("efs.read", "0.03", "GB", _BLOGS, "2026-06-13", "elastic throughput"),
+                price("efs.write", "0.06", "GB", _BLOGS, "2026-06-13", "elastic throughput"),
+                price("efs.provisioned", "6.00", "MiB/s-month", PRICE_LIST, "2026-11-24"),
+                price(
+                    *("efs.backup", "0.05", "GB-month", "factualminds.com and cloudburn.io on AWS Backup"),
+                    *("2026-06-13", "warm storage of AWS Backup"),
+                ),
+            ),
+            (
+                assumption("efs-gigabytes", "10", "GB", "in each file system, in the Standard class"),
+                assumption("efs-read-gigabytes", "20", "GB/month", "read from each file system"),
+                assumption("efs-write-gigabytes", "5", "GB/month", "written to each file system"),
+            ),
+            order=1,
+        ),
+        side_costs=None,
+        drawing=Drawing("storage", "EFS file system", None, _details, arn_service="elasticfilesystem"),
+        policies=PolicyDocuments(),
+        access=AccessActions(reading=("elasticfilesystem:ClientMount",)),
+        permissions=DeployPermissions(
+            only_with={
+                "KmsKeyId": ("kms:*",),
+                "ReplicationConfiguration": (
+                    *("elasticfilesystem:CreateReplication*", "elasticfilesystem:DeleteReplication*"),
+                ),
+            },
+            linked_role="elasticfilesystem.amazonaws.com",
+        ),
+        simulation=Simulation("fs-{hex}", {"Arn": f"{_ARN}:file-system/{{id}}"}, create=8.0),
+        before_deletion="",
+    ),
+    plain_type(
+        MOUNT_TARGET,
+        # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
+        Simulation("fsmt-{hex}", {"IpAddress": "10.{address}"}, create=85.0, delete=90.0),
+        DeployPermissions(more=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")),
+    ),
+    plain_type(
+        ACCESS_POINT,
+        Simulation("fsap-{hex}", {"Arn": f"{_ARN}:access-point/{{id}}"}),
+    ),
+)

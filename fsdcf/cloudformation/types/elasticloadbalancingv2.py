@@ -1,0 +1,218 @@
+"""Elastic Load Balancing: load balancers, listeners, rules and target groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
+from fsdcf.cloudformation.pricing import (
+    HOURS,
+    MILLION,
+    PRICE_LIST,
+    SECONDS,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    Unpriced,
+    assumption,
+    counted,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    NEVER,
+    AccessActions,
+    DeletionProtection,
+    DeployPermissions,
+    Drawing,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    Updates,
+    plain_type,
+)
+
+PART: Part = "ingress"
+LISTENER, LISTENER_RULE, LOAD_BALANCER, TARGET_GROUP = (
+    f"AWS::ElasticLoadBalancingV2::{name}" for name in ("Listener", "ListenerRule", "LoadBalancer", "TargetGroup")
+)
+
+_NEW_CONNECTIONS, _ACTIVE_CONNECTIONS, _EVALUATIONS, _FREE_RULES = 25, 3000, 1000, 10
+"""What one LCU holds: new connections a second, active ones a minute, and rule evaluations a second, of which the
+first ten rules are free; it also holds one GB an hour. Source:
+https://aws.amazon.com/elasticloadbalancing/pricing/"""
+
+_ELB_PAGE = f"AWS's pricing page for Elastic Load Balancing, as transcribed by api-evangelist; {PRICE_LIST}"
+_ARN = "arn:{partition}:elasticloadbalancing:{region}:{account}"
+
+
+def _price_balancers(context: PricingContext, balancers: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+    """Load balancers by hour and by capacity units, and their responses to the internet."""
+    for balancer in balancers:
+        kind = text_of(balancer.properties.get("Type", "application"))
+        if kind != "application":
+            yield Unpriced(f"Load balancer {balancer.name}", f"no price for a {kind} load balancer", (balancer.name,))
+            continue
+        yield context.line("alb.hour", "Application load balancer", HOURS, f"1 × {HOURS} h", balancer)
+        yield _capacity(context, balancer)
+        if is_public(balancer):
+            zones = len(subnets_of(balancer))
+            how = f"{counted(zones, 'zone')} × {HOURS} h"
+            yield context.line("ipv4.hour", "Public IPv4 addresses of the load balancer", zones * HOURS, how, balancer)
+            rate, size = (context.assumed[name] for name in ("requests-per-second", "response-kilobytes"))
+            how = f"{number(rate)} requests/s × {number(size)} kB"
+            yield context.line(
+                *("transfer.out", "Answers to the internet", rate * size * SECONDS / MILLION, how, balancer),
+                *("requests-per-second", "response-kilobytes"),
+            )
+
+
+def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
+    """Capacity units: the largest of connections, active connections, bytes and rule evaluations."""
+    names = (
+        *("requests-per-second", "requests-per-connection", "connection-seconds"),
+        *("request-kilobytes", "response-kilobytes"),
+    )
+    rate, per_connection, seconds, request, response = (context.assumed[name] for name in names)
+    new = rate / per_connection
+    measures = {
+        "new connections": new / _NEW_CONNECTIONS,
+        "active connections": new * seconds / _ACTIVE_CONNECTIONS,
+        "bytes": rate * (request + response) * 3600 / MILLION,
+        "rule evaluations": rate * max(0, _most_rules(context.stack, balancer) - _FREE_RULES) / _EVALUATIONS,
+    }
+    largest = max(measures, key=lambda name: measures[name])
+    how = f"{number(measures[largest])} LCU, by {largest}, × {HOURS} h"
+    return context.line("alb.lcu", "Load balancer capacity", measures[largest] * HOURS, how, balancer, *names)
+
+
+def _most_rules(stack: PlannedStack, balancer: PlannedResource) -> int:
+    """How many rules a request may pass: those of the listener with the most rules, the default among them."""
+    rules = [stack.named(one.properties.get("ListenerArn"), LISTENER) for one in stack.of(LISTENER_RULE)]
+    return max((rules.count(listener) + 1 for listener in listeners_of(stack, balancer)), default=0)
+
+
+def is_public(balancer: PlannedResource) -> bool:
+    """Whether a load balancer is internet-facing, as it is by default."""
+    return text_of(balancer.properties.get("Scheme", "internet-facing")) == "internet-facing"
+
+
+def subnets_of(balancer: PlannedResource) -> list[object]:
+    """The subnets of a load balancer."""
+    mapped = [mapping(one).get("SubnetId") for one in items(balancer.properties.get("SubnetMappings"))]
+    return items(balancer.properties.get("Subnets")) or mapped
+
+
+def listeners_of(stack: PlannedStack, balancer: PlannedResource) -> Iterator[PlannedResource]:
+    """The listeners of a load balancer."""
+    return (one for one in stack.of(LISTENER) if target_of(one.properties.get("LoadBalancerArn")) == balancer.name)
+
+
+def balancers_by_group(stack: PlannedStack) -> Mapping[str, tuple[str, ...]]:
+    """The load balancers in front of each target group, through listeners and their rules, by logical ID."""
+    balancers = {one.name: target_of(one.properties.get("LoadBalancerArn")) for one in stack.of(LISTENER)}
+    actions = [(balancers[one.name], one.properties.get("DefaultActions")) for one in stack.of(LISTENER)]
+    for rule in stack.of(LISTENER_RULE):
+        balancer = balancers.get(target_of(rule.properties.get("ListenerArn")) or "")
+        actions.append((balancer, rule.properties.get("Actions")))
+    groups: dict[str, dict[str, None]] = {}
+    for balancer, written in actions:
+        for action in map(mapping, items(written)):
+            weighted = items(mapping(action.get("ForwardConfig")).get("TargetGroups"))
+            for one in (action, *map(mapping, weighted)):
+                group = target_of(one.get("TargetGroupArn"))
+                if group is not None and balancer is not None and balancer in stack.resources:
+                    groups.setdefault(group, {})[balancer] = None
+    return {group: tuple(names) for group, names in groups.items()}
+
+
+def _is_protected(properties: Properties) -> bool:
+    attributes = {one.get("Key"): one.get("Value") for one in properties.get("LoadBalancerAttributes") or ()}
+    return attributes.get("deletion_protection.enabled") in (True, "true")
+
+
+RECORDS = (
+    ResourceType(
+        type=LOAD_BALANCER,
+        data=None,
+        retained=False,
+        snapshot=None,
+        updates=Updates(),
+        price=PricingRule(
+            "ingress",
+            _price_balancers,
+            (
+                price("alb.hour", "0.0225", "balancer-hour", _ELB_PAGE, "2026-09-20"),
+                price("alb.lcu", "0.008", "LCU-hour", _ELB_PAGE, "2026-09-20"),
+                price(
+                    *("transfer.out", "0.09", "GB", PRICE_LIST, "2026-11-24"),
+                    "first 10 TB of a month, after 100 GB free for an account",
+                ),
+            ),
+            (
+                assumption(
+                    "requests-per-second", "10", "requests/s", "at each load balancer, on average over the month"
+                ),
+                assumption("request-kilobytes", "2", "kB", "size of a request"),
+                assumption("response-kilobytes", "8", "kB", "size of a response"),
+                assumption(
+                    "requests-per-connection", "10", "requests", "that a client sends over one connection", minimum=1
+                ),
+                assumption("connection-seconds", "60", "s", "that a connection stays open"),
+            ),
+        ),
+        side_costs=None,
+        drawing=Drawing("ingress", "load balancer", "Name"),
+        policies=PolicyDocuments(),
+        access=AccessActions(),
+        permissions=DeployPermissions(
+            only_with={
+                "Ipv4IpamPoolId": ("ec2:DescribeIpamPools", "elasticloadbalancing:ModifyIpPools"),
+                "MinimumLoadBalancerCapacity": ("elasticloadbalancing:ModifyCapacityReservation",),
+            },
+            linked_role="elasticloadbalancing.amazonaws.com",
+        ),
+        simulation=Simulation(
+            f"{_ARN}:loadbalancer/app/{{name}}/{{short}}",
+            {
+                "CanonicalHostedZoneID": "Z35SXDOTRQ7X7K",
+                "DNSName": "{title}-{ten}.{region}.elb.{suffix}",
+                "LoadBalancerFullName": "app/{title}/{last}",
+                "LoadBalancerName": "{title}",
+            },
+            create=130.0,
+            delete=9.0,
+            longest_name=32,
+            protection=DeletionProtection(
+                _is_protected,
+                "Load balancer '{id}' cannot be deleted because deletion protection is enabled",
+                "ResourceConflict",
+            ),
+        ),
+        before_deletion="disable the deletion protection of the load balancer",
+    ),
+    plain_type(
+        LISTENER,
+        Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
+        DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
+    ),
+    plain_type(
+        TARGET_GROUP,
+        Simulation(
+            f"{_ARN}:targetgroup/{{name}}/{{short}}",
+            {"TargetGroupFullName": "targetgroup/{title}/{last}", "TargetGroupName": "{title}"},
+            create=15.0,
+            longest_name=32,
+        ),
+        DeployPermissions(only_with={"Targets": ("elasticloadbalancing:*egisterTargets",)}),
+    ),
+    ForeignType(
+        type=LISTENER_RULE,
+        price="free",
+        simulation=Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}"),
+    ),
+    ForeignType(type="AWS::ElasticLoadBalancingV2::ListenerCertificate", price="free"),
+)

@@ -1,0 +1,91 @@
+"""IAM: roles, users and groups with their policies. All of it is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
+from fsdcf.cloudformation.types import (
+    DeployPermissions,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    Simulation,
+    Updates,
+    plain_type,
+)
+
+PART: Part = "permissions"
+_RANDOM, _LONGEST_ROLE = 12, 64
+_IDENTITY = PolicyDocuments("identity")
+_HOLDERS = ("Roles", "Users", "Groups")
+
+
+def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """The role, and the repositories that it may pull images from.
+
+    A role's name has 64 characters: of a longer one CloudFormation keeps a part of the stack's name and one of the
+    logical ID.
+    """
+    name = stack.name_of("RoleName", logical_id, properties)
+    if len(name) - 1 + _RANDOM > _LONGEST_ROLE:
+        name = f"{stack.stack[:24]}*-{logical_id[:24]}*"
+    path = text(properties.get("Path", "/")).strip("/")
+    yield ("iam", "role"), arn("iam", f"role/{path}/{name}" if path else f"role/{name}", "")
+    for policy in properties.get("Policies", ()):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if "ecr:BatchGetImage" in statement["Action"]:
+                yield from ((("ecr", "repository"), text(one)) for one in statement["Resource"])
+
+
+RECORDS = (
+    plain_type(
+        "AWS::IAM::Role",
+        Simulation(
+            attributes={"Arn": "arn:{partition}:iam::{account}:role/{id}", "RoleId": "AROA{long}"},
+            create=18.0,
+            update=16.0,
+            longest_name=64,
+        ),
+        DeployPermissions(
+            only_with={"ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy")}, arns=_role_arns
+        ),
+        policies=_IDENTITY,
+    ),
+    plain_type(
+        "AWS::IAM::Policy",
+        Simulation(create=16.0),
+        DeployPermissions(only_with={"Groups": ("iam:*GroupPolicy",), "Users": ("iam:*UserPolicy",)}),
+        policies=PolicyDocuments("identity", _HOLDERS),
+    ),
+    ForeignType(type="AWS::IAM::Group", price="free", policies=_IDENTITY),
+    ForeignType(type="AWS::IAM::User", price="free", policies=_IDENTITY),
+    ForeignType(
+        type="AWS::IAM::ManagedPolicy",
+        price="free",
+        updates=Updates({"DefaultVersionId": frozenset({"PolicyDocument"})}),
+        policies=PolicyDocuments("identity", _HOLDERS),
+        simulation=Simulation("arn:{partition}:iam::{account}:policy/{name}"),
+    ),
+    ForeignType(
+        type="AWS::IAM::OIDCProvider",
+        price="free",
+        simulation=Simulation("arn:{partition}:iam::{account}:oidc-provider/{p[Url]}"),
+    ),
+    *(
+        ForeignType(
+            type=f"AWS::IAM::{holder}Policy",
+            price="free",
+            policies=PolicyDocuments("identity", (f"{holder}Name",)),
+        )
+        for holder in ("Role", "User", "Group")
+    ),
+    *(
+        ForeignType(type=f"AWS::IAM::{name}", price="free")
+        for name in (
+            *("AccessKey", "InstanceProfile", "SAMLProvider", "ServerCertificate", "ServiceLinkedRole"),
+            *("UserToGroupAddition", "VirtualMFADevice"),
+        )
+    ),
+)

@@ -1,0 +1,147 @@
+"""CloudWatch Logs: log groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
+from fsdcf.cloudformation.evaluation import unknowns
+from fsdcf.cloudformation.planned import PlannedResource, text_of
+from fsdcf.cloudformation.pricing import (
+    DAYS,
+    NOTHING,
+    PRICE_LIST,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    Range,
+    Unpriced,
+    assumption,
+    counted,
+    decimal,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    NEVER,
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    Expiry,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    StoredData,
+    Updates,
+)
+from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, task_counts
+
+PART: Part = "logs and alarms"
+LOG_GROUP = "AWS::Logs::LogGroup"
+
+
+def _price_groups(context: PricingContext, groups: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+    """Log groups that tasks write to: what they ingest, and what they store once the retention time has passed."""
+    for group in groups:
+        tasks = _writers(context, group)
+        kind = text_of(group.properties.get("LogGroupClass", "STANDARD"))
+        if tasks is None or kind != "STANDARD":
+            why = f"no price for the class {kind}" if kind != "STANDARD" else "no task of the template writes to it"
+            yield Unpriced(f"Log group {group.name}", why, (group.name,))
+            continue
+        rate = "log-gigabytes-per-task"
+        each, small = context.assumed[rate], context.assumed["log-compression"]
+        ingested = tasks.times(each)
+        how = f"{counted(tasks, 'task')} × {number(each)} GB"
+        yield context.line("logs.ingestion", "Logs, ingestion", ingested, how, group, rate)
+        days = decimal(group.properties.get("RetentionInDays"))
+        months = context.assumed["log-months"] if days is None else days / DAYS
+        kept = f"{number(months)} months, kept for ever" if days is None else f"{number(days)} days"
+        how = f"{ingested} GB a month × {kept}, compressed to {number(small)}"
+        names = (rate, "log-compression") + (("log-months",) if days is None else ())
+        yield context.line("logs.storage", "Logs, storage", ingested.times(months * small), how, group, *names)
+
+
+def _writers(context: PricingContext, group: PlannedResource) -> Range | None:
+    """The tasks of the services whose task definition mentions a log group; None where no service does."""
+    total = None
+    for service in context.stack.of(SERVICE):
+        definition = definition_of(context.stack, service)
+        if definition is not None and any(one.target == group.name for one in unknowns(definition.properties)):
+            total = (total or NOTHING).plus(task_counts(context.stack, service))
+    return total
+
+
+def _details(properties: Properties) -> Iterator[str]:
+    if properties.get("RetentionInDays"):
+        yield f"kept {text_of(properties['RetentionInDays'])} days"
+
+
+def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    name = stack.name_of("LogGroupName", logical_id, properties)
+    yield ("logs", "log-group"), arn("logs", f"log-group:{name}")
+    yield ("logs", "log-group"), arn("logs", f"log-group:{name}:*")
+    yield ("logs", "log-stream"), arn("logs", f"log-group:{name}:log-stream:*")
+
+
+def _keeps_shorter(before: Any, after: Any) -> bool:
+    """Whether events are kept for fewer days; without a number they never expire."""
+    old, new = decimal(before), decimal(after)
+    return new is not None and (old is None or new < old)
+
+
+RECORDS = (
+    ResourceType(
+        type=LOG_GROUP,
+        data=StoredData(
+            "its log events",
+            used_by_tasks=False,
+            expiry=(Expiry("RetentionInDays", _keeps_shorter, "keeps log events for a shorter time"),),
+        ),
+        retained=True,
+        snapshot=None,
+        updates=Updates(),
+        price=PricingRule(
+            "logs and alarms",
+            _price_groups,
+            (
+                price("logs.ingestion", "0.50", "GB", f"factualminds.com on CloudWatch; {PRICE_LIST}", "2026-06-13"),
+                price("logs.storage", "0.03", "GB-month", PRICE_LIST, "2026-11-24", "of compressed logs"),
+            ),
+            (
+                assumption("log-gigabytes-per-task", "1", "GB/month", "that a running task writes to each log group"),
+                assumption("log-compression", "0.15", "", "stored size of logs by their size at ingestion"),
+                assumption("log-months", "12", "months", "of logs in store where a log group keeps them for ever"),
+            ),
+        ),
+        side_costs=None,
+        drawing=Drawing(
+            "service", "CloudWatch logs", "LogGroupName", _details, access="writes logs", arn_service="logs"
+        ),
+        policies=PolicyDocuments(),
+        access=AccessActions(),
+        permissions=DeployPermissions(
+            only_with={
+                NEVER: ("firehose:*",),
+                "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
+                "DataProtectionPolicy": (
+                    *("logs:PutDataProtectionPolicy", "logs:DeleteDataProtectionPolicy", "logs:CreateLogDelivery"),
+                ),
+                "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),
+                "FieldIndexPolicies": ("logs:PutIndexPolicy", "logs:DeleteIndexPolicy"),
+                "KmsKeyId": ("logs:*ociateKmsKey",),
+                "ResourcePolicyDocument": ("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
+            },
+            arns=_arns,
+        ),
+        simulation=Simulation(
+            attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*"}, create=7.0
+        ),
+        before_deletion="",
+    ),
+    ForeignType(type="AWS::Logs::ResourcePolicy", price="free"),
+)

@@ -1,0 +1,45 @@
+"""Services with a fact or two that fsdcf knows: their types occur in the templates of others only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fsdcf.cloudformation.types import Drawing, ForeignType, Part, Simulation, StoredData, Updates
+
+PART: Part = "other"
+PARTS: Mapping[str, Part] = {
+    "CertificateManager": "ingress",
+    "Route53": "ingress",
+    "ServiceDiscovery": "network",
+    "WAFv2": "ingress",
+}
+"""The parts of services without a module of their own."""
+
+RECORDS = (
+    ForeignType(type="AWS::Backup::BackupPlan", updates=Updates({"VersionId": frozenset({"BackupPlan"})})),
+    ForeignType(type="AWS::Backup::BackupVault", data=StoredData("its backups")),
+    ForeignType(type="AWS::Backup::LogicallyAirGappedBackupVault", data=StoredData("its backups")),
+    ForeignType(
+        type="AWS::CertificateManager::Certificate",
+        price="free",
+        simulation=Simulation("arn:{partition}:acm:{region}:{account}:certificate/{uuid}"),
+    ),
+    ForeignType(
+        type="AWS::Kinesis::Stream",
+        data=StoredData("its records"),
+        drawing=Drawing("queue", "Kinesis stream", "Name", arn_service="kinesis"),
+    ),
+    ForeignType(
+        type="AWS::Lambda::Function",
+        drawing=Drawing("service", "Lambda function", "FunctionName", arn_service="lambda"),
+        simulation=Simulation(attributes={"Arn": "arn:{partition}:lambda:{region}:{account}:function:{id}"}),
+    ),
+    *(
+        ForeignType(type=f"AWS::{name}", snapshot=lambda properties: False)
+        for name in ("DocDB::DBCluster", "Neptune::DBCluster", "Redshift::Cluster")
+    ),
+    *(
+        ForeignType(type=f"AWS::ServiceDiscovery::{name}", simulation=Simulation(f"{prefix}-{{hex}}"))
+        for name, prefix in (("HttpNamespace", "ns"), ("PrivateDnsNamespace", "ns"), ("Service", "srv"))
+    ),
+)

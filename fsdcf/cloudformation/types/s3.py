@@ -1,0 +1,154 @@
+"""S3: buckets and their policies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
+from fsdcf.cloudformation.planned import PlannedResource, mapping, text_of
+from fsdcf.cloudformation.pricing import (
+    PRICE_LIST,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    assumption,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    NEVER,
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    Expiry,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    StoredData,
+    Updates,
+)
+
+PART: Part = "data"
+BUCKET, BUCKET_POLICY = "AWS::S3::Bucket", "AWS::S3::BucketPolicy"
+
+
+def _price_buckets(context: PricingContext, buckets: Sequence[PlannedResource]) -> Iterator[CostLine]:
+    size, writes, reads = (context.assumed[name] for name in ("s3-gigabytes", "s3-writes", "s3-reads"))
+    for one in buckets:
+        yield context.line("s3.storage", "S3 storage", size, f"{number(size)} GB, Standard", one, "s3-gigabytes")
+        yield context.line("s3.put", "S3 writes", writes / 1000, f"{number(writes)} requests", one, "s3-writes")
+        yield context.line("s3.get", "S3 reads", reads / 1000, f"{number(reads)} requests", one, "s3-reads")
+
+
+def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    name = stack.name_of("BucketName", logical_id, properties)
+    name = name if "BucketName" in properties else name.lower()
+    yield ("s3", "bucket"), arn("s3", name, "", "")
+    yield ("s3", "object"), arn("s3", f"{name}/*", "", "")
+
+
+def _expires_sooner(before: Any, after: Any) -> bool:
+    """Whether objects expire by a new rule, or after fewer days."""
+    old = dict(_expirations(before))
+    return any(scope not in old or _is_sooner(old[scope], days) for scope, days in _expirations(after))
+
+
+def _is_sooner(before: str, after: str) -> bool:
+    return int(after) < int(before) if before.isdecimal() and after.isdecimal() else before != after
+
+
+def _expirations(configuration: Any) -> Iterator[tuple[str, str]]:
+    """The expirations of enabled rules: the objects and versions that expire, and after how many days."""
+    rules: Collection[Any] = mapping(configuration).get("Rules") or ()
+    for rule in rules:
+        if isinstance(rule, Mapping) and rule.get("Status") == "Enabled":
+            objects = {key: value for key, value in rule.items() if key in ("Prefix", "TagFilters")}
+            for key in (key for key in rule if "Expiration" in key):
+                further = {name: value for name, value in mapping(rule[key]).items() if name != "NoncurrentDays"}
+                days = mapping(rule[key]).get("NoncurrentDays", rule[key])
+                yield text_of({"Kind": key, **objects, **further}), text_of(days)
+
+
+RECORDS = (
+    ResourceType(
+        type=BUCKET,
+        data=StoredData(
+            "its objects",
+            expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
+        ),
+        retained=True,
+        snapshot=None,
+        updates=Updates(),
+        price=PricingRule(
+            "data",
+            _price_buckets,
+            (
+                price(
+                    *("s3.storage", "0.023", "GB-month", PRICE_LIST, "2026-11-24"),
+                    "Standard storage class, first 50 TB",
+                ),
+                price("s3.put", "0.005", "thousand requests", PRICE_LIST, "2026-11-24"),
+                price("s3.get", "0.0004", "thousand requests", PRICE_LIST, "2026-11-24"),
+            ),
+            (
+                assumption("s3-gigabytes", "20", "GB", "in each bucket, older versions included"),
+                assumption("s3-writes", "100000", "requests/month", "PUT, COPY, POST and LIST for each bucket"),
+                assumption("s3-reads", "1000000", "requests/month", "GET for each bucket"),
+            ),
+        ),
+        side_costs=None,
+        drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3"),
+        policies=PolicyDocuments(),
+        access=AccessActions(describing=("s3:GetBucketLocation",)),
+        permissions=DeployPermissions(
+            only_with={
+                NEVER: ("s3:PutBucketAbac", "s3:PutObjectAcl", "s3:DeleteObject"),
+                "AccelerateConfiguration": ("s3:PutAccelerateConfiguration",),
+                "AccessControl": ("s3:PutBucketAcl",),
+                "AnalyticsConfigurations": ("s3:PutAnalyticsConfiguration",),
+                "CorsConfiguration": ("s3:PutBucketCORS",),
+                "IntelligentTieringConfigurations": ("s3:PutIntelligentTieringConfiguration",),
+                "InventoryConfigurations": ("s3:PutInventoryConfiguration",),
+                "LoggingConfiguration": ("s3:PutBucketLogging",),
+                "MetadataTableConfiguration": ("s3tables:*", "s3:*BucketMetadata*"),
+                "MetricsConfigurations": ("s3:PutMetricsConfiguration",),
+                "NotificationConfiguration": ("s3:PutBucketNotification",),
+                "ObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration",),
+                "ReplicationConfiguration": ("s3:PutReplicationConfiguration",),
+                "WebsiteConfiguration": ("s3:PutBucketWebsite", "s3:DeleteBucketWebsite"),
+            },
+            arns=_arns,
+        ),
+        simulation=Simulation(
+            attributes={
+                "Arn": "arn:{partition}:s3:::{id}",
+                "DomainName": "{id}.s3.{suffix}",
+                "DualStackDomainName": "{id}.s3.dualstack.{region}.{suffix}",
+                "RegionalDomainName": "{id}.s3.{region}.{suffix}",
+                "WebsiteURL": "http://{id}.s3-website-{region}.{suffix}",
+            },
+            create=20.0,
+            longest_name=63,
+            lower_case=True,
+        ),
+        before_deletion="a bucket must be empty before it can be deleted: aws s3 rm --recursive s3://BUCKET",
+    ),
+    ResourceType(
+        type=BUCKET_POLICY,
+        data=None,
+        retained=True,
+        snapshot=None,
+        updates=Updates(),
+        price="free",
+        side_costs=None,
+        drawing=None,
+        policies=PolicyDocuments("resource", ("Bucket",)),
+        access=AccessActions(),
+        permissions=DeployPermissions(),
+        simulation=Simulation("{p[Bucket]}", create=2.0),
+        before_deletion="",
+    ),
+)
