@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json
@@ -32,10 +32,8 @@ TOO_LARGE = Rule(
 )
 
 
-class Lint(Protocol):
-    """Lints a template, given as JSON."""
-
-    def __call__(self, template: str) -> Sequence[Finding]: ...
+Lint = Callable[[str], Sequence["Finding"]]
+"""Lints a template, given as JSON."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ def _compiled(request: Request) -> Result:
     written, findings = parse(request.raw, request.name)
     if written is None:
         return Result(None, in_order(findings), {request.name: request.raw.decode("utf-8", "replace")})
-    models = {name: dependency.model for name, dependency in known.items()}
-    document, resolved = resolve(written, models, parse, request.environment, request.overrides, request.variables)
+    document, resolved = resolve(written, known, request.environment, request.overrides, request.variables)
     spec, invalid = validate(document, request.environment, known)
     diagnostics = [*findings, *resolved, *invalid]
     check, unreadable = container_check(spec, document, request.beside or _from_disk(request.name))

@@ -99,7 +99,7 @@ Types = Mapping[str, DependencyType[Any]]
 
 
 @dataclass(frozen=True)
-class Mount:
+class MountedPath:
     """A directory of the container that is not on the task's own disk.
 
     ``network`` is true for EFS, a network file system that outlives the task. ``system`` is the dependency behind it;
@@ -117,18 +117,18 @@ def file_systems(spec: Spec) -> dict[str, MountedFileSystem]:
     return {local_name(one.name): one for one in spec.dependencies if isinstance(one, MountedFileSystem)}
 
 
-def mounts_of(spec: Spec) -> list[Mount]:
+def mounts_of(spec: Spec) -> list[MountedPath]:
     """Return every mount of the container: the file systems among the dependencies, then ``service.volumes``."""
     systems = file_systems(spec)
-    mounts = [Mount(system.mount_point, True, system.read_only, system) for system in systems.values()]
+    mounts = [MountedPath(system.mount_point, True, system.read_only, system) for system in systems.values()]
     for volume in spec.service.volumes:
         system = systems.get(volume.efs.dependency) if volume.efs and volume.efs.dependency else None
         read_only = volume.read_only or (system is not None and system.read_only)
-        mounts.append(Mount(volume.mount_path, volume.efs is not None, read_only, system))
+        mounts.append(MountedPath(volume.mount_path, volume.efs is not None, read_only, system))
     return mounts
 
 
-def mount_of(path: str, mounts: Iterable[Mount]) -> Mount | None:
+def mount_of(path: str, mounts: Iterable[MountedPath]) -> MountedPath | None:
     """Return the deepest mount that contains a file; None for the task's own disk."""
     file = _normal(path)
     above = [mount for mount in mounts if file.startswith(_normal(mount.path).rstrip("/") + "/")]

@@ -4,19 +4,18 @@ placeholders."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
+from fsdcf.language import placeholders
+from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark
 from fsdcf.language.model import SpecKind, kind_of
-from fsdcf.language.model.common import Dependency
-from fsdcf.language.placeholders import String, parse
+from fsdcf.language.placeholders import String
 from fsdcf.language.shape import names_of
+from fsdcf.language.source import parse
 from fsdcf.language.spellings import canonical
-
-Parse = Callable[[bytes, str], tuple[Document | None, tuple[Diagnostic, ...]]]
-"""Reads YAML: takes the bytes and a name for them, and returns the document, if any, and the findings."""
 
 OVERRIDE = Rule(
     "S109",
@@ -49,8 +48,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 
 def resolve(
     document: Document,
-    types: Mapping[str, type[Dependency]],
-    parse_yaml: Parse,
+    types: Types,
     environment: str,
     overrides: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
@@ -66,7 +64,7 @@ def resolve(
     if overlay := overlay_of(base, environment):
         base = merged(base, overlay)
     for text in overrides:
-        over, problems = _override(text, kind, types, parse_yaml)
+        over, problems = _override(text, kind, types)
         findings.extend(problems)
         base = merged(base, over) if over else base
     substitution = _Substitution(base, {**(variables or {}), "ENV": environment})
@@ -111,9 +109,7 @@ def merged(base: Document, over: Document) -> Document:
     return Document(data, marks, {**base.sources, **over.sources}, base.allowed)
 
 
-def _override(
-    text: str, kind: SpecKind, types: Mapping[str, type[Dependency]], parse_yaml: Parse
-) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+def _override(text: str, kind: SpecKind, types: Types) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     """Read ``service.resources.cpu=2048`` as a document whose positions are in the flag."""
     file = f"--override {text}"
     whole = Span(file, 1, 1, 1, len(text) + 1)
@@ -125,7 +121,7 @@ def _override(
     if keys[0] not in names_of(kind.record):
         keys.insert(0, kind.block)
     path: SpecPath = tuple(keys)
-    parsed, problems = parse_yaml(f"value: {value}".encode(), file)
+    parsed, problems = parse(f"value: {value}".encode(), file)
     if parsed is None or problems:
         message = f"the value of `{dotted}` cannot be read: {problems[0].message if problems else 'no value'}"
         return None, (OVERRIDE.at(whole, path, message, "write VALUE as YAML, in quotes if needed"),)
@@ -169,7 +165,7 @@ class _Substitution:
         if _CONTROL.search(text):
             self.findings.append(CONTROL.at(span, path, "the text contains a control character", "remove the escape"))
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
-        value, problems = parse(text, self.variables, keep="ENV" if names_dependency else "")
+        value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:
             within = self._span_within(path, text, problem.start, problem.end)
             self.findings.append(PLACEHOLDER.at(within, path, problem.message, problem.hint))

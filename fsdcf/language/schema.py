@@ -4,7 +4,7 @@ checked."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from cerberus.errors import BasicErrorHandler, ErrorDefinition
 from cerberus.schema import UnvalidatedSchema
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, joined
+from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
@@ -285,7 +286,7 @@ class Shape:
 class Checker:
     """Walks a document along the model and builds the model's values. Values with an error are unknown."""
 
-    def __init__(self, document: Document, types: Mapping[str, type[Dependency]]) -> None:
+    def __init__(self, document: Document, types: Types) -> None:
         self.document = document
         self.types = types
         self.shape = Shape()
@@ -362,7 +363,7 @@ class Checker:
                 hint = f"did you mean `{near}`?" if near else f"there are {', '.join(sorted(self.types))}"
                 self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
             return
-        model: type = self.types[name] if isinstance(name, str) else Dependency
+        model: type = self.types[name].model if isinstance(name, str) else Dependency
         built = self.record(model, value, path)
         if not any(each.required and (*path, each.name) in self.shape.wrong for each in fields_of(model)):
             self.shape.dependencies.append(int(path[-1]))
@@ -464,13 +465,13 @@ class Checker:
         self.shape.findings.append(rule.at(span, path, message, hint))
 
 
-def check(document: Document, types: Mapping[str, type[Dependency]]) -> tuple[Any, Shape]:
+def check(document: Document, types: Types) -> tuple[Any, Shape]:
     """Return the spec of a document, in which every value with an error is unknown, and the result of the check."""
     checker = Checker(document, types)
     return checker.record(kind_of(document.data).record, document.data, ()), checker.shape
 
 
-def check_overlay(overlay: Document, record: type, types: Mapping[str, type[Dependency]]) -> list[Diagnostic]:
+def check_overlay(overlay: Document, record: type, types: Types) -> list[Diagnostic]:
     """Return the findings about an overlay of another environment, in which nothing is required."""
     checker = Checker(overlay, types)
     checker.record(record, overlay.data, (), partial=True)

@@ -114,7 +114,7 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
         message = "the file contains no spec"
         return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), message, "`fsdcf init` writes one"), *more)
-    reader = _Reader(name, outline.ends)
+    reader = _TreeReader(name, outline.ends)
     if not isinstance(root, yaml.MappingNode):
         hint = "begin with `apiVersion: fsd/v1`"
         if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
@@ -199,7 +199,7 @@ class _Outline:
         return _between(self.name, event.start_mark, event.end_mark)
 
 
-class _Reader:
+class _TreeReader:
     """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written."""
 
     def __init__(self, name: str, ends: dict[int, Any]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
-from fsdcf.language.document import Document, Mark
+from fsdcf.language.dependency import Types
+from fsdcf.language.document import Document, Mark, type_of
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.shape import Field, moved_keys, spellings_of, walk
 
@@ -17,12 +17,10 @@ TWO_SPELLINGS = Rule(
 )
 
 
-def canonical(
-    document: Document, record: type, types: Mapping[str, type[Dependency]]
-) -> tuple[Document, tuple[Diagnostic, ...]]:
+def canonical(document: Document, record: type, types: Types) -> tuple[Document, tuple[Diagnostic, ...]]:
     """Return the document with every key under its canonical name, marks included; overlays of ``environments`` too.
 
-    ``record`` is the record of the whole spec, ``types`` the records of the dependency types.
+    ``record`` is the record of the whole spec.
     """
     renaming = _Renaming(document, types)
     data = renaming.spec(record, document.data, ())
@@ -37,7 +35,7 @@ def canonical(
 class _Renaming:
     """One pass over a document, which copies data and marks under the canonical names."""
 
-    def __init__(self, document: Document, types: Mapping[str, type[Dependency]]) -> None:
+    def __init__(self, document: Document, types: Types) -> None:
         self.document = document
         self.types = types
         self.marks: dict[SpecPath, Mark] = {}
@@ -83,8 +81,8 @@ class _Renaming:
         return value
 
     def _type(self, entry: dict[Any, Any]) -> type:
-        name = entry.get("type")
-        return self.types.get(name, Dependency) if isinstance(name, str) else Dependency
+        kind = type_of(entry, self.types)
+        return kind.model if kind else Dependency
 
     def _move(
         self,

@@ -22,14 +22,13 @@ def validate(document: Document, environment: str, types: Types) -> tuple[Spec, 
     its finding would only be a consequence.
     """
     kind = kind_of(document.data)
-    models = {name: kind.model for name, kind in types.items()}
-    spec, shape = check(document, models)
+    spec, shape = check(document, types)
     findings = list(shape.findings)
     overlays = document.data.get("environments")
     for name in overlays if isinstance(overlays, dict) else ():
         if name != environment and (overlay := overlay_of(document, name)):
             below = ("environments", name)
-            findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, models)]
+            findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, types)]
     findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(shape.dependencies)))
     return spec, tuple(each for each in findings if not _is_allowed(each, document))
 

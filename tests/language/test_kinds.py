@@ -48,7 +48,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 def checked(text: str, *overrides: str) -> tuple[object, list[Diagnostic]]:
     document, findings = parse(text.encode(), "s.yml")
     assert document is not None
-    resolved, more = resolve(document, {}, parse, "staging", overrides)
+    resolved, more = resolve(document, {}, "staging", overrides)
     spec, invalid = validate(resolved, "staging", types())
     return spec, [*findings, *more, *invalid]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.dependency import Mount, SqliteFile, file_systems, mount_of, mounts_of, sqlite_file
+from fsdcf.language.dependency import MountedPath, SqliteFile, file_systems, mount_of, mounts_of, sqlite_file
 from fsdcf.language.rules.case import Case, Problem, rule
 from fsdcf.language.rules.tasks import single_writers
 from fsdcf.language.unknown import until_unknown
@@ -21,7 +21,7 @@ class _Database:
     path: SpecPath
     dependency: SqliteFile
     file: str
-    mount: Mount | None
+    mount: MountedPath | None
 
     @property
     def on_network(self) -> bool:

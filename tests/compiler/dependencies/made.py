@@ -62,8 +62,7 @@ def make(type: str, name: str, **keys: Any) -> Made:
     document = parse(spec_of({"type": type, "name": name, **keys}).encode(), "spec.yml")[0]
     assert document is not None
     known = types()
-    models = {each: kind.model for each, kind in known.items()}
-    resolved, problems = resolve(document, models, parse, ENVIRONMENT, (), {})
+    resolved, problems = resolve(document, known, ENVIRONMENT, (), {})
     spec, findings = validate(resolved, ENVIRONMENT, known)
     assert spec is not None and not has_errors([*problems, *findings]), (problems, findings)
     kind, dependency = known[type], spec.dependencies[0]
