@@ -1,6 +1,7 @@
 """A kind of spec is a record in the registry: the language needs to know nothing else to read, check and document
 it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,11 +10,13 @@ from jsonschema import Draft7Validator
 
 from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Diagnostic
+from fsdcf.language import rules
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS, SpecKind
 from fsdcf.language.model.common import Metadata
 from fsdcf.language.reference import describe, find, paths, reference_page
 from fsdcf.language.resolve import resolve
+from fsdcf.language.rules.case import Case, Problem, rule
 from fsdcf.language.shape import Key
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
@@ -66,6 +69,22 @@ def test_a_key_may_be_written_elsewhere_in_its_block() -> None:
 def test_its_shape_is_checked_and_the_rules_of_services_are_not() -> None:
     _, findings = checked(REPORT.replace("pages: 3", "pages: 0, port: 80"))
     assert sorted(each.code for each in findings) == ["S101", "S104"]
+
+
+def test_its_rules_are_those_that_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    @rule("S999", "a short report", kinds=("Report",))
+    def short(case: Case) -> Iterator[Problem]:
+        """A report has several pages."""
+        if case.spec.report.pages < 2:
+            yield Problem("report.pages", "one page", "write more")
+
+    monkeypatch.setattr(rules, "rules_in", lambda name: iter([short]))
+    rules._spec_rules.cache_clear()
+    try:
+        _, findings = checked(REPORT.replace("pages: 3", "pages: 1"))
+    finally:
+        rules._spec_rules.cache_clear()
+    assert [(each.code, each.path) for each in findings] == [("S999", ("report", "pages"))]
 
 
 def test_it_is_documented() -> None:

@@ -84,7 +84,7 @@ class SpecRule(Rule):
     to."""
 
     check: Check = field(kw_only=True)
-    kinds: tuple[str, ...] = field(default=("Service",), kw_only=True)
+    kinds: tuple[str, ...] = field(kw_only=True)
 
     def findings(self, case: Case) -> Iterator[Diagnostic]:
         """Yield the violations of this rule, up to the first value that is unknown."""
@@ -94,12 +94,17 @@ class SpecRule(Rule):
 
 
 def rule(
-    code: str, title: str, source: str = "", explanation: str = "", conceal: bool = False
+    code: str,
+    title: str,
+    source: str = "",
+    explanation: str = "",
+    conceal: bool = False,
+    kinds: tuple[str, ...] = ("Service",),
 ) -> Callable[[Check], SpecRule]:
     """Turn a check into a rule. Its docstring is the explanation, unless one is given."""
 
     def decorate(check: Check) -> SpecRule:
         text = explanation or " ".join((check.__doc__ or "").split())
-        return SpecRule(code, title, text, source, conceal, check=check)
+        return SpecRule(code, title, text, source, conceal, check=check, kinds=kinds)
 
     return decorate
