@@ -157,13 +157,13 @@ class _Substitution:
         return self._text(value, path) if isinstance(value, str) else value
 
     def _text(self, text: str, path: SpecPath) -> String | int:
-        span = self.document.span(path)
         if "{{resolve:" in text:
             message = "a dynamic reference would put a secret in plain text"
             hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
-            self.findings.append(DYNAMIC_REFERENCE.at(span, path, message, hint))
+            self.findings.append(DYNAMIC_REFERENCE.at(self.document.span(path), path, message, hint))
         if _CONTROL.search(text):
-            self.findings.append(CONTROL.at(span, path, "the text contains a control character", "remove the escape"))
+            message = "the text contains a control character"
+            self.findings.append(CONTROL.at(self.document.span(path), path, message, "remove the escape"))
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:

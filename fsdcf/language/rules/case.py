@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
@@ -12,6 +13,7 @@ from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Service, Spec
+from fsdcf.language.placeholders import Text
 from fsdcf.language.unknown import until_unknown
 
 Capability = TypeVar("Capability", bound=Dependency)
@@ -41,6 +43,11 @@ class Case:
         """Whether the spec is compiled for production."""
         return self.environment in ("prod", "production")
 
+    @cached_property
+    def texts(self) -> list[tuple[SpecPath, Text]]:
+        """The strings of the spec with placeholders that the compiler keeps, each with its path."""
+        return list(_texts(self.document.data))
+
     def wrote(self, dotted: str) -> bool:
         """Whether the author wrote a key, given by its dotted path."""
         return self.document.has(tuple(dotted.split(".")))
@@ -60,6 +67,15 @@ class Case:
         """Return a finding at a path; ``key`` underlines the key instead of the value."""
         span = self.document.key_span(path) if key else self.document.span(path)
         return rule.at(span, path, message, hint)
+
+
+def _texts(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, Text]]:
+    if isinstance(data, Text):
+        yield path, data
+    elif isinstance(data, (dict, list)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            if path or key != "environments":
+                yield from _texts(value, (*path, key))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.names import local_name
@@ -15,22 +14,13 @@ from fsdcf.language.rules.case import Case, Problem, rule
 _LIKE_AN_ARN = re.compile(r".+-[A-Za-z0-9]{6}")
 
 
-def _texts(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, Text]]:
-    if isinstance(data, Text):
-        yield path, data
-    elif isinstance(data, (dict, list)):
-        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-            if path or key != "environments":
-                yield from _texts(value, (*path, key))
-
-
 def _attributes(case: Case) -> Iterator[tuple[SpecPath, Attribute]]:
-    for path, text in _texts(case.document.data):
+    for path, text in case.texts:
         yield from ((path, part) for part in text.parts if isinstance(part, Attribute))
 
 
 def _secrets(case: Case) -> Iterator[tuple[SpecPath, Text, SecretRef]]:
-    for path, text in _texts(case.document.data):
+    for path, text in case.texts:
         yield from ((path, text, part) for part in text.parts if isinstance(part, SecretRef))
 
 
