@@ -1,4 +1,4 @@
-"""The compilers of the kinds of spec. Each is a module with the name of its kind (``service``) that defines ``KIND``."""
+"""The compilers of the kinds of spec: each is a module with the name of its kind (``service``) and defines ``KIND``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fsdcf.language.model.service import Spec
 
 @dataclass(frozen=True)
 class KindCompiler:
-    """The compiler of a kind of spec; the language's ``kind`` has its record, and rules name the kinds they apply to.
+    """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 
-    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each problem of
-    the finished template with a hint.
+    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each problem
+    of the finished template with a hint.
     """
 
     kind: SpecKind

@@ -11,7 +11,7 @@ from troposphere import GetAtt, Ref, ecr, iam, s3
 
 from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow, document, inline_policy
-from fsdcf.compiler.stack import Part, Template, template_of
+from fsdcf.compiler.stack import StackPart, Template, template_of
 from fsdcf.compiler.text import intrinsic
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.language.names import logical_id
@@ -97,7 +97,7 @@ def compile_pipeline(pipeline: Pipeline) -> Template:
             raise ValueError(
                 f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
             )
-    whole = Part()
+    whole = StackPart()
     images = sorted(set(pipeline.images))
     for part in (_repositories(images), _artifacts_bucket(), _boundary(pipeline.boundary), _provider(pipeline)):
         whole.fold(part)
@@ -139,9 +139,9 @@ def _repository_id(name: str) -> str:
     return logical_id(name, "Repository")
 
 
-def _repositories(names: list[str]) -> Part:
+def _repositories(names: list[str]) -> StackPart:
     """ECR repositories with immutable tags and scans, which expire their oldest images."""
-    part = Part()
+    part = StackPart()
     for name in names:
         title = _repository_id(name)
         repository = ecr.Repository(
@@ -175,9 +175,9 @@ def _lifecycle() -> dict[str, list[dict[str, object]]]:
     }
 
 
-def _artifacts_bucket() -> Part:
+def _artifacts_bucket() -> StackPart:
     """The artifacts bucket: private, encrypted, versioned, TLS only; old artifacts expire."""
-    part = Part()
+    part = StackPart()
     rule = s3.LifecycleRule(
         Id="old-artifacts",
         Status="Enabled",
@@ -190,9 +190,9 @@ def _artifacts_bucket() -> Part:
     return part
 
 
-def _boundary(boundary: PermissionsBoundary | None) -> Part:
+def _boundary(boundary: PermissionsBoundary | None) -> StackPart:
     """The permissions boundary. Its name is fixed because specs contain it."""
-    part = Part()
+    part = StackPart()
     if boundary is not None:
         policy = iam.ManagedPolicy(
             "Boundary",
@@ -205,17 +205,17 @@ def _boundary(boundary: PermissionsBoundary | None) -> Part:
     return part
 
 
-def _provider(pipeline: Pipeline) -> Part:
+def _provider(pipeline: Pipeline) -> StackPart:
     """The OIDC provider of GitHub, unless the account has one: it can have only one."""
-    part = Part()
+    part = StackPart()
     if pipeline.provider is None:
         part.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
     return part
 
 
-def _deploy_role(pipeline: Pipeline, environment: str, repositories: list[Any]) -> Part:
+def _deploy_role(pipeline: Pipeline, environment: str, repositories: list[Any]) -> StackPart:
     """The deploy role of an environment, with its policies and permission to push into ``repositories`` (ARNs)."""
-    part = Part()
+    part = StackPart()
     title, origin = role_id(environment), f"environments.{environment}"
     policies = []
     for number, statements in enumerate(pipeline.policies[environment], 1):

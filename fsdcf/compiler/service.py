@@ -17,7 +17,7 @@ from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
-from fsdcf.compiler.stack import CompiledTypes, Context, Part, Template, template_of
+from fsdcf.compiler.stack import CompiledTypes, Context, StackPart, Template, template_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.service import Spec
@@ -58,9 +58,9 @@ def _description(spec: Spec, environment: str) -> str:
     return f"{lead}: {spec.metadata.description}" if spec.metadata.description else f"{lead}, an ECS service on Fargate"
 
 
-def outputs(context: Context) -> Part:
+def outputs(context: Context) -> StackPart:
     """What people and other commands need of the stack."""
-    part = Part()
+    part = StackPart()
     balancer = context.service.load_balancer
     if balancer is not None:
         scheme = "https" if balancer.certificate_arn else "http"
@@ -73,7 +73,7 @@ def outputs(context: Context) -> Part:
     return part
 
 
-PARTS: tuple[Callable[[Context], Part], ...] = (
+PARTS: tuple[Callable[[Context], StackPart], ...] = (
     image_parameter,
     vpc,
     security_groups,

@@ -66,7 +66,7 @@ class Variable:
 
 
 @dataclass
-class Part:
+class StackPart:
     """What one part of a spec adds to the template, to the service and to its task.
 
     The service waits for the resources in ``waits``. ``variables`` and ``mounts`` go to the main container,
@@ -86,12 +86,12 @@ class Part:
     sidecars: list[ContainerDefinition] = field(default_factory=list)
     single_writer: bool = False
 
-    def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> Part:
+    def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:
         """Add a resource with its spec path, and return this part. Raises ValueError for a logical id that is taken."""
         self._add(resource, Origin(origin, {**_TAGS, **(sources or {})}))
         return self
 
-    def keep(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> Part:
+    def keep(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:
         """Add a resource that is kept when it is removed or replaced, and when the stack is deleted."""
         resource.DeletionPolicy, resource.UpdateReplacePolicy = "RetainExceptOnCreate", "Retain"
         return self.add(resource, origin, sources)
@@ -99,7 +99,7 @@ class Part:
     def output(self, name: str, description: str, value: Any) -> None:
         self.outputs[name] = Output(name, Description=description, Value=value)
 
-    def fold(self, part: Part) -> None:
+    def fold(self, part: StackPart) -> None:
         """Take over everything of another part. Raises ValueError for a logical id that is taken."""
         for title, resource in part.resources.items():
             self._add(resource, part.origins[title])
@@ -121,7 +121,7 @@ class Part:
 
 
 @dataclass
-class Grant(Part):
+class Grant(StackPart):
     """What a dependency adds. Texts are fragments for Fn::Sub (``${LedgerTable.Arn}``).
 
     ``environment`` holds variables of the container, ``values`` the attributes for placeholders; ``statements`` go to
@@ -170,7 +170,7 @@ class Context:
     network: Network
     tags: Mapping[str, str] = field(default_factory=dict)
     types: CompiledTypes = field(default_factory=dict)
-    before: Part = field(default_factory=Part)
+    before: StackPart = field(default_factory=StackPart)
 
     @property
     def service(self) -> Service:
@@ -193,7 +193,7 @@ def present(**properties: Any) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if value is not None and value not in ("", [], ())}
 
 
-def template_of(description: str, tags: Mapping[str, str], whole: Part) -> Template:
+def template_of(description: str, tags: Mapping[str, str], whole: StackPart) -> Template:
     """The template of all parts as plain data. troposphere checks that no resource lacks a required property.
 
     Each resource gets its spec path as Metadata, and the tags, as a list or as a map, if its type takes any.

@@ -1,4 +1,4 @@
-"""Parts are folded into one stack; the main container is found by its name; each kind of the language has a compiler."""
+"""Parts are folded into one stack, the main container is found by its name, and each kind has a compiler."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from troposphere import ecs, sqs
 from fsdcf.compiler import service
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.parts.task_definition import task_definition
-from fsdcf.compiler.stack import Context, Part, template_of
+from fsdcf.compiler.stack import Context, StackPart, template_of
 from fsdcf.language.model import KINDS
 from tests.conftest import HELLO, Compile
 
 
 def test_a_logical_id_belongs_to_one_part() -> None:
-    first, second = Part(), Part()
+    first, second = StackPart(), StackPart()
     first.add(sqs.Queue("Jobs"), "dependencies")
     second.add(sqs.Queue("Jobs"), "service")
-    whole = Part()
+    whole = StackPart()
     whole.fold(first)
     with pytest.raises(ValueError, match="Jobs"):
         whole.fold(second)
 
 
 def test_a_folded_part_stays_as_it_was() -> None:
-    part, whole = Part(waits=["Jobs"]), Part()
+    part, whole = StackPart(waits=["Jobs"]), StackPart()
     part.add(sqs.Queue("Jobs"), "dependencies")
     whole.fold(part)
-    whole.fold(Part(waits=["More"], single_writer=True))
+    whole.fold(StackPart(waits=["More"], single_writer=True))
     assert (whole.waits, whole.single_writer) == (["Jobs", "More"], True)
     assert (part.waits, part.single_writer) == (["Jobs"], False)
 
 
 def test_tags_and_the_spec_path_are_in_the_template() -> None:
-    part = Part()
+    part = StackPart()
     part.add(sqs.Queue("Jobs"), "dependencies.aws_sqs_queue.jobs")
     template = template_of("jobs", {"b": "2", "a": "1"}, part)
     queue = template.data["Resources"]["Jobs"]
@@ -54,7 +54,7 @@ def test_the_sources_of_the_main_container_follow_its_position(compiled: Compile
     sources = part.origins["TaskDefinition"].sources
     assert sources["ContainerDefinitions", main, "Image"] == "service.image"
     assert ("ContainerDefinitions", names.index("proxy"), "Image") not in sources
-    assert not replace(context, before=Part()).before.sidecars
+    assert not replace(context, before=StackPart()).before.sidecars
 
 
 def test_every_kind_of_the_language_has_a_compiler() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 from troposphere import GetAtt, Ref, s3
 
 from fsdcf.compiler.parts.roles import deny_insecure, document
-from fsdcf.compiler.stack import Part, Sources
+from fsdcf.compiler.stack import Sources, StackPart
 from fsdcf.compiler.text import intrinsic
 
 
 def add_bucket(
-    part: Part,
+    part: StackPart,
     title: str,
     policy: str,
     rules: Iterable[s3.LifecycleRule],

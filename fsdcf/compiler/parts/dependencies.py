@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fsdcf.compiler.parts.roles import add_policy
-from fsdcf.compiler.stack import Context, Names, Part, Variable
+from fsdcf.compiler.stack import Context, Names, StackPart, Variable
 from fsdcf.language.names import dependency_path, local_name
 
 
-def dependencies(context: Context) -> Part:
+def dependencies(context: Context) -> StackPart:
     """What every dependency adds, sorted by type and name: their order in the spec does not matter."""
-    part = Part()
+    part = StackPart()
     typed = [(context.types[each.type], local_name(each.name), each) for each in context.spec.dependencies]
     for kind, local, dependency in sorted(typed, key=lambda item: (item[0].name, item[1])):
         names = Names(local, dependency_path(kind.name, local))

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub, ssm
 
 from fsdcf.cloudformation.ecr import ADDRESS
-from fsdcf.compiler.stack import Context, Part
+from fsdcf.compiler.stack import Context, StackPart
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.language.model.service import Spec
@@ -18,7 +18,7 @@ TAG_OR_DIGEST = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
 _ECR = re.compile(ADDRESS + "(?P<name>.+)")
 
 
-def image_parameter(context: Context) -> Part:
+def image_parameter(context: Context) -> StackPart:
     """The parameter, and the condition that distinguishes a digest from a tag: only a digest contains a colon."""
     parameter = Parameter(
         IMAGE_PARAMETER,
@@ -28,7 +28,7 @@ def image_parameter(context: Context) -> Part:
         ConstraintDescription="a Docker tag (letters, digits, _ . -; at most 128) or sha256: and 64 hex digits",
     )
     is_digest = Not(Equals(Select(0, Split(":", Ref(IMAGE_PARAMETER))), Ref(IMAGE_PARAMETER)))
-    return Part(parameters={IMAGE_PARAMETER: parameter}, conditions={DIGEST: is_digest})
+    return StackPart(parameters={IMAGE_PARAMETER: parameter}, conditions={DIGEST: is_digest})
 
 
 def repository(spec: Spec) -> str:
@@ -57,7 +57,7 @@ def repository_arn(spec: Spec) -> str | None:
     return f"arn:${{AWS::Partition}}:ecr:{address['region']}:{address['account']}:repository/{address['name']}"
 
 
-def release(context: Context) -> Part:
+def release(context: Context) -> StackPart:
     """``Release``: an SSM parameter whose value is the image.
 
     It waits for the service, so that a failed release is never recorded. The 100 versions that SSM keeps are the
@@ -70,4 +70,4 @@ def release(context: Context) -> Part:
         Description=f"Image of {context.spec.metadata.name}; its versions are the releases",
     )
     record.DependsOn = ["Service"]
-    return Part().add(record, "service.image")
+    return StackPart().add(record, "service.image")

@@ -7,7 +7,7 @@ from typing import Any
 from troposphere import Ref
 from troposphere import elasticloadbalancingv2 as elb
 
-from fsdcf.compiler.stack import Context, Part, Sources, present
+from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import value
 from fsdcf.language.model.service import LoadBalancer, Stickiness
 
@@ -15,13 +15,13 @@ ORIGIN = "service.networking.loadBalancer"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
-def load_balancer(context: Context) -> Part:
+def load_balancer(context: Context) -> StackPart:
     """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners.
 
     ``Listener`` always listens on port 80, and forwards or redirects. If it moved to port 443 with a certificate, two
     listeners would claim one port in the middle of an update.
     """
-    part = Part()
+    part = StackPart()
     balancer = context.service.load_balancer
     if balancer is None:
         return part
@@ -45,7 +45,7 @@ def load_balancer(context: Context) -> Part:
     return part
 
 
-def _add_target_group(part: Part, context: Context, balancer: LoadBalancer) -> None:
+def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer) -> None:
     check = context.service.health_check
     attributes = _target_attributes(balancer)
     group = elb.TargetGroup(
@@ -102,7 +102,7 @@ def _target_attributes(balancer: LoadBalancer) -> dict[str, Any]:
     return attributes
 
 
-def _add_listeners(part: Part, balancer: LoadBalancer) -> None:
+def _add_listeners(part: StackPart, balancer: LoadBalancer) -> None:
     forward = elb.Action(Type="forward", TargetGroupArn=Ref("TargetGroup"))
     if balancer.certificate_arn is None:
         part.add(_listener("Listener", 80, "HTTP", forward), ORIGIN)

@@ -7,7 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Part, Sources
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
 from fsdcf.compiler.text import value
 from fsdcf.language.model.service import LoadBalancer, Service
 
@@ -37,9 +37,9 @@ def network_of(service: Service) -> Network:
     return Network(vpc, public if public_tasks else private, (private or public) if internal else public, edge)
 
 
-def vpc(context: Context) -> Part:
+def vpc(context: Context) -> StackPart:
     """A new VPC with its subnets and routes; nothing where the spec names an existing one."""
-    part = Part()
+    part = StackPart()
     wanted = context.service.networking.network
     if wanted.id is not None:
         return part
@@ -61,11 +61,11 @@ def vpc(context: Context) -> Part:
     tables = [f"PrivateRouteTable{zone + 1}" for zone in zones]
     endpoints = _gateway_endpoints(part, ["PublicRouteTable", *tables])
     if wanted.nat == "none":
-        part.waits += endpoints  # the layers of an image come from S3, and there is no other route to it
+        part.waits += endpoints  # the layers of an image come from S3, and this is the only route
     return part
 
 
-def _subnet(part: Part, title: str, zone: int, cidr: str) -> str:
+def _subnet(part: StackPart, title: str, zone: int, cidr: str) -> str:
     subnet = ec2.Subnet(
         title,
         VpcId=Ref("Vpc"),
@@ -77,7 +77,7 @@ def _subnet(part: Part, title: str, zone: int, cidr: str) -> str:
     return title
 
 
-def _public_routes(part: Part, subnets: list[str]) -> list[str]:
+def _public_routes(part: StackPart, subnets: list[str]) -> list[str]:
     part.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref("Vpc")), ORIGIN)
     route = ec2.Route(
         "PublicDefaultRoute",
@@ -90,13 +90,13 @@ def _public_routes(part: Part, subnets: list[str]) -> list[str]:
     return ["PublicDefaultRoute", *(_associate(part, subnet, "PublicRouteTable") for subnet in subnets)]
 
 
-def _associate(part: Part, subnet: str, table: str) -> str:
+def _associate(part: StackPart, subnet: str, table: str) -> str:
     title = f"{subnet}RouteTableAssociation"
     part.add(ec2.SubnetRouteTableAssociation(title, SubnetId=Ref(subnet), RouteTableId=Ref(table)), ORIGIN)
     return title
 
 
-def _private_routes(part: Part, nat: str, public: list[str], private: list[str]) -> list[str]:
+def _private_routes(part: StackPart, nat: str, public: list[str], private: list[str]) -> list[str]:
     """A route table per zone, so that a change from one NAT gateway to one per zone touches nothing but routes."""
     origin = f"{ORIGIN}.nat"
     gateways = {"none": 0, "single": 1, "perZone": len(public)}[nat]
@@ -126,7 +126,7 @@ def _private_routes(part: Part, nat: str, public: list[str], private: list[str])
     return waits
 
 
-def _gateway_endpoints(part: Part, tables: list[str]) -> list[str]:
+def _gateway_endpoints(part: StackPart, tables: list[str]) -> list[str]:
     """Gateway endpoints of S3 and DynamoDB: they are free, and their traffic bypasses the NAT gateway."""
     services = {"S3Endpoint": "s3", "DynamoDbEndpoint": "dynamodb"}
     for title, service in services.items():
@@ -141,9 +141,9 @@ def _gateway_endpoints(part: Part, tables: list[str]) -> list[str]:
     return list(services)
 
 
-def interface_endpoints(context: Context) -> Part:
+def interface_endpoints(context: Context) -> StackPart:
     """The interface endpoints that the spec names, which the tasks reach over HTTPS; the service waits for them."""
-    part = Part()
+    part = StackPart()
     names = sorted(set(context.service.networking.network.endpoints))
     if not names:
         return part
@@ -175,9 +175,9 @@ def _service_name(name: str) -> Any:
     return Join(".", ["com.amazonaws", Ref("AWS::Region"), name])
 
 
-def security_groups(context: Context) -> Part:
+def security_groups(context: Context) -> StackPart:
     """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the ingress from it."""
-    part = Part()
+    part = StackPart()
     service = context.service
     anywhere = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")
     tasks = ec2.SecurityGroup(

@@ -9,7 +9,7 @@ from troposphere import GetAtt, Ref, iam
 
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, secrets_of
-from fsdcf.compiler.stack import Context, Part, PropertyPath, Sources, present
+from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import Statement
 from fsdcf.language.model.service import Spec
@@ -26,15 +26,15 @@ _EXEC = [
 _BOUNDARY: Sources = {("PermissionsBoundary",): "service.permissionsBoundary"}
 
 
-def task_role(context: Context) -> Part:
+def task_role(context: Context) -> StackPart:
     """``TaskRole``. Dependencies and the spec add separate policies, which may name what names the role."""
     exec_policy = inline_policy("ExecuteCommand", [allow(_EXEC, ["*"])])
     policies = [exec_policy] if context.service.enable_execute_command else []
     sources: Sources = {("Policies",): "service.enableExecuteCommand", **_BOUNDARY}
-    return Part().add(_role("TaskRole", policies, context.spec), "service.taskRole", sources)
+    return StackPart().add(_role("TaskRole", policies, context.spec), "service.taskRole", sources)
 
 
-def execution_role(context: Context) -> Part:
+def execution_role(context: Context) -> StackPart:
     """``ExecutionRole``: permission to pull this image, write to this log group and read these secrets."""
     spec = context.spec
     wanted: list[tuple[str, dict[str, Any]]] = []
@@ -49,12 +49,12 @@ def execution_role(context: Context) -> Part:
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
-    return Part().add(_role("ExecutionRole", policies, spec), "service.executionRole", {**sources, **_BOUNDARY})
+    return StackPart().add(_role("ExecutionRole", policies, spec), "service.executionRole", {**sources, **_BOUNDARY})
 
 
-def role_statements(context: Context) -> Part:
+def role_statements(context: Context) -> StackPart:
     """The spec's own statements for both roles, each as a policy of its own, for which the service waits."""
-    part = Part()
+    part = StackPart()
     service = context.service
     for role, statements, origin in (
         ("ExecutionRole", service.execution_role.statements, "service.executionRole.statements"),
@@ -67,7 +67,7 @@ def role_statements(context: Context) -> Part:
 
 
 def add_policy(
-    part: Part,
+    part: StackPart,
     title: str,
     name: str,
     statements: Iterable[Mapping[str, Any]],

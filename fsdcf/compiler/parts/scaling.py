@@ -5,16 +5,16 @@ from __future__ import annotations
 from troposphere import Ref, Sub
 from troposphere import applicationautoscaling as autoscaling
 
-from fsdcf.compiler.stack import Context, Part, Sources
+from fsdcf.compiler.stack import Context, Sources, StackPart
 from fsdcf.language.model.service import AutoScaling
 
 ORIGIN = "service.autoScaling"
 DEFAULT_TARGET = 70
 
 
-def scaling(context: Context) -> Part:
+def scaling(context: Context) -> StackPart:
     """The scalable target and a policy for each metric with a target value: CPU at 70 percent by default."""
-    part = Part()
+    part = StackPart()
     auto = context.service.auto_scaling
     if auto is None:
         return part
@@ -36,7 +36,7 @@ def scaling(context: Context) -> Part:
     return part
 
 
-def _add_policy(part: Part, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
+def _add_policy(part: StackPart, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
     tracking = autoscaling.TargetTrackingScalingPolicyConfiguration(
         PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric),
         TargetValue=percent,

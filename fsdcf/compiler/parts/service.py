@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from troposphere import Ref, ecs, logs
 
-from fsdcf.compiler.stack import Context, Part, Sources
+from fsdcf.compiler.stack import Context, Sources, StackPart
 from fsdcf.language.model.service import Deployment, Resources, Spot
 
 DEFAULT_COUNT = 2
 
 
-def cluster(context: Context) -> Part:
+def cluster(context: Context) -> StackPart:
     """A cluster with both Fargate capacity providers, so that a change to Spot does not update it."""
-    return Part().add(ecs.Cluster("Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"]), "service")
+    return StackPart().add(ecs.Cluster("Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"]), "service")
 
 
-def log_group(context: Context) -> Part:
+def log_group(context: Context) -> StackPart:
     """The log group of the containers, which is kept when the stack is deleted."""
     settings, origin = context.service.observability.logs, "service.observability.logs"
     group = logs.LogGroup("LogGroup", RetentionInDays=settings.retention)
-    return Part().keep(group, origin, {("RetentionInDays",): f"{origin}.retention"}) if settings.enabled else Part()
+    return (
+        StackPart().keep(group, origin, {("RetentionInDays",): f"{origin}.retention"})
+        if settings.enabled
+        else StackPart()
+    )
 
 
-def service(context: Context) -> Part:
+def service(context: Context) -> StackPart:
     """``Service``. It waits for what CloudFormation does not infer: listeners, routes, mount targets, policies."""
     spec = context.service
     single_writer = context.before.single_writer
@@ -62,7 +66,7 @@ def service(context: Context) -> Part:
         resource.HealthCheckGracePeriodSeconds = spec.health_check.grace_period
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
-    return Part().add(resource, "service", _SOURCES)
+    return StackPart().add(resource, "service", _SOURCES)
 
 
 _SOURCES: Sources = {

@@ -9,7 +9,7 @@ from troposphere import GetAtt, Ref, ecs
 
 from fsdcf.compiler.parts.image import image
 from fsdcf.compiler.parts.secrets import plain_environment, secrets_of
-from fsdcf.compiler.stack import Context, Part, PropertyPath, Sources, VolumeMount, present
+from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, VolumeMount, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, Service, Volume
@@ -17,7 +17,7 @@ from fsdcf.language.model.service import ContainerCheck, Service, Volume
 ORIGIN = "service"
 
 
-def task_definition(context: Context) -> Part:
+def task_definition(context: Context) -> StackPart:
     """``TaskDefinition``: the main container, which has the name of the service, and the sidecars of other parts."""
     resources = context.service.resources
     disk = resources.ephemeral_storage and ecs.EphemeralStorage(SizeInGiB=resources.ephemeral_storage)
@@ -39,7 +39,7 @@ def task_definition(context: Context) -> Part:
         ContainerDefinitions=containers,
         **present(EphemeralStorage=disk, Volumes=[_volume(mount) for mount in mounts]),
     )
-    return Part().add(task, ORIGIN, {**_SOURCES, **_sources_of(context, main, containers.index(main), mounts)})
+    return StackPart().add(task, ORIGIN, {**_SOURCES, **_sources_of(context, main, containers.index(main), mounts)})
 
 
 def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mounts: list[VolumeMount]) -> Sources:

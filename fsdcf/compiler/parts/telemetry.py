@@ -9,7 +9,7 @@ from troposphere import GetAtt, Sub, ecs, logs
 
 from fsdcf.compiler.parts.roles import add_policy, allow
 from fsdcf.compiler.parts.task_definition import log_configuration
-from fsdcf.compiler.stack import Context, Part, Variable
+from fsdcf.compiler.stack import Context, StackPart, Variable
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import COLLECTOR as CONTAINER
 from fsdcf.language.model.service import Metrics, Spec, Traces
@@ -20,9 +20,9 @@ _PUT_LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEven
 _ORIGIN = "service.observability"
 
 
-def telemetry(context: Context) -> Part:
+def telemetry(context: Context) -> StackPart:
     """The collector beside the main container, if metrics or traces are on."""
-    part = Part()
+    part = StackPart()
     observability = context.service.observability
     metrics = observability.metrics if observability.metrics and observability.metrics.enabled else None
     traces = observability.traces if observability.traces and observability.traces.enabled else None
