@@ -78,7 +78,8 @@ CloudFormation itself.
 - What to do with the stack afterwards: [how to recover](recover.md).
 
 Deploying does not need the permission to read ECS: each refused call is one warning, and its information is missing
-in the diagnosis. `fsdcf permissions my-service.yml` lists the permissions that fsdcf uses."""
+in the diagnosis. `fsdcf permissions my-service.yml` lists the permissions that fsdcf uses.
+"""
 
 
 def failures_page() -> str:

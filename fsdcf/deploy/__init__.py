@@ -1,1 +1,1 @@
-"""Deploying a template through a change set: decide well, watch honestly, explain failures."""
+"""Deploy a template through a change set: decide, execute, watch, verify, and explain failures."""

@@ -276,7 +276,7 @@ def _translate(error: Exception, service: str, operation: str) -> AwsError:
 
 
 class ConnectionProblem(Exception):
-    """Why there is no connection, in a sentence, what to do about it, and the exit code."""
+    """Why AWS cannot be connected to, in a sentence, what to do about it, and the exit code."""
 
     def __init__(self, sentence: str, next: str, code: Exit) -> None:
         super().__init__(sentence)
@@ -348,7 +348,7 @@ class _Sessions:
         except botocore.exceptions.ProfileNotFound as error:
             name = self._profile or error.kwargs.get("profile")
             raise ConnectionProblem(
-                f"there is no profile {name!r}", "aws configure list-profiles", Exit.USAGE
+                f"the profile {name!r} does not exist", "aws configure list-profiles", Exit.USAGE
             ) from None
         except botocore.exceptions.BotoCoreError as error:
             sentence = f"the AWS configuration cannot be read: {error}"

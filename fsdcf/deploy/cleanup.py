@@ -173,7 +173,7 @@ class Leftovers:
 
         Their change sets, or the empty stack if it was created with one of them.
 
-        It does nothing if there are no changes, so that such a deploy makes few calls.
+        Without changes it does nothing, so that such a deploy makes few calls.
         """
         if self.new or self.executed or self.created is None:
             return

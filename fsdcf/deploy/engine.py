@@ -1,57 +1,66 @@
 """Deploy a release: the stages, in the order in which they run.
 
 A deploy has one release (a compiled template and an image) and one stack. It goes through nine stages. Each of them
-either hands over to the next one or stops the run with an ``Outcome``. Only ``Aws`` (aws.py) talks to AWS; it retries,
-counts and paces the calls. The pure parts (``state.decide``, ``gate``, the diagnosis) call nothing, so that a table of
-inputs can test them.
+either hands over to the next one or stops the run with an ``Outcome``. Only ``Aws`` (aws.py) talks to AWS: it counts,
+paces and retries the calls. The pure parts (``state.decide``, ``gate``, the diagnosis) call nothing, so that a table
+of inputs can test them. Below, "calls" is what a stage may call, and "leaves" is what it leaves behind.
 
-preflight (prepare.py) Reads the stack (DescribeStacks), and asks ECR for the image (DescribeImages) and, for a new
-stack, STS for the account. Refuses the wrong account and a missing image. Leaves nothing behind.
+preflight (prepare.py)
+    Finds the stack, the account and the image. Refuses the wrong account and a missing image.
+    Calls: DescribeStacks, ECR's DescribeImages, and GetCallerIdentity before a first deploy. Leaves: nothing.
 
-decide (state.py, prepare.py) Maps the stack's status, tags and protection, and the options, to one action. Create and
-update continue. The other actions wait for an operation in progress, roll back a failed update (RollbackStack), delete
-the stack of a failed creation (DeleteStack, with consent), or refuse. After a wait or a rollback the stack is read
-again and the decision is made again. What was deleted or rolled back here stays so, even if a later stage stops the
-run.
+decide (state.py, prepare.py)
+    Maps the stack's status, tags and protection, and the options, to one action. Create and update continue. The other
+    actions wait for an operation in progress, roll back a failed update, delete the stack of a failed creation (with
+    consent), or refuse. After one of them the stack is read and the action is decided again.
+    Calls: DescribeStackEvents, RollbackStack, DeleteStack. Leaves: the stack rolled back or deleted, even if a later
+    stage stops the run.
 
-stage (prepare.py) A template of up to 51,200 bytes travels inside the request. A larger one is uploaded to the
-artifacts bucket (HeadBucket, PutObject), under a key made of its content. The object stays in the bucket; the bucket's
-lifecycle rules may delete it.
+stage (prepare.py)
+    A template of up to 51,200 bytes becomes part of the request. A larger one is uploaded to the artifacts bucket.
+    Calls: HeadBucket, PutObject. Leaves: an object whose key is a hash of its content. Nothing deletes it.
 
-change set (change_set.py) CreateChangeSet under a random name, then DescribeChangeSet until CloudFormation has
-calculated the changes. On a failure, DescribeEvents gives the findings of validation and hooks. The change set, and an
-empty stack in REVIEW_IN_PROGRESS on a first deploy, exist from here on. ``Leftovers`` (cleanup.py) notes them before
-the request is sent.
+change set (change_set.py)
+    Creates the change set under a random name and waits until CloudFormation has calculated the changes. If that
+    fails, it shows the findings of validation and hooks. ``Leftovers`` (cleanup.py) notes the name before the request.
+    Calls: CreateChangeSet, DescribeChangeSet, DescribeEvents. Leaves: the change set and, on a first deploy, an empty
+    stack in REVIEW_IN_PROGRESS.
 
-gate (this file) Compares the changes with the options: data at risk needs ``--allow`` or a person, everything else
-needs ``--yes`` or a person. Calls nothing. ``--plan-only`` ends before it.
+gate (this file)
+    Data at risk needs ``--allow`` or a person, everything else needs ``--yes`` or a person. ``--plan-only`` and a
+    deploy without changes end before it.
+    Calls: nothing. Leaves: nothing.
 
-execute (operation.py) ExecuteChangeSet with a token, so that a lost answer can be repeated safely. From here on nothing
-is deleted: the stack belongs to CloudFormation until the operation ends. ``--detach`` ends after it.
+execute (operation.py)
+    Executes the change set with a token, so that a lost answer can be repeated safely. ``--detach`` ends after it.
+    Calls: ExecuteChangeSet. Leaves: an operation that belongs to CloudFormation. From here on nothing is cleaned up.
 
-watch (watch.py, ecs/rollout.py) DescribeStackEvents and DescribeStacks until both agree that the operation has ended.
-Meanwhile ECS, the load balancer and the log are read at intervals, since a rollback destroys the evidence. Ctrl-C,
-``--on-timeout cancel`` and ``--fail-fast`` may cancel an update (CancelUpdateStack). A creation is never cancelled.
-Without cancelling, the operation continues on AWS when the run ends.
+watch (watch.py, ecs/rollout.py)
+    Polls until events and status agree that the operation has ended, and collects evidence from ECS, the load balancer
+    and the log, since a rollback destroys it. Ctrl-C, ``--on-timeout cancel`` and ``--fail-fast`` may cancel an update;
+    a creation is never cancelled.
+    Calls: DescribeStackEvents, DescribeStacks, CancelUpdateStack, and reads of ECS, load balancers and logs. Leaves:
+    the operation running, if the run ends before it.
 
-verify (ecs/verification.py) ListStackResources and DescribeServices: a complete stack counts as a success only if the
-PRIMARY deployment of its ECS service runs the stack's task definition. Changes nothing.
+verify (ecs/verification.py)
+    A complete stack counts as a success only if the PRIMARY deployment of its ECS service runs the stack's task
+    definition.
+    Calls: ListStackResources, DescribeServices. Leaves: nothing.
 
-diagnose (diagnosis/) Only after a failure. Finds the first failed event that is not a cancellation, matches what the
-tasks said with the table of known reasons, and maps it to a line of the spec and to the next commands. May read what is
-left in ECS, and the template (GetTemplate).
+diagnose (diagnosis/)
+    Only after a failure. Takes the first failed event that is not a cancellation, matches the words of the tasks with
+    the table of known reasons, and names a line of the spec and the next commands.
+    Calls: GetTemplate, and reads of ECS for evidence that is still missing. Leaves: nothing.
 
-Whatever ends the run, cleanup (cleanup.py) comes last: a change set that was not executed is deleted (DeleteChangeSet),
-together with the empty stack that it created (DeleteStack), and so are the stale ones of earlier runs. What cannot be
-deleted is named in the outcome.
-
-If another user changes the stack between the change set and its execution, the plan is obsolete: decide, stage, change
-set and gate run again, at most three times, and a person is asked again.
+Whatever ends the run, the cleanup (cleanup.py) is last. It deletes a change set that was not executed, the empty stack
+that it created, and the stale ones of earlier runs. The outcome names what could not be deleted. If another user
+changes the stack before the execution, the plan is obsolete: the run returns to decide, at most three times, and a
+person is asked again.
 
 The downside of this design: the run is the only witness. Nothing is stored between two runs, so that only a run that
-stays until the end collects the evidence of a failure while it exists. A run that detaches, loses its credentials or is
-killed leaves a poorer diagnosis (recovery.py reads only what AWS still has), and a change set that stays for an hour
-until a later deploy deletes it. The polling also costs time: the end of an operation is noticed up to ten seconds late.
+stays to the end collects the evidence of a failure while it exists. A run that detaches, loses its credentials or is
+killed leaves a poorer diagnosis, since recovery.py reads only what AWS still has, and perhaps a change set that stays
+until a deploy deletes it after an hour. And polling is slow: an end is noticed up to ten seconds late.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Operation:
     ``begun`` is its start by the local clock, from which its duration is counted.
 
     ``verb`` is create, update, delete or roll back. ``before`` is the stack's status before the operation; for an
-    operation of somebody else, the status in which it was discovered. ``pressed`` is an interruption that came during
+    operation of another user, the status in which it was discovered. ``pressed`` is an interruption that came during
     the start.
     """
 
@@ -75,7 +75,7 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, leftovers: 
 def _after_error(run: Run, error: ApiError, change_set: ChangeSet, leftovers: Leftovers, own: Operation) -> Operation:
     """The operation that runs after an error of ExecuteChangeSet.
 
-    An earlier attempt, or somebody else, may have started it.
+    An earlier attempt, or another user, may have started it.
     """
     if error.code.startswith("TokenAlreadyExists"):
         return own
@@ -157,7 +157,7 @@ def continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), rol
 
 
 def cancel(run: Run, arn: str) -> str:
-    """Cancel the update in progress. Returns the token of the rollback's events. Raises ApiError if there is no update.
+    """Cancel the update in progress. Returns the token of the rollback's events. Raises ApiError without an update.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html
     """

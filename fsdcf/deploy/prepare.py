@@ -153,9 +153,7 @@ def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ..
 
 def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
     if missing == (IMAGE_PARAMETER,):
-        sentence = (
-            f"the stack {release.stack} does not exist yet, so there is no deployed image to keep: name the image"
-        )
+        sentence = f"the stack {release.stack} does not exist yet and has no deployed image to keep: name the image"
         return stop(Exit.USAGE, sentence, release.target.redeploy("--image-sha SHA"))
     return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
 
@@ -215,7 +213,7 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
     evidence = tuple(event_evidence(run, event) for event in (*((cause,) if cause else ()), *kept))
     details = tuple(f"{item.source}: {item.text}" for item in evidence)
     sentence = (
-        f"the creation of the stack {stack.name} failed ({action.status}), and it must be deleted before it can be"
+        f"the creation of the stack {stack.name} failed ({stack.status}), and it must be deleted before it can be"
         " created again"
     )
     if action.agreed:
@@ -312,7 +310,7 @@ def _check_bucket(run: Run, bucket: str) -> None:
     except ApiError as error:
         if error.absent:
             create = f"aws s3 mb s3://{bucket} --region {run.aws.region}"
-            raise stop(Exit.USAGE, f"there is no bucket {bucket}", create) from None
+            raise stop(Exit.USAGE, f"the bucket {bucket} does not exist", create) from None
         if not error.denied:
             raise stop(Exit.USAGE, f"the bucket {bucket} cannot be used: {error.message}") from None
         return

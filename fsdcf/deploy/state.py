@@ -91,9 +91,7 @@ def _read(raw: Mapping[str, Any]) -> Snapshot:
 
 @dataclass(frozen=True)
 class Create:
-    """Make a CREATE change set. ``reviewed``: a stack in review exists already, which this run must not delete."""
-
-    reviewed: bool = False
+    """Make a CREATE change set."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,6 @@ class Recreate:
     ``agreed``: the command line permits it, else a person is asked.
     """
 
-    status: str
     agreed: bool
 
 
@@ -156,7 +153,7 @@ def decide(stack: Snapshot | None, options: Options, target: Target) -> Action:
     if foreign and (stack.tags or not stack.in_review):  # a stack in review may not show its tags yet
         return _not_managed(stack, target)
     if stack.in_review:
-        return Create(reviewed=True)
+        return Create()
     if stack.status in STABLE:
         return Update()
     if stack.running:
@@ -204,7 +201,7 @@ def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
         why = "must be deleted before a plan can be made"
         next_steps = (target.redeploy("--recreate"), target.command("delete"))
     else:
-        return Recreate(stack.status, options.recreate)
+        return Recreate(options.recreate)
     return Refuse(Exit.REFUSED, f"the stack {stack.name} is {stack.status} and {why}", next_steps, blocked=True)
 
 

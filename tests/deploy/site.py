@@ -39,9 +39,11 @@ TAGS = {"fsdcf:service": "shop", "fsdcf:environment": "staging"}
 
 
 def template(*names: str, **more: Any) -> dict[str, Any]:
-    """A template with the parameter ImageSha, the release record, resources of these logical ids, and what ``more`` adds.
+    """A template with the parameter ImageSha, the release record, resources of these logical ids, and what ``more``
+    adds.
 
-    ``Slow`` and ``Old`` are queues, which take a minute and hold data; all others are topics, which are quick and hold none.
+    ``Slow`` and ``Old`` are queues, which take a minute and hold data; all others are topics, which are quick and hold
+    none.
     """
     named = {name: queue() if name in ("Slow", "Old") else topic() for name in names or ("Jobs",)}
     return {
@@ -93,7 +95,8 @@ def service(count: int = 1) -> dict[str, Any]:
 
 @dataclass
 class Site:
-    """A world, the engine's connection to it, and everything that was told. ``answers`` answers questions by their kind."""
+    """A world, the engine's connection to it, and everything that was told. ``answers`` answers questions by their
+    kind."""
 
     world: SandboxState
     clock: VirtualClock
@@ -207,7 +210,8 @@ class Site:
         self.aws.calls.clear()
 
     def after(self, seconds: float, act: Callable[[], object]) -> None:
-        """Does something once so much virtual time has passed in the engine's sleeps; what it raises, the engine gets."""
+        """Does something once so much virtual time has passed in the engine's sleeps; what it raises, the engine
+        gets."""
         due = self.clock.now() + seconds
         done: list[bool] = []
 
@@ -300,7 +304,8 @@ def nowhere(logical_id: str) -> Place | None:
 def site(
     *faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: VirtualClock | None = None, pace: float = 1.0
 ) -> Site:
-    """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often meanwhile."""
+    """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often
+    meanwhile."""
     clock = clock or VirtualClock()
     world = SandboxState(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
     hooks: list[Callable[[float], None]] = []

@@ -321,8 +321,14 @@ def main() -> int:
     seconds = time.perf_counter() - begun
     ends = ", ".join(f"{name} {times}" for name, times in sorted(figures.exits.items(), key=lambda one: -one[1]))
     lines = [
-        f"{figures.runs} schedules with {figures.faults} faults and {figures.interrupts} interruptions in {seconds:.0f} s",
-        f"{figures.calls} calls in {figures.hours:.0f} hours of virtual time; at most {figures.busiest} within any 60 s",
+        (
+            f"{figures.runs} schedules with {figures.faults} faults and {figures.interrupts} interruptions "
+            f"in {seconds:.0f} s"
+        ),
+        (
+            f"{figures.calls} calls in {figures.hours:.0f} hours of virtual time; at most {figures.busiest} "
+            f"within any 60 s"
+        ),
         f"ends: {ends}",
         f"not as it must be: {len(figures.failed)}",
         *figures.failed,

@@ -29,7 +29,8 @@ from tests.deploy.site import site
 
 
 class Client:
-    """A client whose answers are written down: dictionaries are given, exceptions raised, in order; the last one for ever."""
+    """A client whose answers are written down: dictionaries are given, exceptions raised, in order; the last one for
+    ever."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -87,7 +88,7 @@ def call(made: Aws, service: str = "cloudformation") -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_what_passes_is_tried_again_with_the_same_parameters(trouble: Exception) -> None:
+def test_transient_errors_are_retried_with_the_same_parameters(trouble: Exception) -> None:
     made, client, slept = aws(trouble, trouble, DONE)
     assert call(made) == DONE
     assert client.asked == [{"StackName": "a"}] * 3
@@ -110,7 +111,7 @@ def test_what_passes_is_tried_again_with_the_same_parameters(trouble: Exception)
     ],
     ids=str,
 )
-def test_what_does_not_pass_is_raised(trouble: Exception, kind: str) -> None:
+def test_permanent_errors_are_raised(trouble: Exception, kind: str) -> None:
     made, client, slept = aws(trouble)
     with pytest.raises(AwsError) as raised:
         call(made)
@@ -120,7 +121,7 @@ def test_what_does_not_pass_is_raised(trouble: Exception, kind: str) -> None:
     assert not raised.value.repeated
 
 
-def test_throttling_is_borne_without_end_and_the_pauses_have_one() -> None:
+def test_throttling_is_retried_forever_with_bounded_pauses() -> None:
     made, client, slept = aws(*[error("Throttling")] * 200, DONE)
     assert call(made, "ecs") == DONE
     assert len(client.asked) == 201
@@ -138,7 +139,7 @@ def test_throttling_ends_with_the_deadline() -> None:
     assert sum(slept) == pytest.approx(100.0)
 
 
-def test_a_network_that_stays_away_is_given_up_sooner_if_it_never_was_there() -> None:
+def test_an_unreachable_network_ends_sooner_if_it_never_answered() -> None:
     made, _, slept = aws(CLOSED)
     with pytest.raises(Unreachable):
         call(made)
@@ -171,7 +172,7 @@ def test_credentials_are_renewed_once_a_call_through_a_new_client() -> None:
 @pytest.mark.parametrize(
     ("code", "name"), [("AccessDenied", "AssumeRole"), ("InvalidIdentityToken", "AssumeRoleWithWebIdentity")]
 )
-def test_a_role_that_cannot_be_assumed_is_no_missing_permission_of_the_call(code: str, name: str) -> None:
+def test_a_role_that_cannot_be_assumed_is_a_credentials_error(code: str, name: str) -> None:
     told = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     made, _, _ = aws(botocore.exceptions.ClientError(told, name))  # type: ignore[arg-type]
     with pytest.raises(Expired, match=f"{name}: no"):
@@ -187,7 +188,7 @@ def test_the_budget_holds_whatever_is_called() -> None:
     assert made.clock() == pytest.approx((200 / BUDGET - 1) * WINDOW, rel=0.2)
 
 
-def test_other_services_have_no_part_in_the_budget() -> None:
+def test_other_services_do_not_count_towards_the_budget() -> None:
     made, _, slept = aws(DONE)
     for _ in range(200):
         call(made, "ecs")
@@ -195,7 +196,7 @@ def test_other_services_have_no_part_in_the_budget() -> None:
     assert made.room() == 0.0
 
 
-def test_room_for_what_is_urgent() -> None:
+def test_spare_room_in_the_budget() -> None:
     made, _, _ = aws(DONE)
     for _ in range(BUDGET - 6):
         call(made)
@@ -203,7 +204,7 @@ def test_room_for_what_is_urgent() -> None:
     assert made.room(spare=6) == pytest.approx(WINDOW)
 
 
-def test_tokens_are_new_and_what_aws_takes() -> None:
+def test_tokens_are_unique_and_valid() -> None:
     made, _, _ = aws(DONE)
     tokens = {made.token() for _ in range(100)}
     assert len(tokens) == 100
@@ -230,9 +231,7 @@ def test_an_operation_that_botocore_does_not_have() -> None:
     ],
     ids=lambda wrong: wrong[0],
 )
-def test_settings_that_botocore_does_not_take_are_an_error_of_the_call(
-    nobody: pytest.MonkeyPatch, wrong: tuple[str, str]
-) -> None:
+def test_invalid_botocore_settings_are_an_error_of_the_call(nobody: pytest.MonkeyPatch, wrong: tuple[str, str]) -> None:
     nobody.setenv("AWS_ACCESS_KEY_ID", "a")
     nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
     nobody.setenv(*wrong)
@@ -270,7 +269,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("profile", "region", "keys", "word", "code"),
     [
-        ("nobody", "us-east-1", False, "no profile 'nobody'", Exit.USAGE),
+        ("nobody", "us-east-1", False, "profile 'nobody' does not exist", Exit.USAGE),
         (None, None, True, "no region", Exit.USAGE),
         (None, "us-east-1", False, "no AWS credentials", Exit.DENIED),
     ],

@@ -31,7 +31,7 @@ EMPTY = "The submitted information didn't contain changes. Submit different info
         ("SOMETHING_NEW", "", "pending"),
     ],
 )
-def test_what_has_become_of_a_change_set(status: str, reason: str, found: str) -> None:
+def test_the_state_of_a_change_set(status: str, reason: str, found: str) -> None:
     assert state(status, reason) == found
 
 
@@ -82,7 +82,7 @@ def test_values_are_looked_up_in_the_contexts_where_the_detail_has_none() -> Non
     assert (change.details[0].before, change.details[0].after) == (None, None)
 
 
-def test_words_from_the_future_and_missing_members_do_no_harm() -> None:
+def test_unknown_values_and_missing_members_are_tolerated() -> None:
     changes = read(
         [
             raw("A", Action="Levitate", Replacement="Perhaps", Details=[{}, {"Target": {"Attribute": "Aura"}}]),
@@ -103,7 +103,7 @@ def test_every_change_is_kept_and_the_valued_one_preferred() -> None:
 
 
 @pytest.mark.parametrize("label", ["3f2c1ab", "sha256:" + "a" * 64, "v1.2_3", "", "-._", "x" * 128, "1"])
-def test_names_are_what_cloudformation_takes_and_never_the_same(label: str) -> None:
+def test_names_are_valid_and_unique(label: str) -> None:
     name = name_of(label, 1)
     assert re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]*", name)
     assert len(name) <= LONGEST_NAME

@@ -56,11 +56,9 @@ def test_the_table_is_whole() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_stack_of_ours(status: str) -> None:
+def test_a_managed_stack(status: str) -> None:
     action = decide(stack(status), Options(), TARGET)
     assert isinstance(action, expected(status))
-    if isinstance(action, Create):
-        assert action.reviewed == (status == "REVIEW_IN_PROGRESS")
     if isinstance(action, Recreate):
         assert not action.agreed
     if isinstance(action, Refuse):
@@ -72,7 +70,7 @@ def test_a_stack_of_ours(status: str) -> None:
 
 @pytest.mark.parametrize("status", [one for one in STATUSES if one not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")])
 @pytest.mark.parametrize("tags", FOREIGN, ids=str)
-def test_a_stack_of_others(status: str, tags: dict[str, str]) -> None:
+def test_a_stack_not_managed_by_fsdcf(status: str, tags: dict[str, str]) -> None:
     for options in (Options(), Options(yes=True, recreate=True, wait_lock=True)):
         action = decide(stack(status, tags), options, TARGET)
         assert isinstance(action, Refuse)
@@ -82,7 +80,7 @@ def test_a_stack_of_others(status: str, tags: dict[str, str]) -> None:
     assert type(adopted) is (Refuse if status in NEVER_WORKED else expected(status)), "what others own is never deleted"
 
 
-def test_an_empty_stack_belongs_to_whom_its_tags_say() -> None:
+def test_the_tags_of_a_stack_in_review_decide_whose_it_is() -> None:
     assert isinstance(decide(stack("REVIEW_IN_PROGRESS", {}), Options(), TARGET), Create)
     assert isinstance(decide(stack("REVIEW_IN_PROGRESS", OURS), Options(), TARGET), Create)
     action = decide(stack("REVIEW_IN_PROGRESS", FOREIGN[2]), Options(), TARGET)
@@ -110,7 +108,7 @@ def test_waiting_for_the_lock(status: str) -> None:
     assert "2027-01-02 03:04:05 UTC" in action.text
 
 
-def test_a_busy_stack_is_named_with_its_operation_and_its_begin() -> None:
+def test_a_busy_stack_is_reported_with_its_operation_and_start() -> None:
     action = decide(stack("UPDATE_ROLLBACK_IN_PROGRESS"), Options(), TARGET)
     assert isinstance(action, Refuse)
     assert "UPDATE_ROLLBACK_IN_PROGRESS, begun 2027-01-02 03:04:05 UTC" in action.sentence
@@ -119,7 +117,7 @@ def test_a_busy_stack_is_named_with_its_operation_and_its_begin() -> None:
 
 @pytest.mark.parametrize("status", sorted(NEVER_WORKED))
 def test_recreating_is_agreed_by_the_flag(status: str) -> None:
-    assert decide(stack(status), Options(recreate=True), TARGET) == Recreate(status, True)
+    assert decide(stack(status), Options(recreate=True), TARGET) == Recreate(True)
 
 
 @pytest.mark.parametrize("status", [*sorted(NEVER_WORKED), "UPDATE_FAILED"])
@@ -149,7 +147,7 @@ def test_what_comes_next_after_each_kind_of_failure() -> None:
         ("TELEPORT_COMPLETE", Exit.NEEDS_RECOVERY),
     ],
 )
-def test_a_status_that_is_not_known_is_refused(status: str, kind: Exit) -> None:
+def test_an_unknown_status_is_refused(status: str, kind: Exit) -> None:
     action = decide(stack(status), Options(), TARGET)
     assert isinstance(action, Refuse)
     assert action.exit is kind

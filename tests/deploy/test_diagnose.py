@@ -104,7 +104,7 @@ def test_what_can_be_skipped_is_named() -> None:
     assert [one.source for one in outcome.evidence] == ["Jobs (AWS::SQS::Queue)", "Mails (AWS::SQS::Queue)"]
 
 
-def test_without_events_the_status_reason_must_do() -> None:
+def test_without_events_the_status_reason_is_shown() -> None:
     outcome = diagnose_operation(
         FailedOperation(TARGET, "shop-staging", "UPDATE_ROLLBACK_COMPLETE", "something went wrong")
     )
@@ -119,7 +119,7 @@ def test_a_failure_of_the_stack_itself() -> None:
     assert outcome.sentence.startswith("the stack failed: Export x is in use; ")
 
 
-def test_a_cancellation_is_no_failure_of_a_resource() -> None:
+def test_a_cancellation_is_not_a_failure_of_a_resource() -> None:
     victim = event("Jobs", "UPDATE_FAILED", "Resource update cancelled")
     outcome = diagnose_operation(case("UPDATE_ROLLBACK_COMPLETE", victim, cancelled="by you (Ctrl-C)"))
     assert outcome.sentence.startswith("shop-staging was cancelled by you (Ctrl-C); ")
@@ -134,14 +134,14 @@ def test_many_failures_are_cut_short() -> None:
     assert outcome.evidence[-1].text == "and 15 more resources failed"
 
 
-def test_what_survived_is_named() -> None:
+def test_kept_resources_are_named() -> None:
     kept = event("Table", "DELETE_SKIPPED")
     outcome = diagnose_operation(case("ROLLBACK_COMPLETE", FAILED, kept))
     assert outcome.evidence[-1].source == "Table"
     assert "exists outside of the stack" in outcome.evidence[-1].text
 
 
-def test_a_service_tells_of_its_tasks() -> None:
+def test_the_cause_of_a_service_names_its_tasks() -> None:
     stopped = tuple(
         StoppedTask(f"t{number}", "new", "Essential container in task exited", "", (("shop", 1, ""),))
         for number in range(3)

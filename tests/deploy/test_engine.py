@@ -1,4 +1,5 @@
-"""A deploy from end to end: what is told and in which order, how fast, how often AWS is asked, and what is never shown."""
+"""A deploy from end to end: what is told and in which order, how fast, how often AWS is asked, and what is never
+shown."""
 
 from __future__ import annotations
 
@@ -137,7 +138,7 @@ def test_detach_leaves_at_once_and_watch_comes_back() -> None:
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_watching_what_is_over_tells_how_it_ended(fails: bool) -> None:
+def test_watching_a_finished_operation_reports_its_outcome(fails: bool) -> None:
     made = site()
     made.stand()
     if fails:
@@ -190,7 +191,7 @@ def test_tags() -> None:
     assert "50 tags" in outcome.sentence
 
 
-def test_rollback_is_asked_for_in_so_many_words() -> None:
+def test_rollback_is_requested_explicitly() -> None:
     made = site()
     sent: dict[str, object] = {}
     plain = made.aws._attempt
@@ -238,7 +239,7 @@ def test_a_secret_is_never_shown() -> None:
     assert "hush123" not in repr(outcome)
 
 
-def test_a_deploy_that_fails_ends_in_three_things() -> None:
+def test_a_failed_deploy_reports_cause_evidence_and_next_command() -> None:
     made = site()
     made.stand(template(**service()))
     made.fault("Service:update:exit=1")

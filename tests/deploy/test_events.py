@@ -88,7 +88,7 @@ def test_an_event_is_read_whatever_is_missing() -> None:
         ("HOOK_COMPLETE_SUCCEEDED", "FAIL", ""),
     ],
 )
-def test_a_hook_that_only_warns_refuses_nothing(status: str, mode: str | None, said: str) -> None:
+def test_a_hook_that_only_warns_does_not_refuse(status: str, mode: str | None, said: str) -> None:
     told = read(
         {
             "ResourceStatus": "CREATE_IN_PROGRESS",
@@ -118,7 +118,7 @@ def test_the_row_of_the_stack_itself() -> None:
         ("SOMETHING_COMPLETE", True),
     ],
 )
-def test_statuses_at_rest(status: str, ends: bool) -> None:
+def test_terminal_statuses(status: str, ends: bool) -> None:
     assert is_terminal(status) == ends
 
 
@@ -159,11 +159,11 @@ def test_the_change_sets_creation_is_the_last_resort() -> None:
     assert Timeline(EventBoundary(frozenset({"me"}), START)).take(newest_first(old, new)) == (new,)
 
 
-def test_a_review_is_no_part_of_the_operation() -> None:
+def test_a_review_is_not_part_of_the_operation() -> None:
     assert Timeline(EventBoundary(since=START)).take([event(1, "stack", "REVIEW_IN_PROGRESS")]) == ()
 
 
-def test_after_the_end_nothing_without_our_token_is_ours() -> None:
+def test_after_the_end_events_need_the_token() -> None:
     timeline = Timeline(EventBoundary(frozenset({"me"}), START))
     ours = [event(1, "stack", "UPDATE_IN_PROGRESS", token="me"), event(2, "stack", "UPDATE_COMPLETE", token="me")]
     others = [
@@ -176,14 +176,14 @@ def test_after_the_end_nothing_without_our_token_is_ours() -> None:
     assert timeline.end == ours[1]
 
 
-def test_events_that_surface_late_are_told_when_they_do() -> None:
+def test_late_events_are_reported_when_they_arrive() -> None:
     timeline = Timeline(EventBoundary(frozenset({"me"}), START))
     first, second, third = (event(number, "Jobs", "UPDATE_IN_PROGRESS", token="me") for number in (1, 2, 3))
     assert timeline.take(newest_first(first, third)) == (first, third)
     assert timeline.take(newest_first(first, second, third)) == (second,)
 
 
-def test_paging_stops_at_what_is_known_or_cannot_be_ours() -> None:
+def test_paging_stops_at_a_known_or_earlier_event() -> None:
     timeline = Timeline(EventBoundary(frozenset({"me"}), START, frozenset({"e9"})))
     known, old, new, seen = (
         event(1, "A", "X", token="me"),
@@ -262,7 +262,7 @@ def test_the_root_cause(events: list[tuple[str, str, str]], cause: str | None) -
     assert (found.logical_id if found else None) == cause
 
 
-def test_what_keeps_a_rollback_from_its_end() -> None:
+def test_the_blockers_of_a_rollback() -> None:
     events = [
         *update(1, "UPDATE_ROLLBACK_FAILED")[:3],
         event(8, "Mails", "UPDATE_FAILED", "stuck"),
@@ -273,7 +273,7 @@ def test_what_keeps_a_rollback_from_its_end() -> None:
     assert [one.logical_id for one in failures(events)] == ["Jobs", "Mails"]
 
 
-def test_what_is_left() -> None:
+def test_leftover_resources() -> None:
     events = [
         event(1, "A", "DELETE_SKIPPED"),
         event(2, "B", "DELETE_FAILED", "x"),

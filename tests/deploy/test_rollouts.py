@@ -1,4 +1,5 @@
-"""Rollouts at their edges: tasks that die together, that ECS does not count, that are many; what a cancelled update leaves to be told."""
+"""Rollouts at their edges: tasks that die together, that ECS does not count, that are many; what a cancelled update
+leaves to be told."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ ARN = "arn:aws:ecs:us-east-1:0:service/c/web"
 
 @dataclass
 class Ecs:
-    """ECS as far as a lookout asks it: a service with its deployments, and its tasks, a hundred on a page."""
+    """ECS as far as a observer asks it: a service with its deployments, and its tasks, a hundred on a page."""
 
     tasks: list[dict[str, Any]]
     deployments: list[dict[str, Any]]
@@ -84,8 +85,8 @@ DEPLOYMENT: Mapping[str, Any] = {
 @pytest.mark.parametrize(("count", "shown", "calls"), [(100, 100, 1), (250, 250, 3), (640, MOST_TASKS, 5)])
 def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) -> None:
     ecs = Ecs([task(number) for number in range(count)], [dict(DEPLOYMENT)])
-    lookout, told = looked(ecs)
-    lookout.look(ARN, "Service", None, 0.0)
+    observer, told = looked(ecs)
+    observer.look(ARN, "Service", None, 0.0)
     (seen,) = [one for one in told if isinstance(one, RolloutChanged)]
     assert len(seen.tasks) == shown
     assert ecs.asked.count("DescribeTasks") == ecs.asked.count("ListTasks") == calls
@@ -94,10 +95,10 @@ def test_many_tasks_are_read_page_by_page(count: int, shown: int, calls: int) ->
     )
 
 
-def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it() -> None:
+def test_a_task_that_exits_is_a_failure_although_ecs_does_not_count_it() -> None:
     ecs = Ecs([task(1), task(2)], [dict(DEPLOYMENT)])
-    lookout, told = looked(ecs)
-    before = lookout.look(ARN, "Service", None, 0.0)
+    observer, told = looked(ecs)
+    before = observer.look(ARN, "Service", None, 0.0)
     assert before is not None and before.failing is None
     ended = {
         "lastStatus": "STOPPED",
@@ -106,7 +107,7 @@ def test_a_task_that_ends_by_itself_is_a_failure_although_ecs_does_not_count_it(
         "stoppedReason": "Essential container in task exited",
     }
     ecs.tasks = [task(1, **ended, containers=[{"name": "web", "exitCode": 1, "image": "web:two"}]), task(2)]
-    found = lookout.look(ARN, "Service", before, 5.0)
+    found = observer.look(ARN, "Service", before, 5.0)
     assert found is not None and found.failing is not None and found.failing.failed == 0
     assert [one.essence for one in found.stopped] == ["Essential container in task exited; exit code 1"]
     assert [one.failed for one in told if isinstance(one, RolloutChanged)] == [0, 1]
@@ -135,7 +136,7 @@ ENDED = [
 @pytest.mark.parametrize(
     ("family", "containers", "name", "said"), ENDED, ids=["crash", "end", "memory", "still there", "of another name"]
 )
-def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
+def test_the_exit_code_of_another_container_is_not_the_reason(
     family: str, containers: list[Any], name: str, said: str
 ) -> None:
     told = task(
@@ -151,19 +152,19 @@ def test_what_a_container_beside_the_service_s_own_ends_with_is_no_reason(
     ("code", "known", "warnings"),
     [("ClusterNotFoundException", True, 0), ("ClusterNotFoundException", False, 1), ("ServerException", True, 1)],
 )
-def test_a_service_that_was_seen_and_is_gone_is_no_warning(code: str, known: bool, warnings: int) -> None:
+def test_a_known_service_that_is_gone_is_not_a_warning(code: str, known: bool, warnings: int) -> None:
     ecs = Ecs([task(1)], [dict(DEPLOYMENT)])
-    lookout, told = looked(ecs)
-    before = lookout.look(ARN, "Service", None, 0.0) if known else None
+    observer, told = looked(ecs)
+    before = observer.look(ARN, "Service", None, 0.0) if known else None
     ecs.error = ApiError("ecs", "DescribeServices", code, "Cluster not found.")
-    assert lookout.look(ARN, "Service", before, 5.0) is before
+    assert observer.look(ARN, "Service", before, 5.0) is before
     assert sum(isinstance(one, WarningIssued) for one in told) == warnings
 
 
-def test_a_service_that_is_steady_tells_no_breaker_of_long_ago() -> None:
+def test_a_steady_service_does_not_report_an_old_breaker() -> None:
     ecs = Ecs([task(1)], [{**DEPLOYMENT, "rolloutState": "COMPLETED"}])
-    lookout, told = looked(ecs)
-    lookout.look(ARN, "Service", None, 0.0)
+    observer, told = looked(ecs)
+    observer.look(ARN, "Service", None, 0.0)
     assert "ListServiceDeployments" not in ecs.asked
     assert isinstance(told[0], RolloutChanged) and told[0].threshold is None
 
@@ -195,12 +196,12 @@ OWN = [
 
 
 @pytest.mark.parametrize(("one", "other"), OWN)
-def test_what_is_a_task_s_own_makes_no_other_reason(one: str, other: str) -> None:
+def test_ids_and_addresses_do_not_make_another_reason(one: str, other: str) -> None:
     assert StoppedTask("1", "new", one).essence == StoppedTask("2", "new", other).essence
     assert StoppedTask("1", "new", one).essence != StoppedTask("2", "new", "something else").essence
 
 
-def test_tasks_that_die_together_are_told_with_the_first_look_at_them() -> None:
+def test_tasks_that_fail_together_are_reported_at_the_first_look() -> None:
     made = site()
     made.stand(web(3, failures=9))
     made.fault("Service:update:exit=1")
@@ -220,7 +221,7 @@ def test_tasks_that_die_together_are_told_with_the_first_look_at_them() -> None:
     assert made.made("CancelUpdateStack") == 1
 
 
-def test_a_reason_that_may_pass_is_said_and_waited_for() -> None:
+def test_a_passing_reason_is_reported_and_waited_for() -> None:
     made, outcome = update("capacity", web(failures=3), fail_fast=True)
     assert any("2 tasks stopped for the same reason" in one for one in made.warnings())
     assert not made.made("CancelUpdateStack") and outcome.exit is Exit.FAILED
@@ -230,14 +231,15 @@ def test_a_cancelled_update_is_explained_afterwards_and_every_command_is_complet
     made, live = update("exit=1", web(failures=5), fail_fast=True)
     left = made.diagnose()
     assert left.sentence.startswith(
-        "the stack failed: Stack update cancelled, while the service's tasks failed: the application ended with exit code 1"
+        "the stack failed: Stack update cancelled, while the service's tasks failed: the application "
+        "ended with exit code 1"
     )
     assert left.advice is not None and left.advice.key == "service.environment"
     assert left.next == ("fsdcf logs shop --env staging", "fsdcf deploy SPEC --env staging --image-sha two")
     assert live.next == ("fsdcf logs shop --env staging", "fsdcf deploy shop.yml --env staging --image-sha two")
 
 
-def test_what_went_with_the_stack_is_not_asked_for() -> None:
+def test_deleted_resources_are_not_requested() -> None:
     made = site("Service:create:exit=1")
     live = made.run(made.release(web(), "two", where=PLACES.get))
     assert made.status() == "ROLLBACK_COMPLETE"
@@ -251,6 +253,6 @@ def test_what_went_with_the_stack_is_not_asked_for() -> None:
     )
 
 
-def test_the_spec_of_a_command_is_as_it_is_typed() -> None:
+def test_the_spec_of_a_command_is_quoted() -> None:
     assert Target("web", "prod", "fsdcf deploy 'my spec.yml' --env prod").spec == "'my spec.yml'"
     assert Target("web", "prod").spec == "SPEC"

@@ -33,7 +33,7 @@ from tests.deploy.site import site
         ("a.b", "us-east-1", "aws", "https://s3.us-east-1.amazonaws.com/a.b/k"),
     ],
 )
-def test_the_address_of_a_template(bucket: str, region: str, partition: str, url: str) -> None:
+def test_the_url_of_a_template(bucket: str, region: str, partition: str, url: str) -> None:
     assert url_of(bucket, "k", region, partition) == url
 
 
@@ -43,7 +43,7 @@ def test_the_domains_are_botocores() -> None:
     assert {name: DOMAINS.get(name) for name in known} == known
 
 
-def test_a_key_follows_from_the_content_alone() -> None:
+def test_the_key_depends_only_on_the_content() -> None:
     assert key_of("shop", b"a") == key_of("shop", b"a") != key_of("shop", b"b")
     assert re.fullmatch(r"fsdcf/shop/[0-9a-f]{64}\.json", key_of("shop", b"a"))
 
@@ -83,7 +83,7 @@ def test_only_values_of_parameters_with_noecho_are_secret() -> None:
     assert secrets({}, "abc123") == ()
 
 
-def test_secrets_are_masked_wherever_they_stand() -> None:
+def test_secrets_are_masked_everywhere() -> None:
     told: list[Any] = []
     secrets = ("hush", "hush-hush")
     outcome = Outcome(Exit.FAILED, "it said hush", (Evidence("a hush", "hush-hush"),), ("run hush",), {"hush": "hush!"})
@@ -96,7 +96,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     assert mask_secrets(outcome, ()) is outcome
 
 
-def test_commands_are_those_that_there_are() -> None:
+def test_commands_exist() -> None:
     target = Release("my-service", "staging", {}, None, {}, redeploy_command="fsdcf deploy my.yml --env staging").target
     assert target.stack == "my-service-staging"
     assert target.command("recover", "--skip A") == "fsdcf recover my-service --env staging --skip A"
@@ -113,7 +113,7 @@ def test_commands_are_those_that_there_are() -> None:
         ({}, "solo", "solo", "solo"),
     ],
 )
-def test_whose_stack_it_is(tags: dict[str, str], name: str, service: str, environment: str) -> None:
+def test_the_target_of_a_stack(tags: dict[str, str], name: str, service: str, environment: str) -> None:
     found = target_of(Snapshot(name, "arn", "CREATE_COMPLETE", tags=tags), name)
     assert (found.service, found.environment) == (service, environment)
 
@@ -126,7 +126,7 @@ def test_whose_stack_it_is(tags: dict[str, str], name: str, service: str, enviro
         ("name", ("", "name")),
     ],
 )
-def test_where_a_service_is(arn: str, place: tuple[str, str]) -> None:
+def test_cluster_and_name(arn: str, place: tuple[str, str]) -> None:
     assert cluster_and_name(arn) == place
 
 

@@ -16,7 +16,7 @@ SIZE = 10
 
 
 @pytest.mark.parametrize("piece", range(PIECES))
-def test_whatever_goes_wrong_the_engine_ends_well(piece: int) -> None:
+def test_the_engine_survives_random_faults(piece: int) -> None:
     figures = soak(range(piece * SIZE, (piece + 1) * SIZE))
     assert figures.failed == []
     assert figures.runs == SIZE
@@ -34,14 +34,14 @@ def test_a_schedule_is_always_the_same() -> None:
 PLAIN = {"plan_only": False, "yes": True}
 
 
-def test_the_harness_notices_what_is_left() -> None:
+def test_the_harness_detects_leftovers() -> None:
     done = run(Schedule(0, "complete", (), {**PLAIN, "plan_only": True}))
     assert problems(done) == []
     done.made.beside("CreateChangeSet", template("Jobs", "More"), "one", ChangeSetName="fsdcf-left")
     assert any("fsdcf-left" in one for one in problems(done))
 
 
-def test_the_harness_notices_a_lie() -> None:
+def test_the_harness_detects_a_false_outcome() -> None:
     done = run(Schedule(0, "complete", ("Jobs:update:no", "Release:update:no"), dict(PLAIN)))
     assert done.outcome.exit is Exit.FAILED
     assert problems(done) == []

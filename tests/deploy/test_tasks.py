@@ -1,4 +1,5 @@
-"""Tasks through their states: times by ECS's stamps and by what was seen, whichever is known; both checks; clocks that differ."""
+"""Tasks through their states: times by ECS's stamps and by what was seen, whichever is known; both checks; clocks that
+differ."""
 
 from __future__ import annotations
 
@@ -33,25 +34,25 @@ def raw(status: str, **more: Any) -> dict[str, Any]:
 
 
 def told(
-    sightings: TaskHistory, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any
+    history: TaskHistory, now: float, status: str, health: dict[str, tuple[str, str]] | None = None, **more: Any
 ) -> TaskState:
     one = raw(status, **more)
-    sightings.observe([one], now)
-    return sightings.state(one, now, {"new"}, health or {})
+    history.observe([one], now)
+    return history.state(one, now, {"new"}, health or {})
 
 
 @pytest.mark.parametrize("skew", [0.0, -600.0, 600.0])
-def test_times_by_stamps_and_sightings_whatever_the_clocks_say(skew: float) -> None:
-    sightings, zero = TaskHistory(), AWS.timestamp() + skew
-    assert told(sightings, zero + 0, "PROVISIONING") == TaskState("0a1b2c3d4e5f", "PROVISIONING", 0.0)
-    assert told(sightings, zero + 8, "PENDING").past == (("PROVISIONING", 8.0),)
-    running = told(sightings, zero + 30, "RUNNING", startedAt=at(25))
+def test_durations_do_not_depend_on_the_clocks(skew: float) -> None:
+    history, zero = TaskHistory(), AWS.timestamp() + skew
+    assert told(history, zero + 0, "PROVISIONING") == TaskState("0a1b2c3d4e5f", "PROVISIONING", 0.0)
+    assert told(history, zero + 8, "PENDING").past == (("PROVISIONING", 8.0),)
+    running = told(history, zero + 30, "RUNNING", startedAt=at(25))
     assert running.past == (("PROVISIONING", 8.0), ("PENDING", 17.0))
     assert running.since == 5.0
     stamps = {"startedAt": at(25), "stoppingAt": at(40), "executionStoppedAt": at(70), "stoppedAt": at(82)}
-    told(sightings, zero + 43, "DEACTIVATING", **{key: stamps[key] for key in ("startedAt", "stoppingAt")})
+    told(history, zero + 43, "DEACTIVATING", **{key: stamps[key] for key in ("startedAt", "stoppingAt")})
     end = told(
-        sightings,
+        history,
         zero + 90,
         "STOPPED",
         stoppedReason="Essential container in task exited",
@@ -68,24 +69,24 @@ def test_times_by_stamps_and_sightings_whatever_the_clocks_say(skew: float) -> N
     assert end.failed and end.reason == "Essential container in task exited; exit code 1"
 
 
-def test_a_sandbox_that_hurries() -> None:
-    sightings = TaskHistory(pace=0.1)
-    told(sightings, 0.0, "PROVISIONING")
-    assert told(sightings, 80.0, "RUNNING", startedAt=at(7)).past == (("PROVISIONING", 70.0),)
+def test_an_accelerated_sandbox() -> None:
+    history = TaskHistory(pace=0.1)
+    told(history, 0.0, "PROVISIONING")
+    assert told(history, 80.0, "RUNNING", startedAt=at(7)).past == (("PROVISIONING", 70.0),)
 
 
-def test_the_checks() -> None:
+def test_the_health_checks() -> None:
     details = [{"details": [{"name": "privateIPv4Address", "value": "10.0.0.4"}]}]
     bad = {"10.0.0.4": TargetHealth("10.0.0.4", "unhealthy", "Target.Timeout: Request timed out")}
-    sightings = TaskHistory()
-    task = told(sightings, 9.0, "RUNNING", bad, healthStatus="HEALTHY", attachments=details)
+    history = TaskHistory()
+    task = told(history, 9.0, "RUNNING", bad, healthStatus="HEALTHY", attachments=details)
     assert (task.container, task.target, task.target_reason) == (
         "HEALTHY",
         "unhealthy",
         "Target.Timeout: Request timed out",
     )
     later = told(
-        sightings,
+        history,
         12.0,
         "DEACTIVATING",
         {"10.0.0.4": TargetHealth("10.0.0.4", "draining")},
@@ -93,10 +94,10 @@ def test_the_checks() -> None:
         stoppedReason="Task failed ELB health checks in (x)",
     )
     assert later.target_reason == "Target.Timeout: Request timed out"
-    assert told(sightings, 1.0, "RUNNING", healthStatus="UNKNOWN").container == ""
+    assert told(history, 1.0, "RUNNING", healthStatus="UNKNOWN").container == ""
 
 
-def test_what_makes_way_has_not_failed() -> None:
+def test_a_replaced_task_has_not_failed() -> None:
     task = told(
         TaskHistory(),
         0.0,
@@ -107,13 +108,13 @@ def test_what_makes_way_has_not_failed() -> None:
     assert not task.failed and not task.new
 
 
-def test_a_state_that_nobody_knows_comes_last() -> None:
-    sightings = TaskHistory()
-    told(sightings, 0.0, "PROVISIONING")
-    assert told(sightings, 5.0, "TELEPORTING").past == (("PROVISIONING", 5.0),)
+def test_an_unknown_state_comes_last() -> None:
+    history = TaskHistory()
+    told(history, 0.0, "PROVISIONING")
+    assert told(history, 5.0, "TELEPORTING").past == (("PROVISIONING", 5.0),)
 
 
-def test_every_state_of_a_rollout_is_seen_and_told_once() -> None:
+def test_every_state_of_a_rollout_is_reported_once() -> None:
     made = site()
     made.stand(web(2))
     assert made.deploy(web(2), "two").exit == 0

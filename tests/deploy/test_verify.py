@@ -79,14 +79,14 @@ def test_the_primary_deployment_decides(deployments: Any, state: str) -> None:
     assert bool(warnings) == (state == "unread")
 
 
-def test_a_rollout_under_way_is_waited_for() -> None:
+def test_a_rollout_in_progress_is_waited_for() -> None:
     waiting = [deployment("IN_PROGRESS")]
     found, _, seconds = verdict(waiting, waiting, waiting, [deployment("COMPLETED")])
     assert found == "verified"
     assert seconds == pytest.approx(15.0)
 
 
-def test_a_rollout_under_way_that_ends_badly() -> None:
+def test_a_rollout_in_progress_that_fails() -> None:
     assert verdict([deployment("IN_PROGRESS")], [deployment("FAILED")])[0] == "astray"
 
 
@@ -97,6 +97,6 @@ def test_a_rollout_without_end_is_pending() -> None:
     assert verdict([deployment("IN_PROGRESS")], patient=False) == ("pending", [], 0.0)
 
 
-def test_a_stack_without_a_service_needs_no_ecs() -> None:
+def test_a_stack_without_a_service_does_not_call_ecs() -> None:
     assert verdict([], rows=[]) == ("verified", [], 0.0)
     assert verdict([], rows=[{"ResourceType": "AWS::ECS::Service", "LogicalResourceId": "S"}])[0] == "verified"

@@ -29,7 +29,8 @@ class Quiet(Faults):
 
 
 class Wire:
-    """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for what."""
+    """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for
+    what."""
 
     def __init__(self, world: SandboxState) -> None:
         self.world = world
@@ -106,7 +107,8 @@ class _Parsers(ResponseParserFactory):  # type: ignore[misc]
 
 _REMEMBERED = 5_000
 _EVENTS: dict[tuple[tuple[str, str | None], ...], dict[str, Any]] = {}
-"""Events as botocore has parsed them, by what was told. All that is in one is a text or a time, which nobody can change."""
+"""Events as botocore has parsed them, by what was told. All that is in one is a text or a time, which nobody can
+change."""
 
 
 @cache
@@ -124,7 +126,7 @@ def _session() -> Any:
     parsers = _Parsers()
     parsers.set_parser_defaults(timestamp_parser=_time)
     session.register_component("response_parser_factory", parsers)
-    # The sandbox reads of a signature for whom and where it is, and does not verify it: to compute it takes time for nothing.
+    # The sandbox reads only the scope of a signature and does not verify it, so it need not be computed.
     session.register("choose-signer", lambda **_: UNSIGNED)
     session.register("before-sign", _sign)
     session.register("before-send", lambda request, **more: _WIRES[-1].answer(request, **more))

@@ -8,8 +8,7 @@ from typing import Any
 
 from fsdcf.cli.render.durations import spoken
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.diagnosis.explanations import brief
-from fsdcf.deploy.ecs.rollout import task_counts
+from fsdcf.deploy.ecs.rollout import brief, task_counts
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.diagnostics import Paint
 

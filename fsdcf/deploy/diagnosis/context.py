@@ -1,4 +1,4 @@
-"""What the template adds to a known reason: numbers, the route out of the network, the role's permissions. Pure."""
+"""What the template adds to a known reason: numbers, the egress route, the role's permissions. Pure."""
 
 from __future__ import annotations
 
@@ -339,8 +339,8 @@ def refine_route(*endpoints: str) -> Refine:
         if context.route == "none" or (context.route == "endpoints" and missing):
             lacking = f"neither NAT nor a public address, and no endpoint for {', '.join(missing) or 'it'}"
             return Refinement(
-                f": there is no route from the tasks to it: {lacking}",
-                "give the tasks a route out: `nat: single`, or list the endpoints",
+                f": the tasks have no route to it: {lacking}",
+                "give the tasks an egress route: `nat: single`, or list the endpoints",
                 "service.networking.vpc.nat",
             )
         if context.route == "foreign":

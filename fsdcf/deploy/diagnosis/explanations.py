@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, MatchedReason, match_reason
-from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask
+from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask, brief
 from fsdcf.deploy.ecs.service import SERVICE
 from fsdcf.deploy.events import is_root, leftover_resources
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
@@ -31,8 +31,8 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-even
 class RolloutCause:
     """The known reason of a failed rollout: the cause in a clause, the advice, and a command that shows more.
 
-    ``task`` is one of the tasks that showed it, ``times`` their number; None and 0 if service events showed it.
-    ``passing``: it may pass without a change.
+    ``task`` is one of the tasks that showed it; None if service events showed it. ``passing``: it may pass without a
+    change.
     """
 
     name: str
@@ -40,7 +40,6 @@ class RolloutCause:
     advice: Advice
     command: str
     task: StoppedTask | None = None
-    times: int = 0
     passing: bool = False
 
 
@@ -86,9 +85,9 @@ def explain_rollouts(run: Run, rollouts: Sequence[ServiceRollout], stack: str) -
     for rollout in rollouts:
         if rollout.stopped or rollout.events:
             context = _context(run, stack, rollout.logical_id)
-            match, task, times = _most_frequent(rollout, context)
+            match, task = _most_frequent(rollout, context)
             if match is not None:
-                return _rollout_cause(run, match, context, task, times)
+                return _rollout_cause(run, match, context, task)
     return None
 
 
@@ -97,7 +96,7 @@ def explain_hidden_rollback(run: Run, known: RolloutCause | None) -> RolloutCaus
     if known is not None:
         return known
     match = MatchedReason(HIDDEN, HIDDEN.cause, HIDDEN.advice, HIDDEN.key, HIDDEN.command)
-    return _rollout_cause(run, match, DiagnosisContext(), None, 0)
+    return _rollout_cause(run, match, DiagnosisContext(), None)
 
 
 def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
@@ -107,11 +106,6 @@ def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
         answer = run.optional(without, "cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
         run.template = template_in(answer or {}) or {}
     return context_of(run.template, service)
-
-
-def brief(essence: str) -> str:
-    """The first words of a stop reason, such as the name of the error."""
-    return re.split(r": | in \(", essence)[0]
 
 
 def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
@@ -124,22 +118,19 @@ def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
 
 def _most_frequent(
     rollout: ServiceRollout, context: DiagnosisContext
-) -> tuple[MatchedReason | None, StoppedTask | None, int]:
+) -> tuple[MatchedReason | None, StoppedTask | None]:
     """The reason of most failed tasks, else the one in the latest service events."""
     matches = [(match_reason(testimony(task, rollout.events), context), task) for task in rollout.failed_tasks]
     known = [(match, task) for match, task in matches if match is not None]
     counts = Counter(match.reason.name for match, _ in known)
     if counts:
-        name, times = counts.most_common(1)[0]
-        match, task = next(pair for pair in known if pair[0].reason.name == name)
-        return match, task, times
+        name, _ = counts.most_common(1)[0]
+        return next(pair for pair in known if pair[0].reason.name == name)
     events = (match_reason(event, context) for event in rollout.events if TROUBLE.search(event))
-    return next((match for match in events if match is not None), None), None, 0
+    return next((match for match in events if match is not None), None), None
 
 
-def _rollout_cause(
-    run: Run, match: MatchedReason, context: DiagnosisContext, task: StoppedTask | None, times: int
-) -> RolloutCause:
+def _rollout_cause(run: Run, match: MatchedReason, context: DiagnosisContext, task: StoppedTask | None) -> RolloutCause:
     command = match.command.format(
         service=run.target.service,
         environment=run.target.environment,
@@ -148,7 +139,7 @@ def _rollout_cause(
         image=image_of(task, run.target) or "IMAGE",
     )
     advice = Advice(match.advice, match.key, run.where(match.key))
-    return RolloutCause(match.reason.name, match.sentence, advice, command, task, times, match.reason.passing)
+    return RolloutCause(match.reason.name, match.sentence, advice, command, task, match.reason.passing)
 
 
 def image_of(task: StoppedTask | None, target: Target) -> str:

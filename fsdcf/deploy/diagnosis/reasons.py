@@ -71,7 +71,7 @@ _CUT_OFF = (
     r"(?:i/o timeout|timed? ?out|request canceled|Client\.Timeout|deadline exceeded|connection issue"
     r"|no such host|connection refused|request send failed|network configuration|send request failed|TLS handshake)"
 )
-_ROUTE_ADVICE = "give the tasks a route out: NAT, a public address, or"
+_ROUTE_ADVICE = "give the tasks an egress route: NAT, a public address, or"
 
 TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
     "The image cannot be pulled": (
@@ -110,7 +110,7 @@ TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
             "CannotPullContainerError: ... Get https://prod-REGION-starport-layer-bucket.s3...: i/o timeout",
             rf"CannotPull\w*Error.*starport-layer-bucket.*{_CUT_OFF}",
             "the tasks cannot reach S3, where ECR keeps the image's layers",
-            "give the route tables of the tasks' subnets a gateway endpoint for S3, or a route out, and let the"
+            "give the route tables of the tasks' subnets a gateway endpoint for S3, or an egress route, and let the"
             " security group reach it",
             "service.networking.vpc",
             "aws ec2 describe-vpc-endpoints --query 'VpcEndpoints[].[ServiceName,VpcEndpointType,RouteTableIds]'",

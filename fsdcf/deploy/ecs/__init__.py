@@ -1,1 +1,1 @@
-"""ECS as a deploy and an operation read it: rollouts, tasks and what runs in the end."""
+"""An ECS service as deploy and operate read it: its deployments, its tasks, its rollout and its running version."""

@@ -50,6 +50,11 @@ def task_counts(running: int, desired: int) -> str:
     return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} wanted"
 
 
+def brief(essence: str) -> str:
+    """The first words of a stop reason, such as the name of the error."""
+    return re.split(r": | in \(", essence)[0]
+
+
 @dataclass(frozen=True)
 class StoppedTask:
     """A stopped task, its reason, and its containers as (name, exit code, reason).

@@ -1,4 +1,4 @@
-"""Group 14: cancelled siblings that are listed before the true cause; leftovers of an update that is complete."""
+"""Causes: cancelled siblings listed before the true cause, leftovers of a complete update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group 5: a name that is taken, a plan that others overtook, a set that vanished, a limit."""
+"""Change sets: name conflicts, obsolete and deleted sets, the limit."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def others(made: Site) -> None:
     assert made.status() == "UPDATE_COMPLETE"
 
 
-def test_a_name_that_is_taken_is_given_up_for_another() -> None:
+def test_a_name_conflict_is_retried_with_another_name() -> None:
     made = site("api:CreateChangeSet:error=AlreadyExistsException*2")
     assert made.deploy().exit is Exit.DONE
     assert made.made("CreateChangeSet") == 3
 
 
-def test_a_name_that_is_always_taken_ends() -> None:
+def test_permanent_name_conflicts_end_the_run() -> None:
     made = site("api:CreateChangeSet:error=AlreadyExistsException**")
     outcome = made.deploy()
     assert outcome.exit is Exit.USAGE
@@ -42,7 +42,7 @@ def test_a_name_that_is_always_taken_ends() -> None:
     assert made.status() == ""
 
 
-def test_an_obsolete_plan_is_made_and_confirmed_again() -> None:
+def test_an_obsolete_plan_is_repeated_and_confirmed_again() -> None:
     made = site()
     made.stand()
     asked(made, lambda: others(made))
@@ -54,7 +54,7 @@ def test_an_obsolete_plan_is_made_and_confirmed_again() -> None:
     assert made.change_sets() == []
 
 
-def test_a_plan_that_is_overtaken_by_a_running_update_finds_the_stack_busy() -> None:
+def test_a_concurrent_update_after_the_plan_makes_the_stack_busy() -> None:
     made = site()
     made.stand()
     asked(made, lambda: made.beside("UpdateStack", template("Jobs", "Other"), "other"))
@@ -66,7 +66,7 @@ def test_a_plan_that_is_overtaken_by_a_running_update_finds_the_stack_busy() -> 
     assert made.change_sets() == []
 
 
-def test_plans_that_are_overtaken_again_and_again_end() -> None:
+def test_repeatedly_obsolete_plans_end_the_run() -> None:
     made = site()
     made.stand()
     made.answers = {"execute": True}
@@ -84,7 +84,7 @@ def test_plans_that_are_overtaken_again_and_again_end() -> None:
     assert made.change_sets() == []
 
 
-def test_a_set_that_is_deleted_before_it_is_described() -> None:
+def test_a_change_set_deleted_before_it_is_described() -> None:
     made = site()
     made.stand()
     made.after(
@@ -95,7 +95,7 @@ def test_a_set_that_is_deleted_before_it_is_described() -> None:
     assert made.image() == "one"
 
 
-def test_a_set_that_is_deleted_between_description_and_execution() -> None:
+def test_a_change_set_deleted_before_its_execution() -> None:
     made = site()
     made.stand()
     asked(
@@ -107,7 +107,7 @@ def test_a_set_that_is_deleted_between_description_and_execution() -> None:
     assert made.image() == "one"
 
 
-def test_somebody_else_executes_our_change_set() -> None:
+def test_another_user_executes_the_change_set() -> None:
     made = site()
     made.stand()
     asked(made, lambda: made.call("ExecuteChangeSet", StackName=STACK, ChangeSetName=made.change_sets()[0]))

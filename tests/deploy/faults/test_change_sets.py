@@ -1,4 +1,4 @@
-"""Group 4: property values that are dropped, three pages of changes, and words that are rare or unknown."""
+"""Change sets: dropped property values, three pages of changes, rare and unknown values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.deploy.site import site, template, topic
 NAMES = ("Jobs", "Mails", "Bills", "Cards", "Notes")
 
 
-def test_changes_that_the_property_values_drive_out_are_read_again() -> None:
+def test_changes_dropped_for_property_values_are_read_again() -> None:
     made = site()
     made.stand(template(*NAMES))
     made.fault("cfn:drop-values=Jobs")
@@ -29,7 +29,7 @@ def test_three_pages_of_changes() -> None:
     assert {name for name, status in made.seen() if status == "CREATE_COMPLETE"} >= {*NAMES, "Release"}
 
 
-def test_a_resource_that_was_left_behind_is_adopted_and_called_so() -> None:
+def test_a_leftover_resource_is_adopted_and_reported() -> None:
     made = site()
     body = template(Table=table())
     assert made.deploy(body).exit is Exit.DONE
@@ -50,7 +50,7 @@ def test_rare_and_unknown_actions(action: str) -> None:
     assert action in {one.action for one in made.plan().plan.changes}
 
 
-def test_unknown_words_do_no_harm() -> None:
+def test_unknown_enum_values_are_tolerated() -> None:
     made = site("cfn:unknown-enums")
     assert made.deploy().exit is Exit.DONE
     assert made.deploy(sha="two").exit is Exit.DONE

@@ -1,4 +1,4 @@
-"""Group 13: the stack is deleted, and created anew, under us; a second operation begins right after ours."""
+"""Concurrent changes: the stack is deleted or created anew, and a second operation follows ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.deploy.site import STACK, Site, site, template, topic
 
 
 def _deployed(made: Site, act: Callable[[], object], **options: bool) -> Outcome:
-    """The outcome of a deploy in which somebody acts once, after the stack was looked at and before the change set is asked for."""
+    """The outcome of a deploy in which somebody acts once, after the stack was looked at and before the change set is
+    asked for."""
     acts = [act]
 
     def tell(event: Event) -> None:
@@ -23,7 +24,7 @@ def _deployed(made: Site, act: Callable[[], object], **options: bool) -> Outcome
     return deploy(made.release(), Options(yes=True, **options), made.aws, tell, None)
 
 
-def test_somebody_creates_the_stack_meanwhile() -> None:
+def test_another_user_creates_the_stack_meanwhile() -> None:
     made = site()
     outcome = _deployed(made, lambda: made.beside("CreateStack", template("Other"), "two"))
     assert outcome.exit is Exit.BUSY
@@ -31,14 +32,14 @@ def test_somebody_creates_the_stack_meanwhile() -> None:
     assert made.status() == "CREATE_IN_PROGRESS"
 
 
-def test_the_creation_of_somebody_else_is_waited_for() -> None:
+def test_another_users_creation_is_waited_for() -> None:
     made = site()
     outcome = _deployed(made, lambda: made.beside("CreateStack", template("Other"), "two"), wait_lock=True)
     assert outcome.exit is Exit.DONE
     assert (made.status(), made.image()) == ("UPDATE_COMPLETE", "one")
 
 
-def test_somebody_deletes_the_stack_meanwhile() -> None:
+def test_another_user_deletes_the_stack_meanwhile() -> None:
     made = site()
     made.stand(sha="two")
 
@@ -52,7 +53,7 @@ def test_somebody_deletes_the_stack_meanwhile() -> None:
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["deleted", "created anew"])
-def test_the_stack_is_deleted_under_us(again: bool) -> None:
+def test_the_stack_is_deleted_during_the_update(again: bool) -> None:
     made = site()
     made.after(10.0, lambda: made.call("DeleteStack", StackName=STACK))
     if again:
@@ -103,7 +104,7 @@ def test_a_second_operation_right_after_ours(fails: bool) -> None:
     assert "Other" not in {name for name, _ in made.seen()}
 
 
-def test_a_second_operation_that_ends_otherwise_before_we_look() -> None:
+def test_a_second_operation_with_another_end_before_the_next_poll() -> None:
     made = site()
     made.stand()
     acted: list[bool] = []
@@ -123,7 +124,7 @@ def test_a_second_operation_that_ends_otherwise_before_we_look() -> None:
     assert made.image() == "two"
 
 
-def test_watching_sees_the_operation_that_runs_and_no_other() -> None:
+def test_watch_reports_only_the_operation_in_progress() -> None:
     made = site()
     made.deploy()
     made.deploy(template("Jobs", "More"), "two", detach=True)

@@ -1,4 +1,4 @@
-"""Group 18: the deadline is reached: cancel, and detach."""
+"""Deadlines: cancel and detach."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ready(exists: bool = True) -> Site:
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
-def test_detach_is_usual(exists: bool) -> None:
+def test_the_default_is_to_detach(exists: bool) -> None:
     made = ready(exists)
     begun = made.clock.now()
     outcome = made.deploy(template("Jobs", "Slow"), "two", timeout=20.0)
@@ -28,7 +28,7 @@ def test_detach_is_usual(exists: bool) -> None:
     assert made.image() == "two"
 
 
-def test_cancel_rolls_an_update_back_and_sees_it_through() -> None:
+def test_cancel_rolls_an_update_back_and_watches_it() -> None:
     made = ready()
     outcome = made.deploy(template("Jobs", "Slow"), "two", timeout=20.0, on_timeout="cancel")
     assert outcome.exit is Exit.FAILED
@@ -62,7 +62,7 @@ def test_the_deadline_while_another_operation_is_waited_for() -> None:
     assert not made.made("CreateChangeSet")
 
 
-def test_a_person_may_take_their_time() -> None:
+def test_the_time_for_an_answer_does_not_count() -> None:
     made = ready()
     plain = made.ask
 
@@ -110,7 +110,7 @@ def test_the_command_cancel_has_nothing_to_cancel() -> None:
 
 
 @pytest.mark.parametrize("fail_fast", [True, False])
-def test_tasks_that_fail_for_the_same_reason_are_said_at_once_and_cancelled_if_wanted(fail_fast: bool) -> None:
+def test_repeated_task_failures_are_reported_at_once_and_cancelled_on_request(fail_fast: bool) -> None:
     from tests.deploy.site import service
 
     made = site()

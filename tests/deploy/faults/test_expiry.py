@@ -1,4 +1,4 @@
-"""Group 11: credentials that expire, before and after execution, renewable and not."""
+"""Credentials that expire before and after the execution, renewable or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPERATIONS = (
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("after", [0, 2])
-def test_credentials_that_can_be_renewed_are(operation: str, after: int) -> None:
+def test_renewable_credentials_are_renewed(operation: str, after: int) -> None:
     made = site()
     made.stand()
     made.fault(f"api:{operation}:expired@{after}")
@@ -78,7 +78,7 @@ def test_credentials_that_expire_while_a_person_reads_the_plan(exists: bool) -> 
     assert made.change_sets() == [] and made.status() == ("CREATE_COMPLETE" if exists else "")
 
 
-def test_the_command_that_is_named_takes_the_empty_stack_away() -> None:
+def test_the_next_command_deletes_the_empty_stack() -> None:
     made = site()
     made.after(1.0, lambda: expire(made))
     assert made.deploy().next[-1] == "fsdcf delete shop --env staging"
@@ -87,7 +87,7 @@ def test_the_command_that_is_named_takes_the_empty_stack_away() -> None:
     assert made.status() == "" and made.warnings() == []
 
 
-def test_credentials_are_renewed_for_cleaning_up() -> None:
+def test_credentials_are_renewed_for_the_cleanup() -> None:
     made = site("api:DeleteChangeSet:expired", "api:DeleteStack:expired")
     assert made.deploy(plan_only=True).evidence == ()
     assert made.status() == ""
@@ -135,7 +135,7 @@ class _Untimely:
         raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": said}}, "DescribeStacks")
 
 
-def test_a_wrong_clock_is_no_matter_of_the_credentials() -> None:
+def test_a_wrong_clock_is_not_reported_as_expired_credentials() -> None:
     made = site()
     made.aws._make = lambda service, region: _Untimely()
     outcome = made.deploy()

@@ -1,4 +1,4 @@
-"""Group 16: ECS rolls the service back while the stack is UPDATE_COMPLETE."""
+"""ECS rolls the service back while the stack is UPDATE_COMPLETE."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def back(made: Site, old: str) -> None:
     made.on_sleep.append(act)
 
 
-def test_a_rollback_behind_a_green_stack_is_a_failure() -> None:
+def test_a_rollback_behind_a_complete_stack_is_a_failure() -> None:
     made = site()
     made.stand(template(**service()))
     old = before(made)
@@ -48,7 +48,7 @@ def test_a_rollback_behind_a_green_stack_is_a_failure() -> None:
     assert "fsdcf diagnose shop --env staging" in outcome.next
 
 
-def test_deploying_the_same_again_does_not_call_it_done() -> None:
+def test_redeploying_the_same_version_is_not_a_success() -> None:
     made = site()
     made.stand(template(**service()))
     old = before(made)
@@ -62,7 +62,7 @@ def test_deploying_the_same_again_does_not_call_it_done() -> None:
     assert made.diagnose().exit is Exit.FAILED
 
 
-def test_a_rollout_that_is_still_under_way_is_waited_for() -> None:
+def test_a_rollout_in_progress_is_waited_for() -> None:
     made = site()
     made.stand(template(**service()))
     done: list[bool] = []
@@ -87,7 +87,7 @@ def test_a_rollout_that_is_still_under_way_is_waited_for() -> None:
     assert outcome.sentence == "shop-staging is UPDATE_COMPLETE and runs two"
 
 
-def test_what_cannot_be_read_is_done_with_a_warning() -> None:
+def test_an_unreadable_rollout_is_a_success_with_a_warning() -> None:
     made = site()
     made.stand(template(**service()))
     made.fault("api:DescribeServices:error=AccessDeniedException**")

@@ -1,4 +1,4 @@
-"""Group 12: Ctrl-C once and twice in each phase, and SIGTERM."""
+"""Interruptions: Ctrl-C once and twice in each phase, and SIGTERM."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_three_times_before_the_execution_says_what_may_be_left() -> None:
     assert any(made.change_sets()[0] in one.text for one in outcome.evidence)
 
 
-def test_at_the_question() -> None:
+def test_during_the_question() -> None:
     made = ready(False)
 
     def ask(question: Question) -> bool:
@@ -131,7 +131,7 @@ def test_twice_during_the_call_that_executes(done: bool) -> None:
     assert done or made.change_sets() == []
 
 
-def test_an_execution_that_arrives_after_it_was_given_up() -> None:
+def test_an_execution_that_arrives_after_its_interruption() -> None:
     made = ready(True)
     interrupting(made, "ExecuteChangeSet", KeyboardInterrupt)
     plain = made.aws._attempt
@@ -193,7 +193,7 @@ def test_twice_during_an_update_leaves_at_once(cancels: bool) -> None:
     assert made.status().endswith("_IN_PROGRESS")
 
 
-def test_without_a_person_an_update_is_left_alone() -> None:
+def test_without_a_person_an_update_continues() -> None:
     made = ready(True)
     made.pressing(10.0)
     outcome = made.deploy(sha="two")
@@ -226,7 +226,7 @@ def test_sigterm_while_watching_detaches(exists: bool) -> None:
     assert made.image() == "two"
 
 
-def test_while_what_never_worked_is_being_deleted() -> None:
+def test_during_the_deletion_of_a_failed_creation() -> None:
     made = site("Release:create:no parameter")
     made.deploy(template("Slow"))
     made.forget()
@@ -238,7 +238,7 @@ def test_while_what_never_worked_is_being_deleted() -> None:
     assert not made.made("CreateChangeSet")
 
 
-def test_an_update_that_is_over_when_it_is_to_be_cancelled() -> None:
+def test_an_update_that_ends_before_its_cancellation() -> None:
     made = ready(True)
     plain = made.ask
 
@@ -264,7 +264,7 @@ def test_a_cancellation_that_is_not_permitted() -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
-def test_watching_only_is_interrupted_without_harm(kind: type[BaseException]) -> None:
+def test_interrupting_watch_changes_nothing(kind: type[BaseException]) -> None:
     made = ready(True)
     made.deploy(sha="two", detach=True)
     made.forget()
@@ -304,7 +304,7 @@ def test_at_any_moment(seconds: float, exists: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
-def test_while_ecs_is_asked_what_runs(kind: type[BaseException]) -> None:
+def test_during_the_verification(kind: type[BaseException]) -> None:
     made = ready(True)
     interrupting(made, "ListStackResources", kind)
     outcome = made.deploy(sha="two")

@@ -1,4 +1,4 @@
-"""Group 7: 51,200 and 51,201 bytes, multibyte, over a megabyte; the bucket's region; URLs of China and GovCloud."""
+"""Template sizes around the limit, multibyte and over a megabyte; buckets in other regions and partitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bucket(made: Site, name: str = "artifacts", region: str | None = None) -> No
 
 
 @pytest.mark.parametrize("filler", ["x", "é", "鯨"])
-def test_what_fits_travels_in_the_call(filler: str) -> None:
+def test_a_template_within_the_limit_is_part_of_the_request(filler: str) -> None:
     made = site()
     assert made.deploy(sized(51_200, filler), plan_only=True).exit is Exit.DONE
     assert not made.made("PutObject")
@@ -82,7 +82,7 @@ def test_a_bucket_of_another_region() -> None:
 def test_no_such_bucket() -> None:
     outcome = site().deploy(sized(60_000), artifacts_bucket="nowhere-at-all")
     assert outcome.exit is Exit.USAGE
-    assert "no bucket nowhere-at-all" in outcome.sentence
+    assert "bucket nowhere-at-all does not exist" in outcome.sentence
 
 
 def test_no_permission_to_upload() -> None:

@@ -1,4 +1,4 @@
-"""Group 21: after any abort, no change set and no empty stack of ours is left."""
+"""After any abort, no change set and no empty stack of ours is left."""
 
 from __future__ import annotations
 

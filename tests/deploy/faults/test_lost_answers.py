@@ -1,4 +1,4 @@
-"""Group 6: the answer to a call that changed something is lost; the same token is sent again."""
+"""The answer to a call that changed something is lost; the same token is sent again."""
 
 from __future__ import annotations
 

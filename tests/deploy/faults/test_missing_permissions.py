@@ -1,4 +1,5 @@
-"""Group 20: AccessDenied on each optional API is one warning; on each needed one it is exit 7, or unknown once something runs."""
+"""AccessDenied on each optional API is one warning; on each needed one it is exit 7, or unknown once
+something runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group 2: both messages of an empty change set; sets that change outputs or tags alone."""
+"""Both messages of an empty change set; sets that change outputs or tags alone."""
 
 from __future__ import annotations
 

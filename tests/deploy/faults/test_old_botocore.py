@@ -1,4 +1,4 @@
-"""Group 19: a botocore without the newest members and operations."""
+"""A botocore without the newest members and operations."""
 
 from __future__ import annotations
 

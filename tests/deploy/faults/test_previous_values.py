@@ -1,4 +1,4 @@
-"""Group 8: UsePreviousValue, which a creation and a parameter that is new do not take."""
+"""UsePreviousValue, which is not valid for a creation or a new parameter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_no_stack_and_no_image() -> None:
     assert not made.made("CreateChangeSet")
 
 
-def test_an_empty_stack_that_was_only_planned_has_no_image_either() -> None:
+def test_a_stack_in_review_has_no_image() -> None:
     made = site()
     made.beside("CreateChangeSet", template(), "one", ChangeSetName="earlier", ChangeSetType="CREATE")
     assert made.deploy(sha=None).exit is Exit.USAGE
@@ -56,7 +56,7 @@ def test_a_new_parameter_with_a_default() -> None:
     assert made.run(replace(release), allow=frozenset({"Jobs"})).exit is Exit.DONE
 
 
-def test_a_default_that_changes_counts() -> None:
+def test_a_changed_default_takes_effect() -> None:
     made = site()
     made.deploy(more_parameters(Default="mail"))
     outcome = made.deploy(more_parameters(Default="post"), None, allow=frozenset({"Jobs"}))

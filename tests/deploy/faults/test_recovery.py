@@ -1,4 +1,4 @@
-"""Group 17: UPDATE_ROLLBACK_FAILED, then recover, with and without skip."""
+"""UPDATE_ROLLBACK_FAILED, then recover, with and without skip."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_recovering() -> None:
     assert made.deploy(sha="two").exit is Exit.DONE
 
 
-def test_recovering_in_vain_names_what_to_skip() -> None:
+def test_a_failed_recovery_names_the_resources_to_skip() -> None:
     made = stuck("**")
     outcome = made.recover()
     assert outcome.exit is Exit.NEEDS_RECOVERY
@@ -41,7 +41,7 @@ def test_recovering_in_vain_names_what_to_skip() -> None:
     assert any("stuck" in one.text for one in outcome.evidence)
 
 
-def test_a_deploy_from_there_names_what_to_skip() -> None:
+def test_a_deploy_after_a_failed_rollback_names_the_resources_to_skip() -> None:
     made = stuck()
     outcome = made.deploy(sha="three")
     assert outcome.exit is Exit.NEEDS_RECOVERY
@@ -79,7 +79,7 @@ def test_the_answer_to_the_recovery_is_lost() -> None:
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_an_update_that_was_kept_is_recovered_by_rolling_it_back() -> None:
+def test_a_kept_failed_update_is_recovered_by_a_rollback() -> None:
     made = site()
     made.stand()
     made.fault("Jobs:update:no change")
@@ -97,7 +97,7 @@ def test_nothing_to_recover() -> None:
     assert "nothing to recover" in outcome.sentence
 
 
-def test_what_never_worked_cannot_be_recovered() -> None:
+def test_a_failed_creation_cannot_be_recovered() -> None:
     made = site("Release:create:no parameter")
     made.deploy()
     outcome = made.recover()

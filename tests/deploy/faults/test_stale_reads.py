@@ -1,4 +1,4 @@
-"""Group 9: stale status, lagging events, equal timestamps, duplicates, thousands of old events, a wrong clock."""
+"""Stale status, late events, equal timestamps, duplicates, thousands of old events, a wrong clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("name", ODDITIES)
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
-def test_the_end_is_told_as_it_is(name: str, fails: bool) -> None:
+def test_the_outcome_is_correct(name: str, fails: bool) -> None:
     made = site()
     made.stand(template())
     made.fault(*ODDITIES[name], *(["Release:update:no parameter"] if fails else []))
@@ -36,7 +36,7 @@ def test_the_end_is_told_as_it_is(name: str, fails: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ODDITIES)
-def test_every_event_is_told_once_and_in_order(name: str) -> None:
+def test_every_event_is_reported_once_and_in_order(name: str) -> None:
     made = site()
     made.stand(template())
     made.fault(*ODDITIES[name])
@@ -53,7 +53,8 @@ def test_every_event_is_told_once_and_in_order(name: str) -> None:
 
 
 def old_events(made: Site, count: int) -> None:
-    """The stack's history as if it had been updated hundreds of times: copies of its first events, older than all others."""
+    """The stack's history as if it had been updated hundreds of times: copies of its first events, older than all
+    others."""
     with made.world.store.transaction():
         stack = records.living(made.world, STACK)
         assert stack is not None

@@ -1,4 +1,4 @@
-"""Group 1: every status as a start, with and without our tags and termination protection."""
+"""Every status as a start state, with and without the tags of fsdcf and termination protection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def started(status: str, tags: dict[str, str] = TAGS, protection: bool = False) 
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_stack_of_ours(status: str) -> None:
+def test_a_managed_stack(status: str) -> None:
     made = started(status)
     outcome = made.deploy(template("Jobs", "More"), "two", timeout=300.0, plan_only=status == "UPDATE_FAILED")
     assert outcome.exit is EXPECTED.get(status, Exit.BUSY), outcome
@@ -64,7 +64,7 @@ def test_a_stack_of_ours(status: str) -> None:
 
 @pytest.mark.parametrize("status", [one for one in STATUSES if one not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")])
 @pytest.mark.parametrize("tags", [{}, THEIRS], ids=["no-tags", "other-tags"])
-def test_a_stack_of_others_is_refused(status: str, tags: dict[str, str]) -> None:
+def test_a_stack_not_managed_by_fsdcf_is_refused(status: str, tags: dict[str, str]) -> None:
     made = started(status, tags)
     outcome = made.deploy(sha="two", recreate=True, wait_lock=True)
     assert outcome.exit is Exit.REFUSED
@@ -75,7 +75,7 @@ def test_a_stack_of_others_is_refused(status: str, tags: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("tags", [{}, THEIRS], ids=["no-tags", "other-tags"])
-def test_a_stack_of_others_is_adopted_when_told_to(tags: dict[str, str]) -> None:
+def test_a_stack_not_managed_by_fsdcf_is_adopted_on_request(tags: dict[str, str]) -> None:
     made = started("CREATE_COMPLETE", tags)
     assert made.deploy(sha="two", adopt=True).exit is Exit.DONE
     assert made.image() == "two"
@@ -83,7 +83,7 @@ def test_a_stack_of_others_is_adopted_when_told_to(tags: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"])
-def test_termination_protection_stands_against_recreating(status: str) -> None:
+def test_termination_protection_prevents_recreation(status: str) -> None:
     made = started(status, protection=True)
     outcome = made.deploy(recreate=True)
     assert outcome.exit is Exit.REFUSED
@@ -92,13 +92,13 @@ def test_termination_protection_stands_against_recreating(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-def test_termination_protection_does_not_stand_against_an_update(status: str) -> None:
+def test_termination_protection_allows_an_update(status: str) -> None:
     made = started(status, protection=True)
     assert made.deploy(sha="two").exit is Exit.DONE
 
 
 @pytest.mark.parametrize("how", ["flag", "prompt"])
-def test_what_never_worked_is_recreated_when_agreed(how: str) -> None:
+def test_a_failed_creation_is_recreated_with_consent(how: str) -> None:
     made = site("Release:create:no parameter")
     body = template(Jobs={**topic(), "DeletionPolicy": "Retain"})
     body["Resources"]["Release"]["DependsOn"] = ["Jobs"]
@@ -116,7 +116,7 @@ def test_what_never_worked_is_recreated_when_agreed(how: str) -> None:
     assert any("DELETE_SKIPPED" in one for one in told), "and what survived"
 
 
-def test_what_never_worked_is_left_alone_when_a_person_says_no() -> None:
+def test_a_failed_creation_is_kept_without_consent() -> None:
     made = site("Release:create:no parameter")
     made.deploy()
     made.forget()
@@ -134,7 +134,7 @@ def test_the_image_must_be_named_before_anything_is_deleted() -> None:
     assert made.status() == "ROLLBACK_COMPLETE"
 
 
-def test_an_update_that_was_kept_is_rolled_back_first() -> None:
+def test_a_kept_failed_update_is_rolled_back_first() -> None:
     made = site()
     made.stand()
     made.fault("Jobs:update:no change")
@@ -147,7 +147,7 @@ def test_an_update_that_was_kept_is_rolled_back_first() -> None:
     assert made.image() == "two"
 
 
-def test_an_update_that_was_kept_stays_without_consent() -> None:
+def test_a_kept_failed_update_stays_without_consent() -> None:
     made = started("UPDATE_FAILED")
     outcome = made.deploy(sha="two", yes=False)
     assert outcome.exit is Exit.REFUSED
@@ -179,7 +179,7 @@ def test_a_stack_that_is_being_deleted_is_waited_for_and_created_again() -> None
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_another_update_is_waited_for_only_when_told_to(wait: bool) -> None:
+def test_another_update_is_waited_for_only_on_request(wait: bool) -> None:
     made = site()
     made.stand()
     made.beside("UpdateStack", template("Jobs", "Other"), "two")

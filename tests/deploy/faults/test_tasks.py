@@ -1,4 +1,4 @@
-"""Group 15: each reason for which tasks fail, live and after the fact; early verdicts; a service that is gone; tasks that have expired."""
+"""Each reason of failed tasks, live and afterwards; early verdicts; a deleted service; forgotten tasks."""
 
 from __future__ import annotations
 
@@ -120,7 +120,10 @@ EACH = [
     ),
     (
         "unhealthy=timeout",
-        "no answer in time: it requests /health on port 8000, and expects 200 (3 failures, 30 s apart, a timeout of 5 s",
+        (
+            "no answer in time: it requests /health on port 8000, and expects 200 (3 failures, 30 s apart, "
+            "a timeout of 5 s"
+        ),
         "service.healthCheck.timeout",
         "fsdcf logs",
     ),
@@ -145,7 +148,7 @@ def test_each_reason_live_and_after_the_fact(fault: str, cause: str, key: str, c
     assert afterwards.advice is not None and afterwards.advice.key == key
 
 
-def test_the_container_s_own_check() -> None:
+def test_the_container_health_check() -> None:
     body = web(Command=["CMD-SHELL", "curl -f http://localhost:8000/health || exit 1"], Interval=10, Retries=3)
     made, outcome = update("unhealthy=container", body)
     assert (
@@ -184,7 +187,7 @@ def test_a_route_or_a_permission_is_judged_by_the_template() -> None:
 
 @pytest.mark.parametrize("exists", [True, False], ids=["update", "create"])
 @pytest.mark.parametrize("fail_fast", [True, False])
-def test_two_tasks_with_the_same_reason_are_said_at_once(exists: bool, fail_fast: bool) -> None:
+def test_two_tasks_with_the_same_reason_are_reported_at_once(exists: bool, fail_fast: bool) -> None:
     made = site()
     body = web(failures=3)
     if exists:
@@ -223,7 +226,7 @@ def test_fail_fast_does_not_wait_for_the_breaker() -> None:
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_what_ecs_said_of_an_earlier_deployment_is_no_evidence() -> None:
+def test_messages_about_an_earlier_deployment_are_not_evidence() -> None:
     made, _ = update("exit=1")
     outcome = made.deploy(web(), "three", timeout=25.0, on_timeout="cancel")
     assert "was cancelled because the deadline passed" in outcome.sentence
@@ -263,7 +266,7 @@ def clusters(made: Site) -> list[str]:
     return [one["PhysicalResourceId"] for one in rows if one["LogicalResourceId"] == "Cluster"]
 
 
-def test_earlier_failures_are_not_taken_for_this_one_s() -> None:
+def test_earlier_failures_do_not_count() -> None:
     made, _ = update("CannotPullContainerError")
     made.fault("Service:update:exit=1")
     outcome = made.deploy(web(), "three")
@@ -302,7 +305,7 @@ def test_any_error_of_these_calls_is_one_warning(operation: str, error: str) -> 
     assert failed.sentence.startswith("Service (AWS::ECS::Service) could not be updated: ") and failed.next
 
 
-def test_a_reader_without_any_permission_of_ecs_still_deploys() -> None:
+def test_a_deploy_without_any_ecs_permission_succeeds() -> None:
     made = site()
     made.stand(web())
     made.fault(
@@ -315,7 +318,7 @@ def test_a_reader_without_any_permission_of_ecs_still_deploys() -> None:
     assert not [one for one in made.told if isinstance(one, RolloutChanged)]
 
 
-def test_the_calls_stay_modest() -> None:
+def test_the_number_of_calls_is_limited() -> None:
     made, _ = update("slow=4", pace=1.0)
     minutes = (made.aws.calls[-1][0] - made.aws.calls[0][0]) / 60
     looks = made.made("DescribeServices")

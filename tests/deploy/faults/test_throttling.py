@@ -1,4 +1,4 @@
-"""Group 10: bursts of throttling, also on the last poll; errors of AWS's own, resets, a page of a proxy's."""
+"""Bursts of throttling, also on the last poll; server errors, resets, the page of a proxy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_last_poll_is_throttled(after: int) -> None:
 @pytest.mark.parametrize(
     "operation", ["DescribeStacks", "DescribeChangeSet", "DescribeStackEvents", "ExecuteChangeSet"]
 )
-def test_a_bad_network_is_borne(operation: str, kind: str) -> None:
+def test_network_errors_are_retried(operation: str, kind: str) -> None:
     made = site()
     made.stand()
     made.fault(f"api:{operation}:{kind}*3")
@@ -49,7 +49,7 @@ def test_a_bad_network_is_borne(operation: str, kind: str) -> None:
     assert len(made.executions()) == 1
 
 
-def test_throttling_of_everything_all_the_time_keeps_the_budget_and_goes_on() -> None:
+def test_permanent_throttling_keeps_the_budget_and_continues() -> None:
     made = site("api:*:throttle**%70", seed=3)
     outcome = made.deploy()
     assert outcome.exit is Exit.DONE
@@ -73,7 +73,7 @@ def test_throttling_of_the_watch_until_the_deadline_leaves_the_outcome_unknown()
     assert "fsdcf watch shop --env staging" in outcome.next
 
 
-def test_polls_are_doubled_while_throttled() -> None:
+def test_the_poll_interval_doubles_while_throttled() -> None:
     made = site()
     made.stand(template(**service()))
     made.deploy(template(**service()), "two")

@@ -1,4 +1,4 @@
-"""Group 3: early validation with several errors, and without the permission to read them; hooks."""
+"""Early validation with several findings, and without the permission to read them; hooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_every_finding_of_early_validation_is_shown_with_its_line() -> None:
     assert outcome.next
 
 
-def test_without_permission_for_the_findings_the_reason_must_do() -> None:
+def test_without_permission_for_the_findings_the_reason_is_shown() -> None:
     made = site("cfn:early-validation=Jobs", "api:DescribeEvents:error=AccessDenied**")
     outcome = made.deploy()
     assert outcome.exit is Exit.USAGE
@@ -54,7 +54,7 @@ def test_a_reason_that_is_missing_beside_property_values_is_read_without_them() 
     assert any("My::Guard::Hook" in one.source + one.text for one in outcome.evidence)
 
 
-def test_what_cloudformation_refuses_at_once_is_a_mistake_in_the_spec() -> None:
+def test_an_immediate_refusal_of_cloudformation_is_a_usage_error() -> None:
     made = site()
     body = template(Jobs={"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Nowhere"}}})
     outcome = made.deploy(body)
