@@ -1,8 +1,7 @@
-"""Access, row by row: one for every statement of every policy, and for every managed policy that is attached."""
+"""Access that a template grants: a row for each statement of each policy, and for each attached managed policy."""
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,42 +10,47 @@ from functools import cache
 from typing import Any, Literal
 
 from fsdcf.cloudformation.evaluation import Partial
+from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
+from fsdcf.cloudformation.references import Path
 from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
 
-Path = tuple[str | int, ...]
-Kind = Literal["identity", "trust", "resource"]
+PolicyKind = Literal["identity", "trust", "resource"]
 
 _IDENTITY = PolicyDocuments("identity")
 
 
 @dataclass(frozen=True)
-class Document:
-    """A policy document. ``subjects`` are those whom an identity policy is for, or the resources that a resource policy guards."""
+class PolicyDocument:
+    """A policy document. ``subjects`` are the identities that have the policy, or the resources that it protects."""
 
     resource: PlannedResource
-    path: Path
     name: str
-    kind: Kind
+    kind: PolicyKind
     subjects: tuple[str, ...]
     statements: tuple[tuple[Path, Mapping[str, Any]], ...]
 
 
-def documents(view: PlannedStack) -> Iterator[Document]:
-    """Every policy document of a template, in the order of its resources: whatever has a Statement is one.
-
-    A document as JSON in a text is read as well.
-    """
+def documents(stack: PlannedStack) -> Iterator[PolicyDocument]:
+    """Every policy document, in the order of the resources: every value with a Statement, also as JSON in a text."""
     attached: dict[str, list[str]] = {}
-    for holder in _holders(view):
-        for one in items(holder.properties.get("ManagedPolicyArns")):
-            attached.setdefault(target_of(one) or "", []).append(holder.name)
-    for resource in view.resources.values():
-        for path, found in _found(resource.properties, ()):
-            yield _document(resource, path, found, attached.get(resource.name, []))
+    for holder in _holders(stack):
+        for policy in items(holder.properties.get("ManagedPolicyArns")):
+            attached.setdefault(target_of(policy) or "", []).append(holder.name)
+    for resource in stack.resources.values():
+        for path, document in _documents_in(resource.properties, ()):
+            statements = document["Statement"]
+            indexed = (
+                [((*path, "Statement"), statements)]
+                if isinstance(statements, Mapping)
+                else [((*path, "Statement", index), one) for index, one in enumerate(items(statements))]
+            )
+            kept = tuple((place, one) for place, one in indexed if isinstance(one, Mapping))
+            kind, subjects = _subjects(resource, path, attached.get(resource.name, []))
+            yield PolicyDocument(resource, _name(resource, path), kind, subjects, kept)
 
 
-def _found(value: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _documents_in(value: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     if isinstance(value, str | Partial):
         value = _from_json(value)
     if isinstance(value, Mapping):
@@ -54,125 +58,109 @@ def _found(value: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield path, value
             return
         for key, child in value.items():
-            yield from _found(child, (*path, key))
+            yield from _documents_in(child, (*path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from _found(child, (*path, index))
+            yield from _documents_in(child, (*path, index))
 
 
 def _from_json(value: str | Partial) -> Any:
-    """The policy that a text holds; None where it holds none."""
+    """The policy in a text; None if it does not contain one."""
     text = text_of(value)
-    if '"Statement"' not in text:
-        return None
     try:
-        data = json.loads(text)
+        data = json.loads(text) if '"Statement"' in text else None
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
 
 
-def _document(resource: PlannedResource, path: Path, found: Mapping[str, Any], attached: list[str]) -> Document:
-    statements = found["Statement"]
-    if isinstance(statements, Mapping):
-        listed: list[tuple[Path, Any]] = [((*path, "Statement"), statements)]
-    else:
-        listed = [((*path, "Statement", index), one) for index, one in enumerate(items(statements))]
-    kept = tuple((place, one) for place, one in listed if isinstance(one, Mapping))
-    kind, subjects = _whose(resource, path, attached)
-    return Document(resource, path, _name(resource, path), kind, subjects, kept)
+def _holders(stack: PlannedStack) -> Iterator[PlannedResource]:
+    """The identities of a template, which may have policies of their own and attached managed policies."""
+    return (one for one in stack.resources.values() if record_of(one.type).policies == _IDENTITY)
 
 
-def _holders(view: PlannedStack) -> Iterator[PlannedResource]:
-    """The identities of a template: they may have policies of their own, and managed ones attached."""
-    return (one for one in view.resources.values() if record_of(one.type).policies == _IDENTITY)
-
-
-def _whose(resource: PlannedResource, path: Path, attached: list[str]) -> tuple[Kind, tuple[str, ...]]:
+def _subjects(resource: PlannedResource, path: Path, attached: list[str]) -> tuple[PolicyKind, tuple[str, ...]]:
     if path[:1] == ("AssumeRolePolicyDocument",):
         return "trust", (resource.name,)
     policies = record_of(resource.type).policies
     named = [one for key in policies.subjects for one in items(resource.properties.get(key))]
     if policies.kind == "identity" and policies.subjects:
-        subjects = tuple(dict.fromkeys([*map(text_of, named), *attached]))
-        return "identity", subjects or (f"nobody yet ({resource.name})",)
+        identities = tuple(dict.fromkeys([*map(text_of, named), *attached]))
+        return "identity", identities or (f"not attached ({resource.name})",)
     return policies.kind, tuple(target_of(one) or text_of(one) for one in named) or (resource.name,)
 
 
 def _name(resource: PlannedResource, path: Path) -> str:
-    """What the policy is called: its PolicyName, beside the document or in its resource, else the property that holds it."""
+    """The name of a policy: the PolicyName next to the document or in its resource, else the document's property."""
+    holder: Any = resource.properties
     if path[:1] == ("Policies",) and len(path) > 1 and isinstance(path[1], int):
-        policy = items(resource.properties.get("Policies"))[path[1]]
-        if isinstance(policy, Mapping) and policy.get("PolicyName"):
-            return text_of(policy["PolicyName"])
-    if path[:1] == ("PolicyDocument",) and resource.properties.get("PolicyName"):
-        return text_of(resource.properties["PolicyName"])
-    return text_of(path[0]) if path else resource.name
+        holder = items(holder.get("Policies"))[path[1]]
+    elif path[:1] != ("PolicyDocument",):
+        holder = {}
+    name = mapping(holder).get("PolicyName")
+    return text_of(name) if name else text_of(path[0]) if path else resource.name
 
 
-_READ = ("Get", "BatchGet", "List", "Query", "Scan", "Read", "Receive", "Head", "Select", "Search", "Check")
-_DESCRIBING = frozenset(
+_READ_VERBS = ("Get", "BatchGet", "List", "Query", "Scan", "Read", "Receive", "Head", "Select", "Search", "Check")
+_METADATA_ACTIONS = frozenset(
     {"ecr:GetAuthorizationToken", "sts:GetCallerIdentity", "xray:GetSamplingRules", "xray:GetSamplingTargets"}
 )
-"""Actions on no resource that return none of its data, like those that describe."""
+"""Actions without a resource that return no data, as those with the verb Describe do."""
 
 
 @cache
 def _read_actions() -> frozenset[str]:
-    """Actions that a reader needs, whatever their verb: who consumes a queue deletes what it has read."""
+    """Actions that reading needs, whatever their verb: a consumer of a queue deletes the messages that it has read."""
     return frozenset(action for record in records() for action in record.access.reading)
 
 
 @cache
 def _describe_actions() -> frozenset[str]:
-    return _DESCRIBING.union(*(record.access.describing for record in records()))
+    """Actions that return information about a resource and none of its data, whatever their verb."""
+    return _METADATA_ACTIONS.union(*(record.access.describing for record in records()))
 
 
 NO_RESOURCE = (
-    *(
-        "ecr:GetAuthorizationToken",
-        "ssmmessages:*",
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSampling*",
-    ),
-    *("cloudwatch:PutMetricData", "sts:GetCallerIdentity", "ec2:Describe*", "s3:ListAllMyBuckets"),
+    *("ecr:GetAuthorizationToken", "ssmmessages:*", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    *("xray:GetSampling*", "cloudwatch:PutMetricData", "sts:GetCallerIdentity", "ec2:Describe*", "s3:ListAllMyBuckets"),
 )
-"""Actions, as patterns, for which IAM knows no resource: ``*`` is all that a policy can say.
+"""Actions, as patterns, that IAM cannot limit to a resource: a policy can only name ``*``.
 
-Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+Source:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
 
 def levels(actions: Iterable[str]) -> tuple[str, ...]:
-    """``read``, ``write`` or both for a list of actions, ``describe`` where it is neither; ``assume`` for roles, ``everything`` for ``*``."""
-    found = {_level(action) for action in actions}
-    order = ("assume", "open sessions", "read", "write")
-    return (
-        ("everything",) if "everything" in found else tuple(level for level in order if level in found) or ("describe",)
-    )
+    """The access levels of actions: ``read`` and ``write``, else ``describe``; ``assume`` for roles, ``everything`` for
+    ``*``.
+    """
+    given = {_level(action) for action in actions}
+    if "everything" in given:
+        return ("everything",)
+    return tuple(one for one in ("assume", "open sessions", "read", "write") if one in given) or ("describe",)
 
 
 def _level(action: str) -> str:
     service, _, verb = action.partition(":")
-    if action in ("*", "*:*") or verb == "*":
-        return "open sessions" if service == "ssmmessages" else "everything"
-    if service == "sts" and verb.startswith("Assume"):
-        return "assume"
     if service == "ssmmessages":
         return "open sessions"
+    if action in ("*", "*:*") or verb == "*":
+        return "everything"
+    if service == "sts" and verb.startswith("Assume"):
+        return "assume"
     if action in _describe_actions() or verb.startswith("Describe"):
         return "describe"
-    return "read" if action in _read_actions() or verb.startswith(_READ) else "write"
+    return "read" if action in _read_actions() or verb.startswith(_READ_VERBS) else "write"
 
 
 def takes_resource(action: str) -> bool:
-    """Whether a policy could name a resource for an action."""
-    return not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in NO_RESOURCE)
+    """Whether a policy can limit an action to a resource."""
+    return not any(matches(pattern.lower(), action.lower()) for pattern in NO_RESOURCE)
 
 
 def grouped(actions: Iterable[str]) -> list[str]:
-    """The actions by service: ``dynamodb: GetItem, Query``; an action without one as it is."""
+    """The actions by service (``dynamodb: GetItem, Query``); an action without a service as it is."""
     by_service: dict[str, list[str]] = {}
     for action in actions:
         service, colon, verb = action.partition(":")
@@ -180,19 +168,19 @@ def grouped(actions: Iterable[str]) -> list[str]:
     return [f"{service}: {', '.join(verbs)}" if service else ", ".join(verbs) for service, verbs in by_service.items()]
 
 
-def has_wildcard(text: str) -> bool:
-    """Whether a pattern of IAM matches more than itself."""
-    return bool(re.search(r"[*?]", text))
+def has_wildcard(pattern: str) -> bool:
+    """Whether an IAM pattern contains a wildcard."""
+    return "*" in pattern or "?" in pattern
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who (``principals``) may, or may not (``effect``), do what (``actions``) to which ``resources``, under ``conditions``.
+    """A row: whether ``principals`` may (``effect``) take ``actions`` on ``resources``, under ``conditions``.
 
-    ``targets`` are the logical ids among the resources. ``except_actions`` and ``except_resources`` tell NotAction and
-    NotResource. ``wildcards`` are the actions, resources and principals that match more than one thing, ``unavoidable`` where
-    IAM knows no narrower resource. A managed policy that is attached, or a boundary, has no actions and is itself the resource.
-    ``holder`` and ``path`` lead to the statement in the template.
+    ``targets`` are the logical IDs among the resources. ``except_actions`` and ``except_resources`` are set for
+    NotAction and NotResource. ``wildcards`` are the actions, resources and principals that match more than one thing;
+    ``unavoidable`` means that IAM has no narrower resource. A managed policy that is attached, or a boundary, has no
+    actions and is itself the resource. ``holder`` and ``path`` are the place of the statement in the template.
     """
 
     kind: str
@@ -214,50 +202,41 @@ class Access:
 
     @property
     def levels(self) -> tuple[str, ...]:
+        """The access levels of the actions."""
         if self.kind in ("attached", "boundary"):
             return ()
         return ("everything but",) if self.except_actions else levels(self.actions)
 
     @property
     def broad(self) -> bool:
-        """Whether it allows more than it names: a wildcard in an action, every resource, or everybody without a condition."""
+        """Whether it allows more than it names: a wildcard action, all resources, or anyone without a condition."""
         if self.effect != "Allow" or self.unavoidable:
             return False
         open_to_all = "anyone" in self.principals and not self.conditions
-        whole = "*" in self.resources or any(has_wildcard(action) for action in self.actions)
+        whole = "*" in self.resources or any(map(has_wildcard, self.actions))
         return open_to_all or whole or self.except_actions or self.except_resources or self.except_principals
 
 
-def access(view: PlannedStack) -> tuple[Access, ...]:
-    """Every row: what identities may do, by identity in the order of the template; what resources admit; who may take a role."""
-    rows = [_row(document, path, statement) for document in documents(view) for path, statement in document.statements]
-    rows += _attached(view)
-    seen = {name: order for order, name in reversed(list(enumerate(name for row in rows for name in row.principals)))}
+def access(stack: PlannedStack) -> tuple[Access, ...]:
+    """Every row: identities first, in the order of the template; then policies of resources, and of roles' trust."""
+    rows = [_row(document, path, statement) for document in documents(stack) for path, statement in document.statements]
+    rows += _attached(stack)
+    first = {name: order for order, name in reversed(list(enumerate(name for row in rows for name in row.principals)))}
     kinds = {"resource": 1, "trust": 2}
-    return tuple(
-        sorted(
-            rows,
-            key=lambda row: (
-                kinds.get(row.kind, 0),
-                seen[row.principals[0]] if row.kind == "identity" and row.principals else -1,
-            ),
-        )
-    )
+
+    def position(row: Access) -> tuple[int, int]:
+        return kinds.get(row.kind, 0), first[row.principals[0]] if row.kind == "identity" and row.principals else -1
+
+    return tuple(sorted(rows, key=position))
 
 
-def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access:
+def _row(document: PolicyDocument, path: Path, statement: Mapping[str, Any]) -> Access:
     actions = _texts(statement, "Action") or _texts(statement, "NotAction")
     resources, targets = _resources(document, statement)
-    principals = document.subjects if document.kind == "identity" else tuple(_principals(statement))
-    limited = ("Resource" in statement or "NotResource" in statement) and document.kind == "identity"
-    wildcards = tuple(
-        dict.fromkeys(
-            [
-                *(one for one in actions if has_wildcard(one)),
-                *(one for one in resources if has_wildcard(one) and limited),
-            ]
-        )
-    )
+    of_identity = document.kind == "identity"
+    principals = document.subjects if of_identity else tuple(_principals(statement))
+    limited = resources if of_identity and ("Resource" in statement or "NotResource" in statement) else ()
+    wildcards = tuple(dict.fromkeys(one for one in (*actions, *limited) if has_wildcard(one)))
     wildcards += ("anyone",) if "anyone" in principals else ()
     return Access(
         kind=document.kind,
@@ -272,9 +251,7 @@ def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access
         holder=document.resource.name,
         path=path,
         wildcards=wildcards,
-        unavoidable=wildcards == ("*",)
-        and resources == ("*",)
-        and not any(takes_resource(action) for action in actions),
+        unavoidable=wildcards == ("*",) and resources == ("*",) and not any(map(takes_resource, actions)),
         except_actions="NotAction" in statement,
         except_resources="NotResource" in statement,
         except_principals="NotPrincipal" in statement,
@@ -282,58 +259,55 @@ def _row(document: Document, path: Path, statement: Mapping[str, Any]) -> Access
 
 
 def _texts(statement: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(text_of(one) for one in items(statement.get(key)))
+    return tuple(map(text_of, items(statement.get(key))))
 
 
-def _resources(document: Document, statement: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The resources as text, and the logical ids among them. In a resource's own policy ``*`` is the resource itself."""
+def _resources(document: PolicyDocument, statement: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The resources as text, and the logical IDs among them.
+
+    In a resource's own policy, ``*`` is the resource itself.
+    """
     written = items(statement.get("Resource")) or items(statement.get("NotResource"))
     if document.kind != "identity" and all(one == "*" for one in written):
         return document.subjects, document.subjects
-    texts = tuple(text_of(one) for one in written)
-    targets = dict.fromkeys(target for one in written if (target := target_of(one)) is not None)
-    return texts, tuple(targets)
+    targets = dict.fromkeys(target for target in map(target_of, written) if target is not None)
+    return tuple(map(text_of, written)), tuple(targets)
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
-    """``service ecs-tasks.amazonaws.com``, a role's logical id or ARN, ``anyone`` for ``*``."""
+    """``service ecs-tasks.amazonaws.com``, a role's logical ID or ARN, ``anyone`` for ``*``."""
     written = statement.get("Principal", statement.get("NotPrincipal"))
-    if written == "*":
-        yield "anyone"
-        return
-    if not isinstance(written, Mapping):
-        yield from (text_of(one) for one in items(written))
-        return
-    for kind, values in written.items():
+    by_kind = written if isinstance(written, Mapping) else {"AWS": written}
+    for kind, values in by_kind.items():
         for one in items(values):
             text = "anyone" if one == "*" else text_of(one)
             yield text if kind == "AWS" or one == "*" else f"{kind.lower()} {text}"
 
 
 def _conditions(written: Any) -> Iterator[str]:
-    """``StringEquals aws:SourceAccount = 1``, one for each key; several values are alternatives."""
+    """``StringEquals aws:SourceAccount = 1`` for each key; several values are alternatives."""
     for operator, keys in mapping(written).items():
         for key, values in mapping(keys).items():
-            yield f"{operator} {key} = {' or '.join(text_of(one) for one in items(values))}"
+            yield f"{operator} {key} = {' or '.join(map(text_of, items(values)))}"
 
 
-def _attached(view: PlannedStack) -> Iterator[Access]:
-    """Managed policies that an identity takes, and boundaries that limit it: their text is not in the template."""
-    for resource in _holders(view):
+def _attached(stack: PlannedStack) -> Iterator[Access]:
+    """The managed policies attached to identities, and their boundaries, whose text is not in the template."""
+    for resource in _holders(stack):
         for key, kind, effect in (
             ("ManagedPolicyArns", "attached", "Allow"),
             ("PermissionsBoundary", "boundary", "Limit"),
         ):
-            listed = isinstance(resource.properties.get(key), list)
+            in_list = isinstance(resource.properties.get(key), list)
             for index, one in enumerate(items(resource.properties.get(key))):
-                if (target_of(one) or "") in view.resources and kind == "attached":
-                    continue  # its statements have rows of their own, for this identity
-                path: Path = (key, index) if listed else (key,)
+                if (target_of(one) or "") in stack.resources and kind == "attached":
+                    continue  # the statements of a policy in the template have rows of their own
+                path: Path = (key, index) if in_list else (key,)
                 yield Access(kind, effect, (resource.name,), (), (text_of(one),), (), (), key, "", resource.name, path)
 
 
 BROAD = "!"
-"""Marks what allows more than it names."""
+"""The mark of a row that allows more than it names."""
 
 _OWN = r"(?:\$\{[A-Za-z:]+\})?"
 _ARN = re.compile(rf"arn:{re.escape('${AWS::Partition}')}:([a-z0-9-]+):{_OWN}:{_OWN}:(.+)")
@@ -341,18 +315,19 @@ _VERBS = {"Allow": "may", "Deny": "may not", "Limit": "may at most"}
 
 
 def shortened(resource: str) -> str:
-    """An ARN in the stack's own account and region by its service and name: ``ecr repository/orders``."""
-    found = _ARN.fullmatch(resource)
-    return f"{found[1]} {found[2]}" if found else resource
+    """The service and name of an ARN in the stack's own account and region (``ecr repository/orders``)."""
+    arn = _ARN.fullmatch(resource)
+    return f"{arn[1]} {arn[2]}" if arn else resource
 
 
 def who(row: Access) -> str:
-    names = ", ".join(row.principals) or "nobody"
+    """The principals."""
+    names = ", ".join(row.principals) or "no principal"
     return f"all but {names}" if row.except_principals else names
 
 
 def verb(row: Access) -> str:
-    """``may``, ``may not``; ``may at most`` for a boundary."""
+    """``may``, ``may not``, or ``may at most`` for a boundary."""
     return _VERBS.get(row.effect, row.effect)
 
 
@@ -365,24 +340,25 @@ def what(row: Access) -> str:
 
 
 def where(row: Access) -> str:
-    names = ", ".join(shortened(one) for one in row.resources)
+    """The resources."""
+    names = ", ".join(map(shortened, row.resources))
     if row.kind in ("attached", "boundary"):
         return f"what {names} allows"
-    names = {"*": "* (all resources)"}.get(names, names)
+    names = "* (all resources)" if names == "*" else names
     return f"all but {names}" if row.except_resources else names
 
 
 def remarks(row: Access) -> Iterator[str]:
-    """Conditions, and what is to be said of wildcards."""
+    """The conditions, and comments on wildcards."""
     yield from (f"when {one}" for one in row.conditions)
     if row.unavoidable:
-        yield "these actions take no resource"
+        yield "these actions cannot be limited to a resource"
     if row.broad:
         yield f"{BROAD} more than it names"
 
 
 def policy_of(row: Access) -> str:
-    """``Start of ExecutionRole``; the sid of the statement where it has one."""
+    """``Start of ExecutionRole``, with the Sid of the statement if it has one."""
     name = row.policy if row.policy == row.holder else f"{row.policy} of {row.holder}"
     return f"{name}, {row.sid}" if row.sid else name
 
@@ -393,31 +369,31 @@ def summary(rows: Sequence[Access]) -> str:
     text = f"{len(rows)} statement{'s' if len(rows) != 1 else ''}"
     if not broad:
         return f"{text}, none of them allows more than it names"
-    return f"{text}, {broad} of them allow{'s' if broad == 1 else ''} more than {'it names' if broad == 1 else 'they name'}"
+    return f"{text}, {broad} of them {'allows more than it names' if broad == 1 else 'allow more than they name'}"
 
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
-    """The rows as a Markdown table; ``places`` are the spec's lines, one for each row."""
+    """The rows as a Markdown table. ``places`` are lines of the spec, one for each row."""
     out = [f"### Access of {_cell(title)}", "", f"{summary(rows)}.", ""]
     out += ["| who | | level | actions | resources | conditions | spec |", "|---|---|---|---|---|---|---|"]
     for row, place in zip(rows, places, strict=True):
         effect = f"**{verb(row)}**" if row.effect == "Deny" or row.broad else verb(row)
-        cells = (what(row), where(row), "; ".join(remarks(row)), place)
-        out.append(
-            "| "
-            + " | ".join([_cell(who(row)), effect, _cell(", ".join(row.levels)), *(_cell(cell) for cell in cells)])
-            + " |"
-        )
+        cells = (", ".join(row.levels), what(row), where(row), "; ".join(remarks(row)), place)
+        out.append(f"| {' | '.join([_cell(who(row)), effect, *map(_cell, cells)])} |")
     return "\n".join(out) + "\n"
 
 
+_ESCAPED = str.maketrans(
+    {"|": "\\|", "*": "\\*", "_": "\\_", "`": "\\`", "<": "&lt;", ">": "&gt;", "[": "\\[", "\\": "\\\\"}
+)
+
+
 def _cell(text: str) -> str:
-    marks = {"|": "\\|", "*": "\\*", "_": "\\_", "`": "\\`", "<": "&lt;", ">": "&gt;", "[": "\\[", "\\": "\\\\"}
-    return "".join(marks.get(character, character) for character in " ".join(text.split()))
+    return " ".join(text.split()).translate(_ESCAPED)
 
 
 def record(row: Access) -> dict[str, Any]:
-    """A row as plain data, with the names that IAM uses."""
+    """A row as plain data, with IAM's names."""
     return {
         "kind": row.kind,
         "principals": list(row.principals),

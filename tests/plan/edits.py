@@ -39,7 +39,7 @@ def swap(old: str, new: str) -> Edit:
 
 
 def drop(first: str, last: str = "") -> Edit:
-    """Drops the lines from the one with ``first`` to the one before that with ``last``; to the end, or one alone for a newline."""
+    """Drop the lines from the one with ``first`` up to the one with ``last``; to the end, or only one for a newline."""
 
     def edit(text: str) -> str:
         lines = text.splitlines(keepends=True)
@@ -170,4 +170,4 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         {"TaskDefinition": "replaced", "Service": "changed"},
     ),
 }
-"""By name: the example, the edit, the exit code, and the group of every resource that changes (empty: not told here)."""
+"""By name: the example, the edit, the exit code, and the group of every changed resource (empty: not checked)."""

@@ -174,8 +174,8 @@ def test_separate_policies_managed_policies_and_boundaries() -> None:
         *("may at most", "what arn:x allows", "PermissionsBoundary of Role"),
     )
     assert own.holder == "Own" and attached.path == ("ManagedPolicyArns", 0)
-    (nobody,) = rows(resources(Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}))
-    assert nobody.principals == ("nobody yet (Own)",)
+    (unattached,) = rows(resources(Own={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}))
+    assert unattached.principals == ("not attached (Own)",)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The plan that is worked out without AWS is the change set that CloudFormation would make: the sandbox makes it for the same pair."""
+"""A plan computed without AWS equals the change set that the sandbox creates for the same templates."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_plan_agrees_with_the_change_set(stacks: dict[str, Site], edit: str) -
 
 
 def change_set(one: Site, new: Any, name: str) -> list[dict[str, Any]]:
-    """The changes of a change set that is made for a template, the image as it is; none where it fails for want of changes."""
+    """The changes of a change set for a template with the same image; none if it fails because nothing changes."""
     made = one.beside(
         "CreateChangeSet",
         new.template,

@@ -23,13 +23,14 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
+from fsdcf.cloudformation.references import Path
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, default_routes
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP
-from fsdcf.plan.access import Access, Path, access, shortened
+from fsdcf.plan.access import Access, access, shortened
 from fsdcf.plan.diff import tasks
 from fsdcf.plan.diff.causes import by_id
 from fsdcf.plan.diff.sides import Sides
@@ -58,7 +59,7 @@ class Unsafe:
 
 
 @dataclass(frozen=True)
-class Violation:
+class SafetyViolation:
     """A change that breaks a rule: what happens to the resource, why that is unsafe, and the property.
 
     ``when`` narrows the rule's rollbacks. ``subject`` replaces ``{it}`` in the rule's way out, and ``way_out`` all of
@@ -97,7 +98,7 @@ class ReleaseChange:
                 yield was, now
 
 
-Check = Callable[[ReleaseChange], Iterator[Violation]]
+Check = Callable[[ReleaseChange], Iterator[SafetyViolation]]
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ REPLACED_STORE = (
     (CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not use it while the spec still contains it; 2. remove it from the spec",
 )
-def stores(release: ReleaseChange) -> Iterator[Violation]:
+def stores(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A table, bucket, queue or file system that the old image uses is deleted, left behind or replaced."""
     for risk in release.risks:
         name = risk.logical_id
@@ -181,13 +182,13 @@ def stores(release: ReleaseChange) -> Iterator[Violation]:
             why = (
                 "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
             )
-            yield Violation(name, what, why, PropertyPlace(name, ()), way_out=REPLACED_STORE)
+            yield SafetyViolation(name, what, why, PropertyPlace(name, ()), way_out=REPLACED_STORE)
         elif not _is_handed_over(release, risk):
             deleted = risk.kind == "deleted"
             why = (
                 "the old image would not find it" if deleted else "the old image may not reach it outside of the stack"
             )
-            yield Violation(name, f"is {risk.kind}", why, PropertyPlace(name, (), gone=True), (FSDCF,))
+            yield SafetyViolation(name, f"is {risk.kind}", why, PropertyPlace(name, (), gone=True), (FSDCF,))
 
 
 def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
@@ -217,7 +218,7 @@ def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
     (ROLLOUT, CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not query it while it exists; 2. remove it",
 )
-def indexes(release: ReleaseChange) -> Iterator[Violation]:
+def indexes(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """An index that the old image may query is deleted before the new image serves."""
     for was, now in release.both(TABLE):
         if not release.in_place(was.name):
@@ -230,7 +231,7 @@ def indexes(release: ReleaseChange) -> Iterator[Violation]:
                     "CloudFormation's rollback has to build it again"
                 )
                 place = PropertyPlace(was.name, ("GlobalSecondaryIndexes",), gone=True)
-                yield Violation(was.name, f"loses the index {name}", why, place)
+                yield SafetyViolation(was.name, f"loses the index {name}", why, place)
 
 
 @rule(
@@ -238,7 +239,7 @@ def indexes(release: ReleaseChange) -> Iterator[Violation]:
     (ROLLOUT, FSDCF),
     "1. deploy an image that passes both checks; 2. change the check",
 )
-def load_balancer_checks(release: ReleaseChange) -> Iterator[Violation]:
+def load_balancer_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """The load balancer checks something that only the new image may answer."""
     for was, now in release.both(TARGET_GROUP):
         for key, name in (
@@ -254,7 +255,7 @@ def load_balancer_checks(release: ReleaseChange) -> Iterator[Violation]:
             if at_once:
                 why += "; it applies to the old tasks as soon as the target group changes, before the new ones serve"
             what = f"checks {name}: {before or 'the default'} -> {after or 'the default'}"
-            yield Violation(was.name, what, why, PropertyPlace(was.name, (key,)), () if at_once else (FSDCF,))
+            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, (key,)), () if at_once else (FSDCF,))
 
 
 def _checked(group: PlannedResource, key: str) -> object:
@@ -300,7 +301,7 @@ class LostPermission:
     (ROLLOUT, FSDCF),
     "1. deploy an image that does not need it while the role still has it; 2. remove it from the role",
 )
-def permissions(release: ReleaseChange) -> Iterator[Violation]:
+def permissions(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A role loses a permission that the old image may need, or that its tasks need to start."""
     gone = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
     for was, now in tasks.definitions(release.old, release.new):
@@ -310,7 +311,9 @@ def permissions(release: ReleaseChange) -> Iterator[Violation]:
                     yield from _permission_violation(release, lost, was)
 
 
-def _permission_violation(release: ReleaseChange, lost: LostPermission, task: PlannedResource) -> Iterator[Violation]:
+def _permission_violation(
+    release: ReleaseChange, lost: LostPermission, task: PlannedResource
+) -> Iterator[SafetyViolation]:
     """A lost permission.
 
     ``fsdcf rollback`` gives the execution role what the old template gives it, so only a rollout is at risk.
@@ -331,7 +334,7 @@ def _permission_violation(release: ReleaseChange, lost: LostPermission, task: Pl
         why += "; its tasks lose it as soon as the policy changes, before the new ones serve"
     when: tuple[When, ...] = (ROLLOUT,) if starts else (ROLLOUT, FSDCF) if at_once else (FSDCF,)
     place = PropertyPlace(lost.holder or task.name, lost.path, gone=not lost.denied)
-    yield Violation(place.logical_id, what, why, place, when)
+    yield SafetyViolation(place.logical_id, what, why, place, when)
 
 
 def _lost_permissions(
@@ -393,7 +396,7 @@ def _identity(row: Access) -> tuple[object, ...]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
 )
-def variables(release: ReleaseChange) -> Iterator[Violation]:
+def variables(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """An environment variable that the old image may read is gone."""
     yield from _removed_variables(release, "Environment", "no longer sets")
 
@@ -403,12 +406,12 @@ def variables(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
 )
-def secrets(release: ReleaseChange) -> Iterator[Violation]:
+def secrets(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A secret that the old image may read is gone."""
     yield from _removed_variables(release, "Secrets", "no longer passes the secret")
 
 
-def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterator[Violation]:
+def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterator[SafetyViolation]:
     """A violation for each variable that neither Environment nor Secrets sets any more.
 
     A variable that names a store which leaves the stack is left out: the violation for the store covers it.
@@ -420,7 +423,7 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
             if name not in kept and target_of(entry.get("Value")) not in lost:
                 place = pair.place(key, name, gone=True)
                 why = "the old image would start without it"
-                yield Violation(pair.task, f"{effect} {name}", why, place, subject=name)
+                yield SafetyViolation(pair.task, f"{effect} {name}", why, place, subject=name)
 
 
 @rule(
@@ -428,7 +431,7 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
     (FSDCF,),
     "1. deploy an image that does not need {it} while it is still mounted; 2. change the volume",
 )
-def volumes(release: ReleaseChange) -> Iterator[Violation]:
+def volumes(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A path where the old image may find files is no longer mounted, or is another volume."""
     for pair in release.containers:
         after = tasks.mounts(pair.now, pair.after)
@@ -438,7 +441,9 @@ def volumes(release: ReleaseChange) -> Iterator[Violation]:
                 what = f"no longer mounts {path}" if gone else f"mounts something else at {path}"
                 points = items_by((pair.before if gone else pair.after).get("MountPoints"), "ContainerPath")
                 place = pair.place("MountPoints", gone=gone, index=list(points).index(path))
-                yield Violation(pair.task, what, "the old image would not find its files there", place, subject=path)
+                yield SafetyViolation(
+                    pair.task, what, "the old image would not find its files there", place, subject=path
+                )
 
 
 @rule(
@@ -446,22 +451,22 @@ def volumes(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while it still runs; 2. remove it from the spec",
 )
-def sidecars(release: ReleaseChange) -> Iterator[Violation]:
+def sidecars(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A container that ran beside the old image is gone."""
     for name, place in tasks.removed_containers(release.old, release.new):
         what, why = f"runs without the container {name}", "the old image would run without it"
-        yield Violation(place.logical_id, what, why, place, subject=name)
+        yield SafetyViolation(place.logical_id, what, why, place, subject=name)
 
 
 @rule("port-changed", (FSDCF,), "1. deploy an image that listens on both ports; 2. change the port")
-def ports(release: ReleaseChange) -> Iterator[Violation]:
+def ports(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """Requests arrive on a port of the container on which the old image does not listen."""
     for pair in release.containers:
         before, after = (set(items_by(one.get("PortMappings"), "ContainerPort")) for one in (pair.before, pair.after))
         if before - after:
             old, new = (", ".join(sorted(mapped)) or "none" for mapped in (before, after))
             what, why = f"changes the port from {old} to {new}", "the old image listens on a port that gets no requests"
-            yield Violation(pair.task, what, why, pair.place("PortMappings", gone=not after))
+            yield SafetyViolation(pair.task, what, why, pair.place("PortMappings", gone=not after))
 
 
 @rule(
@@ -469,13 +474,13 @@ def ports(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that passes both checks; 2. change the check",
 )
-def container_checks(release: ReleaseChange) -> Iterator[Violation]:
+def container_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """ECS checks the container by a command that only the new image may pass."""
     for pair in release.containers:
         before, after = (text_of(mapping(one.get("HealthCheck")).get("Command")) for one in (pair.before, pair.after))
         if after and before != after:
             what, why = "changes the container's health check", "ECS would stop the old image if it fails the new check"
-            yield Violation(pair.task, what, why, pair.place("HealthCheck"))
+            yield SafetyViolation(pair.task, what, why, pair.place("HealthCheck"))
 
 
 @rule(
@@ -483,14 +488,14 @@ def container_checks(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that can be started in both ways; 2. change how it is started",
 )
-def commands(release: ReleaseChange) -> Iterator[Violation]:
+def commands(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """The container is started in a way that only the new image may understand."""
     for pair in release.containers:
         for key in ("Command", "EntryPoint", "User", "WorkingDirectory"):
             before, after = (text_of(one.get(key)) for one in (pair.before, pair.after))
             if before != after:
                 what, why = f"changes the {key} of the container", "the old image would be started in the new way"
-                yield Violation(pair.task, what, why, pair.place(key, gone=not after))
+                yield SafetyViolation(pair.task, what, why, pair.place(key, gone=not after))
 
 
 @rule(
@@ -498,13 +503,13 @@ def commands(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that writes to its volumes alone; 2. make the root file system read-only",
 )
-def read_only_roots(release: ReleaseChange) -> Iterator[Violation]:
+def read_only_roots(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """The root file system becomes read-only, and the old image may write to it."""
     for pair in release.containers:
         was, now = (text_of(one.get("ReadonlyRootFilesystem")) == "true" for one in (pair.before, pair.after))
         if now and not was:
             what, why = "makes the root file system read-only", "the old image may write to it"
-            yield Violation(pair.task, what, why, pair.place("ReadonlyRootFilesystem"))
+            yield SafetyViolation(pair.task, what, why, pair.place("ReadonlyRootFilesystem"))
 
 
 @rule(
@@ -512,7 +517,7 @@ def read_only_roots(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy an image that is built for both architectures; 2. change the architecture",
 )
-def architectures(release: ReleaseChange) -> Iterator[Violation]:
+def architectures(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """Tasks have a processor that the old image may not be built for."""
     for was, now in tasks.definitions(release.old, release.new):
         before, after = (
@@ -522,7 +527,7 @@ def architectures(release: ReleaseChange) -> Iterator[Violation]:
         if before != after:
             what = f"changes the architecture from {before} to {after}"
             why = f"an image that is built only for {before} does not start"
-            yield Violation(was.name, what, why, PropertyPlace(was.name, ("RuntimePlatform",)))
+            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, ("RuntimePlatform",)))
 
 
 @rule(
@@ -530,13 +535,13 @@ def architectures(release: ReleaseChange) -> Iterator[Violation]:
     (FSDCF,),
     "1. deploy the image that needs less, and measure its memory; 2. reduce the memory",
 )
-def memory(release: ReleaseChange) -> Iterator[Violation]:
+def memory(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """Tasks have less memory than the old image may need."""
     for was, now in tasks.definitions(release.old, release.new):
         before, after = (whole_number(one.properties.get("Memory")) for one in (was, now))
         if before is not None and after is not None and after < before:
             what, why = f"reduces the memory from {before} to {after} MiB", "the old image may run out of memory"
-            yield Violation(was.name, what, why, PropertyPlace(was.name, ("Memory",)))
+            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, ("Memory",)))
 
 
 @rule(
@@ -545,12 +550,12 @@ def memory(release: ReleaseChange) -> Iterator[Violation]:
     "1. copy the images that you may roll back to into the new repository, under the same tags; "
     "2. change the repository",
 )
-def repositories(release: ReleaseChange) -> Iterator[Violation]:
+def repositories(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """The image comes from a repository that may not contain the old one."""
     for pair in release.containers:
         if pair.is_main and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
             what, why = "uses another image repository", "the new repository may not have the old image's tag"
-            yield Violation(pair.task, what, why, pair.place("Image"))
+            yield SafetyViolation(pair.task, what, why, pair.place("Image"))
 
 
 @rule(
@@ -558,13 +563,13 @@ def repositories(release: ReleaseChange) -> Iterator[Violation]:
     (ROLLOUT,),
     "1. let it reach both ports; 2. close the old port when no old task serves",
 )
-def ingress(release: ReleaseChange) -> Iterator[Violation]:
+def ingress(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """The load balancer no longer reaches the tasks of the old release."""
     why = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
     for group in _narrowed(release, LOAD_BALANCER, ("SecurityGroups",)):
         if release.in_place(group):
             what = "allows less traffic from the load balancer"
-            yield Violation(group, what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
+            yield SafetyViolation(group, what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
 
 
 @rule(
@@ -572,20 +577,20 @@ def ingress(release: ReleaseChange) -> Iterator[Violation]:
     (ROLLOUT, FSDCF),
     "1. deploy an image that does not need the connection while it is allowed; 2. remove it",
 )
-def egress(release: ReleaseChange) -> Iterator[Violation]:
+def egress(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """Tasks can no longer connect to what the old image may need."""
     why = "the old image may need a connection that is no longer allowed"
     path = ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")
     for group in _narrowed(release, SERVICE, path):
         when = () if release.in_place(group) else (FSDCF,)
         place = PropertyPlace(group, ("SecurityGroupEgress",))
-        yield Violation(group, "allows less traffic from the tasks", why, place, when)
+        yield SafetyViolation(group, "allows less traffic from the tasks", why, place, when)
     open_now = {text_of(route.properties.get("RouteTableId")) for route in default_routes(release.new)}
     for route in default_routes(release.old):
         table = text_of(route.properties.get("RouteTableId"))
         if table in release.new.resources and table not in open_now:
             place = PropertyPlace(route.name, (), gone=True)
-            yield Violation(route.name, "removes the route to the internet", why, place, (FSDCF,))
+            yield SafetyViolation(route.name, "removes the route to the internet", why, place, (FSDCF,))
 
 
 def _narrowed(release: ReleaseChange, user: str, path: tuple[str, ...]) -> Iterator[str]:
@@ -608,11 +613,11 @@ def _below(value: object, path: tuple[str, ...]) -> object:
     (CLOUDFORMATION, FSDCF),
     "1. deploy the rest, and copy the data that you may need; 2. shorten the time when you are sure",
 )
-def expiries(release: ReleaseChange) -> Iterator[Violation]:
+def expiries(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """Data expires after a shorter time, and no rollback restores it."""
     for was in release.old.resources.values():
         now, data = release.new.resources.get(was.name), record_of(was.type).data
         for one in data.expiry if data and now and now.type == was.type else ():
             if now and one.shortens(was.properties.get(one.property), now.properties.get(one.property)):
                 why = "no rollback restores expired data"
-                yield Violation(was.name, one.effect, why, PropertyPlace(was.name, (one.property,)))
+                yield SafetyViolation(was.name, one.effect, why, PropertyPlace(was.name, (one.property,)))
