@@ -1,4 +1,4 @@
-"""The rounds of both checks, their thresholds, and what ECS would do."""
+"""The attempts of both checks, their thresholds, and the reaction of ECS."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Lifeline:
         return bool(select.select([self._end], [], [], patience)[0]) and os.read(self._end, 1) == b"+"
 
     def all_ended(self) -> bool:
-        """Whether nobody is left soon. That a program was killed is seen a moment after."""
+        """Whether the processes end soon. The system reports a killed process with a delay."""
         return bool(select.select([self._end], [], [], PATIENCE)[0]) and os.read(self._end, 1) == b""
 
     def close(self) -> None:

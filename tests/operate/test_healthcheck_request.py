@@ -97,14 +97,14 @@ def test_an_answer_in_chunks_without_a_body() -> None:
 
 
 def test_nothing_listens() -> None:
-    with socket.socket() as taken:  # and so nobody else's, who might listen
+    with socket.socket() as taken:  # reserved, so that no other process listens on it
         taken.bind(("127.0.0.1", 0))
         answer = ask(taken.getsockname()[1])
     assert (answer.code, answer.fault) == (0, "refused")
 
 
 def ended(told: threading.Event) -> None:
-    """Says nothing until whoever asked has ended."""
+    """Stay silent until the client has ended."""
     told.wait(PATIENCE)
 
 

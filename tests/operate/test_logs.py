@@ -1,4 +1,4 @@
-"""Logs: pages, each line once, late lines, bounded polling, and what CloudWatch refuses."""
+"""Logs: pages, each line once, late lines, limited polling, and errors of CloudWatch."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ def test_the_selected_release() -> None:
         == "sha256:" + "a" * 64
     )
     assert select_release(releases("v1", "v10"), "v1", SHOP).sha == "v1", "a whole name is not the beginning of another"
-    assert select_release(releases("a", "b", "a", "c"), "a", SHOP).sha == "a", "one image released twice is no riddle"
+    assert select_release(releases("a", "b", "a", "c"), "a", SHOP).sha == "a", (
+        "one image released twice is not ambiguous"
+    )
 
 
 @pytest.mark.parametrize(

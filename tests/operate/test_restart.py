@@ -1,4 +1,4 @@
-"""Restart: a new deployment of the same task definition, the gate before it, and every way in which it may end."""
+"""Restart: a new deployment of the same task definition, its confirmation, and all its endings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: which task and container, when ECS Exec is refused, and what opens the plugin."""
+"""Sessions: the task and the container, the errors of ECS Exec, and the plugin's input."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refused(found: Site, **more: str) -> Outcome:
 
 
 def change(found: Site, task: str, **more: Any) -> None:
-    """Changes what ECS tells of a task."""
+    """Change the task in ECS."""
     key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
     body = found.world.store.get(tasks.TASK, key)
     assert body is not None

@@ -1,4 +1,4 @@
-"""Status: never more than six calls, never a crash, and what is not known is said."""
+"""Status: at most six calls, no crash, and a list of what is unknown."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ STACK_ANSWER = {
 }
 
 
-def told(**answers: Any) -> tuple[Status, str]:
+def read_status(**answers: Any) -> tuple[Status, str]:
     found = status(STACK, Answers(DescribeStacks=STACK_ANSWER, **answers))  # type: ignore[arg-type]
     assert found is not None
     return found, "\n".join(status_lines(found, plain))
@@ -98,7 +98,7 @@ def test_a_rollout_in_progress_with_its_targets() -> None:
             "id": "2",
             "status": "PRIMARY",
             "rolloutState": "IN_PROGRESS",
-            "rolloutStateReason": "it goes on",
+            "rolloutStateReason": "in progress",
             "desiredCount": 2,
             "runningCount": 1,
             "failedTasks": 3,
@@ -126,7 +126,7 @@ def test_a_rollout_in_progress_with_its_targets() -> None:
         "events": [{"message": "has started 1 tasks"}],
     }
     states = [{"TargetHealth": {"State": state}} for state in ("healthy", "unhealthy", "draining")]
-    found, text = told(
+    found, text = read_status(
         DescribeServices={"services": [balanced]},
         DescribeTaskDefinition={"taskDefinition": {"containerDefinitions": [{"image": "shop:two"}]}},
         DescribeTargetHealth={"TargetHealthDescriptions": states},
@@ -146,7 +146,7 @@ def test_a_rollout_in_progress_with_its_targets() -> None:
 
 def test_more_tasks_than_desired() -> None:
     def tasks(running: int, *deployments: dict[str, object]) -> str:
-        _, text = told(
+        _, text = read_status(
             DescribeServices={"services": [{"desiredCount": 2, "runningCount": running, "deployments": deployments}]}
         )
         return next(line.strip() for line in text.splitlines() if "tasks  " in line)
@@ -162,8 +162,8 @@ def test_more_tasks_than_desired() -> None:
 
 
 def test_a_service_that_does_not_exist() -> None:
-    assert "the service x does not exist in the cluster x" in told(DescribeServices={"services": []})[0].missing
-    assert told(DescribeServices={"services": [{"status": "INACTIVE"}]})[0].running is None
+    assert "the service x does not exist in the cluster x" in read_status(DescribeServices={"services": []})[0].missing
+    assert read_status(DescribeServices={"services": [{"status": "INACTIVE"}]})[0].running is None
 
 
 def test_a_missing_time_is_empty() -> None:
@@ -173,7 +173,7 @@ def test_a_missing_time_is_empty() -> None:
 def test_long_messages_are_wrapped() -> None:
     message = f"(service {'s' * 40}) registered 1 targets in (target-group {'t' * 20}) " + "and went on " * 9
     service = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": [{"message": message}]}
-    found, text = told(DescribeServices={"services": [service]})
+    found, text = read_status(DescribeServices={"services": [service]})
     assert "  ecs      registered 1 targets in" in text and "(service" not in text
     narrow = list(status_lines(found, plain, 80))
     assert max(map(len, narrow)) <= 80 and narrow[-1].startswith(" " * 11)
@@ -184,6 +184,6 @@ def test_followed_tasks_precede_the_messages() -> None:
         "deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}],
         "events": [{"message": "has started 2 tasks"}] * 3,
     }
-    found, _ = told(DescribeServices={"services": [service]})
+    found, _ = read_status(DescribeServices={"services": [service]})
     heads = [line.split()[0] for line in status_lines(found, plain, 80, ["  task     0a1b2c3d  PENDING 3s"])]
     assert heads.index("rollout") < heads.index("task") < heads.index("ecs")

@@ -30,7 +30,7 @@ def healthy(port: str) -> bool:
         try:
             with urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
                 return bool(answer.read() == b'{"status":"ok"}')
-        except OSError:  # nobody listens yet
+        except OSError:  # not listening yet
             time.sleep(0.01)
     return False
 
@@ -63,5 +63,5 @@ if __name__ == "__main__":
         enter(folder)
         code = int(pytest.main(["-q", "-p", "no:cacheprovider", "-W", "error"]))
         sys.stdout.write(f"tests: {code}\n")
-    sys.stdout.flush()  # before the fork, or it is said twice
+    sys.stdout.flush()  # before the fork, or the child prints it again
     sys.stdout.write(f"service: {started_and_stopped(port)}\n")

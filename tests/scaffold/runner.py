@@ -1,4 +1,4 @@
-"""A machine as GitHub's runners are: bash, the usual tools, and the programs that a test puts there."""
+"""A machine like GitHub's runners: bash, the usual tools, and the stubs of a test."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SHA = "3f2c1ab" + "0" * 33
 
 @dataclass(frozen=True)
 class Done:
-    """How a step ended: exit code, what it said, the programs that it called, and its outputs."""
+    """How a step ended: exit code, its output, the programs that it called, and its outputs."""
 
     code: int
-    said: str
+    output: str
     calls: list[list[str]]
     outputs: dict[str, str]
     summary: str

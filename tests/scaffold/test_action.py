@@ -79,7 +79,7 @@ def test_diff_fails_with_fsdcf_and_writes_its_output(runner: Runner) -> None:
 
 def test_an_unknown_command_is_rejected(runner: Runner) -> None:
     done = act(runner, "deploy; id", "a.yml")
-    assert done.code == 2 and "::error::" in done.said and len(done.calls) == 1
+    assert done.code == 2 and "::error::" in done.output and len(done.calls) == 1
 
 
 @pytest.mark.parametrize("command", ["validate", "template", "diff"])
@@ -87,5 +87,5 @@ def test_no_spec_at_all_is_an_error(runner: Runner, command: str) -> None:
     """An input that came out empty must not pass for a plan without changes."""
     done = act(runner, command, "\n\n")
     assert (
-        done.code == 2 and "::error::specs names no file" in done.said and done.outputs == {} and len(done.calls) == 1
+        done.code == 2 and "::error::specs names no file" in done.output and done.outputs == {} and len(done.calls) == 1
     )

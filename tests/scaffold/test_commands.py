@@ -1,4 +1,4 @@
-"""The commands that the workflow and the action call are there, with the options that they give."""
+"""The commands and options that the workflow and the action use exist."""
 
 from __future__ import annotations
 

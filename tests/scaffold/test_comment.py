@@ -1,4 +1,4 @@
-"""The comment: within GitHub's limit, whole blocks, and the plan before all else."""
+"""The comment: within GitHub's limit, with complete blocks, and the plan first."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ DIE_IN_A_WRITE_TO_THE_DISK = (
     OPEN
     + """
 import resource
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Linux kills whoever writes past the limit
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Linux kills a process that writes past the limit
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]),) * 2)
 while True:
@@ -102,7 +102,7 @@ def ids(text: str) -> list[str]:
 
 
 def rest(one: subprocess.Popen[str]) -> str:
-    """What is said until the end. Not by ``communicate``, which does not know what ``readline`` has read already."""
+    """The output until the end. Not with ``communicate``, which does not know what ``readline`` has already read."""
     assert one.stdout
     text = one.stdout.read()
     one.wait()
@@ -132,7 +132,7 @@ def test_acknowledged_writes_survive_a_kill(folder: Path, layer: Any, tmp_path: 
             acknowledged += ids(rest(one))
     found = kept(layer, tmp_path / "app.db", mode)
     assert set(acknowledged) <= set(found)
-    assert len(found) <= len(acknowledged) + rounds, "at most the write at hand is there without a word"
+    assert len(found) <= len(acknowledged) + rounds, "at most the current write exists without an acknowledgement"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another system does not kill for this")

@@ -1,4 +1,4 @@
-"""The workflows as they are written: read their difference before you accept it."""
+"""The golden workflows: read their difference before you accept it."""
 
 from __future__ import annotations
 

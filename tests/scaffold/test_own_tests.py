@@ -1,4 +1,4 @@
-"""The services that init writes pass the tests that they come with, start, and stop when they are told to."""
+"""The services that init writes pass their own tests, start, and stop on SIGTERM."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_the_tests_of_the_services_pass(tmp_path: Path) -> None:
         # Reserve the port until the end: no other process gets it from the system, but the service can bind it.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
-        said, everything = report(tmp_path, held.getsockname()[1])
-    assert said == ["tests: 0", "tests: 0", "service: [True, 'alone', 0]"], everything
+        results, everything = report(tmp_path, held.getsockname()[1])
+    assert results == ["tests: 0", "tests: 0", "service: [True, 'alone', 0]"], everything
 
 
 def report(tmp_path: Path, port: int) -> tuple[list[str], str]:
-    """What the tests and the service came to, and all that was said."""
+    """The results of the tests and the service, and the whole output."""
     folders = [str(written(kind, tmp_path / kind, port=port)) for kind in ("sqlite-api", "dynamodb-api")]
     environment = {
         "PATH": os.environ["PATH"],
@@ -33,5 +33,5 @@ def report(tmp_path: Path, port: int) -> tuple[list[str], str]:
     }
     command = [sys.executable, "-s", str(RUNNER), *folders, str(port)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    said = [line for line in done.stdout.splitlines() if line.startswith(("tests:", "service:"))]
-    return said, done.stdout + done.stderr
+    results = [line for line in done.stdout.splitlines() if line.startswith(("tests:", "service:"))]
+    return results, done.stdout + done.stderr

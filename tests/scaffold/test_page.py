@@ -1,4 +1,4 @@
-"""The page about pipelines is true: its options, names and figures are."""
+"""The options, names and figures on the page about pipelines are correct."""
 
 from __future__ import annotations
 

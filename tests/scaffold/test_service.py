@@ -1,4 +1,4 @@
-"""The services that init writes: their files as they are, and what their specs and images must agree on."""
+"""The services that init writes: their golden files, and the consistency of spec and image."""
 
 from __future__ import annotations
 

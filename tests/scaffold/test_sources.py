@@ -1,4 +1,4 @@
-"""What changed files mean for services, and how tests are told from the files that are there."""
+"""The services affected by changed files, and the test command of a folder."""
 
 from __future__ import annotations
 

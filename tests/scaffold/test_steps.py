@@ -39,9 +39,9 @@ def runner(tmp_path: Path) -> Workshop:
 REAL = f'exec "{sys.executable}" -m fsdcf "$@"'
 
 
-def look(runner: Workshop, said: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
+def look(runner: Workshop, message: str, code: int, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
     runner.program(
-        "aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{said}" >&2; exit {code} ;; esac'
+        "aws", f'case "$2" in describe-repositories) echo {URI} ;; *) echo "{message}" >&2; exit {code} ;; esac'
     )
     return runner.step(wanted, job, "Look for the image", REGION="eu-west-1")
 
@@ -71,7 +71,7 @@ def test_a_missing_image_is_built(runner: Workshop) -> None:
 
 def test_other_errors_of_ecr_stop_the_deploy(runner: Workshop) -> None:
     done = look(runner, "An error occurred (AccessDeniedException): not authorized", 254)
-    assert done.code != 0 and "AccessDenied" in done.said and "exists" not in done.outputs
+    assert done.code != 0 and "AccessDenied" in done.output and "exists" not in done.outputs
     runner.program("aws", "echo RepositoryNotFoundException >&2; exit 254")
     gone = runner.step(ONE, "deploy-staging", "Look for the image", REGION="eu-west-1")
     assert gone.code != 0 and gone.outputs == {} and len(gone.calls) == 1
@@ -85,7 +85,7 @@ def test_the_registry_of_another_account(runner: Workshop) -> None:
 def test_the_image_is_built_with_its_arguments_and_pushed(runner: Workshop) -> None:
     runner.program("docker")
     done = runner.step(UNUSUAL, "deploy-qa-1", "Build and push the image", IMAGE=f"{URI}:{SHA}", REGION="eu-west-1")
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     build, push = done.calls
     arguments = [word for one in UNUSUAL.services[0].arguments for word in ("--build-arg", one)]
     assert build == [
@@ -141,8 +141,8 @@ def test_missing_variables_are_named(runner: Workshop, role: str, region: str, c
     done = runner.step(
         ONE, "deploy-prod", "Check that the repository's variables are set", ROLE=role, AWS_REGION=region, REGION=""
     )
-    assert done.code == code and ("::error title=" in done.said) == bool(code)
-    assert code == 0 or "FSDCF_ROLE_PROD" in done.said
+    assert done.code == code and ("::error title=" in done.output) == bool(code)
+    assert code == 0 or "FSDCF_ROLE_PROD" in done.output
 
 
 def test_the_tests_run_as_they_are_written(runner: Workshop) -> None:
@@ -176,7 +176,7 @@ def test_the_comment_is_made_once_and_then_updated(runner: Workshop, known: str,
     done = runner.step(
         ONE, "plan", "Comment on the pull request", ENVIRONMENT="prod", GH_TOKEN="t", NUMBER="7", KNOWN=known
     )
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     listed, sent = done.calls
     assert "repos/acme/shop/issues/7/comments?per_page=100" in listed and "--jq" in listed
     assert sent[sent.index("--method") + 1] == method and f"repos/acme/shop/{where}" in sent
@@ -217,13 +217,13 @@ def plan(runner: Workshop, code: int, specs: str = "shop.yml", base: int = 0) ->
 def test_errors_fail_a_plan_but_changes_do_not(runner: Workshop, code: int, outcome: int) -> None:
     done, folder = plan(runner, code)
     assert done.code == outcome
-    assert ("::warning file=shop.yml,title=data at risk::" in done.said) == (code == 11)
+    assert ("::warning file=shop.yml,title=data at risk::" in done.output) == (code == 11)
     assert (folder / "shop.yml" / "plan.md").read_text() == "the plan of shop.yml\n"
 
 
 def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Workshop) -> None:
     done, folder = plan(runner, 10, "services/cart/cart.yml services/shop/shop.yml")
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     base = f"{runner.folder}/temp/fsdcf/base"
     assert done.calls[0] == ["git", "worktree", "add", "--quiet", "--detach", base, "HEAD^1"]
     for spec in ("services/cart/cart.yml", "services/shop/shop.yml"):
@@ -247,7 +247,7 @@ def test_without_a_change_there_is_an_empty_plan(runner: Workshop) -> None:
 def write_summary(runner: Workshop) -> tuple[Done, str]:
     runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
     done = runner.step(ONE, "plan", "Write the summary", ENVIRONMENT="prod")
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     return done, (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
 
 
@@ -300,7 +300,7 @@ def monorepo(runner: Workshop) -> Callable[[str], str]:
 
 def changed_services(runner: Workshop, base: str) -> list[Mapping[str, str]]:
     done = runner.step(MONOREPO, "changes", "Find the services whose spec or source changed", BASE=base)
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     found: list[Mapping[str, str]] = json.loads(done.outputs["services"])
     return found
 
@@ -333,7 +333,7 @@ def test_a_plan_of_a_real_merge(runner: Workshop) -> None:
     git(runner, "checkout", "-q", "main")
     git(runner, "merge", "-q", "--no-ff", "-m", "merge", "change")
     done = runner.step(ONE, "plan", "Plan", ENVIRONMENT="prod")
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     assert runner.step(ONE, "plan", "Write the summary", ENVIRONMENT="prod").code == 0
     comment = (runner.folder / "temp" / "fsdcf" / "comment.md").read_text(encoding="utf-8")
     assert (

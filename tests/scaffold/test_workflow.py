@@ -1,4 +1,4 @@
-"""What the workflow means: who may do what, when, and with which code."""
+"""The meaning of the workflow: permissions, triggers and the code that runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures of the storage tests: a database, time that costs nothing, and a run with all that it needs."""
+"""Fixtures of the storage tests: a database, a simulated clock, and a complete migration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sql = Callable[..., Path]
 
 
 class Time:
-    """Seconds that pass when somebody sleeps, and a little whenever somebody looks."""
+    """A clock that advances with each sleep, and a little with each look."""
 
     def __init__(self, tick: float = 0.0) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""The fake table behind HTTP, for real processes: the JSON protocol of DynamoDB on a port of this machine."""
+"""The fake table behind HTTP, for real processes: DynamoDB's JSON protocol on a local port."""
 
 from __future__ import annotations
 
@@ -39,10 +39,13 @@ def serving(fake: Fake) -> Iterator[str]:
             try:
                 status, answer = 200, method(**body)
             except ClientError as error:
-                told = error.response["Error"]
+                error_fields = error.response["Error"]
                 status, answer = (
                     400,
-                    {"__type": f"com.amazonaws.dynamodb.v20120810#{told['Code']}", "message": told["Message"]},
+                    {
+                        "__type": f"com.amazonaws.dynamodb.v20120810#{error_fields['Code']}",
+                        "message": error_fields["Message"],
+                    },
                 )
             data = json.dumps(answer, default=_out).encode()
             self.send_response(status)
@@ -52,7 +55,7 @@ def serving(fake: Fake) -> Iterator[str]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Nothing is said."""
+            """Log nothing."""
 
         def handle(self) -> None:
             try:
@@ -64,7 +67,7 @@ def serving(fake: Fake) -> Iterator[str]:
         daemon_threads = False
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that is gone is no failure."""
+            """Ignore clients that have disconnected."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

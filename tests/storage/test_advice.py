@@ -88,11 +88,11 @@ def test_the_verdict_names_the_reasons_and_the_factors_explain_them() -> None:
         "writers",
         "latency",
     }
-    told = {one.name: one for one in advise(workload(requests="5")).factors}
-    assert told["requests"].yours == "5 requests/s" and told["requests"].given
-    assert told["size"].yours == "not given" and not told["size"].given
-    assert "offline" in told["local work"].sqlite and "file system" in told["cost"].sqlite
-    assert "point-in-time" in told["backups"].dynamodb and told["size"].dynamodb == "unlimited"
+    factors = {one.name: one for one in advise(workload(requests="5")).factors}
+    assert factors["requests"].yours == "5 requests/s" and factors["requests"].given
+    assert factors["size"].yours == "not given" and not factors["size"].given
+    assert "offline" in factors["local work"].sqlite and "file system" in factors["cost"].sqlite
+    assert "point-in-time" in factors["backups"].dynamodb and factors["size"].dynamodb == "unlimited"
     neither = advise(workload(sql=True, writers=4)).verdict
     assert (
         "4 tasks write, which is too much for SQLite" in neither

@@ -1,4 +1,4 @@
-"""The checkpoint: what is done, in any order, written whole, and never taken for that of another migration."""
+"""The checkpoint: rows in any order, atomic writes, and never that of another migration."""
 
 from __future__ import annotations
 

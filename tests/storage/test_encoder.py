@@ -1,4 +1,4 @@
-"""From a row to an item: names, forms, keys, and what is said of data that does not fit."""
+"""From a row to an item: names, forms, keys, and the problems of invalid data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine against moto: boto3's own client, its serializer and parser, and faults put between."""
+"""The migration against moto: boto3's own client, serializer and parser, and injected faults."""
 
 from __future__ import annotations
 

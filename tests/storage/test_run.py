@@ -1,4 +1,4 @@
-"""Migrations from end to end against a table that refuses what DynamoDB refuses."""
+"""Migrations from end to end against a table that rejects what DynamoDB rejects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SQLite side: a consistent copy, and a clear word about every file that cannot be read."""
+"""The SQLite side: a consistent copy, and a clear error for every unreadable file."""
 
 from __future__ import annotations
 

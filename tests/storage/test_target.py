@@ -1,4 +1,4 @@
-"""The DynamoDB side: what is tried again and for how long, and what ends it at once. Time costs nothing here."""
+"""The DynamoDB side: what is retried and for how long, and what fails at once. Time is simulated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values: exact in both directions, refused where DynamoDB refuses them, and equal where it takes them to be equal."""
+"""Values: exact in both directions, rejected and compared as in DynamoDB."""
 
 from __future__ import annotations
 

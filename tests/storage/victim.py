@@ -89,13 +89,13 @@ def serve() -> None:
             os._exit(0)
         os.close(outer)
         with os.fdopen(inner, "rb") as pipe:
-            said = pipe.read()
+            text = pipe.read()
         _, status = os.waitpid(child, 0)
         sys.stdout.write(
             json.dumps(
                 {
                     "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-                    "report": json.loads(said or "null"),
+                    "report": json.loads(text or "null"),
                 }
             )
             + "\n"
