@@ -53,8 +53,8 @@ class DataResource:
 def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> tuple[DataResource, ...]:
     """The existing resources that a deletion keeps, snapshots, or deletes with their data, by logical id.
 
-    ``physical`` are the physical ids of the existing resources. Without a DeletionPolicy a resource is deleted; DB
-    clusters, and DB instances outside of a cluster, get a snapshot.
+    ``physical`` are the physical ids of the existing resources. Without a DeletionPolicy a resource is deleted,
+    for some types after a snapshot.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
     """
     resources = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Expired, Unreachable
 from fsdcf.deploy.model import Exit, Target
-from fsdcf.deploy.run import Run, Stop, describe_error, stop
+from fsdcf.deploy.run import Run, describe_error, stop
 from fsdcf.operate.service import existing_stack, resource_names
 
 OVERLAP = 30_000
@@ -84,7 +84,13 @@ def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") ->
             if page.get("nextToken"):
                 aws.sleep(_BETWEEN_PAGES)
     except ApiError as error:
-        raise _explain(error, group, pattern) from None
+        if error.code == "ResourceNotFoundException":
+            raise stop(Exit.USAGE, f"the log group {group} does not exist") from None
+        if error.code == "InvalidParameterException" and pattern:
+            words = pattern.replace('"', "")[:_LONGEST]
+            help = f"quote a phrase that contains other characters than letters and digits: --filter '\"{words}\"'"
+            raise stop(Exit.USAGE, f"the filter pattern is invalid: {error.message}", help) from None
+        raise
 
 
 def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[LogLine]:
@@ -125,16 +131,6 @@ def follow(
         known = {id: time for id, time in known.items() if time >= start}
         pause = SOONEST if newest else min(LATEST, pause * 1.5)
         aws.sleep(pause)
-
-
-def _explain(error: ApiError, group: str, pattern: str) -> Stop | ApiError:
-    if error.code == "ResourceNotFoundException":
-        return stop(Exit.USAGE, f"the log group {group} does not exist")
-    if error.code == "InvalidParameterException" and pattern:
-        words = pattern.replace('"', "")[:_LONGEST]
-        help = f"quote a phrase that contains other characters than letters and digits: --filter '\"{words}\"'"
-        return stop(Exit.USAGE, f"the filter pattern is invalid: {error.message}", help)
-    return error
 
 
 def _line(raw: Mapping[str, Any]) -> LogLine:

@@ -54,19 +54,16 @@ def load(path: str, bound: Mapping[str, str]) -> Checkpoint | None:
     """Read the checkpoint of an earlier run; None without one. MigrationError if it is of another migration."""
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-        version = data.pop("version")
-        done = Checkpoint(**data)
-        valid = version == _VERSION and isinstance(done.bound, dict) and done.through >= 0 and done.count >= 0
+        version, done = data.pop("version"), Checkpoint(**data)
+        if version != _VERSION or not isinstance(done.bound, dict) or min(done.through, done.count) < 0:
+            raise ValueError(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise MigrationError(f"the checkpoint {path!r} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
-        valid = False
-    if not valid:
-        raise MigrationError(
-            f"{path!r} is not the checkpoint of a migration", "choose another --checkpoint, or remove the file"
-        )
+        hint = "choose another --checkpoint, or remove the file"
+        raise MigrationError(f"{path!r} is not the checkpoint of a migration", hint) from None
     for name, value in bound.items():
         if done.bound.get(name) != value:
             why = _CHANGES.get(name, f"its {name} is {done.bound.get(name)}, not {value}")
