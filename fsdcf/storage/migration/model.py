@@ -65,20 +65,6 @@ class Migration:
     restart: bool = False
 
 
-class MigrationError(Exception):
-    """The reason why a migration cannot start or continue, with a hint.
-
-    ``kind`` usage: the input is wrong and nothing was written. ``denied``: credentials or permissions. ``failed``: the
-    error occurred while reading or writing, and the same command resumes.
-    """
-
-    def __init__(self, sentence: str, hint: str = "", kind: str = "usage") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.hint = hint
-        self.kind = kind
-
-
 @dataclass
 class DataFinding:
     """One kind of data that DynamoDB would reject: the number of values and the first few of them."""
@@ -86,6 +72,22 @@ class DataFinding:
     kind: str
     count: int = 0
     examples: list[str] = field(default_factory=list)
+
+
+class MigrationError(Exception):
+    """The reason why a migration cannot start or continue, with a hint.
+
+    ``kind`` usage: the input is wrong and nothing was written. ``denied``: credentials or permissions. ``failed``: the
+    error occurred while reading or writing, and the same command resumes. ``findings`` are the invalid data.
+    """
+
+    findings: tuple[DataFinding, ...] = ()
+
+    def __init__(self, sentence: str, hint: str = "", kind: str = "usage") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+        self.kind = kind
 
 
 class InvalidDataError(MigrationError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from fsdcf.storage.migration.model import InvalidDataError, MigrationError, MigrationNotice, Progress, Report
+from fsdcf.storage.migration.model import MigrationError, MigrationNotice, Progress, Report
 
 _MODES = {
     "new": "the table is empty",
@@ -82,7 +82,7 @@ def event_line(event: Progress | MigrationNotice) -> str:
 def error_lines(error: MigrationError) -> Iterator[str]:
     """The lines of an error with its findings and hint."""
     yield f"error: {error.sentence}"
-    for finding in error.findings if isinstance(error, InvalidDataError) else ():
+    for finding in error.findings:
         yield f"  {finding.kind}: {_counted(finding.count, 'time')}"
         yield from (f"    {example}" for example in finding.examples)
     if error.hint:
@@ -91,7 +91,7 @@ def error_lines(error: MigrationError) -> Iterator[str]:
 
 def error_record(error: MigrationError) -> dict[str, Any]:
     """An error as plain data."""
-    findings = [asdict(finding) for finding in error.findings] if isinstance(error, InvalidDataError) else []
+    findings = [asdict(finding) for finding in error.findings]
     return {"event": "error", "kind": error.kind, "sentence": error.sentence, "hint": error.hint, "findings": findings}
 
 

@@ -148,11 +148,11 @@ class TableClient:
             except Exception as error:
                 if is_network_failure(error):
                     reason = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
-                elif isinstance(error, BotoCoreError):
+                elif not isinstance(error, BotoCoreError):
+                    raise
+                else:
                     kind = "denied" if lacks_credentials(error) else "failed"
                     raise MigrationError(f"{operation} cannot be called: {error}", kind=kind) from None
-                else:
-                    raise
             tries = self._wait(tries, start, reason)
 
     def _retry_reason(self, error: ClientError, operation: str) -> str:
