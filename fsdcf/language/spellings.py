@@ -8,7 +8,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark, type_of
 from fsdcf.language.model.common import Dependency
-from fsdcf.language.shape import Field, moved_keys, spellings_of, walk
+from fsdcf.language.shape import Field, ValueType, moved_keys, spellings_of, walk
 
 TWO_SPELLINGS = Rule(
     "S108",
@@ -70,19 +70,15 @@ class _Renaming:
         if isinstance(value, dict):
             return {key: self._value(None, below, (*old, key), (*new, key)) for key, below in value.items()}
         if isinstance(value, list):
-            item = next((each.item for each in field.types if each.name == "list"), None) if field else None
-            records = item is not None and item.name in ("record", "dependency")
-            return [
-                self._record((item and item.record) or self._type(entry), entry, (*old, index), (*new, index))
-                if records and isinstance(entry, dict)
-                else self._value(None, entry, (*old, index), (*new, index))
-                for index, entry in enumerate(value)
-            ]
+            item = field.item if field else None
+            return [self._item(item, each, (*old, index), (*new, index)) for index, each in enumerate(value)]
         return value
 
-    def _type(self, entry: dict[Any, Any]) -> type:
+    def _item(self, item: ValueType | None, entry: Any, old: SpecPath, new: SpecPath) -> Any:
+        if item is None or item.name not in ("record", "dependency") or not isinstance(entry, dict):
+            return self._value(None, entry, old, new)
         kind = type_of(entry, self.types)
-        return kind.model if kind else Dependency
+        return self._record(item.record or (kind.model if kind else Dependency), entry, old, new)
 
     def _move(
         self,
