@@ -193,7 +193,7 @@ def _image(definition: PlannedResource) -> Iterator[Reach]:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkDrawing:
     """The network of a template. ``groups_of`` is by the logical ID of a service, ``balancers`` by that of a target
     group.
 
@@ -209,7 +209,7 @@ class Network:
     endpoints: tuple[str, ...]
 
 
-def _network(stack: PlannedStack) -> Network:
+def _network(stack: PlannedStack) -> NetworkDrawing:
     """The network, whether the template makes one or its services run in an existing one."""
     services = {one.name: ecs.network_of(one) for one in stack.of(ecs.SERVICE)}
     balancers = list(stack.of(elb.LOAD_BALANCER))
@@ -231,7 +231,7 @@ def _network(stack: PlannedStack) -> Network:
     lines = ("NAT gateway",) if gateways == 1 else ("NAT gateways", f"{gateways}, one per zone")
     egress = [Node("x_nat", "network", lines, "g_public")] if gateways else []
     endpoints = list(_endpoints(stack))
-    return Network(
+    return NetworkDrawing(
         nodes=(*nodes, *egress, *endpoints),
         groups=tuple(_groups(stack, services, balancers)),
         edges=(*edges, *(Edge(one.id, INTERNET, "", faint=True, back=True) for one in egress)),
@@ -358,7 +358,7 @@ def _mounted(definition: PlannedResource) -> dict[str, str]:
     return paths
 
 
-def _routes(service: PlannedResource, network: Network) -> Iterator[Edge]:
+def _routes(service: PlannedResource, network: NetworkDrawing) -> Iterator[Edge]:
     """The load balancers' edges to a service, and its egress."""
     for entry in map(mapping, items(service.properties.get("LoadBalancers"))):
         for balancer in network.balancers.get(target_of(entry.get("TargetGroupArn")) or "", ()):
