@@ -16,7 +16,7 @@ SCALABLE_TARGET = "autoscaling.target"
 PAGE = 50
 
 
-def keep_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
+def put_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
     """Store a scalable target by its CloudFormation properties, and bring the number of tasks within its bounds.
 
     Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.

@@ -65,7 +65,7 @@ def _supported(operation: str, params: Document, *known: str) -> None:
         raise _invalid(f"the sandbox does not support {', '.join(unknown)} of {operation}")
 
 
-def keep_table(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
+def put_table(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
     """Create a table from the properties of a stack's resource, or give them to an existing one, whose items stay."""
     body = state.store.get(TABLE, name)
     now = state.clock.now()
@@ -89,7 +89,7 @@ def keep_table(state: SandboxState, name: str, properties: Mapping[str, Any]) ->
     state.store.put(TABLE, name, {**body, "request": request, "encrypted": encrypted})
 
 
-def drop_table(state: SandboxState, name: str) -> None:
+def remove_table(state: SandboxState, name: str) -> None:
     """Drop a table and its items, if it exists."""
     table = state.store.get(TABLE, name)
     if table is not None:

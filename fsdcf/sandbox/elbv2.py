@@ -36,7 +36,7 @@ class TargetHealthCheck:
     draining: float = 300
 
 
-def keep_target_group(state: SandboxState, arn: str, properties: Mapping[str, Any]) -> None:
+def put_target_group(state: SandboxState, arn: str, properties: Mapping[str, Any]) -> None:
     """Store a target group by its CloudFormation properties."""
     state.store.put(TARGET_GROUP, arn, {"properties": dict(properties)})
 
@@ -48,7 +48,7 @@ def remove_target_group(state: SandboxState, arn: str) -> None:
         state.store.remove(TARGET, key)
 
 
-def check_of(state: SandboxState, arn: str) -> TargetHealthCheck:
+def health_check_of(state: SandboxState, arn: str) -> TargetHealthCheck:
     """Return the health check of a target group; for an unknown one, ELB's defaults."""
     body = state.store.get(TARGET_GROUP, arn)
     return TargetHealthCheck() if body is None else _health_check(body["properties"])

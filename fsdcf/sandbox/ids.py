@@ -1,5 +1,4 @@
-"""The physical ID that AWS would give a new resource, and the values of its attributes: plausible, and always the
-same."""
+"""The physical ids of new resources and the values of their attributes: plausible, and always the same."""
 
 from __future__ import annotations
 
@@ -18,19 +17,23 @@ from fsdcf.sandbox.state import SandboxState
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def token(*parts: object, length: int = 17, alphabet: str = "0123456789abcdef") -> str:
-    """A string of this length that these parts always give, in place of AWS's random IDs."""
-    seed = int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest(), "big")
+def _digest(seed: tuple[object, ...]) -> bytes:
+    return hashlib.sha256("\0".join(map(str, seed)).encode()).digest()
+
+
+def token(*seed: object, length: int = 17, alphabet: str = "0123456789abcdef") -> str:
+    """Return a text of this length that depends on ``seed``, in place of AWS's random ids."""
+    number = int.from_bytes(_digest(seed), "big")
     letters = []
     for _ in range(length):
-        seed, index = divmod(seed, len(alphabet))
+        number, index = divmod(number, len(alphabet))
         letters.append(alphabet[index])
     return "".join(letters)
 
 
-def unique(*parts: object) -> str:
-    """A UUID that these parts always give."""
-    return str(uuid.UUID(bytes=hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:16], version=4))
+def unique(*seed: object) -> str:
+    """Return a UUID that depends on ``seed``."""
+    return str(uuid.UUID(bytes=_digest(seed)[:16], version=4))
 
 
 def physical_id(
@@ -39,12 +42,9 @@ def physical_id(
     stack: str,
     properties: Mapping[str, Any],
     number: int,
-    state: SandboxState | None = None,
+    state: SandboxState,
 ) -> str:
-    """The physical ID (what Ref returns) of the ``number``-th resource of this logical ID in this stack.
-
-    ``state`` has the account and region of an ARN; without it they are those of a new sandbox.
-    """
+    """Return the physical id, which Ref returns, of the ``number``-th resource of a logical id in a stack."""
     seed = (type, logical_id, stack, number)
     given = properties.get(custom_name(type, properties) or "")
     name = given if isinstance(given, str) and given else _generated_name(type, logical_id, stack, seed)
@@ -52,8 +52,7 @@ def physical_id(
 
 
 def _generated_name(type: str, logical_id: str, stack: str, seed: tuple[object, ...]) -> str:
-    """A name as CloudFormation makes it: stack, logical ID and twelve letters, the first two cut to the type's
-    limit."""
+    """Return a name as CloudFormation generates it: stack, logical id and twelve letters, cut to the type's limit."""
     simulation = record_of(type).simulation
     ending = token(*seed, length=12, alphabet=_LETTERS)
     if simulation.generated_name:
@@ -66,7 +65,7 @@ def _generated_name(type: str, logical_id: str, stack: str, seed: tuple[object, 
 
 
 def attributes(type: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> dict[str, Any]:
-    """Every attribute that Fn::GetAtt returns for a type, with a value of the right kind."""
+    """Return all attributes of a resource that Fn::GetAtt knows, with values of the right kind."""
     facts = facts_of(type)
     names = sorted(facts.attributes - {"*"}) if facts else []
     return {name: _attribute(type, name, physical_id, properties, state) for name in names}
@@ -77,9 +76,9 @@ def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, 
     pattern = record_of(type).simulation.attributes.get(name)
     if pattern is not None:
         return _filled(pattern, seed, properties, state, {"id": physical_id})
-    property = at(properties, name.replace(".", "/"))
-    if property is not None:
-        return property
+    value = at(properties, name.replace(".", "/"))
+    if value is not None:
+        return value
     own = type.rpartition("::")[2]
     if name == "Arn" and physical_id.startswith("arn:"):
         return physical_id
@@ -89,11 +88,14 @@ def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, 
 
 
 _NUMBERS = re.compile(
-    r"(Count|Seconds|Throughput|Length|Period|Delay|Index|Days|Timeout|Storage|Percentage|Capacity|Iops)$|^(Num|Total|Max.*Size)"
+    r"(Count|Seconds|Throughput|Length|Period|Delay|Index|Days|Timeout|Storage|Percentage|Capacity|Iops)$"
+    r"|^(Num|Total|Max.*Size)"
 )
 _TRUTHS = re.compile(
-    r"^(Enable(?!Cloudwatch|Lni|Prefix)|Is|Assign|Map|Ipv6Native|Block|Ignore|Restrict|Manage|Copy|Use|Group(Member|Source))"
-    r"|(Enabled|Encrypted|Dns64|FifoQueue|FifoTopic|BasedDeduplication|Stabilize|Record|Protection|Upgrade|Optimized|Public|Accessible)$"
+    r"^(Enable(?!Cloudwatch|Lni|Prefix)|Is|Assign|Map|Ipv6Native|Block|Ignore|Restrict|Manage|Copy|Use)"
+    r"|^Group(Member|Source)"
+    r"|(Enabled|Encrypted|Dns64|FifoQueue|FifoTopic|BasedDeduplication|Stabilize|Record|Protection|Upgrade)$"
+    r"|(Optimized|Public|Accessible)$"
 )
 _LISTS = re.compile(
     r"(?<!Statu)(?<!Addres)(?<!Dn)(?<!Acces)(?<!Policie)(?<!Alia)(?<!Progres)(?<!Ip)s$|(Ingress|Egress|List|Set)$"
@@ -101,7 +103,7 @@ _LISTS = re.compile(
 
 
 def _guessed(name: str, seed: tuple[object, ...], state: SandboxState) -> Any:
-    """A value for an attribute that only the service knows, of the kind that its name suggests."""
+    """Return a value for an attribute that only the service knows, of the kind that its name suggests."""
     last = name.rpartition(".")[2]
     if _TRUTHS.search(last):
         return False
@@ -112,9 +114,8 @@ def _guessed(name: str, seed: tuple[object, ...], state: SandboxState) -> Any:
     if _LISTS.search(last):
         return []
     if last.endswith("Arn"):
-        return state.arn(
-            str(seed[0]).split("::")[1].lower(), f"{last.removesuffix('Arn').lower() or 'resource'}/{token(*seed)}"
-        )
+        kind = last.removesuffix("Arn").lower() or "resource"
+        return state.arn(str(seed[0]).split("::")[1].lower(), f"{kind}/{token(*seed)}")
     if last.endswith(("Status", "State")):
         return "ACTIVE"
     return f"{last.lower()}-{token(*seed)}"
@@ -124,15 +125,12 @@ def _filled(
     pattern: str,
     seed: tuple[object, ...],
     properties: Mapping[str, Any],
-    state: SandboxState | None,
+    state: SandboxState,
     more: Mapping[str, object],
 ) -> str:
-    """A pattern with its fields filled in: random-looking IDs by ``seed``, names, properties (``p``; ``e``: their last
-    step), and ``more``. ``last``, ``title`` and ``plain`` are parts of the physical ID.
+    """Fill the fields of a pattern: ids that depend on ``seed``, properties (``p``, and ``e`` for their last step), and
+    ``more``. ``last``, ``title`` and ``plain`` are parts of the physical id.
     """
-    account, region, partition = "000000000000", "us-east-1", "aws"
-    if state is not None:
-        account, region, partition = state.account, state.region, state.partition
     texts = {key: str(value) for key, value in properties.items() if isinstance(value, str | int)}
     steps = str(more.get("id", "")).split("/")
     balancer = re.search(r"(?:loadbalancer|listener)/app/(\S+)", " ".join(texts.values()))
@@ -144,10 +142,10 @@ def _filled(
         "ten": token(*seed, length=10, alphabet="123456789"),
         "uuid": unique(*seed),
         "address": ".".join(str(int(token(*seed, step, length=2), 16) % 250 + 1) for step in range(3)),
-        "account": account,
-        "region": region,
-        "partition": partition,
-        "suffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
+        "account": state.account,
+        "region": state.region,
+        "partition": state.partition,
+        "suffix": state.url_suffix,
         "p": defaultdict(lambda: token(*seed, length=8), texts),
         "e": defaultdict(lambda: "default", {key: value.rpartition("/")[2] for key, value in texts.items()}),
         "last": steps[-1],

@@ -36,7 +36,7 @@ class Service:
             "UnhealthyThresholdCount": 3,
             "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
         }
-        elbv2.keep_target_group(sandbox.state, GROUP, properties)
+        elbv2.put_target_group(sandbox.state, GROUP, properties)
         balancers = [{"targetGroupArn": GROUP, "containerName": "web", "containerPort": 8000}]
         request = {"loadBalancers": balancers if balanced else [], "healthCheckGracePeriodSeconds": 20, **settings}
         configuration = {

@@ -64,8 +64,8 @@ ALL = {
 def made(sandbox: Sandbox) -> Sandbox:
     """A sandbox with the tables plain (id) and ranged (who, at), which take items."""
     at_once = replace(sandbox.state, pace=0.0)
-    dynamodb.keep_table(at_once, "plain", PLAIN)
-    dynamodb.keep_table(at_once, "ranged", RANGED)
+    dynamodb.put_table(at_once, "plain", PLAIN)
+    dynamodb.put_table(at_once, "ranged", RANGED)
     return sandbox
 
 
@@ -114,20 +114,20 @@ def test_a_table_is_described_by_its_properties(made: Sandbox) -> None:
 
 def test_a_new_table_takes_items_once_it_is_active(sandbox: Sandbox) -> None:
     client = sandbox.client("dynamodb")
-    dynamodb.keep_table(sandbox.state, "plain", PLAIN)
+    dynamodb.put_table(sandbox.state, "plain", PLAIN)
     first = client.describe_table(TableName="plain")["Table"]
     assert first["TableStatus"] == "CREATING"
     with pytest.raises(ClientError, match="Requested resource not found"):
         put(client, id={"N": "1"})
     sandbox.pass_time(21)
     put(client, id={"N": "1"})
-    dynamodb.keep_table(sandbox.state, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
+    dynamodb.put_table(sandbox.state, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
     told = client.describe_table(TableName="plain")["Table"]
     assert (told["TableStatus"], told["ItemCount"], told["TableId"]) == ("UPDATING", 1, first["TableId"])
     put(client, id={"N": "2"})
-    dynamodb.drop_table(sandbox.state, "plain")
-    dynamodb.drop_table(sandbox.state, "plain")
-    dynamodb.keep_table(sandbox.state, "plain", PLAIN)
+    dynamodb.remove_table(sandbox.state, "plain")
+    dynamodb.remove_table(sandbox.state, "plain")
+    dynamodb.put_table(sandbox.state, "plain", PLAIN)
     sandbox.pass_time(21)
     told = client.describe_table(TableName="plain")["Table"]
     assert told["ItemCount"] == 0 and told["TableId"] != first["TableId"]
@@ -370,7 +370,7 @@ def test_a_migration_retries_unprocessed_items(file: Path) -> None:
         "api:BatchGetItem:partial*2",
     )
     made = Sandbox(*faults, "api:Scan:broken@1")
-    dynamodb.keep_table(replace(made.state, pace=0.0), "plain", PLAIN)
+    dynamodb.put_table(replace(made.state, pace=0.0), "plain", PLAIN)
     report = migrated(made, file)
     assert (report.good, report.written, report.counted, report.checked) == (
         True,

@@ -67,7 +67,7 @@ def test_a_physical_id_has_its_form(type: str, properties: dict[str, Any], form:
 
 def test_the_next_resource_has_another_id() -> None:
     made = {
-        ids.physical_id("AWS::EC2::VPC", name, stack, {}, number)
+        ids.physical_id("AWS::EC2::VPC", name, stack, {}, number, SandboxState())
         for name in ("A", "B")
         for stack in ("s", "t")
         for number in (1, 2)
@@ -81,7 +81,7 @@ def test_the_next_resource_has_another_id() -> None:
 )
 def test_long_names_are_cut_to_what_the_type_allows(type: str, longest: int) -> None:
     for stack, name in (("s" * 120, "L" * 120), ("short", "L" * 120), ("s" * 120, "Short"), ("s-" * 60, "L")):
-        made = ids.physical_id(type, name, stack, {}, 1)
+        made = ids.physical_id(type, name, stack, {}, 1, SandboxState())
         title = made.split("/")[-2] if "/" in made else made
         assert len(title) <= longest
         assert re.fullmatch(r"[\w.-]+-[\w.-]+-\w{12}", title)

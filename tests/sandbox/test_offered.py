@@ -31,13 +31,13 @@ def prepare(state: SandboxState) -> None:
     """Create a little of everything."""
     ssm.put(state, "/a/p", "v")
     logs.write(state, "group", "stream", ["one", "two"])
-    elbv2.keep_target_group(state, GROUP, {"Port": 8000})
+    elbv2.put_target_group(state, GROUP, {"Port": 8000})
     elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
     s3.add_bucket(state, "bucket")
     ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
     ecs.create_service(state, SERVICE)
     ecs.create_cluster(state, {"clusterName": "empty"})
-    dynamodb.keep_table(replace(state, pace=0.0), "notes", TABLE)
+    dynamodb.put_table(replace(state, pace=0.0), "notes", TABLE)
 
 
 Call = tuple[str, str, dict[str, Any]]

@@ -62,15 +62,15 @@ def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(
     service = Service(sandbox, desiredCount=2)
     service.create()
     service.wait()
-    application_autoscaling.keep_target(sandbox.state, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
+    application_autoscaling.put_target(sandbox.state, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
     service.until(lambda told: told["runningCount"] == count)
     told = service.describe()
     assert (told["desiredCount"], told["runningCount"], len(told["deployments"])) == (count, count, 1)
 
 
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
-    application_autoscaling.keep_target(sandbox.state, TARGET)
-    application_autoscaling.keep_target(
+    application_autoscaling.put_target(sandbox.state, TARGET)
+    application_autoscaling.put_target(
         sandbox.state, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}}
     )
     client = sandbox.client("application-autoscaling")

@@ -158,7 +158,7 @@ def test_a_target_group_describes_its_health_check(sandbox: Sandbox) -> None:
         "UnhealthyThresholdCount": "4",
         "VpcId": "vpc-1",
     }
-    elbv2.keep_target_group(sandbox.state, arn, properties)
+    elbv2.put_target_group(sandbox.state, arn, properties)
     told = client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
     assert (told["TargetGroupName"], told["HealthCheckPath"], told["Matcher"]) == (
         "web",

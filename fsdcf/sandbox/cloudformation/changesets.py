@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -128,11 +127,11 @@ def _text(value: Any) -> str | None:
         return "true" if value else "false"
     if function_of(value) is not None:
         return KNOWN_AFTER_APPLY
-    return json.dumps(value, separators=(",", ":")) if isinstance(value, Mapping | list) else str(value)
+    return records.compact(value) if isinstance(value, Mapping | list) else str(value)
 
 
 def _context(definition: Mapping[str, Any]) -> str:
-    return json.dumps({key: definition[key] for key in _CONTEXT if key in definition}, separators=(",", ":"))
+    return records.compact({key: definition[key] for key in _CONTEXT if key in definition})
 
 
 def _shown(value: Any, scope: Scope) -> Any:
@@ -410,7 +409,7 @@ def _plan(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
 ACTIONS = {"cloudformation.plan": _plan}
 
 
-def demanded(state: SandboxState, params: Mapping[str, Any]) -> Record:
+def requested_change_set(state: SandboxState, params: Mapping[str, Any]) -> Record:
     """Return the change set of a request, by ARN or by name and stack. Raises ServiceError."""
     name, stack_name = params["ChangeSetName"], params.get("StackName")
     stack = records.living(state, stack_name) if stack_name is not None else None
@@ -428,7 +427,7 @@ def demanded(state: SandboxState, params: Mapping[str, Any]) -> Record:
 def delete_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteChangeSet, which succeeds if the change set does not exist. A stack in REVIEW_IN_PROGRESS stays."""
     try:
-        body = demanded(state, params)
+        body = requested_change_set(state, params)
     except ServiceError as error:
         if error.code == "ChangeSetNotFound":
             return {}
@@ -442,7 +441,7 @@ def delete_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, 
 
 def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """ExecuteChangeSet. A repeated token gets the first answer."""
-    body = demanded(state, params)
+    body = requested_change_set(state, params)
     token = params.get("ClientRequestToken")
     if token is not None and body["execute_token"] == token:
         return {}
@@ -468,7 +467,7 @@ def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str,
         imports=body["imports"],
         change_set=body["id"],
     )
-    outdate(state, stack["id"], but=body["id"])
+    make_obsolete(state, stack["id"], but=body["id"])
     records.save_change_set(state, {**body, "execution": "EXECUTE_IN_PROGRESS", "execute_token": token})
     if token is not None:
         stack["tokens"][token] = ["ExecuteChangeSet", body["id"]]
@@ -479,7 +478,7 @@ def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str,
     return {}
 
 
-def outdate(state: SandboxState, stack: str, but: str | None = None) -> None:
+def make_obsolete(state: SandboxState, stack: str, but: str | None = None) -> None:
     """Make the other change sets of a stack obsolete. Only their ARNs find them afterwards."""
     for body in records.change_sets(state, stack):
         if body["id"] != but:
@@ -489,7 +488,7 @@ def outdate(state: SandboxState, stack: str, but: str | None = None) -> None:
 
 def describe_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeChangeSet, with or without property values."""
-    body = demanded(state, params)
+    body = requested_change_set(state, params)
     settings: Record = body["settings"]
     with_values = bool(params.get("IncludePropertyValues"))
     changes, reason = body["changes" if with_values else "bare"], body["reason"]

@@ -65,7 +65,6 @@ def begin(state: SandboxState, stack: Record, plan: OperationPlan) -> Record:
         "phase": "forward",
         "after": plan.settings,
         "before": unfinished["before"] if unfinished else stack["settings"],
-        "outputs": stack["outputs"],
         "touched": dict(unfinished["touched"]) if unfinished else {},
         "types": {logical: resource["Type"] for logical, resource in target.resources.items()},
         "on_failure": plan.on_failure,

@@ -243,9 +243,14 @@ def add_resource_event(
         "ResourceType": row["type"],
         "ResourceStatus": row["status"],
         "ResourceStatusReason": row["reason"],
-        "ResourceProperties": json.dumps(row["definition"].get("Properties") or {}, separators=(",", ":")),
+        "ResourceProperties": compact(row["definition"].get("Properties") or {}),
     }
     _add_event(state, at, stack, operation, {**event, **details})
+
+
+def compact(value: Any) -> str:
+    """Return a value as JSON without spaces."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _event_time(stack: Record, at: float) -> float:

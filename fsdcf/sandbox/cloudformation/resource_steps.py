@@ -265,7 +265,6 @@ def _new_row(simulation: StackSimulation, key: str, type: str, definition: Recor
         "definition": definition,
         "needs": simulation.steps[key]["needs"],
         "tags": simulation.operation["after"]["tags"],
-        "created": simulation.at,
     }
 
 

@@ -229,14 +229,14 @@ def _delete_bucket(state: SandboxState, resource: Record) -> None:
 
 HANDLERS: Mapping[str, ResourceHandler] = {
     SCALABLE_TARGET: ResourceHandler(
-        lambda state, new, physical: application_autoscaling.keep_target(state, new.properties),
-        lambda state, resource, properties, phase: application_autoscaling.keep_target(state, properties),
+        lambda state, new, physical: application_autoscaling.put_target(state, new.properties),
+        lambda state, resource, properties, phase: application_autoscaling.put_target(state, properties),
         lambda state, resource: application_autoscaling.remove_target(state, resource["properties"]),
     ),
     TABLE: ResourceHandler(
-        lambda state, new, physical: dynamodb.keep_table(state, physical, new.properties),
-        lambda state, resource, properties, phase: dynamodb.keep_table(state, resource["physical"], properties),
-        lambda state, resource: dynamodb.drop_table(state, resource["physical"]),
+        lambda state, new, physical: dynamodb.put_table(state, physical, new.properties),
+        lambda state, resource, properties, phase: dynamodb.put_table(state, resource["physical"], properties),
+        lambda state, resource: dynamodb.remove_table(state, resource["physical"]),
     ),
     CLUSTER: ResourceHandler(
         _create_cluster, delete=lambda state, resource: ecs.delete_cluster(state, resource["physical"])
@@ -246,8 +246,8 @@ HANDLERS: Mapping[str, ResourceHandler] = {
         _create_definition, delete=lambda state, resource: ecs.deregister(state, resource["physical"])
     ),
     TARGET_GROUP: ResourceHandler(
-        lambda state, new, physical: elbv2.keep_target_group(state, physical, new.properties),
-        lambda state, resource, properties, phase: elbv2.keep_target_group(state, resource["physical"], properties),
+        lambda state, new, physical: elbv2.put_target_group(state, physical, new.properties),
+        lambda state, resource, properties, phase: elbv2.put_target_group(state, resource["physical"], properties),
         lambda state, resource: elbv2.remove_target_group(state, resource["physical"]),
     ),
     LOG_GROUP: ResourceHandler(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -65,7 +64,7 @@ def update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
 def _begin(
     state: SandboxState, stack: Record, kind: Kind, settings: Record, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    changesets.outdate(state, stack["id"])
+    changesets.make_obsolete(state, stack["id"])
     on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
     plan = OperationPlan(
         kind=kind,
@@ -89,7 +88,7 @@ def _living(state: SandboxState, name_or_arn: str) -> Record:
     return stack
 
 
-def _readable(state: SandboxState, name_or_arn: str) -> Record:
+def _stack_to_describe(state: SandboxState, name_or_arn: str) -> Record:
     stack = records.find(state, name_or_arn)
     if stack is None:
         raise messages.no_stack_with_id(name_or_arn)
@@ -119,7 +118,7 @@ def delete_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     if retained and status != "DELETE_FAILED":
         rule = "RetainResources is only applicable to stacks in DELETE_FAILED state."
         raise messages.invalid(f"Invalid operation on stack [{stack['id']}]. {rule}")
-    changesets.outdate(state, stack["id"])
+    changesets.make_obsolete(state, stack["id"])
     token = params.get("ClientRequestToken")
     blocker = values.deletion_blocker(state, stack)
     if blocker is None:
@@ -222,7 +221,7 @@ def update_termination_protection(state: SandboxState, params: dict[str, Any]) -
 def describe_stacks(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeStacks: one stack, even a deleted one if the request has its ARN, or all that are not deleted."""
     if params.get("StackName") is not None:
-        return {"Stacks": [_described(state, _readable(state, params["StackName"]))]}
+        return {"Stacks": [_described(state, _stack_to_describe(state, params["StackName"]))]}
     living = [stack for stack in records.every_stack(state) if stack["status"] != "DELETE_COMPLETE"]
     stacks, token = page(state, living, params, PAGE)
     return {"Stacks": [_described(state, stack) for stack in stacks], "NextToken": token}
@@ -315,7 +314,7 @@ def describe_stack_resources(state: SandboxState, params: dict[str, Any]) -> dic
     name, physical = params.get("StackName"), params.get("PhysicalResourceId")
     logical = params.get("LogicalResourceId")
     if name is not None:
-        stack = _readable(state, name)
+        stack = _stack_to_describe(state, name)
     elif physical is not None:
         stack = _stack_with(state, physical)
         logical = None
@@ -350,12 +349,12 @@ def describe_stack_resource(state: SandboxState, params: dict[str, Any]) -> dict
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, separators=(",", ":"))
+    return None if value is None else records.compact(value)
 
 
 def list_stack_resources(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """ListStackResources."""
-    stack = _readable(state, params["StackName"])
+    stack = _stack_to_describe(state, params["StackName"])
     rows, token = page(state, list(records.rows(state, stack["id"]).values()), params, PAGE)
     return {"StackResourceSummaries": [_resource(row, "LastUpdatedTimestamp") for row in rows], "NextToken": token}
 
@@ -377,7 +376,7 @@ def list_imports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
 
 def describe_stack_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """DescribeStackEvents, newest first. A token continues where its page ended, whatever has happened since."""
-    stack = _evented(state, params["StackName"])
+    stack = _stack_with_events(state, params["StackName"])
     newest, size = _newest_event(state, stack), records.page_size(state, PAGE)
     first = newest if params.get("NextToken") is None else min(records.offset(params), newest)
     events = [_event(state, event) for event in records.events(state, stack["id"], first, size)]
@@ -386,7 +385,7 @@ def describe_stack_events(state: SandboxState, params: dict[str, Any]) -> dict[s
     return {"StackEvents": events, "NextToken": None if first - size < 1 else records.page_token(first - size)}
 
 
-def _evented(state: SandboxState, name_or_arn: str) -> Record:
+def _stack_with_events(state: SandboxState, name_or_arn: str) -> Record:
     stack = records.find(state, name_or_arn)
     if stack is None:
         raise messages.no_stack(name_or_arn)
@@ -420,9 +419,9 @@ def describe_events(state: SandboxState, params: dict[str, Any]) -> dict[str, An
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
     """
     if params.get("ChangeSetName") is not None:
-        events = _change_set_events(changesets.demanded(state, params))
+        events = _change_set_events(changesets.requested_change_set(state, params))
     elif params.get("StackName") is not None:
-        stack = _evented(state, params["StackName"])
+        stack = _stack_with_events(state, params["StackName"])
         newest = stack["events"]
         events = [_operation_event(stack, event) for event in records.events(state, stack["id"], newest, newest)]
     else:
@@ -500,9 +499,9 @@ def _operation_event(stack: Record, event: Record) -> Record:
 def get_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     """GetTemplate: the original text, of a stack or of a change set."""
     if params.get("ChangeSetName") is not None:
-        settings = changesets.demanded(state, params)["settings"]
+        settings = changesets.requested_change_set(state, params)["settings"]
     elif params.get("StackName") is not None:
-        settings = _readable(state, params["StackName"])["settings"]
+        settings = _stack_to_describe(state, params["StackName"])["settings"]
     else:
         raise messages.invalid("StackName is required if ChangeSetName is not specified.")
     if settings is None:

@@ -14,8 +14,8 @@ from fsdcf.sandbox.ecs.definitions import (
     cluster_name,
     create_cluster,
     definition_of,
-    demand_cluster,
     events_of,
+    existing_cluster,
     key_of,
     paged,
     runnable,
@@ -139,7 +139,7 @@ def update_service(
         _deploy(state, service, _problem(state, logical_id or service["name"], phase))
     else:
         state.store.put(SERVICE, key, service)
-        tasks.poke(state, key)
+        tasks.wake_now(state, key)
     return _described_service(state, service)
 
 
@@ -152,7 +152,7 @@ def delete_service(state: SandboxState, service_arn: str) -> None:
     service = _service(state, key)
     if service["status"] == "ACTIVE":
         state.store.put(SERVICE, key, {**service, "status": "DRAINING", "desired": 0})
-        tasks.poke(state, key)
+        tasks.wake_now(state, key)
 
 
 def service_of(state: SandboxState, service_arn: str) -> Document | None:
@@ -176,7 +176,7 @@ def _described_service(state: SandboxState, service: Document) -> Document:
     """Describe a service in the form of DescribeServices."""
     key = service["key"]
     active = [body for body in tasks.of_service(state, key) if tasks.is_active(body)]
-    living = scheduler.living(state, key)
+    deployments_now = scheduler.current_deployments(state, key)
     running = sum(body["task"]["lastStatus"] == "RUNNING" for body in active)
     latest = next(iter(scheduler.every(state, key)), None)
     launched = {
@@ -188,7 +188,7 @@ def _described_service(state: SandboxState, service: Document) -> Document:
     }
     members = ("id", "status", "taskDefinition", "createdAt", "updatedAt", "rolloutState", "rolloutStateReason")
     deployments, revisions = [], []
-    for deployment in living:
+    for deployment in deployments_now:
         states = [body["task"]["lastStatus"] for body in active if body["deployment"] == deployment["id"]]
         desired = service["desired"] if deployment["status"] == "PRIMARY" else len(states)
         up = states.count("RUNNING")
@@ -235,7 +235,7 @@ def _described_service(state: SandboxState, service: Document) -> Document:
 
 def update_service_operation(state: SandboxState, params: Document) -> Document:
     """UpdateService."""
-    demand_cluster(state, key_of(params.get("cluster"), params["service"]).partition("/")[0])
+    existing_cluster(state, key_of(params.get("cluster"), params["service"]).partition("/")[0])
     return {"service": update_service(state, params)}
 
 
@@ -246,7 +246,7 @@ def describe_services(state: SandboxState, params: Document) -> Document:
         raise _invalid("Services cannot be empty.")
     if len(names) > 10:
         raise _invalid("Number of services (names or ARNs) must not exceed 10.")
-    cluster = demand_cluster(state, params.get("cluster"))
+    cluster = existing_cluster(state, params.get("cluster"))
     services, failures = [], []
     for name in names:
         key = key_of(cluster, name)
@@ -261,14 +261,14 @@ def describe_services(state: SandboxState, params: Document) -> Document:
 
 def list_services(state: SandboxState, params: Document) -> Document:
     """ListServices, of a cluster."""
-    cluster = demand_cluster(state, params.get("cluster"))
+    cluster = existing_cluster(state, params.get("cluster"))
     keys = [key for key, body in state.store.every(SERVICE, f"{cluster}/") if body["status"] != "INACTIVE"]
     return paged([service_arn(state, key) for key in keys], params, "serviceArns", 10)
 
 
 def list_tasks(state: SandboxState, params: Document) -> Document:
     """ListTasks, latest first, by service, family, startedBy and desired status (RUNNING by default)."""
-    cluster = demand_cluster(state, params.get("cluster"))
+    cluster = existing_cluster(state, params.get("cluster"))
     key = key_of(cluster, params["serviceName"]) if params.get("serviceName") else ""
     if key and state.store.get(SERVICE, key) is None:
         raise _no_service()
@@ -296,7 +296,7 @@ def _property(body: Document, name: str) -> Any:
 
 def describe_tasks(state: SandboxState, params: Document) -> Document:
     """DescribeTasks, at most a hundred."""
-    cluster, names = demand_cluster(state, params.get("cluster")), params["tasks"]
+    cluster, names = existing_cluster(state, params.get("cluster")), params["tasks"]
     if not names:
         raise _invalid("Tasks cannot be empty.")
     if len(names) > 100:
@@ -321,11 +321,11 @@ def _task(state: SandboxState, cluster: str, name: str) -> Document:
 
 def stop_task(state: SandboxState, params: Document) -> Document:
     """StopTask. The scheduler replaces the task of a service."""
-    body = _task(state, demand_cluster(state, params.get("cluster")), params["task"])
+    body = _task(state, existing_cluster(state, params.get("cluster")), params["task"])
     if tasks.is_active(body):
         tasks.stop(state, body, "UserInitiated", params.get("reason") or "Task stopped by user")
         if body["service"]:
-            tasks.poke(state, body["service"])
+            tasks.wake_now(state, body["service"])
     return {"task": body["task"]}
 
 
@@ -336,7 +336,7 @@ def run_task(state: SandboxState, params: Document) -> Document:
 
     A repeated client token gets the tasks of the first call.
     """
-    cluster = demand_cluster(state, params.get("cluster"))
+    cluster = existing_cluster(state, params.get("cluster"))
     mark = f"{cluster}/{params['clientToken']}" if params.get("clientToken") else ""
     known = state.store.get(STARTED, mark) if mark else None
     if known is None:
@@ -374,7 +374,7 @@ def execute_command(state: SandboxState, params: Document) -> Document:
 
     There is no container, so nothing answers at its address.
     """
-    cluster = demand_cluster(state, params.get("cluster"))
+    cluster = existing_cluster(state, params.get("cluster"))
     if not params.get("interactive"):
         raise _invalid("Interactive is the only mode supported currently.")
     task = _task(state, cluster, params["task"])["task"]
@@ -432,7 +432,7 @@ def _deployment_summary(state: SandboxState, deployment: Document) -> Document:
 def list_service_deployments(state: SandboxState, params: Document) -> Document:
     """ListServiceDeployments, latest first, by status and time of creation."""
     key = key_of(params.get("cluster"), params["service"])
-    demand_cluster(state, key.partition("/")[0])
+    existing_cluster(state, key.partition("/")[0])
     if state.store.get(SERVICE, key) is None:
         raise _no_service()
     created = params.get("createdAt", {})

@@ -153,7 +153,7 @@ def _active_cluster(state: SandboxState, name: str) -> dict[str, Any] | None:
     return body if body is not None and body["status"] == "ACTIVE" else None
 
 
-def demand_cluster(state: SandboxState, name_or_arn: str | None) -> str:
+def existing_cluster(state: SandboxState, name_or_arn: str | None) -> str:
     """Return the name of an existing cluster. Raises ServiceError."""
     name = cluster_name(name_or_arn)
     if _active_cluster(state, name) is None:
@@ -163,7 +163,7 @@ def demand_cluster(state: SandboxState, name_or_arn: str | None) -> str:
 
 def delete_cluster(state: SandboxState, cluster: str) -> None:
     """Delete a cluster. Raises ServiceError if it does not exist, or contains services or tasks."""
-    name = demand_cluster(state, cluster)
+    name = existing_cluster(state, cluster)
     if _services(state, name):
         message = "The Cluster cannot be deleted while Services are active."
         raise ServiceError("ClusterContainsServicesException", message)

@@ -140,8 +140,8 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
 
     registry = (
         "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
-        "ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number "
-        "of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "
+        "ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum "
+        "number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "
         f'"https://api.ecr.{scenario.region}.amazonaws.com/": dial tcp 10.0.3.17:443: i/o timeout'
     )
     cause = {
@@ -157,8 +157,8 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
     if detail == "log-group":
         return _not_started(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
-            "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. "
-            ": exit status 1"
+            "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
+            " : exit status 1"
         )
     return _not_started(f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}")
 

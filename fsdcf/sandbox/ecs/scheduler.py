@@ -54,7 +54,7 @@ def _breaker(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
 def begin(state: SandboxState, service: Document, problem: TaskProblem) -> None:
     """Begin a primary deployment of a service's configuration. The previous one becomes ACTIVE."""
     key, now = service["key"], state.clock.now()
-    for old in living(state, key):
+    for old in current_deployments(state, key):
         change(state, old, status="ACTIVE")
     number = state.store.next_number(f"ecs.deployment.{key}")
     name = digits(state.account, key, service["createdAt"], number)
@@ -91,7 +91,7 @@ def every(state: SandboxState, key: str) -> list[Document]:
     return [body for _, body in state.store.every(DEPLOYMENT, f"{key}/")][::-1]
 
 
-def living(state: SandboxState, key: str) -> list[Document]:
+def current_deployments(state: SandboxState, key: str) -> list[Document]:
     """Return the deployments in DescribeServices: the primary one, then those that still have tasks, latest first."""
     deployments = [body for body in every(state, key) if body["status"] in ("PRIMARY", "ACTIVE")]
     return sorted(deployments, key=lambda body: body["status"] != "PRIMARY")
@@ -99,7 +99,7 @@ def living(state: SandboxState, key: str) -> list[Document]:
 
 def primary_of(state: SandboxState, key: str) -> Document | None:
     """Return the primary deployment of a service, or None after its deletion."""
-    return next((body for body in living(state, key) if body["status"] == "PRIMARY"), None)
+    return next((body for body in current_deployments(state, key) if body["status"] == "PRIMARY"), None)
 
 
 def forget_all(state: SandboxState, key: str) -> None:
@@ -225,7 +225,7 @@ def _drain(state: SandboxState, service: Document, known: list[Document]) -> Non
         if tasks.is_active(body):
             tasks.stop(state, body, "ServiceSchedulerInitiated", "Service is being deleted.")
     if all(tasks.is_gone(body) for body in known):
-        for deployment in living(state, service["key"]):
+        for deployment in current_deployments(state, service["key"]):
             change(state, deployment, status="INACTIVE")
         state.store.put(SERVICE, service["key"], {**service, "status": "INACTIVE"})
 
@@ -328,7 +328,7 @@ def _stop(state: SandboxState, service: Document, primary: Document, leaving: li
 def _conclude(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
     """Remove deployments without tasks; complete the primary one if all its tasks, and no others, run healthily."""
     left = {body["deployment"] for body in known if not tasks.is_gone(body)}
-    for deployment in living(state, service["key"]):
+    for deployment in current_deployments(state, service["key"]):
         if deployment["status"] == "ACTIVE" and deployment["id"] not in left:
             change(state, deployment, status="INACTIVE")
     current = [body for body in known if body["deployment"] == primary["id"] and tasks.is_active(body)]

@@ -54,7 +54,6 @@ def start(
         "settled": False,
         "failed": False,
         "counted": False,
-        "history": [["PROVISIONING", state.clock.now()]],
         "task": _new_task(state, key, number, definition, options),
     }
     _schedule(state, body, [*life(scenario, problem), *last_steps])
@@ -152,7 +151,7 @@ def _scenario(
         target_group=group,
         grace=float(options.get("grace", 0)),
         container_check=container_check or None,
-        target_check=elbv2.check_of(state, group),
+        target_check=elbv2.health_check_of(state, group),
     )
 
 
@@ -189,7 +188,7 @@ def _targets(body: Document) -> Iterator[tuple[str, str, int]]:
 
 def stop(state: SandboxState, body: Document, code: str, reason: str) -> None:
     """Stop a task and cancel its further steps."""
-    checks = (elbv2.check_of(state, group) for group, _, _ in _targets(body))
+    checks = (elbv2.health_check_of(state, group) for group, _, _ in _targets(body))
     _begin_end(state, body, code, reason, max((check.draining for check in checks), default=0.0), 0)
 
 
@@ -231,10 +230,10 @@ def step(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
         _DO[current["do"]](state, body, current)
         _schedule(state, body, rest)
     if body["service"]:
-        poke(state, body["service"])
+        wake_now(state, body["service"])
 
 
-def poke(state: SandboxState, key: str) -> None:
+def wake_now(state: SandboxState, key: str) -> None:
     """Wake the scheduler for a service now, instead of at any other time."""
     wake(state, key, state.clock.now())
 
@@ -253,7 +252,6 @@ def forget(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
 def _change_status(state: SandboxState, body: Document, step: Step) -> None:
     task, status, at = body["task"], step["status"], state.clock.now()
     task["lastStatus"] = status
-    body["history"].append([status, at])
     if status == "PENDING":
         task |= {"connectivity": "CONNECTED", "connectivityAt": at}
         task["attachments"][0]["status"] = "ATTACHED"

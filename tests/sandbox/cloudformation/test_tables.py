@@ -65,7 +65,7 @@ def test_a_table_that_a_rollback_takes_away(account: Account) -> None:
 
 def test_a_table_of_a_state_from_before_it_had_items(account: Account) -> None:
     assert account.create(of(Table=table())) == "CREATE_COMPLETE"
-    dynamodb.drop_table(account.state, "notes")
+    dynamodb.remove_table(account.state, "notes")
     assert account.deploy(of(Table=table(protected=True))) == "UPDATE_COMPLETE"
     account.pass_time(20)
     assert items(account) == []
