@@ -45,7 +45,7 @@ class Detail:
 class Change:
     """The change of a resource.
 
-    ``replacement`` is only set for Modify; ``policy`` tells what happens to the old resource.
+    ``replacement`` is only set for Modify; ``policy`` is what happens to the old resource.
 
     ``before`` and ``after`` are the whole resource (``{"Properties": ...}``) on each side of a Modify, as plain data;
     None if it is not known. They repeat the details, for a comparison of list items by name.

@@ -23,7 +23,7 @@ Importers = Callable[[str], tuple[str, ...] | None]
 Kind = Literal["custom name", "type", "index", "load balancer", "network", "export"]
 
 _BESIDE = (
-    "1. deploy the service under another name beside this one; 2. move its clients and its data, and delete this one"
+    "1. deploy the service under another name next to this one; 2. move its clients and its data, and delete this one"
 )
 
 

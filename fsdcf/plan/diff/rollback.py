@@ -4,8 +4,8 @@ them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from typing import Literal
 
@@ -23,7 +23,6 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
-from fsdcf.cloudformation.references import Path
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
@@ -62,7 +61,7 @@ class Unsafe:
 class SafetyViolation:
     """A change that breaks a rule: what happens to the resource, why that is unsafe, and the property.
 
-    ``when`` narrows the rule's rollbacks. ``subject`` replaces ``{it}`` in the rule's way out, and ``way_out`` all of
+    ``when`` narrows the rule's rollbacks. ``subject`` replaces ``{it}`` in the rule's steps, and ``way_out`` all of
     it.
     """
 
@@ -158,10 +157,10 @@ def unsafe(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> tu
 
 
 REPLACED_STORE = (
-    "1. add the new one beside it under another name, copy the data, and deploy an image that uses it; "
+    "1. add the new one next to it under another name, copy the data, and deploy an image that uses it; "
     "2. remove the old one"
 )
-"""The way out if a data store is replaced."""
+"""The steps for a data store that is replaced."""
 
 
 @rule(
@@ -276,26 +275,6 @@ def _codes(group: PlannedResource) -> set[str]:
     return codes
 
 
-ROLES = ("TaskRoleArn", "ExecutionRoleArn")
-"""The properties of a task definition that name its roles."""
-
-
-@dataclass(frozen=True)
-class LostPermission:
-    """Actions that a role loses.
-
-    ``holder`` and ``path`` are the statement that allowed them, or that now denies them.
-    """
-
-    role: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    targets: tuple[str, ...]
-    holder: str
-    path: Path
-    denied: bool = False
-
-
 @rule(
     "permission-removed",
     (ROLLOUT, FSDCF),
@@ -305,72 +284,72 @@ def permissions(release: ReleaseChange) -> Iterator[SafetyViolation]:
     """A role loses a permission that the old image may need, or that its tasks need to start."""
     gone = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
     for was, now in tasks.definitions(release.old, release.new):
-        for role in ROLES:
+        for role in ("TaskRoleArn", "ExecutionRoleArn"):
             for lost in _lost_permissions(was, now, release, role):
                 if not lost.targets or not gone.issuperset(lost.targets):
-                    yield from _permission_violation(release, lost, was)
+                    yield from _permission_violation(release, lost, was, role == "ExecutionRoleArn")
 
 
 def _permission_violation(
-    release: ReleaseChange, lost: LostPermission, task: PlannedResource
+    release: ReleaseChange, lost: Access, task: PlannedResource, starts: bool
 ) -> Iterator[SafetyViolation]:
-    """A lost permission.
+    """A lost permission, of the execution role if it ``starts`` tasks.
 
     ``fsdcf rollback`` gives the execution role what the old template gives it, so only a rollout is at risk.
     """
-    starts = lost.role == "ExecutionRoleArn"
-    at_once = release.in_place(lost.holder) or lost.denied
+    denied = lost.effect == "Deny"
+    at_once = release.in_place(lost.holder) or denied
     if starts and not at_once:
         return
     actions = ", ".join(lost.actions[:3]) + (f" and {len(lost.actions) - 3} more" if len(lost.actions) > 3 else "")
     if lost.resources:
         actions += f" on {', '.join(map(shortened, lost.resources))}"
     role = "the execution role" if starts else "the task role"
-    what = f"denies {role} {actions}" if lost.denied else f"takes {actions} from {role}"
+    what = f"denies {role} {actions}" if denied else f"takes {actions} from {role}"
     why = "the old image may need it"
     if starts:
         why = "tasks of the old release can no longer start, also if ECS rolls back to it"
     elif at_once:
         why += "; its tasks lose it as soon as the policy changes, before the new ones serve"
     when: tuple[When, ...] = (ROLLOUT,) if starts else (ROLLOUT, FSDCF) if at_once else (FSDCF,)
-    place = PropertyPlace(lost.holder or task.name, lost.path, gone=not lost.denied)
+    place = PropertyPlace(lost.holder or task.name, lost.path, gone=not denied)
     yield SafetyViolation(place.logical_id, what, why, place, when)
 
 
 def _lost_permissions(
     was: PlannedResource, now: PlannedResource, release: ReleaseChange, role: str
-) -> Iterator[LostPermission]:
-    """What the role in the property ``role`` loses between two task definitions; nothing for a role from elsewhere."""
+) -> Iterator[Access]:
+    """What the role in the property ``role`` loses between two task definitions; nothing for a role from elsewhere.
+
+    Each is the old row with the lost actions and resources, or a new row that denies something.
+    """
     before, after = (target_of(task.properties.get(role)) for task in (was, now))
     if before not in release.old.resources:
         return
     if after not in release.new.resources:
-        yield LostPermission(role, ("all that the template allows",), (), (), before or "", ())
+        everything = ("all that the template allows",)
+        yield Access("identity", "Allow", (), everything, (), (), (), "", "", before or "", ())
         return
     given = [row for row in access(release.new) if row.kind == "identity" and after in row.principals]
-    allowed = [row for row in given if row.effect == "Allow"]
     had = [row for row in access(release.old) if before in row.principals]
+    allowed = [row for row in given if row.effect == "Allow"]
     for row in had:
         if row.kind == "identity" and row.effect == "Allow":
-            yield from _lost_grants(role, row, allowed)
+            lost = [
+                (action, resource)
+                for action in row.actions
+                for resource in row.resources
+                if not any(_allows(other, action, resource, row) for other in allowed)
+            ]
+            if lost:
+                actions, resources = map(set, zip(*lost, strict=True))
+                yield replace(
+                    row,
+                    actions=tuple(action for action in row.actions if action in actions),
+                    resources=tuple(resource for resource in row.resources if resource in resources),
+                )
     was_denied = {_identity(row) for row in had if row.effect == "Deny"}
-    for row in given:
-        if row.effect == "Deny" and _identity(row) not in was_denied:
-            yield LostPermission(role, row.actions, row.resources, row.targets, row.holder, row.path, denied=True)
-
-
-def _lost_grants(role: str, row: Access, allowed: Collection[Access]) -> Iterator[LostPermission]:
-    """The actions and resources of an old statement that the new ones no longer allow."""
-
-    def lost(action: str, resource: str) -> bool:
-        return not any(_allows(other, action, resource, row) for other in allowed)
-
-    actions = tuple(action for action in row.actions if any(lost(action, resource) for resource in row.resources))
-    if actions:
-        resources = tuple(
-            resource for resource in row.resources if any(lost(action, resource) for action in row.actions)
-        )
-        yield LostPermission(role, actions, resources, row.targets, row.holder, row.path)
+    yield from (row for row in given if row.effect == "Deny" and _identity(row) not in was_denied)
 
 
 def _allows(new: Access, action: str, resource: str, old: Access) -> bool:
@@ -452,7 +431,7 @@ def volumes(release: ReleaseChange) -> Iterator[SafetyViolation]:
     "1. deploy an image that does not need {it} while it still runs; 2. remove it from the spec",
 )
 def sidecars(release: ReleaseChange) -> Iterator[SafetyViolation]:
-    """A container that ran beside the old image is gone."""
+    """A container that ran next to the old image is gone."""
     for name, place in tasks.removed_containers(release.old, release.new):
         what, why = f"runs without the container {name}", "the old image would run without it"
         yield SafetyViolation(place.logical_id, what, why, place, subject=name)
