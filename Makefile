@@ -1,4 +1,4 @@
-# fsdcf: one place for every command. Needs Python 3.10 or later and make; the rest it installs into .venv.
+# The commands of the project. They need Python 3.10 or later and make, and install everything else into .venv.
 PYTHON ?= python3
 ENV ?= staging
 BIN := .venv/bin
@@ -12,27 +12,27 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 $(READY): setup.cfg pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { echo "fsdcf needs Python 3.10 or later, and '$(PYTHON)' is not there. Try: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "fsdcf needs Python 3.10 or later, but '$(PYTHON)' was not found. Try: make PYTHON=/path/to/python3" >&2; exit 2; }
 	@"$(PYTHON)" -c 'import sys; sys.exit("fsdcf needs Python 3.10 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
 	@echo "preparing .venv (once) ..." >&2
 	@"$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-demo: $(READY) ## Compile every example, and deploy one into the sandbox
+demo: $(READY) ## Compile every example, and deploy one of them into the sandbox
 	@sh scripts/demo.sh $(BIN)
 
-template: $(READY) ## Write build/x.staging.template.yml: SERVICE=x [ENV=staging]; without SERVICE all
+template: $(READY) ## Write the template of a service, or of all, to build/: [SERVICE=x] [ENV=staging]
 	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf template --env "$(ENV)" -o build/
 
-deploy: $(READY) ## Deploy one: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
-	@[ -n "$(SERVICE)" ] || { echo "say which service: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
+deploy: $(READY) ## Deploy a service: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
+	@[ -n "$(SERVICE)" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
 	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf deploy --env "$(ENV)" $(if $(IMAGE_SHA),--image-sha "$(IMAGE_SHA)") $(ARGS)
 
-validate: $(READY) ## Check specs: [SERVICE=x] [ENV=staging]
+validate: $(READY) ## Check the spec of a service, or all specs: [SERVICE=x] [ENV=staging]
 	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf validate --env "$(ENV)"
 
-check: lint types test ## All that CI checks: ruff, mypy --strict and the tests
+check: lint types test ## Run everything that CI runs: ruff, mypy --strict and the tests
 
 lint: $(READY)
 	@$(BIN)/ruff check --quiet .
@@ -41,36 +41,36 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy --strict fsdcf
 
-# Bytecode that stays spares the next run, and every process that a test starts, seconds of compiling.
+# Kept bytecode saves seconds of compiling in the next run and in every process that a test starts.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
-fuzz: $(READY) ## Try what the tests say of any input with many more inputs
+fuzz: $(READY) ## Run the property tests with many more inputs
 	@FSDCF_FUZZ=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m hypothesis
 
-golden: $(READY) ## Rewrite the golden files; read their diff
+golden: $(READY) ## Rewrite the golden files; review their diff
 	@FSDCF_GOLDEN=1 $(BIN)/python -m pytest tests/test_goldens.py tests/scaffold/test_golden.py tests/scaffold/test_service.py
 
-dynalite: $(READY) ## Run the migration against dynalite, which keeps DynamoDB's limits; needs Node 20 and npm
+dynalite: $(READY) ## Test the migration against dynalite, which enforces DynamoDB's limits; needs Node 20 and npm
 	@sh scripts/dynalite.sh $(BIN)
 
-docs: $(READY) ## Rewrite the generated pages
+docs: $(READY) ## Rewrite the generated pages of the documentation
 	@$(BIN)/python scripts/docs.py
 
-schemas: $(READY) ## Rewrite the resource facts and permissions from what cfn-lint bundles
+schemas: $(READY) ## Rewrite the resource facts and permissions from the schemas of cfn-lint
 	@$(BIN)/python scripts/schemas.py
 	@$(BIN)/python scripts/permissions.py
 
-bench: $(READY) ## Measure speed and memory against cfn-lint
+bench: $(READY) ## Measure speed and memory, compared with cfn-lint
 	@$(BIN)/python bench/run.py
 
-soak: $(READY) ## Take the deploy engine through 1,000 random schedules of faults
+soak: $(READY) ## Test the deploy engine with 1,000 random schedules of faults
 	@$(BIN)/python -m tests.deploy.soak 1000
 
-wheel: $(READY) ## Build the wheel and the source archive into dist/
+wheel: $(READY) ## Build the wheel and the source archive in dist/
 	@$(BIN)/python -m build
 
-clean: ## Remove what was made
+clean: ## Remove all build products and caches
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find fsdcf scripts tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

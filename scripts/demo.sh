@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles and lints every example, then deploys the first one into the sandbox: a first deploy, a new image, nothing to do, and an
-# image that does not start: the diagnosis and the rollback.
+# Compile and lint every example, then deploy the first one into the sandbox: a first deploy, a new image, no changes, and an
+# image that does not start, with its diagnosis and rollback.
 set -eu
 bin=$1
 first=examples/hello.yml
@@ -19,17 +19,17 @@ for spec in examples/*.yml; do
     [ "$spec" = "$first" ] && headline="$lines lines of YAML became $resources resources"
 done
 echo
-echo "compiled and linted; $(grep -c '^warning\[' build/demo.log || true) pieces of advice are in build/demo.log"
+echo "compiled and linted; $(grep -c '^warning\[' build/demo.log || true) warnings are in build/demo.log"
 echo "$first: $headline"
 echo "the template: $template"
 
-# The sandbox of the demo keeps its state in build/, beside that of whoever runs it.
+# The demo keeps the state of its sandbox in build/, apart from the user's own.
 HOME=$PWD/build/demo XDG_CACHE_HOME=$PWD/build/demo/.cache
 export HOME XDG_CACHE_HOME
 rm -rf build/demo
 mkdir -p build/demo
 
-# A terminal is shown everything; a log gets the plan's heads and how it ended.
+# A terminal shows everything; a log gets the summary of the plan and the outcome.
 deploy() {
     echo
     echo "\$ fsdcf deploy $first --image-sha $1 --sandbox --yes"
@@ -46,7 +46,7 @@ deploy 3f2c1ab
 deploy 9d4e7f0
 deploy 9d4e7f0
 
-# The last one fails, as it should: exit code 1, the cause, the line to change, the next command.
+# The last deploy is expected to fail with exit code 1, the cause, the line to change and the next command.
 broken=c0ffee1
 fault=Service:update:CannotPullContainerError
 echo
@@ -59,7 +59,7 @@ else
     sed -n -e '/] ROLLOUT/p' -e '/^warning: /p' -e '/^failed: /,$p' build/deploy.log
 fi
 if [ "$code" -ne 1 ]; then
-    echo "the broken image ended with exit code $code, not 1" >&2
+    echo "the deploy of the broken image ended with exit code $code instead of 1" >&2
     exit 1
 fi
 echo

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The tests of the migration that need dynalite: installs it below build/ once, and runs them. The argument is the folder of Python's programs.
+# Run the migration tests that need dynalite, which is installed below build/ once.
+# The argument is the folder of Python's programs.
 set -eu
 version=4.0.0
 folder=build/dynalite

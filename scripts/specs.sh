@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command on the spec of the service $SERVICE: services/NAME.yml, then examples/NAME.yml. Without a name, on every spec.
+# Run a command on the spec of the service $SERVICE, services/NAME.yml or else examples/NAME.yml. Without a name, on every spec.
 set -eu
 name=${SERVICE:-}
 
@@ -16,7 +16,7 @@ if [ -n "$name" ]; then
     for folder in services examples; do
         [ -f "$folder/$name.yml" ] && exec "$@" "$folder/$name.yml"
     done
-    echo "no service '$name': neither services/$name.yml nor examples/$name.yml is there. There are:" >&2
+    echo "there is no service '$name': neither services/$name.yml nor examples/$name.yml exists. The services are:" >&2
     known "  " >&2
     exit 2
 fi
@@ -28,7 +28,7 @@ for file in services/*.yml examples/*.yml; do
     found=yes
 done
 if [ -z "${found:-}" ]; then
-    echo "no specs: put one into services/NAME.yml" >&2
+    echo "there are no specs; write one to services/NAME.yml" >&2
     exit 2
 fi
 exec "$@"

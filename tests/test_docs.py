@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from fsdcf.catalogue import catalogue
-from fsdcf.cli.main import _COMMANDS, cli
+from fsdcf.cli.main import cli
 from fsdcf.cli.render.findings import summary
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Exit
@@ -25,6 +25,7 @@ from fsdcf.pipeline import Request, run
 from fsdcf.sandbox.faults import parse_fault
 from tests.conftest import ROOT
 
+COMMANDS = cli.list_commands(click.Context(cli))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{number}")
@@ -50,7 +51,7 @@ def test_the_tutorial_s_override_can_be_made_in_each_of_its_specs() -> None:
 
 def test_every_command_and_example_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"`fsdcf {command}" in readme for command in _COMMANDS)
+    assert all(f"`fsdcf {command}" in readme for command in COMMANDS)
     assert all(f"](examples/{example.name})" in readme for example in EXAMPLES)
 
 
@@ -66,7 +67,7 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
         words = line.split(" #")[0].split(" -- ")[0].replace("[", " ").replace("]", " ").split()
         if words[1] in ("--help", "--version"):
             continue
-        assert words[1] in _COMMANDS, line
+        assert words[1] in COMMANDS, line
         command = cli.get_command(click.Context(cli), words[1])
         if isinstance(command, click.Group):
             command = command.get_command(click.Context(command), words[2])

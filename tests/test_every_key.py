@@ -8,7 +8,7 @@ import pytest
 
 from fsdcf.cli.commands.diff import between
 from fsdcf.cli.compiled import Compiled
-from fsdcf.cli.render.plan import rows
+from fsdcf.cli.render.plan import changed_properties
 from fsdcf.compiler.emit import to_json
 from fsdcf.language.model.service import Spec
 from fsdcf.language.shape import Field, walk
@@ -128,5 +128,9 @@ def lines_of(before: Result, after: Result) -> set[str]:
     plan = between(
         *(Compiled("spec.yml", "staging", one.template.data, one) for one in (before, after) if one.template)
     )
-    own = [plan.origins.of_row(change, row) for change in plan.found.changes for row in rows(change, plan.changes)]
+    own = [
+        plan.lines.of_property(change, row)
+        for change in plan.update.changes
+        for row in changed_properties(change, plan.changes)
+    ]
     return {place.file for place in (*own, *plan.places.values()) if place}

@@ -65,7 +65,7 @@ def test_the_readme_s_deploy_names_an_image_as_a_first_one_must(checkout: Path) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"), [(("template", "SERVICE=hell"), "no service 'hell'"), (("deploy",), "say which service")]
+    ("arguments", "told"), [(("template", "SERVICE=hell"), "no service 'hell'"), (("deploy",), "SERVICE is missing")]
 )
 def test_what_is_missing_is_said(checkout: Path, arguments: tuple[str, ...], told: str) -> None:
     made = make(checkout, *arguments)

@@ -1,8 +1,9 @@
-"""Files that commands write: each whole or not at all."""
+"""Files of the user's project: spec files found and read, and output files written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,9 +12,63 @@ import click
 
 from fsdcf.lint.cache import default_folder
 
+LARGEST = (1 << 20) + 1
+"""Maximum number of bytes read from a file: one more than a spec may have."""
+
+_SPEC = re.compile(rb"""^["']?apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
+_SUFFIXES = (".yml", ".yaml")
+_TOOL_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages"})
+_MAX_FOLDERS = 20_000
+_HEAD_BYTES = 8192
+
+
+def read(path: Path) -> bytes:
+    """Read a file, up to ``LARGEST`` bytes. A usage error if that fails."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(LARGEST)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise click.UsageError(f"cannot read {str(path)!r}: {reason}") from None
+
+
+def repository_root(start: Path) -> Path:
+    """The root of the git repository around a folder, or the folder itself outside of a repository."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+
+
+def specs_or_all(specs: tuple[Path, ...], root: Path) -> tuple[Path, ...]:
+    """The named specs, or every spec of the repository by its relative path. A usage error if there are none."""
+    if specs:
+        return specs
+    paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root))
+    if not paths:
+        raise click.UsageError(f"no spec found in {root}; name one, or write one with `fsdcf init NAME`")
+    return paths
+
+
+def find_specs(root: Path) -> list[Path]:
+    """Every FSD spec below a folder, sorted by path. Hidden folders and those of build tools are skipped."""
+    specs: list[Path] = []
+    for count, (folder, folders, files) in enumerate(os.walk(root)):
+        if count == _MAX_FOLDERS:
+            raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _TOOL_FOLDERS)
+        specs += [Path(folder) / name for name in files if name.endswith(_SUFFIXES) and is_spec(Path(folder) / name)]
+    return sorted(specs)
+
+
+def is_spec(file: Path) -> bool:
+    """Whether a file starts like an FSD spec. False for a file that cannot be read."""
+    try:
+        with open(file, "rb") as opened:
+            return bool(_SPEC.search(opened.read(_HEAD_BYTES)))
+    except OSError:
+        return False
+
 
 def write(target: Path, text: str | bytes) -> None:
-    """Write a file, text in UTF-8, in one step, and say so; its folder is made where it is not there. A usage error where that fails."""
+    """Write a file atomically, text in UTF-8, with its folder, and report it. A usage error if that fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, text.encode() if isinstance(text, str) else text)
@@ -22,58 +77,66 @@ def write(target: Path, text: str | bytes) -> None:
     click.echo(f"wrote {target}", err=True)
 
 
+def write_or_print(output: str | None, text: str) -> None:
+    """Write a text to the file of ``--output``, or to standard output for None and ``-``."""
+    if output in (None, "-"):
+        click.echo(text, nl=False)
+    else:
+        write(Path(str(output)), text)
+
+
 def write_new(folder: Path, files: Mapping[str, str]) -> None:
-    """Write new files by their paths below a folder: all of them or none, and none over one that is there. A usage error where that fails."""
-    there = [str(folder / path) for path in files if os.path.lexists(folder / path)]
-    if there:
-        some = ", ".join(map(repr, there[:3])) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
+    """Create files by their paths below a folder: all or none, and never over an existing file.
+
+    A usage error if that fails.
+    """
+    existing = [str(folder / path) for path in files if os.path.lexists(folder / path)]
+    if existing:
+        names = ", ".join(map(repr, existing[:3])) + (f" and {len(existing) - 3} more" if len(existing) > 3 else "")
         raise click.UsageError(
-            f"{some} {'is' if len(there) == 1 else 'are'} there already; nothing was written: choose another place with -o"
+            f"{names} already exist{'s' if len(existing) == 1 else ''}; nothing was written: "
+            "choose another location with -o"
         )
     try:
-        if folder.exists():
-            _create(folder, files)
-        else:
-            _appear(folder, files)
+        (_create if folder.exists() else _create_folder)(folder, files)
     except OSError as error:
         raise click.UsageError(
             f"cannot write {str(error.filename2 or error.filename or folder)!r}: {error.strerror}; nothing was written"
         ) from None
 
 
-def _appear(folder: Path, files: Mapping[str, str]) -> None:
-    """A folder that is not there yet: filled under another name, then renamed."""
+def _create_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Fill a temporary folder, then rename it."""
+    import shutil
     import tempfile
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        _create(made, files)
-        made.chmod(0o777 & ~_umask())
-        made.rename(folder)
+        _create(temporary, files)
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(folder)
     except BaseException:
-        import shutil
-
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def _create(folder: Path, files: Mapping[str, str]) -> None:
-    """Create files that are not there, and take them away again where one fails."""
-    made: list[Path] = []
+    """Create new files; if one fails, remove those that were created."""
+    created: list[Path] = []
     try:
         for path, text in files.items():
             target = folder / path
-            for above in (folder / one for one in reversed(Path(path).parents)):
-                if not above.is_dir():
-                    above.mkdir()
-                    made.append(above)
+            for parent in (folder / relative for relative in reversed(Path(path).parents)):
+                if not parent.is_dir():
+                    parent.mkdir()
+                    created.append(parent)
             with open(target, "x", encoding="utf-8", newline="\n") as file:
-                made.append(target)
+                created.append(target)
                 file.write(text)
     except BaseException:
-        for one in reversed(made):
-            one.rmdir() if one.is_dir() else one.unlink()
+        for path_created in reversed(created):
+            path_created.rmdir() if path_created.is_dir() else path_created.unlink()
         raise
 
 
@@ -101,13 +164,13 @@ def _umask() -> int:
 
 
 def lint_folder(home: Callable[[], Path] = Path.home) -> Path:
-    """The folder of linting's verdicts; the sandbox's state has one beside it.
+    """The cache folder of lint results; the sandbox keeps its state in a folder beside it.
 
-    A user without a home, as in a container, has the root for one, as Docker does it: mostly it cannot be written to. Linting does without
-    then, and the sandbox says so.
+    A user without a home folder, as in a container, gets the root folder, as Docker does. It is rarely writable:
+    linting then works without a cache, and the sandbox reports an error.
     """
     try:
-        found = home()
+        folder = home()
     except RuntimeError:
-        found = Path("/")
-    return default_folder(os.environ, sys.platform, found)
+        folder = Path("/")
+    return default_folder(os.environ, sys.platform, folder)

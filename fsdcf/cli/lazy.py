@@ -1,4 +1,4 @@
-"""A group of commands whose modules are imported when they are run, so that help costs nothing."""
+"""A group of commands whose modules are imported when a command runs, so that help starts quickly."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from typing import ClassVar
 import click
 
 Table = Mapping[str, tuple[str, str]]
-"""By the command's name: where it is, as ``module`` (its ``command``) or ``module:attribute``, and what it does."""
+"""The module in ``fsdcf.cli.commands`` and the one-line description of each command.
+
+The command ``migrate-data`` is the function ``migrate_data_command`` of its module.
+"""
 
 
-class Commands(click.Group):
-    """Knows its commands by name and by what they do."""
+class LazyGroup(click.Group):
+    """A group that knows the names and descriptions of its commands.
 
-    table: ClassVar[Table] = {}
+    ``sections`` maps the headings of its help to commands.
+    """
+
+    sections: ClassVar[Mapping[str, Table]] = {}
+
+    @property
+    def table(self) -> Table:
+        """All commands, in the order of the help."""
+        return {name: entry for table in self.sections.values() for name, entry in table.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.table)
@@ -23,22 +34,24 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.table:
             return None
-        module, _, attribute = self.table[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute or "command")
+        module = import_module(f"fsdcf.cli.commands.{self.table[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant; for one that there is not, the nearest."""
+        """The named command; for an unknown name, an error with the closest one."""
         name = args[0]
         if name not in self.table and not ctx.resilient_parsing:
-            from difflib import get_close_matches  # a command that is there needs none of it
+            from difflib import get_close_matches  # a known command does not need it
 
             if close := get_close_matches(name, self.table, 1):
                 ctx.fail(f"No such command {name!r}. Did you mean {close[0]!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+        widest = max(map(len, self.table))
+        for heading, table in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(widest), text) for name, (_, text) in table.items()])

@@ -1,17 +1,21 @@
-"""Spec lines of logical ids: by the path that the template's Metadata holds, in the spec at hand."""
+"""The way from a template to the spec: the line that a resource, a property or a planned change comes from.
+
+Every resource of a compiled template has the spec path of its origin; ``line_at`` turns such a path into a line.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from fsdcf.cli.compiled import Compiled, Line
-from fsdcf.cli.render.plan import Row, rows
+from fsdcf.cli.compiled import Compiled
+from fsdcf.cli.render.plan import ChangedProperty, changed_properties
 from fsdcf.cloudformation.change import Change, Detail, at, path_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Place
-from fsdcf.diagnostics import LINE_BREAK
+from fsdcf.diagnostics import LINE_BREAK, SpecPath
 from fsdcf.language.document import locate
 from fsdcf.masking import mask_line
 from fsdcf.pipeline import Result
@@ -22,54 +26,84 @@ from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tasks import PropertyPlace as Property
 
 
-class Places:
-    """Finds the spec line of a resource, or of a path such as ``service.port``. One that the spec no longer makes, or has not, stands at
-    the nearest ancestor of its path that is left.
+def line_at(result: Result | None, path: str, below: SpecPath = ()) -> Place | None:
+    """The line of a spec path such as ``service.port``, or of its nearest ancestor in the spec; secrets are masked.
 
-    ``deployed`` gives the template that runs: it tells the paths of resources that the compiled one lacks. It is asked once, and
-    only when such a resource is looked for.
+    ``below`` continues the path with keys and list indexes. None if the spec could not be parsed.
     """
+    if result is None or result.document is None:
+        return None
+    span = result.document.key_span((*locate(result.document, path, types()), *below))
+    lines = _lines(result.sources.get(span.file, ""))
+    text = lines[span.line - 1] if span.line <= len(lines) else ""
+    return Place(mask_line(span.file), span.line, span.column, mask_line(text))
 
-    def __init__(self, result: Result) -> None:
-        self.result = result
-        self._paths = {name: origin.path for name, origin in result.template.origins.items()} if result.template else {}
-        self.deployed: Callable[[], Mapping[str, Any]] | None = None
 
-    def __call__(self, logical_id: str) -> Place | None:
-        document = self.result.document
-        path = self._paths.get(logical_id) or (logical_id if "." in logical_id else self._former(logical_id))
-        if document is None or path is None:
-            return None
-        span = document.key_span(locate(document, path, types()))
-        lines = LINE_BREAK.split(self.result.sources.get(span.file, ""))
-        text = lines[span.line - 1] if span.line <= len(lines) else ""
-        return Place(mask_line(span.file), span.line, span.column, mask_line(text))
+@lru_cache(maxsize=8)
+def _lines(text: str) -> tuple[str, ...]:
+    """The lines of a source, split once: a large plan looks up hundreds of them."""
+    return tuple(LINE_BREAK.split(text))
 
-    def _former(self, logical_id: str) -> str | None:
-        if self.deployed is None:
-            return None
-        ask, self.deployed = self.deployed, None
-        for name, path in paths_of(ask()).items():
-            self._paths.setdefault(name, path)
-        return self._paths.get(logical_id)
+
+def line_of(compiled: Compiled, logical_id: str, path: SpecPath = (), item: str = "") -> Place | None:
+    """The line that a resource, or the value at ``path`` in its Properties, comes from. None for a resource without
+    origin.
+
+    ``item`` names an item, such as an environment variable, of the list that the path leads to.
+    """
+    result = compiled.result
+    source = result.template.origins.get(logical_id) if result and result.template else None
+    if source is None:
+        return None
+    length = next((length for length in range(len(path), -1, -1) if path[:length] in source.sources), None)
+    named = source.path if length is None else source.sources[path[:length]]
+    below: SpecPath = (item,) if item else ()
+    if length is not None and named.endswith(".statements") and path[length : length + 1] == ("Statement",):
+        below = path[length + 1 : length + 2]  # the policy's statements are those of the spec, in the same order
+    return line_at(result, named, below)
 
 
 def paths_of(template: Mapping[str, Any]) -> dict[str, str]:
-    """The spec path of each resource, as fsdcf wrote it into the Metadata."""
-    found = {}
+    """The spec path of each resource, read from the Metadata that fsdcf compiles into a template."""
+    paths = {}
     for name, resource in (template.get("Resources") or {}).items():
         metadata = resource.get("Metadata") if isinstance(resource, Mapping) else None
         own = metadata.get("fsdcf") if isinstance(metadata, Mapping) else None
         if isinstance(own, Mapping) and isinstance(own.get("Spec"), str):
-            found[name] = own["Spec"]
-    return found
+            paths[name] = own["Spec"]
+    return paths
+
+
+class SpecLines:
+    """Finds the line of a logical id or spec path in a compile result.
+
+    ``deployed`` returns the deployed template, which knows the paths of resources that the spec no longer makes. It is
+    called at most once, and only when such a resource is looked up.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        self.deployed: Callable[[], Mapping[str, Any]] | None = None
+        self._paths = {name: source.path for name, source in result.template.origins.items()} if result.template else {}
+
+    def __call__(self, logical_id: str) -> Place | None:
+        path = self._paths.get(logical_id) or (logical_id if "." in logical_id else self._former_path(logical_id))
+        return line_at(self.result, path) if path else None
+
+    def _former_path(self, logical_id: str) -> str | None:
+        if self.deployed is not None:
+            self._paths = {**paths_of(self.deployed()), **self._paths}
+            self.deployed = None
+        return self._paths.get(logical_id)
 
 
 @dataclass(frozen=True)
-class Origins:
-    """Both sides. ``old`` is None where there is nothing yet, or only a template that bears no lines.
+class ChangeLines:
+    """Finds the lines that cause planned changes. ``old`` is None for a first deploy, and may be a template without a
+    spec.
 
-    ``in_new`` keeps to the lines of NEW, for those who cannot look at OLD: what is gone stands at its nearest ancestor there.
+    ``in_new`` limits the lines to NEW, for readers who cannot open OLD: a removed resource then has its nearest
+    ancestor's line.
     """
 
     old: Compiled | None
@@ -79,109 +113,99 @@ class Origins:
     def of_changes(self, changes: Sequence[Change]) -> dict[str, Place]:
         """The lines that cause the changes, by logical id."""
         known = by_id(changes)
-        found = {one.logical_id: self._of_change(*origin(one, known)) for one in changes}
-        return {name: place for name, place in found.items() if place is not None}
+        places = {change.logical_id: self._of_change(*origin(change, known)) for change in changes}
+        return {name: place for name, place in places.items() if place is not None}
 
     def of_review(self, review: Review) -> dict[Obstacle | Unsafe, Place]:
-        """The lines of what is to be said beside the changes."""
-        found: list[tuple[Obstacle | Unsafe, Line | None]] = [
-            (one, self._line(one.logical_id)) for one in review.obstacles
-        ]
-        found += [(one, self._of_place(one.place)) for one in review.unsafe]
-        return {one: place for one, line in found if (place := _place(line)) is not None}
+        """The lines of the obstacles and unsafe changes of a plan."""
+        places: dict[Obstacle | Unsafe, Place | None] = {
+            one: self.of_resource(one.logical_id) for one in review.obstacles
+        }
+        places |= {one: self._of_property(one.place) for one in review.unsafe}
+        return {remark: place for remark, place in places.items() if place is not None}
 
-    def of_row(self, change: Change, row: Row) -> Place | None:
-        """The line of one property that changes; None for one that follows another resource, or whose place is not known."""
-        gone = row.after is None
+    def of_property(self, change: Change, changed: ChangedProperty) -> Place | None:
+        """The line of a changed property; None for one that follows another resource, or whose path is not known."""
+        gone = changed.after is None
         whole = change.before if gone else change.after
-        if row.follows or not isinstance(whole, Mapping):
+        if changed.follows or not isinstance(whole, Mapping):
             return None
-        path = path_of(row.title.replace("[was ", "[") if gone else row.title, whole.get("Properties"))
+        title = changed.title.replace("[was ", "[") if gone else changed.title
+        path = path_of(title, whole.get("Properties"))
         if _is_environment(path):
-            return _place(self._of_variable(change.logical_id, path[:3], _variable(whole, path), gone))
-        return _place(self._line(change.logical_id, path, gone=gone)) if path else None
+            return self._of_variable(change.logical_id, path[:3], _variable_at(whole, path), gone)
+        return self.of_resource(change.logical_id, path, gone=gone) if path else None
 
-    def of_resource(self, logical_id: str, gone: bool = False) -> Place | None:
-        """The line of a resource as a whole."""
-        return _place(self._line(logical_id, gone=gone))
+    def of_resource(self, logical_id: str, path: SpecPath = (), item: str = "", gone: bool = False) -> Place | None:
+        """The line of a resource or of one of its properties: in OLD if it is gone from NEW and OLD has lines, else in
+        NEW.
 
-    def _of_place(self, place: Property) -> Line | None:
-        find = self._of_variable if _is_environment(place.path) and place.name else self._line
+        What NEW does not make has the line of its nearest ancestor.
+        """
+        if gone and not self.in_new and self.old is not None:
+            place = line_of(self.old, logical_id, path, item)
+            if place is not None:
+                return place
+        place = line_of(self.new, logical_id, path, item)
+        if place is None and self.old is not None:
+            former = paths_of(self.old.template).get(logical_id)
+            place = line_at(self.new.result, former) if former else None
+        return place
+
+    def _of_property(self, place: Property) -> Place | None:
+        find = self._of_variable if _is_environment(place.path) and place.name else self.of_resource
         return find(place.logical_id, place.path, place.name, place.gone)
 
     def _of_change(self, change: Change, detail: Detail | None) -> Place | None:
         if detail is None or change.action != "Modify":
-            return _place(self._line(change.logical_id, gone=change.action == "Remove"))
+            return self.of_resource(change.logical_id, gone=change.action == "Remove")
         steps = [step for step in detail.path.split("/") if step]
         path = tuple(int(step) if step.isdigit() else step for step in steps[1:])
-        gone = detail.after is None and detail.before is not None
         moved = self._of_moved(change, detail)
         if moved is not None:
             return moved
         if _is_environment(path):
             before, after = (_variables(whole, path[:3]) for whole in (change.before, change.after))
-            name = next((name for name in [*after, *before] if before.get(name, _NONE) != after.get(name, _NONE)), "")
-            return _place(self._of_variable(change.logical_id, path[:3], name, name not in after))
-        return _place(self._line(change.logical_id, path, gone=gone))
+            absent = object()
+            differs = (name for name in [*after, *before] if before.get(name, absent) != after.get(name, absent))
+            name = next(differs, "")
+            return self._of_variable(change.logical_id, path[:3], name, name not in after)
+        return self.of_resource(change.logical_id, path, gone=detail.after is None and detail.before is not None)
 
     def _of_moved(self, change: Change, detail: Detail) -> Place | None:
-        """The line of what differs in a list whose items have moved, where each of them seems to."""
-        whole = title_of(detail, change)
-        told = rows(change, {}) if "[" in whole and change.before is not None else ()
-        while told and not any(whole.startswith(row.title) or row.title.startswith(whole) for row in told):
+        """The line of the first real difference in a list whose items have moved, so that all of them differ."""
+        title = whole = title_of(detail, change)
+        changed = changed_properties(change, {}) if "[" in whole and change.before is not None else ()
+        while changed and not any(whole.startswith(row.title) or row.title.startswith(whole) for row in changed):
             whole = whole.rpartition("[")[0]
-        if not whole or whole == title_of(detail, change):
+        if not whole or whole == title:
             return None
-        return next(
-            (place for row in told if row.title.startswith(whole) and (place := self.of_row(change, row)) is not None),
-            None,
-        )
+        places = (self.of_property(change, row) for row in changed if row.title.startswith(whole))
+        return next((place for place in places if place is not None), None)
 
-    def _of_variable(self, logical_id: str, path: tuple[str | int, ...], name: str, gone: bool) -> Line | None:
-        """The line of a variable: in the environment, or of the dependency that gives it."""
+    def _of_variable(self, logical_id: str, path: SpecPath, name: str, gone: bool) -> Place | None:
+        """The line of an environment variable, or of the dependency that provides its value."""
         side = self.old if gone else self.new
-        written = _variables((side.template.get("Resources") or {}).get(logical_id), path) if side else {}
-        value = written.get(name)
-        giver = value.get("Ref") if isinstance(value, Mapping) else None
-        if isinstance(giver, str) and side is not None and giver in paths_of(side.template):
-            return self._line(giver, gone=gone)
-        where = (*path, list(written).index(name)) if name in written else path
-        return self._line(logical_id, where, name, gone)
-
-    def _line(
-        self, logical_id: str, path: tuple[str | int, ...] = (), item: str = "", gone: bool = False
-    ) -> Line | None:
-        """A line of NEW, or of OLD for what is gone, where OLD has lines; else the nearest ancestor that NEW has of it."""
-        if gone and not self.in_new and self.old is not None:
-            line = self.old.line(logical_id, path, item)
-            if line is not None:
-                return line
-        line = self.new.line(logical_id, path, item)
-        if line is None and self.old is not None:
-            former = paths_of(self.old.template).get(logical_id)
-            line = self.new.at(former) if former else None
-        return line
+        variables = _variables((side.template.get("Resources") or {}).get(logical_id), path) if side else {}
+        value = variables.get(name)
+        provider = value.get("Ref") if isinstance(value, Mapping) else None
+        if isinstance(provider, str) and side is not None and provider in paths_of(side.template):
+            return self.of_resource(provider, gone=gone)
+        index = (list(variables).index(name),) if name in variables else ()
+        return self.of_resource(logical_id, (*path, *index), name, gone)
 
 
-_NONE = object()
-"""Stands for a variable that is not there."""
-
-
-def _is_environment(path: tuple[str | int, ...]) -> bool:
+def _is_environment(path: SpecPath) -> bool:
     return path[:1] == ("ContainerDefinitions",) and path[2:3] == ("Environment",)
 
 
-def _variable(whole: Mapping[str, Any], path: tuple[str | int, ...]) -> str:
-    """The name of the variable that a path leads to, or into."""
-    return next((name for index, name in enumerate(_variables(whole, path[:3])) if path[3:4] == (index,)), "")
+def _variable_at(resource: Mapping[str, Any], path: SpecPath) -> str:
+    """The name of the variable at a path, or that the path leads into."""
+    return next((name for index, name in enumerate(_variables(resource, path[:3])) if path[3:4] == (index,)), "")
 
 
-def _variables(whole: object, path: tuple[str | int, ...]) -> dict[str, object]:
-    """The environment of a container, by the names of its variables."""
-    listed = at(whole, "/".join(map(str, ("Properties", *path))))
-    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    return {str(one.get("Name")): one.get("Value") for one in found}
-
-
-def _place(line: Line | None) -> Place | None:
-    return Place(mask_line(line.file), line.number, line.column, mask_line(line.text)) if line else None
+def _variables(resource: object, path: SpecPath) -> dict[str, object]:
+    """The environment of a container, by name."""
+    items = at(resource, "/".join(map(str, ("Properties", *path))))
+    variables = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    return {str(variable.get("Name")): variable.get("Value") for variable in variables}

@@ -1,111 +1,304 @@
-"""What the commands share: options for a spec, reading files, the environment's name."""
+"""What commands share on the command line: options, and the objects that they become.
+
+``SpecInputs`` is what a command compiles, ``Subject`` the stack that a command acts on, ``Connection`` the way to AWS
+or the sandbox.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, replace
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.cli.files import lint_folder
+from fsdcf.cli.files import lint_folder, read
+from fsdcf.cli.render.durations import duration
 from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.language.model.common import NAME
+from fsdcf.language.source import parse
 from fsdcf.pipeline import Request
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-
+    from fsdcf.deploy.model import Place, Target
+    from fsdcf.language.document import Document
 
 _Command = Callable[..., Any]
+_Decorator = Callable[[_Command], _Command]
 
 
-def spec_options(command: _Command) -> _Command:
-    """``SPEC…``, ``--env``, ``--override`` and ``--var``."""
-    specs = click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC...")
-    return specs(compile_options(command))
-
-
-def compile_options(command: _Command) -> _Command:
-    """``--env``, ``--override`` and ``--var``."""
-    for add in (
-        click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME}; repeatable."),
-        click.option(
-            "--override",
-            "overrides",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Override a key, such as resources.cpu=2048; repeatable.",
-        ),
-        click.option(
-            "--env", "environment", metavar="NAME", help="Environment to compile for. Default: FSDCF_ENV, then staging."
-        ),
-    ):
+def decorate(command: _Command, decorators: Sequence[_Decorator]) -> _Command:
+    """Apply decorators so that options appear in ``--help`` in the given order."""
+    for add in reversed(decorators):
         command = add(command)
     return command
 
 
-def requests(
-    specs: tuple[Path, ...], environment: str | None, overrides: tuple[str, ...], variables: tuple[str, ...]
-) -> list[Request]:
-    """A request for each spec. Usage errors for a file, environment or variable that cannot be."""
-    name = environment_named(environment)
-    known = variables_given(variables)
-    return [Request(str(path), read(path), name, overrides, known) for path in specs]
+@dataclass(frozen=True)
+class SpecInputs:
+    """Spec files and the options that compile them. ``environment`` is None unless ``--env`` was given."""
+
+    files: tuple[Path, ...] = ()
+    environment: str | None = None
+    overrides: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    @cached_property
+    def environment_name(self) -> str:
+        """The name of the environment, defaults included. A usage error if it is not valid."""
+        return environment_named(self.environment)
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """The values of ``--var``. A usage error if one is not valid."""
+        return dict(_variable(text) for text in self.variables)
+
+    def requests(self) -> list[Request]:
+        """A compile request for each file. Usage errors for files, environments and variables that are not valid."""
+        name, values = self.environment_name, self.values
+        return [Request(str(path), read(path), name, self.overrides, values) for path in self.files]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """``--override`` and ``--var`` as typed, with secrets masked: for commands that a log may keep."""
+        from fsdcf.masking import mask_value
+
+        words: list[str] = []
+        for option, settings in (("--override", self.overrides), ("--var", self.variables)):
+            for name, equals, value in (setting.partition("=") for setting in settings):
+                words += [option, f"{name}{equals}{mask_value(value, name)}"]
+        return tuple(words)
+
+    @property
+    def validate_command(self) -> str:
+        """The command that prints every finding of the file, compiled with the same options."""
+        environment = ("--env", self.environment) if self.environment else ()
+        return shlex.join(("fsdcf", "validate", str(self.files[0]), *environment, *self.settings))
 
 
-def variables_given(variables: tuple[str, ...]) -> dict[str, str]:
-    """The values of ``--var``. A usage error for one that cannot be."""
-    return dict(_variable(text) for text in variables)
+def spec_inputs(metavar: str | None = "SPEC", nargs: int = 1) -> _Decorator:
+    """A decorator that adds the spec argument (unless ``metavar`` is None), ``--env``, ``--override`` and ``--var``.
+
+    The command takes them as ``inputs``, a ``SpecInputs``.
+    """
+
+    def decorator(command: _Command) -> _Command:
+        @wraps(command)
+        def with_inputs(
+            *arguments: Any,
+            environment: str | None,
+            overrides: tuple[str, ...],
+            variables: tuple[str, ...],
+            files: tuple[Path, ...] | Path = (),
+            **options: Any,
+        ) -> Any:
+            paths = (files,) if isinstance(files, Path) else files
+            return command(*arguments, inputs=SpecInputs(paths, environment, overrides, variables), **options)
+
+        options: list[_Decorator] = [
+            click.option(
+                *("--env", "environment"),
+                metavar="NAME",
+                help="Environment to compile for.  [default: FSDCF_ENV, then staging]",
+            ),
+            click.option(
+                *("--override", "overrides"),
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Override a key of the spec, such as resources.cpu=2048; repeatable.",
+            ),
+            variable_option(),
+        ]
+        if metavar:
+            path = click.Path(path_type=Path)
+            options.insert(0, click.argument("files", nargs=nargs, required=True, type=path, metavar=metavar))
+        return decorate(with_inputs, options)
+
+    return decorator
+
+
+def variable_option() -> _Decorator:
+    """``--var``."""
+    return click.option(
+        *("--var", "variables"), multiple=True, metavar="NAME=VALUE", help="Value of ${NAME} in the spec; repeatable."
+    )
+
+
+def format_option(*forms: str, help: str) -> _Decorator:
+    """``--format``, as the parameter ``form``; the first form is the default."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help)
+
+
+def lint_options(command: _Command) -> _Command:
+    """``--no-lint``, ``--no-cache`` and ``--strict``."""
+    options = (
+        click.option("--no-lint", is_flag=True, help="Skip cfn-lint."),
+        click.option("--no-cache", is_flag=True, help="Ignore cached lint results."),
+        click.option("--strict", is_flag=True, help="Treat warnings as errors."),
+    )
+    return decorate(command, options)
+
+
+def timeout_option(help: str = "Maximum time to wait, for example 90s, 30m or 2h.  [default: no limit]") -> _Decorator:
+    """``--timeout``, in seconds."""
+    return click.option("--timeout", callback=duration, metavar="TIME", help=help)
+
+
+def yes_option(help: str = "Skip the confirmation prompt.") -> _Decorator:
+    """``--yes``."""
+    return click.option("--yes", is_flag=True, help=help)
+
+
+ASK_ABOUT_DATA = "Skip the confirmation prompt. You are still asked before data is put at risk."
+
+plan_only_option = click.option("--plan-only", is_flag=True, help="Show the planned changes without making them.")
+detach_option = click.option(
+    "--detach", is_flag=True, help="Start the operation and return at once; follow it with `fsdcf watch`."
+)
+role_arn_option = click.option("--role-arn", metavar="ARN", help="IAM role that CloudFormation assumes.")
+artifacts_bucket_option = click.option(
+    "--artifacts-bucket", metavar="BUCKET", help="S3 bucket to upload a template larger than 51,200 bytes to."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON lines on standard output, messages on standard error."
+)
+
+
+def allow_option(help: str) -> _Decorator:
+    """``--allow``, repeatable."""
+    return click.option("--allow", multiple=True, metavar="LOGICAL_ID", help=help)
 
 
 def environment_named(environment: str | None) -> str:
-    """The environment: the one that is given, else FSDCF_ENV, else staging. A usage error if it cannot be one."""
+    """The given environment, or FSDCF_ENV, or staging. A usage error if the name is not valid."""
     name = environment or os.environ.get("FSDCF_ENV") or "staging"
     if not re.fullmatch(ENVIRONMENT_PATTERN, name):
         raise click.UsageError(
-            f"{name!r} cannot name an environment: a letter, then up to 19 lower-case letters, digits and hyphens"
+            f"{name!r} is not a valid environment name: use a lower-case letter, then up to 19 lower-case letters, "
+            "digits and hyphens"
         )
     return name
-
-
-def read(path: Path) -> bytes:
-    """A file's bytes, at most a little more than a spec may hold."""
-    try:
-        with open(path, "rb") as file:
-            return file.read((1 << 20) + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise click.UsageError(f"cannot read {str(path)!r}: {reason}") from None
 
 
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise click.UsageError(f"--var takes NAME=VALUE, not {text!r}")
+        raise click.UsageError(f"--var expects NAME=VALUE, not {text!r}")
     if name == "ENV":
-        raise click.UsageError("--var cannot set ENV: it is the environment's name; use --env")
+        raise click.UsageError("--var cannot set ENV, the name of the environment; use --env")
     return name, value
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The stack that a command acts on.
+
+    ``place`` finds the spec line of a logical id or spec path, if a spec was given.
+    """
+
+    target: Target
+    place: Callable[[str], Place | None]
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.target.stack
+
+
+def target_options(command: _Command) -> _Command:
+    """``SPEC|NAME`` and ``--env`` for commands that need no template, as one ``subject``."""
+
+    @wraps(command)
+    def with_subject(*arguments: Any, service: str, environment: str | None, **options: Any) -> Any:
+        return command(*arguments, subject=_subject(service, environment), **options)
+
+    environment = click.option(
+        *("--env", "environment"),
+        metavar="NAME",
+        help="Environment of the service.  [default: FSDCF_ENV, then staging]",
+    )
+    return decorate(with_subject, (click.argument("service", metavar="SPEC|NAME"), environment))
+
+
+def _subject(service: str, environment: str | None) -> Subject:
+    """The stack of a spec file, or of a service name if the file does not exist. A usage error if it is neither."""
+    from fsdcf.deploy.model import Target
+
+    name = environment_named(environment)
+    if os.path.isfile(service):
+        return _subject_of_spec(service, name)
+    if not re.fullmatch(NAME, service):
+        reason = (
+            "the file does not exist"
+            if "." in service or os.sep in service
+            else "a name has lower-case letters, digits and single hyphens"
+        )
+        raise click.UsageError(f"{service!r} is neither a spec file nor a service name: {reason}")
+    return Subject(Target(service, name), lambda logical_id: None)
+
+
+def _subject_of_spec(file: str, environment: str) -> Subject:
+    """The stack of a spec, which may have errors as long as it names the service."""
+    from fsdcf.cli.lookup import SpecLines
+    from fsdcf.deploy.model import Target
+    from fsdcf.pipeline import run
+
+    result = run(Request(file, read(Path(file)), environment))
+    name = _service_name(result.document)
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise click.UsageError(f"{file!r} has no valid metadata.name; run `fsdcf validate {file}`")
+    command = f"fsdcf deploy {shlex.quote(file)} --env {environment}"
+    return Subject(Target(name, environment, command), SpecLines(result))
+
+
+def with_spec_at_hand(target: Target) -> Target:
+    """The target with its deploy command, if the service's spec is where ``fsdcf init`` writes it."""
+    if target.spec != "SPEC":
+        return target
+    name = target.service
+    for file in (f"{name}.yml", f"{name}.yaml", os.path.join(name, f"{name}.yml")):
+        if os.path.isfile(file) and _name_in(file) == name:
+            return replace(target, redeploy_command=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
+    return target
+
+
+def _name_in(file: str) -> object:
+    try:
+        return _service_name(parse(read(Path(file)), file)[0])
+    except click.UsageError:
+        return None
+
+
+def _service_name(document: Document | None) -> object:
+    """The value of ``metadata.name``; None if there is none."""
+    metadata = document.data.get("metadata") if document else None
+    return metadata.get("name") if isinstance(metadata, dict) else None
 
 
 SANDBOX_REGION = "us-east-1"
 SANDBOX_PORT = 4580
-"""Where the sandbox listens as an endpoint, unless it is told otherwise."""
+"""Default port of ``fsdcf sandbox``."""
 
 PACE = 0.03
-"""A minute of AWS's is two seconds in the sandbox: a first deploy takes some ten."""
+"""Seconds that a second of AWS takes in the sandbox: a minute becomes two seconds, a first deploy about ten."""
 
 _REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What was asked for; None for what boto3 finds by itself. ``faults`` are what goes wrong in the sandbox, as texts."""
+    """The options that lead to AWS or the sandbox; None leaves the choice to boto3.
+
+    ``faults`` are sandbox faults as text.
+    """
 
     profile: str | None = None
     region: str | None = None
@@ -115,12 +308,12 @@ class Connection:
 
     @property
     def pace(self) -> float:
-        """How long a second of the connection's clock takes: in the sandbox it goes faster."""
+        """Real seconds that a second of the connection's clock takes."""
         return PACE if self.sandbox else 1.0
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The options that lead another command to the same place."""
+        """The options that connect another command to the same place."""
         named = (("--profile", self.profile), ("--region", self.region), ("--endpoint-url", self.endpoint))
         flags = [word for option, value in named if value for word in (option, value)]
         return (*flags, "--sandbox") if self.sandbox else tuple(flags)
@@ -130,7 +323,7 @@ def connection_options(command: _Command) -> _Command:
     """``--profile``, ``--region``, ``--endpoint-url`` and ``--sandbox``, as one ``connection``."""
 
     @wraps(command)
-    def connected(
+    def with_connection(
         *arguments: Any,
         profile: str | None,
         region: str | None,
@@ -141,68 +334,61 @@ def connection_options(command: _Command) -> _Command:
         connection = checked(Connection(profile, region, endpoint_url, sandbox))
         return command(*arguments, connection=connection, **options)
 
-    for add in (
-        click.option("--sandbox", is_flag=True, help="Rehearse: talk to the sandbox on this machine instead of AWS."),
-        click.option("--endpoint-url", metavar="URL", help="Talk to this endpoint.  [env: AWS_ENDPOINT_URL]"),
-        click.option("--region", metavar="NAME", help="Region.  [env: AWS_REGION, AWS_DEFAULT_REGION]"),
+    options = (
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.  [env: AWS_PROFILE]"),
-    ):
-        connected = add(connected)
-    return connected
+        click.option("--region", metavar="NAME", help="AWS region.  [env: AWS_REGION, AWS_DEFAULT_REGION]"),
+        click.option("--endpoint-url", metavar="URL", help="Endpoint of the AWS APIs.  [env: AWS_ENDPOINT_URL]"),
+        click.option("--sandbox", is_flag=True, help="Use the sandbox on this machine instead of AWS."),
+    )
+    return decorate(with_connection, options)
 
 
 def checked(connection: Connection) -> Connection:
-    """The connection, if it can be one; else a usage error."""
+    """The connection itself. A usage error if its options or the environment variables are not valid."""
     if connection.faults and not connection.sandbox:
-        raise click.UsageError("--fault plays failures in the sandbox: it goes with --sandbox")
+        raise click.UsageError("--fault injects failures into the sandbox: it needs --sandbox")
     if connection.sandbox and (connection.profile or connection.endpoint):
-        raise click.UsageError("--sandbox needs no --profile and no --endpoint-url: it is a place of its own")
-    for source, region in (("--region", connection.region), *_environment("AWS_REGION", "AWS_DEFAULT_REGION")):
+        raise click.UsageError("--sandbox does not go with --profile or --endpoint-url")
+    for source, region in (("--region", connection.region), *_variables("AWS_REGION", "AWS_DEFAULT_REGION")):
         if region and not _REGION.fullmatch(region):
-            raise click.UsageError(f"{source}: {region!r} cannot be a region; write one such as eu-west-1")
-    for source, url in (("--endpoint-url", connection.endpoint), *_environment("AWS_ENDPOINT_URL")):
+            raise click.UsageError(f"{source}: {region!r} is not a valid region; use one such as eu-west-1")
+    for source, url in (("--endpoint-url", connection.endpoint), *_variables("AWS_ENDPOINT_URL")):
         if url and not connection.sandbox and not _is_url(url):
-            raise click.UsageError(f"{source}: {url!r} cannot be an endpoint; write one such as http://127.0.0.1:4566")
+            raise click.UsageError(f"{source}: {url!r} is not a valid endpoint; use one such as http://127.0.0.1:4566")
     return connection
 
 
 @contextmanager
 def connected(connection: Connection) -> Iterator[Aws]:
-    """AWS, or the sandbox, for as long as the block lasts. Raises ConnectionProblem; makes no call.
+    """AWS or the sandbox while the block lasts. Makes no call. Raises ConnectionProblem.
 
-    botocore reads AWS_DEFAULT_REGION and not AWS_REGION, which other SDKs prefer: it is read here. AWS_PROFILE and
-    AWS_ENDPOINT_URL botocore reads itself. Who runs the commands from Python may bring an AWS of their own: the context's object is
-    then called with the connection.
+    botocore reads AWS_PROFILE, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, but not AWS_REGION, which other SDKs prefer: it
+    is read here. A Python caller may bring its own AWS: the context's object is then called with the connection.
     """
     bring: Callable[[Connection], Aws] | None = click.get_current_context().obj
     if bring is not None:
         yield bring(connection)
         return
-    from fsdcf.deploy.aws import connect
-
     region = connection.region or os.environ.get("AWS_REGION") or None
     if not connection.sandbox:
+        from fsdcf.deploy.aws import connect
+
         yield connect(connection.profile, region, connection.endpoint)
         return
-    with _sandboxed(region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION, connection.faults) as aws:
+    from fsdcf.cli.rehearsal import fault_of, rehearsing
+
+    region = region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION
+    with rehearsing(state_file(), region, PACE, [fault_of(text) for text in connection.faults]) as aws:
         yield aws
 
 
 def state_file() -> Path:
-    """Where the sandbox keeps its state between runs."""
+    """The file that keeps the sandbox's state between runs."""
     return lint_folder().parent / "sandbox" / "state.sqlite"
 
 
-@contextmanager
-def _sandboxed(region: str, faults: tuple[str, ...]) -> Iterator[Aws]:
-    from fsdcf.cli.rehearsal import fault_of, rehearsing
-
-    with rehearsing(state_file(), region, PACE, [fault_of(text) for text in faults]) as aws:
-        yield aws
-
-
-def _environment(*names: str) -> Iterator[tuple[str, str | None]]:
-    yield from ((name, os.environ.get(name)) for name in names)
+def _variables(*names: str) -> Iterator[tuple[str, str | None]]:
+    return ((name, os.environ.get(name)) for name in names)
 
 
 def _is_url(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""AWS as the sandbox plays it inside this process, over a state that lasts between runs."""
+"""The sandbox inside this process, with a state that is kept between runs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,24 @@ from fsdcf.sandbox.store import Store, StoreError
 
 @contextmanager
 def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = ()) -> Iterator[Aws]:
-    """AWS in the sandbox, where a second takes ``pace`` seconds: whoever looks at it is as much faster.
+    """The sandbox as AWS, where a second takes ``pace`` real seconds.
 
-    With faults this process plays alone as long as it stays, so that they strike although others watch. Raises ConnectionProblem for a
-    state that cannot be used, also where that shows only in the middle, as when the disk is full.
+    With faults this process alone advances the sandbox while it runs, so that the faults strike even if others watch.
+    Raises ConnectionProblem for an unusable state, also one found later, as when the disk is full.
     """
     try:
         with Store(state) as store:
             world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=player_of(faults))
             try:
-                yield _aws(world, region, pace)
+                yield Aws(
+                    clients(world, configuration()),
+                    lambda: time.monotonic() / pace,
+                    lambda seconds: time.sleep(seconds * pace),
+                    random.SystemRandom(),
+                    region,
+                    partition_of(region),
+                    pace=pace,
+                )
             finally:
                 release(world)
     except StoreError as error:
@@ -42,33 +50,21 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
         raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None
 
 
-def _aws(world: SandboxState, region: str, pace: float) -> Aws:
-    return Aws(
-        clients(world, configuration()),
-        lambda: time.monotonic() / pace,
-        lambda seconds: time.sleep(seconds * pace),
-        random.SystemRandom(),
-        region,
-        partition_of(region),
-        pace=pace,
-    )
-
-
 def player_of(faults: Sequence[Fault]) -> str:
-    """The name under which this process plays the sandbox alone: its own where it has faults, else none."""
+    """The name under which this process alone advances the sandbox: a random one with faults, else empty."""
     return token_hex(8) if faults else ""
 
 
 def fault_of(text: str) -> Fault:
-    """A fault by its text; a usage error if it is none."""
+    """A fault from its text. A usage error if it is not valid."""
     try:
         return parse_fault(text)
     except FaultError as error:
         raise click.UsageError(f"--fault {error}") from None
 
 
-def aimed(texts: Sequence[str], template: Mapping[str, Any]) -> None:
-    """A usage error for a fault that could never strike: one in making or changing what the template does not have."""
+def check_targets(texts: Sequence[str], template: Mapping[str, Any]) -> None:
+    """A usage error for a fault in creating or updating a resource that the template does not have."""
     resources: Mapping[str, Any] = template["Resources"]
     targets = {*resources, *(resource["Type"] for resource in resources.values())}
     for text in texts:
@@ -79,13 +75,13 @@ def aimed(texts: Sequence[str], template: Mapping[str, Any]) -> None:
             and fault.target not in targets
         ):
             close = get_close_matches(fault.target, sorted(targets), 1)
-            meant = f"; did you mean `{close[0]}`?" if close else "; fsdcf template shows the logical ids"
-            raise click.UsageError(f"--fault {text!r}: the spec makes no {fault.target}{meant}")
+            hint = f"did you mean `{close[0]}`?" if close else "`fsdcf template` shows the logical ids"
+            raise click.UsageError(f"--fault {text!r}: the spec makes no {fault.target}; {hint}")
 
 
 @contextmanager
 def opened(state: Path) -> Iterator[Store]:
-    """The sandbox's state, closed at the end. One that cannot be used is a usage error."""
+    """The sandbox's state while the block lasts. A usage error if it cannot be used."""
     try:
         store = Store(state)
     except StoreError as error:

@@ -1,4 +1,6 @@
-"""``fsdcf advise storage`` as a user meets it: forms, the spec to start from, questions, what cannot be, and the page that shows it."""
+"""``fsdcf advise storage`` as a user meets it: forms, the spec to start from, questions, what cannot be, and the page
+that shows it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.commands import advise_storage as asking
-from fsdcf.cli.commands.advise_storage import OPTIONS, as_options
+from fsdcf.cli.commands import advise as asking
+from fsdcf.cli.commands.advise import OPTIONS, as_options
 from fsdcf.cli.main import cli
 from fsdcf.plan.cost.prices import shipped
 from tests.cli.test_questions import Terminal
@@ -82,9 +84,9 @@ def test_the_verdict_comes_first_then_why_signs_cost_and_the_part_of_the_spec() 
         == "SQLite: one file with one writer is sufficient for 200 requests/s, 20 writes/s and 5 GB"
     )
     heads = (
-        "\nwhy\n",
+        "\nreasons\n",
         "\nsigns that it is time to leave SQLite\n",
-        "\ncost in USD a month (",
+        "\nmonthly cost in USD (",
         "\nassumed\n",
         "\nfor the spec\n\ndependencies:\n",
     )
@@ -101,14 +103,14 @@ def test_what_it_costs_is_by_the_price_table() -> None:
     traffic = 20 * 16 * seconds / 1e6 * prices["efs.write"] + 18 * 4 * seconds / 1e6 * prices["efs.read"]
     kept = 5 * (prices["efs.storage"] + prices["efs.backup"])
     assert files["total"] == pytest.approx(kept + traffic, abs=0.001)
-    assert f"{kept:.2f} USD, without reads and writes; this load is within" in files["note"]
+    assert f"{kept:.2f} USD; it can sustain this load" in files["note"]
     units = 20 * seconds / 1e6 * prices["dynamodb.write"] + 180 * seconds / 1e6 * prices["dynamodb.read"]
     assert table["total"] == pytest.approx(
         units + 5 * (prices["dynamodb.storage"] + prices["dynamodb.pitr"]), abs=0.001
     )
     assert found["cost"]["pricesDate"] == shipped().date and len(found["cost"]["assumed"]) == 3
     busy = record("--requests", "200", "--writes", "100", "--size", "5GB")["cost"]["monthly"][0]
-    assert "this load is more than" in busy["note"]
+    assert "it cannot sustain" in busy["note"]
 
 
 def test_the_file_system_of_a_spec_is_billed_and_shown_as_it_is(folder: Path) -> None:
@@ -118,7 +120,9 @@ def test_the_file_system_of_a_spec_is_billed_and_shown_as_it_is(folder: Path) ->
     found = record("--spec", "own.yml", "--requests", "200", "--size", "5GB")
     files = found["cost"]["monthly"][0]
     assert files["total"] == pytest.approx(5 * float(shipped().prices["efs.storage"].price), abs=0.001)
-    assert files["note"].startswith("the file system has `throughputMode: bursting`") and "within" in files["note"]
+    assert (
+        files["note"].startswith("the file system has `throughputMode: bursting`") and "it can sustain" in files["note"]
+    )
     assert "    throughputMode: bursting\n    backup: false\n  - type: sqlite_database" in found["snippet"]
 
 
@@ -159,7 +163,7 @@ def test_the_part_of_the_spec_compiles(arguments: tuple[str, ...], compiled: Com
     assert advise(*arguments).stdout.endswith(record(*arguments)["snippet"])
 
 
-def test_a_spec_tells_tasks_and_stores() -> None:
+def test_a_spec_determines_tasks_and_stores() -> None:
     small = record("--spec", "my-service.yml")
     assert small["now"] == "my-service.yml has SQLite (notes in /mnt/efs/app.db)" and small["snippetPresent"]
     assert (small["workload"]["writers"], small["workload"]["writersFrom"]) == (1, "SQLite has one")
@@ -172,7 +176,7 @@ def test_a_spec_tells_tasks_and_stores() -> None:
     assert "name: ${ENV}-orders" in large["snippet"] and large["next"] == []
     new = record("--spec", "hello.yml")
     assert new["now"] == "hello.yml has no store yet" and new["workload"]["writers"] is None
-    assert new["next"] == ["put the part below into the spec, and check it: fsdcf validate hello.yml"]
+    assert new["next"] == ["add the snippet below to the spec, and check it: fsdcf validate hello.yml"]
     assert "name: ${ENV}-hello" in new["snippet"]
 
 
@@ -188,11 +192,11 @@ def test_options_go_before_the_spec_and_overrides_are_part_of_it() -> None:
 def test_the_way_from_sqlite_to_dynamodb() -> None:
     found = record("--spec", "my-service.yml", "--env", "prod", "--writes", "150")
     assert [one for one in found["next"] if "fsdcf" in one] == [
-        "put the migration into the image, as a script:"
+        "add a migration script to the image:"
         " fsdcf migrate-data my-service.yml --env prod --table notes --from /mnt/efs/app.db --emit-script migrate.pyz",
-        "deploy it: fsdcf deploy my-service.yml --env prod",
-        "stop the service, so that it writes nothing meanwhile: fsdcf scale my-service.yml --env prod 0",
-        "move the data: fsdcf run my-service.yml --env prod -- python migrate.pyz",
+        "deploy the service: fsdcf deploy my-service.yml --env prod",
+        "stop the service, so that it does not write: fsdcf scale my-service.yml --env prod 0",
+        "migrate the data: fsdcf run my-service.yml --env prod -- python migrate.pyz",
     ]
     assert "name: ${ENV}-notes" in found["snippet"] and not found["snippetPresent"]
 
@@ -201,7 +205,7 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
     (folder / "both.yml").write_text(NOTES + TABLE)
     found = record("--spec", "both.yml", "--size", "120GB")
     assert found["now"] == "both.yml has SQLite (notes in /mnt/efs/app.db) and DynamoDB (${ENV}-orders)"
-    assert "--table orders" in found["next"][0] and found["next"][1].startswith("deploy it")
+    assert "--table orders" in found["next"][0] and found["next"][1].startswith("deploy the service")
     cache = "dependencies:\n  - type: sqlite_database\n    name: cache\n    path: /tmp/cache.db\n    ephemeral: true\n"
     (folder / "a\x1b[31m.yml").write_text(HELLO + cache)
     text = advise("--spec", "a\x1b[31m.yml").stdout
@@ -211,34 +215,34 @@ def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--size", "5XB"), "'5XB' is no size: write one such as 500MB"),
-        (("--size", "GB"), "'GB' is no size"),
-        (("--size", "-5GB"), "'-5GB' is no size"),
-        (("--size", "nan"), "'nan' is no size"),
-        (("--size", ""), "'' is no size"),
-        (("--size", "9e99TB"), "is no size"),
-        (("--requests", "-1"), "'-1' is no number of requests"),
-        (("--requests", "NaN"), "'NaN' is no number"),
-        (("--requests", "inf"), "'inf' is no number"),
-        (("--requests", "many"), "'many' is no number"),
-        (("--writes", "1,000"), "'1,000' is no number"),
-        (("--latency", "0"), "'0' is no time"),
-        (("--latency", "-5"), "'-5' is no time"),
-        (("--latency", "fast"), "'fast' is no time"),
-        (("--latency", "5h"), "'5h' is no time"),
+        (("--size", "5XB"), "'5XB' is not a size: use one such as 500MB"),
+        (("--size", "GB"), "'GB' is not a size"),
+        (("--size", "-5GB"), "'-5GB' is not a size"),
+        (("--size", "nan"), "'nan' is not a size"),
+        (("--size", ""), "'' is not a size"),
+        (("--size", "9e99TB"), "is not a size"),
+        (("--requests", "-1"), "'-1' is not a number of requests"),
+        (("--requests", "NaN"), "'NaN' is not a number"),
+        (("--requests", "inf"), "'inf' is not a number"),
+        (("--requests", "many"), "'many' is not a number"),
+        (("--writes", "1,000"), "'1,000' is not a number"),
+        (("--latency", "0"), "'0' is not a latency"),
+        (("--latency", "-5"), "'-5' is not a latency"),
+        (("--latency", "fast"), "'fast' is not a latency"),
+        (("--latency", "5h"), "'5h' is not a latency"),
         (("--writers", "0"), "x>=1"),
         (("--writers", "1.5"), "'1.5' is not a valid integer"),
         (("--requests", "5", "--writes", "6"), "6 writes/s are more than 5 requests/s"),
         (("--prototype", "--writers", "2"), "a prototype keeps its data in one task"),
         (("--prototype", "--spec", "scaling.yml"), "6 tasks write (service.autoScaling.maxCount)"),
         (("--writes", "0", "--writers", "2"), "2 tasks write, but with 0 writes/s"),
-        (("--env", "prod", "--sql"), "--env, --override and --var go with --spec"),
+        (("--env", "prod", "--sql"), "--env, --override and --var need --spec"),
         (("--spec", "nowhere.yml"), "cannot read 'nowhere.yml'"),
-        (("--spec", "my-service.yml", "--env", "No!"), "cannot name an environment"),
+        (("--spec", "my-service.yml", "--env", "No!"), "is not a valid environment name"),
         (("--format", "xml", "--sql"), "'xml' is not one of"),
     ],
 )
-def test_what_cannot_be_is_said_with_exit_code_2(arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_options_exit_with_code_2(arguments: tuple[str, ...], said: str) -> None:
     assert said in refused(*arguments)
 
 
@@ -246,7 +250,7 @@ def test_a_spec_with_findings_and_a_template_are_refused(folder: Path) -> None:
     (folder / "bad.yml").write_text(NOTES.replace("port: 8000", "port: true"))
     assert "error[S102]" in refused("--spec", "bad.yml")
     (folder / "t.json").write_text('{"Resources": {}}')
-    assert "'t.json' is a template, and no spec" in refused("--spec", "t.json")
+    assert "'t.json' is a template, not a spec" in refused("--spec", "t.json")
 
 
 @pytest.mark.parametrize(
@@ -275,13 +279,13 @@ def test_latencies(text: str, milliseconds: float) -> None:
     assert record("--latency", text)["workload"]["latency"] == milliseconds
 
 
-def test_nobody_is_asked_without_a_terminal() -> None:
+def test_questions_need_a_terminal() -> None:
     said = refused()
     assert all(option in said for option in OPTIONS)
-    assert "say something of the data" in refused("--format", "json")
+    assert "describe the data" in refused("--format", "json")
 
 
-def test_whoever_sits_at_a_terminal_is_asked(
+def test_a_terminal_is_asked_for_the_workload(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     errors = seated(monkeypatch, "n\n2000\n3000\nmany\n300\n5XB\n60GB\n0\n3\nn\n\n")
@@ -291,10 +295,14 @@ def test_whoever_sits_at_a_terminal_is_asked(
         "DynamoDB, because SQLite is not sufficient: 2,000 requests/s are not below 1,000, 300 writes/s are"
     )
     told = errors.getvalue()
-    assert "3,000 are more than 2,000 requests" in told and "'many' is no number" in told and "'5XB' is no size" in told
-    assert "'0' is no number of tasks" in told
     assert (
-        "the same without questions: fsdcf advise storage --requests 2000 --writes 300 --size 60GB --writers 3\n"
+        "3,000 writes exceed 2,000 requests" in told
+        and "'many' is not a number" in told
+        and "'5XB' is not a size" in told
+    )
+    assert "'0' is not a number of tasks" in told
+    assert (
+        "to repeat it without questions: fsdcf advise storage --requests 2000 --writes 300 --size 60GB --writers 3\n"
         in told
     )
     assert (
@@ -305,14 +313,14 @@ def test_whoever_sits_at_a_terminal_is_asked(
 
 def test_a_prototype_is_not_asked_for_its_tasks_and_enter_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = seated(monkeypatch, "y\n\n\n\ny\n20ms\n")
-    found = asking.asked()
+    found = asking.ask_workload()
     assert as_options(found) == "--latency 20ms --sql --prototype"
-    assert "Tasks that write" not in errors.getvalue()
+    assert "tasks that write" not in errors.getvalue()
     seated(monkeypatch, "\n\n\n\n\n\n\n")
-    assert as_options(asking.asked()) == ""
+    assert as_options(asking.ask_workload()) == ""
 
 
-def test_whoever_leaves_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_at_a_question_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     seated(monkeypatch, "n\n200\n")
     with pytest.raises(click.Abort):
         cli.main(["advise", "storage"], standalone_mode=False)

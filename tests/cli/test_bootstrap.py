@@ -1,4 +1,4 @@
-"""``fsdcf bootstrap`` and ``fsdcf permissions``: what they print, what they deploy into the sandbox, what they refuse."""
+"""``fsdcf bootstrap`` and ``fsdcf permissions``: output, deploys into the sandbox, and invalid input."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def test_it_prints_the_stack_and_what_to_do_with_it(folder: Path) -> None:
     assert "--github-ids" not in done.stderr and "permissionsBoundary" not in done.stderr
 
 
-def test_it_says_what_is_missing(folder: Path) -> None:
+def test_missing_settings_are_notes(folder: Path) -> None:
     done = fsdcf("bootstrap", "--github", "acme/shop", "plain.yml", "--env", "qa")
     assert done.exit_code == 0, done.output
     assert (
         "gh api repos/acme/shop" in done.stderr
-        and "write permissionsBoundary: fsdcf-boundary under service" in done.stderr
+        and "set permissionsBoundary: fsdcf-boundary under service" in done.stderr
     )
     assert "QaDeployRole" in resources(done) and "StagingDeployRole" not in resources(done)
 
 
-def test_what_an_account_has_already_is_not_made(folder: Path) -> None:
+def test_existing_resources_of_an_account_are_not_created(folder: Path) -> None:
     provider = f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"
     limit = "arn:aws:iam::123456789012:policy/team/limit"
     done = fsdcf(
@@ -98,7 +98,7 @@ def test_without_specs_it_serves_the_repository(folder: Path) -> None:
         "HelloRepository",
         "PlainRepository",
     }
-    assert "elsewhere.yml: service.image names its account or region" in done.stderr
+    assert "elsewhere.yml: service.image names an account or region" in done.stderr
     assert "123456789012:repository/other" in json.dumps(found["StagingDeployRole"])
 
 
@@ -113,14 +113,14 @@ def test_without_specs_it_serves_the_repository(folder: Path) -> None:
         (["--github", "acme/shop", "hello.yml", "--github-ids", "acme/shop"], "two numbers"),
         (["--github", "acme/shop", "hello.yml", "--oidc-provider", "arn:aws:iam::1:x"], "--oidc-provider"),
         (["--github", "acme/shop", "hello.yml", "--permissions-boundary", "a b"], "--permissions-boundary"),
-        (["--github", "acme/shop", "hello.yml", "--env", "Prod"], "cannot name an environment"),
-        (["--github", "acme/shop", "hello.yml", "hello.yml"], "would be the stack hello-staging"),
+        (["--github", "acme/shop", "hello.yml", "--env", "Prod"], "is not a valid environment name"),
+        (["--github", "acme/shop", "hello.yml", "hello.yml"], "the stack hello-staging of hello.yml"),
         (["--github", "acme/shop", "hello.yml", "--yes"], "--deploy"),
         (["--github", "acme/shop", "hello.yml", "--deploy", "-o", "x.yml"], "-o"),
         (["--github", "acme/shop", "itself.yml", "--env", "pipeline"], "the pipeline's own stack"),
     ],
 )
-def test_what_cannot_be_is_refused(folder: Path, arguments: list[str], word: str) -> None:
+def test_invalid_options_are_refused(folder: Path, arguments: list[str], word: str) -> None:
     (folder / "itself.yml").write_text(HELLO.replace("name: hello", "name: fsdcf"), encoding="utf-8")
     done = fsdcf("bootstrap", *arguments)
     assert done.exit_code == 2 and word in done.stderr, done.output
@@ -155,12 +155,12 @@ def test_the_policy_of_a_deploy_is_printed(folder: Path) -> None:
     assert "note" not in done.stderr and "6,144" in done.stderr
 
 
-def test_what_is_not_given_is_open_and_said(folder: Path) -> None:
+def test_open_values_are_wildcards_with_a_note(folder: Path) -> None:
     done = fsdcf("permissions", "plain.yml", "--permissions-boundary", "limit", "--artifacts-bucket", "artifacts")
     assert "arn:aws:cloudformation:*:*:stack/plain-staging/*" in done.stdout and "${" not in done.stdout
     assert "arn:aws:iam::*:policy/limit" in done.stdout and '"arn:aws:s3:::artifacts/*"' in done.stdout
-    assert "narrow it" in done.stderr
-    assert "name no permissions boundary" in fsdcf("permissions", "plain.yml").stderr
+    assert "restrict the policy" in done.stderr
+    assert "have no permissions boundary" in fsdcf("permissions", "plain.yml").stderr
 
 
 def test_policies_of_iam_s_size_in_a_folder(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_policies_of_iam_s_size_in_a_folder(folder: Path) -> None:
         (["hello.yml", "--artifacts-bucket", "A_B"], "--artifacts-bucket"),
     ],
 )
-def test_permissions_refuses_what_cannot_be(folder: Path, arguments: list[str], word: str) -> None:
+def test_permissions_refuses_invalid_options(folder: Path, arguments: list[str], word: str) -> None:
     done = fsdcf("permissions", *arguments)
     assert done.exit_code == 2 and word in done.stderr and done.stdout == "", done.output
 

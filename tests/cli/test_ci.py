@@ -48,7 +48,7 @@ def test_it_writes_and_checks_one_service(repository: Path) -> None:
 
 def test_the_check_shows_what_differs(repository: Path) -> None:
     missing = fsdcf("ci", "github", "--check")
-    assert missing.exit_code == 2 and "is not there" in missing.stderr
+    assert missing.exit_code == 2 and "does not exist" in missing.stderr
     assert fsdcf("ci", "github").exit_code == 0
     WORKFLOW.write_text(
         WORKFLOW.read_text(encoding="utf-8").replace("timeout-minutes: 90", "timeout-minutes: 5"), encoding="utf-8"
@@ -128,10 +128,10 @@ def test_without_tests_the_image_is_built(repository: Path) -> None:
     done = fsdcf("ci", "github", "hello.yml", "-o", "-")
     assert done.exit_code == 0 and not WORKFLOW.exists()
     assert yaml.safe_load(done.stdout)["jobs"]["test"]["steps"][-1]["env"]["TEST"] == "docker build --file Dockerfile ."
-    assert "no tests of hello" in fsdcf("ci", "github", "hello.yml").stderr
+    assert "no tests found for hello" in fsdcf("ci", "github", "hello.yml").stderr
 
 
-def test_somebody_else_s_file_is_not_overwritten(repository: Path) -> None:
+def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
     WORKFLOW.parent.mkdir(parents=True)
     WORKFLOW.write_text("name: mine\n", encoding="utf-8")
     refused = fsdcf("ci", "github")
@@ -155,22 +155,22 @@ def test_somebody_else_s_file_is_not_overwritten(repository: Path) -> None:
         (["hello.yml", "--branch", "a'b=prod"], "BRANCH=ENV"),
         (["hello.yml", "--branch", "main=prod", "--branch", "main=qa"], "same branch"),
         (["hello.yml", "--branch", "main=prod", "--branch", "other=prod"], "same environment"),
-        (["hello.yml", "--fsdcf", "fsdcf"], "--fsdcf takes"),
-        (["hello.yml", "--fsdcf", "fsdcf>=1"], "--fsdcf takes"),
-        (["hello.yml", "--fsdcf", "git+https://github.com/fsdcf/fsdcf@main"], "--fsdcf takes"),
-        (["hello.yml", "--test", "echo ${{ github.head_ref }}"], "cannot stand"),
-        (["hello.yml", "--test", "a\nb"], "cannot stand"),
-        (["hello.yml", "--var", "A=${{ secrets.X }}"], "cannot stand"),
+        (["hello.yml", "--fsdcf", "fsdcf"], "--fsdcf expects"),
+        (["hello.yml", "--fsdcf", "fsdcf>=1"], "--fsdcf expects"),
+        (["hello.yml", "--fsdcf", "git+https://github.com/fsdcf/fsdcf@main"], "--fsdcf expects"),
+        (["hello.yml", "--test", "echo ${{ github.head_ref }}"], "a workflow cannot contain"),
+        (["hello.yml", "--test", "a\nb"], "a workflow cannot contain"),
+        (["hello.yml", "--var", "A=${{ secrets.X }}"], "a workflow cannot contain"),
         (["hello.yml", "twin.yml"], "both describe the service hello"),
         (["elsewhere.yml"], "another registry"),
         (["outside.yml"], "outside the repository"),
-        (["by-environment.yml"], "one image serves all environments"),
-        (["a file.yml"], "cannot name"),
+        (["by-environment.yml"], "all environments share one image"),
+        (["a file.yml"], "a workflow cannot contain"),
         (["lines.yml"], "several lines"),
         (["hello.yml", "-o", "."], "not written by fsdcf"),
     ],
 )
-def test_what_cannot_be_is_refused(repository: Path, arguments: list[str], word: str) -> None:
+def test_invalid_options_are_refused(repository: Path, arguments: list[str], word: str) -> None:
     (repository / "bad.yml").write_text(HELLO.replace("port: 8000", "port: true"), encoding="utf-8")
     (repository / "twin.yml").write_text(HELLO, encoding="utf-8")
     (repository / "elsewhere.yml").write_text(spec("x", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
@@ -191,17 +191,17 @@ def test_a_repository_without_specs_says_so(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("stdin", ["", "{}", "[1]", '[{"name": "a"}]', "[{"])
-def test_changed_refuses_what_is_no_list_of_services(repository: Path, stdin: str) -> None:
+def test_changed_refuses_input_that_is_not_a_list_of_services(repository: Path, stdin: str) -> None:
     assert fsdcf("ci", "changed", "--base", "HEAD", stdin=stdin).exit_code == 2
 
 
-def test_changed_takes_everything_where_nothing_is_known(repository: Path) -> None:
+def test_changed_prints_every_service_for_an_unknown_revision(repository: Path) -> None:
     done = fsdcf("ci", "changed", "--base", "0" * 40, stdin='[{"name": "a", "paths": []}]')
     assert (done.exit_code, json.loads(done.stdout)) == (0, [{"name": "a", "paths": []}])
     assert "every service" in done.stderr
 
 
-def test_the_hook_passes_over_what_is_no_spec(repository: Path) -> None:
+def test_the_hook_skips_files_that_are_not_specs(repository: Path) -> None:
     (repository / "other.yml").write_text("a: [\n", encoding="utf-8")
     assert fsdcf("validate", "--no-lint", "other.yml", "hello.yml").exit_code == 2
     done = fsdcf("validate", "--no-lint", "--skip-others", "other.yml", "hello.yml")

@@ -21,7 +21,9 @@ BAD = HELLO.replace("port: 8000", "port: true")
 
 
 def fsdcf(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program in this process, from its arguments to its exit code: a process of its own takes longer than most tests."""
+    """The program in this process, from its arguments to its exit code: a process of its own takes longer than most
+    tests.
+    """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "FSDCF_"))]:
@@ -86,7 +88,7 @@ def test_a_dash_is_standard_output(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe is another thing there")
-def test_a_reader_that_leaves_is_no_success_and_no_traceback(folder: Path) -> None:
+def test_a_closed_pipe_is_an_error_without_a_traceback(folder: Path) -> None:
     script = f"exec 3>&1; ({sys.executable} -m fsdcf validate bad.yml --no-lint 2>&1; echo $? >&3) | true"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder)}
     run = subprocess.run(["sh", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -152,7 +154,7 @@ def test_usage_errors_exit_2_without_a_traceback(folder: Path, arguments: tuple[
         (("zzz",), "'zzz'.\n"),
     ],
 )
-def test_a_misspelled_command_names_the_nearest(arguments: tuple[str, ...], words: str) -> None:
+def test_a_misspelled_command_suggests_the_closest(arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(main.cli, arguments)
     assert result.exit_code == 2 and words in result.output
 
@@ -166,7 +168,7 @@ def test_validate_in_its_forms(folder: Path) -> None:
     assert fsdcf("validate", "hello.yml", "--no-lint", cwd=folder).returncode == 0
 
 
-def test_strict_makes_advice_count(folder: Path) -> None:
+def test_strict_treats_warnings_as_errors(folder: Path) -> None:
     (folder / "plain.yml").write_text(HELLO.replace("  owners: team\n", ""))
     assert fsdcf("validate", "plain.yml", "--no-lint", cwd=folder).returncode == 0
     assert fsdcf("validate", "plain.yml", "--no-lint", "--strict", cwd=folder).returncode == 2
@@ -177,7 +179,7 @@ def test_schema_explain_version_help_completion(folder: Path) -> None:
     assert "5 to 300" in fsdcf("explain", "service.healthCheck.interval", cwd=folder).stdout
     assert "Fargate" in fsdcf("explain", "s203", cwd=folder).stdout
     assert "    aws_s3_bucket: An S3 bucket" in fsdcf("explain", "dependencies", cwd=folder).stdout
-    assert "not yet compiled" in fsdcf("explain", "service.sidecars", cwd=folder).stdout
+    assert "not compiled yet" in fsdcf("explain", "service.sidecars", cwd=folder).stdout
     assert process("--version", cwd=folder).stdout == fsdcf("--version", cwd=folder).stdout == f"fsdcf {__version__}\n"
     assert "template" in fsdcf("--help", cwd=folder).stdout
     for spelling, said in (
@@ -191,7 +193,7 @@ def test_schema_explain_version_help_completion(folder: Path) -> None:
         assert "_FSDCF_COMPLETE" in fsdcf("completion", shell, cwd=folder).stdout
 
 
-def test_init_writes_a_spec_that_compiles_without_advice(folder: Path) -> None:
+def test_init_writes_a_spec_that_compiles_without_warnings(folder: Path) -> None:
     for arguments in (("shop", "--port", "3000", "--owner", "team-shop"), ("cruncher", "--worker")):
         assert fsdcf("init", *arguments, cwd=folder).returncode == 0
         result = fsdcf("template", f"{arguments[0]}.yml", "--no-lint", "--strict", cwd=folder)
@@ -200,14 +202,15 @@ def test_init_writes_a_spec_that_compiles_without_advice(folder: Path) -> None:
     prod = fsdcf("validate", "shop.yml", "--env", "prod", "--format", "json", cwd=folder)
     assert [one["code"] for one in json.loads(prod.stdout)] == ["W112"], "nobody but the author has the certificate"
     again = fsdcf("init", "shop", cwd=folder)
-    assert again.returncode == 2 and "there already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
 
 
 def test_light_paths_load_nothing_heavy(folder: Path, cache: Path) -> None:
     assert process("template", "hello.yml", cwd=folder, XDG_CACHE_HOME=str(cache)).returncode == 0
     script = (
         "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\ncode = main._run()\n"
-        "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\nprint(code, heavy, file=sys.stderr)"
+        "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\n"
+        "print(code, heavy, file=sys.stderr)"
     )
     for arguments, code in (
         (["template", "hello.yml"], 0),
@@ -243,7 +246,7 @@ def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:
         assert (folder / "out" / f"s{number}.staging.template.yml").read_text() == alone
 
 
-def test_an_output_that_takes_no_more_is_no_bug(
+def test_a_full_disk_is_an_error_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Full(io.StringIO):
@@ -256,10 +259,10 @@ def test_an_output_that_takes_no_more_is_no_bug(
     assert "error: reading or writing failed: [Errno 28] No space left on device" in capsys.readouterr().err
 
 
-def test_any_letter_can_be_written_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_is_utf_8_in_every_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    main._spell()
+    main._set_encoding()
     sys.stdout.write("é🚀")
     sys.stdout.flush()
     assert written.getvalue() == "é🚀".encode()
@@ -269,17 +272,17 @@ def test_a_terminal_of_another_encoding_shows_escapes(monkeypatch: pytest.Monkey
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    main._spell()
+    main._set_encoding()
     sys.stdout.write("é🚀")
     sys.stdout.flush()
     assert written.getvalue() == b"\xe9\\U0001f680"
 
 
-def test_streams_that_the_caller_has_closed_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_standard_streams_are_reopened_on_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
     own = sys.stderr
     monkeypatch.setattr(sys, "stdin", None)
     monkeypatch.setattr(sys, "stdout", None)
-    main._reopen()
+    main._reopen_closed_streams()
     with sys.stdin, sys.stdout:
         assert (sys.stdin.read(), sys.stdout.write("x"), sys.stdin.isatty()) == ("", 1, False)
     assert sys.stderr is own

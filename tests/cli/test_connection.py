@@ -97,10 +97,13 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 6 and "AWS cannot be reached" in result.stderr and "--endpoint-url" in result.stderr
 
 
-def test_a_wrong_clock_is_told() -> None:
+def test_a_wrong_clock_is_reported() -> None:
     class Untimely:
         def describe_stacks(self, **parameters: Any) -> dict[str, Any]:
-            said = "Signature not yet current: 20260101T001000Z is still later than 20260101T000500Z (20260101T000000Z + 5 min.)"
+            said = (
+                "Signature not yet current: 20260101T001000Z is still later than 20260101T000500Z "
+                "(20260101T000000Z + 5 min.)"
+            )
             raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": said}}, "DescribeStacks")
 
     clock = VirtualClock(0.0)
@@ -124,9 +127,7 @@ def test_the_sandbox_keeps_its_state_in_the_cache_and_knows_no_profile(
     assert broken.exit_code == 2 and "state.sqlite" in broken.stderr and "remove the file" in broken.stderr
 
 
-def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_sandbox_state_that_fails_during_a_run_is_an_outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with Store(state_file()) as store:
         store._connection.execute("INSERT INTO documents VALUES ('sandbox.runner', '', '{')")
@@ -136,7 +137,7 @@ def test_a_state_of_the_sandbox_that_breaks_in_the_middle_is_told_as_an_end(
     assert "remove the file to start over" in last["sentence"] and "bug" not in broken.stderr
 
 
-def test_a_user_without_a_home_has_a_place_that_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_has_a_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -157,7 +158,7 @@ def test_the_next_command_leads_to_the_same_place() -> None:
     assert complete("fsdcf validate hello.yml", flags) == "fsdcf validate hello.yml"
 
 
-def test_a_command_of_the_aws_cli_goes_where_its_command_went_and_none_of_the_sandbox_to_aws() -> None:
+def test_aws_cli_commands_get_the_options_of_the_connection() -> None:
     work = Connection("work", "eu-west-1").flags
     assert addressed("aws sts get-caller-identity", work) == (
         "aws sts get-caller-identity --profile work --region eu-west-1",

@@ -30,7 +30,7 @@ def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
     assert "nothing to change" in kept.stdout, "without --image-sha the stack keeps its own"
 
 
-def test_changes_need_yes_or_a_person(stage: Stage) -> None:
+def test_changes_need_yes_or_a_confirmation(stage: Stage) -> None:
     result = stage.deploy("--region", "eu-west-1", expect=3)
     assert "plan: " in result.stdout
     assert "next: fsdcf deploy hello.yml --env staging --image-sha one --yes --region eu-west-1" in result.stderr
@@ -98,7 +98,7 @@ def test_a_failure_ends_in_cause_evidence_and_next_command(stage: Stage) -> None
     assert "fsdcf deploy hello.yml --env staging" in told.stderr, "a spec that was given stands in the next command"
 
 
-def test_a_failed_first_deploy_is_recreated_when_that_is_said(stage: Stage) -> None:
+def test_recreate_repeats_a_failed_first_deploy(stage: Stage) -> None:
     stage.site.fault("Service:create:exit=1")
     stage.deploy("--yes", expect=1)
     assert "--recreate" in stage.deploy("--yes", expect=3).stderr
@@ -132,7 +132,7 @@ def test_an_image_by_its_whole_name(stage: Stage) -> None:
     assert "for the account 111111111111, and these credentials belong to 000000000000" in stranger.stderr
 
 
-def test_an_image_that_is_not_there(stage: Stage) -> None:
+def test_a_missing_image(stage: Stage) -> None:
     stage.site.fault("api:DescribeImages:error=ImageNotFoundException")
     assert "does not exist" in stage.deploy("--yes", expect=2).stderr
 
@@ -162,19 +162,19 @@ def test_a_deadline(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--timeout", "soon"), "not a length of time"),
-        (("--timeout", "30x"), "not a length of time"),
-        (("--timeout", "0"), "out of bounds"),
-        (("--timeout", "37h"), "out of bounds"),
-        (("--detailed-exitcode",), "goes with --plan-only"),
-        (("--on-timeout", "cancel"), "needs a --timeout"),
-        (("--detach", "--timeout", "30m"), "does not stay"),
-        (("--image", "x:y"), "give one of them"),
-        (("--sandbox", "--profile", "work"), "needs no --profile"),
-        (("--region", "-x"), "cannot be a region"),
-        (("--endpoint-url", "localhost"), "cannot be an endpoint"),
-        (("--env", "Prod!"), "cannot name an environment"),
-        (("--var", "x"), "takes NAME=VALUE"),
+        (("--timeout", "soon"), "is not a valid duration"),
+        (("--timeout", "30x"), "is not a valid duration"),
+        (("--timeout", "0"), "out of range"),
+        (("--timeout", "37h"), "out of range"),
+        (("--detailed-exitcode",), "needs --plan-only"),
+        (("--on-timeout", "cancel"), "needs --timeout"),
+        (("--detach", "--timeout", "30m"), "does not wait"),
+        (("--image", "x:y"), "exclude each other"),
+        (("--sandbox", "--profile", "work"), "does not go with --profile"),
+        (("--region", "-x"), "is not a valid region"),
+        (("--endpoint-url", "localhost"), "is not a valid endpoint"),
+        (("--env", "Prod!"), "is not a valid environment name"),
+        (("--var", "x"), "expects NAME=VALUE"),
         (("--frobnicate",), "No such option"),
     ],
 )

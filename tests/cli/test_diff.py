@@ -1,4 +1,6 @@
-"""fsdcf diff as a user meets it: edits of the examples, forms, exit codes, git revisions, what is deployed, and what cannot be."""
+"""fsdcf diff as a user meets it: edits of the examples, forms, exit codes, git revisions, what is deployed, and what
+cannot be.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def test_the_text(orders: Path) -> None:
     told = fsdcf("diff", "old.yml", "new.yml", expect=11).stdout
     order = [
         "data at risk",
-        "in the way",
+        "blocked",
         "rollback safety",
         "replaced (1)",
         "perhaps replaced (1)",
@@ -119,7 +121,8 @@ def test_the_text(orders: Path) -> None:
     )
     assert "TableName 'staging-orders'" in told
     assert re.search(
-        rf"~ TargetGroup +ElasticLoadBalancingV2::TargetGroup +new.yml:{line['path: /live']}\n +HealthCheckPath: /healthz -> /live",
+        rf"~ TargetGroup +ElasticLoadBalancingV2::TargetGroup +new.yml:{line['path: /live']}\n"
+        r" +HealthCheckPath: /healthz -> /live",
         told,
     )
     assert f"TaskDefinition  ECS::TaskDefinition  new.yml:{line['memory: 2048']}" in told
@@ -138,11 +141,11 @@ def test_every_rule_that_a_plan_names_is_explained() -> None:
         told = fsdcf("explain", rule.id, expect=0).stdout
         assert (
             told.startswith(f"{rule.id}: {rule.explanation}\n")
-            and f"Way out: {rule.steps()}.\n" in told
+            and f"Solution: {rule.steps()}.\n" in told
             and "{" not in told
         )
     assert (
-        "Unsafe while it rolls out, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
+        "Unsafe during the rollout, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
     )
     assert "did you mean port-changed" in fsdcf("explain", "port-chnged", expect=2).output
 
@@ -175,10 +178,7 @@ def test_a_service_with_another_name_is_another_stack(folder: Path) -> None:
     _written(folder, "old.yml", SMALL)
     _written(folder, "new.yml", SMALL.replace("name: hello", "name: goodbye"))
     told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
-    assert (
-        "note: the service is called goodbye, no longer hello: a deploy makes a new stack and leaves hello-staging as it is"
-        in told
-    )
+    assert "note: the service is renamed from hello to goodbye" in told
 
 
 def test_templates_and_specs_may_be_mixed(folder: Path) -> None:
@@ -321,7 +321,7 @@ def test_markdown_folds_and_escapes(orders: Path) -> None:
     assert told.startswith("**Plan**: 1 replaced")
     assert (
         told.index("[!CAUTION]")
-        < told.index("**In the way**")
+        < told.index("**Blocked**")
         < told.index("**Rollback safety**")
         < told.index("<details>")
     )
@@ -358,7 +358,7 @@ def test_each_row_of_markdown_has_the_line_of_its_own_property(orders: Path) -> 
     )
 
 
-def test_what_a_dependency_gives_stands_at_the_dependency(folder: Path) -> None:
+def test_a_variable_from_a_dependency_has_the_line_of_the_dependency(folder: Path) -> None:
     """Its variable, its volume and its tags, also where the items of a list have moved."""
     volume = "  volumes: [{name: cache, mountPath: /cache}]\n  environment: {MINE: a}\n"
     text = spec("sqlite").replace(
@@ -487,7 +487,7 @@ def test_a_revision_is_read_with_the_files_beside_it(
 @pytest.mark.parametrize(
     ("old", "said"),
     [
-        ("nowhere:services/hello.yml", "git knows no revision 'nowhere'"),
+        ("nowhere:services/hello.yml", "git has no revision 'nowhere'"),
         ("main:services/absent.yml", "'main' has no file 'services/absent.yml'"),
         ("main:services", "Is a directory"),
         ("main:", "has no file ''"),
@@ -501,15 +501,17 @@ def test_revisions_and_files_that_are_not_there(repository: Callable[..., str], 
     assert said in told.stderr and not told.stdout and "Traceback" not in told.stderr
 
 
-def test_a_revision_that_looks_like_an_option_is_none(repository: Callable[..., str], folder: Path) -> None:
+def test_a_revision_that_looks_like_an_option_is_not_passed_to_git_as_one(
+    repository: Callable[..., str], folder: Path
+) -> None:
     told = fsdcf("diff", "--", "--output=x:services/hello.yml", "services/hello.yml", expect=2)
-    assert "git knows no revision '--output=x'" in told.stderr and not (folder / "x").exists()
+    assert "git has no revision '--output=x'" in told.stderr and not (folder / "x").exists()
 
 
 def test_without_a_repository_and_without_git(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _written(folder, "new.yml", SMALL)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
-    assert "in no git repository" in fsdcf("diff", "main:new.yml", "new.yml", expect=2).stderr
+    assert "not in a git repository" in fsdcf("diff", "main:new.yml", "new.yml", expect=2).stderr
     monkeypatch.setenv("PATH", str(folder))
     assert "git is not installed" in fsdcf("diff", "main:new.yml", "new.yml", expect=2).stderr
 
@@ -520,7 +522,7 @@ def test_without_a_repository_and_without_git(folder: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Resources: {A: {Type: AWS::SNS::Topic}}\n", "is a template that fsdcf did not compile"),
+        ("Resources: {A: {Type: AWS::SNS::Topic}}\n", "was not compiled by fsdcf"),
         ("Resources:\n  A: [\n", "old.yml:3:1"),
         ("Resources: {A: {}}\n", "its resource A has no Type"),
         ("AWSTemplateFormatVersion: x\n", "it has no Resources"),
@@ -529,7 +531,7 @@ def test_without_a_repository_and_without_git(folder: Path, monkeypatch: pytest.
     ],
 )
 @pytest.mark.parametrize("swapped", [False, True])
-def test_what_is_no_spec_and_no_template_of_ours(folder: Path, text: str, said: str, swapped: bool) -> None:
+def test_files_that_are_neither_a_spec_nor_compiled_by_fsdcf(folder: Path, text: str, said: str, swapped: bool) -> None:
     _written(folder, "old.yml", text)
     _written(folder, "new.yml", SMALL)
     files = ["old.yml", "new.yml"]
@@ -540,11 +542,11 @@ def test_what_is_no_spec_and_no_template_of_ours(folder: Path, text: str, said: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a.yml"], "it takes two files"),
-        (["a.yml", "a.yml", "a.yml"], "it takes two files"),
-        (["a.yml", "a.yml", "--deployed"], "with --deployed it takes one file"),
-        (["a.yml", "a.yml", "--sandbox"], "go with --deployed"),
-        (["a.yml", "a.yml", "--env", "Not!"], "cannot name an environment"),
+        (["a.yml"], "expected two files"),
+        (["a.yml", "a.yml", "a.yml"], "expected two files"),
+        (["a.yml", "a.yml", "--deployed"], "--deployed expects one file"),
+        (["a.yml", "a.yml", "--sandbox"], "need --deployed"),
+        (["a.yml", "a.yml", "--env", "Not!"], "is not a valid environment name"),
         (["a.json", "--deployed"], "needs a spec"),
     ],
 )
@@ -557,7 +559,11 @@ def test_arguments_that_do_not_go_together(folder: Path, arguments: list[str], s
 def test_two_files_are_compared_without_boto3(folder: Path) -> None:
     _written(folder, "old.yml", SMALL)
     _written(folder, "new.yml", SMALL + QUEUE)
-    code = "import sys; from fsdcf.cli.main import cli; cli.main(['diff', 'old.yml', 'new.yml'], standalone_mode=False); print(sorted({name.split('.')[0] for name in sys.modules} & {'boto3', 'botocore', 'cfnlint', 'rich'}))"
+    code = (
+        "import sys; from fsdcf.cli.main import cli; cli.main(['diff', 'old.yml', 'new.yml'], standalone_mode=False); "
+        "loaded = {name.split('.')[0] for name in sys.modules}; "
+        "print(sorted(loaded & {'boto3', 'botocore', 'cfnlint', 'rich'}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -565,10 +571,10 @@ def test_two_files_are_compared_without_boto3(folder: Path) -> None:
 # what is deployed
 
 
-def test_from_what_is_deployed(stage: Stage) -> None:
+def test_diff_against_the_deployed_stack(stage: Stage) -> None:
     first = stage("diff", "hello.yml", "--deployed", expect=10)
     assert (
-        "note: there is no stack hello-staging yet: a deploy makes everything" in first.stdout
+        "note: there is no stack hello-staging yet: a deploy creates every resource" in first.stdout
         and "added (" in first.stdout
     )
     stage.deploy("--yes")
@@ -626,11 +632,11 @@ def test_an_output_in_use_elsewhere_is_named_with_who_uses_it(stage: Stage) -> N
     )
 
 
-def test_a_stack_of_somebody_else_and_one_that_cannot_be_read(stage: Stage) -> None:
+def test_a_stack_of_another_service_and_an_unreadable_template(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("api:GetTemplate:error=AccessDenied")
     assert (
-        "the template of the stack hello-staging cannot be read"
+        "cannot read the template of the stack hello-staging"
         in stage("diff", "hello.yml", "--deployed", expect=2).stderr
     )
     stage.site.fault("api:DescribeStacks:error=AccessDenied")

@@ -20,7 +20,7 @@ def test_seconds(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "m", "30x", "-5", "1.5h", "30 m", "0", "0s", "37h", "5 5s"])
-def test_what_is_no_length_of_time(text: str) -> None:
+def test_an_invalid_duration(text: str) -> None:
     with pytest.raises(click.BadParameter):
         duration(HERE, OPTION, text)
 

@@ -64,10 +64,13 @@ def assert_graduated(stage: Stage) -> None:
     assert all(connection.sandbox for connection in stage.connections[:-1])
 
 
-TABLE = "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-notes', keySchema: [{name: id, type: HASH}], attributes: [{name: id, type: N}]}\n"
+TABLE = (
+    "dependencies:\n  - {type: aws_dynamodb_table, name: '${ENV}-notes', "
+    "keySchema: [{name: id, type: HASH}], attributes: [{name: id, type: N}]}\n"
+)
 
 
-def test_a_table_that_is_absent_or_of_another_key_takes_nothing(stage: Stage) -> None:
+def test_a_missing_table_and_one_with_another_key_are_refused(stage: Stage) -> None:
     with closing(sqlite3.connect("app.db")) as data:
         data.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
         data.execute("INSERT INTO notes VALUES (1, 'one')")

@@ -72,14 +72,14 @@ def test_a_healthy_service(stage: Stage, url: str) -> None:
         in result.stdout
     )
     assert "   2      30s  passed  healthy    200 in " in result.stdout
-    assert "the load balancer asks port 8000 (service.port)" in result.stdout
+    assert "the load balancer uses port 8000 (service.port)" in result.stdout
     assert """--container-command '["/bin/sh", "-c", "curl -f http://localhost:8000/health"]'""" in result.stdout
     assert "done: hello would be healthy to the load balancer; the container's check was not run" in result.stdout
 
 
-def test_a_path_that_is_not_there_points_to_its_line(stage: Stage, url: str) -> None:
+def test_a_missing_path_points_to_its_line(stage: Stage, url: str) -> None:
     result = check(stage, "--url", url, "--once", spec=API.replace("path: /health", "path: /helth"), expect=1)
-    assert "failed: hello would fail: the load balancer asks for /helth: 404 in " in result.stderr
+    assert "failed: hello would fail: the load balancer's check of /helth: 404 in " in result.stderr
     assert "   --> hello.yml:9\n    9 |     path: /helth" in result.stderr
     assert (
         "ECS would stop the task about 90 s after its start; after 3 failed tasks the circuit breaker" in result.stderr
@@ -110,23 +110,19 @@ def test_the_container_s_check_runs_when_it_is_given(stage: Stage, url: str) -> 
     assert "exit code 0" in fine.stdout and fine.stdout.endswith("done: hello would be healthy\n")
     words = json.dumps(["/bin/sh", "-c", "echo no curl; exit 7"])
     result = check(stage, "--url", url, "--once", "--container-command", words, expect=1)
-    assert "the container's check fails: exit code 7: no curl" in result.stderr
+    assert "the container's check failed: exit code 7: no curl" in result.stderr
     assert "--> hello.yml:11" in result.stderr
     assert result.stderr.endswith("  next: /bin/sh -c 'echo no curl; exit 7'\n")
 
 
 def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:
     told = check(stage, spec=SMALL, expect=2)
-    assert (
-        "load balancer" not in told.stdout
-        and "CMD-SHELL exit 0" in told.stdout
-        and "nothing was checked" in told.stderr
-    )
+    assert "load balancer" not in told.stdout and "CMD-SHELL exit 0" in told.stdout and "nothing checked" in told.stderr
     assert "hello would be healthy" in check(stage, "--container-command", '["true"]', spec=SMALL).stdout
     bare = SMALL.replace("  healthCheck:\n    container:\n      command: exit 0\n", "")
     assert "has no health check" in check(stage, spec=bare, expect=2).stderr
     assert (
-        "so there is none to run"
+        "needs a container check in the spec"
         in check(
             stage,
             "--container-command",
@@ -139,7 +135,7 @@ def test_a_worker_has_a_container_check_alone(stage: Stage) -> None:
     )
 
 
-def test_a_dockerfile_s_check_counts_where_the_spec_names_it(stage: Stage) -> None:
+def test_the_health_check_of_a_named_dockerfile_is_used(stage: Stage) -> None:
     (stage.folder / "Dockerfile").write_text('FROM x\nHEALTHCHECK --interval=10s --retries=2 CMD ["/probe", "-q"]\n')
     spec = SMALL.replace(
         "  healthCheck:\n    container:\n      command: exit 0\n", "  build:\n    dockerfile: Dockerfile\n"
@@ -150,19 +146,19 @@ def test_a_dockerfile_s_check_counts_where_the_spec_names_it(stage: Stage) -> No
 
 def test_a_spec_with_errors_checks_nothing(stage: Stage) -> None:
     result = check(stage, "--url", "http://127.0.0.1:1", spec=API.replace("timeout: 2", "timeout: 1000"), expect=2)
-    assert "hello.yml:10" in result.stderr and "nothing was checked" in result.stderr
+    assert "hello.yml:10" in result.stderr and "nothing checked" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "say where the service runs"),
+        ((), "the URL of the running service is missing"),
         (("--url", "https://127.0.0.1:8000"), "plain HTTP"),
-        (("--url", "127.0.0.1:8000"), "is not where a service can run"),
-        (("--url", "http://"), "is not where a service can run"),
-        (("--url", "http://127.0.0.1:99999"), "is not where a service can run"),
-        (("--url", "http://127.0.0.1:8000/health"), "the path is the spec's"),
-        (("--url", "http://me:secret@127.0.0.1:8000"), "it ends with the port"),
+        (("--url", "127.0.0.1:8000"), "is not the URL of a service"),
+        (("--url", "http://"), "is not the URL of a service"),
+        (("--url", "http://127.0.0.1:99999"), "is not the URL of a service"),
+        (("--url", "http://127.0.0.1:8000/health"), "the path is that of the spec"),
+        (("--url", "http://me:secret@127.0.0.1:8000"), "the URL must end with the port"),
         (("--url", "http://127.0.0.1:1", "--container-command", "curl x"), "a JSON list"),
         (("--url", "http://127.0.0.1:1", "--container-command", "[]"), "a JSON list"),
         (("--url", "http://127.0.0.1:1", "--container-command", '["a", 1]'), "a JSON list"),

@@ -49,18 +49,22 @@ def test_another_registry_binds_nothing(other: Spec) -> None:
 @pytest.mark.parametrize(
     ("sha", "image", "words"),
     [
-        ("one", f"{OWN}:one", "give one of them"),
+        ("one", f"{OWN}:one", "exclude each other"),
         ("no/tag", None, "neither a tag"),
         ("", None, "neither a tag"),
         ("sha256:short", None, "64 hex digits"),
         (None, OWN, "neither tag nor digest"),
         (None, "localhost:5000/hello", "neither tag nor digest"),
         (None, f"{OWN}@sha256:12", "64 hex digits"),
-        (None, OWN.replace("hello", "bye") + ":one", "the spec's is 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/hello'"),
-        (None, "hello:one", "the repository is 'hello'"),
+        (
+            None,
+            OWN.replace("hello", "bye") + ":one",
+            "the repository of the spec, 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/hello'",
+        ),
+        (None, "hello:one", "'hello' is not the repository"),
     ],
 )
-def test_what_cannot_be_is_a_usage_error(spec: Spec, sha: str | None, image: str | None, words: str) -> None:
+def test_an_invalid_image_is_a_usage_error(spec: Spec, sha: str | None, image: str | None, words: str) -> None:
     with pytest.raises(click.UsageError) as caught:
         chosen(spec, sha, image)
     assert words in str(caught.value)

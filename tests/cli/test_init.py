@@ -47,11 +47,11 @@ def test_a_service_in_a_folder_of_its_name(folder: Path, kind: str) -> None:
     files = service(kind, "shop", 9000, "team-x", SCHEMA)
     assert found(folder / "shop") == files
     assert [one.name for one in folder.iterdir()] == ["shop"]
-    assert f"wrote {len(files)} files to shop, {KINDS[kind]}; now: cd shop && make test" in result.stderr
+    assert f"wrote {len(files)} files to shop: {KINDS[kind]}; next: cd shop && make test" in result.stderr
     assert result.stdout == ""
 
 
-def test_a_service_in_a_folder_that_is_there(folder: Path) -> None:
+def test_a_service_in_an_existing_folder(folder: Path) -> None:
     place = folder / "services" / "shop"
     (place / "docs").mkdir(parents=True)
     (place / "docs" / "notes.md").write_text("mine", encoding="utf-8")
@@ -59,7 +59,7 @@ def test_a_service_in_a_folder_that_is_there(folder: Path) -> None:
     assert found(place) == {"docs/notes.md": "mine", **service("sqlite-api", "shop", 8000, "team-shop", SCHEMA)}
 
 
-def test_folders_above_are_made(folder: Path) -> None:
+def test_parent_folders_are_created(folder: Path) -> None:
     assert init("shop", "--template", "sqlite-api", "-o", "a/b/shop").exit_code == 0
     assert init("shop", "-o", "c/d/shop.yml").exit_code == 0
     assert (folder / "a" / "b" / "shop" / "shop.yml").exists() and (folder / "c" / "d" / "shop.yml").exists()
@@ -67,31 +67,31 @@ def test_folders_above_are_made(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mine", ["Dockerfile", "app/store.py", ".gitignore"])
-def test_a_file_that_is_there_stops_it_before_it_writes(folder: Path, mine: str) -> None:
+def test_an_existing_file_stops_it_before_it_writes(folder: Path, mine: str) -> None:
     (folder / "shop" / mine).parent.mkdir(parents=True)
     (folder / "shop" / mine).write_text("mine", encoding="utf-8")
     result = init("shop", "--template", "sqlite-api")
     assert result.exit_code == 2
-    assert f"'shop/{mine}' is there already; nothing was written: choose another place with -o" in result.stderr
+    assert f"'shop/{mine}' already exists; nothing was written" in result.stderr
     assert found(folder) == {f"shop/{mine}": "mine"}
 
 
-def test_a_link_that_leads_nowhere_is_a_file_too(folder: Path) -> None:
+def test_a_broken_link_counts_as_a_file(folder: Path) -> None:
     (folder / "shop").mkdir()
     (folder / "shop" / "Makefile").symlink_to(folder / "elsewhere")
     assert init("shop", "--template", "sqlite-api").exit_code == 2
     assert not (folder / "elsewhere").exists()
 
 
-def test_a_second_time_names_what_is_there(folder: Path) -> None:
+def test_a_second_run_names_the_existing_files(folder: Path) -> None:
     init("shop", "--template", "sqlite-api")
     before = found(folder)
     again = init("shop", "--template", "dynamodb-api")
-    assert again.exit_code == 2 and "and 14 more are there already; nothing was written" in again.stderr
+    assert again.exit_code == 2 and "and 14 more already exist; nothing was written" in again.stderr
     assert found(folder) == before
 
 
-def test_what_fails_half_way_is_taken_back(folder: Path) -> None:
+def test_a_failed_write_removes_the_files_it_created(folder: Path) -> None:
     (folder / "shop").mkdir()
     (folder / "shop" / "app").write_text("mine", encoding="utf-8")
     result = init("shop", "--template", "sqlite-api")
@@ -120,15 +120,15 @@ def test_a_new_folder_appears_whole_or_not_at_all(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("shop", "--template", "sqlite-api", "--worker"), "leave --worker and --path out"),
-        (("shop", "--template", "dynamodb-api", "--path", "/healthz"), "leave --worker and --path out"),
-        (("shop", "--template", "sqlite-api", "--port", "80"), "its port is 1024 or higher"),
+        (("shop", "--template", "sqlite-api", "--worker"), "remove --worker and --path"),
+        (("shop", "--template", "dynamodb-api", "--path", "/healthz"), "remove --worker and --path"),
+        (("shop", "--template", "sqlite-api", "--port", "80"), "its port must be 1024 or higher"),
         (("shop", "--template", "rails"), "'rails' is not one of 'spec', 'sqlite-api', 'dynamodb-api'"),
-        (("Shop", "--template", "sqlite-api"), "'Shop' cannot name a service"),
-        (("--template", "sqlite-api"), "give the service a name"),
+        (("Shop", "--template", "sqlite-api"), "'Shop' is not a valid service name"),
+        (("--template", "sqlite-api"), "the service needs a name"),
     ],
 )
-def test_what_does_not_go_together(folder: Path, words: tuple[str, ...], complaint: str) -> None:
+def test_options_that_exclude_each_other(folder: Path, words: tuple[str, ...], complaint: str) -> None:
     result = init(*words)
     assert result.exit_code == 2 and complaint in result.stderr
     assert found(folder) == {}
@@ -170,7 +170,7 @@ def test_on_a_terminal_it_asks(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_the_readme_of_a_service_tells_to_run_runs(kind: str, stage: Stage) -> None:
+def test_the_commands_in_the_readme_of_a_service_run(kind: str, stage: Stage) -> None:
     """Its own commands, in a folder where nothing was deployed before."""
     stage("init", "shop", "--template", kind, "-o", ".")
     commands = re.findall(r"^(fsdcf .*?) *#", Path("README.md").read_text(encoding="utf-8"), re.M)

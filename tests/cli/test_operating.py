@@ -28,9 +28,9 @@ def test_an_unknown_service_is_an_error_of_usage(stage: Stage, command: str) -> 
 
 
 @pytest.mark.parametrize("command", BY_NAME)
-def test_neither_a_spec_nor_a_name(stage: Stage, command: str) -> None:
-    assert "neither a spec nor the name of a service" in stage(command, "No.Such", expect=2).stderr
-    assert "there is no such file" in stage(command, "gone.yml", expect=2).stderr
+def test_a_subject_that_is_neither_a_spec_nor_a_name(stage: Stage, command: str) -> None:
+    assert "neither a spec file nor a service name" in stage(command, "No.Such", expect=2).stderr
+    assert "the file does not exist" in stage(command, "gone.yml", expect=2).stderr
     assert stage(command, "hello", "--env", "X!", expect=2).stderr
     assert stage.connections == []
 
@@ -39,7 +39,7 @@ def test_a_file_is_a_spec_before_it_is_a_name(stage: Stage) -> None:
     (stage.folder / "shop").write_text(SMALL)
     assert "hello-staging" in stage("status", "shop", expect=2).stderr
     (stage.folder / "broken.yml").write_text("metadata: {nome: x}")
-    assert "does not say what the service is called" in stage("status", "broken.yml", expect=2).stderr
+    assert "has no valid metadata.name" in stage("status", "broken.yml", expect=2).stderr
     (stage.folder / "wrong.yml").write_text(SMALL + "nonsense: 1\n")
     assert "hello-prod" in stage("status", "wrong.yml", "--env", "prod", expect=2).stderr, "a name is enough"
 
@@ -56,7 +56,7 @@ def test_status_of_a_service_that_runs(stage: Stage) -> None:
     assert stage.calls() <= 6
     for words in (
         "hello-staging  CREATE_COMPLETE",
-        "runs     000000000000.dkr.ecr",
+        "image    000000000000.dkr.ecr",
         "tasks    2 of 2 running",
         "rollout  PRIMARY COMPLETED",
     ):
@@ -85,7 +85,7 @@ class Leaving(io.StringIO):
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["lines", "json"])
-def test_a_watched_status_ends_once_nobody_reads_it(stage: Stage, form: tuple[str, ...]) -> None:
+def test_a_watched_status_ends_without_a_reader(stage: Stage, form: tuple[str, ...]) -> None:
     stage.deploy("--yes", "--detach", expect=6)
     stage.site.pressing(200)
     out = Leaving()
@@ -96,10 +96,10 @@ def test_a_watched_status_ends_once_nobody_reads_it(stage: Stage, form: tuple[st
     assert ended == 0 and "hello-staging" in out.getvalue() and out.looks > 1
 
 
-def test_a_stack_that_goes_while_its_status_is_watched(stage: Stage) -> None:
+def test_a_stack_that_is_deleted_while_its_status_is_watched(stage: Stage) -> None:
     stage.deploy("--yes")
     stage("delete", "hello", "--yes", "--detach", expect=6)
-    assert stage("status", "hello", "--watch").stdout.endswith("\nhello-staging is gone\n")
+    assert stage("status", "hello", "--watch").stdout.endswith("\nthe stack hello-staging has been deleted\n")
 
 
 def test_status_watched_until_ctrl_c(stage: Stage) -> None:

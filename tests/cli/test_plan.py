@@ -57,7 +57,7 @@ Frobnicate (1)
     )
 
 
-def test_what_cloudformation_says_twice_is_told_once() -> None:
+def test_a_repeated_stack_event_is_printed_once() -> None:
     dynamic = changed(IMAGE.path, IMAGE.before, IMAGE.after, IMAGE.title, evaluation="Dynamic")
     plan = Plan(
         "x",
@@ -92,7 +92,7 @@ def test_a_cause_is_broken_between_words_on_a_terminal() -> None:
     assert rest and all(line.startswith(" " * 8) and len(line) <= 60 for line in rest)
 
 
-def test_a_value_without_its_names_stands_by_its_index_and_is_masked() -> None:
+def test_a_value_without_a_name_is_shown_by_index_and_masked() -> None:
     secret = changed("/Properties/ContainerDefinitions/0/Environment/1/Value", "hunter2", "hunter3")
     text = "\n".join(
         shown(Plan("x", (Change("Modify", "Task", "AWS::ECS::TaskDefinition", replacement="True", details=(secret,)),)))
@@ -122,7 +122,7 @@ def test_whole_lists_are_compared_by_the_names_of_their_items() -> None:
     ]
 
 
-def test_a_variable_that_only_moves_is_not_told_where_its_value_is_not_looked_up() -> None:
+def test_a_moved_variable_with_an_unknown_value_is_not_a_change() -> None:
     """CloudFormation compares lists by position, and writes the mark for whatever is a function in the template."""
     later = {"Name": "TABLE", "Value": "{{changeSet:KNOWN_AFTER_APPLY}}"}
     old, table = {"Name": "OLD", "Value": "1"}, {"Name": "TABLE", "Value": "orders"}
@@ -146,7 +146,7 @@ def test_a_variable_that_only_moves_is_not_told_where_its_value_is_not_looked_up
 
 
 def test_a_change_set_without_resources_says_what_it_is_about() -> None:
-    assert summary(Plan("x", ())) == "no resource changes; outputs, tags or parameters do"
+    assert summary(Plan("x", ())) == "no resource changes; outputs, tags or parameters change"
     assert shown(Plan("x", ()))[0].startswith("plan: no resource changes")
 
 
@@ -187,7 +187,7 @@ def test_a_narrow_terminal_gets_shorter_columns() -> None:
     assert "EC2::SubnetRouteTableAssociation  services/a-long-name/shop.yml:7" in wide[3]
 
 
-def test_a_terminal_gets_what_is_at_risk_and_unsafe_broken_between_words() -> None:
+def test_risks_and_unsafe_changes_are_wrapped_on_a_terminal() -> None:
     why = (
         "its table name changes, and the rows of the old table stay behind in it until somebody moves them over by hand"
     )
@@ -202,4 +202,4 @@ def test_a_terminal_gets_what_is_at_risk_and_unsafe_broken_between_words() -> No
     assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(wide).split())
     painted = "\n".join(plan_lines(plan, {}, lambda text, role: f"<{role} {text}>", 80, remarks))
     assert "  <bad !> <strong OrdersTable> (DynamoDB::Table) replaced: its" in painted
-    assert "<soft [moved-data]>\n    <place => while it rolls out: its" in painted
+    assert "<soft [moved-data]>\n    <place => during the rollout: its" in painted

@@ -61,7 +61,9 @@ def fsdcf(*arguments: str, folder: Path, cache: Path, **more: str) -> subprocess
 
 
 def hold_up(folder: Path) -> None:
-    """What the sandbox has yet to do is an hour late: the deployment, of some seconds, goes on however long a process takes to begin."""
+    """What the sandbox has yet to do is an hour late: the deployment, of some seconds, goes on however long a process
+    takes to begin.
+    """
     with closing(sqlite3.connect(folder / "cache" / "fsdcf" / "sandbox" / "state.sqlite")) as base:
         assert base.execute("UPDATE schedule SET due = due + 3600").rowcount > 0
         base.commit()
@@ -139,7 +141,7 @@ def read_until(own: int, words: str) -> str:
     return text
 
 
-def test_a_person_is_asked_and_says_no(folder: Path, cache: Path) -> None:
+def test_a_declined_question_refuses_the_deploy(folder: Path, cache: Path) -> None:
     with terminal(folder, cache, "deploy", "hello.yml", "--image-sha", "one", "--sandbox") as (process, own):
         shown = read_until(own, "[y/N]")
         assert "\x1b[" in shown and "plan: " in shown and "Execute these changes in hello-staging?" in shown
@@ -150,7 +152,7 @@ def test_a_person_is_asked_and_says_no(folder: Path, cache: Path) -> None:
     assert fsdcf("status", "hello", "--sandbox", folder=folder, cache=cache).returncode == 2, "nothing is left"
 
 
-def test_ci_is_no_terminal(folder: Path, cache: Path) -> None:
+def test_ci_is_not_treated_as_a_terminal(folder: Path, cache: Path) -> None:
     with terminal(folder, cache, "status", "nobody", "--sandbox", CI="true", NO_COLOR="1") as (process, own):
         shown = read_until(own, "never")
         assert "there is no stack nobody-staging" in shown and "\x1b[" not in shown
@@ -168,10 +170,10 @@ def test_the_sandbox_serves_other_processes(folder: Path, cache: Path) -> None:
     )
     assert server.stdout is not None
     try:
-        welcome = list(iter(server.stdout.readline, "Ctrl-C stops it.\n"))
+        welcome = list(iter(server.stdout.readline, "Press Ctrl-C to stop.\n"))
         endpoint = welcome[0].split()[-1]
-        assert f"  export AWS_ENDPOINT_URL={endpoint}\n" in welcome and "1 fault will strike\n" in welcome
-        assert any("cannot vouch for quotas" in line for line in welcome)
+        assert f"  export AWS_ENDPOINT_URL={endpoint}\n" in welcome and "it injects 1 fault\n" in welcome
+        assert any("does not check quotas" in line for line in welcome)
         keys = {
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
@@ -186,7 +188,7 @@ def test_the_sandbox_serves_other_processes(folder: Path, cache: Path) -> None:
     assert server.returncode == 0 and "has stopped" in err
 
 
-def test_wrong_words_to_the_sandbox(folder: Path, cache: Path) -> None:
+def test_invalid_options_of_the_sandbox(folder: Path, cache: Path) -> None:
     fault = fsdcf("sandbox", "--fault", "nonsense", folder=folder, cache=cache)
     assert fault.returncode == 2 and "--fault 'nonsense'" in fault.stderr
     server = subprocess.Popen(
@@ -201,7 +203,7 @@ def test_wrong_words_to_the_sandbox(folder: Path, cache: Path) -> None:
     try:
         port = server.stdout.readline().split()[-1].rpartition(":")[2]
         taken = fsdcf("sandbox", "--port", port, folder=folder, cache=cache)
-        assert taken.returncode == 2 and f"port {port} cannot be used" in taken.stderr
+        assert taken.returncode == 2 and f"cannot use port {port}" in taken.stderr
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=PATIENCE)

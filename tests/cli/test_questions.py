@@ -30,7 +30,7 @@ def seated(monkeypatch: pytest.MonkeyPatch, typed: str) -> Terminal:
 @pytest.mark.parametrize(
     ("typed", "answer"), [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("what\nY\n", True)]
 )
-def test_the_answer(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
+def test_the_answer_to_a_question(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
     errors = seated(monkeypatch, typed)
     paused: list[int] = []
     ask = person(lambda: paused.append(1))
@@ -38,7 +38,7 @@ def test_the_answer(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -
     assert "  ! OrdersTable would be deleted\n" in errors.getvalue() and "Lose these data? [y/N]" in errors.getvalue()
 
 
-def test_whoever_leaves_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_at_a_question_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     seated(monkeypatch, "")
     ask = person(lambda: None)
     assert ask is not None
@@ -46,7 +46,7 @@ def test_whoever_leaves_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
         ask(DATA)
 
 
-def test_nobody_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_need_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     seated(monkeypatch, "")
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     assert person(lambda: None) is None

@@ -27,7 +27,7 @@ def next_of(text: str) -> list[str]:
     return shlex.split(next(line for line in text.splitlines() if line.startswith("  next: "))[8:])
 
 
-def test_a_refused_deploy_is_repeated_as_it_was_given_and_then_runs(stage: Stage) -> None:
+def test_the_command_after_a_refused_deploy_keeps_the_options_and_succeeds(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE + LOST)
     stage.deploy("--yes")
     (stage.folder / "hello.yml").write_text(SMALL + QUEUE.replace("orders", "${PURPOSE}"))
@@ -58,7 +58,7 @@ def test_a_refused_deploy_is_repeated_as_it_was_given_and_then_runs(stage: Stage
     assert "done: hello-staging" in stage(*words[1:]).stdout
 
 
-def test_the_same_command_gets_what_it_lacks_and_another_one_nothing() -> None:
+def test_the_same_command_gets_the_missing_options() -> None:
     options = (("--yes",), ("--allow", "Service"))
     assert (
         repeated("fsdcf scale hello 2 --allow Service", "scale", options) == "fsdcf scale hello 2 --allow Service --yes"
@@ -68,7 +68,7 @@ def test_the_same_command_gets_what_it_lacks_and_another_one_nothing() -> None:
         assert repeated(other, "stat", options) == other
 
 
-def test_a_plan_that_was_made_is_carried_out_next_and_one_that_was_not_is_planned_again() -> None:
+def test_plan_options_are_dropped_after_a_plan_and_kept_without_one() -> None:
     found: list[Given] = []
 
     @click.command()
@@ -85,7 +85,7 @@ def test_a_plan_that_was_made_is_carried_out_next_and_one_that_was_not_is_planne
     assert found == [(("--plan-only",), ("--timeout", "120s")), (("--timeout", "120s"),)]
 
 
-def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: Stage) -> None:
+def test_the_suggested_validate_command_keeps_the_options(stage: Stage) -> None:
     refused = stage.deploy("--env", "prod", "--override", "resources.cpu=1", "--var", "DB_PASSWORD=hunter2", expect=2)
     assert (
         " ".join(next_of(refused.stderr))
@@ -94,7 +94,7 @@ def test_what_shows_the_findings_of_a_spec_compiles_it_in_the_same_way(stage: St
 
 
 @pytest.mark.parametrize("setting", ["DB_PASSWORD=hunter2", "URL=postgres://bob:hunter2@db/shop"])
-def test_a_command_that_was_shown_deploys_no_mask_in_place_of_a_secret(stage: Stage, setting: str) -> None:
+def test_a_masked_value_from_a_printed_command_is_refused(stage: Stage, setting: str) -> None:
     shown = next_of(stage.deploy("--override", f"service.environment.{setting}", expect=3).stderr)
     assert "hunter2" not in " ".join(shown) and "--yes" in shown
     refused = stage(*shown[1:], expect=2)
@@ -121,13 +121,13 @@ def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage
     ],
     ids=["named like it", "in a folder of its name", "another service's", "of another name"],
 )
-def test_a_spec_that_lies_at_hand_is_named(stage: Stage, file: str, name: str, shown: str) -> None:
+def test_the_spec_in_the_usual_place_is_suggested(stage: Stage, file: str, name: str, shown: str) -> None:
     (stage.folder / "hello.yml").unlink()
     (stage.folder / file).parent.mkdir(exist_ok=True)
     (stage.folder / file).write_text(SMALL.replace("name: hello", f"name: {name}"))
     assert f"next: fsdcf deploy {shown} --env staging --image-sha SHA\n" in stage("status", "hello", expect=2).stderr
 
 
-def test_a_service_that_goes_back_by_its_name_has_no_spec_of_that_name() -> None:
+def test_the_spec_of_a_target_comes_from_its_deploy_command() -> None:
     assert Target("hello", "prod", "fsdcf rollback hello --env prod --to one").spec == "SPEC"
     assert Target("hello", "prod", "fsdcf deploy 'my spec.yml' --env prod").spec == "'my spec.yml'"

@@ -1,4 +1,6 @@
-"""A rollout as rows, as lines and as JSON; the advice at the end; tasks beside a watched status; faults on the command line."""
+"""A rollout as rows, as lines and as JSON; the advice at the end; tasks beside a watched status; faults on the command
+line.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from fsdcf.cli.commands.status import Following
+from fsdcf.cli.commands.status import TaskObserver
 from fsdcf.cli.render.outcome import account_lines
-from fsdcf.cli.render.rollouts import Lines, checks_of, counts_of, past_of, rollout_record, shown, state_of, why_of
+from fsdcf.cli.render.rollouts import (
+    RolloutLines,
+    checks_of,
+    counts_of,
+    relevant_tasks,
+    rollout_record,
+    state_of,
+    timeline,
+    why_of,
+)
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, RolloutChanged, Target, TaskState
 from fsdcf.deploy.state import Snapshot
 from fsdcf.diagnostics import plain
@@ -28,17 +39,17 @@ SEEN = RolloutChanged(75.0, "Service", (ONE,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
 
 def test_counts() -> None:
-    assert counts_of(SEEN) == "1 of 2 running, 1 on the way, 1 failed (the circuit breaker trips at 3)"
+    assert counts_of(SEEN) == "1 of 2 running, 1 starting, 1 failed (the circuit breaker trips at 3)"
     assert counts_of(replace(SEEN, counted=0)).endswith("1 failed (the circuit breaker counts 0 of 3)")
     assert counts_of(replace(SEEN, threshold=None, pending=0)) == "1 of 2 running, 1 failed"
     assert counts_of(replace(SEEN, failed=0, state="COMPLETED", pending=0)) == "1 of 2 running"
-    assert counts_of(replace(SEEN, state="FAILED")).endswith("given up by ECS")
+    assert counts_of(replace(SEEN, state="FAILED")).endswith("abandoned by ECS")
 
 
 def test_states_and_checks() -> None:
-    assert past_of(ONE, 3.0) == "PROVISIONING 8s > PENDING 1m 14s > RUNNING 25s"
-    assert past_of(ONE, 0.0, 30) == "… > RUNNING 22s"
-    assert past_of(GONE).endswith("> STOPPED")
+    assert timeline(ONE, 3.0) == "PROVISIONING 8s > PENDING 1m 14s > RUNNING 25s"
+    assert timeline(ONE, 0.0, 30) == "… > RUNNING 22s"
+    assert timeline(GONE).endswith("> STOPPED")
     assert checks_of(BAD) == (
         "container healthy, load balancer unhealthy (Health checks failed with these codes: [404])",
         "load balancer",
@@ -51,19 +62,21 @@ def test_states_and_checks() -> None:
     ] == ["active", "failed", "failed", "done", "active"]
 
 
-def test_which_tasks_have_a_row() -> None:
+def test_the_tasks_that_have_a_row() -> None:
     old = replace(ONE, id="old", new=False)
     leaving = replace(old, id="leaving", status="DEACTIVATING")
     over = replace(ONE, id="over", status="STOPPED")
-    assert [one.id for one in shown(replace(SEEN, tasks=(ONE, old, leaving, over, replace(GONE, id="gone"))))] == [
+    assert [
+        one.id for one in relevant_tasks(replace(SEEN, tasks=(ONE, old, leaving, over, replace(GONE, id="gone"))))
+    ] == [
         ONE.id,
         "gone",
         "leaving",
     ]
 
 
-def test_a_line_for_each_change_and_a_reason_once_in_full() -> None:
-    sink = Lines()
+def test_each_change_is_a_line_and_a_repeated_reason_is_short() -> None:
+    sink = RolloutLines()
     first = list(sink.of(SEEN, plain))
     assert first[0] == "[ 1m 15s] RUNNING            task 0a1b2c3d after 1m 14s PENDING: load balancer initial"
     assert first[1].startswith("[ 1m 15s] ROLLOUT            Service 1 of 2 running")
@@ -75,8 +88,8 @@ def test_a_line_for_each_change_and_a_reason_once_in_full() -> None:
     )
 
 
-def test_nothing_is_said_of_old_tasks_that_just_run() -> None:
-    assert next(iter(Lines().of(replace(SEEN, tasks=(replace(ONE, new=False),)), plain))).startswith(
+def test_old_tasks_that_keep_running_have_no_lines() -> None:
+    assert next(iter(RolloutLines().of(replace(SEEN, tasks=(replace(ONE, new=False),)), plain))).startswith(
         "[ 1m 15s] ROLLOUT"
     )
 
@@ -112,7 +125,7 @@ def test_the_advice_stands_between_evidence_and_commands() -> None:
     ]
 
 
-def test_deploy_tells_the_tasks_and_the_advice(stage: Stage) -> None:
+def test_deploy_shows_the_tasks_and_the_advice(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("Service:update:unhealthy=container")
     records = lines(stage.deploy("--yes", "--json", sha="two", expect=1))
@@ -123,7 +136,7 @@ def test_deploy_tells_the_tasks_and_the_advice(stage: Stage) -> None:
     assert advice["key"] == "service.healthCheck.container" and advice["spec"]["text"].strip() == "container:"
 
 
-def test_a_watched_status_tells_the_tasks(stage: Stage) -> None:
+def test_a_watched_status_shows_the_tasks(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("Service:update:exit=1")
     stage.deploy("--yes", "--detach", sha="two", expect=6)
@@ -134,11 +147,11 @@ def test_a_watched_status_tells_the_tasks(stage: Stage) -> None:
     assert "ROLLOUT            Service" in result.stdout
 
 
-def test_what_failed_before_the_service_was_steady_is_over() -> None:
+def test_failures_before_the_service_was_steady_are_forgotten() -> None:
     failed = {"id": "ecs-svc/2", "status": "ACTIVE", "rolloutState": "FAILED", "failedTasks": 3}
     old = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 1, "runningCount": 1}
     ecs = Ecs([task(1)], [old])
-    following = Following(Target("web", "staging"), ecs)  # type: ignore[arg-type]
+    following = TaskObserver(Target("web", "staging"), ecs)  # type: ignore[arg-type]
     states = []
     for deployments in ([old, failed], [{**old, "rolloutState": "COMPLETED"}], [{**old, "rolloutState": "COMPLETED"}]):
         ecs.deployments = deployments
@@ -150,7 +163,7 @@ def test_what_failed_before_the_service_was_steady_is_over() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--fault", "Service:update:oom"), "goes with --sandbox"),
+        (("--fault", "Service:update:oom"), "needs --sandbox"),
         (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"),
         (("--sandbox", "--detach", "--fault", "Service:update:oom"), "does not go with --detach"),
         (("--sandbox", "--fault", "Servce:update:oom"), "makes no Servce; did you mean `Service`?"),
@@ -165,7 +178,7 @@ def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], 
     assert result.exit_code == 2 and words in result.output
 
 
-def test_tasks_are_not_shown_on_when_ecs_tells_nothing_of_them() -> None:
+def test_tasks_are_not_shown_while_ecs_reports_none() -> None:
     service = {
         "id": "ecs-svc/1",
         "status": "PRIMARY",
@@ -173,10 +186,10 @@ def test_tasks_are_not_shown_on_when_ecs_tells_nothing_of_them() -> None:
         "desiredCount": 1,
         "runningCount": 1,
     }
-    following = Following(Target("web", "staging"), Ecs([task(1)], [service]))  # type: ignore[arg-type]
+    following = TaskObserver(Target("web", "staging"), Ecs([task(1)], [service]))  # type: ignore[arg-type]
     seen = Status(Snapshot("web", "arn", "DELETE_IN_PROGRESS"), service="c/web", running=1)
-    shown = []
+    relevant_tasks = []
     for status in (seen, replace(seen, running=None), seen):
         following.look(status)
-        shown.append(bool(list(following.picture(plain, 80))))
-    assert shown == [True, False, True]
+        relevant_tasks.append(bool(list(following.picture(plain, 80))))
+    assert relevant_tasks == [True, False, True]

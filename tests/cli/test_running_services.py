@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.cli.render.logs import Lines, ReaderGone, readable
+from fsdcf.cli.render.logs import LogPrinter, ReaderGone, readable
 from fsdcf.cloudformation.template import compact
 from fsdcf.operate.logs import LogLine
 from fsdcf.pipeline import Request, run
@@ -63,7 +63,7 @@ def test_an_unknown_service_and_what_names_none(
 ) -> None:
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
     assert "there is no stack nobody-staging in us-east-1" in call(stage, words, "nobody", expect=2)
-    assert "neither a spec nor the name of a service" in call(stage, words, "No.Such", expect=2)
+    assert "neither a spec file nor a service name" in call(stage, words, "No.Such", expect=2)
 
 
 @pytest.mark.parametrize("words", BY_NAME, ids=IDS)
@@ -106,10 +106,10 @@ def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
         stage("logs", "hello", "--since", LONG_AGO, "--task", task[:8], "--tail", "1").stdout.splitlines() == one[-1:]
     )
     assert "no lines of the task 0000 in the last" in stage("logs", "hello", "--task", "0000", "--tail", "3").stderr
-    assert "is no task's id" in stage("logs", "hello", "--task", "no task", expect=2).stderr
+    assert "is not a task ID" in stage("logs", "hello", "--task", "no task", expect=2).stderr
 
 
-def test_no_lines_is_said_where_people_read(stage: Stage) -> None:
+def test_an_empty_log_is_a_message_for_people_only(stage: Stage) -> None:
     stand(stage)
     result = stage("logs", "hello", "--since", LONG_AGO, "--filter", "Nothing")
     assert (
@@ -128,16 +128,16 @@ def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     result = stage("logs", "hello", "--since", LONG_AGO, "--follow", "--filter", "?red ?Waiting", expect=130)
     assert result.stdout.count("Waiting for work") == 2
     assert result.stdout.splitlines()[-1].endswith(r" abc password=geheim red\u0007")
-    assert "interrupted: no longer followed" in result.stderr
+    assert "interrupted: stopped following" in result.stderr
 
 
 @pytest.mark.parametrize("since", ["soon", "0", "0d", "9999d", "3x", "48h"])
-def test_a_time_that_is_none(stage: Stage, since: str) -> None:
+def test_an_invalid_time(stage: Stage, since: str) -> None:
     said = stage("logs", "hello", "--since", since, expect=2).stderr
     assert "--since" in said and "days such as 3d" in said
 
 
-def test_a_wrong_filter_tells_the_right_one(stage: Stage) -> None:
+def test_an_invalid_filter_is_an_error_with_an_example(stage: Stage) -> None:
     stand(stage)
     result = stage("logs", "hello", "--filter", "a=b", expect=2)
     assert "Invalid character(s) in term 'a=b'" in result.stderr and """--filter '"a=b"'""" in result.stderr
@@ -165,7 +165,7 @@ def test_on_a_terminal_each_task_has_its_colour(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
-    show = Lines(out, as_json=False)
+    show = LogPrinter(out, as_json=False)
     for task in ("a" * 32, "b" * 32, "a" * 32):
         show(line(task, "text"))
     show(line("a" * 32, "other", "collector"))
@@ -174,16 +174,16 @@ def test_on_a_terminal_each_task_has_its_colour(monkeypatch: pytest.MonkeyPatch)
     assert "aaaaaaaa/collector" in other
     monkeypatch.setenv("NO_COLOR", "1")
     plain = Terminal()
-    Lines(plain, as_json=False)(line("a" * 32, "text"))
+    LogPrinter(plain, as_json=False)(line("a" * 32, "text"))
     assert plain.getvalue() == "00:00:00 aaaaaaaa text\n"
 
 
-def test_a_reader_who_has_left_ends_it_unless_it_is_a_command_s_output() -> None:
+def test_a_missing_reader_ends_the_logs_but_not_a_one_off_task() -> None:
     with pytest.raises(ReaderGone):
-        Lines(Closed(), as_json=False)(line("a", "text"))
+        LogPrinter(Closed(), as_json=False)(line("a", "text"))
     with pytest.raises(ReaderGone):
-        Lines(Closed(), as_json=True)(line("a", "text"))
-    show = Lines(Closed(), as_json=False, plain=True)
+        LogPrinter(Closed(), as_json=True)(line("a", "text"))
+    show = LogPrinter(Closed(), as_json=False, plain=True)
     show(line("a", "one"))
     show(line("a", "two"))
     assert show.count == 2
@@ -200,13 +200,13 @@ def test_a_reader_who_has_left_ends_it_unless_it_is_a_command_s_output() -> None
         ("key AKIAABCDEFGHIJKLMNOP", "key ********"),
     ],
 )
-def test_what_is_shown_of_a_line(text: str, shown: str) -> None:
+def test_the_readable_text_of_a_log_line(text: str, shown: str) -> None:
     assert readable(text) == shown
 
 
 def test_secrets_are_masked_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    Lines(out, as_json=True)(line("a", "key AKIAABCDEFGHIJKLMNOP"))
+    LogPrinter(out, as_json=True)(line("a", "key AKIAABCDEFGHIJKLMNOP"))
     assert json.loads(out.getvalue())["text"] == "key ********"
 
 
@@ -237,7 +237,7 @@ def test_a_restart_that_fails_points_to_the_spec(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("count", ["-1", "5001", "many"])
-def test_a_number_that_is_none(stage: Stage, count: str) -> None:
+def test_an_invalid_number(stage: Stage, count: str) -> None:
     assert stage("scale", "hello", "--", count, expect=2).stderr
 
 
@@ -267,11 +267,13 @@ def test_exec_without_the_plugin_says_how_to_get_it(stage: Stage, monkeypatch: p
     monkeypatch.setenv("PATH", str(stage.folder))
     stage.calls()
     result = stage("exec", "hello", expect=2)
-    assert "the session plugin of AWS is not installed (session-manager-plugin)" in result.stderr
+    assert "the Session Manager plugin of AWS is not installed (session-manager-plugin)" in result.stderr
     assert "session-manager-working-with-install-plugin.html" in result.stderr and stage.calls() == 0
 
 
-def test_exec_hands_the_session_to_the_plugin_and_shows_no_token(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exec_passes_the_session_to_the_plugin_without_showing_the_token(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand(stage, execute=True)
     record = plugin(stage.folder)
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
@@ -295,10 +297,10 @@ def test_an_old_plugin_takes_the_session_as_an_argument(stage: Stage, monkeypatc
     result = stage("exec", "hello", expect=1)
     words, response = json.loads(record.read_text())
     assert response is None and json.loads(words[0])["tokenValue"] not in result.output
-    assert "the session in hello-staging ended with 3" in result.stderr
+    assert "the session in hello-staging ended with exit code 3" in result.stderr
 
 
-def test_exec_that_is_off_names_the_key_and_the_deploy(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exec_that_is_disabled_names_the_key_and_the_deploy(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stand(stage)
     plugin(stage.folder)
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
@@ -307,20 +309,20 @@ def test_exec_that_is_off_names_the_key_and_the_deploy(stage: Stage, monkeypatch
     assert "--> hello.yml:6" in result.stderr and "next: fsdcf deploy hello.yml --env staging" in result.stderr
 
 
-def test_a_plugin_that_cannot_be_run_is_told_with_the_way_out(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_that_cannot_run_is_an_error_with_a_solution(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     program = plugin(stage.folder).with_name("session-manager-plugin")
     program.write_bytes(b"no program")
     stand(stage, execute=True)
     monkeypatch.setenv("PATH", str(stage.folder))
     result = stage("exec", "hello", expect=2)
-    assert f"error: the session plugin of AWS cannot be run: {program}: " in result.stderr
-    assert "next: install it anew: https://" in result.stderr
+    assert f"error: the Session Manager plugin cannot be run: {program}: " in result.stderr
+    assert "next: reinstall it: https://" in result.stderr
 
 
 def test_exec_in_the_sandbox_needs_no_plugin(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stand(stage, execute=True)
     monkeypatch.setenv("PATH", str(stage.folder))
-    assert "on AWS the session would begin here" in stage("exec", "hello", "--sandbox").stderr
+    assert "on AWS the session would start here" in stage("exec", "hello", "--sandbox").stderr
 
 
 def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:

@@ -14,7 +14,10 @@ from fsdcf.deploy.model import Terminated
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """As a shell leaves them: under nohup the tests would begin with one ignored. In another thread no handler could be set."""
+    """As a shell leaves them: under nohup the tests would begin with one ignored.
+
+    In another thread no handler could be set.
+    """
     assert threading.current_thread() is threading.main_thread()
     former = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)}
     yield
@@ -23,7 +26,7 @@ def signals() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_command_is_asked_to_end(name: str) -> None:
+def test_sigterm_ends_a_command(name: str) -> None:
     asked = signal.Signals[name]
     former = signal.getsignal(asked)
     with pytest.raises(Terminated) as raised, terminable():
@@ -41,7 +44,7 @@ def test_a_second_signal_changes_nothing() -> None:
             signal.raise_signal(signal.SIGHUP)
 
 
-def test_nohup_is_heeded() -> None:
+def test_ignored_signals_stay_ignored_under_nohup() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with terminable():
         signal.raise_signal(signal.SIGHUP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.cli.render.durations import spoken
+from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.values import differences, shown, visible
 from fsdcf.masking import MASK, deciding_name, mask_value
 
@@ -36,11 +36,11 @@ def test_secrets_by_name_or_by_look(value: object, name: str) -> None:
         (None, "PASSWORD"),
     ],
 )
-def test_what_is_no_secret_stays(value: object, name: str) -> None:
+def test_values_that_are_not_secret_stay(value: object, name: str) -> None:
     assert mask_value(value, name) == value
 
 
-def test_a_password_in_an_address_alone_is_masked() -> None:
+def test_only_the_password_of_an_address_is_masked() -> None:
     assert mask_value("postgres://me:geheim@host/db", "DATABASE_URL") == f"postgres://{MASK}@host/db"
 
 
@@ -68,7 +68,7 @@ def test_secrets_deep_inside() -> None:
         ("", ""),
     ],
 )
-def test_the_name_that_a_value_is_judged_by(path: str, name: str) -> None:
+def test_the_name_that_decides_whether_a_value_is_masked(path: str, name: str) -> None:
     assert deciding_name(path) == name
 
 
@@ -78,7 +78,7 @@ def test_functions_are_values_and_unnamed_lists_too() -> None:
     assert list(differences({"A": 1}, {"A": 1})) == []
 
 
-def test_the_one_item_that_differs_is_told_by_itself() -> None:
+def test_only_the_item_that_differs_is_shown() -> None:
     was = [{"FromPort": 80, "CidrIp": "0.0.0.0/0"}, {"FromPort": 443, "CidrIp": "0.0.0.0/0"}]
     (one,) = differences(was, [was[0], {**was[1], "FromPort": 8443}], "Ingress")
     assert (one.path, one.before, one.after) == ("Ingress[1].FromPort", 443, 8443)
@@ -116,4 +116,4 @@ def test_texts_are_short_and_plain() -> None:
     ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (60, "1m 00s"), (72, "1m 12s"), (7500, "2h 05m"), (-3, "0s")]
 )
 def test_seconds_in_words(seconds: float, text: str) -> None:
-    assert spoken(seconds) == text
+    assert format_duration(seconds) == text

@@ -134,12 +134,12 @@ def test_a_rollout_in_progress_with_its_targets() -> None:
     assert not found.steady and (found.healthy, found.targets) == (1, 2)
     for line in (
         "shop-staging  UPDATE_COMPLETE  2026-11-24 15:02:11 UTC",
-        "tasks    1 of 2 running, 1 pending, 2 of an older deployment still there",
+        "tasks    1 of 2 running, 1 pending, 2 of an older deployment remaining",
         "targets  1 of 2 healthy",
         "rollout  PRIMARY IN_PROGRESS : 1 of 2 running, 3 failed",
         "rollout  INACTIVE FAILED : 0 of 0 running (the breaker tripped)",
         "has started 1 tasks",
-        "guard    termination protection is on",
+        "note     termination protection is on",
     ):
         assert line in text
 
@@ -153,10 +153,10 @@ def test_more_tasks_than_desired() -> None:
 
     primary = {"status": "PRIMARY", "desiredCount": 2, "runningCount": 2}
     assert tasks(4, primary, {"status": "ACTIVE", "rolloutState": "COMPLETED", "runningCount": 2}).endswith(
-        "2 of 2 running, 2 of an older deployment still there"
+        "2 of 2 running, 2 of an older deployment remaining"
     )
     assert tasks(3, primary, {"status": "ACTIVE", "rolloutState": "FAILED", "runningCount": 1}).endswith(
-        "2 of 2 running, 1 of the failed deployment still there"
+        "2 of 2 running, 1 of the failed deployment remaining"
     )
     assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 wanted")
 

@@ -158,15 +158,15 @@ def test_an_unmanaged_table(command: Command, sql: Sql, dynamodb: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--table", "nope"), "--table 'nope': 'spec.yml' has things, orders, shared"),
+        (("--table", "nope"), "--table 'nope': the tables of 'spec.yml' are things, orders, shared"),
         (("--table", "things", "--from", "spec.yml"), "'spec.yml' is not a SQLite file"),
         (("--table", "things", "--source-table", "nope"), "has no table 'nope'"),
         (("--table", "things", "--map", "id=x"), "no column becomes the key 'id'"),
-        (("--table", "things", "--map", "id"), "--map takes COLUMN=ATTRIBUTE"),
+        (("--table", "things", "--map", "id"), "--map expects COLUMN=ATTRIBUTE"),
         (("--table", "things", "--map", "id=a", "--map", "id=b"), "names the column 'id' twice"),
         (("--table", "things", "--as", "price=xml"), "cannot become 'xml'"),
-        (("--table", "things", "--rate", "fast"), "--rate takes a number"),
-        (("--table", "things", "--keep-existing", "--overwrite"), "are opposites"),
+        (("--table", "things", "--rate", "fast"), "--rate expects a number"),
+        (("--table", "things", "--keep-existing", "--overwrite"), "exclude each other"),
         (("--table", "things", "--env", "prod"), "the table 'prod-things' does not exist"),
         (("--table", "orders", "--emit-script", "m.py"), "depends on the account"),
         (("--table", "things", "--emit-script", "spec.yml/m.py"), "spec.yml/m.py"),
@@ -191,7 +191,7 @@ def test_a_difference_in_the_table_is_a_failure(command: Command, sql: Sql, dyna
     command("--table", "things")
     dynamodb.put_item(TableName="staging-things", Item={"id": {"N": "3"}})
     failed = command("--table", "things", expect=1)
-    assert "id=3: differs" in failed.stdout and "does not hold what things has" in failed.stderr
+    assert "id=3: differs" in failed.stdout and "staging-things differs from things" in failed.stderr
 
 
 def test_the_script_contains_the_settings(command: Command, tmp_path: Path) -> None:

@@ -1,18 +1,19 @@
-"""``fsdcf access``: who may do what to which resource, from the compiled policies."""
+"""``fsdcf access``: who can do what to which resource, read from the compiled policies."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 
-from fsdcf.cli.compiled import Compiled, Line, compiled
-from fsdcf.cli.options import compile_options
+from fsdcf.cli.compiled import compile_files
+from fsdcf.cli.lookup import line_of
+from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.deploy.model import Place
 from fsdcf.plan.access import (
     BROAD,
     Access,
@@ -30,54 +31,36 @@ from fsdcf.plan.access import (
 
 
 @click.command()
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC")
-@compile_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the table.",
-)
-@click.pass_context
-def command(
-    context: click.Context,
-    specs: tuple[Path, ...],
-    environment: str | None,
-    overrides: tuple[str, ...],
-    variables: tuple[str, ...],
-    form: str,
-) -> None:
-    """Show who may do what to which resource: every statement of every policy, and the line of the spec that caused it."""
-    (found,) = compiled(context, specs, environment, overrides, variables)
+@spec_inputs(nargs=-1)
+@format_option("text", "markdown", "json", help="Output format of the table.")
+def access_command(inputs: SpecInputs, form: str) -> None:
+    """Show who can do what to which resource: each statement of each policy, and the spec line that causes it."""
+    (compiled,) = compile_files(inputs)
     try:
-        rows = access(planned(found.template))
+        rows = access(planned(compiled.template))
     except PlanError as error:
-        raise click.UsageError(f"{found.name!r} cannot be read as a template: {error}") from None
-    lines = [found.line(row.holder, row.path) for row in rows]
-    places = [f"{line.file}:{line.number}" if line else "" for line in lines]
+        raise click.UsageError(f"{compiled.name!r} is not a valid template: {error}") from None
+    lines = [line_of(compiled, row.holder, row.path) for row in rows]
+    places = [f"{line.file}:{line.line}" if line else "" for line in lines]
+    title = f"{compiled.title}: {summary(rows)}"
     if form == "json":
-        click.echo(
-            json.dumps(
-                [_record(row, line) for row, line in zip(rows, lines, strict=True)], indent=2, ensure_ascii=False
-            )
-        )
+        records = [_record(row, line) for row, line in zip(rows, lines, strict=True)]
+        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
     elif form == "markdown":
-        click.echo(markdown(rows, places, found.title), nl=False)
+        click.echo(markdown(rows, places, compiled.title), nl=False)
     elif sys.stdout.isatty():
-        _draw(found, rows, lines)
+        _draw(title, rows, lines)
     else:
-        click.echo("\n".join(_plain(found, rows, places)))
+        click.echo("\n".join(_plain(title, rows, places)))
 
 
-def _record(row: Access, line: Line | None) -> dict[str, object]:
-    spec = {"file": line.file, "line": line.number, "text": line.text.strip()} if line else None
+def _record(row: Access, line: Place | None) -> dict[str, object]:
+    spec = {"file": line.file, "line": line.line, "text": line.text.strip()} if line else None
     return {**record(row), "spec": spec}
 
 
-def _plain(found: Compiled, rows: Sequence[Access], places: Sequence[str]) -> Iterator[str]:
-    yield f"{found.title}: {summary(rows)}"
+def _plain(title: str, rows: Sequence[Access], places: Sequence[str]) -> Iterator[str]:
+    yield title
     for row, place in zip(rows, places, strict=True):
         mark = f"{BROAD} " if row.broad else "  "
         yield ""
@@ -87,7 +70,7 @@ def _plain(found: Compiled, rows: Sequence[Access], places: Sequence[str]) -> It
         yield visible(f"    {policy_of(row)}" + (f" --> {place}" if place else ""))
 
 
-def _draw(found: Compiled, rows: Sequence[Access], lines: Sequence[Line | None]) -> None:
+def _draw(title: str, rows: Sequence[Access], lines: Sequence[Place | None]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -99,18 +82,11 @@ def _draw(found: Compiled, rows: Sequence[Access], lines: Sequence[Line | None])
     for name, share in (("who", 3), ("may", 2), ("actions", 5), ("resources", 4), ("conditions", 4), ("line", 1)):
         table.add_column(name, ratio=share, overflow="fold")
     for row, line in zip(rows, lines, strict=True):
-        role = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
+        style = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
         effect = f"{verb(row).removeprefix('may').strip()} {', '.join(row.levels)}".strip()
-        notes = "\n".join(remarks(row))
-        cells = (
-            who(row),
-            effect,
-            what(row),
-            where(row),
-            notes,
-            str(line.number) if line else "",
-        )
-        table.add_row(*(Text(visible(cell.replace("\n", "; ")), role) for cell in cells))
+        number = str(line.line) if line else ""
+        cells = (who(row), effect, what(row), where(row), "\n".join(remarks(row)), number)
+        table.add_row(*(Text(visible(cell.replace("\n", "; ")), style) for cell in cells))
     console = Console(no_color=not colours(sys.stdout), highlight=False)
-    console.print(Text(f"{found.title}: {summary(rows)}", "bold"))
+    console.print(Text(title, "bold"))
     console.print(table)

@@ -1,23 +1,610 @@
-"""``fsdcf advise``: advice before a decision."""
+"""``fsdcf advise``: SQLite or DynamoDB, with the reasons, the cost of each, and what the spec needs."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from functools import wraps
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 import click
 
-from fsdcf.cli.lazy import Commands, Table
+from fsdcf.cli.compiled import compile_files
+from fsdcf.cli.lazy import LazyGroup, Table
+from fsdcf.cli.options import SpecInputs, decorate, format_option, spec_inputs
+from fsdcf.cli.render.stream import painter
+from fsdcf.cli.render.values import visible
+from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
+from fsdcf.compiler.access import is_managed
+from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
+from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
+from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
+from fsdcf.diagnostics import Paint, plain
+from fsdcf.language.dependency import SqliteFile, sqlite_file
+from fsdcf.language.model.service import Spec
+from fsdcf.language.names import local_name
+from fsdcf.pipeline import Request, run
+from fsdcf.plan.cost.estimate import Estimate, estimate
+from fsdcf.plan.cost.prices import assumed, shipped
+from fsdcf.plan.cost.report import how_of, money, name_of
+from fsdcf.storage.advice import (
+    DYNAMODB,
+    POSTGRESQL,
+    SQLITE,
+    ContradictionError,
+    Factor,
+    Load,
+    StorageAdvice,
+    Workload,
+    advise,
+    format_number,
+    load,
+    validate,
+)
+from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snippet, SpecTable, snippet
+
+OPTIONS = ("--requests", "--writes", "--size", "--writers", "--sql", "--latency", "--prototype", "--spec")
+"""Any one of them is enough for an advice."""
+
+SINGLE_DIGIT = "9ms"
+"""The value of ``--latency`` without a time."""
+
+_HEAD = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: advice}
+service: {healthCheck: {container: {command: exit 0}}}
+"""
+_MILLION = Decimal(10) ** 6
+_MOST = Decimal(10) ** 12
+_POWERS = "KMGTP"
+_MILLISECONDS = {"us": Decimal("0.001"), "µs": Decimal("0.001"), "ms": Decimal(1), "": Decimal(1), "s": Decimal(1000)}
+_Command = Callable[..., Any]
+_T = TypeVar("_T")
 
 
-class Advice(Commands):
-    table: ClassVar[Table] = {
-        "storage": (
-            "fsdcf.cli.commands.advise_storage",
-            "Say whether SQLite or DynamoDB suits a service, and what each costs.",
-        ),
+class AdviceCommands(LazyGroup):
+    """The decisions that fsdcf advises on."""
+
+    sections: ClassVar[dict[str, Table]] = {
+        "Commands": {
+            "storage": (
+                "advise",
+                "Recommend SQLite or DynamoDB for a service, with the cost of each.",
+            )
+        }
     }
 
 
-@click.group(cls=Advice)
-def command() -> None:
-    """Advise on a decision. Asks AWS nothing."""
+@click.group(cls=AdviceCommands)
+def advise_command() -> None:
+    """Advise on a decision. AWS is not called."""
+
+
+# The options that describe a workload, and the questions that replace them.
+
+
+class WorkloadCommand(click.Command):
+    """A command with ``workload_options``.
+
+    Reject a negative time after ``--latency``, which click takes for another option.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for before, text in pairwise(args):
+            if before == "--latency" and re.match(r"-[0-9.]", text):
+                _usage(latency, text)
+        return super().parse_args(ctx, args)
+
+
+def workload_options(command: _Command) -> _Command:
+    """The options that describe a workload, as one ``workload``."""
+
+    @wraps(command)
+    def with_workload(
+        requests: Decimal | None,
+        writes: Decimal | None,
+        size: Decimal | None,
+        writers: int | None,
+        sql: bool,
+        latency: Decimal | None,
+        prototype: bool,
+        **options: Any,
+    ) -> Any:
+        return command(workload=Workload(requests, writes, size, writers, "", sql, latency, prototype), **options)
+
+    fastest = f"Maximum latency of a query, such as 20ms; without a time, {SINGLE_DIGIT}."
+    return decorate(
+        with_workload,
+        (
+            _option("--requests", rate, "N", "Requests to the store per second, reads and writes."),
+            _option("--writes", rate, "N", "Write requests per second, which are part of --requests."),
+            _option("--size", size, "SIZE", "Size of the data, such as 5GB."),
+            click.option("--writers", type=click.IntRange(1), metavar="N", help="Number of tasks that write."),
+            click.option("--sql", is_flag=True, help="Full SQL is needed, such as joins and aggregations."),
+            _option("--latency", latency, "[TIME]", fastest, is_flag=False, flag_value=SINGLE_DIGIT),
+            click.option("--prototype", is_flag=True, help="The data may be lost together with the task."),
+        ),
+    )
+
+
+def _option(
+    name: str, parse: Callable[[str], Decimal], metavar: str, help: str, **more: Any
+) -> Callable[[_Command], _Command]:
+    def callback(context: click.Context, parameter: click.Parameter, written: str | None) -> Decimal | None:
+        return None if written is None else _usage(parse, written)
+
+    return click.option(name, callback=callback, metavar=metavar, help=help, **more)
+
+
+def _usage(parse: Callable[[str], _T], text: str) -> _T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def rate(text: str) -> Decimal:
+    """A number of requests per second. Raises ValueError."""
+    number = _number(text)
+    if number is None:
+        raise ValueError(f"{text!r} is not a number of requests per second: use one such as 200 or 0.5")
+    return number
+
+
+def size(text: str) -> Decimal:
+    """A size in GB of 10^9 bytes: ``5GB``, ``500 MB``, ``1.5TiB``; a number alone is in GB. Raises ValueError."""
+    match = re.fullmatch(r"(.*?)\s*(?:([KMGTP])(i?)B|(B))?", text.strip(), re.I)
+    number = _number(match[1]) if match else None
+    if match is None or number is None:
+        raise ValueError(f"{text!r} is not a size: use one such as 500MB, 5GB or 1TB")
+    if match[4]:
+        return number / 10**9
+    power = _POWERS.index((match[2] or "G").upper()) + 1
+    return number * Decimal(1024 if match[3] else 1000) ** power / 10**9
+
+
+def latency(text: str) -> Decimal:
+    """A time in milliseconds: ``9ms``, ``0.5s``; a number alone is in milliseconds. Raises ValueError."""
+    match = re.fullmatch(r"(.*?)\s*(us|µs|ms|s)?", text.strip(), re.I)
+    number = _number(match[1]) if match else None
+    if match is None or not number:
+        raise ValueError(f"{text!r} is not a latency: use one such as 20ms")
+    return number * _MILLISECONDS[(match[2] or "").lower()]
+
+
+def _number(text: str) -> Decimal | None:
+    """A number from zero to 10^12; None for anything else."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and not number.is_signed() and number <= _MOST else None
+
+
+def ask_workload() -> Workload:
+    """Ask for the workload at the terminal; an empty answer leaves a value open."""
+    click.echo("Press Enter to skip a question.", err=True)
+    prototype = _confirm("Is it a prototype, whose data may be lost?")
+    requests = _ask("Requests per second, reads and writes", rate)
+    writes = _ask("Writes per second", lambda text: _within(rate(text), requests))
+    stored = _ask("Size of the data, such as 5GB", size)
+    writers = None if prototype else _ask("Number of tasks that write", _tasks)
+    return Workload(
+        requests=requests,
+        writes=writes,
+        size=stored,
+        writers=writers,
+        sql=_confirm("Is full SQL needed, such as joins and aggregations?"),
+        latency=_ask("Maximum latency of a query, such as 20ms", latency),
+        prototype=prototype,
+    )
+
+
+def as_options(workload: Workload) -> str:
+    """The options that describe a workload."""
+    values = (
+        ("--requests", workload.requests, ""),
+        ("--writes", workload.writes, ""),
+        ("--size", workload.size, "GB"),
+        ("--writers", workload.writers, ""),
+        ("--latency", workload.latency, "ms"),
+    )
+    words = [f"{name} {Decimal(value):f}{unit}" for name, value, unit in values if value is not None]
+    return " ".join([*words, *(["--sql"] if workload.sql else []), *(["--prototype"] if workload.prototype else [])])
+
+
+def _confirm(question: str) -> bool:
+    return click.confirm(question, default=False, err=True)
+
+
+def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
+    """Ask until the answer is valid or empty."""
+    return click.prompt(
+        question,
+        default="",
+        show_default=False,
+        err=True,
+        value_proc=lambda text: _usage(parse, text) if text.strip() else None,
+    )
+
+
+def _within(writes: Decimal, requests: Decimal | None) -> Decimal:
+    if requests is not None and writes > requests:
+        raise ValueError(
+            f"{format_number(writes)} writes exceed {format_number(requests)} requests: a write is also a request"
+        )
+    return writes
+
+
+def _tasks(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text.strip()) or not int(text):
+        raise ValueError(f"{text!r} is not a number of tasks: use 1 or more")
+    return int(text)
+
+
+# The command.
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The monthly cost of a store; ``total`` is None if it is not in the price table."""
+
+    store: str
+    title: str
+    total: Decimal | None
+    lines: tuple[CostLine, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """Everything that is printed. ``now`` describes the stores of the spec, and ``steps`` the next steps."""
+
+    workload: Workload
+    advice: StorageAdvice
+    load: Load
+    bills: tuple[Bill, ...]
+    prices: Prices
+    snippet: Snippet
+    now: str = ""
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _SpecNames:
+    """How commands name the spec: one that compiles it, and one that uses the running service.
+
+    ``files`` are its SQLite files.
+    """
+
+    spec: str
+    service: str
+    files: dict[str, str]
+
+
+@click.command(cls=WorkloadCommand)
+@workload_options
+@click.option(
+    *("--spec", "file"),
+    type=click.Path(path_type=Path),
+    metavar="SPEC",
+    help="Spec whose tasks and stores are considered.",
+)
+@spec_inputs(None)
+@format_option("text", "json", help="Output format of the advice.")
+def storage_command(workload: Workload, file: Path | None, inputs: SpecInputs, form: str) -> None:
+    """Recommend SQLite or DynamoDB for a service: the verdict, the reasons, the cost of each, and the snippet for the
+    spec.
+
+    Without options the command asks on a terminal. Values that you leave open count for neither store.
+    """
+    if file is None:
+        if inputs != SpecInputs():
+            raise click.UsageError("--env, --override and --var need --spec")
+        consultation = _consult(workload if workload != Workload() else _from_terminal(), InUse(), "", None)
+    else:
+        inputs = replace(inputs, files=(file,))
+        (one,) = compile_files(inputs, warnings=False)
+        if one.spec is None:
+            raise click.UsageError(f"--spec: {str(file)!r} is a template, not a spec")
+        used, files = in_use(one.spec), sqlite_files(one.spec)
+        if workload.writers is None:
+            count, source = writers(one.spec, used)
+            workload = replace(workload, writers=count, writers_from=source)
+        service = [str(file), *(["--env", inputs.environment] if inputs.environment else [])]
+        names = _SpecNames(shlex.join([*service, *inputs.settings]), shlex.join(service), files)
+        consultation = _consult(workload, used, f"{file} has {_stores(used, files)}", names)
+    if form == "json":
+        click.echo(json.dumps(record(consultation), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(lines(consultation, painter(sys.stdout))), color=True)
+
+
+def _from_terminal() -> Workload:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(f"describe the data with at least one of {', '.join(OPTIONS)}; a terminal is asked")
+    workload = ask_workload()
+    if workload != Workload():
+        click.echo(f"to repeat it without questions: fsdcf advise storage {as_options(workload)}\n", err=True)
+    return workload
+
+
+def _consult(workload: Workload, used: InUse, now: str, names: _SpecNames | None) -> Consultation:
+    try:
+        validate(workload)
+    except ContradictionError as error:
+        raise click.UsageError(str(error)) from None
+    advice = advise(workload, used.stores)
+    assumed_load, prices = load(workload), shipped()
+    on_disk = workload.prototype and all(database.ephemeral for database in used.databases)
+    cost = bills(assumed_load, prices, used, on_disk, advice.store == POSTGRESQL)
+    part = snippet(advice.store, workload, used)
+    steps = _steps(advice, part, used, names)
+    return Consultation(workload, advice, assumed_load, cost, prices, part, now, steps)
+
+
+def _steps(advice: StorageAdvice, part: Snippet, used: InUse, names: _SpecNames | None) -> tuple[str, ...]:
+    """The next steps, with commands if a spec was named."""
+    kept = [database for database in used.databases if not database.ephemeral]
+    if names is None:
+        return part.also
+    if advice.store == DYNAMODB and kept:
+        (table, *_) = [table.local for table in used.tables] or [used.base]
+        add = () if used.tables else ("add the table below to the spec, beside SQLite", *part.also)
+        source = f"--table {shlex.quote(table)} --from {shlex.quote(names.files[kept[0].name])}"
+        return (
+            *add,
+            f"add a migration script to the image: fsdcf migrate-data {names.spec} {source} --emit-script migrate.pyz",
+            f"deploy the service: fsdcf deploy {names.spec}",
+            f"stop the service, so that it does not write: fsdcf scale {names.service} 0",
+            f"migrate the data: fsdcf run {names.service} -- python migrate.pyz",
+            "change the code to use the table, and deploy it",
+            "remove sqlite_database from the spec; the file system is kept",
+        )
+    if advice.store == SQLITE and kept:
+        command = f"fsdcf logs {names.service} --since 24h --filter '\"database is locked\"'"
+        return (f"check for the second sign from time to time: {command}",)
+    if part.present:
+        return part.also
+    return (*part.also, f"add the snippet below to the spec, and check it: fsdcf validate {names.spec}")
+
+
+# What a spec has.
+
+
+def in_use(spec: Spec) -> InUse:
+    """The stores of a spec."""
+    dependencies = spec.dependencies
+    return InUse(
+        service=spec.metadata.name,
+        databases=tuple(
+            Database(str(one.name), local_name(one.name), one.path, one.ephemeral)
+            for one in dependencies
+            if isinstance(one, SqliteFile)
+        ),
+        tables=tuple(_table(one) for one in dependencies if isinstance(one, DynamoDbTable)),
+        file_systems=tuple(_file_system(one) for one in dependencies if isinstance(one, EfsFileSystem)),
+        mounts=tuple(volume.mount_path for volume in spec.service.volumes if volume.efs and not volume.read_only),
+        scales=spec.service.auto_scaling is not None,
+        tasks=spec.service.resources.desired_count,
+    )
+
+
+def _file_system(one: EfsFileSystem) -> FileSystem:
+    managed = is_managed(one)
+    bursting, backup = managed and one.throughput_mode == "bursting", not managed or one.backup
+    return FileSystem(str(one.name), one.mount_point, managed, bursting, backup)
+
+
+def _table(one: DynamoDbTable) -> SpecTable:
+    kinds = {attribute.name: attribute.type for attribute in one.attributes}
+    schema = one.key_schema if manages_table(one) else ()
+    key = tuple((element.name, element.type, kinds[element.name]) for element in schema)
+    return SpecTable(str(one.name), local_name(one.name), key)
+
+
+def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:
+    """The number of tasks that write, and the key that determines it; None if the spec leaves it open."""
+    if spec.service.auto_scaling is not None:
+        return max(1, spec.service.auto_scaling.max_count), "service.autoScaling.maxCount"
+    if any(not database.ephemeral for database in used.databases):
+        return 1, "SQLite has one"
+    if used.tasks is not None:
+        return max(1, used.tasks), "service.resources.desiredCount"
+    return None, ""
+
+
+def sqlite_files(spec: Spec) -> dict[str, str]:
+    """The path of each SQLite database, by name."""
+    databases = (one for one in spec.dependencies if isinstance(one, SqliteFile))
+    return {str(one.name): sqlite_file(one, spec) or "" for one in databases}
+
+
+def _stores(used: InUse, files: dict[str, str]) -> str:
+    """The stores of a spec, as a phrase."""
+    words = [
+        f"SQLite ({one.name} in {files[one.name]}{', lost with its task' if one.ephemeral else ''})"
+        for one in used.databases
+    ]
+    words += [f"DynamoDB ({one.name})" for one in used.tables]
+    return " and ".join(words) or "no store yet"
+
+
+# The cost.
+
+
+def bills(load: Load, prices: Prices, used: InUse, on_disk: bool, server: bool) -> tuple[Bill, ...]:
+    """The bills of SQLite and DynamoDB.
+
+    ``on_disk``: SQLite without a file system; ``server``: also the bill of PostgreSQL.
+    """
+    system = next((one for one in used.file_systems if one.managed), FileSystem("new"))
+    estimated = _estimated(load, prices, system)
+    files = tuple(line for line in estimated.lines if line.price.name.startswith("efs."))
+    table = tuple(line for line in estimated.lines if line.price.name.startswith("dynamodb."))
+    if on_disk:
+        note = f"{FREE_DISK} GB of disk are included in the price of a task"
+        sqlite = Bill(SQLITE, "SQLite on the task's disk", Decimal(0), note=note)
+    else:
+        sqlite = Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices, system))
+    dynamodb = Bill(DYNAMODB, "DynamoDB", _total(table), table)
+    if not server:
+        return sqlite, dynamodb
+    note = (
+        "database servers are not in the price table: a server that runs all month is billed by the hour, at any load"
+    )
+    return sqlite, dynamodb, Bill(POSTGRESQL, "PostgreSQL on Amazon RDS", None, note=note)
+
+
+def _estimated(load: Load, prices: Prices, system: FileSystem) -> Estimate:
+    """The estimate of a service with both stores: SQLite on this file system, and a table with default settings."""
+    new = FileSystem("new", bursting=system.bursting, backup=system.backup)
+    parts = [snippet(store, Workload(), InUse(file_systems=(new,))).text for store in (SQLITE, DYNAMODB)]
+    text = _HEAD + parts[0] + parts[1].removeprefix("dependencies:\n")
+    template = run(Request("advice", text.encode(), "staging")).template
+    assert template is not None  # noqa: S101 - our own text, which a test compiles
+    usage = {
+        "dynamodb-writes-per-second": load.writes,
+        "dynamodb-reads-per-second": load.reads,
+        "dynamodb-gigabytes": load.size,
+        "efs-gigabytes": load.size,
+        "efs-read-gigabytes": load.read * SECONDS / _MILLION,
+        "efs-write-gigabytes": load.written * SECONDS / _MILLION,
+    }
+    return estimate(template.data, prices, {**assumed(), **usage})
+
+
+def _total(lines: tuple[CostLine, ...]) -> Decimal:
+    return sum((line.amount.maximum for line in lines), Decimal(0))
+
+
+def _bursting(load: Load, files: tuple[CostLine, ...], prices: Prices, system: FileSystem) -> str:
+    """The bill in the bursting mode of EFS, which does not charge reads and writes, and whether the mode sustains the
+    load.
+    """
+    fits = f"it can{'' if load.within_baseline else 'not'} sustain this load all day"
+    if system.bursting:
+        return f"the file system has `throughputMode: bursting`, so that reads and writes are free; {fits}"
+    traffic = tuple(line for line in files if line.price.name in ("efs.read", "efs.write"))
+    rest = f"{money(_total(files) - _total(traffic))} {prices.currency}"
+    return f"with `throughputMode: bursting`, reads and writes are free and the file system costs {rest}; {fits}"
+
+
+# The output.
+
+
+def lines(consultation: Consultation, paint: Paint = plain) -> Iterator[str]:
+    """The consultation as lines, verdict first."""
+    yield paint(consultation.advice.verdict, "strong")
+    yield from (f"  {visible(text)}" for text in (consultation.now, *consultation.advice.cautions) if text)
+    yield from ("", paint("reasons", "strong"))
+    yield from _matrix(consultation.advice.factors)
+    yield from ("", paint("signs that it is time to leave SQLite", "strong"))
+    for sign in consultation.advice.signs:
+        yield f"  {'! ' if sign.now else '- '}{sign.text}{' (true here)' if sign.now else ''}"
+    prices = consultation.prices
+    yield from ("", paint(f"monthly cost in {prices.currency} ({prices.region}, prices of {prices.date})", "strong"))
+    yield from _costs(consultation.bills)
+    yield from ("", paint("assumed", "strong"))
+    yield from (f"  {text}" for text in consultation.load.assumed)
+    if consultation.steps:
+        yield from ("", paint("next", "strong"))
+        yield from (f"  {number}. {visible(step)}" for number, step in enumerate(consultation.steps, 1))
+    if consultation.snippet.text:
+        yield from ("", paint("already in the spec" if consultation.snippet.present else "for the spec", "strong"), "")
+        yield consultation.snippet.text.rstrip("\n")
+
+
+def _matrix(factors: tuple[Factor, ...]) -> Iterator[str]:
+    rows = [("", "required", "SQLite", "DynamoDB")]
+    rows += [(one.name, one.yours, _cell(one, SQLITE), _cell(one, DYNAMODB)) for one in factors]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:3], widths, strict=True)]
+        yield f"  {'  '.join([*cells, row[3]])}".rstrip()
+
+
+def _cell(factor: Factor, store: str) -> str:
+    """The capability of a store, with yes or no if there is a requirement."""
+    text = factor.sqlite if store == SQLITE else factor.dynamodb
+    return f"{'no' if store in factor.against else 'yes'}: {text}" if factor.given else text
+
+
+def _costs(bills: tuple[Bill, ...]) -> Iterator[str]:
+    rows: list[tuple[str, str, str]] = []
+    for bill in bills:
+        rows.append((bill.title, "?" if bill.total is None else money(bill.total), ""))
+        rows += [(f"  {name_of(line)}", money(line.amount.maximum), how_of(line)) for line in bill.lines]
+        rows += [(f"  {bill.note}", "", "")] if bill.note else []
+    names = max(len(name) for name, amount, _ in rows if amount)
+    amounts = max(len(amount) for _, amount, _ in rows)
+    for name, amount, how in rows:
+        yield f"  {name.ljust(names)}  {amount.rjust(amounts)}  {how}".rstrip() if amount else f"  {name}"
+
+
+def record(consultation: Consultation) -> dict[str, Any]:
+    """The consultation as plain data: rates per second, sizes in GB, latency in milliseconds, amounts to the hundredth
+    of a cent.
+    """
+    workload, load, prices = consultation.workload, consultation.load, consultation.prices
+    return {
+        "verdict": consultation.advice.verdict,
+        "recommended": consultation.advice.store,
+        "fits": {store: consultation.advice.fits(store) for store in (SQLITE, DYNAMODB)},
+        "workload": {
+            "requests": _float(workload.requests),
+            "writes": _float(workload.writes),
+            "size": _float(workload.size),
+            "writers": workload.writers,
+            "writersFrom": workload.writers_from or None,
+            "sql": workload.sql,
+            "latency": _float(workload.latency),
+            "prototype": workload.prototype,
+        },
+        "now": consultation.now or None,
+        "cautions": list(consultation.advice.cautions),
+        "factors": [_factor(factor) for factor in consultation.advice.factors],
+        "signs": [{"text": sign.text, "now": sign.now} for sign in consultation.advice.signs],
+        "cost": {
+            "region": prices.region,
+            "currency": prices.currency,
+            "pricesDate": prices.date,
+            "load": {"requests": float(load.requests), "writes": float(load.writes), "size": float(load.size)},
+            "assumed": list(load.assumed),
+            "monthly": [_bill(bill) for bill in consultation.bills],
+        },
+        "next": list(consultation.steps),
+        "snippet": consultation.snippet.text,
+        "snippetPresent": consultation.snippet.present,
+    }
+
+
+def _factor(one: Factor) -> dict[str, Any]:
+    stores = {
+        store: {"bears": text, "fits": (store not in one.against) if one.given else None}
+        for store, text in ((SQLITE, one.sqlite), (DYNAMODB, one.dynamodb))
+    }
+    return {"name": one.name, "asked": one.yours if one.given else None, **stores}
+
+
+def _bill(bill: Bill) -> dict[str, Any]:
+    details = [{"name": line.name, "amount": _float(line.amount.maximum), "how": how_of(line)} for line in bill.lines]
+    return {
+        "store": bill.store,
+        "title": bill.title,
+        "total": _float(bill.total),
+        "lines": details,
+        "note": bill.note or None,
+    }
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(round(value, 4)) + 0.0

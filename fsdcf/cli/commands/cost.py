@@ -1,4 +1,4 @@
-"""``fsdcf cost``: what a spec costs in a month, or what a change of it does to the bill."""
+"""``fsdcf cost``: the monthly cost of a spec, or of a change."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compiled
-from fsdcf.cli.options import compile_options, read
+from fsdcf.cli.compiled import Compiled, compile_files
+from fsdcf.cli.files import read
+from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cloudformation.planned import PlanError
 from fsdcf.cloudformation.pricing import Prices
 from fsdcf.plan.cost import report
@@ -27,73 +28,58 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC | OLD NEW")
-@compile_options
+@spec_inputs("SPEC | OLD NEW", nargs=-1)
 @click.option(
-    "--assume",
-    "settings",
+    *("--assume", "settings"),
     multiple=True,
     metavar="NAME=NUMBER",
-    help="Usage, such as requests-per-second=50; repeatable.",
+    help="Assumed usage, such as requests-per-second=50; repeatable.",
 )
 @click.option(
     "--region",
     metavar="NAME",
-    help="Where the stack goes: it is said if the prices are another's.  [default: what the spec tells, AWS_REGION]",
+    help="Region of the stack; the estimate warns if its prices are of another region.  "
+    "[default: the region in the spec, then AWS_REGION]",
 )
 @click.option(
-    "--prices", "price_file", type=click.Path(path_type=Path), metavar="FILE", help="Prices of your own, JSON or YAML."
+    *("--prices", "price_file"),
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="JSON or YAML file with prices that replace the built-in ones.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the estimate.",
-)
-@click.pass_context
-def command(
-    context: click.Context,
-    specs: tuple[Path, ...],
-    environment: str | None,
-    overrides: tuple[str, ...],
-    variables: tuple[str, ...],
-    settings: tuple[str, ...],
-    region: str | None,
-    price_file: Path | None,
-    form: str,
+@format_option("text", "markdown", "json", help="Output format of the estimate.")
+def cost_command(
+    inputs: SpecInputs, settings: tuple[str, ...], region: str | None, price_file: Path | None, form: str
 ) -> None:
-    """Estimate what a spec or template costs in a month; with two, OLD and NEW, what changes.
+    """Estimate the monthly cost of a spec or template, or with two of them, OLD and NEW, of the change.
 
-    What the template does not tell is assumed; the estimate says what, and --assume sets it.
+    Usage that the template does not determine is assumed. The estimate lists the assumptions, and --assume changes
+    them.
     """
-    values, prices = _assumed(settings), _prices(price_file)
-    found = compiled(context, specs, environment, overrides, variables, most=2)
-    estimates = [_estimate(one, prices, values, region) for one in found]
-    changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
-    what = " -> ".join(one.title for one in found)
-    first, last = estimates[0], estimates[-1]
-    if form == "json":
-        whole = report.data(last) if len(estimates) == 1 else report.data_of_change(first, last)
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
-    elif form == "markdown":
-        one = len(estimates) == 1
-        click.echo(
-            report.markdown(last, what, changed) if one else report.markdown_of_change(first, last, what, changed),
-            nl=False,
-        )
-    elif sys.stdout.isatty():
-        _draw(estimates, what, changed)
-    else:
-        click.echo("\n".join(_plain(estimates, what, changed)))
-
-
-def _assumed(settings: tuple[str, ...]) -> Mapping[str, Decimal]:
     try:
-        return assumed(settings)
+        values = assumed(settings)
     except AssumptionError as error:
         raise click.UsageError(f"--assume: {error}") from None
+    prices = _prices(price_file)
+    sides = compile_files(inputs, most=2)
+    estimates = [_estimate(one, prices, values, region) for one in sides]
+    changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
+    title = " -> ".join(one.title for one in sides)
+    first, last, single = estimates[0], estimates[-1], len(estimates) == 1
+    if form == "json":
+        data = report.data(last) if single else report.data_of_change(first, last)
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    elif form == "markdown":
+        click.echo(
+            report.markdown(last, title, changed) if single else report.markdown_of_change(first, last, title, changed),
+            nl=False,
+        )
+    else:
+        headline = report.headline(last, title) if single else report.headline_of_change(first, last, title)
+        if sys.stdout.isatty():
+            _draw(estimates, headline, changed)
+        else:
+            click.echo("\n".join(_plain(estimates, headline, changed)))
 
 
 def _prices(file: Path | None) -> Prices:
@@ -102,23 +88,22 @@ def _prices(file: Path | None) -> Prices:
     try:
         return overridden(shipped(), read(file).decode("utf-8"), str(file))
     except UnicodeDecodeError:
-        raise click.UsageError(f"--prices {file}: it is no text in UTF-8") from None
+        raise click.UsageError(f"--prices {file}: the file is not valid UTF-8") from None
     except PriceError as error:
         raise click.UsageError(f"--prices {file}: {error}") from None
 
 
 def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], region: str | None) -> Estimate:
     try:
-        found = estimate(one.template, prices, values, region or "")
+        estimated = estimate(one.template, prices, values, region or "")
     except PlanError as error:
-        raise click.UsageError(f"{one.name!r} cannot be read as a template: {error}") from None
-    return replace(
-        found, region=found.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-    )
+        raise click.UsageError(f"{one.name!r} is not a valid template: {error}") from None
+    fallback = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    return replace(estimated, region=estimated.region or fallback)
 
 
 def _rows(estimates: list[Estimate]) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of the table: name, minimum, maximum and how; a part's heading has no amounts."""
+    """The rows of the table: name, minimum, maximum and calculation; the heading of a part has no amounts."""
     if len(estimates) == 1:
         for part, lines in groupby(estimates[0].lines, key=lambda line: line.part):
             yield part, "", "", ""
@@ -139,23 +124,18 @@ def _amounts(amount: Any, signed: bool = False) -> tuple[str, str]:
     return report.money(amount.minimum, signed), report.money(amount.maximum, signed)
 
 
-def _headline(estimates: list[Estimate], what: str) -> str:
-    first, last = estimates[0], estimates[-1]
-    return report.headline(last, what) if len(estimates) == 1 else report.headline_of_change(first, last, what)
-
-
 def _around(estimates: list[Estimate], changed: Mapping[str, Decimal]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """What stands below the table: title and pairs."""
+    """The lists below the table: a title and its pairs."""
     whole = report.merged(tuple(estimates))
     yield "assumed (set with --assume)", list(report.assumption_lines(whole, changed))
     yield "not priced", [(one.name, one.why) for one in whole.unpriced]
     yield "notes", [(note, "") for note in report.notes(*estimates)]
 
 
-def _plain(estimates: list[Estimate], what: str, changed: Mapping[str, Decimal]) -> Iterator[str]:
+def _plain(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> Iterator[str]:
     rows = list(_rows(estimates))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    yield _headline(estimates, what)
+    yield headline
     for name, low, high, how in rows:
         heading = not low and not how
         if heading and not name[:1].isdigit():
@@ -168,14 +148,14 @@ def _plain(estimates: list[Estimate], what: str, changed: Mapping[str, Decimal])
         yield from (f"  {first}: {second}" if second else f"  {first}" for first, second in pairs)
 
 
-def _draw(estimates: list[Estimate], what: str, changed: Mapping[str, Decimal]) -> None:
+def _draw(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from fsdcf.cli.render.stream import colours
 
     console = Console(no_color=not colours(sys.stdout), highlight=False)
-    console.print(Text(_headline(estimates, what), "bold"))
+    console.print(Text(headline, "bold"))
     console.print(_table(estimates))
     for title, pairs in _around(estimates, changed):
         if pairs:

@@ -1,4 +1,7 @@
-"""``fsdcf explain``: a key of the language, the code of a finding, or a rule of rollback safety."""
+"""``fsdcf explain``: a key of the language, the code of a finding, or a rule of rollback safety.
+
+``fsdcf schema``: the JSON Schema.
+"""
 
 from __future__ import annotations
 
@@ -9,60 +12,49 @@ import re
 import click
 
 from fsdcf.catalogue import catalogue
-from fsdcf.cli.render.plan import spoken
+from fsdcf.cli.render.plan import format_when
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
-from fsdcf.plan.diff.rollback import RULES, SafetyRule
+from fsdcf.plan.diff.rollback import RULES
 
 
 @click.command()
 @click.argument("what", metavar="KEY|CODE|RULE")
-def command(what: str) -> None:
-    """Explain a key, such as service.healthCheck.interval, a code, such as S203, or a rule that a plan names, such as port-changed."""
-    rules = catalogue()
-    if what.upper() in rules:
-        rule = rules[what.upper()]
+def explain_command(what: str) -> None:
+    """Explain a key of the spec, such as service.healthCheck.interval, the code of a finding, such as S203, or a rule
+    of rollback safety, such as port-changed.
+    """
+    known, rules, safety = types(), catalogue(), {rule.id: rule for rule in RULES}
+    code = what.upper()
+    if code in rules:
+        rule = rules[code]
+        source = f"\n\nSource: {rule.source}" if rule.source else ""
+        click.echo(f"{rule.code}: {rule.title}\n\n{rule.explanation}{source}")
+    elif what.lower() in safety:
+        unsafe = safety[what.lower()]
         click.echo(
-            f"{rule.code}: {rule.title}\n\n{rule.explanation}" + (f"\n\nSource: {rule.source}" if rule.source else "")
+            f"{unsafe.id}: {unsafe.explanation}\n\n"
+            "A rule of rollback safety: it finds a change that a rollback does not undo together with the image.\n"
+            f"Unsafe {format_when(unsafe.when)}.\n"
+            f"Solution: {unsafe.steps()}."
         )
-        return
-    safety = {one.id: one for one in RULES}
-    if what.lower() in safety:
-        click.echo(_of_safety(safety[what.lower()]))
-        return
-    if re.fullmatch(r"[EWI]\d{4}", what.upper()):
+    elif re.fullmatch(r"[EWI]\d{4}", code):
         click.echo(
-            f"{what.upper()} is a rule of cfn-lint: https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md#{what.upper()}"
+            f"{code} is a rule of cfn-lint: "
+            f"https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md#{code}"
         )
-        return
-    found = find(what, types()) or find(f"service.{what}", types())
-    if found:
-        click.echo(describe(*found, types()))
-        return
-    kind = types().get(what.removeprefix("dependencies."))
-    if kind:
+    elif key := find(what, known) or find(f"service.{what}", known):
+        click.echo(describe(*key, known))
+    elif kind := known.get(what.removeprefix("dependencies.")):
         click.echo(describe_type(kind))
-        return
-    unbuilt = later(what) or later(f"service.{what}")
-    if unbuilt:
-        click.echo(f"{what}\n  {unbuilt}\n  known, not yet compiled")
-        return
-    known = [*paths(types()), *rules, *safety]
-    close = difflib.get_close_matches(what, known, 3, 0.5) or [path for path in known if path.endswith("." + what)][:3]
-    raise click.UsageError(
-        f"no key, no code and no rule {what!r}" + (f"; did you mean {', '.join(close)}?" if close else "")
-    )
-
-
-def _of_safety(rule: SafetyRule) -> str:
-    """A rule of rollback safety, for a reader."""
-    return (
-        f"{rule.id}: {rule.explanation}\n\n"
-        "A rule of rollback safety: a plan names a change that a rollback does not undo together with the image.\n"
-        f"Unsafe {spoken(rule.when)}.\n"
-        f"Way out: {rule.steps()}."
-    )
+    elif note := later(what) or later(f"service.{what}"):
+        click.echo(f"{what}\n  {note}\n  part of the language, not compiled yet")
+    else:
+        names = [*paths(known), *rules, *safety]
+        close = difflib.get_close_matches(what, names, 3, 0.5) or [one for one in names if one.endswith("." + what)][:3]
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise click.UsageError(f"{what!r} is not a key, a code or a rule{hint}")
 
 
 @click.command()

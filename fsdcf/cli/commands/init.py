@@ -1,4 +1,4 @@
-"""``fsdcf init``: a commented spec to begin with, or a whole small service."""
+"""``fsdcf init``: a commented spec, or a small service with one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.
 TEMPLATES = ("spec", *KINDS)
 PORT = 8000
 LOWEST_PORT = 1024
-"""A user that is not root may listen from here on. Source: https://man7.org/linux/man-pages/man7/ip.7.html"""
+"""The lowest port that a user other than root can listen on. Source: https://man7.org/linux/man-pages/man7/ip.7.html"""
 
 
 @click.command()
@@ -26,19 +26,23 @@ LOWEST_PORT = 1024
 @click.option(
     "--template",
     type=click.Choice(TEMPLATES),
-    help="What to write: a spec, or a FastAPI service with its spec, image and tests, on SQLite or on DynamoDB.  [default: spec]",
+    help="A spec alone, or a FastAPI service with spec, image and tests, on SQLite or DynamoDB.  [default: spec]",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Port that the container listens on.  [default: 8000]")
-@click.option("--worker", is_flag=True, help="No port: a worker.")
-@click.option("--path", "health", help="Path of the health check.  [default: /health]")
-@click.option("--owner", help="Who answers for the service.")
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Where to write it.  [default: NAME.yml; a service: the folder NAME]",
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help=f"Port that the container listens on.  [default: {PORT}]",
 )
-def command(
+@click.option("--worker", is_flag=True, help="Write a worker, which has no port.")
+@click.option("--path", "health", metavar="PATH", help="Path of the health check.  [default: /health]")
+@click.option("--owner", metavar="TEAM", help="Team that owns the service.  [default: team-NAME]")
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(path_type=Path),
+    help="File to write, or the folder of a service.  [default: NAME.yml, or NAME]",
+)
+def init_command(
     name: str | None,
     template: str | None,
     port: int | None,
@@ -47,69 +51,76 @@ def command(
     owner: str | None,
     output: Path | None,
 ) -> None:
-    """Write a new spec, or a small service with one. Asks on a terminal for what no option says; overwrites nothing."""
+    """Write a new spec, or a small service with one.
+
+    On a terminal the command asks for the missing options. It never overwrites a file.
+    """
     if worker and (port is not None or health is not None):
-        raise click.UsageError("a worker has no port and no path")
+        raise click.UsageError("--worker does not go with --port or --path")
     asks = sys.stdin.isatty() and name is None
-    if name is None:
-        if not asks:
-            raise click.UsageError("give the service a name: fsdcf init NAME")
-        name = click.prompt("Name of the service", err=True)
-    if not re.fullmatch(NAME, name) or len(name) > 40:
-        raise click.UsageError(
-            f"{name!r} cannot name a service: lower-case letters, digits and single hyphens, at most 40"
-        )
+    name = _checked_name(name)
     if template is None:
-        template = _asked_template() if asks and not worker and health is None else "spec"
+        template = _ask_template() if asks and not worker and health is None else "spec"
     if asks and port is None and not worker:
-        port = _asked_port(template) or None
+        port = _ask_port(template) or None
         worker = port is None
     if asks and owner is None:
         owner = click.prompt("Owner", default=f"team-{name}", err=True)
     owner = owner or f"team-{name}"
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._@/-]*", owner):
-        raise click.UsageError(f"{owner!r} cannot be an owner: letters, digits, spaces and . _ @ / -")
+        raise click.UsageError(f"{owner!r} is not a valid owner: use letters, digits, spaces and . _ @ / -")
     if template == "spec":
         _write_spec(name, None if worker else port or PORT, health or "/health", owner, output or Path(f"{name}.yml"))
     elif worker or health is not None:
         raise click.UsageError(
-            f"--template {template} is an API that is checked at /health: leave --worker and --path out"
+            f"--template {template} writes an API with the health check /health: remove --worker and --path"
         )
     else:
         _write_service(template, name, port or PORT, owner, output or Path(name))
 
 
-def _asked_template() -> str:
+def _checked_name(name: str | None) -> str:
+    """The given name, or one that the user types at the terminal. A usage error if it is missing or not valid."""
+    if name is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("the service needs a name: fsdcf init NAME")
+        name = str(click.prompt("Name of the service", err=True))
+    if not re.fullmatch(NAME, name) or len(name) > 40:
+        raise click.UsageError(
+            f"{name!r} is not a valid service name: use at most 40 lower-case letters, digits and single hyphens"
+        )
+    return name
+
+
+def _ask_template() -> str:
     for kind, text in KINDS.items():
         click.echo(f"{kind}: {text}", err=True)
-    chosen: str = click.prompt("Template", default="spec", type=click.Choice(TEMPLATES), err=True)
-    return chosen
+    template: str = click.prompt("Template", default="spec", type=click.Choice(TEMPLATES), err=True)
+    return template
 
 
-def _asked_port(template: str) -> int:
-    if template == "spec":
-        port: int = click.prompt("Port (0 for a worker)", default=PORT, type=click.IntRange(0, 65535), err=True)
-    else:
-        port = click.prompt("Port", default=PORT, type=click.IntRange(LOWEST_PORT, 65535), err=True)
+def _ask_port(template: str) -> int:
+    question, lowest = ("Port (0 for a worker)", 0) if template == "spec" else ("Port", LOWEST_PORT)
+    port: int = click.prompt(question, default=PORT, type=click.IntRange(lowest, 65535), err=True)
     return port
 
 
 def _write_spec(name: str, port: int | None, health: str, owner: str, target: Path) -> None:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", health):
-        raise click.UsageError(f"{health!r} cannot be a path: begin with /")
+        raise click.UsageError(f"{health!r} is not a valid path: it must start with /")
     text = render("spec.yml.j2", name=name, port=port, path=health, owner=owner, schema=SCHEMA)
     write_new(target.parent, {target.name: text})
-    click.echo(f"wrote {target}; now: fsdcf template {target}", err=True)
+    click.echo(f"wrote {target}; next: fsdcf template {target}", err=True)
 
 
 def _write_service(template: str, name: str, port: int, owner: str, folder: Path) -> None:
     if port < LOWEST_PORT:
         raise click.UsageError(
-            f"--port {port}: the service does not run as root, so its port is {LOWEST_PORT} or higher"
+            f"--port {port}: the service does not run as root, so its port must be {LOWEST_PORT} or higher"
         )
     files = service(template, name, port, owner, SCHEMA)
     write_new(folder, files)
     click.echo(
-        f"wrote {len(files)} files to {folder}, {KINDS[template]}; now: cd {shlex.quote(str(folder))} && make test",
+        f"wrote {len(files)} files to {folder}: {KINDS[template]}; next: cd {shlex.quote(str(folder))} && make test",
         err=True,
     )

@@ -1,197 +1,127 @@
-"""``fsdcf delete``: a stack goes; what it keeps is told before and after."""
+"""Commands on the stack of a service: watch, cancel, diagnose, recover, rollback, restart, scale and delete."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from fsdcf.cli.options import Connection, connection_options
-from fsdcf.cli.render.durations import duration
-from fsdcf.cli.runtime import json_option, run
-from fsdcf.cli.target import subject, target_options
-from fsdcf.deploy.model import Ask, Options, Outcome, Tell
-
-if TYPE_CHECKING:
-    from fsdcf.deploy.aws import Aws
-
-
-@click.command()
-@target_options
-@click.option("--yes", is_flag=True, help="Do not ask. Data that would be deleted is asked for all the same.")
-@click.option(
-    "--allow", multiple=True, metavar="LOGICAL_ID", help="Let this resource be deleted with its data; repeatable."
+from fsdcf.cli.options import (
+    ASK_ABOUT_DATA,
+    allow_option,
+    artifacts_bucket_option,
+    detach_option,
+    plan_only_option,
+    role_arn_option,
+    timeout_option,
+    yes_option,
 )
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
-@click.option("--detach", is_flag=True, help="Start it and leave; fsdcf watch comes back to it.")
-@click.option("--role-arn", metavar="ARN", help="Role that CloudFormation acts with.")
-@connection_options
-@json_option
-def delete_command(
-    service: str, environment: str | None, allow: tuple[str, ...], connection: Connection, as_json: bool, **flags: Any
-) -> None:
-    """Delete the stack of a service. Says what is kept, asks, and stays until the stack is gone."""
-    on = subject(service, environment)
-    options = Options(allow=frozenset(allow), **flags)
-
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.operate.delete import delete
-
-        return delete(on.target, options, aws, tell, ask, on.places)
-
-    run(on.target, connection, as_json, act)
+from fsdcf.cli.runtime import StackCall, stack_command
+from fsdcf.deploy.model import Options, Outcome
 
 
-@click.command()
-@target_options
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
-@connection_options
-@json_option
-def watch_command(
-    service: str, environment: str | None, timeout: float | None, connection: Connection, as_json: bool
-) -> None:
-    """Follow the operation that runs on the stack, whoever started it, and tell how it ends."""
-    on = subject(service, environment)
-
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.recovery import watch
-
-        return watch(on.stack, aws, tell, on.places, timeout)
-
-    run(on.target, connection, as_json, act)
-
-
-@click.command()
-@target_options
-@connection_options
-@json_option
-def cancel_command(service: str, environment: str | None, connection: Connection, as_json: bool) -> None:
-    """Cancel the update that runs on the stack, and stay until it is rolled back. A first deploy cannot be cancelled."""
-    on = subject(service, environment)
-
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.recovery import cancel
-
-        return cancel(on.stack, aws, tell)
-
-    run(on.target, connection, as_json, act)
-
-
-@click.command()
-@target_options
-@connection_options
-@json_option
-def diagnose_command(service: str, environment: str | None, connection: Connection, as_json: bool) -> None:
-    """Say why the last operation on the stack failed: the cause, the evidence, and the next command."""
-    on = subject(service, environment)
-
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.recovery import diagnose
-
-        return diagnose(on.stack, aws, on.places)
-
-    run(on.target, connection, as_json, act)
-
-
-@click.command()
-@target_options
-@click.option(
-    "--skip",
-    multiple=True,
-    metavar="LOGICAL_ID",
-    help="Leave this resource as it is, whatever the template says; repeatable.",
+@stack_command(
+    yes_option(ASK_ABOUT_DATA),
+    allow_option("Allow the deletion of this resource's data; repeatable."),
+    timeout_option(),
+    detach_option,
+    role_arn_option,
 )
-@connection_options
-@json_option
-def recover_command(
-    service: str, environment: str | None, skip: tuple[str, ...], connection: Connection, as_json: bool
-) -> None:
-    """Continue a rollback that failed. Remove what was in its way first; --skip gives a resource up."""
-    on = subject(service, environment)
+def delete_command(call: StackCall, allow: tuple[str, ...], **flags: Any) -> Outcome:
+    """Delete the stack of a service, and wait until it is gone.
 
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.recovery import recover
+    Lists the resources that are kept, and asks for confirmation.
+    """
+    from fsdcf.operate.delete import delete
 
-        return recover(on.stack, skip, aws, tell, ask, on.places)
-
-    run(on.target, connection, as_json, act)
+    options, subject = Options(allow=frozenset(allow), **flags), call.subject
+    return delete(subject.target, options, call.aws, call.tell, call.ask, subject.place)
 
 
-@click.command()
-@target_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
-@connection_options
-@json_option
-def restart_command(
-    service: str, environment: str | None, yes: bool, timeout: float | None, connection: Connection, as_json: bool
-) -> None:
-    """Replace the tasks of a service by new ones of the same task definition, and stay until ECS says how it ended."""
-    on = subject(service, environment)
+@stack_command(timeout_option())
+def watch_command(call: StackCall, timeout: float | None) -> Outcome:
+    """Follow the operation in progress on the stack, no matter who started it, and report its outcome."""
+    from fsdcf.deploy.recovery import watch
 
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.operate.rolling import restart
-
-        return restart(on.target, yes, timeout, aws, tell, ask, on.places)
-
-    run(on.target, connection, as_json, act)
+    return watch(call.subject.stack, call.aws, call.tell, call.subject.place, timeout)
 
 
-@click.command()
-@target_options
-@click.option(
-    "--to", metavar="SHA", help="Tag or digest of the release, or how it begins.  [default: the one before the latest]"
+@stack_command()
+def cancel_command(call: StackCall) -> Outcome:
+    """Cancel the update in progress, and wait until it is rolled back. A first deploy cannot be cancelled."""
+    from fsdcf.deploy.recovery import cancel
+
+    return cancel(call.subject.stack, call.aws, call.tell)
+
+
+@stack_command()
+def diagnose_command(call: StackCall) -> Outcome:
+    """Explain why the last operation on the stack failed: the cause, the evidence and the next command."""
+    from fsdcf.deploy.recovery import diagnose
+
+    return diagnose(call.subject.stack, call.aws, call.subject.place)
+
+
+@stack_command(
+    click.option(
+        "--skip", multiple=True, metavar="LOGICAL_ID", help="Leave this resource out of the rollback; repeatable."
+    )
 )
-@click.option("--yes", is_flag=True, help="Do not ask before the changes are made.")
-@click.option("--plan-only", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
-@click.option("--detach", is_flag=True, help="Start it and leave; fsdcf watch comes back to it.")
-@click.option("--role-arn", metavar="ARN", help="Role that CloudFormation acts with.")
-@click.option("--artifacts-bucket", metavar="BUCKET", help="Bucket for a template of more than 51,200 bytes.")
-@connection_options
-@json_option
-def rollback_command(
-    service: str, environment: str | None, to: str | None, connection: Connection, as_json: bool, **flags: Any
-) -> None:
-    """Go back to the image of an earlier release. The template that runs is deployed again with that image and needs no spec."""
-    on = subject(service, environment)
-    options = Options(**flags)
+def recover_command(call: StackCall, skip: tuple[str, ...]) -> Outcome:
+    """Continue a rollback that failed, after you have removed its cause.
 
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.operate.releases import rollback
+    A skipped resource keeps its current state, which then differs from the template.
+    """
+    from fsdcf.deploy.recovery import recover
 
-        return rollback(on.target, to, options, aws, tell, ask, on.places)
-
-    run(on.target, connection, as_json, act)
+    return recover(call.subject.stack, skip, call.aws, call.tell, call.ask, call.subject.place)
 
 
-_ALLOW = "Let this resource's data be put at risk: Service, where a store has one writer; repeatable."
+@stack_command(yes_option(), timeout_option())
+def restart_command(call: StackCall, yes: bool, timeout: float | None) -> Outcome:
+    """Replace the tasks of a service with new ones of the same task definition, and wait for the rollout."""
+    from fsdcf.operate.rolling import restart
+
+    return restart(call.subject.target, yes, timeout, call.aws, call.tell, call.ask, call.subject.place)
 
 
-@click.command()
-@target_options
-@click.argument("count", type=click.IntRange(0, 5000), metavar="N")
-@click.option("--yes", is_flag=True, help="Do not ask. Data at risk is asked for all the same.")
-@click.option("--allow", multiple=True, metavar="LOGICAL_ID", help=_ALLOW)
-@click.option("--timeout", callback=duration, metavar="TIME", help="Stay no longer than this: 90s, 30m, 2h.")
-@connection_options
-@json_option
-def scale_command(
-    service: str,
-    environment: str | None,
-    count: int,
-    yes: bool,
-    allow: tuple[str, ...],
-    timeout: float | None,
-    connection: Connection,
-    as_json: bool,
-) -> None:
-    """Run N tasks of a service, and stay until they run. Says when auto scaling or the next deploy will undo it."""
-    on = subject(service, environment)
+@stack_command(
+    click.option(
+        "--to",
+        metavar="SHA",
+        help="Tag or digest of the release, or a unique prefix of it.  [default: the release before the latest]",
+    ),
+    yes_option(),
+    plan_only_option,
+    timeout_option(),
+    detach_option,
+    role_arn_option,
+    artifacts_bucket_option,
+)
+def rollback_command(call: StackCall, to: str | None, **flags: Any) -> Outcome:
+    """Deploy the image of an earlier release again.
 
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.operate.rolling import scale
+    The deployed template is kept and only its image changes, so that no spec is needed.
+    """
+    from fsdcf.operate.releases import rollback
 
-        return scale(on.target, count, yes, frozenset(allow), timeout, aws, tell, ask, on.places)
+    return rollback(call.subject.target, to, Options(**flags), call.aws, call.tell, call.ask, call.subject.place)
 
-    run(on.target, connection, as_json, act)
+
+@stack_command(
+    click.argument("count", type=click.IntRange(0, 5000), metavar="N"),
+    yes_option(ASK_ABOUT_DATA),
+    allow_option(
+        "Allow this resource's data to be put at risk: Service, if its store has a single writer; repeatable."
+    ),
+    timeout_option(),
+)
+def scale_command(call: StackCall, count: int, yes: bool, allow: tuple[str, ...], timeout: float | None) -> Outcome:
+    """Run N tasks of a service, and wait until they are running.
+
+    Reports whether auto scaling or the next deploy will undo the change.
+    """
+    from fsdcf.operate.rolling import scale
+
+    allowed, place = frozenset(allow), call.subject.place
+    return scale(call.subject.target, count, yes, allowed, timeout, call.aws, call.tell, call.ask, place)

@@ -1,4 +1,4 @@
-"""``fsdcf template``: specs in, templates out."""
+"""``fsdcf template``: specs compiled into CloudFormation templates."""
 
 from __future__ import annotations
 
@@ -11,34 +11,25 @@ import click
 
 from fsdcf.batch import BatchOptions, BatchResult, compile_all
 from fsdcf.cli.files import lint_folder, write
-from fsdcf.cli.options import requests, spec_options
+from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.diagnostics import Severity
 
 
 @click.command()
-@spec_options
+@spec_inputs("SPEC...", nargs=-1)
 @click.option(
-    "-o", "--output", metavar="FILE|DIR/", help="Write here instead of standard output (-); a folder for several specs."
+    *("-o", "--output"),
+    metavar="FILE|DIR/",
+    help="File to write instead of standard output (-), or a folder for several specs.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Form of the template.",
-)
-@click.option("--no-lint", is_flag=True, help="Do not run cfn-lint.")
-@click.option("--no-cache", is_flag=True, help="Lint again, whatever is known.")
-@click.option("--strict", is_flag=True, help="Advice counts as an error.")
+@format_option("yaml", "json", help="Output format of the template.")
+@lint_options
 @click.pass_context
-def command(
+def template_command(
     context: click.Context,
-    specs: tuple[Path, ...],
-    environment: str | None,
-    overrides: tuple[str, ...],
-    variables: tuple[str, ...],
+    /,
+    inputs: SpecInputs,
     output: str | None,
     form: str,
     no_lint: bool,
@@ -46,57 +37,39 @@ def command(
     strict: bool,
 ) -> None:
     """Compile specs into CloudFormation templates."""
-    wanted = requests(specs, environment, overrides, variables)
+    requests = inputs.requests()
     output = None if output == "-" else output
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
-    if len(wanted) > 1 and not folder:
-        raise click.UsageError("several specs need a folder: -o DIR/")
-    targets = (
-        [_target(Path(output), request.name, request.environment, form) for request in wanted]
-        if output and folder
-        else []
-    )
-    _refuse_clashes(targets)
-    cache = None if no_cache else lint_folder()
-    options = BatchOptions(form=form, lint=not no_lint, cache=cache)
-    failed = False
-    texts: list[str] = []
-    for outcome in _progress(compile_all(wanted, options), len(wanted)):
-        show(outcome.diagnostics, outcome.sources)
-        stop = outcome.text is None or (strict and any(one.severity is Severity.WARNING for one in outcome.diagnostics))
-        if stop:
-            click.echo(f"{outcome.name}: {summary(outcome.diagnostics)}; nothing written", err=True)
-        failed = failed or stop
-        texts.append(outcome.text or "")
-    if failed:
-        context.exit(2)
-    _write(texts, targets or ([Path(output)] if output else []))
-
-
-def _refuse_clashes(targets: list[Path]) -> None:
+    if len(requests) > 1 and not folder:
+        raise click.UsageError("several specs need an output folder: -o DIR/")
+    suffix = f"{inputs.environment_name}.template.{'yml' if form == 'yaml' else 'json'}"
+    targets = [Path(output) / f"{file.stem}.{suffix}" for file in inputs.files] if output and folder else []
     for target in targets:
         if targets.count(target) > 1:
             raise click.UsageError(f"two specs would be written to {target}")
-
-
-def _target(folder: Path, spec: str, environment: str, form: str) -> Path:
-    return folder / f"{Path(spec).stem}.{environment}.template.{'yml' if form == 'yaml' else 'json'}"
+    options = BatchOptions(form=form, lint=not no_lint, cache=None if no_cache else lint_folder())
+    failed = False
+    texts: list[str] = []
+    for outcome in _progress(compile_all(requests, options), len(requests)):
+        show(outcome.diagnostics, outcome.sources)
+        if outcome.text is None or (strict and any(one.severity is Severity.WARNING for one in outcome.diagnostics)):
+            click.echo(f"{outcome.name}: {summary(outcome.diagnostics)}; nothing written", err=True)
+            failed = True
+        texts.append(outcome.text or "")
+    if failed:
+        context.exit(2)
+    if not output:
+        sys.stdout.write(texts[0])
+        return
+    for text, target in zip(texts, targets or [Path(output)], strict=True):
+        write(target, text)
 
 
 def _progress(outcomes: Iterable[BatchResult], total: int) -> Iterable[BatchResult]:
-    """The outcomes, with a progress bar where there are several and someone watches."""
+    """The outcomes, with a progress bar for several of them on a terminal."""
     if total == 1 or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return outcomes
     from rich.console import Console
     from rich.progress import track
 
     return track(outcomes, description="compiling", total=total, console=Console(stderr=True), transient=True)
-
-
-def _write(texts: list[str], targets: list[Path]) -> None:
-    """All templates, each whole or not at all."""
-    if not targets:
-        sys.stdout.write(texts[0])
-        return
-    for text, target in zip(texts, targets, strict=True):
-        write(target, text)

@@ -7,8 +7,8 @@ import re
 import click
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_LONGEST = 36 * 3600
-"""CloudFormation itself gives an ECS service 36 hours to settle; nobody waits longer."""
+_MAX_SECONDS = 36 * 3600
+"""CloudFormation gives an ECS service at most 36 hours to become steady."""
 
 
 def duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
@@ -18,15 +18,15 @@ def duration(context: click.Context, parameter: click.Parameter, text: str | Non
     parts = re.findall(r"(\d+)([smh]?)", text.strip().lower())
     whole = "".join(number + unit for number, unit in parts)
     if not parts or whole != text.strip().lower() or any(not unit for _, unit in parts[:-1]):
-        raise click.BadParameter(f"{text!r} is not a length of time: write 90s, 30m, 2h or 1h30m")
+        raise click.BadParameter(f"{text!r} is not a valid duration: use 90s, 30m, 2h or 1h30m")
     seconds = float(sum(int(number) * _UNITS[unit] for number, unit in parts))
-    if not 0 < seconds <= _LONGEST:
-        raise click.BadParameter(f"{text!r} is out of bounds: more than nothing, and 36h at most")
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise click.BadParameter(f"{text!r} is out of range: use more than 0s and at most 36h")
     return seconds
 
 
-def spoken(seconds: float) -> str:
-    """A number of seconds for a reader: ``0s``, ``48s``, ``1m 12s``, ``2h 05m``."""
+def format_duration(seconds: float) -> str:
+    """A number of seconds as text: ``0s``, ``48s``, ``1m 12s``, ``2h 05m``."""
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     if hours:

@@ -1,4 +1,4 @@
-"""A plan to be shown: between which two sides, what was found, and on which lines."""
+"""A plan between two sides, in every form but text: JSON, GitHub annotations and Markdown."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from fsdcf.cli.lookup import Origins
+from fsdcf.cli.lookup import ChangeLines
 from fsdcf.cli.render.findings import workflow_command
 from fsdcf.cli.render.parts import short
-from fsdcf.cli.render.plan import DETAILED, GROUPS, group_of, rows, spoken, summary, where
+from fsdcf.cli.render.plan import DETAILED, changed_properties, format_when, grouped, summary, where
 from fsdcf.cli.render.values import shown, visible
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
@@ -24,97 +24,102 @@ from fsdcf.plan.diff.plan import UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.scaffold.comment import cut
 
+LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""The value of CloudFormation for what is known only during the execution."""
+
+LIMIT = 60_000
+"""Maximum bytes of a plan in Markdown. A comment on GitHub may have 65,536 characters, and contains more than the plan.
+"""
+
+_WIDEST = 120
+_MAX_ROWS = 400
+"""Maximum rows of a table; further rows are counted."""
+
+_CUT = "\n\n_Cut here: `fsdcf diff` shows the whole plan._\n"
+_MARKS = {
+    **{character: f"\\{character}" for character in "|*_`[\\#"},
+    **{"<": "&lt;", ">": "&gt;", "@": "@\u200b"},
+}
+
 
 @dataclass(frozen=True)
-class Shown:
-    """What every form shows. ``old`` and ``new`` are titles of the sides, ``notes`` what is to be said first."""
+class ComparedPlan:
+    """The plan between two sides. ``old`` and ``new`` are their titles; ``notes`` are shown first."""
 
     old: str
     new: str
-    found: UpdatePlan
-    origins: Origins
+    update: UpdatePlan
+    lines: ChangeLines
     notes: tuple[str, ...] = ()
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
         """The lines that cause the changes, by logical id."""
-        return self.origins.of_changes(self.found.changes)
+        return self.lines.of_changes(self.update.changes)
 
     @cached_property
     def remarks(self) -> Mapping[Obstacle | Unsafe, Place]:
-        """The lines of what is to be said beside the changes."""
-        return self.origins.of_review(self.found.review)
+        """The lines of the obstacles and unsafe changes."""
+        return self.lines.of_review(self.update.review)
 
     @cached_property
     def changes(self) -> Changes:
         """The changes by logical id."""
-        return by_id(self.found.changes)
+        return by_id(self.update.changes)
 
-    def grouped(self) -> dict[str, list[Change]]:
-        """The changes by what happens to the resource."""
-        found: dict[str, list[Change]] = {}
-        for change in self.found.changes:
-            found.setdefault(group_of(change), []).append(change)
-        return found
-
-    def in_new(self) -> Shown:
-        """The same with lines of NEW alone."""
-        return replace(self, origins=replace(self.origins, in_new=True))
+    def in_new(self) -> ComparedPlan:
+        """The same plan with lines of NEW only."""
+        return replace(self, lines=replace(self.lines, in_new=True))
 
 
-LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
-"""Stands for a value that only the execution tells."""
-
-
-def record(plan: Shown) -> dict[str, Any]:
-    """The plan as plain data, secrets masked.
+def record(plan: ComparedPlan) -> dict[str, Any]:
+    """The plan as plain data, with secrets masked.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
     """
-    found = plan.found
+    update = plan.update
     return {
         "Old": plan.old,
         "New": plan.new,
         "Notes": list(plan.notes),
-        "Changes": [_entry(change, plan) for change in found.changes],
+        "Changes": [_entry(change, plan) for change in update.changes],
         "Outputs": [
             {
-                "OutputKey": one.name,
-                "BeforeValue": mask_value(one.before, one.name),
-                "AfterValue": mask_value(one.after, one.name),
+                "OutputKey": output.name,
+                "BeforeValue": mask_value(output.before, output.name),
+                "AfterValue": mask_value(output.after, output.name),
             }
-            for one in found.outputs
+            for output in update.outputs
         ],
-        "Tags": found.tags,
+        "Tags": update.tags,
         "DataAtRisk": [
-            {"LogicalResourceId": one.logical_id, "ResourceType": one.type, **_risk(one)} for one in found.risks
+            {"LogicalResourceId": risk.logical_id, "ResourceType": risk.type, **_risk(risk)} for risk in update.risks
         ],
-        "Obstacles": [_obstacle(one, plan.remarks.get(one)) for one in found.review.obstacles],
-        "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in found.review.unsafe],
+        "Obstacles": [_obstacle(one, plan.remarks.get(one)) for one in update.review.obstacles],
+        "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in update.review.unsafe],
     }
 
 
-def _entry(change: Change, plan: Shown) -> dict[str, Any]:
-    found = plan.found
-    risk = next((one for one in found.risks if one.logical_id == change.logical_id), None)
+def _entry(change: Change, plan: ComparedPlan) -> dict[str, Any]:
+    update, logical_id = plan.update, change.logical_id
+    risk = next((risk for risk in update.risks if risk.logical_id == logical_id), None)
+    unsafe = [one for one in update.review.unsafe if one.logical_id == logical_id]
     return {
         "Type": "Resource",
         "ResourceChange": _change(change),
-        "Spec": spec(plan.places.get(change.logical_id)),
+        "Spec": spec(plan.places.get(logical_id)),
         "Risk": _risk(risk) if risk else None,
-        "RollbackSafety": [
-            _unsafe(one, plan.remarks.get(one)) for one in found.review.unsafe if one.logical_id == change.logical_id
-        ],
+        "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in unsafe],
     }
 
 
 def spec(place: Place | None) -> dict[str, Any] | None:
-    """A line of a spec; in OLD for what is gone, whose path is then that of OLD (``main:my-service.yml``)."""
+    """A spec line as plain data; for a removed resource a line of OLD, with OLD's path (``main:my-service.yml``)."""
     return {"Path": place.file, "Line": place.line} if place else None
 
 
 def _change(change: Change) -> dict[str, Any]:
-    told = {
+    fields = {
         "Action": change.action,
         "LogicalResourceId": change.logical_id,
         "PhysicalResourceId": change.physical_id,
@@ -122,32 +127,30 @@ def _change(change: Change) -> dict[str, Any]:
         "Replacement": change.replacement,
         "PolicyAction": change.policy,
     }
-    known = {key: value for key, value in told.items() if value is not None}
-    return {**known, "Scope": list(change.scope), "Details": [_detail(one, change) for one in change.details]}
+    details = [_detail(detail, change) for detail in change.details]
+    return {**_without_none(fields), "Scope": list(change.scope), "Details": details}
 
 
-def _detail(one: Detail, change: Change) -> dict[str, Any]:
-    name = deciding_name(title_of(one, change))
-    later = one.source in FOLLOWING or (one.evaluation == "Dynamic" and one.source != "DirectModification")
-    before, after = (_text(mask_value(value, name)) for value in (one.before, one.after))
+def _detail(detail: Detail, change: Change) -> dict[str, Any]:
+    name = deciding_name(title_of(detail, change))
+    dynamic = detail.evaluation == "Dynamic" and detail.source != "DirectModification"
+    later = dynamic or detail.source in FOLLOWING
+    removed = detail.after is None and not later
+    before, after = (_text(mask_value(value, name)) for value in (detail.before, detail.after))
     target = {
-        "Attribute": one.attribute,
-        "Name": one.name,
-        "RequiresRecreation": one.recreation,
-        "Path": one.path,
+        "Attribute": detail.attribute,
+        "Name": detail.name,
+        "RequiresRecreation": detail.recreation,
+        "Path": detail.path,
         "BeforeValue": before,
         "AfterValue": LATER if later else after,
-        "AttributeChangeType": "Add"
-        if one.before is None
-        else "Remove"
-        if one.after is None and not later
-        else "Modify",
+        "AttributeChangeType": "Add" if detail.before is None else "Remove" if removed else "Modify",
     }
-    told = {"Evaluation": one.evaluation, "ChangeSource": one.source, "CausingEntity": one.cause}
-    return {"Target": _kept(target), **_kept(told)}
+    source = {"Evaluation": detail.evaluation, "ChangeSource": detail.source, "CausingEntity": detail.cause}
+    return {"Target": _without_none(target), **_without_none(source)}
 
 
-def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
@@ -159,95 +162,69 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, separators=(",", ":"), default=str) if isinstance(value, Mapping | list) else str(value)
 
 
-def _risk(one: Risk) -> dict[str, Any]:
-    return {"Kind": one.kind, "Why": one.why}
+def _risk(risk: Risk) -> dict[str, Any]:
+    return {"Kind": risk.kind, "Why": risk.why}
 
 
 def _obstacle(one: Obstacle, place: Place | None) -> dict[str, Any]:
-    told = {"Kind": one.kind, "LogicalId": one.logical_id, "Type": one.type, "Why": one.why, "WayOut": one.way_out}
-    return {**told, "Spec": spec(place)}
+    fields = {"Kind": one.kind, "LogicalId": one.logical_id, "Type": one.type, "Why": one.why, "WayOut": one.way_out}
+    return {**fields, "Spec": spec(place)}
 
 
 def _unsafe(one: Unsafe, place: Place | None) -> dict[str, Any]:
-    told = {"Rule": one.rule, "LogicalResourceId": one.logical_id, "What": one.what, "Unsafe": list(one.when)}
-    return {**told, "Why": one.why, "WayOut": one.way_out, "Spec": spec(place)}
+    fields = {"Rule": one.rule, "LogicalResourceId": one.logical_id, "What": one.what, "Unsafe": list(one.when)}
+    return {**fields, "Why": one.why, "WayOut": one.way_out, "Spec": spec(place)}
 
 
-def lines(plan: Shown) -> Iterator[str]:
-    """Workflow commands: data at risk as errors, what is in the way and what no rollback undoes as warnings, changes as notices.
+def lines(plan: ComparedPlan) -> Iterator[str]:
+    """The plan as workflow commands: data at risk as errors, obstacles and unsafe changes as warnings, changes as
+    notices.
 
-    Changes that one line causes are one notice: GitHub shows ten of each kind for a step.
+    Changes with the same cause share a notice, since GitHub shows ten of each kind per step.
     """
-    shown, found = plan.in_new(), plan.found
-    for risk in found.risks:
-        place = shown.origins.of_resource(risk.logical_id)
+    plan = plan.in_new()
+    update = plan.update
+    for risk in update.risks:
+        place = plan.lines.of_resource(risk.logical_id)
         yield _annotation("error", place, f"data at risk: {risk.logical_id} is {risk.kind}", risk.why)
-    for obstacle in found.review.obstacles:
-        body = f"{obstacle.why}\nway out: {obstacle.way_out}"
-        yield _annotation("warning", shown.remarks.get(obstacle), f"in the way: {obstacle.logical_id}", body)
-    for one in found.review.unsafe:
-        body = f"{one.logical_id} {one.what}\n{spoken(one.when)}: {one.why}\nway out: {one.way_out}"
-        yield _annotation("warning", shown.remarks.get(one), f"rollback safety: {one.rule}", body)
+    for obstacle in update.review.obstacles:
+        body = f"{obstacle.why}\nsolution: {obstacle.way_out}"
+        yield _annotation("warning", plan.remarks.get(obstacle), f"blocked: {obstacle.logical_id}", body)
+    for one in update.review.unsafe:
+        body = f"{one.logical_id} {one.what}\n{format_when(one.when)}: {one.why}\nsolution: {one.way_out}"
+        yield _annotation("warning", plan.remarks.get(one), f"rollback safety: {one.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
-    for group, changes in shown.grouped().items():
+    for group, changes in grouped(update.changes).items():
         for change in changes:
-            by_line.setdefault(shown.places.get(change.logical_id), []).append(_told(change, group, shown))
+            by_line.setdefault(plan.places.get(change.logical_id), []).append(_sentence(change, group, plan))
     for place, texts in by_line.items():
         yield _annotation("notice", place, "plan", "\n".join(texts))
-    yield _annotation(
-        "notice",
-        None,
-        "plan",
-        f"{plan.old} -> {plan.new}: {'no changes' if found.empty else summary(Plan('', found.changes))}",
-    )
+    total = "no changes" if update.empty else summary(Plan("", update.changes))
+    yield _annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {total}")
 
 
-def _told(change: Change, group: str, plan: Shown) -> str:
-    if own := reason(change):
-        return f"{change.logical_id} {group}: {own}"
-    followed = next((one for one in change.details if target_of(one)), None)
-    return f"{change.logical_id} {group}" + (f": {follows(followed, by_id(plan.found.changes))}" if followed else "")
+def _sentence(change: Change, group: str, plan: ComparedPlan) -> str:
+    following = next((detail for detail in change.details if target_of(detail)), None)
+    cause = reason(change) or (follows(following, plan.changes) if following else "")
+    return f"{change.logical_id} {group}" + (f": {cause}" if cause else "")
 
 
 def _annotation(kind: str, place: Place | None, title: str, body: str) -> str:
     properties: dict[str, object] = {}
-    if place is not None and not place.file.startswith("--"):  # an option of the command line is no file
+    if place is not None and not place.file.startswith("--"):  # an option of the command line is not a file
         properties = {"file": _path(place.file), "line": place.line, "col": place.column}
-    return workflow_command(
-        kind, {**properties, "title": visible(title)}, "\n".join(visible(line) for line in body.split("\n"))
-    )
+    text = "\n".join(visible(line) for line in body.split("\n"))
+    return workflow_command(kind, {**properties, "title": visible(title)}, text)
 
 
 def _path(file: str) -> str:
-    """The path of a file that may be one of a revision: ``HEAD:my-service.yml``."""
+    """The path of a file, also of one in a revision: ``HEAD:my-service.yml``."""
     revision, colon, path = file.partition(":")
     return path if colon and revision and not os.path.lexists(file) else file
 
 
-LIMIT = 60_000
-"""Bytes of a plan: GitHub takes 65,536 characters for a comment, and something stands around it."""
-
-_WIDEST = 120
-_ROWS = 400
-"""Rows of one table; what is more is counted."""
-
-_CUT = "\n\n_Cut here: `fsdcf diff` shows the whole plan._\n"
-_MARKS = {
-    "|": "\\|",
-    "*": "\\*",
-    "_": "\\_",
-    "`": "\\`",
-    "<": "&lt;",
-    ">": "&gt;",
-    "[": "\\[",
-    "\\": "\\\\",
-    "#": "\\#",
-    "@": "@\u200b",
-}
-
-
-def text(plan: Shown, limit: int = LIMIT) -> str:
-    """The plan in at most ``limit`` bytes. Where it is too long, the values go first; then it is cut at the end of a line."""
+def text(plan: ComparedPlan, limit: int = LIMIT) -> str:
+    """The plan as Markdown of at most ``limit`` bytes; a long one loses its values, then its last lines."""
     whole = "\n".join(_lines(plan, True)) + "\n"
     if len(whole.encode()) <= limit:
         return whole
@@ -255,90 +232,83 @@ def text(plan: Shown, limit: int = LIMIT) -> str:
     return brief if len(brief.encode()) <= limit else cut(brief, limit, _CUT)
 
 
-def _lines(plan: Shown, with_values: bool) -> Iterator[str]:
-    found = plan.found
-    if found.empty:
-        yield "**No changes**: CloudFormation would find nothing to do."
-        yield from (line for note in plan.notes for line in ("", f"> {_plain(note)}"))
+def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
+    update = plan.update
+    if update.empty:
+        yield "**No changes**: CloudFormation has nothing to do."
+    else:
+        yield f"**Plan**: {_plain(summary(Plan('', update.changes, update.risks)))}"
+    for note in plan.notes:
+        yield from ("", f"> {_plain(note)}")
+    if update.empty:
         return
-    yield f"**Plan**: {_plain(summary(Plan('', found.changes, found.risks)))}"
-    yield from (line for note in plan.notes for line in ("", f"> {_plain(note)}"))
     yield from _risks(plan)
     yield from _obstacles(plan)
-    yield from _markdown_unsafe(plan)
+    yield from _rollback_safety(plan)
     if not with_values:
-        yield from ("", "_It is long: the values are left out; `fsdcf diff` shows them._")
-    for group, changes in sorted(plan.grouped().items(), key=lambda item: _weight(item[0])):
+        yield from ("", "_The plan is long: the values are left out; `fsdcf diff` shows them._")
+    for group, changes in grouped(update.changes).items():
         yield from _group(plan, group, changes, with_values)
-    if found.outputs:
-        yield from (
-            "",
-            f"<details><summary>outputs ({len(found.outputs)})</summary>",
-            "",
-            "| output | before | after |",
-            "|---|---|---|",
-        )
-        yield from _capped([_row(_code(one.name), _value(one.before), _value(one.after)) for one in found.outputs])
-        yield from ("", "</details>")
-    if found.tags:
+    if update.outputs:
+        rows = [_row(_code(one.name), _value(one.before), _value(one.after)) for one in update.outputs]
+        yield from _table(f"outputs ({len(rows)})", ("output", "before", "after"), rows)
+    if update.tags:
         yield from ("", "The tags of the stack change.")
 
 
-def _weight(group: str) -> int:
-    return list(GROUPS).index(group) if group in GROUPS else len(GROUPS)
-
-
-def _risks(plan: Shown) -> Iterator[str]:
-    if plan.found.risks:
+def _risks(plan: ComparedPlan) -> Iterator[str]:
+    if plan.update.risks:
         yield from ("", "> [!CAUTION]", "> **Data at risk**")
-    for one in plan.found.risks:
-        place = plan.places.get(one.logical_id)
-        yield f"> - {_code(one.logical_id)} ({_plain(short(one.type))}) is **{one.kind}**: {_plain(one.why)}{_at(place)}"
+    for risk in plan.update.risks:
+        subject = f"{_code(risk.logical_id)} ({_plain(short(risk.type))})"
+        yield f"> - {subject} is **{risk.kind}**: {_plain(risk.why)}{_at(plan.places.get(risk.logical_id))}"
 
 
-def _obstacles(plan: Shown) -> Iterator[str]:
-    if plan.found.review.obstacles:
-        yield from ("", "> [!WARNING]", "> **In the way**")
-    for one in plan.found.review.obstacles:
-        yield f"> - {_code(one.logical_id)}: {_plain(one.why)}{_at(plan.remarks.get(one))}<br>_way out:_ {_plain(one.way_out)}"
+def _obstacles(plan: ComparedPlan) -> Iterator[str]:
+    if plan.update.review.obstacles:
+        yield from ("", "> [!WARNING]", "> **Blocked**: CloudFormation will refuse these changes")
+    for one in plan.update.review.obstacles:
+        problem = f"{_code(one.logical_id)}: {_plain(one.why)}{_at(plan.remarks.get(one))}"
+        yield f"> - {problem}<br>_solution:_ {_plain(one.way_out)}"
 
 
-def _markdown_unsafe(plan: Shown) -> Iterator[str]:
-    if plan.found.review.unsafe:
-        yield from ("", "> [!WARNING]", "> **Rollback safety**: what a rollback does not undo together with the image")
-    for one in plan.found.review.unsafe:
-        told = f"{_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}<br>_{spoken(one.when)}:_ {_plain(one.why)}"
-        yield f"> - {_code(one.logical_id)} {told}<br>_way out:_ {_plain(one.way_out)}"
+def _rollback_safety(plan: ComparedPlan) -> Iterator[str]:
+    if plan.update.review.unsafe:
+        head = "> **Rollback safety**: changes that a rollback does not undo together with the image"
+        yield from ("", "> [!WARNING]", head)
+    for one in plan.update.review.unsafe:
+        problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
+        when = f"<br>_{format_when(one.when)}:_ {_plain(one.why)}"
+        yield f"> - {problem}{when}<br>_solution:_ {_plain(one.way_out)}"
 
 
-def _group(plan: Shown, group: str, changes: list[Change], with_values: bool) -> Iterator[str]:
-    yield from ("", f"<details><summary>{_plain(group)} ({len(changes)})</summary>", "")
+def _group(plan: ComparedPlan, group: str, changes: list[Change], with_values: bool) -> Iterator[str]:
+    title = f"{_plain(group)} ({len(changes)})"
     if group in DETAILED and with_values:
-        yield from ("| resource | property | before | after | line |", "|---|---|---|---|---|")
-        yield from _capped([row for change in changes for row in _detailed(change, plan)])
+        rows = [row for change in changes for row in _detailed(change, plan)]
+        yield from _table(title, ("resource", "property", "before", "after", "line"), rows)
     else:
-        yield from ("| resource | type | line |", "|---|---|---|")
-        cells = [
-            (_code(one.logical_id), _plain(short(one.type)), _plain(where(plan.places.get(one.logical_id))))
+        rows = [
+            _row(_code(one.logical_id), _plain(short(one.type)), _plain(where(plan.places.get(one.logical_id))))
             for one in changes
         ]
-        yield from _capped([_row(*one) for one in cells])
+        yield from _table(title, ("resource", "type", "line"), rows)
+
+
+def _detailed(change: Change, plan: ComparedPlan) -> Iterator[str]:
+    for one in changed_properties(change, plan.changes):
+        line = _plain(where(plan.lines.of_property(change, one) or plan.places.get(change.logical_id)))
+        values = ("", _plain(one.follows)) if one.follows else (_value(one.before), _value(one.after))
+        yield _row(_code(change.logical_id), _code(one.title), *values, line)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[str]) -> Iterator[str]:
+    yield from ("", f"<details><summary>{title}</summary>", "")
+    yield from (_row(*columns), "|" + "---|" * len(columns))
+    yield from rows[:_MAX_ROWS]
+    if len(rows) > _MAX_ROWS:
+        yield f"| and {len(rows) - _MAX_ROWS} more |"
     yield from ("", "</details>")
-
-
-def _detailed(change: Change, plan: Shown) -> Iterator[str]:
-    for row in rows(change, plan.changes):
-        line = _plain(where(plan.origins.of_row(change, row) or plan.places.get(change.logical_id)))
-        if row.follows:
-            yield _row(_code(change.logical_id), _code(row.title), "", _plain(row.follows), line)
-        else:
-            yield _row(_code(change.logical_id), _code(row.title), _value(row.before), _value(row.after), line)
-
-
-def _capped(table: list[str]) -> Iterator[str]:
-    yield from table[:_ROWS]
-    if len(table) > _ROWS:
-        yield f"| and {len(table) - _ROWS} more |"
 
 
 def _row(*cells: str) -> str:
@@ -354,12 +324,12 @@ def _at(place: Place | None) -> str:
 
 
 def _code(text: str) -> str:
-    """A text as code, also in a table: whatever stands in it is shown as it is."""
+    """A text as code that is also valid in a table: every character is shown as it is."""
     return f"<code>{_escaped(text, _entity)}</code>"
 
 
 def _plain(text: str) -> str:
-    """A text as text: nothing in it ends a cell, starts markup, calls somebody or is an element."""
+    """A text without markup: nothing in it ends a cell, starts markup, mentions a user or is an element."""
     return _escaped(text, _MARKS.get)
 
 

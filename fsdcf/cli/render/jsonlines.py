@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from fsdcf.cli.render.plan import counts, group_of, remarks_of
 from fsdcf.cli.render.rollouts import rollout_record
-from fsdcf.cli.render.stream import Stream
+from fsdcf.cli.render.stream import LineWriter
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
@@ -27,30 +27,30 @@ from fsdcf.plan.diff.causes import title_of
 
 
 class JsonLines:
-    """Events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
+    """Prints events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
 
     for_programs = True
 
     def __init__(self, out: TextIO) -> None:
-        self._out = Stream(out)
+        self._out = LineWriter(out)
 
     def __call__(self, event: Event) -> None:
         self.write(record(event))
 
     def write(self, data: dict[str, Any]) -> None:
-        """One object on one line, in ASCII."""
+        """Write an object on a line, in ASCII."""
         self._out.lines([json.dumps(data, default=str)])
 
     @property
     def gone(self) -> bool:
-        """Whether the reader has left."""
+        """Whether the reader has gone."""
         return self._out.gone
 
     def pause(self) -> None:
-        """Nothing moves here."""
+        """Nothing to pause."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to close."""
 
 
 def record(event: Event) -> dict[str, Any]:
@@ -60,12 +60,8 @@ def record(event: Event) -> dict[str, Any]:
     if isinstance(event, PlanCreated):
         return _planned(event)
     if isinstance(event, StackEventReceived):
-        return {
-            "event": "seen",
-            "elapsed": round(event.elapsed, 3),
-            **_stack_event(event.event),
-            "spec": place(event.place),
-        }
+        elapsed = round(event.elapsed, 3)
+        return {"event": "seen", "elapsed": elapsed, **_stack_event(event.event), "spec": place(event.place)}
     if isinstance(event, RolloutChanged):
         return rollout_record(event)
     if isinstance(event, Waiting):
@@ -78,7 +74,7 @@ def record(event: Event) -> dict[str, Any]:
 
 
 def place(one: Place | None) -> dict[str, Any] | None:
-    """A line of the spec as plain data."""
+    """A spec line as plain data."""
     return {"file": one.file, "line": one.line, "column": one.column, "text": one.text} if one else None
 
 
@@ -125,36 +121,36 @@ def _change(change: Change) -> dict[str, Any]:
         "type": change.type,
         "replacement": change.replacement,
         "policy": change.policy,
-        "details": [_detail(one) for one in change.details],
+        "details": [_detail(detail) for detail in change.details],
     }
 
 
-def _detail(one: Detail) -> dict[str, Any]:
-    title = title_of(one)
+def _detail(detail: Detail) -> dict[str, Any]:
+    title = title_of(detail)
     name = deciding_name(title)
     return {
-        "attribute": one.attribute,
-        "name": one.name,
-        "path": one.path,
+        "attribute": detail.attribute,
+        "name": detail.name,
+        "path": detail.path,
         "title": title,
-        "before": mask_value(one.before, name),
-        "after": mask_value(one.after, name),
-        "recreation": one.recreation,
-        "source": one.source,
-        "cause": one.cause,
-        "evaluation": one.evaluation,
+        "before": mask_value(detail.before, name),
+        "after": mask_value(detail.after, name),
+        "recreation": detail.recreation,
+        "source": detail.source,
+        "cause": detail.cause,
+        "evaluation": detail.evaluation,
     }
 
 
-def _stack_event(one: StackEvent) -> dict[str, Any]:
+def _stack_event(event: StackEvent) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "time": one.time.isoformat(),
-        "logicalId": one.logical_id,
-        "physicalId": one.physical_id,
-        "type": one.type,
-        "status": one.status,
-        "reason": one.reason,
+        "id": event.id,
+        "time": event.time.isoformat(),
+        "logicalId": event.logical_id,
+        "physicalId": event.physical_id,
+        "type": event.type,
+        "status": event.status,
+        "reason": event.reason,
     }
 
 

@@ -1,8 +1,8 @@
-"""The live sink: a picture of the operation on a terminal, with what it waits for and for how long."""
+"""The sink for a terminal: a live display of the operation, with what it is waiting for and for how long."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TextIO
 
@@ -11,13 +11,13 @@ from rich.live import Live as Screen
 from rich.spinner import Spinner
 from rich.text import Text
 
-from fsdcf.cli.render.durations import spoken
+from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.outcome import account_lines, is_good, word_lines
 from fsdcf.cli.render.parts import PARTS, part_of
 from fsdcf.cli.render.plain import waits_for
 from fsdcf.cli.render.plan import plan_lines, remarks_of
-from fsdcf.cli.render.rollouts import checks_of, counts_of, past_of, shown, state_of, why_of
-from fsdcf.cli.render.stream import Stream
+from fsdcf.cli.render.rollouts import checks_of, counts_of, relevant_tasks, state_of, timeline, why_of
+from fsdcf.cli.render.stream import LineWriter
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.events import is_cancellation, is_root
@@ -30,6 +30,7 @@ from fsdcf.deploy.model import (
     RunEnded,
     StackEventReceived,
     StepStarted,
+    TaskState,
     Waiting,
     WarningIssued,
 )
@@ -37,7 +38,7 @@ from fsdcf.deploy.model import (
 State = Literal["pending", "active", "done", "failed", "kept"]
 
 _WEIGHTS: tuple[State, ...] = ("failed", "active", "pending")
-_DOING = {
+_ACTIONS = {
     "CREATE": "creating",
     "UPDATE": "updating",
     "DELETE": "deleting",
@@ -47,13 +48,29 @@ _DOING = {
     "IMPORT_ROLLBACK": "rolling back",
     "REVIEW": "reviewing",
 }
+_MARKS = {
+    "pending": ("·", "dim"),
+    "active": ("●", "cyan"),
+    "done": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    "kept": ("=", "yellow"),
+}
+_ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
+_MAX_TASKS = 6
+"""Maximum number of tasks of a rollout."""
+
+_OTHER_ROWS = 8
+"""Lines of the display that are not resources: title, blank lines, what is waited for, the prompt."""
+
+_OTHER_COLUMNS = 30
+"""Columns of a resource's row that are not its name: indent, mark, blanks, action and duration."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A resource: its state, what happens to it in a word, since when (seconds of the operation), and why it failed.
+class ResourceRow:
+    """A resource: its state, the current action, its start in seconds of the operation, and the reason of a failure.
 
-    ``broke``: it failed for a reason of its own, perhaps before it was rolled back.
+    ``broke``: it failed for a reason of its own, possibly before it was rolled back.
     """
 
     logical_id: str
@@ -67,76 +84,75 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the service with its resources in the order in which they were first heard of."""
+    """A part of the service with its resources, in the order of their first events."""
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[ResourceRow, ...]
 
     @property
     def finished(self) -> int:
-        """How many of them are through."""
+        """The number of finished resources."""
         return sum(row.state in ("done", "kept") for row in self.rows)
 
     @property
     def state(self) -> State:
-        """The part's own: failed if one of them failed, else active, else pending, and done once all are through."""
-        found = {row.state for row in self.rows}
-        return next((state for state in _WEIGHTS if state in found), "done")
+        """The state of the part: failed, active or pending if one of its resources is, in this order, else done."""
+        states = {row.state for row in self.rows}
+        return next((state for state in _WEIGHTS if state in states), "done")
 
     @property
     def begun(self) -> bool:
-        """Whether anything was done to one of them."""
+        """Whether an action on one of the resources has started."""
         return any(row.state != "pending" for row in self.rows)
 
 
 @dataclass
 class Tree:
-    """All resources, by logical id, and the stack's own state."""
+    """All resources by logical id, and the status of the stack."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, ResourceRow] = field(default_factory=dict)
     status: str = ""
 
     def expect(self, plan: Plan) -> None:
-        """The resources of a plan are pending."""
-        self.rows = {change.logical_id: Row(change.logical_id, change.type) for change in plan.changes}
+        """Add the resources of a plan as pending."""
+        self.rows = {change.logical_id: ResourceRow(change.logical_id, change.type) for change in plan.changes}
 
-    def see(self, seen: StackEventReceived) -> None:
-        """A stack event changes the state of its resource, or that of the stack."""
-        event = seen.event
+    def see(self, received: StackEventReceived) -> None:
+        """Update the state of an event's resource, or of the stack."""
+        event = received.event
         if is_root(event):
             self.status = event.status
             return
-        old = self.rows.get(event.logical_id) or Row(event.logical_id, event.type)
+        old = self.rows.get(event.logical_id) or ResourceRow(event.logical_id, event.type)
         state, doing = _state(event.status), doing_of(event.status)
-        since = old.since if (old.state, old.doing) == (state, doing) else seen.elapsed
+        since = old.since if (old.state, old.doing) == (state, doing) else received.elapsed
         broke = old.broke or (state == "failed" and not is_cancellation(event))
-        self.rows[event.logical_id] = replace(
-            old, state=state, doing=doing, since=since, reason=event.reason, broke=broke
-        )
+        row = replace(old, state=state, doing=doing, since=since, reason=event.reason, broke=broke)
+        self.rows[event.logical_id] = row
 
     def parts(self) -> tuple[Part, ...]:
-        """The resources by part, in the order of the parts."""
-        grouped: dict[str, list[Row]] = {name: [] for name in PARTS}
+        """The resources by part, in display order."""
+        grouped: dict[str, list[ResourceRow]] = {name: [] for name in PARTS}
         for row in self.rows.values():
             grouped[part_of(row.type, row.logical_id)].append(row)
         return tuple(Part(name, tuple(rows)) for name, rows in grouped.items() if rows)
 
     @property
     def undone(self) -> bool:
-        """Whether all that was begun has been rolled back."""
+        """Whether the operation has been rolled back."""
         return self.status.endswith("ROLLBACK_COMPLETE")
 
-    def active(self) -> tuple[Row, ...]:
-        """What is under way, the longest first."""
-        return tuple(sorted(_of(self.rows.values(), "active"), key=lambda row: row.since))
+    def active(self) -> tuple[ResourceRow, ...]:
+        """The resources in progress, longest first."""
+        return tuple(sorted((row for row in self.rows.values() if row.state == "active"), key=lambda row: row.since))
 
 
 def doing_of(status: str) -> str:
-    """``CREATE_IN_PROGRESS`` -> ``creating``; the status in plain letters where it is a new one."""
+    """``CREATE_IN_PROGRESS`` -> ``creating``; an unknown status in lower case."""
     for suffix in ("_IN_PROGRESS", "_COMPLETE", "_FAILED", "_SKIPPED"):
         if status.endswith(suffix):
             word = status.removesuffix(suffix).removesuffix("_CLEANUP").removesuffix("_COMPLETE")
-            return _DOING.get(word, word.lower().replace("_", " "))
+            return _ACTIONS.get(word, word.lower().replace("_", " "))
     return status.lower().replace("_", " ")
 
 
@@ -148,37 +164,14 @@ def _state(status: str) -> State:
     return "done" if status.endswith("_COMPLETE") else "active"
 
 
-def _of(rows: Iterable[Row], state: State) -> list[Row]:
-    return [row for row in rows if row.state == state]
-
-
-_MARKS = {
-    "pending": ("·", "dim"),
-    "active": ("●", "cyan"),
-    "done": ("✓", "green"),
-    "failed": ("✗", "bold red"),
-    "kept": ("=", "yellow"),
-}
-_ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
-_TASKS = 6
-"""Tasks of a rollout that have a row."""
-
-_BESIDE_ROWS = 8
-"""Lines of the screen that are not resources: title, blanks, what is waited for, the prompt."""
-
-
-_BESIDE_NAME = 30
-"""Columns of a resource's row that are not its name: indent, mark, blanks, what happens to it, and for how long."""
-
-
 class Live:
-    """Events as a picture that moves. It stands still while a question is asked, and its last state stays on the screen."""
+    """Shows events as a live display, which pauses for questions; its last state stays on the screen."""
 
     for_programs = False
 
     def __init__(self, out: TextIO, err: TextIO, title: str, clock: Callable[[], float]) -> None:
-        self._stream = Stream(out)
-        self._err = Stream(err)
+        self._stream = LineWriter(out)
+        self._err = LineWriter(err)
         self._console = Console(file=out, highlight=False, soft_wrap=False)
         self._title = title
         self._clock = clock
@@ -192,13 +185,14 @@ class Live:
         self._screen: Screen | None = None
 
     def __call__(self, event: Event) -> None:
+        paint, width = self._stream.paint, self._stream.width
         if isinstance(event, StepStarted):
             self._step = event.text
             self._show()
         elif isinstance(event, PlanCreated):
             self._tree.expect(event.plan)
-            self._say(plan_lines(event.plan, event.places, self._stream.paint, self._stream.width, remarks_of(event)))
-        elif isinstance(event, (StackEventReceived, Waiting)):
+            self._say(plan_lines(event.plan, event.places, paint, width, remarks_of(event)))
+        elif isinstance(event, StackEventReceived | Waiting):
             self._moved(event)
         elif isinstance(event, RolloutChanged):
             self._rollouts[event.service] = event
@@ -206,34 +200,34 @@ class Live:
                 self._elapsed, self._heard = event.elapsed, self._clock()
             self._show()
         elif isinstance(event, NoticeIssued):
-            self._say(word_lines(event.label, event.text, "strong", self._stream.paint, self._stream.width))
+            self._say(word_lines(event.label, event.text, "strong", paint, width))
         elif isinstance(event, WarningIssued):
-            self._say(word_lines("warning", event.text, "warn", self._stream.paint, self._stream.width))
+            self._say(word_lines("warning", event.text, "warn", paint, width))
         else:
             self._end(event)
 
     def pause(self) -> None:
-        """Take the picture away, so that something else can be written. The next event brings it back."""
+        """Remove the display, so that something else can be printed. The next event shows it again."""
         if self._screen:
             self._screen.stop()
             self._screen = None
 
     def close(self) -> None:
-        """Leave the terminal as it was found, whatever happened."""
+        """Leave the terminal as it was."""
         self.pause()
 
     def picture(self) -> RenderableType:
-        """The picture as it is now."""
+        """The display in its current state."""
         elapsed = self._elapsed + self._clock() - self._heard
         if not self._executing:
             self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
-            rows = (self._tasks(Row(name, SERVICE, "active"), elapsed) for name in self._rollouts)
-            return (
-                Group(self._spinner, *(line for lines in rows for line in lines)) if self._rollouts else self._spinner
-            )
-        head = Text.assemble((self._title, "bold"), "  ", (self._doing(), "cyan"), "  ", (spoken(elapsed), "dim"))
-        lines = [Text(""), *self._rows(elapsed), Text("")]
-        return Group(head, *lines, self._waits(elapsed))
+            rows = (ResourceRow(name, SERVICE, "active") for name in self._rollouts)
+            lines = [line for row in rows for line in self._tasks(row, elapsed)]
+            return Group(self._spinner, *lines) if self._rollouts else self._spinner
+        status = self._tree.status
+        doing = "cleaning up" if "CLEANUP" in status else doing_of(status) if status else "starting"
+        head = Text.assemble((self._title, "bold"), "  ", (doing, "cyan"), "  ", (format_duration(elapsed), "dim"))
+        return Group(head, Text(""), *self._rows(elapsed), Text(""), self._waits(elapsed))
 
     def _moved(self, event: StackEventReceived | Waiting) -> None:
         self._executing = True
@@ -257,8 +251,8 @@ class Live:
             )
             self._screen.start(refresh=True)
 
-    def _say(self, lines: Iterator[str] | list[str]) -> None:
-        """Lines that stay, above the picture."""
+    def _say(self, lines: Iterator[str]) -> None:
+        """Print lines that stay, above the display."""
         moving = self._screen is not None
         self.pause()
         self._stream.lines(lines)
@@ -273,18 +267,14 @@ class Live:
         stream.lines(account_lines(event.outcome, stream.paint, stream.width))
 
     def picture_at_the_end(self) -> RenderableType:
-        """What stays on the screen: a line for each part, and every resource that failed or was kept."""
+        """The last display, which stays: a line for each part, and every resource that failed or was kept."""
         word = ("rolled back  ", "yellow") if self._tree.undone else ""
-        head = Text.assemble((self._title, "bold"), "  ", word, (spoken(self._elapsed), "dim"))
+        head = Text.assemble((self._title, "bold"), "  ", word, (format_duration(self._elapsed), "dim"))
         return Group(head, *self._rows(self._elapsed, ("failed", "kept")), Text(""))
-
-    def _doing(self) -> str:
-        status = self._tree.status
-        return "cleaning up" if "CLEANUP" in status else doing_of(status) if status else "starting"
 
     def _rows(self, elapsed: float, states: tuple[str, ...] = ("active", "failed", "kept")) -> list[Text]:
         parts = self._tree.parts()
-        room = max(3, self._console.size.height - _BESIDE_ROWS - len(parts))
+        room = max(3, self._console.size.height - _OTHER_ROWS - len(parts))
         lines: list[Text] = []
         for part in parts:
             lines.append(self._part(part))
@@ -299,57 +289,57 @@ class Live:
         return lines
 
     def _part(self, part: Part) -> Text:
-        """A part with how many of its resources are through; what has been rolled back is not through, whatever its last state was."""
-        if self._tree.undone:
-            mark, style = self._mark("failed" if any(map(self._failed, part.rows)) else "pending")
-            return Text.assemble(
-                "  ", (mark, style), f" {part.name:<16}", ("  rolled back" if part.begun else "  not begun", "dim")
-            )
-        mark, style = self._mark(part.state)
-        count = f"{part.finished} of {len(part.rows)}"
-        return Text.assemble("  ", (mark, style), f" {part.name:<16}", (f"{count:>8}", "dim"))
+        """A part with the number of its finished resources.
 
-    def _row(self, row: Row, elapsed: float) -> Iterator[Text]:
+        After a rollback none is finished, whatever its last state was.
+        """
+        state, count = part.state, f"{f'{part.finished} of {len(part.rows)}':>8}"
+        if self._tree.undone:
+            state = "failed" if any(map(self._failed, part.rows)) else "pending"
+            count = "  rolled back" if part.begun else "  not started"
+        return Text.assemble("  ", self._mark(state), f" {part.name:<16}", (count, "dim"))
+
+    def _row(self, row: ResourceRow, elapsed: float) -> Iterator[Text]:
         state = "failed" if self._failed(row) else row.state
-        mark, style = self._mark(state)
-        words = {"failed": "failed", "kept": "left behind"}.get(state, row.doing)
-        since = spoken(elapsed - row.since) if state == "active" else ""
-        name = f"{row.logical_id:<{max(8, min(36, self._console.size.width - _BESIDE_NAME))}}"
-        yield self._cut(Text.assemble("      ", (mark, style), f" {name} ", (f"{words:<12} {since:>7}", "dim")))
+        word = {"failed": "failed", "kept": "left behind"}.get(state, row.doing)
+        since = format_duration(elapsed - row.since) if state == "active" else ""
+        name = f"{row.logical_id:<{max(8, min(36, self._console.size.width - _OTHER_COLUMNS))}}"
+        yield self._cut(Text.assemble("      ", self._mark(state), f" {name} ", (f"{word:<12} {since:>7}", "dim")))
         if row.reason and row.state == "failed" and self._screen:
             yield self._cut(Text(f"        {visible(row.reason)}", "red"))
 
-    def _failed(self, row: Row) -> bool:
-        """Whether a resource that has been rolled back was what failed: it, or tasks of it, which an update is cancelled for."""
+    def _failed(self, row: ResourceRow) -> bool:
+        """Whether a resource caused the rollback: it failed, or its tasks did and the update was cancelled."""
         rollout = self._rollouts.get(row.logical_id)
         return self._tree.undone and row.state != "kept" and (row.broke or (rollout is not None and rollout.failed > 0))
 
-    def _tasks(self, row: Row, elapsed: float) -> Iterator[Text]:
-        """The rollout of a service under its row: counts, a row for each task, and which check it fails or why it stopped."""
-        seen = self._rollouts.get(row.logical_id)
-        if seen is None or row.state == "kept":
+    def _tasks(self, row: ResourceRow, elapsed: float) -> Iterator[Text]:
+        """The rollout of a service below its row: counts, and each task with its failing check or stop reason."""
+        rollout = self._rollouts.get(row.logical_id)
+        if rollout is None or row.state == "kept":
             return
-        yield self._cut(Text(f"        {counts_of(seen)}", "dim" if not seen.failed else "yellow"))
-        for task in shown(seen)[:_TASKS]:
-            mark, style = self._mark(state_of(task))
-            checks = (
-                f"  {checks_of(task)[0]}"
-                if task.status == "RUNNING" and not why_of(task) and checks_of(task)[0]
-                else ""
-            )
-            past = past_of(task, elapsed - seen.elapsed, self._console.size.width - 22 - len(checks))
-            yield self._cut(Text.assemble("        ", (mark, style), f" {task.id[:8]}  ", (past, "dim"), checks))
-            if why_of(task):
-                yield self._cut(Text(f"                    {why_of(task)}", "red"))
-        if len(shown(seen)) > _TASKS:
-            yield Text(f"          and {len(shown(seen)) - _TASKS} more tasks", "dim")
+        yield self._cut(Text(f"        {counts_of(rollout)}", "yellow" if rollout.failed else "dim"))
+        tasks = relevant_tasks(rollout)
+        for task in tasks[:_MAX_TASKS]:
+            yield from self._task(task, elapsed - rollout.elapsed)
+        if len(tasks) > _MAX_TASKS:
+            yield Text(f"          and {len(tasks) - _MAX_TASKS} more tasks", "dim")
+
+    def _task(self, task: TaskState, elapsed: float) -> Iterator[Text]:
+        why, words = why_of(task), checks_of(task)[0]
+        checks = f"  {words}" if task.status == "RUNNING" and words and not why else ""
+        past = timeline(task, elapsed, self._console.size.width - 22 - len(checks))
+        mark = self._mark(state_of(task))
+        yield self._cut(Text.assemble("        ", mark, f" {task.id[:8]}  ", (past, "dim"), checks))
+        if why:
+            yield self._cut(Text(f"                    {why}", "red"))
 
     def _waits(self, elapsed: float) -> Text:
         active = [row for row in self._tree.active() if not self._on or row.logical_id in self._on]
         if not active:
             return self._cut(Text(f"  {waits_for(self._on)}", "dim"))
-        named = tuple(f"{row.logical_id} ({spoken(elapsed - row.since)})" for row in active)
-        return self._cut(Text(f"  {waits_for(named, 3)}", "dim"))
+        names = tuple(f"{row.logical_id} ({format_duration(elapsed - row.since)})" for row in active)
+        return self._cut(Text(f"  {waits_for(names, 3)}", "dim"))
 
     def _cut(self, line: Text) -> Text:
         line.truncate(self._console.size.width - 1, overflow="ellipsis")
@@ -361,7 +351,7 @@ class Live:
 
 
 def _takes_marks(console: Console) -> bool:
-    """Whether the terminal's encoding has the marks: not in the C locale, nor in an old Windows console."""
+    """Whether the encoding of the terminal has the marks, unlike the C locale and old Windows consoles."""
     try:
         "·●✓✗".encode(console.encoding or "ascii")
     except (UnicodeError, LookupError):

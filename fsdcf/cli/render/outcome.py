@@ -1,4 +1,4 @@
-"""How a run ended, for a reader: the cause in one sentence, the evidence with the spec's line, and the next command."""
+"""The outcome of a run: the cause in one sentence, the evidence with its spec line, and the next commands."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _HEADS = {
 
 
 def is_good(outcome: Outcome) -> bool:
-    """Whether the run did what was asked of it."""
+    """Whether the run did what was requested."""
     return outcome.exit in (Exit.DONE, Exit.CHANGES)
 
 
 def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator[str]:
-    """The outcome line by line, in the form of a finding."""
+    """The outcome as lines, in the form of a finding. ``width`` is the terminal's; None allows any length."""
     head, role = _HEADS[outcome.exit]
     sentence = visible(outcome.sentence)
     whole = sentence if sentence == head or sentence.startswith(f"{head}:") else f"{head}: {sentence}"
-    yield from _wrapped(whole, width, "", "  ", lambda text: _headed(text, head, role, paint))
+    yield from _wrapped(whole, width, "  ", _painter(head, role, paint))
     for one in outcome.evidence:
         yield from _evidence(one, paint, width)
     if outcome.advice:
@@ -47,16 +47,15 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
 
 
 def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
-    """A remark under its head (``warning: …``), wrapped where a terminal has a width."""
-    yield from _wrapped(f"{head}: {visible(text)}", width, "", "  ", lambda line: _headed(line, head, role, paint))
+    """A message after a keyword (``warning: …``), wrapped to the width of a terminal."""
+    yield from _wrapped(f"{head}: {visible(text)}", width, "  ", _painter(head, role, paint))
 
 
 def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
-    """What to change, in the form of a finding's help, with the spec's line where there is one."""
+    """The change to make, in the form of a finding's help, with the spec line if there is one."""
     key = f" ({one.key})" if one.key else ""
-    yield from _wrapped(
-        f"  help: {visible(one.text)}{key}", width, "", "        ", lambda text: _headed(text, "help", "next", paint, 2)
-    )
+    text = f"  help: {visible(one.text)}{key}"
+    yield from _wrapped(text, width, "        ", _painter("help", "next", paint, 2))
     yield from _line_of(one.place, paint)
 
 
@@ -68,23 +67,27 @@ def _line_of(place: Place | None, paint: Paint) -> Iterator[str]:
 
 
 def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
-    lead, (first, *rest) = f"  {visible(one.source)}: ", one.text.split("\n")
+    source, (first, *rest) = visible(one.source), one.text.split("\n")
     if rest:
-        yield paint(lead[:-1], "soft")
+        yield paint(f"  {source}:", "soft")
         yield from (f"      {visible(line)}" for line in (first, *rest))
     else:
-        yield from _wrapped(
-            lead + visible(first), width, "", "      ", lambda text: _headed(text, lead[2:-2], "soft", paint, 2)
-        )
+        yield from _wrapped(f"  {source}: {visible(first)}", width, "      ", _painter(source, "soft", paint, 2))
     yield from _line_of(one.place, paint)
 
 
-def _headed(text: str, head: str, role: str, paint: Paint, indent: int = 0) -> str:
-    """A line with its head painted, where the head stands on it."""
+def _painter(head: str, role: str, paint: Paint, indent: int = 0) -> Callable[[str], str]:
+    """A function that paints the head of a line, if the line starts with it."""
     end = indent + len(head) + 1
-    return text[:indent] + paint(text[indent:end], role) + text[end:] if text[indent:].startswith(head + ":") else text
+
+    def painted(line: str) -> str:
+        if not line[indent:].startswith(head + ":"):
+            return line
+        return line[:indent] + paint(line[indent:end], role) + line[end:]
+
+    return painted
 
 
-def _wrapped(text: str, width: int | None, first: str, rest: str, painted: Callable[[str], str]) -> Iterator[str]:
-    lines = [text] if width is None else textwrap.wrap(text, width, subsequent_indent=rest, break_on_hyphens=False)
-    yield from (painted(line) for line in lines or [text])
+def _wrapped(text: str, width: int | None, indent: str, painted: Callable[[str], str]) -> Iterator[str]:
+    lines = [text] if width is None else textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    yield from map(painted, lines or [text])

@@ -1,4 +1,4 @@
-"""The parts of a service that its resources belong to, as the README names them."""
+"""The parts of a service that group its resources in pictures and plans."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import get_args
 from fsdcf.cloudformation.types import Part, record_of
 
 PARTS: tuple[Part, ...] = get_args(Part)
-"""In the order in which they are shown."""
+"""In display order."""
 
 
 def part_of(type: str, logical_id: str) -> Part:
-    """The part that a resource belongs to, by its type; the release record belongs to the tasks, whose image it
-    names."""
+    """The part of a resource, by its type. The release record belongs to the tasks, whose image it names."""
     part = record_of(type).part
     return "tasks" if part == "other" and logical_id == "Release" else part
 

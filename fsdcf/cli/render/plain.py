@@ -1,16 +1,16 @@
-"""The plain sink: one line for each change of state, and one a minute while nothing changes. For logs and pipes."""
+"""The sink for logs and pipes: a line for each change of state, and one a minute while nothing changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TextIO
 
-from fsdcf.cli.render.durations import spoken
+from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.outcome import account_lines, is_good
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import plan_lines, remarks_of, where
-from fsdcf.cli.render.rollouts import Lines
-from fsdcf.cli.render.stream import Stream
+from fsdcf.cli.render.rollouts import RolloutLines
+from fsdcf.cli.render.stream import LineWriter
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
@@ -27,19 +27,19 @@ from fsdcf.deploy.model import (
 from fsdcf.diagnostics import Paint
 
 HEARTBEAT = 60.0
-"""Seconds of silence after which a line says that the run goes on."""
+"""Seconds of silence after which a line reports that the run continues."""
 
 
 class Plain:
-    """Events as lines on ``out``; an end that is no success goes to ``err``, so that nobody has to look for it."""
+    """Prints events as lines on ``out``; an unsuccessful outcome goes to ``err``."""
 
     for_programs = False
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
-        self._out = Stream(out)
-        self._err = Stream(err)
+        self._out = LineWriter(out)
+        self._err = LineWriter(err)
         self._last: dict[str, str] = {}
-        self._rollouts = Lines()
+        self._rollouts = RolloutLines()
         self._spoke = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -49,10 +49,10 @@ class Plain:
             self._out.lines(self._lines(event))
 
     def pause(self) -> None:
-        """Nothing moves here; a question can be asked at any time."""
+        """Nothing to pause: a question can be asked at any time."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to close."""
 
     def _lines(self, event: Event) -> Iterator[str]:
         paint = self._out.paint
@@ -73,10 +73,13 @@ class Plain:
             yield from news
         elif isinstance(event, Waiting) and event.elapsed - self._spoke >= HEARTBEAT:
             self._spoke = event.elapsed
-            yield f"[{spoken(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
+            yield f"[{format_duration(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
 
     def _is_new(self, event: StackEventReceived) -> bool:
-        """Whether the state is another one than before. CloudFormation tells some states twice, the second time with more reason."""
+        """Whether a resource has a new state.
+
+        CloudFormation repeats some states, the second time with more of a reason.
+        """
         one = event.event
         state = f"{one.status} {one.physical_id if one.status.startswith('DELETE') else ''}"
         known, self._last[one.logical_id] = self._last.get(one.logical_id), state
@@ -88,18 +91,19 @@ class Plain:
 
 
 def seen_line(event: StackEventReceived, paint: Paint) -> str:
-    """A stack event on one line; with its reason and the spec's line where something failed."""
+    """A stack event on a line; a failure with its reason and spec line."""
     one = event.event
     failed = one.status.endswith("FAILED")
     role = "bad" if failed else "good" if one.status.endswith("COMPLETE") else "soft"
-    line = f"[{spoken(event.elapsed):>7}] {paint(one.status.ljust(18), role)} {one.logical_id} {paint(short(one.type), 'soft')}"
-    line += f" {paint(where(event.place), 'place')}" if event.place and failed else ""
-    return line + (f": {visible(one.reason)}" if one.reason and (failed or one.status.endswith("SKIPPED")) else "")
+    head = f"[{format_duration(event.elapsed):>7}] {paint(one.status.ljust(18), role)}"
+    place = f" {paint(where(event.place), 'place')}" if event.place and failed else ""
+    reason = f": {visible(one.reason)}" if one.reason and (failed or one.status.endswith("SKIPPED")) else ""
+    return f"{head} {one.logical_id} {paint(short(one.type), 'soft')}{place}{reason}"
 
 
 def waits_for(on: tuple[str, ...], most: int = 4) -> str:
-    """``waits for NatGateway1, LoadBalancer and 3 more``."""
+    """``waiting for NatGateway1, LoadBalancer and 3 more``."""
     if not on:
-        return "waits for CloudFormation"
+        return "waiting for CloudFormation"
     more = f" and {len(on) - most} more" if len(on) > most else ""
-    return f"waits for {', '.join(on[:most])}{more}"
+    return f"waiting for {', '.join(on[:most])}{more}"

@@ -1,4 +1,6 @@
-"""Writing lines to a stream that its reader may leave at any time: a deploy goes on without a reader."""
+"""Lines to a stream whose reader may leave at any time, since a deploy continues without a reader; and the styles of a
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -23,61 +25,59 @@ _STYLES: dict[str, dict[str, object]] = {
     "place": {"fg": "blue"},
     "next": {"fg": "cyan"},
 }
-_NARROWEST, _WIDEST = 60, 120
+_MIN_WIDTH, _MAX_WIDTH = 60, 120
+
+
+def _is_terminal(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)()) and os.environ.get("TERM") != "dumb"
 
 
 def colours(stream: object) -> bool:
-    """Whether a stream takes colours."""
-    terminal = getattr(stream, "isatty", lambda: False)()
-    return bool(terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether to write colours to a stream."""
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_watched(stream: object) -> bool:
+    """Whether a stream can show a live display: a terminal outside of CI."""
+    return _is_terminal(stream) and not os.environ.get("CI")
 
 
 def painter(stream: object) -> Paint:
-    """The paint for a stream: none where it is no terminal, or NO_COLOR is set."""
+    """The paint for a stream; it does nothing for a stream without colours."""
     return _paint if colours(stream) else plain
 
 
 def width_of(stream: object) -> int | None:
-    """The columns of a terminal, within reason; None where lines may be as long as they are."""
+    """The usable columns of a terminal; None for other streams, whose lines may have any length."""
     if not getattr(stream, "isatty", lambda: False)():
         return None
     import shutil  # loads compressors, which a finding does not need
 
-    return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
-
-
-def is_watched(stream: object) -> bool:
-    """Whether somebody sits at the stream who can be shown a picture that moves: a terminal, and not one of a CI run."""
-    terminal = getattr(stream, "isatty", lambda: False)()
-    return bool(terminal) and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+    return max(_MIN_WIDTH, min(_MAX_WIDTH, shutil.get_terminal_size().columns))
 
 
 def _paint(text: str, role: str) -> str:
     return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
 
 
-class Stream:
-    """Lines to a stream, each sent at once. After the reader has gone, nothing is written and nothing fails."""
+class LineWriter:
+    """Writes lines and flushes them at once. After the reader has gone, nothing is written and nothing fails."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
         self.paint = painter(file)
         self.width = width_of(file)
-        self._gone = False
-
-    @property
-    def gone(self) -> bool:
-        """Whether the reader has left."""
-        return self._gone
+        self.gone = False
+        """Whether the reader has gone."""
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines. A character that the stream's encoding lacks is replaced."""
-        if self._gone:
+        if self.gone:
             return
         text = "".join(f"{line}\n" for line in lines)
         encoding = getattr(self.file, "encoding", None) or "utf-8"
         try:
             self.file.write(text.encode(encoding, "replace").decode(encoding))
             self.file.flush()
-        except (OSError, ValueError):  # a closed pipe, or a file that was closed
-            self._gone = True
+        except (OSError, ValueError):  # a closed pipe or file
+            self.gone = True

@@ -1,4 +1,4 @@
-"""Values of properties for a reader: what differs between two of them, short enough to read, and with secrets masked."""
+"""Property values for a reader: what differs between two of them, short enough to read, with secrets masked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from fsdcf.masking import deciding_name, mask_value
 
 KNOWN_LATER = "KNOWN_AFTER_APPLY"
-"""Stands in a value that CloudFormation will only know once another resource has changed."""
+"""Part of a value that CloudFormation knows only after another resource has changed."""
 
 _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
-"""The properties by which the items of a list are known."""
+"""The properties that name the items of a list."""
 
 _SUBJECTS = (
     ("IpProtocol", "FromPort", "ToPort"),
@@ -22,27 +22,28 @@ _SUBJECTS = (
     ("Effect", "Resource"),
     ("Type",),
 )
-"""What tells the items of a list apart that have no names: ports of a rule, actions of a statement."""
+"""The properties that tell items without names apart: the ports of a rule, the actions of a statement."""
 
 _SCALAR = (str, int, float, bool)
 
 
 def matched(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
-    """What each item is called, and the item on both sides, None where it is not there. None where a list is to be told as a whole.
+    """The items of two lists in pairs: a title, and the item on both sides or None. None if the lists are shown as a
+    whole.
 
-    Items go together by their names; without names those that are the same are left out, wherever they stand, and the rest goes together by
-    what it is about, then by its order. Lists with nothing in common are told as a whole.
+    Items with names are paired by name. Without names, equal items are left out regardless of their position; the
+    others are paired by what they are about, then by position. Lists that have nothing in common are shown as a whole.
     """
     if not (_is_of_mappings(before) and _is_of_mappings(after)):
         return None
     old, new = _by_name(before), _by_name(after)
     if old is not None and new is not None:
-        return [(name, old.get(name), new.get(name)) for name in [*new, *(name for name in old if name not in new)]]
+        return [(name, old.get(name), new.get(name)) for name in dict.fromkeys([*new, *old])]
     return _by_content(before, after)
 
 
 def same(before: Any, after: Any) -> bool:
-    """Whether two values are the same to CloudFormation, to which ``5`` is ``"5"``."""
+    """Whether CloudFormation takes two values as equal: ``5`` equals ``"5"``."""
     return bool(before == after) or (
         isinstance(before, _SCALAR) and isinstance(after, _SCALAR) and _written(before) == _written(after)
     )
@@ -51,25 +52,25 @@ def same(before: Any, after: Any) -> bool:
 def _by_content(before: list[Any], after: list[Any]) -> list[tuple[str, Any, Any]] | None:
     left, right = dict(enumerate(before)), dict(enumerate(after))
     _pair(left, right, same)
-    _pair(left, right, _alike)
+    _pair(left, right, _may_be_same)
     moved = not left and not right
-    strange = len(left) == len(before) and len(right) == len(after) and len(before) + len(after) > 2
-    if moved or strange:
+    unrelated = len(left) == len(before) and len(right) == len(after) and len(before) + len(after) > 2
+    if moved or unrelated:
         return None
     pairs = [pair for keys in _SUBJECTS for pair in _pair(left, right, _about(keys))]
     pairs += list(zip(sorted(left), sorted(right), strict=False))
-    told = {f"{new}": (before[old], after[new]) for old, new in pairs}
-    told |= {f"{new}": (None, after[new]) for new in right if new not in {one for _, one in pairs}}
-    told = dict(sorted(told.items(), key=lambda one: int(one[0])))
-    told |= {f"was {old}": (before[old], None) for old in left if old not in {one for one, _ in pairs}}
-    return [(title, *sides) for title, sides in told.items()]
+    paired_old, paired_new = {old for old, _ in pairs}, {new for _, new in pairs}
+    changed = {new: (before[old], after[new]) for old, new in pairs}
+    changed |= {new: (None, after[new]) for new in right if new not in paired_new}
+    removed = [(f"was {old}", before[old], None) for old in left if old not in paired_old]
+    return [*((f"{new}", *changed[new]) for new in sorted(changed)), *removed]
 
 
 def _pair(left: dict[int, Any], right: dict[int, Any], fits: Callable[[Any, Any], bool]) -> list[tuple[int, int]]:
-    """Takes out the items that fit each other; gives their indexes."""
+    """Remove the items that fit each other, and return their indexes."""
     pairs = []
     for new, item in list(right.items()):
-        old = next((index for index, one in left.items() if fits(one, item)), None)
+        old = next((index for index, candidate in left.items() if fits(candidate, item)), None)
         if old is not None:
             del left[old], right[new]
             pairs.append((old, new))
@@ -80,14 +81,14 @@ def _about(keys: tuple[str, ...]) -> Callable[[Any, Any], bool]:
     return lambda before, after: all(key in before and key in after and same(before[key], after[key]) for key in keys)
 
 
-def _alike(before: Any, after: Any) -> bool:
-    """Whether two values may be the same: what is known later may be anything that was there."""
+def _may_be_same(before: Any, after: Any) -> bool:
+    """Whether two values may be equal: a value that is known later may equal any former value."""
     if isinstance(after, str) and KNOWN_LATER in after:
         return before is not None
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return before.keys() == after.keys() and all(_alike(before[key], after[key]) for key in before)
+        return before.keys() == after.keys() and all(_may_be_same(before[key], after[key]) for key in before)
     if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(map(_alike, before, after))
+        return len(before) == len(after) and all(map(_may_be_same, before, after))
     return same(before, after)
 
 
@@ -96,11 +97,11 @@ def _is_of_mappings(value: Any) -> bool:
 
 
 def _by_name(value: list[Any]) -> dict[str, Any] | None:
-    """The items by what they are called; None where they have no names, or the same one twice."""
+    """The items by name; None if some have no name or share one."""
     for key in _NAMES:
-        named = {item[key]: item for item in value if isinstance(item.get(key), str)}
-        if len(named) == len(value):
-            return named
+        items = {item[key]: item for item in value if isinstance(item.get(key), str)}
+        if len(items) == len(value):
+            return items
     return None
 
 
@@ -109,23 +110,20 @@ def _written(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One value that differs. ``path`` reads like ``ContainerDefinitions[app].Image``; None stands for what is not there."""
+class ValueDifference:
+    """A value that differs. ``path`` has the form ``ContainerDefinitions[app].Image``; None is a missing value."""
 
     path: str
     before: Any
     after: Any
 
 
-def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
-    """The smallest values that differ between two, in the order of the second one; secrets are masked.
-
-    ``5`` and ``"5"`` are the same to CloudFormation.
-    """
+def differences(before: Any, after: Any, path: str = "") -> Iterator[ValueDifference]:
+    """The smallest differing values of two, in the order of the second one, with secrets masked."""
     if same(before, after):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping) and not (_is_function(before) or _is_function(after)):
-        for key in [*after, *(key for key in before if key not in after)]:
+        for key in dict.fromkeys([*after, *before]):
             yield from differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
         return
     items = matched(before, after)
@@ -133,11 +131,13 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]
         for name, old, new in items:
             yield from differences(old, new, f"{path}[{name}]")
         return
-    yield _leaf(path, before, after)
+    name = deciding_name(path)
+    masked = (_value_alone(mask_value(value, name)) for value in (before, after))
+    yield ValueDifference(path.removesuffix(".Value"), *masked)
 
 
 def shown(value: Any, widest: int = 200) -> str:
-    """A value on one line, cut where it is wider than ``widest`` columns. What a resource tells stands as its name."""
+    """A value on one line, cut at ``widest`` columns; references to a resource are shown as its name."""
     if value is None:
         return "nothing"
     value = named(value)
@@ -147,7 +147,7 @@ def shown(value: Any, widest: int = 200) -> str:
 
 
 def named(value: Any) -> Any:
-    """A value with the functions that name a resource replaced by the name: ``{"Ref": "Table"}`` -> ``Table``."""
+    """A value with functions that refer to a resource replaced by its name: ``{"Ref": "Table"}`` -> ``Table``."""
     if isinstance(value, Mapping):
         if len(value) == 1:
             (function, argument), *_ = value.items()
@@ -162,17 +162,12 @@ def named(value: Any) -> Any:
 
 
 def visible(text: str) -> str:
-    """The text without what a terminal would take for a command."""
+    """The text with control characters escaped, so that none of them reaches the terminal."""
     return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)
 
 
-def _leaf(path: str, before: Any, after: Any) -> Difference:
-    name = deciding_name(path)
-    return Difference(path.removesuffix(".Value"), _own(mask_value(before, name)), _own(mask_value(after, name)))
-
-
-def _own(value: Any) -> Any:
-    """The value of an item whose name the path tells already."""
+def _value_alone(value: Any) -> Any:
+    """The value of a named item, whose name the path already contains."""
     if isinstance(value, Mapping) and set(value) in ({"Name", "Value"}, {"Key", "Value"}):
         return value["Value"]
     return value

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cli.commands.healthcheck import View
+from fsdcf.cli.commands.healthcheck import HealthCheckPrinter
 from fsdcf.cli.commands.status import release_record, status_record
 from fsdcf.cli.render.jsonlines import JsonLines, record
-from fsdcf.cli.render.logs import Lines
+from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
 from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.healthcheck import HealthCheckAttempt
@@ -51,7 +51,7 @@ def test_every_event_is_one_object_and_the_last_one_is_the_end() -> None:
     assert out.getvalue().isascii()
 
 
-def test_a_seen_event_bears_what_cloudformation_said() -> None:
+def test_a_stack_event_contains_the_fields_of_cloudformation() -> None:
     out = io.StringIO()
     JsonLines(out)(story(FAILURE)[8])
     (one,) = lines(sink=JsonLines(out), out=out)
@@ -100,10 +100,10 @@ ROLLOUT = RolloutChanged(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1,
 def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """A record of each event that a command tells."""
     out = io.StringIO()
-    Lines(out, as_json=True)(LogLine("1", 0, "shop/shop/0a", "hello"))
-    view = View(as_json=True)
+    LogPrinter(out, as_json=True)(LogLine("1", 0, "shop/shop/0a", "hello"))
+    view = HealthCheckPrinter(as_json=True)
     view.head("load balancer", "GET /")
-    view.round("load balancer", HealthCheckAttempt(1, 0, True, "healthy", "200"))
+    view.rounds("load balancer", iter([HealthCheckAttempt(1, 0, True, "healthy", "200")]))
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
     events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT]
     status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))

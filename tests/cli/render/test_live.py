@@ -59,15 +59,15 @@ def test_the_picture_groups_resources_and_says_what_is_waited_for() -> None:
     assert re.search(r"● Service +updating +30s", picture)
     assert re.search(r"· data +0 of 3", picture)
     assert "TaskDefinition " not in picture, "what is done is not a line of its own"
-    assert "waits for Service (30s)" in picture
+    assert "waiting for Service (30s)" in picture
 
 
-def test_time_goes_on_between_events() -> None:
+def test_the_display_counts_time_between_events() -> None:
     sink, time = live()
     sink(stack("UPDATE_IN_PROGRESS"))
     sink(Waiting(10, ()))
     time.now += 55
-    assert "1m 05s" in drawn(sink) and "waits for CloudFormation" in drawn(sink)
+    assert "1m 05s" in drawn(sink) and "waiting for CloudFormation" in drawn(sink)
     sink.close()
 
 
@@ -90,7 +90,7 @@ def test_no_line_is_wider_than_the_terminal() -> None:
     sink.close()
 
 
-def test_what_stays_is_broken_between_words() -> None:
+def test_messages_are_wrapped_between_words() -> None:
     out = Terminal()
     sink, _ = live(out)
     sink(WarningIssued("every word of it " * 12))
@@ -133,8 +133,8 @@ def test_the_end_of_a_rollback_marks_what_failed_although_it_is_as_before() -> N
         "  · data              rolled back",
         "  ✗ tasks             rolled back",
         f"      ✗ {'Service':<36} failed",
-        "  · logs and alarms   not begun",
-        "  · other             not begun",
+        "  · logs and alarms   not started",
+        "  · other             not started",
         "",
     ]
 
@@ -153,7 +153,7 @@ def test_tasks_that_failed_are_marked_where_the_update_was_cancelled_for_them() 
         assert ("✗ Service" in out.getvalue()) == bool(failed)
 
 
-def test_a_narrow_terminal_shows_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_still_shows_durations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     sink, time = live()
     sink(seen("Service", "UPDATE_IN_PROGRESS", 3))
@@ -204,5 +204,5 @@ def test_the_tree_knows_every_state() -> None:
         ("NEW", "new"),
     ],
 )
-def test_a_status_in_a_word(status: str, word: str) -> None:
+def test_a_status_as_a_word(status: str, word: str) -> None:
     assert doing_of(status) == word

@@ -37,11 +37,11 @@ def test_the_head_of_the_last_line_stands_there_once() -> None:
     ]
 
 
-def test_what_is_as_it_should_be_is_no_warning() -> None:
+def test_a_notice_is_not_a_warning() -> None:
     assert told(NoticeIssued("kept", "Jobs"), WarningIssued("late")) == ("kept: Jobs\nwarning: late\n", "")
 
 
-def test_a_success_is_told_on_one_stream_line_by_line() -> None:
+def test_a_success_is_printed_on_standard_output_alone() -> None:
     out, err = told(*story(SUCCESS))
     assert err == ""
     lines = out.splitlines()
@@ -54,7 +54,7 @@ def test_a_success_is_told_on_one_stream_line_by_line() -> None:
     ]
 
 
-def test_a_failure_goes_to_the_other_stream_with_cause_evidence_and_next_command() -> None:
+def test_a_failure_goes_to_standard_error_with_cause_evidence_and_next_command() -> None:
     out, err = told(*story(FAILURE))
     assert "UPDATE_FAILED      Service ECS::Service shop.yml:7: the breaker was triggered" in out
     assert "failed:" not in out
@@ -69,7 +69,7 @@ def test_a_failure_goes_to_the_other_stream_with_cause_evidence_and_next_command
     ]
 
 
-def test_one_line_for_a_state_however_often_it_is_told() -> None:
+def test_a_repeated_state_is_one_line() -> None:
     twice = [
         seen("Service", "CREATE_IN_PROGRESS", 1),
         seen("Service", "CREATE_IN_PROGRESS", 2, reason="Resource creation Initiated"),
@@ -88,14 +88,14 @@ def test_two_failures_of_one_resource_are_two_lines() -> None:
     )
 
 
-def test_a_line_a_minute_where_nothing_happens() -> None:
+def test_a_line_a_minute_while_nothing_happens() -> None:
     waits = [Waiting(float(second), ("NatGateway1",)) for second in range(5, 300, 5)]
     lines = told(seen("NatGateway1", "CREATE_IN_PROGRESS", 2), *waits)[0].splitlines()
     assert [line[:9] for line in lines[1:]] == ["[ 1m 05s]", "[ 2m 05s]", "[ 3m 05s]", "[ 4m 05s]"]
-    assert lines[1].endswith("waits for NatGateway1")
+    assert lines[1].endswith("waiting for NatGateway1")
     many = told(Waiting(60, tuple("ABCDEFG")))[0]
-    assert "waits for A, B, C, D and 3 more" in many
-    assert "waits for CloudFormation" in told(Waiting(60, ()))[0]
+    assert "waiting for A, B, C, D and 3 more" in many
+    assert "waiting for CloudFormation" in told(Waiting(60, ()))[0]
 
 
 def test_colours_only_on_a_terminal_and_not_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ class Left(io.StringIO):
         raise BrokenPipeError
 
 
-def test_a_deploy_goes_on_without_a_reader() -> None:
+def test_a_deploy_continues_without_a_reader() -> None:
     out, err = told(*story(FAILURE), out=Left())
     assert out == "" and err.startswith("failed: ")
 
@@ -132,11 +132,11 @@ class Ascii(io.StringIO):
     encoding = "ascii"  # type: ignore[assignment]
 
 
-def test_what_the_encoding_lacks_is_replaced() -> None:
+def test_characters_outside_the_encoding_are_replaced() -> None:
     assert "? TaskDefinition" in told(*story(SUCCESS), out=Ascii())[0]
 
 
-def test_nothing_that_is_told_commands_the_terminal() -> None:
+def test_no_control_character_reaches_the_terminal() -> None:
     nasty = "\x1b[2Jgone\r\x07"
     out, err = told(
         WarningIssued(nasty),
@@ -146,5 +146,5 @@ def test_nothing_that_is_told_commands_the_terminal() -> None:
     assert "\x1b" not in out + err and "\\u001b[2Jgone" in out and "\\u001b[2Jgone" in err
 
 
-def test_the_stack_s_own_rows_are_lines_as_well() -> None:
+def test_events_of_the_stack_itself_are_lines() -> None:
     assert "UPDATE_COMPLETE    shop-staging CloudFormation::Stack" in told(stack("UPDATE_COMPLETE", 5))[0]

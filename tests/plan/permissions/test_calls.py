@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 ENGINE = [
     *(one for one in sorted((ROOT / "fsdcf" / "deploy").rglob("*.py")) if "permissions" not in one.parts),
-    ROOT / "fsdcf" / "cli" / "deployed.py",
+    ROOT / "fsdcf" / "cli" / "review.py",
 ]
 """The engine, and what ``fsdcf deploy`` reads beside it."""
 

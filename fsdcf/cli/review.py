@@ -1,0 +1,120 @@
+"""Plans against a deployed stack, with a review: what blocks a change, and what a rollback does not undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from fsdcf.cli.compiled import Compiled
+from fsdcf.cli.lookup import ChangeLines
+from fsdcf.cli.render.formats import ComparedPlan
+from fsdcf.cli.render.plan import Remarks, Reviewed
+from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.planned import PlanError
+from fsdcf.deploy.model import Event, Place, PlanCreated, Target, Tell
+from fsdcf.plan.diff.obstacles import Importers
+from fsdcf.plan.diff.plan import plan_update, review_changes
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+
+_NEW = ("Add", "Import")
+
+
+def against(aws: Aws, new: Compiled) -> ComparedPlan:
+    """The plan of a deploy of a spec that keeps the image. A usage error if the stack belongs to another service."""
+    from fsdcf.deploy.state import deployed_template, physical_ids, snapshot
+
+    assert new.spec is not None  # noqa: S101 - the command asked for a spec
+    target = Target(new.spec.metadata.name, new.environment)
+    stack = snapshot(aws, target.stack)
+    if stack is None or stack.in_review:
+        note = f"there is no stack {target.stack} yet: a deploy creates every resource"
+        return _plan(target.stack, None, new, DeployedValues(), (note,))
+    if not stack.belongs_to(target):
+        raise click.UsageError(
+            f"the stack {stack.name} has tags of another service: it is not {target.service} in {target.environment}"
+        )
+    template = deployed_template(aws, stack.name)
+    if template is None:
+        raise click.UsageError(f"cannot read the template of the stack {stack.name}")
+    pseudo = {
+        "AWS::AccountId": stack.account,
+        "AWS::Partition": stack.arn.split(":")[1] if stack.arn.count(":") > 1 else "",
+        "AWS::Region": aws.region,
+        "AWS::StackId": stack.arn,
+        "AWS::StackName": stack.name,
+    }
+    known = {name: value for name, value in pseudo.items() if value}
+    deployed = DeployedValues(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, known)
+    old = Compiled(f"{stack.name} ({stack.status})", new.environment, template)
+    return _plan(old.name, old, new, deployed, (), importers(aws))
+
+
+def _plan(
+    title: str,
+    old: Compiled | None,
+    new: Compiled,
+    deployed: DeployedValues,
+    notes: tuple[str, ...],
+    ask: Importers | None = None,
+) -> ComparedPlan:
+    try:
+        plan = plan_update(sides_of(old.template if old else None, new.template, new.tags, deployed), ask)
+    except PlanError as error:
+        raise click.UsageError(f"{title} -> {new.title}: {error}") from None
+    return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes)
+
+
+def importers(aws: Aws) -> Importers:
+    """A function that asks CloudFormation which stacks import an export; None if that is denied."""
+    from fsdcf.deploy.aws import ApiError
+
+    def ask(name: str) -> tuple[str, ...] | None:
+        try:
+            return tuple(aws.call("cloudformation", "ListImports", ExportName=name).get("Imports") or ())
+        except ApiError as error:
+            return None if error.denied else ()  # CloudFormation reports an export without importers as an error
+
+    return ask
+
+
+def reviewing(
+    tell: Tell, new: Compiled, deployed: Callable[[], Mapping[str, object]], pseudo: Mapping[str, str], ask: Importers
+) -> Tell:
+    """Pass events on to ``tell``, a plan with the review that ``fsdcf diff`` makes of it.
+
+    ``deployed`` returns the deployed template, or an empty one if it cannot be read; it is called for plans that change
+    an existing resource. ``pseudo`` are the known pseudo parameters; ``ask`` finds the importers of an export.
+    """
+
+    def tell_reviewed(event: Event) -> None:
+        tell(_reviewed(event, new, deployed, pseudo, ask) if isinstance(event, PlanCreated) else event)
+
+    return tell_reviewed
+
+
+def _reviewed(
+    event: PlanCreated,
+    new: Compiled,
+    deployed: Callable[[], Mapping[str, object]],
+    pseudo: Mapping[str, str],
+    ask: Importers,
+) -> PlanCreated:
+    plan = event.plan
+    if all(change.action in _NEW for change in plan.changes):
+        return event
+    template = deployed()
+    if not template:
+        return event
+    lines = ChangeLines(Compiled("", new.environment, template), new)
+    places: dict[str, Place] = {**event.places, **lines.of_changes(plan.changes)}
+    try:
+        sides = sides_of(template, new.template, deployed=DeployedValues(pseudo=pseudo))
+        review = review_changes(plan.changes, plan.risks, sides, ask)
+    except (EvaluationError, PlanError, TypeError, AttributeError, KeyError, RecursionError):
+        return Reviewed(plan, places)  # the deployed template is not readable: the change set alone is shown
+    return Reviewed(plan, places, Remarks(review, lines.of_review(review)))
