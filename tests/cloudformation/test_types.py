@@ -88,7 +88,7 @@ def test_a_type_without_a_record_has_the_part_of_its_service() -> None:
     assert record_of("AWS::EC2::FlowLog").part == "network"
     assert record_of("AWS::Nowhere::Thing").part == "other"
     assert record_of("AWS::SNS::TopicInlinePolicy").policies.subjects
-    assert record_of("Custom::Thing").simulation.playable is False
+    assert record_of("Custom::Thing").simulation.supported is False
     assert not record_of("AWS::EC2::FlowLog").data
 
 

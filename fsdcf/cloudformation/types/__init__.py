@@ -2,8 +2,8 @@
 
 A module is named after the service in lower case (``AWS::ECS`` is ``ecs``) and is found by that name. It defines
 ``RECORDS``, and as ``PART`` the part of the picture to which all types of the service belong. ``others`` has the
-services of which little is known. Diff, cost, graph, access,
-permissions, sandbox and delete read the records; none of them names an AWS type.
+services of which little is known. Diff, cost, graph, access, permissions, sandbox and delete read the records; none of
+them names an AWS type.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class DeployPermissions(NamedTuple):
     """What a deploy needs beside the handlers' actions in the schema, and where.
 
     ``only_with`` lists action patterns by the property without which they are not needed (``NEVER``: by no resource),
-    ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS makes its id. ``iam_name``
+    ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS generates its ID. ``iam_name``
     is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked role the first
     resource of the type creates.
     """
@@ -134,7 +134,7 @@ NEVER = ""
 
 
 class DeletionProtection(NamedTuple):
-    """Whether properties protect a resource from deletion, and the service's answer; ``{id}`` is the physical id.
+    """Whether properties protect a resource from deletion, and the service's answer; ``{id}`` is the physical ID.
 
     The reasons are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
     """
@@ -145,14 +145,13 @@ class DeletionProtection(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """How the sandbox makes a resource.
+    """How the sandbox creates, updates and deletes a resource.
 
     ``physical_id`` (what Ref returns) and ``attributes`` are patterns of ``sandbox.ids``. Durations are seconds from
     IN_PROGRESS to COMPLETE, as rounded from events of stacks in us-east-1; a service takes its rollout on top.
     Without its own duration an update or deletion is as long as the creation, up to 8 and 3 seconds.
     ``generated_name`` is the pattern of the name that CloudFormation makes, of at most ``longest_name`` characters.
-    ``playable`` is false for a type that runs a program or another stack: to simulate its success would be a
-    lie.
+    ``supported`` is false for a type that runs a program or another stack: the sandbox cannot know its result.
     """
 
     physical_id: str = "{name}"
@@ -164,7 +163,7 @@ class Simulation(NamedTuple):
     longest_name: int = 255
     lower_case: bool = False
     protection: DeletionProtection | None = None
-    playable: bool = True
+    supported: bool = True
 
     def seconds(self, verb: str) -> float:
         """The usual duration of ``create``, ``update`` or ``delete``."""
@@ -218,8 +217,7 @@ _SIMULATION = Simulation()
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignType(ResourceType):
-    """A type that fsdcf never creates: other templates and other tools do. What its record leaves out does not
-    apply."""
+    """A type that only other templates and tools create. What its record leaves out does not apply."""
 
     data: StoredData | None = None
     retained: bool = False
@@ -245,7 +243,7 @@ def plain_type(
     side_costs: SideCosts | None = None,
     before_deletion: str = "",
 ) -> ResourceType:
-    """A type that fsdcf creates and that holds nothing: it is free, goes with its stack, and is not drawn by itself."""
+    """The record of a free type without data, which fsdcf creates, deletes with its stack, and does not draw."""
     return ResourceType(
         type=type,
         data=None,
@@ -267,7 +265,7 @@ _GUARDED = (
     *("Bucket", "Queues", "Topics", "SecretId", "TopicArn", "EventBusName", "FunctionName", "ResourceArn"),
     "RepositoryName",
 )
-"""Properties by which a policy without a record names what it guards."""
+"""The properties in which a policy without a record names the resources that it guards."""
 
 
 @cache

@@ -8,7 +8,7 @@ PART: Part = "other"
 STACK = "AWS::CloudFormation::Stack"
 RECORDS = (
     *(
-        ForeignType(type=f"AWS::CloudFormation::{name}", simulation=Simulation(playable=False))
+        ForeignType(type=f"AWS::CloudFormation::{name}", simulation=Simulation(supported=False))
         for name in ("CustomResource", "Macro", "Stack")
     ),
     *(

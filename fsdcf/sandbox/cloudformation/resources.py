@@ -299,7 +299,7 @@ def create(state: SandboxState, new: NewResource) -> str:
         if taken["owner"] is not None:
             raise ResourceFailure(messages.exists_in_stack(name, taken["owner"]))
         raise ResourceFailure(messages.exists(new.type, name), "AlreadyExists")
-    if not record_of(new.type).simulation.playable:
+    if not record_of(new.type).simulation.supported:
         raise ResourceFailure(f"The sandbox does not support {new.type}.")
     number = state.store.next_number(f"physical id {new.stack['name']} {new.logical}")
     generated = ids.physical_id(new.type, new.logical, new.stack["name"], new.properties, number, state)
