@@ -65,7 +65,8 @@ class DependencyType(Generic[Model]):
     capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
-    - ``check`` yields the violations of the type's own rules.
+    - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other
+      dependencies of the spec.
     - ``managed`` tells whether the stack makes the dependency, as opposed to one that exists already; ``managed_keys``
       are the keys without meaning for the latter.
     - ``also`` are other names of the type.
@@ -85,6 +86,7 @@ class DependencyType(Generic[Model]):
     attributes: Callable[[Model], tuple[str, ...]]
     check: Callable[[Model], Iterator[Violation]]
     managed: Callable[[Model], bool]
+    check_references: Callable[[Model, Spec], Iterable[Violation]] = lambda dependency, spec: ()
     managed_keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     endpoint: str = ""

@@ -51,7 +51,6 @@ DEPENDENCY = Rule(
 )
 
 LATER_TYPES = (
-    "aws_sns_topic",
     "aws_rds_instance",
     "aws_elasticache",
     "aws_kinesis_stream",

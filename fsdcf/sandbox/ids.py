@@ -74,6 +74,8 @@ def attributes(type: str, physical_id: str, properties: Mapping[str, Any], state
 def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> Any:
     seed = (type, physical_id, name)
     pattern = record_of(type).simulation.attributes.get(name)
+    if isinstance(pattern, list):
+        return pattern
     if pattern is not None:
         return _filled(pattern, seed, properties, state, {"id": physical_id})
     value = at(properties, name.replace(".", "/"))

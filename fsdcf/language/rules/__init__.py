@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
@@ -48,7 +49,7 @@ def _of_types(case: Case) -> Iterator[Diagnostic]:
 
 def _of_type(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType[Any]) -> Iterator[Diagnostic]:
     ignored = () if kind.managed(dependency) else kind.managed_keys  # W111 reports that these have no effect
-    for violation in kind.check(dependency):
+    for violation in chain(kind.check(dependency), kind.check_references(dependency, case.spec)):
         if not violation.at or violation.at[0] not in ignored:
             here = (*path, *violation.at)
             yield case.diagnostic(violation.rule, here, violation.message, violation.hint, violation.key)

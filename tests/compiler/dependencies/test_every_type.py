@@ -7,30 +7,57 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
+from fsdcf.cloudformation.types import record_of
 from fsdcf.compiler import dependencies
 from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.stack import CompiledType
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.rules import rules_in
 from fsdcf.language.shape import fields_of, names_of
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import Made, codes, findings, make, references, spec_of
+from tests.conftest import ROOT
 
 TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
-MANAGED: list[tuple[str, dict[str, Any]]] = [
-    ("aws_dynamodb_table", {**TABLE, "stream": "NEW_IMAGE"}),
-    ("aws_efs_file_system", {}),
-    ("aws_s3_bucket", {}),
-    ("aws_sqs_queue", {}),
-]
-EXISTING = [
-    ("aws_dynamodb_table", "orders", "dynamodb:GetItem", "dynamodb:PutItem"),
-    ("aws_efs_file_system", "fs-0123456789abcdef0", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"),
-    ("aws_s3_bucket", "orders", "s3:GetObject", "s3:PutObject"),
-    ("aws_sqs_queue", "orders", "sqs:ReceiveMessage", "sqs:SendMessage"),
-    ("aws_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
-    ("fetch_msk_cluster", "orders", "kafka-cluster:ReadData", "kafka-cluster:WriteData"),
-]
+KEYS: dict[str, dict[str, Any]] = {"aws_dynamodb_table": {**TABLE, "stream": "NEW_IMAGE"}}
+"""The keys that a type needs beside its name."""
+
+NAMES = {"aws_efs_file_system": "fs-0123456789abcdef0"}
+"""Names of existing resources of types whose names have a form of their own."""
+
+ACTIONS = {"aws_efs_file_system": ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")}
+"""An action that only reads and one that only writes, where the levels overlap."""
+
+
+def made_types() -> dict[str, CompiledType[Any]]:
+    """The types by name, without the database file, which exists only with its service."""
+    return {kind.name: kind for kind in types().values() if kind.category != "sqlite"}
+
+
+def managed_types() -> list[tuple[str, dict[str, Any]]]:
+    dependencies = {name: kind.model(type=name, name="orders") for name, kind in made_types().items()}
+    return [
+        (name, KEYS.get(name, {})) for name, kind in sorted(made_types().items()) if kind.managed(dependencies[name])
+    ]
+
+
+def existing_types() -> list[tuple[str, str, str, str]]:
+    """Types, a name, an action that reads and one that writes."""
+    found = []
+    for name, kind in sorted(types().items()):
+        if kind.name not in made_types():
+            continue
+        resource = NAMES.get(name, "orders")
+        levels = [make(name, resource, unmanaged={"permissions": level}).actions() for level in ("read", "write")]
+        reads, writes = ACTIONS.get(name) or (min(levels[0] - levels[1]), min(levels[1] - levels[0]))
+        found.append((name, resource, reads, writes))
+    return found
+
+
+MANAGED = managed_types()
+EXISTING = existing_types()
 SERVICE_IDS = {"Vpc", "PrivateSubnet1", "PrivateSubnet2", "TaskSecurityGroup", "TaskRole"}
 
 
@@ -80,13 +107,10 @@ def test_a_managed_dependency(kind: str, keys: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
 def test_the_data_survives_the_stack(kind: str, keys: dict[str, Any]) -> None:
-    first, *_ = [
-        one
-        for one in make(kind, "${ENV}-orders", **keys).resources.values()
-        if one["Type"] in ("AWS::DynamoDB::Table", "AWS::EFS::FileSystem", "AWS::S3::Bucket", "AWS::SQS::Queue")
-    ]
     kept = "Retain" if kind == "aws_dynamodb_table" else "RetainExceptOnCreate"
-    assert (first["DeletionPolicy"], first["UpdateReplacePolicy"]) == (kept, "Retain")
+    for resource in make(kind, "${ENV}-orders", **keys).resources.values():
+        if record_of(resource["Type"]).data:
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, "Retain")
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
@@ -133,6 +157,14 @@ def test_invalid_permissions(kind: str, name: str, reads: str, writes: str) -> N
     assert findings({**base, "permissions": "read", "unmanaged": {"permissions": "read"}}) == [("S302", "permissions")]
 
 
+def value_of(kind: str, key: str) -> Any:
+    """A value of a key that affects only managed dependencies: the one here, or that of the type's golden case."""
+    if key in OF_MANAGED:
+        return OF_MANAGED[key]
+    case = yaml.safe_load((ROOT / "tests" / "cases" / "dependencies" / f"{kind}.spec.yml").read_text(encoding="utf-8"))
+    return next(each[key] for each in case["dependencies"] if each["type"] == kind and key in each)
+
+
 OF_EXISTING = {"fifo": True, "mountPoint": "/other"}
 OF_MANAGED = {
     "keySchema": [{"name": "id", "type": "RANGE"}],
@@ -167,10 +199,10 @@ def test_a_key_affects_an_existing_dependency_or_has_a_warning(kind: str, name: 
     for key in sorted(own - set(known.managed_keys)):
         assert make(**bare, **{key: OF_EXISTING[key]}).grant != plain, key
     for key in known.managed_keys:
-        result = run(Request("spec.yml", spec_of({**bare, key: OF_MANAGED[key]}).encode(), "staging"))
+        result = run(Request("spec.yml", spec_of({**bare, key: value_of(kind, key)}).encode(), "staging"))
         idle = [one for one in result.diagnostics if one.code == "W111"]
         assert [one.path for one in idle] == [("dependencies", 0, key)] and result.template is not None
-        assert make(**bare, **{key: OF_MANAGED[key]}).grant == plain
+        assert make(**bare, **{key: value_of(kind, key)}).grant == plain
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
