@@ -1,17 +1,97 @@
-"""SNS: topics and their policies."""
+"""SNS: topics, their subscriptions and their policies."""
 
 from __future__ import annotations
 
-from fsdcf.cloudformation.arns import named_by
-from fsdcf.cloudformation.types import DeployPermissions, Drawing, ForeignType, Part, PolicyDocuments, Simulation
+from collections.abc import Iterator, Sequence
 
-PART: Part = "logs and alarms"
+from fsdcf.cloudformation.arns import named_by
+from fsdcf.cloudformation.planned import PlannedResource, text_of
+from fsdcf.cloudformation.pricing import (
+    MILLION,
+    PRICE_LIST,
+    SECONDS,
+    CostLine,
+    PricingContext,
+    PricingRule,
+    assumption,
+    number,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    ForeignType,
+    Part,
+    PolicyDocuments,
+    Properties,
+    ResourceType,
+    Simulation,
+    Updates,
+    plain_type,
+)
+
+PART: Part = "data"
+TOPIC = "AWS::SNS::Topic"
+
+_BLOG = f"factualminds.com on SNS; {PRICE_LIST}"
+
+
+def _price_topics(context: PricingContext, topics: Sequence[PlannedResource]) -> Iterator[CostLine]:
+    """Topics by their published messages. A standard topic delivers to SQS without a charge; what a FIFO topic
+    charges for a delivery is a fiftieth of a publish and is not counted."""
+    rate = context.assumed["sns-messages-per-second"]
+    for topic in topics:
+        fifo = _is_fifo(topic.properties)
+        kind, name = ("fifo", "SNS messages, FIFO") if fifo else ("standard", "SNS messages")
+        quantity, how = rate * SECONDS / MILLION, f"{number(rate)} messages/s"
+        yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
+
+
+def _is_fifo(properties: Properties) -> bool:
+    return text_of(properties.get("FifoTopic")) == "true"
+
+
+def _details(properties: Properties) -> Iterator[str]:
+    if _is_fifo(properties):
+        yield "FIFO"
+
+
 RECORDS = (
-    ForeignType(
-        type="AWS::SNS::Topic",
-        drawing=Drawing("queue", "SNS topic", "TopicName", arn_service="sns"),
+    ResourceType(
+        type=TOPIC,
+        data=None,
+        retained=False,
+        snapshot=None,
+        updates=Updates(),
+        price=PricingRule(
+            "data",
+            _price_topics,
+            (
+                price(
+                    *("sns.standard", "0.50", "million messages", _BLOG, "2026-06-13"),
+                    "after one million free for an account",
+                ),
+                price("sns.fifo", "0.30", "million messages", _BLOG, "2026-06-13", "and 0.017 per GB"),
+            ),
+            (
+                assumption(
+                    *("sns-messages-per-second", "1", "messages/s"),
+                    "published to each topic; the delivery to a queue of SQS is free",
+                ),
+            ),
+        ),
+        side_costs=None,
+        drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
+        policies=PolicyDocuments(),
+        access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
         permissions=DeployPermissions(arns=named_by("sns", "topic", "TopicName")),
-        simulation=Simulation("arn:{partition}:sns:{region}:{account}:{name}", {"TopicName": "{title}"}),
+        simulation=Simulation(
+            "arn:{partition}:sns:{region}:{account}:{name}",
+            {"TopicName": "{title}", "DeliveryStatusLogging": [], "Subscription": []},
+        ),
+        before_deletion="",
     ),
+    plain_type("AWS::SNS::Subscription", Simulation("{p[TopicArn]}:{uuid}")),
     ForeignType(type="AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
 )

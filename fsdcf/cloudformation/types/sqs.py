@@ -25,7 +25,6 @@ from fsdcf.cloudformation.types import (
     DeployPermissions,
     Drawing,
     Expiry,
-    ForeignType,
     Part,
     PolicyDocuments,
     Properties,
@@ -33,6 +32,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     StoredData,
     Updates,
+    plain_type,
 )
 
 PART: Part = "data"
@@ -133,10 +133,5 @@ RECORDS = (
         ),
         before_deletion="",
     ),
-    ForeignType(
-        type="AWS::SQS::QueuePolicy",
-        price="free",
-        policies=PolicyDocuments("resource", ("Queues",)),
-        simulation=Simulation(create=2.0),
-    ),
+    plain_type("AWS::SQS::QueuePolicy", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))),
 )

@@ -1,0 +1,230 @@
+"""An SNS topic, encrypted, with subscriptions of the queues in the same spec."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from troposphere import GetAtt, Ref, sns, sqs
+
+from fsdcf.compiler.access import actions, check_permissions, is_managed
+from fsdcf.compiler.dependencies.sqs_queue import SqsQueue
+from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
+from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.diagnostics import Rule
+from fsdcf.language.dependency import Violation
+from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.service import Spec
+from fsdcf.language.names import local_name, logical_id
+from fsdcf.language.placeholders import String, sample
+from fsdcf.language.shape import Key
+
+TOPIC = Rule(
+    "S370",
+    "a topic or filter policy that SNS refuses",
+    "The name of a topic has at most 256 characters. Only the name of a FIFO topic ends in `.fifo`, and only a FIFO"
+    " topic removes duplicates. A filter policy has at most five keys, each with a list of values.",
+    "https://docs.aws.amazon.com/general/latest/gr/sns.html",
+)
+SUBSCRIPTION = Rule(
+    "S371",
+    "a subscription without a queue that can receive the messages",
+    "A subscription names an `aws_sqs_queue` dependency of the same spec, each queue once. The stack must manage the"
+    " queue, because the subscription needs a queue policy. A FIFO queue receives messages only from a FIFO topic.",
+    "https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html",
+)
+
+LEVELS = {
+    "read": ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Subscribe"),
+    "write": ("sns:GetTopicAttributes", "sns:Publish"),
+}
+_FIFO = ".fifo"
+_MOST_FILTER_KEYS = 5
+_AWS_MANAGED_KEY = "alias/aws/sns"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TopicSubscription:
+    """A queue of the spec that receives the messages of the topic."""
+
+    queue: Annotated[str, Key("Name of the `aws_sqs_queue` dependency, without `${ENV}` and its separator.")]
+    filter_policy: Annotated[
+        Mapping[str, Any],
+        Key("Deliver only the messages that match this SNS filter policy.", also=("filter_policy",)),
+    ] = field(default_factory=dict)
+    filter_policy_scope: Annotated[
+        str,
+        Key(
+            "What the filter policy applies to.",
+            also=("filter_policy_scope",),
+            allowed=("MessageAttributes", "MessageBody"),
+        ),
+    ] = "MessageAttributes"
+    raw_message_delivery: Annotated[
+        bool,
+        Key("Deliver the message alone, without the JSON envelope of SNS.", also=("raw_message_delivery",)),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SnsTopic(Dependency):
+    """An SNS topic. `read` permits the service to subscribe to it, `write` to publish."""
+
+    name: Annotated[
+        String,
+        Key(
+            "Physical name of the topic.",
+            also=("topic_name", "topicName"),
+            pattern=r"[A-Za-z0-9_-]{1,256}(\.fifo)?",
+            expects="letters, digits, _ and -",
+        ),
+    ]
+    fifo: Annotated[bool, Key("Keep the order of messages; `.fifo` is added to the name.")] = False
+    content_based_deduplication: Annotated[
+        bool, Key("Drop equal messages of a FIFO topic.", also=("content_based_deduplication",))
+    ] = False
+    subscriptions: Annotated[tuple[TopicSubscription, ...], Key("Queues of this spec that receive the messages.")] = ()
+
+
+def check(topic: SnsTopic) -> Iterator[Violation]:
+    yield from check_permissions(topic)
+    name = sample(topic.name)
+    if name.endswith(_FIFO) and not topic.fifo and is_managed(topic):
+        yield Violation(TOPIC, ("name",), "only a FIFO topic's name ends in .fifo", "add `fifo: true`")
+    room = 256 - (len(_FIFO) if topic.fifo or name.endswith(_FIFO) else 0)
+    if len(name.removesuffix(_FIFO)) > room:
+        yield Violation(TOPIC, ("name",), "the name has more than 256 characters", f"write at most {room} characters")
+    if topic.content_based_deduplication and not topic.fifo:
+        message, hint = "only a FIFO topic removes duplicates", "add `fifo: true`, or leave it out"
+        yield Violation(TOPIC, ("contentBasedDeduplication",), message, hint, key=True)
+    for index, subscription in enumerate(topic.subscriptions):
+        yield from _check_filter(subscription, ("subscriptions", index, "filterPolicy"))
+
+
+def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) -> Iterator[Violation]:
+    """Source: https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
+    policy = subscription.filter_policy
+    if len(policy) > _MOST_FILTER_KEYS:
+        message = f"the filter policy has {len(policy)} keys, and SNS accepts {_MOST_FILTER_KEYS}"
+        yield Violation(TOPIC, path, message, "remove keys, or filter in the service")
+    nested = subscription.filter_policy_scope == "MessageBody"
+    for key, values in policy.items():
+        if not isinstance(values, (list, tuple)) and not (nested and isinstance(values, Mapping)):
+            yield Violation(TOPIC, (*path, key), f"`{key}` must be a list of values", f"such as {key}: [created]")
+
+
+def check_references(topic: SnsTopic, spec: Spec) -> Iterator[Violation]:
+    """Check that each subscription names a queue that the topic can deliver to."""
+    queues = _queues(spec)
+    named: set[str] = set()
+    for index, subscription in enumerate(topic.subscriptions):
+        path = ("subscriptions", index, "queue")
+        queue = queues.get(subscription.queue)
+        if queue is None:
+            known = ", ".join(sorted(queues))
+            hint = f"use one of: {known}" if known else "add an aws_sqs_queue dependency of this name"
+            yield Violation(SUBSCRIPTION, path, f"the spec has no queue `{subscription.queue}`", hint)
+        elif not is_managed(queue):
+            message = f"the stack does not manage the queue `{subscription.queue}`"
+            yield Violation(SUBSCRIPTION, path, message, "subscribe it where it is managed")
+        elif queue.fifo and not topic.fifo:
+            message = f"`{subscription.queue}` is a FIFO queue, and the topic is not a FIFO topic"
+            yield Violation(SUBSCRIPTION, path, message, "add `fifo: true` to the topic")
+        if subscription.queue in named:
+            message = f"the queue `{subscription.queue}` is subscribed twice"
+            yield Violation(SUBSCRIPTION, path, message, "keep one subscription for each queue")
+        named.add(subscription.queue)
+
+
+def _queues(spec: Spec) -> dict[str, SqsQueue]:
+    return {local_name(each.name): each for each in spec.dependencies if isinstance(each, SqsQueue)}
+
+
+def compile(topic: SnsTopic, names: Names, context: Context) -> Grant:
+    """A managed topic with its subscriptions, and access to the topic."""
+    grant = Grant()
+    base = fragment(topic.name, {})
+    physical = base.removesuffix(_FIFO) + _FIFO if topic.fifo else base
+    if is_managed(topic):
+        title = names.id("Topic")
+        _add(grant, title, physical, topic, names, context)
+        arn, name = f"${{{title}}}", f"${{{title}.TopicName}}"
+        grant.output(names.id("TopicArn"), f"SNS topic {names.local}", intrinsic(arn))
+    else:
+        arn, name = f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{physical}", physical
+    grant.environment[names.variable("TOPIC_ARN")] = arn
+    grant.values = {"arn": arn, "name": name}
+    grant.statements = [allow(actions(topic, LEVELS), [intrinsic(arn)])]
+    return grant
+
+
+def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names, context: Context) -> None:
+    resource = sns.Topic(
+        title,
+        TopicName=intrinsic(physical),
+        KmsMasterKeyId=_AWS_MANAGED_KEY,
+        **present(
+            FifoTopic=topic.fifo or None,
+            ContentBasedDeduplication=topic.content_based_deduplication or None,
+        ),
+    )
+    grant.add(resource, names.origin, {("TopicName",): names.origin})
+    for subscription in topic.subscriptions:
+        queue = logical_id(subscription.queue, "Queue")
+        policy = logical_id(subscription.queue, "QueuePolicy")
+        grant.add(
+            sns.SubscriptionResource(
+                logical_id(f"{names.local}/{subscription.queue}", "Subscription"),
+                TopicArn=Ref(title),
+                Protocol="sqs",
+                Endpoint=GetAtt(queue, "Arn"),
+                DependsOn=[policy],
+                **present(
+                    RawMessageDelivery=subscription.raw_message_delivery or None,
+                    FilterPolicy=dict(subscription.filter_policy) or None,
+                    FilterPolicyScope=subscription.filter_policy_scope if subscription.filter_policy else None,
+                ),
+            ),
+            names.origin,
+        )
+        topics = _topics_of(subscription.queue, context.spec)
+        if topics[0] == title:  # a queue has one policy, for all of its topics
+            grant.add(_queue_policy(policy, queue, topics), names.origin)
+
+
+def _topics_of(queue: str, spec: Spec) -> list[str]:
+    """Return the logical IDs of the topics that a queue is subscribed to, in the order of their names."""
+    topics = [each for each in spec.dependencies if isinstance(each, SnsTopic) and is_managed(each)]
+    return [
+        logical_id(name, "Topic")
+        for name in sorted(
+            local_name(topic.name) for topic in topics if queue in {each.queue for each in topic.subscriptions}
+        )
+    ]
+
+
+def _queue_policy(title: str, queue: str, topics: list[str]) -> sqs.QueuePolicy:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": ["sqs:SendMessage"],
+        "Resource": [GetAtt(queue, "Arn")],
+        "Condition": {"ArnEquals": {"aws:SourceArn": [Ref(topic) for topic in topics]}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return sqs.QueuePolicy(title, Queues=[Ref(queue)], PolicyDocument=document)
+
+
+TYPE = CompiledType(
+    name="aws_sns_topic",
+    category="sns",
+    doc="An SNS topic with subscriptions of the spec's queues, encrypted.",
+    model=SnsTopic,
+    attributes=lambda topic: ("arn", "name"),
+    compile=compile,
+    check=check,
+    check_references=check_references,
+    managed=is_managed,
+    managed_keys=("contentBasedDeduplication", "subscriptions"),
+    endpoint="sns",
+)

@@ -1,0 +1,110 @@
+"""An SNS topic: encrypted, with subscriptions of the spec's own queues; access to the topic alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from fsdcf.pipeline import Request, Result, run
+from tests.compiler.dependencies.made import codes, make, spec_of
+
+KIND = "aws_sns_topic"
+QUEUE = {"type": "aws_sqs_queue", "name": "${ENV}-orders"}
+
+
+def compiled(*dependencies: dict[str, Any]) -> Result:
+    return run(Request("spec.yml", spec_of(*dependencies).encode(), "staging"))
+
+
+def topic(name: str = "${ENV}-events", **keys: Any) -> dict[str, Any]:
+    return {"type": KIND, "name": name, **keys}
+
+
+def found(*dependencies: dict[str, Any]) -> list[tuple[str, tuple[str | int, ...]]]:
+    return [(each.code, each.path) for each in compiled(*dependencies).diagnostics if each.code in ("S370", "S371")]
+
+
+def test_a_topic_is_encrypted_and_goes_with_its_stack() -> None:
+    made = make(KIND, "${ENV}-events")
+    title, resource = made.the("AWS::SNS::Topic")
+    assert title == "EventsTopic" and "DeletionPolicy" not in resource
+    assert resource["Properties"]["KmsMasterKeyId"] == "alias/aws/sns"
+    assert resource["Properties"]["TopicName"] == "staging-events"
+    assert made.grant.environment == {"EVENTS_TOPIC_ARN": "${EventsTopic}"}
+
+
+def test_read_is_to_subscribe_and_write_to_publish() -> None:
+    reads = make(KIND, "events", permissions="read").actions()
+    writes = make(KIND, "events", permissions="write").actions()
+    assert "sns:Subscribe" in reads and "sns:Publish" not in reads
+    assert "sns:Publish" in writes and "sns:Subscribe" not in writes
+
+
+def test_a_queue_admits_exactly_the_topics_that_it_is_subscribed_to() -> None:
+    subscription = {"subscriptions": [{"queue": "orders"}]}
+    result = compiled(topic("a", **subscription), topic("b", **subscription), topic("c"), QUEUE)
+    assert result.template is not None
+    resources = result.template.data["Resources"]
+    (policy,) = [each for each in resources.values() if each["Type"] == "AWS::SQS::QueuePolicy"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": [{"Ref": "ATopic"}, {"Ref": "BTopic"}]}}
+    assert statement["Principal"] == {"Service": "sns.amazonaws.com"} and statement["Action"] == ["sqs:SendMessage"]
+    subscriptions = {name: each for name, each in resources.items() if each["Type"] == "AWS::SNS::Subscription"}
+    assert len(subscriptions) == 2
+    for each in subscriptions.values():
+        assert each["DependsOn"] == ["OrdersQueuePolicy"], "SNS confirms a subscription that the queue admits"
+
+
+def test_distinct_subscriptions_have_distinct_ids() -> None:
+    queues = [{"type": "aws_sqs_queue", "name": name} for name in ("b-c", "c")]
+    pairs = [topic("a", subscriptions=[{"queue": "b-c"}]), topic("a-b", subscriptions=[{"queue": "c"}])]
+    result = compiled(*pairs, *queues)
+    assert result.template is not None
+    names = [name for name, each in result.template.data["Resources"].items() if "Subscription" in each["Type"]]
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "queue", "expected"),
+    [
+        ({}, {"name": "invoices"}, ("S371", "queue")),
+        ({}, {"unmanaged": {"permissions": "read"}}, ("S371", "queue")),
+        ({}, {"fifo": True}, ("S371", "queue")),
+        ({"fifo": True}, {"fifo": True}, None),
+        ({"fifo": True}, {}, None),
+    ],
+)
+def test_a_subscription_needs_a_queue_that_can_receive(
+    keys: dict[str, Any], queue: dict[str, Any], expected: tuple[str, str] | None
+) -> None:
+    findings = found(topic(subscriptions=[{"queue": "orders"}], **keys), {**QUEUE, **queue})
+    assert [(code, path[-1]) for code, path in findings] == ([expected] if expected else [])
+
+
+def test_a_queue_is_subscribed_once() -> None:
+    twice = topic(subscriptions=[{"queue": "orders"}, {"queue": "orders"}])
+    assert found(twice, QUEUE) == [("S371", ("dependencies", 0, "subscriptions", 1, "queue"))]
+
+
+@pytest.mark.parametrize(
+    ("policy", "scope", "wrong"),
+    [
+        ({"event": "created"}, "MessageAttributes", ["event"]),
+        ({"event": {"type": ["created"]}}, "MessageAttributes", ["event"]),
+        ({"event": {"type": ["created"]}}, "MessageBody", []),
+        ({key: ["x"] for key in "abcdef"}, "MessageAttributes", ["filterPolicy"]),
+    ],
+)
+def test_a_filter_policy_has_lists_of_values(policy: dict[str, Any], scope: str, wrong: list[str]) -> None:
+    subscription = {"queue": "orders", "filterPolicy": policy, "filterPolicyScope": scope}
+    assert [path[-1] for _, path in found(topic(subscriptions=[subscription]), QUEUE)] == wrong
+
+
+def test_names_and_duplicates() -> None:
+    assert codes(topic("events.fifo")) == ["S370"]
+    assert codes(topic("e" * 252, fifo=True)) == ["S370"]
+    assert codes(topic("events", contentBasedDeduplication=True)) == ["S370"]
+    assert codes(topic("events", fifo=True, contentBasedDeduplication=True)) == []
+    assert "Fn::Sub" not in yaml.safe_dump(make(KIND, "events").resources["EventsTopic"]["Properties"]["TopicName"])
