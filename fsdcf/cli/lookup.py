@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.render.plan import ChangedProperty, changed_properties
@@ -20,10 +20,12 @@ from fsdcf.language.document import locate
 from fsdcf.masking import mask_line
 from fsdcf.pipeline import Result
 from fsdcf.plan.diff.causes import by_id, origin, title_of
-from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.plan import Review
-from fsdcf.plan.diff.rollback import Unsafe
-from fsdcf.plan.diff.tasks import PropertyPlace as Property
+
+if TYPE_CHECKING:
+    from fsdcf.plan.diff.obstacles import Obstacle
+    from fsdcf.plan.diff.plan import Review
+    from fsdcf.plan.diff.rollback import Unsafe
+    from fsdcf.plan.diff.tasks import PropertyPlace as Property
 
 
 def line_at(result: Result | None, path: str, below: SpecPath = ()) -> Place | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -13,15 +13,13 @@ from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.planned import PlanError
-from fsdcf.deploy.model import Event, Place, PlanCreated, Target, Tell
+from fsdcf.deploy.model import Place, PlanCreated, Target
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import plan_update, review_changes
 from fsdcf.plan.diff.sides import DeployedValues, sides_of
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-
-_NEW = ("Add", "Import")
 
 
 def against(aws: Aws, new: Compiled) -> ComparedPlan:
@@ -82,34 +80,15 @@ def importers(aws: Aws) -> Importers:
     return ask
 
 
-def reviewing(
-    tell: Tell, new: Compiled, deployed: Callable[[], Mapping[str, object]], pseudo: Mapping[str, str], ask: Importers
-) -> Tell:
-    """Pass events on to ``tell``, a plan with the review that ``fsdcf diff`` makes of it.
-
-    ``deployed`` returns the deployed template, or an empty one if it cannot be read; it is called for plans that change
-    an existing resource. ``pseudo`` are the known pseudo parameters; ``ask`` finds the importers of an export.
-    """
-
-    def tell_reviewed(event: Event) -> None:
-        tell(_reviewed(event, new, deployed, pseudo, ask) if isinstance(event, PlanCreated) else event)
-
-    return tell_reviewed
-
-
-def _reviewed(
-    event: PlanCreated,
-    new: Compiled,
-    deployed: Callable[[], Mapping[str, object]],
-    pseudo: Mapping[str, str],
-    ask: Importers,
+def reviewed(
+    event: PlanCreated, new: Compiled, template: Mapping[str, object], pseudo: Mapping[str, str], ask: Importers
 ) -> PlanCreated:
+    """A plan with the review that ``fsdcf diff`` makes of it.
+
+    ``template`` is the deployed template, ``pseudo`` are the known pseudo parameters; ``ask`` finds the importers of an
+    export.
+    """
     plan = event.plan
-    if all(change.action in _NEW for change in plan.changes):
-        return event
-    template = deployed()
-    if not template:
-        return event
     lines = ChangeLines(Compiled("", new.environment, template), new)
     places: dict[str, Place] = {**event.places, **lines.of_changes(plan.changes)}
     try:
@@ -117,4 +96,4 @@ def _reviewed(
         review = review_changes(plan.changes, plan.risks, sides, ask)
     except (EvaluationError, PlanError, TypeError, AttributeError, KeyError, RecursionError):
         return Reviewed(plan, places)  # the deployed template is not readable: the change set alone is shown
-    return Reviewed(plan, places, Remarks(review, lines.of_review(review)))
+    return Reviewed(plan, places, Remarks(review.obstacles, review.unsafe, lines.of_review(review)))

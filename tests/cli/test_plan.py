@@ -8,7 +8,6 @@ from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.diagnostics import plain
 from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tasks import PropertyPlace as Property
 from tests.cli.render.samples import CHANGES, FOLLOWS, IMAGE, PLACES, PLAN, changed
@@ -195,7 +194,7 @@ def test_risks_and_unsafe_changes_are_wrapped_on_a_terminal() -> None:
     unsafe = Unsafe(
         "moved-data", "OrdersTable", f"is another table: {why}", ("rollout",), why, why, Property("OrdersTable", ())
     )
-    remarks = Remarks(Review((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,)))
+    remarks = Remarks((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,))
     plan = Plan("x", (), (risk,))
     wide, narrow = (list(plan_lines(plan, {}, plain, width, remarks)) for width in (None, 80))
     assert max(map(len, narrow)) <= 80 < max(map(len, wide))

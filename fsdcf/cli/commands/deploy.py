@@ -30,14 +30,16 @@ from fsdcf.cli.options import (
     timeout_option,
     yes_option,
 )
-from fsdcf.cli.review import importers, reviewing
 from fsdcf.cli.runtime import run
-from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, Tell
+from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Release, Tell
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, Linter, lint_cached
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
+
+_NEW = ("Add", "Import")
+"""The changes that need no review: nothing that exists changes."""
 
 
 @click.command()
@@ -198,4 +200,13 @@ def _deploy(
 
     places.deployed = deployed
     pseudo = {"AWS::Partition": aws.partition, "AWS::Region": aws.region, "AWS::StackName": release.stack}
-    return deploy(release, options, aws, reviewing(tell, compiled, deployed, pseudo, importers(aws)), ask)
+
+    def tell_reviewed(event: Event) -> None:
+        if isinstance(event, PlanCreated) and any(change.action not in _NEW for change in event.plan.changes):
+            from fsdcf.cli.review import importers, reviewed
+
+            if deployed():
+                event = reviewed(event, compiled, deployed(), pseudo, importers(aws))
+        tell(event)
+
+    return deploy(release, options, aws, tell_reviewed, ask)

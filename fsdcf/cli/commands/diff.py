@@ -130,7 +130,7 @@ def _text(plan: ComparedPlan) -> Iterator[str]:
     if update.empty:
         yield "no changes: CloudFormation has nothing to do"
         return
-    remarks = Remarks(update.review, plan.remarks)
+    remarks = Remarks(update.review.obstacles, update.review.unsafe, plan.remarks)
     yield from plan_lines(Plan("", update.changes, update.risks), plan.places, paint, width_of(sys.stdout), remarks)
     if update.outputs:
         yield f"outputs ({len(update.outputs)})"

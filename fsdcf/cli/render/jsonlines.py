@@ -101,14 +101,14 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
                 "wayOut": one.way_out,
                 "spec": place(remarks.places.get(one)),
             }
-            for one in remarks.review.obstacles
+            for one in remarks.obstacles
         ],
         "rollbackSafety": [
             {
                 **{"rule": one.rule, "logicalId": one.logical_id, "what": one.what, "unsafe": list(one.when)},
                 **{"why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))},
             }
-            for one in remarks.review.unsafe
+            for one in remarks.unsafe
         ],
     }
 

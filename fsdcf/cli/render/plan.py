@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.values import KNOWN_LATER, differences, shown, visible
@@ -13,9 +13,10 @@ from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
-from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.plan import NO_REVIEW, Review
-from fsdcf.plan.diff.rollback import Unsafe, When
+
+if TYPE_CHECKING:
+    from fsdcf.plan.diff.obstacles import Obstacle
+    from fsdcf.plan.diff.rollback import Unsafe, When
 
 GROUPS = {
     "replaced": ("±", "warn"),
@@ -60,7 +61,8 @@ class ChangedProperty:
 class Remarks:
     """The obstacles and unsafe changes of a plan, and their spec lines."""
 
-    review: Review = NO_REVIEW
+    obstacles: tuple[Obstacle, ...] = ()
+    unsafe: tuple[Unsafe, ...] = ()
     places: Mapping[Obstacle | Unsafe, Place] = field(default_factory=dict)
 
 
@@ -234,21 +236,21 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
 
 
 def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
-    if remarks.review.obstacles:
+    if remarks.obstacles:
         yield from ("", paint("blocked", "bad") + ": CloudFormation will refuse these changes")
-    for one in remarks.review.obstacles:
+    for one in remarks.obstacles:
         yield from _remark(f"  ! {one.logical_id} ({short(one.type)}): {visible(one.why)}", "bad", paint, width)
         yield from _at(remarks.places.get(one), paint)
         yield from _more(f"solution: {visible(one.way_out)}", paint, width)
 
 
 def _unsafe(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
-    if remarks.review.unsafe:
+    if remarks.unsafe:
         yield from (
             "",
             paint("rollback safety", "bad") + ": changes that a rollback does not undo together with the image",
         )
-    for one in remarks.review.unsafe:
+    for one in remarks.unsafe:
         *above, last = _remark(f"  ! {one.logical_id} {visible(one.what)} [{one.rule}]", "warn", paint, width)
         yield from above
         yield last.removesuffix(f"[{one.rule}]") + paint(f"[{one.rule}]", "soft")
