@@ -32,10 +32,10 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
     """
     try:
         with Store(state) as store:
-            world = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=player_of(faults))
+            sandbox = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=runner_of(faults))
             try:
                 yield Aws(
-                    clients(world, configuration()),
+                    clients(sandbox, configuration()),
                     lambda: time.monotonic() / pace,
                     lambda seconds: time.sleep(seconds * pace),
                     random.SystemRandom(),
@@ -44,13 +44,13 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
                     pace=pace,
                 )
             finally:
-                release(world)
+                release(sandbox)
     except StoreError as error:
         path = shlex.quote(str(state))
         raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None
 
 
-def player_of(faults: Sequence[Fault]) -> str:
+def runner_of(faults: Sequence[Fault]) -> str:
     """The name under which this process alone advances the sandbox: a random one with faults, else empty."""
     return token_hex(8) if faults else ""
 

@@ -47,7 +47,7 @@ _LIMITS = (
 @click.option("--region", default=SANDBOX_REGION, show_default=True, help="Region in the sandbox's ARNs.")
 def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float, region: str) -> None:
     """Run the sandbox until Ctrl-C. It shares its state with every command that has --sandbox."""
-    from fsdcf.cli.rehearsal import fault_of, opened, player_of
+    from fsdcf.cli.rehearsal import fault_of, opened, runner_of
     from fsdcf.sandbox.faults import Faults
     from fsdcf.sandbox.server import serving
     from fsdcf.sandbox.state import SandboxState
@@ -60,9 +60,9 @@ def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float
             raise click.UsageError(f"cannot delete the state {state}: {error.strerror}") from None
     gc.enable()
     with opened(state) as store:
-        world = SandboxState(store, faults=Faults(parsed), region=region, pace=pace, runner=player_of(parsed))
+        sandbox = SandboxState(store, faults=Faults(parsed), region=region, pace=pace, runner=runner_of(parsed))
         try:
-            with serving(world, port) as endpoint:
+            with serving(sandbox, port) as endpoint:
                 out = LineWriter(sys.stdout)
                 out.lines(_welcome(endpoint, region, len(faults), out.paint))
                 signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -182,7 +182,7 @@ class TaskObserver:
 
     def __init__(self, target: Target, aws: Aws) -> None:
         self._aws = aws
-        self._lookout = RolloutObserver(Run(aws, self._take, target))
+        self._observer = RolloutObserver(Run(aws, self._take, target))
         self._known: ServiceRollout | None = None
         self._begun = aws.clock()
         self._lines = RolloutLines()
@@ -200,7 +200,7 @@ class TaskObserver:
             self._known = None
         self._blind = status.running is None
         if status.service:
-            self._known = self._lookout.look(status.service, "Service", self._known, self._elapsed()) or self._known
+            self._known = self._observer.look(status.service, "Service", self._known, self._elapsed()) or self._known
 
     def news(self) -> tuple[RolloutChanged, ...]:
         """The changes since the last call."""

@@ -1,4 +1,4 @@
-"""Findings on the terminal, as JSON, or as annotations of GitHub Actions."""
+"""Findings as text, as JSON, and as annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fsdcf.diagnostics import Diagnostic, Severity, render
 
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
-    """Print findings to standard error, in colour where it is a terminal and NO_COLOR is not set."""
+    """Print findings to standard error, in colour on a terminal unless NO_COLOR is set."""
     paint = painter(sys.stderr)
     for diagnostic in diagnostics:
         click.echo(render(diagnostic, sources, paint) + "\n", err=True, color=True)
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Findings as a JSON list, with the positions that the text shows."""
+    """Findings as a JSON list, with the same positions as the text."""
     return json.dumps([_record(one) for one in diagnostics], indent=2, ensure_ascii=False)
 
 

@@ -179,7 +179,7 @@ class Live:
         self._step = ""
         self._rollouts: dict[str, RolloutChanged] = {}
         self._on: tuple[str, ...] = ()
-        self._elapsed, self._heard = 0.0, clock()
+        self._elapsed, self._updated_at = 0.0, clock()
         self._executing = False
         self._spinner = Spinner("dots" if _takes_marks(self._console) else "line", style="cyan")
         self._screen: Screen | None = None
@@ -197,7 +197,7 @@ class Live:
         elif isinstance(event, RolloutChanged):
             self._rollouts[event.service] = event
             if not self._executing:
-                self._elapsed, self._heard = event.elapsed, self._clock()
+                self._elapsed, self._updated_at = event.elapsed, self._clock()
             self._show()
         elif isinstance(event, NoticeIssued):
             self._say(word_lines(event.label, event.text, "strong", paint, width))
@@ -218,7 +218,7 @@ class Live:
 
     def picture(self) -> RenderableType:
         """The display in its current state."""
-        elapsed = self._elapsed + self._clock() - self._heard
+        elapsed = self._elapsed + self._clock() - self._updated_at
         if not self._executing:
             self._spinner.update(text=Text(f" {visible(self._step)}", overflow="ellipsis", no_wrap=True))
             rows = (ResourceRow(name, SERVICE, "active") for name in self._rollouts)
@@ -231,7 +231,7 @@ class Live:
 
     def _moved(self, event: StackEventReceived | Waiting) -> None:
         self._executing = True
-        self._elapsed, self._heard = event.elapsed, self._clock()
+        self._elapsed, self._updated_at = event.elapsed, self._clock()
         if isinstance(event, StackEventReceived):
             self._tree.see(event)
             self._on = ()

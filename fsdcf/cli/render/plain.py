@@ -40,7 +40,7 @@ class Plain:
         self._err = LineWriter(err)
         self._last: dict[str, str] = {}
         self._rollouts = RolloutLines()
-        self._spoke = 0.0
+        self._printed_at = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunEnded):
@@ -65,14 +65,14 @@ class Plain:
         elif isinstance(event, WarningIssued):
             yield paint("warning: ", "warn") + visible(event.text)
         elif isinstance(event, StackEventReceived) and self._is_new(event):
-            self._spoke = event.elapsed
+            self._printed_at = event.elapsed
             yield seen_line(event, paint)
         elif isinstance(event, RolloutChanged):
             news = list(self._rollouts.of(event, paint))
-            self._spoke = event.elapsed if news else self._spoke
+            self._printed_at = event.elapsed if news else self._printed_at
             yield from news
-        elif isinstance(event, Waiting) and event.elapsed - self._spoke >= HEARTBEAT:
-            self._spoke = event.elapsed
+        elif isinstance(event, Waiting) and event.elapsed - self._printed_at >= HEARTBEAT:
+            self._printed_at = event.elapsed
             yield f"[{format_duration(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
 
     def _is_new(self, event: StackEventReceived) -> bool:
