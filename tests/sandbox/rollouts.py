@@ -74,14 +74,14 @@ class Service:
         return str(ecs.register(self.sandbox.state, definition)["taskDefinitionArn"])
 
     def update(self, tag: str, **more: Any) -> dict[str, Any]:
-        told: dict[str, Any] = self.ecs.update_service(
+        answer: dict[str, Any] = self.ecs.update_service(
             cluster="c", service="s", taskDefinition=self.define(tag), **more
         )["service"]
-        return told
+        return answer
 
     def describe(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.ecs.describe_services(cluster="c", services=["s"])["services"][0]
-        return told
+        answer: dict[str, Any] = self.ecs.describe_services(cluster="c", services=["s"])["services"][0]
+        return answer
 
     def wait(self, *states: str) -> dict[str, Any]:
         """Lets time pass until the primary deployment is in one of the states (COMPLETED or FAILED)."""
@@ -108,8 +108,8 @@ class Service:
         return [event["message"].removeprefix("(service s) ") for event in self.describe()["events"]][::-1]
 
     def targets(self) -> list[dict[str, Any]]:
-        told = self.sandbox.client("elbv2").describe_target_health(TargetGroupArn=GROUP)
-        return [one["TargetHealth"] for one in told["TargetHealthDescriptions"]]
+        answer = self.sandbox.client("elbv2").describe_target_health(TargetGroupArn=GROUP)
+        return [one["TargetHealth"] for one in answer["TargetHealthDescriptions"]]
 
     def history(self) -> list[dict[str, Any]]:
         """The service deployments, latest first."""

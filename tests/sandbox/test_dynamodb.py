@@ -89,19 +89,19 @@ def test_an_item_is_returned_with_normalized_numbers(made: Sandbox) -> None:
 def test_a_table_is_described_by_its_properties(made: Sandbox) -> None:
     client = made.client("dynamodb")
     client.put_item(TableName="ranged", Item={"who": {"S": "a"}, "at": {"N": "1"}})
-    told = client.describe_table(TableName="ranged")["Table"]
-    assert (told["TableStatus"], told["ItemCount"], told["TableArn"]) == (
+    answer = client.describe_table(TableName="ranged")["Table"]
+    assert (answer["TableStatus"], answer["ItemCount"], answer["TableArn"]) == (
         "ACTIVE",
         1,
         "arn:aws:dynamodb:us-east-1:000000000000:table/ranged",
     )
     assert (
-        told["DeletionProtectionEnabled"],
-        told["SSEDescription"]["Status"],
-        told["BillingModeSummary"]["BillingMode"],
+        answer["DeletionProtectionEnabled"],
+        answer["SSEDescription"]["Status"],
+        answer["BillingModeSummary"]["BillingMode"],
     ) == (True, "ENABLED", "PAY_PER_REQUEST")
-    assert told["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-    (index,) = told["GlobalSecondaryIndexes"]
+    assert answer["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    (index,) = answer["GlobalSecondaryIndexes"]
     assert (index["IndexName"], index["IndexStatus"], index["Projection"]) == (
         "by-state",
         "ACTIVE",
@@ -122,15 +122,15 @@ def test_a_new_table_takes_items_once_it_is_active(sandbox: Sandbox) -> None:
     sandbox.pass_time(21)
     put(client, id={"N": "1"})
     dynamodb.put_table(sandbox.state, "plain", {**PLAIN, "DeletionProtectionEnabled": True})
-    told = client.describe_table(TableName="plain")["Table"]
-    assert (told["TableStatus"], told["ItemCount"], told["TableId"]) == ("UPDATING", 1, first["TableId"])
+    answer = client.describe_table(TableName="plain")["Table"]
+    assert (answer["TableStatus"], answer["ItemCount"], answer["TableId"]) == ("UPDATING", 1, first["TableId"])
     put(client, id={"N": "2"})
     dynamodb.remove_table(sandbox.state, "plain")
     dynamodb.remove_table(sandbox.state, "plain")
     dynamodb.put_table(sandbox.state, "plain", PLAIN)
     sandbox.pass_time(21)
-    told = client.describe_table(TableName="plain")["Table"]
-    assert told["ItemCount"] == 0 and told["TableId"] != first["TableId"]
+    answer = client.describe_table(TableName="plain")["Table"]
+    assert answer["ItemCount"] == 0 and answer["TableId"] != first["TableId"]
 
 
 ROW = {"who": {"S": "a"}, "at": {"N": "1"}}
@@ -246,7 +246,7 @@ def test_errors_have_the_messages_of_dynamodb_and_nothing_is_written(made: Sandb
     for operation, params, words in REFUSED:
         with pytest.raises(ClientError) as raised:
             getattr(client, operation)(**params)
-        told = raised.value.response["Error"]
+        answer = raised.value.response["Error"]
         code = (
             "ResourceNotFoundException"
             if "resource not found" in words
@@ -254,7 +254,7 @@ def test_errors_have_the_messages_of_dynamodb_and_nothing_is_written(made: Sandb
             if operation == "query"
             else "ValidationException"
         )
-        assert (told["Code"], words in told["Message"]) == (code, True), (operation, told)
+        assert (answer["Code"], words in answer["Message"]) == (code, True), (operation, answer)
     assert [client.scan(TableName=name, Select="COUNT")["Count"] for name in ("plain", "ranged")] == [0, 0]
 
 
@@ -325,8 +325,8 @@ def test_a_scan_goes_by_pages_and_segments(made: Sandbox) -> None:
     keys = [{"id": {"N": str(one)}} for one in range(60)]
     for one in range(60):
         put(client, id={"N": str(one)}, data={"S": "x" * 350_000})
-    told = client.batch_get_item(RequestItems={"plain": {"Keys": keys}})
-    assert len(told["Responses"]["plain"]) == 47 and told["UnprocessedKeys"]["plain"]["Keys"] == keys[47:], (
+    answer = client.batch_get_item(RequestItems={"plain": {"Keys": keys}})
+    assert len(answer["Responses"]["plain"]) == 47 and answer["UnprocessedKeys"]["plain"]["Keys"] == keys[47:], (
         "16 MB at most"
     )
 
@@ -351,7 +351,7 @@ def migrated(made: Sandbox, file: Path, **more: Any) -> Any:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A data base with the table plain of 120 rows."""
+    """A database with the table plain of 120 rows."""
     with closing(sqlite3.connect(tmp_path / "app.db")) as source:
         source.execute("CREATE TABLE plain (id INTEGER PRIMARY KEY, price REAL, name TEXT, data BLOB)")
         source.executemany(

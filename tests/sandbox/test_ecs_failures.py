@@ -40,7 +40,7 @@ def failing(service: Service) -> dict[str, Any]:
     service.create()
     service.wait("COMPLETED")
     service.update("two")
-    service.until(lambda told: [task for task in service.tasks("STOPPED") if task["lastStatus"] == "STOPPED"])
+    service.until(lambda answer: [task for task in service.tasks("STOPPED") if task["lastStatus"] == "STOPPED"])
     return next(task for task in service.tasks("STOPPED") if task["taskDefinitionArn"].endswith(":2"))
 
 
@@ -150,10 +150,10 @@ def test_a_task_ends_in_the_words_of_ecs(
     task = failing(make(f"update:{trouble}"))
     assert task["stopCode"] == code
     assert reason in task["stoppedReason"]
-    told = task["containers"][0]
-    assert (told.get("exitCode"), told["lastStatus"]) == (exit, "STOPPED")
-    assert container in told.get("reason", "")
-    assert bool(container) is ("reason" in told)
+    answer = task["containers"][0]
+    assert (answer.get("exitCode"), answer["lastStatus"]) == (exit, "STOPPED")
+    assert container in answer.get("reason", "")
+    assert bool(container) is ("reason" in answer)
 
 
 def test_every_trouble_is_tried() -> None:
@@ -202,19 +202,19 @@ def test_a_service_returns_to_the_deployment_before_a_failed_one(make: Make) -> 
     service.create()
     old = service.wait("COMPLETED")["deployments"][0]
     new = service.update("two")["deployments"][0]
-    service.until(lambda told: told["deployments"][0]["id"] == old["id"])
-    told = service.describe()
-    back, failed = told["deployments"]
+    service.until(lambda answer: answer["deployments"][0]["id"] == old["id"])
+    answer = service.describe()
+    back, failed = answer["deployments"]
     assert (back["status"], back["rolloutState"]) == ("PRIMARY", "IN_PROGRESS")
     assert back["rolloutStateReason"] == f"ECS deployment circuit breaker: rolling back to deploymentId {old['id']}."
     assert (failed["id"], failed["status"], failed["rolloutState"]) == (new["id"], "ACTIVE", "FAILED")
     assert failed["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
     assert failed["failedTasks"] == 3
-    assert told["taskDefinition"].endswith(":1")
+    assert answer["taskDefinition"].endswith(":1")
     assert service.history()[0]["status"] == "ROLLBACK_IN_PROGRESS"
-    told = service.wait("COMPLETED")
-    assert [one["id"] for one in told["deployments"]] == [old["id"]]
-    assert told["runningCount"] == 1
+    answer = service.wait("COMPLETED")
+    assert [one["id"] for one in answer["deployments"]] == [old["id"]]
+    assert answer["runningCount"] == 1
     messages = service.messages()
     at = messages.index(f"(deployment {new['id']}) deployment failed: tasks failed to start.")
     assert messages[at + 1] == f"rolling back to deployment {old['id']}."
@@ -226,9 +226,9 @@ def test_a_service_returns_to_the_deployment_before_a_failed_one(make: Make) -> 
     )
     assert latest["rollback"]["reason"] == back["rolloutStateReason"]
     assert latest["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
-    deployment = ecs.deployment_of(service.sandbox.state, told["serviceArn"], new["id"])
+    deployment = ecs.deployment_of(service.sandbox.state, answer["serviceArn"], new["id"])
     assert (deployment["rolloutState"], "rollback" in deployment) == ("FAILED", True)
-    assert ecs.deployment_of(service.sandbox.state, told["serviceArn"])["id"] == old["id"]
+    assert ecs.deployment_of(service.sandbox.state, answer["serviceArn"])["id"] == old["id"]
 
 
 def test_the_update_after_a_failed_one_succeeds(make: Make) -> None:
@@ -236,22 +236,26 @@ def test_the_update_after_a_failed_one_succeeds(make: Make) -> None:
     service.create()
     service.wait("COMPLETED")
     service.update("two")
-    service.until(lambda told: "rolling back" in told["deployments"][0]["rolloutStateReason"])
+    service.until(lambda answer: "rolling back" in answer["deployments"][0]["rolloutStateReason"])
     service.wait("COMPLETED")
     service.update("three")
-    told = service.wait("COMPLETED")
-    assert told["taskDefinition"].endswith(":3")
+    answer = service.wait("COMPLETED")
+    assert answer["taskDefinition"].endswith(":3")
     assert [one["status"] for one in service.history()] == ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]
 
 
 def test_a_first_deployment_has_nothing_to_go_back_to(make: Make) -> None:
     service = make("create:exit=1")
     service.create()
-    told = service.wait("FAILED")
-    assert told["deployments"][0]["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
+    answer = service.wait("FAILED")
+    assert answer["deployments"][0]["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
     service.sandbox.clock.advance(3000)
-    told = service.describe()
-    assert (told["deployments"][0]["rolloutState"], told["runningCount"], told["pendingCount"]) == ("FAILED", 0, 0)
+    answer = service.describe()
+    assert (answer["deployments"][0]["rolloutState"], answer["runningCount"], answer["pendingCount"]) == (
+        "FAILED",
+        0,
+        0,
+    )
     assert service.history()[0]["status"] == "STOPPED"
     service.update("two")
     assert service.wait("COMPLETED")["taskDefinition"].endswith(":2")
@@ -264,9 +268,9 @@ def test_a_breaker_that_does_not_go_back(make: Make) -> None:
     service.create()
     service.wait("COMPLETED")
     service.update("two")
-    told = service.wait("FAILED")
-    assert [one["status"] for one in told["deployments"]] == ["PRIMARY", "ACTIVE"]
-    assert told["runningCount"] == 1
+    answer = service.wait("FAILED")
+    assert [one["status"] for one in answer["deployments"]] == ["PRIMARY", "ACTIVE"]
+    assert answer["runningCount"] == 1
     assert service.tasks()[0]["taskDefinitionArn"].endswith(":1")
 
 
@@ -275,14 +279,14 @@ def test_without_a_breaker_ecs_tries_for_ever_with_longer_pauses(make: Make) -> 
     service = make("create:CannotPullContainerError", deploymentConfiguration=off)
     service.create()
     service.sandbox.clock.advance(2 * 3600)
-    told = service.describe()
-    assert told["deployments"][0]["rolloutState"] == "IN_PROGRESS"
-    starts = [event["createdAt"].timestamp() - START for event in told["events"] if "has started" in event["message"]][
-        ::-1
-    ]
+    answer = service.describe()
+    assert answer["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+    starts = [
+        event["createdAt"].timestamp() - START for event in answer["events"] if "has started" in event["message"]
+    ][::-1]
     gaps = [round(later - earlier) for earlier, later in pairwise(starts)]
     assert gaps == [51 + pause for pause in (30, 60, 120, 240, 480, 960, 1620, 1620)]
-    assert told["deployments"][0]["failedTasks"] == len(starts)
+    assert answer["deployments"][0]["failedTasks"] == len(starts)
     words = (
         "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of "
         "the Amazon ECS Developer Guide."
@@ -294,8 +298,8 @@ def test_without_a_breaker_ecs_tries_for_ever_with_longer_pauses(make: Make) -> 
 def test_a_larger_service_has_a_higher_threshold(make: Make) -> None:
     service = make("create:capacity", desiredCount=10)
     service.create()
-    told = service.wait("FAILED")
-    assert told["deployments"][0]["failedTasks"] == 10
+    answer = service.wait("FAILED")
+    assert answer["deployments"][0]["failedTasks"] == 10
     assert service.history()[0]["deploymentCircuitBreaker"]["threshold"] == 5
 
 
@@ -338,7 +342,7 @@ def test_an_unhealthy_target_has_a_reason_within_the_grace_period(make: Make) ->
     service.create()
     service.wait("COMPLETED")
     service.update("two")
-    service.until(lambda told: "unhealthy" in [one["State"] for one in service.targets()])
+    service.until(lambda answer: "unhealthy" in [one["State"] for one in service.targets()])
     sick = next(one for one in service.targets() if one["State"] == "unhealthy")
     assert (sick["Reason"], sick["Description"]) == (
         "Target.ResponseCodeMismatch",
@@ -346,8 +350,8 @@ def test_an_unhealthy_target_has_a_reason_within_the_grace_period(make: Make) ->
     )
     assert len(service.tasks()) == 2
     name = service.tasks()[1]["taskArn"].rpartition("/")[2]
-    told = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
-    assert [event["message"] for event in told["events"]][
+    answer = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
+    assert [event["message"] for event in answer["events"]][
         -1
     ] == '10.0.0.10 "GET /health HTTP/1.1" 404 "ELB-HealthChecker/2.0"'
 
@@ -370,8 +374,10 @@ def test_the_last_lines_of_the_log_show_the_crash(make: Make) -> None:
         service.create()
         service.wait("FAILED")
         name = service.tasks("STOPPED")[0]["taskArn"].rpartition("/")[2]
-        told = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
-        assert told["events"][-1]["message"] == last
+        answer = service.sandbox.client("logs").get_log_events(
+            logGroupName="/ecs/hello", logStreamName=f"web/web/{name}"
+        )
+        assert answer["events"][-1]["message"] == last
 
 
 def test_a_slow_deployment_succeeds_later(make: Make) -> None:
@@ -404,7 +410,7 @@ def test_a_fault_lasts_for_as_many_deployments_as_it_says(make: Make) -> None:
     service.wait("COMPLETED")
     for tag in ("two", "three"):
         service.update(tag)
-        service.until(lambda told: "rolling back" in told["deployments"][0]["rolloutStateReason"])
+        service.until(lambda answer: "rolling back" in answer["deployments"][0]["rolloutStateReason"])
         service.wait("COMPLETED")
     service.update("four")
     assert service.wait("COMPLETED")["taskDefinition"].endswith(":4")
@@ -416,12 +422,12 @@ def test_a_stack_finds_faults_by_logical_id_and_rollback_phase(make: Make) -> No
     state.faults.add(*map(parse_fault, ("Web:create:exit=1", "Web:rollback:oom")))
     request = {"cluster": "c", "serviceName": "s", "taskDefinition": service.define("one")}
     ecs.create_service(state, request, "Web")
-    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
+    service.until(lambda answer: answer["deployments"][0]["failedTasks"] > 0)
     update = {"cluster": "c", "service": "s", "taskDefinition": service.define("two")}
     ecs.update_service(state, update, "Web")
     service.wait("COMPLETED")
     ecs.update_service(state, {**update, "taskDefinition": service.define("three")}, "Web", "rollback")
-    service.until(lambda told: told["deployments"][0]["failedTasks"] > 0)
+    service.until(lambda answer: answer["deployments"][0]["failedTasks"] > 0)
 
 
 def test_a_crash_after_the_deployment_is_repaired_and_not_counted(make: Make) -> None:
@@ -430,7 +436,7 @@ def test_a_crash_after_the_deployment_is_repaired_and_not_counted(make: Make) ->
     service.wait("COMPLETED")
     for _ in range(4):
         service.ecs.stop_task(cluster="c", task=service.tasks()[0]["taskArn"])
-        service.until(lambda told: told["runningCount"] == 1)
+        service.until(lambda answer: answer["runningCount"] == 1)
     assert service.describe()["deployments"][0]["failedTasks"] == 0
 
 
@@ -441,11 +447,11 @@ def test_a_healthy_task_resets_the_failures(make: Make) -> None:
         deploymentConfiguration={"deploymentCircuitBreaker": {"enable": False, "rollback": False}},
     )
     service.create()
-    service.until(lambda told: told["deployments"][0]["failedTasks"] >= 2)
+    service.until(lambda answer: answer["deployments"][0]["failedTasks"] >= 2)
     body = service.sandbox.state.store.every("ecs.deployment")[0]
     service.sandbox.state.store.put("ecs.deployment", body[0], {**body[1], "problem": ["", ""]})
-    told = service.wait("COMPLETED")
-    assert told["deployments"][0]["failedTasks"] == 0
+    answer = service.wait("COMPLETED")
+    assert answer["deployments"][0]["failedTasks"] == 0
 
 
 STACK = {
@@ -476,14 +482,14 @@ STACK = {
 )
 def test_a_stack_may_stay_green_above_a_service_that_went_back(faults: tuple[str, ...], status: str) -> None:
     sandbox = Sandbox("Service:update:exit=1", *faults)
-    stacks, told = sandbox.client("cloudformation"), ""
+    stacks, answer = sandbox.client("cloudformation"), ""
     for call, tag in ((stacks.create_stack, "one"), (stacks.update_stack, "two")):
         parameters = [{"ParameterKey": "Tag", "ParameterValue": tag}]
         call(StackName="s", TemplateBody=json.dumps(STACK), Parameters=parameters)
-        while not told.endswith("_COMPLETE") or "IN_PROGRESS" in told:
+        while not answer.endswith("_COMPLETE") or "IN_PROGRESS" in answer:
             sandbox.leap()
-            told = stacks.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"]
-        told, last = "", told
+            answer = stacks.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"]
+        answer, last = "", answer
     assert last == status
     resources = stacks.describe_stack_resources(StackName="s")["StackResources"]
     physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}

@@ -27,9 +27,9 @@ def test_a_task_goes_through_every_state(sandbox: Sandbox, service: Service) -> 
     service.update("two")
     seen: list[tuple[str, str]] = []
     while not seen or seen[-1][0] != "STOPPED":
-        told = service.ecs.describe_tasks(cluster="c", tasks=[task["taskArn"]])["tasks"][0]
-        if not seen or seen[-1][0] != told["lastStatus"]:
-            seen.append((told["lastStatus"], told["desiredStatus"]))
+        answer = service.ecs.describe_tasks(cluster="c", tasks=[task["taskArn"]])["tasks"][0]
+        if not seen or seen[-1][0] != answer["lastStatus"]:
+            seen.append((answer["lastStatus"], answer["desiredStatus"]))
         sandbox.leap()
     assert seen == [
         ("RUNNING", "RUNNING"),
@@ -38,10 +38,10 @@ def test_a_task_goes_through_every_state(sandbox: Sandbox, service: Service) -> 
         ("DEPROVISIONING", "STOPPED"),
         ("STOPPED", "STOPPED"),
     ]
-    assert (told["stopCode"], told["containers"][0]["exitCode"]) == ("ServiceSchedulerInitiated", 0)
-    assert told["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
+    assert (answer["stopCode"], answer["containers"][0]["exitCode"]) == ("ServiceSchedulerInitiated", 0)
+    assert answer["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
     times = [
-        told[name]
+        answer[name]
         for name in (
             "createdAt",
             "connectivityAt",
@@ -80,13 +80,13 @@ def test_a_new_task_goes_from_provisioning_to_running(sandbox: Sandbox, service:
 
 
 def test_a_first_deployment_completes(service: Service) -> None:
-    told = service.create()
-    first = told["deployments"][0]
+    answer = service.create()
+    first = answer["deployments"][0]
     assert (first["status"], first["rolloutState"]) == ("PRIMARY", "IN_PROGRESS")
     assert first["rolloutStateReason"] == f"ECS deployment {first['id']} in progress."
-    assert (told["runningCount"], told["pendingCount"], told["desiredCount"]) == (0, 0, 1)
-    told = service.wait()
-    last = told["deployments"][0]
+    assert (answer["runningCount"], answer["pendingCount"], answer["desiredCount"]) == (0, 0, 1)
+    answer = service.wait()
+    last = answer["deployments"][0]
     assert (last["id"], last["rolloutState"]) == (first["id"], "COMPLETED")
     assert last["rolloutStateReason"] == f"ECS deployment {first['id']} completed."
     assert (last["runningCount"], last["pendingCount"], last["desiredCount"], last["failedTasks"]) == (1, 0, 1, 0)
@@ -121,17 +121,17 @@ def test_an_update_replaces_tasks_and_never_has_fewer_healthy_ones(sandbox: Sand
     service = Service(sandbox, desiredCount=4)
     service.create()
     first = service.wait()["deployments"][0]["id"]
-    told = service.update("two")
-    assert [one["status"] for one in told["deployments"]] == ["PRIMARY", "ACTIVE"]
+    answer = service.update("two")
+    assert [one["status"] for one in answer["deployments"]] == ["PRIMARY", "ACTIVE"]
     counts = []
-    while told["deployments"][0]["rolloutState"] == "IN_PROGRESS":
-        counts.append((told["runningCount"], told["runningCount"] + told["pendingCount"]))
+    while answer["deployments"][0]["rolloutState"] == "IN_PROGRESS":
+        counts.append((answer["runningCount"], answer["runningCount"] + answer["pendingCount"]))
         sandbox.leap()
-        told = service.describe()
+        answer = service.describe()
     assert min(running for running, _ in counts) >= 4
     assert max(total for _, total in counts) == 8
-    assert [one["id"] for one in told["deployments"]] != [first]
-    assert len(told["deployments"]) == 1
+    assert [one["id"] for one in answer["deployments"]] != [first]
+    assert len(answer["deployments"]) == 1
     assert {task["taskDefinitionArn"].rpartition(":")[2] for task in service.tasks()} == {"2"}
     assert [one["status"] for one in service.history()] == ["SUCCESSFUL", "SUCCESSFUL"]
 
@@ -141,14 +141,14 @@ def test_stop_first_has_never_two_at_once(sandbox: Sandbox) -> None:
     service = Service(sandbox, deploymentConfiguration=configuration)
     service.create()
     service.wait()
-    told = service.update("two")
+    answer = service.update("two")
     counts = []
-    while told["deployments"][0]["rolloutState"] == "IN_PROGRESS":
-        counts.append(told["runningCount"] + told["pendingCount"])
+    while answer["deployments"][0]["rolloutState"] == "IN_PROGRESS":
+        counts.append(answer["runningCount"] + answer["pendingCount"])
         sandbox.leap()
-        told = service.describe()
+        answer = service.describe()
     assert max(counts) == 1
-    assert told["taskDefinition"].endswith(":2")
+    assert answer["taskDefinition"].endswith(":2")
     stopped, running = service.tasks("STOPPED")[0], service.tasks()[0]
     assert stopped["stoppingAt"] <= running["createdAt"]
 
@@ -215,12 +215,12 @@ def test_the_count_goes_up_and_down_without_a_deployment(service: Service) -> No
     service.create()
     first = service.wait()["deployments"][0]["id"]
     service.ecs.update_service(cluster="c", service="s", desiredCount=3)
-    service.until(lambda told: told["runningCount"] == 3)
+    service.until(lambda answer: answer["runningCount"] == 3)
     service.ecs.update_service(cluster="c", service="s", desiredCount=1)
-    service.until(lambda told: told["runningCount"] == 1)
-    told = service.describe()
-    assert [one["id"] for one in told["deployments"]] == [first]
-    assert told["deployments"][0]["rolloutState"] == "COMPLETED"
+    service.until(lambda answer: answer["runningCount"] == 1)
+    answer = service.describe()
+    assert [one["id"] for one in answer["deployments"]] == [first]
+    assert answer["deployments"][0]["rolloutState"] == "COMPLETED"
     assert any(message.startswith("has stopped 2 running tasks: (task ") for message in service.messages())
 
 
@@ -244,8 +244,8 @@ def test_an_update_during_an_update_stops_the_one_before(service: Service) -> No
     service.update("two")
     service.sandbox.clock.advance(15)
     service.update("three")
-    told = service.wait()
-    assert told["taskDefinition"].endswith(":3")
+    answer = service.wait()
+    assert answer["taskDefinition"].endswith(":3")
     assert [one["status"] for one in service.history()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
     assert any(message == "stopped 1 pending tasks." for message in service.messages())
 
@@ -260,7 +260,7 @@ def test_a_task_that_is_stopped_by_hand_is_replaced(service: Service) -> None:
         "UserInitiated",
         "no more",
     )
-    service.until(lambda told: told["runningCount"] == 1)
+    service.until(lambda answer: answer["runningCount"] == 1)
     assert service.tasks()[0]["taskArn"] != arn
     assert service.describe()["deployments"][0]["rolloutState"] == "COMPLETED"
 
@@ -271,7 +271,7 @@ def test_a_deleted_service_drains_and_is_inactive(service: Service) -> None:
     state = service.sandbox.state
     ecs.delete_service(state, "service/c/s")
     assert service.describe()["status"] == "DRAINING"
-    service.until(lambda told: told["status"] == "INACTIVE")
+    service.until(lambda answer: answer["status"] == "INACTIVE")
     assert service.ecs.list_services(cluster="c")["serviceArns"] == []
     assert service.tasks("STOPPED")[0]["stoppedReason"] == "Service is being deleted."
     ecs.delete_cluster(state, "c")
@@ -288,15 +288,15 @@ def test_stopped_tasks_are_forgotten_after_an_hour(sandbox: Sandbox, service: Se
     service.wait()
     arn = service.tasks("STOPPED")[0]["taskArn"]
     sandbox.clock.advance(3700)
-    told = service.ecs.describe_tasks(cluster="c", tasks=[arn])
-    assert (told["tasks"], told["failures"]) == ([], [{"arn": arn, "reason": "MISSING"}])
+    answer = service.ecs.describe_tasks(cluster="c", tasks=[arn])
+    assert (answer["tasks"], answer["failures"]) == ([], [{"arn": arn, "reason": "MISSING"}])
 
 
 def test_a_worker_without_health_checks_is_healthy_when_it_runs(sandbox: Sandbox) -> None:
     service = Service(sandbox, balanced=False, checked=False)
     service.create()
-    told = service.wait()
-    assert told["deployments"][0]["rolloutState"] == "COMPLETED"
+    answer = service.wait()
+    assert answer["deployments"][0]["rolloutState"] == "COMPLETED"
     assert service.tasks()[0]["healthStatus"] == "UNKNOWN"
     assert service.targets() == []
 
@@ -305,8 +305,8 @@ def test_tasks_write_to_their_log(service: Service) -> None:
     service.create()
     service.wait()
     name = service.tasks()[0]["taskArn"].rpartition("/")[2]
-    told = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
-    assert [event["message"] for event in told["events"]] == ["Starting web (hello:one)", "Listening on 0.0.0.0:8000"]
+    answer = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
+    assert [event["message"] for event in answer["events"]] == ["Starting web (hello:one)", "Listening on 0.0.0.0:8000"]
 
 
 def test_a_rollout_continues_in_another_process(tmp_path: Path) -> None:
@@ -316,9 +316,9 @@ def test_a_rollout_continues_in_another_process(tmp_path: Path) -> None:
     first.close()
     second = Sandbox(store=Store(path))
     second.clock.advance(600)
-    told = second.client("ecs").describe_services(cluster="c", services=["s"])["services"][0]
-    assert told["deployments"][0]["rolloutState"] == "COMPLETED"
-    assert (told["deployments"][0]["updatedAt"].timestamp() - START) < 120
+    answer = second.client("ecs").describe_services(cluster="c", services=["s"])["services"][0]
+    assert answer["deployments"][0]["rolloutState"] == "COMPLETED"
+    assert (answer["deployments"][0]["updatedAt"].timestamp() - START) < 120
     second.close()
 
 
@@ -343,9 +343,9 @@ def test_a_task_of_its_own_does_its_work_or_fails(errand: Sandbox) -> None:
     assert begun[0]["overrides"]["containerOverrides"][0]["command"] == ["migrate"]
     errand.clock.advance(300)
     arns = service.ecs.list_tasks(cluster="c", startedBy="me", desiredStatus="STOPPED")["taskArns"]
-    told = service.ecs.describe_tasks(cluster="c", tasks=arns)["tasks"][::-1]
-    assert [(one["lastStatus"], one["stopCode"], one["containers"][0]["exitCode"]) for one in told] == [
+    answer = service.ecs.describe_tasks(cluster="c", tasks=arns)["tasks"][::-1]
+    assert [(one["lastStatus"], one["stopCode"], one["containers"][0]["exitCode"]) for one in answer] == [
         ("STOPPED", "EssentialContainerExited", 3),
         ("STOPPED", "EssentialContainerExited", 0),
     ]
-    assert all(one["group"] == "family:hello" for one in told)
+    assert all(one["group"] == "family:hello" for one in answer)

@@ -152,11 +152,11 @@ def test_every_attribute_of_the_types_in_use_is_of_the_schemas_kind() -> None:
     state, wrong, tried = SandboxState(), [], 0
     for type, schema in schemas().items():
         physical = ids.physical_id(type, "Thing", "stack", {}, 1, state)
-        told = ids.attributes(type, physical, {}, state)
+        answer = ids.attributes(type, physical, {}, state)
         facts = facts_of(type)
         assert facts is not None
-        assert told.keys() == facts.attributes
-        for name, value in told.items():
+        assert answer.keys() == facts.attributes
+        for name, value in answer.items():
             kinds = KINDS.get(kind_of(schema, name) or "")
             if kinds is None:
                 continue

@@ -110,10 +110,10 @@ def test_an_offered_operation_answers(sandbox: Sandbox, service: str, operation:
     if operation in ("StopTask", "ExecuteCommand"):
         sandbox.pass_time(60)
         params = {**params, "task": sandbox.client("ecs").list_tasks(cluster="c")["taskArns"][0]}
-    told = call(sandbox, service, operation, params)
-    assert told["ResponseMetadata"]["HTTPStatusCode"] in (200, 204)
+    answer = call(sandbox, service, operation, params)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] in (200, 204)
     shape = model(service).operation_model(operation).output_shape
-    assert shape is None or told.keys() - {"ResponseMetadata"} <= shape.members.keys()
+    assert shape is None or answer.keys() - {"ResponseMetadata"} <= shape.members.keys()
 
 
 def model(service: str) -> ServiceModel:
@@ -351,6 +351,6 @@ def test_errors_have_the_messages_of_aws(
         ecs.delete_service(state, service_arn)
     with pytest.raises(ClientError) as raised:
         call(sandbox, service, operation, params)
-    told = raised.value.response["Error"]
-    assert told["Code"] == code
-    assert words in told["Message"]
+    answer = raised.value.response["Error"]
+    assert answer["Code"] == code
+    assert words in answer["Message"]

@@ -37,8 +37,10 @@ def test_a_session_needs_a_task_with_the_agent(sandbox: Sandbox) -> None:
     ecs = sandbox.client("ecs")
 
     def enter(task: str, **more: Any) -> dict[str, Any]:
-        told: dict[str, Any] = ecs.execute_command(cluster="c", task=task, command="/bin/sh", interactive=True, **more)
-        return told
+        answer: dict[str, Any] = ecs.execute_command(
+            cluster="c", task=task, command="/bin/sh", interactive=True, **more
+        )
+        return answer
 
     sandbox.pass_time(6)
     (early,) = service.tasks()
@@ -47,10 +49,10 @@ def test_a_session_needs_a_task_with_the_agent(sandbox: Sandbox) -> None:
     service.wait()
     (task,) = service.tasks()
     assert task["containers"][0]["managedAgents"][0]["lastStatus"] == "RUNNING"
-    told = enter(task["taskArn"])
-    assert (told["containerName"], told["interactive"]) == ("web", True)
-    assert told["session"]["streamUrl"].startswith("wss://") and told["session"]["tokenValue"]
-    assert enter(task["taskArn"])["session"]["sessionId"] != told["session"]["sessionId"]
+    answer = enter(task["taskArn"])
+    assert (answer["containerName"], answer["interactive"]) == ("web", True)
+    assert answer["session"]["streamUrl"].startswith("wss://") and answer["session"]["tokenValue"]
+    assert enter(task["taskArn"])["session"]["sessionId"] != answer["session"]["sessionId"]
     with pytest.raises(ClientError, match="container was not found"):
         enter(task["taskArn"], container="none")
 
@@ -63,9 +65,9 @@ def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(
     service.create()
     service.wait()
     application_autoscaling.put_target(sandbox.state, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
-    service.until(lambda told: told["runningCount"] == count)
-    told = service.describe()
-    assert (told["desiredCount"], told["runningCount"], len(told["deployments"])) == (count, count, 1)
+    service.until(lambda answer: answer["runningCount"] == count)
+    answer = service.describe()
+    assert (answer["desiredCount"], answer["runningCount"], len(answer["deployments"])) == (count, count, 1)
 
 
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:

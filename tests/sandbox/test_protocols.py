@@ -23,28 +23,30 @@ SPOKEN = [name for name in schedule.NAMES if name != "s3"]
 
 
 def parsed(service: str, operation: str, response: HttpResponse) -> Any:
-    told = {
+    answer = {
         "status_code": response.status,
         "headers": HeadersDict(response.headers),
         "body": response.body,
         "context": {},
     }
     shape = model(service).operation_model(operation).output_shape
-    return create_parser(shapes.protocol(service)).parse(told, shape)
+    return create_parser(shapes.protocol(service)).parse(answer, shape)
 
 
 def written(service: str, operation: str, params: dict[str, Any]) -> HttpRequest:
     """A request as botocore writes it."""
-    told = create_serializer(shapes.protocol(service), False).serialize_to_request(
+    answer = create_serializer(shapes.protocol(service), False).serialize_to_request(
         params, model(service).operation_model(operation)
     )
-    body, headers = told["body"], dict(told["headers"])
+    body, headers = answer["body"], dict(answer["headers"])
     if isinstance(body, dict):
         body = urlencode(body).encode()
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    if told.get("query_string"):
-        told["url_path"] += ("&" if "?" in told["url_path"] else "?") + urlencode(told["query_string"], doseq=True)
-    return request(told["method"], f"http://127.0.0.1{told['url_path']}", headers, body)
+    if answer.get("query_string"):
+        answer["url_path"] += ("&" if "?" in answer["url_path"] else "?") + urlencode(
+            answer["query_string"], doseq=True
+        )
+    return request(answer["method"], f"http://127.0.0.1{answer['url_path']}", headers, body)
 
 
 def test_every_service_speaks_a_protocol_that_the_sandbox_speaks() -> None:

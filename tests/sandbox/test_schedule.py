@@ -27,7 +27,7 @@ def test_actions_run_at_their_own_times(sandbox: Sandbox) -> None:
 
 def test_one_large_step_equals_many_small_ones() -> None:
     """An action sees its own time, not that of the call, and actions that it schedules run in the same step."""
-    told = []
+    answer = []
     for steps in (1, 40):
         sandbox = Sandbox()
         definition = ecs.register(sandbox.state, {"family": "f", "containerDefinitions": [{"name": "c", "image": "i"}]})
@@ -40,13 +40,13 @@ def test_one_large_step_equals_many_small_ones() -> None:
         ecs.create_service(sandbox.state, request)
         for _ in range(steps):
             sandbox.pass_time(400 / steps)
-        told.append(
+        answer.append(
             [sandbox.state.store.every(kind) for kind in ("ecs.service", "ecs.deployment", "ecs.task", "ecs.events")]
         )
         sandbox.close()
-    assert told[0] == told[1]
-    assert told[0][1][0][1]["rolloutState"] == "COMPLETED"
-    assert told[0][1][0][1]["finishedAt"] < START + 100
+    assert answer[0] == answer[1]
+    assert answer[0][1][0][1]["rolloutState"] == "COMPLETED"
+    assert answer[0][1][0][1]["finishedAt"] < START + 100
 
 
 def test_pace_multiplies_every_duration(sandbox: Sandbox) -> None:

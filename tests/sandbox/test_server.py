@@ -58,11 +58,11 @@ def test_a_megabyte_goes_up_and_down(served: Served) -> None:
     client, content = served.client("s3"), bytes(range(256)) * 4096
     client.create_bucket(Bucket="bucket")
     client.put_object(Bucket="bucket", Key="big", Body=content, Metadata={"kind": "test"})
-    told = client.get_object(Bucket="bucket", Key="big")
-    assert told["Body"].read() == content
-    assert told["Metadata"] == {"kind": "test"}
+    answer = client.get_object(Bucket="bucket", Key="big")
+    assert answer["Body"].read() == content
+    assert answer["Metadata"] == {"kind": "test"}
     head = client.head_object(Bucket="bucket", Key="big")
-    assert (head["ContentLength"], head["ETag"]) == (len(content), told["ETag"])
+    assert (head["ContentLength"], head["ETag"]) == (len(content), answer["ETag"])
     with pytest.raises(ClientError, match="404"):
         client.head_object(Bucket="bucket", Key="none")
 

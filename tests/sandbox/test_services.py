@@ -29,11 +29,11 @@ def test_parameters_by_name_and_arn(sandbox: Sandbox) -> None:
     client.put_parameter(Name="/a/b", Value="é, ö", Type="StringList")
     client.put_parameter(Name="plain", Value="1", Type="String")
     assert client.put_parameter(Name="plain", Value="2", Overwrite=True)["Version"] == 2
-    told = client.get_parameter(Name="/a/b")["Parameter"]
-    assert (told["Value"], told["Type"], told["Version"]) == ("é, ö", "StringList", 1)
-    assert told["ARN"] == "arn:aws:ssm:us-east-1:000000000000:parameter/a/b"
-    assert told["LastModifiedDate"].timestamp() == START
-    assert client.get_parameter(Name=told["ARN"])["Parameter"]["Name"] == "/a/b"
+    answer = client.get_parameter(Name="/a/b")["Parameter"]
+    assert (answer["Value"], answer["Type"], answer["Version"]) == ("é, ö", "StringList", 1)
+    assert answer["ARN"] == "arn:aws:ssm:us-east-1:000000000000:parameter/a/b"
+    assert answer["LastModifiedDate"].timestamp() == START
+    assert client.get_parameter(Name=answer["ARN"])["Parameter"]["Name"] == "/a/b"
     assert (
         client.get_parameter(Name="arn:aws:ssm:us-east-1:000000000000:parameter/plain")["Parameter"]["Name"] == "plain"
     )
@@ -46,10 +46,10 @@ def test_parameters_by_name_and_arn(sandbox: Sandbox) -> None:
 
 def test_every_image_exists(sandbox: Sandbox) -> None:
     client = sandbox.client("ecr")
-    told = client.describe_images(repositoryName="any", imageIds=[{"imageTag": "sha"}])["imageDetails"][0]
-    assert (told["imageTags"], told["imageDigest"]) == (["sha"], ecr.digest_of("any", "sha"))
-    by_digest = client.describe_images(repositoryName="any", imageIds=[{"imageDigest": told["imageDigest"]}])
-    assert by_digest["imageDetails"][0]["imageDigest"] == told["imageDigest"]
+    answer = client.describe_images(repositoryName="any", imageIds=[{"imageTag": "sha"}])["imageDetails"][0]
+    assert (answer["imageTags"], answer["imageDigest"]) == (["sha"], ecr.digest_of("any", "sha"))
+    by_digest = client.describe_images(repositoryName="any", imageIds=[{"imageDigest": answer["imageDigest"]}])
+    assert by_digest["imageDetails"][0]["imageDigest"] == answer["imageDigest"]
     assert client.describe_images(repositoryName="any")["imageDetails"] == []
     assert client.describe_repositories(repositoryNames=["any"])["repositories"][0]["repositoryUri"].endswith(
         "amazonaws.com/any"
@@ -64,9 +64,9 @@ def test_a_bucket_answers_in_its_own_region(sandbox: Sandbox) -> None:
     near.create_bucket(Bucket="other")
     assert far.get_bucket_location(Bucket="other")["LocationConstraint"] is None
     far.put_object(Bucket="bucket", Key="k", Body=b"content", ContentType="text/plain", Metadata={"a": "b"})
-    # botocore meets the redirect and asks again where the answer told it to.
-    told = near.get_object(Bucket="bucket", Key="k")
-    assert (told["Body"].read(), told["ContentType"], told["Metadata"]) == (b"content", "text/plain", {"a": "b"})
+    # botocore meets the redirect and retries at the address in the answer.
+    answer = near.get_object(Bucket="bucket", Key="k")
+    assert (answer["Body"].read(), answer["ContentType"], answer["Metadata"]) == (b"content", "text/plain", {"a": "b"})
     with pytest.raises(ClientError, match="unspecified location constraint"):
         far.create_bucket(Bucket="third")
 
@@ -94,11 +94,11 @@ def test_log_lines_from_the_tail_and_from_the_head(sandbox: Sandbox) -> None:
     asked = {"logGroupName": "group", "logStreamName": "stream", "limit": 3}
 
     def read(**more: object) -> tuple[str, str, str]:
-        told = client.get_log_events(**asked, **more)
+        answer = client.get_log_events(**asked, **more)
         return (
-            "".join(one["message"][-1] for one in told["events"]),
-            told["nextForwardToken"],
-            told["nextBackwardToken"],
+            "".join(one["message"][-1] for one in answer["events"]),
+            answer["nextForwardToken"],
+            answer["nextBackwardToken"],
         )
 
     lines, forward, backward = read()
@@ -125,10 +125,10 @@ def test_log_lines_across_streams(sandbox: Sandbox) -> None:
         sandbox.clock.advance(1)
 
     def found(**more: object) -> list[str]:
-        told = client.get_paginator("filter_log_events").paginate(
+        answer = client.get_paginator("filter_log_events").paginate(
             logGroupName="/ecs/g", PaginationConfig={"PageSize": 2}, **more
         )
-        return [one["message"] for page in told for one in page["events"]]
+        return [one["message"] for page in answer for one in page["events"]]
 
     assert found() == ["GET /a 200", "ERROR é", "ERROR again", "GET /b 404"]
     assert found(logStreamNamePrefix="web/") == ["GET /a 200", "ERROR é", "ERROR again"]
@@ -159,13 +159,17 @@ def test_a_target_group_describes_its_health_check(sandbox: Sandbox) -> None:
         "VpcId": "vpc-1",
     }
     elbv2.put_target_group(sandbox.state, arn, properties)
-    told = client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
-    assert (told["TargetGroupName"], told["HealthCheckPath"], told["Matcher"]) == (
+    answer = client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+    assert (answer["TargetGroupName"], answer["HealthCheckPath"], answer["Matcher"]) == (
         "web",
         "/up",
         {"HttpCode": "200-299"},
     )
-    assert (told["HealthyThresholdCount"], told["UnhealthyThresholdCount"], told["HealthCheckIntervalSeconds"]) == (
+    assert (
+        answer["HealthyThresholdCount"],
+        answer["UnhealthyThresholdCount"],
+        answer["HealthCheckIntervalSeconds"],
+    ) == (
         5,
         4,
         30,
@@ -196,8 +200,8 @@ def test_revisions_and_families(sandbox: Sandbox) -> None:
         for family in ("a", "a", "a", "ab")
     ]
     assert arns[2] == "arn:aws:ecs:us-east-1:000000000000:task-definition/a:3"
-    told = client.describe_task_definition(taskDefinition="a")["taskDefinition"]
-    assert (told["revision"], told["status"], told["containerDefinitions"][0]["essential"]) == (3, "ACTIVE", True)
+    answer = client.describe_task_definition(taskDefinition="a")["taskDefinition"]
+    assert (answer["revision"], answer["status"], answer["containerDefinitions"][0]["essential"]) == (3, "ACTIVE", True)
     ecs.deregister(sandbox.state, arns[2])
     ecs.deregister(sandbox.state, arns[2])
     assert client.describe_task_definition(taskDefinition="a")["taskDefinition"]["revision"] == 2
@@ -217,11 +221,11 @@ def test_clusters_are_created_described_and_deleted(sandbox: Sandbox) -> None:
     ecs.register(state, {"family": "f", "containerDefinitions": [{"name": "web", "image": "nginx"}]})
     request = {"cluster": made["clusterArn"], "serviceName": "s", "taskDefinition": "f", "desiredCount": 2}
     service = ecs.create_service(state, request)
-    told = client.describe_clusters(clusters=[made["clusterArn"], "none"])
-    assert told["failures"] == [{"arn": "arn:aws:ecs:us-east-1:000000000000:cluster/none", "reason": "MISSING"}]
+    answer = client.describe_clusters(clusters=[made["clusterArn"], "none"])
+    assert answer["failures"] == [{"arn": "arn:aws:ecs:us-east-1:000000000000:cluster/none", "reason": "MISSING"}]
     sandbox.pass_time(120)
-    told = client.describe_clusters(clusters=["c"])["clusters"][0]
-    assert (told["activeServicesCount"], told["runningTasksCount"], told["pendingTasksCount"]) == (1, 2, 0)
+    answer = client.describe_clusters(clusters=["c"])["clusters"][0]
+    assert (answer["activeServicesCount"], answer["runningTasksCount"], answer["pendingTasksCount"]) == (1, 2, 0)
     ecs.create_cluster(state, {"clusterName": "c"})
     assert client.describe_clusters(clusters=["c"])["clusters"][0]["settings"] == settings
     client.run_task(cluster="c", taskDefinition="f")
@@ -256,9 +260,9 @@ def test_a_service_of_a_stack_brings_its_cluster(sandbox: Sandbox) -> None:
     arn = ecs.register(sandbox.state, {"family": "f", "containerDefinitions": [{"name": "web", "image": "nginx"}]})[
         "taskDefinitionArn"
     ]
-    told = ecs.create_service(sandbox.state, {"cluster": "new", "serviceName": "s", "taskDefinition": arn})
+    answer = ecs.create_service(sandbox.state, {"cluster": "new", "serviceName": "s", "taskDefinition": arn})
     assert sandbox.client("ecs").describe_clusters(clusters=["new"])["clusters"][0]["status"] == "ACTIVE"
-    assert ecs.service_of(sandbox.state, told["serviceArn"]) == told
-    assert ecs.service_of(sandbox.state, told["serviceArn"] + "x") is None
+    assert ecs.service_of(sandbox.state, answer["serviceArn"]) == answer
+    assert ecs.service_of(sandbox.state, answer["serviceArn"] + "x") is None
     with pytest.raises(KeyError):
-        ecs.deployment_of(sandbox.state, told["serviceArn"], "ecs-svc/0")
+        ecs.deployment_of(sandbox.state, answer["serviceArn"], "ecs-svc/0")

@@ -23,23 +23,23 @@ def refused(call: Any, **params: Any) -> tuple[str, str, int]:
     """Code, words and status of the error that a call ends with."""
     with pytest.raises(ClientError) as raised:
         call(**params)
-    told = raised.value.response
-    return told["Error"]["Code"], told["Error"]["Message"], told["ResponseMetadata"]["HTTPStatusCode"]
+    answer = raised.value.response
+    return answer["Error"]["Code"], answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_a_botocore_session_speaks_to_the_sandbox(sandbox: Sandbox) -> None:
-    told = sandbox.client("sts").get_caller_identity()
-    assert told["Account"] == "000000000000"
-    assert told["Arn"] == "arn:aws:iam::000000000000:user/sandbox"
-    assert len(told["ResponseMetadata"]["RequestId"]) == 36
+    answer = sandbox.client("sts").get_caller_identity()
+    assert answer["Account"] == "000000000000"
+    assert answer["Arn"] == "arn:aws:iam::000000000000:user/sandbox"
+    assert len(answer["ResponseMetadata"]["RequestId"]) == 36
 
 
 def test_a_boto3_session_speaks_to_the_sandbox() -> None:
     made = boto3.Session("a", "b", region_name="us-east-1", botocore_session=session())
     state = SandboxState(account="111111111111", region="cn-north-1")
     connect(made, state)
-    told = made.client("sts", config=ONCE).get_caller_identity()
-    assert told["Arn"] == "arn:aws-cn:iam::111111111111:user/sandbox"
+    answer = made.client("sts", config=ONCE).get_caller_identity()
+    assert answer["Arn"] == "arn:aws-cn:iam::111111111111:user/sandbox"
     state.store.close()
 
 

@@ -61,7 +61,7 @@ def refused(error: ClientError) -> tuple[str, str]:
 
 
 class Tap:
-    """Stands for a session, to get at what ``connect`` would have answer its calls."""
+    """A stand-in for a session that captures the function with which ``connect`` answers its calls."""
 
     def __init__(self) -> None:
         self.events = self
@@ -196,7 +196,7 @@ class Account:
         pages = self.cfn.get_paginator("describe_stack_events").paginate(StackName=named)
         return [event for page in pages for event in page["StackEvents"]][::-1]
 
-    def told(self, named: str = NAME, since: str = "") -> list[str]:
+    def event_lines(self, named: str = NAME, since: str = "") -> list[str]:
         """Events as ``LogicalId STATUS``, oldest first; ``since`` begins with the last event of the stack with this
         status.
         """
@@ -218,7 +218,7 @@ class Account:
         return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is not None)
 
     def survivors(self) -> list[str]:
-        """What exists and is no stack's, as logical ids."""
+        """Return the resources without a stack, as logical ids."""
         return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is None)
 
 

@@ -58,7 +58,7 @@ def put(state: SandboxState, status: str, wish: Wish | None = None) -> str:
     """
     wish = wish if wish is not None else Wish()
     if status not in _WAYS:
-        raise ValueError(f"{status} is no status of a stack")
+        raise ValueError(f"{status} is not a status of a stack")
     _clock(state)
     arn = _WAYS[status](state, wish)
     until(state, arn, status)
@@ -100,8 +100,8 @@ def _play(state: SandboxState, arn: str, over: Callable[[Record], bool], wanted:
             return
         due = state.store.next_due()
         if due is None or due > end or stack is None:
-            told = "gone" if stack is None else f"{stack['status']}: {stack['reason']}"
-            raise RuntimeError(f"{arn} does not come to {wanted}; it is {told}")
+            answer = "gone" if stack is None else f"{stack['status']}: {stack['reason']}"
+            raise RuntimeError(f"{arn} does not come to {wanted}; it is {answer}")
         clock.advance(max(0.0, due - clock.now()))
         schedule.advance(state)
 
@@ -140,7 +140,7 @@ def _first(template: Mapping[str, Any]) -> str:
         facts = facts_of(one["Type"])
         if "Condition" not in one and facts is not None and facts.tag_property is not None:
             return key
-    raise ValueError("the template has no resource that bears tags")
+    raise ValueError("the template has no resource with tags")
 
 
 def _fault(state: SandboxState, wish: Wish, target: str, phase: Phase, times: int | None = 1) -> None:
@@ -327,7 +327,7 @@ def add_old_events(state: SandboxState, arn: str, count: int, apart: float = 60.
 
 
 def recreate(state: SandboxState, arn: str) -> str:
-    """Deletes a stack and creates it again, as somebody else would under a deploy that runs; the new ARN.
+    """Delete a stack and create it again, as another user would during a deploy. Return the new ARN.
 
     KeyError if it is gone.
     """

@@ -63,7 +63,7 @@ def test_tokens_and_names(account: Account) -> None:
     with pytest.raises(ClientError) as error:
         account.cfn.execute_change_set(ChangeSetName=first["Id"])
     assert refused(error.value)[1].endswith("[EXECUTE_COMPLETE]")
-    assert account.told().count(f"{NAME} CREATE_IN_PROGRESS") == 1
+    assert account.event_lines().count(f"{NAME} CREATE_IN_PROGRESS") == 1
     other = account.change_set(TWO)
     with pytest.raises(ClientError) as error:
         account.cfn.execute_change_set(ChangeSetName=other["ChangeSetId"], ClientRequestToken="run")
@@ -373,8 +373,8 @@ def test_existing_resources_are_imported_on_request(account: Account) -> None:
     assert found["Note"]["Action"] == "Add"
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     assert account.settle() == "CREATE_COMPLETE"
-    told = [one.partition(" ")[2] for one in account.told() if one.startswith("Log")]
-    assert told == ["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+    answer = [one.partition(" ")[2] for one in account.event_lines() if one.startswith("Log")]
+    assert answer == ["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
     assert account.owned() == ["Foreign", "Note"]
     assert account.survivors() == []
 

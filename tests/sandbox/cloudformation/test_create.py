@@ -49,8 +49,8 @@ def test_every_example_is_created_updated_and_deleted(account: Account, name: st
     ]
     account.cfn.execute_change_set(ChangeSetName=changed["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
-    touched = {line.split()[0] for line in account.told(since="UPDATE_IN_PROGRESS")}
-    touched |= {line.split()[0] for line in account.told()[-12:]}
+    touched = {line.split()[0] for line in account.event_lines(since="UPDATE_IN_PROGRESS")}
+    touched |= {line.split()[0] for line in account.event_lines()[-12:]}
     assert touched == {"Release", "Service", "TaskDefinition", NAME}
     consistent(account, arn)
     again = account.change_set(template, parameters=dict.fromkeys(given))
@@ -69,7 +69,7 @@ def test_the_stack_under_review_shows_nothing_of_what_it_will_be(account: Accoun
     assert stack["StackStatusReason"] == "User Initiated"
     assert stack["Tags"] == []
     assert not {"ChangeSetId", "Parameters", "Outputs", "LastUpdatedTime"} & stack.keys()
-    assert account.told() == [f"{NAME} REVIEW_IN_PROGRESS"]
+    assert account.event_lines() == [f"{NAME} REVIEW_IN_PROGRESS"]
     assert described["Tags"] == [{"Key": "a", "Value": "b"}]
     assert [one["ResourceChange"]["Action"] for one in described["Changes"]] == ["Add", "Add"]
     assert described["ExecutionStatus"] == "AVAILABLE"
@@ -78,7 +78,7 @@ def test_the_stack_under_review_shows_nothing_of_what_it_will_be(account: Accoun
 def test_events_of_a_creation(account: Account) -> None:
     account.create(TWO, executed={"ClientRequestToken": "my-token"})
     events = account.events()
-    assert account.told() == [
+    assert account.event_lines() == [
         f"{NAME} REVIEW_IN_PROGRESS",
         f"{NAME} CREATE_IN_PROGRESS",
         "Log CREATE_IN_PROGRESS",
@@ -110,8 +110,8 @@ def test_independent_resources_are_created_in_parallel(account: Account) -> None
     events = account.events()
     begun, over = events[1]["Timestamp"], events[-1]["Timestamp"]
     assert timedelta(seconds=90) < over - begun < timedelta(seconds=130)
-    assert in_order(account.told(), "A CREATE_COMPLETE", "C CREATE_IN_PROGRESS")
-    assert in_order(account.told(), "B CREATE_COMPLETE", "C CREATE_IN_PROGRESS")
+    assert in_order(account.event_lines(), "A CREATE_COMPLETE", "C CREATE_IN_PROGRESS")
+    assert in_order(account.event_lines(), "B CREATE_COMPLETE", "C CREATE_IN_PROGRESS")
 
 
 def test_a_pace_makes_it_all_faster() -> None:
@@ -153,7 +153,7 @@ def test_a_failure_cancels_the_others_and_rolls_back(account: Account) -> None:
     assert reasons["Slow CREATE_FAILED"] == "Resource creation cancelled"
     words = "The following resource(s) failed to create: [Bad, Slow]. Rollback requested by user."
     assert reasons[f"{NAME} ROLLBACK_IN_PROGRESS"] == words
-    lines = account.told(since="ROLLBACK_IN_PROGRESS")
+    lines = account.event_lines(since="ROLLBACK_IN_PROGRESS")
     assert in_order(
         lines, "Bad DELETE_COMPLETE", "Base DELETE_IN_PROGRESS", "Base DELETE_COMPLETE", f"{NAME} ROLLBACK_COMPLETE"
     )
@@ -252,7 +252,7 @@ def test_siblings_may_be_listed_before_the_cause(account: Account) -> None:
     account.state.faults.add(parse_fault("cfn:cancelled-first"), parse_fault("Bad:create:no"))
     slow = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1"}}
     account.create(of(Bad=parameter(), Slow=slow))
-    assert in_order(account.told(), "Slow CREATE_FAILED", "Bad CREATE_FAILED", f"{NAME} ROLLBACK_IN_PROGRESS")
+    assert in_order(account.event_lines(), "Slow CREATE_FAILED", "Bad CREATE_FAILED", f"{NAME} ROLLBACK_IN_PROGRESS")
 
 
 def test_wrong_values_fail_where_they_are_used(account: Account) -> None:

@@ -26,7 +26,7 @@ def test_needed_resources_are_deleted_last(account: Account) -> None:
         "A DELETE_IN_PROGRESS",
         "A DELETE_COMPLETE",
     ]
-    assert in_order(account.told(arn), *wanted)
+    assert in_order(account.event_lines(arn), *wanted)
     assert account.events(arn)[-1]["ClientRequestToken"] == "bye"
     stack = account.stack(arn)
     assert stack["StackStatus"] == "DELETE_COMPLETE"
@@ -45,7 +45,7 @@ def test_of_a_stack_that_is_not_there_is_no_error(account: Account) -> None:
     account.cfn.delete_stack(StackName=arn)
     account.cfn.delete_stack(StackName=arn)
     assert account.settle(arn) == "DELETE_COMPLETE"
-    assert account.told(arn).count(f"{NAME} DELETE_IN_PROGRESS") == 1
+    assert account.event_lines(arn).count(f"{NAME} DELETE_IN_PROGRESS") == 1
     account.cfn.delete_stack(StackName=arn)
     assert account.status(arn) == "DELETE_COMPLETE"
 
@@ -57,7 +57,7 @@ def test_what_is_retained(account: Account) -> None:
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle(arn) == "DELETE_COMPLETE"
     assert account.resources(arn) == {"One": "DELETE_SKIPPED", "Two": "DELETE_SKIPPED", "Note": "DELETE_COMPLETE"}
-    assert "One DELETE_IN_PROGRESS" not in account.told(arn)
+    assert "One DELETE_IN_PROGRESS" not in account.event_lines(arn)
     assert account.survivors() == ["One", "Two"]
 
 
@@ -121,7 +121,7 @@ def test_of_a_creation_that_runs(account: Account) -> None:
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle(arn) == "DELETE_COMPLETE"
     assert in_order(
-        account.told(arn),
+        account.event_lines(arn),
         f"{NAME} DELETE_IN_PROGRESS",
         "A CREATE_FAILED",
         "A DELETE_COMPLETE",

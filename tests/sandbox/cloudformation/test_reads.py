@@ -64,13 +64,13 @@ def test_events_lag_behind_the_status_and_the_reverse(account: Account) -> None:
     account.state.faults.add(parse_fault("cfn:lag-events=3"))
     account.cfn.update_stack(**account.given(TWO, {}))
     assert account.status() == "UPDATE_IN_PROGRESS"
-    assert account.told()[-1] == f"{NAME} CREATE_COMPLETE"
+    assert account.event_lines()[-1] == f"{NAME} CREATE_COMPLETE"
     account.clock.advance(3)
-    assert f"{NAME} UPDATE_IN_PROGRESS" in account.told()
+    assert f"{NAME} UPDATE_IN_PROGRESS" in account.event_lines()
     account.state.faults.clear()
     assert account.settle() == "UPDATE_COMPLETE"
     account.state.faults.add(parse_fault("cfn:lag-status=5"))
-    assert account.told()[-1] == f"{NAME} UPDATE_COMPLETE"
+    assert account.event_lines()[-1] == f"{NAME} UPDATE_COMPLETE"
     assert account.status() == "UPDATE_IN_PROGRESS"
     account.clock.advance(5)
     assert account.status() == "UPDATE_COMPLETE"

@@ -54,7 +54,7 @@ def test_the_failing_resource_can_be_chosen(account: Account) -> None:
 
 
 def test_what_cannot_be(account: Account) -> None:
-    with pytest.raises(ValueError, match="no status"):
+    with pytest.raises(ValueError, match="not a status"):
         scenes.put(account.state, "DONE")
     with pytest.raises(TypeError, match="virtual"):
         scenes.put(SandboxState(account.state.store), "CREATE_COMPLETE")

@@ -75,7 +75,7 @@ def test_a_breaker_that_trips_fails_the_update(account: Account) -> None:
     assert "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'." in reason
     assert reason.endswith("HandlerErrorCode: GeneralServiceException)")
     assert in_order(
-        account.told(),
+        account.event_lines(),
         "Service UPDATE_FAILED",
         "TaskDefinition UPDATE_COMPLETE",
         "Service UPDATE_COMPLETE",
@@ -115,7 +115,7 @@ def test_a_service_whose_creation_fails_is_deleted(account: Account) -> None:
     account.state.faults.add(parse_fault("Service:create:CannotPullContainerError"))
     assert account.create(service(), {"ImageSha": "a"}) == "ROLLBACK_COMPLETE"
     assert in_order(
-        account.told(),
+        account.event_lines(),
         "Service CREATE_FAILED",
         "Service DELETE_IN_PROGRESS",
         "Service DELETE_COMPLETE",

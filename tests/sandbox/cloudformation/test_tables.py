@@ -37,8 +37,8 @@ def test_a_table_of_a_stack_stores_items_and_is_deleted_with_it(account: Account
     assert account.settle() == "CREATE_COMPLETE"
     account.client("dynamodb").put_item(TableName="notes", Item=ROW)
     assert account.deploy(of(Table=table(protected=True))) == "UPDATE_COMPLETE"
-    told = account.client("dynamodb").describe_table(TableName="notes")["Table"]
-    assert (told["DeletionProtectionEnabled"], items(account)) == (True, [ROW])
+    answer = account.client("dynamodb").describe_table(TableName="notes")["Table"]
+    assert (answer["DeletionProtectionEnabled"], items(account)) == (True, [ROW])
     assert account.deploy(of(Table=table())) == "UPDATE_COMPLETE"
     assert account.deploy(of(Other=parameter())) == "UPDATE_COMPLETE"
     assert names(account) == [] and not account.state.store.every("dynamodb.item")

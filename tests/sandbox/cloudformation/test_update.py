@@ -16,7 +16,7 @@ def test_a_change_in_place(account: Account) -> None:
     account.create(OLD)
     before = account.physical("Note")
     assert account.deploy(of(**OLD["Resources"] | {"Note": parameter("two")})) == "UPDATE_COMPLETE"
-    assert account.told()[-5:] == [
+    assert account.event_lines()[-5:] == [
         f"{NAME} UPDATE_IN_PROGRESS",
         "Note UPDATE_IN_PROGRESS",
         "Note UPDATE_COMPLETE",
@@ -35,24 +35,24 @@ def test_a_replacement_is_followed_and_cleaned_up(account: Account) -> None:
     after = account.physical("Base")
     assert before != after
     assert ssm.value_of(account.state, account.physical("Far")) == after
-    lines = account.told(since="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    lines = account.event_lines(since="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     assert lines == [
         f"{NAME} UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         "Base DELETE_IN_PROGRESS",
         "Base DELETE_COMPLETE",
         f"{NAME} UPDATE_COMPLETE",
     ]
-    told = [
+    answer = [
         (one.get("ResourceStatusReason"), one["PhysicalResourceId"])
         for one in account.events()
         if one["LogicalResourceId"] == "Base"
     ]
-    assert told[3:6] == [
+    assert answer[3:6] == [
         ("Requested update requires the creation of a new physical resource; hence creating one.", before),
         ("Resource creation Initiated", after),
         (None, after),
     ]
-    assert in_order(account.told(), "Base UPDATE_COMPLETE", "Far UPDATE_IN_PROGRESS")
+    assert in_order(account.event_lines(), "Base UPDATE_COMPLETE", "Far UPDATE_IN_PROGRESS")
     consistent(account, NAME)
 
 
@@ -74,7 +74,7 @@ def test_a_dynamic_change_that_comes_to_nothing_is_no_change(account: Account) -
 def test_what_the_template_no_longer_has(account: Account, policy: str, status: str) -> None:
     account.create(of(Note=parameter(), Old=log(DeletionPolicy=policy)))
     assert account.deploy(of(Note=parameter())) == "UPDATE_COMPLETE"
-    assert f"Old {status}" in account.told()
+    assert f"Old {status}" in account.event_lines()
     assert set(account.resources()) == {"Note"}
     assert account.survivors() == ([] if status == "DELETE_COMPLETE" else ["Old"])
 
@@ -82,7 +82,7 @@ def test_what_the_template_no_longer_has(account: Account, policy: str, status: 
 def test_what_a_replacement_leaves_behind_on_request(account: Account) -> None:
     account.create(of(Base=group("one", UpdateReplacePolicy="Retain")))
     assert account.deploy(of(Base=group("two", UpdateReplacePolicy="Retain"))) == "UPDATE_COMPLETE"
-    assert "Base DELETE_SKIPPED" in account.told()
+    assert "Base DELETE_SKIPPED" in account.event_lines()
     assert account.survivors() == ["Base"]
     consistent(account, NAME)
 
@@ -109,9 +109,9 @@ def test_a_failure_brings_everything_back(account: Account) -> None:
         account.reasons()[f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS"]
         == "The following resource(s) failed to create: [Late]. "
     )
-    lines = account.told(since="UPDATE_ROLLBACK_IN_PROGRESS")
+    lines = account.event_lines(since="UPDATE_ROLLBACK_IN_PROGRESS")
     assert in_order(lines, "Base UPDATE_COMPLETE", "Far UPDATE_IN_PROGRESS", "Far UPDATE_COMPLETE")
-    cleanup = account.told(since="UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    cleanup = account.event_lines(since="UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
     assert {"Late DELETE_COMPLETE", "More DELETE_COMPLETE", "Base DELETE_COMPLETE"} <= set(cleanup)
     assert not [line for line in lines if line.startswith("Other")]
     assert {key: account.physical(key) for key in OLD["Resources"]} == before
@@ -127,7 +127,9 @@ def test_a_failed_update_leaves_the_resource_as_it_was(account: Account) -> None
     account.create(OLD)
     account.state.faults.add(parse_fault("Note:update:InvalidRequest=bad value"))
     assert account.deploy(of(**OLD["Resources"] | {"Note": parameter("two")})) == "UPDATE_ROLLBACK_COMPLETE"
-    assert in_order(account.told(), "Note UPDATE_FAILED", f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS", "Note UPDATE_COMPLETE")
+    assert in_order(
+        account.event_lines(), "Note UPDATE_FAILED", f"{NAME} UPDATE_ROLLBACK_IN_PROGRESS", "Note UPDATE_COMPLETE"
+    )
     assert ssm.value_of(account.state, account.physical("Note")) == "one"
 
 
@@ -137,7 +139,7 @@ def test_creations_of_a_rolled_back_update_are_deleted(account: Account) -> None
     new = of(Note=parameter(), Kept=log(DeletionPolicy="Retain"), Gone=log(DeletionPolicy="RetainExceptOnCreate"))
     new["Resources"]["Bad"] = parameter(DependsOn=["Kept", "Gone"])
     assert account.deploy(new) == "UPDATE_ROLLBACK_COMPLETE"
-    assert {"Kept DELETE_SKIPPED", "Gone DELETE_COMPLETE"} <= set(account.told())
+    assert {"Kept DELETE_SKIPPED", "Gone DELETE_COMPLETE"} <= set(account.event_lines())
     assert account.survivors() == ["Kept"]
 
 
@@ -145,7 +147,7 @@ def test_a_cleanup_that_fails_is_tried_three_times_and_fails_nothing(account: Ac
     account.create(of(Note=parameter(), Old=log()))
     account.state.faults.add(parse_fault("Old:cleanup:in use**"))
     assert account.deploy(of(Note=parameter())) == "UPDATE_COMPLETE"
-    assert account.told().count("Old DELETE_FAILED") == 3
+    assert account.event_lines().count("Old DELETE_FAILED") == 3
     assert account.stack()["StackStatusReason"] == "Update successful. One or more resources could not be deleted."
     assert account.survivors() == ["Old"]
     consistent(account, NAME)
@@ -279,7 +281,7 @@ def test_changed_outputs_are_a_change(account: Account) -> None:
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
     assert account.stack()["Outputs"] == [{"OutputKey": "Id", "OutputValue": account.physical("Base")}]
-    assert account.told()[-3:] == [
+    assert account.event_lines()[-3:] == [
         f"{NAME} UPDATE_IN_PROGRESS",
         f"{NAME} UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         f"{NAME} UPDATE_COMPLETE",
