@@ -133,8 +133,9 @@ def _read_template(request: Request) -> Mapping[str, Any]:
 
 
 def _content(name: str) -> tuple[bytes, Callable[[str], bytes] | None]:
-    """The content of a path, or else of ``REVISION:PATH`` relative to the current folder. A usage error if there is
-    none.
+    """The content of a path, or else of ``REVISION:PATH`` relative to the current folder.
+
+    A usage error if there is no such file.
 
     The second value reads a file by its path from this one's folder in the revision, and raises OSError; None for a
     file on disk.

@@ -22,9 +22,7 @@ _ARN = re.compile(r"arn:.+?:ecr:(?P<region>.+?):(?P<account>\d{12}|\$\{AWS::Acco
 
 @dataclass(frozen=True)
 class Image:
-    """The image to deploy: the value of ImageSha (None keeps the deployed one), and the account and region in the
-    image's name.
-    """
+    """The image to deploy: ImageSha (None keeps the deployed image), and the account and region in its name."""
 
     sha: str | None = None
     account: str | None = None

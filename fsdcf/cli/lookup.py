@@ -48,8 +48,9 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def line_of(compiled: Compiled, logical_id: str, path: SpecPath = (), item: str = "") -> Place | None:
-    """The line that a resource, or the value at ``path`` in its Properties, comes from. None for a resource without
-    origin.
+    """The line that a resource, or the value at ``path`` in its Properties, comes from.
+
+    None for a resource without origin.
 
     ``item`` names an item, such as an environment variable, of the list that the path leads to.
     """
@@ -101,8 +102,9 @@ class SpecLines:
 
 @dataclass(frozen=True)
 class ChangeLines:
-    """Finds the lines that cause planned changes. ``old`` is None for a first deploy, and may be a template without a
-    spec.
+    """Finds the lines that cause planned changes.
+
+    ``old`` is None for a first deploy, and may be a template without a spec.
 
     ``in_new`` limits the lines to NEW, for readers who cannot open OLD: a removed resource then has its nearest
     ancestor's line.
@@ -139,8 +141,9 @@ class ChangeLines:
         return self.of_resource(change.logical_id, path, gone=gone) if path else None
 
     def of_resource(self, logical_id: str, path: SpecPath = (), item: str = "", gone: bool = False) -> Place | None:
-        """The line of a resource or of one of its properties: in OLD if it is gone from NEW and OLD has lines, else in
-        NEW.
+        """The line of a resource or of one of its properties.
+
+        What is gone from NEW has its line in OLD, if OLD has lines; everything else has its line in NEW.
 
         What NEW does not make has the line of its nearest ancestor.
         """

@@ -248,10 +248,7 @@ _CONNECTED = (
 """The commands with connection options."""
 
 _IN_SANDBOX = ("cloudformation", "ecs")
-"""The AWS CLI's services whose commands the sandbox answers.
-
-The others look for causes, which an injected failure does not have.
-"""
+"""The services of the AWS CLI whose commands the sandbox answers. An injected failure has no causes in the others."""
 
 _KEPT = (
     *("yes", "recreate", "adopt", "allow", "wait_lock", "timeout", "on_timeout", "detach", "fail_fast"),
@@ -344,8 +341,9 @@ _ENDING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in sig
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Terminated on SIGTERM and SIGHUP while the block lasts. A signal that the caller ignores, as nohup does,
-    stays ignored.
+    """Raise Terminated on SIGTERM and SIGHUP while the block lasts.
+
+    A signal that the caller ignores, as nohup does, stays ignored.
 
     Only the main thread can set handlers: in other threads nothing changes.
     """

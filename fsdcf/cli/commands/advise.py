@@ -301,8 +301,9 @@ class _SpecNames:
 @spec_inputs(None)
 @format_option("text", "json", help="Output format of the advice.")
 def storage_command(workload: Workload, file: Path | None, inputs: SpecInputs, form: str) -> None:
-    """Recommend SQLite or DynamoDB for a service: the verdict, the reasons, the cost of each, and the snippet for the
-    spec.
+    """Recommend SQLite or DynamoDB for a service.
+
+    The command prints the verdict, the reasons, the cost of each store, and the snippet for the spec.
 
     Without options the command asks on a terminal. Values that you leave open count for neither store.
     """
@@ -487,9 +488,7 @@ def _total(lines: tuple[CostLine, ...]) -> Decimal:
 
 
 def _bursting(load: Load, files: tuple[CostLine, ...], prices: Prices, system: FileSystem) -> str:
-    """The bill in the bursting mode of EFS, which does not charge reads and writes, and whether the mode sustains the
-    load.
-    """
+    """The cost in the bursting mode of EFS, which includes reads and writes, and whether it sustains the load."""
     fits = f"it can{'' if load.within_baseline else 'not'} sustain this load all day"
     if system.bursting:
         return f"the file system has `throughputMode: bursting`, so that reads and writes are free; {fits}"
@@ -551,8 +550,9 @@ def _costs(bills: tuple[Bill, ...]) -> Iterator[str]:
 
 
 def record(consultation: Consultation) -> dict[str, Any]:
-    """The consultation as plain data: rates per second, sizes in GB, latency in milliseconds, amounts to the hundredth
-    of a cent.
+    """The consultation as plain data.
+
+    Rates are per second, sizes in GB, latency in milliseconds, amounts to the hundredth of a cent.
     """
     workload, load, prices = consultation.workload, consultation.load, consultation.prices
     return {

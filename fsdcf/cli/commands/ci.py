@@ -225,8 +225,9 @@ def _dockerfile(folder: Path, context: Path, written: str | None) -> Path:
 
 
 def _test(root: Path, context: str, dockerfile: str, test: str | None) -> tuple[str, str]:
-    """The command that tests a service, and its folder: the given one, one detected from the files, or the build of the
-    image.
+    """The command that tests a service, and its folder.
+
+    It is the given command, one detected from the files, or else the build of the image.
     """
     if test is not None:
         return test, context
@@ -357,8 +358,9 @@ def _services(text: str) -> list[dict[str, Any]]:
 @click.option("--env", "environment", required=True, metavar="NAME", help="Environment that a merge deploys to.")
 @click.option("--limit", type=click.IntRange(1000), default=LIMIT, show_default=True, help="Maximum size in bytes.")
 def comment_command(folder: Path, environment: str, limit: int) -> None:
-    """Print the comment of a pull request, made of plan.md, cost.md and graph.md in a folder for each spec below
-    FOLDER.
+    """Print the comment of a pull request.
+
+    It consists of plan.md, cost.md and graph.md in a folder for each spec below FOLDER.
 
     If FOLDER does not exist, the comment says that the plan failed.
     """

@@ -98,8 +98,9 @@ def deploy_command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Compile a spec and deploy it: show the planned changes, execute them, and wait until the service runs the new
-    image.
+    """Compile a spec and deploy it.
+
+    The command shows the planned changes, executes them, and waits until the service runs the new image.
 
     If the deploy fails, the command explains why.
     """
@@ -138,8 +139,9 @@ def deploy_command(
 
 
 def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
-    """The command that repeats the deploy, without the connection's options, and with secrets masked: a log may keep
-    it.
+    """The command that repeats the deploy, without the connection's options.
+
+    Secrets are masked, since a log may keep it.
     """
     sha = ("--image-sha", image.sha) if image.sha else ()
     file, environment = str(inputs.files[0]), inputs.environment_name

@@ -69,9 +69,7 @@ def diff_command(
 
 
 def _check(side: Compiled) -> None:
-    """Refuse invalid templates, and those of other tools: their logical ids differ, so that every resource would seem
-    to change.
-    """
+    """Refuse invalid templates, and those of other tools, whose logical ids would all seem to change."""
     try:
         planned(side.template)
     except PlanError as error:

@@ -25,9 +25,7 @@ INSTALL = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 )
 VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
-"""The variable from which the plugin reads the session's response if its argument is this name: every user can read
-arguments.
-"""
+"""The variable that passes the session's response to the plugin; unlike an argument, other users cannot read it."""
 
 _WITHOUT_VARIABLE = (1, 2, 497)
 """The last version of the plugin that does not know the variable."""
@@ -80,8 +78,9 @@ def exec_command(call: StackCall, task: str, container: str, inside: str) -> Out
 
 
 def attached(program: str, session: Session, profile: str, environment: dict[str, str]) -> int:
-    """Run the plugin until the session ends, and return its exit code. Until then it owns the terminal and its key
-    presses.
+    """Run the plugin until the session ends, and return its exit code.
+
+    Until then the plugin owns the terminal and its key presses.
 
     The token is passed in a variable, which other users cannot read; an old plugin takes it as an argument only.
     """

@@ -22,8 +22,9 @@ from fsdcf.plan.diff.rollback import RULES
 @click.command()
 @click.argument("what", metavar="KEY|CODE|RULE")
 def explain_command(what: str) -> None:
-    """Explain a key of the spec, such as service.healthCheck.interval, the code of a finding, such as S203, or a rule
-    of rollback safety, such as port-changed.
+    """Explain a key of the spec, the code of a finding, or a rule of rollback safety.
+
+    For example: service.healthCheck.interval, S203 or port-changed.
     """
     known, rules, safety = types(), catalogue(), {rule.id: rule for rule in RULES}
     code = what.upper()

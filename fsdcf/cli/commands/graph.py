@@ -27,8 +27,9 @@ _TIMEOUT = 60
     help="Output format: Mermaid, a Mermaid block for Markdown, DOT for Graphviz, or an SVG drawn by Graphviz.",
 )
 def graph_command(inputs: SpecInputs, output: str | None, form: str) -> None:
-    """Draw the architecture: the internet, the load balancer, tasks in their subnets, data, and the access between
-    them.
+    """Draw the architecture of a service.
+
+    The drawing shows the internet, the load balancer, tasks in their subnets, data, and the access between them.
     """
     (compiled,) = compile_files(inputs)
     try:

@@ -174,8 +174,9 @@ class _CheckRun:
 def healthcheck_command(
     inputs: SpecInputs, url: Address | None, once: bool, fast: bool, arguments: Words, as_json: bool
 ) -> None:
-    """Check a running service as the load balancer and ECS would, with the path, codes, timeouts and thresholds of the
-    spec.
+    """Check a running service as the load balancer and ECS would.
+
+    The path, codes, timeouts and thresholds are those of the spec.
 
     The exit code is 0 if the service would be healthy, and 1 if not. The command then shows the reason, and when ECS
     would stop the task.

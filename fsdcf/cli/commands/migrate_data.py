@@ -165,8 +165,9 @@ def _table(one: DynamoDbTable) -> TargetTable:
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """An option's callback: ``COLUMN=VALUE``, split at the last equals sign, since the name of a column may contain
-    one.
+    """An option's callback: ``COLUMN=VALUE``, split at the last equals sign.
+
+    The name of a column may contain an equals sign.
     """
     pairs: dict[str, str] = {}
     for text in texts:

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 EVERY = 5.0
-"""Seconds between two refreshes of ``--watch``: one call to CloudFormation each, which leaves a deploy its share of the
-quota.
-"""
+"""Seconds between two refreshes of ``--watch``. Each calls CloudFormation, whose quota a deploy shares."""
 
 _MAX_TASKS = 12
 """Maximum number of tasks in the live display."""

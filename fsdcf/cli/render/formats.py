@@ -177,8 +177,9 @@ def _unsafe(one: Unsafe, place: Place | None) -> dict[str, Any]:
 
 
 def lines(plan: ComparedPlan) -> Iterator[str]:
-    """The plan as workflow commands: data at risk as errors, obstacles and unsafe changes as warnings, changes as
-    notices.
+    """The plan as workflow commands of GitHub Actions.
+
+    Data at risk is an error, an obstacle or unsafe change is a warning, and a change is a notice.
 
     Changes with the same cause share a notice, since GitHub shows ten of each kind per step.
     """

@@ -82,8 +82,9 @@ def remarks_of(event: PlanCreated) -> Remarks:
 
 
 def changed_properties(change: Change, changes: Changes) -> tuple[ChangedProperty, ...]:
-    """The changed values of a resource, each once and with secrets masked; then those that follow another resource's
-    change.
+    """The changed values of a resource, then those that follow another resource's change.
+
+    Each value appears once, with secrets masked.
 
     If the whole resource is known, the items of lists are compared by their names, so that a new variable does not move
     the others.

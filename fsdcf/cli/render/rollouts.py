@@ -71,9 +71,7 @@ def timeline(task: TaskState, elapsed: float = 0.0, width: int = 1000) -> str:
 
 
 def relevant_tasks(seen: RolloutChanged) -> list[TaskState]:
-    """The tasks that deserve a row: those of the new deployment, its failures with the latest first, and old ones that
-    stop.
-    """
+    """The tasks that deserve a row: new ones, failed ones with the latest first, and old ones that stop."""
     new = [task for task in seen.tasks if task.new and task.status != "STOPPED"]
     failed = [task for task in seen.tasks if task.new and task.status == "STOPPED" and task.failed]
     old = [

@@ -1,6 +1,4 @@
-"""Lines to a stream whose reader may leave at any time, since a deploy continues without a reader; and the styles of a
-terminal.
-"""
+"""Lines to a stream whose reader may leave at any time, and the styles of a terminal."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ _SCALAR = (str, int, float, bool)
 
 
 def matched(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
-    """The items of two lists in pairs: a title, and the item on both sides or None. None if the lists are shown as a
-    whole.
+    """The items of two lists in pairs: a title, and the item on both sides or None.
+
+    None if the lists are shown as a whole.
 
     Items with names are paired by name. Without names, equal items are left out regardless of their position; the
     others are paired by what they are about, then by position. Lists that have nothing in common are shown as a whole.
