@@ -1,6 +1,7 @@
-"""Speed and memory, as ratios measured in one run: each command in turn with bare cfn-lint on the template it emits.
+"""Measure speed and memory as ratios in one run: each command is paired with bare cfn-lint on the template it emits.
 
-Prints the median of paired CPU ratios (user and system time of whole processes); ``diff`` is paired with one ``template --no-lint``. ``--runs N`` sets the number of pairs.
+Prints the median of paired CPU ratios (user and system time of whole processes); ``diff`` is paired with one
+``template --no-lint``. ``--runs N`` sets the number of pairs.
 """
 
 from __future__ import annotations
@@ -56,10 +57,8 @@ def commands(folder: Path, runs: int) -> None:
     larger = folder / "larger.yml"
     larger.write_text(SPEC.read_text().replace("memory: 1024", "memory: 2048"))
     diff = [str(BIN / "fsdcf"), "diff", str(SPEC), str(larger)]
-    print(
-        f"diff           {ratio(diff, [*fsdcf, str(larger), '--no-lint'], environment, runs):.2f} of one template --no-lint (at most 2.00)",
-        flush=True,
-    )
+    diff_ratio = ratio(diff, [*fsdcf, str(larger), "--no-lint"], environment, runs)
+    print(f"diff           {diff_ratio:.2f} of one template --no-lint (at most 2.00)", flush=True)
 
 
 def many() -> None:
@@ -100,7 +99,7 @@ def parallel(folder: Path) -> None:
         "import sys, time; from pathlib import Path; from fsdcf.batch import *; from fsdcf.pipeline import Request; "
         "r = [Request(p, Path(p).read_bytes(), 'staging') for p in sys.argv[2:]]; s = time.perf_counter(); "
         "o = list(compile_all(r, BatchOptions(workers=int(sys.argv[1])))); assert all(x.text for x in o); "
-        "import resource; a = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; b = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; "
+        "import resource as u; a, b = (u.getrusage(who).ru_maxrss for who in (u.RUSAGE_SELF, u.RUSAGE_CHILDREN)); "
         "print(time.perf_counter() - s, a / 1024, b / 1024)"
     )
     figures = {}

@@ -1,4 +1,5 @@
-"""Rewrites fsdcf/cloudformation/data/permissions.json: what the handlers of resource types call, and what each action applies to.
+"""Rewrite fsdcf/cloudformation/data/permissions.json: what the handlers of resource types call, and what each action
+applies to.
 
 Both come with cfn-lint: the resource schemas (us-east-1), and its copy of the AWS service authorization reference.
 """

@@ -85,8 +85,8 @@ NAMES = {
     "AWS::SSM::PatchBaseline": None,
     "AWS::VpcLattice::AuthPolicy": None,
 }
-"""Names that ``name_of`` would miss, or would see where a name is not the resource's own or need not be unique (the family of a
-task definition is shared by its revisions).
+"""Names that ``name_of`` misses, or that it finds although the name is not the resource's own or need not be unique
+(the revisions of a task definition share its family).
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"""
 
 TABLES = {"conditional": ["AttributeDefinitions"], "unordered": ["AttributeDefinitions"]}
@@ -95,7 +95,7 @@ DOCUMENTED = {
     "AWS::DynamoDB::GlobalTable": TABLES,
     "AWS::DynamoDB::Table": {**TABLES, "create_only": ["LocalSecondaryIndexes"]},
 }
-"""Update behaviour that the reference documents and the schemas leave out; attribute definitions are known by their names.
+"""Update behavior that the reference documents and the schemas omit; attribute definitions are matched by name.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
 
 OPEN = {"AWS::CloudFormation::CustomResource"}

@@ -20,7 +20,7 @@ Compile = Callable[..., Result]
 machine.forget(os.environ)
 fuzz.load()
 
-# Thousands of collected tests and their modules stay to the end: to look through them for garbage takes a tenth of the time.
+# Thousands of collected tests and their modules live until the end: searching them for garbage takes 10 % of the time.
 gc.set_threshold(20_000, 20, 50)
 
 
@@ -30,7 +30,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Whole modules to each worker: to send thousands of tests one by one takes seconds, and what a module shares is made once."""
+    """Send whole modules to a worker: sending thousands of tests one by one takes seconds, and a module shares
+    fixtures."""
     if config.getvalue("dist") != "loadgroup":
         return None
     from xdist.scheduler import LoadGroupScheduling

@@ -1,4 +1,4 @@
-"""The machine that runs the tests has no say in them: its settings of AWS, git, proxies and fsdcf are taken away before any is read."""
+"""Isolate the tests from the machine: remove its settings of AWS, git, proxies and fsdcf before anything reads them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import MutableMapping
 
 KEPT = ("FSDCF_FUZZ", "FSDCF_GOLDEN")
-"""What the Makefile says to the tests."""
+"""The variables by which the Makefile configures the tests."""
 
 _OWN = ("AWS_", "BOTO", "FSDCF_", "GIT_", "GITHUB_", "MOTO_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -18,11 +18,12 @@ NOTHING = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
 }
-"""Without these, the files of the home and the machine's own role would be asked."""
+"""Without these, the clients would read files in the home folder and ask for the machine's role."""
 
 
 def forget(environ: MutableMapping[str, str]) -> None:
-    """Takes the machine's settings out of an environment. A hook of git, for one, sets GIT_DIR, and every git then works there."""
+    """Remove the machine's settings from an environment. A git hook, for example, sets GIT_DIR, which every git then
+    uses."""
     for name in list(environ):
         if name not in KEPT and (name.startswith(_OWN) or name.upper() in _PROXIES):
             del environ[name]

@@ -117,9 +117,9 @@ class DeployPermissions(NamedTuple):
     """What a deploy needs beside the handlers' actions in the schema, and where.
 
     ``only_with`` lists action patterns by the property without which they are not needed (``NEVER``: by no resource),
-    ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS generates its ID. ``iam_name``
-    is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked role the first
-    resource of the type creates.
+    ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS generates its ID.
+    ``iam_name`` is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked
+    role the first resource of the type creates.
     """
 
     only_with: Mapping[str, tuple[str, ...]] = MappingProxyType({})
