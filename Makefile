@@ -55,8 +55,9 @@ golden: $(READY) ## Rewrite the golden files; review their diff
 dynalite: $(READY) ## Test the migration against dynalite, which enforces DynamoDB's limits; needs Node 20 and npm
 	@sh scripts/dynalite.sh $(BIN)
 
-docs: $(READY) ## Rewrite the generated pages of the documentation
+docs: $(READY) ## Rewrite the generated pages and pictures
 	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/pictures.py
 
 schemas: $(READY) ## Rewrite the resource facts and permissions from the schemas of cfn-lint
 	@$(BIN)/python scripts/schemas.py

@@ -1,13 +1,10 @@
-"""Rewrite the generated pages and pictures, and the pull request comment on the page about pipelines."""
+"""Rewrite the generated pages, and the pull request comment on the page about pipelines."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,8 +22,6 @@ from fsdcf.plan.cost.prices import assumptions
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
 COST = "docs/how-to/cost-graph-access.md"
-ARCHITECTURE = "docs/images/architecture.svg"
-EXAMPLE = "examples/api-dynamodb.yml"
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
@@ -152,32 +147,7 @@ def _fsdcf(*words: str) -> str:
     return done.stdout
 
 
-def architecture_source() -> str:
-    """Return the DOT text of the README's architecture."""
-    os.chdir(ROOT)
-    return _fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "dot")
-
-
-def digest(text: str) -> str:
-    """Return the comment that ties a picture to the text that it was drawn from: another Graphviz draws other bytes."""
-    return f"<!-- drawn from {hashlib.sha256(text.encode()).hexdigest()} -->\n"
-
-
-def draw_architecture() -> None:
-    """Draw the README's architecture with Graphviz. Without Graphviz the picture is left as it is."""
-    source = architecture_source()
-    picture = ROOT / ARCHITECTURE
-    if picture.exists() and picture.read_text(encoding="utf-8").endswith(digest(source)):
-        return
-    if shutil.which("dot") is None:
-        print(f"left {ARCHITECTURE} as it is: drawing it needs Graphviz (`dot`)", file=sys.stderr)
-        return
-    picture.write_text(_fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "svg") + digest(source), encoding="utf-8")
-    print(f"wrote {ARCHITECTURE}")
-
-
 if __name__ == "__main__":
     for name, text in pages().items():
         (ROOT / name).write_text(text, encoding="utf-8")
         print(f"wrote {name}")
-    draw_architecture()

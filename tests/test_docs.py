@@ -132,8 +132,8 @@ def test_the_readme_s_first_spec_draws_no_warning() -> None:
 
 
 @cache
-def docs_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs", ROOT / "scripts" / "docs.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -141,15 +141,18 @@ def docs_script() -> ModuleType:
 
 
 def test_generated_pages_are_current() -> None:
-    for name, text in docs_script().pages().items():
+    for name, text in script("docs").pages().items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name} is stale: make docs"
 
 
-def test_the_architecture_of_the_readme_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pictures_of_the_readme_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    script = docs_script()
-    picture = (ROOT / script.ARCHITECTURE).read_text(encoding="utf-8")
-    assert picture.endswith(script.digest(script.architecture_source())), f"{script.ARCHITECTURE} is stale: make docs"
+    pictures = script("pictures")
+    architecture, deploy = (
+        (ROOT / name).read_text(encoding="utf-8") for name in (pictures.ARCHITECTURE, pictures.DEPLOY)
+    )
+    assert architecture.endswith(pictures.digest(pictures.architecture_source())), "stale: make docs"
+    assert pictures.words(deploy) == pictures.words(pictures.deploy_picture(monkeypatch.setenv)), "stale: make docs"
 
 
 def test_every_code_is_unique_and_has_a_case() -> None:
