@@ -97,7 +97,7 @@ def deploy_picture(set_variable: Callable[[str, str], None]) -> str:
         return True
 
     deploy(_release("9d4e7f0"), Options(), aws, tell, ask)
-    live.close()
+    live.pause()
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(f"[bold]$ fsdcf deploy {SPEC} --env staging --image-sha 9d4e7f0[/bold]", highlight=False)
     for frame in (frames[0], frames[len(frames) // 2]):

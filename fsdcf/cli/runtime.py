@@ -80,15 +80,13 @@ def stack_command(
 
 
 class Sink(Protocol):
-    """Takes events. It can pause, and leaves the terminal as it found it."""
+    """Takes events. ``pause`` removes what moves on the terminal; the next event shows it again."""
 
     for_programs: bool
 
     def __call__(self, event: Event) -> None: ...
 
     def pause(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass
@@ -140,14 +138,9 @@ class Reporter:
         return addressed(complete(command, self.flags), self.flags)
 
     def pause(self) -> None:
-        """Pause every live display."""
-        for sink in self.sinks:
-            sink.pause()
-
-    def close(self) -> None:
         """Remove every live display."""
         for sink in self.sinks:
-            sink.close()
+            sink.pause()
 
 
 def run(
@@ -176,7 +169,7 @@ def perform(
             outcome = attempted(connection, lambda aws: act(aws, reporter, person(reporter.pause)))
             reporter(RunEnded(outcome))
     finally:
-        reporter.close()
+        reporter.pause()
     return outcome
 
 

@@ -72,11 +72,10 @@ def _plain(title: str, rows: Sequence[Access], places: Sequence[str]) -> Iterato
 
 def _draw(title: str, rows: Sequence[Access], lines: Sequence[Place | None]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from fsdcf.cli.render.stream import colours
+    from fsdcf.cli.render.stream import console_of
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
     for name, share in (("who", 3), ("may", 2), ("actions", 5), ("resources", 4), ("conditions", 4), ("line", 1)):
@@ -87,6 +86,6 @@ def _draw(title: str, rows: Sequence[Access], lines: Sequence[Place | None]) -> 
         number = str(line.line) if line else ""
         cells = (who(row), effect, what(row), where(row), "\n".join(remarks(row)), number)
         table.add_row(*(Text(visible(cell.replace("\n", "; ")), style) for cell in cells))
-    console = Console(no_color=not colours(sys.stdout), highlight=False)
+    console = console_of(sys.stdout)
     console.print(Text(title, "bold"))
     console.print(table)

@@ -137,18 +137,18 @@ def services(
     Usage errors for what a workflow cannot do.
     """
     compiled = {path: _compiled(path, environments, variables) for path in sorted(set(specs), key=str)}
-    if None in compiled.values():
+    valid = {path: spec for path, spec in compiled.items() if spec is not None}
+    if len(valid) < len(compiled):
         return None
     sources: dict[str, ServiceSource] = {}
-    for path, spec in compiled.items():
-        source = _source(path, root, spec, test) if spec else None
-        if source and source.name in sources:
+    for path, spec in valid.items():
+        source = _source(path, root, spec, test)
+        if source.name in sources:
             raise click.UsageError(
                 f"{sources[source.name].spec} and {source.spec} both describe the service {source.name}: "
                 "pass one of them"
             )
-        if source:
-            sources[source.name] = source
+        sources[source.name] = source
     return tuple(sources.values())
 
 

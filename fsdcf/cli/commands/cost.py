@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,9 +22,6 @@ from fsdcf.cloudformation.pricing import Prices
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
 from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumptions, overridden, shipped
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 @click.command()
@@ -149,25 +146,11 @@ def _plain(estimates: list[Estimate], headline: str, changed: Mapping[str, Decim
 
 
 def _draw(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from fsdcf.cli.render.stream import colours
-
-    console = Console(no_color=not colours(sys.stdout), highlight=False)
-    console.print(Text(headline, "bold"))
-    console.print(_table(estimates))
-    for title, pairs in _around(estimates, changed):
-        if pairs:
-            console.print(Text(title, "bold"))
-            for first, second in pairs:
-                console.print(Text.assemble("  ", first, (f": {second}" if second else "", "dim")))
-
-
-def _table(estimates: list[Estimate]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
+
+    from fsdcf.cli.render.stream import console_of
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
@@ -177,4 +160,11 @@ def _table(estimates: list[Estimate]) -> Table:
     for name, low, high, how in _rows(estimates):
         strong = "bold" if not how else ""
         table.add_row(Text(name, strong), Text(low, strong), Text(high, strong), Text(how))
-    return table
+    console = console_of(sys.stdout)
+    console.print(Text(headline, "bold"))
+    console.print(table)
+    for title, pairs in _around(estimates, changed):
+        if pairs:
+            console.print(Text(title, "bold"))
+            for first, second in pairs:
+                console.print(Text.assemble("  ", first, (f": {second}" if second else "", "dim")))

@@ -49,9 +49,6 @@ class JsonLines:
     def pause(self) -> None:
         """Nothing to pause."""
 
-    def close(self) -> None:
-        """Nothing to close."""
-
 
 def record(event: Event) -> dict[str, Any]:
     """An event as plain data, with secrets masked."""

@@ -212,10 +212,6 @@ class Live:
             self._screen.stop()
             self._screen = None
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        self.pause()
-
     def picture(self) -> RenderableType:
         """The display in its current state."""
         elapsed = self._elapsed + self._clock() - self._updated_at

@@ -51,9 +51,6 @@ class Plain:
     def pause(self) -> None:
         """Nothing to pause: a question can be asked at any time."""
 
-    def close(self) -> None:
-        """Nothing to close."""
-
     def _lines(self, event: Event) -> Iterator[str]:
         paint = self._out.paint
         if isinstance(event, StepStarted):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from fsdcf.diagnostics import Paint, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _STYLES: dict[str, dict[str, object]] = {
     "error": {"fg": "red", "bold": True},
@@ -43,6 +46,13 @@ def is_watched(stream: object) -> bool:
 def painter(stream: object) -> Paint:
     """The paint for a stream; it does nothing for a stream without colours."""
     return _paint if colours(stream) else plain
+
+
+def console_of(stream: TextIO) -> Console:
+    """The rich console of a stream, without colours where ``colours`` says so."""
+    from rich.console import Console
+
+    return Console(file=stream, no_color=not colours(stream), highlight=False)
 
 
 def width_of(stream: object) -> int | None:

@@ -53,7 +53,7 @@ def test_the_picture_groups_resources_and_says_what_is_waited_for() -> None:
         sink(event)
     time.now += 30
     picture = drawn(sink)
-    sink.close()
+    sink.pause()
     assert picture.splitlines()[0].split("  ") == ["shop-staging", "updating", "33s"]
     assert re.search(r"● tasks +1 of 2", picture)
     assert re.search(r"● Service +updating +30s", picture)
@@ -68,7 +68,7 @@ def test_the_display_counts_time_between_events() -> None:
     sink(Waiting(10, ()))
     time.now += 55
     assert "1m 05s" in drawn(sink) and "waiting for CloudFormation" in drawn(sink)
-    sink.close()
+    sink.pause()
 
 
 def test_a_screen_that_is_too_small_shows_less_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_a_screen_that_is_too_small_shows_less_and_says_so(monkeypatch: pytest.M
     for number in range(40):
         sink(seen(f"Subnet{number}", "CREATE_IN_PROGRESS", 1, "AWS::EC2::Subnet"))
     picture = drawn(sink)
-    sink.close()
+    sink.pause()
     assert len(picture.splitlines()) <= 14 and re.search(r"and \d\d more", picture)
 
 
@@ -87,7 +87,7 @@ def test_no_line_is_wider_than_the_terminal() -> None:
         sink(event)
     sink(seen("A" * 60, "CREATE_FAILED", 3, reason="reason " * 40))
     assert max(map(len, drawn(sink).splitlines())) <= 80
-    sink.close()
+    sink.pause()
 
 
 def test_messages_are_wrapped_between_words() -> None:
@@ -95,7 +95,7 @@ def test_messages_are_wrapped_between_words() -> None:
     sink, _ = live(out)
     sink(WarningIssued("every word of it " * 12))
     sink(NoticeIssued("kept", "Jobs (AWS::SQS::Queue) " * 6))
-    sink.close()
+    sink.pause()
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()).splitlines()
     assert lines[0].startswith("warning: every word") and max(map(len, lines)) <= 80
     assert [line[:2] for line in lines if not line.startswith(("warning", "kept"))] == ["  "] * (len(lines) - 2)
@@ -106,7 +106,7 @@ def test_the_end_leaves_a_summary_and_the_account() -> None:
     sink, _ = live(out, err)
     for event in (NoticeIssued("kept", "Jobs"), *story(FAILURE)):
         sink(event)
-    sink.close()
+    sink.pause()
     assert "kept: Jobs" in out.getvalue() and "warning" not in out.getvalue()
     assert err.getvalue().startswith("failed: Service could not be updated")
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
@@ -125,7 +125,7 @@ def test_the_end_of_a_rollback_marks_what_failed_although_it_is_as_before() -> N
         stack("UPDATE_ROLLBACK_COMPLETE", 75),
     ):
         sink(event)
-    sink.close()
+    sink.pause()
     out = io.StringIO()
     Console(file=out, width=80, no_color=True).print(sink.picture_at_the_end())
     assert [line.rstrip() for line in out.getvalue().splitlines()] == [
@@ -146,7 +146,7 @@ def test_tasks_that_failed_are_marked_where_the_update_was_cancelled_for_them() 
             sink(event)
         sink(seen("Service", "UPDATE_COMPLETE", 73))
         sink(stack("UPDATE_ROLLBACK_COMPLETE", 75))
-        sink.close()
+        sink.pause()
         out = io.StringIO()
         Console(file=out, width=80, no_color=True).print(sink.picture_at_the_end())
         assert f"  {mark} tasks             rolled back" in out.getvalue()
@@ -159,7 +159,7 @@ def test_a_narrow_terminal_still_shows_durations(monkeypatch: pytest.MonkeyPatch
     sink(seen("Service", "UPDATE_IN_PROGRESS", 3))
     time.now += 125
     assert re.search(r"● Service +updating +2m 05s\n", drawn(sink, 60))
-    sink.close()
+    sink.pause()
 
 
 def test_the_cursor_comes_back() -> None:
