@@ -37,6 +37,7 @@ DEPLOY = "docs/images/deploy.svg"
 EXAMPLE = "examples/api-dynamodb.yml"
 SPEC = "examples/hello.yml"
 WIDTH, HEIGHT = 100, 40
+CURSOR = re.compile(r"\x1b\[\?25[lh]|\x1b\[\d*A|\r")
 SPINNER = re.compile("[\u2800-\u28ff]")
 
 
@@ -90,9 +91,9 @@ def deploy_picture(set_variable: Callable[[str, str], None]) -> str:
 
     def ask(question: Question) -> bool:
         live.pause()
-        # The live view draws and erases a spinner; a picture shows only what stays.
-        lines = [line.rpartition("\x1b[2K")[2] for line in terminal.getvalue().splitlines()]
-        plan = "\n".join(line for line in lines if not SPINNER.search(line)).strip("\n")
+        # The live view draws and erases a spinner and hides the cursor; a picture shows only what stays.
+        lines = [CURSOR.sub("", line).rpartition("\x1b[2K")[2] for line in terminal.getvalue().splitlines()]
+        plan = re.sub("\n{3,}", "\n\n", "\n".join(line for line in lines if not SPINNER.search(line))).strip("\n")
         frames.append(f"{plan}\n\n{question.text} [y/N]: y\n")
         return True
 
