@@ -39,6 +39,30 @@ class PlannedResource:
     properties: Mapping[str, Any]
     spec: str = ""
 
+    def get(self, property: str, default: Any = None) -> Any:
+        """A property, or the default where the resource does not have it."""
+        return self.properties.get(property, default)
+
+    def text(self, property: str, default: str = "") -> str:
+        """A property as text."""
+        return text_of(self.get(property, default))
+
+    def items(self, property: str) -> list[Any]:
+        """A property that is one value or a list of them, as a list."""
+        return items(self.get(property))
+
+    def mapping(self, property: str) -> Mapping[str, Any]:
+        """A property that should be a mapping."""
+        return mapping(self.get(property))
+
+    def mappings(self, property: str) -> list[Mapping[str, Any]]:
+        """A property that should be a mapping or a list of them, as a list."""
+        return mappings(self.get(property))
+
+    def target(self, property: str) -> str | None:
+        """The logical ID of the resource that a property refers to; None without one."""
+        return target_of(self.get(property))
+
 
 @dataclass(frozen=True)
 class PlannedStack:
@@ -167,3 +191,8 @@ def whole_number(value: Any) -> int | None:
 def mapping(value: Any) -> Mapping[str, Any]:
     """A property that should be a mapping; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """A property that should be a mapping or a list of them, as a list; an empty mapping for anything else."""
+    return [mapping(one) for one in items(value)]

@@ -160,6 +160,19 @@ PricingFunction = Callable[[PricingContext, Sequence[PlannedResource]], Iterator
 """Prices all resources of a type; there is at least one."""
 
 
+def each_month(
+    price: str, name: str, is_charged: Callable[[PlannedResource], bool] = lambda resource: True
+) -> PricingFunction:
+    """Price every resource that is charged by the month, whatever its properties and its use."""
+
+    def lines(context: PricingContext, resources: Sequence[PlannedResource]) -> Iterator[CostLine]:
+        charged = [one for one in resources if is_charged(one)]
+        if charged:
+            yield context.line(price, name, len(charged), f"{len(charged)} × 1 month", charged)
+
+    return lines
+
+
 class PricingRule(NamedTuple):
     """How a type is priced, with the prices and assumptions that it adds. ``order`` is its place in the part: lowest
     first."""

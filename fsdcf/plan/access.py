@@ -121,8 +121,15 @@ def _describe_actions() -> frozenset[str]:
 
 
 NO_RESOURCE = (
-    *("ecr:GetAuthorizationToken", "ssmmessages:*", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-    *("xray:GetSampling*", "cloudwatch:PutMetricData", "sts:GetCallerIdentity", "ec2:Describe*", "s3:ListAllMyBuckets"),
+    "ecr:GetAuthorizationToken",
+    "ssmmessages:*",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSampling*",
+    "cloudwatch:PutMetricData",
+    "sts:GetCallerIdentity",
+    "ec2:Describe*",
+    "s3:ListAllMyBuckets",
 )
 """Actions, as patterns, that IAM cannot limit to a resource: a policy can only name ``*``.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -185,12 +185,12 @@ class ResourceType:
 
     ``retained``: fsdcf's own templates keep the resource when it leaves the stack. ``snapshot`` says whether
     CloudFormation takes a snapshot before a deletion without a DeletionPolicy; None where it cannot take one.
-    ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what the graph does not show,
-    ``before_deletion`` what keeps a resource from being deleted and what to do about it; empty where nothing is
-    known.
+    ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what the graph does not show as
+    data or as a service that tasks use. ``before_deletion`` is what keeps a resource from being deleted and what to do
+    about it; empty where nothing is known.
     """
 
-    type: str
+    type: str = field(kw_only=False)
     data: StoredData | None
     retained: bool
     snapshot: Callable[[Properties], bool] | None
@@ -234,28 +234,32 @@ class ForeignType(ResourceType):
     before_deletion: str = ""
 
 
-def plain_type(
+def created_type(
     type: str,
+    price: PricingRule | Literal["free"],
     simulation: Simulation,
     permissions: DeployPermissions = _PERMISSIONS,
     *,
+    data: StoredData | None = None,
     updates: Updates = _UPDATES,
-    policies: PolicyDocuments = _POLICIES,
     side_costs: SideCosts | None = None,
+    drawing: Drawing | None = None,
+    policies: PolicyDocuments = _POLICIES,
+    access: AccessActions = _ACCESS,
     before_deletion: str = "",
 ) -> ResourceType:
-    """The record of a free type without data, which fsdcf creates, deletes with its stack, and does not draw."""
+    """The record of a type that fsdcf creates: retained if it has data, and otherwise deleted with its stack."""
     return ResourceType(
         type=type,
-        data=None,
-        retained=False,
+        data=data,
+        retained=data is not None,
         snapshot=None,
         updates=updates,
-        price="free",
+        price=price,
         side_costs=side_costs,
-        drawing=None,
+        drawing=drawing,
         policies=policies,
-        access=_ACCESS,
+        access=access,
         permissions=permissions,
         simulation=simulation,
         before_deletion=before_deletion,
@@ -263,7 +267,14 @@ def plain_type(
 
 
 _GUARDED = (
-    *("Bucket", "Queues", "Topics", "SecretId", "TopicArn", "EventBusName", "FunctionName", "ResourceArn"),
+    "Bucket",
+    "Queues",
+    "Topics",
+    "SecretId",
+    "TopicArn",
+    "EventBusName",
+    "FunctionName",
+    "ResourceArn",
     "RepositoryName",
 )
 """The properties in which a policy without a record names the resources that it guards."""
@@ -274,7 +285,7 @@ def record_of(type: str) -> ResourceType:
     """The record of a resource type; for a type without one, what holds for every type of its service."""
     name = "AWS::CloudFormation::CustomResource" if type.startswith("Custom::") else type
     known: tuple[ResourceType, ...] = _module_of(name).RECORDS
-    unlisted = ForeignType(type=name, policies=PolicyDocuments("resource", _GUARDED if name.endswith("Policy") else ()))
+    unlisted = ForeignType(name, policies=PolicyDocuments("resource", _GUARDED if name.endswith("Policy") else ()))
     return next((record for record in known if record.type == name), unlisted)
 
 

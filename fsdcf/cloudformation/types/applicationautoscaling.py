@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
 from fsdcf.cloudformation.pricing import CostLine, PricingContext, PricingRule, Unpriced, counted
 from fsdcf.cloudformation.types import (
     NEVER,
-    AccessActions,
     DeployPermissions,
     Part,
-    PolicyDocuments,
-    ResourceType,
     Simulation,
-    Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "scaling"
@@ -26,7 +22,7 @@ SCALABLE_TARGET, SCALING_POLICY = (
 
 def _other_targets(stack: PlannedStack, targets: Sequence[PlannedResource]) -> Iterator[Unpriced]:
     for target in targets:
-        if target.properties.get("ServiceNamespace") != "ecs":
+        if target.get("ServiceNamespace") != "ecs":
             yield Unpriced(f"Scaling by {target.name}", "only the scaling of ECS services is counted", (target.name,))
 
 
@@ -35,7 +31,7 @@ def _price_policies(context: PricingContext, policies: Sequence[PlannedResource]
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/target-tracking-create-policy.html
     """
-    tracking = [one for one in policies if mapping(one.properties.get("TargetTrackingScalingPolicyConfiguration"))]
+    tracking = [one for one in policies if one.mapping("TargetTrackingScalingPolicyConfiguration")]
     if tracking:
         total = sum(map(_alarms, tracking))
         how = f"{counted(total, 'alarm')} for {counted(len(tracking), 'policy')}"
@@ -44,13 +40,14 @@ def _price_policies(context: PricingContext, policies: Sequence[PlannedResource]
 
 def _alarms(policy: PlannedResource) -> int:
     """One alarm for scaling out, and one for scaling in unless that is disabled."""
-    tracking = mapping(policy.properties.get("TargetTrackingScalingPolicyConfiguration"))
+    tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
     return 1 if text_of(tracking.get("DisableScaleIn")) == "true" else 2
 
 
 RECORDS = (
-    plain_type(
+    created_type(
         SCALABLE_TARGET,
+        "free",
         Simulation("{p[ResourceId]}|{p[ScalableDimension]}|{p[ServiceNamespace]}", {"Id": "{id}"}, create=6.0),
         DeployPermissions(
             only_with={
@@ -64,25 +61,14 @@ RECORDS = (
         ),
         side_costs=_other_targets,
     ),
-    ResourceType(
-        type=SCALING_POLICY,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule("logs and alarms", _price_policies, (), order=2),
-        side_costs=None,
-        drawing=None,
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
-            only_with={"PredictiveScalingPolicyConfiguration": ("cloudwatch:GetMetricData",)}
-        ),
-        simulation=Simulation(
+    created_type(
+        SCALING_POLICY,
+        PricingRule("logs and alarms", _price_policies, (), order=2),
+        Simulation(
             "arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:{uuid}:"
             "resource/ecs/{e[ScalingTargetId]}:policyName/{p[PolicyName]}",
             create=2.0,
         ),
-        before_deletion="",
+        DeployPermissions(only_with={"PredictiveScalingPolicyConfiguration": ("cloudwatch:GetMetricData",)}),
     ),
 )

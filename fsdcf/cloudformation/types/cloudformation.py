@@ -8,11 +8,8 @@ PART: Part = "other"
 STACK = "AWS::CloudFormation::Stack"
 RECORDS = (
     *(
-        ForeignType(type=f"AWS::CloudFormation::{name}", simulation=Simulation(supported=False))
+        ForeignType(f"AWS::CloudFormation::{name}", simulation=Simulation(supported=False))
         for name in ("CustomResource", "Macro", "Stack")
     ),
-    *(
-        ForeignType(type=f"AWS::CloudFormation::{name}", price="free")
-        for name in ("WaitCondition", "WaitConditionHandle")
-    ),
+    *(ForeignType(f"AWS::CloudFormation::{name}", price="free") for name in ("WaitCondition", "WaitConditionHandle")),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fsdcf.cloudformation.arns import named_by
-from fsdcf.cloudformation.planned import PlannedResource, items, mapping
+from fsdcf.cloudformation.planned import PlannedResource, mapping
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     CostLine,
@@ -32,7 +32,7 @@ def _price_alarms(context: PricingContext, alarms: Sequence[PlannedResource]) ->
 
 def _metrics(alarm: PlannedResource) -> tuple[str, int]:
     """Which price an alarm has, and how many metrics it watches."""
-    queries = [mapping(one) for one in items(alarm.properties.get("Metrics"))]
+    queries = alarm.mappings("Metrics")
     stats = [mapping(one.get("MetricStat")) for one in queries if one.get("MetricStat")]
     periods = [decimal(one.get("Period")) for one in (stats or [alarm.properties])]
     is_high = any(period is not None and period < 60 for period in periods)
@@ -41,17 +41,25 @@ def _metrics(alarm: PlannedResource) -> tuple[str, int]:
 
 RECORDS = (
     ForeignType(
-        type="AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Alarm",
         price=PricingRule(
             "logs and alarms",
             _price_alarms,
             (
                 price(
-                    *("alarm.standard", "0.10", "metric-month", PRICE_LIST, "2026-11-24"),
+                    "alarm.standard",
+                    "0.10",
+                    "metric-month",
+                    PRICE_LIST,
+                    "2026-11-24",
                     "period of 60 seconds or more",
                 ),
                 price(
-                    *("alarm.high-resolution", "0.30", "metric-month", PRICE_LIST, "2026-11-24"),
+                    "alarm.high-resolution",
+                    "0.30",
+                    "metric-month",
+                    PRICE_LIST,
+                    "2026-11-24",
                     "period below 60 seconds",
                 ),
             ),

@@ -31,12 +31,11 @@ from fsdcf.cloudformation.types import (
     Expiry,
     ForeignType,
     Part,
-    PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     StoredData,
     Updates,
+    created_type,
 )
 
 PART: Part = "data"
@@ -50,7 +49,7 @@ _DEFINITIONS = frozenset({"AttributeDefinitions"})
 
 def _price_tables(context: PricingContext, tables: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
     for table in tables:
-        kind = text_of(table.properties.get("TableClass", "STANDARD"))
+        kind = table.text("TableClass", "STANDARD")
         if kind == "STANDARD":
             yield from _price(context, table)
         else:
@@ -111,29 +110,9 @@ def _redefines_attribute(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    ResourceType(
-        type=TABLE,
-        data=StoredData(
-            "its items",
-            expiry=(
-                Expiry("TimeToLiveSpecification", _expires_otherwise, "lets items expire by another attribute"),
-                Expiry(
-                    "PointInTimeRecoverySpecification",
-                    lambda before, after: _is_recoverable(before) and not _is_recoverable(after),
-                    "drops its continuous backups",
-                ),
-            ),
-        ),
-        retained=True,
-        snapshot=None,
-        # An edited attribute definition or another key replaces the table, one definition more or less does not.
-        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
-        updates=Updates(
-            _STREAM,
-            edited=_DEFINITIONS,
-            replaced_if={"AttributeDefinitions": _redefines_attribute, "KeySchema": lambda before, after: True},
-        ),
-        price=PricingRule(
+    created_type(
+        TABLE,
+        PricingRule(
             "data",
             _price_tables,
             (
@@ -146,31 +125,16 @@ RECORDS = (
             ),
             (
                 assumption(
-                    *("dynamodb-writes-per-second", "1", "units/s"),
+                    "dynamodb-writes-per-second",
+                    "1",
+                    "units/s",
                     "write request units for each table on demand; indexes take as many again",
                 ),
                 assumption("dynamodb-reads-per-second", "5", "units/s", "read request units for each table on demand"),
                 assumption("dynamodb-gigabytes", "5", "GB", "in each table; an index holds as much again"),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("database", "DynamoDB table", "TableName", _details, arn_service="dynamodb"),
-        policies=PolicyDocuments(),
-        access=AccessActions(reading=("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect")),
-        permissions=DeployPermissions(
-            only_with={
-                # The handlers also make the replicas of a global table.
-                NEVER: ("dynamodb:*Item", "dynamodb:Query", "dynamodb:Scan", "dynamodb:*Replica"),
-                "ImportSourceSpecification": ("s3:*", "logs:*", "dynamodb:ImportTable", "dynamodb:DescribeImport"),
-                "KinesisStreamSpecification": (
-                    *("kinesis:*", "dynamodb:EnableKinesis*", "dynamodb:DisableKinesis*", "dynamodb:UpdateKinesis*"),
-                ),
-                "ResourcePolicy": ("dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"),
-                "SSESpecification.KMSMasterKeyId": ("kms:*",),
-            },
-            arns=named_by("dynamodb", "table", "TableName", "table/", ("", "/index/*")),
-        ),
-        simulation=Simulation(
+        Simulation(
             attributes={"Arn": _ARN, "StreamArn": f"{_ARN}/stream/2027-01-01T00:00:00.000"},
             create=31.0,
             update=12.0,
@@ -182,12 +146,48 @@ RECORDS = (
                 "GeneralServiceException",
             ),
         ),
+        DeployPermissions(
+            only_with={
+                # The handlers also make the replicas of a global table.
+                NEVER: ("dynamodb:*Item", "dynamodb:Query", "dynamodb:Scan", "dynamodb:*Replica"),
+                "ImportSourceSpecification": ("s3:*", "logs:*", "dynamodb:ImportTable", "dynamodb:DescribeImport"),
+                "KinesisStreamSpecification": (
+                    "kinesis:*",
+                    "dynamodb:EnableKinesis*",
+                    "dynamodb:DisableKinesis*",
+                    "dynamodb:UpdateKinesis*",
+                ),
+                "ResourcePolicy": ("dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"),
+                "SSESpecification.KMSMasterKeyId": ("kms:*",),
+            },
+            arns=named_by("dynamodb", "table", "TableName", "table/", ("", "/index/*")),
+        ),
+        data=StoredData(
+            "its items",
+            expiry=(
+                Expiry("TimeToLiveSpecification", _expires_otherwise, "lets items expire by another attribute"),
+                Expiry(
+                    "PointInTimeRecoverySpecification",
+                    lambda before, after: _is_recoverable(before) and not _is_recoverable(after),
+                    "drops its continuous backups",
+                ),
+            ),
+        ),
+        # An edited attribute definition or another key replaces the table, one definition more or less does not.
+        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+        updates=Updates(
+            _STREAM,
+            edited=_DEFINITIONS,
+            replaced_if={"AttributeDefinitions": _redefines_attribute, "KeySchema": lambda before, after: True},
+        ),
+        drawing=Drawing("database", "DynamoDB table", "TableName", _details, arn_service="dynamodb"),
+        access=AccessActions(reading=("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect")),
         before_deletion=(
             "disable the deletion protection of the table: aws dynamodb update-table --no-deletion-protection-enabled"
         ),
     ),
     ForeignType(
-        type="AWS::DynamoDB::GlobalTable",
+        "AWS::DynamoDB::GlobalTable",
         data=StoredData("its items"),
         updates=Updates(_STREAM, edited=_DEFINITIONS),
     ),

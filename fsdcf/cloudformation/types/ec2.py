@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack
 from fsdcf.cloudformation.pricing import (
     HOURS,
     PRICE_LIST,
@@ -18,24 +18,27 @@ from fsdcf.cloudformation.pricing import (
     price,
 )
 from fsdcf.cloudformation.types import (
-    AccessActions,
     DeployPermissions,
-    Drawing,
     ForeignType,
     Part,
-    PolicyDocuments,
-    ResourceType,
     Simulation,
     StoredData,
     Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "network"
 EIP, INTERNET_GATEWAY, NAT_GATEWAY, ROUTE, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (
     f"AWS::EC2::{name}"
     for name in (
-        *("EIP", "InternetGateway", "NatGateway", "Route", "RouteTable", "SecurityGroup", "Subnet", "VPC"),
+        "EIP",
+        "InternetGateway",
+        "NatGateway",
+        "Route",
+        "RouteTable",
+        "SecurityGroup",
+        "Subnet",
+        "VPC",
         "VPCEndpoint",
     )
 )
@@ -60,13 +63,13 @@ def _price_addresses(context: PricingContext, addresses: Sequence[PlannedResourc
 
 def _price_endpoints(context: PricingContext, endpoints: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
     """Interface endpoints by zone; gateway endpoints are free. Source: https://aws.amazon.com/privatelink/pricing/"""
-    kinds = {one.name: text_of(one.properties.get("VpcEndpointType", "Gateway")) for one in endpoints}
+    kinds = {one.name: one.text("VpcEndpointType", "Gateway") for one in endpoints}
     for name, kind in kinds.items():
         if kind not in ("Gateway", "Interface"):
             yield Unpriced(f"Endpoint {name}", f"no price for an endpoint of type {kind}", (name,))
     interfaces = [one for one in endpoints if kinds[one.name] == "Interface"]
     if interfaces:
-        zones = sum(max(1, len(items(one.properties.get("SubnetIds")))) for one in interfaces)
+        zones = sum(max(1, len(one.items("SubnetIds"))) for one in interfaces)
         how = f"{counted(len(interfaces), 'endpoint')}, {counted(zones, 'zone')} in all × {HOURS} h"
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
         traffic = context.assumed["endpoint-gigabytes"]
@@ -78,27 +81,23 @@ def _price_endpoints(context: PricingContext, endpoints: Sequence[PlannedResourc
 
 def public_subnets(stack: PlannedStack) -> Iterator[object]:
     """The subnets of NAT gateways, and those whose route table leads to an internet gateway."""
-    yield from (one.properties.get("SubnetId") for one in stack.of(NAT_GATEWAY))
-    routes = [one for one in stack.of(ROUTE) if one.properties.get("GatewayId")]
-    tables = {target_of(one.properties.get("RouteTableId")) for one in routes} - {None}
+    yield from (one.get("SubnetId") for one in stack.of(NAT_GATEWAY))
+    routes = [one for one in stack.of(ROUTE) if one.get("GatewayId")]
+    tables = {one.target("RouteTableId") for one in routes} - {None}
     for one in stack.of(ROUTE_TABLE_ASSOCIATION):
-        if target_of(one.properties.get("RouteTableId")) in tables:
-            yield one.properties.get("SubnetId")
+        if one.target("RouteTableId") in tables:
+            yield one.get("SubnetId")
 
 
 def default_routes(stack: PlannedStack) -> Iterator[PlannedResource]:
     """The routes to the internet."""
-    return (one for one in stack.of(ROUTE) if one.properties.get("DestinationCidrBlock") == "0.0.0.0/0")
+    return (one for one in stack.of(ROUTE) if one.get("DestinationCidrBlock") == "0.0.0.0/0")
 
 
 RECORDS = (
-    ResourceType(
-        type=NAT_GATEWAY,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        NAT_GATEWAY,
+        PricingRule(
             "network",
             _price_gateways,
             (
@@ -107,19 +106,14 @@ RECORDS = (
             ),
             (
                 assumption(
-                    *("nat-gigabytes", "20", "GB/month"),
+                    "nat-gigabytes",
+                    "20",
+                    "GB/month",
                     "through all NAT gateways together, both ways: images, other services",
                 ),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("network", "NAT gateway"),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
-            only_with={"SecondaryAllocationIds": ("ec2:*ociateNatGatewayAddress", "ec2:*ssignPrivateNatGatewayAddress")}
-        ),
-        simulation=Simulation(
+        Simulation(
             "nat-{hex}",
             {
                 "AutoProvisionZones": "disabled",
@@ -130,45 +124,37 @@ RECORDS = (
             create=100.0,
             delete=62.0,
         ),
-        before_deletion="",
+        DeployPermissions(
+            only_with={"SecondaryAllocationIds": ("ec2:*ociateNatGatewayAddress", "ec2:*ssignPrivateNatGatewayAddress")}
+        ),
     ),
-    ResourceType(
-        type=EIP,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        EIP,
+        PricingRule(
             "network",
             _price_addresses,
             (
                 price(
-                    *("ipv4.hour", "0.005", "address-hour"),
-                    *("the AWS Price List, as read by github.com/ChiefGyk3D/Clouds-Against-Humanity", "2026-10-16"),
+                    "ipv4.hour",
+                    "0.005",
+                    "address-hour",
+                    "the AWS Price List, as read by github.com/ChiefGyk3D/Clouds-Against-Humanity",
+                    "2026-10-16",
                 ),
             ),
         ),
-        side_costs=None,
-        drawing=None,
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
+        Simulation("52.{address}", {"AllocationId": "eipalloc-{hex}", "PublicIp": "{id}"}, create=14.0),
+        DeployPermissions(
             only_with={
                 "InstanceId": ("ec2:AssociateAddress", "ec2:DisassociateAddress"),
                 "TransferAddress": ("ec2:AcceptAddressTransfer",),
             },
             iam_name="elasticip",
         ),
-        simulation=Simulation("52.{address}", {"AllocationId": "eipalloc-{hex}", "PublicIp": "{id}"}, create=14.0),
-        before_deletion="",
     ),
-    ResourceType(
-        type=VPC_ENDPOINT,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        VPC_ENDPOINT,
+        PricingRule(
             "network",
             _price_endpoints,
             (
@@ -177,44 +163,41 @@ RECORDS = (
             ),
             (assumption("endpoint-gigabytes", "10", "GB/month", "through all interface endpoints together"),),
         ),
-        side_costs=None,
-        drawing=Drawing("network", "endpoints"),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
-            only_with={"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)}
-        ),
-        simulation=Simulation("vpce-{hex}", create=15.0),
-        before_deletion="",
+        Simulation("vpce-{hex}", create=15.0),
+        DeployPermissions(only_with={"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)}),
     ),
-    plain_type("AWS::EC2::InternetGateway", Simulation("igw-{hex}", create=16.0, delete=2.0)),
-    plain_type(
+    created_type("AWS::EC2::InternetGateway", "free", Simulation("igw-{hex}", create=16.0, delete=2.0)),
+    created_type(
         "AWS::EC2::Route",
+        "free",
         Simulation(
             "{p[RouteTableId]}|{p[DestinationCidrBlock]}", {"CidrBlock": "{p[DestinationCidrBlock]}"}, create=2.0
         ),
     ),
-    plain_type("AWS::EC2::RouteTable", Simulation("rtb-{hex}", create=11.0)),
-    plain_type(
+    created_type("AWS::EC2::RouteTable", "free", Simulation("rtb-{hex}", create=11.0)),
+    created_type(
         "AWS::EC2::SecurityGroup",
+        "free",
         Simulation("sg-{hex}", {"GroupId": "{id}"}, create=5.0),
         before_deletion=(
             "a security group can be deleted once no network interface and no rule uses it; the network interface of a"
             " stopped task disappears within minutes"
         ),
     ),
-    plain_type("AWS::EC2::SecurityGroupIngress", Simulation("sgr-{hex}")),
-    plain_type(
+    created_type("AWS::EC2::SecurityGroupIngress", "free", Simulation("sgr-{hex}")),
+    created_type(
         "AWS::EC2::Subnet",
+        "free",
         Simulation("subnet-{hex}", create=5.0),
         DeployPermissions(only_with={"Ipv6CidrBlock": ("ec2:*ociateSubnetCidrBlock",)}),
         before_deletion=(
             "a subnet can be deleted once it contains no network interface: see aws ec2 describe-network-interfaces"
         ),
     ),
-    plain_type("AWS::EC2::SubnetRouteTableAssociation", Simulation("rtbassoc-{hex}")),
-    plain_type(
+    created_type("AWS::EC2::SubnetRouteTableAssociation", "free", Simulation("rtbassoc-{hex}")),
+    created_type(
         "AWS::EC2::VPC",
+        "free",
         Simulation("vpc-{hex}", {"DefaultNetworkAcl": "acl-{hex}", "DefaultSecurityGroup": "sg-{hex}"}, create=13.0),
         DeployPermissions(only_with={"VpcEncryptionControl": ("ec2:CreateVpcEncryptionControl",)}),
         # A tenancy other than from dedicated to default replaces the VPC.
@@ -225,21 +208,22 @@ RECORDS = (
         ),
         before_deletion="a VPC can be deleted once it is empty, including resources created outside of the stack",
     ),
-    plain_type(
+    created_type(
         "AWS::EC2::VPCGatewayAttachment",
+        "free",
         Simulation("IGW|{p[VpcId]}", {"AttachmentType": "IGW"}, create=2.0, delete=12.0),
         DeployPermissions(only_with={"VpnGatewayId": ("ec2:*tachVpnGateway",)}),
     ),
-    ForeignType(type="AWS::EC2::EIPAssociation", price="free"),
+    ForeignType("AWS::EC2::EIPAssociation", price="free"),
     ForeignType(
-        type="AWS::EC2::LaunchTemplate",
+        "AWS::EC2::LaunchTemplate",
         updates=Updates(
             {name: frozenset({"LaunchTemplateData"}) for name in ("DefaultVersionNumber", "LatestVersionNumber")}
         ),
     ),
-    ForeignType(type="AWS::EC2::NetworkAcl", price="free", simulation=Simulation("acl-{hex}")),
-    ForeignType(type="AWS::EC2::NetworkAclEntry", price="free"),
-    ForeignType(type="AWS::EC2::SecurityGroupEgress", price="free", simulation=Simulation("sgr-{hex}")),
-    ForeignType(type="AWS::EC2::VPCCidrBlock", price="free"),
-    ForeignType(type="AWS::EC2::Volume", data=StoredData("its blocks"), snapshot=lambda properties: False),
+    ForeignType("AWS::EC2::NetworkAcl", price="free", simulation=Simulation("acl-{hex}")),
+    ForeignType("AWS::EC2::NetworkAclEntry", price="free"),
+    ForeignType("AWS::EC2::SecurityGroupEgress", price="free", simulation=Simulation("sgr-{hex}")),
+    ForeignType("AWS::EC2::VPCCidrBlock", price="free"),
+    ForeignType("AWS::EC2::Volume", data=StoredData("its blocks"), snapshot=lambda properties: False),
 )

@@ -17,7 +17,7 @@ PART: Part = "data"
 _IMAGES = StoredData("its images", used_by_tasks=False)
 RECORDS = (
     ForeignType(
-        type="AWS::ECR::Repository",
+        "AWS::ECR::Repository",
         access=AccessActions(reading=("ecr:BatchCheckLayerAvailability",)),
         data=_IMAGES,
         drawing=Drawing("service", "ECR repository", "RepositoryName"),
@@ -30,5 +30,5 @@ RECORDS = (
         ),
         before_deletion="a repository must not contain images when it is deleted",
     ),
-    ForeignType(type="AWS::ECR::PublicRepository", data=_IMAGES),
+    ForeignType("AWS::ECR::PublicRepository", data=_IMAGES),
 )

@@ -25,17 +25,13 @@ from fsdcf.cloudformation.pricing import (
 )
 from fsdcf.cloudformation.types import (
     NEVER,
-    AccessActions,
     DeployPermissions,
-    Drawing,
     ForeignType,
     Part,
-    PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     Updates,
-    plain_type,
+    created_type,
 )
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.cloudformation.types.ec2 import VPC
@@ -54,8 +50,11 @@ _SPOT = "varies with supply, 50 to 70 percent below the price on demand; no date
 _SPOT_X86, _SPOT_ARM = "fortem.dev/fargate-spot and techoral.com", "the discount of x86 applied to ARM"
 _PRICES = (
     price(
-        *("fargate.vcpu.x86", "0.04048", "vCPU-hour"),
-        *(f"{_FARGATE}; the AWS page for ECS gives 0.000011244 a second", "2026-09-20"),
+        "fargate.vcpu.x86",
+        "0.04048",
+        "vCPU-hour",
+        f"{_FARGATE}; the AWS page for ECS gives 0.000011244 a second",
+        "2026-09-20",
     ),
     price("fargate.memory.x86", "0.004445", "GB-hour", _FARGATE, "2026-06-17"),
     price("fargate.vcpu.arm64", "0.03238", "vCPU-hour", "vantage.sh/blog/fargate-pricing", "2026-06-17"),
@@ -65,7 +64,11 @@ _PRICES = (
     price("fargate-spot.vcpu.arm64", "0.0100", "vCPU-hour", _SPOT_ARM, "2026-06-01", _SPOT, weak=True),
     price("fargate-spot.memory.arm64", "0.0011", "GB-hour", _SPOT_ARM, "2026-06-01", _SPOT, weak=True),
     price(
-        *("fargate.storage", "0.000111", "GB-hour", "vantage.sh/blog/fargate-pricing and wring.co", "2026-03-10"),
+        "fargate.storage",
+        "0.000111",
+        "GB-hour",
+        "vantage.sh/blog/fargate-pricing and wring.co",
+        "2026-03-10",
         "above the 20 GB that every task has",
     ),
 )
@@ -75,29 +78,29 @@ def task_counts(stack: PlannedStack, service: PlannedResource) -> Range:
     """The minimum and maximum number of tasks: from auto scaling, else DesiredCount, else one, as ECS starts it."""
     for target in stack.of(SCALABLE_TARGET):
         if scales(target, service):
-            low, high = (at_least_zero(target.properties.get(key)) for key in ("MinCapacity", "MaxCapacity"))
+            low, high = (at_least_zero(target.get(key)) for key in ("MinCapacity", "MaxCapacity"))
             return Range(min(low, high), max(low, high))
-    desired = decimal(service.properties.get("DesiredCount"))
+    desired = decimal(service.get("DesiredCount"))
     return Range.of(1 if desired is None else max(desired, Decimal(0)))
 
 
 def scales(target: PlannedResource, service: PlannedResource) -> bool:
     """Whether a scalable target scales a service: it refers to the service, or names it."""
-    resource = target.properties.get("ResourceId")
+    resource = target.get("ResourceId")
     if any(one.target == service.name for one in unknowns(resource)):
         return True
-    name = service.properties.get("ServiceName")
+    name = service.get("ServiceName")
     return isinstance(name, str) and text_of(resource).endswith(f"/{name}")
 
 
 def definition_of(stack: PlannedStack, service: PlannedResource) -> PlannedResource | None:
     """The task definition of a service; None where it is not in the template."""
-    return stack.named(service.properties.get("TaskDefinition"), TASK_DEFINITION)
+    return stack.named(service.get("TaskDefinition"), TASK_DEFINITION)
 
 
 def containers_of(definition: PlannedResource | None) -> list[Mapping[str, Any]]:
     """The containers of a task definition."""
-    return [mapping(one) for one in items(definition.properties.get("ContainerDefinitions"))] if definition else []
+    return definition.mappings("ContainerDefinitions") if definition else []
 
 
 def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
@@ -105,8 +108,8 @@ def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
     """
-    cpu = _measured(definition.properties.get("Cpu"), _CPU_UNITS)
-    memory = _measured(definition.properties.get("Memory"), _MEMORY_UNITS)
+    cpu = _measured(definition.get("Cpu"), _CPU_UNITS)
+    memory = _measured(definition.get("Memory"), _MEMORY_UNITS)
     return None if cpu is None or memory is None else (cpu / 1024, memory / 1024)
 
 
@@ -148,9 +151,7 @@ def _price_services(context: PricingContext, services: Sequence[PlannedResource]
             continue
         tasks = task_counts(context.stack, service)
         yield from _capacity(context, service, definition, tasks, size)
-        extra = (
-            at_least_zero(mapping(definition.properties.get("EphemeralStorage")).get("SizeInGiB")) - _INCLUDED_STORAGE
-        )
+        extra = at_least_zero(definition.mapping("EphemeralStorage").get("SizeInGiB")) - _INCLUDED_STORAGE
         if extra > 0:
             how = f"{counted(tasks, 'task')} × {extra} GB above {_INCLUDED_STORAGE} × {HOURS} h"
             yield context.line("fargate.storage", "Ephemeral storage", tasks.times(extra * HOURS), how, service)
@@ -161,7 +162,7 @@ def _price_services(context: PricingContext, services: Sequence[PlannedResource]
 
 def network_of(service: PlannedResource) -> Mapping[str, Any]:
     """The awsvpc configuration of a service."""
-    return mapping(mapping(service.properties.get("NetworkConfiguration")).get("AwsvpcConfiguration"))
+    return mapping(service.mapping("NetworkConfiguration").get("AwsvpcConfiguration"))
 
 
 def _not_priced(service: PlannedResource, definition: PlannedResource | None) -> str:
@@ -170,9 +171,9 @@ def _not_priced(service: PlannedResource, definition: PlannedResource | None) ->
         return "its task definition is not in the template"
     if size_of(definition) is None:
         return "its task definition gives no size"
-    system = text_of(mapping(definition.properties.get("RuntimePlatform")).get("OperatingSystemFamily") or "LINUX")
-    launch = text_of(service.properties.get("LaunchType") or "FARGATE")
-    strategy = map(mapping, items(service.properties.get("CapacityProviderStrategy")))
+    system = text_of(definition.mapping("RuntimePlatform").get("OperatingSystemFamily") or "LINUX")
+    launch = text_of(service.get("LaunchType") or "FARGATE")
+    strategy = service.mappings("CapacityProviderStrategy")
     providers = [text_of(one.get("CapacityProvider")) for one in strategy]
     foreign = [name for name in providers if not name.startswith("FARGATE")]
     platforms = [one for one in (system, launch) if one not in ("LINUX", "FARGATE")] + foreign
@@ -186,9 +187,9 @@ def _capacity(
     tasks: Range,
     size: tuple[Decimal, Decimal],
 ) -> Iterator[CostLine]:
-    is_arm = mapping(definition.properties.get("RuntimePlatform")).get("CpuArchitecture") == "ARM64"
+    is_arm = definition.mapping("RuntimePlatform").get("CpuArchitecture") == "ARM64"
     chip, label = ("arm64", "ARM") if is_arm else ("x86", "x86")
-    strategy = items(service.properties.get("CapacityProviderStrategy"))
+    strategy = service.items("CapacityProviderStrategy")
     low, high = spot_shares(strategy, tasks.minimum), spot_shares(strategy, tasks.maximum)
     for index, (kind, title) in enumerate((("fargate", "Fargate"), ("fargate-spot", "Fargate Spot"))):
         running = Range(low[index], high[index])
@@ -202,7 +203,7 @@ def _capacity(
 
 def _cluster_side_costs(stack: PlannedStack, clusters: Sequence[PlannedResource]) -> Iterator[Unpriced]:
     for cluster in clusters:
-        settings = map(mapping, items(cluster.properties.get("ClusterSettings")))
+        settings = cluster.mappings("ClusterSettings")
         if any(one.get("Name") == "containerInsights" and one.get("Value") != "disabled" for one in settings):
             why = "its metrics and logs depend on the tasks' number and churn"
             yield Unpriced("Container Insights", why, (cluster.name,))
@@ -244,8 +245,9 @@ def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties)
 
 
 RECORDS = (
-    plain_type(
+    created_type(
         CLUSTER,
+        "free",
         Simulation(attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{id}"}, create=8.0),
         DeployPermissions(
             only_with={NEVER: ("ecs:PutAccountSetting*",), "Configuration": ("kms:*",)},
@@ -255,32 +257,26 @@ RECORDS = (
         side_costs=_cluster_side_costs,
         before_deletion="a cluster can be deleted once it has no services, tasks and container instances",
     ),
-    ResourceType(
-        type=SERVICE,
-        data=None,
-        retained=False,
-        snapshot=None,
-        # Another launch type replaces the service; a capacity provider in its place does not.
-        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
-        updates=Updates(replaced_if={"LaunchType": lambda before, after: before is not None and after is not None}),
-        price=PricingRule("tasks", _price_services, _PRICES),
-        side_costs=_service_side_costs,
-        drawing=Drawing("compute", "ECS service", "ServiceName"),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(arns=_service_arns, linked_role="ecs.amazonaws.com"),
-        simulation=Simulation(
+    created_type(
+        SERVICE,
+        PricingRule("tasks", _price_services, _PRICES),
+        Simulation(
             "arn:{partition}:ecs:{region}:{account}:service/{e[Cluster]}/{name}",
             {"Name": "{last}"},
             update=2.0,
             delete=15.0,
         ),
-        before_deletion="",
+        DeployPermissions(arns=_service_arns, linked_role="ecs.amazonaws.com"),
+        # Another launch type replaces the service; a capacity provider in its place does not.
+        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+        updates=Updates(replaced_if={"LaunchType": lambda before, after: before is not None and after is not None}),
+        side_costs=_service_side_costs,
     ),
-    plain_type(
+    created_type(
         TASK_DEFINITION,
+        "free",
         Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),
         DeployPermissions(arns=named_by("ecs", "task-definition", "Family", "task-definition/", (":*",))),
     ),
-    ForeignType(type="AWS::ECS::ClusterCapacityProviderAssociations", price="free"),
+    ForeignType("AWS::ECS::ClusterCapacityProviderAssociations", price="free"),
 )

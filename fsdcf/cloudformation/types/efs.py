@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fsdcf.cloudformation.planned import PlannedResource, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     CostLine,
@@ -21,13 +21,10 @@ from fsdcf.cloudformation.types import (
     DeployPermissions,
     Drawing,
     Part,
-    PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     StoredData,
-    Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "data"
@@ -40,20 +37,20 @@ _ARN = "arn:{partition}:elasticfilesystem:{region}:{account}"
 def _price_systems(context: PricingContext, systems: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
     size = context.assumed["efs-gigabytes"]
     for system in systems:
-        if system.properties.get("AvailabilityZoneName"):
+        if system.get("AvailabilityZoneName"):
             yield Unpriced(f"File system {system.name}", "no price for the One Zone classes", (system.name,))
             continue
         yield context.line("efs.storage", "EFS storage", size, f"{number(size)} GB, Standard", system, "efs-gigabytes")
-        mode = system.properties.get("ThroughputMode", "bursting")
+        mode = system.get("ThroughputMode", "bursting")
         if mode == "elastic":
             for verb in ("read", "write"):
                 traffic = context.assumed[f"efs-{verb}-gigabytes"]
                 how = f"{number(traffic)} GB, elastic throughput"
                 yield context.line(f"efs.{verb}", f"EFS {verb}s", traffic, how, system, f"efs-{verb}-gigabytes")
         elif mode == "provisioned":
-            speed = at_least_zero(system.properties.get("ProvisionedThroughputInMibps"))
+            speed = at_least_zero(system.get("ProvisionedThroughputInMibps"))
             yield context.line("efs.provisioned", "EFS throughput", speed, f"{number(speed)} MiB/s", system)
-        if mapping(system.properties.get("BackupPolicy")).get("Status") == "ENABLED":
+        if system.mapping("BackupPolicy").get("Status") == "ENABLED":
             yield context.line("efs.backup", "EFS backups", size, f"{number(size)} GB, warm", system, "efs-gigabytes")
 
 
@@ -62,13 +59,9 @@ def _details(properties: Properties) -> Iterator[str]:
 
 
 RECORDS = (
-    ResourceType(
-        type=FILE_SYSTEM,
-        data=StoredData("its files"),
-        retained=True,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        FILE_SYSTEM,
+        PricingRule(
             "data",
             _price_systems,
             (
@@ -79,8 +72,12 @@ RECORDS = (
                 price("efs.write", "0.06", "GB", _BLOGS, "2026-06-13", "elastic throughput"),
                 price("efs.provisioned", "6.00", "MiB/s-month", PRICE_LIST, "2026-11-24"),
                 price(
-                    *("efs.backup", "0.05", "GB-month", "factualminds.com and cloudburn.io on AWS Backup"),
-                    *("2026-06-13", "warm storage of AWS Backup"),
+                    "efs.backup",
+                    "0.05",
+                    "GB-month",
+                    "factualminds.com and cloudburn.io on AWS Backup",
+                    "2026-06-13",
+                    "warm storage of AWS Backup",
                 ),
             ),
             (
@@ -90,30 +87,31 @@ RECORDS = (
             ),
             order=1,
         ),
-        side_costs=None,
-        drawing=Drawing("storage", "EFS file system", None, _details, arn_service="elasticfilesystem"),
-        policies=PolicyDocuments(),
-        access=AccessActions(reading=("elasticfilesystem:ClientMount",)),
-        permissions=DeployPermissions(
+        Simulation("fs-{hex}", {"Arn": f"{_ARN}:file-system/{{id}}"}, create=8.0),
+        DeployPermissions(
             only_with={
                 "KmsKeyId": ("kms:*",),
                 "ReplicationConfiguration": (
-                    *("elasticfilesystem:CreateReplication*", "elasticfilesystem:DeleteReplication*"),
+                    "elasticfilesystem:CreateReplication*",
+                    "elasticfilesystem:DeleteReplication*",
                 ),
             },
             linked_role="elasticfilesystem.amazonaws.com",
         ),
-        simulation=Simulation("fs-{hex}", {"Arn": f"{_ARN}:file-system/{{id}}"}, create=8.0),
-        before_deletion="",
+        data=StoredData("its files"),
+        drawing=Drawing("storage", "EFS file system", None, _details, arn_service="elasticfilesystem"),
+        access=AccessActions(reading=("elasticfilesystem:ClientMount",)),
     ),
-    plain_type(
+    created_type(
         MOUNT_TARGET,
+        "free",
         # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
         Simulation("fsmt-{hex}", {"IpAddress": "10.{address}"}, create=85.0, delete=90.0),
         DeployPermissions(more=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")),
     ),
-    plain_type(
+    created_type(
         ACCESS_POINT,
+        "free",
         Simulation("fsap-{hex}", {"Arn": f"{_ARN}:access-point/{{id}}"}),
     ),
 )

@@ -8,14 +8,14 @@ PART: Part = "other"
 _ITEMS = StoredData("its items")
 _LINKED = DeployPermissions(linked_role="elasticache.amazonaws.com")
 RECORDS = (
-    ForeignType(type="AWS::ElastiCache::CacheCluster", data=_ITEMS, snapshot=lambda properties: False),
-    ForeignType(type="AWS::ElastiCache::GlobalReplicationGroup", data=_ITEMS),
+    ForeignType("AWS::ElastiCache::CacheCluster", data=_ITEMS, snapshot=lambda properties: False),
+    ForeignType("AWS::ElastiCache::GlobalReplicationGroup", data=_ITEMS),
     ForeignType(
-        type="AWS::ElastiCache::ReplicationGroup",
+        "AWS::ElastiCache::ReplicationGroup",
         data=_ITEMS,
         snapshot=lambda properties: False,
         drawing=Drawing("database", "ElastiCache", "ReplicationGroupId"),
         permissions=_LINKED,
     ),
-    ForeignType(type="AWS::ElastiCache::ServerlessCache", data=_ITEMS, permissions=_LINKED),
+    ForeignType("AWS::ElastiCache::ServerlessCache", data=_ITEMS, permissions=_LINKED),
 )

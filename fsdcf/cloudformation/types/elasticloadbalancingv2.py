@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, target_of
 from fsdcf.cloudformation.pricing import (
     HOURS,
     MILLION,
@@ -21,18 +21,13 @@ from fsdcf.cloudformation.pricing import (
 )
 from fsdcf.cloudformation.types import (
     NEVER,
-    AccessActions,
     DeletionProtection,
     DeployPermissions,
-    Drawing,
     ForeignType,
     Part,
-    PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
-    Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "ingress"
@@ -52,7 +47,7 @@ _ARN = "arn:{partition}:elasticloadbalancing:{region}:{account}"
 def _price_balancers(context: PricingContext, balancers: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
     """Load balancers by hour and by capacity units, and their responses to the internet."""
     for balancer in balancers:
-        kind = text_of(balancer.properties.get("Type", "application"))
+        kind = balancer.text("Type", "application")
         if kind != "application":
             yield Unpriced(f"Load balancer {balancer.name}", f"no price for a {kind} load balancer", (balancer.name,))
             continue
@@ -65,16 +60,24 @@ def _price_balancers(context: PricingContext, balancers: Sequence[PlannedResourc
             rate, size = (context.assumed[name] for name in ("requests-per-second", "response-kilobytes"))
             how = f"{number(rate)} requests/s × {number(size)} kB"
             yield context.line(
-                *("transfer.out", "Answers to the internet", rate * size * SECONDS / MILLION, how, balancer),
-                *("requests-per-second", "response-kilobytes"),
+                "transfer.out",
+                "Answers to the internet",
+                rate * size * SECONDS / MILLION,
+                how,
+                balancer,
+                "requests-per-second",
+                "response-kilobytes",
             )
 
 
 def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
     """Capacity units: the largest of connections, active connections, bytes and rule evaluations."""
     names = (
-        *("requests-per-second", "requests-per-connection", "connection-seconds"),
-        *("request-kilobytes", "response-kilobytes"),
+        "requests-per-second",
+        "requests-per-connection",
+        "connection-seconds",
+        "request-kilobytes",
+        "response-kilobytes",
     )
     rate, per_connection, seconds, request, response = (context.assumed[name] for name in names)
     new = rate / per_connection
@@ -91,36 +94,36 @@ def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
 
 def _most_rules(stack: PlannedStack, balancer: PlannedResource) -> int:
     """How many rules a request may pass: those of the listener with the most rules, the default among them."""
-    rules = [stack.named(one.properties.get("ListenerArn"), LISTENER) for one in stack.of(LISTENER_RULE)]
+    rules = [stack.named(one.get("ListenerArn"), LISTENER) for one in stack.of(LISTENER_RULE)]
     return max((rules.count(listener) + 1 for listener in listeners_of(stack, balancer)), default=0)
 
 
 def is_public(balancer: PlannedResource) -> bool:
     """Whether a load balancer is internet-facing, as it is by default."""
-    return text_of(balancer.properties.get("Scheme", "internet-facing")) == "internet-facing"
+    return balancer.text("Scheme", "internet-facing") == "internet-facing"
 
 
 def subnets_of(balancer: PlannedResource) -> list[object]:
     """The subnets of a load balancer."""
-    mapped = [mapping(one).get("SubnetId") for one in items(balancer.properties.get("SubnetMappings"))]
-    return items(balancer.properties.get("Subnets")) or mapped
+    mapped = [one.get("SubnetId") for one in balancer.mappings("SubnetMappings")]
+    return balancer.items("Subnets") or mapped
 
 
 def listeners_of(stack: PlannedStack, balancer: PlannedResource) -> Iterator[PlannedResource]:
     """The listeners of a load balancer."""
-    return (one for one in stack.of(LISTENER) if target_of(one.properties.get("LoadBalancerArn")) == balancer.name)
+    return (one for one in stack.of(LISTENER) if one.target("LoadBalancerArn") == balancer.name)
 
 
 def balancers_by_group(stack: PlannedStack) -> Mapping[str, tuple[str, ...]]:
     """The load balancers in front of each target group, through listeners and their rules, by logical ID."""
-    balancers = {one.name: target_of(one.properties.get("LoadBalancerArn")) for one in stack.of(LISTENER)}
-    actions = [(balancers[one.name], one.properties.get("DefaultActions")) for one in stack.of(LISTENER)]
+    balancers = {one.name: one.target("LoadBalancerArn") for one in stack.of(LISTENER)}
+    actions = [(balancers[one.name], one.get("DefaultActions")) for one in stack.of(LISTENER)]
     for rule in stack.of(LISTENER_RULE):
-        balancer = balancers.get(target_of(rule.properties.get("ListenerArn")) or "")
-        actions.append((balancer, rule.properties.get("Actions")))
+        balancer = balancers.get(rule.target("ListenerArn") or "")
+        actions.append((balancer, rule.get("Actions")))
     groups: dict[str, dict[str, None]] = {}
     for balancer, written in actions:
-        for action in map(mapping, items(written)):
+        for action in mappings(written):
             weighted = items(mapping(action.get("ForwardConfig")).get("TargetGroups"))
             for one in (action, *map(mapping, weighted)):
                 group = target_of(one.get("TargetGroupArn"))
@@ -135,20 +138,20 @@ def _is_protected(properties: Properties) -> bool:
 
 
 RECORDS = (
-    ResourceType(
-        type=LOAD_BALANCER,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        LOAD_BALANCER,
+        PricingRule(
             "ingress",
             _price_balancers,
             (
                 price("alb.hour", "0.0225", "balancer-hour", _ELB_PAGE, "2026-09-20"),
                 price("alb.lcu", "0.008", "LCU-hour", _ELB_PAGE, "2026-09-20"),
                 price(
-                    *("transfer.out", "0.09", "GB", PRICE_LIST, "2026-11-24"),
+                    "transfer.out",
+                    "0.09",
+                    "GB",
+                    PRICE_LIST,
+                    "2026-11-24",
                     "first 10 TB of a month, after 100 GB free for an account",
                 ),
             ),
@@ -164,18 +167,7 @@ RECORDS = (
                 assumption("connection-seconds", "60", "s", "that a connection stays open"),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("ingress", "load balancer", "Name"),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
-            only_with={
-                "Ipv4IpamPoolId": ("ec2:DescribeIpamPools", "elasticloadbalancing:ModifyIpPools"),
-                "MinimumLoadBalancerCapacity": ("elasticloadbalancing:ModifyCapacityReservation",),
-            },
-            linked_role="elasticloadbalancing.amazonaws.com",
-        ),
-        simulation=Simulation(
+        Simulation(
             f"{_ARN}:loadbalancer/app/{{name}}/{{short}}",
             {
                 "CanonicalHostedZoneID": "Z35SXDOTRQ7X7K",
@@ -192,15 +184,24 @@ RECORDS = (
                 "ResourceConflict",
             ),
         ),
+        DeployPermissions(
+            only_with={
+                "Ipv4IpamPoolId": ("ec2:DescribeIpamPools", "elasticloadbalancing:ModifyIpPools"),
+                "MinimumLoadBalancerCapacity": ("elasticloadbalancing:ModifyCapacityReservation",),
+            },
+            linked_role="elasticloadbalancing.amazonaws.com",
+        ),
         before_deletion="disable the deletion protection of the load balancer",
     ),
-    plain_type(
+    created_type(
         LISTENER,
+        "free",
         Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
         DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
     ),
-    plain_type(
+    created_type(
         TARGET_GROUP,
+        "free",
         Simulation(
             f"{_ARN}:targetgroup/{{name}}/{{short}}",
             {"TargetGroupFullName": "targetgroup/{title}/{last}", "TargetGroupName": "{title}"},
@@ -210,9 +211,9 @@ RECORDS = (
         DeployPermissions(only_with={"Targets": ("elasticloadbalancing:*egisterTargets",)}),
     ),
     ForeignType(
-        type=LISTENER_RULE,
+        LISTENER_RULE,
         price="free",
         simulation=Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}"),
     ),
-    ForeignType(type="AWS::ElasticLoadBalancingV2::ListenerCertificate", price="free"),
+    ForeignType("AWS::ElasticLoadBalancingV2::ListenerCertificate", price="free"),
 )

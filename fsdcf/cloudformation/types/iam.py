@@ -13,7 +13,7 @@ from fsdcf.cloudformation.types import (
     Properties,
     Simulation,
     Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "permissions"
@@ -40,8 +40,9 @@ def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) ->
 
 
 RECORDS = (
-    plain_type(
+    created_type(
         "AWS::IAM::Role",
+        "free",
         Simulation(
             attributes={"Arn": "arn:{partition}:iam::{account}:role/{id}", "RoleId": "AROA{long}"},
             create=18.0,
@@ -53,39 +54,45 @@ RECORDS = (
         ),
         policies=_IDENTITY,
     ),
-    plain_type(
+    created_type(
         "AWS::IAM::Policy",
+        "free",
         Simulation(create=16.0),
         DeployPermissions(only_with={"Groups": ("iam:*GroupPolicy",), "Users": ("iam:*UserPolicy",)}),
         policies=PolicyDocuments("identity", _HOLDERS),
     ),
-    ForeignType(type="AWS::IAM::Group", price="free", policies=_IDENTITY),
-    ForeignType(type="AWS::IAM::User", price="free", policies=_IDENTITY),
+    ForeignType("AWS::IAM::Group", price="free", policies=_IDENTITY),
+    ForeignType("AWS::IAM::User", price="free", policies=_IDENTITY),
     ForeignType(
-        type="AWS::IAM::ManagedPolicy",
+        "AWS::IAM::ManagedPolicy",
         price="free",
         updates=Updates({"DefaultVersionId": frozenset({"PolicyDocument"})}),
         policies=PolicyDocuments("identity", _HOLDERS),
         simulation=Simulation("arn:{partition}:iam::{account}:policy/{name}"),
     ),
     ForeignType(
-        type="AWS::IAM::OIDCProvider",
+        "AWS::IAM::OIDCProvider",
         price="free",
         simulation=Simulation("arn:{partition}:iam::{account}:oidc-provider/{p[Url]}"),
     ),
     *(
         ForeignType(
-            type=f"AWS::IAM::{holder}Policy",
+            f"AWS::IAM::{holder}Policy",
             price="free",
             policies=PolicyDocuments("identity", (f"{holder}Name",)),
         )
         for holder in ("Role", "User", "Group")
     ),
     *(
-        ForeignType(type=f"AWS::IAM::{name}", price="free")
+        ForeignType(f"AWS::IAM::{name}", price="free")
         for name in (
-            *("AccessKey", "InstanceProfile", "SAMLProvider", "ServerCertificate", "ServiceLinkedRole"),
-            *("UserToGroupAddition", "VirtualMFADevice"),
+            "AccessKey",
+            "InstanceProfile",
+            "SAMLProvider",
+            "ServerCertificate",
+            "ServiceLinkedRole",
+            "UserToGroupAddition",
+            "VirtualMFADevice",
         )
     ),
 )

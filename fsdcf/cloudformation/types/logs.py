@@ -25,18 +25,15 @@ from fsdcf.cloudformation.pricing import (
 )
 from fsdcf.cloudformation.types import (
     NEVER,
-    AccessActions,
     DeployPermissions,
     Drawing,
     Expiry,
     ForeignType,
     Part,
-    PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     StoredData,
-    Updates,
+    created_type,
 )
 from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, task_counts
 
@@ -48,7 +45,7 @@ def _price_groups(context: PricingContext, groups: Sequence[PlannedResource]) ->
     """Log groups that tasks write to: what they ingest, and what they store once the retention time has passed."""
     for group in groups:
         tasks = _writers(context, group)
-        kind = text_of(group.properties.get("LogGroupClass", "STANDARD"))
+        kind = group.text("LogGroupClass", "STANDARD")
         if tasks is None or kind != "STANDARD":
             why = f"no price for the class {kind}" if kind != "STANDARD" else "no task of the template writes to it"
             yield Unpriced(f"Log group {group.name}", why, (group.name,))
@@ -58,7 +55,7 @@ def _price_groups(context: PricingContext, groups: Sequence[PlannedResource]) ->
         ingested = tasks.times(each)
         how = f"{counted(tasks, 'task')} × {number(each)} GB"
         yield context.line("logs.ingestion", "Logs, ingestion", ingested, how, group, rate)
-        days = decimal(group.properties.get("RetentionInDays"))
+        days = decimal(group.get("RetentionInDays"))
         months = context.assumed["log-months"] if days is None else days / DAYS
         kept = f"{number(months)} months, kept for ever" if days is None else f"{number(days)} days"
         how = f"{ingested} GB a month × {kept}, compressed to {number(small)}"
@@ -95,17 +92,9 @@ def _keeps_shorter(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    ResourceType(
-        type=LOG_GROUP,
-        data=StoredData(
-            "its log events",
-            used_by_tasks=False,
-            expiry=(Expiry("RetentionInDays", _keeps_shorter, "keeps log events for a shorter time"),),
-        ),
-        retained=True,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        LOG_GROUP,
+        PricingRule(
             "logs and alarms",
             _price_groups,
             (
@@ -118,18 +107,15 @@ RECORDS = (
                 assumption("log-months", "12", "months", "of logs in store where a log group keeps them for ever"),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing(
-            "service", "CloudWatch logs", "LogGroupName", _details, access="writes logs", arn_service="logs"
-        ),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(
+        Simulation(attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*"}, create=7.0),
+        DeployPermissions(
             only_with={
                 NEVER: ("firehose:*",),
                 "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
                 "DataProtectionPolicy": (
-                    *("logs:PutDataProtectionPolicy", "logs:DeleteDataProtectionPolicy", "logs:CreateLogDelivery"),
+                    "logs:PutDataProtectionPolicy",
+                    "logs:DeleteDataProtectionPolicy",
+                    "logs:CreateLogDelivery",
                 ),
                 "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),
                 "FieldIndexPolicies": ("logs:PutIndexPolicy", "logs:DeleteIndexPolicy"),
@@ -138,10 +124,14 @@ RECORDS = (
             },
             arns=_arns,
         ),
-        simulation=Simulation(
-            attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*"}, create=7.0
+        data=StoredData(
+            "its log events",
+            used_by_tasks=False,
+            expiry=(Expiry("RetentionInDays", _keeps_shorter, "keeps log events for a shorter time"),),
         ),
-        before_deletion="",
+        drawing=Drawing(
+            "service", "CloudWatch logs", "LogGroupName", _details, access="writes logs", arn_service="logs"
+        ),
     ),
-    ForeignType(type="AWS::Logs::ResourcePolicy", price="free"),
+    ForeignType("AWS::Logs::ResourcePolicy", price="free"),
 )

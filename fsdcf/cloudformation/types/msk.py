@@ -9,16 +9,16 @@ _MESSAGES = StoredData("its messages")
 _ACCESS = AccessActions(("kafka-cluster:AlterGroup",), ("kafka:GetBootstrapBrokers", "kafka-cluster:Connect"))
 RECORDS = (
     ForeignType(
-        type="AWS::MSK::Cluster",
+        "AWS::MSK::Cluster",
         data=_MESSAGES,
         access=_ACCESS,
         drawing=Drawing("queue", "MSK cluster", "ClusterName", arn_service="kafka"),
     ),
     ForeignType(
-        type="AWS::MSK::ServerlessCluster",
+        "AWS::MSK::ServerlessCluster",
         data=_MESSAGES,
         drawing=Drawing("queue", "MSK Serverless cluster", "ClusterName"),
         simulation=Simulation(create=180.0, delete=100.0),
     ),
-    ForeignType(type="AWS::MSK::Topic", data=_MESSAGES),
+    ForeignType("AWS::MSK::Topic", data=_MESSAGES),
 )

@@ -16,30 +16,30 @@ PARTS: Mapping[str, Part] = {
 """The parts of services without a module of their own."""
 
 RECORDS = (
-    ForeignType(type="AWS::Backup::BackupPlan", updates=Updates({"VersionId": frozenset({"BackupPlan"})})),
-    ForeignType(type="AWS::Backup::BackupVault", data=StoredData("its backups")),
-    ForeignType(type="AWS::Backup::LogicallyAirGappedBackupVault", data=StoredData("its backups")),
+    ForeignType("AWS::Backup::BackupPlan", updates=Updates({"VersionId": frozenset({"BackupPlan"})})),
+    ForeignType("AWS::Backup::BackupVault", data=StoredData("its backups")),
+    ForeignType("AWS::Backup::LogicallyAirGappedBackupVault", data=StoredData("its backups")),
     ForeignType(
-        type="AWS::CertificateManager::Certificate",
+        "AWS::CertificateManager::Certificate",
         price="free",
         simulation=Simulation("arn:{partition}:acm:{region}:{account}:certificate/{uuid}"),
     ),
     ForeignType(
-        type="AWS::Kinesis::Stream",
+        "AWS::Kinesis::Stream",
         data=StoredData("its records"),
         drawing=Drawing("queue", "Kinesis stream", "Name", arn_service="kinesis"),
     ),
     ForeignType(
-        type="AWS::Lambda::Function",
+        "AWS::Lambda::Function",
         drawing=Drawing("service", "Lambda function", "FunctionName", arn_service="lambda"),
         simulation=Simulation(attributes={"Arn": "arn:{partition}:lambda:{region}:{account}:function:{id}"}),
     ),
     *(
-        ForeignType(type=f"AWS::{name}", snapshot=lambda properties: False)
+        ForeignType(f"AWS::{name}", snapshot=lambda properties: False)
         for name in ("DocDB::DBCluster", "Neptune::DBCluster", "Redshift::Cluster")
     ),
     *(
-        ForeignType(type=f"AWS::ServiceDiscovery::{name}", simulation=Simulation(f"{prefix}-{{hex}}"))
+        ForeignType(f"AWS::ServiceDiscovery::{name}", simulation=Simulation(f"{prefix}-{{hex}}"))
         for name, prefix in (("HttpNamespace", "ns"), ("PrivateDnsNamespace", "ns"), ("Service", "srv"))
     ),
 )

@@ -19,14 +19,14 @@ _LINKED = DeployPermissions(linked_role="rds.amazonaws.com")
 # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 RECORDS = (
     ForeignType(
-        type="AWS::RDS::DBCluster",
+        "AWS::RDS::DBCluster",
         data=_ROWS,
         snapshot=lambda properties: True,
         drawing=Drawing("database", "RDS cluster", "DBClusterIdentifier"),
         permissions=_LINKED,
     ),
     ForeignType(
-        type="AWS::RDS::DBInstance",
+        "AWS::RDS::DBInstance",
         data=_ROWS,
         snapshot=lambda properties: "DBClusterIdentifier" not in properties,
         drawing=Drawing("database", "RDS instance", "DBInstanceIdentifier"),
@@ -42,5 +42,5 @@ RECORDS = (
             ),
         ),
     ),
-    ForeignType(type="AWS::RDS::GlobalCluster", data=_ROWS),
+    ForeignType("AWS::RDS::GlobalCluster", data=_ROWS),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
@@ -25,10 +26,9 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     StoredData,
-    Updates,
+    created_type,
 )
 
 PART: Part = "data"
@@ -73,21 +73,18 @@ def _expirations(configuration: Any) -> Iterator[tuple[str, str]]:
 
 
 RECORDS = (
-    ResourceType(
-        type=BUCKET,
-        data=StoredData(
-            "its objects",
-            expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
-        ),
-        retained=True,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        BUCKET,
+        PricingRule(
             "data",
             _price_buckets,
             (
                 price(
-                    *("s3.storage", "0.023", "GB-month", PRICE_LIST, "2026-11-24"),
+                    "s3.storage",
+                    "0.023",
+                    "GB-month",
+                    PRICE_LIST,
+                    "2026-11-24",
                     "Standard storage class, first 50 TB",
                 ),
                 price("s3.put", "0.005", "thousand requests", PRICE_LIST, "2026-11-24"),
@@ -99,11 +96,19 @@ RECORDS = (
                 assumption("s3-reads", "1000000", "requests/month", "GET for each bucket"),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3"),
-        policies=PolicyDocuments(),
-        access=AccessActions(describing=("s3:GetBucketLocation",)),
-        permissions=DeployPermissions(
+        Simulation(
+            attributes={
+                "Arn": "arn:{partition}:s3:::{id}",
+                "DomainName": "{id}.s3.{suffix}",
+                "DualStackDomainName": "{id}.s3.dualstack.{region}.{suffix}",
+                "RegionalDomainName": "{id}.s3.{region}.{suffix}",
+                "WebsiteURL": "http://{id}.s3-website-{region}.{suffix}",
+            },
+            create=20.0,
+            longest_name=63,
+            lower_case=True,
+        ),
+        DeployPermissions(
             only_with={
                 NEVER: ("s3:PutBucketAbac", "s3:PutObjectAcl", "s3:DeleteObject"),
                 "AccelerateConfiguration": ("s3:PutAccelerateConfiguration",),
@@ -122,33 +127,21 @@ RECORDS = (
             },
             arns=_arns,
         ),
-        simulation=Simulation(
-            attributes={
-                "Arn": "arn:{partition}:s3:::{id}",
-                "DomainName": "{id}.s3.{suffix}",
-                "DualStackDomainName": "{id}.s3.dualstack.{region}.{suffix}",
-                "RegionalDomainName": "{id}.s3.{region}.{suffix}",
-                "WebsiteURL": "http://{id}.s3-website-{region}.{suffix}",
-            },
-            create=20.0,
-            longest_name=63,
-            lower_case=True,
+        data=StoredData(
+            "its objects",
+            expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
         ),
+        drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3"),
+        access=AccessActions(describing=("s3:GetBucketLocation",)),
         before_deletion="a bucket must be empty before it can be deleted: aws s3 rm --recursive s3://BUCKET",
     ),
-    ResourceType(
-        type=BUCKET_POLICY,
-        data=None,
+    replace(
+        created_type(
+            BUCKET_POLICY,
+            "free",
+            Simulation("{p[Bucket]}", create=2.0),
+            policies=PolicyDocuments("resource", ("Bucket",)),
+        ),
         retained=True,
-        snapshot=None,
-        updates=Updates(),
-        price="free",
-        side_costs=None,
-        drawing=None,
-        policies=PolicyDocuments("resource", ("Bucket",)),
-        access=AccessActions(),
-        permissions=DeployPermissions(),
-        simulation=Simulation("{p[Bucket]}", create=2.0),
-        before_deletion="",
     ),
 )

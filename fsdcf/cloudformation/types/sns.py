@@ -25,10 +25,8 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
-    Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "data"
@@ -58,40 +56,39 @@ def _details(properties: Properties) -> Iterator[str]:
 
 
 RECORDS = (
-    ResourceType(
-        type=TOPIC,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        TOPIC,
+        PricingRule(
             "data",
             _price_topics,
             (
                 price(
-                    *("sns.standard", "0.50", "million messages", _BLOG, "2026-06-13"),
+                    "sns.standard",
+                    "0.50",
+                    "million messages",
+                    _BLOG,
+                    "2026-06-13",
                     "after one million free for an account",
                 ),
                 price("sns.fifo", "0.30", "million messages", _BLOG, "2026-06-13", "and 0.017 per GB"),
             ),
             (
                 assumption(
-                    *("sns-messages-per-second", "1", "messages/s"),
+                    "sns-messages-per-second",
+                    "1",
+                    "messages/s",
                     "published to each topic; the delivery to a queue of SQS is free",
                 ),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
-        policies=PolicyDocuments(),
-        access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
-        permissions=DeployPermissions(arns=named_by("sns", "topic", "TopicName")),
-        simulation=Simulation(
+        Simulation(
             "arn:{partition}:sns:{region}:{account}:{name}",
             {"TopicName": "{title}", "DeliveryStatusLogging": [], "Subscription": []},
         ),
-        before_deletion="",
+        DeployPermissions(arns=named_by("sns", "topic", "TopicName")),
+        drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
+        access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
     ),
-    plain_type("AWS::SNS::Subscription", Simulation("{p[TopicArn]}:{uuid}")),
-    ForeignType(type="AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
+    created_type("AWS::SNS::Subscription", "free", Simulation("{p[TopicArn]}:{uuid}")),
+    ForeignType("AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
 )

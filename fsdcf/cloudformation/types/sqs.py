@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, mapping, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, target_of, text_of
 from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
@@ -28,11 +28,9 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
-    ResourceType,
     Simulation,
     StoredData,
-    Updates,
-    plain_type,
+    created_type,
 )
 
 PART: Part = "data"
@@ -52,7 +50,7 @@ def dead_letter_queues(stack: PlannedStack) -> Iterator[tuple[PlannedResource, s
     """The queues with a dead-letter queue: the queue, the logical ID of its dead-letter queue, and the most
     receives."""
     for queue in stack.of(QUEUE):
-        policy = mapping(queue.properties.get("RedrivePolicy"))
+        policy = queue.mapping("RedrivePolicy")
         dead = stack.named(policy.get("deadLetterTargetArn"), QUEUE)
         if dead is not None:
             yield queue, dead.name, text_of(policy.get("maxReceiveCount"))
@@ -60,7 +58,7 @@ def dead_letter_queues(stack: PlannedStack) -> Iterator[tuple[PlannedResource, s
 
 def _price_queues(context: PricingContext, queues: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
     """Queues by their messages. Dead-letter queues cost only where messages fail."""
-    policies = [mapping(one.properties.get("RedrivePolicy")) for one in queues]
+    policies = [one.mapping("RedrivePolicy") for one in queues]
     dead = {target_of(one.get("deadLetterTargetArn")) for one in policies}
     rate = context.assumed["sqs-messages-per-second"]
     for queue in queues:
@@ -88,50 +86,56 @@ def _keeps_shorter(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    ResourceType(
-        type=QUEUE,
-        data=StoredData(
-            "its messages",
-            expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),
-        ),
-        retained=True,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        QUEUE,
+        PricingRule(
             "data",
             _price_queues,
             (
                 price(
-                    *("sqs.standard", "0.40", "million requests", _BLOGS, "2026-06-13"),
+                    "sqs.standard",
+                    "0.40",
+                    "million requests",
+                    _BLOGS,
+                    "2026-06-13",
                     "after one million free for an account",
                 ),
                 price(
-                    *("sqs.fifo", "0.50", "million requests", _BLOGS, "2026-06-13"),
+                    "sqs.fifo",
+                    "0.50",
+                    "million requests",
+                    _BLOGS,
+                    "2026-06-13",
                     "after one million free for an account",
                 ),
             ),
             (
                 assumption(
-                    *("sqs-messages-per-second", "1", "messages/s"),
+                    "sqs-messages-per-second",
+                    "1",
+                    "messages/s",
                     "through each queue except dead-letter queues; each is sent, received and deleted",
                 ),
             ),
         ),
-        side_costs=None,
-        drawing=Drawing("queue", "SQS queue", "QueueName", _details, arn_service="sqs"),
-        policies=PolicyDocuments(),
-        access=AccessActions(
-            ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
-        ),
-        permissions=DeployPermissions(arns=named_by("sqs", "queue", "QueueName")),
-        simulation=Simulation(
+        Simulation(
             "https://sqs.{region}.{suffix}/{account}/{name}",
             {"Arn": "arn:{partition}:sqs:{region}:{account}:{last}", "QueueName": "{last}"},
             create=62.0,
             update=62.0,
             delete=62.0,
         ),
-        before_deletion="",
+        DeployPermissions(arns=named_by("sqs", "queue", "QueueName")),
+        data=StoredData(
+            "its messages",
+            expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),
+        ),
+        drawing=Drawing("queue", "SQS queue", "QueueName", _details, arn_service="sqs"),
+        access=AccessActions(
+            ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+        ),
     ),
-    plain_type("AWS::SQS::QueuePolicy", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))),
+    created_type(
+        "AWS::SQS::QueuePolicy", "free", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))
+    ),
 )

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
-from fsdcf.cloudformation.planned import PlannedResource
-from fsdcf.cloudformation.pricing import CostLine, PricingContext, PricingRule, price
-from fsdcf.cloudformation.types import (
-    AccessActions,
-    DeployPermissions,
-    Drawing,
-    Part,
-    PolicyDocuments,
-    Properties,
-    ResourceType,
-    Simulation,
-    Updates,
-)
+from fsdcf.cloudformation.pricing import PricingRule, each_month, price
+from fsdcf.cloudformation.types import DeployPermissions, Drawing, Part, Properties, Simulation, created_type
 
 PART: Part = "other"
 PARAMETER = "AWS::SSM::Parameter"
-
-
-def _price_parameters(context: PricingContext, parameters: Sequence[PlannedResource]) -> Iterator[CostLine]:
-    """Standard parameters are free."""
-    advanced = [one for one in parameters if one.properties.get("Tier") == "Advanced"]
-    if advanced:
-        count = len(advanced)
-        yield context.line("parameter.advanced", "Advanced parameters", count, f"{count} × 1 month", advanced)
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
@@ -42,33 +23,30 @@ def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iter
 
 
 RECORDS = (
-    ResourceType(
-        type=PARAMETER,
-        data=None,
-        retained=False,
-        snapshot=None,
-        updates=Updates(),
-        price=PricingRule(
+    created_type(
+        PARAMETER,
+        PricingRule(
             "permissions",
-            _price_parameters,
+            # Standard parameters are free.
+            each_month("parameter.advanced", "Advanced parameters", lambda one: one.get("Tier") == "Advanced"),
             (
                 price(
-                    *("parameter.advanced", "0.05", "parameter-month", "from memory, not confirmed", "2026-11-24"),
+                    "parameter.advanced",
+                    "0.05",
+                    "parameter-month",
+                    "from memory, not confirmed",
+                    "2026-11-24",
                     weak=True,
                 ),
             ),
             order=1,
         ),
-        side_costs=None,
-        drawing=Drawing("service", "SSM parameter", "Name", arn_service="ssm", arn_title="SSM parameters"),
-        policies=PolicyDocuments(),
-        access=AccessActions(),
-        permissions=DeployPermissions(arns=_arns),
-        simulation=Simulation(
+        Simulation(
             attributes={"Arn": "arn:{partition}:ssm:{region}:{account}:parameter/{plain}"},
             create=3.0,
             generated_name="CFN-{logical}-{ending}",
         ),
-        before_deletion="",
+        DeployPermissions(arns=_arns),
+        drawing=Drawing("service", "SSM parameter", "Name", arn_service="ssm", arn_title="SSM parameters"),
     ),
 )

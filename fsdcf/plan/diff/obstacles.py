@@ -11,7 +11,7 @@ from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
-from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, mappings, target_of, text_of
 from fsdcf.cloudformation.types import dynamodb, ec2, efs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.plan.diff.causes import title_of
@@ -147,7 +147,7 @@ def _served(stack: PlannedStack) -> set[tuple[str, str]]:
     pairs = set()
     for listener in stack.of(elb.LISTENER):
         balancer = target_of(listener.properties.get("LoadBalancerArn"))
-        actions = map(mapping, items(listener.properties.get("DefaultActions")))
+        actions = mappings(listener.properties.get("DefaultActions"))
         groups = (target_of(action.get("TargetGroupArn")) for action in actions)
         pairs |= {(balancer, group) for group in groups if balancer and group}
     return pairs

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.cloudformation.containers import main_container, service_of
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 
 Container = Mapping[str, Any]
@@ -85,7 +85,7 @@ def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
     """The mounted volumes by their paths in the container; each as a text that identifies the volume."""
     volumes = items_by(task.properties.get("Volumes"), "Name")
     mounted = {}
-    for point in map(mapping, items(container.get("MountPoints"))):
+    for point in mappings(container.get("MountPoints")):
         volume = mapping(volumes.get(text_of(point.get("SourceVolume"))))
         source = {key: value for key, value in volume.items() if key != "Name"}
         mounted[text_of(point.get("ContainerPath"))] = text_of(source)

@@ -11,7 +11,16 @@ from typing import Any
 
 from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.containers import main_container, service_of
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, planned, target_of, text_of
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    PlannedStack,
+    items,
+    mapping,
+    mappings,
+    planned,
+    target_of,
+    text_of,
+)
 from fsdcf.cloudformation.pricing import counted, number
 from fsdcf.cloudformation.types import Drawing, NodeKind, ec2, ecs, record_of, records, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
@@ -94,8 +103,8 @@ def _reached(stack: PlannedStack, definition: PlannedResource) -> Iterator[Reach
     """Everything that the tasks of a definition reach, each once: image, data, then what else their roles allow."""
     yield from _image(definition)
     roles = {
-        target_of(definition.properties.get("TaskRoleArn")): "",
-        target_of(definition.properties.get("ExecutionRoleArn")): "start",
+        definition.target("TaskRoleArn"): "",
+        definition.target("ExecutionRoleArn"): "start",
     }
     reached: dict[str, Reach] = {}
     levels: dict[str, list[str]] = {}
@@ -265,7 +274,7 @@ def _groups(
 
 
 def _balancer(balancer: PlannedResource, groups_of: Mapping[str, str]) -> Node:
-    kind = text_of(balancer.properties.get("Type", "application")).capitalize()
+    kind = balancer.text("Type", "application").capitalize()
     scheme, group = "internal", next(iter(groups_of.values()), "g_private")
     if elb.is_public(balancer):
         scheme, group = "internet-facing", "g_public"
@@ -276,8 +285,8 @@ def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
     """``HTTPS 443, HTTP 80 redirected``."""
     words = []
     for listener in elb.listeners_of(stack, balancer):
-        actions = [mapping(one).get("Type") for one in items(listener.properties.get("DefaultActions"))]
-        port = " ".join(text_of(listener.properties.get(key, "")) for key in ("Protocol", "Port")).strip()
+        actions = [one.get("Type") for one in listener.mappings("DefaultActions")]
+        port = " ".join(listener.text(key, "") for key in ("Protocol", "Port")).strip()
         words.append(port + (" redirected" if actions and set(actions) == {"redirect"} else ""))
     return ", ".join(words)
 
@@ -286,7 +295,7 @@ def _endpoints(stack: PlannedStack) -> Iterator[Node]:
     """One node for the gateway endpoints and one for the interface endpoints, with three names in a line."""
     by_kind: dict[str, list[str]] = {}
     for one in stack.of(ec2.VPC_ENDPOINT):
-        kind = text_of(one.properties.get("VpcEndpointType", "Gateway"))
+        kind = one.text("VpcEndpointType", "Gateway")
         name = text_of(one.properties.get("ServiceName", one.name))
         short = name.removeprefix("com.amazonaws.").removeprefix("${AWS::Region}.")
         by_kind.setdefault(kind, []).append({"s3": "S3", "dynamodb": "DynamoDB"}.get(short, short))
@@ -308,7 +317,7 @@ def _service_node(stack: PlannedStack, service: PlannedResource, group: str) -> 
     lines = [" ".join(["ECS service", *names[:1]]), f"{counted(tasks, 'task')} on {_platform(service, tasks.maximum)}"]
     size = ecs.size_of(definition) if definition is not None else None
     if definition is not None and size is not None:
-        chip = text_of(mapping(definition.properties.get("RuntimePlatform")).get("CpuArchitecture", "X86_64"))
+        chip = text_of(definition.mapping("RuntimePlatform").get("CpuArchitecture", "X86_64"))
         lines.append(f"{number(size[0])} vCPU, {number(size[1])} GB, {'ARM' if chip == 'ARM64' else 'x86'}")
     metrics = list(_scaled_by(stack, service))
     if metrics:
@@ -320,10 +329,10 @@ def _service_node(stack: PlannedStack, service: PlannedResource, group: str) -> 
 
 def _platform(service: PlannedResource, most: Decimal) -> str:
     """``Fargate``, with the share of Spot at the most tasks; or another launch type."""
-    launch = text_of(service.properties.get("LaunchType") or "FARGATE")
+    launch = text_of(service.get("LaunchType") or "FARGATE")
     if launch != "FARGATE":
         return launch
-    on_demand, spot = ecs.spot_shares(items(service.properties.get("CapacityProviderStrategy")), most or Decimal(1))
+    on_demand, spot = ecs.spot_shares(service.items("CapacityProviderStrategy"), most or Decimal(1))
     if not spot:
         return "Fargate"
     return "Fargate and Spot" if on_demand else "Fargate Spot"
@@ -333,8 +342,8 @@ def _scaled_by(stack: PlannedStack, service: PlannedResource) -> Iterator[str]:
     """``CPU at 70 %`` for each policy of the service's scalable target."""
     targets = {one.name for one in stack.of(SCALABLE_TARGET) if ecs.scales(one, service)}
     for policy in stack.of(SCALING_POLICY):
-        if target_of(policy.properties.get("ScalingTargetId")) in targets:
-            tracking = mapping(policy.properties.get("TargetTrackingScalingPolicyConfiguration"))
+        if policy.target("ScalingTargetId") in targets:
+            tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
             metric = text_of(mapping(tracking.get("PredefinedMetricSpecification")).get("PredefinedMetricType"))
             word = _METRICS.get(metric)
             value = text_of(tracking.get("TargetValue"))
@@ -344,14 +353,14 @@ def _scaled_by(stack: PlannedStack, service: PlannedResource) -> Iterator[str]:
 def _mounted(definition: PlannedResource) -> dict[str, str]:
     """Where the containers mount each file system of the stack, by its logical ID."""
     volumes = {}
-    for volume in map(mapping, items(definition.properties.get("Volumes"))):
+    for volume in definition.mappings("Volumes"):
         configuration = mapping(volume.get("EFSVolumeConfiguration"))
         system = target_of(configuration.get("FilesystemId") or configuration.get("FileSystemId"))
         if system is not None:
             volumes[text_of(volume.get("Name"))] = system
     paths: dict[str, str] = {}
     for container in ecs.containers_of(definition):
-        for point in map(mapping, items(container.get("MountPoints"))):
+        for point in mappings(container.get("MountPoints")):
             system = volumes.get(text_of(point.get("SourceVolume")))
             if system is not None:
                 paths.setdefault(system, text_of(point.get("ContainerPath")))
@@ -360,7 +369,7 @@ def _mounted(definition: PlannedResource) -> dict[str, str]:
 
 def _routes(service: PlannedResource, network: NetworkDrawing) -> Iterator[Edge]:
     """The load balancers' edges to a service, and its egress."""
-    for entry in map(mapping, items(service.properties.get("LoadBalancers"))):
+    for entry in service.mappings("LoadBalancers"):
         for balancer in network.balancers.get(target_of(entry.get("TargetGroupArn")) or "", ()):
             yield Edge(id_of(balancer), id_of(service.name), f"port {text_of(entry.get('ContainerPort'))}")
     egress = network.egress if network.groups_of.get(service.name) == "g_private" else ()

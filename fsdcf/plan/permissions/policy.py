@@ -16,17 +16,32 @@ from fsdcf.plan.permissions.resources import DeployedResources, resources_of, se
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
         {
-            *("DescribeStacks", "DescribeStackEvents", "DescribeEvents", "ListStackResources", "GetTemplate"),
+            "DescribeStacks",
+            "DescribeStackEvents",
+            "DescribeEvents",
+            "ListStackResources",
+            "GetTemplate",
             "ListImports",
-            *("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet", "ListChangeSets"),
-            *("CancelUpdateStack", "ContinueUpdateRollback", "RollbackStack", "DeleteStack"),
+            "CreateChangeSet",
+            "DescribeChangeSet",
+            "DeleteChangeSet",
+            "ExecuteChangeSet",
+            "ListChangeSets",
+            "CancelUpdateStack",
+            "ContinueUpdateRollback",
+            "RollbackStack",
+            "DeleteStack",
         }
     ),
     "ecr": frozenset({"DescribeImages"}),
     "ecs": frozenset(
         {
-            *("DescribeServices", "DescribeTasks", "ListTasks", "DescribeTaskDefinition"),
-            *("ListServiceDeployments", "DescribeServiceDeployments"),
+            "DescribeServices",
+            "DescribeTasks",
+            "ListTasks",
+            "DescribeTaskDefinition",
+            "ListServiceDeployments",
+            "DescribeServiceDeployments",
         }
     ),
     "elbv2": frozenset({"DescribeTargetHealth"}),
@@ -41,7 +56,9 @@ _PREFIX = {"elbv2": "elasticloadbalancing"}
 
 _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudformation", "CreateChangeSet"): (
-        *("cloudformation:CreateChangeSet", "cloudformation:TagResource", "cloudformation:UntagResource"),
+        "cloudformation:CreateChangeSet",
+        "cloudformation:TagResource",
+        "cloudformation:UntagResource",
     ),
     ("s3", "HeadBucket"): ("s3:ListBucket",),
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
@@ -65,8 +82,12 @@ BOUNDARY = "fsdcf-boundary"
 
 _BOUND = frozenset(
     {
-        *("iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
-        *("iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
+        "iam:AttachRolePolicy",
+        "iam:CreateRole",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
     }
 )
 """Actions with the condition key ``iam:PermissionsBoundary``.
