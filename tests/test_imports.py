@@ -50,6 +50,7 @@ HOMES = {
     "rich": {"cli"},
     "jinja2": {"scaffold"},
     "cerberus": {"language"},
+    "typing_extensions": {"language"},  # for type checkers alone
     "yaml": {"language", "compiler", "cloudformation"},
     "boto3": {"deploy", "operate"},
     "botocore": {"deploy", "operate", "sandbox", "storage"},

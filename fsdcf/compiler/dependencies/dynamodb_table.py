@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from troposphere import dynamodb
@@ -15,7 +14,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
 
 _SOURCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html"
 SCHEMA = Rule(
@@ -57,8 +56,8 @@ STREAM = tuple(f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "
 LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"dynamodb:{name}" for name in _WRITE)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class KeyElement:
+@spec_record
+class KeyElement(SnakeCaseRecord):
     """One attribute of a key: the partition key or the sort key."""
 
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
@@ -72,8 +71,8 @@ class KeyElement:
     ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AttributeType:
+@spec_record
+class AttributeType(SnakeCaseRecord):
     """The type of an attribute that a key uses: S, N or B."""
 
     name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
@@ -85,8 +84,8 @@ class AttributeType:
     ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Index:
+@spec_record
+class Index(SnakeCaseRecord):
     """A global secondary index."""
 
     name: Annotated[
@@ -98,14 +97,12 @@ class Index:
             expects="3 to 255 letters, digits, _ . -",
         ),
     ]
-    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the index.", also=("key_schema",), fewest=1)]
+    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the index.", fewest=1)]
     projection: Annotated[str, Key("Attributes that the index holds.", allowed=("ALL", "KEYS_ONLY", "INCLUDE"))] = "ALL"
-    non_key_attributes: Annotated[
-        tuple[str, ...], Key("Further attributes, for the projection INCLUDE.", also=("non_key_attributes",))
-    ] = ()
+    non_key_attributes: Annotated[tuple[str, ...], Key("Further attributes, for the projection INCLUDE.")] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class DynamoDbTable(Dependency):
     """A DynamoDB table."""
 
@@ -118,17 +115,15 @@ class DynamoDbTable(Dependency):
             expects="3 to 255 letters, digits, _ . -",
         ),
     ]
-    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", also=("key_schema",), fewest=1)] = ()
+    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", fewest=1)] = ()
     attributes: Annotated[
         tuple[AttributeType, ...],
         Key("Types of the attributes in keys.", also=("attribute_definitions", "attributeDefinitions"), fewest=1),
     ] = ()
-    global_secondary_indexes: Annotated[
-        tuple[Index, ...], Key("Global secondary indexes.", also=("global_secondary_indexes",))
-    ] = ()
-    time_to_live: Annotated[
-        str | None, Key("Attribute that holds the time when an item expires.", also=("time_to_live", "ttl"))
-    ] = None
+    global_secondary_indexes: Annotated[tuple[Index, ...], Key("Global secondary indexes.")] = ()
+    time_to_live: Annotated[str | None, Key("Attribute that holds the time when an item expires.", also=("ttl",))] = (
+        None
+    )
     stream: Annotated[
         bool | str,
         Key(
@@ -141,15 +136,14 @@ class DynamoDbTable(Dependency):
         str,
         Key(
             "PAY_PER_REQUEST, or PROVISIONED with capacities.",
-            also=("billing_mode",),
             allowed=("PAY_PER_REQUEST", "PROVISIONED"),
         ),
     ] = "PAY_PER_REQUEST"
-    read_capacity: Annotated[
-        int | None, Key("Read units per second, when provisioned.", also=("read_capacity",), minimum=1, maximum=40000)
-    ] = None
+    read_capacity: Annotated[int | None, Key("Read units per second, when provisioned.", minimum=1, maximum=40000)] = (
+        None
+    )
     write_capacity: Annotated[
-        int | None, Key("Write units per second, when provisioned.", also=("write_capacity",), minimum=1, maximum=40000)
+        int | None, Key("Write units per second, when provisioned.", minimum=1, maximum=40000)
     ] = None
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from troposphere import GetAtt, Ref, Tags, ec2, efs
@@ -15,7 +14,7 @@ from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
 
 FILE_SYSTEM = Rule(
     "S340",
@@ -32,15 +31,15 @@ _ROOT = "elasticfilesystem:ClientRootAccess"
 _NFS = 2049
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PosixUser:
+@spec_record
+class PosixUser(SnakeCaseRecord):
     """Numeric owner of the files."""
 
     uid: Annotated[int, Key("User that owns the files.", minimum=0, maximum=4294967295)] = 1000
     gid: Annotated[int, Key("Group that owns the files.", minimum=0, maximum=4294967295)] = 1000
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class EfsFileSystem(MountedFileSystem):
     """An EFS file system."""
 
@@ -58,7 +57,7 @@ class EfsFileSystem(MountedFileSystem):
         str,
         Key(
             "Where the container sees it.",
-            also=("mount_point", "mountPath"),
+            also=("mountPath",),
             pattern=r"/[^:]+",
             expects="an absolute path",
         ),
@@ -67,27 +66,21 @@ class EfsFileSystem(MountedFileSystem):
         str | None,
         Key(
             "Directory of the file system that the access point shows.",
-            also=("root_directory",),
             pattern=r"(/[A-Za-z0-9_.-]+){1,4}",
             longest=100,
             expects="a path of at most four levels",
             default="/<name>",
         ),
     ] = None
-    posix_user: Annotated[
-        PosixUser, Key("Owner of the files, whatever user the container runs as.", also=("posix_user",))
-    ] = field(default_factory=PosixUser)
+    posix_user: Annotated[PosixUser, Key("Owner of the files, whatever user the container runs as.")] = PosixUser()
     performance_mode: Annotated[
         str,
         Key(
             "How requests are served; a change replaces the file system.",
-            also=("performance_mode",),
             allowed=("generalPurpose", "maxIO"),
         ),
     ] = "generalPurpose"
-    throughput_mode: Annotated[
-        str, Key("How throughput is billed.", also=("throughput_mode",), allowed=("bursting", "elastic"))
-    ] = "elastic"
+    throughput_mode: Annotated[str, Key("How throughput is billed.", allowed=("bursting", "elastic"))] = "elastic"
     backup: Annotated[
         bool, Key("Back it up every day, by AWS Backup's automatic plan for EFS, which keeps a backup for 35 days.")
     ] = True

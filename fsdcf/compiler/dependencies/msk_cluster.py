@@ -1,7 +1,6 @@
 """An MSK cluster that exists already: permission to connect, and to read or write its topics."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
@@ -12,7 +11,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, spec_record
 
 UNMANAGED_ONLY = Rule(
     "S360",
@@ -42,7 +41,7 @@ LEVELS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class MskCluster(Dependency):
     """An MSK cluster that another stack owns."""
 

@@ -1,7 +1,6 @@
 """An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 from troposphere import s3
@@ -15,7 +14,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
 
 LIFECYCLE = Rule(
     "S330",
@@ -33,31 +32,27 @@ _OBJECT_ACTIONS = {
 _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LifecycleRule:
+@spec_record
+class LifecycleRule(SnakeCaseRecord):
     """When objects move to another storage class or expire; days."""
 
     prefix: Annotated[str, Key("Objects that the rule is for; all of them without one.", longest=1024)] = ""
-    expire_after_days: Annotated[
-        int | None, Key("Days after which objects expire.", also=("expire_after_days",), minimum=1, maximum=36500)
-    ] = None
+    expire_after_days: Annotated[int | None, Key("Days after which objects expire.", minimum=1, maximum=36500)] = None
     noncurrent_days: Annotated[
         int | None,
-        Key("Days after which replaced versions are removed.", also=("noncurrent_days",), minimum=1, maximum=36500),
+        Key("Days after which replaced versions are removed.", minimum=1, maximum=36500),
     ] = None
     transition_after_days: Annotated[
         int | None,
-        Key(
-            "Days after which objects move to storageClass.", also=("transition_after_days",), minimum=0, maximum=36500
-        ),
+        Key("Days after which objects move to storageClass.", minimum=0, maximum=36500),
     ] = None
     storage_class: Annotated[
         str | None,
-        Key("Storage class that objects move to.", also=("storage_class",), allowed=_STORAGE, default="STANDARD_IA"),
+        Key("Storage class that objects move to.", allowed=_STORAGE, default="STANDARD_IA"),
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class S3Bucket(Dependency):
     """An S3 bucket."""
 

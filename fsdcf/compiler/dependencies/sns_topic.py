@@ -1,7 +1,7 @@
 """An SNS topic, encrypted, with subscriptions of the queues in the same spec."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from troposphere import GetAtt, Ref, sns, sqs
@@ -17,7 +17,7 @@ from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
 
 TOPIC = Rule(
     "S370",
@@ -43,30 +43,29 @@ _MOST_FILTER_KEYS = 5
 _AWS_MANAGED_KEY = "alias/aws/sns"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class TopicSubscription:
+@spec_record
+class TopicSubscription(SnakeCaseRecord):
     """A queue of the spec that receives the messages of the topic."""
 
     queue: Annotated[str, Key("Name of the `aws_sqs_queue` dependency, without `${ENV}` and its separator.")]
     filter_policy: Annotated[
         Mapping[str, Any],
-        Key("Deliver only the messages that match this SNS filter policy.", also=("filter_policy",)),
+        Key("Deliver only the messages that match this SNS filter policy."),
     ] = field(default_factory=dict)
     filter_policy_scope: Annotated[
         str,
         Key(
             "What the filter policy applies to.",
-            also=("filter_policy_scope",),
             allowed=("MessageAttributes", "MessageBody"),
         ),
     ] = "MessageAttributes"
     raw_message_delivery: Annotated[
         bool,
-        Key("Deliver the message alone, without the JSON envelope of SNS.", also=("raw_message_delivery",)),
+        Key("Deliver the message alone, without the JSON envelope of SNS."),
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class SnsTopic(Dependency):
     """An SNS topic. `read` permits the service to subscribe to it, `write` to publish."""
 
@@ -80,9 +79,7 @@ class SnsTopic(Dependency):
         ),
     ]
     fifo: Annotated[bool, Key("Keep the order of messages; `.fifo` is added to the name.")] = False
-    content_based_deduplication: Annotated[
-        bool, Key("Drop equal messages of a FIFO topic.", also=("content_based_deduplication",))
-    ] = False
+    content_based_deduplication: Annotated[bool, Key("Drop equal messages of a FIFO topic.")] = False
     subscriptions: Annotated[tuple[TopicSubscription, ...], Key("Queues of this spec that receive the messages.")] = ()
 
 

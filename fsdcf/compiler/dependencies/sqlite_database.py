@@ -1,7 +1,6 @@
 """An SQLite database: a file on the service's file system, with the service as its single writer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
@@ -9,7 +8,7 @@ from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import SqliteFile, Violation, sqlite_file
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, spec_record
 
 FILE = Rule(
     "S350",
@@ -31,7 +30,7 @@ BUSY_TIMEOUT = 5000
 """Milliseconds that a statement waits for a lock. A service that starts too early must retry for longer by itself."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class SqliteDatabase(SqliteFile):
     """An SQLite file on a mount of the service."""
 
@@ -58,7 +57,6 @@ class SqliteDatabase(SqliteFile):
         str,
         Key(
             "Journal mode of SQLite, passed to the service as SQLITE_JOURNAL_MODE. WAL does not work on EFS.",
-            also=("journal_mode",),
             allowed=("DELETE", "TRUNCATE", "WAL"),
         ),
     ] = "DELETE"

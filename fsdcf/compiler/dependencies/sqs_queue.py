@@ -1,7 +1,6 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 from troposphere import GetAtt, sqs
@@ -14,7 +13,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, spec_record
 
 QUEUE = Rule(
     "S320",
@@ -30,7 +29,7 @@ LEVELS = {"read": tuple(f"sqs:{name}" for name in _READ), "write": tuple(f"sqs:{
 _FIFO = ".fifo"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class SqsQueue(Dependency):
     """An SQS queue with a dead-letter queue."""
 
@@ -44,14 +43,11 @@ class SqsQueue(Dependency):
         ),
     ]
     fifo: Annotated[bool, Key("Keep the order of messages; `.fifo` is added to the name.")] = False
-    content_based_deduplication: Annotated[
-        bool, Key("Drop equal messages of a FIFO queue.", also=("content_based_deduplication",))
-    ] = False
+    content_based_deduplication: Annotated[bool, Key("Drop equal messages of a FIFO queue.")] = False
     visibility_timeout: Annotated[
         int,
         Key(
             "Seconds that a received message is hidden from others.",
-            also=("visibility_timeout",),
             minimum=0,
             maximum=43200,
         ),
@@ -60,14 +56,11 @@ class SqsQueue(Dependency):
         int,
         Key(
             "Receipts after which a message goes to the dead-letter queue.",
-            also=("max_receive_count",),
             minimum=1,
             maximum=1000,
         ),
     ] = 5
-    message_retention: Annotated[
-        int, Key("Seconds that a message is kept.", also=("message_retention",), minimum=60, maximum=1209600)
-    ] = 345600
+    message_retention: Annotated[int, Key("Seconds that a message is kept.", minimum=60, maximum=1209600)] = 345600
 
 
 def check(queue: SqsQueue) -> Iterator[Violation]:

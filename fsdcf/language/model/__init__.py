@@ -1,9 +1,5 @@
 """The FSD v1 language: a module for each kind of spec. Validation, schemas and documentation are derived from its
-records.
-
-The records are neither compared nor printed, and their annotations are evaluated: without ``__eq__``, ``__hash__``,
-``__repr__`` and annotations as text, each start of fsdcf is a tenth shorter.
-"""
+records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

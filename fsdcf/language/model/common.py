@@ -1,11 +1,11 @@
 """The records that specs of every kind share: the metadata, the statements of a role, and dependencies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, TypedRecord
+from fsdcf.language.shape import Key, TypedRecord, spec_record
 
 LATER_KINDS = ("Job", "Environment")
 """The kinds of spec that belong to the language and are not implemented yet."""
@@ -20,7 +20,7 @@ DESCRIPTION_BYTES = 850
 """The longest description in bytes: CloudFormation allows 1,024, and the name and the environment come first."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Metadata:
     """The name of the service, its owners and its tags."""
 
@@ -45,7 +45,7 @@ class Metadata:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Statement:
     """An IAM statement of a role."""
 
@@ -66,7 +66,7 @@ class Statement:
     conditions: Annotated[Mapping[str, Any], Key("IAM condition block.")] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Role:
     """The permissions of a role in addition to those that the compiler gives it."""
 
@@ -75,7 +75,7 @@ class Role:
     ] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Unmanaged:
     """Access to an existing resource, which another stack may own."""
 
@@ -88,7 +88,7 @@ class Unmanaged:
     ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@spec_record
 class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""
 

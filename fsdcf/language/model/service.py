@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metadata, Role
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import Key, spec_record
 
 ULIMITS = (
     *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
@@ -18,7 +18,7 @@ ULIMITS = (
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Spot:
     """The number of tasks on Fargate, and the share of the others on Fargate Spot."""
 
@@ -28,7 +28,7 @@ class Spot:
     ] = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Resources:
     """The size of a task, and the number of tasks."""
 
@@ -53,7 +53,7 @@ class Resources:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class AutoScaling:
     """Target tracking by Application Auto Scaling; cooldowns in seconds, targets in percent."""
 
@@ -94,7 +94,7 @@ class AutoScaling:
     scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class ContainerCheck:
     """The check that ECS runs inside the container; times in seconds."""
 
@@ -114,7 +114,7 @@ class ContainerCheck:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Secret:
     """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
 
@@ -133,7 +133,7 @@ class Secret:
     ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Ulimit:
     """A limit of the container's processes."""
 
@@ -148,7 +148,7 @@ class Ulimit:
     hard_limit: Annotated[int, Key("The hard limit.", minimum=-1)]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class EfsVolume:
     """The EFS file system of a volume: an existing one, or a dependency."""
 
@@ -170,7 +170,7 @@ class EfsVolume:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Volume:
     """Storage that is mounted into the container."""
 
@@ -187,7 +187,7 @@ class Volume:
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Vpc:
     """The network: a new VPC, or an existing one by its ids."""
 
@@ -303,7 +303,7 @@ class LoadBalancer:
     ] = 30
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Networking:
     """The network of the tasks, and the ingress."""
 
@@ -323,9 +323,7 @@ class Networking:
             also=("service.network.assignPublicIp",),
         ),
     ] = False
-    load_balancer: Annotated[LoadBalancer, Key("The load balancer in front of the service.")] = field(
-        default_factory=LoadBalancer
-    )
+    load_balancer: Annotated[LoadBalancer, Key("The load balancer in front of the service.")] = LoadBalancer()
 
     @property
     def network(self) -> Vpc:
@@ -371,7 +369,7 @@ COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "its ow
 """The ports of the sidecar, which shares an address with the other containers. The last is used without traces too."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Logs:
     """The destination of the container's output, and its retention in days."""
 
@@ -380,7 +378,7 @@ class Logs:
     driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Metrics:
     """A Prometheus endpoint of the container that the ADOT sidecar reads."""
 
@@ -393,7 +391,7 @@ class Metrics:
     ] = "/metrics"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Traces:
     """Traces that the container sends to the ADOT sidecar."""
 
@@ -409,7 +407,7 @@ class Traces:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Observability:
     """Logs, metrics and traces."""
 
@@ -417,12 +415,12 @@ class Observability:
         "alarms": "CloudWatch alarms and the topic to notify.",
         "dashboard": "A CloudWatch dashboard.",
     }
-    logs: Annotated[Logs, Key("Logs of the container.")] = field(default_factory=Logs)
+    logs: Annotated[Logs, Key("Logs of the container.")] = Logs()
     metrics: Annotated[Metrics | None, Key("Prometheus metrics, collected by an ADOT sidecar.")] = None
     traces: Annotated[Traces | None, Key("Traces, collected by an ADOT sidecar.")] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class HealthCheck:
     """The load balancer's check of a target, and ECS's check of the container; times in seconds."""
 
@@ -464,7 +462,7 @@ class HealthCheck:
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Build:
     """The image build in a pipeline."""
 
@@ -478,7 +476,7 @@ class Build:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class CircuitBreaker:
     """The reaction of ECS to a deployment whose tasks do not start."""
 
@@ -486,7 +484,7 @@ class CircuitBreaker:
     rollback: Annotated[bool, Key("Roll back to the last successful deployment when a deployment is stopped.")] = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Deployment:
     """How ECS replaces the tasks; limits in percent of the desired count."""
 
@@ -513,12 +511,10 @@ class Deployment:
             default="200",
         ),
     ] = None
-    circuit_breaker: Annotated[CircuitBreaker, Key("Reaction to tasks that keep failing.")] = field(
-        default_factory=CircuitBreaker
-    )
+    circuit_breaker: Annotated[CircuitBreaker, Key("Reaction to tasks that keep failing.")] = CircuitBreaker()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Service:
     """The container, its network, its scaling and its permissions."""
 
@@ -553,9 +549,9 @@ class Service:
     readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
     init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False
     ulimits: Annotated[tuple[Ulimit, ...], Key("Limits of the container's processes.")] = ()
-    health_check: Annotated[HealthCheck, Key("Health checks of the service.")] = field(default_factory=HealthCheck)
-    build: Annotated[Build, Key("Image build.")] = field(default_factory=Build)
-    resources: Annotated[Resources, Key("Size and number of the tasks.")] = field(default_factory=Resources)
+    health_check: Annotated[HealthCheck, Key("Health checks of the service.")] = HealthCheck()
+    build: Annotated[Build, Key("Image build.")] = Build()
+    resources: Annotated[Resources, Key("Size and number of the tasks.")] = Resources()
     auto_scaling: Annotated[AutoScaling | None, Key("Scaling of the number of tasks by load.")] = None
     environment: Annotated[
         Mapping[str, String],
@@ -565,12 +561,10 @@ class Service:
         tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or Parameter Store.")
     ] = ()
     volumes: Annotated[tuple[Volume, ...], Key("Volumes of the container.")] = ()
-    networking: Annotated[Networking, Key("Network of the service, and access to it.")] = field(
-        default_factory=Networking
-    )
-    observability: Annotated[Observability, Key("Logs, metrics and traces.")] = field(default_factory=Observability)
-    task_role: Annotated[Role, Key("Permissions of the service itself.")] = field(default_factory=Role)
-    execution_role: Annotated[Role, Key("Permissions of ECS to start the service.")] = field(default_factory=Role)
+    networking: Annotated[Networking, Key("Network of the service, and access to it.")] = Networking()
+    observability: Annotated[Observability, Key("Logs, metrics and traces.")] = Observability()
+    task_role: Annotated[Role, Key("Permissions of the service itself.")] = Role()
+    execution_role: Annotated[Role, Key("Permissions of ECS to start the service.")] = Role()
     permissions_boundary: Annotated[
         String | None,
         Key(
@@ -580,7 +574,7 @@ class Service:
         ),
     ] = None
     enable_execute_command: Annotated[bool, Key("Allow ECS Exec.")] = False
-    deployment: Annotated[Deployment, Key("Rollout of a new version.")] = field(default_factory=Deployment)
+    deployment: Annotated[Deployment, Key("Rollout of a new version.")] = Deployment()
 
     @property
     def load_balancer(self) -> LoadBalancer | None:
@@ -588,7 +582,7 @@ class Service:
         return self.networking.load_balancer if self.port is not None else None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@spec_record
 class Spec:
     api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
     kind: Annotated[str, Key("Kind of the spec.", allowed=("Service",), later=LATER_KINDS)]
