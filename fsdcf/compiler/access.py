@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 
 PERMISSIONS = Rule(
@@ -52,7 +52,7 @@ def actions(dependency: Dependency, levels: Mapping[str, tuple[str, ...]]) -> li
     return sorted({action for level in _LEVELS.get(wanted, ()) for action in levels[level]})
 
 
-def check_permissions(dependency: Dependency) -> Iterator[Violation]:
+def check_permissions(dependency: Dependency) -> Violations:
     """Check the rules for permissions that every type shares."""
     place: tuple[str, ...] = ("permissions",)
     if dependency.unmanaged is not None:

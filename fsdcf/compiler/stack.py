@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from troposphere.ecs import ContainerDefinition
 
 PropertyPath = tuple[str | int, ...]
-Sources = Mapping[PropertyPath, str]
-"""The spec paths of single properties."""
+Sources = Mapping[str | PropertyPath, str]
+"""The spec paths of single properties. A property of the resource itself is given by its name."""
 
 TASK_SECURITY_GROUP = GetAtt("TaskSecurityGroup", "GroupId")
 TASK_ROLE_ARN = GetAtt("TaskRole", "Arn")
 
-_TAGS: Sources = {(name,): "metadata" for name in ("Tags", "FileSystemTags", "AccessPointTags")}
+_TAGS: Sources = dict.fromkeys(("Tags", "FileSystemTags", "AccessPointTags"), "metadata")
 """Tags come from the spec's metadata, unless a resource names another source."""
 
 
@@ -31,7 +31,7 @@ class Origin:
     """Where a resource comes from: its spec path by names, and the paths of single properties that have another one."""
 
     path: str
-    sources: Sources = field(default_factory=dict)
+    sources: Mapping[PropertyPath, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ class StackPart:
 
     def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:
         """Add a resource with its spec path, and return this part. Raises ValueError for a logical id that is taken."""
-        self._add(resource, Origin(origin, {**_TAGS, **(sources or {})}))
+        named = {**_TAGS, **(sources or {})}.items()
+        paths = {(each,) if isinstance(each, str) else each: path for each, path in named}
+        self._add(resource, Origin(origin, paths))
         return self
 
     def keep(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:

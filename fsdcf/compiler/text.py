@@ -21,9 +21,9 @@ def literal(text: str) -> str:
     return text.replace("${", "${!")
 
 
-def fragment(text: String, attributes: Attributes) -> str:
+def fragment(text: String, attributes: Attributes | None = None) -> str:
     """A spec's string as a fragment for Fn::Sub."""
-    return "".join(_fragment(part, attributes) for part in parts_of(text))
+    return "".join(_fragment(part, attributes or {}) for part in parts_of(text))
 
 
 def _fragment(part: Any, attributes: Attributes) -> str:
@@ -49,4 +49,4 @@ def intrinsic(text: str) -> Any:
 
 def value(text: String, attributes: Attributes | None = None) -> Any:
     """A spec's string as a CloudFormation value."""
-    return intrinsic(fragment(text, attributes or {}))
+    return intrinsic(fragment(text, attributes))

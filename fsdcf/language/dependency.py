@@ -57,6 +57,9 @@ class Violation:
     key: bool = False
 
 
+Violations = Iterator[Violation]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
@@ -84,7 +87,7 @@ class DependencyType(Generic[Model]):
     doc: str
     model: type[Model]
     attributes: Callable[[Model], tuple[str, ...]]
-    check: Callable[[Model], Iterator[Violation]]
+    check: Callable[[Model], Violations]
     managed: Callable[[Model], bool]
     check_references: Callable[[Model, Spec], Iterable[Violation]] = lambda dependency, spec: ()
     managed_keys: tuple[str, ...] = ()

@@ -156,7 +156,7 @@ def named(spec: Spec, name: str, file: str) -> NamedTable:
 
 def _table(one: DynamoDbTable) -> TargetTable:
     """A table with its key; AWS knows the key of a table that is not managed by the spec."""
-    name = fragment(one.name, {}).replace("${!", "${")
+    name = fragment(one.name).replace("${!", "${")
     if not managed(one):
         return TargetTable(name)
     types = {attribute.name: attribute.type for attribute in one.attributes}

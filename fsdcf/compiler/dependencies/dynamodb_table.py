@@ -1,7 +1,6 @@
 """A DynamoDB table: on demand, encrypted, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from troposphere import dynamodb
@@ -11,7 +10,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
@@ -50,10 +49,24 @@ CAPACITY = Rule(
 )
 
 _NAME = r"[A-Za-z0-9_.-]{3,255}"
-_READ = ("BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan")
-_WRITE = ("BatchWriteItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
-STREAM = tuple(f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"))
-LEVELS = {"read": tuple(f"dynamodb:{name}" for name in _READ), "write": tuple(f"dynamodb:{name}" for name in _WRITE)}
+STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+LEVELS = {
+    "read": (
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+    ),
+    "write": (
+        "dynamodb:BatchWriteItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    ),
+}
 
 
 @spec_record
@@ -152,7 +165,7 @@ def managed(table: DynamoDbTable) -> bool:
     return is_managed(table) or (table.unmanaged is None and bool(table.key_schema))
 
 
-def check(table: DynamoDbTable) -> Iterator[Violation]:
+def check(table: DynamoDbTable) -> Violations:
     yield from check_permissions(table)
     if not managed(table):
         return
@@ -184,7 +197,7 @@ def check(table: DynamoDbTable) -> Iterator[Violation]:
 
 def _attributes(
     table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]]
-) -> Iterator[Violation]:
+) -> Violations:
     known = [attribute.name for attribute in table.attributes]
     used = {element.name for _, schema in schemas for element in schema}
     for path, schema in schemas:
@@ -200,7 +213,7 @@ def _attributes(
             yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is declared twice", "keep one of them")
 
 
-def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
+def _indexes(table: DynamoDbTable) -> Violations:
     counts = Counter(index.name for index in table.global_secondary_indexes)
     for number, index in enumerate(table.global_secondary_indexes):
         path = ("globalSecondaryIndexes", number)
@@ -214,7 +227,7 @@ def _indexes(table: DynamoDbTable) -> Iterator[Violation]:
         )
 
 
-def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
+def _capacity(table: DynamoDbTable) -> Violations:
     units = {"readCapacity": table.read_capacity, "writeCapacity": table.write_capacity}
     given = [name for name, wanted in units.items() if wanted is not None]
     if table.billing_mode == "PROVISIONED" and len(given) < 2:
@@ -237,7 +250,7 @@ def _capacity(table: DynamoDbTable) -> Iterator[Violation]:
 def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
     """A managed table, and access to the table and its indexes."""
     grant = Grant()
-    physical = fragment(table.name, {})
+    physical = fragment(table.name)
     if managed(table):
         title = names.id("Table")
         grant.add(_table(title, physical, table), names.origin, {(): names.origin})

@@ -1,7 +1,6 @@
 """An EFS file system: encrypted, backed up, open to the tasks alone, over TLS and through its access point."""
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from troposphere import GetAtt, Ref, Tags, ec2, efs
@@ -12,7 +11,7 @@ from fsdcf.compiler.parts.roles import allow, deny_insecure, document
 from fsdcf.compiler.stack import TASK_ROLE_ARN, TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names, VolumeMount
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import MountedFileSystem, Violation
+from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
 
@@ -91,7 +90,7 @@ class EfsFileSystem(MountedFileSystem):
         return wanted == "read" if isinstance(wanted, str) else _WRITE not in wanted
 
 
-def check(system: EfsFileSystem) -> Iterator[Violation]:
+def check(system: EfsFileSystem) -> Violations:
     yield from check_permissions(system)
     if not system.encrypted:
         yield Violation(
@@ -127,7 +126,7 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
         grant.output(names.id("FileSystemId"), f"EFS file system {names.local}", Ref(title))
         authorization: dict[str, Any] = {"AccessPointId": Ref(point), "IAM": "ENABLED"}
     else:
-        physical = fragment(system.name, {})
+        physical = fragment(system.name)
         arn = f"arn:${{AWS::Partition}}:elasticfilesystem:${{AWS::Region}}:${{AWS::AccountId}}:file-system/{physical}"
         grant.values = {"id": physical, "arn": arn}
         grant.statements = [allow(actions, [intrinsic(arn)])]
@@ -165,7 +164,7 @@ def _add(
         FileSystemPolicy=_policy(actions),
         FileSystemTags=Tags({**context.tags, "Name": f"{context.spec.metadata.name}-{names.local}"}),
     )
-    grant.keep(resource, names.origin, {("PerformanceMode",): names.origin})
+    grant.keep(resource, names.origin, {"PerformanceMode": names.origin})
     group = ec2.SecurityGroup(
         names.id("FileSystemSecurityGroup"),
         GroupDescription=f"File system {names.local}",
@@ -187,7 +186,7 @@ def _add(
         RootDirectory=efs.RootDirectory(Path=system.root_directory or f"/{names.local}", CreationInfo=owner),
         AccessPointTags=Tags(dict(context.tags)),
     )
-    grant.add(access_point, names.origin, {("RootDirectory",): names.origin})
+    grant.add(access_point, names.origin, {"RootDirectory": names.origin})
     for number, subnet in enumerate(context.network.task_subnets, 1):
         target = efs.MountTarget(
             names.id(f"FileSystemMountTarget{number}"),

@@ -1,6 +1,5 @@
 """An MSK cluster that exists already: permission to connect, and to read or write its topics."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
@@ -8,7 +7,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key, spec_record
@@ -56,7 +55,7 @@ class MskCluster(Dependency):
     ]
 
 
-def check(cluster: MskCluster) -> Iterator[Violation]:
+def check(cluster: MskCluster) -> Violations:
     yield from check_permissions(cluster)
     if is_managed(cluster):
         yield Violation(
@@ -77,7 +76,7 @@ def compile(cluster: MskCluster, names: Names, context: Context) -> Grant:
     grant = Grant()
     text = "Security group of the tasks, which that of the MSK cluster must let in"
     grant.output("TaskSecurityGroupId", text, TASK_SECURITY_GROUP)
-    physical = fragment(cluster.name, {})
+    physical = fragment(cluster.name)
     home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
     arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]
     grant.environment[names.variable("CLUSTER_NAME")] = physical

@@ -1,6 +1,5 @@
 """An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from troposphere import s3
@@ -11,7 +10,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, Sources, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
@@ -68,13 +67,13 @@ class S3Bucket(Dependency):
     lifecycle: Annotated[tuple[LifecycleRule, ...], Key("When objects expire.")] = ()
 
 
-def check(bucket: S3Bucket) -> Iterator[Violation]:
+def check(bucket: S3Bucket) -> Violations:
     yield from check_permissions(bucket)
     for index, rule in enumerate(bucket.lifecycle):
         yield from _check_rule(rule, index)
 
 
-def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
+def _check_rule(rule: LifecycleRule, index: int) -> Violations:
     path = ("lifecycle", index)
     moves, expires = rule.transition_after_days, rule.expire_after_days
     if moves is None and rule.storage_class is not None:
@@ -96,10 +95,10 @@ def _check_rule(rule: LifecycleRule, index: int) -> Iterator[Violation]:
 def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
     """A managed bucket, and access to the bucket and its objects."""
     grant = Grant()
-    physical = fragment(bucket.name, {})
+    physical = fragment(bucket.name)
     if is_managed(bucket):
         title = names.id("Bucket")
-        sources: Sources = dict.fromkeys([("BucketName",), ("LifecycleConfiguration",)], names.origin)
+        sources: Sources = dict.fromkeys(("BucketName", "LifecycleConfiguration"), names.origin)
         rules, policy = _rules(bucket), names.id("BucketPolicy")
         add_bucket(grant, title, policy, rules, names.origin, sources, BucketName=intrinsic(physical))
         attributes = {

@@ -1,6 +1,6 @@
 """An SNS topic, encrypted, with subscriptions of the queues in the same spec."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
@@ -83,7 +83,7 @@ class SnsTopic(Dependency):
     subscriptions: Annotated[tuple[TopicSubscription, ...], Key("Queues of this spec that receive the messages.")] = ()
 
 
-def check(topic: SnsTopic) -> Iterator[Violation]:
+def check(topic: SnsTopic) -> Violations:
     yield from check_permissions(topic)
     name = sample(topic.name)
     if name.endswith(_FIFO) and not topic.fifo and is_managed(topic):
@@ -98,7 +98,7 @@ def check(topic: SnsTopic) -> Iterator[Violation]:
         yield from _check_filter(subscription, ("subscriptions", index, "filterPolicy"))
 
 
-def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) -> Violations:
     """Source: https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
     policy = subscription.filter_policy
     if len(policy) > _MOST_FILTER_KEYS:
@@ -110,7 +110,7 @@ def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) 
             yield Violation(TOPIC, (*path, key), f"`{key}` must be a list of values", f"such as {key}: [created]")
 
 
-def check_references(topic: SnsTopic, spec: Spec) -> Iterator[Violation]:
+def check_references(topic: SnsTopic, spec: Spec) -> Violations:
     """Check that each subscription names a queue that the topic can deliver to."""
     queues = _queues(spec)
     named: set[str] = set()
@@ -140,7 +140,7 @@ def _queues(spec: Spec) -> dict[str, SqsQueue]:
 def compile(topic: SnsTopic, names: Names, context: Context) -> Grant:
     """A managed topic with its subscriptions, and access to the topic."""
     grant = Grant()
-    base = fragment(topic.name, {})
+    base = fragment(topic.name)
     physical = base.removesuffix(_FIFO) + _FIFO if topic.fifo else base
     if is_managed(topic):
         title = names.id("Topic")
@@ -165,7 +165,7 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
             ContentBasedDeduplication=topic.content_based_deduplication or None,
         ),
     )
-    grant.add(resource, names.origin, {("TopicName",): names.origin})
+    grant.add(resource, names.origin, {"TopicName": names.origin})
     for subscription in topic.subscriptions:
         queue = logical_id(subscription.queue, "Queue")
         policy = logical_id(subscription.queue, "QueuePolicy")

@@ -1,12 +1,12 @@
 """An SQLite database: a file on the service's file system, with the service as its single writer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import SqliteFile, Violation, sqlite_file
+from fsdcf.language.dependency import SqliteFile, Violation, Violations, sqlite_file
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Key, spec_record
 
@@ -69,7 +69,7 @@ class SqliteDatabase(SqliteFile):
     ] = None
 
 
-def check(database: SqliteDatabase) -> Iterator[Violation]:
+def check(database: SqliteDatabase) -> Violations:
     for key, written in (("permissions", database.permissions), ("unmanaged", database.unmanaged)):
         if written is not None:
             yield Violation(FILE, (key,), f"an SQLite database has no `{key}`", "leave it out", key=True)

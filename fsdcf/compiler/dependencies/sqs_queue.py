@@ -1,6 +1,5 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from troposphere import GetAtt, sqs
@@ -10,7 +9,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation
+from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import Key, spec_record
@@ -23,9 +22,16 @@ QUEUE = Rule(
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
 )
 
-_READ = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
-_WRITE = ("GetQueueAttributes", "GetQueueUrl", "SendMessage")
-LEVELS = {"read": tuple(f"sqs:{name}" for name in _READ), "write": tuple(f"sqs:{name}" for name in _WRITE)}
+LEVELS = {
+    "read": (
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+    ),
+    "write": ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"),
+}
 _FIFO = ".fifo"
 
 
@@ -63,7 +69,7 @@ class SqsQueue(Dependency):
     message_retention: Annotated[int, Key("Seconds that a message is kept.", minimum=60, maximum=1209600)] = 345600
 
 
-def check(queue: SqsQueue) -> Iterator[Violation]:
+def check(queue: SqsQueue) -> Violations:
     yield from check_permissions(queue)
     name = sample(queue.name)
     if name.endswith(_FIFO) and not queue.fifo and is_managed(queue):
@@ -89,7 +95,7 @@ def check(queue: SqsQueue) -> Iterator[Violation]:
 def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
     """A managed queue with its dead-letter queue, and access to the queue."""
     grant = Grant()
-    base = fragment(queue.name, {})
+    base = fragment(queue.name)
     physical = base.removesuffix(_FIFO) + _FIFO if queue.fifo else base
     if not is_managed(queue):
         attributes = {
@@ -147,7 +153,7 @@ def _add(grant: Grant, title: str, dead: str, physical: str, queue: SqsQueue, na
         **present(ContentBasedDeduplication=queue.content_based_deduplication or None),
     )
     for resource in (dead_letter, main):
-        grant.keep(resource, names.origin, {("QueueName",): names.origin})
+        grant.keep(resource, names.origin, {"QueueName": names.origin})
 
 
 TYPE = CompiledType(

@@ -36,7 +36,7 @@ def repository(spec: Spec) -> str:
     image = spec.service.image
     if image is None:
         return f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.${{AWS::URLSuffix}}/{spec.metadata.name}"
-    text = fragment(image, {})
+    text = fragment(image)
     whole = intrinsic(text)
     return whole if isinstance(whole, str) else text
 

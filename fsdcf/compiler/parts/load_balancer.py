@@ -38,7 +38,7 @@ def load_balancer(context: Context) -> StackPart:
         LoadBalancerAttributes=_attributes(elb.LoadBalancerAttributes, attributes),
         **present(DependsOn=list(context.network.edge)),
     )
-    sources: Sources = {("Scheme",): f"{ORIGIN}.internal", ("LoadBalancerAttributes",): f"{ORIGIN}.idleTimeout"}
+    sources: Sources = {"Scheme": f"{ORIGIN}.internal", "LoadBalancerAttributes": f"{ORIGIN}.idleTimeout"}
     part.add(resource, ORIGIN, sources)
     _add_target_group(part, context, balancer)
     _add_listeners(part, balancer)
@@ -66,8 +66,8 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer)
     )
     delay = sorted(attributes).index(_DELAY)
     sources: Sources = {
-        **{(name,): f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
-        ("TargetGroupAttributes",): f"{ORIGIN}.stickiness",
+        **{name: f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
+        "TargetGroupAttributes": f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }
     part.add(group, "service.healthCheck", sources)
@@ -111,7 +111,7 @@ def _add_listeners(part: StackPart, balancer: LoadBalancer) -> None:
     https = _listener("HttpsListener", 443, "HTTPS", forward)
     https.SslPolicy = balancer.ssl_policy or TLS_POLICY
     https.Certificates = [elb.Certificate(CertificateArn=value(balancer.certificate_arn))]
-    part.add(https, ORIGIN, {("Certificates",): f"{ORIGIN}.certificateArn", ("SslPolicy",): f"{ORIGIN}.sslPolicy"})
+    part.add(https, ORIGIN, {"Certificates": f"{ORIGIN}.certificateArn", "SslPolicy": f"{ORIGIN}.sslPolicy"})
     redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
     http = _listener("Listener", 80, "HTTP", elb.Action(Type="redirect", RedirectConfig=redirect))
     http.DependsOn = "HttpsListener"

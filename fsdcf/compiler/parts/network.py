@@ -46,7 +46,7 @@ def vpc(context: Context) -> StackPart:
     cidr = wanted.cidr or DEFAULT_CIDR
     blocks = [str(block) for block in IPv4Network(cidr).subnets(prefixlen_diff=4)]
     made = ec2.VPC("Vpc", CidrBlock=cidr, EnableDnsSupport=True, EnableDnsHostnames=True)
-    part.add(made, ORIGIN, {("CidrBlock",): f"{ORIGIN}.cidr"})
+    part.add(made, ORIGIN, {"CidrBlock": f"{ORIGIN}.cidr"})
     part.add(ec2.InternetGateway("InternetGateway"), ORIGIN)
     part.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(made), InternetGatewayId=Ref("InternetGateway")), ORIGIN)
     zones = range(wanted.availability_zones or DEFAULT_ZONES)
@@ -73,7 +73,7 @@ def _subnet(part: StackPart, title: str, zone: int, cidr: str) -> str:
         AvailabilityZone=Select(zone, GetAZs("")),
         MapPublicIpOnLaunch=False,
     )
-    part.add(subnet, ORIGIN, {("AvailabilityZone",): f"{ORIGIN}.availabilityZones", ("CidrBlock",): f"{ORIGIN}.cidr"})
+    part.add(subnet, ORIGIN, {"AvailabilityZone": f"{ORIGIN}.availabilityZones", "CidrBlock": f"{ORIGIN}.cidr"})
     return title
 
 
@@ -166,7 +166,7 @@ def interface_endpoints(context: Context) -> StackPart:
             SubnetIds=list(context.network.task_subnets),
             SecurityGroupIds=[GetAtt(group, "GroupId")],
         )
-        part.add(endpoint, origin, {("ServiceName",): origin})
+        part.add(endpoint, origin, {"ServiceName": origin})
         part.waits.append(title)
     return part
 
@@ -200,7 +200,7 @@ def security_groups(context: Context) -> StackPart:
             tcp_rule(service.port, DestinationSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")
         ],
     )
-    sources: Sources = {("SecurityGroupIngress",): f"{origin}.allowCidrs", ("SecurityGroupEgress",): "service.port"}
+    sources: Sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "SecurityGroupEgress": "service.port"}
     part.add(group, origin, sources)
     ingress = ec2.SecurityGroupIngress(
         "TaskIngressFromLoadBalancer",

@@ -23,14 +23,14 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
-_BOUNDARY: Sources = {("PermissionsBoundary",): "service.permissionsBoundary"}
+_BOUNDARY: Sources = {"PermissionsBoundary": "service.permissionsBoundary"}
 
 
 def task_role(context: Context) -> StackPart:
     """``TaskRole``. Dependencies and the spec add separate policies, which may name what names the role."""
     exec_policy = inline_policy("ExecuteCommand", [allow(_EXEC, ["*"])])
     policies = [exec_policy] if context.service.enable_execute_command else []
-    sources: Sources = {("Policies",): "service.enableExecuteCommand", **_BOUNDARY}
+    sources: Sources = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
     return StackPart().add(_role("TaskRole", policies, context.spec), "service.taskRole", sources)
 
 
@@ -76,7 +76,7 @@ def add_policy(
 ) -> None:
     """Add a policy of its own for a role, for which the service waits."""
     policy = iam.PolicyType(title, PolicyName=name, PolicyDocument=document(statements), Roles=[Ref(role)])
-    part.add(policy, origin, {("PolicyDocument",): origin})
+    part.add(policy, origin, {"PolicyDocument": origin})
     part.waits.append(title)
 
 
@@ -167,4 +167,4 @@ def _policy_arn(policy: String | None) -> Any:
         return None
     if sample(policy).startswith("arn:"):
         return value(policy)
-    return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(policy, {})}")
+    return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(policy)}")

@@ -26,7 +26,7 @@ def scaling(context: Context) -> StackPart:
         MinCapacity=auto.min_count,
         MaxCapacity=auto.max_count,
     )
-    part.add(target, ORIGIN, {("MinCapacity",): f"{ORIGIN}.minCount", ("MaxCapacity",): f"{ORIGIN}.maxCount"})
+    part.add(target, ORIGIN, {"MinCapacity": f"{ORIGIN}.minCount", "MaxCapacity": f"{ORIGIN}.maxCount"})
     cpu = DEFAULT_TARGET if auto.target_cpu is None and auto.target_memory is None else auto.target_cpu
     if cpu is not None:
         _add_policy(part, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")

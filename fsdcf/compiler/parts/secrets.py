@@ -24,7 +24,7 @@ class ContainerSecret:
 
 def secrets_of(service: Service) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, by name."""
-    secrets = [_secret(secret.name, fragment(secret.value_from, {})) for secret in service.secrets]
+    secrets = [_secret(secret.name, fragment(secret.value_from)) for secret in service.secrets]
     references = {name: _reference(text) for name, text in service.environment.items()}
     secrets += [_secret(name, _secret_arn(reference)) for name, reference in references.items() if reference]
     return sorted(secrets, key=lambda secret: secret.name)

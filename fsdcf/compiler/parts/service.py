@@ -20,9 +20,7 @@ def log_group(context: Context) -> StackPart:
     settings, origin = context.service.observability.logs, "service.observability.logs"
     group = logs.LogGroup("LogGroup", RetentionInDays=settings.retention)
     return (
-        StackPart().keep(group, origin, {("RetentionInDays",): f"{origin}.retention"})
-        if settings.enabled
-        else StackPart()
+        StackPart().keep(group, origin, {"RetentionInDays": f"{origin}.retention"}) if settings.enabled else StackPart()
     )
 
 
@@ -70,13 +68,13 @@ def service(context: Context) -> StackPart:
 
 
 _SOURCES: Sources = {
-    ("DeploymentConfiguration",): "service.deployment",
-    ("DesiredCount",): "service.resources.desiredCount",
-    ("CapacityProviderStrategy",): "service.resources.spot",
-    ("LoadBalancers",): "service.port",
-    ("HealthCheckGracePeriodSeconds",): "service.healthCheck.gracePeriod",
-    ("EnableExecuteCommand",): "service.enableExecuteCommand",
-    ("NetworkConfiguration",): "service.networking",
+    "DeploymentConfiguration": "service.deployment",
+    "DesiredCount": "service.resources.desiredCount",
+    "CapacityProviderStrategy": "service.resources.spot",
+    "LoadBalancers": "service.port",
+    "HealthCheckGracePeriodSeconds": "service.healthCheck.gracePeriod",
+    "EnableExecuteCommand": "service.enableExecuteCommand",
+    "NetworkConfiguration": "service.networking",
     ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"): "service.networking.assignPublicIp",
 }
 

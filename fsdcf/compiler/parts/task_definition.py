@@ -47,8 +47,8 @@ def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mou
     inside: PropertyPath = ("ContainerDefinitions", index)
     service = context.service
     linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
-    sources: dict[PropertyPath, str] = {(*inside, *path): source for path, source in _MAIN_SOURCES.items()}
-    sources |= {(*inside, "LinuxParameters"): linux}
+    sources: dict[str | PropertyPath, str] = {inside: ORIGIN, (*inside, "LinuxParameters"): linux}
+    sources |= {(*inside, *path.split(".")): source for path, source in _MAIN_SOURCES.items()}
     for number, variable in enumerate(main.properties.get("Environment", [])):
         added = context.before.variables.get(variable.Name)
         if added and added.origin and variable.Name not in service.environment:
@@ -60,30 +60,29 @@ def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mou
 
 
 _SOURCES: Sources = {
-    ("Cpu",): "service.resources.cpu",
-    ("Memory",): "service.resources.memory",
-    ("EphemeralStorage",): "service.resources.ephemeralStorage",
-    ("RuntimePlatform",): "service.resources.architecture",
-    ("Volumes",): "service.volumes",
-    ("ContainerDefinitions",): "service.observability",
+    "Cpu": "service.resources.cpu",
+    "Memory": "service.resources.memory",
+    "EphemeralStorage": "service.resources.ephemeralStorage",
+    "RuntimePlatform": "service.resources.architecture",
+    "Volumes": "service.volumes",
+    "ContainerDefinitions": "service.observability",
 }
 """Every container but the main one comes from the observability."""
 
-_MAIN_SOURCES: Sources = {
-    (): ORIGIN,
-    ("PortMappings",): "service.port",
-    ("MountPoints",): "service.volumes",
-    ("LogConfiguration",): "service.observability.logs",
-    ("HealthCheck",): "service.healthCheck.container",
+_MAIN_SOURCES = {
+    "PortMappings": "service.port",
+    "MountPoints": "service.volumes",
+    "LogConfiguration": "service.observability.logs",
+    "HealthCheck": "service.healthCheck.container",
     **{
-        (name,): f"service.{name[0].lower()}{name[1:]}"
+        name: f"service.{name[0].lower()}{name[1:]}"
         for name in (
             *("Image", "Environment", "Secrets", "Command", "EntryPoint", "User", "Ulimits"),
             *("WorkingDirectory", "StopTimeout", "ReadonlyRootFilesystem"),
         )
     },
     **{
-        ("HealthCheck", name): f"service.healthCheck.container.{name[0].lower()}{name[1:]}"
+        f"HealthCheck.{name}": f"service.healthCheck.container.{name[0].lower()}{name[1:]}"
         for name in ("Command", "Interval", "Timeout", "Retries", "StartPeriod")
     },
 }

@@ -31,7 +31,7 @@ def telemetry(context: Context) -> StackPart:
     statements = []
     if metrics:
         group = logs.LogGroup("MetricsLogGroup", RetentionInDays=observability.logs.retention)
-        part.keep(group, f"{_ORIGIN}.metrics", {("RetentionInDays",): f"{_ORIGIN}.logs.retention"})
+        part.keep(group, f"{_ORIGIN}.metrics", {"RetentionInDays": f"{_ORIGIN}.logs.retention"})
         statements.append(allow(_PUT_LOGS, [GetAtt(group, "Arn")]))
     if traces and traces.otlp_endpoint is None:
         statements.append(allow(_XRAY, ["*"]))
@@ -101,6 +101,6 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
     }
     text = literal(json.dumps(whole, indent=1, sort_keys=True))
     if traces and traces.otlp_endpoint:
-        text = text.replace("@endpoint@", fragment(traces.otlp_endpoint, {}))
+        text = text.replace("@endpoint@", fragment(traces.otlp_endpoint))
     text = text.replace("@group@", "${MetricsLogGroup}")
     return Sub(text) if "${" in text.replace("${!", "") else text.replace("${!", "${")

@@ -91,7 +91,8 @@ class Problem:
     key: bool = False
 
 
-Check = Callable[[Case], Iterator[Problem]]
+Problems = Iterator[Problem]
+Check = Callable[[Case], Problems]
 
 
 @dataclass(frozen=True)

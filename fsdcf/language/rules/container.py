@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Ulimit, Volume
 from fsdcf.language.placeholders import Attribute, SecretRef, Text, sample
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.masking import contains_secret, is_secret_name
 
@@ -23,7 +23,7 @@ _HARMLESS_NAME = re.compile(
 
 
 @rule("S201", "an image with a tag or digest, or not a repository")
-def image(case: Case) -> Iterator[Problem]:
+def image(case: Case) -> Problems:
     """`image` names a repository without a tag or digest. The template's parameter ImageSha selects the image, so
     that the same template serves every deployment and a rollback changes nothing but the image."""
     if case.service.image is None:
@@ -44,7 +44,7 @@ def image(case: Case) -> Iterator[Problem]:
     "ECS Exec with a read-only root file system",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
 )
-def exec_on_read_only_root(case: Case) -> Iterator[Problem]:
+def exec_on_read_only_root(case: Case) -> Problems:
     """ECS Exec writes its agent into the container's root file system, so it cannot work with
     readonlyRootFilesystem."""
     if case.service.enable_execute_command and case.service.readonly_root_filesystem:
@@ -54,7 +54,7 @@ def exec_on_read_only_root(case: Case) -> Iterator[Problem]:
 
 
 @rule("S217", "a volume that cannot be mounted")
-def volumes(case: Case) -> Iterator[Problem]:
+def volumes(case: Case) -> Problems:
     """Volume names and mount paths are unique, and an EFS volume has either a file system's id or a dependency's
     name."""
     names: set[str] = set()
@@ -65,13 +65,13 @@ def volumes(case: Case) -> Iterator[Problem]:
         yield from until_unknown(_efs_volume((*path, "efs"), volume, systems))
 
 
-def _volume_name(path: SpecPath, volume: Volume, names: set[str]) -> Iterator[Problem]:
+def _volume_name(path: SpecPath, volume: Volume, names: set[str]) -> Problems:
     if volume.name in names:
         yield Problem(path, f"two volumes are named `{volume.name}`", "choose another name")
     names.add(volume.name)
 
 
-def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Iterator[Problem]:
+def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Problems:
     efs = volume.efs
     if efs is None:
         return
@@ -89,7 +89,7 @@ def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Itera
 
 
 @rule("S218", "a variable that is set twice")
-def repeated_variables(case: Case) -> Iterator[Problem]:
+def repeated_variables(case: Case) -> Problems:
     """ECS rejects a variable that is in both `environment` and `secrets`, or twice in one of them."""
     secrets = case.service.secrets
     counts = Counter(secret.name for secret in secrets)
@@ -101,20 +101,20 @@ def repeated_variables(case: Case) -> Iterator[Problem]:
 
 
 @rule("S226", "a soft limit above its hard limit")
-def ulimits(case: Case) -> Iterator[Problem]:
+def ulimits(case: Case) -> Problems:
     """The kernel rejects a soft limit that is above the hard limit."""
     for index, limit in enumerate(case.service.ulimits):
         yield from until_unknown(_ulimit(("service", "ulimits", index, "softLimit"), limit))
 
 
-def _ulimit(path: SpecPath, limit: Ulimit) -> Iterator[Problem]:
+def _ulimit(path: SpecPath, limit: Ulimit) -> Problems:
     soft, hard = limit.soft_limit, limit.hard_limit
     if hard != -1 and (soft > hard or soft == -1):
         yield Problem(path, f"softLimit {soft} is above hardLimit {hard}", "lower softLimit")
 
 
 @rule("S225", "HTTP codes out of range")
-def success_codes(case: Case) -> Iterator[Problem]:
+def success_codes(case: Case) -> Problems:
     """An application load balancer accepts codes from 200 to 499. A range goes from the lower code to the higher
     one."""
     for part in str(case.service.health_check.success_codes).split(","):
@@ -129,7 +129,7 @@ def success_codes(case: Case) -> Iterator[Problem]:
     "a timeout that is not below its interval",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
 )
-def timeouts(case: Case) -> Iterator[Problem]:
+def timeouts(case: Case) -> Problems:
     """A health check must end before the next one begins: Elastic Load Balancing rejects a timeout that is not below
     the interval."""
     check = case.service.health_check
@@ -138,7 +138,7 @@ def timeouts(case: Case) -> Iterator[Problem]:
         yield from _timeout(case, "service.healthCheck.container", check.container)
 
 
-def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Iterator[Problem]:
+def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Problems:
     interval, timeout = check.interval, check.timeout
     if timeout >= interval:
         key = "timeout" if case.wrote(f"{path}.timeout") else "interval"
@@ -151,7 +151,7 @@ def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Iter
     "no container health check",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/healthcheck.html",
 )
-def missing_check(case: Case) -> Iterator[Problem]:
+def missing_check(case: Case) -> Problems:
     """ECS ignores a HEALTHCHECK in the image and runs only the check in the task definition. Without one, only the load
     balancer detects a process that hangs, and nothing detects it in a worker."""
     if case.service.health_check.container is None:
@@ -161,7 +161,7 @@ def missing_check(case: Case) -> Iterator[Problem]:
 
 
 @rule("W106", "a plain value that looks like a secret", conceal=True)
-def plain_secrets(case: Case) -> Iterator[Problem]:
+def plain_secrets(case: Case) -> Problems:
     """Values of `environment` appear in plain text in the template, the task definition and the console. Use
     `secrets`, or ${secrets:path} and ${ssm:/path}."""
     for name, value in case.service.environment.items():

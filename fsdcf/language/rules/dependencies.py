@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fsdcf.language.dependency import MountedFileSystem, SqliteFile, file_systems, sqlite_file
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import Known, parts_of, sample
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 
 @rule("S206", "two dependencies with the same type and name")
-def repeated(case: Case) -> Iterator[Problem]:
+def repeated(case: Case) -> Problems:
     """Logical ids and variables are derived from the type and the name, without `${ENV}` and its separator. Two
     dependencies with the same type and name would be one resource."""
     first: dict[tuple[str, str], int] = {}
@@ -25,7 +23,7 @@ def repeated(case: Case) -> Iterator[Problem]:
 
 
 @rule("S229", "a dependency without a name of its own")
-def nameless(case: Case) -> Iterator[Problem]:
+def nameless(case: Case) -> Problems:
     """The logical id and the variables are derived from the name without `${ENV}`, and nothing is left of this one."""
     for path, dependency, _ in case.dependencies():
         if not local_name(dependency.name):
@@ -34,7 +32,7 @@ def nameless(case: Case) -> Iterator[Problem]:
 
 
 @rule("S230", "two mounts at the same path")
-def mount_paths(case: Case) -> Iterator[Problem]:
+def mount_paths(case: Case) -> Problems:
     """A container can mount only one volume at a path."""
     mounts = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
     volumes = enumerate(case.service.volumes)
@@ -48,7 +46,7 @@ def mount_paths(case: Case) -> Iterator[Problem]:
 
 
 @rule("S231", "two SQLite databases in one file, or two volumes with one name")
-def shared_files(case: Case) -> Iterator[Problem]:
+def shared_files(case: Case) -> Problems:
     """Each SQLite database has its own file, which `path` sets. A volume of `service.volumes` cannot have the name
     of an EFS dependency."""
     taken: set[str | None] = set()
@@ -65,7 +63,7 @@ def shared_files(case: Case) -> Iterator[Problem]:
 
 
 @rule("S232", "a variable from two dependencies")
-def shared_variables(case: Case) -> Iterator[Problem]:
+def shared_variables(case: Case) -> Problems:
     """Some dependencies provide a variable without their name in it, such as DATABASE_URL. If two provide different
     values, one would silently win: set the variable in `environment` to the one that the service should use."""
     service = case.service
@@ -89,7 +87,7 @@ def shared_variables(case: Case) -> Iterator[Problem]:
 
 
 @rule("S242", "a dependency's name that the network needs")
-def reserved_name(case: Case) -> Iterator[Problem]:
+def reserved_name(case: Case) -> Problems:
     """Logical ids never change, and some names give the id of a resource of a new VPC: a table named `public-route`
     would be PublicRouteTable, its route table."""
     if case.service.networking.network.id is not None:
@@ -102,7 +100,7 @@ def reserved_name(case: Case) -> Iterator[Problem]:
 
 
 @rule("W107", "a managed name without ${ENV}")
-def shared_names(case: Case) -> Iterator[Problem]:
+def shared_names(case: Case) -> Problems:
     """The name is physical. Two environments in one account would need the same resource, and the second deployment
     would fail."""
     for path, dependency, kind in case.dependencies():
@@ -113,7 +111,7 @@ def shared_names(case: Case) -> Iterator[Problem]:
 
 
 @rule("W111", "a key that has no effect here")
-def ignored_keys(case: Case) -> Iterator[Problem]:
+def ignored_keys(case: Case) -> Problems:
     """The dependency exists already: the stack gives access to it and creates nothing, so a key that configures its
     creation is ignored. The owner of the resource configures it."""
     for path, dependency, kind in case.dependencies():

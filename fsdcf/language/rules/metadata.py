@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from fsdcf.conventions import TAG_PREFIX
 from fsdcf.language.model.common import DESCRIPTION_BYTES
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
 _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
@@ -19,7 +18,7 @@ _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
     "a tag that AWS rejects",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
 )
-def tags(case: Case) -> Iterator[Problem]:
+def tags(case: Case) -> Problems:
     """A tag's key has 1 to 128 and its value 1 to 256 characters: letters, digits, spaces and _ . : / = + - @. A
     resource has at most 50 tags. The prefix `aws:` is reserved by AWS and `fsdcf:` by fsdcf, which marks its stacks
     with it. IAM does not distinguish upper and lower case in keys."""
@@ -52,7 +51,7 @@ def tags(case: Case) -> Iterator[Problem]:
     "CloudFormation allows 1,024 bytes of description, and fsdcf puts the name and the environment in front of yours. "
     f"That leaves {DESCRIPTION_BYTES} bytes in UTF-8, where a character outside ASCII takes two or more.",
 )
-def description(case: Case) -> Iterator[Problem]:
+def description(case: Case) -> Problems:
     """Limit the description to the bytes that the template has room for."""
     size = len(case.spec.metadata.description.encode(errors="replace"))
     if size > DESCRIPTION_BYTES:
@@ -60,7 +59,7 @@ def description(case: Case) -> Iterator[Problem]:
 
 
 @rule("W104", "no owner")
-def owner(case: Case) -> Iterator[Problem]:
+def owner(case: Case) -> Problems:
     """The owners become a tag, so that anyone who sees the bill or an alarm knows whom to ask."""
     if not case.spec.metadata.owners:
         yield Problem("metadata", "the service has no owner", "add `owners: team-name`", key=True)

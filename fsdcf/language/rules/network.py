@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.service import LoadBalancer, Vpc
 from fsdcf.language.placeholders import SecretRef, Text, sample
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 
 _VPC = "service.networking.vpc"
@@ -18,7 +17,7 @@ _BALANCER = "service.networking.loadBalancer"
 
 
 @rule("S213", "a network that is neither new nor existing")
-def vpc_form(case: Case) -> Iterator[Problem]:
+def vpc_form(case: Case) -> Problems:
     """`networking.vpc` is `true` for a new network, a map with `id` and subnets for an existing one, or a map with
     the details of a new one. An existing VPC needs private subnets for the tasks (public ones with assignPublicIp),
     and public ones for a load balancer on the internet. A load balancer needs two subnets in different zones."""
@@ -38,7 +37,7 @@ def vpc_form(case: Case) -> Iterator[Problem]:
     yield from _existing_subnets(case, network)
 
 
-def _existing_subnets(case: Case, network: Vpc) -> Iterator[Problem]:
+def _existing_subnets(case: Case, network: Vpc) -> Problems:
     balancer = case.service.load_balancer
     tasks = "publicSubnets" if case.service.networking.assign_public_ip else "privateSubnets"
     needs = {tasks: (1, "the tasks run there")}
@@ -58,7 +57,7 @@ def _existing_subnets(case: Case, network: Vpc) -> Iterator[Problem]:
 
 
 @rule("S214", "an address range that cannot be used")
-def ranges(case: Case) -> Iterator[Problem]:
+def ranges(case: Case) -> Problems:
     """A range begins at its network address. A new VPC takes a range from /16 to /23, because fsdcf divides it into
     sixteen subnets and a load balancer needs subnets of at least /27."""
     networking = case.service.networking
@@ -89,7 +88,7 @@ def _range_problem(text: str) -> str:
     "tasks that cannot reach AWS",
     "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
 )
-def no_route(case: Case) -> Iterator[Problem]:
+def no_route(case: Case) -> Problems:
     """Without NAT and without public addresses, a task reaches AWS only through endpoints. It must be able to pull
     its image, send its logs, read its secrets and reach its queue, or it never starts."""
     networking = case.service.networking
@@ -103,7 +102,7 @@ def no_route(case: Case) -> Iterator[Problem]:
         yield Problem(f"{_VPC}.nat", f"without NAT the tasks cannot reach {', '.join(missing)}", hint)
 
 
-def _unreachable_images(case: Case) -> Iterator[Problem]:
+def _unreachable_images(case: Case) -> Problems:
     """Yield the images that no endpoint reaches."""
     telemetry = case.service.observability
     for key, signal in (("metrics", telemetry.metrics), ("traces", telemetry.traces)):
@@ -133,7 +132,7 @@ def _needed_endpoints(case: Case) -> set[str]:
 
 
 @rule("S221", "a key without effect")
-def no_effect(case: Case) -> Iterator[Problem]:
+def no_effect(case: Case) -> Problems:
     """The key configures something that this service does not have, so it would be ignored silently. A worker (without
     `port`) has no load balancer and no path to check, sslPolicy needs a certificate, NAT is for private tasks, and the
     endpoints of S3 and DynamoDB always exist."""
@@ -153,7 +152,7 @@ def no_effect(case: Case) -> Iterator[Problem]:
         yield Problem(f"{_BALANCER}.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
 
 
-def _worker(case: Case) -> Iterator[Problem]:
+def _worker(case: Case) -> Problems:
     for key in ("path", "interval", "timeout", "healthyThreshold", "unhealthyThreshold", "successCodes"):
         path = f"service.healthCheck.{key}"
         if case.wrote(path):
@@ -164,7 +163,7 @@ def _worker(case: Case) -> Iterator[Problem]:
 
 
 @rule("W109", "tasks with public addresses")
-def public_tasks(case: Case) -> Iterator[Problem]:
+def public_tasks(case: Case) -> Problems:
     """The tasks run in public subnets, and only their security group protects them from the internet. This saves the
     NAT gateway."""
     if case.service.networking.assign_public_ip:
@@ -177,7 +176,7 @@ def public_tasks(case: Case) -> Iterator[Problem]:
     "internet traffic without TLS in production",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html",
 )
-def plain_http(case: Case) -> Iterator[Problem]:
+def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS."""
     balancer = case.service.networking.load_balancer

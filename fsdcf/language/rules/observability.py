@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 
 @rule("S227", "metrics without a port")
-def metrics_port(case: Case) -> Iterator[Problem]:
+def metrics_port(case: Case) -> Problems:
     """A worker has no port, so `observability.metrics.port` must say where its metrics are."""
     metrics = case.service.observability.metrics
     if metrics and metrics.enabled and metrics.port is None and case.service.port is None:
@@ -21,7 +19,7 @@ def metrics_port(case: Case) -> Iterator[Problem]:
     "a name or port that the collector uses",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html",
 )
-def collector(case: Case) -> Iterator[Problem]:
+def collector(case: Case) -> Problems:
     """With metrics or traces a collector runs in the task. Container names are unique in a task, and its containers
     share one network address, so that two of them cannot listen on the same port."""
     telemetry = case.service.observability

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import Attribute, SecretRef, Text
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 _LIKE_AN_ARN = re.compile(r".+-[A-Za-z0-9]{6}")
 
@@ -32,7 +32,7 @@ def _takes_attribute(path: SpecPath) -> bool:
 
 
 @rule("S208", "a placeholder where it is not allowed")
-def misplaced(case: Case) -> Iterator[Problem]:
+def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
     secret must be the whole value of an environment variable. Only CloudFormation knows the value of a pseudo
     parameter, so names and numbers cannot contain one."""
@@ -51,7 +51,7 @@ def misplaced(case: Case) -> Iterator[Problem]:
 
 
 @rule("S207", "an unknown attribute of a dependency")
-def unknown_attribute(case: Case) -> Iterator[Problem]:
+def unknown_attribute(case: Case) -> Problems:
     """`${kind:name:attribute}` names a dependency by its kind and its name without `${ENV}`, and one of the
     attributes of its type."""
     known = [
@@ -77,7 +77,7 @@ def unknown_attribute(case: Case) -> Iterator[Problem]:
     "a secret whose name ends like an ARN",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
 )
-def name_like_an_arn(case: Case) -> Iterator[Problem]:
+def name_like_an_arn(case: Case) -> Problems:
     """The ARN of a secret is its name, a hyphen and six random characters. `${secrets:path}` is an ARN without them.
     If the name itself ends in a hyphen and six characters, Secrets Manager takes those for the random ones, and
     returns another secret or none."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.common import Statement
 from fsdcf.language.placeholders import sample
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 
 
@@ -22,14 +22,14 @@ def _statements(case: Case) -> Iterator[tuple[SpecPath, Statement]]:
     "an invalid IAM condition",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html",
 )
-def conditions(case: Case) -> Iterator[Problem]:
+def conditions(case: Case) -> Problems:
     """`conditions` maps each operator to context keys, and each context key to its values: text, numbers, booleans,
     or lists of them."""
     for path, statement in _statements(case):
         yield from until_unknown(_conditions((*path, "conditions"), statement))
 
 
-def _conditions(path: SpecPath, statement: Statement) -> Iterator[Problem]:
+def _conditions(path: SpecPath, statement: Statement) -> Problems:
     hint = "such as `StringEquals: {aws:ResourceTag/team: shop}`"
     for operator, keys in statement.conditions.items():
         if not isinstance(keys, dict) or not keys:
@@ -42,7 +42,7 @@ def _conditions(path: SpecPath, statement: Statement) -> Iterator[Problem]:
 
 
 @rule("W105", "a wildcard in a statement")
-def wildcards(case: Case) -> Iterator[Problem]:
+def wildcards(case: Case) -> Problems:
     """`*` in actions or resources allows more than the service needs, and the extra access is easy to overlook."""
     for path, statement in _statements(case):
         if statement.effect != "Allow":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import MountedPath, SqliteFile, file_systems, mount_of, mounts_of, sqlite_file
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.rules.tasks import single_writers
 from fsdcf.language.unknown import until_unknown
 
@@ -41,7 +40,7 @@ def _databases(case: Case) -> list[_Database]:
 
 
 @rule("S209", "SQLite with more than one task", "https://www.sqlite.org/whentouse.html")
-def single_writer(case: Case) -> Iterator[Problem]:
+def single_writer(case: Case) -> Problems:
     """SQLite on a file system allows a single writer: fsdcf runs one task and stops it before the next one starts.
     Auto scaling, a larger count, or a deployment that starts the new task first would corrupt the file. `ephemeral:
     true` lifts this rule."""
@@ -63,7 +62,7 @@ def single_writer(case: Case) -> Iterator[Problem]:
 
 
 @rule("S210", "SQLite without a file")
-def no_path(case: Case) -> Iterator[Problem]:
+def no_path(case: Case) -> Problems:
     """A container's disk is lost with its task. Without a file system and without a `path` the file has
     nowhere to go."""
     systems = file_systems(case.spec)
@@ -76,7 +75,7 @@ def no_path(case: Case) -> Iterator[Problem]:
 
 
 @rule("S236", "SQLite's write-ahead log on a network file system", "https://www.sqlite.org/wal.html")
-def journal(case: Case) -> Iterator[Problem]:
+def journal(case: Case) -> Problems:
     """WAL keeps an index in memory that all processes share, which two machines cannot. SQLite's documentation says
     that it does not work over a network file system, and EFS is one. A rollback journal (DELETE or TRUNCATE) works."""
     databases = _databases(case)
@@ -92,7 +91,7 @@ def journal(case: Case) -> Iterator[Problem]:
 
 
 @rule("S237", "ephemeral SQLite on a persistent file system", "https://www.sqlite.org/howtocorrupt.html")
-def shared_file(case: Case) -> Iterator[Problem]:
+def shared_file(case: Case) -> Problems:
     """With `ephemeral: true` a service may run several tasks, each with a file on its own disk. On a file system
     that the tasks share, they would all write one file and corrupt it."""
     for database in _databases(case):
@@ -103,7 +102,7 @@ def shared_file(case: Case) -> Iterator[Problem]:
 
 
 @rule("S238", "SQLite on a read-only mount", "https://www.sqlite.org/lockingv3.html")
-def read_only(case: Case) -> Iterator[Problem]:
+def read_only(case: Case) -> Problems:
     """SQLite writes a journal next to the file and locks the file, even if the service only reads from it."""
     for database in _databases(case):
         if database.mount is not None and database.mount.read_only:
@@ -119,7 +118,7 @@ def read_only(case: Case) -> Iterator[Problem]:
     "a backup that the file system does not have",
     "https://docs.aws.amazon.com/efs/latest/ug/awsbackup.html",
 )
-def backup(case: Case) -> Iterator[Problem]:
+def backup(case: Case) -> Problems:
     """AWS Backup copies whole file systems, not single files: a SQLite database is backed up if its
     aws_efs_file_system dependency is. `backup` on the file system turns backups on or off; `backup` on the database
     only demands that the file system agrees."""
@@ -127,7 +126,7 @@ def backup(case: Case) -> Iterator[Problem]:
         yield from until_unknown(_backup(case, database))
 
 
-def _backup(case: Case, database: _Database) -> Iterator[Problem]:
+def _backup(case: Case, database: _Database) -> Problems:
     wanted = database.dependency.backup
     if wanted is None:
         return
@@ -153,7 +152,7 @@ def _backup(case: Case, database: _Database) -> Iterator[Problem]:
 
 
 @rule("W108", "SQLite outside a mount")
-def lost_database(case: Case) -> Iterator[Problem]:
+def lost_database(case: Case) -> Problems:
     """A container's disk is lost with its task. Set `ephemeral: true` on a database that may be lost."""
     mounts = mounts_of(case.spec)
     kept = [mount.path for mount in mounts if mount.network]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import ceil
 
 from fsdcf.diagnostics import joined
 from fsdcf.language.dependency import SqliteFile
-from fsdcf.language.rules.case import Case, Problem, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 MEMORY = {
     256: (512, 1024, 2048),
@@ -39,7 +38,7 @@ def _amounts(offered: tuple[int, ...]) -> str:
     + "; ".join(f"{cpu} with {_amounts(offered)}" for cpu, offered in MEMORY.items())
     + ". cfn-lint reports an invalid combination too, but without the line in the spec.",
 )
-def fargate_size(case: Case) -> Iterator[Problem]:
+def fargate_size(case: Case) -> Problems:
     """Require a pair of CPU and memory that Fargate offers."""
     resources = case.service.resources
     offered = MEMORY[resources.cpu]
@@ -53,7 +52,7 @@ def fargate_size(case: Case) -> Iterator[Problem]:
 
 
 @rule("S205", "a minimum above its maximum")
-def scaling_bounds(case: Case) -> Iterator[Problem]:
+def scaling_bounds(case: Case) -> Problems:
     """The minimum of auto scaling must not be above the maximum."""
     auto = case.service.auto_scaling
     if auto and auto.min_count > auto.max_count:
@@ -67,7 +66,7 @@ def scaling_bounds(case: Case) -> Iterator[Problem]:
     "a deployment that cannot progress",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
 )
-def stuck_deployment(case: Case) -> Iterator[Problem]:
+def stuck_deployment(case: Case) -> Problems:
     """If the minimum is not below the maximum, ECS can neither start a new task nor stop an old one, and the deployment
     never ends. ECS rounds the minimum up and the maximum down to whole tasks: of one task, 50 % and 150 % are both one
     task."""
@@ -98,7 +97,7 @@ def single_writers(case: Case) -> list[str]:
 
 
 @rule("W102", "a single task in production")
-def single_task(case: Case) -> Iterator[Problem]:
+def single_task(case: Case) -> Problems:
     """With a single task, every replacement of the task and every failure of its zone is an outage."""
     if not case.is_production:
         return
@@ -114,7 +113,7 @@ def single_task(case: Case) -> Iterator[Problem]:
 
 
 @rule("W103", "no auto scaling in production")
-def no_scaling(case: Case) -> Iterator[Problem]:
+def no_scaling(case: Case) -> Problems:
     """A fixed number of tasks is too many at night and too few at peak load."""
     if not case.is_production:
         return
@@ -125,7 +124,7 @@ def no_scaling(case: Case) -> Iterator[Problem]:
 
 
 @rule("W110", "a desired count that auto scaling overrides")
-def ignored_count(case: Case) -> Iterator[Problem]:
+def ignored_count(case: Case) -> Problems:
     """With `autoScaling` the template omits the desired count, so that a deployment keeps the count that auto
     scaling set."""
     if case.service.auto_scaling is not None and case.wrote("service.resources.desiredCount"):
@@ -139,7 +138,7 @@ def ignored_count(case: Case) -> Iterator[Problem]:
     "auto scaling that cannot recover from zero tasks",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html",
 )
-def scaling_from_zero(case: Case) -> Iterator[Problem]:
+def scaling_from_zero(case: Case) -> Problems:
     """Without tasks there are no CPU and memory metrics, and target tracking does not scale when its metric has no
     data: a service that is scaled to zero stays there until you start a task by hand."""
     auto = case.service.auto_scaling
