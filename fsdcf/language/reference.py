@@ -116,8 +116,8 @@ def default_of(field: Field) -> str:
     """Return the default of a key in words; empty if the default is empty."""
     if field.required:
         return "none, it is required"
-    if field.key.default:
-        return field.key.default
+    if field.key.computed_default:
+        return field.key.computed_default
     if isinstance(field.default, bool):
         return str(field.default).lower()
     return str(field.default) if isinstance(field.default, (int, str)) and field.default != "" else ""

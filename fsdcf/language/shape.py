@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, replace
-from dataclasses import fields as dataclass_fields
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fsdcf.language.placeholders import Text
 
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-
-    Record = TypeVar("Record")
-
-    @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
-    def spec_record(record: type[Record]) -> type[Record]: ...
-
-else:
-    spec_record = dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-    """The decorator of the language's records. They are neither compared nor printed, and their annotations are
-    evaluated: without ``__eq__``, ``__hash__``, ``__repr__`` and annotations as text, each start of fsdcf is a tenth
-    shorter."""
-
 
 @dataclass(frozen=True)
 class Key:
-    """The meaning of a key and the values that it accepts; part of the annotation of a model's field.
+    """The meaning of a key and the values that it accepts; part of the metadata of a record's field.
 
     - ``name`` is the spelling in YAML, if it is not the attribute's camelCase form. ``also`` lists other accepted
       spellings: a sibling by its name, a key elsewhere by its full path (``service.resources.minCapacity``).
     - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader.
     - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
       environment value ``1.10`` stays ``1.10``).
-    - ``default`` describes a default that the compiler computes. ``later`` lists values that are not implemented yet.
+    - ``computed_default`` describes a default that the compiler computes. ``later`` lists values that are not
+      implemented yet.
     """
 
     doc: str
@@ -49,10 +36,31 @@ class Key:
     allowed: tuple[Any, ...] = ()
     longest: int | None = None
     fewest: int | None = None
-    default: str = ""
+    computed_default: str = ""
     as_text: bool = False
     key_pattern: str = ""
     later: tuple[str, ...] = ()
+
+
+def spec_key(doc: str, *, default: Any = MISSING, default_factory: Any = MISSING, **meaning: Any) -> Any:
+    """Return the field of a record for a key: its default, and its meaning by the names of ``Key``."""
+    options = {"default": default, "default_factory": default_factory}
+    return dataclasses.field(metadata={"key": Key(doc, **meaning)}, **options)
+
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    Record = TypeVar("Record")
+
+    @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False, field_specifiers=(spec_key,))
+    def spec_record(record: type[Record]) -> type[Record]: ...
+
+else:
+    spec_record = dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+    """The decorator of the language's records. They are neither compared nor printed, and their annotations are
+    evaluated: without ``__eq__``, ``__hash__``, ``__repr__`` and annotations as text, each start of fsdcf is a tenth
+    shorter."""
 
 
 class SnakeCaseRecord:
@@ -110,12 +118,11 @@ _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float
 def fields_of(record: Any) -> tuple[Field, ...]:
     """Return the keys of a record in the order of the model. Its annotations must be objects, not text."""
     fields = []
-    for field in dataclass_fields(record):
-        annotation: Any = field.type
-        key = next(extra for extra in annotation.__metadata__ if isinstance(extra, Key))
+    for field in dataclasses.fields(record):
+        key = field.metadata["key"]
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        value_types = tuple(dict.fromkeys(_types(annotation.__origin__)))
-        name, is_open = key.name or camel(field.name), _is_open(annotation.__origin__)
+        value_types = tuple(dict.fromkeys(_types(field.type)))
+        name, is_open = key.name or camel(field.name), _is_open(field.type)
         if issubclass(record, SnakeCaseRecord) and name != field.name:
             key = replace(key, also=(field.name, *key.also))
         fields.append(Field(name, field.name, key, value_types, default is MISSING, default, is_open))

@@ -2,8 +2,6 @@
 it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Annotated
 
 import pytest
 from jsonschema import Draft7Validator
@@ -17,7 +15,7 @@ from fsdcf.language.model.common import Metadata
 from fsdcf.language.reference import describe, find, paths, reference_page
 from fsdcf.language.resolve import resolve
 from fsdcf.language.rules.case import Case, Problem, rule
-from fsdcf.language.shape import Key
+from fsdcf.language.shape import spec_key, spec_record
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
 
@@ -29,18 +27,18 @@ report: {pages: 3}
 """
 
 
-@dataclass(frozen=True)
+@spec_record
 class Report:
-    pages: Annotated[int, Key("Number of pages.", also=("report.layout.pages",), minimum=1)] = 1
+    pages: int = spec_key("Number of pages.", default=1, also=("report.layout.pages",), minimum=1)
 
 
-@dataclass(frozen=True)
+@spec_record
 class ReportSpec:
-    report: Annotated[Report, Key("The report.")]
-    api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
-    kind: Annotated[str, Key("Kind of the spec.", allowed=("Report",))]
-    metadata: Annotated[Metadata, Key("Name and owners.")]
-    environments: Annotated[dict[str, str], Key("Overlays.")] = field(default_factory=dict)
+    report: Report = spec_key("The report.")
+    api_version: str = spec_key("Version of the language.", allowed=("fsd/v1",))
+    kind: str = spec_key("Kind of the spec.", allowed=("Report",))
+    metadata: Metadata = spec_key("Name and owners.")
+    environments: dict[str, str] = spec_key("Overlays.", default_factory=dict)
 
 
 @pytest.fixture(autouse=True)

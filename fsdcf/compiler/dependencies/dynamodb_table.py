@@ -1,7 +1,7 @@
 """A DynamoDB table: on demand, encrypted, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Any
 
 from troposphere import dynamodb
 
@@ -13,7 +13,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
+from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 _SOURCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html"
 SCHEMA = Rule(
@@ -73,91 +73,71 @@ LEVELS = {
 class KeyElement(SnakeCaseRecord):
     """One attribute of a key: the partition key or the sort key."""
 
-    name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"))]
-    type: Annotated[
-        str,
-        Key(
-            "HASH for the partition key, RANGE for the sort key.",
-            also=("keyType", "key_type"),
-            allowed=("HASH", "RANGE"),
-        ),
-    ]
+    name: str = spec_key("Name of the attribute.", also=("attributeName", "attribute_name"))
+    type: str = spec_key(
+        "HASH for the partition key, RANGE for the sort key.", also=("keyType", "key_type"), allowed=("HASH", "RANGE")
+    )
 
 
 @spec_record
 class AttributeType(SnakeCaseRecord):
     """The type of an attribute that a key uses: S, N or B."""
 
-    name: Annotated[str, Key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)]
-    type: Annotated[
-        str,
-        Key(
-            "S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B")
-        ),
-    ]
+    name: str = spec_key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)
+    type: str = spec_key(
+        "S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B")
+    )
 
 
 @spec_record
 class Index(SnakeCaseRecord):
     """A global secondary index."""
 
-    name: Annotated[
-        str,
-        Key(
-            "Name of the index.",
-            also=("indexName", "index_name"),
-            pattern=_NAME,
-            expects="3 to 255 letters, digits, _ . -",
-        ),
-    ]
-    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the index.", fewest=1)]
-    projection: Annotated[str, Key("Attributes that the index holds.", allowed=("ALL", "KEYS_ONLY", "INCLUDE"))] = "ALL"
-    non_key_attributes: Annotated[tuple[str, ...], Key("Further attributes, for the projection INCLUDE.")] = ()
+    name: str = spec_key(
+        "Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -"
+    )
+    key_schema: tuple[KeyElement, ...] = spec_key("Key of the index.", fewest=1)
+    projection: str = spec_key(
+        "Attributes that the index holds.", default="ALL", allowed=("ALL", "KEYS_ONLY", "INCLUDE")
+    )
+    non_key_attributes: tuple[str, ...] = spec_key("Further attributes, for the projection INCLUDE.", default=())
 
 
 @spec_record
 class DynamoDbTable(Dependency):
     """A DynamoDB table."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Physical name of the table.",
-            also=("table_name", "tableName"),
-            pattern=_NAME,
-            expects="3 to 255 letters, digits, _ . -",
-        ),
-    ]
-    key_schema: Annotated[tuple[KeyElement, ...], Key("Key of the table.", fewest=1)] = ()
-    attributes: Annotated[
-        tuple[AttributeType, ...],
-        Key("Types of the attributes in keys.", also=("attribute_definitions", "attributeDefinitions"), fewest=1),
-    ] = ()
-    global_secondary_indexes: Annotated[tuple[Index, ...], Key("Global secondary indexes.")] = ()
-    time_to_live: Annotated[str | None, Key("Attribute that holds the time when an item expires.", also=("ttl",))] = (
-        None
+    name: String = spec_key(
+        "Physical name of the table.",
+        also=("table_name", "tableName"),
+        pattern=_NAME,
+        expects="3 to 255 letters, digits, _ . -",
     )
-    stream: Annotated[
-        bool | str,
-        Key(
-            "What the stream of changes holds; `true` is NEW_AND_OLD_IMAGES.",
-            pattern="KEYS_ONLY|NEW_IMAGE|OLD_IMAGE|NEW_AND_OLD_IMAGES",
-            expects="true, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES",
-        ),
-    ] = False
-    billing_mode: Annotated[
-        str,
-        Key(
-            "PAY_PER_REQUEST, or PROVISIONED with capacities.",
-            allowed=("PAY_PER_REQUEST", "PROVISIONED"),
-        ),
-    ] = "PAY_PER_REQUEST"
-    read_capacity: Annotated[int | None, Key("Read units per second, when provisioned.", minimum=1, maximum=40000)] = (
-        None
+    key_schema: tuple[KeyElement, ...] = spec_key("Key of the table.", default=(), fewest=1)
+    attributes: tuple[AttributeType, ...] = spec_key(
+        "Types of the attributes in keys.", default=(), also=("attribute_definitions", "attributeDefinitions"), fewest=1
     )
-    write_capacity: Annotated[
-        int | None, Key("Write units per second, when provisioned.", minimum=1, maximum=40000)
-    ] = None
+    global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=())
+    time_to_live: str | None = spec_key(
+        "Attribute that holds the time when an item expires.", default=None, also=("ttl",)
+    )
+    stream: bool | str = spec_key(
+        "What the stream of changes holds; `true` is NEW_AND_OLD_IMAGES.",
+        default=False,
+        pattern="KEYS_ONLY|NEW_IMAGE|OLD_IMAGE|NEW_AND_OLD_IMAGES",
+        expects="true, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES",
+    )
+    billing_mode: str = spec_key(
+        "PAY_PER_REQUEST, or PROVISIONED with capacities.",
+        default="PAY_PER_REQUEST",
+        allowed=("PAY_PER_REQUEST", "PROVISIONED"),
+    )
+    read_capacity: int | None = spec_key(
+        "Read units per second, when provisioned.", default=None, minimum=1, maximum=40000
+    )
+    write_capacity: int | None = spec_key(
+        "Write units per second, when provisioned.", default=None, minimum=1, maximum=40000
+    )
 
 
 def managed(table: DynamoDbTable) -> bool:

@@ -1,7 +1,7 @@
 """An EFS file system: encrypted, backed up, open to the tasks alone, over TLS and through its access point."""
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, ec2, efs
 
@@ -13,7 +13,7 @@ from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
+from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 FILE_SYSTEM = Rule(
     "S340",
@@ -34,55 +34,46 @@ _NFS = 2049
 class PosixUser(SnakeCaseRecord):
     """Numeric owner of the files."""
 
-    uid: Annotated[int, Key("User that owns the files.", minimum=0, maximum=4294967295)] = 1000
-    gid: Annotated[int, Key("Group that owns the files.", minimum=0, maximum=4294967295)] = 1000
+    uid: int = spec_key("User that owns the files.", default=1000, minimum=0, maximum=4294967295)
+    gid: int = spec_key("Group that owns the files.", default=1000, minimum=0, maximum=4294967295)
 
 
 @spec_record
 class EfsFileSystem(MountedFileSystem):
     """An EFS file system."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Name of the file system; the id of one that exists already.",
-            also=("file_system_name", "fileSystemName", "file_system_id", "fileSystemId"),
-            pattern=r"[A-Za-z0-9_-]{1,99}",
-            expects="at most 99 letters, digits, _ and -",
-        ),
-    ]
-    encrypted: Annotated[bool, Key("Encrypted at rest; `true` is the only value.")] = True
-    mount_point: Annotated[
-        str,
-        Key(
-            "Where the container sees it.",
-            also=("mountPath",),
-            pattern=r"/[^:]+",
-            expects="an absolute path",
-        ),
-    ] = "/mnt/efs"
-    root_directory: Annotated[
-        str | None,
-        Key(
-            "Directory of the file system that the access point shows.",
-            pattern=r"(/[A-Za-z0-9_.-]+){1,4}",
-            longest=100,
-            expects="a path of at most four levels",
-            default="/<name>",
-        ),
-    ] = None
-    posix_user: Annotated[PosixUser, Key("Owner of the files, whatever user the container runs as.")] = PosixUser()
-    performance_mode: Annotated[
-        str,
-        Key(
-            "How requests are served; a change replaces the file system.",
-            allowed=("generalPurpose", "maxIO"),
-        ),
-    ] = "generalPurpose"
-    throughput_mode: Annotated[str, Key("How throughput is billed.", allowed=("bursting", "elastic"))] = "elastic"
-    backup: Annotated[
-        bool, Key("Back it up every day, by AWS Backup's automatic plan for EFS, which keeps a backup for 35 days.")
-    ] = True
+    name: String = spec_key(
+        "Name of the file system; the id of one that exists already.",
+        also=("file_system_name", "fileSystemName", "file_system_id", "fileSystemId"),
+        pattern=r"[A-Za-z0-9_-]{1,99}",
+        expects="at most 99 letters, digits, _ and -",
+    )
+    encrypted: bool = spec_key("Encrypted at rest; `true` is the only value.", default=True)
+    mount_point: str = spec_key(
+        "Where the container sees it.",
+        default="/mnt/efs",
+        also=("mountPath",),
+        pattern=r"/[^:]+",
+        expects="an absolute path",
+    )
+    root_directory: str | None = spec_key(
+        "Directory of the file system that the access point shows.",
+        default=None,
+        pattern=r"(/[A-Za-z0-9_.-]+){1,4}",
+        longest=100,
+        expects="a path of at most four levels",
+        computed_default="/<name>",
+    )
+    posix_user: PosixUser = spec_key("Owner of the files, whatever user the container runs as.", default=PosixUser())
+    performance_mode: str = spec_key(
+        "How requests are served; a change replaces the file system.",
+        default="generalPurpose",
+        allowed=("generalPurpose", "maxIO"),
+    )
+    throughput_mode: str = spec_key("How throughput is billed.", default="elastic", allowed=("bursting", "elastic"))
+    backup: bool = spec_key(
+        "Back it up every day, by AWS Backup's automatic plan for EFS, which keeps a backup for 35 days.", default=True
+    )
 
     @property
     def read_only(self) -> bool:

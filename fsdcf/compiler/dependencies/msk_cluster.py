@@ -1,7 +1,5 @@
 """An MSK cluster that exists already: permission to connect, and to read or write its topics."""
 
-from typing import Annotated
-
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names
@@ -10,7 +8,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, spec_record
+from fsdcf.language.shape import spec_key, spec_record
 
 UNMANAGED_ONLY = Rule(
     "S360",
@@ -44,15 +42,12 @@ LEVELS = {
 class MskCluster(Dependency):
     """An MSK cluster that another stack owns."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Name of the cluster.",
-            also=("cluster_name", "clusterName"),
-            pattern=r"[A-Za-z0-9-]{1,64}",
-            expects="letters, digits and -",
-        ),
-    ]
+    name: String = spec_key(
+        "Name of the cluster.",
+        also=("cluster_name", "clusterName"),
+        pattern=r"[A-Za-z0-9-]{1,64}",
+        expects="letters, digits and -",
+    )
 
 
 def check(cluster: MskCluster) -> Violations:

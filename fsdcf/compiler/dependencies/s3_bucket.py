@@ -1,7 +1,5 @@
 """An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
-from typing import Annotated
-
 from troposphere import s3
 
 from fsdcf.compiler.access import actions, check_permissions, is_list, is_managed
@@ -13,7 +11,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
+from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 LIFECYCLE = Rule(
     "S330",
@@ -35,36 +33,30 @@ _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP
 class LifecycleRule(SnakeCaseRecord):
     """When objects move to another storage class or expire; days."""
 
-    prefix: Annotated[str, Key("Objects that the rule is for; all of them without one.", longest=1024)] = ""
-    expire_after_days: Annotated[int | None, Key("Days after which objects expire.", minimum=1, maximum=36500)] = None
-    noncurrent_days: Annotated[
-        int | None,
-        Key("Days after which replaced versions are removed.", minimum=1, maximum=36500),
-    ] = None
-    transition_after_days: Annotated[
-        int | None,
-        Key("Days after which objects move to storageClass.", minimum=0, maximum=36500),
-    ] = None
-    storage_class: Annotated[
-        str | None,
-        Key("Storage class that objects move to.", allowed=_STORAGE, default="STANDARD_IA"),
-    ] = None
+    prefix: str = spec_key("Objects that the rule is for; all of them without one.", default="", longest=1024)
+    expire_after_days: int | None = spec_key("Days after which objects expire.", default=None, minimum=1, maximum=36500)
+    noncurrent_days: int | None = spec_key(
+        "Days after which replaced versions are removed.", default=None, minimum=1, maximum=36500
+    )
+    transition_after_days: int | None = spec_key(
+        "Days after which objects move to storageClass.", default=None, minimum=0, maximum=36500
+    )
+    storage_class: str | None = spec_key(
+        "Storage class that objects move to.", default=None, allowed=_STORAGE, computed_default="STANDARD_IA"
+    )
 
 
 @spec_record
 class S3Bucket(Dependency):
     """An S3 bucket."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Physical name of the bucket.",
-            also=("bucket_name", "bucketName"),
-            pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
-            expects="3 to 63 lower-case letters, digits, hyphens and dots",
-        ),
-    ]
-    lifecycle: Annotated[tuple[LifecycleRule, ...], Key("When objects expire.")] = ()
+    name: String = spec_key(
+        "Physical name of the bucket.",
+        also=("bucket_name", "bucketName"),
+        pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
+        expects="3 to 63 lower-case letters, digits, hyphens and dots",
+    )
+    lifecycle: tuple[LifecycleRule, ...] = spec_key("When objects expire.", default=())
 
 
 def check(bucket: S3Bucket) -> Violations:

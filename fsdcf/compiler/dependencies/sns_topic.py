@@ -1,8 +1,7 @@
 """An SNS topic, encrypted, with subscriptions of the queues in the same spec."""
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Annotated, Any
+from typing import Any
 
 from troposphere import GetAtt, Ref, sns, sqs
 
@@ -17,7 +16,7 @@ from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key, SnakeCaseRecord, spec_record
+from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 TOPIC = Rule(
     "S370",
@@ -47,40 +46,31 @@ _AWS_MANAGED_KEY = "alias/aws/sns"
 class TopicSubscription(SnakeCaseRecord):
     """A queue of the spec that receives the messages of the topic."""
 
-    queue: Annotated[str, Key("Name of the `aws_sqs_queue` dependency, without `${ENV}` and its separator.")]
-    filter_policy: Annotated[
-        Mapping[str, Any],
-        Key("Deliver only the messages that match this SNS filter policy."),
-    ] = field(default_factory=dict)
-    filter_policy_scope: Annotated[
-        str,
-        Key(
-            "What the filter policy applies to.",
-            allowed=("MessageAttributes", "MessageBody"),
-        ),
-    ] = "MessageAttributes"
-    raw_message_delivery: Annotated[
-        bool,
-        Key("Deliver the message alone, without the JSON envelope of SNS."),
-    ] = False
+    queue: str = spec_key("Name of the `aws_sqs_queue` dependency, without `${ENV}` and its separator.")
+    filter_policy: Mapping[str, Any] = spec_key(
+        "Deliver only the messages that match this SNS filter policy.", default_factory=dict
+    )
+    filter_policy_scope: str = spec_key(
+        "What the filter policy applies to.", default="MessageAttributes", allowed=("MessageAttributes", "MessageBody")
+    )
+    raw_message_delivery: bool = spec_key("Deliver the message alone, without the JSON envelope of SNS.", default=False)
 
 
 @spec_record
 class SnsTopic(Dependency):
     """An SNS topic. `read` permits the service to subscribe to it, `write` to publish."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Physical name of the topic.",
-            also=("topic_name", "topicName"),
-            pattern=r"[A-Za-z0-9_-]{1,256}(\.fifo)?",
-            expects="letters, digits, _ and -",
-        ),
-    ]
-    fifo: Annotated[bool, Key("Keep the order of messages; `.fifo` is added to the name.")] = False
-    content_based_deduplication: Annotated[bool, Key("Drop equal messages of a FIFO topic.")] = False
-    subscriptions: Annotated[tuple[TopicSubscription, ...], Key("Queues of this spec that receive the messages.")] = ()
+    name: String = spec_key(
+        "Physical name of the topic.",
+        also=("topic_name", "topicName"),
+        pattern=r"[A-Za-z0-9_-]{1,256}(\.fifo)?",
+        expects="letters, digits, _ and -",
+    )
+    fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)
+    content_based_deduplication: bool = spec_key("Drop equal messages of a FIFO topic.", default=False)
+    subscriptions: tuple[TopicSubscription, ...] = spec_key(
+        "Queues of this spec that receive the messages.", default=()
+    )
 
 
 def check(topic: SnsTopic) -> Violations:

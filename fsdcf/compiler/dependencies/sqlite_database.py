@@ -1,14 +1,13 @@
 """An SQLite database: a file on the service's file system, with the service as its single writer."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import literal
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import SqliteFile, Violation, Violations, sqlite_file
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, spec_record
+from fsdcf.language.shape import spec_key, spec_record
 
 FILE = Rule(
     "S350",
@@ -34,39 +33,32 @@ BUSY_TIMEOUT = 5000
 class SqliteDatabase(SqliteFile):
     """An SQLite file on a mount of the service."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Name of the database.",
-            also=("database_name", "databaseName"),
-            pattern=r"[A-Za-z0-9_.-]{1,100}",
-            expects="letters, digits, _ . -",
-        ),
-    ]
-    path: Annotated[
-        str | None,
-        Key(
-            "The file.",
-            pattern=r"/[^\s?#]+",
-            expects="an absolute path",
-            default="app.db on the service's EFS dependency, so /mnt/efs/app.db",
-        ),
-    ] = None
-    ephemeral: Annotated[bool, Key("The data may be lost with the task; several tasks then have a file each.")] = False
-    journal_mode: Annotated[
-        str,
-        Key(
-            "Journal mode of SQLite, passed to the service as SQLITE_JOURNAL_MODE. WAL does not work on EFS.",
-            allowed=("DELETE", "TRUNCATE", "WAL"),
-        ),
-    ] = "DELETE"
-    backup: Annotated[
-        bool | None,
-        Key(
-            "Require that the file system is backed up, or that it is not. The file system's own `backup` decides.",
-            default="as the file system",
-        ),
-    ] = None
+    name: String = spec_key(
+        "Name of the database.",
+        also=("database_name", "databaseName"),
+        pattern=r"[A-Za-z0-9_.-]{1,100}",
+        expects="letters, digits, _ . -",
+    )
+    path: str | None = spec_key(
+        "The file.",
+        default=None,
+        pattern=r"/[^\s?#]+",
+        expects="an absolute path",
+        computed_default="app.db on the service's EFS dependency, so /mnt/efs/app.db",
+    )
+    ephemeral: bool = spec_key(
+        "The data may be lost with the task; several tasks then have a file each.", default=False
+    )
+    journal_mode: str = spec_key(
+        "Journal mode of SQLite, passed to the service as SQLITE_JOURNAL_MODE. WAL does not work on EFS.",
+        default="DELETE",
+        allowed=("DELETE", "TRUNCATE", "WAL"),
+    )
+    backup: bool | None = spec_key(
+        "Require that the file system is backed up, or that it is not. The file system's own `backup` decides.",
+        default=None,
+        computed_default="as the file system",
+    )
 
 
 def check(database: SqliteDatabase) -> Violations:

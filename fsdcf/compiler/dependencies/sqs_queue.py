@@ -1,7 +1,5 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
-from typing import Annotated
-
 from troposphere import GetAtt, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
@@ -12,7 +10,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import Key, spec_record
+from fsdcf.language.shape import spec_key, spec_record
 
 QUEUE = Rule(
     "S320",
@@ -39,34 +37,21 @@ _FIFO = ".fifo"
 class SqsQueue(Dependency):
     """An SQS queue with a dead-letter queue."""
 
-    name: Annotated[
-        String,
-        Key(
-            "Physical name of the queue.",
-            also=("queue_name", "queueName"),
-            pattern=r"[A-Za-z0-9_-]{1,80}(\.fifo)?",
-            expects="letters, digits, _ and -",
-        ),
-    ]
-    fifo: Annotated[bool, Key("Keep the order of messages; `.fifo` is added to the name.")] = False
-    content_based_deduplication: Annotated[bool, Key("Drop equal messages of a FIFO queue.")] = False
-    visibility_timeout: Annotated[
-        int,
-        Key(
-            "Seconds that a received message is hidden from others.",
-            minimum=0,
-            maximum=43200,
-        ),
-    ] = 30
-    max_receive_count: Annotated[
-        int,
-        Key(
-            "Receipts after which a message goes to the dead-letter queue.",
-            minimum=1,
-            maximum=1000,
-        ),
-    ] = 5
-    message_retention: Annotated[int, Key("Seconds that a message is kept.", minimum=60, maximum=1209600)] = 345600
+    name: String = spec_key(
+        "Physical name of the queue.",
+        also=("queue_name", "queueName"),
+        pattern=r"[A-Za-z0-9_-]{1,80}(\.fifo)?",
+        expects="letters, digits, _ and -",
+    )
+    fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)
+    content_based_deduplication: bool = spec_key("Drop equal messages of a FIFO queue.", default=False)
+    visibility_timeout: int = spec_key(
+        "Seconds that a received message is hidden from others.", default=30, minimum=0, maximum=43200
+    )
+    max_receive_count: int = spec_key(
+        "Receipts after which a message goes to the dead-letter queue.", default=5, minimum=1, maximum=1000
+    )
+    message_retention: int = spec_key("Seconds that a message is kept.", default=345600, minimum=60, maximum=1209600)
 
 
 def check(queue: SqsQueue) -> Violations:

@@ -1,11 +1,10 @@
 """The records that specs of every kind share: the metadata, the statements of a role, and dependencies."""
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Annotated, Any
+from typing import Any
 
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, TypedRecord, spec_record
+from fsdcf.language.shape import TypedRecord, spec_key, spec_record
 
 LATER_KINDS = ("Job", "Environment")
 """The kinds of spec that belong to the language and are not implemented yet."""
@@ -24,24 +23,21 @@ DESCRIPTION_BYTES = 850
 class Metadata:
     """The name of the service, its owners and its tags."""
 
-    name: Annotated[
-        str,
-        Key(
-            "Name of the service; part of the stack's and the task family's name.",
-            pattern=NAME,
-            longest=40,
-            expects="lower-case letters, digits and single hyphens, beginning with a letter",
-        ),
-    ]
-    pack: Annotated[str, Key("Organizational unit that owns the service; becomes a tag.", longest=256)] = ""
-    owners: Annotated[
-        str | tuple[str, ...], Key("Owners of the service; become a tag, joined by spaces.", also=("owner",))
-    ] = ()
-    description: Annotated[
-        str, Key("Purpose of the service; becomes the template's description.", longest=DESCRIPTION_BYTES)
-    ] = ""
-    tags: Annotated[Mapping[str, str], Key("Additional tags for every resource that supports tags.", as_text=True)] = (
-        field(default_factory=dict)
+    name: str = spec_key(
+        "Name of the service; part of the stack's and the task family's name.",
+        pattern=NAME,
+        longest=40,
+        expects="lower-case letters, digits and single hyphens, beginning with a letter",
+    )
+    pack: str = spec_key("Organizational unit that owns the service; becomes a tag.", default="", longest=256)
+    owners: str | tuple[str, ...] = spec_key(
+        "Owners of the service; become a tag, joined by spaces.", default=(), also=("owner",)
+    )
+    description: str = spec_key(
+        "Purpose of the service; becomes the template's description.", default="", longest=DESCRIPTION_BYTES
+    )
+    tags: Mapping[str, str] = spec_key(
+        "Additional tags for every resource that supports tags.", default_factory=dict, as_text=True
     )
 
 
@@ -49,59 +45,47 @@ class Metadata:
 class Statement:
     """An IAM statement of a role."""
 
-    actions: Annotated[
-        tuple[str, ...],
-        Key(
-            "IAM actions.",
-            fewest=1,
-            pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+",
-            expects="an IAM action such as s3:GetObject",
-        ),
-    ]
-    resources: Annotated[tuple[String, ...], Key("ARNs that the actions apply to.", fewest=1)]
-    sid: Annotated[
-        str | None, Key("Identifier of the statement.", pattern=r"[A-Za-z0-9]+", expects="letters and digits")
-    ] = None
-    effect: Annotated[str, Key("Allow or Deny.", allowed=("Allow", "Deny"))] = "Allow"
-    conditions: Annotated[Mapping[str, Any], Key("IAM condition block.")] = field(default_factory=dict)
+    actions: tuple[str, ...] = spec_key(
+        "IAM actions.", fewest=1, pattern=r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", expects="an IAM action such as s3:GetObject"
+    )
+    resources: tuple[String, ...] = spec_key("ARNs that the actions apply to.", fewest=1)
+    sid: str | None = spec_key(
+        "Identifier of the statement.", default=None, pattern=r"[A-Za-z0-9]+", expects="letters and digits"
+    )
+    effect: str = spec_key("Allow or Deny.", default="Allow", allowed=("Allow", "Deny"))
+    conditions: Mapping[str, Any] = spec_key("IAM condition block.", default_factory=dict)
 
 
 @spec_record
 class Role:
     """The permissions of a role in addition to those that the compiler gives it."""
 
-    statements: Annotated[
-        tuple[Statement, ...], Key("IAM statements in addition to those that the service and its dependencies need.")
-    ] = ()
+    statements: tuple[Statement, ...] = spec_key(
+        "IAM statements in addition to those that the service and its dependencies need.", default=()
+    )
 
 
 @spec_record
 class Unmanaged:
     """Access to an existing resource, which another stack may own."""
 
-    permissions: Annotated[
-        str | tuple[str, ...],
-        Key(
-            "Access to the existing resource: read, write, read_write (also readWrite), or a list of IAM actions.",
-            fewest=1,
-        ),
-    ]
+    permissions: str | tuple[str, ...] = spec_key(
+        "Access to the existing resource: read, write, read_write (also readWrite), or a list of IAM actions.", fewest=1
+    )
 
 
 @spec_record
 class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""
 
-    type: Annotated[str, Key("Type of the dependency.")]
-    name: Annotated[String, Key("Physical name, as written; ${ENV} makes it unique for each environment.")]
-    permissions: Annotated[
-        str | tuple[str, ...] | None,
-        Key(
-            "Access of the service: read, write, readWrite (also read_write), or a list of IAM actions.",
-            fewest=1,
-            default="readWrite",
-        ),
-    ] = None
-    unmanaged: Annotated[Unmanaged | None, Key("Use an existing resource: give access to it, and create nothing.")] = (
-        None
+    type: str = spec_key("Type of the dependency.")
+    name: String = spec_key("Physical name, as written; ${ENV} makes it unique for each environment.")
+    permissions: str | tuple[str, ...] | None = spec_key(
+        "Access of the service: read, write, readWrite (also read_write), or a list of IAM actions.",
+        default=None,
+        fewest=1,
+        computed_default="readWrite",
+    )
+    unmanaged: Unmanaged | None = spec_key(
+        "Use an existing resource: give access to it, and create nothing.", default=None
     )

@@ -1,13 +1,12 @@
 """Specs of kind Service: every key with its type, meaning, limits, default and spellings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metadata, Role
 from fsdcf.language.placeholders import String
-from fsdcf.language.shape import Key, spec_record
+from fsdcf.language.shape import spec_key, spec_record
 
 ULIMITS = (
     *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
@@ -22,35 +21,33 @@ FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 class Spot:
     """The number of tasks on Fargate, and the share of the others on Fargate Spot."""
 
-    base: Annotated[int, Key("Number of tasks that always run on FARGATE.", minimum=0, maximum=100000)] = 0
-    weight: Annotated[
-        int, Key("Number of tasks on FARGATE_SPOT for each further task on FARGATE.", minimum=1, maximum=1000)
-    ] = 1
+    base: int = spec_key("Number of tasks that always run on FARGATE.", default=0, minimum=0, maximum=100000)
+    weight: int = spec_key(
+        "Number of tasks on FARGATE_SPOT for each further task on FARGATE.", default=1, minimum=1, maximum=1000
+    )
 
 
 @spec_record
 class Resources:
     """The size of a task, and the number of tasks."""
 
-    cpu: Annotated[int, Key("CPU units of a task; 1024 units are one vCPU.", allowed=FARGATE_CPU)] = 256
-    memory: Annotated[
-        int, Key("Memory of a task in MiB; must be available with the cpu.", minimum=512, maximum=249856)
-    ] = 512
-    architecture: Annotated[str, Key("Processor architecture of the image.", allowed=("x86_64", "arm64"))] = "x86_64"
-    ephemeral_storage: Annotated[
-        int | None,
-        Key(
-            "Disk of a task in GiB; it is lost with the task.",
-            also=("service.ephemeralStorage",),
-            minimum=21,
-            maximum=200,
-            default="20",
-        ),
-    ] = None
-    spot: Annotated[bool | Spot, Key("Run on FARGATE_SPOT: `true` for every task, or the share of tasks.")] = False
-    desired_count: Annotated[
-        int | None, Key("Number of tasks, unless auto scaling sets it.", minimum=0, maximum=5000, default="2")
-    ] = None
+    cpu: int = spec_key("CPU units of a task; 1024 units are one vCPU.", default=256, allowed=FARGATE_CPU)
+    memory: int = spec_key(
+        "Memory of a task in MiB; must be available with the cpu.", default=512, minimum=512, maximum=249856
+    )
+    architecture: str = spec_key("Processor architecture of the image.", default="x86_64", allowed=("x86_64", "arm64"))
+    ephemeral_storage: int | None = spec_key(
+        "Disk of a task in GiB; it is lost with the task.",
+        default=None,
+        also=("service.ephemeralStorage",),
+        minimum=21,
+        maximum=200,
+        computed_default="20",
+    )
+    spot: bool | Spot = spec_key("Run on FARGATE_SPOT: `true` for every task, or the share of tasks.", default=False)
+    desired_count: int | None = spec_key(
+        "Number of tasks, unless auto scaling sets it.", default=None, minimum=0, maximum=5000, computed_default="2"
+    )
 
 
 @spec_record
@@ -64,124 +61,102 @@ class AutoScaling:
         "schedules": "Changes of the minimum and maximum at given times.",
         "policies": "Step scaling policies.",
     }
-    min_count: Annotated[
-        int, Key("Minimum number of tasks.", also=("service.resources.minCapacity",), minimum=0, maximum=5000)
-    ] = 1
-    max_count: Annotated[
-        int, Key("Maximum number of tasks.", also=("service.resources.maxCapacity",), minimum=1, maximum=5000)
-    ] = 10
-    target_cpu: Annotated[
-        int | None,
-        Key(
-            "Target average CPU utilization in percent.",
-            name="targetCPU",
-            also=("targetCPUUtilization",),
-            minimum=1,
-            maximum=100,
-            default="70 without another target",
-        ),
-    ] = None
-    target_memory: Annotated[
-        int | None,
-        Key(
-            "Target average memory utilization in percent.",
-            also=("targetMemoryUtilization",),
-            minimum=1,
-            maximum=100,
-        ),
-    ] = None
-    scale_in_cooldown: Annotated[int, Key("Seconds between two removals of tasks.", minimum=0, maximum=86400)] = 300
-    scale_out_cooldown: Annotated[int, Key("Seconds between two additions of tasks.", minimum=0, maximum=86400)] = 60
+    min_count: int = spec_key(
+        "Minimum number of tasks.", default=1, also=("service.resources.minCapacity",), minimum=0, maximum=5000
+    )
+    max_count: int = spec_key(
+        "Maximum number of tasks.", default=10, also=("service.resources.maxCapacity",), minimum=1, maximum=5000
+    )
+    target_cpu: int | None = spec_key(
+        "Target average CPU utilization in percent.",
+        default=None,
+        name="targetCPU",
+        also=("targetCPUUtilization",),
+        minimum=1,
+        maximum=100,
+        computed_default="70 without another target",
+    )
+    target_memory: int | None = spec_key(
+        "Target average memory utilization in percent.",
+        default=None,
+        also=("targetMemoryUtilization",),
+        minimum=1,
+        maximum=100,
+    )
+    scale_in_cooldown: int = spec_key("Seconds between two removals of tasks.", default=300, minimum=0, maximum=86400)
+    scale_out_cooldown: int = spec_key("Seconds between two additions of tasks.", default=60, minimum=0, maximum=86400)
 
 
 @spec_record
 class ContainerCheck:
     """The check that ECS runs inside the container; times in seconds."""
 
-    command: Annotated[
-        str | tuple[str, ...],
-        Key(
-            "Command that exits with 0 if the container is healthy: a shell line, or a list that begins with CMD or "
-            "CMD-SHELL.",
-            fewest=1,
-        ),
-    ]
-    interval: Annotated[int, Key("Seconds between two checks.", minimum=5, maximum=300)] = 30
-    timeout: Annotated[int, Key("Seconds until a check counts as failed.", minimum=2, maximum=60)] = 5
-    retries: Annotated[int, Key("Failures in a row that make the container unhealthy.", minimum=1, maximum=10)] = 3
-    start_period: Annotated[
-        int | None, Key("Seconds after the start during which failures do not count.", minimum=0, maximum=300)
-    ] = None
+    command: str | tuple[str, ...] = spec_key(
+        "Command that exits with 0 if the container is healthy: a shell line, or a list that begins with CMD or "
+        "CMD-SHELL.",
+        fewest=1,
+    )
+    interval: int = spec_key("Seconds between two checks.", default=30, minimum=5, maximum=300)
+    timeout: int = spec_key("Seconds until a check counts as failed.", default=5, minimum=2, maximum=60)
+    retries: int = spec_key("Failures in a row that make the container unhealthy.", default=3, minimum=1, maximum=10)
+    start_period: int | None = spec_key(
+        "Seconds after the start during which failures do not count.", default=None, minimum=0, maximum=300
+    )
 
 
 @spec_record
 class Secret:
     """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
 
-    name: Annotated[
-        str, Key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
-    ]
-    value_from: Annotated[
-        String,
-        Key(
-            "ARN of the Secrets Manager secret (with JSON key, stage and version, if needed) or of the SSM parameter.",
-            pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?"
-            r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
-            expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf"
-            " or arn:aws:ssm:us-east-1:123456789012:parameter/name",
-        ),
-    ]
+    name: str = spec_key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
+    value_from: String = spec_key(
+        "ARN of the Secrets Manager secret (with JSON key, stage and version, if needed) or of the SSM parameter.",
+        pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?"
+        r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
+        expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf"
+        " or arn:aws:ssm:us-east-1:123456789012:parameter/name",
+    )
 
 
 @spec_record
 class Ulimit:
     """A limit of the container's processes."""
 
-    name: Annotated[
-        str,
-        Key(
-            "Name of the limit.",
-            allowed=ULIMITS,
-        ),
-    ]
-    soft_limit: Annotated[int, Key("The soft limit.", minimum=-1)]
-    hard_limit: Annotated[int, Key("The hard limit.", minimum=-1)]
+    name: str = spec_key("Name of the limit.", allowed=ULIMITS)
+    soft_limit: int = spec_key("The soft limit.", minimum=-1)
+    hard_limit: int = spec_key("The hard limit.", minimum=-1)
 
 
 @spec_record
 class EfsVolume:
     """The EFS file system of a volume: an existing one, or a dependency."""
 
-    file_system_id: Annotated[
-        String | None,
-        Key(
-            "Id of an existing file system.", pattern=r"fs-[0-9a-f]{8,40}", expects="an id such as fs-0123456789abcdef0"
-        ),
-    ] = None
-    dependency: Annotated[str | None, Key("Name of an aws_efs_file_system dependency.")] = None
-    root_directory: Annotated[
-        str | None,
-        Key(
-            "Directory of the file system to mount.",
-            pattern=r"/.*",
-            longest=4096,
-            expects="a path that begins with /",
-        ),
-    ] = None
+    file_system_id: String | None = spec_key(
+        "Id of an existing file system.",
+        default=None,
+        pattern=r"fs-[0-9a-f]{8,40}",
+        expects="an id such as fs-0123456789abcdef0",
+    )
+    dependency: str | None = spec_key("Name of an aws_efs_file_system dependency.", default=None)
+    root_directory: str | None = spec_key(
+        "Directory of the file system to mount.",
+        default=None,
+        pattern=r"/.*",
+        longest=4096,
+        expects="a path that begins with /",
+    )
 
 
 @spec_record
 class Volume:
     """Storage that is mounted into the container."""
 
-    name: Annotated[
-        str, Key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
-    ]
-    mount_path: Annotated[str, Key("Path in the container.", pattern=r"/[^:]*", expects="an absolute path")]
-    read_only: Annotated[bool, Key("Mount it read-only.")] = False
-    efs: Annotated[
-        EfsVolume | None, Key("EFS file system of the volume; without one the volume is lost with the task.")
-    ] = None
+    name: str = spec_key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
+    mount_path: str = spec_key("Path in the container.", pattern=r"/[^:]*", expects="an absolute path")
+    read_only: bool = spec_key("Mount it read-only.", default=False)
+    efs: EfsVolume | None = spec_key(
+        "EFS file system of the volume; without one the volume is lost with the task.", default=None
+    )
 
 
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
@@ -191,70 +166,62 @@ CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 class Vpc:
     """The network: a new VPC, or an existing one by its ids."""
 
-    id: Annotated[
-        String | None,
-        Key("Id of an existing VPC.", pattern=r"vpc-[0-9a-f]{8,40}", expects="an id such as vpc-0123456789abcdef0"),
-    ] = None
-    private_subnets: Annotated[
-        tuple[String, ...],
-        Key(
-            "Existing private subnets, one per zone.",
-            pattern=r"subnet-[0-9a-f]{8,40}",
-            expects="an id such as subnet-0123456789abcdef0",
-        ),
-    ] = ()
-    public_subnets: Annotated[
-        tuple[String, ...],
-        Key(
-            "Existing public subnets, one per zone.",
-            pattern=r"subnet-[0-9a-f]{8,40}",
-            expects="an id such as subnet-0123456789abcdef0",
-        ),
-    ] = ()
-    cidr: Annotated[
-        str | None,
-        Key(
-            "Address range of a new VPC, from /16 to /23.",
-            pattern=CIDR,
-            expects="a range such as 10.0.0.0/16",
-            default="10.0.0.0/16",
-        ),
-    ] = None
-    availability_zones: Annotated[
-        int | None, Key("Number of availability zones of a new VPC.", minimum=2, maximum=6, default="2")
-    ] = None
-    nat: Annotated[
-        str | None, Key("NAT gateways of a new VPC.", allowed=("none", "single", "perZone"), default="single")
-    ] = None
-    endpoints: Annotated[
-        tuple[str, ...],
-        Key(
-            "Interface endpoints of a new VPC by service name, such as ecr.api. Those of S3 and DynamoDB are free and "
-            "always exist.",
-            pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
-            expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
-        ),
-    ] = ()
+    id: String | None = spec_key(
+        "Id of an existing VPC.",
+        default=None,
+        pattern=r"vpc-[0-9a-f]{8,40}",
+        expects="an id such as vpc-0123456789abcdef0",
+    )
+    private_subnets: tuple[String, ...] = spec_key(
+        "Existing private subnets, one per zone.",
+        default=(),
+        pattern=r"subnet-[0-9a-f]{8,40}",
+        expects="an id such as subnet-0123456789abcdef0",
+    )
+    public_subnets: tuple[String, ...] = spec_key(
+        "Existing public subnets, one per zone.",
+        default=(),
+        pattern=r"subnet-[0-9a-f]{8,40}",
+        expects="an id such as subnet-0123456789abcdef0",
+    )
+    cidr: str | None = spec_key(
+        "Address range of a new VPC, from /16 to /23.",
+        default=None,
+        pattern=CIDR,
+        expects="a range such as 10.0.0.0/16",
+        computed_default="10.0.0.0/16",
+    )
+    availability_zones: int | None = spec_key(
+        "Number of availability zones of a new VPC.", default=None, minimum=2, maximum=6, computed_default="2"
+    )
+    nat: str | None = spec_key(
+        "NAT gateways of a new VPC.", default=None, allowed=("none", "single", "perZone"), computed_default="single"
+    )
+    endpoints: tuple[str, ...] = spec_key(
+        "Interface endpoints of a new VPC by service name, such as ecr.api. Those of S3 and DynamoDB are free and "
+        "always exist.",
+        default=(),
+        pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
+        expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
+    )
 
 
-@dataclass(frozen=True, repr=False)
+@spec_record
 class Stickiness:
     """The time during which the load balancer sends a client to the same task; in seconds."""
 
-    duration: Annotated[
-        int, Key("Seconds during which a client is sent to the same task.", minimum=1, maximum=604800)
-    ] = 86400
-    cookie_name: Annotated[
-        str | None,
-        Key(
-            "Cookie of the application to use; without one the load balancer creates its own.",
-            pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
-            expects="letters, digits, _ and -; the prefix AWSALB is reserved",
-        ),
-    ] = None
+    duration: int = spec_key(
+        "Seconds during which a client is sent to the same task.", default=86400, minimum=1, maximum=604800
+    )
+    cookie_name: str | None = spec_key(
+        "Cookie of the application to use; without one the load balancer creates its own.",
+        default=None,
+        pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
+        expects="letters, digits, _ and -; the prefix AWSALB is reserved",
+    )
 
 
-@dataclass(frozen=True, repr=False)
+@spec_record
 class LoadBalancer:
     """The application load balancer and its listeners."""
 
@@ -267,40 +234,36 @@ class LoadBalancer:
         "paths": "Paths that the rule at a shared listener matches.",
         "domain": "Host name and hosted zone.",
     }
-    type: Annotated[str, Key("Kind of load balancer.", allowed=("application",), later=("network",))] = "application"
-    internal: Annotated[bool, Key("Accept requests from the network only, not from the internet.")] = False
-    certificate_arn: Annotated[
-        String | None,
-        Key(
-            "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
-            pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)",
-            expects="the ARN of a certificate in ACM",
-        ),
-    ] = None
-    ssl_policy: Annotated[
-        str | None,
-        Key(
-            "Security policy of the HTTPS listener.",
-            pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
-            expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
-            default="ELBSecurityPolicy-TLS13-1-2-2021-06",
-        ),
-    ] = None
-    idle_timeout: Annotated[int, Key("Seconds after which an idle connection is closed.", minimum=1, maximum=4000)] = 60
-    allow_cidrs: Annotated[
-        tuple[str, ...],
-        Key(
-            "Address ranges that may connect.",
-            pattern=CIDR,
-            expects="a range such as 203.0.113.0/24",
-            fewest=1,
-            default="all addresses, or the private ranges if internal",
-        ),
-    ] = ()
-    stickiness: Annotated[bool | Stickiness, Key("Send a client to the same task by a cookie.")] = False
-    deregistration_delay: Annotated[
-        int, Key("Seconds in which a deregistered task may finish its requests.", minimum=0, maximum=3600)
-    ] = 30
+    type: str = spec_key("Kind of load balancer.", default="application", allowed=("application",), later=("network",))
+    internal: bool = spec_key("Accept requests from the network only, not from the internet.", default=False)
+    certificate_arn: String | None = spec_key(
+        "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
+        default=None,
+        pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)",
+        expects="the ARN of a certificate in ACM",
+    )
+    ssl_policy: str | None = spec_key(
+        "Security policy of the HTTPS listener.",
+        default=None,
+        pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
+        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
+        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
+    )
+    idle_timeout: int = spec_key(
+        "Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000
+    )
+    allow_cidrs: tuple[str, ...] = spec_key(
+        "Address ranges that may connect.",
+        default=(),
+        pattern=CIDR,
+        expects="a range such as 203.0.113.0/24",
+        fewest=1,
+        computed_default="all addresses, or the private ranges if internal",
+    )
+    stickiness: bool | Stickiness = spec_key("Send a client to the same task by a cookie.", default=False)
+    deregistration_delay: int = spec_key(
+        "Seconds in which a deregistered task may finish its requests.", default=30, minimum=0, maximum=3600
+    )
 
 
 @spec_record
@@ -313,17 +276,15 @@ class Networking:
         "serviceDiscovery": "A name in Cloud Map.",
         "serviceConnect": "A name in Service Connect.",
     }
-    vpc: Annotated[bool | Vpc, Key("`true` for a new network; a map for its details, or for an existing network.")] = (
-        True
+    vpc: bool | Vpc = spec_key(
+        "`true` for a new network; a map for its details, or for an existing network.", default=True
     )
-    assign_public_ip: Annotated[
-        bool,
-        Key(
-            "Run the tasks in public subnets with public addresses, without NAT.",
-            also=("service.network.assignPublicIp",),
-        ),
-    ] = False
-    load_balancer: Annotated[LoadBalancer, Key("The load balancer in front of the service.")] = LoadBalancer()
+    assign_public_ip: bool = spec_key(
+        "Run the tasks in public subnets with public addresses, without NAT.",
+        default=False,
+        also=("service.network.assignPublicIp",),
+    )
+    load_balancer: LoadBalancer = spec_key("The load balancer in front of the service.", default=LoadBalancer())
 
     @property
     def network(self) -> Vpc:
@@ -373,38 +334,36 @@ COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "its ow
 class Logs:
     """The destination of the container's output, and its retention in days."""
 
-    enabled: Annotated[bool, Key("Send the container's output to CloudWatch Logs.")] = True
-    retention: Annotated[int, Key("Days to keep the logs.", allowed=RETENTION_DAYS)] = 30
-    driver: Annotated[str, Key("Log driver.", allowed=("awslogs",), later=("splunk", "awsfirelens"))] = "awslogs"
+    enabled: bool = spec_key("Send the container's output to CloudWatch Logs.", default=True)
+    retention: int = spec_key("Days to keep the logs.", default=30, allowed=RETENTION_DAYS)
+    driver: str = spec_key("Log driver.", default="awslogs", allowed=("awslogs",), later=("splunk", "awsfirelens"))
 
 
 @spec_record
 class Metrics:
     """A Prometheus endpoint of the container that the ADOT sidecar reads."""
 
-    enabled: Annotated[bool, Key("Scrape Prometheus metrics and send them to CloudWatch.")] = True
-    port: Annotated[
-        int | None, Key("Port of the metrics endpoint.", minimum=1, maximum=65535, default="service.port")
-    ] = None
-    path: Annotated[
-        str, Key("Path of the metrics endpoint.", pattern=r"/[!-~]*", expects="a path that begins with /")
-    ] = "/metrics"
+    enabled: bool = spec_key("Scrape Prometheus metrics and send them to CloudWatch.", default=True)
+    port: int | None = spec_key(
+        "Port of the metrics endpoint.", default=None, minimum=1, maximum=65535, computed_default="service.port"
+    )
+    path: str = spec_key(
+        "Path of the metrics endpoint.", default="/metrics", pattern=r"/[!-~]*", expects="a path that begins with /"
+    )
 
 
 @spec_record
 class Traces:
     """Traces that the container sends to the ADOT sidecar."""
 
-    enabled: Annotated[bool, Key("Collect OTLP traces from the service.")] = True
-    otlp_endpoint: Annotated[
-        String | None,
-        Key(
-            "OTLP/HTTP endpoint that receives the traces.",
-            pattern=r"https?://[!-~]+",
-            expects="an http or https URL",
-            default="AWS X-Ray",
-        ),
-    ] = None
+    enabled: bool = spec_key("Collect OTLP traces from the service.", default=True)
+    otlp_endpoint: String | None = spec_key(
+        "OTLP/HTTP endpoint that receives the traces.",
+        default=None,
+        pattern=r"https?://[!-~]+",
+        expects="an http or https URL",
+        computed_default="AWS X-Ray",
+    )
 
 
 @spec_record
@@ -415,73 +374,71 @@ class Observability:
         "alarms": "CloudWatch alarms and the topic to notify.",
         "dashboard": "A CloudWatch dashboard.",
     }
-    logs: Annotated[Logs, Key("Logs of the container.")] = Logs()
-    metrics: Annotated[Metrics | None, Key("Prometheus metrics, collected by an ADOT sidecar.")] = None
-    traces: Annotated[Traces | None, Key("Traces, collected by an ADOT sidecar.")] = None
+    logs: Logs = spec_key("Logs of the container.", default=Logs())
+    metrics: Metrics | None = spec_key("Prometheus metrics, collected by an ADOT sidecar.", default=None)
+    traces: Traces | None = spec_key("Traces, collected by an ADOT sidecar.", default=None)
 
 
 @spec_record
 class HealthCheck:
     """The load balancer's check of a target, and ECS's check of the container; times in seconds."""
 
-    path: Annotated[
-        str,
-        Key(
-            "Path that the load balancer requests.",
-            pattern=r"/[!-~]*",
-            longest=1024,
-            expects="a path that begins with /",
-        ),
-    ] = "/health"
-    interval: Annotated[int, Key("Seconds between two checks of a target.", minimum=5, maximum=300)] = 30
-    timeout: Annotated[int, Key("Seconds without a response that count as a failure.", minimum=2, maximum=120)] = 5
-    healthy_threshold: Annotated[int, Key("Successes in a row that make a target healthy.", minimum=2, maximum=10)] = 2
-    unhealthy_threshold: Annotated[
-        int, Key("Failures in a row that make a target unhealthy.", minimum=2, maximum=10)
-    ] = 3
-    success_codes: Annotated[
-        int | str,
-        Key(
-            "HTTP codes that count as healthy, from 200 to 499: a code, a list `200,204` or a range `200-299`.",
-            pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
-            expects="codes between 200 and 499, such as 200, `200,204` or `200-299`",
-            minimum=200,
-            maximum=499,
-            as_text=True,
-        ),
-    ] = "200"
-    grace_period: Annotated[
-        int, Key("Seconds after a task's start during which ECS ignores failed checks.", minimum=0, maximum=2147483647)
-    ] = 60
-    container: Annotated[
-        ContainerCheck | None,
-        Key(
-            "Check that ECS runs inside the container. ECS ignores a HEALTHCHECK in the image.",
-            default="the Dockerfile's HEALTHCHECK, if build.dockerfile is set",
-        ),
-    ] = None
+    path: str = spec_key(
+        "Path that the load balancer requests.",
+        default="/health",
+        pattern=r"/[!-~]*",
+        longest=1024,
+        expects="a path that begins with /",
+    )
+    interval: int = spec_key("Seconds between two checks of a target.", default=30, minimum=5, maximum=300)
+    timeout: int = spec_key("Seconds without a response that count as a failure.", default=5, minimum=2, maximum=120)
+    healthy_threshold: int = spec_key(
+        "Successes in a row that make a target healthy.", default=2, minimum=2, maximum=10
+    )
+    unhealthy_threshold: int = spec_key(
+        "Failures in a row that make a target unhealthy.", default=3, minimum=2, maximum=10
+    )
+    success_codes: int | str = spec_key(
+        "HTTP codes that count as healthy, from 200 to 499: a code, a list `200,204` or a range `200-299`.",
+        default="200",
+        pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
+        expects="codes between 200 and 499, such as 200, `200,204` or `200-299`",
+        minimum=200,
+        maximum=499,
+        as_text=True,
+    )
+    grace_period: int = spec_key(
+        "Seconds after a task's start during which ECS ignores failed checks.",
+        default=60,
+        minimum=0,
+        maximum=2147483647,
+    )
+    container: ContainerCheck | None = spec_key(
+        "Check that ECS runs inside the container. ECS ignores a HEALTHCHECK in the image.",
+        default=None,
+        computed_default="the Dockerfile's HEALTHCHECK, if build.dockerfile is set",
+    )
 
 
 @spec_record
 class Build:
     """The image build in a pipeline."""
 
-    context: Annotated[str, Key("Folder with the build context.")] = "."
-    dockerfile: Annotated[
-        str | None,
-        Key("Dockerfile, relative to the spec. If it is set, its HEALTHCHECK is used.", default="Dockerfile"),
-    ] = None
-    args: Annotated[Mapping[str, str], Key("Build arguments.", as_text=True, key_pattern=VARIABLE)] = field(
-        default_factory=dict
+    context: str = spec_key("Folder with the build context.", default=".")
+    dockerfile: str | None = spec_key(
+        "Dockerfile, relative to the spec. If it is set, its HEALTHCHECK is used.",
+        default=None,
+        computed_default="Dockerfile",
     )
+    args: Mapping[str, str] = spec_key("Build arguments.", default_factory=dict, as_text=True, key_pattern=VARIABLE)
 
 
 @spec_record
 class CircuitBreaker:
     """The reaction of ECS to a deployment whose tasks do not start."""
 
-    enabled: Annotated[bool, Key("Stop a deployment whose tasks keep failing.")] = True
-    rollback: Annotated[bool, Key("Roll back to the last successful deployment when a deployment is stopped.")] = True
+    enabled: bool = spec_key("Stop a deployment whose tasks keep failing.", default=True)
+    rollback: bool = spec_key("Roll back to the last successful deployment when a deployment is stopped.", default=True)
 
 
 @spec_record
@@ -494,24 +451,27 @@ class Deployment:
         "stepPercent": "Percentage of the traffic that moves in each step.",
         "alarms": "Alarms that stop a deployment.",
     }
-    strategy: Annotated[
-        str,
-        Key("How a new version replaces the old one.", allowed=("rolling",), later=("blueGreen", "canary", "linear")),
-    ] = "rolling"
-    minimum_healthy_percent: Annotated[
-        int | None,
-        Key("Minimum number of running tasks during a deployment, in percent.", minimum=0, maximum=100, default="100"),
-    ] = None
-    maximum_percent: Annotated[
-        int | None,
-        Key(
-            "Maximum number of running and pending tasks during a deployment, in percent.",
-            minimum=100,
-            maximum=200,
-            default="200",
-        ),
-    ] = None
-    circuit_breaker: Annotated[CircuitBreaker, Key("Reaction to tasks that keep failing.")] = CircuitBreaker()
+    strategy: str = spec_key(
+        "How a new version replaces the old one.",
+        default="rolling",
+        allowed=("rolling",),
+        later=("blueGreen", "canary", "linear"),
+    )
+    minimum_healthy_percent: int | None = spec_key(
+        "Minimum number of running tasks during a deployment, in percent.",
+        default=None,
+        minimum=0,
+        maximum=100,
+        computed_default="100",
+    )
+    maximum_percent: int | None = spec_key(
+        "Maximum number of running and pending tasks during a deployment, in percent.",
+        default=None,
+        minimum=100,
+        maximum=200,
+        computed_default="200",
+    )
+    circuit_breaker: CircuitBreaker = spec_key("Reaction to tasks that keep failing.", default=CircuitBreaker())
 
 
 @spec_record
@@ -524,57 +484,57 @@ class Service:
         "dependsOn": "Order in which the containers start.",
         "release": "A one-off task that runs before the service is updated.",
     }
-    type: Annotated[str, Key("Platform; only ecs is supported.", allowed=("ecs",))] = "ecs"
-    image: Annotated[
-        String | None,
-        Key(
-            "Image repository, without a tag or digest: the template's parameter ImageSha selects the image.",
-            default="the ECR repository with the service's name in the stack's account and region",
-            longest=300,
-        ),
-    ] = None
-    port: Annotated[
-        int | None,
-        Key("Port that the container listens on. A service without a port is a worker.", minimum=1, maximum=65535),
-    ] = None
-    command: Annotated[tuple[String, ...], Key("Override the image's CMD.", as_text=True)] = ()
-    entry_point: Annotated[tuple[String, ...], Key("Override the image's ENTRYPOINT.", as_text=True)] = ()
-    working_directory: Annotated[String | None, Key("Override the image's WORKDIR.")] = None
-    user: Annotated[
-        String | None, Key("User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", as_text=True)
-    ] = None
-    stop_timeout: Annotated[
-        int | None, Key("Seconds between SIGTERM and SIGKILL.", minimum=2, maximum=120, default="30")
-    ] = None
-    readonly_root_filesystem: Annotated[bool, Key("Mount the root file system read-only.")] = False
-    init_process: Annotated[bool, Key("Run an init process that reaps children and forwards signals.")] = False
-    ulimits: Annotated[tuple[Ulimit, ...], Key("Limits of the container's processes.")] = ()
-    health_check: Annotated[HealthCheck, Key("Health checks of the service.")] = HealthCheck()
-    build: Annotated[Build, Key("Image build.")] = Build()
-    resources: Annotated[Resources, Key("Size and number of the tasks.")] = Resources()
-    auto_scaling: Annotated[AutoScaling | None, Key("Scaling of the number of tasks by load.")] = None
-    environment: Annotated[
-        Mapping[str, String],
-        Key("Environment variables; numbers and booleans keep their text.", as_text=True, key_pattern=VARIABLE),
-    ] = field(default_factory=dict)
-    secrets: Annotated[
-        tuple[Secret, ...], Key("Environment variables whose values ECS reads from Secrets Manager or Parameter Store.")
-    ] = ()
-    volumes: Annotated[tuple[Volume, ...], Key("Volumes of the container.")] = ()
-    networking: Annotated[Networking, Key("Network of the service, and access to it.")] = Networking()
-    observability: Annotated[Observability, Key("Logs, metrics and traces.")] = Observability()
-    task_role: Annotated[Role, Key("Permissions of the service itself.")] = Role()
-    execution_role: Annotated[Role, Key("Permissions of ECS to start the service.")] = Role()
-    permissions_boundary: Annotated[
-        String | None,
-        Key(
-            "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
-            pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
-            expects="the name of a policy, such as fsdcf-boundary, or its ARN",
-        ),
-    ] = None
-    enable_execute_command: Annotated[bool, Key("Allow ECS Exec.")] = False
-    deployment: Annotated[Deployment, Key("Rollout of a new version.")] = Deployment()
+    type: str = spec_key("Platform; only ecs is supported.", default="ecs", allowed=("ecs",))
+    image: String | None = spec_key(
+        "Image repository, without a tag or digest: the template's parameter ImageSha selects the image.",
+        default=None,
+        computed_default="the ECR repository with the service's name in the stack's account and region",
+        longest=300,
+    )
+    port: int | None = spec_key(
+        "Port that the container listens on. A service without a port is a worker.",
+        default=None,
+        minimum=1,
+        maximum=65535,
+    )
+    command: tuple[String, ...] = spec_key("Override the image's CMD.", default=(), as_text=True)
+    entry_point: tuple[String, ...] = spec_key("Override the image's ENTRYPOINT.", default=(), as_text=True)
+    working_directory: String | None = spec_key("Override the image's WORKDIR.", default=None)
+    user: String | None = spec_key(
+        "User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", default=None, as_text=True
+    )
+    stop_timeout: int | None = spec_key(
+        "Seconds between SIGTERM and SIGKILL.", default=None, minimum=2, maximum=120, computed_default="30"
+    )
+    readonly_root_filesystem: bool = spec_key("Mount the root file system read-only.", default=False)
+    init_process: bool = spec_key("Run an init process that reaps children and forwards signals.", default=False)
+    ulimits: tuple[Ulimit, ...] = spec_key("Limits of the container's processes.", default=())
+    health_check: HealthCheck = spec_key("Health checks of the service.", default=HealthCheck())
+    build: Build = spec_key("Image build.", default=Build())
+    resources: Resources = spec_key("Size and number of the tasks.", default=Resources())
+    auto_scaling: AutoScaling | None = spec_key("Scaling of the number of tasks by load.", default=None)
+    environment: Mapping[str, String] = spec_key(
+        "Environment variables; numbers and booleans keep their text.",
+        default_factory=dict,
+        as_text=True,
+        key_pattern=VARIABLE,
+    )
+    secrets: tuple[Secret, ...] = spec_key(
+        "Environment variables whose values ECS reads from Secrets Manager or Parameter Store.", default=()
+    )
+    volumes: tuple[Volume, ...] = spec_key("Volumes of the container.", default=())
+    networking: Networking = spec_key("Network of the service, and access to it.", default=Networking())
+    observability: Observability = spec_key("Logs, metrics and traces.", default=Observability())
+    task_role: Role = spec_key("Permissions of the service itself.", default=Role())
+    execution_role: Role = spec_key("Permissions of ECS to start the service.", default=Role())
+    permissions_boundary: String | None = spec_key(
+        "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
+        default=None,
+        pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+        expects="the name of a policy, such as fsdcf-boundary, or its ARN",
+    )
+    enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)
+    deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())
 
     @property
     def load_balancer(self) -> LoadBalancer | None:
@@ -584,15 +544,13 @@ class Service:
 
 @spec_record
 class Spec:
-    api_version: Annotated[str, Key("Version of the language.", allowed=("fsd/v1",))]
-    kind: Annotated[str, Key("Kind of the spec.", allowed=("Service",), later=LATER_KINDS)]
-    metadata: Annotated[Metadata, Key("Name, owners and tags.")]
-    service: Annotated[Service, Key("The service.")]
-    dependencies: Annotated[tuple[Dependency, ...], Key("Resources that the service uses, in any order.")] = ()
-    environments: Annotated[
-        Mapping[str, Any],
-        Key(
-            "Parts that are merged over the spec for an environment: maps merge, lists replace.",
-            key_pattern=ENVIRONMENT_PATTERN,
-        ),
-    ] = field(default_factory=dict)
+    api_version: str = spec_key("Version of the language.", allowed=("fsd/v1",))
+    kind: str = spec_key("Kind of the spec.", allowed=("Service",), later=LATER_KINDS)
+    metadata: Metadata = spec_key("Name, owners and tags.")
+    service: Service = spec_key("The service.")
+    dependencies: tuple[Dependency, ...] = spec_key("Resources that the service uses, in any order.", default=())
+    environments: Mapping[str, Any] = spec_key(
+        "Parts that are merged over the spec for an environment: maps merge, lists replace.",
+        default_factory=dict,
+        key_pattern=ENVIRONMENT_PATTERN,
+    )

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.model.service import LoadBalancer, Vpc
+from fsdcf.language.model.service import Networking, Vpc
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
@@ -158,7 +158,7 @@ def _worker(case: Case) -> Problems:
         if case.wrote(path):
             message = f"`healthCheck.{key}` needs a port: a worker has no load balancer"
             yield Problem(path, message, "add service.port, or use healthCheck.container", key=True)
-    if case.service.networking.load_balancer != LoadBalancer() or case.wrote(_BALANCER):
+    if case.service.networking.load_balancer is not Networking.load_balancer:  # the default
         yield Problem(_BALANCER, "a worker has no load balancer", "add service.port, or leave it out", key=True)
 
 
