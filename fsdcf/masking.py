@@ -11,7 +11,8 @@ MASK = "********"
 """Replaces a secret in everything that fsdcf prints."""
 
 _NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL|(?:^|_)(PWD|AUTH|DSN)(?:_|$)",
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL"
+    r"|(?:^|_)(PWD|AUTH|DSN)(?:_|$)",
     re.I,
 )
 _KEY = re.compile(

@@ -184,7 +184,7 @@ def _blob(commit: str, path: str) -> bytes:
 def _git(*arguments: str) -> bytes:
     """The output of git; empty if it fails. A usage error if git cannot be run."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607 - a list, and git from the PATH
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
     except (OSError, ValueError) as error:
         reason = "git is not installed" if isinstance(error, FileNotFoundError) else str(error)
         raise click.UsageError(f"cannot read a revision: {reason}") from None

@@ -32,7 +32,7 @@ class ActionTarget:
     it.
 
     Source:
-    https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
     """
 
     name: str

@@ -334,7 +334,8 @@ def changed_files(base: str) -> list[str] | None:
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=_GIT_TIMEOUT)  # noqa: S603, S607
+        command = ["git", *arguments]
+        return subprocess.run(command, capture_output=True, check=False, timeout=_GIT_TIMEOUT)  # noqa: S603
     except FileNotFoundError:
         raise click.UsageError("git is not installed") from None
     except subprocess.TimeoutExpired:

@@ -97,7 +97,8 @@ def attached(program: str, session: Session, profile: str, environment: dict[str
 def _version(program: str) -> tuple[int, ...]:
     """The plugin's version as three numbers; empty, the oldest, if it is unknown."""
     try:
-        output = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout  # noqa: S603
+        command = [program, "--version"]
+        output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ()
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", output)

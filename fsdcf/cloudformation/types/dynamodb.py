@@ -174,7 +174,7 @@ RECORDS = (
             ),
         ),
         # An edited attribute definition or another key replaces the table, one definition more or less does not.
-        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
         updates=Updates(
             _STREAM,
             edited=_DEFINITIONS,

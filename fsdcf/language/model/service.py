@@ -239,7 +239,8 @@ class LoadBalancer:
     certificate_arn: String | None = spec_key(
         "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
         default=None,
-        pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)",
+        pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+"
+        r"|iam::\d{12}:server-certificate/[!-~]+)",
         expects="the ARN of a certificate in ACM",
     )
     ssl_policy: str | None = spec_key(

@@ -43,7 +43,7 @@ _VARIANTS = {"network": "net", "gateway": "gwy"}
 _ZONE_READS = frozenset({"ec2:DescribeAccountAttributes", "ec2:DescribeAvailabilityZones"})
 """What Fn::GetAZs needs.
 Source:
-https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html"""
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getavailabilityzones.html"""
 
 
 def needed(type: str, resource: Mapping[str, Any]) -> frozenset[str] | None:
