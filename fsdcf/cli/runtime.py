@@ -37,6 +37,7 @@ from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Ta
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
+    from fsdcf.deploy.run import Run
 
 Act = Callable[["Aws", Tell, Ask | None], Outcome]
 """What a command does once it is connected."""
@@ -52,6 +53,13 @@ class StackCall:
     aws: Aws
     tell: Tell
     ask: Ask | None
+
+    @property
+    def run(self) -> Run:
+        """The context of an operation on the stack."""
+        from fsdcf.deploy.run import Run
+
+        return Run(self.aws, self.tell, self.subject.target, self.ask, self.subject.place)
 
 
 def stack_command(

@@ -6,33 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsdcf.cloudformation.types import ResourceType, record_of
+from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
-from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.cleanup import conclude
 from fsdcf.deploy.diagnosis.causes import blockers
 from fsdcf.deploy.events import leftover_resources
-from fsdcf.deploy.model import (
-    Ask,
-    Evidence,
-    Exit,
-    NoticeIssued,
-    Options,
-    Outcome,
-    Question,
-    Target,
-    Tell,
-    Where,
-    nowhere,
-)
+from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question
 from fsdcf.deploy.operation import Operation, running_operation
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.operate.service import check_managed, confirm
 
-_RETAINED = ("Retain", "RetainExceptOnCreate")
+_FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "snapshot"}
 
 
 @dataclass(frozen=True)
@@ -60,29 +47,21 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
     resources = []
     for name, resource in sorted((template.get("Resources") or {}).items()):
         if name in physical and isinstance(resource, Mapping):
-            type = str(resource.get("Type", ""))
+            type, policy = str(resource.get("Type", "")), resource.get("DeletionPolicy")
             record = record_of(type)
-            fate = _fate(record, resource)
+            copied = policy is None and record.snapshot and record.snapshot(resource.get("Properties") or {})
+            fate = _FATES.get(str(policy), "snapshot" if copied else "deleted")
             if fate != "deleted" or record.data:
                 resources.append(DataResource(name, type, physical[name], fate))
     return tuple(resources)
 
 
-def _fate(record: ResourceType, resource: Mapping[str, Any]) -> str:
-    policy = resource.get("DeletionPolicy")
-    if policy in _RETAINED:
-        return "kept"
-    copied = policy is None and record.snapshot is not None and record.snapshot(resource.get("Properties") or {})
-    return "snapshot" if policy == "Snapshot" or copied else "deleted"
-
-
-def delete(target: Target, options: Options, aws: Aws, tell: Tell, ask: Ask | None, where: Where = nowhere) -> Outcome:
+def delete(run: Run, options: Options) -> Outcome:
     """Delete the stack of a service and wait for the end. Reports RunEnded last, with the outcome that it returns.
 
     Refused (exit 3): a stack that is not managed by fsdcf, termination protection, loss of data without ``--allow`` or
     a person's confirmation, and any deletion without ``--yes`` or a confirmation. A running deletion is followed.
     """
-    run = Run(aws, tell, target, ask, where)
     run.limit(options.timeout)
     return conclude(run, None, lambda: _delete(run, options))
 

@@ -45,7 +45,7 @@ def send_request(host: str, port: int, path: str, timeout: float, clock: Callabl
         if code:
             fault = ""
         elif head:
-            fault, detail = "garbled", _first_line(head)
+            fault, detail = "garbled", head.decode("latin-1").split("\n")[0].strip()[:80]
     except TimeoutError:
         fault = "timeout"
     except ConnectionRefusedError:
@@ -99,10 +99,6 @@ def _parse(head: bytes) -> tuple[int, str]:
     return int(words[1]), next((value.strip() for name, _, value in pairs if name.lower() == "location"), "")
 
 
-def _first_line(head: bytes) -> str:
-    return head.decode("latin-1").split("\n")[0].strip()[:80]
-
-
 State = Literal["initial", "healthy", "unhealthy"]
 
 
@@ -117,6 +113,11 @@ class TargetGroupCheck:
     unhealthy: int
     codes: str
 
+    @property
+    def failure_time(self) -> float:
+        """Seconds until a target that never passes is unhealthy."""
+        return self.unhealthy * self.interval
+
 
 @dataclass(frozen=True)
 class ContainerCheckSettings:
@@ -127,6 +128,11 @@ class ContainerCheckSettings:
     timeout: float
     retries: int
     start: float = 0.0
+
+    @property
+    def failure_time(self) -> float:
+        """Seconds from the start until a container that never passes is unhealthy."""
+        return self.start + self.retries * self.interval
 
 
 @dataclass(frozen=True)
@@ -256,16 +262,6 @@ def breaker_threshold(tasks: int) -> int:
     return min(200, max(3, math.ceil(tasks / 2)))
 
 
-def target_failure_time(check: TargetGroupCheck) -> float:
-    """Seconds until a target that never passes is unhealthy."""
-    return check.unhealthy * check.interval
-
-
-def container_failure_time(check: ContainerCheckSettings) -> float:
-    """Seconds from the start until a container that never passes is unhealthy."""
-    return check.start + check.retries * check.interval
-
-
 _TAIL = 200
 """Bytes of the output that are shown."""
 
@@ -290,11 +286,13 @@ def run_check(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
             return False, f"{arguments[0]} cannot be started: {error.strerror or error}"
         try:
             code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            return False, f"not finished within {timeout:g} s"
-        except BaseException:
-            _kill(process)
+        except BaseException as error:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                return False, f"not finished within {timeout:g} s"
             raise
         output.seek(0, os.SEEK_END)
         output.seek(max(0, output.tell() - _TAIL))
@@ -303,11 +301,3 @@ def run_check(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
         return True, "exit code 0"
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return False, ": ".join([ended, *last])
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the program and its children."""
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from fsdcf.deploy.aws import ApiError, Aws, Expired, Unreachable
+from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import Run, describe_error, stop
 from fsdcf.operate.service import existing_stack, resource_names
@@ -95,12 +95,11 @@ def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") ->
 
 def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[LogLine]:
     """At most ``count`` last lines of the last week, oldest first. ``now`` is in seconds since 1970."""
-    lines: deque[LogLine] = deque(maxlen=count)
+    lines: list[LogLine] = []
     for reach in REACHES:
-        lines = deque(read(aws, group, int((now - reach) * 1000), pattern, task), count)
-        if len(lines) >= count:
-            break
-    return list(lines)
+        if len(lines) < count:
+            lines = list(deque(read(aws, group, int((now - reach) * 1000), pattern, task), count))
+    return lines
 
 
 def follow(
@@ -111,13 +110,12 @@ def follow(
     ``most`` limits the lines of the first read to the last ones. A line that is delivered more than half a minute after
     a later one may be missed. Only the time stamps of the lines count.
     """
-    start = since
     known: dict[str, int] = {}
     pause = SOONEST
     while True:
         newest = 0
         held: deque[LogLine] = deque(maxlen=most)
-        for line in read(aws, group, start, pattern, task):
+        for line in read(aws, group, since, pattern, task):
             if line.id not in known:
                 known[line.id] = line.time
                 newest = max(newest, line.time)
@@ -127,8 +125,8 @@ def follow(
                     held.append(line)
         yield from held
         most = None
-        start = max(start, newest - OVERLAP)
-        known = {id: time for id, time in known.items() if time >= start}
+        since = max(since, newest - OVERLAP)
+        known = {id: time for id, time in known.items() if time >= since}
         pause = SOONEST if newest else min(LATEST, pause * 1.5)
         aws.sleep(pause)
 
@@ -164,8 +162,7 @@ class LogStream:
             page = self._page(run)
             token = str(page.get("nextForwardToken") or "")
             for number, event in enumerate(page.get("events") or []):
-                text = str(event.get("message") or "").rstrip("\r\n")
-                lines.append(LogLine(f"{token} {number}", int(event.get("timestamp") or 0), self.name, text))
+                lines.append(_line({**event, "eventId": f"{token} {number}", "logStreamName": self.name}))
             if not token or token == self._token:
                 break
             self._token = token
@@ -176,16 +173,9 @@ class LogStream:
         if not self.group:
             return {}
         token = {"nextToken": self._token} if self._token else {}
-        parameters: dict[str, Any] = {
-            "logGroupName": self.group,
-            "logStreamName": self.name,
-            "startFromHead": True,
-            **token,
-        }
+        place = {"logGroupName": self.group, "logStreamName": self.name, **token}
         try:
-            return run.aws.call("logs", "GetLogEvents", **parameters)
-        except Expired:
-            raise
+            return run.aws.call("logs", "GetLogEvents", startFromHead=True, **place)
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and error.code == "ResourceNotFoundException":
                 return {}

@@ -10,8 +10,8 @@ from datetime import datetime
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
-from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, Target, Tell, Where, nowhere
-from fsdcf.deploy.run import stop
+from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
+from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template, target_of
 from fsdcf.operate.service import existing_stack, managed_stack
 
@@ -71,19 +71,12 @@ def collapse(versions: Iterable[RecordedRelease]) -> tuple[RecordedRelease, ...]
     return tuple(replace(release, latest=release is releases[-1]) for release in reversed(releases))
 
 
-def rollback(
-    target: Target,
-    to: str | None,
-    options: Options,
-    aws: Aws,
-    tell: Tell,
-    ask: Ask | None,
-    where: Where = nowhere,
-) -> Outcome:
+def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     """Deploy the current template with the image of an earlier release: ``to`` (a prefix) or the previous one.
 
     Raises Stop if the stack is not managed by fsdcf, or the release does not exist.
     """
+    target, aws = run.target, run.aws
     stack = managed_stack(target, aws)
     wanted = select_release(_history(stack, aws), to, target)
     template = deployed_template(aws, stack.arn)
@@ -95,11 +88,11 @@ def rollback(
         template=template,
         image_sha=wanted.sha,
         tags=stack.tags,
-        where=where,
+        where=run.where,
         image=ecr_repository(wanted.image),
         redeploy_command=target.command("rollback", "--to", wanted.sha),
     )
-    return deploy(release, options, aws, tell, ask)
+    return deploy(release, options, aws, run.tell, run.ask)
 
 
 def select_release(releases: Sequence[RecordedRelease], to: str | None, target: Target) -> RecordedRelease:

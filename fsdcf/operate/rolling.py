@@ -8,26 +8,14 @@ from typing import Any
 
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
-from fsdcf.deploy.aws import Aws, AwsError, Expired
+from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
-from fsdcf.deploy.model import (
-    INTERRUPTS,
-    Ask,
-    Evidence,
-    Exit,
-    Outcome,
-    Question,
-    Target,
-    Tell,
-    Terminated,
-    Where,
-    nowhere,
-)
+from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
-from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack
+from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, idle_stack
 
 FIRST, LATER = 2.0, 5.0
 """Seconds between two looks at the service: in the first half minute, and later."""
@@ -110,15 +98,8 @@ class ServiceWatcher:
 
         Raises Stop if it is no longer followed: the change continues on AWS.
         """
-        try:
+        with detach_on_error(self._detached):
             return self._follow(judge, changed)
-        except Terminated as terminated:
-            raise self._detached(Exit.UNKNOWN, f"terminated ({terminated.signal})") from None
-        except INTERRUPTS:
-            raise self._detached(Exit.INTERRUPTED, "interrupted") from None
-        except AwsError as error:
-            evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-            raise self._detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None
 
     def look(self) -> ServiceRollout | None:
         """Add what ECS reports of stopped tasks to the known rollout."""
@@ -179,22 +160,14 @@ class ServiceWatcher:
         return stop(code, sentence, self.run.target.command("status", "--watch"), evidence=evidence)
 
 
-def restart(
-    target: Target,
-    yes: bool,
-    timeout: float | None,
-    aws: Aws,
-    tell: Tell,
-    ask: Ask | None,
-    where: Where = nowhere,
-) -> Outcome:
+def restart(run: Run, options: Options) -> Outcome:
     """Replace every task with a new one of the same task definition, and wait for the end of the deployment.
 
-    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not
-    managed by fsdcf, 5 during a CloudFormation operation, 6 if the end is not observed.
+    Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not managed by fsdcf, 5 during a
+    CloudFormation operation, 6 if the end is not observed.
     """
-    run = Run(aws, tell, target, ask, where)
-    run.limit(timeout)
+    run.limit(options.timeout)
+    target, aws = run.target, run.aws
     service = find_service(target, idle_stack(target, aws), aws)
     ecs = service.ecs
     if not ecs.desired:
@@ -206,7 +179,7 @@ def restart(
     outage = ("its tasks stop before new ones start: the service is unavailable in between",)
     details = outage if ecs.minimum_healthy == 0 else ()
     question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
-    confirm(run, yes, question, target.command("restart", "--yes"))
+    confirm(run, options.yes, question, target.command("restart", "--yes"))
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
     new = read_service(answer.get("service") or {}).primary
     id = new.id if new else ""
@@ -231,13 +204,9 @@ def _restart_failed(watcher: ServiceWatcher, state: ServiceState) -> Outcome:
     primary = service.primary
     reasons = [task.essence for task in watcher.failures()]
     cause = explain_rollouts(watcher.run, (rollout,), watcher.service.stack.arn) if rollout and reasons else None
-    if cause is not None:
-        reason = cause.sentence
-    elif reasons:
-        reason = reasons[0]
-    else:
-        reason = state.deployment.reason if state.deployment else ""
-        reason = reason or f"the deployment {primary.id if primary else ''} replaced it"
+    gave_up = state.deployment.reason if state.deployment else ""
+    replaced = f"the deployment {primary.id if primary else ''} replaced it"
+    reason = cause.sentence if cause else next(filter(None, (*reasons, gave_up, replaced)))
     now = f"{service.running} of {service.desired} tasks run" if service.running else "the service has no running tasks"
     if primary is not None and primary.id != watcher.deployment and primary.reason:
         now = f"{now}; {primary.reason}"
@@ -253,24 +222,14 @@ def _restart_failed(watcher: ServiceWatcher, state: ServiceState) -> Outcome:
     )
 
 
-def scale(
-    target: Target,
-    count: int,
-    yes: bool,
-    allow: frozenset[str],
-    timeout: float | None,
-    aws: Aws,
-    tell: Tell,
-    ask: Ask | None,
-    where: Where = nowhere,
-) -> Outcome:
+def scale(run: Run, count: int, options: Options) -> Outcome:
     """Set the number of tasks and wait until they run. Warns of what will override the number.
 
-    ``timeout`` is in seconds. Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not
-    managed by fsdcf, 5 during a CloudFormation operation, 6 if the end is not observed.
+    Raises Stop: exit 2 without a service, 3 without confirmation or if the stack is not managed by fsdcf, 5 during a
+    CloudFormation operation, 6 if the end is not observed.
     """
-    run = Run(aws, tell, target, ask, where)
-    run.limit(timeout)
+    run.limit(options.timeout)
+    target, aws = run.target, run.aws
     service = find_service(target, idle_stack(target, aws), aws)
     ecs = service.ecs
     if ecs.desired == count and ecs.running == count:
@@ -285,13 +244,13 @@ def scale(
         risk = f"the service is configured for one task at a time, as for a single writer; {count} would run together"
         question = Question("data", "Data at risk. Continue?", (risk,))
         allowed = f"{command} --allow {LOGICAL_ID}"
-        confirm(run, LOGICAL_ID in allow, question, allowed, sentence=f"data at risk: {risk}")
-    details = (*overrides, *(("no tasks will run: the service will not respond",) if count == 0 else ()))
-    if yes or ask is None:
+        confirm(run, LOGICAL_ID in options.allow, question, allowed, sentence=f"data at risk: {risk}")
+    details = overrides if count else (*overrides, "no tasks will run: the service will not respond")
+    if options.yes or run.ask is None:
         for text in details:
             run.warn(text)
     question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {_tasks(count)}?", details)
-    confirm(run, yes, question, f"{command} --yes")
+    confirm(run, options.yes, question, f"{command} --yes")
     deployment = ecs.deployments[0].id if ecs.deployments else ""
     watcher = ServiceWatcher(run, service, deployment, "the scaling", existing=True)
     aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
@@ -340,9 +299,7 @@ def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any
         answer = run.aws.call(
             "application-autoscaling", "DescribeScalableTargets", ServiceNamespace="ecs", ResourceIds=[resource]
         )
-    except Expired:
-        raise
-    except AwsError as error:
+    except (ApiError, Unreachable) as error:
         run.warn(f"the limits of auto scaling are read from the template: {describe_error(error)}")
         return _limits_in(template)
     for target in answer.get("ScalableTargets") or []:

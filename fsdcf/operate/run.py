@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.cloudformation.containers import main_container
-from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
-from fsdcf.deploy.model import INTERRUPTS, Ask, Evidence, Exit, Outcome, Question, Target, Tell, Terminated
+from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.operate.logs import LogLine, LogStream
-from fsdcf.operate.service import RunningService, confirm, find_service, managed_stack
+from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, managed_stack
 
 STARTED_BY = "fsdcf-run/"
 """The prefix of ``startedBy``. Each run has its own value, with which ListTasks finds its task."""
@@ -96,8 +96,8 @@ class _OneOffTask:
         containers = task.get("containers") or []
         container: Mapping[str, Any] = next((item for item in containers if item.get("name") == self.container), {})
         code, stack = container.get("exitCode"), self.run.target.stack
-        reasons = [str(container.get("reason") or ""), str(task.get("stoppedReason") or "")]
-        reason = "; ".join(dict.fromkeys(text for text in reasons if text))
+        reasons = dict.fromkeys((container.get("reason"), task.get("stoppedReason")))
+        reason = "; ".join(filter(None, reasons))
         if code == 0:
             return OneOffResult(Outcome(Exit.DONE, f"the command ended with exit code 0 in {stack}"), 0)
         if code is None:
@@ -108,7 +108,7 @@ class _OneOffTask:
         evidence = (Evidence(f"task {self.id}", reason),) if reason or code is None else ()
         return OneOffResult(Outcome(Exit.FAILED, sentence, evidence, (self.look_command,)), code)
 
-    def detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
+    def detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...]) -> Stop:
         """The Stop for a task that may still be running."""
         sentence = f"{why}: the task {self.id} may still be running, its outcome is unknown"
         halt = f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
@@ -121,23 +121,15 @@ class _OneOffTask:
         return target.command("logs", "--since", "30m") if self.stream.group else target.command("status")
 
 
-def run(
-    target: Target,
-    command: Sequence[str],
-    yes: bool,
-    aws: Aws,
-    tell: Tell,
-    ask: Ask | None,
-    show: Callable[[LogLine], None],
-) -> OneOffResult:
+def run(context: Run, command: Sequence[str], yes: bool, show: Callable[[LogLine], None]) -> OneOffResult:
     """Run a command in a one-off task and wait for its end. ``show`` is called with each line of its log.
 
-    The task uses Fargate on-demand capacity even if the service uses Spot, because nothing would restart it. Ctrl-C
-    stops it. Next to a running task of a single writer it requires confirmation. Raises Stop: exit 1 if the task cannot
-    be started, 2 without a service, 3 without confirmation or if the stack is not managed by fsdcf, 6 if the end is not
-    observed.
+    The task uses Fargate on-demand capacity even if the service uses Spot, because nothing would restart it. The
+    first Ctrl-C stops it, the second one leaves. Next to a running task of a single writer it requires
+    confirmation. Raises Stop: exit 1 if the task cannot be started, 2 without a service, 3 without confirmation or
+    if the stack is not managed by fsdcf, 6 if the end is not observed.
     """
-    context = Run(aws, tell, target, ask)
+    target, aws = context.target, context.aws
     service = find_service(target, managed_stack(target, aws), aws)
     answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.ecs.task_definition)
     containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
@@ -156,7 +148,11 @@ def run(
     task = _OneOffTask(context, service, id, name, LogStream(container, id), show, aws.clock())
     if not task.stream.group:
         context.warn("the container does not log to CloudWatch: its output is not shown")
-    return _follow(task)
+    with detach_on_error(task.detached):
+        try:
+            return task.result(task.wait())
+        except KeyboardInterrupt:
+            return task.stop()
 
 
 def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: bool) -> None:
@@ -173,22 +169,6 @@ def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: boo
     again = target.command("run", "--yes", "--", shlex.join(command))
     question = Question("execute", f"Run the command in {target.stack}?", (risk, f"to stop the service first: {first}"))
     confirm(run, yes, question, first, again, sentence=f"confirmation is required: {risk}")
-
-
-def _follow(task: _OneOffTask) -> OneOffResult:
-    """Wait for the task. The first Ctrl-C stops it, the second one leaves."""
-    try:
-        try:
-            return task.result(task.wait())
-        except KeyboardInterrupt:
-            return task.stop()
-    except Terminated as terminated:
-        raise task.detached(Exit.UNKNOWN, f"terminated ({terminated.signal})") from None
-    except KeyboardInterrupt:
-        raise task.detached(Exit.INTERRUPTED, "interrupted") from None
-    except AwsError as error:
-        evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-        raise task.detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None
 
 
 def _start(run: Run, service: RunningService, container: str, command: Sequence[str], started_by: str) -> str:
@@ -217,13 +197,10 @@ def _start(run: Run, service: RunningService, container: str, command: Sequence[
         if error.throttled or error.broken:
             raise
         raise _not_started(run, error.message) from None
-    tasks = answer.get("tasks") or []
-    if not tasks:
-        reasons = [
-            str(failure.get("detail") or failure.get("reason") or "") for failure in answer.get("failures") or []
-        ]
-        raise _not_started(run, "; ".join(filter(None, reasons)) or "ECS gives no reason")
-    return task_id(tasks[0])
+    for task in answer.get("tasks") or []:
+        return task_id(task)
+    reasons = (failure.get("detail") or failure.get("reason") or "" for failure in answer.get("failures") or [])
+    raise _not_started(run, "; ".join(filter(None, reasons)) or "ECS gives no reason")
 
 
 def _not_started(run: Run, reason: str) -> Stop:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fsdcf.deploy.aws import Aws
+from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
-from fsdcf.deploy.model import Evidence, Exit, Question, Target
-from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
+from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Snapshot, physical_ids, snapshot
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
@@ -105,3 +106,20 @@ def confirm(
         raise stop(Exit.REFUSED, sentence, *commands, evidence=evidence)
     if not run.agrees(question):
         raise stop(Exit.REFUSED, "not confirmed: nothing was changed", run.target.command("status"))
+
+
+@contextmanager
+def detach_on_error(detached: Callable[[Exit, str, tuple[Evidence, ...]], Stop]) -> Iterator[None]:
+    """Raise the Stop of ``detached`` (exit code, reason, evidence) after an interrupt or an error of AWS.
+
+    What is followed continues on AWS.
+    """
+    try:
+        yield
+    except Terminated as terminated:
+        raise detached(Exit.UNKNOWN, f"terminated ({terminated.signal})", ()) from None
+    except INTERRUPTS:
+        raise detached(Exit.INTERRUPTED, "interrupted", ()) from None
+    except AwsError as error:
+        evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
+        raise detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None

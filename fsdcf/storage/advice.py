@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
 SQLITE, DYNAMODB, POSTGRESQL = "sqlite", "dynamodb", "postgresql"
-NAMES = {SQLITE: "SQLite", DYNAMODB: "DynamoDB", POSTGRESQL: "PostgreSQL"}
 
 MAX_REQUESTS = Decimal(1000)
 """Requests per second: SQLite is recommended below this."""
@@ -62,15 +61,20 @@ class Workload:
 class Factor:
     """A row of the comparison: the requirement and what each store offers.
 
-    ``against`` has the reason for each store that the requirement rules out; ``given``: the workload contains it.
+    ``yours`` is NOT_GIVEN if the workload lacks the requirement, and empty for what nobody requires. ``against`` has
+    the reason for each store that the requirement rules out.
     """
 
     name: str
     yours: str
     sqlite: str
     dynamodb: str
-    against: Mapping[str, str]
-    given: bool = True
+    against: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def given(self) -> bool:
+        """Whether the workload contains the requirement."""
+        return self.yours not in ("", NOT_GIVEN)
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def validate(workload: Workload) -> Workload:
     if writers is None or writers <= 1:
         return workload
     if workload.prototype:
-        source = f" ({workload.writers_from})" if workload.writers_from else ""
+        source = _source(workload)
         raise ContradictionError(
             f"a prototype keeps its data in one task, but {writers:,} tasks write{source}: remove --prototype, or set"
             " --writers 1"
@@ -161,57 +165,57 @@ def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
 
 def _factors(workload: Workload) -> Iterator[Factor]:
     requests, writes, size, writers = workload.requests, workload.writes, workload.size, workload.writers
-    over = f"not below {format_number(MAX_REQUESTS)}" if requests is not None and requests >= MAX_REQUESTS else ""
+    over = f"not below {format_number(MAX_REQUESTS)}" if (requests or 0) >= MAX_REQUESTS else ""
     yours = NOT_GIVEN if requests is None else format_rate(requests, "request")
     yield _measured("requests", yours, "below 1,000/s", "above as well", over)
-    over = f"above {format_number(MAX_WRITES)}" if writes is not None and writes > MAX_WRITES else ""
+    over = f"above {format_number(MAX_WRITES)}" if (writes or 0) > MAX_WRITES else ""
     yours = NOT_GIVEN if writes is None else format_rate(writes, "write")
     yield _measured("writes", yours, "up to 100/s", "above as well", over)
-    over = f"not below {format_size(MAX_SIZE)}" if size is not None and size >= MAX_SIZE else ""
+    over = f"not below {format_size(MAX_SIZE)}" if (size or 0) >= MAX_SIZE else ""
     yours = NOT_GIVEN if size is None else format_size(size)
     yield _measured("size", yours, "below 100 GB", "unlimited", over)
     yours = NOT_GIVEN if writers is None else f"{writers:,} task{'s' * (writers > 1)}"
-    source = f" ({workload.writers_from})" if workload.writers_from else ""
-    several = {SQLITE: f"{writers:,} tasks write"} if writers is not None and writers > 1 else {}
-    yield Factor("writers", yours + source, "one writer", "several writers", several, writers is not None)
+    several = {SQLITE: f"{writers:,} tasks write"} if (writers or 0) > 1 else {}
+    yield Factor("writers", yours + _source(workload), "one writer", "several writers", several)
     joins = {DYNAMODB: "full SQL"} if workload.sql else {}
-    yours = "full SQL" if workload.sql else NOT_GIVEN
-    yield Factor("queries", yours, "full SQL", "by key or index, no joins", joins, workload.sql)
+    yield Factor("queries", joins.get(DYNAMODB, NOT_GIVEN), "full SQL", "by key or index, no joins", joins)
     yield _latency(workload)
     if workload.prototype:
-        yield Factor("data may be lost", "yes", "the task's own disk is sufficient", "data is kept anyway", {})
+        yield Factor("data may be lost", "yes", "the task's own disk is sufficient", "data is kept anyway")
     else:
         automatic = "automatic, and point-in-time recovery within 35 days"
-        yield Factor("backups", "", "daily, of its file system", automatic, {}, False)
-    yield Factor("local work", "", "works offline: a file", "needs credentials or a local substitute", {}, False)
+        yield Factor("backups", "", "daily, of its file system", automatic)
+    yield Factor("local work", "", "works offline: a file", "needs credentials or a local substitute")
     cost = "no cost" if workload.prototype else "only the cost of its file system"
-    yield Factor("cost", "", cost, "by request and GB", {}, False)
+    yield Factor("cost", "", cost, "by request and GB")
 
 
 def _measured(name: str, yours: str, sqlite: str, dynamodb: str, over: str) -> Factor:
-    against = {SQLITE: f"{yours} are {over}"} if over else {}
-    return Factor(name, yours, sqlite, dynamodb, against, yours != NOT_GIVEN)
+    return Factor(name, yours, sqlite, dynamodb, {SQLITE: f"{yours} are {over}"} if over else {})
+
+
+def _source(workload: Workload) -> str:
+    return f" ({workload.writers_from})" if workload.writers_from else ""
 
 
 def _latency(workload: Workload) -> Factor:
     limit = workload.latency
     yours = NOT_GIVEN if limit is None else f"at most {format_number(limit)} ms"
-    given = limit is not None
+    fast = "single-digit ms"
     if workload.prototype:
-        return Factor("latency", yours, "that of the task's own disk", "single-digit ms", {}, given)
+        return Factor("latency", yours, "that of the task's own disk", fast)
     slow = {}
     if limit is not None and limit < MIN_LATENCY:
         slow = {SQLITE: f"answers are required within {format_number(limit)} ms"}
-    fast = "single-digit ms" if limit is None or limit >= 1 else "single-digit ms, less with a cache"
-    return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow, given)
+        fast += ", less with a cache" if limit < 1 else ""
+    return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow)
 
 
 def _signs(workload: Workload) -> Iterator[Sign]:
     """The signs that a service outgrows SQLite. The logs of a running service are not known here."""
-    large = workload.size is not None and workload.size > MOVE_SIZE
-    yield Sign(f"the file is larger than {format_size(MOVE_SIZE)}", large)
+    yield Sign(f"the file is larger than {format_size(MOVE_SIZE)}", (workload.size or 0) > MOVE_SIZE)
     yield Sign('the logs contain "database is locked": writes wait for each other')
-    yield Sign("more than one task must write", workload.writers is not None and workload.writers > 1)
+    yield Sign("more than one task must write", (workload.writers or 0) > 1)
     yield Sign("queries take longer than allowed", bool(_latency(workload).against))
 
 

@@ -24,12 +24,16 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 @dataclass(frozen=True)
 class Database:
-    """A SQLite database of the spec; ``local`` is its name without placeholders."""
+    """A SQLite database of the spec; ``local`` is its name without placeholders.
+
+    ``path`` is that in the spec, ``file`` that in the container.
+    """
 
     name: str
     local: str
     path: str | None = None
     ephemeral: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -296,11 +296,11 @@ def test_a_terminal_is_asked_for_the_workload(
     )
     told = errors.getvalue()
     assert (
-        "3,000 writes exceed 2,000 requests" in told
+        "3,000 writes/s are more than 2,000 requests/s" in told
         and "'many' is not a number" in told
         and "'5XB' is not a size" in told
     )
-    assert "'0' is not a number of tasks" in told
+    assert "0 is not in the range x>=1" in told
     assert (
         "to repeat it without questions: fsdcf advise storage --requests 2000 --writes 300 --size 60GB --writers 3\n"
         in told

@@ -9,6 +9,7 @@ import pytest
 from botocore.loaders import Loader
 
 from fsdcf.deploy.model import Exit, NoticeIssued, Options, Outcome, Place, Question, Target
+from fsdcf.deploy.run import Run
 from fsdcf.operate.delete import data_resources, delete
 from tests.deploy.site import STACK, TAGS, Site, queue, record, site, template
 from tests.sandbox.cloudformation import scenes
@@ -28,7 +29,7 @@ def put(state: str, resources: Mapping[str, Any] | None = None, **wish: Any) -> 
 def deleted(made: Site, where: Any = lambda logical_id: None, **options: Any) -> Outcome:
     made.told.clear()
     ask = made.ask if made.answers is not None else None
-    outcome = delete(SHOP, Options(**{"yes": True, **options}), made.aws, made.tell, ask, where)
+    outcome = delete(Run(made.aws, made.tell, SHOP, ask, where), Options(**{"yes": True, **options}))
     return made._ended(outcome)
 
 
@@ -59,7 +60,7 @@ def test_an_interrupted_deletion_does_not_suggest_a_deploy() -> None:
     def press(question: Question) -> bool:
         raise KeyboardInterrupt
 
-    outcome = delete(Target("shop", "staging"), Options(), made.aws, made.tell, press)
+    outcome = delete(Run(made.aws, made.tell, SHOP, press), Options())
     assert (outcome.exit, outcome.sentence) == (Exit.INTERRUPTED, "interrupted: nothing was executed")
     assert outcome.next == ("fsdcf status shop --env staging",)
 

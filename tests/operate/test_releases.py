@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from fsdcf.deploy.model import Exit, Options, Target
-from fsdcf.deploy.run import Stop
+from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.releases import (
     RecordedRelease,
     collapse,
@@ -113,11 +113,11 @@ def test_a_rollback_changes_only_the_image() -> None:
     made = running("one", "two")
     before = made.call("GetTemplate", StackName=STACK)["TemplateBody"]
     assert shown(history(STACK, made.aws)) == [(2, "two", True), (1, "one", False)]
-    outcome = rollback(SHOP, None, Options(yes=True), made.aws, made.tell, None)
+    outcome = rollback(Run(made.aws, made.tell, SHOP), None, Options(yes=True))
     assert outcome.exit is Exit.DONE and made.image() == "shop:one"
     assert {one.logical_id for one in made.plan().plan.changes} == {"TaskDefinition", "Service", "Release"}
     assert made.call("GetTemplate", StackName=STACK)["TemplateBody"] == before
-    assert rollback(SHOP, "two", Options(yes=True), made.aws, made.tell, None).exit is Exit.DONE
+    assert rollback(Run(made.aws, made.tell, SHOP), "two", Options(yes=True)).exit is Exit.DONE
     assert [one.sha for one in history(STACK, made.aws)] == ["two", "one", "two", "one"]
 
 
@@ -165,10 +165,10 @@ def test_a_stack_without_a_record() -> None:
 def test_an_unmanaged_stack_is_not_rolled_back() -> None:
     made = running("one", "two")
     with pytest.raises(Stop) as caught:
-        rollback(Target("shop-x", "staging"), None, Options(yes=True), made.aws, made.tell, None)
+        rollback(Run(made.aws, made.tell, Target("shop-x", "staging")), None, Options(yes=True))
     assert caught.value.outcome.exit is Exit.USAGE, "there is no such stack"
     with pytest.raises(Stop) as caught:
-        rollback(_Alias("shop", "prod"), None, Options(yes=True), made.aws, made.tell, None)
+        rollback(Run(made.aws, made.tell, _Alias("shop", "prod")), None, Options(yes=True))
     assert caught.value.outcome.exit is Exit.REFUSED
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.model import Exit, Outcome, Place, RolloutChanged, Terminated
-from fsdcf.deploy.run import Stop
+from fsdcf.deploy.model import Exit, Options, Outcome, Place, RolloutChanged, Terminated
+from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import restart
 from tests.deploy.site import Site, site
 from tests.operate.shop import TARGET, described, running, shop, steps
@@ -16,7 +16,8 @@ HERE = Place("shop.yml", 7, 3, "service:")
 
 def again(found: Site, yes: bool = True, timeout: float | None = None) -> Outcome:
     ask = found.ask if found.answers is not None else None
-    return restart(TARGET, yes, timeout, found.aws, found.tell, ask, lambda logical_id: HERE)
+    run = Run(found.aws, found.tell, TARGET, ask, lambda logical_id: HERE)
+    return restart(run, Options(yes=yes, timeout=timeout))
 
 
 def ended(found: Site, **more: object) -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit, Outcome, Terminated, WarningIssued
-from fsdcf.deploy.run import Stop
+from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.run import OneOffResult, run
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, described, one_off_tasks, say, shop, steps
@@ -20,15 +20,8 @@ class Seen(list[str]):
 
 def do(found: Site, seen: Seen | None = None, yes: bool = False) -> OneOffResult:
     seen = Seen() if seen is None else seen
-    return run(
-        TARGET,
-        COMMAND,
-        yes,
-        found.aws,
-        found.tell,
-        found.ask if found.answers is not None else None,
-        lambda line: seen.append(line.text),
-    )
+    context = Run(found.aws, found.tell, TARGET, found.ask if found.answers is not None else None)
+    return run(context, COMMAND, yes, lambda line: seen.append(line.text))
 
 
 def ended(found: Site) -> Outcome:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Outcome, RolloutChanged
-from fsdcf.deploy.run import Stop
+from fsdcf.deploy.model import Exit, Options, Outcome, RolloutChanged
+from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import ScalingLimits, count_overrides, restart, scale
 from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import Site
@@ -18,7 +18,8 @@ def to(
     found: Site, count: int, yes: bool = True, allow: frozenset[str] = frozenset(), timeout: float | None = None
 ) -> Outcome:
     ask = found.ask if found.answers is not None else None
-    return scale(TARGET, count, yes, allow, timeout, found.aws, found.tell, ask)
+    run = Run(found.aws, found.tell, TARGET, ask)
+    return scale(run, count, Options(yes=yes, allow=allow, timeout=timeout))
 
 
 def ended(found: Site, count: int, **more: Any) -> Outcome:
@@ -152,5 +153,5 @@ def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
 
 def test_the_state_is_repeated_once_a_minute() -> None:
     found = shop("AWS::ECS::Service:update:slow=30")
-    restart(TARGET, True, None, found.aws, found.tell, None)
+    restart(Run(found.aws, found.tell, TARGET), Options(yes=True))
     assert any(one.startswith("still 0 of 1 running") for one in steps(found))

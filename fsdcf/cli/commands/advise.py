@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from functools import wraps
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -18,7 +17,7 @@ import click
 
 from fsdcf.cli.compiled import compile_files
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.options import SpecInputs, decorate, format_option, spec_inputs
+from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
@@ -44,7 +43,6 @@ from fsdcf.storage.advice import (
     StorageAdvice,
     Workload,
     advise,
-    format_number,
     load,
     validate,
 )
@@ -66,7 +64,6 @@ _MILLION = Decimal(10) ** 6
 _MOST = Decimal(10) ** 12
 _POWERS = "KMGTP"
 _MILLISECONDS = {"us": Decimal("0.001"), "µs": Decimal("0.001"), "ms": Decimal(1), "": Decimal(1), "s": Decimal(1000)}
-_Command = Callable[..., Any]
 _T = TypeVar("_T")
 
 
@@ -88,83 +85,35 @@ def advise_command() -> None:
     """Advise on a decision. AWS is not called."""
 
 
-# The options that describe a workload, and the questions that replace them.
+# The values that describe a workload, and the questions that replace the options.
 
 
 class WorkloadCommand(click.Command):
-    """A command with ``workload_options``.
-
-    Reject a negative time after ``--latency``, which click takes for another option.
-    """
+    """Reject a negative time after ``--latency``, which click takes for another option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for before, text in pairwise(args):
             if before == "--latency" and re.match(r"-[0-9.]", text):
-                _usage(latency, text)
+                latency(text)
         return super().parse_args(ctx, args)
 
 
-def workload_options(command: _Command) -> _Command:
-    """The options that describe a workload, as one ``workload``."""
-
-    @wraps(command)
-    def with_workload(
-        requests: Decimal | None,
-        writes: Decimal | None,
-        size: Decimal | None,
-        writers: int | None,
-        sql: bool,
-        latency: Decimal | None,
-        prototype: bool,
-        **options: Any,
-    ) -> Any:
-        return command(workload=Workload(requests, writes, size, writers, "", sql, latency, prototype), **options)
-
-    fastest = f"Maximum latency of a query, such as 20ms; without a time, {SINGLE_DIGIT}."
-    return decorate(
-        with_workload,
-        (
-            _option("--requests", rate, "N", "Requests to the store per second, reads and writes."),
-            _option("--writes", rate, "N", "Write requests per second, which are part of --requests."),
-            _option("--size", size, "SIZE", "Size of the data, such as 5GB."),
-            click.option("--writers", type=click.IntRange(1), metavar="N", help="Number of tasks that write."),
-            click.option("--sql", is_flag=True, help="Full SQL is needed, such as joins and aggregations."),
-            _option("--latency", latency, "[TIME]", fastest, is_flag=False, flag_value=SINGLE_DIGIT),
-            click.option("--prototype", is_flag=True, help="The data may be lost together with the task."),
-        ),
-    )
-
-
-def _option(
-    name: str, parse: Callable[[str], Decimal], metavar: str, help: str, **more: Any
-) -> Callable[[_Command], _Command]:
-    def callback(context: click.Context, parameter: click.Parameter, written: str | None) -> Decimal | None:
-        return None if written is None else _usage(parse, written)
-
-    return click.option(name, callback=callback, metavar=metavar, help=help, **more)
-
-
-def _usage(parse: Callable[[str], _T], text: str) -> _T:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 def rate(text: str) -> Decimal:
-    """A number of requests per second. Raises ValueError."""
+    """A number of requests per second. A usage error for anything else."""
     number = _number(text)
     if number is None:
-        raise ValueError(f"{text!r} is not a number of requests per second: use one such as 200 or 0.5")
+        raise click.BadParameter(f"{text!r} is not a number of requests per second: use one such as 200 or 0.5")
     return number
 
 
 def size(text: str) -> Decimal:
-    """A size in GB of 10^9 bytes: ``5GB``, ``500 MB``, ``1.5TiB``; a number alone is in GB. Raises ValueError."""
+    """A size in GB of 10^9 bytes: ``5GB``, ``500 MB``, ``1.5TiB``; a number alone is in GB. A usage error for anything
+    else.
+    """
     match = re.fullmatch(r"(.*?)\s*(?:([KMGTP])(i?)B|(B))?", text.strip(), re.I)
     number = _number(match[1]) if match else None
     if match is None or number is None:
-        raise ValueError(f"{text!r} is not a size: use one such as 500MB, 5GB or 1TB")
+        raise click.BadParameter(f"{text!r} is not a size: use one such as 500MB, 5GB or 1TB")
     if match[4]:
         return number / 10**9
     power = _POWERS.index((match[2] or "G").upper()) + 1
@@ -172,11 +121,13 @@ def size(text: str) -> Decimal:
 
 
 def latency(text: str) -> Decimal:
-    """A time in milliseconds: ``9ms``, ``0.5s``; a number alone is in milliseconds. Raises ValueError."""
+    """A time in milliseconds: ``9ms``, ``0.5s``; a number alone is in milliseconds. A usage error for
+    anything else.
+    """
     match = re.fullmatch(r"(.*?)\s*(us|µs|ms|s)?", text.strip(), re.I)
     number = _number(match[1]) if match else None
     if match is None or not number:
-        raise ValueError(f"{text!r} is not a latency: use one such as 20ms")
+        raise click.BadParameter(f"{text!r} is not a latency: use one such as 20ms")
     return number * _MILLISECONDS[(match[2] or "").lower()]
 
 
@@ -192,17 +143,17 @@ def _number(text: str) -> Decimal | None:
 def ask_workload() -> Workload:
     """Ask for the workload at the terminal; an empty answer leaves a value open."""
     click.echo("Press Enter to skip a question.", err=True)
-    prototype = _confirm("Is it a prototype, whose data may be lost?")
+    prototype = click.confirm("Is it a prototype, whose data may be lost?", err=True)
     requests = _ask("Requests per second, reads and writes", rate)
-    writes = _ask("Writes per second", lambda text: _within(rate(text), requests))
+    writes = _ask("Writes per second", lambda text: _valid(Workload(requests, rate(text))).writes)
     stored = _ask("Size of the data, such as 5GB", size)
-    writers = None if prototype else _ask("Number of tasks that write", _tasks)
+    writers = None if prototype else _ask("Number of tasks that write", click.IntRange(1))
     return Workload(
         requests=requests,
         writes=writes,
         size=stored,
         writers=writers,
-        sql=_confirm("Is full SQL needed, such as joins and aggregations?"),
+        sql=click.confirm("Is full SQL needed, such as joins and aggregations?", err=True),
         latency=_ask("Maximum latency of a query, such as 20ms", latency),
         prototype=prototype,
     )
@@ -218,11 +169,8 @@ def as_options(workload: Workload) -> str:
         ("--latency", workload.latency, "ms"),
     )
     words = [f"{name} {Decimal(value):f}{unit}" for name, value, unit in values if value is not None]
-    return " ".join([*words, *(["--sql"] if workload.sql else []), *(["--prototype"] if workload.prototype else [])])
-
-
-def _confirm(question: str) -> bool:
-    return click.confirm(question, default=False, err=True)
+    flags = (("--sql", workload.sql), ("--prototype", workload.prototype))
+    return " ".join([*words, *(name for name, given in flags if given)])
 
 
 def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
@@ -232,22 +180,16 @@ def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
         default="",
         show_default=False,
         err=True,
-        value_proc=lambda text: _usage(parse, text) if text.strip() else None,
+        value_proc=lambda text: parse(text) if text.strip() else None,
     )
 
 
-def _within(writes: Decimal, requests: Decimal | None) -> Decimal:
-    if requests is not None and writes > requests:
-        raise ValueError(
-            f"{format_number(writes)} writes exceed {format_number(requests)} requests: a write is also a request"
-        )
-    return writes
-
-
-def _tasks(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,6}", text.strip()) or not int(text):
-        raise ValueError(f"{text!r} is not a number of tasks: use 1 or more")
-    return int(text)
+def _valid(workload: Workload) -> Workload:
+    """Return the workload. A usage error if its values contradict each other."""
+    try:
+        return validate(workload)
+    except ContradictionError as error:
+        raise click.UsageError(str(error)) from None
 
 
 # The command.
@@ -280,18 +222,27 @@ class Consultation:
 
 @dataclass(frozen=True)
 class _SpecNames:
-    """How commands name the spec: one that compiles it, and one that uses the running service.
-
-    ``files`` are its SQLite files.
-    """
+    """How commands name the spec: one that compiles it, and one that uses the running service."""
 
     spec: str
     service: str
-    files: dict[str, str]
 
 
 @click.command(cls=WorkloadCommand)
-@workload_options
+@click.option("--requests", type=rate, metavar="N", help="Requests to the store per second, reads and writes.")
+@click.option("--writes", type=rate, metavar="N", help="Write requests per second, which are part of --requests.")
+@click.option("--size", type=size, metavar="SIZE", help="Size of the data, such as 5GB.")
+@click.option("--writers", type=click.IntRange(1), metavar="N", help="Number of tasks that write.")
+@click.option("--sql", is_flag=True, help="Full SQL is needed, such as joins and aggregations.")
+@click.option(
+    "--latency",
+    type=latency,
+    metavar="[TIME]",
+    is_flag=False,
+    flag_value=SINGLE_DIGIT,
+    help=f"Maximum latency of a query, such as 20ms; without a time, {SINGLE_DIGIT}.",
+)
+@click.option("--prototype", is_flag=True, help="The data may be lost together with the task.")
 @click.option(
     *("--spec", "file"),
     type=click.Path(path_type=Path),
@@ -300,13 +251,14 @@ class _SpecNames:
 )
 @spec_inputs(None)
 @format_option("text", "json", help="Output format of the advice.")
-def storage_command(workload: Workload, file: Path | None, inputs: SpecInputs, form: str) -> None:
+def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirements: Any) -> None:
     """Recommend SQLite or DynamoDB for a service.
 
     The command prints the verdict, the reasons, the cost of each store, and the snippet for the spec.
 
     Without options the command asks on a terminal. Values that you leave open count for neither store.
     """
+    workload = Workload(**requirements)
     if file is None:
         if inputs != SpecInputs():
             raise click.UsageError("--env, --override and --var need --spec")
@@ -316,13 +268,13 @@ def storage_command(workload: Workload, file: Path | None, inputs: SpecInputs, f
         (one,) = compile_files(inputs, warnings=False)
         if one.spec is None:
             raise click.UsageError(f"--spec: {str(file)!r} is a template, not a spec")
-        used, files = in_use(one.spec), sqlite_files(one.spec)
+        used = in_use(one.spec)
         if workload.writers is None:
             count, source = writers(one.spec, used)
             workload = replace(workload, writers=count, writers_from=source)
         service = [str(file), *(["--env", inputs.environment] if inputs.environment else [])]
-        names = _SpecNames(shlex.join([*service, *inputs.settings]), shlex.join(service), files)
-        consultation = _consult(workload, used, f"{file} has {_stores(used, files)}", names)
+        names = _SpecNames(shlex.join([*service, *inputs.settings]), shlex.join(service))
+        consultation = _consult(workload, used, f"{file} has {_stores(used)}", names)
     if form == "json":
         click.echo(json.dumps(record(consultation), indent=2, ensure_ascii=False))
     else:
@@ -339,11 +291,7 @@ def _from_terminal() -> Workload:
 
 
 def _consult(workload: Workload, used: InUse, now: str, names: _SpecNames | None) -> Consultation:
-    try:
-        validate(workload)
-    except ContradictionError as error:
-        raise click.UsageError(str(error)) from None
-    advice = advise(workload, used.stores)
+    advice = advise(_valid(workload), used.stores)
     assumed_load, prices = load(workload), shipped()
     on_disk = workload.prototype and all(database.ephemeral for database in used.databases)
     cost = bills(assumed_load, prices, used, on_disk, advice.store == POSTGRESQL)
@@ -360,7 +308,7 @@ def _steps(advice: StorageAdvice, part: Snippet, used: InUse, names: _SpecNames 
     if advice.store == DYNAMODB and kept:
         (table, *_) = [table.local for table in used.tables] or [used.base]
         add = () if used.tables else ("add the table below to the spec, beside SQLite", *part.also)
-        source = f"--table {shlex.quote(table)} --from {shlex.quote(names.files[kept[0].name])}"
+        source = f"--table {shlex.quote(table)} --from {shlex.quote(kept[0].file)}"
         return (
             *add,
             f"add a migration script to the image: fsdcf migrate-data {names.spec} {source} --emit-script migrate.pyz",
@@ -387,7 +335,7 @@ def in_use(spec: Spec) -> InUse:
     return InUse(
         service=spec.metadata.name,
         databases=tuple(
-            Database(str(one.name), local_name(one.name), one.path, one.ephemeral)
+            Database(str(one.name), local_name(one.name), one.path, one.ephemeral, sqlite_file(one, spec) or "")
             for one in dependencies
             if isinstance(one, SqliteFile)
         ),
@@ -423,17 +371,10 @@ def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:
     return None, ""
 
 
-def sqlite_files(spec: Spec) -> dict[str, str]:
-    """The path of each SQLite database, by name."""
-    databases = (one for one in spec.dependencies if isinstance(one, SqliteFile))
-    return {str(one.name): sqlite_file(one, spec) or "" for one in databases}
-
-
-def _stores(used: InUse, files: dict[str, str]) -> str:
+def _stores(used: InUse) -> str:
     """The stores of a spec, as a phrase."""
     words = [
-        f"SQLite ({one.name} in {files[one.name]}{', lost with its task' if one.ephemeral else ''})"
-        for one in used.databases
+        f"SQLite ({one.name} in {one.file}{', lost with its task' if one.ephemeral else ''})" for one in used.databases
     ]
     words += [f"DynamoDB ({one.name})" for one in used.tables]
     return " and ".join(words) or "no store yet"

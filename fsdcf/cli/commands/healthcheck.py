@@ -238,7 +238,6 @@ def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run
         describe_failures,
         describe_stop,
         send_request,
-        target_failure_time,
     )
 
     printer = run.printer
@@ -252,7 +251,7 @@ def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run
     ask = partial(send_request, url.host, url.port, check.path, check.timeout, time.monotonic)
     rounds = printer.rounds("load balancer", check_target(check, ask, run.rest, run.once))
     if not _passed(rounds, run.once):
-        stop = describe_stop(target_failure_time(check), run.rules)
+        stop = describe_stop(check.failure_time, run.rules)
         evidence = run.evidence("load balancer", rounds, "unhealthyThreshold", "path", stop)
         text = f"the load balancer's check of {check.path}: {rounds[-1].text}"
         yield _CheckFailure(text, evidence, f"curl -i {shlex.quote(url.base + check.path)}")
@@ -262,7 +261,7 @@ def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run
 
 def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _CheckRun) -> Iterator[_CheckFailure]:
     """Make and print the container's rounds with the given command; without one, print the check alone."""
-    from fsdcf.operate.healthcheck import check_container, container_failure_time, describe_stop, run_check
+    from fsdcf.operate.healthcheck import check_container, describe_stop, run_check
 
     start = f", {inner.start:g} s to start" if inner.start else ""
     run.printer.head(
@@ -282,7 +281,7 @@ def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _Chec
         "container", check_container(inner, lambda: run_check(arguments, inner.timeout), run.rest, run.once)
     )
     if not _passed(rounds, run.once):
-        stop = describe_stop(container_failure_time(inner), run.rules)
+        stop = describe_stop(inner.failure_time, run.rules)
         evidence = run.evidence("container", rounds, "container.retries", "container", stop)
         text = f"the container's check failed: {rounds[-1].text}"
         yield _CheckFailure(text, evidence, str(mask_value(shlex.join(arguments))))

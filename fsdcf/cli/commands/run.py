@@ -35,9 +35,10 @@ def run_command(subject: Subject, words: tuple[str, ...], yes: bool, connection:
     show = LogPrinter(sys.stdout, as_json, plain=True)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        from fsdcf.deploy.run import Run
         from fsdcf.operate.run import run
 
-        returned = run(subject.target, words, yes, aws, tell, ask, show)
+        returned = run(Run(aws, tell, subject.target, ask), words, yes, show)
         if returned.code is not None:
             codes.append(returned.code)
         return returned.outcome

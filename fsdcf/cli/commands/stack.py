@@ -34,8 +34,7 @@ def delete_command(call: StackCall, allow: tuple[str, ...], **flags: Any) -> Out
     """
     from fsdcf.operate.delete import delete
 
-    options, subject = Options(allow=frozenset(allow), **flags), call.subject
-    return delete(subject.target, options, call.aws, call.tell, call.ask, subject.place)
+    return delete(call.run, Options(allow=frozenset(allow), **flags))
 
 
 @stack_command(timeout_option())
@@ -78,11 +77,11 @@ def recover_command(call: StackCall, skip: tuple[str, ...]) -> Outcome:
 
 
 @stack_command(yes_option(), timeout_option())
-def restart_command(call: StackCall, yes: bool, timeout: float | None) -> Outcome:
+def restart_command(call: StackCall, **flags: Any) -> Outcome:
     """Replace the tasks of a service with new ones of the same task definition, and wait for the rollout."""
     from fsdcf.operate.rolling import restart
 
-    return restart(call.subject.target, yes, timeout, call.aws, call.tell, call.ask, call.subject.place)
+    return restart(call.run, Options(**flags))
 
 
 @stack_command(
@@ -105,7 +104,7 @@ def rollback_command(call: StackCall, to: str | None, **flags: Any) -> Outcome:
     """
     from fsdcf.operate.releases import rollback
 
-    return rollback(call.subject.target, to, Options(**flags), call.aws, call.tell, call.ask, call.subject.place)
+    return rollback(call.run, to, Options(**flags))
 
 
 @stack_command(
@@ -116,12 +115,11 @@ def rollback_command(call: StackCall, to: str | None, **flags: Any) -> Outcome:
     ),
     timeout_option(),
 )
-def scale_command(call: StackCall, count: int, yes: bool, allow: tuple[str, ...], timeout: float | None) -> Outcome:
+def scale_command(call: StackCall, count: int, allow: tuple[str, ...], **flags: Any) -> Outcome:
     """Run N tasks of a service, and wait until they are running.
 
     Reports whether auto scaling or the next deploy will undo the change.
     """
     from fsdcf.operate.rolling import scale
 
-    allowed, place = frozenset(allow), call.subject.place
-    return scale(call.subject.target, count, yes, allowed, timeout, call.aws, call.tell, call.ask, place)
+    return scale(call.run, count, Options(allow=frozenset(allow), **flags))

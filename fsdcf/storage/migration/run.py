@@ -144,7 +144,7 @@ def count_items(target: TableClient, report: Report, workers: int, tell: Tell) -
         if count:
             tell(Progress("count", total, report.rows))
 
-    run_in_threads(range(workers), lambda segment: target.count(segment, workers), on_result, workers, target.stop.set)
+    run_in_threads(range(workers), lambda segment: target.count(segment, workers), on_result, workers, target.stop)
     report.counted = total
 
 
@@ -181,7 +181,7 @@ def compare_items(
             wrong += [f"{key}: differs" for key, (_, wanted) in expected.items() if hashes.get(key, wanted) != wanted]
         return wrong
 
-    run_in_threads(_expected(rows, encode, sample), work, on_result, migration.workers, target.stop.set)
+    run_in_threads(_expected(rows, encode, sample), work, on_result, migration.workers, target.stop)
 
 
 def _expected(rows: Iterable[tuple[Any, ...]], encode: Encoder, sample: set[int] | None) -> Iterator[Expected]:

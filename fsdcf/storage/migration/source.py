@@ -92,10 +92,9 @@ def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite
 
 def select_table(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, bool]:
     """Return the named table or view, or the only one, and whether it is a table."""
-    with sqlite_errors(path):
-        tables = {
-            bytes(name).decode("utf-8", "replace"): bytes(type) == b"table" for name, type in copy.execute(_TABLES)
-        }
+    tables: dict[str, bool] = {
+        name.decode("utf-8", "replace"): type == b"table" for name, type in copy.execute(_TABLES)
+    }
     if name is None and len(tables) == 1:
         name = next(iter(tables))
     if name in tables:
@@ -120,14 +119,14 @@ def column_names(copy: sqlite3.Connection, table: str) -> list[str]:
 
 def unique_column_sets(copy: sqlite3.Connection, table: str) -> list[set[str]]:
     """The sets of columns whose values SQLite guarantees to be unique: the primary key and full unique indexes."""
-    key = {bytes(row[1]).decode() for row in copy.execute(f"PRAGMA table_xinfo({quote(table)})") if row[5]}
+    key = {row[1].decode() for row in copy.execute(f"PRAGMA table_xinfo({quote(table)})") if row[5]}
     sets = [key] if key else []
     for row in copy.execute(f"PRAGMA index_list({quote(table)})").fetchall():
         if row[2] and not row[4]:
-            index = quote(bytes(row[1]).decode())
+            index = quote(row[1].decode())
             names = [column[2] for column in copy.execute(f"PRAGMA index_info({index})")]
             if None not in names:
-                sets.append({bytes(name).decode() for name in names})
+                sets.append({name.decode() for name in names})
     return sets
 
 
@@ -148,9 +147,8 @@ def rows(copy: sqlite3.Connection, table: str, is_table: bool, skip: int = 0) ->
 
 def check_integrity(copy: sqlite3.Connection, path: str) -> None:
     """Run SQLite's structure check on the copy. MigrationError for a corrupt file; violated constraints are ignored."""
-    with sqlite_errors(path):
-        lines = [bytes(line).decode("utf-8", "replace") for (line,) in copy.execute("PRAGMA quick_check(20)")]
-    for line in lines:
+    for (data,) in copy.execute("PRAGMA quick_check(20)"):
+        line = data.decode("utf-8", "replace")
         if line != "ok" and " value in " not in line and not line.startswith("CHECK constraint failed"):
             raise MigrationError(f"{path!r} is corrupt: {line}", _RESTORE)
 

@@ -235,16 +235,11 @@ R = TypeVar("R")
 
 
 def run_in_threads(
-    jobs: Iterable[J],
-    work: Callable[[J], R],
-    on_result: Callable[[J, R], None],
-    workers: int,
-    on_failure: Callable[[], None],
+    jobs: Iterable[J], work: Callable[[J], R], on_result: Callable[[J, R], None], workers: int, stop: threading.Event
 ) -> None:
     """Run jobs in threads, with at most two jobs per worker in memory; ``on_result`` runs in the calling thread.
 
-    At the first failure ``on_failure`` is called, running jobs end and their results are passed on, and the failure is
-    raised.
+    At the first failure ``stop`` is set, running jobs end and their results are passed on, and the failure is raised.
     """
     pending: dict[Future[R], J] = {}
     pool = ThreadPoolExecutor(workers)
@@ -261,7 +256,7 @@ def run_in_threads(
             collect(2 * workers)
         collect(1)
     except BaseException:
-        on_failure()
+        stop.set()
         pool.shutdown(cancel_futures=True)
         for future, job in pending.items():
             if not future.cancelled() and future.exception() is None:
@@ -343,7 +338,7 @@ def write(
             tell(Progress("write", done.count, total))
 
     try:
-        run_in_threads(paced(), work, on_result, migration.workers, target.stop.set)
+        run_in_threads(paced(), work, on_result, migration.workers, target.stop)
         done.finished = True
     finally:
         save(migration.checkpoint, done)

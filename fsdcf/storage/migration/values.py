@@ -75,7 +75,7 @@ def number(text: str) -> str:
         value = Decimal(text)
     except DecimalException:
         raise BadValue("number out of range", short) from None
-    if len("".join(map(str, value.as_tuple().digits)).strip("0")) > DIGITS:
+    if _significant_digits(value) > DIGITS:
         raise BadValue("more than 38 digits", short)
     if value and not -130 <= value.adjusted() <= 125:
         raise BadValue("number out of range", short)
@@ -227,9 +227,13 @@ def _number_size(text: str) -> int:
     value = Decimal(text)
     if not value:
         return 1
-    digits = len("".join(map(str, value.as_tuple().digits)).strip("0"))
+    digits = _significant_digits(value)
     astride = digits % 2 == 0 and value.adjusted() % 2 == 0
     return 1 + (digits + 1) // 2 + astride + (value < 0)
+
+
+def _significant_digits(value: Decimal) -> int:
+    return len("".join(map(str, value.as_tuple().digits)).strip("0"))
 
 
 def plain_number(text: str) -> str:
@@ -307,7 +311,8 @@ class Encoder:
         self.attributes = [attribute.name for attribute in self._attributes if attribute]
         _check_attributes(self.attributes, columns, table)
         self._keys = table.keys
-        self._indexed = tuple(index for index in table.indexed if index not in table.keys)
+        longest = zip(table.keys, (HASH_BYTES, RANGE_BYTES), strict=False)
+        self._longest = dict.fromkeys(table.indexed, HASH_BYTES) | dict(longest)
 
     def __call__(self, row: Iterable[Any]) -> tuple[Item, int, list[ValueProblem]]:
         """Return the item of a row, its size in bytes (numbers at their largest possible size), and its problems."""
@@ -342,15 +347,13 @@ class Encoder:
         return item, size, problems
 
     def _check_keys(self, item: Item, problems: list[ValueProblem]) -> None:
-        complete = not problems
-        for position, (name, type) in enumerate(self._keys):
+        if not problems:
+            for name, _ in self._keys:
+                if name not in item:
+                    problems.append(ValueProblem("key without a value", name, "NULL"))
+        for (name, type), longest in self._longest.items():
             if name in item:
-                _check_key(name, type, item[name], RANGE_BYTES if position else HASH_BYTES, problems)
-            elif complete:
-                problems.append(ValueProblem("key without a value", name, "NULL"))
-        for name, type in self._indexed:
-            if name in item:
-                _check_key(name, type, item[name], HASH_BYTES, problems)
+                _check_key(name, type, item[name], longest, problems)
 
     def key_of(self, item: Item) -> Item:
         """The key attributes of an item."""

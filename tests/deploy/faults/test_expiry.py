@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.deploy.model import Exit, Options, Target
+from fsdcf.deploy.run import Run
 from fsdcf.operate.delete import delete
 from tests.deploy.site import Site, service, site, template
 
@@ -83,7 +84,8 @@ def test_the_next_command_deletes_the_empty_stack() -> None:
     made.after(1.0, lambda: expire(made))
     assert made.deploy().next[-1] == "fsdcf delete shop --env staging"
     made.world.faults.clear()
-    assert delete(Target("shop", "staging"), Options(yes=True), made.aws, made.tell, None).exit is Exit.DONE
+    run = Run(made.aws, made.tell, Target("shop", "staging"))
+    assert delete(run, Options(yes=True)).exit is Exit.DONE
     assert made.status() == "" and made.warnings() == []
 
 
