@@ -14,6 +14,7 @@ from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
 from fsdcf.cloudformation.references import Path
 from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
+from fsdcf.plan.markdown import markdown_cell
 
 PolicyKind = Literal["identity", "trust", "resource"]
 
@@ -381,22 +382,13 @@ def summary(rows: Sequence[Access]) -> str:
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
     """The rows as a Markdown table. ``places`` are lines of the spec, one for each row."""
-    out = [f"### Access of {_cell(title)}", "", f"{summary(rows)}.", ""]
+    out = [f"### Access of {markdown_cell(title)}", "", f"{summary(rows)}.", ""]
     out += ["| who | | level | actions | resources | conditions | spec |", "|---|---|---|---|---|---|---|"]
     for row, place in zip(rows, places, strict=True):
         effect = f"**{verb(row)}**" if row.effect == "Deny" or row.broad else verb(row)
         cells = (", ".join(row.levels), what(row), where(row), "; ".join(remarks(row)), place)
-        out.append(f"| {' | '.join([_cell(who(row)), effect, *map(_cell, cells)])} |")
+        out.append(f"| {' | '.join([markdown_cell(who(row)), effect, *map(markdown_cell, cells)])} |")
     return "\n".join(out) + "\n"
-
-
-_ESCAPED = str.maketrans(
-    {"|": "\\|", "*": "\\*", "_": "\\_", "`": "\\`", "<": "&lt;", ">": "&gt;", "[": "\\[", "\\": "\\\\"}
-)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).translate(_ESCAPED)
 
 
 def record(row: Access) -> dict[str, Any]:

@@ -445,7 +445,7 @@ def test_settings_count_and_the_last_one_wins() -> None:
 
 def test_markdown_holds_every_line_and_survives_what_stands_in_a_name() -> None:
     found = costs("warehouse")
-    text = report.markdown(found, "a|b <script> `x`", {})
+    text = report.markdown([found], "a|b <script> `x`", {})
     assert "a\\|b &lt;script&gt; \\`x\\`" in text
     rows = [row for row in text.splitlines() if row.startswith("| ")]
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
@@ -497,7 +497,7 @@ def test_numbers() -> None:
 
 def test_the_how_to_is_true() -> None:
     page = (ROOT / "docs" / "how-to" / "cost-graph-access.md").read_text(encoding="utf-8")
-    assert report.headline(costs("production-prod"), "examples/production.yml in prod") in page
+    assert report.headline([costs("production-prod")], "examples/production.yml in prod") in page
     for name, one in assumptions().items():
         row = next(row for row in page.splitlines() if row.startswith("|") and f"`{name}`" in row)
         names, defaults = (cell.strip().split(", ") for cell in row.split("|")[1:3])

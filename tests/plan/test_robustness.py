@@ -81,7 +81,7 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
         return
     found = estimate(template, shipped(), assumed())
     assert 0 <= found.total.minimum <= found.total.maximum
-    assert report.markdown(found, name, {}) and report.data(found)
+    assert report.markdown([found], name, {}) and report.data(found)
     graph = architecture(template, name)
     assert mermaid(graph) and dot(graph)
     sound(graph)

@@ -8,9 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -62,21 +60,15 @@ def cost_command(
     estimates = [_estimate(one, prices, values, region) for one in sides]
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
     title = " -> ".join(one.title for one in sides)
-    first, last, single = estimates[0], estimates[-1], len(estimates) == 1
     if form == "json":
-        data = report.data(last) if single else report.data_of_change(first, last)
+        data = report.data_of_change(*estimates) if len(estimates) > 1 else report.data(*estimates)
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
     elif form == "markdown":
-        click.echo(
-            report.markdown(last, title, changed) if single else report.markdown_of_change(first, last, title, changed),
-            nl=False,
-        )
+        click.echo(report.markdown(estimates, title, changed), nl=False)
+    elif sys.stdout.isatty():
+        _draw(estimates, report.headline(estimates, title), changed)
     else:
-        headline = report.headline(last, title) if single else report.headline_of_change(first, last, title)
-        if sys.stdout.isatty():
-            _draw(estimates, headline, changed)
-        else:
-            click.echo("\n".join(_plain(estimates, headline, changed)))
+        click.echo("\n".join(_plain(estimates, report.headline(estimates, title), changed)))
 
 
 def _prices(file: Path | None) -> Prices:
@@ -99,47 +91,25 @@ def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], regi
     return replace(estimated, region=estimated.region or fallback)
 
 
-def _rows(estimates: list[Estimate]) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of the table: name, minimum, maximum and calculation; the heading of a part has no amounts."""
-    if len(estimates) == 1:
-        for part, lines in groupby(estimates[0].lines, key=lambda line: line.part):
-            yield part, "", "", ""
-            for line in lines:
-                yield report.name_of(line), *_amounts(line.amount), report.how_of(line)
-        yield "total", *_amounts(estimates[0].total), ""
-        return
-    differ, same = report.changes(estimates[0], estimates[1])
-    for delta in differ:
-        yield report.name_of(delta.line), *_amounts(delta.amount, True), report.how_changed(delta)
-    if same:
-        yield f"{same} lines unchanged", "", "", ""
-    yield "before", *_amounts(estimates[0].total), ""
-    yield "after", *_amounts(estimates[1].total), ""
-
-
-def _amounts(amount: Any, signed: bool = False) -> tuple[str, str]:
-    return report.money(amount.minimum, signed), report.money(amount.maximum, signed)
-
-
 def _around(estimates: list[Estimate], changed: Mapping[str, Decimal]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """The lists below the table: a title and its pairs."""
-    whole = report.merged(tuple(estimates))
+    whole = report.merged(estimates)
     yield "assumed (set with --assume)", list(report.assumption_lines(whole, changed))
     yield "not priced", [(one.name, one.why) for one in whole.unpriced]
     yield "notes", [(note, "") for note in report.notes(*estimates)]
 
 
 def _plain(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> Iterator[str]:
-    rows = list(_rows(estimates))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = list(report.rows(estimates))
+    columns = zip(*((row.name, row.minimum, row.maximum) for row in rows), strict=True)
+    widths = [max(map(len, column)) for column in columns]
     yield headline
-    for name, low, high, how in rows:
-        heading = not low and not how
-        if heading and not name[:1].isdigit():
+    for row in rows:
+        if row.is_strong and not row.minimum:
             yield ""
-        indent = "" if heading or name in ("total", "before", "after") else "  "
-        amounts = f"{low.rjust(widths[1])}  {high.rjust(widths[2])}"
-        yield f"{indent}{name.ljust(widths[0] + 2 - len(indent))}  {amounts}  {how}".rstrip()
+        name = row.name if not row.how else f"  {row.name}"
+        amounts = f"{row.minimum.rjust(widths[1])}  {row.maximum.rjust(widths[2])}"
+        yield f"{name.ljust(widths[0] + 2)}  {amounts}  {row.how}".rstrip()
     for title, pairs in _around(estimates, changed):
         yield from ("", title) if pairs else ()
         yield from (f"  {first}: {second}" if second else f"  {first}" for first, second in pairs)
@@ -157,9 +127,8 @@ def _draw(estimates: list[Estimate], headline: str, changed: Mapping[str, Decima
     table.add_column("minimum", justify="right", no_wrap=True)
     table.add_column("maximum", justify="right", no_wrap=True)
     table.add_column("how", style="dim")
-    for name, low, high, how in _rows(estimates):
-        strong = "bold" if not how else ""
-        table.add_row(Text(name, strong), Text(low, strong), Text(high, strong), Text(how))
+    for row in report.rows(estimates):
+        table.add_row(*(Text(cell, "bold" if row.is_strong else "") for cell in row[:4]))
     console = console_of(sys.stdout)
     console.print(Text(headline, "bold"))
     console.print(table)

@@ -72,12 +72,13 @@ def _no_details(properties: Properties) -> Iterator[str]:
 
 
 class Drawing(NamedTuple):
-    """How a type is drawn: the node's kind, its title, and the property that names the resource (None: its Name tag
-    does).
+    """How data, or a service that tasks use, is drawn: the node's kind, its title, and the property that names the
+    resource (None: its Name tag does).
 
     ``details`` are further lines, from the evaluated properties. ``access`` is the label of an edge from a task, in
-    place of what its permissions say; such an edge is faint. ``arn_service`` is the service in the ARNs of existing
-    resources of the type, which a graph calls ``arn_title`` (empty: as the resources of a stack).
+    place of what its permissions say; such an edge is faint. For existing resources of the type, ``arn_service`` is
+    the service in their ARNs, the group in ``arn_name`` the name at the end of an ARN, ``arn_title`` the title
+    (empty: as of the resources of a stack). Those that are ``read_at_start`` are values that ECS reads for a task.
     """
 
     kind: NodeKind
@@ -86,7 +87,9 @@ class Drawing(NamedTuple):
     details: Callable[[Properties], Iterator[str]] = _no_details
     access: str = ""
     arn_service: str = ""
+    arn_name: str = "(.+)"
     arn_title: str = ""
+    read_at_start: bool = False
 
     @property
     def is_store(self) -> bool:

@@ -180,7 +180,9 @@ RECORDS = (
             edited=_DEFINITIONS,
             replaced_if={"AttributeDefinitions": _redefines_attribute, "KeySchema": lambda before, after: True},
         ),
-        drawing=Drawing("database", "DynamoDB table", "TableName", _details, arn_service="dynamodb"),
+        drawing=Drawing(
+            "database", "DynamoDB table", "TableName", _details, arn_service="dynamodb", arn_name="(?:[^/]*/)?([^/]*).*"
+        ),
         access=AccessActions(reading=("dynamodb:ConditionCheckItem", "dynamodb:PartiQLSelect")),
         before_deletion=(
             "disable the deletion protection of the table: aws dynamodb update-table --no-deletion-protection-enabled"

@@ -99,7 +99,14 @@ RECORDS = (
             linked_role="elasticfilesystem.amazonaws.com",
         ),
         data=StoredData("its files"),
-        drawing=Drawing("storage", "EFS file system", None, _details, arn_service="elasticfilesystem"),
+        drawing=Drawing(
+            "storage",
+            "EFS file system",
+            None,
+            _details,
+            arn_service="elasticfilesystem",
+            arn_name="(?:[^/]*/)?([^/]*).*",
+        ),
         access=AccessActions(reading=("elasticfilesystem:ClientMount",)),
     ),
     created_type(

@@ -22,7 +22,7 @@ RECORDS = (
         access=AccessActions(reading=("kms:Decrypt",)),
         data=_DATA,
         price=_PRICE,
-        drawing=Drawing("service", "KMS key", arn_service="kms"),
+        drawing=Drawing("service", "KMS key", arn_service="kms", arn_name="(?:key/)?(.+)", read_at_start=True),
         simulation=Simulation("{uuid}", {"Arn": "arn:{partition}:kms:{region}:{account}:key/{id}"}),
     ),
     ForeignType("AWS::KMS::ReplicaKey", data=_DATA, price=_PRICE),

@@ -130,7 +130,13 @@ RECORDS = (
             expiry=(Expiry("RetentionInDays", _keeps_shorter, "keeps log events for a shorter time"),),
         ),
         drawing=Drawing(
-            "service", "CloudWatch logs", "LogGroupName", _details, access="writes logs", arn_service="logs"
+            "service",
+            "CloudWatch logs",
+            "LogGroupName",
+            _details,
+            access="writes logs",
+            arn_service="logs",
+            arn_name=r"(?:log-group:)?(.+?)(?::\*)?",
         ),
     ),
     ForeignType("AWS::Logs::ResourcePolicy", price="free"),

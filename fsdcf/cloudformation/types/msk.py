@@ -12,7 +12,7 @@ RECORDS = (
         "AWS::MSK::Cluster",
         data=_MESSAGES,
         access=_ACCESS,
-        drawing=Drawing("queue", "MSK cluster", "ClusterName", arn_service="kafka"),
+        drawing=Drawing("queue", "MSK cluster", "ClusterName", arn_service="kafka", arn_name="(?:[^/]*/)?([^/]*).*"),
     ),
     ForeignType(
         "AWS::MSK::ServerlessCluster",

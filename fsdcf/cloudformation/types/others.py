@@ -31,7 +31,9 @@ RECORDS = (
     ),
     ForeignType(
         "AWS::Lambda::Function",
-        drawing=Drawing("service", "Lambda function", "FunctionName", arn_service="lambda"),
+        drawing=Drawing(
+            "service", "Lambda function", "FunctionName", arn_service="lambda", arn_name="(?:function:)?(.+)"
+        ),
         simulation=Simulation(attributes={"Arn": "arn:{partition}:lambda:{region}:{account}:function:{id}"}),
     ),
     *(

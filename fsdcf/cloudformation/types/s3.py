@@ -131,7 +131,7 @@ RECORDS = (
             "its objects",
             expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
         ),
-        drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3"),
+        drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3", arn_name="([^/]*).*"),
         access=AccessActions(describing=("s3:GetBucketLocation",)),
         before_deletion="a bucket must be empty before it can be deleted: aws s3 rm --recursive s3://BUCKET",
     ),

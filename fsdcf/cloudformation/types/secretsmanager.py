@@ -18,7 +18,15 @@ RECORDS = (
             each_month("secret.month", "Secrets"),
             (price("secret.month", "0.40", "secret-month", _PAGE, "2026-09-20"),),
         ),
-        drawing=Drawing("service", "Secret", "Name", arn_service="secretsmanager", arn_title="Secrets Manager"),
+        drawing=Drawing(
+            "service",
+            "Secret",
+            "Name",
+            arn_service="secretsmanager",
+            arn_name=r"(?:secret:)?(.+?)(?:-\?{6})?",
+            read_at_start=True,
+            arn_title="Secrets Manager",
+        ),
         simulation=Simulation("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{six}", create=6.0),
     ),
     ForeignType(

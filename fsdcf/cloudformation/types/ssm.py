@@ -47,6 +47,14 @@ RECORDS = (
             generated_name="CFN-{logical}-{ending}",
         ),
         DeployPermissions(arns=_arns),
-        drawing=Drawing("service", "SSM parameter", "Name", arn_service="ssm", arn_title="SSM parameters"),
+        drawing=Drawing(
+            "service",
+            "SSM parameter",
+            "Name",
+            arn_service="ssm",
+            arn_name="(?:parameter/)?(.+)",
+            read_at_start=True,
+            arn_title="SSM parameters",
+        ),
     ),
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from fsdcf.cloudformation.pricing import Assumption, Price, Prices, PricingRule
+from fsdcf.cloudformation.pricing import Assumption, Price, Prices, PricingRule, decimal
 from fsdcf.cloudformation.template import TemplateError, read
 from fsdcf.cloudformation.types import records
 
@@ -86,17 +86,10 @@ def _entry(known: Price, written: Any, file: str) -> Price:
 
 
 def _amount(name: str, written: Any) -> Decimal:
-    amount = _parsed(str(written)) if not isinstance(written, bool) else Decimal("NaN")
-    if not amount.is_finite() or amount < 0 or amount > 10**9:
+    amount = decimal(written)
+    if amount is None or not 0 <= amount <= 10**9:
         raise PriceError(f"{name}: {written!r} is not a price; write a number such as {0.045}")
     return amount
-
-
-def _parsed(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return Decimal("NaN")
 
 
 @cache
@@ -118,8 +111,8 @@ def assumed(settings: Iterable[str] = ()) -> dict[str, Decimal]:
             near = difflib.get_close_matches(name, values, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"the assumptions are {', '.join(values)}"
             raise AssumptionError(f"unknown assumption {name!r}; {hint}")
-        values[name] = _parsed(written)
-        least = assumptions()[name].minimum
-        if not values[name].is_finite() or not least <= values[name] <= _MOST:
+        value, least = decimal(written), assumptions()[name].minimum
+        if value is None or not least <= value <= _MOST:
             raise AssumptionError(f"{name}={written}: must be a number from {least} to a million million")
+        values[name] = value
     return values

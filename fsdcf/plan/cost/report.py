@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.pricing import CostLine, Range, number
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas
 from fsdcf.plan.cost.prices import assumptions
+from fsdcf.plan.markdown import markdown_cell
 
 WEAK = "*"
 """Marks an amount that rests on a weak source."""
@@ -43,17 +44,18 @@ def how_of(line: CostLine) -> str:
     return f"{line.how} at {line.price.price} per {line.price.unit}"
 
 
-def headline(estimate: Estimate, what: str) -> str:
-    """The total and the prices behind it."""
-    prices = estimate.prices
-    return f"{what}: {span(estimate.total)} {prices.currency} a month ({prices.region}, prices of {prices.date})"
+def headline(estimates: Sequence[Estimate], what: str) -> str:
+    """The total and the prices behind it; with two estimates the difference of the totals, and both."""
+    first, last = estimates[0], estimates[-1]
+    basis = f"before {span(first.total)}, after {span(last.total)}"
+    if len(estimates) == 1:
+        basis = f"{last.prices.region}, prices of {last.prices.date}"
+    return f"{what}: {_total(estimates)} {last.prices.currency} a month ({basis})"
 
 
-def headline_of_change(before: Estimate, after: Estimate, what: str) -> str:
-    """The difference of the totals, and both."""
-    change = span(after.total.minus(before.total), True)
-    sides = f"before {span(before.total)}, after {span(after.total)}"
-    return f"{what}: {change} {after.prices.currency} a month ({sides})"
+def _total(estimates: Sequence[Estimate]) -> str:
+    first, last = estimates[0], estimates[-1]
+    return span(last.total) if len(estimates) == 1 else span(last.total.minus(first.total), True)
 
 
 def changes(before: Estimate, after: Estimate) -> tuple[tuple[Delta, ...], int]:
@@ -102,33 +104,47 @@ def notes(*estimates: Estimate) -> Iterator[str]:
         yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it rest on weak sources: {words}."
 
 
-def markdown(estimate: Estimate, what: str, settings: Mapping[str, Decimal]) -> str:
-    """The estimate as Markdown, for a comment on a pull request."""
-    rows = []
-    for part, lines in groupby(estimate.lines, key=lambda line: line.part):
-        rows.append(f"| **{part}** | | | |")
-        rows += [_row(name_of(line), line.amount, how_of(line)) for line in lines]
-    rows.append(_total("total", estimate.total))
-    return _page(what, span(estimate.total), rows, settings, estimate)
+class CostRow(NamedTuple):
+    """A row of the table: a line, or the heading of a part or a total (``is_strong``)."""
+
+    name: str
+    minimum: str = ""
+    maximum: str = ""
+    how: str = ""
+    is_strong: bool = False
 
 
-def markdown_of_change(before: Estimate, after: Estimate, what: str, settings: Mapping[str, Decimal]) -> str:
-    """The difference of two estimates as Markdown."""
-    differ, same = changes(before, after)
-    rows = [_row(name_of(one.line), one.amount, how_changed(one), True) for one in differ]
-    rows += [f"| {same} lines unchanged | | | |"] if same else []
-    rows += [_total("before", before.total), _total("after", after.total)]
-    return _page(what, span(after.total.minus(before.total), True), rows, settings, before, after)
+def rows(estimates: Sequence[Estimate]) -> Iterator[CostRow]:
+    """The table of an estimate by part; with two estimates the lines that differ, and both totals."""
+    if len(estimates) == 1:
+        for part, lines in groupby(estimates[0].lines, key=lambda line: line.part):
+            yield CostRow(part, is_strong=True)
+            yield from (CostRow(name_of(line), *_amounts(line.amount), how_of(line)) for line in lines)
+        yield CostRow("total", *_amounts(estimates[0].total), is_strong=True)
+        return
+    differ, same = changes(*estimates)
+    yield from (CostRow(name_of(one.line), *_amounts(one.amount, True), how_changed(one)) for one in differ)
+    if same:
+        yield CostRow(f"{same} lines unchanged")
+    for name, estimate in zip(("before", "after"), estimates, strict=True):
+        yield CostRow(name, *_amounts(estimate.total), is_strong=True)
 
 
-def _page(what: str, total: str, rows: list[str], settings: Mapping[str, Decimal], *estimates: Estimate) -> str:
+def _amounts(amount: Range, signed: bool = False) -> tuple[str, str]:
+    return money(amount.minimum, signed), money(amount.maximum, signed)
+
+
+def markdown(estimates: Sequence[Estimate], what: str, settings: Mapping[str, Decimal]) -> str:
+    """The estimate, or the difference of two, as Markdown, for a comment on a pull request."""
     prices = estimates[-1].prices
-    basis = f"{_cell(prices.region)}, prices of {_cell(prices.date)}"
-    out = [f"### Cost of {_cell(what)}", "", f"**{total} {prices.currency} a month** ({basis})", "", *_HEAD, *rows, ""]
-    out += [f"{_cell(note)}  " for note in notes(*estimates)]
+    basis = f"{markdown_cell(prices.region)}, prices of {markdown_cell(prices.date)}"
+    total = f"**{_total(estimates)} {prices.currency} a month** ({basis})"
+    out = [f"### Cost of {markdown_cell(what)}", "", total, "", *_HEAD, *map(_row, rows(estimates)), ""]
+    out += [f"{markdown_cell(note)}  " for note in notes(*estimates)]
     counting = assumption_lines(merged(estimates), settings)
-    out += _details("Assumptions", [f"- `{setting}`: {_cell(meaning)}" for setting, meaning in counting])
-    out += _details("Not priced", [f"- {_cell(one.name)}: {_cell(one.why)}" for one in estimates[-1].unpriced])
+    out += _details("Assumptions", [f"- `{setting}`: {markdown_cell(meaning)}" for setting, meaning in counting])
+    unpriced = [f"- {markdown_cell(one.name)}: {markdown_cell(one.why)}" for one in estimates[-1].unpriced]
+    out += _details("Not priced", unpriced)
     return "\n".join(out) + "\n"
 
 
@@ -136,22 +152,12 @@ def _details(summary: str, lines: list[str]) -> list[str]:
     return ["", f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"] if lines else []
 
 
-def _row(name: str, amount: Range, how: str, signed: bool = False) -> str:
-    cells = (name, money(amount.minimum, signed), money(amount.maximum, signed), how)
-    return "| " + " | ".join(map(_cell, cells)) + " |"
+def _row(row: CostRow) -> str:
+    cells = map(markdown_cell, row[:4])
+    return "|" + "".join((f" **{cell}** |" if row.is_strong else f" {cell} |") if cell else " |" for cell in cells)
 
 
-def _total(name: str, total: Range) -> str:
-    return f"| **{name}** | **{money(total.minimum)}** | **{money(total.maximum)}** | |"
-
-
-def _cell(text: str) -> str:
-    """A text in a Markdown table: nothing in it ends the cell, starts markup or is an element."""
-    marks = {"|": "\\|", "*": "\\*", "_": "\\_", "`": "\\`", "<": "&lt;", ">": "&gt;", "[": "\\[", "\\": "\\\\"}
-    return "".join(marks.get(character, character) for character in " ".join(text.split()))
-
-
-def merged(estimates: tuple[Estimate, ...]) -> Estimate:
+def merged(estimates: Sequence[Estimate]) -> Estimate:
     """The last estimate with the assumptions of all."""
     counting = {name: value for one in estimates for name, value in one.assumed.items()}
     return replace(estimates[-1], assumed={name: counting[name] for name in assumptions() if name in counting})

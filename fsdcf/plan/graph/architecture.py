@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.containers import main_container, service_of
@@ -22,7 +22,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
 )
 from fsdcf.cloudformation.pricing import counted, number
-from fsdcf.cloudformation.types import Drawing, NodeKind, ec2, ecs, record_of, records, sqs
+from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.plan.access import Access, access
@@ -34,7 +34,6 @@ DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services"
 _PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _ARN = re.compile(r"arn:[^:]*:([a-z0-9-]+):[^:]*:[^:]*:(.+)")
 _WITHOUT_RESOURCE = {"xray": "X-Ray", "cloudwatch": "CloudWatch metrics"}
-_READ_AT_START = {"secretsmanager", "ssm", "kms"}
 _METRICS = {
     "ECSServiceAverageCPUUtilization": "CPU",
     "ECSServiceAverageMemoryUtilization": "memory",
@@ -46,7 +45,8 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
     """The graph of a template. Raises PlanError for what is not a template."""
     stack = planned(template)
     network = _network(stack)
-    nodes = [*network.nodes, *(_node(one, DATA) for one in stack.resources.values() if _is_store(one))]
+    drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
+    nodes = [*network.nodes, *(_node(one, drawing) for one, drawing in drawings if drawing and drawing.is_store)]
     edges = [*network.edges]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
@@ -54,11 +54,13 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
     for service in stack.of(ecs.SERVICE):
         nodes.append(_service_node(stack, service, network.groups_of.get(service.name, "")))
         edges += _routes(service, network)
-        for node, edge in _accesses(stack, service):
+        for reach in _reached(stack, service):
+            node = reach.node
             if node.id not in known:
                 nodes.append(node)
                 known.add(node.id)
-            edges.append(edge)
+            is_back = node.group == SERVICES.id
+            edges.append(Edge(id_of(service.name), node.id, reach.label, reach.faint, back=is_back))
     groups = [*network.groups, DATA, SERVICES]
     used = {node.group for node in nodes}
     used |= {group.parent for group in groups if group.id in used}
@@ -67,18 +69,16 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
     return Graph(title, tuple(sorted(nodes, key=lambda node: order[node.group])), kept, tuple(dict.fromkeys(edges)))
 
 
-def _is_store(resource: PlannedResource) -> bool:
-    drawing = record_of(resource.type).drawing
-    return drawing is not None and drawing.is_store
-
-
-def _node(resource: PlannedResource, group: Group) -> Node:
+def _node(resource: PlannedResource, drawing: Drawing) -> Node:
     """The node of a store or a service."""
-    drawing, properties = record_of(resource.type).drawing, resource.properties
-    assert drawing is not None  # noqa: S101 - the callers have looked
-    name = text_of(properties.get(drawing.name_property, "")) if drawing.name_property else _name_tag(properties)
+    properties = resource.properties
+    name = resource.text(drawing.name_property) if drawing.name_property else _name_tag(properties)
     lines = (drawing.title, name or resource.name, *drawing.details(properties))
-    return Node(id_of(resource.name), drawing.kind, lines, group.id)
+    return Node(id_of(resource.name), drawing.kind, lines, _group_of(drawing))
+
+
+def _group_of(drawing: Drawing) -> str:
+    return DATA.id if drawing.is_store else SERVICES.id
 
 
 def _name_tag(properties: Mapping[str, Any]) -> str:
@@ -86,37 +86,34 @@ def _name_tag(properties: Mapping[str, Any]) -> str:
     return next((text_of(tag.get("Value")) for tag in tags if tag.get("Key") == "Name"), "")
 
 
-@dataclass(frozen=True)
-class Reach:
-    """One thing that a task reaches. ``target`` is its logical ID, or the service and name where it is not the
-    stack's."""
+class Reach(NamedTuple):
+    """A node that a task reaches, and how."""
 
-    target: str
-    kind: NodeKind
-    lines: tuple[str, ...]
+    node: Node
     label: str
-    is_data: bool
     faint: bool = False
 
 
-def _reached(stack: PlannedStack, definition: PlannedResource) -> Iterator[Reach]:
-    """Everything that the tasks of a definition reach, each once: image, data, then what else their roles allow."""
+def _reached(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
+    """Everything that the tasks of a service reach, each once: image, data, then what else their roles allow."""
+    definition = ecs.definition_of(stack, service)
+    if definition is None:
+        return
     yield from _image(definition)
-    roles = {
-        definition.target("TaskRoleArn"): "",
-        definition.target("ExecutionRoleArn"): "start",
-    }
+    roles = {definition.target("TaskRoleArn"): "", definition.target("ExecutionRoleArn"): "read at start"}
     reached: dict[str, Reach] = {}
     levels: dict[str, list[str]] = {}
     for row in access(stack):
-        for role, when in roles.items():
+        for role, label in roles.items():
             if role is None or row.kind != "identity" or row.effect != "Allow" or role not in row.principals:
                 continue
-            for reach in _reached_by(stack, row, when):
-                reached.setdefault(reach.target, reach)
-                levels.setdefault(reach.target, []).extend(row.levels)
-    for target, reach in reached.items():
-        yield replace(reach, label=reach.label or _label(levels[target]))
+            for reach in _reached_by(stack, row, label):
+                reached.setdefault(reach.node.id, reach)
+                levels.setdefault(reach.node.id, []).extend(row.levels)
+    mounts = _mounted(definition)
+    for id, reach in reached.items():
+        label = reach.label or _label(levels[id])
+        yield reach._replace(label=f"mounts {mounts[id]}, {label}" if id in mounts else label)
 
 
 def _label(levels: list[str]) -> str:
@@ -125,22 +122,19 @@ def _label(levels: list[str]) -> str:
     return whole or "/".join(level for level in ("read", "write", "assume") if level in levels) or "describe"
 
 
-def _reached_by(stack: PlannedStack, row: Access, when: str) -> Iterator[Reach]:
-    """What a row of access reaches; ``when`` is ``start`` for what only the execution role may do."""
-    for target in row.targets:
-        resource = stack.resources.get(target)
-        if resource is not None:
-            drawing = record_of(resource.type).drawing
-            own_label = drawing.access if drawing else ""
-            label = own_label or (f"read at {when}" if when else "")
-            yield Reach(target, "service", (), label, _is_store(resource), faint=bool(own_label))
+def _reached_by(stack: PlannedStack, row: Access, label: str) -> Iterator[Reach]:
+    """What a row of access reaches; ``label`` is that of what only the execution role may do."""
+    for resource in (stack.resources[target] for target in row.targets if target in stack.resources):
+        drawing = record_of(resource.type).drawing
+        if drawing is not None:
+            yield Reach(_node(resource, drawing), drawing.access or label, faint=bool(drawing.access))
     if row.targets:
         return
     for text in row.resources:
         if text == "*":
             yield from _anything(row)
         elif text.strip():
-            yield from _existing(text, when)
+            yield from _existing(text, label)
 
 
 def _anything(row: Access) -> Iterator[Reach]:
@@ -149,9 +143,14 @@ def _anything(row: Access) -> Iterator[Reach]:
     if row.unavoidable:
         for service in services:
             if service in _WITHOUT_RESOURCE:
-                yield Reach(service, "service", (_WITHOUT_RESOURCE[service],), "", False, faint=True)
+                yield Reach(_outside(service, (_WITHOUT_RESOURCE[service],)), "", faint=True)
         return
-    yield Reach("*", "danger", ("Any resource", ", ".join(services) or "*"), "", False)
+    yield Reach(Node(other_id("*"), "danger", ("Any resource", ", ".join(services) or "*")), "")
+
+
+def _outside(name: str, lines: tuple[str, ...]) -> Node:
+    """The node of a service that is not a resource of the stack."""
+    return Node(other_id(name), "service", lines, SERVICES.id, exists=True)
 
 
 @cache
@@ -160,32 +159,21 @@ def _drawings_by_arn() -> Mapping[str, Drawing]:
     return {one.arn_service: one for one in drawings if one.arn_service}
 
 
-def _existing(text: str, when: str) -> Iterator[Reach]:
+def _existing(text: str, label: str) -> Iterator[Reach]:
     """An existing resource, by its ARN; the repositories of images are drawn by what the task runs."""
     match = _ARN.fullmatch(_PSEUDO.sub(r"${\1}", text))  # the colons of a pseudo parameter are not the ARN's
     if match is None:
-        yield Reach(f"resource {text}", "service", (text,), f"read at {when}" if when else "", False)
+        yield Reach(_outside(f"resource {text}", (text,)), label)
         return
     service, rest = match[1], match[2]
     if service == "ecr":
         return
     drawing = _drawings_by_arn().get(service, Drawing("service", service))
-    name = _name(service, rest)
+    named = re.fullmatch(drawing.arn_name, rest)
+    name = named[1] if named else rest
     lines = (drawing.arn_title or drawing.title, name, *(("exists already",) if drawing.is_store else ()))
-    label = f"read at {when}" if when and service in _READ_AT_START else ""
-    yield Reach(f"{service} {name}", drawing.kind, lines, label, drawing.is_store)
-
-
-def _name(service: str, rest: str) -> str:
-    """The name in an ARN: without the kind, the objects in it, and the random end of a secret."""
-    if service == "s3":
-        return rest.split("/")[0]
-    if service in ("kafka", "dynamodb", "elasticfilesystem"):
-        parts = rest.split("/")
-        return parts[1] if len(parts) > 1 else rest
-    if service == "logs":
-        return rest.removeprefix("log-group:").removesuffix(":*")
-    return re.sub(r"-\?{6}$", "", re.sub(r"^(secret:|parameter/|key/|function:)", "", rest))
+    node = Node(other_id(f"{service} {name}"), drawing.kind, lines, _group_of(drawing), exists=True)
+    yield Reach(node, label if drawing.read_at_start else "")
 
 
 def _image(definition: PlannedResource) -> Iterator[Reach]:
@@ -198,7 +186,7 @@ def _image(definition: PlannedResource) -> Iterator[Reach]:
     is_ecr = slash and re.search(ecr.SERVICE, host)
     repository = re.split(r"[@:](?=[^/]*$)", name if is_ecr else image)[0]
     lines = ("ECR repository" if is_ecr else "Image", repository)
-    yield Reach(f"image {repository}", "service", lines, "pulls image", False, faint=True)
+    yield Reach(_outside(f"image {repository}", lines), "pulls image", faint=True)
 
 
 @dataclass(frozen=True)
@@ -256,10 +244,10 @@ def _groups(
 ) -> Iterator[Group]:
     vpc = next(stack.of(ec2.VPC), None)
     if vpc is not None:
-        label = f"VPC {text_of(vpc.properties.get('CidrBlock', ''))}".strip()
+        label = f"VPC {vpc.text('CidrBlock')}".strip()
     else:
         holders = (*stack.of(elb.TARGET_GROUP), *stack.of(ec2.SECURITY_GROUP))
-        ids = [text_of(one.properties["VpcId"]) for one in holders if "VpcId" in one.properties]
+        ids = [one.text("VpcId") for one in holders if "VpcId" in one.properties]
         label = f"VPC {ids[0]}, exists already" if ids else "VPC"
     yield Group("g_vpc", "vpc", label)
     subnets: dict[bool, list[object]] = {True: list(ec2.public_subnets(stack)), False: []}
@@ -286,7 +274,7 @@ def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
     words = []
     for listener in elb.listeners_of(stack, balancer):
         actions = [one.get("Type") for one in listener.mappings("DefaultActions")]
-        port = " ".join(listener.text(key, "") for key in ("Protocol", "Port")).strip()
+        port = " ".join(listener.text(key) for key in ("Protocol", "Port")).strip()
         words.append(port + (" redirected" if actions and set(actions) == {"redirect"} else ""))
     return ", ".join(words)
 
@@ -296,7 +284,7 @@ def _endpoints(stack: PlannedStack) -> Iterator[Node]:
     by_kind: dict[str, list[str]] = {}
     for one in stack.of(ec2.VPC_ENDPOINT):
         kind = one.text("VpcEndpointType", "Gateway")
-        name = text_of(one.properties.get("ServiceName", one.name))
+        name = one.text("ServiceName", one.name)
         short = name.removeprefix("com.amazonaws.").removeprefix("${AWS::Region}.")
         by_kind.setdefault(kind, []).append({"s3": "S3", "dynamodb": "DynamoDB"}.get(short, short))
     for kind, names in by_kind.items():
@@ -351,7 +339,7 @@ def _scaled_by(stack: PlannedStack, service: PlannedResource) -> Iterator[str]:
 
 
 def _mounted(definition: PlannedResource) -> dict[str, str]:
-    """Where the containers mount each file system of the stack, by its logical ID."""
+    """Where the containers mount each file system of the stack, by the ID of its node."""
     volumes = {}
     for volume in definition.mappings("Volumes"):
         configuration = mapping(volume.get("EFSVolumeConfiguration"))
@@ -363,7 +351,7 @@ def _mounted(definition: PlannedResource) -> dict[str, str]:
         for point in mappings(container.get("MountPoints")):
             system = volumes.get(text_of(point.get("SourceVolume")))
             if system is not None:
-                paths.setdefault(system, text_of(point.get("ContainerPath")))
+                paths.setdefault(id_of(system), text_of(point.get("ContainerPath")))
     return paths
 
 
@@ -374,30 +362,3 @@ def _routes(service: PlannedResource, network: NetworkDrawing) -> Iterator[Edge]
             yield Edge(id_of(balancer), id_of(service.name), f"port {text_of(entry.get('ContainerPort'))}")
     egress = network.egress if network.groups_of.get(service.name) == "g_private" else ()
     yield from (Edge(id_of(service.name), id, "", faint=True, back=True) for id in (*egress, *network.endpoints))
-
-
-def _accesses(stack: PlannedStack, service: PlannedResource) -> Iterator[tuple[Node, Edge]]:
-    """What a service reaches, by the policies of its roles, its image and its log groups."""
-    definition = ecs.definition_of(stack, service)
-    if definition is None:
-        return
-    mounts = _mounted(definition)
-    for reach in _reached(stack, definition):
-        node = _reached_node(stack, reach)
-        if node is not None:
-            label = f"mounts {mounts[reach.target]}, {reach.label}" if reach.target in mounts else reach.label
-            yield node, Edge(id_of(service.name), node.id, label, reach.faint, back=node.group == SERVICES.id)
-
-
-def _reached_node(stack: PlannedStack, reach: Reach) -> Node | None:
-    """The node of what is reached: a store or a service of the stack, or an existing resource; None for what is not
-    drawn."""
-    group = DATA if reach.is_data else SERVICES
-    resource = stack.resources.get(reach.target)
-    if resource is None:
-        is_danger = reach.kind == "danger"
-        return Node(
-            other_id(reach.target), reach.kind, reach.lines, "" if is_danger else group.id, exists=not is_danger
-        )
-    drawing = record_of(resource.type).drawing
-    return _node(resource, group) if drawing and (drawing.is_store or drawing.kind == "service") else None

@@ -6,25 +6,11 @@ Source of the syntax: https://graphviz.org/doc/info/lang.html
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
 
 from fsdcf.cloudformation.types import NodeKind
-from fsdcf.plan.graph.model import Edge, Graph, Group, Node
+from fsdcf.plan.graph.model import COLOURS, Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
-_COLOURS: dict[NodeKind, tuple[str, str]] = {
-    "outside": ("#ffffff", "#545b64"),
-    "ingress": ("#f3ecff", "#8c4fff"),
-    "network": ("#f3ecff", "#8c4fff"),
-    "compute": ("#ffeedd", "#ed7100"),
-    "database": ("#fbe6f3", "#c925d1"),
-    "storage": ("#e9f5e3", "#3f8624"),
-    "queue": ("#fde7ee", "#e7157b"),
-    "service": ("#eef2f5", "#545b64"),
-    "danger": ("#ffe3e3", "#d13212"),
-}
-"""Fill and line, after the colours of AWS's own icons."""
-
 _AREAS = {
     "vpc": ("#ffffff", "#8c4fff", "rounded"),
     "public": ("#f2f6e8", "#7aa116", "rounded,filled"),
@@ -50,7 +36,7 @@ def dot(graph: Graph) -> str:
     """The text of a directed graph."""
     out = ["digraph architecture {", *(f"  {line};" for line in _HEAD), f"  label={quoted(graph.title)};"]
     out += [f"  node [{_NODES}];", f"  edge [{_EDGES}];"]
-    out += _block(graph, "", "  ")
+    out += graph.nested(_node, _opening, "}")
     out += [f"  {_edge(edge)}" for edge in graph.edges]
     return "\n".join([*out, "}"]) + "\n"
 
@@ -67,25 +53,17 @@ def _html(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in safe) or " "
 
 
-def _block(graph: Graph, group: str, indent: str) -> Iterator[str]:
-    for node in graph.inside(group):
-        yield indent + _node(node)
-    for below in graph.below(group):
-        yield from _framed(graph, below, indent)
-
-
-def _framed(graph: Graph, group: Group, indent: str) -> Iterator[str]:
+def _opening(group: Group) -> tuple[str, ...]:
     fill, line, style = _AREAS[group.area]
-    yield f"{indent}subgraph cluster_{group.id} {{"
-    inside = indent + "  "
     colours = f'color="{line}"; fillcolor="{fill}"; fontcolor="{line}"'
-    yield f'{inside}label={quoted(group.label)}; style="{style}"; {colours}; margin=14;'
-    yield from _block(graph, group.id, inside)
-    yield f"{indent}}}"
+    return (
+        f"subgraph cluster_{group.id} {{",
+        f'  label={quoted(group.label)}; style="{style}"; {colours}; margin=14;',
+    )
 
 
 def _node(node: Node) -> str:
-    fill, line = _COLOURS[node.kind]
+    fill, line = COLOURS[node.kind]
     title, *rest = (_html(one) for one in node.lines)
     label = "<br/>".join([f"<b>{title}</b>", *rest])
     style = "rounded,filled,dashed" if node.exists else "filled" if node.kind in _SHAPES else "rounded,filled"

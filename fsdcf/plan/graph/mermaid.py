@@ -5,27 +5,14 @@ Source of the syntax: https://mermaid.js.org/syntax/flowchart.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fsdcf.cloudformation.types import NodeKind
-from fsdcf.plan.graph.model import Edge, Graph, Group, Node
+from fsdcf.plan.graph.model import COLOURS, Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, tuple[str, str]] = {
     "outside": ("([", "])"),
     "database": ("[(", ")]"),
     "storage": ("[(", ")]"),
     "queue": ("[[", "]]"),
-}
-_STYLES: dict[NodeKind, str] = {
-    "outside": "fill:#ffffff,stroke:#545b64,color:#16191f",
-    "ingress": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
-    "network": "fill:#f3ecff,stroke:#8c4fff,color:#16191f",
-    "compute": "fill:#ffeedd,stroke:#ed7100,color:#16191f",
-    "database": "fill:#fbe6f3,stroke:#c925d1,color:#16191f",
-    "storage": "fill:#e9f5e3,stroke:#3f8624,color:#16191f",
-    "queue": "fill:#fde7ee,stroke:#e7157b,color:#16191f",
-    "service": "fill:#eef2f5,stroke:#545b64,color:#16191f",
-    "danger": "fill:#ffe3e3,stroke:#d13212,color:#16191f",
 }
 _AREAS = {
     "vpc": "fill:none,stroke:#8c4fff,stroke-width:2px",
@@ -34,20 +21,19 @@ _AREAS = {
     "data": "fill:none,stroke:#879196,stroke-dasharray:4 3",
     "services": "fill:none,stroke:#879196,stroke-dasharray:4 3",
 }
-
-
 _SPACING = '%%{init: {"flowchart": {"rankSpacing": 110, "nodeSpacing": 24}}}%%'
 
 
 def mermaid(graph: Graph) -> str:
     """The text of a Mermaid flow chart."""
     out = [_SPACING, "flowchart LR", f"  accTitle: {_plain(graph.title)}"]
-    out += _block(graph, "", "  ")
+    out += graph.nested(_node, _opening, "end")
     out += [f"  {_edge(edge)}" for edge in graph.edges]
-    for kind, style in _STYLES.items():
+    for kind, (fill, line) in COLOURS.items():
         named = [node.id for node in graph.nodes if node.kind == kind]
         if named:
-            out += [f"  classDef {_class(kind)} {style}", f"  class {','.join(named)} {_class(kind)}"]
+            style = f"fill:{fill},stroke:{line},color:#16191f"
+            out += [f"  classDef k_{kind} {style}", f"  class {','.join(named)} k_{kind}"]
     existing = [node.id for node in graph.nodes if node.exists]
     if existing:
         out += ["  classDef existing stroke-dasharray:4 3", f"  class {','.join(existing)} existing"]
@@ -62,17 +48,8 @@ def escaped(text: str) -> str:
     )
 
 
-def _block(graph: Graph, group: str, indent: str) -> Iterator[str]:
-    for node in graph.inside(group):
-        yield indent + _node(node)
-    for below in graph.below(group):
-        yield from _framed(graph, below, indent)
-
-
-def _framed(graph: Graph, group: Group, indent: str) -> Iterator[str]:
-    yield f'{indent}subgraph {group.id}["{escaped(group.label)}"]'
-    yield from _block(graph, group.id, indent + "  ")
-    yield f"{indent}end"
+def _opening(group: Group) -> tuple[str, ...]:
+    return (f'subgraph {group.id}["{escaped(group.label)}"]',)
 
 
 def _node(node: Node) -> str:
@@ -88,10 +65,6 @@ def _edge(edge: Edge) -> str:
     if edge.back:
         return f"{edge.target} {'-.-' if edge.faint else '---'}{label} {edge.source}"
     return f"{edge.source} {'-.->' if edge.faint else '-->'}{label} {edge.target}"
-
-
-def _class(kind: NodeKind) -> str:
-    return "k_" + kind.replace(" ", "_")
 
 
 def _plain(text: str) -> str:

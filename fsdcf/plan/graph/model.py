@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from fsdcf.cloudformation.types import NodeKind
+
+COLOURS: Mapping[NodeKind, tuple[str, str]] = {
+    "outside": ("#ffffff", "#545b64"),
+    "ingress": ("#f3ecff", "#8c4fff"),
+    "network": ("#f3ecff", "#8c4fff"),
+    "compute": ("#ffeedd", "#ed7100"),
+    "database": ("#fbe6f3", "#c925d1"),
+    "storage": ("#e9f5e3", "#3f8624"),
+    "queue": ("#fde7ee", "#e7157b"),
+    "service": ("#eef2f5", "#545b64"),
+    "danger": ("#ffe3e3", "#d13212"),
+}
+"""Fill and line, after the colours of AWS's own icons."""
 
 Area = Literal["vpc", "public", "private", "data", "services"]
 """What a group represents, by its colour."""
@@ -72,10 +85,18 @@ class Graph:
     groups: tuple[Group, ...]
     edges: tuple[Edge, ...]
 
-    def inside(self, group: str) -> Iterator[Node]:
-        """The nodes directly in a group; without a group for the empty ID."""
-        return (node for node in self.nodes if node.group == group)
-
-    def below(self, group: str) -> Iterator[Group]:
-        """The groups directly in a group; the outermost for the empty ID."""
-        return (one for one in self.groups if one.parent == group)
+    def nested(
+        self,
+        node: Callable[[Node], str],
+        opening: Callable[[Group], tuple[str, ...]],
+        closing: str,
+        parent: str = "",
+        indent: str = "  ",
+    ) -> Iterator[str]:
+        """The lines of the nodes and groups in a group, indented; all of the graph for the empty ID."""
+        yield from (indent + node(one) for one in self.nodes if one.group == parent)
+        for group in self.groups:
+            if group.parent == parent:
+                yield from (indent + line for line in opening(group))
+                yield from self.nested(node, opening, closing, group.id, indent + "  ")
+                yield indent + closing
