@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _HERE = Path(__file__).resolve().parent.parent
 _FOLDERS = (_HERE / "templates", _HERE.parent / "templates")
@@ -25,6 +26,8 @@ def templates_in(folder: str) -> list[str]:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # loaded only when a template is rendered
+
     return Environment(
         loader=FileSystemLoader(_FOLDERS),
         undefined=StrictUndefined,
