@@ -5,73 +5,66 @@ No load scales a service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fsdcf.sandbox.ecs import service_of, update_service
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import SandboxState, ServiceError, page
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError, page
 
 SCALABLE_TARGET = "autoscaling.target"
 PAGE = 50
 
 
-def put_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
-    """Store a scalable target by its CloudFormation properties, and bring the number of tasks within its bounds.
+def put_target(state: SandboxState, key: str, properties: Data) -> None:
+    """Store a scalable target by its CloudFormation id and properties, and bring the number of tasks within its bounds.
 
     Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.
     Source:
     https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
     """
-    key = _key(properties)
     previous = state.store.get(SCALABLE_TARGET, key) or {"created": state.clock.now()}
     state.store.put(SCALABLE_TARGET, key, {**previous, "properties": dict(properties)})
-    name = str(properties.get("ResourceId", ""))
-    service = service_of(state, name) if properties.get("ScalableDimension") == "ecs:service:DesiredCount" else None
+    name = properties["ResourceId"]
+    service = service_of(state, name) if properties["ScalableDimension"] == "ecs:service:DesiredCount" else None
     if service is None or service["status"] != "ACTIVE":
         return
-    current = int(service["desiredCount"])
+    current = service["desiredCount"]
     desired = min(max(current, int(properties["MinCapacity"])), int(properties["MaxCapacity"]))
     if desired != current:
         update_service(state, {"service": name, "desiredCount": desired})
 
 
-def remove_target(state: SandboxState, properties: Mapping[str, Any]) -> None:
-    """Remove a scalable target."""
-    state.store.remove(SCALABLE_TARGET, _key(properties))
+def remove_target(state: SandboxState, key: str) -> None:
+    """Remove a scalable target, by its CloudFormation id."""
+    state.store.remove(SCALABLE_TARGET, key)
 
 
-def _key(properties: Mapping[str, Any]) -> str:
-    return "|".join(str(properties.get(name, "")) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension"))
-
-
-def describe_scalable_targets(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_scalable_targets(state: SandboxState, params: Document) -> Document:
     """DescribeScalableTargets of a namespace, by resource and dimension."""
     resources, dimension = params.get("ResourceIds"), params.get("ScalableDimension")
     if dimension and not resources:
         raise ServiceError("ValidationException", "ResourceIds must be specified with ScalableDimension.")
     targets = [
-        _described(state, body)
-        for _, body in state.store.every(SCALABLE_TARGET, f"{params['ServiceNamespace']}|")
-        if (not resources or body["properties"].get("ResourceId") in resources)
-        and dimension in (None, body["properties"].get("ScalableDimension"))
+        _described(state, key, body)
+        for key, body in state.store.every(SCALABLE_TARGET)
+        if body["properties"]["ServiceNamespace"] == params["ServiceNamespace"]
+        and (not resources or body["properties"]["ResourceId"] in resources)
+        and dimension in (None, body["properties"]["ScalableDimension"])
     ]
     invalid = ServiceError("InvalidNextTokenException", "The next token is not valid.")
     return page(targets, params, "ScalableTargets", PAGE, invalid, "NextToken", "MaxResults")
 
 
-def _described(state: SandboxState, body: Mapping[str, Any]) -> dict[str, Any]:
+def _described(state: SandboxState, key: str, body: Data) -> Document:
     properties = body["properties"]
     suspended = properties.get("SuspendedState") or {}
     names = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-    namespace = str(properties.get("ServiceNamespace"))
+    namespace = properties["ServiceNamespace"]
     role = f"AWSServiceRoleForApplicationAutoScaling_{namespace.upper()}Service"
     role_path = f"role/aws-service-role/{namespace}.application-autoscaling.amazonaws.com/{role}"
-    identifier = token(unique(_key(properties)), length=10)
+    identifier = token(unique(key), length=10)
     return {
-        **{name: properties.get(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
-        "MinCapacity": int(properties.get("MinCapacity", 0)),
-        "MaxCapacity": int(properties.get("MaxCapacity", 0)),
+        **{name: properties[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        "MinCapacity": int(properties["MinCapacity"]),
+        "MaxCapacity": int(properties["MaxCapacity"]),
         "RoleARN": f"arn:{state.partition}:iam::{state.account}:{role_path}",
         "CreationTime": body["created"],
         "SuspendedState": {name: str(suspended.get(name, False)).lower() == "true" for name in names},
@@ -80,4 +73,4 @@ def _described(state: SandboxState, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS = {"DescribeScalableTargets": describe_scalable_targets}
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

@@ -16,10 +16,9 @@ from typing import Any
 
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.protocols.shapes import request_of
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
-Document = dict[str, Any]
-Item = dict[str, Any]
+Item = Document
 
 TABLE = "dynamodb.table"
 ITEM = "dynamodb.item"
@@ -65,7 +64,7 @@ def _supported(operation: str, params: Document, *known: str) -> None:
         raise _invalid(f"the sandbox does not support {', '.join(unknown)} of {operation}")
 
 
-def put_table(state: SandboxState, name: str, properties: Mapping[str, Any]) -> None:
+def put_table(state: SandboxState, name: str, properties: Data) -> None:
     """Create a table from the properties of a stack's resource, or give them to an existing one, whose items stay."""
     body = state.store.get(TABLE, name)
     now = state.clock.now()
@@ -168,7 +167,7 @@ def list_tables(state: SandboxState, params: Document) -> Document:
     return {"TableNames": names[:limit], "LastEvaluatedTableName": names[limit - 1] if len(names) > limit else None}
 
 
-def _kind(value: Mapping[str, Any]) -> str:
+def _kind(value: Data) -> str:
     """Return the type of a value, such as ``S``. Raises ServiceError unless it has exactly one."""
     if len(value) != 1:
         problem = "has more than one datatypes set" if value else "is empty"
@@ -176,7 +175,7 @@ def _kind(value: Mapping[str, Any]) -> str:
     return next(iter(value))
 
 
-def _normalized(value: Mapping[str, Any], depth: int = 1) -> Item:
+def _normalized(value: Data, depth: int = 1) -> Item:
     """Return a value as DynamoDB stores it, with numbers in normal form. Raises ServiceError for an invalid one."""
     kind = _kind(value)
     content = value[kind]
@@ -224,7 +223,7 @@ def _digits(value: Decimal) -> int:
     return len("".join(map(str, value.as_tuple().digits)).strip("0"))
 
 
-def size(item: Mapping[str, Any]) -> int:
+def size(item: Data) -> int:
     """Return the size of an item in bytes, attribute names included.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
@@ -232,7 +231,7 @@ def size(item: Mapping[str, Any]) -> int:
     return sum(len(_bytes(name)) + _size(value) for name, value in item.items())
 
 
-def _size(value: Mapping[str, Any]) -> int:
+def _size(value: Data) -> int:
     ((kind, content),) = value.items()
     if kind in ("S", "B"):
         return len(_bytes(content))
@@ -249,7 +248,7 @@ def _bytes(content: str | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
 
 
-def _checked_item(table: Document, given: Mapping[str, Any]) -> Item:
+def _checked_item(table: Document, given: Data) -> Item:
     """Return an item in normal form. Raises ServiceError for one that the table does not accept."""
     item = {name: _normalized(value) for name, value in given.items()}
     types = _key_types(table)
@@ -268,7 +267,7 @@ def _checked_item(table: Document, given: Mapping[str, Any]) -> Item:
     return item
 
 
-def _checked_key(table: Document, given: Mapping[str, Any]) -> Item:
+def _checked_key(table: Document, given: Data) -> Item:
     """Return a key in normal form. Raises ServiceError for one that does not fit the table."""
     key = {name: _normalized(value) for name, value in given.items()}
     types = _key_types(table)
@@ -313,19 +312,19 @@ def _from_json(text: str) -> Item:
     return item
 
 
-def _restored(value: dict[str, Any]) -> Any:
+def _restored(value: Document) -> Any:
     # An attribute may be named base64, too, but then its value is a mapping.
     encoded = value.get("base64") if len(value) == 1 else None
     return base64.b64decode(encoded) if isinstance(encoded, str) else value
 
 
-def _place(table: Document, item: Mapping[str, Any]) -> str:
+def _place(table: Document, item: Data) -> str:
     """Return the store key of an item: by the hash of its partition key, so that segments of a scan are ranges."""
     key = [item[name] for name in _key_names(table)]
     return f"{table['id']}|{zlib.crc32(_to_json(key[0]).encode()):08x}|{_to_json(key)}"
 
 
-def _find(state: SandboxState, table: Document, key: Mapping[str, Any]) -> Item | None:
+def _find(state: SandboxState, table: Document, key: Data) -> Item | None:
     body = state.store.get(ITEM, _place(table, key))
     return None if body is None else _from_json(body["item"])
 
@@ -335,7 +334,7 @@ def _put(state: SandboxState, table: Document, item: Item) -> None:
 
 
 def _scanned(
-    state: SandboxState, table: Document, after: Mapping[str, Any] | None, segment: int, segments: int
+    state: SandboxState, table: Document, after: Data | None, segment: int, segments: int
 ) -> Iterator[tuple[Item, int]]:
     """Yield the items of a segment after a key, in scan order, each with its size in bytes."""
     bounds = [f"{n * _HASHES // segments:08x}" if n < segments else "~" for n in (segment, segment + 1)]
@@ -493,4 +492,4 @@ OPERATIONS: Mapping[str, Callable[[SandboxState, Document], Document]] = {
     "PutItem": put_item,
     "Scan": scan,
 }
-ACTIONS: Mapping[str, Any] = {}
+ACTIONS: Data = {}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Document, SandboxState
 
 PUSHED = 1_767_225_600.0
 """When all images were pushed: 2026-01-01T00:00:00Z, in epoch seconds."""
@@ -16,12 +15,12 @@ def digest_of(repository: str, tag: str) -> str:
     return f"sha256:{hashlib.sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
 
 
-def describe_repositories(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_repositories(state: SandboxState, params: Document) -> Document:
     """DescribeRepositories, by name."""
     return {"repositories": [_repository(state, name) for name in params.get("repositoryNames") or ()]}
 
 
-def _repository(state: SandboxState, name: str) -> dict[str, Any]:
+def _repository(state: SandboxState, name: str) -> Document:
     return {
         "repositoryArn": state.arn("ecr", f"repository/{name}"),
         "registryId": state.account,
@@ -32,13 +31,13 @@ def _repository(state: SandboxState, name: str) -> dict[str, Any]:
     }
 
 
-def describe_images(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_images(state: SandboxState, params: Document) -> Document:
     """DescribeImages, by tag or digest."""
     name = params["repositoryName"]
     return {"imageDetails": [_image(state, name, identifier) for identifier in params.get("imageIds") or ()]}
 
 
-def _image(state: SandboxState, repository: str, identifier: dict[str, str]) -> dict[str, Any]:
+def _image(state: SandboxState, repository: str, identifier: dict[str, str]) -> Document:
     digest, tag = identifier.get("imageDigest"), identifier.get("imageTag")
     return {
         "registryId": state.account,
@@ -51,4 +50,4 @@ def _image(state: SandboxState, repository: str, identifier: dict[str, str]) -> 
 
 
 OPERATIONS = {"DescribeImages": describe_images, "DescribeRepositories": describe_repositories}
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

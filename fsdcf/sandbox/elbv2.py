@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 TARGET_GROUP = "elbv2.group"
 TARGET = "elbv2.target"
@@ -36,7 +34,7 @@ class TargetHealthCheck:
     draining: float = 300
 
 
-def put_target_group(state: SandboxState, arn: str, properties: Mapping[str, Any]) -> None:
+def put_target_group(state: SandboxState, arn: str, properties: Data) -> None:
     """Store a target group by its CloudFormation properties."""
     state.store.put(TARGET_GROUP, arn, {"properties": dict(properties)})
 
@@ -54,7 +52,7 @@ def health_check_of(state: SandboxState, arn: str) -> TargetHealthCheck:
     return TargetHealthCheck() if body is None else _health_check(body["properties"])
 
 
-def _health_check(properties: Mapping[str, Any]) -> TargetHealthCheck:
+def _health_check(properties: Data) -> TargetHealthCheck:
     attributes = {one.get("Key"): one.get("Value") for one in properties.get("TargetGroupAttributes", [])}
     default = TargetHealthCheck()
     return TargetHealthCheck(
@@ -93,7 +91,7 @@ def target_state(state: SandboxState, arn: str, address: str, port: int) -> str:
     return "" if body is None else str(body["state"])
 
 
-def describe_target_health(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_target_health(state: SandboxState, params: Document) -> Document:
     """DescribeTargetHealth of all targets, or of those in ``Targets``."""
     arn = params["TargetGroupArn"]
     targets = [body for _, body in state.store.every(TARGET, f"{arn}|")]
@@ -105,7 +103,7 @@ def describe_target_health(state: SandboxState, params: dict[str, Any]) -> dict[
     return {"TargetHealthDescriptions": [_described_target(state, body) for body in targets]}
 
 
-def _registered(wanted: dict[str, Any], targets: list[dict[str, Any]]) -> dict[str, Any]:
+def _registered(wanted: Document, targets: list[Document]) -> Document:
     address, port, reason = wanted["Id"], wanted.get("Port"), "Target.NotRegistered"
     unused = {
         "address": address,
@@ -118,14 +116,14 @@ def _registered(wanted: dict[str, Any], targets: list[dict[str, Any]]) -> dict[s
     return next(matches, unused)
 
 
-def _described_target(state: SandboxState, body: dict[str, Any]) -> dict[str, Any]:
+def _described_target(state: SandboxState, body: Document) -> Document:
     health = {"State": body["state"], "Reason": body["reason"] or None, "Description": body["description"] or None}
     target = {"Id": body["address"], "Port": body["port"], "AvailabilityZone": f"{state.region}a"}
     port = None if body["port"] is None else str(body["port"])
     return {"Target": target, "HealthCheckPort": port, "TargetHealth": health}
 
 
-def describe_target_groups(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_target_groups(state: SandboxState, params: Document) -> Document:
     """DescribeTargetGroups, by ARN or name."""
     groups = [_described_group(arn, body["properties"]) for arn, body in state.store.every(TARGET_GROUP)]
     for key, wanted in (("TargetGroupArn", params.get("TargetGroupArns")), ("TargetGroupName", params.get("Names"))):
@@ -136,7 +134,7 @@ def describe_target_groups(state: SandboxState, params: dict[str, Any]) -> dict[
     return {"TargetGroups": groups}
 
 
-def _described_group(arn: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _described_group(arn: str, properties: Data) -> Document:
     check = _health_check(properties)
     return {
         "TargetGroupArn": arn,
@@ -158,4 +156,4 @@ def _described_group(arn: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS = {"DescribeTargetHealth": describe_target_health, "DescribeTargetGroups": describe_target_groups}
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

@@ -12,7 +12,7 @@ from typing import Any
 from fsdcf.cloudformation.change import at
 from fsdcf.cloudformation.facts import custom_name, facts_of
 from fsdcf.cloudformation.types import record_of
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Data, Document, SandboxState
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -40,7 +40,7 @@ def physical_id(
     type: str,
     logical_id: str,
     stack: str,
-    properties: Mapping[str, Any],
+    properties: Data,
     number: int,
     state: SandboxState,
 ) -> str:
@@ -64,14 +64,14 @@ def _generated_name(type: str, logical_id: str, stack: str, seed: tuple[object, 
     return f"{stack[:half].rstrip('-')}-{logical_id[: room - min(half, len(stack))]}-{ending}"
 
 
-def attributes(type: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> dict[str, Any]:
+def attributes(type: str, physical_id: str, properties: Data, state: SandboxState) -> Document:
     """Return all attributes of a resource that Fn::GetAtt knows, with values of the right kind."""
     facts = facts_of(type)
     names = sorted(facts.attributes - {"*"}) if facts else []
     return {name: _attribute(type, name, physical_id, properties, state) for name in names}
 
 
-def _attribute(type: str, name: str, physical_id: str, properties: Mapping[str, Any], state: SandboxState) -> Any:
+def _attribute(type: str, name: str, physical_id: str, properties: Data, state: SandboxState) -> Any:
     seed = (type, physical_id, name)
     pattern = record_of(type).simulation.attributes.get(name)
     if isinstance(pattern, list):
@@ -96,7 +96,7 @@ _NUMBERS = re.compile(
 _TRUTHS = re.compile(
     r"^(Enable(?!Cloudwatch|Lni|Prefix)|Is|Assign|Map|Ipv6Native|Block|Ignore|Restrict|Manage|Copy|Use)"
     r"|^Group(Member|Source)"
-    r"|(Enabled|Encrypted|Dns64|FifoQueue|FifoTopic|BasedDeduplication|Stabilize|Record|Protection|Upgrade)$"
+    r"|(Enabled|Encrypted|Dns64|FifoQueue|FifoTopic|BasedDeduplication|Stabilize|Document|Protection|Upgrade)$"
     r"|(Optimized|Public|Accessible)$"
 )
 _LISTS = re.compile(
@@ -126,7 +126,7 @@ def _guessed(name: str, seed: tuple[object, ...], state: SandboxState) -> Any:
 def _filled(
     pattern: str,
     seed: tuple[object, ...],
-    properties: Mapping[str, Any],
+    properties: Data,
     state: SandboxState,
     more: Mapping[str, object],
 ) -> str:

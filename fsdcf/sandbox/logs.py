@@ -5,10 +5,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.state import SandboxState, ServiceError, page
+from fsdcf.sandbox.state import Document, SandboxState, ServiceError, page
 
 LOG_GROUP = "logs.group"
 LOG_STREAM = "logs.stream"
@@ -49,7 +48,7 @@ def _now(state: SandboxState) -> int:
     return round(state.clock.now() * 1000)
 
 
-def _group_name(state: SandboxState, params: dict[str, Any]) -> str:
+def _group_name(state: SandboxState, params: Document) -> str:
     name = params.get("logGroupName") or params.get("logGroupIdentifier") or ""
     name = name.removesuffix(":*").partition(":log-group:")[2] or name
     if state.store.get(LOG_GROUP, name) is None:
@@ -57,14 +56,14 @@ def _group_name(state: SandboxState, params: dict[str, Any]) -> str:
     return str(name)
 
 
-def _lines(state: SandboxState, group: str, stream: str, params: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _lines(state: SandboxState, group: str, stream: str, params: Document) -> list[tuple[str, Document]]:
     """Return the lines of a stream from ``startTime`` until before ``endTime``."""
     start, end = params.get("startTime", 0), params.get("endTime", float("inf"))
     lines = state.store.every(LOG_LINE, f"{group}|{stream}|")
     return [(key, line) for key, line in lines if start <= line["at"] < end]
 
 
-def get_log_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def get_log_events(state: SandboxState, params: Document) -> Document:
     """GetLogEvents, of the latest lines or from the head. At either end, the token stays the same."""
     group, stream = _group_name(state, params), params.get("logStreamName", "")
     if state.store.get(LOG_STREAM, f"{group}|{stream}") is None:
@@ -87,7 +86,7 @@ def get_log_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any
     return {"events": events, "nextForwardToken": f"f/{end}", "nextBackwardToken": f"b/{start}"}
 
 
-def describe_log_streams(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_log_streams(state: SandboxState, params: Document) -> Document:
     """DescribeLogStreams, by name or by the time of the last line."""
     group = _group_name(state, params)
     streams = [body for _, body in state.store.every(LOG_STREAM, f"{group}|{params.get('logStreamNamePrefix') or ''}")]
@@ -108,7 +107,7 @@ def describe_log_streams(state: SandboxState, params: dict[str, Any]) -> dict[st
     return page(listed, params, "logStreams", PAGE, _INVALID_TOKEN, limit="limit")
 
 
-def filter_log_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def filter_log_events(state: SandboxState, params: Document) -> Document:
     """FilterLogEvents, across streams, sorted by time.
 
     A pattern is one quoted phrase, or terms: a line must contain all of them, none with a leading ``-``, and one of
@@ -160,7 +159,7 @@ def _contains(line: str, term: str) -> bool:
     return fnmatch.fnmatchcase(line, f"*{term}*") if "*" in term else term in line
 
 
-def describe_log_groups(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_log_groups(state: SandboxState, params: Document) -> Document:
     """DescribeLogGroups, by prefix."""
     groups = [
         {
@@ -180,4 +179,4 @@ OPERATIONS = {
     "FilterLogEvents": filter_log_events,
     "GetLogEvents": get_log_events,
 }
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import Any
 
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Document, SandboxState, ServiceError
 
 BUCKET = "s3.bucket"
 OBJECT = "s3.object"
 PAGE = 1000
-
-Document = dict[str, Any]
 
 
 def add_bucket(state: SandboxState, name: str, region: str = "") -> None:
@@ -155,4 +152,4 @@ OPERATIONS = {
     "ListObjectsV2": list_objects,
     "PutObject": put_object,
 }
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Document, SandboxState
 
-Handler = Callable[[SandboxState, dict[str, Any]], dict[str, Any]]
+Handler = Callable[[SandboxState, Document], Document]
 """Handles an operation: takes parameters in the input shape, returns a result in the output shape.
 
 Raises ServiceError.
 """
 
-Action = Callable[[SandboxState, float, dict[str, Any]], None]
+Action = Callable[[SandboxState, float, Document], None]
 """Runs a scheduled action with its payload; the number is its due time in epoch seconds."""
 
 NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from fsdcf.sandbox.state import SandboxState, ServiceError, page
+from fsdcf.sandbox.state import Document, SandboxState, ServiceError, page
 
 PARAMETER = "ssm.parameter"
 MOST_VERSIONS = 100
@@ -16,8 +15,6 @@ Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-para
 
 STANDARD_BYTES = 4096
 PAGE = 50
-
-Document = dict[str, Any]
 
 
 def put(
@@ -154,4 +151,4 @@ OPERATIONS = {
     "GetParameters": get_parameters,
     "PutParameter": put_parameter,
 }
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

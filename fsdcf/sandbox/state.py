@@ -15,6 +15,13 @@ START = 1_798_761_600.0
 """Default start of a virtual clock: 2027-01-01T00:00:00Z, in epoch seconds."""
 
 
+Document = dict[str, Any]
+"""A document of the store, the parameters of an operation, or its result."""
+
+Data = Mapping[str, Any]
+"""A document that is only read, such as a template or the properties of a resource."""
+
+
 class Clock(Protocol):
     """A source of the current time, in epoch seconds."""
 
@@ -127,13 +134,13 @@ class ServiceError(Exception):
 
 def page(
     items: Sequence[Any],
-    params: Mapping[str, Any],
+    params: Data,
     name: str,
     size: int,
     invalid: ServiceError,
     token: str = "nextToken",  # noqa: S107
     limit: str = "maxResults",
-) -> dict[str, Any]:
+) -> Document:
     """Return one page of a list, as ``name``, and the token of the next page: the number of items before it.
 
     ``token`` and ``limit`` are the names of the request's members. Raises ``invalid`` for a token that was never

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Document, SandboxState
 
 
-def get_caller_identity(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def get_caller_identity(state: SandboxState, params: Document) -> Document:
     """GetCallerIdentity: the account and a user named ``sandbox``, for any credentials."""
     arn = f"arn:{state.partition}:iam::{state.account}:user/sandbox"
     return {"Account": state.account, "UserId": "AIDASANDBOX", "Arn": arn}
 
 
 OPERATIONS = {"GetCallerIdentity": get_caller_identity}
-ACTIONS: dict[str, Any] = {}
+ACTIONS: Document = {}

@@ -16,7 +16,7 @@ from fsdcf.sandbox.exchange import Delivery, HttpRequest, HttpResponse, request
 from fsdcf.sandbox.faults import CallFault
 from fsdcf.sandbox.protocols import json, query, rest_xml, shapes
 from fsdcf.sandbox.protocols.shapes import Malformed
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Document, SandboxState, ServiceError
 
 PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
 """The protocols by botocore's names."""
@@ -101,11 +101,11 @@ def _protocol(call: ApiCall, http: HttpRequest) -> Any:
     return query if _is_form(http) else json
 
 
-def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpRequest) -> dict[str, Any]:
+def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpRequest) -> Document:
     """Decode the parameters of a call. Raises ServiceError for a malformed request and for missing parameters."""
     name = shapes.protocol(call.service)
     try:
-        params: dict[str, Any] = protocol.decode(operation, http)
+        params: Document = protocol.decode(operation, http)
     except Malformed as error:
         code = {"query": "MalformedInput", "json": "SerializationException"}.get(name, "MalformedXML")
         raise ServiceError(code, str(error)) from error
@@ -119,7 +119,7 @@ def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpR
     return params
 
 
-def _result(state: SandboxState, handler: schedule.Handler, params: dict[str, Any]) -> dict[str, Any]:
+def _result(state: SandboxState, handler: schedule.Handler, params: Document) -> Document:
     """Run what is due, then the handler. If the handler raises ServiceError, only its own changes are undone."""
     now = state.frozen_at(state.clock.now())
     with state.store.transaction():

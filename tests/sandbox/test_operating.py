@@ -64,16 +64,18 @@ def test_a_number_of_tasks_outside_of_the_bounds_is_brought_within(
     service = Service(sandbox, desiredCount=2)
     service.create()
     service.wait()
-    application_autoscaling.put_target(sandbox.state, {**TARGET, "MinCapacity": least, "MaxCapacity": most})
+    application_autoscaling.put_target(sandbox.state, "s", {**TARGET, "MinCapacity": least, "MaxCapacity": most})
     service.until(lambda answer: answer["runningCount"] == count)
     answer = service.describe()
     assert (answer["desiredCount"], answer["runningCount"], len(answer["deployments"])) == (count, count, 1)
 
 
 def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
-    application_autoscaling.put_target(sandbox.state, TARGET)
+    application_autoscaling.put_target(sandbox.state, "s", TARGET)
     application_autoscaling.put_target(
-        sandbox.state, {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}}
+        sandbox.state,
+        "t",
+        {**TARGET, "ResourceId": "service/c/t", "SuspendedState": {"DynamicScalingInSuspended": "true"}},
     )
     client = sandbox.client("application-autoscaling")
     one, two = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
@@ -83,7 +85,7 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     rest = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1, NextToken=page["NextToken"])
     assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
     assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
-    application_autoscaling.remove_target(sandbox.state, TARGET)
+    application_autoscaling.remove_target(sandbox.state, "s")
     assert (
         client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []
     )

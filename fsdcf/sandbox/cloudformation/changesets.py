@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,11 +14,10 @@ from fsdcf.cloudformation.references import function_of
 from fsdcf.cloudformation.validation import type_problem
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages, operations, records, resources, values
-from fsdcf.sandbox.cloudformation.operations import OperationPlan
-from fsdcf.sandbox.cloudformation.records import Record, page
+from fsdcf.sandbox.cloudformation.records import page
 from fsdcf.sandbox.cloudformation.resource_steps import GONE
 from fsdcf.sandbox.faults import UnlistedValue
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 CHANGE_SET_NAME = "[a-zA-Z][-a-zA-Z0-9]*"
 MOST = 1000
@@ -51,10 +50,10 @@ class ChangeSetResult:
     set fails.
     """
 
-    changes: list[Record] = field(default_factory=list)
-    bare: list[Record] = field(default_factory=list)
+    changes: list[Document] = field(default_factory=list)
+    bare: list[Document] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
-    findings: list[Record] = field(default_factory=list)
+    findings: list[Document] = field(default_factory=list)
     reason: str | None = None
 
 
@@ -62,14 +61,14 @@ class ChangeSetResult:
 class NewTemplate:
     """The template of a change set: its resources, their evaluated properties, and the scope of its values."""
 
-    resources: Mapping[str, Any]
-    properties: Mapping[str, Mapping[str, Any]]
+    resources: Data
+    properties: Mapping[str, Data]
     scope: Scope
 
 
-def describe_change(change: Change, row: Record | None, resource: Mapping[str, Any] | None, scope: Scope) -> Record:
+def describe_change(change: Change, row: Document | None, resource: Data | None, scope: Scope) -> Document:
     """Describe a change with property values. ``row`` is the current resource, ``resource`` the new template's."""
-    shown: Record = {
+    shown: Document = {
         "PolicyAction": change.policy,
         "Action": change.action,
         "LogicalResourceId": change.logical_id,
@@ -86,7 +85,7 @@ def describe_change(change: Change, row: Record | None, resource: Mapping[str, A
     return {"Type": "Resource", "ResourceChange": shown}
 
 
-def _without_values(described: Record) -> Record:
+def _without_values(described: Document) -> Document:
     change = {key: value for key, value in described["ResourceChange"].items() if not key.endswith("Context")}
     change["Details"] = [
         {**detail, "Target": {key: value for key, value in detail["Target"].items() if key not in _VALUES}}
@@ -95,7 +94,7 @@ def _without_values(described: Record) -> Record:
     return {**described, "ResourceChange": change}
 
 
-def _describe_detail(detail: Detail, row: Record | None) -> Record:
+def _describe_detail(detail: Detail, row: Document | None) -> Document:
     before = at(row["definition"], detail.path) if row is not None else None
     before = detail.before if before is None else before
     if detail.path and before is None and detail.after is not None:
@@ -103,17 +102,16 @@ def _describe_detail(detail: Detail, row: Record | None) -> Record:
     else:
         kind = "Remove" if detail.after is None and detail.evaluation == "Static" else "Modify"
     unknown = detail.evaluation == "Dynamic" and detail.source != "DirectModification"
-    target = {
-        "Attribute": detail.attribute,
-        "Name": detail.name,
-        "RequiresRecreation": detail.recreation,
-        "Path": detail.path,
-        "BeforeValue": _text(before),
-        "AfterValue": KNOWN_AFTER_APPLY if unknown else _text(detail.after),
-        "AttributeChangeType": kind,
-    }
     return {
-        "Target": target,
+        "Target": {
+            "Attribute": detail.attribute,
+            "Name": detail.name,
+            "RequiresRecreation": detail.recreation,
+            "Path": detail.path,
+            "BeforeValue": _text(before),
+            "AfterValue": KNOWN_AFTER_APPLY if unknown else _text(detail.after),
+            "AttributeChangeType": kind,
+        },
         "Evaluation": detail.evaluation,
         "ChangeSource": detail.source,
         "CausingEntity": detail.cause,
@@ -130,7 +128,7 @@ def _text(value: Any) -> str | None:
     return records.compact(value) if isinstance(value, Mapping | list) else str(value)
 
 
-def _context(definition: Mapping[str, Any]) -> str:
+def _context(definition: Data) -> str:
     return records.compact({key: definition[key] for key in _CONTEXT if key in definition})
 
 
@@ -150,14 +148,16 @@ def _with_placeholders(value: Any) -> Any:
     return [_with_placeholders(child) for child in value] if isinstance(value, list) else value
 
 
-def changes(state: SandboxState, stack: Record, settings: Record, every_attribute: bool = False) -> tuple[Change, ...]:
+def changes(
+    state: SandboxState, stack: Document, settings: Document, every_attribute: bool = False
+) -> tuple[Change, ...]:
     """Return the changes that these settings make. Raises EvaluationError."""
     before = values.present(state, stack) if stack["settings"] is not None else None
     after = values.side(state, stack, settings)
     return difference(before, after, values.pseudo(state, stack), every_attribute)
 
 
-def is_empty(state: SandboxState, stack: Record, settings: Record, changes: tuple[Change, ...]) -> bool:
+def is_empty(state: SandboxState, stack: Document, settings: Document, changes: tuple[Change, ...]) -> bool:
     """Return whether settings change no resource, output or tag."""
     if changes or stack["settings"] is None or settings["tags"] != stack["settings"]["tags"]:
         return False
@@ -165,7 +165,7 @@ def is_empty(state: SandboxState, stack: Record, settings: Record, changes: tupl
     return not outputs_changed(before, after, values.pseudo(state, stack))
 
 
-def problem(state: SandboxState, stack: Record, settings: Record) -> str | None:
+def problem(state: SandboxState, stack: Document, settings: Document) -> str | None:
     """Return why no change set can be created from settings that CreateChangeSet has accepted, or None."""
     if stack["settings"] is not None:
         before, after = (records.template(state, one["template"]) for one in (stack["settings"], settings))
@@ -179,7 +179,7 @@ def problem(state: SandboxState, stack: Record, settings: Record) -> str | None:
     return None
 
 
-def _compute(state: SandboxState, stack: Record, change_set: Record) -> ChangeSetResult:
+def _compute(state: SandboxState, stack: Document, change_set: Document) -> ChangeSetResult:
     """Compute a change set for the current stack."""
     settings = change_set["settings"]
     hook = state.faults.quirk("hook")
@@ -208,14 +208,14 @@ def _compute(state: SandboxState, stack: Record, change_set: Record) -> ChangeSe
         return ChangeSetResult(findings=findings, reason=messages.EARLY_VALIDATION.format(", ".join(failed)))
     rows = {key: row for key, row in records.rows(state, stack["id"]).items() if row["status"] not in GONE}
 
-    def described(change: Change) -> Record:
+    def described(change: Change) -> Document:
         logical = change.logical_id
         return describe_change(change, rows.get(logical), new.resources.get(logical), new.scope)
 
     return ChangeSetResult(list(map(described, final)), [_without_values(described(one)) for one in bare], imports)
 
 
-def _new_template(state: SandboxState, stack: Record, settings: Record) -> NewTemplate:
+def _new_template(state: SandboxState, stack: Document, settings: Document) -> NewTemplate:
     template = records.template(state, settings["template"])
     scope = scope_of(template, settings["values"], values.pseudo(state, stack))
     written = active(template, scope.conditions)
@@ -230,7 +230,7 @@ def _as_import(change: Change, imports: Mapping[str, str]) -> Change:
     return replace(change, action="Import", physical_id=imports[change.logical_id])
 
 
-def _imports(state: SandboxState, change_set: Record, raw: tuple[Change, ...], new: NewTemplate) -> dict[str, str]:
+def _imports(state: SandboxState, change_set: Document, raw: tuple[Change, ...], new: NewTemplate) -> dict[str, str]:
     """Return the resources to import: the request's and, with ImportExistingResources, unowned ones of the same name.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
@@ -243,7 +243,7 @@ def _imports(state: SandboxState, change_set: Record, raw: tuple[Change, ...], n
     return imports
 
 
-def _existing(state: SandboxState, change: Change, new: NewTemplate) -> Record | None:
+def _existing(state: SandboxState, change: Change, new: NewTemplate) -> Document | None:
     """Return another resource that already has the name of the changed one."""
     name = resources.name_of(change.type, new.properties.get(change.logical_id, {}))
     existing = resources.named(state, change.type, name) if name is not None else None
@@ -252,12 +252,12 @@ def _existing(state: SandboxState, change: Change, new: NewTemplate) -> Record |
     return existing
 
 
-def _findings(state: SandboxState, final: list[Change], new: NewTemplate, validates: bool) -> list[Record]:
+def _findings(state: SandboxState, final: list[Change], new: NewTemplate, validates: bool) -> list[Document]:
     """Return the findings of early validation: unknown and missing properties, names that exist, and those of a quirk.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
     """
-    findings: list[Record] = []
+    findings: list[Document] = []
     quirk = state.faults.quirk("early-validation")
     if quirk is not None:
         types = {change.logical_id: change.type for change in final}
@@ -278,18 +278,18 @@ def _findings(state: SandboxState, final: list[Change], new: NewTemplate, valida
     return findings
 
 
-def _property_findings(logical: str, type: str, unknown: list[str], missing: list[str]) -> list[Record]:
+def _property_findings(logical: str, type: str, unknown: list[str], missing: list[str]) -> list[Document]:
     reasons = [f"Unsupported property [{name}]" for name in unknown]  # the message of AWS is not known
     reasons += [f"Required property [{name}] not found" for name in missing]
     return [_finding(logical, type, _PROPERTIES, "PROPERTY_VALIDATION", reason, "/Properties") for reason in reasons]
 
 
-def _finding(logical: str, type: str, hook: str, name: str, reason: str, path: str = "") -> Record:
+def _finding(logical: str, type: str, hook: str, name: str, reason: str, path: str = "") -> Document:
     location = f"/Resources/{logical}{path}"
     return {"logical": logical, "type": type, "hook": hook, "name": name, "reason": reason, "path": location}
 
 
-def create_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def create_change_set(state: SandboxState, params: Document) -> Document:
     """CreateChangeSet, which answers at once; DescribeChangeSet returns the result later."""
     stack_name, name = params["StackName"], params["ChangeSetName"]
     values.check_name(stack_name)
@@ -320,7 +320,7 @@ def create_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, 
     return {"Id": body["id"], "StackId": stack["id"]}
 
 
-def _stack_for(state: SandboxState, stack_name: str, name: str, kind: str) -> Record:
+def _stack_for(state: SandboxState, stack_name: str, name: str, kind: str) -> Document:
     """Return the stack for a change set, which has no status if it is new. Raises ServiceError."""
     stack = records.living(state, stack_name)
     status = stack["status"] if stack is not None else None
@@ -335,9 +335,7 @@ def _stack_for(state: SandboxState, stack_name: str, name: str, kind: str) -> Re
     return stack if stack is not None else records.new_stack(state, stack_name, state.clock.now())
 
 
-def _new_change_set(
-    state: SandboxState, stack: Record, kind: str, settings: Record, params: Mapping[str, Any]
-) -> Record:
+def _new_change_set(state: SandboxState, stack: Document, kind: str, settings: Document, params: Data) -> Document:
     name, number = params["ChangeSetName"], state.store.next_number("cloudformation change set")
     unique = ids.unique("change set", stack["id"], name, number)
     return {
@@ -367,7 +365,7 @@ def _new_change_set(
     }
 
 
-def _identified(state: SandboxState, to_import: Mapping[str, Any]) -> str:
+def _identified(state: SandboxState, to_import: Data) -> str:
     """Return the physical id of a resource to import. Raises ServiceError unless it exists without a stack."""
     identifier, type = next(iter(to_import["ResourceIdentifier"].values()), ""), to_import["ResourceType"]
     resource = resources.find(state, type, identifier) or resources.named(state, type, identifier)
@@ -378,7 +376,7 @@ def _identified(state: SandboxState, to_import: Mapping[str, Any]) -> str:
     return str(resource["physical"])
 
 
-def _plan(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+def _plan(state: SandboxState, at: float, payload: Document) -> None:
     """Begin or finish the creation of a change set."""
     body = state.store.get(records.CHANGE_SET, payload["change_set"])
     stack = records.find(state, body["stack"]) if body is not None else None
@@ -390,11 +388,7 @@ def _plan(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
         result = _compute(state, stack, body)
         failed = result.reason is not None
         body |= {
-            "changes": result.changes,
-            "bare": result.bare,
-            "imports": result.imports,
-            "findings": result.findings,
-            "reason": result.reason,
+            **vars(result),
             "status": "FAILED" if failed else "CREATE_COMPLETE",
             "execution": "UNAVAILABLE" if failed else "AVAILABLE",
             "finished": at,
@@ -409,22 +403,21 @@ def _plan(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
 ACTIONS = {"cloudformation.plan": _plan}
 
 
-def requested_change_set(state: SandboxState, params: Mapping[str, Any]) -> Record:
+def requested_change_set(state: SandboxState, params: Data) -> Document:
     """Return the change set of a request, by ARN or by name and stack. Raises ServiceError."""
     name, stack_name = params["ChangeSetName"], params.get("StackName")
     stack = records.living(state, stack_name) if stack_name is not None else None
     if not name.startswith("arn:"):
         if stack_name is None:
             raise messages.invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
-        if stack is None:
-            raise messages.no_stack(stack_name)
+        stack = existing_stack(state, stack_name)
     body = records.change_set(state, name, stack["id"] if stack is not None else None)
     if body is None:
         raise messages.no_change_set(name)
     return body
 
 
-def delete_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def delete_change_set(state: SandboxState, params: Document) -> Document:
     """DeleteChangeSet, which succeeds if the change set does not exist. A stack in REVIEW_IN_PROGRESS stays."""
     try:
         body = requested_change_set(state, params)
@@ -439,7 +432,7 @@ def delete_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, 
     return {}
 
 
-def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def execute_change_set(state: SandboxState, params: Document) -> Document:
     """ExecuteChangeSet. A repeated token gets the first answer."""
     body = requested_change_set(state, params)
     token = params.get("ClientRequestToken")
@@ -449,33 +442,28 @@ def execute_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str,
         created = body["status"] == "CREATE_COMPLETE"
         status = f"execution status of [{body['execution']}]" if created else f"status of [{body['status']}]"
         raise messages.change_set_status(body["id"], "executed", status)
-    stack = records.living(state, body["stack"])
-    if stack is None:
-        raise messages.no_stack(body["stack"])
+    stack = existing_stack(state, body["stack"])
     if stack["status"] not in (*values.UPDATABLE, "REVIEW_IN_PROGRESS"):
         raise messages.busy(stack["id"], stack["status"])
     if token is not None and token in stack["tokens"]:
         raise values.token_exists(token)
-    on_failure = body["on_failure"] or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
-    plan = OperationPlan(
-        kind="import" if body["type"] == "IMPORT" else "create" if body["type"] == "CREATE" else "update",
-        settings=body["settings"],
-        token=token,
-        disable_rollback=on_failure == "DO_NOTHING",
-        on_failure=on_failure,
-        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
-        imports=body["imports"],
-        change_set=body["id"],
-    )
-    make_obsolete(state, stack["id"], but=body["id"])
     records.save_change_set(state, {**body, "execution": "EXECUTE_IN_PROGRESS", "execute_token": token})
     if token is not None:
         stack["tokens"][token] = ["ExecuteChangeSet", body["id"]]
-    try:
-        operations.begin(state, stack, plan)
-    except EvaluationError as error:
-        raise messages.invalid(str(error)) from None
+    make_obsolete(state, stack["id"], but=body["id"])
+    options = {**params, "OnFailure": body["on_failure"]}
+    operations.begin(state, stack, body["type"].lower(), body["settings"], options, body)
     return {}
+
+
+def existing_stack(
+    state: SandboxState, name_or_arn: str, error: Callable[[str], ServiceError] = messages.no_stack
+) -> Document:
+    """Return a stack that is not deleted, by name or ARN. Raises ``error`` of the name."""
+    stack = records.living(state, name_or_arn)
+    if stack is None:
+        raise error(name_or_arn)
+    return stack
 
 
 def make_obsolete(state: SandboxState, stack: str, but: str | None = None) -> None:
@@ -486,10 +474,10 @@ def make_obsolete(state: SandboxState, stack: str, but: str | None = None) -> No
             records.save_change_set(state, {**body, "outdated": True, "execution": execution}, listed=False)
 
 
-def describe_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_change_set(state: SandboxState, params: Document) -> Document:
     """DescribeChangeSet, with or without property values."""
     body = requested_change_set(state, params)
-    settings: Record = body["settings"]
+    settings: Document = body["settings"]
     with_values = bool(params.get("IncludePropertyValues"))
     changes, reason = body["changes" if with_values else "bare"], body["reason"]
     if with_values:
@@ -510,7 +498,7 @@ def describe_change_set(state: SandboxState, params: dict[str, Any]) -> dict[str
     }
 
 
-def parameters(settings: Record) -> list[Record] | None:
+def parameters(settings: Document) -> list[Document] | None:
     """Describe the parameters of a stack. Values with NoEcho are masked."""
     described = [
         {"ParameterKey": key, "ParameterValue": NO_ECHO_MASK}
@@ -525,12 +513,12 @@ def parameters(settings: Record) -> list[Record] | None:
     return described or None
 
 
-def tags(settings: Record) -> list[Record]:
+def tags(settings: Document) -> list[Document]:
     """Describe the tags of a stack."""
     return [{"Key": key, "Value": value} for key, value in settings.get("tags", {}).items()]
 
 
-def _incomplete(state: SandboxState, changes: list[Record], reason: str | None) -> tuple[list[Record], str | None]:
+def _incomplete(state: SandboxState, changes: list[Document], reason: str | None) -> tuple[list[Document], str | None]:
     """Apply the quirks of answers with property values to changes and status reason."""
     if reason is not None and state.faults.quirk("no-reason") is not None:
         reason = None
@@ -543,7 +531,7 @@ def _incomplete(state: SandboxState, changes: list[Record], reason: str | None) 
     return rest, _WARNING.format(dropped)
 
 
-def _with_quirks(state: SandboxState, described: Record) -> Record:
+def _with_quirks(state: SandboxState, described: Document) -> Document:
     """Replace values of a change by values that clients may not know."""
     change = dict(described["ResourceChange"])
     action = state.faults.quirk("action")
@@ -568,7 +556,7 @@ def _with_quirks(state: SandboxState, described: Record) -> Record:
     return {**described, "ResourceChange": change}
 
 
-def _summary(body: Record) -> Record:
+def _summary(body: Document) -> Document:
     return {
         "StackId": body["stack"],
         "StackName": body["stack_name"],
@@ -582,10 +570,8 @@ def _summary(body: Record) -> Record:
     }
 
 
-def list_change_sets(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_change_sets(state: SandboxState, params: Document) -> Document:
     """ListChangeSets: those that can be executed or have failed."""
-    stack = records.living(state, params["StackName"])
-    if stack is None:
-        raise messages.no_stack(params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     bodies, token = page(state, records.change_sets(state, stack["id"]), params, PAGE)
     return {"Summaries": [{**_summary(body), "StatusReason": body["reason"]} for body in bodies], "NextToken": token}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages, records, resource_steps, resources, values
-from fsdcf.sandbox.cloudformation.records import OLD, ROW, Record
+from fsdcf.sandbox.cloudformation.records import OLD, ROW
 from fsdcf.sandbox.cloudformation.resource_steps import GONE, STEPS, StackSimulation, halt, opened
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Data, Document, SandboxState
 
 Kind = Literal["create", "update", "import"]
 
@@ -25,21 +24,7 @@ RETAINED = ("Retain", "RetainExceptOnCreate")
 _TYPES = {"create": "CREATE_STACK", "update": "UPDATE_STACK", "import": "UPDATE_STACK"}
 
 
-@dataclass(frozen=True)
-class OperationPlan:
-    """The settings that an operation gives a stack, and its options."""
-
-    kind: Kind
-    settings: Record
-    token: str | None = None
-    disable_rollback: bool = False
-    on_failure: str = "ROLLBACK"
-    retain_except_on_create: bool = False
-    imports: dict[str, str] = field(default_factory=dict)
-    change_set: str | None = None
-
-
-def new_operation(state: SandboxState, stack: Record, type: str, token: str | None) -> Record:
+def new_operation(state: SandboxState, stack: Document, type: str, token: str | None) -> Document:
     """Return the record of a new operation. The stack notes the operation and its previous status."""
     number = state.store.next_number("cloudformation operation")
     identifier = ids.unique("operation", stack["id"], number)
@@ -48,49 +33,64 @@ def new_operation(state: SandboxState, stack: Record, type: str, token: str | No
     return {"id": identifier, "token": token, "steps": {}, "failures": [], "stopped": False, "turning": False}
 
 
-def begin(state: SandboxState, stack: Record, plan: OperationPlan) -> Record:
-    """Begin to create a stack, to update it, or to import resources into it.
+def begin(
+    state: SandboxState, stack: Document, kind: Kind, settings: Document, params: Data, change_set: Data | None = None
+) -> Document:
+    """Begin to create a stack, to update it, or to import resources into it, as a request with ``params`` asks.
 
-    Return the operation. Raises EvaluationError.
+    Return the operation. Raises ServiceError.
     """
     at = state.clock.now()
     last = records.operation(state, stack["id"])
     unfinished = last if last is not None and stack["status"] in ("CREATE_FAILED", "UPDATE_FAILED") else None
     if unfinished is None:
         records.forget_operation(state, stack["id"])
-    operation = new_operation(state, stack, _TYPES[plan.kind], plan.token)
-    target = values.target(state, stack, plan.settings)
+    operation = new_operation(state, stack, _TYPES[kind], params.get("ClientRequestToken"))
+    try:
+        target = values.target(state, stack, settings)
+    except EvaluationError as error:
+        raise messages.invalid(str(error)) from None
+    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
+    identifier, imports = (change_set["id"], change_set["imports"]) if change_set is not None else (None, {})
     operation |= {
-        "kind": plan.kind,
+        "kind": kind,
         "phase": "forward",
-        "after": plan.settings,
+        "after": settings,
         "before": unfinished["before"] if unfinished else stack["settings"],
         "touched": dict(unfinished["touched"]) if unfinished else {},
         "types": {logical: resource["Type"] for logical, resource in target.resources.items()},
-        "on_failure": plan.on_failure,
-        "retain_except_on_create": plan.retain_except_on_create,
-        "imports": plan.imports,
-        "change_set": plan.change_set,
+        "on_failure": on_failure,
+        "retain_except_on_create": bool(params.get("RetainExceptOnCreate")),
+        "imports": imports,
+        "change_set": identifier,
         "steps": {logical: resource_steps.step("apply", needs) for logical, needs in target.needs().items()},
     }
-    stack |= {"settings": plan.settings, "disable_rollback": plan.disable_rollback, "change_set": plan.change_set}
-    if plan.kind != "create" or plan.change_set is not None:
+    stack |= {"settings": settings, "disable_rollback": on_failure == "DO_NOTHING", "change_set": identifier}
+    if kind != "create" or change_set is not None:
         stack["updated"] = at
     simulation = StackSimulation(state, at, stack, operation)
-    simulation.set_status(f"{plan.kind.upper()}_IN_PROGRESS", messages.USER_INITIATED)
+    simulation.set_status(f"{kind.upper()}_IN_PROGRESS", messages.USER_INITIATED)
     simulation.schedule(FIRST_STEP, "proceed")
     simulation.save()
     return operation
 
 
-def delete(state: SandboxState, stack: Record, token: str | None, retained: list[str]) -> None:
-    """Begin to delete a stack and cancel what it is doing. ``retained`` are the logical ids of resources to retain."""
-    last = records.operation(state, stack["id"])
+def delete(state: SandboxState, stack: Document, token: str | None, retained: list[str]) -> None:
+    """Begin to delete a stack and cancel what it is doing. ``retained`` are the logical ids of resources to retain.
+
+    If another stack imports from it, the stack fails before any of its resources is deleted.
+    """
+    last, blocker = records.operation(state, stack["id"]), values.deletion_blocker(state, stack)
     operation = new_operation(state, stack, "DELETE_STACK", token)
     operation |= {"kind": "delete", "change_set": None, "before": stack["settings"], "touched": {}, "imports": {}}
     simulation = StackSimulation(state, state.clock.now(), stack, operation)
-    stack["deleted"] = simulation.at
     simulation.set_status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
+    if blocker is not None:
+        operation["phase"] = "failed"
+        simulation.set_status("DELETE_FAILED", blocker)
+        simulation.save()
+        return
+    stack["deleted"] = simulation.at
     if last is not None and last["phase"] == "forward":
         halt(StackSimulation(state, simulation.at, stack, last))
     state.store.cancel(stack["id"])
@@ -100,7 +100,7 @@ def delete(state: SandboxState, stack: Record, token: str | None, retained: list
         simulation.set_status("DELETE_COMPLETE")
     else:
         kept = [key for key, row in doomed.items() if row["logical"] in retained or _policy(row) in RETAINED]
-        _begin_removal(simulation, doomed, kept, "delete", ("DELETE_COMPLETE", "DELETE_FAILED"))
+        _begin_removal(simulation, doomed, kept, "delete", "DELETE")
     simulation.save()
 
 
@@ -112,7 +112,7 @@ def executed(simulation: StackSimulation, status: str) -> None:
         records.save_change_set(simulation.state, {**body, "execution": status}, listed=False)
 
 
-def _existing(simulation: StackSimulation) -> dict[str, Record]:
+def _existing(simulation: StackSimulation) -> dict[str, Document]:
     """Return all resources of a stack and its leftovers, by step key."""
     rows = records.rows(simulation.state, simulation.id)
     return {
@@ -121,23 +121,24 @@ def _existing(simulation: StackSimulation) -> dict[str, Record]:
     }
 
 
-def _begin_phase(simulation: StackSimulation, phase: str, steps: dict[str, Record], ends: Iterable[str] = ()) -> None:
-    """Begin a phase. ``ends`` are the stack's statuses after it, for success and failure."""
-    fresh: Record = {"failures": [], "stopped": False, "problem": None}
-    simulation.operation.update({"phase": phase, "steps": steps, "ends": list(ends), **fresh})
+def _begin_phase(simulation: StackSimulation, phase: str, steps: dict[str, Document], end: str = "") -> None:
+    """Begin a phase. ``end`` is the beginning of the stack's status after it."""
+    fresh: Document = {"failures": [], "stopped": False, "problem": None}
+    simulation.operation.update({"phase": phase, "steps": steps, "end": end, **fresh})
     simulation.schedule(FIRST_STEP, "proceed")
 
 
 def _begin_removal(
-    simulation: StackSimulation, doomed: dict[str, Record], kept: list[str], phase: str, ends: tuple[str, str]
+    simulation: StackSimulation, doomed: dict[str, Document], kept: list[str], phase: str, end: str
 ) -> None:
-    _begin_phase(simulation, "delete", resource_steps.removals(doomed, phase, kept), ends)
+    _begin_phase(simulation, "delete", resource_steps.removals(doomed, phase, kept), end)
 
 
 def roll_back_creation(simulation: StackSimulation, reason: str, delete_stack: bool = False) -> None:
     """Delete what the creation of a stack has created and, if ``delete_stack`` is set, the stack."""
     simulation.stack["deleted"] = simulation.at
-    simulation.set_status("DELETE_IN_PROGRESS" if delete_stack else "ROLLBACK_IN_PROGRESS", reason)
+    word = "DELETE" if delete_stack else "ROLLBACK"
+    simulation.set_status(f"{word}_IN_PROGRESS", reason)
     doomed = _existing(simulation)
     operation = simulation.operation
     kept = [
@@ -146,8 +147,7 @@ def roll_back_creation(simulation: StackSimulation, reason: str, delete_stack: b
         if _survives(row, operation.get("retain_except_on_create", False))
         or operation["touched"].get(key) == "imported"
     ]
-    word = "DELETE" if delete_stack else "ROLLBACK"
-    _begin_removal(simulation, doomed, kept, "rollback", (f"{word}_COMPLETE", f"{word}_FAILED"))
+    _begin_removal(simulation, doomed, kept, "rollback", word)
 
 
 def roll_back_update(simulation: StackSimulation, reason: str | None) -> None:
@@ -180,7 +180,7 @@ def _clean_up(simulation: StackSimulation, wanted: Mapping[str, str], status: st
                 simulation.set_aside(row, key, _policy(row))
     doomed = records.leftovers(simulation.state, simulation.id)
     kept = [key for key, row in doomed.items() if row["policy"] in RETAINED]
-    _begin_phase(simulation, "cleanup", resource_steps.removals(doomed, "cleanup", kept), (status, status))
+    _begin_phase(simulation, "cleanup", resource_steps.removals(doomed, "cleanup", kept), status)
 
 
 def _discard_creations(simulation: StackSimulation) -> dict[str, str]:
@@ -197,11 +197,11 @@ def _discard_creations(simulation: StackSimulation) -> dict[str, str]:
     return {key: row["type"] for key, row in records.rows(simulation.state, simulation.id).items()}
 
 
-def _policy(row: Record) -> str:
+def _policy(row: Document) -> str:
     return str(row.get("policy") or row["definition"].get("DeletionPolicy", "Delete"))
 
 
-def _survives(row: Record, except_on_create: bool) -> bool:
+def _survives(row: Document, except_on_create: bool) -> bool:
     """Return whether a resource is retained when the operation that created it is rolled back.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
@@ -288,24 +288,29 @@ def _end_undo(simulation: StackSimulation, succeeded: bool) -> None:
 def _end_cleanup(simulation: StackSimulation, succeeded: bool) -> None:
     for row in records.leftovers(simulation.state, simulation.id).values():
         resources.set_owner(simulation.state, row["type"], row["physical"], None)
-    _end(simulation, simulation.operation["ends"][0], None if succeeded else messages.CLEANUP_FAILED)
+    _end(simulation, simulation.operation["end"], None if succeeded else messages.CLEANUP_FAILED)
 
 
 def _end_delete(simulation: StackSimulation, succeeded: bool) -> None:
-    done, failed = simulation.operation["ends"]
+    end = simulation.operation["end"]
     if not succeeded:
-        simulation.operation["phase"] = "failed"
-        simulation.set_status(failed, messages.failed(simulation.operation["failures"]))
+        _fail(simulation, f"{end}_FAILED")
         return
     values.publish_exports(simulation.state, simulation.stack, ())
     simulation.stack.update({"outputs": [], "imports": []})
-    _end(simulation, done)
+    _end(simulation, f"{end}_COMPLETE")
+
+
+def _fail(simulation: StackSimulation, status: str) -> None:
+    simulation.operation["phase"] = "failed"
+    simulation.set_status(status, messages.failed(simulation.operation["failures"]))
 
 
 def _end_unimport(simulation: StackSimulation, succeeded: bool) -> None:
-    simulation.operation["phase"] = "over" if succeeded else "failed"
-    reason = None if succeeded else messages.failed(simulation.operation["failures"])
-    simulation.set_status("IMPORT_ROLLBACK_COMPLETE" if succeeded else "IMPORT_ROLLBACK_FAILED", reason)
+    if succeeded:
+        _end(simulation, "IMPORT_ROLLBACK_COMPLETE")
+    else:
+        _fail(simulation, "IMPORT_ROLLBACK_FAILED")
 
 
 _ENDS: Mapping[str, Callable[[StackSimulation, bool], None]] = {
@@ -318,12 +323,7 @@ _ENDS: Mapping[str, Callable[[StackSimulation, bool], None]] = {
 """How each phase ends, with or without success."""
 
 
-def _run_proceed(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
-    """Begin a phase."""
-    _proceed(simulation)
-
-
-def _run_step(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+def _run_step(simulation: StackSimulation, payload: Data) -> None:
     """Continue a step."""
     if payload["key"] in simulation.steps:
         act = simulation.steps[payload["key"]]["act"]
@@ -331,7 +331,7 @@ def _run_step(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
         _proceed(simulation)
 
 
-def _run_turn(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
+def _run_turn(simulation: StackSimulation, payload: Data) -> None:
     """End a phase."""
     operation = simulation.operation
     operation["turning"] = False
@@ -340,11 +340,11 @@ def _run_turn(simulation: StackSimulation, payload: Mapping[str, Any]) -> None:
 
 
 def _action(
-    run: Callable[[StackSimulation, Mapping[str, Any]], None],
-) -> Callable[[SandboxState, float, dict[str, Any]], None]:
+    run: Callable[[StackSimulation, Data], None],
+) -> Callable[[SandboxState, float, Document], None]:
     """Return an action that opens the stack, runs a function on it and saves it."""
 
-    def action(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+    def action(state: SandboxState, at: float, payload: Document) -> None:
         simulation = opened(state, at, payload["stack"])
         if simulation is not None:
             run(simulation, payload)
@@ -354,7 +354,7 @@ def _action(
 
 
 ACTIONS = {
-    "cloudformation.proceed": _action(_run_proceed),
+    "cloudformation.proceed": _action(lambda simulation, payload: _proceed(simulation)),
     "cloudformation.step": _action(_run_step),
     "cloudformation.turn": _action(_run_turn),
 }

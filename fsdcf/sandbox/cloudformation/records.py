@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,9 +13,8 @@ from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.protocols.shapes import time_text
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Data, Document, SandboxState
 
-Record = dict[str, Any]
 Item = TypeVar("Item")
 
 STACK = "cfn-stack"
@@ -32,7 +31,7 @@ MOST_STATUSES = 20
 """Number of previous statuses of a stack that are kept."""
 
 
-def new_stack(state: SandboxState, name: str, at: float) -> Record:
+def new_stack(state: SandboxState, name: str, at: float) -> Document:
     """Return a new stack with an ARN of its own and no status. It is not saved."""
     number = state.store.next_number("cloudformation stack")
     return {
@@ -57,7 +56,7 @@ def new_stack(state: SandboxState, name: str, at: float) -> Record:
     }
 
 
-def save_stack(state: SandboxState, stack: Record) -> None:
+def save_stack(state: SandboxState, stack: Document) -> None:
     """Save a stack, which holds its name until it is deleted."""
     state.store.put(STACK, stack["id"], stack)
     _save_name(state, STACK_NAME, stack["name"], stack["id"], stack["status"] != "DELETE_COMPLETE")
@@ -73,7 +72,7 @@ def _save_name(state: SandboxState, kind: str, name: str, identifier: str, held:
         state.store.remove(kind, name)
 
 
-def find(state: SandboxState, name_or_arn: str) -> Record | None:
+def find(state: SandboxState, name_or_arn: str) -> Document | None:
     """Return a stack by name, unless it is deleted, or by ARN."""
     if name_or_arn.startswith("arn:"):
         return state.store.get(STACK, name_or_arn)
@@ -81,13 +80,13 @@ def find(state: SandboxState, name_or_arn: str) -> Record | None:
     return None if held is None else state.store.get(STACK, held["id"])
 
 
-def living(state: SandboxState, name_or_arn: str) -> Record | None:
+def living(state: SandboxState, name_or_arn: str) -> Document | None:
     """Return a stack by name or ARN, unless it is deleted."""
     stack = find(state, name_or_arn)
     return None if stack is None or stack["status"] == "DELETE_COMPLETE" else stack
 
 
-def every_stack(state: SandboxState) -> list[Record]:
+def every_stack(state: SandboxState) -> list[Document]:
     """Return all stacks, newest first."""
     return sorted((stack for _, stack in state.store.every(STACK)), key=lambda stack: -float(stack["created"]))
 
@@ -96,23 +95,23 @@ def _key(stack: str, key: str) -> str:
     return f"{stack}|{key}"
 
 
-def rows(state: SandboxState, stack: str) -> dict[str, Record]:
+def rows(state: SandboxState, stack: str) -> dict[str, Document]:
     """Return the resources of a stack (by ARN), by logical id."""
     return {row["logical"]: row for _, row in state.store.every(ROW, _key(stack, ""))}
 
 
-def row(state: SandboxState, stack: str, key: str, kind: str = ROW) -> Record | None:
+def row(state: SandboxState, stack: str, key: str, kind: str = ROW) -> Document | None:
     """Return a resource of a stack: its current record, by logical id, or that of another kind, by step key."""
     return state.store.get(kind, _key(stack, key))
 
 
-def leftovers(state: SandboxState, stack: str) -> dict[str, Record]:
+def leftovers(state: SandboxState, stack: str) -> dict[str, Document]:
     """Return the resources that the cleanup deletes, by step key: replaced, removed or created in vain."""
     prefix = _key(stack, "")
     return {key.removeprefix(prefix): row for key, row in state.store.every(LEFTOVER, prefix)}
 
 
-def save_row(state: SandboxState, stack: str, kind: str, key: str, body: Record) -> None:
+def save_row(state: SandboxState, stack: str, kind: str, key: str, body: Document) -> None:
     """Save a resource: its current record (ROW), that from before the operation (OLD), or one to delete (LEFTOVER)."""
     state.store.put(kind, _key(stack, key), body)
 
@@ -129,12 +128,12 @@ def forget_operation(state: SandboxState, stack: str) -> None:
             state.store.remove(kind, key)
 
 
-def operation(state: SandboxState, stack: str) -> Record | None:
+def operation(state: SandboxState, stack: str) -> Document | None:
     """Return the latest operation of a stack, which may have ended."""
     return state.store.get(OPERATION, stack)
 
 
-def change_set(state: SandboxState, name_or_arn: str, stack: str | None) -> Record | None:
+def change_set(state: SandboxState, name_or_arn: str, stack: str | None) -> Document | None:
     """Return a change set by ARN, or by name if the list of a stack (by ARN) contains it."""
     if name_or_arn.startswith("arn:"):
         return state.store.get(CHANGE_SET, name_or_arn)
@@ -142,19 +141,19 @@ def change_set(state: SandboxState, name_or_arn: str, stack: str | None) -> Reco
     return None if held is None else state.store.get(CHANGE_SET, held["id"])
 
 
-def change_sets(state: SandboxState, stack: str) -> list[Record]:
+def change_sets(state: SandboxState, stack: str) -> list[Document]:
     """Return the change sets in the list of a stack, by name: those that can be executed or have failed."""
     held = (state.store.get(CHANGE_SET, one["id"]) for _, one in state.store.every(CHANGE_SET_NAME, _key(stack, "")))
     return [body for body in held if body is not None]
 
 
-def save_change_set(state: SandboxState, body: Record, listed: bool = True) -> None:
+def save_change_set(state: SandboxState, body: Document, listed: bool = True) -> None:
     """Save a change set. One that is not ``listed`` is found only by its ARN."""
     state.store.put(CHANGE_SET, body["id"], body)
     _save_name(state, CHANGE_SET_NAME, _key(body["stack"], body["name"]), body["id"], listed)
 
 
-def remove_change_set(state: SandboxState, body: Record) -> None:
+def remove_change_set(state: SandboxState, body: Document) -> None:
     """Remove a change set."""
     save_change_set(state, body, listed=False)
     state.store.remove(CHANGE_SET, body["id"])
@@ -176,20 +175,18 @@ def template_text(state: SandboxState, digest: str) -> str:
     return str(saved["text"])
 
 
-def template(state: SandboxState, digest: str) -> Mapping[str, Any]:
+def template(state: SandboxState, digest: str) -> Data:
     """Return the data of a saved template, which must not be changed. Raises KeyError."""
     return parsed(template_text(state, digest))
 
 
 @lru_cache(maxsize=64)
-def parsed(text: str) -> Mapping[str, Any]:
+def parsed(text: str) -> Data:
     """Parse a template. The result is cached and must not be changed. Raises TemplateError."""
     return read(text)
 
 
-def page(
-    state: SandboxState, items: Sequence[Item], params: Mapping[str, Any], usual: int
-) -> tuple[list[Item], str | None]:
+def page(state: SandboxState, items: Sequence[Item], params: Data, usual: int) -> tuple[list[Item], str | None]:
     """Return one page of a list and the token of the next. ``usual`` is the page size, unless a quirk changes it."""
     start, size = offset(params), page_size(state, usual)
     end = start + size
@@ -207,7 +204,7 @@ def page_token(start: int) -> str:
     return f"page-{start}"
 
 
-def offset(params: Mapping[str, Any]) -> int:
+def offset(params: Data) -> int:
     """Return the number of a page's first item. Raises ServiceError for a token that was never returned."""
     start = str(params.get("NextToken") or page_token(0)).removeprefix("page-")
     if not start.isdecimal():
@@ -216,7 +213,7 @@ def offset(params: Mapping[str, Any]) -> int:
 
 
 def add_stack_event(
-    state: SandboxState, at: float, stack: Record, operation: Record | None, status: str, reason: str | None
+    state: SandboxState, at: float, stack: Document, operation: Document | None, status: str, reason: str | None
 ) -> None:
     """Give the stack a status, with an event. The caller saves the stack."""
     stack["status"], stack["reason"] = status, reason
@@ -233,7 +230,7 @@ def add_stack_event(
 
 
 def add_resource_event(
-    state: SandboxState, at: float, stack: Record, operation: Record, row: Record, details: Record
+    state: SandboxState, at: float, stack: Document, operation: Document, row: Document, details: Document
 ) -> None:
     """Add an event with a resource's status. ``details`` are further members of the event."""
     event = {
@@ -253,12 +250,12 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _event_time(stack: Record, at: float) -> float:
+def _event_time(stack: Document, at: float) -> float:
     """Return the timestamp of the next event. Events are in order, and no two have the same millisecond."""
     return round(max(at, float(stack["stamp"]) + 0.001), 3)
 
 
-def _add_event(state: SandboxState, at: float, stack: Record, operation: Record | None, event: Record) -> None:
+def _add_event(state: SandboxState, at: float, stack: Document, operation: Document | None, event: Document) -> None:
     stack["events"] += 1
     stack["stamp"] = event["Timestamp"] = _event_time(stack, at)
     event |= {"StackId": stack["id"], "StackName": stack["name"]}
@@ -267,13 +264,13 @@ def _add_event(state: SandboxState, at: float, stack: Record, operation: Record 
     put_event(state, stack["id"], stack["events"], event)
 
 
-def put_event(state: SandboxState, stack: str, number: int, event: Record) -> None:
+def put_event(state: SandboxState, stack: str, number: int, event: Document) -> None:
     """Save an event of a stack (by ARN) under its number."""
     present = {key: value for key, value in event.items() if value is not None}
     state.store.put(EVENT, f"{stack}|{number:09d}", present)
 
 
-def events(state: SandboxState, stack: str, newest: int, count: int) -> list[Record]:
+def events(state: SandboxState, stack: str, newest: int, count: int) -> list[Document]:
     """Return at most ``count`` events of a stack (by ARN), backwards from the event with the number ``newest``."""
     after, before = (f"{stack}|{number:09d}" for number in (max(0, newest - count), newest + 1))
     return [event for _, event in state.store.between(EVENT, after, before, count)][::-1]

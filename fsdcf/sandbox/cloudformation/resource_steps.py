@@ -14,13 +14,13 @@ from fsdcf.cloudformation.difference import Side, difference
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.types import record_of
 from fsdcf.sandbox.cloudformation import messages, records, resources, values
-from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, ROW, Record
+from fsdcf.sandbox.cloudformation.records import LEFTOVER, OLD, ROW
 from fsdcf.sandbox.cloudformation.resources import NewResource, ResourceFailure
 from fsdcf.sandbox.faults import Phase
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Document, SandboxState
 
 Effect = Literal["none", "update", "replace"]
-Steps = Mapping[str, Record]
+Steps = Mapping[str, Document]
 
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
@@ -43,8 +43,8 @@ class StackSimulation:
 
     state: SandboxState
     at: float
-    stack: Record
-    operation: Record
+    stack: Document
+    operation: Document
 
     @property
     def id(self) -> str:
@@ -52,9 +52,9 @@ class StackSimulation:
         return str(self.stack["id"])
 
     @property
-    def steps(self) -> dict[str, Record]:
+    def steps(self) -> dict[str, Document]:
         """The steps of the current phase, by key."""
-        steps: dict[str, Record] = self.operation["steps"]
+        steps: dict[str, Document] = self.operation["steps"]
         return steps
 
     def save(self) -> None:
@@ -62,7 +62,7 @@ class StackSimulation:
         records.save_stack(self.state, self.stack)
         self.state.store.put(records.OPERATION, self.id, self.operation)
 
-    def row(self, key: str, kind: str = ROW) -> Record | None:
+    def row(self, key: str, kind: str = ROW) -> Document | None:
         """Return the record of a resource, by its step's key."""
         return records.row(self.state, self.id, key, kind)
 
@@ -79,30 +79,37 @@ class StackSimulation:
         """Give the stack a status, with an event."""
         records.add_stack_event(self.state, self.at, self.stack, self.operation, status, reason)
 
-    def set_resource_status(self, row: Record, status: str, reason: str | None = None, **details: Any) -> None:
+    def set_resource_status(self, row: Document, status: str, reason: str | None = None, **details: Any) -> None:
         """Give a resource a status, with an event, and save it."""
         row |= {"status": status, "reason": reason, "at": self.at}
         self.save_row(row)
         records.add_resource_event(self.state, self.at, self.stack, self.operation, row, details)
 
-    def save_row(self, row: Record) -> None:
+    def save_row(self, row: Document) -> None:
         """Save a resource among those of the stack or among the leftovers."""
         kind, key = (LEFTOVER, row["leftover"]) if row.get("leftover") else (ROW, row["logical"])
         records.save_row(self.state, self.id, kind, key, row)
 
-    def set_aside(self, row: Record, key: str, policy: str) -> None:
+    def set_aside(self, row: Document, key: str, policy: str) -> None:
         """Leave a resource to the cleanup."""
         records.save_row(self.state, self.id, LEFTOVER, key, {**row, "leftover": key, "policy": policy})
 
-    def add_failure(self, verb: str, key: str) -> None:
-        """Note that a resource could not be created, updated, deleted or imported."""
-        self.operation["failures"].append([verb, key])
+    def end_step(self, key: str, row: Document | None = None, status: str = "") -> None:
+        """End a step, with the last status of its resource."""
+        if row is not None:
+            self.set_resource_status(row, status)
+        self.steps[key]["state"] = "done"
 
-    def failure_text(self, failure: ResourceFailure, key: str) -> str:
-        """Return the status reason of a failed resource."""
-        return failure.text(self.id, key, self.stack["events"])
+    def fail_step(
+        self, key: str, row: Document, verb: str, status: str, failure: ResourceFailure | str, state: str = "failed"
+    ) -> None:
+        """Fail or cancel a step: its resource could not be created, updated, deleted or imported."""
+        self.steps[key]["state"] = state
+        self.operation["failures"].append([verb, row["logical"]])
+        reason = failure if isinstance(failure, str) else failure.text(self.id, key, self.stack["events"])
+        self.set_resource_status(row, status, reason)
 
-    def stop(self) -> list[tuple[str, Record]]:
+    def stop(self) -> list[tuple[str, Document]]:
         """Let no further step start or continue, and return the running ones with their resources."""
         self.state.store.cancel(self.id)
         self.operation.update({"stopped": True, "turning": False})
@@ -116,7 +123,7 @@ def opened(state: SandboxState, at: float, stack: str) -> StackSimulation | None
     return None if body is None or operation is None else StackSimulation(state, at, body, operation)
 
 
-def step(act: str, needs: Iterable[str] = (), **details: Any) -> Record:
+def step(act: str, needs: Iterable[str] = (), **details: Any) -> Document:
     """Return a step that waits for other steps, by key. ``act`` is its kind."""
     return {"act": act, "needs": sorted(needs), "state": "waiting", **details}
 
@@ -135,7 +142,7 @@ def running_steps(steps: Steps) -> list[str]:
     return sorted(key for key, one in steps.items() if one["state"] == "running")
 
 
-def removals(rows: Mapping[str, Record], phase: str, kept: Iterable[str] = ()) -> dict[str, Record]:
+def removals(rows: Mapping[str, Document], phase: str, kept: Iterable[str] = ()) -> dict[str, Document]:
     """Return steps that delete resources, each after those that need it.
 
     ``kept`` are retained. ``phase`` is that of faults.
@@ -161,7 +168,7 @@ def _break_cycles(predecessors: dict[str, set[str]]) -> None:
             return
 
 
-def effect(row: Record, wanted: Record, tags: dict[str, str]) -> Effect:
+def effect(row: Document, wanted: Document, tags: dict[str, str]) -> Effect:
     """Return what brings a resource to a definition and to the stack's tags.
 
     A change set shows some replacements as Conditional. Those with a documented condition depend on it
@@ -176,7 +183,7 @@ def effect(row: Record, wanted: Record, tags: dict[str, str]) -> Effect:
     return "replace" if any(_replaces(change, row["definition"], wanted) for change in changes) else "update"
 
 
-def _replaces(change: Change, current: Record, wanted: Record) -> bool:
+def _replaces(change: Change, current: Document, wanted: Document) -> bool:
     if change.action != "Modify" or change.replacement == "True":
         return True
     names = {detail.name for detail in change.details if detail.recreation == "Conditionally"}
@@ -197,7 +204,7 @@ def seconds(type: str, verb: str, *seed: object) -> float:
     return record_of(type).simulation.seconds(verb) * (1 - _SPREAD / 2 + _SPREAD * share)
 
 
-def _set_fault(simulation: StackSimulation, key: str, row: Record, phase: Phase) -> bool:
+def _set_fault(simulation: StackSimulation, key: str, row: Document, phase: Phase) -> bool:
     """Note the fault with which the step fails when it ends, and return whether it has one."""
     fault = simulation.state.faults.resource_fault(row["logical"], row["type"], phase)
     failure = resources.failure_of(fault) if fault is not None else None
@@ -206,7 +213,7 @@ def _set_fault(simulation: StackSimulation, key: str, row: Record, phase: Phase)
 
 
 def _has_finished(
-    simulation: StackSimulation, key: str, row: Record, check: Callable[[SandboxState, Record], bool]
+    simulation: StackSimulation, key: str, row: Document, check: Callable[[SandboxState, Document], bool]
 ) -> bool:
     """Return whether a step can end; if not, schedule the next check.
 
@@ -245,19 +252,16 @@ def start_apply(simulation: StackSimulation, key: str) -> None:
     row = _new_row(simulation, key, wanted["Type"], wanted)
     running["state"] = "running"
     if key in simulation.operation["imports"]:
-        _touch(simulation, key, "imported", None)
         row["physical"] = simulation.operation["imports"][key]
-        running["verb"] = "import"
-        simulation.set_resource_status(row, "IMPORT_IN_PROGRESS", messages.IMPORT_STARTED)
-        _schedule_work(simulation, key, row, "create", 1.2)
+        running["verb"], how, delay, reason = "import", "imported", 1.2, messages.IMPORT_STARTED
     else:
-        _touch(simulation, key, "created", None)
-        running["verb"] = "create"
-        simulation.set_resource_status(row, "CREATE_IN_PROGRESS")
-        _schedule_work(simulation, key, row, "create", INITIATED_AFTER)
+        running["verb"], how, delay, reason = "create", "created", INITIATED_AFTER, None
+    _touch(simulation, key, how, None)
+    simulation.set_resource_status(row, f"{running['verb'].upper()}_IN_PROGRESS", reason)
+    _schedule_work(simulation, key, row, "create", delay)
 
 
-def _new_row(simulation: StackSimulation, key: str, type: str, definition: Record) -> Record:
+def _new_row(simulation: StackSimulation, key: str, type: str, definition: Document) -> Document:
     return {
         "logical": key,
         "type": type,
@@ -268,7 +272,7 @@ def _new_row(simulation: StackSimulation, key: str, type: str, definition: Recor
     }
 
 
-def _touch(simulation: StackSimulation, key: str, how: str, row: Record | None) -> None:
+def _touch(simulation: StackSimulation, key: str, how: str, row: Document | None) -> None:
     """Note what the operation does to a resource, and keep its old state for the rollback. The first note counts."""
     touched = simulation.operation["touched"]
     if key not in touched:
@@ -279,7 +283,7 @@ def _touch(simulation: StackSimulation, key: str, how: str, row: Record | None) 
         touched[key] = how
 
 
-def _start_update(simulation: StackSimulation, key: str, row: Record) -> None:
+def _start_update(simulation: StackSimulation, key: str, row: Document) -> None:
     """Start to update or replace a resource, unless its evaluated values turn out to be the same."""
     running, tags = simulation.steps[key], simulation.operation["after"]["tags"]
     wanted = running["wanted"]
@@ -290,23 +294,20 @@ def _start_update(simulation: StackSimulation, key: str, row: Record) -> None:
             # It still has the state from before its failure, which is the wanted one again.
             simulation.set_resource_status(row, "UPDATE_COMPLETE")
         simulation.save_row(row)
-        running["state"] = "done"
+        simulation.end_step(key)
         return
-    _touch(simulation, key, "updated" if needed == "update" else "replaced", row)
+    replaces = needed == "replace"
+    _touch(simulation, key, "replaced" if replaces else "updated", row)
     running |= {"state": "running", "verb": needed}
-    if needed == "update":
-        simulation.set_resource_status(row, "UPDATE_IN_PROGRESS")
-        _schedule_work(simulation, key, row, "update", 0.4)
-        return
-    refusal = _replacement_problem(simulation, row, wanted)
+    refusal = _replacement_problem(simulation, row, wanted) if replaces else None
     if refusal is not None:
         _fail(simulation, key, row, ResourceFailure(refusal))
         return
-    simulation.set_resource_status(row, "UPDATE_IN_PROGRESS", messages.REPLACING)
-    _schedule_work(simulation, key, row, "update", INITIATED_AFTER)
+    simulation.set_resource_status(row, "UPDATE_IN_PROGRESS", messages.REPLACING if replaces else None)
+    _schedule_work(simulation, key, row, "update", INITIATED_AFTER if replaces else 0.4)
 
 
-def _replacement_problem(simulation: StackSimulation, row: Record, wanted: Record) -> str | None:
+def _replacement_problem(simulation: StackSimulation, row: Document, wanted: Document) -> str | None:
     """Return why a resource cannot be replaced, or None.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html and, for names,
@@ -321,7 +322,7 @@ def _replacement_problem(simulation: StackSimulation, row: Record, wanted: Recor
     return messages.custom_named(before) if before is not None and before == after else None
 
 
-def _schedule_work(simulation: StackSimulation, key: str, row: Record, phase: Phase, delay: float) -> None:
+def _schedule_work(simulation: StackSimulation, key: str, row: Document, phase: Phase, delay: float) -> None:
     """Schedule the work of a step or, if it has a fault, its failing end."""
     if _set_fault(simulation, key, row, phase):
         simulation.schedule_step(delay + _length(simulation, key, row) / 2, key, "end")
@@ -329,7 +330,7 @@ def _schedule_work(simulation: StackSimulation, key: str, row: Record, phase: Ph
         simulation.schedule_step(delay, key, "work")
 
 
-def _length(simulation: StackSimulation, key: str, row: Record) -> float:
+def _length(simulation: StackSimulation, key: str, row: Document) -> float:
     verb = "update" if simulation.steps[key]["verb"] == "update" else "create"
     return seconds(row["type"], verb, simulation.id, key)
 
@@ -346,14 +347,12 @@ def resume_apply(simulation: StackSimulation, key: str, stage: str) -> None:
             running = simulation.steps[key]
             tags = simulation.operation["after"]["tags"]
             row |= {"definition": running["wanted"], "needs": running["needs"], "tags": tags}
-            status = "CREATE_COMPLETE" if running["verb"] == "create" else "UPDATE_COMPLETE"
-            simulation.set_resource_status(row, status)
-            running["state"] = "done"
+            simulation.end_step(key, row, "CREATE_COMPLETE" if running["verb"] == "create" else "UPDATE_COMPLETE")
     except ResourceFailure as failure:
         _fail(simulation, key, row, failure)
 
 
-def _work(simulation: StackSimulation, key: str, row: Record) -> None:
+def _work(simulation: StackSimulation, key: str, row: Document) -> None:
     running = simulation.steps[key]
     wanted, verb = running["wanted"], running["verb"]
     properties = wanted.get("Properties") or {}
@@ -379,7 +378,7 @@ def _work(simulation: StackSimulation, key: str, row: Record) -> None:
     simulation.schedule_step(_length(simulation, key, row), key, "end")
 
 
-def _fail(simulation: StackSimulation, key: str, row: Record, failure: ResourceFailure) -> None:
+def _fail(simulation: StackSimulation, key: str, row: Document, failure: ResourceFailure) -> None:
     """Fail a resource. If the operation rolls back, other running steps are cancelled and no further step starts."""
     running = simulation.steps[key]
     cancelled_first = simulation.state.faults.quirk("cancelled-first") is not None
@@ -389,16 +388,15 @@ def _fail(simulation: StackSimulation, key: str, row: Record, failure: ResourceF
         halt(simulation)
     verb = running.get("verb", "create" if simulation.operation["touched"].get(key) == "created" else "update")
     verb = "update" if verb == "replace" else verb
-    simulation.add_failure(verb, key)
     if failure.reason.startswith(resources.HOOK):
         details = _hook_details(failure.reason.partition("[")[2].partition("]")[0])
         simulation.set_resource_status(row, f"{verb.upper()}_IN_PROGRESS", **details)
-    simulation.set_resource_status(row, f"{verb.upper()}_FAILED", simulation.failure_text(failure, key))
+    simulation.fail_step(key, row, verb, f"{verb.upper()}_FAILED", failure)
     if rolls_back and not cancelled_first:
         halt(simulation)
 
 
-def _hook_details(name: str) -> dict[str, Any]:
+def _hook_details(name: str) -> Document:
     """Return the members of the event in which CloudFormation reports a hook, before the resource fails.
 
     Source: the events of a guard hook in a workshop of AWS (workshops.aws, CloudFormation, "Create a hook with Guard")
@@ -417,18 +415,16 @@ def halt(simulation: StackSimulation) -> None:
     for key, row in simulation.stop():
         verb = simulation.steps[key].get("verb", "update")
         creates = verb in ("create", "import")
-        simulation.steps[key]["state"] = "cancelled"
-        simulation.add_failure("create" if creates else "update", key)
         status = {"create": "CREATE_FAILED", "import": "IMPORT_FAILED"}.get(verb, "UPDATE_FAILED")
         reason = messages.CREATION_CANCELLED if creates else messages.UPDATE_CANCELLED
-        simulation.set_resource_status(row, status, reason)
+        simulation.fail_step(key, row, "create" if creates else "update", status, reason, "cancelled")
 
 
 def start_revert(simulation: StackSimulation, key: str) -> None:
     """Start to bring a resource back to its state before the operation."""
     row, old = simulation.row(key), simulation.row(key, OLD)
     if row is None or old is None:
-        simulation.steps[key]["state"] = "done"
+        simulation.end_step(key)
         return
     replaced = row["physical"] != old["physical"]
     if replaced:
@@ -453,34 +449,27 @@ def resume_revert(simulation: StackSimulation, key: str, stage: str) -> None:
             length = 0.5 if running["replaced"] else seconds(row["type"], "update", simulation.id, key, "back")
             simulation.schedule_step(length, key, "end")
         elif _has_finished(simulation, key, row, resources.is_settled):
-            simulation.set_resource_status(row, "UPDATE_COMPLETE")
-            running["state"] = "done"
+            simulation.end_step(key, row, "UPDATE_COMPLETE")
     except ResourceFailure as failure:
-        running["state"] = "failed"
-        simulation.add_failure("update", key)
-        simulation.set_resource_status(row, "UPDATE_FAILED", simulation.failure_text(failure, key))
+        simulation.fail_step(key, row, "update", "UPDATE_FAILED", failure)
         # A failed rollback stops. Continuing it starts the cancelled steps again.
         for other, sibling in simulation.stop():
-            simulation.steps[other]["state"] = "cancelled"
-            simulation.add_failure("update", other)
-            simulation.set_resource_status(sibling, "UPDATE_FAILED", messages.UPDATE_CANCELLED)
+            simulation.fail_step(other, sibling, "update", "UPDATE_FAILED", messages.UPDATE_CANCELLED, "cancelled")
 
 
 def start_delete(simulation: StackSimulation, key: str) -> None:
     """Start to delete a resource, or retain it."""
     row, running = _doomed(simulation, key), simulation.steps[key]
     if row is None or row["status"] in GONE:
-        running["state"] = "done"
+        simulation.end_step(key)
         return
     resource = resources.find(simulation.state, row["type"], row["physical"])
     owned = resource is not None and resource["owner"] == simulation.id
     if running["keep"] or (resource is not None and not owned):  # not owned: its import has failed
         if owned:
             resources.set_owner(simulation.state, row["type"], row["physical"], None)
-        simulation.set_resource_status(row, "DELETE_SKIPPED")
-        _end_delete(simulation, key, row)
+        _end_delete(simulation, key, row, "DELETE_SKIPPED")
     elif not row["physical"]:
-        simulation.set_resource_status(row, "DELETE_COMPLETE")
         _end_delete(simulation, key, row)
     else:
         running |= {"state": "running", "attempts": running["attempts"] + 1}
@@ -504,23 +493,21 @@ def resume_delete(simulation: StackSimulation, key: str, stage: str) -> None:
                 resources.delete(simulation.state, row)
             simulation.schedule_step(seconds(row["type"], "delete", simulation.id, key), key, "end")
         elif _has_finished(simulation, key, row, resources.is_gone):
-            simulation.set_resource_status(row, "DELETE_COMPLETE")
             _end_delete(simulation, key, row)
     except ResourceFailure as failure:
-        simulation.set_resource_status(row, "DELETE_FAILED", simulation.failure_text(failure, key))
         if running["phase"] == "cleanup" and running["attempts"] < CLEANUP_ATTEMPTS:
+            simulation.set_resource_status(row, "DELETE_FAILED", failure.text(simulation.id, key, running["attempts"]))
             simulation.schedule_step(2.0, key, "retry")
-            return
-        running["state"] = "failed"
-        simulation.add_failure("delete", row["logical"])
+        else:
+            simulation.fail_step(key, row, "delete", "DELETE_FAILED", failure)
 
 
-def _doomed(simulation: StackSimulation, key: str) -> Record | None:
+def _doomed(simulation: StackSimulation, key: str) -> Document | None:
     return simulation.row(key, LEFTOVER) or simulation.row(key)
 
 
-def _end_delete(simulation: StackSimulation, key: str, row: Record) -> None:
-    simulation.steps[key]["state"] = "done"
+def _end_delete(simulation: StackSimulation, key: str, row: Document, status: str = "DELETE_COMPLETE") -> None:
+    simulation.end_step(key, row, status)
     if row.get("leftover"):
         records.drop_row(simulation.state, simulation.id, LEFTOVER, key)
 
@@ -529,7 +516,7 @@ def start_unimport(simulation: StackSimulation, key: str) -> None:
     """Start to remove an imported resource from the stack."""
     row = simulation.row(key)
     if row is None:
-        simulation.steps[key]["state"] = "done"
+        simulation.end_step(key)
         return
     simulation.steps[key]["state"] = "running"
     _set_fault(simulation, key, row, "rollback")
@@ -543,15 +530,11 @@ def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
     if row is None or running["state"] != "running":
         return
     if running["fault"]:
-        failure = ResourceFailure(*running["fault"])
-        running["state"] = "failed"
-        simulation.add_failure("import", key)
-        simulation.set_resource_status(row, "IMPORT_ROLLBACK_FAILED", simulation.failure_text(failure, key))
+        simulation.fail_step(key, row, "import", "IMPORT_ROLLBACK_FAILED", ResourceFailure(*running["fault"]))
         return
     resources.set_owner(simulation.state, row["type"], row["physical"], None)
-    simulation.set_resource_status(row, "IMPORT_ROLLBACK_COMPLETE")
+    simulation.end_step(key, row, "IMPORT_ROLLBACK_COMPLETE")
     records.drop_row(simulation.state, simulation.id, ROW, key)
-    running["state"] = "done"
 
 
 STEPS: Mapping[str, tuple[Callable[[StackSimulation, str], None], Callable[[StackSimulation, str, str], None]]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from fsdcf.cloudformation.facts import custom_name, facts_of
 from fsdcf.cloudformation.types import record_of
@@ -18,10 +17,9 @@ from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, elbv2, ids, logs, s3, ssm
 from fsdcf.sandbox.cloudformation import messages
-from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.faults import Phase, ResourceFault
 from fsdcf.sandbox.protocols.shapes import request_of
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 RESOURCE = "cfn-account-resource"
 RESOURCE_NAME = "cfn-account-resource-name"
@@ -36,36 +34,32 @@ It comes from CloudFormation, not from a handler.
 BREAKER = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
 """CloudFormation's reason for a service whose deployment failed, whatever caused the failure."""
 
-Properties = Mapping[str, Any]
 
-
-def name_of(type: str, properties: Properties) -> str | None:
+def name_of(type: str, properties: Data) -> str | None:
     """Return the name that a template gives a resource, or None if CloudFormation generates one."""
     key = custom_name(type, properties)
     return None if key is None else str(properties[key])
 
 
-def find(state: SandboxState, type: str, physical: str) -> Record | None:
+def find(state: SandboxState, type: str, physical: str) -> Document | None:
     """Return a resource by its physical id."""
     return state.store.get(RESOURCE, f"{type}|{physical}")
 
 
-def named(state: SandboxState, type: str, name: str) -> Record | None:
+def named(state: SandboxState, type: str, name: str) -> Document | None:
     """Return a resource by the name that a template gave it."""
     held = state.store.get(RESOURCE_NAME, f"{type}|{name}")
     return None if held is None else find(state, type, held["physical"])
 
 
-def every(state: SandboxState) -> list[Record]:
+def every(state: SandboxState) -> list[Document]:
     """Return all resources."""
     return [resource for _, resource in state.store.every(RESOURCE)]
 
 
-def add(
-    state: SandboxState, type: str, physical: str, logical: str, owner: str | None, properties: Properties
-) -> Record:
+def add(state: SandboxState, type: str, physical: str, logical: str, owner: str | None, properties: Data) -> Document:
     """Add a resource. ``owner`` is the ARN of a stack, or None."""
-    resource: Record = {
+    resource: Document = {
         "type": type,
         "physical": physical,
         "logical": logical,
@@ -78,7 +72,7 @@ def add(
     return resource
 
 
-def save(state: SandboxState, resource: Record) -> None:
+def save(state: SandboxState, resource: Document) -> None:
     """Save a resource and its name."""
     state.store.put(RESOURCE, f"{resource['type']}|{resource['physical']}", resource)
     if resource["name"] is not None:
@@ -93,7 +87,7 @@ def set_owner(state: SandboxState, type: str, physical: str, owner: str | None) 
         save(state, {**resource, "owner": owner})
 
 
-def remove(state: SandboxState, resource: Record) -> None:
+def remove(state: SandboxState, resource: Document) -> None:
     """Remove a resource and free its name."""
     state.store.remove(RESOURCE, f"{resource['type']}|{resource['physical']}")
     name = f"{resource['type']}|{resource['name']}"
@@ -102,7 +96,7 @@ def remove(state: SandboxState, resource: Record) -> None:
         state.store.remove(RESOURCE_NAME, name)
 
 
-def add_unowned(state: SandboxState, type: str, name: str, properties: Properties) -> Record:
+def add_unowned(state: SandboxState, type: str, name: str, properties: Data) -> Document:
     """Add a resource that belongs to no stack, as if it had been created manually or been retained."""
     physical = ids.physical_id(type, name, "by-hand", properties, 1, state)
     resource = add(state, type, physical, name, None, properties)
@@ -132,10 +126,10 @@ class ResourceFailure(Exception):
 class NewResource:
     """A resource to create: its stack (a record), logical id, type and properties."""
 
-    stack: Record
+    stack: Document
     logical: str
     type: str
-    properties: Properties
+    properties: Data
 
 
 @dataclass(frozen=True)
@@ -147,10 +141,21 @@ class ResourceHandler:
     """
 
     create: Callable[[SandboxState, NewResource, str], str | None] = lambda state, new, physical: None
-    update: Callable[[SandboxState, Record, Properties, Phase], None] = lambda state, resource, properties, phase: None
-    delete: Callable[[SandboxState, Record], None] = lambda state, resource: None
-    is_settled: Callable[[SandboxState, Record], bool] = lambda state, resource: True
-    is_gone: Callable[[SandboxState, Record], bool] = lambda state, resource: True
+    update: Callable[[SandboxState, Document, Data, Phase], None] = lambda state, resource, properties, phase: None
+    delete: Callable[[SandboxState, str], None] = lambda state, physical: None
+    is_settled: Callable[[SandboxState, str], bool] = lambda state, physical: True
+    is_gone: Callable[[SandboxState, str], bool] = lambda state, physical: True
+
+
+def _declared(
+    put: Callable[[SandboxState, str, Data], None], remove: Callable[[SandboxState, str], None]
+) -> ResourceHandler:
+    """Return the handler of a resource that a service stores as it is declared."""
+    return ResourceHandler(
+        lambda state, new, physical: put(state, physical, new.properties),
+        lambda state, resource, properties, phase: put(state, resource["physical"], properties),
+        remove,
+    )
 
 
 def _create_service(state: SandboxState, new: NewResource, physical: str) -> str:
@@ -159,7 +164,7 @@ def _create_service(state: SandboxState, new: NewResource, physical: str) -> str
     return _await_deployment(state, ecs.create_service(state, request, new.logical))
 
 
-def _update_service(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
+def _update_service(state: SandboxState, resource: Document, properties: Data, phase: Phase) -> None:
     request = request_of("ecs", "UpdateService", properties)
     # ECS starts no deployment if nothing changes. After a failed deployment, CloudFormation's next attempt needs one.
     request["forceNewDeployment"] = ecs.deployment_of(state, resource["physical"])["rolloutState"] == "FAILED"
@@ -167,30 +172,30 @@ def _update_service(state: SandboxState, resource: Record, properties: Propertie
     _await_deployment(state, ecs.update_service(state, request, resource["logical"], phase))
 
 
-def _await_deployment(state: SandboxState, service: Mapping[str, Any]) -> str:
+def _await_deployment(state: SandboxState, service: Data) -> str:
     """Note the deployment that CloudFormation waits for, and return the service's ARN."""
     arn = str(service["serviceArn"])
     state.store.put(DEPLOYMENT, arn, {"deployment": service["deployments"][0]["id"]})
     return arn
 
 
-def _service_is_settled(state: SandboxState, resource: Record) -> bool:
-    awaited = state.store.get(DEPLOYMENT, resource["physical"]) or {"deployment": ""}
-    deployment = ecs.deployment_of(state, resource["physical"], awaited["deployment"])
+def _service_is_settled(state: SandboxState, physical: str) -> bool:
+    awaited = state.store.get(DEPLOYMENT, physical) or {"deployment": ""}
+    deployment = ecs.deployment_of(state, physical, awaited["deployment"])
     if "rollback" in deployment and state.faults.quirk("green-rollback") is not None:
-        deployment = ecs.deployment_of(state, resource["physical"])
+        deployment = ecs.deployment_of(state, physical)
     if deployment["rolloutState"] == "FAILED":
         raise ResourceFailure(BREAKER, "GeneralServiceException")
     return bool(deployment["rolloutState"] == "COMPLETED")
 
 
-def _delete_service(state: SandboxState, resource: Record) -> None:
-    if not _service_is_gone(state, resource):
-        ecs.delete_service(state, resource["physical"])
+def _delete_service(state: SandboxState, physical: str) -> None:
+    if not _service_is_gone(state, physical):
+        ecs.delete_service(state, physical)
 
 
-def _service_is_gone(state: SandboxState, resource: Record) -> bool:
-    service = ecs.service_of(state, resource["physical"])
+def _service_is_gone(state: SandboxState, physical: str) -> bool:
+    service = ecs.service_of(state, physical)
     return service is None or service["status"] == "INACTIVE"
 
 
@@ -208,65 +213,41 @@ def _create_parameter(state: SandboxState, new: NewResource, physical: str) -> N
     ssm.put(state, physical, *_parameter(new.properties), overwrite=False)
 
 
-def _update_parameter(state: SandboxState, resource: Record, properties: Properties, phase: Phase) -> None:
+def _update_parameter(state: SandboxState, resource: Document, properties: Data, phase: Phase) -> None:
     """Write a new version if the value or the description has changed."""
     if any(resource["properties"].get(key) != properties.get(key) for key in ("Value", "Description")):
         ssm.put(state, resource["physical"], *_parameter(properties))
 
 
-def _parameter(properties: Properties) -> tuple[str, str, str]:
+def _parameter(properties: Data) -> tuple[str, str, str]:
     """Return value, type and description of a parameter."""
-    defaults = {"Value": "", "Type": "String", "Description": ""}
-    value, type, description = (str(properties.get(key, default)) for key, default in defaults.items())
-    return value, type, description
+    return str(properties["Value"]), properties.get("Type", "String"), properties.get("Description", "")
 
 
-def _delete_bucket(state: SandboxState, resource: Record) -> None:
-    if state.store.every(s3.OBJECT, f"{resource['physical']}/"):
+def _delete_bucket(state: SandboxState, physical: str) -> None:
+    if state.store.every(s3.OBJECT, f"{physical}/"):
         raise ResourceFailure("The bucket you tried to delete is not empty", "GeneralServiceException")
-    state.store.remove(s3.BUCKET, resource["physical"])
+    state.store.remove(s3.BUCKET, physical)
 
 
 HANDLERS: Mapping[str, ResourceHandler] = {
-    SCALABLE_TARGET: ResourceHandler(
-        lambda state, new, physical: application_autoscaling.put_target(state, new.properties),
-        lambda state, resource, properties, phase: application_autoscaling.put_target(state, properties),
-        lambda state, resource: application_autoscaling.remove_target(state, resource["properties"]),
-    ),
-    TABLE: ResourceHandler(
-        lambda state, new, physical: dynamodb.put_table(state, physical, new.properties),
-        lambda state, resource, properties, phase: dynamodb.put_table(state, resource["physical"], properties),
-        lambda state, resource: dynamodb.remove_table(state, resource["physical"]),
-    ),
-    CLUSTER: ResourceHandler(
-        _create_cluster, delete=lambda state, resource: ecs.delete_cluster(state, resource["physical"])
-    ),
+    SCALABLE_TARGET: _declared(application_autoscaling.put_target, application_autoscaling.remove_target),
+    TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
+    TARGET_GROUP: _declared(elbv2.put_target_group, elbv2.remove_target_group),
+    CLUSTER: ResourceHandler(_create_cluster, delete=ecs.delete_cluster),
     SERVICE: ResourceHandler(_create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone),
-    TASK_DEFINITION: ResourceHandler(
-        _create_definition, delete=lambda state, resource: ecs.deregister(state, resource["physical"])
-    ),
-    TARGET_GROUP: ResourceHandler(
-        lambda state, new, physical: elbv2.put_target_group(state, physical, new.properties),
-        lambda state, resource, properties, phase: elbv2.put_target_group(state, resource["physical"], properties),
-        lambda state, resource: elbv2.remove_target_group(state, resource["physical"]),
-    ),
+    TASK_DEFINITION: ResourceHandler(_create_definition, delete=ecs.deregister),
     LOG_GROUP: ResourceHandler(
-        lambda state, new, physical: logs.create_group(state, physical),
-        delete=lambda state, resource: logs.delete_group(state, resource["physical"]),
+        lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),
     BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
-    PARAMETER: ResourceHandler(
-        _create_parameter, _update_parameter, lambda state, resource: ssm.delete(state, resource["physical"])
-    ),
+    PARAMETER: ResourceHandler(_create_parameter, _update_parameter, ssm.delete),
 }
 """The handlers by resource type, for the services of the sandbox."""
 
-DEFAULT = ResourceHandler()
-"""The handler of all other types."""
-
 
 def _handler(type: str) -> ResourceHandler:
-    return HANDLERS.get(type, DEFAULT)
+    return HANDLERS.get(type, ResourceHandler())
 
 
 @contextmanager
@@ -309,19 +290,19 @@ def create(state: SandboxState, new: NewResource) -> str:
     return physical
 
 
-def unknown_properties(type: str, properties: Properties) -> list[str]:
+def unknown_properties(type: str, properties: Data) -> list[str]:
     """Return the properties that a type does not have, as far as it is known."""
     facts = facts_of(type)
     return [] if facts is None or facts.open else [key for key in properties if key not in facts.properties]
 
 
-def missing_properties(type: str, properties: Properties) -> list[str]:
+def missing_properties(type: str, properties: Data) -> list[str]:
     """Return the required properties that are missing, as far as the type is known."""
     facts = facts_of(type)
     return [] if facts is None or facts.open else sorted(key for key in facts.required if key not in properties)
 
 
-def existing(state: SandboxState, row: Record) -> Record:
+def existing(state: SandboxState, row: Document) -> Document:
     """Return the resource of a row. Raises ResourceFailure if it does not exist."""
     resource = find(state, row["type"], row["physical"])
     if resource is None:
@@ -330,7 +311,7 @@ def existing(state: SandboxState, row: Record) -> Record:
     return resource
 
 
-def update(state: SandboxState, row: Record, properties: Properties, phase: Phase) -> None:
+def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -> None:
     """Give the resource of a row other properties. Raises ResourceFailure, also if it does not exist."""
     resource = existing(state, row)
     with _failing():
@@ -339,29 +320,28 @@ def update(state: SandboxState, row: Record, properties: Properties, phase: Phas
     save(state, {**resource, "properties": dict(properties), "attributes": attributes})
 
 
-def delete(state: SandboxState, row: Record) -> None:
+def delete(state: SandboxState, row: Document) -> None:
     """Begin to delete the resource of a row, if it exists. Raises ResourceFailure."""
-    resource = find(state, row["type"], row["physical"])
-    if resource is not None:
+    if find(state, row["type"], row["physical"]) is not None:
         with _failing():
-            _handler(row["type"]).delete(state, resource)
+            _handler(row["type"]).delete(state, row["physical"])
 
 
-def is_gone(state: SandboxState, row: Record) -> bool:
+def is_gone(state: SandboxState, row: Document) -> bool:
     """Return whether the deletion of a resource has finished. If so, the resource is removed."""
     resource = find(state, row["type"], row["physical"])
     if resource is not None:
-        if not _handler(row["type"]).is_gone(state, resource):
+        if not _handler(row["type"]).is_gone(state, row["physical"]):
             return False
         remove(state, resource)
     return True
 
 
-def is_settled(state: SandboxState, row: Record) -> bool:
+def is_settled(state: SandboxState, row: Document) -> bool:
     """Return whether a resource has reached its new state. Raises ResourceFailure if it cannot reach it."""
-    resource = find(state, row["type"], row["physical"])
     with _failing():
-        return resource is None or _handler(row["type"]).is_settled(state, resource)
+        exists = find(state, row["type"], row["physical"]) is not None
+        return not exists or _handler(row["type"]).is_settled(state, row["physical"])
 
 
 def protection(state: SandboxState, type: str, physical: str) -> ResourceFailure | None:

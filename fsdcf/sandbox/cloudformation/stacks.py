@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.parameters import is_no_echo
 from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.cloudformation.validation import capabilities
 from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
-from fsdcf.sandbox.cloudformation.changesets import parameters, tags
-from fsdcf.sandbox.cloudformation.operations import Kind, OperationPlan
-from fsdcf.sandbox.cloudformation.records import Record, page
+from fsdcf.sandbox.cloudformation.changesets import existing_stack, parameters, tags
+from fsdcf.sandbox.cloudformation.operations import Kind
+from fsdcf.sandbox.cloudformation.records import page
 from fsdcf.sandbox.cloudformation.resource_steps import StackSimulation, halt
 from fsdcf.sandbox.faults import UnlistedValue
 from fsdcf.sandbox.ids import unique
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 PAGE = 100
 STALE = 30.0
@@ -26,7 +25,7 @@ STALE = 30.0
 NOT_CHECKED = "NOT_CHECKED"
 
 
-def create_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def create_stack(state: SandboxState, params: Document) -> Document:
     """CreateStack, also of a stack in REVIEW_IN_PROGRESS."""
     name = params["StackName"]
     values.check_name(name)
@@ -45,9 +44,9 @@ def create_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     return _begin(state, stack, "create", settings, params)
 
 
-def update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def update_stack(state: SandboxState, params: Document) -> Document:
     """UpdateStack, which is refused if it would change nothing."""
-    stack = _living(state, params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     if values.repeated(stack, "UpdateStack", params):
         return {"StackId": stack["id"]}
     if stack["status"] not in values.UPDATABLE:
@@ -61,41 +60,23 @@ def update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     return _begin(state, stack, "update", settings, params)
 
 
-def _begin(
-    state: SandboxState, stack: Record, kind: Kind, settings: Record, params: Mapping[str, Any]
-) -> dict[str, Any]:
+def _begin(state: SandboxState, stack: Document, kind: Kind, settings: Document, params: Data) -> Document:
     changesets.make_obsolete(state, stack["id"])
-    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
-    plan = OperationPlan(
-        kind=kind,
-        settings=settings,
-        token=params.get("ClientRequestToken"),
-        disable_rollback=on_failure == "DO_NOTHING",
-        on_failure=on_failure,
-        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
-    )
-    try:
-        operation = operations.begin(state, stack, plan)
-    except EvaluationError as error:
-        raise messages.invalid(str(error)) from None
+    operation = operations.begin(state, stack, kind, settings, params)
     return {"StackId": stack["id"], "OperationId": operation["id"]}
 
 
-def _living(state: SandboxState, name_or_arn: str) -> Record:
-    stack = records.living(state, name_or_arn)
-    if stack is None:
-        raise messages.no_stack(name_or_arn)
-    return stack
-
-
-def _stack_to_describe(state: SandboxState, name_or_arn: str) -> Record:
+def _found(
+    state: SandboxState, name_or_arn: str, error: Callable[[str], ServiceError] = messages.no_stack_with_id
+) -> Document:
+    """Return a stack, even a deleted one by its ARN. Raises ``error`` of the name."""
     stack = records.find(state, name_or_arn)
     if stack is None:
-        raise messages.no_stack_with_id(name_or_arn)
+        raise error(name_or_arn)
     return stack
 
 
-def _simulation(state: SandboxState, stack: Record, *statuses: str) -> StackSimulation | None:
+def _simulation(state: SandboxState, stack: Document, *statuses: str) -> StackSimulation | None:
     """Return a stack and its latest operation, or None unless the stack has one of these statuses."""
     operation = records.operation(state, stack["id"])
     if operation is None or stack["status"] not in statuses:
@@ -103,7 +84,7 @@ def _simulation(state: SandboxState, stack: Record, *statuses: str) -> StackSimu
     return StackSimulation(state, state.clock.now(), stack, operation)
 
 
-def delete_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def delete_stack(state: SandboxState, params: Document) -> Document:
     """DeleteStack, which succeeds for a stack that does not exist. It stops a creation, but not an update."""
     name = params["StackName"]
     stack = records.living(state, name)
@@ -119,24 +100,13 @@ def delete_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
         rule = "RetainResources is only applicable to stacks in DELETE_FAILED state."
         raise messages.invalid(f"Invalid operation on stack [{stack['id']}]. {rule}")
     changesets.make_obsolete(state, stack["id"])
-    token = params.get("ClientRequestToken")
-    blocker = values.deletion_blocker(state, stack)
-    if blocker is None:
-        operations.delete(state, stack, token, retained)
-        return {}
-    # The call succeeds, and the stack fails before any of its resources is deleted.
-    operation = operations.new_operation(state, stack, "DELETE_STACK", token)
-    operation |= {"kind": "delete", "phase": "failed", "before": stack["settings"], "touched": {}, "change_set": None}
-    simulation = StackSimulation(state, state.clock.now(), stack, operation)
-    simulation.set_status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
-    simulation.set_status("DELETE_FAILED", blocker)
-    simulation.save()
+    operations.delete(state, stack, params.get("ClientRequestToken"), retained)
     return {}
 
 
-def cancel_update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def cancel_update_stack(state: SandboxState, params: Document) -> Document:
     """CancelUpdateStack, which cancels the running steps and rolls the update back."""
-    stack = _living(state, params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     if values.repeated(stack, "CancelUpdateStack", params):
         return {}
     simulation = _simulation(state, stack, "UPDATE_IN_PROGRESS")
@@ -150,12 +120,12 @@ def cancel_update_stack(state: SandboxState, params: dict[str, Any]) -> dict[str
     return {}
 
 
-def continue_update_rollback(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def continue_update_rollback(state: SandboxState, params: Document) -> Document:
     """ContinueUpdateRollback, which retries the failed and cancelled resources, except for ResourcesToSkip.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
     """
-    stack = _living(state, params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     if values.repeated(stack, "ContinueUpdateRollback", params):
         return {}
     simulation = _simulation(state, stack, "UPDATE_ROLLBACK_FAILED")
@@ -186,12 +156,12 @@ def continue_update_rollback(state: SandboxState, params: dict[str, Any]) -> dic
     return {}
 
 
-def rollback_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def rollback_stack(state: SandboxState, params: Document) -> Document:
     """RollbackStack, of a stack that failed with its rollback disabled.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
     """
-    stack = _living(state, params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     if values.repeated(stack, "RollbackStack", params):
         return {"StackId": stack["id"]}
     simulation = _simulation(state, stack, "CREATE_FAILED", "UPDATE_FAILED")
@@ -211,23 +181,23 @@ def rollback_stack(state: SandboxState, params: dict[str, Any]) -> dict[str, Any
     return {"StackId": stack["id"], "OperationId": operation["id"]}
 
 
-def update_termination_protection(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def update_termination_protection(state: SandboxState, params: Document) -> Document:
     """UpdateTerminationProtection."""
-    stack = _living(state, params["StackName"])
+    stack = existing_stack(state, params["StackName"])
     records.save_stack(state, {**stack, "protection": params["EnableTerminationProtection"]})
     return {"StackId": stack["id"]}
 
 
-def describe_stacks(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_stacks(state: SandboxState, params: Document) -> Document:
     """DescribeStacks: one stack, even a deleted one if the request has its ARN, or all that are not deleted."""
     if params.get("StackName") is not None:
-        return {"Stacks": [_described(state, _stack_to_describe(state, params["StackName"]))]}
+        return {"Stacks": [_described(state, _found(state, params["StackName"]))]}
     living = [stack for stack in records.every_stack(state) if stack["status"] != "DELETE_COMPLETE"]
     stacks, token = page(state, living, params, PAGE)
     return {"Stacks": [_described(state, stack) for stack in stacks], "NextToken": token}
 
 
-def _status(state: SandboxState, stack: Record) -> tuple[str, str | None]:
+def _status(state: SandboxState, stack: Document) -> tuple[str, str | None]:
     """Return status and reason, the current ones or those of a stale read."""
     lag = state.faults.quirk("lag-status")
     if lag is not None:
@@ -242,18 +212,14 @@ def _status(state: SandboxState, stack: Record) -> tuple[str, str | None]:
     return stack["status"], stack["reason"]
 
 
-def _described(state: SandboxState, stack: Record) -> Record:
+def _described(state: SandboxState, stack: Document) -> Document:
     settings = stack["settings"] or {}
     status, reason = _status(state, stack)
     return {
-        "StackId": stack["id"],
-        "StackName": stack["name"],
+        **_summary(stack),
         "ChangeSetId": stack["change_set"],
         "Description": settings.get("description"),
         "Parameters": parameters(settings),
-        "CreationTime": stack["created"],
-        "DeletionTime": stack["deleted"],
-        "LastUpdatedTime": stack["updated"],
         "RollbackConfiguration": {},
         "StackStatus": status,
         "StackStatusReason": reason,
@@ -264,24 +230,24 @@ def _described(state: SandboxState, stack: Record) -> Record:
         "RoleARN": settings.get("role"),
         "Tags": tags(settings),
         "EnableTerminationProtection": None if stack["status"] == "DELETE_COMPLETE" else stack["protection"],
-        "DriftInformation": {"StackDriftStatus": NOT_CHECKED},
-        "LastOperations": stack["operations"] or None,
     }
 
 
-def list_stacks(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_stacks(state: SandboxState, params: Document) -> Document:
     """ListStacks, including deleted stacks, by status."""
     statuses = params.get("StackStatusFilter")
     matches = [stack for stack in records.every_stack(state) if not statuses or stack["status"] in statuses]
     stacks, token = page(state, matches, params, PAGE)
-    return {"StackSummaries": [_summary(stack) for stack in stacks], "NextToken": token}
+    summaries = [
+        {**_summary(stack), "TemplateDescription": (stack["settings"] or {}).get("description")} for stack in stacks
+    ]
+    return {"StackSummaries": summaries, "NextToken": token}
 
 
-def _summary(stack: Record) -> Record:
+def _summary(stack: Document) -> Document:
     return {
         "StackId": stack["id"],
         "StackName": stack["name"],
-        "TemplateDescription": (stack["settings"] or {}).get("description"),
         "CreationTime": stack["created"],
         "LastUpdatedTime": stack["updated"],
         "DeletionTime": stack["deleted"],
@@ -292,7 +258,7 @@ def _summary(stack: Record) -> Record:
     }
 
 
-def _resource(row: Record, time: str) -> Record:
+def _resource(row: Document, time: str) -> Document:
     """Describe a resource, with its time under the name ``time``."""
     return {
         "LogicalResourceId": row["logical"],
@@ -305,16 +271,16 @@ def _resource(row: Record, time: str) -> Record:
     }
 
 
-def _resource_of(stack: Record, row: Record, time: str) -> Record:
+def _resource_of(stack: Document, row: Document, time: str) -> Document:
     return {"StackName": stack["name"], "StackId": stack["id"], **_resource(row, time)}
 
 
-def describe_stack_resources(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_stack_resources(state: SandboxState, params: Document) -> Document:
     """DescribeStackResources of a stack, or of the stack with a physical id: at most a hundred, as on AWS."""
     name, physical = params.get("StackName"), params.get("PhysicalResourceId")
     logical = params.get("LogicalResourceId")
     if name is not None:
-        stack = _stack_to_describe(state, name)
+        stack = _found(state, name)
     elif physical is not None:
         stack = _stack_with(state, physical)
         logical = None
@@ -327,7 +293,7 @@ def describe_stack_resources(state: SandboxState, params: dict[str, Any]) -> dic
     return {"StackResources": [_resource_of(stack, row, "Timestamp") for row in wanted[:PAGE]]}
 
 
-def _stack_with(state: SandboxState, physical: str) -> Record:
+def _stack_with(state: SandboxState, physical: str) -> Document:
     """Return the stack with a resource of this physical id."""
     for stack in records.every_stack(state):
         if any(row["physical"] == physical for row in records.rows(state, stack["id"]).values()):
@@ -335,12 +301,10 @@ def _stack_with(state: SandboxState, physical: str) -> Record:
     raise messages.invalid(f"Stack for {physical} does not exist")
 
 
-def describe_stack_resource(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_stack_resource(state: SandboxState, params: Document) -> Document:
     """DescribeStackResource, with the metadata of the template."""
     name, logical = params["StackName"], params["LogicalResourceId"]
-    stack = records.find(state, name)
-    if stack is None:
-        raise messages.invalid(f"Stack '{name}' does not exist")
+    stack = _found(state, name, lambda name: messages.invalid(f"Stack '{name}' does not exist"))
     row = records.row(state, stack["id"], logical)
     if row is None:
         raise messages.invalid(f"Resource {logical} does not exist for stack {stack['name']}")
@@ -352,20 +316,20 @@ def _json(value: Any) -> str | None:
     return None if value is None else records.compact(value)
 
 
-def list_stack_resources(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_stack_resources(state: SandboxState, params: Document) -> Document:
     """ListStackResources."""
-    stack = _stack_to_describe(state, params["StackName"])
+    stack = _found(state, params["StackName"])
     rows, token = page(state, list(records.rows(state, stack["id"]).values()), params, PAGE)
     return {"StackResourceSummaries": [_resource(row, "LastUpdatedTimestamp") for row in rows], "NextToken": token}
 
 
-def list_exports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_exports(state: SandboxState, params: Document) -> Document:
     """ListExports, of all stacks."""
     exports, token = page(state, values.exports(state), params, PAGE)
     return {"Exports": exports, "NextToken": token}
 
 
-def list_imports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_imports(state: SandboxState, params: Document) -> Document:
     """ListImports: the stacks that import an export."""
     importers = values.importers(state, params["ExportName"])
     if not importers:
@@ -374,9 +338,9 @@ def list_imports(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     return {"Imports": names, "NextToken": token}
 
 
-def describe_stack_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_stack_events(state: SandboxState, params: Document) -> Document:
     """DescribeStackEvents, newest first. A token continues where its page ended, whatever has happened since."""
-    stack = _stack_with_events(state, params["StackName"])
+    stack = _found(state, params["StackName"], messages.no_stack)
     newest, size = _newest_event(state, stack), records.page_size(state, PAGE)
     first = newest if params.get("NextToken") is None else min(records.offset(params), newest)
     events = [_event(state, event) for event in records.events(state, stack["id"], first, size)]
@@ -385,14 +349,7 @@ def describe_stack_events(state: SandboxState, params: dict[str, Any]) -> dict[s
     return {"StackEvents": events, "NextToken": None if first - size < 1 else records.page_token(first - size)}
 
 
-def _stack_with_events(state: SandboxState, name_or_arn: str) -> Record:
-    stack = records.find(state, name_or_arn)
-    if stack is None:
-        raise messages.no_stack(name_or_arn)
-    return stack
-
-
-def _newest_event(state: SandboxState, stack: Record) -> int:
+def _newest_event(state: SandboxState, stack: Document) -> int:
     """Return the number of the newest visible event."""
     number: int = stack["events"]
     lag = state.faults.quirk("lag-events")
@@ -403,7 +360,7 @@ def _newest_event(state: SandboxState, stack: Record) -> int:
     return number - next((index for index, event in enumerate(events) if event["Timestamp"] <= until), number)
 
 
-def _event(state: SandboxState, event: Record) -> Record:
+def _event(state: SandboxState, event: Document) -> Document:
     # CloudFormation also returns REVIEW_IN_PROGRESS and the cleanup, which the model does not list for events.
     event["ResourceStatus"] = UnlistedValue(event["ResourceStatus"])
     if state.faults.quirk("equal-timestamps") is not None:
@@ -413,7 +370,7 @@ def _event(state: SandboxState, event: Record) -> Record:
     return event
 
 
-def describe_events(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_events(state: SandboxState, params: Document) -> Document:
     """DescribeEvents: the validation of a change set, or all events or failures of a stack.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
@@ -421,7 +378,7 @@ def describe_events(state: SandboxState, params: dict[str, Any]) -> dict[str, An
     if params.get("ChangeSetName") is not None:
         events = _change_set_events(changesets.requested_change_set(state, params))
     elif params.get("StackName") is not None:
-        stack = _stack_with_events(state, params["StackName"])
+        stack = _found(state, params["StackName"], messages.no_stack)
         newest = stack["events"]
         events = [_operation_event(stack, event) for event in records.events(state, stack["id"], newest, newest)]
     else:
@@ -434,7 +391,7 @@ def describe_events(state: SandboxState, params: dict[str, Any]) -> dict[str, An
     return {"OperationEvents": shown, "NextToken": token}
 
 
-def _change_set_events(body: Record) -> list[Record]:
+def _change_set_events(body: Document) -> list[Document]:
     at = body.get("finished", body["created"])
     status = {"FAILED": "FAILED", "CREATE_COMPLETE": "SUCCEEDED"}.get(body["status"], "IN_PROGRESS")
     shared = {
@@ -476,7 +433,7 @@ _EVENT_MEMBERS = (
 )
 
 
-def _operation_event(stack: Record, event: Record) -> Record:
+def _operation_event(stack: Document, event: Document) -> Document:
     status = event["ResourceStatus"]
     types = {operation["OperationId"]: operation["OperationType"] for operation in stack["operations"]}
     shown = {
@@ -496,12 +453,12 @@ def _operation_event(stack: Record, event: Record) -> Record:
     return {**shown, "EventType": "PROVISIONING_ERROR" if status.endswith("_FAILED") else "PROGRESS_EVENT"}
 
 
-def get_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def get_template(state: SandboxState, params: Document) -> Document:
     """GetTemplate: the original text, of a stack or of a change set."""
     if params.get("ChangeSetName") is not None:
         settings = changesets.requested_change_set(state, params)["settings"]
     elif params.get("StackName") is not None:
-        settings = _stack_to_describe(state, params["StackName"])["settings"]
+        settings = _found(state, params["StackName"])["settings"]
     else:
         raise messages.invalid("StackName is required if ChangeSetName is not specified.")
     if settings is None:
@@ -510,17 +467,17 @@ def get_template(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
     return {"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]}
 
 
-def get_template_summary(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def get_template_summary(state: SandboxState, params: Document) -> Document:
     """GetTemplateSummary, of a template or of the template of a stack."""
     name = params.get("StackName")
     if name is not None:
-        stack = records.living(state, name)
-        if stack is None or stack["settings"] is None:
+        stack = existing_stack(state, name, messages.no_stack_with_id)
+        if stack["settings"] is None:
             raise messages.no_stack_with_id(name)
         template = records.template(state, stack["settings"]["template"])
     else:
         template = values.given_template(state, params)
-    resources: Mapping[str, Any] = template.get("Resources") or {}
+    resources: Data = template.get("Resources") or {}
     needed = list(capabilities(template))
     reason = f"The following capabilities are required: {', '.join(needed)}"
     return {
@@ -534,7 +491,7 @@ def get_template_summary(state: SandboxState, params: dict[str, Any]) -> dict[st
     }
 
 
-def _declaration(name: str, parameter: Mapping[str, Any]) -> Record:
+def _declaration(name: str, parameter: Data) -> Document:
     allowed = parameter.get("AllowedValues")
     return {
         "ParameterKey": name,

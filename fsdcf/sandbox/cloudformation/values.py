@@ -19,8 +19,7 @@ from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import body_problem, problems
 from fsdcf.sandbox import s3, ssm
 from fsdcf.sandbox.cloudformation import messages, records, resources
-from fsdcf.sandbox.cloudformation.records import Record
-from fsdcf.sandbox.state import SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 EXPORT = "cfn-export"
 
@@ -54,7 +53,7 @@ def check_name(name: str, member: str = "stackName", expected: str = STACK_NAME)
         raise messages.constraint(name, member, f"have length less than or equal to {MOST_LETTERS}")
 
 
-def repeated(stack: Record, operation: str, params: Mapping[str, Any]) -> bool:
+def repeated(stack: Document, operation: str, params: Data) -> bool:
     """Return whether a request with this token was accepted before; if not, note it. The caller saves the stack.
 
     Raises ServiceError for the token of another request.
@@ -75,9 +74,9 @@ def token_exists(token: str) -> ServiceError:
     return ServiceError("TokenAlreadyExistsException", f"A client request token already exists: {token}")
 
 
-def settings(state: SandboxState, stack: Record | None, params: Mapping[str, Any]) -> Record:
+def settings(state: SandboxState, stack: Document | None, params: Data) -> Document:
     """Return the settings that a request gives a stack, some of which it may keep. Raises ServiceError."""
-    before: Record = (stack and stack["settings"]) or {}
+    before: Document = (stack and stack["settings"]) or {}
     text = _template_text(state, before, params)
     template = _parsed(text)
     parameters = _parameters(template, before, params)
@@ -99,14 +98,14 @@ def settings(state: SandboxState, stack: Record | None, params: Mapping[str, Any
     }
 
 
-def _parsed(text: str) -> Mapping[str, Any]:
+def _parsed(text: str) -> Data:
     try:
         return records.parsed(text)
     except TemplateError as error:
         raise messages.invalid(str(error)) from None
 
 
-def _template_text(state: SandboxState, before: Record, params: Mapping[str, Any]) -> str:
+def _template_text(state: SandboxState, before: Document, params: Data) -> str:
     previous = params.get("UsePreviousTemplate")
     sources = [params.get("TemplateBody") is not None, params.get("TemplateURL") is not None, bool(previous)]
     if sum(sources) > 1:
@@ -116,7 +115,7 @@ def _template_text(state: SandboxState, before: Record, params: Mapping[str, Any
     return text_of(state, params)
 
 
-def text_of(state: SandboxState, params: Mapping[str, Any]) -> str:
+def text_of(state: SandboxState, params: Data) -> str:
     """Return the template in a request's TemplateBody or TemplateURL. Raises ServiceError."""
     if params.get("TemplateBody") is not None:
         body = str(params["TemplateBody"])
@@ -132,7 +131,7 @@ def text_of(state: SandboxState, params: Mapping[str, Any]) -> str:
     return content.decode()
 
 
-def given_template(state: SandboxState, params: Mapping[str, Any]) -> Mapping[str, Any]:
+def given_template(state: SandboxState, params: Data) -> Data:
     """Return the data of the template in a request. Raises ServiceError."""
     return _parsed(text_of(state, params))
 
@@ -154,7 +153,7 @@ def _fetched(state: SandboxState, url: str) -> bytes:
         raise messages.invalid(f"S3 error: {error.message}\n{more}") from None
 
 
-def _parameters(template: Mapping[str, Any], before: Record, params: Mapping[str, Any]) -> dict[str, str]:
+def _parameters(template: Data, before: Document, params: Data) -> dict[str, str]:
     known = before.get("parameters", {})
     given: dict[str, str] = {}
     previous: dict[str, str] = {}
@@ -175,7 +174,7 @@ def _parameters(template: Mapping[str, Any], before: Record, params: Mapping[str
     return parameters
 
 
-def _stored_values(state: SandboxState, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+def _stored_values(state: SandboxState, template: Data, parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the current values of the template parameters that name a parameter of Parameter Store."""
     declared = template.get("Parameters") or {}
     values: dict[str, str] = {}
@@ -194,7 +193,7 @@ def _stored_values(state: SandboxState, template: Mapping[str, Any], parameters:
     return values
 
 
-def _check_template(template: Mapping[str, Any], parameters: Mapping[str, str], capabilities: list[str]) -> None:
+def _check_template(template: Data, parameters: Mapping[str, str], capabilities: list[str]) -> None:
     """Raise ServiceError for what CreateChangeSet refuses, and for transforms that the sandbox does not support."""
     transforms = template.get("Transform") or []
     unknown = [
@@ -210,7 +209,7 @@ def _check_template(template: Mapping[str, Any], parameters: Mapping[str, str], 
         raise messages.invalid(problem)
 
 
-def _tags(params: Mapping[str, Any]) -> dict[str, str]:
+def _tags(params: Data) -> dict[str, str]:
     tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
     if len(tags) > MOST_TAGS:
         raise messages.invalid(f"Tags cannot have more than {MOST_TAGS} elements.")
@@ -223,8 +222,8 @@ def _tags(params: Mapping[str, Any]) -> dict[str, str]:
 class StackTarget:
     """The resources and outputs that a stack's settings ask for, and the scope of their values."""
 
-    resources: Mapping[str, Any]
-    outputs: Mapping[str, Any]
+    resources: Data
+    outputs: Data
     scope: Scope
 
     def needs(self) -> dict[str, frozenset[str]]:
@@ -232,7 +231,7 @@ class StackTarget:
         return needs(self.resources)
 
 
-def pseudo(state: SandboxState, stack: Record) -> dict[str, Any]:
+def pseudo(state: SandboxState, stack: Document) -> Document:
     """Return the pseudo parameters of a stack.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
@@ -248,7 +247,7 @@ def pseudo(state: SandboxState, stack: Record) -> dict[str, Any]:
     }
 
 
-def target(state: SandboxState, stack: Record, settings: Record) -> StackTarget:
+def target(state: SandboxState, stack: Document, settings: Document) -> StackTarget:
     """Return the target of a stack with these settings. Raises EvaluationError."""
     template = records.template(state, settings["template"])
     scope = scope_of(
@@ -266,7 +265,7 @@ def target(state: SandboxState, stack: Record, settings: Record) -> StackTarget:
     return StackTarget(active(template, scope.conditions), outputs, scope)
 
 
-def _lookup(state: SandboxState, stack: Record) -> Callable[[str, str | None], Any]:
+def _lookup(state: SandboxState, stack: Document) -> Callable[[str, str | None], Any]:
     """Return a function that returns the physical id or an attribute of a resource. It raises EvaluationError."""
 
     def look_up(logical: str, attribute: str | None) -> Any:
@@ -284,21 +283,21 @@ def _lookup(state: SandboxState, stack: Record) -> Callable[[str, str | None], A
     return look_up
 
 
-def definition(resource: Mapping[str, Any], scope: Scope) -> Record:
+def definition(resource: Data, scope: Scope) -> Document:
     """Evaluate all functions of a resource in its template. Raises EvaluationError."""
     written = {key: child for key, child in resource.items() if key not in ("DependsOn", "Condition")}
     values = {key: evaluate(child, scope) for key, child in written.items()}
     return {key: plain(value) for key, value in values.items() if value is not NO_VALUE}
 
 
-def side(state: SandboxState, stack: Record, settings: Record) -> Side:
+def side(state: SandboxState, stack: Document, settings: Document) -> Side:
     """Return a stack with these settings as one side of a difference."""
     rows = records.rows(state, stack["id"])
     physical = {logical: row["physical"] for logical, row in rows.items() if row["physical"]}
     return Side(records.template(state, settings["template"]), settings["values"], settings["tags"], physical)
 
 
-def present(state: SandboxState, stack: Record) -> Side:
+def present(state: SandboxState, stack: Document) -> Side:
     """Return a stack as it is: with its settings, except for what an operation without rollback has left undone."""
     whole = side(state, stack, stack["settings"])
     operation = records.operation(state, stack["id"])
@@ -314,7 +313,7 @@ def present(state: SandboxState, stack: Record) -> Side:
     return Side({**whole.template, "Resources": resources}, whole.parameters, whole.tags, whole.physical)
 
 
-def outputs(target: StackTarget) -> list[Record]:
+def outputs(target: StackTarget) -> list[Document]:
     """Return the outputs of a stack in the form of DescribeStacks. Raises EvaluationError."""
     described = []
     for name, output in sorted(target.outputs.items()):
@@ -332,7 +331,7 @@ def _text(value: Any) -> str:
     return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
-def imports(state: SandboxState, stack: Record, settings: Record) -> list[str]:
+def imports(state: SandboxState, stack: Document, settings: Document) -> list[str]:
     """Return the exports of other stacks that a stack with these settings imports. Raises EvaluationError."""
     template = records.template(state, settings["template"])
     names: set[str] = set()
@@ -356,7 +355,7 @@ def _exported_value(state: SandboxState, name: str) -> Any:
     return export["value"]
 
 
-def exports(state: SandboxState) -> list[Record]:
+def exports(state: SandboxState) -> list[Document]:
     """Return all exports in the form of ListExports, by name."""
     return [
         {"ExportingStackId": export["stack"], "Name": name, "Value": export["value"]}
@@ -377,7 +376,7 @@ def _exports_of(state: SandboxState, stack: str) -> dict[str, str]:
     return {name: export["value"] for name, export in state.store.every(EXPORT) if export["stack"] == stack}
 
 
-def export_problem(state: SandboxState, stack: Record, outputs: Iterable[Record]) -> str | None:
+def export_problem(state: SandboxState, stack: Document, outputs: Iterable[Document]) -> str | None:
     """Return why a stack cannot have these outputs: an export exists, or one that is in use would change or go.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
@@ -394,7 +393,7 @@ def export_problem(state: SandboxState, stack: Record, outputs: Iterable[Record]
     return None
 
 
-def deletion_blocker(state: SandboxState, stack: Record) -> str | None:
+def deletion_blocker(state: SandboxState, stack: Document) -> str | None:
     """Return why a stack cannot be deleted: another stack imports from it."""
     for name in _exports_of(state, stack["id"]):
         users = importers(state, name)
@@ -403,7 +402,7 @@ def deletion_blocker(state: SandboxState, stack: Record) -> str | None:
     return None
 
 
-def publish_exports(state: SandboxState, stack: Record, outputs: Iterable[Record]) -> None:
+def publish_exports(state: SandboxState, stack: Document, outputs: Iterable[Document]) -> None:
     """Replace the exports of a stack by those of these outputs."""
     for name in _exports_of(state, stack["id"]):
         state.store.remove(EXPORT, name)

@@ -25,9 +25,7 @@ from fsdcf.sandbox.ecs.definitions import (
 from fsdcf.sandbox.ecs.life import EXITED, TaskEnding, TaskProblem, end_step
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.state import SandboxState, ServiceError
-
-Document = dict[str, Any]
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 FIRST_CHECK = 5.0
 """Seconds until the scheduler begins with a new deployment."""
@@ -73,7 +71,7 @@ def _invalid(message: str) -> ServiceError:
     return ServiceError("InvalidParameterException", message)
 
 
-def create_service(state: SandboxState, request: Mapping[str, Any], logical_id: str = "") -> Document:
+def create_service(state: SandboxState, request: Data, logical_id: str = "") -> Document:
     """Create a service from a request of CreateService, begin its first deployment, and describe it.
 
     The cluster is created if it does not exist. ``logical_id`` is the service's name in faults. Raises ServiceError if
@@ -114,9 +112,7 @@ def _deploy(state: SandboxState, service: Document, problem: TaskProblem) -> Non
     tasks.wake(state, service["key"], state.clock.now() + state.duration(FIRST_CHECK))
 
 
-def update_service(
-    state: SandboxState, request: Mapping[str, Any], logical_id: str = "", phase: Phase = "update"
-) -> Document:
+def update_service(state: SandboxState, request: Data, logical_id: str = "", phase: Phase = "update") -> Document:
     """Change a service by a request of UpdateService, and describe it.
 
     A new deployment begins if the tasks have to change. ``phase`` is that of faults: ``rollback`` when a stack rolls

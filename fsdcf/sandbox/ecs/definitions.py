@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import SandboxState, ServiceError, page
+from fsdcf.sandbox.state import Document, SandboxState, ServiceError, page
 
 DEFINITION = "ecs.definition"
 CLUSTER = "ecs.cluster"
@@ -20,7 +20,7 @@ MOST_EVENTS = 100
 GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
 
-def register(state: SandboxState, request: dict[str, Any]) -> dict[str, Any]:
+def register(state: SandboxState, request: Document) -> Document:
     """Register the next revision of a family and return it in the form of DescribeTaskDefinition."""
     family = request["family"]
     if not request.get("containerDefinitions"):
@@ -43,18 +43,18 @@ def register(state: SandboxState, request: dict[str, Any]) -> dict[str, Any]:
 def deregister(state: SandboxState, definition: str) -> None:
     """Make a revision INACTIVE. Services with it continue to run. Raises ServiceError if it does not exist."""
     body = _document(state, definition)
-    described: dict[str, Any] = body["definition"]
+    described: Document = body["definition"]
     if described["status"] == "ACTIVE":
         described |= {"status": "INACTIVE", "deregisteredAt": state.clock.now()}
         state.store.put(DEFINITION, _definition_key(described["family"], described["revision"]), body)
 
 
-def definition_of(state: SandboxState, definition: str) -> dict[str, Any]:
+def definition_of(state: SandboxState, definition: str) -> Document:
     """Return a task definition by ARN, ``family:revision`` or family (its latest ACTIVE revision).
 
     Raises ServiceError.
     """
-    definition_body: dict[str, Any] = _document(state, definition)["definition"]
+    definition_body: Document = _document(state, definition)["definition"]
     return definition_body
 
 
@@ -66,7 +66,7 @@ def runnable(state: SandboxState, definition: str) -> str:
     return str(described["taskDefinitionArn"])
 
 
-def _document(state: SandboxState, definition: str) -> dict[str, Any]:
+def _document(state: SandboxState, definition: str) -> Document:
     family, _, revision = definition.rpartition("/")[2].partition(":")
     if revision:
         body = state.store.get(DEFINITION, _definition_key(family, int(revision))) if revision.isdecimal() else None
@@ -82,19 +82,19 @@ def _definition_key(family: str, revision: int) -> str:
     return f"{family}:{revision:08d}"
 
 
-def register_task_definition(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def register_task_definition(state: SandboxState, params: Document) -> Document:
     """RegisterTaskDefinition."""
     return {"taskDefinition": register(state, params), "tags": params.get("tags", [])}
 
 
-def describe_task_definition(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_task_definition(state: SandboxState, params: Document) -> Document:
     """DescribeTaskDefinition."""
     body = _document(state, params["taskDefinition"])
     tags = body["tags"] if "TAGS" in params.get("include", []) else None
     return {"taskDefinition": body["definition"], "tags": tags}
 
 
-def list_task_definitions(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def list_task_definitions(state: SandboxState, params: Document) -> Document:
     """ListTaskDefinitions, by family, status and order."""
     prefix = f"{params['familyPrefix']}:" if params.get("familyPrefix") else ""
     definitions = [body["definition"] for _, body in state.store.every(DEFINITION, prefix)]
@@ -103,7 +103,7 @@ def list_task_definitions(state: SandboxState, params: dict[str, Any]) -> dict[s
     return paged(arns[::-1] if params.get("sort") == "DESC" else arns, params, "taskDefinitionArns")
 
 
-def paged(items: Sequence[Any], params: dict[str, Any], name: str, size: int = PAGE) -> dict[str, Any]:
+def paged(items: Sequence[Any], params: Document, name: str, size: int = PAGE) -> Document:
     """Return one page of a list. Raises ServiceError for a token that was never returned."""
     return page(items, params, name, size, ServiceError("InvalidParameterException", "Invalid token."))
 
@@ -139,7 +139,7 @@ def digits(*seed: object, length: int = 19) -> str:
     return token(*seed, length=length, alphabet="123456789")
 
 
-def create_cluster(state: SandboxState, request: dict[str, Any]) -> None:
+def create_cluster(state: SandboxState, request: Document) -> None:
     """Create a cluster from a request of CreateCluster, unless it exists."""
     name = request.get("clusterName") or DEFAULT_CLUSTER
     if _active_cluster(state, name) is None:
@@ -148,7 +148,7 @@ def create_cluster(state: SandboxState, request: dict[str, Any]) -> None:
         state.store.put(CLUSTER, name, {"clusterName": name, "status": "ACTIVE", **chosen})
 
 
-def _active_cluster(state: SandboxState, name: str) -> dict[str, Any] | None:
+def _active_cluster(state: SandboxState, name: str) -> Document | None:
     body = state.store.get(CLUSTER, name)
     return body if body is not None and body["status"] == "ACTIVE" else None
 
@@ -172,7 +172,7 @@ def delete_cluster(state: SandboxState, cluster: str) -> None:
     state.store.put(CLUSTER, name, {**(_active_cluster(state, name) or {}), "status": "INACTIVE"})
 
 
-def describe_clusters(state: SandboxState, params: dict[str, Any]) -> dict[str, Any]:
+def describe_clusters(state: SandboxState, params: Document) -> Document:
     """DescribeClusters."""
     clusters, failures = [], []
     for name in map(cluster_name, params.get("clusters") or [DEFAULT_CLUSTER]):
@@ -188,11 +188,11 @@ def describe_clusters(state: SandboxState, params: dict[str, Any]) -> dict[str, 
     return {"clusters": clusters, "failures": failures}
 
 
-def _services(state: SandboxState, cluster: str) -> list[dict[str, Any]]:
+def _services(state: SandboxState, cluster: str) -> list[Document]:
     return [body for _, body in state.store.every(SERVICE, f"{cluster}/") if body["status"] != "INACTIVE"]
 
 
-def _tasks(state: SandboxState, cluster: str) -> list[dict[str, Any]]:
+def _tasks(state: SandboxState, cluster: str) -> list[Document]:
     return [body for _, body in state.store.every(TASK, f"{cluster}/") if body["task"]["lastStatus"] != "STOPPED"]
 
 
@@ -205,9 +205,9 @@ def add_event(state: SandboxState, key: str, text: str) -> None:
     state.store.put(SERVICE_EVENTS, key, {"events": [event, *body["events"]][:MOST_EVENTS], "count": number})
 
 
-def events_of(state: SandboxState, key: str) -> list[dict[str, Any]]:
+def events_of(state: SandboxState, key: str) -> list[Document]:
     """Return the events of a service, latest first."""
-    events: list[dict[str, Any]] = (state.store.get(SERVICE_EVENTS, key) or {"events": []})["events"]
+    events: list[Document] = (state.store.get(SERVICE_EVENTS, key) or {"events": []})["events"]
     return events
 
 

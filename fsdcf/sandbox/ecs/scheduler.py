@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from fsdcf.sandbox.ecs import tasks
 from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
 from fsdcf.sandbox.ecs.life import TaskProblem
 from fsdcf.sandbox.ids import token
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.state import Data, Document, SandboxState
 
 DEPLOYMENT = "ecs.deployment"
 FAILED_TO_START = "ECS deployment circuit breaker: tasks failed to start."
@@ -30,10 +30,8 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-thro
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _FRESH = {"notBefore": 0.0, "failures": 0, "unhealthy": 0}
 
-Document = dict[str, Any]
 
-
-def threshold(configuration: Mapping[str, Any], desired: int) -> int:
+def threshold(configuration: Data, desired: int) -> int:
     """Return how many failed tasks trip the circuit breaker: by default half of the desired count, from 3 to 200.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
@@ -46,8 +44,8 @@ def threshold(configuration: Mapping[str, Any], desired: int) -> int:
     return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, share))
 
 
-def _breaker(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
-    breaker: Mapping[str, Any] = configuration.get("deploymentCircuitBreaker", {})
+def _breaker(configuration: Data) -> Data:
+    breaker: Data = configuration.get("deploymentCircuitBreaker", {})
     return breaker
 
 
@@ -195,7 +193,7 @@ def decide(views: Sequence[TaskView], desired: int, minimum: int, maximum: int, 
     return Decision(min(need, room) if may_start else 0, tuple(leaving))
 
 
-def reconcile(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+def reconcile(state: SandboxState, at: float, payload: Document) -> None:
     """ACTION: check a service, start and stop tasks."""
     key = payload["service"]
     service = state.store.get(SERVICE, key)

@@ -10,9 +10,7 @@ from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn
 from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, life, stopping
 from fsdcf.sandbox.ids import token, unique
-from fsdcf.sandbox.state import SandboxState
-
-Document = dict[str, Any]
+from fsdcf.sandbox.state import Data, Document, SandboxState
 
 REMEMBERED = 3600.0
 """Seconds that a stopped task can be described. Source:
@@ -23,7 +21,7 @@ def start(
     state: SandboxState,
     cluster: str,
     definition_arn: str,
-    options: Mapping[str, Any],
+    options: Data,
     problem: TaskProblem,
     last_steps: tuple[Step, ...] = (),
 ) -> Document:
@@ -60,9 +58,7 @@ def start(
     return body
 
 
-def _new_task(
-    state: SandboxState, key: str, number: int, definition: Mapping[str, Any], options: Mapping[str, Any]
-) -> Document:
+def _new_task(state: SandboxState, key: str, number: int, definition: Data, options: Data) -> Document:
     """Return a new task in the form of DescribeTasks."""
     arn, address = task_arn(state, key), _address(number)
     subnets = options.get("network", {}).get("awsvpcConfiguration", {}).get("subnets") or ["subnet-00000000"]
@@ -122,18 +118,16 @@ def _address(number: int) -> str:
     return f"10.0.{128 + number // 250 % 100}.{4 + number % 250}"
 
 
-def _main_container(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+def _main_container(definition: Data) -> Data:
     """Return the container that a problem affects: the first essential one with a port, or the first essential one."""
     containers = definition["containerDefinitions"]
     essential = [container for container in containers if container.get("essential", True)] or containers[:1]
-    main: Mapping[str, Any] = next((one for one in essential if one.get("portMappings")), essential[0])
+    main: Data = next((one for one in essential if one.get("portMappings")), essential[0])
     return main
 
 
-def _scenario(
-    state: SandboxState, definition: Mapping[str, Any], main: Mapping[str, Any], options: Mapping[str, Any]
-) -> TaskScenario:
-    balancer: Mapping[str, Any] = next(iter(options.get("balancers", [])), {})
+def _scenario(state: SandboxState, definition: Data, main: Data, options: Data) -> TaskScenario:
+    balancer: Data = next(iter(options.get("balancers", [])), {})
     group, check = balancer.get("targetGroupArn", ""), main.get("healthCheck")
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = check and ContainerHealthCheck(
@@ -216,7 +210,7 @@ def _schedule(state: SandboxState, body: Document, steps: list[Step]) -> None:
         state.store.schedule(due, "ecs.step", {"task": body["key"]}, body["task"]["taskArn"])
 
 
-def step(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+def step(state: SandboxState, at: float, payload: Document) -> None:
     """ACTION: do the next step of a task, then wake its service's scheduler."""
     body = state.store.get(TASK, payload["task"])
     if body is None:
@@ -244,7 +238,7 @@ def wake(state: SandboxState, key: str, due: float) -> None:
     state.store.schedule(due, "ecs.reconcile", {"service": key}, f"reconcile {key}")
 
 
-def forget(state: SandboxState, at: float, payload: dict[str, Any]) -> None:
+def forget(state: SandboxState, at: float, payload: Document) -> None:
     """ACTION: forget a task that stopped an hour ago."""
     state.store.remove(TASK, payload["task"])
 

@@ -11,16 +11,16 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.shapes import Malformed, checked, checked_list, checked_map, members, seconds_of, value_of
-from fsdcf.sandbox.state import ServiceError
+from fsdcf.sandbox.state import Data, Document, ServiceError
 
 
-def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> Document:
     """Return the parameters in the operation's input shape. Raises Malformed if they do not fit it."""
     try:
         body = json.loads(request.body or b"{}")
     except ValueError as error:
         raise Malformed("the body is not valid JSON") from error
-    params: dict[str, Any] = {} if operation.input_shape is None else _decoded(operation.input_shape, body)
+    params: Document = {} if operation.input_shape is None else _decoded(operation.input_shape, body)
     return params
 
 
@@ -55,7 +55,7 @@ def _name(shape: Shape, name: str) -> str:
     return str(shape.serialization.get("name", name))
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
+def encode(operation: OperationModel, result: Data, request_id: str) -> HttpResponse:
     """Return a response with the result. Raises ShapeError if it does not fit the operation's output shape."""
     shape = operation.output_shape
     return _response(200, {} if shape is None else _encoded(shape, result), request_id, operation.service_model)
@@ -85,7 +85,7 @@ def error(service: ServiceModel | None, failure: ServiceError, request_id: str) 
 
 def _response(
     status: int,
-    body: dict[str, Any],
+    body: Document,
     request_id: str,
     service: ServiceModel | None,
     more: Mapping[str, str] | None = None,

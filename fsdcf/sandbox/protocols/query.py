@@ -13,7 +13,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.shapes import Malformed, checked_list, checked_map, members, text_of, value_of
-from fsdcf.sandbox.state import ServiceError
+from fsdcf.sandbox.state import Data, Document, ServiceError
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,7 +37,7 @@ def element(name: str, content: str, attributes: Mapping[str, str] | None = None
     return f"<{name}{head}>{content}</{name}>" if content else f"<{name}{head}/>"
 
 
-def inner(shape: Shape, value: Mapping[str, Any]) -> str:
+def inner(shape: Shape, value: Data) -> str:
     """Return the members of a structure, without an element around them."""
     present = members(shape, value)
     if all(isinstance(child, _PLAIN) for _, _, child in present):
@@ -108,7 +108,7 @@ def _decoded(shape: Shape, node: ElementTree.Element) -> Any:
     children: dict[str, list[ElementTree.Element]] = {}
     for child in node:
         children.setdefault(child.tag.rpartition("}")[2], []).append(child)
-    value: dict[str, Any] = {}
+    value: Document = {}
     for name, member in shape.members.items():
         nodes = children.get(_name(member, name))
         if nodes and member.serialization.get("flattened"):
@@ -128,7 +128,7 @@ def fields(request: HttpRequest) -> dict[str, str]:
     return {**request.query, **dict(parse_qsl(body, keep_blank_values=True))}
 
 
-def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> Document:
     """Return the parameters in the operation's input shape. Raises Malformed if they do not fit it."""
     tree: Tree = {}
     for name, text in fields(request).items():
@@ -139,7 +139,7 @@ def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     return _structure(operation.input_shape, tree) if operation.input_shape is not None else {}
 
 
-def _structure(shape: Shape, tree: Tree) -> dict[str, Any]:
+def _structure(shape: Shape, tree: Tree) -> Document:
     value = {}
     for name, member in shape.members.items():
         wire_name = _name(member, name)
@@ -171,7 +171,7 @@ def _numbered(tree: Tree) -> list[Tree]:
     return [tree[step] for step in sorted(filter(str.isdecimal, tree), key=int)]
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
+def encode(operation: OperationModel, result: Data, request_id: str) -> HttpResponse:
     """Return a response with the result. Raises ShapeError if it does not fit the operation's output shape."""
     shape = operation.output_shape
     content = inner(shape, result) if shape is not None else ""

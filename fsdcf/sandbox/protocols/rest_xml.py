@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
 from fsdcf.sandbox.protocols.shapes import checked_map, members, text_of, value_of
-from fsdcf.sandbox.state import ServiceError
+from fsdcf.sandbox.state import Data, Document, ServiceError
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
 
@@ -75,14 +74,14 @@ def _routes(service: ServiceModel) -> tuple[_Route, ...]:
     return tuple(routes)
 
 
-def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+def decode(operation: OperationModel, request: HttpRequest) -> Document:
     """Return the parameters in the operation's input shape. Raises Malformed if they do not fit it."""
     shape = operation.input_shape
     if shape is None:
         return {}
     bucket, key = addressed(request)
     places = {"uri": {"Bucket": bucket, "Key": key}, "querystring": request.query, "header": request.headers}
-    params: dict[str, Any] = {}
+    params: Document = {}
     for name, member in shape.members.items():
         location, wire_name = member.serialization.get("location"), member.serialization.get("name", name)
         if location == "headers":
@@ -99,7 +98,7 @@ def decode(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     return params
 
 
-def encode(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> HttpResponse:
+def encode(operation: OperationModel, result: Data, request_id: str) -> HttpResponse:
     """Return a response with the result. Raises ShapeError if it does not fit the operation's output shape."""
     shape = operation.output_shape
     headers = {"x-amz-request-id": request_id}

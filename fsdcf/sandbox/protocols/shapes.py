@@ -15,6 +15,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.utils import parse_timestamp
 
 from fsdcf.sandbox.faults import UnlistedValue
+from fsdcf.sandbox.state import Data, Document
 
 
 class ShapeError(Exception):
@@ -37,12 +38,12 @@ def operation(service: str, name: str) -> OperationModel | None:
     return model(service).operation_model(name) if name in model(service).operation_names else None
 
 
-def missing(shape: Shape | None, params: Mapping[str, Any]) -> list[str]:
+def missing(shape: Shape | None, params: Data) -> list[str]:
     """Return the required members that are missing at the top level of an input."""
     return [name for name in (shape.required_members if shape is not None else ()) if params.get(name) is None]
 
 
-def members(shape: Shape, value: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def members(shape: Shape, value: Data) -> list[tuple[str, Any, Any]]:
     """Return name, shape and value of the members that are not None.
 
     Raises ShapeError for a member that the shape lacks.
@@ -62,7 +63,7 @@ def checked_list(shape: Shape, value: Any) -> Sequence[Any]:
     return value
 
 
-def checked_map(shape: Shape, value: Any) -> Mapping[str, Any]:
+def checked_map(shape: Shape, value: Any) -> Data:
     """Return a map. Raises ShapeError for any other value."""
     if not isinstance(value, Mapping):
         raise ShapeError(f"{shape.name} is a map, not {value!r}")
@@ -91,7 +92,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def request_of(service: str, name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def request_of(service: str, name: str, properties: Data) -> Document:
     """Convert the CloudFormation properties of a resource to the input of an operation.
 
     Names match regardless of case, and texts become the numbers and booleans of the model. Properties that the
@@ -100,7 +101,7 @@ def request_of(service: str, name: str, properties: Mapping[str, Any]) -> dict[s
     known = operation(service, name)
     if known is None:
         raise KeyError(name)
-    request: dict[str, Any] = _shaped(known.input_shape, properties)
+    request: Document = _shaped(known.input_shape, properties)
     return request
 
 

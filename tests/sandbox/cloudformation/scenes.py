@@ -9,10 +9,9 @@ from typing import Any
 from fsdcf.cloudformation.template import compact, read
 from fsdcf.sandbox import ids, schedule
 from fsdcf.sandbox.cloudformation import records, resources
-from fsdcf.sandbox.cloudformation.records import Record
 from fsdcf.sandbox.cloudformation.resource_steps import opened
 from fsdcf.sandbox.faults import Phase, ResourceFault
-from fsdcf.sandbox.state import SandboxState, VirtualClock
+from fsdcf.sandbox.state import Document, SandboxState, VirtualClock
 
 SCENE = "Scene"
 """The logical id of the resource that is added to a template so that something can go wrong with it."""
@@ -91,7 +90,7 @@ def settle(state: SandboxState, arn: str) -> str:
     return "" if stack is None else str(stack["status"])
 
 
-def _play(state: SandboxState, arn: str, over: Callable[[Record], bool], wanted: str) -> None:
+def _play(state: SandboxState, arn: str, over: Callable[[Document], bool], wanted: str) -> None:
     clock = _clock(state)
     end = clock.now() + PATIENCE
     while True:
