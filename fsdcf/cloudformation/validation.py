@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.capabilities import missing_capabilities
 from fsdcf.cloudformation.compare import pointer
 from fsdcf.cloudformation.evaluation import (
     PSEUDO,
@@ -160,58 +161,6 @@ def _outputs(outputs: Mapping[str, Any], conditions: Mapping[str, Any]) -> Itera
             yield "Template format error: Every Outputs member must contain a Value object"
         elif one.get("Condition") is not None and one["Condition"] not in conditions:
             yield f"Template format error: Condition {one['Condition']} is not defined."
-
-
-IAM_TYPES = frozenset(
-    f"AWS::IAM::{name}"
-    for name in [
-        "AccessKey",
-        "Group",
-        "GroupPolicy",
-        "InstanceProfile",
-        "ManagedPolicy",
-        "Policy",
-        "Role",
-        "RolePolicy",
-        "User",
-        "UserPolicy",
-        "UserToGroupAddition",
-    ]
-)
-"""Types that need CAPABILITY_IAM; with a custom name, CAPABILITY_NAMED_IAM.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
-
-IAM_NAMES: Mapping[str, str] = {
-    "AWS::IAM::Group": "GroupName",
-    "AWS::IAM::InstanceProfile": "InstanceProfileName",
-    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
-    "AWS::IAM::Role": "RoleName",
-    "AWS::IAM::User": "UserName",
-}
-"""The property that names an IAM resource, by type."""
-
-
-def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
-    """The capabilities that a template needs: for IAM resources, for named ones (which covers both), and for
-    transforms.
-
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
-    """
-    resources = (template.get("Resources") or {}).values()
-    out = []
-    if any(IAM_NAMES.get(one["Type"]) in (one.get("Properties") or {}) for one in resources):
-        out.append("CAPABILITY_NAMED_IAM")
-    elif any(one["Type"] in IAM_TYPES for one in resources):
-        out.append("CAPABILITY_IAM")
-    if template.get("Transform"):
-        out.append("CAPABILITY_AUTO_EXPAND")
-    return tuple(out)
-
-
-def missing_capabilities(template: Mapping[str, Any], given: Collection[str]) -> tuple[str, ...]:
-    """The capabilities that a template needs and that are not given; CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
-    covered = {*given, "CAPABILITY_IAM"} if "CAPABILITY_NAMED_IAM" in given else set(given)
-    return tuple(one for one in capabilities(template) if one not in covered)
 
 
 def body_problem(body: str) -> str | None:

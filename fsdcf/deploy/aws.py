@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from fsdcf.aws_errors import categorize, is_network_failure, lacks_credentials
+from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.model import Exit
 
 WINDOW = 60.0
@@ -133,7 +134,7 @@ class Aws:
         self._clients: dict[tuple[str, str], Any] = {}
         self._answered = False
 
-    def call(self, service: str, operation: str, /, *, at: str | None = None, **parameters: Any) -> dict[str, Any]:
+    def call(self, service: str, operation: str, /, *, at: str | None = None, **parameters: Any) -> Answer:
         """The answer to one call, in the region ``at`` or the run's own. Raises ApiError, Unreachable or Expired.
 
         Throttling is retried until the deadline, network and server errors for some minutes, always with the same
@@ -168,15 +169,16 @@ class Aws:
         operation: str,
         /,
         *,
-        call: Callable[..., dict[str, Any] | None] | None = None,
+        call: Callable[..., Answer] | None = None,
         **parameters: Any,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Answer]:
         """The pages of an answer, each requested when the caller takes it. Raises what ``call`` raises.
 
-        ``call`` replaces this object's own ``call``; None from it ends the pages. A token that repeats ends them, too.
+        ``call`` replaces this object's own ``call``; an empty answer of it ends the pages. A token that repeats ends
+        them, too.
         """
-        token: dict[str, Any] = {}
-        while (answer := (call or self.call)(service, operation, **{**parameters, **token})) is not None:
+        token: Answer = {}
+        while answer := (call or self.call)(service, operation, **{**parameters, **token}):
             yield answer
             before, token = token, {key: answer[key] for key in ("NextToken", "nextToken") if answer.get(key)}
             if not token or token == before:
@@ -219,7 +221,7 @@ class Aws:
             seconds = min(seconds, max(0.0, self.deadline - self.clock()))
         self.sleep(seconds)
 
-    def _attempt(self, service: str, operation: str, region: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _attempt(self, service: str, operation: str, region: str, parameters: Answer) -> Answer:
         if service == "cloudformation":
             while (wait := self.room()) > 0:
                 self.sleep(wait)
@@ -228,7 +230,7 @@ class Aws:
             raise ApiError(service, operation, "UnknownOperation", f"the installed botocore has no {operation}")
         self.calls.append((self.clock(), service, operation))
         try:
-            answer: dict[str, Any] = method(**parameters)
+            answer: Answer = method(**parameters)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
             failure = _translate(error, service, operation)
             self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)

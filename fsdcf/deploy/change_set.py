@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change, Detail, at, title
 from fsdcf.cloudformation.risk import data_at_risk
+from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import plain
@@ -43,7 +44,7 @@ def dropped(reason: str) -> bool:
     return "[WARN]" in reason
 
 
-def read(raw: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+def read(raw: Iterable[Answer]) -> tuple[Change, ...]:
     """The changes of resources, in their order. Unknown values of enumerations are kept.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
@@ -59,12 +60,10 @@ def merged(whole: Sequence[Change], valued: Sequence[Change]) -> tuple[Change, .
     return (*(known.get(change.logical_id, change) for change in whole), *extra)
 
 
-def _change(raw: Mapping[str, Any]) -> Change:
+def _change(raw: Answer) -> Change:
     before, after = _context(raw.get("BeforeContext")), _context(raw.get("AfterContext"))
     return Change(
-        action=str(raw.get("Action", "")),
-        logical_id=str(raw.get("LogicalResourceId", "")),
-        type=str(raw.get("ResourceType", "")),
+        **texts(raw, action="Action", logical_id="LogicalResourceId", type="ResourceType"),
         physical_id=raw.get("PhysicalResourceId"),
         replacement=raw.get("Replacement"),
         policy=raw.get("PolicyAction"),
@@ -75,7 +74,7 @@ def _change(raw: Mapping[str, Any]) -> Change:
     )
 
 
-def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
+def _detail(raw: Answer, before: Any, after: Any) -> Detail:
     target = raw.get("Target") or {}
     attribute: Any = target.get("Attribute") or "Properties"
     name = target.get("Name")
@@ -94,17 +93,17 @@ def _detail(raw: Mapping[str, Any], before: Any, after: Any) -> Detail:
     )
 
 
-def _context(text: Any) -> Any:
+def _context(content: Any) -> Any:
     try:
-        return json.loads(text) if text else None
+        return json.loads(content) if content else None
     except ValueError:
         return None
 
 
-def _value(text: Any) -> Any:
+def _value(value: Any) -> Any:
     """A property value as plain data. CloudFormation writes maps and lists as JSON, and other values as they are."""
-    parsed = _context(text) if isinstance(text, str) and text[:1] in ("{", "[") else None
-    return text if parsed is None else parsed
+    parsed = _context(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
+    return value if parsed is None else parsed
 
 
 LONGEST_NAME = 128
@@ -182,8 +181,7 @@ def _send(run: Run, request: ChangeSetRequest, name: str) -> tuple[str, str]:
             raise
         # An earlier attempt succeeded, and its answer was lost: the name identifies our change set.
         answer = run.aws.call("cloudformation", "DescribeChangeSet", **names)
-        return str(answer["ChangeSetId"]), str(answer["StackId"])
-    return str(answer["Id"]), str(answer["StackId"])
+    return text(answer, "Id") or text(answer, "ChangeSetId"), text(answer, "StackId")
 
 
 def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
@@ -223,12 +221,12 @@ def _read_complete(run: Run, leftovers: Leftovers) -> ChangeSet:
     return ChangeSet(leftovers.name, leftovers.arn, leftovers.stack_arn, created, result == "empty", plan)
 
 
-def _state_of(answer: Mapping[str, Any]) -> tuple[State, str]:
-    reason = str(answer.get("StatusReason") or "")
-    return state(str(answer.get("Status")), reason), reason
+def _state_of(answer: Answer) -> tuple[State, str]:
+    reason = text(answer, "StatusReason")
+    return state(text(answer, "Status"), reason), reason
 
 
-def _wait(run: Run, leftovers: Leftovers, valued: bool) -> dict[str, Any]:
+def _wait(run: Run, leftovers: Leftovers, valued: bool) -> Answer:
     """The first page, once CloudFormation has calculated the changes."""
     begun, pause = run.aws.clock(), 2.0
     while True:
@@ -242,7 +240,7 @@ def _wait(run: Run, leftovers: Leftovers, valued: bool) -> dict[str, Any]:
         pause = 3.0
 
 
-def _describe(run: Run, leftovers: Leftovers, valued: bool, **more: Any) -> dict[str, Any]:
+def _describe(run: Run, leftovers: Leftovers, valued: bool, **more: Any) -> Answer:
     """One page of the change set, by its ARN: an obsolete set is not found by its name."""
     if valued:
         more["IncludePropertyValues"] = True
@@ -258,7 +256,7 @@ def _deleted(run: Run, leftovers: Leftovers) -> Stop:
     return stop(Exit.BUSY, f"another user deleted the change set {leftovers.name}", run.target.redeploy())
 
 
-def _all_changes(run: Run, leftovers: Leftovers, first: dict[str, Any], valued: bool) -> list[Mapping[str, Any]]:
+def _all_changes(run: Run, leftovers: Leftovers, first: Answer, valued: bool) -> list[Answer]:
     """The changes of the first page and of all that follow it."""
     changes = list(first.get("Changes") or [])
     if first.get("NextToken"):
@@ -293,9 +291,9 @@ def _validation_findings(run: Run, leftovers: Leftovers) -> Iterable[Evidence]:
         Filters={"FailedEvents": True},
     )
     for event in (event for page in pages for event in page.get("OperationEvents") or []):
-        reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Hook", "Resource"))
-        reason = next((text for text in reasons if text), None)
-        name = str(event.get("LogicalResourceId") or "")
+        reasons = (text(event, f"{kind}StatusReason") for kind in ("Validation", "Hook", "Resource"))
+        reason = next(filter(None, reasons), "")
+        name = text(event, "LogicalResourceId")
         if reason:
             source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)
-            yield Evidence(source or "validation", plain(str(reason)), run.where(name) if name else None)
+            yield Evidence(source or "validation", plain(reason), run.where(name) if name else None)

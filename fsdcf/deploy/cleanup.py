@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
+from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, AwsError, Expired
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, RunEnded, Terminated
 from fsdcf.deploy.run import Run, Stop
@@ -103,7 +103,7 @@ class Leftovers:
             stack = snapshot(run.aws, self.stack_arn or self.stack)
             self.executed = stack is not None and stack.change_set == self.arn and not stack.in_review
             return self.executed
-        status = str(answer.get("ExecutionStatus") or "")
+        status = text(answer, "ExecutionStatus")
         self.executed = status in _EXECUTED
         self.executing = self.executing and status not in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE")
         return self.executing
@@ -157,14 +157,14 @@ class Leftovers:
             return None
         return f"the empty stack {self.stack} is left in REVIEW_IN_PROGRESS"
 
-    def _others(self, run: Run, arn: str, own: str) -> list[dict[str, Any]]:
+    def _others(self, run: Run, arn: str, own: str) -> list[Answer]:
         """The other change sets of the stack; empty without the permission. ``own`` is a name or an ARN."""
         answer = run.optional(
             "change sets of other users cannot be checked", "cloudformation", "ListChangeSets", StackName=arn
         )
         return [
             summary
-            for summary in (answer or {}).get("Summaries") or []
+            for summary in answer.get("Summaries") or []
             if own not in (summary.get("ChangeSetName"), summary.get("ChangeSetId"))
         ]
 
@@ -201,10 +201,10 @@ class Leftovers:
                 ChangeSetName=summary["ChangeSetId"],
             )
 
-    def _is_stale(self, summary: dict[str, Any]) -> bool:
+    def _is_stale(self, summary: Answer) -> bool:
         created = summary.get("CreationTime")
         old = created is not None and self.created is not None and self.created - created > STALE
-        named = _OWN_NAME.fullmatch(str(summary.get("ChangeSetName"))) is not None
+        named = _OWN_NAME.fullmatch(text(summary, "ChangeSetName")) is not None
         return old and named and summary.get("ExecutionStatus") not in _EXECUTED
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
+from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.model import StackEvent
 
 STACK = "AWS::CloudFormation::Stack"
@@ -34,30 +34,26 @@ class EventBoundary:
     seen: frozenset[str] = frozenset()
 
 
-def read(raw: Mapping[str, Any]) -> StackEvent:
+def read(raw: Answer) -> StackEvent:
     """An event of DescribeStackEvents, with a readable reason.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
     """
     return StackEvent(
-        id=str(raw.get("EventId", "")),
+        **texts(raw, id="EventId", logical_id="LogicalResourceId", physical_id="PhysicalResourceId"),
+        **texts(raw, type="ResourceType", operation="OperationId", stack="StackId"),
         time=raw.get("Timestamp") or datetime.fromtimestamp(0, timezone.utc),
-        logical_id=str(raw.get("LogicalResourceId", "")),
-        physical_id=str(raw.get("PhysicalResourceId") or ""),
-        type=str(raw.get("ResourceType", "")),
-        status=str(raw.get("ResourceStatus") or raw.get("HookStatus") or ""),
-        reason=plain(str(raw.get("ResourceStatusReason") or raw.get("HookStatusReason") or "")),
-        token=str(raw.get("ClientRequestToken") or ""),
-        operation=str(raw.get("OperationId") or ""),
-        stack=str(raw.get("StackId") or ""),
+        status=text(raw, "ResourceStatus") or text(raw, "HookStatus"),
+        reason=plain(text(raw, "ResourceStatusReason") or text(raw, "HookStatusReason")),
+        token=text(raw, "ClientRequestToken"),
         hook=_hook_refusal(raw),
     )
 
 
-def _hook_refusal(raw: Mapping[str, Any]) -> str:
+def _hook_refusal(raw: Answer) -> str:
     """Why a hook refuses the resource; empty if it passes, or if the hook only warns."""
     refuses = raw.get("HookStatus") in ("HOOK_COMPLETE_FAILED", "HOOK_FAILED") and raw.get("HookFailureMode") != "WARN"
-    return str(raw.get("HookStatusReason") or "").strip() if refuses else ""
+    return text(raw, "HookStatusReason").strip() if refuses else ""
 
 
 def plain(reason: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from fsdcf.deploy.answers import text
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.change_set import ChangeSet, StackChanged
 from fsdcf.deploy.cleanup import Leftovers
@@ -173,7 +174,7 @@ def cancel(run: Run, arn: str) -> str:
 def _start(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
     token = run.aws.token()
     answer = run.optional("earlier events cannot be read", "cloudformation", "DescribeStackEvents", StackName=stack.arn)
-    before = frozenset(str(raw.get("EventId", "")) for raw in (answer or {}).get("StackEvents") or [])
+    before = frozenset(text(raw, "EventId") for raw in answer.get("StackEvents") or [])
     boundary = EventBoundary(frozenset({token}), None, before)
     operation = Operation(stack.arn, boundary, run.aws.clock(), verb, stack.status)
     if role_arn:

@@ -11,6 +11,7 @@ from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.template import compact
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
+from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
@@ -52,8 +53,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     if stack is not None:
         account = stack.account
     else:
-        caller = run.optional("the account is not known", "sts", "GetCallerIdentity")
-        account = str((caller or {}).get("Account", ""))
+        account = text(run.optional("the account is not known", "sts", "GetCallerIdentity"), "Account")
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
@@ -91,7 +91,7 @@ def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, 
 
 def prepare(
     run: Run, release: Release, options: Options, stack: Snapshot | None
-) -> tuple[Create | Update, Snapshot | None, list[dict[str, Any]]]:
+) -> tuple[Create | Update, Snapshot | None, list[Answer]]:
     """Bring the stack into a state that accepts a change set. Stops the run if that is impossible.
 
     Returns the action, the stack that it applies to, and the parameters of CreateChangeSet.
@@ -121,7 +121,7 @@ def prepare(
 
 def parameters(
     template: Mapping[str, Any], image_sha: str | None, deployed: Snapshot | None
-) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+) -> tuple[list[Answer], tuple[str, ...]]:
     """The parameters of CreateChangeSet, and the names of those without a value.
 
     ``deployed`` is the stack to update, None for a creation. The previous value is used if the deployed template has
@@ -129,7 +129,7 @@ def parameters(
     parameter with a default is omitted, so that a new default takes effect.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
     """
-    sent: list[dict[str, Any]] = []
+    sent: list[Answer] = []
     missing: list[str] = []
     for name, declared in (template.get("Parameters") or {}).items():
         if name == IMAGE_PARAMETER and image_sha is not None:
@@ -259,11 +259,11 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
 
     Stops the run (exit 2) if a bucket is needed and missing or unusable.
     """
-    text = compact(release.template)
-    data = text.encode()
+    body = compact(release.template)
+    data = body.encode()
     size = f"the template has {len(data):,} bytes"
     if len(data) <= BODY_BYTES:
-        return {"TemplateBody": text}
+        return {"TemplateBody": body}
     if len(data) > TEMPLATE_BYTES:
         raise stop(Exit.USAGE, f"{size}, and CloudFormation accepts at most {TEMPLATE_BYTES:,}")
     bucket = options.artifacts_bucket

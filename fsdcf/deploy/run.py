@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
 from fsdcf.deploy.model import (
     Ask,
@@ -74,28 +75,26 @@ class Run:
 
     def optional(
         self, without: str, service: str, operation: str, /, *, may_be_gone: bool = False, **parameters: Any
-    ) -> dict[str, Any] | None:
+    ) -> Answer:
         """The answer to a call that the run can do without.
 
-        An error is one warning, which begins with ``without``, and gives None.
+        An error is one warning, which begins with ``without``, and gives an empty answer.
 
-        ``may_be_gone``: give None without a warning if the ECS service or its cluster no longer exists.
+        ``may_be_gone``: no warning if the ECS service or its cluster no longer exists.
         """
         if operation in self.warned:
-            return None
+            return {}
         try:
             return self.aws.call(service, operation, **parameters)
         except AwsError as error:
             if may_be_gone and isinstance(error, ApiError) and error.code in _GONE:
-                return None
+                return {}
             if not isinstance(error, ApiError) or not error.throttled:
                 self.warned.add(operation)
             self.warn(f"{without}: {describe_error(error)}")
-            return None
+            return {}
 
-    def optional_pages(
-        self, without: str, service: str, operation: str, /, **parameters: Any
-    ) -> Iterator[dict[str, Any]]:
+    def optional_pages(self, without: str, service: str, operation: str, /, **parameters: Any) -> Iterator[Answer]:
         """The pages of an answer that the run can do without. It ends early at an error, which is one warning."""
         return self.aws.pages(service, operation, call=partial(self.optional, without), **parameters)
 

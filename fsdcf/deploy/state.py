@@ -9,6 +9,7 @@ from typing import Any
 
 from fsdcf.cloudformation.template import TemplateError, read
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
+from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.model import Exit, Options, Target
 
@@ -71,21 +72,18 @@ def target_of(stack: Snapshot | None, name: str) -> Target:
     return Target(service or name, environment)
 
 
-def _read(raw: Mapping[str, Any]) -> Snapshot:
+def _read(raw: Answer) -> Snapshot:
     def pairs(section: str, key: str, value: str) -> dict[str, str]:
         return {item[key]: item.get(value, "") for item in raw.get(section) or []}
 
     return Snapshot(
-        name=str(raw.get("StackName", "")),
-        arn=str(raw.get("StackId", "")),
-        status=str(raw.get("StackStatus", "")),
-        reason=str(raw.get("StackStatusReason") or "").strip(),
+        **texts(raw, name="StackName", arn="StackId", status="StackStatus", change_set="ChangeSetId"),
+        reason=text(raw, "StackStatusReason").strip(),
         tags=pairs("Tags", "Key", "Value"),
         parameters=pairs("Parameters", "ParameterKey", "ParameterValue"),
         outputs=pairs("Outputs", "OutputKey", "OutputValue"),
         protected=bool(raw.get("EnableTerminationProtection")),
         since=raw.get("DeletionTime") or raw.get("LastUpdatedTime") or raw.get("CreationTime"),
-        change_set=str(raw.get("ChangeSetId") or ""),
     )
 
 
@@ -226,7 +224,7 @@ def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:
     return template_in(answer)
 
 
-def template_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def template_in(answer: Answer) -> Mapping[str, Any] | None:
     """The template in an answer of GetTemplate; None if it cannot be parsed.
 
     botocore decodes a JSON template itself.
@@ -247,7 +245,7 @@ def physical_ids(aws: Aws, stack: str) -> Mapping[str, str] | None:
     except ApiError:
         return None
     return {
-        str(row.get("LogicalResourceId")): str(row.get("PhysicalResourceId") or "")
+        text(row, "LogicalResourceId"): text(row, "PhysicalResourceId")
         for page in pages
         for row in page.get("StackResourceSummaries") or []
         if row.get("ResourceStatus") != "DELETE_COMPLETE"

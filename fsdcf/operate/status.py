@@ -9,6 +9,7 @@ from typing import Any
 
 from fsdcf.cloudformation.containers import main_container
 from fsdcf.conventions import SERVICE_TAG
+from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
@@ -71,12 +72,12 @@ class _OptionalCalls:
     aws: Aws
     missing: list[str] = field(default_factory=list)
 
-    def call(self, unknown: str, service: str, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
+    def call(self, unknown: str, service: str, operation: str, /, **parameters: Any) -> Answer:
         try:
             return self.aws.call(service, operation, **parameters)
         except (ApiError, Unreachable) as error:
             self.missing.append(f"{unknown}: {describe_error(error)}")
-            return None
+            return {}
 
 
 def status(stack: str, aws: Aws) -> Status | None:
@@ -95,7 +96,7 @@ def status(stack: str, aws: Aws) -> Status | None:
     if cluster and name:
         unknown = "the tasks and the rollout are unknown"
         answer = calls.call(unknown, "ecs", "DescribeServices", cluster=cluster, services=[name])
-        service = service_in(answer or {})
+        service = service_in(answer)
         if service is not None and service.status != "INACTIVE":
             label = f"{cluster_and_name(cluster)[1]}/{cluster_and_name(name)[1]}"
             result = replace(_with_service(result, service, calls), service=label)
@@ -140,9 +141,9 @@ def _resources(stack: Snapshot, calls: _OptionalCalls) -> tuple[Mapping[str, str
     )
     for page in islice(pages, _PAGES):
         for summary in page.get("StackResourceSummaries") or []:
-            name = str(summary.get("LogicalResourceId"))
-            physical[name] = str(summary.get("PhysicalResourceId") or "")
-            moving += [name] if str(summary.get("ResourceStatus", "")).endswith("_IN_PROGRESS") else []
+            name = text(summary, "LogicalResourceId")
+            physical[name] = text(summary, "PhysicalResourceId")
+            moving += [name] if text(summary, "ResourceStatus").endswith("_IN_PROGRESS") else []
     return {name: value or physical.get(name, "") for name, value in ids.items()}, tuple(moving)
 
 
@@ -150,9 +151,9 @@ def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str 
     if not task_definition:
         return None
     answer = calls.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
-    containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
+    containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
     container = main_container(containers, stack.tags.get(SERVICE_TAG, "")) or {}
-    return str(container.get("image", "")) or None
+    return text(container, "image") or None
 
 
 def _health(service: EcsService, calls: _OptionalCalls) -> tuple[int | None, int | None]:
@@ -160,7 +161,7 @@ def _health(service: EcsService, calls: _OptionalCalls) -> tuple[int | None, int
         return None, None
     group = service.target_groups[0]
     answer = calls.call("the target health is unknown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-    if answer is None or "TargetHealthDescriptions" not in answer:
+    if "TargetHealthDescriptions" not in answer:
         return None, None
     states = [target.state for target in read_targets(answer)]
     return states.count("healthy"), sum(state != "draining" for state in states)

@@ -104,7 +104,7 @@ def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
     if run.template is None:
         without = "the advice contains no values of the template"
         answer = run.optional(without, "cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
-        run.template = template_in(answer or {}) or {}
+        run.template = template_in(answer) or {}
     return context_of(run.template, service)
 
 

@@ -7,17 +7,17 @@ rollout.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
+from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
     TargetHealth,
-    cluster_and_name,
     primary_of,
     read_targets,
+    request_about,
     service_in,
 )
 from fsdcf.deploy.ecs.tasks import (
@@ -155,12 +155,11 @@ def look(
     out, and ``afterwards`` such tasks, too: a task that fails while it is watched belongs to the rollout, whatever its
     age.
     """
-    cluster, name = cluster_and_name(service)
-    at = {"cluster": cluster} if cluster else {}
+    at, name = request_about(service)
     without = "ECS's information on the failure is missing" if afterwards else "rollout not verified"
     may_be_gone = known is not None
     answer = run.optional(without, "ecs", "DescribeServices", may_be_gone=may_be_gone, **at, services=[name])
-    found = service_in(answer or {})
+    found = service_in(answer)
     if found is None:
         return known
     before = known or ServiceRollout(service, logical_id)
@@ -181,9 +180,7 @@ def look(
     return add_failed_tasks(rollout, tasks, since if afterwards else None)
 
 
-def add_failed_tasks(
-    rollout: ServiceRollout, tasks: Iterable[Mapping[str, Any]], since: datetime | None = None
-) -> ServiceRollout:
+def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], since: datetime | None = None) -> ServiceRollout:
     """The rollout with those tasks of DescribeTasks that stop, or have stopped, because of a failure.
 
     Known ones are updated.
@@ -214,20 +211,16 @@ def _unlisted(deployment: EcsDeployment) -> EcsDeployment:
     return replace(deployment, status="INACTIVE", pending=0) if deployment.status == "PRIMARY" else deployment
 
 
-def _read_task(raw: Mapping[str, Any]) -> StoppedTask:
+def _read_task(raw: Answer) -> StoppedTask:
     return StoppedTask(
         id=task_id(raw),
-        deployment=str(raw.get("startedBy") or ""),
-        reason=str(raw.get("stoppedReason") or ""),
-        code=str(raw.get("stopCode") or ""),
+        **texts(raw, deployment="startedBy", reason="stoppedReason", code="stopCode", definition="taskDefinitionArn"),
         containers=tuple(
-            (str(item.get("name", "")), item.get("exitCode"), str(item.get("reason") or ""))
-            for item in containers_of(raw)
+            (text(item, "name"), item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)
         ),
-        definition=str(raw.get("taskDefinitionArn") or ""),
         created=raw.get("createdAt"),
         images=tuple(
-            (str(item.get("name", "")), str(item["image"])) for item in raw.get("containers") or [] if item.get("image")
+            (text(item, "name"), text(item, "image")) for item in raw.get("containers") or [] if item.get("image")
         ),
     )
 
@@ -285,7 +278,7 @@ class RolloutObserver:
             return None
         return self._add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, since))
 
-    def _describe_tasks(self, rollout: ServiceRollout) -> list[dict[str, Any]]:
+    def _describe_tasks(self, rollout: ServiceRollout) -> list[Answer]:
         """The running tasks, those that ran at the last look, and the failed ones, from DescribeTasks."""
         known = self._tasks.setdefault(rollout.service, {})
         active = [task for task, state in known.items() if state.status not in ("STOPPED", "")]
@@ -298,7 +291,7 @@ class RolloutObserver:
             del known[task]
         return tasks or []
 
-    def _states(self, rollout: ServiceRollout, tasks: Sequence[Mapping[str, Any]]) -> tuple[TaskState, ...]:
+    def _states(self, rollout: ServiceRollout, tasks: Sequence[Answer]) -> tuple[TaskState, ...]:
         """The states of the tasks, those of the new deployment first."""
         known, now = self._tasks[rollout.service], self._run.aws.clock()
         self._history.observe(tasks, now)
@@ -317,7 +310,7 @@ class RolloutObserver:
         without = "the load balancer's checks are not shown"
         for group in rollout.groups:
             answer = self._run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-            for target in read_targets(answer or {}):
+            for target in read_targets(answer):
                 if health.get(target.address, TargetHealth("", "healthy")).state == "healthy":
                     health[target.address] = target
         return health
@@ -339,19 +332,18 @@ class RolloutObserver:
         ):
             return rollout
         self._counted[rollout.service] = mark
-        cluster, name = cluster_and_name(rollout.service)
-        at: dict[str, Any] = {"cluster": cluster} if cluster else {}
+        at, name = request_about(rollout.service)
         listed = self._run.optional(_NO_BREAKER, "ecs", "ListServiceDeployments", **at, service=name, maxResults=5)
         arns = [
             item["serviceDeploymentArn"]
-            for item in (listed or {}).get("serviceDeployments") or []
+            for item in listed.get("serviceDeployments") or []
             if not _is_older(item.get("createdAt"), since)
         ]
         if not arns:
             return rollout
         arn = arns[-1] if since is not None else arns[0]
         answer = self._run.optional(_NO_BREAKER, "ecs", "DescribeServiceDeployments", serviceDeploymentArns=[arn])
-        raw: dict[str, Any] = next(iter((answer or {}).get("serviceDeployments") or []), {})
+        raw: Answer = next(iter(answer.get("serviceDeployments") or []), {})
         return replace(rollout, breaker=_breaker(raw) or rollout.breaker, verdict=_verdict(raw) or rollout.verdict)
 
     def _add_evidence(self, rollout: ServiceRollout) -> ServiceRollout:
@@ -380,25 +372,18 @@ class RolloutObserver:
         answer = self._run.optional(
             _NO_LOG, "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=_LINES
         )
-        lines = [str(event.get("message", "")).rstrip() for event in (answer or {}).get("events") or []]
+        lines = [text(event, "message").rstrip() for event in answer.get("events") or []]
         return tuple([line for line in lines if line][-_KEPT:])
 
     def _streams_of(self, definition: str) -> dict[str, tuple[str, str]]:
         """The log group and stream prefix of each container of a task definition, by container name."""
         if definition not in self._streams:
-            answer = None
+            answer: Answer = {}
             if definition:
                 answer = self._run.optional(_NO_LOG, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
-            containers = ((answer or {}).get("taskDefinition") or {}).get("containerDefinitions") or []
-            options = {
-                str(item.get("name", "")): (item.get("logConfiguration") or {}).get("options") or {}
-                for item in containers
-            }
-            self._streams[definition] = {
-                name: (str(item["awslogs-group"]), str(item["awslogs-stream-prefix"]))
-                for name, item in options.items()
-                if item.get("awslogs-group") and item.get("awslogs-stream-prefix")
-            }
+            containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
+            streams = {text(item, "name"): _stream(item) for item in containers}
+            self._streams[definition] = {name: stream for name, stream in streams.items() if all(stream)}
         return self._streams[definition]
 
     def _report(self, rollout: ServiceRollout, states: tuple[TaskState, ...], elapsed: float) -> None:
@@ -427,6 +412,12 @@ def _new_deployments(rollout: ServiceRollout) -> frozenset[str]:
     return frozenset(item.id for item in (rollout.primary, rollout.failing) if item is not None)
 
 
+def _stream(container: Answer) -> tuple[str, str]:
+    """The log group and the stream prefix of a container; empty where there is none."""
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    return text(options, "awslogs-group"), text(options, "awslogs-stream-prefix")
+
+
 def _unhealthy(task: str, events: Sequence[str]) -> str:
     """The load balancer's reason for a task in the events of its service."""
     matches = (
@@ -439,16 +430,16 @@ def _without_times(event: RolloutChanged) -> RolloutChanged:
     return replace(event, elapsed=0.0, tasks=tuple(replace(task, since=0.0, past=()) for task in event.tasks))
 
 
-def _breaker(raw: Mapping[str, Any]) -> tuple[int, int] | None:
+def _breaker(raw: Answer) -> tuple[int, int] | None:
     breaker = raw.get("deploymentCircuitBreaker") or {}
     if breaker.get("status") in (None, "DISABLED") or breaker.get("threshold") is None:
         return None
     return int(breaker.get("failureCount") or 0), int(breaker["threshold"])
 
 
-def _verdict(raw: Mapping[str, Any]) -> str:
+def _verdict(raw: Answer) -> str:
     """The status and reason of a service deployment that did not succeed; empty for others."""
-    status, reason = str(raw.get("status") or ""), str(raw.get("statusReason") or "")
+    status, reason = text(raw, "status"), text(raw, "statusReason")
     if not status.startswith(("ROLLBACK", "STOP")):
         return ""
     return f"{status}: {reason}" if reason else status

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Aws
 
 SERVICE = "AWS::ECS::Service"
@@ -61,7 +60,7 @@ class EcsService:
     target_groups: tuple[str, ...] = ()
     minimum_healthy: int | None = None
     maximum: int | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    raw: Answer = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -85,6 +84,12 @@ def cluster_and_name(service: str) -> tuple[str, str]:
     return (parts[0], parts[-1]) if len(parts) > 1 else ("", parts[0])
 
 
+def request_about(service: str) -> tuple[Answer, str]:
+    """The cluster as a member of a request, if the service's ARN names one, and the service's name."""
+    cluster, name = cluster_and_name(service)
+    return {"cluster": cluster} if cluster else {}, name
+
+
 def describe_service(aws: Aws, cluster: str, name: str) -> EcsService | None:
     """The service; None if it or its cluster does not exist. Raises the errors of the call."""
     try:
@@ -95,23 +100,21 @@ def describe_service(aws: Aws, cluster: str, name: str) -> EcsService | None:
         raise
 
 
-def service_in(answer: Mapping[str, Any]) -> EcsService | None:
+def service_in(answer: Answer) -> EcsService | None:
     """The service in an answer of DescribeServices; None if it contains none."""
     return next((read_service(raw) for raw in answer.get("services") or []), None)
 
 
-def read_service(raw: Mapping[str, Any]) -> EcsService:
+def read_service(raw: Answer) -> EcsService:
     """A service from the data of an API response."""
     limits = raw.get("deploymentConfiguration") or {}
     groups = (balancer.get("targetGroupArn") for balancer in raw.get("loadBalancers") or [])
     return EcsService(
-        arn=str(raw.get("serviceArn", "")),
-        status=str(raw.get("status", "")),
-        task_definition=str(raw.get("taskDefinition") or ""),
+        **texts(raw, arn="serviceArn", status="status", task_definition="taskDefinition"),
         **_counts(raw),
         deployments=tuple(read_deployment(deployment) for deployment in raw.get("deployments") or []),
         messages=tuple(
-            ServiceMessage(event.get("createdAt"), str(event.get("message", ""))) for event in raw.get("events") or []
+            ServiceMessage(event.get("createdAt"), text(event, "message")) for event in raw.get("events") or []
         ),
         target_groups=tuple(str(group) for group in groups if group),
         minimum_healthy=limits.get("minimumHealthyPercent"),
@@ -120,21 +123,18 @@ def read_service(raw: Mapping[str, Any]) -> EcsService:
     )
 
 
-def read_deployment(raw: Mapping[str, Any]) -> EcsDeployment:
+def read_deployment(raw: Answer) -> EcsDeployment:
     """A deployment from the data of an API response."""
     return EcsDeployment(
-        id=str(raw.get("id", "")),
-        status=str(raw.get("status", "")),
-        task_definition=str(raw.get("taskDefinition", "")),
-        state=str(raw.get("rolloutState") or ""),
-        reason=str(raw.get("rolloutStateReason") or ""),
+        **texts(raw, id="id", status="status", task_definition="taskDefinition"),
+        **texts(raw, state="rolloutState", reason="rolloutStateReason"),
         failed=int(raw.get("failedTasks") or 0),
         **_counts(raw),
         since=raw.get("createdAt"),
     )
 
 
-def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
+def _counts(raw: Answer) -> Answer:
     return {name: int(raw.get(f"{name}Count") or 0) for name in ("desired", "running", "pending")}
 
 
@@ -150,7 +150,7 @@ class TargetHealth:
     reason: str = ""
 
 
-def read_targets(answer: Mapping[str, Any]) -> tuple[TargetHealth, ...]:
+def read_targets(answer: Answer) -> tuple[TargetHealth, ...]:
     """The targets in an answer of DescribeTargetHealth.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
@@ -158,7 +158,7 @@ def read_targets(answer: Mapping[str, Any]) -> tuple[TargetHealth, ...]:
     return tuple(_read_target(raw) for raw in answer.get("TargetHealthDescriptions") or [])
 
 
-def _read_target(raw: Mapping[str, Any]) -> TargetHealth:
+def _read_target(raw: Answer) -> TargetHealth:
     health = raw.get("TargetHealth") or {}
-    reason = ": ".join(str(health[key]) for key in ("Reason", "Description") if health.get(key))
-    return TargetHealth(str((raw.get("Target") or {}).get("Id", "")), str(health.get("State") or ""), reason)
+    reason = ": ".join(part for key in ("Reason", "Description") if (part := text(health, key)))
+    return TargetHealth(text(raw.get("Target") or {}, "Id"), text(health, "State"), reason)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
-from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name
+from fsdcf.deploy.answers import Answer, text
+from fsdcf.deploy.ecs.service import TargetHealth, request_about
 from fsdcf.deploy.model import TaskState
 from fsdcf.deploy.run import Run
 
@@ -30,8 +30,7 @@ def list_tasks(run: Run, without: str, service: str, status: str) -> tuple[str, 
 
     ``service`` is an ARN. More than MOST_TASKS are a warning.
     """
-    cluster, name = cluster_and_name(service)
-    at = {"cluster": cluster} if cluster else {}
+    at, name = request_about(service)
     tasks: list[str] = []
     for page in run.optional_pages(
         without, "ecs", "ListTasks", **at, serviceName=name, desiredStatus=status, maxResults=BATCH
@@ -43,32 +42,31 @@ def list_tasks(run: Run, without: str, service: str, status: str) -> tuple[str, 
     return tuple(tasks[:MOST_TASKS])
 
 
-def describe_tasks(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[dict[str, Any]] | None:
+def describe_tasks(run: Run, without: str, service: str, tasks: tuple[str, ...]) -> list[Answer] | None:
     """The tasks as DescribeTasks reports them; None if a call fails. ECS forgets a stopped task after some time."""
-    cluster, _ = cluster_and_name(service)
-    at: dict[str, Any] = {"cluster": cluster} if cluster else {}
-    described: list[dict[str, Any]] = []
+    at, _ = request_about(service)
+    described: list[Answer] = []
     for begin in range(0, len(tasks), BATCH):
         answer = run.optional(without, "ecs", "DescribeTasks", **at, tasks=list(tasks[begin : begin + BATCH]))
-        if answer is None:
+        if not answer:
             return None
         described += answer.get("tasks") or []
     return described
 
 
-def task_id(raw: Mapping[str, Any]) -> str:
+def task_id(raw: Answer) -> str:
     """The id in a task's ARN."""
-    return str(raw.get("taskArn", "")).rsplit("/", 1)[-1]
+    return text(raw, "taskArn").rsplit("/", 1)[-1]
 
 
-def containers_of(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def containers_of(raw: Answer) -> list[Answer]:
     """The containers of a task, its main one first. Once that has ended, the exit codes of the others are left out.
 
     The main container has the name with which the family begins: ``shop`` in ``shop-prod:7``. When it ends, ECS stops
     the others, and their codes, such as 137, do not show the cause.
     """
-    containers: list[Mapping[str, Any]] = list(raw.get("containers") or [])
-    family = str(raw.get("taskDefinitionArn") or "").rsplit("/", 1)[-1].partition(":")[0]
+    containers = list(raw.get("containers") or [])
+    family = text(raw, "taskDefinitionArn").rsplit("/", 1)[-1].partition(":")[0]
     main = [item for item in containers if item.get("name") and f"{family}-".startswith(f"{item['name']}-")]
     ended = any(item.get("exitCode") is not None for item in main)
     others = [{**item, "exitCode": None} if ended else item for item in containers if item not in main]
@@ -112,44 +110,42 @@ class TaskHistory:
     _observed: dict[str, dict[str, float]] = field(default_factory=dict)
     _target_reasons: dict[str, str] = field(default_factory=dict)
 
-    def observe(self, tasks: Iterable[Mapping[str, Any]], now: float) -> None:
+    def observe(self, tasks: Iterable[Answer], now: float) -> None:
         """Record the tasks of DescribeTasks at a time of our clock."""
         for raw in tasks:
             states = self._observed.setdefault(task_id(raw), {})
-            states.setdefault(str(raw.get("lastStatus", "")), now)
+            states.setdefault(text(raw, "lastStatus"), now)
             for stamp in (*_STAMPS.values(), "stoppingAt"):
                 if isinstance(raw.get(stamp), datetime):
                     offset = now - self._seconds(raw[stamp])
                     self._offset = offset if self._offset is None else min(self._offset, offset)
 
-    def state(
-        self, raw: Mapping[str, Any], now: float, new: Collection[str], health: Mapping[str, TargetHealth]
-    ) -> TaskState:
+    def state(self, raw: Answer, now: float, new: Collection[str], health: Mapping[str, TargetHealth]) -> TaskState:
         """The state of a task.
 
         ``new`` are the ids of the deployments that are rolled out, ``health`` the targets by address.
         """
-        status, id = str(raw.get("lastStatus", "")), task_id(raw)
+        status, id = text(raw, "lastStatus"), task_id(raw)
         begun = self._begun(raw)
         order = sorted(begun, key=lambda name: (_rank(name), begun[name]))
         past = tuple((name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status)
         target = health.get(_address(raw), TargetHealth("", ""))
         if target.reason and target.state == "unhealthy":
             self._target_reasons[id] = target.reason
-        container = str(raw.get("healthStatus") or "")  # UNKNOWN also means that the task has no health check
+        container = text(raw, "healthStatus")  # UNKNOWN also means that the task has no health check
         containers = containers_of(raw)
         reason = stop_reason(
-            str(raw.get("stoppedReason") or ""),
-            (str(item.get("reason") or "") for item in containers),
+            text(raw, "stoppedReason"),
+            (text(item, "reason") for item in containers),
             (item.get("exitCode") for item in containers),
-            str(raw.get("stopCode") or ""),
+            text(raw, "stopCode"),
         )
         return TaskState(
             id=id,
             status=status,
             since=max(0.0, now - begun.get(status, now)),
             past=past,
-            new=str(raw.get("startedBy", "")) in new,
+            new=text(raw, "startedBy") in new,
             container=container if container in ("HEALTHY", "UNHEALTHY") else "",
             target=target.state,
             target_reason=target.reason or self.target_reason(id),
@@ -161,7 +157,7 @@ class TaskHistory:
         """The load balancer's latest reason for an unhealthy task; empty if the task never was unhealthy."""
         return self._target_reasons.get(task, "")
 
-    def _begun(self, raw: Mapping[str, Any]) -> dict[str, float]:
+    def _begun(self, raw: Answer) -> dict[str, float]:
         """When each state of a task began, by our clock."""
         begun = dict(self._observed.get(task_id(raw), {}))
         stopping = next((name for name in ("DEACTIVATING", "STOPPING") if name in begun), "STOPPING")
@@ -179,7 +175,7 @@ def _rank(state: str) -> int:
     return STATES.index(state) if state in STATES else len(STATES)
 
 
-def _address(raw: Mapping[str, Any]) -> str:
+def _address(raw: Answer) -> str:
     """The address by which the load balancer knows the task."""
     details = (detail for item in raw.get("attachments") or [] for detail in item.get("details") or [])
-    return next((str(item.get("value", "")) for item in details if item.get("name") == "privateIPv4Address"), "")
+    return next((text(item, "value") for item in details if item.get("name") == "privateIPv4Address"), "")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.rollout import ServiceRollout, look
 from fsdcf.deploy.ecs.service import SERVICE
 from fsdcf.deploy.run import Run
@@ -39,7 +40,7 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), pati
     )
     if not pages or pages[-1].get("NextToken"):
         return Verdict("unread")
-    resources: list[dict[str, Any]] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
+    resources: list[Answer] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
     definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == _DEFINITION)
     services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
     if services:
@@ -47,8 +48,8 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), pati
     before = {rollout.logical_id: rollout for rollout in known}
     verdict = Verdict("verified")
     for service in services:
-        name = str(service.get("LogicalResourceId", ""))
-        verdict = _verify(run, str(service["PhysicalResourceId"]), name, before.get(name), definitions, patient)
+        name = text(service, "LogicalResourceId")
+        verdict = _verify(run, service["PhysicalResourceId"], name, before.get(name), definitions, patient)
         if verdict.state != "verified":
             return verdict
     return verdict
