@@ -59,12 +59,16 @@ class Result:
     ``spec`` is what the template is compiled from. ``draft`` is the template even if it has errors.
     """
 
-    template: Template | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
     document: Document | None = None
     spec: Spec | None = None
     draft: Template | None = None
+
+    @property
+    def template(self) -> Template | None:
+        """The template, unless there are errors."""
+        return None if has_errors(self.diagnostics) else self.draft
 
 
 def run(request: Request, lint: Lint | None = None) -> Result:
@@ -77,14 +81,14 @@ def _compiled(request: Request) -> Result:
     known = types()
     written, findings = parse(request.raw, request.name)
     if written is None:
-        return Result(None, in_order(findings), {request.name: request.raw.decode("utf-8", "replace")})
+        return Result(in_order(findings), {request.name: request.raw.decode("utf-8", "replace")})
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables)
     spec, invalid = validate(document, request.environment, known)
     diagnostics = [*findings, *resolved, *invalid]
     check, unreadable = container_check(spec, document, request.beside or _from_disk(request.name))
     diagnostics = [each for each in diagnostics if check is None or each.code != missing_check.code] + unreadable
     if has_errors(diagnostics):
-        return Result(None, in_order(diagnostics), document.sources, document)
+        return Result(in_order(diagnostics), document.sources, document)
     if check is not None:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
@@ -93,8 +97,7 @@ def _compiled(request: Request) -> Result:
     span = document.span(())
     for problem, hint in compiler.verify(template.data):
         diagnostics.append(TOO_LARGE.at(span, (), f"the template has {problem}", hint))
-    result = Result(None, in_order(diagnostics), document.sources, document, spec, template)
-    return result if has_errors(diagnostics) else replace(result, template=template)
+    return Result(in_order(diagnostics), document.sources, document, spec, template)
 
 
 def with_lint(result: Result, findings: Sequence[Finding]) -> Result:
@@ -107,8 +110,7 @@ def with_lint(result: Result, findings: Sequence[Finding]) -> Result:
     explained = explain(
         findings, draft.origins, result.document, lambda at, named: locate(at, named, known), to_json(draft.data)
     )
-    diagnostics = in_order((*result.diagnostics, *explained))
-    return replace(result, diagnostics=diagnostics, template=None if has_errors(diagnostics) else draft)
+    return replace(result, diagnostics=in_order((*result.diagnostics, *explained)))
 
 
 def _from_disk(name: str) -> Callable[[str], bytes]:

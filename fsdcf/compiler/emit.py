@@ -106,14 +106,8 @@ def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _RESOLVER: Any = Resolver()
 _MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
-_SHORT = {
-    f"{prefix}{name}": f"!{name}"
-    for prefix, names in (
-        ("", ("Ref", "Condition")),
-        ("Fn::", ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs")),
-    )
-    for name in names
-}
+_FUNCTIONS = ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs")
+_SHORT = {"Ref": "!Ref", "Condition": "!Condition", **{f"Fn::{name}": f"!{name}" for name in _FUNCTIONS}}
 
 
 def _write(value: Any, out: list[Any], section: str = "", tag: str = "") -> None:

@@ -97,15 +97,18 @@ def compile_pipeline(pipeline: Pipeline) -> Template:
             raise ValueError(
                 f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
             )
-    whole = StackPart()
+    stack = StackPart()
     images = sorted(set(pipeline.images))
-    for part in (_repositories(images), _artifacts_bucket(), _boundary(pipeline.boundary), _provider(pipeline)):
-        whole.fold(part)
+    _add_repositories(stack, images)
+    _add_artifacts_bucket(stack)
+    _add_boundary(stack, pipeline.boundary)
+    if pipeline.provider is None:  # an account has only one provider for GitHub
+        stack.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
     arns = [GetAtt(_repository_id(name), "Arn") for name in images]
     arns += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
     for environment in pipeline.policies:
-        whole.fold(_deploy_role(pipeline, environment, arns))
-    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS, whole)
+        _add_deploy_role(stack, pipeline, environment, arns)
+    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS, stack)
 
 
 def role_id(environment: str) -> str:
@@ -139,9 +142,8 @@ def _repository_id(name: str) -> str:
     return logical_id(name, "Repository")
 
 
-def _repositories(names: list[str]) -> StackPart:
-    """ECR repositories with immutable tags and scans, which expire their oldest images."""
-    part = StackPart()
+def _add_repositories(stack: StackPart, names: list[str]) -> None:
+    """Add ECR repositories with immutable tags and scans, which expire their oldest images."""
     for name in names:
         title = _repository_id(name)
         repository = ecr.Repository(
@@ -152,9 +154,8 @@ def _repositories(names: list[str]) -> StackPart:
             EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
             LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=json.dumps(_lifecycle(), separators=(",", ":"))),
         )
-        part.keep(repository, f"images.{name}")
-        part.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
-    return part
+        stack.keep(repository, f"images.{name}")
+        stack.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
 
 
 def _lifecycle() -> dict[str, list[dict[str, object]]]:
@@ -175,9 +176,8 @@ def _lifecycle() -> dict[str, list[dict[str, object]]]:
     }
 
 
-def _artifacts_bucket() -> StackPart:
-    """The artifacts bucket: private, encrypted, versioned, TLS only; old artifacts expire."""
-    part = StackPart()
+def _add_artifacts_bucket(stack: StackPart) -> None:
+    """Add the artifacts bucket: private, encrypted, versioned, TLS only; old artifacts expire."""
     rule = s3.LifecycleRule(
         Id="old-artifacts",
         Status="Enabled",
@@ -185,14 +185,12 @@ def _artifacts_bucket() -> StackPart:
         ExpirationInDays=ARTIFACT_DAYS,
         NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
     )
-    add_bucket(part, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
-    part.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
-    return part
+    add_bucket(stack, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
+    stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
 
 
-def _boundary(boundary: PermissionsBoundary | None) -> StackPart:
-    """The permissions boundary. Its name is fixed because specs contain it."""
-    part = StackPart()
+def _add_boundary(stack: StackPart, boundary: PermissionsBoundary | None) -> None:
+    """Add the permissions boundary, if there is one. Its name is fixed because specs contain it."""
     if boundary is not None:
         policy = iam.ManagedPolicy(
             "Boundary",
@@ -200,28 +198,18 @@ def _boundary(boundary: PermissionsBoundary | None) -> StackPart:
             Description="What the roles of services may do at most",
             PolicyDocument=dict(boundary.document),
         )
-        part.add(policy, "boundary")
-        part.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
-    return part
+        stack.add(policy, "boundary")
+        stack.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
 
 
-def _provider(pipeline: Pipeline) -> StackPart:
-    """The OIDC provider of GitHub, unless the account has one: it can have only one."""
-    part = StackPart()
-    if pipeline.provider is None:
-        part.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
-    return part
-
-
-def _deploy_role(pipeline: Pipeline, environment: str, repositories: list[Any]) -> StackPart:
-    """The deploy role of an environment, with its policies and permission to push into ``repositories`` (ARNs)."""
-    part = StackPart()
+def _add_deploy_role(stack: StackPart, pipeline: Pipeline, environment: str, repositories: list[Any]) -> None:
+    """Add the deploy role of an environment, with its policies and permission to push into ``repositories`` (ARNs)."""
     title, origin = role_id(environment), f"environments.{environment}"
     policies = []
     for number, statements in enumerate(pipeline.policies[environment], 1):
         name = logical_id(environment, f"DeployPolicy{number}")
         text = f"What a deploy to {environment} needs, part {number}"
-        part.add(iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(statements)), origin)
+        stack.add(iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(statements)), origin)
         policies.append(Ref(name))
     role = iam.Role(
         title,
@@ -233,10 +221,9 @@ def _deploy_role(pipeline: Pipeline, environment: str, repositories: list[Any]) 
     if repositories:
         push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, repositories)]
         role.Policies = [inline_policy("Push", push)]
-    part.add(role, origin)
+    stack.add(role, origin)
     text = f"Role that deploys to {environment}: repository variable {role_variable(environment)}"
-    part.output(role_output(environment), text, GetAtt(title, "Arn"))
-    return part
+    stack.output(role_output(environment), text, GetAtt(title, "Arn"))
 
 
 def _trust(pipeline: Pipeline, environment: str) -> dict[str, Any]:

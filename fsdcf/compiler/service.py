@@ -28,7 +28,9 @@ def compile_service(spec: Spec, environment: str, types: CompiledTypes) -> Templ
     context = Context(spec, environment, network_of(spec.service), tags_of(spec, environment), types)
     for part in PARTS:
         context.before.fold(part(context))
-    return template_of(_description(spec, environment), context.tags, context.before)
+    text = spec.metadata.description
+    description = f"{spec.metadata.name} in {environment}" + (f": {text}" if text else ", an ECS service on Fargate")
+    return template_of(description, context.tags, context.before)
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:
@@ -51,11 +53,6 @@ def tags_of(spec: Spec, environment: str) -> dict[str, str]:
     taken = {key.lower() for key in metadata.tags}
     kept = {key: value for key, value in own.items() if key not in taken}
     return {key: value for key, value in {**kept, **metadata.tags}.items() if value}
-
-
-def _description(spec: Spec, environment: str) -> str:
-    lead = f"{spec.metadata.name} in {environment}"
-    return f"{lead}: {spec.metadata.description}" if spec.metadata.description else f"{lead}, an ECS service on Fargate"
 
 
 def outputs(context: Context) -> StackPart:

@@ -13,7 +13,7 @@ from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
 if TYPE_CHECKING:
-    from troposphere.ecs import ContainerDefinition
+    from troposphere.ecs import ContainerDefinition, EFSVolumeConfiguration
 
 PropertyPath = tuple[str | int, ...]
 Sources = Mapping[str | PropertyPath, str]
@@ -46,14 +46,14 @@ class Template:
 class VolumeMount:
     """A volume of the task and its place in the main container.
 
-    ``efs`` holds the properties of its EFSVolumeConfiguration; None for a volume on the task's disk.
+    ``efs`` is its EFSVolumeConfiguration; None for a volume on the task's disk.
     ``origin`` is the spec path of the dependency that adds it; empty for a volume of ``service.volumes``.
     """
 
     name: str
     path: str
     read_only: bool = False
-    efs: Mapping[str, Any] | None = None
+    efs: EFSVolumeConfiguration | None = None
     origin: str = ""
 
 
@@ -208,9 +208,9 @@ def template_of(description: str, tags: Mapping[str, str], whole: StackPart) -> 
             resource.properties["Tags"] = dict(sorted(tags.items())) if is_map else pairs
     data = {
         "Description": description,
-        "Parameters": {name: parameter.to_dict() for name, parameter in whole.parameters.items()},
-        "Conditions": {name: encode_to_dict(condition) for name, condition in whole.conditions.items()},
+        "Parameters": encode_to_dict(whole.parameters),
+        "Conditions": encode_to_dict(whole.conditions),
         "Resources": {name: resource.to_dict() for name, resource in whole.resources.items()},
-        "Outputs": {name: output.to_dict() for name, output in whole.outputs.items()},
+        "Outputs": encode_to_dict(whole.outputs),
     }
     return Template(data, whole.origins)

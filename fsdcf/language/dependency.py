@@ -48,10 +48,13 @@ class SqliteFile(Dependency):
 
 @dataclass(frozen=True)
 class Violation:
-    """A violation of a dependency type's rule. ``at`` is the path below the dependency; ``key`` underlines the key."""
+    """A violation of a dependency type's rule. ``at`` is a key of the dependency, or the path below it.
+
+    ``key`` underlines the key instead of the value.
+    """
 
     rule: Rule
-    at: SpecPath
+    at: str | SpecPath
     message: str
     hint: str
     key: bool = False

@@ -36,10 +36,9 @@ def container_check(
         file = spec.service.build.dockerfile
         if file is None or spec.service.health_check.container is not None:
             return None, []
+        return health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace")), []
     except UnknownValue:
         return None, []
-    try:
-        return health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace")), []
     except (OSError, ValueError) as error:
         path = ("service", "build", "dockerfile")
         message = f"`{file}` cannot be read: {getattr(error, 'strerror', None) or error}"

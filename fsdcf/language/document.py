@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.diagnostics import Span, SpecPath
+from fsdcf.diagnostics import Diagnostic, Severity, Span, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
 
@@ -52,6 +52,11 @@ class Document:
     def has(self, path: SpecPath) -> bool:
         """Return whether the author wrote this path, as opposed to a default."""
         return path in self.marks
+
+    def allows(self, finding: Diagnostic) -> bool:
+        """Return whether a comment of the author allows a warning on its line."""
+        codes = self.allowed.get((finding.span.file, finding.span.line), frozenset())
+        return finding.severity is Severity.WARNING and finding.code in codes
 
     def nearest(self, path: SpecPath) -> SpecPath:
         """Return the path itself, or its nearest ancestor that was written."""

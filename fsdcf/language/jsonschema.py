@@ -9,12 +9,13 @@ from fsdcf.language.model import KINDS
 from fsdcf.language.shape import Field, ValueType, fields_of, moved_keys
 
 PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
+Schema = dict[str, Any]
 _ANY_SCALAR = ["string", "number", "boolean"]
 _AS_TEXT = {"string": ["string", "number"], "list": _ANY_SCALAR, "map": _ANY_SCALAR}
 """The types of a value that keeps the text that was written: a scalar, or the items of a list or map."""
 
 
-def json_schema(types: Types) -> dict[str, Any]:
+def json_schema(types: Types) -> Schema:
     """Return the schema of a spec. A placeholder may replace a number, so that editors accept ``${PORT}``."""
     schemas = [_spec_schema(kind.record, types) for kind in KINDS.values()]
     return {
@@ -25,7 +26,7 @@ def json_schema(types: Types) -> dict[str, Any]:
     }
 
 
-def _spec_schema(record: type, types: Types) -> dict[str, Any]:
+def _spec_schema(record: type, types: Types) -> Schema:
     """Return the schema of a kind of spec, its overlays included."""
     root, overlay = (_with_moved_keys(record_schema(record, types, part), record, types) for part in (False, True))
     for name in ("apiVersion", "kind", "environments"):
@@ -34,7 +35,7 @@ def _spec_schema(record: type, types: Types) -> dict[str, Any]:
     return root
 
 
-def _with_moved_keys(schema: dict[str, Any], record: type, types: Types) -> dict[str, Any]:
+def _with_moved_keys(schema: Schema, record: type, types: Types) -> Schema:
     """Add the keys that may be written elsewhere: ``service.resources.minCapacity`` belongs to autoScaling."""
     for field, _, spelled in moved_keys(record):
         holder = schema
@@ -45,11 +46,11 @@ def _with_moved_keys(schema: dict[str, Any], record: type, types: Types) -> dict
     return schema
 
 
-def record_schema(record: type, types: Types, partial: bool = False) -> dict[str, Any]:
+def record_schema(record: type, types: Types, partial: bool = False) -> Schema:
     """Return the schema of a record; with ``partial`` nothing is required, as in an overlay."""
-    properties: dict[str, Any] = {}
+    properties: Schema = {}
     required: list[str] = []
-    respelled: list[dict[str, Any]] = []
+    respelled: list[Schema] = []
     for field in fields_of(record):
         properties[field.name] = _field(field, types, partial)
         spellings = [name for name in field.key.also if "." not in name]
@@ -58,18 +59,18 @@ def record_schema(record: type, types: Types, partial: bool = False) -> dict[str
             respelled.append({"anyOf": [{"required": [name]} for name in (field.name, *spellings)]})
         elif field.required and not partial:
             required.append(field.name)
-    out: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    out: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return out | ({"required": required} if required else {}) | ({"allOf": respelled} if respelled else {})
 
 
-def _field(field: Field, types: Types, partial: bool) -> dict[str, Any]:
+def _field(field: Field, types: Types, partial: bool) -> Schema:
     options = [_value(each, field, types, partial) for each in field.types]
     if field.accepts("integer", "number") and not field.accepts("string"):
         options.append(PLACEHOLDER)
     return {"description": field.key.doc, **(options[0] if len(options) == 1 else {"anyOf": options})}
 
 
-def _value(value: ValueType, field: Field, types: Types, partial: bool) -> dict[str, Any]:
+def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schema:
     key = field.key
     if value.name == "record" and value.record:
         return record_schema(value.record, types, partial)
@@ -88,10 +89,10 @@ def _value(value: ValueType, field: Field, types: Types, partial: bool) -> dict[
     return {"type": value.name} | {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _string(field: Field) -> dict[str, Any]:
+def _string(field: Field) -> Schema:
     """Return the schema of a text, or of a placeholder that becomes one, unless only one value is allowed."""
     key, first = field.key, field.types[0].name
-    out: dict[str, Any] = {"enum": list(key.allowed)} if key.allowed else {"type": "string"}
+    out: Schema = {"enum": list(key.allowed)} if key.allowed else {"type": "string"}
     if key.as_text and first in _AS_TEXT:
         out = {"type": _AS_TEXT[first]}
     out |= {"pattern": _whole(key.pattern)} if key.pattern else {}
@@ -101,7 +102,7 @@ def _string(field: Field) -> dict[str, Any]:
     return {"anyOf": [out, PLACEHOLDER]} if bounded else out
 
 
-def _dependencies(types: Types) -> dict[str, Any]:
+def _dependencies(types: Types) -> Schema:
     names = sorted(types)
     cases = []
     for name in names:

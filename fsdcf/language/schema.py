@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
@@ -272,23 +271,19 @@ def _other_word(name: str, keys: Iterable[str]) -> str:
 # The walk over a document
 
 
-@dataclass
-class Shape:
-    """The result of a check: the findings, the paths that are wrong or missing, and the dependencies that can be
-    read."""
-
-    findings: list[Diagnostic] = field(default_factory=list)
-    wrong: set[SpecPath] = field(default_factory=set)
-    dependencies: list[int] = field(default_factory=list)
-
-
 class Checker:
-    """Walks a document along the model and builds the model's values. Values with an error are unknown."""
+    """Walks a document along the model and builds the model's values. Values with an error are unknown.
+
+    The results are the findings, the paths that are wrong or missing, and the indexes of the dependencies that can be
+    read.
+    """
 
     def __init__(self, document: Document, types: Types) -> None:
         self.document = document
         self.types = types
-        self.shape = Shape()
+        self.findings: list[Diagnostic] = []
+        self.wrong: set[SpecPath] = set()
+        self.dependencies: list[int] = []
 
     def record(self, record: type, data: dict[Any, Any], path: SpecPath, partial: bool = False) -> Any:
         """Return a record's value; with ``partial`` nothing is required, and None is returned."""
@@ -308,9 +303,9 @@ class Checker:
         for each in fields_of(record):
             here = (*path, each.name)
             values[each.attribute] = each.default
-            if each.name in known and here not in self.shape.wrong:
+            if each.name in known and here not in self.wrong:
                 values[each.attribute] = self._value(each, known[each.name], here, partial)
-            if here in self.shape.wrong:
+            if here in self.wrong:
                 unknown.add(each.attribute)
         return None if partial else record_without(record, values, frozenset(unknown))
 
@@ -338,10 +333,10 @@ class Checker:
             value = self._item(each, item, value, here)
             if item.name == "dependency":
                 yield from self._dependency(value, here)
-            elif here in self.shape.wrong:
-                self.shape.wrong.add(path)
+            elif here in self.wrong:
+                self.wrong.add(path)
             elif item.record and (hint := _pair_hint(item.record, value)):
-                self.shape.wrong.add(path)
+                self.wrong.add(path)
                 name = next(iter(value))
                 self._add(UNKNOWN, (*here, name), f"unknown key `{name}`", hint, key=True)
             else:
@@ -349,7 +344,7 @@ class Checker:
 
     def _dependency(self, value: Any, path: SpecPath) -> Iterator[Any]:
         """Yield a dependency if its type and its required keys are known, because rules and names depend on them."""
-        if path in self.shape.wrong:
+        if path in self.wrong:
             return
         name = value.get("type")
         if isinstance(name, str) and name not in self.types:
@@ -364,8 +359,8 @@ class Checker:
             return
         model: type = self.types[name].model if isinstance(name, str) else Dependency
         built = self.record(model, value, path)
-        if not any(each.required and (*path, each.name) in self.shape.wrong for each in fields_of(model)):
-            self.shape.dependencies.append(int(path[-1]))
+        if not any(each.required and (*path, each.name) in self.wrong for each in fields_of(model)):
+            self.dependencies.append(int(path[-1]))
             yield built
 
     def _map(self, each: Field, item: ValueType, values: dict[Any, Any], path: SpecPath) -> dict[str, Any]:
@@ -373,14 +368,14 @@ class Checker:
         for key, value in values.items():
             here = (*path, key)
             if each.key.key_pattern and not re.fullmatch(each.key.key_pattern, str(key)):
-                self.shape.wrong.add(here)
+                self.wrong.add(here)
                 message = f"`{key}` is not a valid name here"
                 self._add(FORM, here, message, f"names match {each.key.key_pattern}", key=True)
             elif item.name == "any":
                 out[key] = value
             else:
                 value = self._item(each, item, value, here)
-                if here not in self.shape.wrong:
+                if here not in self.wrong:
                     out[key] = value
         return out
 
@@ -396,7 +391,7 @@ class Checker:
     def _check_known(self, each: Field, value: Any, path: SpecPath) -> None:
         """Report a text that only CloudFormation knows if it must be known now. Rules report secrets and attributes."""
         if not each.open and isinstance(value, Text):
-            self.shape.wrong.add(path)
+            self.wrong.add(path)
             for part in value.parts:
                 if isinstance(part, Pseudo):
                     message = f"`{part}` is not known when compiling, and this must be"
@@ -423,25 +418,25 @@ class Checker:
         meant = _nearest(str(name), {**spellings, **later})
         homes = [each.name for each in fields_of(record) if each.record and name in names_of(each.record)]
         if len(homes) == 1:
-            self.shape.wrong.add((*path, homes[0], name))
+            self.wrong.add((*path, homes[0], name))
             hint = f"`{name}` is a key of `{homes[0]}`: indent it below that"
         elif not (hint := _other_word(str(name), spellings)):
             if meant in spellings:
-                self.shape.wrong.add((*path, spellings[meant]))
+                self.wrong.add((*path, spellings[meant]))
             keys = ", ".join(sorted({*spellings.values(), *later}))
             hint = f"did you mean `{meant}`?" if meant else f"keys here are {keys}"
         self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _missing(self, each: Field, path: SpecPath) -> None:
         here = (*path, each.name)
-        self.shape.wrong.add(here)
+        self.wrong.add(here)
         span = self.document.key_span(path) if path else self.document.span(())
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
-        self.shape.findings.append(REQUIRED.at(span, here, message, each.key.doc))
+        self.findings.append(REQUIRED.at(span, here, message, each.key.doc))
 
     def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:
         """Report an error of cerberus, given by the name of its rule."""
-        self.shape.wrong.add(path)
+        self.wrong.add(path)
         key, label = each.key, _label(path)
         if rule in ("type", "nullable"):
             self._add(TYPE, path, _type_message(each, path, value), _type_hint(each, value, path))
@@ -461,20 +456,20 @@ class Checker:
 
     def _add(self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool = False) -> None:
         span = self.document.key_span(path) if key else self.document.span(path)
-        self.shape.findings.append(rule.at(span, path, message, hint))
+        self.findings.append(rule.at(span, path, message, hint))
 
 
-def check(document: Document, types: Types) -> tuple[Any, Shape]:
-    """Return the spec of a document, in which every value with an error is unknown, and the result of the check."""
+def check(document: Document, types: Types) -> tuple[Any, Checker]:
+    """Return the spec of a document, in which every value with an error is unknown, and the results of the check."""
     checker = Checker(document, types)
-    return checker.record(kind_of(document.data).record, document.data, ()), checker.shape
+    return checker.record(kind_of(document.data).record, document.data, ()), checker
 
 
 def check_overlay(overlay: Document, record: type, types: Types) -> list[Diagnostic]:
     """Return the findings about an overlay of another environment, in which nothing is required."""
     checker = Checker(overlay, types)
     checker.record(record, overlay.data, (), partial=True)
-    return checker.shape.findings
+    return checker.findings
 
 
 def _chosen(types: tuple[ValueType, ...], value: Any) -> ValueType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
@@ -91,19 +92,13 @@ class _Renaming:
     ) -> None:
         """Move a key that was written elsewhere in the spec to its own place."""
         *above, last = spelled
-        holder: Any = out
-        for name in above:
-            holder = holder.get(name)
-            if not isinstance(holder, dict):
-                return
-        if last not in holder:
+        holder = _map_at(out, above)
+        if holder is None or last not in holder:
             return
         source, target = root + spelled, root + home
-        place: Any = out
-        for name in home[:-1]:
-            place = place.setdefault(name, {})
-            if not isinstance(place, dict):
-                return
+        place = _map_at(out, home[:-1], create=True)
+        if place is None:
+            return
         if field.name in place:
             self._report(source, target, ".".join(map(str, target)), ".".join(map(str, source)))
         else:
@@ -114,10 +109,7 @@ class _Renaming:
         del holder[last]
         self.marks.pop(source, None)
         if not holder and ".".join(above) not in dict(walk(record)):
-            parent: Any = out
-            for name in above[:-1]:
-                parent = parent[name]
-            del parent[above[-1]]
+            del (_map_at(out, above[:-1]) or {})[above[-1]]
             self.marks.pop(root + tuple(above), None)
 
     def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any) -> None:
@@ -130,3 +122,12 @@ class _Renaming:
     def _mark(self, old: SpecPath, new: SpecPath) -> None:
         if mark := self.document.marks.get(old):
             self.marks[new] = mark
+
+
+def _map_at(data: Any, path: Iterable[str], create: bool = False) -> dict[Any, Any] | None:
+    """Return the map at a path; None if the path is missing (unless ``create``) or leads to something else."""
+    for name in path:
+        data = data.setdefault(name, {}) if create else data.get(name)
+        if not isinstance(data, dict):
+            return None
+    return data  # type: ignore[no-any-return]

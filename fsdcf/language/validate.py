@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsdcf.diagnostics import Diagnostic, Severity
+from fsdcf.diagnostics import Diagnostic
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import kind_of
@@ -22,18 +22,12 @@ def validate(document: Document, environment: str, types: Types) -> tuple[Spec, 
     its finding would only be a consequence.
     """
     kind = kind_of(document.data)
-    spec, shape = check(document, types)
-    findings = list(shape.findings)
+    spec, checked = check(document, types)
+    findings = list(checked.findings)
     overlays = document.data.get("environments")
     for name in overlays if isinstance(overlays, dict) else ():
         if name != environment and (overlay := overlay_of(document, name)):
             below = ("environments", name)
             findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, types)]
-    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(shape.dependencies)))
-    return spec, tuple(each for each in findings if not _is_allowed(each, document))
-
-
-def _is_allowed(finding: Diagnostic, document: Document) -> bool:
-    """Return whether a comment of the author allows a warning on its line."""
-    codes = document.allowed.get((finding.span.file, finding.span.line), frozenset())
-    return finding.severity is Severity.WARNING and finding.code in codes
+    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(checked.dependencies)))
+    return spec, tuple(each for each in findings if not document.allows(each))

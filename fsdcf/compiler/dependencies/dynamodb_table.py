@@ -9,7 +9,7 @@ from fsdcf.compiler.access import actions, check_permissions, granted, is_manage
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
-from fsdcf.diagnostics import Rule
+from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
@@ -140,6 +140,10 @@ class DynamoDbTable(Dependency):
     )
 
 
+_Schemas = list[tuple[SpecPath, tuple[KeyElement, ...]]]
+"""Key schemas, each with its path."""
+
+
 def managed(table: DynamoDbTable) -> bool:
     """Whether the stack makes the table: a list of actions without a key schema is for a table that exists already."""
     return is_managed(table) or (table.unmanaged is None and bool(table.key_schema))
@@ -158,7 +162,7 @@ def check(table: DynamoDbTable) -> Violations:
             key=True,
         )
         return
-    schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]] = [(("keySchema",), table.key_schema)]
+    schemas: _Schemas = [(("keySchema",), table.key_schema)]
     schemas += [
         (("globalSecondaryIndexes", number, "keySchema"), index.key_schema)
         for number, index in enumerate(table.global_secondary_indexes)
@@ -175,9 +179,7 @@ def check(table: DynamoDbTable) -> Violations:
     yield from _capacity(table)
 
 
-def _attributes(
-    table: DynamoDbTable, schemas: list[tuple[tuple[str | int, ...], tuple[KeyElement, ...]]]
-) -> Violations:
+def _attributes(table: DynamoDbTable, schemas: _Schemas) -> Violations:
     known = [attribute.name for attribute in table.attributes]
     used = {element.name for _, schema in schemas for element in schema}
     for path, schema in schemas:
@@ -194,17 +196,16 @@ def _attributes(
 
 
 def _indexes(table: DynamoDbTable) -> Violations:
-    counts = Counter(index.name for index in table.global_secondary_indexes)
-    for number, index in enumerate(table.global_secondary_indexes):
+    indexes = table.global_secondary_indexes
+    counts = Counter(index.name for index in indexes)
+    for number, index in enumerate(indexes):
         path = ("globalSecondaryIndexes", number)
         if counts[index.name] > 1:
             yield Violation(INDEX, (*path, "name"), f"two indexes are named `{index.name}`", "give each its own name")
         if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
             yield Violation(INDEX, path, "nonKeyAttributes go with the projection INCLUDE", "write both, or neither")
-    if len(table.global_secondary_indexes) > 20:
-        yield Violation(
-            INDEX, ("globalSecondaryIndexes",), f"{len(table.global_secondary_indexes)} indexes", "20 at most", key=True
-        )
+    if len(indexes) > 20:
+        yield Violation(INDEX, "globalSecondaryIndexes", f"{len(indexes)} indexes", "20 at most", key=True)
 
 
 def _capacity(table: DynamoDbTable) -> Violations:
@@ -213,14 +214,14 @@ def _capacity(table: DynamoDbTable) -> Violations:
     if table.billing_mode == "PROVISIONED" and len(given) < 2:
         yield Violation(
             CAPACITY,
-            ("billingMode",),
+            "billingMode",
             "PROVISIONED needs readCapacity and writeCapacity",
             "add them, or leave billingMode out",
         )
     elif table.billing_mode != "PROVISIONED" and given:
         yield Violation(
             CAPACITY,
-            (given[0],),
+            given[0],
             "an on-demand table has no capacity",
             "leave it out, or set `billingMode: PROVISIONED`",
             key=True,

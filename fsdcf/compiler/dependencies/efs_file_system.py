@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from troposphere import GetAtt, Ref, Tags, ec2, efs
+from troposphere import GetAtt, Ref, Tags, ec2, ecs, efs
 
 from fsdcf.compiler.access import check_permissions, granted, is_managed
 from fsdcf.compiler.parts.network import tcp_rule
@@ -85,19 +85,19 @@ def check(system: EfsFileSystem) -> Violations:
     yield from check_permissions(system)
     if not system.encrypted:
         yield Violation(
-            FILE_SYSTEM, ("encrypted",), "a file system is always encrypted", "leave it out: `true` is the only value"
+            FILE_SYSTEM, "encrypted", "a file system is always encrypted", "leave it out: `true` is the only value"
         )
     if not is_managed(system) and not re.fullmatch(_ID, sample(system.name)):
         yield Violation(
             FILE_SYSTEM,
-            ("name",),
+            "name",
             f"`{sample(system.name)}` is not the id of a file system",
             "such as fs-0123456789abcdef0",
         )
     if system.performance_mode == "maxIO" and system.throughput_mode == "elastic":
         yield Violation(
             FILE_SYSTEM,
-            ("performanceMode",),
+            "performanceMode",
             "maxIO does not go with elastic throughput",
             "set `throughputMode: bursting`, or leave performanceMode out",
         )
@@ -115,20 +115,20 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
         condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": GetAtt(point, "Arn")}}
         grant.statements = [{**allow(actions, [GetAtt(title, "Arn")]), "Condition": condition}]
         grant.output(names.id("FileSystemId"), f"EFS file system {names.local}", Ref(title))
-        authorization: dict[str, Any] = {"AccessPointId": Ref(point), "IAM": "ENABLED"}
+        access_point = {"AccessPointId": Ref(point)}
     else:
         physical = fragment(system.name)
         arn = f"arn:${{AWS::Partition}}:elasticfilesystem:${{AWS::Region}}:${{AWS::AccountId}}:file-system/{physical}"
         grant.values = {"id": physical, "arn": arn}
         grant.statements = [allow(actions, [intrinsic(arn)])]
-        authorization = {"IAM": "ENABLED"}
+        access_point = {}
     identity = grant.values["id"]
-    efs = {
-        "FilesystemId": intrinsic(identity),
-        "TransitEncryption": "ENABLED",
-        "AuthorizationConfig": authorization,
-    }
-    grant.mounts = [VolumeMount(names.local, system.mount_point, wanted == "read", efs, names.origin)]
+    volume = ecs.EFSVolumeConfiguration(
+        FilesystemId=intrinsic(identity),
+        TransitEncryption="ENABLED",
+        AuthorizationConfig=ecs.AuthorizationConfig(**access_point, IAM="ENABLED"),
+    )
+    grant.mounts = [VolumeMount(names.local, system.mount_point, wanted == "read", volume, names.origin)]
     grant.environment[names.variable("FILE_SYSTEM_ID")] = identity
     return grant
 

@@ -6,13 +6,12 @@ from typing import Any
 from troposphere import GetAtt, Ref, sns, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
-from fsdcf.compiler.dependencies.sqs_queue import SqsQueue
+from fsdcf.compiler.dependencies.sqs_queue import FIFO, FifoDependency, SqsQueue, check_fifo, physical_name
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
-from fsdcf.compiler.text import fragment, intrinsic
-from fsdcf.diagnostics import Rule
+from fsdcf.compiler.text import intrinsic
+from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
@@ -37,7 +36,6 @@ LEVELS = {
     "read": ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Subscribe"),
     "write": ("sns:GetTopicAttributes", "sns:Publish"),
 }
-_FIFO = ".fifo"
 _MOST_FILTER_KEYS = 5
 _AWS_MANAGED_KEY = "alias/aws/sns"
 
@@ -57,7 +55,7 @@ class TopicSubscription(SnakeCaseRecord):
 
 
 @spec_record
-class SnsTopic(Dependency):
+class SnsTopic(FifoDependency):
     """An SNS topic. `read` permits the service to subscribe to it, `write` to publish."""
 
     name: String = spec_key(
@@ -75,20 +73,16 @@ class SnsTopic(Dependency):
 
 def check(topic: SnsTopic) -> Violations:
     yield from check_permissions(topic)
+    yield from check_fifo(topic, TOPIC, "topic")
     name = sample(topic.name)
-    if name.endswith(_FIFO) and not topic.fifo and is_managed(topic):
-        yield Violation(TOPIC, ("name",), "only a FIFO topic's name ends in .fifo", "add `fifo: true`")
-    room = 256 - (len(_FIFO) if topic.fifo or name.endswith(_FIFO) else 0)
-    if len(name.removesuffix(_FIFO)) > room:
-        yield Violation(TOPIC, ("name",), "the name has more than 256 characters", f"write at most {room} characters")
-    if topic.content_based_deduplication and not topic.fifo:
-        message, hint = "only a FIFO topic removes duplicates", "add `fifo: true`, or leave it out"
-        yield Violation(TOPIC, ("contentBasedDeduplication",), message, hint, key=True)
+    room = 256 - (len(FIFO) if topic.fifo or name.endswith(FIFO) else 0)
+    if len(name.removesuffix(FIFO)) > room:
+        yield Violation(TOPIC, "name", "the name has more than 256 characters", f"write at most {room} characters")
     for index, subscription in enumerate(topic.subscriptions):
         yield from _check_filter(subscription, ("subscriptions", index, "filterPolicy"))
 
 
-def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) -> Violations:
+def _check_filter(subscription: TopicSubscription, path: SpecPath) -> Violations:
     """Source: https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
     policy = subscription.filter_policy
     if len(policy) > _MOST_FILTER_KEYS:
@@ -102,7 +96,7 @@ def _check_filter(subscription: TopicSubscription, path: tuple[str | int, ...]) 
 
 def check_references(topic: SnsTopic, spec: Spec) -> Violations:
     """Check that each subscription names a queue that the topic can deliver to."""
-    queues = _queues(spec)
+    queues = {local_name(each.name): each for each in spec.dependencies if isinstance(each, SqsQueue)}
     named: set[str] = set()
     for index, subscription in enumerate(topic.subscriptions):
         path = ("subscriptions", index, "queue")
@@ -123,15 +117,10 @@ def check_references(topic: SnsTopic, spec: Spec) -> Violations:
         named.add(subscription.queue)
 
 
-def _queues(spec: Spec) -> dict[str, SqsQueue]:
-    return {local_name(each.name): each for each in spec.dependencies if isinstance(each, SqsQueue)}
-
-
 def compile(topic: SnsTopic, names: Names, context: Context) -> Grant:
     """A managed topic with its subscriptions, and access to the topic."""
     grant = Grant()
-    base = fragment(topic.name)
-    physical = base.removesuffix(_FIFO) + _FIFO if topic.fifo else base
+    physical = physical_name(topic)
     if is_managed(topic):
         title = names.id("Topic")
         _add(grant, title, physical, topic, names, context)
@@ -182,12 +171,10 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
 def _topics_of(queue: str, spec: Spec) -> list[str]:
     """Return the logical IDs of the topics that a queue is subscribed to, in the order of their names."""
     topics = [each for each in spec.dependencies if isinstance(each, SnsTopic) and is_managed(each)]
-    return [
-        logical_id(name, "Topic")
-        for name in sorted(
-            local_name(topic.name) for topic in topics if queue in {each.queue for each in topic.subscriptions}
-        )
+    names = [
+        local_name(each.name) for each in topics for subscription in each.subscriptions if subscription.queue == queue
     ]
+    return [logical_id(name, "Topic") for name in sorted(names)]
 
 
 def _queue_policy(title: str, queue: str, topics: list[str]) -> sqs.QueuePolicy:

@@ -64,7 +64,7 @@ class SqliteDatabase(SqliteFile):
 def check(database: SqliteDatabase) -> Violations:
     for key, written in (("permissions", database.permissions), ("unmanaged", database.unmanaged)):
         if written is not None:
-            yield Violation(FILE, (key,), f"an SQLite database has no `{key}`", "leave it out", key=True)
+            yield Violation(FILE, key, f"an SQLite database has no `{key}`", "leave it out", key=True)
 
 
 def compile(database: SqliteDatabase, names: Names, context: Context) -> Grant:

@@ -30,11 +30,18 @@ LEVELS = {
     ),
     "write": ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"),
 }
-_FIFO = ".fifo"
+FIFO = ".fifo"
+
+
+class FifoDependency(Dependency):
+    """A queue or topic, which may keep the order of messages."""
+
+    fifo: bool
+    content_based_deduplication: bool
 
 
 @spec_record
-class SqsQueue(Dependency):
+class SqsQueue(FifoDependency):
     """An SQS queue with a dead-letter queue."""
 
     name: String = spec_key(
@@ -56,32 +63,39 @@ class SqsQueue(Dependency):
 
 def check(queue: SqsQueue) -> Violations:
     yield from check_permissions(queue)
+    yield from check_fifo(queue, QUEUE, "queue")
     name = sample(queue.name)
-    if name.endswith(_FIFO) and not queue.fifo and is_managed(queue):
-        yield Violation(QUEUE, ("name",), "only a FIFO queue's name ends in .fifo", "add `fifo: true`")
-    fifo = queue.fifo or name.endswith(_FIFO)
-    room = 80 - (len("-dlq") if is_managed(queue) else 0) - (len(_FIFO) if fifo else 0)
-    if len(name.removesuffix(_FIFO)) > room:
-        endings = " and ".join(["-dlq"] * is_managed(queue) + [_FIFO] * fifo)
+    fifo = queue.fifo or name.endswith(FIFO)
+    room = 80 - (len("-dlq") if is_managed(queue) else 0) - (len(FIFO) if fifo else 0)
+    if len(name.removesuffix(FIFO)) > room:
+        endings = " and ".join(["-dlq"] * is_managed(queue) + [FIFO] * fifo)
         message = "the name has more than 80 characters" + (f" with {endings}" if endings else "")
         yield Violation(
-            QUEUE, ("name",), message, f"write at most {room} characters" + (f" before {_FIFO}" if fifo else "")
+            QUEUE, "name", message, f"write at most {room} characters" + (f" before {FIFO}" if fifo else "")
         )
-    if queue.content_based_deduplication and not queue.fifo:
-        yield Violation(
-            QUEUE,
-            ("contentBasedDeduplication",),
-            "only a FIFO queue removes duplicates",
-            "add `fifo: true`, or leave it out",
-            key=True,
-        )
+
+
+def check_fifo(dependency: FifoDependency, rule: Rule, noun: str) -> Violations:
+    """Check that what needs a FIFO queue or topic (``noun``) is written for one."""
+    if dependency.fifo:
+        return
+    if sample(dependency.name).endswith(FIFO) and is_managed(dependency):
+        yield Violation(rule, "name", f"only a FIFO {noun}'s name ends in .fifo", "add `fifo: true`")
+    if dependency.content_based_deduplication:
+        message, hint = f"only a FIFO {noun} removes duplicates", "add `fifo: true`, or leave it out"
+        yield Violation(rule, "contentBasedDeduplication", message, hint, key=True)
+
+
+def physical_name(dependency: FifoDependency) -> str:
+    """The physical name as a fragment, with the ending of a FIFO queue or topic."""
+    name = fragment(dependency.name)
+    return name.removesuffix(FIFO) + FIFO if dependency.fifo else name
 
 
 def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
     """A managed queue with its dead-letter queue, and access to the queue."""
     grant = Grant()
-    base = fragment(queue.name)
-    physical = base.removesuffix(_FIFO) + _FIFO if queue.fifo else base
+    physical = physical_name(queue)
     if not is_managed(queue):
         attributes = {
             "url": f"https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{physical}",
@@ -114,8 +128,8 @@ def _arn(physical: str) -> str:
 
 
 def _add(grant: Grant, title: str, dead: str, physical: str, queue: SqsQueue, names: Names) -> None:
-    base = physical.removesuffix(_FIFO)
-    ending = _FIFO if queue.fifo else ""
+    base = physical.removesuffix(FIFO)
+    ending = FIFO if queue.fifo else ""
     common = {"SqsManagedSseEnabled": True, **present(FifoQueue=queue.fifo or None)}
     # The queue refers to its dead-letter queue, so that the latter can only refer to the queue by its physical name.
     redrive = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}

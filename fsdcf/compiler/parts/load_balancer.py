@@ -91,15 +91,10 @@ def _target_attributes(balancer: LoadBalancer) -> dict[str, Any]:
     if not balancer.stickiness:
         return attributes | {"stickiness.enabled": "false"}
     stickiness = balancer.stickiness if isinstance(balancer.stickiness, Stickiness) else Stickiness()
-    attributes["stickiness.enabled"] = "true"
-    if stickiness.cookie_name:
-        attributes["stickiness.type"] = "app_cookie"
-        attributes["stickiness.app_cookie.cookie_name"] = stickiness.cookie_name
-        attributes["stickiness.app_cookie.duration_seconds"] = stickiness.duration
-    else:
-        attributes["stickiness.type"] = "lb_cookie"
-        attributes["stickiness.lb_cookie.duration_seconds"] = stickiness.duration
-    return attributes
+    kind = "app_cookie" if stickiness.cookie_name else "lb_cookie"
+    attributes |= {"stickiness.enabled": "true", "stickiness.type": kind}
+    attributes[f"stickiness.{kind}.duration_seconds"] = stickiness.duration
+    return attributes | present(**{"stickiness.app_cookie.cookie_name": stickiness.cookie_name})
 
 
 def _add_listeners(part: StackPart, balancer: LoadBalancer) -> None:

@@ -30,6 +30,11 @@ def service(context: Context) -> StackPart:
     single_writer = context.before.single_writer
     least, most = percents(spec.deployment, single_writer)
     breaker = spec.deployment.circuit_breaker
+    network = ecs.AwsvpcConfiguration(
+        Subnets=list(context.network.task_subnets),
+        SecurityGroups=[Ref("TaskSecurityGroup")],
+        AssignPublicIp="ENABLED" if spec.networking.assign_public_ip else "DISABLED",
+    )
     resource = ecs.Service(
         "Service",
         Cluster=Ref("Cluster"),
@@ -44,7 +49,7 @@ def service(context: Context) -> StackPart:
         ),
         # ECS refuses zone rebalancing if a task must stop before another one starts.
         AvailabilityZoneRebalancing="DISABLED" if most <= 100 else "ENABLED",
-        NetworkConfiguration=_network_configuration(context),
+        NetworkConfiguration=ecs.NetworkConfiguration(AwsvpcConfiguration=network),
         EnableECSManagedTags=True,
         PropagateTags="SERVICE",
         EnableExecuteCommand=spec.enable_execute_command,
@@ -100,12 +105,3 @@ def _strategy(resources: Resources) -> list[ecs.CapacityProviderStrategyItem]:
             item(CapacityProvider="FARGATE_SPOT", Weight=resources.spot.weight),
         ]
     return [item(CapacityProvider="FARGATE_SPOT" if resources.spot else "FARGATE", Weight=1)]
-
-
-def _network_configuration(context: Context) -> ecs.NetworkConfiguration:
-    configuration = ecs.AwsvpcConfiguration(
-        Subnets=list(context.network.task_subnets),
-        SecurityGroups=[Ref("TaskSecurityGroup")],
-        AssignPublicIp="ENABLED" if context.service.networking.assign_public_ip else "DISABLED",
-    )
-    return ecs.NetworkConfiguration(AwsvpcConfiguration=configuration)

@@ -93,18 +93,15 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(service)}
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
-    mount_points = [
-        ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only) for mount in mounts
-    ]
-    ulimits = [
-        ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit) for limit in service.ulimits
-    ]
     needs_init = service.init_process or service.enable_execute_command
     optional = present(
         PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp")],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
         Secrets=[ecs.Secret(Name=name, ValueFrom=secrets[name]) for name in sorted(secrets)],
-        MountPoints=mount_points,
+        MountPoints=[
+            ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only)
+            for mount in mounts
+        ],
         HealthCheck=service.health_check.container and _check(service.health_check.container),
         LogConfiguration=log_configuration(service, context.spec.metadata.name),
         Command=[value(word, attributes) for word in service.command],
@@ -112,7 +109,10 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
         WorkingDirectory=service.working_directory and value(service.working_directory),
         User=service.user and value(service.user),
         StopTimeout=service.stop_timeout,
-        Ulimits=ulimits,
+        Ulimits=[
+            ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
+            for limit in service.ulimits
+        ],
         LinuxParameters=ecs.LinuxParameters(InitProcessEnabled=True) if needs_init else None,
     )
     return ecs.ContainerDefinition(
@@ -130,9 +130,12 @@ def _check(check: ContainerCheck) -> ecs.HealthCheck:
         command = ["CMD", *command]
     if command[0] == "CMD-SHELL" and len(command) > 2:
         command = ["CMD-SHELL", shlex.join(command[1:])]
-    start = present(StartPeriod=check.start_period)
     return ecs.HealthCheck(
-        Command=command, Interval=check.interval, Timeout=check.timeout, Retries=check.retries, **start
+        Command=command,
+        Interval=check.interval,
+        Timeout=check.timeout,
+        Retries=check.retries,
+        **present(StartPeriod=check.start_period),
     )
 
 
@@ -145,13 +148,7 @@ def log_configuration(service: Service, prefix: str) -> ecs.LogConfiguration | N
 
 
 def _volume(mount: VolumeMount) -> ecs.Volume:
-    if mount.efs is None:
-        return ecs.Volume(Name=mount.name)
-    properties: dict[str, Any] = dict(mount.efs)
-    authorization = properties.pop("AuthorizationConfig", None)
-    if authorization:
-        properties["AuthorizationConfig"] = ecs.AuthorizationConfig(**authorization)
-    return ecs.Volume(Name=mount.name, EFSVolumeConfiguration=ecs.EFSVolumeConfiguration(**properties))
+    return ecs.Volume(Name=mount.name, **present(EFSVolumeConfiguration=mount.efs))
 
 
 def _volumes(context: Context) -> list[VolumeMount]:
@@ -167,14 +164,15 @@ def _volumes(context: Context) -> list[VolumeMount]:
     ]
 
 
-def _efs(volume: Volume, systems: dict[str, Any]) -> dict[str, Any] | None:
-    """The properties of the EFSVolumeConfiguration; None for a volume on the task's disk."""
+def _efs(volume: Volume, systems: dict[str, Any]) -> ecs.EFSVolumeConfiguration | None:
+    """The file system of a volume; None for a volume on the task's disk."""
     if volume.efs is None:
         return None
     if volume.efs.dependency:
-        efs = systems.get(volume.efs.dependency)
-        return dict(efs) if efs else None
+        return systems.get(volume.efs.dependency)
     if not volume.efs.file_system_id:
         return None
-    root = {"RootDirectory": volume.efs.root_directory} if volume.efs.root_directory else {}
-    return {"FilesystemId": value(volume.efs.file_system_id), "TransitEncryption": "ENABLED", **root}
+    root = present(RootDirectory=volume.efs.root_directory)
+    return ecs.EFSVolumeConfiguration(
+        FilesystemId=value(volume.efs.file_system_id), TransitEncryption="ENABLED", **root
+    )

@@ -50,19 +50,14 @@ def telemetry(context: Context) -> StackPart:
         collector.LogConfiguration = output
     part.sidecars.append(collector)
     if traces:
-        part.variables = _variables(context.spec, context.environment)
+        variables = {  # which the SDKs of OpenTelemetry read in the service
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment={context.environment}",
+            "OTEL_SERVICE_NAME": context.spec.metadata.name,
+        }
+        part.variables = {name: Variable(text) for name, text in variables.items()}
     return part
-
-
-def _variables(spec: Spec, environment: str) -> dict[str, Variable]:
-    """The variables that the SDKs of OpenTelemetry read in the service."""
-    texts = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment={environment}",
-        "OTEL_SERVICE_NAME": spec.metadata.name,
-    }
-    return {name: Variable(text) for name, text in texts.items()}
 
 
 def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces: Traces | None) -> Any:

@@ -50,6 +50,6 @@ def _of_types(case: Case) -> Iterator[Diagnostic]:
 def _of_type(case: Case, path: SpecPath, dependency: Dependency, kind: DependencyType[Any]) -> Iterator[Diagnostic]:
     ignored = () if kind.managed(dependency) else kind.managed_keys  # W111 reports that these have no effect
     for violation in chain(kind.check(dependency), kind.check_references(dependency, case.spec)):
-        if not violation.at or violation.at[0] not in ignored:
-            here = (*path, *violation.at)
-            yield case.diagnostic(violation.rule, here, violation.message, violation.hint, violation.key)
+        below = (violation.at,) if isinstance(violation.at, str) else violation.at
+        if not below or below[0] not in ignored:
+            yield case.diagnostic(violation.rule, (*path, *below), violation.message, violation.hint, violation.key)

@@ -112,7 +112,7 @@ def test_settings_reach_the_resources() -> None:
 def test_an_existing_file_system_is_mounted_by_its_id() -> None:
     made = make(KIND, "fs-0123456789abcdef0", unmanaged={"permissions": "read"})
     (mount,) = made.grant.mounts
-    assert mount.read_only and mount.efs == {
+    assert mount.read_only and encoded(mount.efs) == {
         "FilesystemId": "fs-0123456789abcdef0",
         "TransitEncryption": "ENABLED",
         "AuthorizationConfig": {"IAM": "ENABLED"},
