@@ -132,6 +132,17 @@ def variable_option() -> _Decorator:
     )
 
 
+def matching(pattern: str, expected: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """An option's callback: a usage error unless the value, if given, matches the whole pattern."""
+
+    def check(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(pattern, text):
+            raise click.UsageError(f"{parameter.opts[0]} expects {expected}, not {text!r}")
+        return text
+
+    return check
+
+
 def format_option(*forms: str, help: str) -> _Decorator:
     """``--format``, as the parameter ``form``; the first form is the default."""
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help)

@@ -25,6 +25,7 @@ from fsdcf.cli.options import (
     connection_options,
     format_option,
     json_option,
+    matching,
     spec_inputs,
     variable_option,
     yes_option,
@@ -61,12 +62,19 @@ from fsdcf.plan.permissions.resources import needed
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
-_POLICY = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
-_IDS = re.compile(r"(?P<owner>[1-9]\d{0,19})/(?P<repository>[1-9]\d{0,19})")
-_PROVIDER = re.compile(rf"arn:aws(-[a-z]+)*:iam::\d{{12}}:oidc-provider/{re.escape(ISSUER)}")
+_account = matching(r"\d{12}", "12 digits")
+_region = matching(r"[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1")
+_policy = matching(
+    r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+    "the name or ARN of a policy",
+)
+_bucket = matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket")
+_repository = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", "ORG/REPO")
+_ids = matching(r"[1-9]\d{0,19}/[1-9]\d{0,19}", "two numbers, ORGID/REPOID")
+_provider = matching(
+    rf"arn:aws(-[a-z]+)*:iam::\d{{12}}:oidc-provider/{re.escape(ISSUER)}",
+    f"an ARN that ends in :oidc-provider/{ISSUER}",
+)
 _ENVIRONMENTS = ("staging", "prod")
 
 
@@ -108,15 +116,17 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
 
 @click.command()
 @spec_inputs("SPEC...", nargs=-1)
-@click.option("--account", metavar="ID", help="AWS account of the stacks.  [default: any, `*`]")
-@click.option("--region", metavar="NAME", help="AWS region of the stacks.  [default: any, `*`]")
+@click.option("--account", callback=_account, metavar="ID", help="AWS account of the stacks.  [default: any, `*`]")
+@click.option("--region", callback=_region, metavar="NAME", help="AWS region of the stacks.  [default: any, `*`]")
 @click.option(
     *("--permissions-boundary", "boundary"),
+    callback=_policy,
     metavar="NAME|ARN",
     help=f"Permissions boundary of the roles that do not have one.  [default: {BOUNDARY}]",
 )
 @click.option(
     *("--artifacts-bucket", "bucket"),
+    callback=_bucket,
     metavar="BUCKET",
     help="S3 bucket to which a deploy uploads a template larger than 51,200 bytes.",
 )
@@ -141,7 +151,6 @@ def permissions_command(
 
     They follow from the calls of fsdcf and from the calls that CloudFormation makes for each resource.
     """
-    _check_permissions(account, region, boundary, bucket)
     services = compiled_services(inputs, (inputs.environment_name,))
     if services is None:
         context.exit(2)
@@ -174,23 +183,6 @@ def _json(data: object) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def _check_permissions(account: str | None, region: str | None, boundary: str | None, bucket: str | None) -> None:
-    if account is not None and not re.fullmatch(r"\d{12}", account):
-        raise click.UsageError(f"--account expects 12 digits, not {account!r}")
-    if region is not None and not _REGION.fullmatch(region):
-        raise click.UsageError(f"--region: {region!r} is not a valid region; use one such as eu-west-1")
-    if boundary is not None:
-        _checked_boundary(boundary)
-    if bucket is not None and not _BUCKET.fullmatch(bucket):
-        raise click.UsageError(f"--artifacts-bucket: {bucket!r} is not a valid bucket name")
-
-
-def _checked_boundary(boundary: str) -> str:
-    if not _POLICY.fullmatch(boundary):
-        raise click.UsageError(f"--permissions-boundary expects the name or ARN of a policy, not {boundary!r}")
-    return boundary
-
-
 def partition(region: str | None) -> str:
     """The AWS partition of a region."""
     prefix = (region or "").split("-")[0:2]
@@ -199,9 +191,16 @@ def partition(region: str | None) -> str:
 
 @click.command()
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC...]")
-@click.option(*("--github", "repository"), required=True, metavar="ORG/REPO", help="GitHub repository of the pipeline.")
+@click.option(
+    *("--github", "repository"),
+    required=True,
+    callback=_repository,
+    metavar="ORG/REPO",
+    help="GitHub repository of the pipeline.",
+)
 @click.option(
     *("--github-ids", "ids"),
+    callback=_ids,
     metavar="ORGID/REPOID",
     help="IDs of the organization and the repository, which GitHub includes in the tokens of new repositories.",
 )
@@ -212,9 +211,15 @@ def partition(region: str | None) -> str:
     help="Environment in this account; repeatable.  [default: staging, prod]",
 )
 @variable_option()
-@click.option(*("--oidc-provider", "provider"), metavar="ARN", help="Existing OIDC provider of GitHub in the account.")
+@click.option(
+    *("--oidc-provider", "provider"),
+    callback=_provider,
+    metavar="ARN",
+    help="Existing OIDC provider of GitHub in the account.",
+)
 @click.option(
     *("--permissions-boundary", "boundary"),
+    callback=_policy,
     metavar="NAME|ARN",
     default=BOUNDARY,
     show_default=True,
@@ -250,21 +255,17 @@ def bootstrap_command(
 
     Without SPEC it covers every spec of the repository.
     """
-    if not _REPOSITORY.fullmatch(repository):
-        raise click.UsageError(f"--github expects ORG/REPO, not {repository!r}")
-    if provider is not None and not _PROVIDER.fullmatch(provider):
-        raise click.UsageError(f"--oidc-provider expects an ARN that ends in :oidc-provider/{ISSUER}, not {provider!r}")
     if deploys and output:
         raise click.UsageError("--deploy does not go with -o")
     if not deploys and (yes or as_json or artifacts_bucket):
         raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
-    known = _ids(ids)
     inputs = SpecInputs(specs_or_all(specs, repository_root(Path.cwd())), variables=variables)
     services = compiled_services(inputs, tuple(dict.fromkeys(environments)) or _ENVIRONMENTS)
     if services is None:
         context.exit(2)
     try:
-        pipeline = _pipeline(repository, known, services, provider, _checked_boundary(boundary))
+        known = Ids(*ids.split("/")) if ids else None
+        pipeline = _pipeline(repository, known, services, provider, boundary)
         template = compile_pipeline(pipeline)
     except ValueError as error:
         raise click.UsageError(f"{error}: bootstrap fewer specs or environments at a time") from None
@@ -277,15 +278,6 @@ def bootstrap_command(
         release = Release(SERVICE, ENVIRONMENT, template.data, None, TAGS, redeploy_command=redeploy)
         options = Options(yes=yes, artifacts_bucket=artifacts_bucket)
         _deploy(release, pipeline, options, connection, as_json)
-
-
-def _ids(text: str | None) -> Ids | None:
-    if text is None:
-        return None
-    match = _IDS.fullmatch(text)
-    if match is None:
-        raise click.UsageError(f"--github-ids expects two numbers, ORGID/REPOID, not {text!r}")
-    return Ids(match["owner"], match["repository"])
 
 
 def _pipeline(

@@ -17,10 +17,10 @@ import click
 
 from fsdcf import __version__
 from fsdcf.cli.compiled import compile_or_show
-from fsdcf.cli.files import repository_root, specs_or_all, write
+from fsdcf.cli.files import read, repository_root, specs_or_all, write
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.options import SpecInputs, variable_option
+from fsdcf.cli.options import SpecInputs, matching, variable_option
 from fsdcf.compiler.pipeline import role_variable
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.service import Spec
@@ -31,7 +31,7 @@ from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, workflo
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-_PINNED = re.compile(r"fsdcf==[0-9][A-Za-z0-9.+!]*|(fsdcf @ )?git\+https://[A-Za-z0-9._/-]+@[0-9a-f]{40}")
+_PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*|(fsdcf @ )?git\+https://[A-Za-z0-9._/-]+@[0-9a-f]{40}"
 _LANES = ("staging=staging", "main=prod")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/^~-]*")
 _GIT_TIMEOUT = 120
@@ -71,6 +71,7 @@ def ci_command() -> None:
 @variable_option()
 @click.option(
     *("--fsdcf", "requirement"),
+    callback=matching(_PINNED, "fsdcf==VERSION or git+https://…@COMMIT with the full commit hash"),
     metavar="REQUIREMENT",
     help=f"Pinned pip requirement that installs fsdcf.  [default: fsdcf=={__version__}]",
 )
@@ -105,7 +106,6 @@ def github_command(
         if "${{" in text or any(ord(character) < 32 for character in text):
             raise click.UsageError(f"a workflow cannot contain {text!r}: remove ${{{{ }}}} and line breaks")
     lanes = _lanes(branches or _LANES)
-    pinned = _pinned(requirement)
     root = repository_root(Path.cwd().resolve())
     sources = services(specs_or_all(specs, root), root, [lane.environment for lane in lanes], variables, test)
     if sources is None:
@@ -116,7 +116,7 @@ def github_command(
     options = [word for option, value in named if value is not None for word in (option, value)]
     command = shlex.join(("fsdcf", "ci", "github", *(source.spec for source in sources if specs), *options))
     settings = shlex.join(word for variable in variables for word in ("--var", variable))
-    text = workflow(Workflow(sources, lanes, pinned, command, settings))
+    text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings))
     target = output or Path(os.path.relpath(root / WORKFLOW))
     if check:
         _compare(context, target, text)
@@ -258,15 +258,6 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _pinned(requirement: str | None) -> str:
-    pinned = requirement or f"fsdcf=={__version__}"
-    if not _PINNED.fullmatch(pinned):
-        raise click.UsageError(
-            f"--fsdcf expects fsdcf==VERSION or git+https://…@COMMIT with the full commit hash, not {pinned!r}"
-        )
-    return pinned
-
-
 def _compare(context: click.Context, target: Path, text: str) -> None:
     try:
         known = target.read_text(encoding="utf-8")
@@ -381,7 +372,4 @@ def _sections(folder: Path) -> list[Section] | None:
 
 
 def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
-    except OSError as error:
-        raise click.UsageError(f"cannot read {str(file)!r}: {error.strerror}") from None
+    return read(file).decode(errors="replace") if file.exists() else ""

@@ -7,9 +7,9 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -98,40 +98,31 @@ class HealthCheckPrinter:
         self._json = JsonLines(sys.stdout) if as_json else None
         self._stream = LineWriter(sys.stderr if as_json else sys.stdout)
 
+    def _print(self, record: dict[str, Any], line: str) -> None:
+        if self._json:
+            self._json.write(record)
+        self._stream.lines([line])
+
     def head(self, of: str, text: str) -> None:
         """Print the settings of a check."""
-        if self._json:
-            self._json.write({"event": "checks", "of": of, "text": text})
-        self._stream.lines([f"{self._stream.paint(of.ljust(14), 'strong')} {visible(text)}"])
+        line = f"{self._stream.paint(of.ljust(14), 'strong')} {visible(text)}"
+        self._print({"event": "checks", "of": of, "text": text}, line)
 
     def note(self, text: str) -> None:
         """Print a warning."""
-        if self._json:
-            self._json.write({"event": "warned", "text": text})
-        self._stream.lines([f"  {self._stream.paint('!', 'warn')} {visible(text)}"])
+        self._print({"event": "warned", "text": text}, f"  {self._stream.paint('!', 'warn')} {visible(text)}")
 
     def rounds(self, of: str, rounds: Iterator[HealthCheckAttempt]) -> list[HealthCheckAttempt]:
         """Print rounds as they are made, and return them."""
         made, paint = [], self._stream.paint
         for one in rounds:
-            if self._json:
-                record = {"event": "check", "of": of, "number": one.number, "at": one.at, "passed": one.passed}
-                self._json.write({**record, "state": one.state, "text": one.text})
+            record = {"event": "check", "of": of, **asdict(one)}
             word = paint("passed", "good") if one.passed else paint("failed", "bad")
             state = paint(one.state.ljust(9), {"healthy": "good", "unhealthy": "bad"}.get(one.state, "soft"))
             at = paint(format_duration(one.at).rjust(7), "soft")
-            self._stream.lines([f"  {one.number:>2}  {at}  {word}  {state}  {visible(one.text)}"])
+            self._print(record, f"  {one.number:>2}  {at}  {word}  {state}  {visible(one.text)}")
             made.append(one)
         return made
-
-
-@dataclass(frozen=True)
-class _CheckFailure:
-    """A failed check: the reason, the evidence, and a command to try."""
-
-    text: str
-    evidence: tuple[Evidence, ...]
-    next: str
 
 
 @dataclass(frozen=True)
@@ -144,15 +135,22 @@ class _CheckRun:
     once: bool
     printer: HealthCheckPrinter
 
-    def evidence(
-        self, of: str, rounds: list[HealthCheckAttempt], threshold: str, key: str, stop: str
-    ) -> tuple[Evidence, ...]:
-        """The evidence of a failed check: the threshold that it exceeds, and when ECS stops the task."""
+    def failed(self, rounds: list[HealthCheckAttempt]) -> bool:
+        """Whether the last state, or with ``once`` the only check, is not healthy."""
+        return not rounds[-1].passed if self.once else rounds[-1].state != "healthy"
+
+    def failure(
+        self, what: str, of: str, rounds: list[HealthCheckAttempt], threshold: str, key: str, seconds: float, next: str
+    ) -> Outcome:
+        """The outcome of a failed check: the threshold that it exceeds, and when ECS stops the task."""
+        from fsdcf.operate.healthcheck import describe_stop
+
         prefix = "service.healthCheck."
-        return (
-            Evidence(of, _count(rounds, self.once, threshold), self.place(prefix + key)),
-            Evidence("on AWS", stop, self.place(prefix + "gracePeriod")),
+        evidence = (
+            Evidence(of, _count(rounds, self.once, prefix + threshold), self.place(prefix + key)),
+            Evidence("on AWS", describe_stop(seconds, self.rules), self.place(prefix + "gracePeriod")),
         )
+        return Outcome(Exit.FAILED, f"{what}: {rounds[-1].text}", evidence, (next,))
 
 
 @click.command()
@@ -213,15 +211,15 @@ def _outcome(
         raise click.UsageError(
             "--container-command needs a container check in the spec (service.healthCheck.container)"
         )
-    failures: list[_CheckFailure] = []
+    failures: list[Outcome] = []
     if check is not None and url is not None:
         failures += _check_balancer(check, url, spec.service.port, run)
     if inner is not None:
         failures += _check_container(inner, arguments, run)
     if failures:
-        sentence = f"{name} would fail: " + "; ".join(failure.text for failure in failures)
+        sentence = f"{name} would fail: " + "; ".join(failure.sentence for failure in failures)
         evidence = tuple(fact for failure in failures for fact in failure.evidence)
-        return Outcome(Exit.FAILED, sentence, evidence, tuple(failure.next for failure in failures))
+        return Outcome(Exit.FAILED, sentence, evidence, tuple(next for failure in failures for next in failure.next))
     skipped = inner is not None and arguments is None
     if skipped and check is None:
         return Outcome(
@@ -231,14 +229,9 @@ def _outcome(
     return Outcome(Exit.DONE, f"{name} would be healthy{rest}")
 
 
-def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run: _CheckRun) -> Iterator[_CheckFailure]:
+def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run: _CheckRun) -> Iterator[Outcome]:
     """Make and print the load balancer's rounds; yield the failure if there is one."""
-    from fsdcf.operate.healthcheck import (
-        check_target,
-        describe_failures,
-        describe_stop,
-        send_request,
-    )
+    from fsdcf.operate.healthcheck import check_target, describe_failures, send_request
 
     printer = run.printer
     printer.head(
@@ -250,18 +243,16 @@ def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run
         printer.note(f"--url has port {url.port}; on AWS the load balancer uses port {port} (service.port)")
     ask = partial(send_request, url.host, url.port, check.path, check.timeout, time.monotonic)
     rounds = printer.rounds("load balancer", check_target(check, ask, run.rest, run.once))
-    if not _passed(rounds, run.once):
-        stop = describe_stop(check.failure_time, run.rules)
-        evidence = run.evidence("load balancer", rounds, "unhealthyThreshold", "path", stop)
-        text = f"the load balancer's check of {check.path}: {rounds[-1].text}"
-        yield _CheckFailure(text, evidence, f"curl -i {shlex.quote(url.base + check.path)}")
+    if run.failed(rounds):
+        what, next = f"the load balancer's check of {check.path}", f"curl -i {shlex.quote(url.base + check.path)}"
+        yield run.failure(what, "load balancer", rounds, "unhealthyThreshold", "path", check.failure_time, next)
     elif remark := describe_failures(rounds, check):
         printer.note(remark)
 
 
-def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _CheckRun) -> Iterator[_CheckFailure]:
+def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _CheckRun) -> Iterator[Outcome]:
     """Make and print the container's rounds with the given command; without one, print the check alone."""
-    from fsdcf.operate.healthcheck import check_container, describe_stop, run_check
+    from fsdcf.operate.healthcheck import check_container, run_check
 
     start = f", {inner.start:g} s to start" if inner.start else ""
     run.printer.head(
@@ -280,15 +271,9 @@ def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _Chec
     rounds = run.printer.rounds(
         "container", check_container(inner, lambda: run_check(arguments, inner.timeout), run.rest, run.once)
     )
-    if not _passed(rounds, run.once):
-        stop = describe_stop(inner.failure_time, run.rules)
-        evidence = run.evidence("container", rounds, "container.retries", "container", stop)
-        text = f"the container's check failed: {rounds[-1].text}"
-        yield _CheckFailure(text, evidence, str(mask_value(shlex.join(arguments))))
-
-
-def _passed(rounds: list[HealthCheckAttempt], once: bool) -> bool:
-    return rounds[-1].passed if once else rounds[-1].state == "healthy"
+    if run.failed(rounds):
+        what, next = "the container's check failed", str(mask_value(shlex.join(arguments)))
+        yield run.failure(what, "container", rounds, "container.retries", "container", inner.failure_time, next)
 
 
 def _count(rounds: list[HealthCheckAttempt], once: bool, key: str) -> str:
@@ -296,7 +281,7 @@ def _count(rounds: list[HealthCheckAttempt], once: bool, key: str) -> str:
     if once:
         return "the only check failed"
     count = next((number for number, one in enumerate(reversed(rounds)) if one.passed), len(rounds))
-    return f"{count} check{'s' if count > 1 else ''} in a row failed (service.healthCheck.{key})"
+    return f"{count} check{'s' if count > 1 else ''} in a row failed ({key})"
 
 
 def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSettings | None, UnhealthyTaskRules]:

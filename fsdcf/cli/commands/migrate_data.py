@@ -8,9 +8,9 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +30,6 @@ from fsdcf.storage.migration.model import (
     FORMS,
     VERIFICATIONS,
     Columns,
-    InvalidDataError,
     Migration,
     MigrationError,
     MigrationNotice,
@@ -60,29 +59,17 @@ class MigrationDisplay:
     def __init__(self, as_json: bool) -> None:
         self._json = JsonLines(sys.stdout) if as_json else None
         self._err = LineWriter(sys.stderr)
-        self._bars: Bars | None = None
+        self.bars = _bars() if not as_json and is_watched(sys.stderr) else None
         self._tasks: dict[str, TaskID] = {}
         self._last: tuple[str, float] = ("", 0.0)
-
-    def __enter__(self) -> MigrationDisplay:
-        if self._json is None and is_watched(sys.stderr):
-            self._bars = _bars()
-            self._bars.start()
-        return self
-
-    def __exit__(
-        self, type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
 
     def tell(self, event: Progress | MigrationNotice) -> None:
         """Show an event. Progress gets a line at the start and the end of a stage, and every few seconds."""
         if isinstance(event, Progress):
-            if self._bars is not None:
+            if self.bars is not None:
                 if event.stage not in self._tasks:
-                    self._tasks[event.stage] = self._bars.add_task(event.stage, total=event.total)
-                self._bars.update(self._tasks[event.stage], completed=event.done, total=event.total)
+                    self._tasks[event.stage] = self.bars.add_task(event.stage, total=event.total)
+                self.bars.update(self._tasks[event.stage], completed=event.done, total=event.total)
                 return
             stage, at = self._last
             now = time.monotonic()
@@ -91,8 +78,8 @@ class MigrationDisplay:
             self._last = (event.stage, now)
         if self._json is not None:
             self._json.write(event_record(event))
-        elif self._bars is not None:
-            self._bars.console.print(event_line(event), markup=False)
+        elif self.bars is not None:
+            self.bars.console.print(event_line(event), markup=False)
         else:
             self._err.lines([event_line(event)])
 
@@ -115,43 +102,35 @@ def _bars() -> Bars:
     )
 
 
-@dataclass(frozen=True)
-class NamedTable:
-    """A table whose name may contain pseudo parameters, such as ``${AWS::AccountId}-orders``."""
+def named(spec: Spec, name: str, file: str) -> TargetTable:
+    """The table of a spec by its name in the spec or in AWS, or by its logical id. A usage error if there is none.
 
-    table: TargetTable
-
-    @property
-    def open(self) -> bool:
-        """Whether the name depends on the account or region."""
-        return bool(_PSEUDO.search(self.table.name))
-
-    def at(self, aws: Aws) -> TargetTable:
-        """The table with its name in an account and region. Calls STS if the name contains the account."""
-
-        def value(match: re.Match[str]) -> str:
-            if match[1] == "AccountId":
-                return str(aws.call("sts", "GetCallerIdentity")["Account"])
-            return aws.region if match[1] == "Region" else aws.partition
-
-        return replace(self.table, name=_PSEUDO.sub(value, self.table.name))
-
-
-def named(spec: Spec, name: str, file: str) -> NamedTable:
-    """The table of a spec by its name in the spec or in AWS, or by its logical id. A usage error if there is none."""
+    Its name may contain pseudo parameters, such as ``${AWS::AccountId}-orders``.
+    """
     names = []
     for one in spec.dependencies:
         if isinstance(one, DynamoDbTable):
             table = _table(one)
             local = local_name(one.name)
             if name in (local, table.name, logical_id(local, "Table")):
-                return NamedTable(table)
+                return table
             if re.fullmatch("[A-Za-z0-9-]+".join(map(re.escape, _PSEUDO.split(table.name)[::2])), name):
-                return NamedTable(replace(table, name=name))
+                return replace(table, name=name)
             names.append(local)
     if not names:
         raise click.UsageError(f"{file!r} has no dependency aws_dynamodb_table; add the table, and deploy it first")
     raise click.UsageError(f"--table {name!r}: the tables of {file!r} are {', '.join(dict.fromkeys(names))}")
+
+
+def _in_account(table: TargetTable, aws: Aws) -> TargetTable:
+    """The table with its name in an account and region. Calls STS if the name contains the account."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] == "AccountId":
+            return str(aws.call("sts", "GetCallerIdentity")["Account"])
+        return aws.region if match[1] == "Region" else aws.partition
+
+    return replace(table, name=_PSEUDO.sub(value, table.name))
 
 
 def _table(one: DynamoDbTable) -> TargetTable:
@@ -254,33 +233,32 @@ def migrate_data_command(
     stopped.
     """
     compiled, spec = compile_or_refuse(inputs, as_json, "nothing written")
-    target = named(spec, table, compiled.name)
-    migration = _migration(target, table, flags)
+    migration = _migration(named(spec, table, compiled.name), table, flags)
     if script is not None:
-        _emit(migration, target, script)
+        _emit(migration, script)
         return
     display = MigrationDisplay(as_json)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        return _migrated(replace(migration, table=target.at(aws)), aws, display)
+        return _migrated(replace(migration, table=_in_account(migration.table, aws)), aws, display)
 
     run(f"{migration.source} to {migration.table.name}", connection, as_json, act, quiet=True)
 
 
-def _migration(target: NamedTable, table: str, flags: dict[str, Any]) -> Migration:
+def _migration(target: TargetTable, table: str, flags: dict[str, Any]) -> Migration:
     keep, overwrite = flags.pop("keep_existing"), flags.pop("overwrite")
     if keep and overwrite:
         raise click.UsageError("--keep-existing and --overwrite exclude each other")
     columns = Columns(flags.pop("renamed"), flags.pop("forms"), tuple(sorted(flags.pop("skipped"))))
     checkpoint = flags.pop("checkpoint") or f"{flags['source']}.{table}.migration.json"
     mode = "keep" if keep else "overwrite" if overwrite else "new"
-    return Migration(table=target.table, checkpoint=checkpoint, columns=columns, mode=mode, **flags)
+    return Migration(table=target, checkpoint=checkpoint, columns=columns, mode=mode, **flags)
 
 
-def _emit(migration: Migration, target: NamedTable, script: Path) -> None:
+def _emit(migration: Migration, script: Path) -> None:
     from fsdcf.storage.migration.script import archive
 
-    if target.open:
+    if _PSEUDO.search(migration.table.name):
         raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table its name in AWS")
     write(script, archive(migration, script.name))
     click.echo(f"the script needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
@@ -291,12 +269,15 @@ def _migrated(migration: Migration, aws: Aws, display: MigrationDisplay) -> Outc
     from fsdcf.storage.migration.run import migrate
 
     try:
-        with display:
+        with display.bars or nullcontext():
             random_source = random.SystemRandom()
             report = migrate(migration, aws.client("dynamodb"), display.tell, aws.clock, aws.sleep, random_source)
     except MigrationError as error:
-        findings = error.findings if isinstance(error, InvalidDataError) else ()
-        evidence = tuple(Evidence(f"{one.kind}, {one.count:,}", text) for one in findings for text in one.examples)
+        evidence = tuple(
+            Evidence(f"{finding.kind}, {finding.count:,}", text)
+            for finding in error.findings
+            for text in finding.examples
+        )
         return Outcome(_EXITS[error.kind], error.sentence, evidence, (error.hint,) if error.hint else ())
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, resume_hint(migration.restart))
