@@ -49,28 +49,29 @@ def open_session(target: Target, aws: Aws, task: str, container: str, command: s
     chosen = _select_task(target, _running_tasks(aws, service), task)
     inside = _select_container(target, chosen, container)
     _check_agent(target, chosen, inside)
+    id = task_id(chosen)
     try:
         answer = aws.call(
             "ecs",
             "ExecuteCommand",
             cluster=service.cluster,
-            task=task_id(chosen),
+            task=id,
             container=str(inside["name"]),
             command=command,
             interactive=True,
         )
     except ApiError as error:
         if error.code in ("TargetNotConnectedException", "InvalidParameterException"):
-            sentence = f"ECS Exec cannot connect to the task {task_id(chosen)}: {error.message}"
+            sentence = f"ECS Exec cannot connect to the task {id}: {error.message}"
             raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
         raise
     cluster = str(answer.get("clusterArn") or service.cluster).rpartition("/")[2]
     suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return Session(
-        task=task_id(chosen),
+        task=id,
         container=str(answer.get("containerName") or inside["name"]),
         region=aws.region,
-        target=f"ecs:{cluster}_{task_id(chosen)}_{inside.get('runtimeId', '')}",
+        target=f"ecs:{cluster}_{id}_{inside.get('runtimeId', '')}",
         endpoint=f"https://ssm.{aws.region}.{suffix}",
         response={key: str(value) for key, value in (answer.get("session") or {}).items()},
     )

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from fsdcf.storage.migration.model import Columns, InvalidDataError, Migration, MigrationError, TargetTable
+from fsdcf.storage.migration.model import Columns, Migration, MigrationError, TargetTable
 from fsdcf.storage.migration.script import archive
 from fsdcf.storage.migration.values import canonical, item_size
 from tests.conftest import ROOT
@@ -122,7 +122,7 @@ def test_the_largest_item_to_the_byte(bench: Bench, sql: Sql, live: Any) -> None
         f"INSERT INTO big VALUES (1, zeroblob({room + 1}))",
         name="over.db",
     )
-    with pytest.raises(InvalidDataError) as found:
+    with pytest.raises(MigrationError) as found:
         bench.run(source=str(path), source_table="big", restart=True, mode="overwrite")
     assert [one.kind for one in found.value.findings] == ["item over 400 KB"]
 
@@ -182,7 +182,7 @@ def test_the_longest_keys(bench: Bench, sql: Sql, live: Any, hash: int, range: i
     if good:
         assert bench.run(source_table="k", table=TargetTable("long", keys)).good
         return
-    with pytest.raises(InvalidDataError) as found:
+    with pytest.raises(MigrationError) as found:
         bench.run(source_table="k", table=TargetTable("long", keys))
     assert [one.kind for one in found.value.findings] == ["key too long"]
     refused(live, {"pk": {"S": "x" * hash}, "sk": {"B": b"\0" * range}}, "long")

@@ -443,24 +443,22 @@ def _bursting(load: Load, files: tuple[CostLine, ...], prices: Prices, system: F
 
 def lines(consultation: Consultation, paint: Paint = plain) -> Iterator[str]:
     """The consultation as lines, verdict first."""
-    yield paint(consultation.advice.verdict, "strong")
-    yield from (f"  {visible(text)}" for text in (consultation.now, *consultation.advice.cautions) if text)
-    yield from ("", paint("reasons", "strong"))
-    yield from _matrix(consultation.advice.factors)
-    yield from ("", paint("signs that it is time to leave SQLite", "strong"))
-    for sign in consultation.advice.signs:
-        yield f"  {'! ' if sign.now else '- '}{sign.text}{' (true here)' if sign.now else ''}"
-    prices = consultation.prices
-    yield from ("", paint(f"monthly cost in {prices.currency} ({prices.region}, prices of {prices.date})", "strong"))
-    yield from _costs(consultation.bills)
-    yield from ("", paint("assumed", "strong"))
-    yield from (f"  {text}" for text in consultation.load.assumed)
-    if consultation.steps:
-        yield from ("", paint("next", "strong"))
-        yield from (f"  {number}. {visible(step)}" for number, step in enumerate(consultation.steps, 1))
-    if consultation.snippet.text:
-        yield from ("", paint("already in the spec" if consultation.snippet.present else "for the spec", "strong"), "")
-        yield consultation.snippet.text.rstrip("\n")
+    advice, prices, snippet = consultation.advice, consultation.prices, consultation.snippet
+    yield paint(advice.verdict, "strong")
+    yield from (f"  {visible(text)}" for text in (consultation.now, *advice.cautions) if text)
+    sections = {
+        "reasons": _matrix(advice.factors),
+        "signs that it is time to leave SQLite": (
+            f"  ! {sign.text} (true here)" if sign.now else f"  - {sign.text}" for sign in advice.signs
+        ),
+        f"monthly cost in {prices.currency} ({prices.region}, prices of {prices.date})": _costs(consultation.bills),
+        "assumed": (f"  {text}" for text in consultation.load.assumed),
+        "next": (f"  {number}. {visible(step)}" for number, step in enumerate(consultation.steps, 1)),
+        "already in the spec" if snippet.present else "for the spec": ("", *snippet.text.splitlines()),
+    }
+    for title, section in sections.items():
+        if any(shown := list(section)):
+            yield from ("", paint(title, "strong"), *shown)
 
 
 def _matrix(factors: tuple[Factor, ...]) -> Iterator[str]:

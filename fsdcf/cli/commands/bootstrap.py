@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,8 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import run
-from fsdcf.cloudformation.arns import DeployedStack
-from fsdcf.cloudformation.iam import fill_in, policy_document, policy_size, split_policies
+from fsdcf.cloudformation.arns import DeployedStack, partition_of
+from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.compiler.parts.image import repository_arn
@@ -88,8 +88,8 @@ class CompiledService:
     stack: DeployedStack
 
 
-def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list[CompiledService] | None:
-    """Every spec in every environment; None, after the findings, if one has errors.
+def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list[CompiledService]:
+    """Every spec in every environment. Exits with code 2, after the findings, if one has errors.
 
     A usage error for two specs of one stack.
     """
@@ -103,7 +103,7 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
             stack = DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data)
             services.append(CompiledService(request.name, environment, result.spec, stack))
     if failed:
-        return None
+        click.get_current_context().exit(2)
     # A spec must not compile to the pipeline's own stack either, whose roles it could then change.
     names = {STACK: "the pipeline's own stack"}
     for one in services:
@@ -136,10 +136,7 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
     help="File to write instead of standard output (-), or a folder for several policies of at most "
     f"{POLICY_CHARACTERS:,} characters each.",
 )
-@click.pass_context
 def permissions_command(
-    context: click.Context,
-    /,
     inputs: SpecInputs,
     account: str | None,
     region: str | None,
@@ -151,18 +148,15 @@ def permissions_command(
 
     They follow from the calls of fsdcf and from the calls that CloudFormation makes for each resource.
     """
-    services = compiled_services(inputs, (inputs.environment_name,))
-    if services is None:
-        context.exit(2)
-    stacks = [service.stack for service in services]
+    stacks = [service.stack for service in compiled_services(inputs, (inputs.environment_name,))]
     limit = boundary_arn(boundary or BOUNDARY)
     needed = permissions(stacks, limit, bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}")
-    values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition(region)}
+    values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition_of(region or "")}
     if output and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
         for number, policy in enumerate(split_policies(needed.statements), 1):
-            write(Path(output) / f"policy-{number}.json", _json(fill_in(policy_document(policy), values)))
+            write(Path(output) / f"policy-{number}.json", _policy_text(policy, values))
     else:
-        write_or_print(output, _json(fill_in(policy_document(needed.statements), values)))
+        write_or_print(output, _policy_text(needed.statements, values))
     click.echo(
         f"{policy_size(needed.statements):,} characters; a managed policy may have {POLICY_CHARACTERS:,}", err=True
     )
@@ -179,14 +173,8 @@ def permissions_command(
         click.echo(f"note: the permissions for {type} are unknown; add them by hand", err=True)
 
 
-def _json(data: object) -> str:
-    return json.dumps(data, indent=2) + "\n"
-
-
-def partition(region: str | None) -> str:
-    """The AWS partition of a region."""
-    prefix = (region or "").split("-")[0:2]
-    return "aws-cn" if prefix[0] == "cn" else "aws-us-gov" if prefix == ["us", "gov"] else "aws"
+def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) -> str:
+    return json.dumps(fill_in(policy_document(statements), values), indent=2) + "\n"
 
 
 @click.command()
@@ -232,10 +220,7 @@ def partition(region: str | None) -> str:
 @artifacts_bucket_option
 @connection_options
 @json_option
-@click.pass_context
 def bootstrap_command(
-    context: click.Context,
-    /,
     specs: tuple[Path, ...],
     repository: str,
     ids: str | None,
@@ -261,8 +246,6 @@ def bootstrap_command(
         raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
     inputs = SpecInputs(specs_or_all(specs, repository_root(Path.cwd())), variables=variables)
     services = compiled_services(inputs, tuple(dict.fromkeys(environments)) or _ENVIRONMENTS)
-    if services is None:
-        context.exit(2)
     try:
         known = Ids(*ids.split("/")) if ids else None
         pipeline = _pipeline(repository, known, services, provider, boundary)
@@ -271,7 +254,7 @@ def bootstrap_command(
         raise click.UsageError(f"{error}: bootstrap fewer specs or environments at a time") from None
     if not deploys:
         write_or_print(output, to_json(template.data) if form == "json" else to_yaml(template.data))
-    for note in (*_notes(pipeline, services, boundary), *(() if deploys else _variables(pipeline))):
+    for note in (*dict.fromkeys(_notes(pipeline, services, boundary)), *(() if deploys else _variables(pipeline))):
         click.echo(note, err=True)
     if deploys:
         redeploy = f"fsdcf bootstrap --github {repository} --deploy"
@@ -307,27 +290,26 @@ def _pipeline(
     return Pipeline(repository, policies, created, own, ids, provider, elsewhere)
 
 
-def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -> list[str]:
-    """Problems that do not stop the bootstrap but would stop the pipeline."""
-    notes = []
+def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -> Iterator[str]:
+    """Problems that do not stop the bootstrap but would stop the pipeline, possibly repeated."""
     if pipeline.ids is None:
         ids = f"$(gh api repos/{pipeline.repository} --jq '\"\\(.owner.id)/\\(.id)\"')"
-        notes.append(
+        yield (
             "note: GitHub includes IDs in the tokens of repositories created, renamed or transferred since 2026-07-15, "
             f"and the roles reject such a repository unless you add --github-ids {ids}"
         )
     for one in services:
         limits, image = boundaries(one.stack), registry(one.spec)
         if not limits:
-            notes.append(
+            yield (
                 f"note: {one.file}: deploy roles cannot create roles without a boundary: "
                 f"set permissionsBoundary: {boundary} under service"
             )
         elif limits != {boundary_arn(boundary)}:
             names = ", ".join(sorted(limits))
-            notes.append(f"note: {one.file}: this permissions boundary must exist before the deploy: {names}")
+            yield f"note: {one.file}: this permissions boundary must exist before the deploy: {names}"
         if image is not None and image[:2] != (None, None):
-            notes.append(
+            yield (
                 f"note: {one.file}: service.image names an account or region; that repository must exist, and allow "
                 "this role to push"
             )
@@ -337,18 +319,22 @@ def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -
         for resource in service.stack.template["Resources"].values()
         if needed(resource["Type"], resource) is None
     }
-    notes += [f"note: the permissions for {type} are unknown; add them to the deploy roles" for type in sorted(unknown)]
-    return list(dict.fromkeys(notes))
+    yield from (
+        f"note: the permissions for {type} are unknown; add them to the deploy roles" for type in sorted(unknown)
+    )
 
 
 def _variables(pipeline: Pipeline) -> Iterator[str]:
     """The repository variables that the pipeline needs, before their values are known."""
     yield f"note: after the deploy of this stack, {pipeline.repository} needs these repository variables:"
     yield f"  {REGION_VARIABLE}: the region of the stack"
-    yield f"  {BUCKET_VARIABLE}: the output {BUCKET}Name"
-    yield from (
-        f"  {role_variable(environment)}: the output {role_output(environment)}" for environment in pipeline.policies
-    )
+    yield from (f"  {variable}: the output {output}" for variable, output in _outputs(pipeline).items())
+
+
+def _outputs(pipeline: Pipeline) -> dict[str, str]:
+    """The outputs of the stack that become variables of the repository, by variable."""
+    roles = {role_variable(environment): role_output(environment) for environment in pipeline.policies}
+    return {BUCKET_VARIABLE: f"{BUCKET}Name", **roles}
 
 
 def _deploy(release: Release, pipeline: Pipeline, options: Options, connection: Connection, as_json: bool) -> None:
@@ -365,8 +351,6 @@ def _deploy(release: Release, pipeline: Pipeline, options: Options, connection: 
 
 def _settings(pipeline: Pipeline, outputs: Mapping[str, str], region: str) -> Iterator[str]:
     """The commands that set the repository's variables from the outputs of the stack."""
-    values = {REGION_VARIABLE: region, BUCKET_VARIABLE: outputs.get(f"{BUCKET}Name", "")}
-    values |= {role_variable(name): outputs.get(role_output(name), "") for name in pipeline.policies}
-    for name, value in values.items():
-        if value:
-            yield f"gh variable set {name} --body {value} --repo {pipeline.repository}"
+    values = {variable: outputs[output] for variable, output in _outputs(pipeline).items() if outputs.get(output)}
+    for name, value in {REGION_VARIABLE: region, **values}.items():
+        yield f"gh variable set {name} --body {value} --repo {pipeline.repository}"

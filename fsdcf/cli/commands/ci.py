@@ -85,10 +85,7 @@ def ci_command() -> None:
     "--check", is_flag=True, help="Write nothing; if the file is out of date, print a diff and exit with code 2."
 )
 @click.option("--force", is_flag=True, help="Replace a file that was not written by fsdcf.")
-@click.pass_context
 def github_command(
-    context: click.Context,
-    /,
     specs: tuple[Path, ...],
     test: str | None,
     branches: tuple[str, ...],
@@ -108,8 +105,6 @@ def github_command(
     lanes = _lanes(branches or _LANES)
     root = repository_root(Path.cwd().resolve())
     sources = services(specs_or_all(specs, root), root, [lane.environment for lane in lanes], variables, test)
-    if sources is None:
-        context.exit(2)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     named = [("--test", test), ("--fsdcf", requirement), ("-o", place)]
     named += [("--branch", branch) for branch in branches] + [("--var", variable) for variable in variables]
@@ -119,7 +114,7 @@ def github_command(
     text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings))
     target = output or Path(os.path.relpath(root / WORKFLOW))
     if check:
-        _compare(context, target, text)
+        _compare(target, text)
     elif str(target) == "-":
         click.echo(text, nl=False)
     else:
@@ -131,17 +126,17 @@ def github_command(
 
 def services(
     specs: Sequence[Path], root: Path, environments: Sequence[str], variables: tuple[str, ...], test: str | None
-) -> tuple[ServiceSource, ...] | None:
-    """The services of specs, sorted by path; None after the findings if a spec has errors.
+) -> tuple[ServiceSource, ...]:
+    """The services of specs, sorted by path. Exits with code 2, after the findings, if a spec has errors.
 
     Usage errors for what a workflow cannot do.
     """
-    compiled = {path: _compiled(path, environments, variables) for path in sorted(set(specs), key=str)}
-    valid = {path: spec for path, spec in compiled.items() if spec is not None}
-    if len(valid) < len(compiled):
-        return None
+    paths = sorted(set(specs), key=str)
+    compiled = [(path, spec) for path in paths if (spec := _compiled(path, environments, variables))]
+    if len(compiled) < len(paths):
+        click.get_current_context().exit(2)
     sources: dict[str, ServiceSource] = {}
-    for path, spec in valid.items():
+    for path, spec in compiled:
         source = _source(path, root, spec, test)
         if source.name in sources:
             raise click.UsageError(
@@ -258,7 +253,9 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _compare(context: click.Context, target: Path, text: str) -> None:
+def _compare(target: Path, text: str) -> None:
+    """Exit with code 2 unless the file has this text."""
+    context = click.get_current_context()
     try:
         known = target.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from fsdcf.cloudformation.arns import partition_of
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
@@ -241,8 +242,7 @@ def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, st
     repository = ""
     if ecr is not None:
         region = ecr["region"]
-        partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-        repository = f"arn:{partition}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
+        repository = f"arn:{partition_of(region)}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
     return tuple(
         (action, "*" if action == "ecr:GetAuthorizationToken" else repository if action.startswith("ecr:") else "")
         for action in actions

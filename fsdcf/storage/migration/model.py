@@ -78,26 +78,17 @@ class MigrationError(Exception):
     """The reason why a migration cannot start or continue, with a hint.
 
     ``kind`` usage: the input is wrong and nothing was written. ``denied``: credentials or permissions. ``failed``: the
-    error occurred while reading or writing, and the same command resumes. ``findings`` are the invalid data.
+    error occurred while reading or writing, and the same command resumes. ``findings`` are data that DynamoDB
+    would reject.
     """
 
-    findings: tuple[DataFinding, ...] = ()
-
-    def __init__(self, sentence: str, hint: str = "", kind: str = "usage") -> None:
+    def __init__(
+        self, sentence: str, hint: str = "", kind: str = "usage", findings: tuple[DataFinding, ...] = ()
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.hint = hint
         self.kind = kind
-
-
-class InvalidDataError(MigrationError):
-    """Data that DynamoDB would reject, detected before anything is written."""
-
-    def __init__(self, findings: tuple[DataFinding, ...], table: str) -> None:
-        super().__init__(
-            f"{table} contains data that DynamoDB rejects; nothing was written",
-            "correct the rows, or migrate a view that corrects them",
-        )
         self.findings = findings
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from fsdcf.storage.migration.checkpoint import Checkpoint, load, save
 from fsdcf.storage.migration.model import (
-    InvalidDataError,
     Item,
     Migration,
     MigrationError,
@@ -78,7 +77,9 @@ def _migrate_copy(
     unique = is_table and keys_are_unique(copy, source_table, names, columns, table)
     result = survey(copy, source_table, is_table, encode, lambda row: tell(Progress("check", row, total)), unique)
     if result.findings:
-        raise InvalidDataError(result.findings, source_table)
+        sentence = f"{source_table} contains data that DynamoDB rejects; nothing was written"
+        hint = "correct the rows, or migrate a view that corrects them"
+        raise MigrationError(sentence, hint, findings=result.findings)
     identity = {
         "table": str(description.get("TableArn") or table.name),
         "id": str(description.get("TableId") or description.get("CreationDateTime")),  # differs after a re-creation
