@@ -63,12 +63,12 @@ def text(value: Any) -> str:
 
 
 def named_by(
-    service: str, kind: str, property: str, lead: str = "", tails: tuple[str, ...] = ("",)
+    service: str, property: str, *patterns: tuple[str, str]
 ) -> Callable[[DeployedStack, str, Mapping[str, Any]], Iterator[NamedArn]]:
-    """The ARNs of a type whose name is in a property: ``lead``, the name, and each of ``tails``."""
+    """The ARNs of a type whose name is in a property: IAM types, each with a pattern in which ``{}`` is the name."""
 
     def arns(stack: DeployedStack, logical_id: str, properties: Mapping[str, Any]) -> Iterator[NamedArn]:
         name = stack.name_of(property, logical_id, properties)
-        yield from (((service, kind), arn(service, f"{lead}{name}{tail}")) for tail in tails)
+        yield from (((service, kind), arn(service, pattern.format(name))) for kind, pattern in patterns)
 
     return arns

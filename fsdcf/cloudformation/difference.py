@@ -24,7 +24,7 @@ from fsdcf.cloudformation.evaluation import (
     unknowns,
 )
 from fsdcf.cloudformation.facts import Facts, facts_of
-from fsdcf.cloudformation.references import Path, conditions_used, function_of, needs, order, references
+from fsdcf.cloudformation.references import Path, conditions_used, function_of, needs, order, references, steps
 from fsdcf.cloudformation.types import record_of
 
 
@@ -183,12 +183,9 @@ def _places(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Unknown]]:
     if is_unknown(value):
         for unknown in dict.fromkeys(unknowns(value)):
             yield path, value, unknown
-    elif isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from _places(child, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield from _places(child, (*path, index))
+    else:
+        for step, child in steps(value):
+            yield from _places(child, (*path, step))
 
 
 ATTRIBUTES: tuple[Attribute, ...] = (

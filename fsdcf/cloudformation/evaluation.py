@@ -152,24 +152,20 @@ def _text(value: Any, message: str) -> Any:
 
 _JOIN = (
     "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings "
-    "to be "
-    "joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+    "to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
 )
 _SPLIT = (
     "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be "
-    "split or a "
-    "function that returns a string to be split."
+    "split or a function that returns a string to be split."
 )
 _SELECT = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
 _SUB = (
     "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as "
-    "first "
-    "argument, and an optional second argument to specify a mapping of values to replace in the string"
+    "first argument, and an optional second argument to specify a mapping of values to replace in the string"
 )
 _SUB_NAME = (
     "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, "
-    "and "
-    "colons"
+    "and colons"
 )
 _GET_ATT = (
     "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource "
@@ -177,8 +173,7 @@ _GET_ATT = (
 )
 _FIND_IN_MAP = (
     "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for "
-    "return "
-    "value"
+    "return value"
 )
 _IMPORT_VALUE = (
     "Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs"

@@ -80,6 +80,13 @@ class PlannedStack:
         resource = self.resources.get(target_of(value) or "")
         return resource if resource is not None and resource.type in types else None
 
+    def both(self, new: PlannedStack, type: str) -> Iterator[tuple[PlannedResource, PlannedResource]]:
+        """The resources of a type that this stack and a new one have."""
+        for was in self.of(type):
+            now = new.resources.get(was.name)
+            if now is not None and now.type == type:
+                yield was, now
+
 
 def planned(template: Mapping[str, Any]) -> PlannedStack:
     """The resources of a template whose condition is not false. Raises PlanError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -128,6 +128,10 @@ class Unpriced(NamedTuple):
     resources: tuple[str, ...] = ()
 
 
+Resources = Sequence[PlannedResource]
+CostItems = Iterator[CostLine | Unpriced]
+
+
 class PricingContext(NamedTuple):
     """What a pricing rule reads: the resources, the prices, the value of every assumption, and the part of its
     lines."""
@@ -143,7 +147,7 @@ class PricingContext(NamedTuple):
         name: str,
         quantity: Range | Decimal | int,
         how: str,
-        resources: PlannedResource | Iterable[PlannedResource],
+        resources: PlannedResource | Resources,
         *assumptions: str,
         owner: str = "",
     ) -> CostLine:
@@ -155,8 +159,15 @@ class PricingContext(NamedTuple):
         names = tuple(one.name for one in resources)
         return CostLine(f"{price} {owner}".strip(), self.part, name, self.prices[price], total, how, names, assumptions)
 
+    def usage(
+        self, price: str, name: str, assumption: str, unit: str, resources: PlannedResource | Resources, per: int = 1
+    ) -> CostLine:
+        """A line whose quantity is an assumption, counted by ``per`` of its units."""
+        value = self.assumed[assumption]
+        return self.line(price, name, value / per, f"{number(value)} {unit}", resources, assumption)
 
-PricingFunction = Callable[[PricingContext, Sequence[PlannedResource]], Iterator[CostLine | Unpriced]]
+
+PricingFunction = Callable[[PricingContext, Resources], CostItems]
 """Prices all resources of a type; there is at least one."""
 
 
@@ -165,7 +176,7 @@ def each_month(
 ) -> PricingFunction:
     """Price every resource that is charged by the month, whatever its properties and its use."""
 
-    def lines(context: PricingContext, resources: Sequence[PlannedResource]) -> Iterator[CostLine]:
+    def lines(context: PricingContext, resources: Resources) -> CostItems:
         charged = [one for one in resources if is_charged(one)]
         if charged:
             yield context.line(price, name, len(charged), f"{len(charged)} × 1 month", charged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
@@ -34,6 +34,13 @@ def function_of(value: Any) -> str | None:
         if isinstance(key, str) and (key.startswith("Fn::") or key == "Ref"):
             return key
     return None
+
+
+def steps(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """The children of a mapping or a list with their keys or indexes; none of any other value."""
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
 def split_attribute(argument: Any) -> tuple[str, str] | None:
@@ -102,9 +109,8 @@ def conditions_used(value: Any) -> Iterator[str]:
         branch = value.get("Fn::If")
         if isinstance(branch, list) and branch and isinstance(branch[0], str):
             yield branch[0]
-    if isinstance(value, Mapping | list):
-        for child in value.values() if isinstance(value, Mapping) else value:
-            yield from conditions_used(child)
+    for _, child in steps(value):
+        yield from conditions_used(child)
 
 
 def depends_on(resource: Mapping[str, Any]) -> tuple[str, ...]:

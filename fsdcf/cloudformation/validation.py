@@ -21,7 +21,7 @@ from fsdcf.cloudformation.evaluation import (
 from fsdcf.cloudformation.facts import facts_of, services, types
 from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
-from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references
+from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references, steps
 from fsdcf.cloudformation.template import compact
 from fsdcf.cloudformation.types import record_of
 
@@ -115,12 +115,8 @@ def malformed(template: Mapping[str, Any]) -> Iterator[str]:
 def _nulls(value: Any, path: Path) -> Iterator[Path]:
     if value is None:
         yield path
-    elif isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from _nulls(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _nulls(child, (*path, index))
+    for step, child in steps(value):
+        yield from _nulls(child, (*path, step))
 
 
 def _parameters(declared: Mapping[str, Any]) -> Iterator[str]:
@@ -237,12 +233,9 @@ def _dangling(template: Mapping[str, Any]) -> Iterator[str]:
         wanted = [one.target for one in named if one.target not in constants or one.attribute is not None]
         if block == "Resources":
             wanted += [target for one in section.values() for target in depends_on(one)]
-        gone = list(dict.fromkeys(name for name in wanted if name not in resources))
+        gone = [name for name in wanted if name not in resources]
         if gone:
-            yield (
-                f"Template format error: Unresolved resource dependencies [{', '.join(gone)}] in the {block} block of "
-                "the template"
-            )
+            yield _unresolved(gone, block)
         for one in named:
             facts = facts_of(resources[one.target]["Type"]) if one.target in resources else None
             if one.attribute and facts and not facts.offers(one.attribute):
@@ -250,6 +243,11 @@ def _dangling(template: Mapping[str, Any]) -> Iterator[str]:
                     f"Template error: resource {one.target} does not support attribute type {one.attribute} in "
                     "Fn::GetAtt"
                 )
+
+
+def _unresolved(names: list[str], block: str) -> str:
+    listed = ", ".join(dict.fromkeys(names))
+    return f"Template format error: Unresolved resource dependencies [{listed}] in the {block} block of the template"
 
 
 def _types(template: Mapping[str, Any]) -> Iterator[str]:
@@ -283,10 +281,8 @@ def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
         yield str(error)
         return
     there = existing(template["Resources"], scope.conditions)
-    for block, section in (
-        ("Resources", there),
-        ("Outputs", existing(template.get("Outputs") or {}, scope.conditions)),
-    ):
+    outputs = existing(template.get("Outputs") or {}, scope.conditions)
+    for block, section in (("Resources", there), ("Outputs", outputs)):
         lost: list[str] = []
         for one in section.values():
             try:
@@ -294,11 +290,7 @@ def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
             except EvaluationError as error:
                 yield str(error)
         if lost:
-            names = ", ".join(dict.fromkeys(lost))
-            yield (
-                f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the "
-                "template"
-            )
+            yield _unresolved(lost, block)
 
 
 def _lost(value: Any, scope: Scope, there: Collection[str]) -> list[str]:

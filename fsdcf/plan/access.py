@@ -12,7 +12,7 @@ from typing import Any, Literal
 from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
-from fsdcf.cloudformation.references import Path
+from fsdcf.cloudformation.references import Path, steps
 from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
 from fsdcf.plan.markdown import markdown_cell
 
@@ -36,7 +36,7 @@ def documents(stack: PlannedStack) -> Iterator[PolicyDocument]:
     """Every policy document, in the order of the resources: every value with a Statement, also as JSON in a text."""
     attached: dict[str, list[str]] = {}
     for holder in _holders(stack):
-        for policy in items(holder.properties.get("ManagedPolicyArns")):
+        for policy in holder.items("ManagedPolicyArns"):
             attached.setdefault(target_of(policy) or "", []).append(holder.name)
     for resource in stack.resources.values():
         for path, document in _documents_in(resource.properties, ()):
@@ -54,15 +54,11 @@ def documents(stack: PlannedStack) -> Iterator[PolicyDocument]:
 def _documents_in(value: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     if isinstance(value, str | Partial):
         value = _from_json(value)
-    if isinstance(value, Mapping):
-        if "Statement" in value:
-            yield path, value
-            return
-        for key, child in value.items():
-            yield from _documents_in(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _documents_in(child, (*path, index))
+    if isinstance(value, Mapping) and "Statement" in value:
+        yield path, value
+        return
+    for step, child in steps(value):
+        yield from _documents_in(child, (*path, step))
 
 
 def _from_json(value: str | Partial) -> Any:
@@ -84,7 +80,7 @@ def _subjects(resource: PlannedResource, path: Path, attached: list[str]) -> tup
     if path[:1] == ("AssumeRolePolicyDocument",):
         return "trust", (resource.name,)
     policies = record_of(resource.type).policies
-    named = [one for key in policies.subjects for one in items(resource.properties.get(key))]
+    named = [one for key in policies.subjects for one in resource.items(key)]
     if policies.kind == "identity" and policies.subjects:
         identities = tuple(dict.fromkeys([*map(text_of, named), *attached]))
         return "identity", identities or (f"not attached ({resource.name})",)
@@ -306,8 +302,8 @@ def _attached(stack: PlannedStack) -> Iterator[Access]:
             ("ManagedPolicyArns", "attached", "Allow"),
             ("PermissionsBoundary", "boundary", "Limit"),
         ):
-            in_list = isinstance(resource.properties.get(key), list)
-            for index, one in enumerate(items(resource.properties.get(key))):
+            in_list = isinstance(resource.get(key), list)
+            for index, one in enumerate(resource.items(key)):
                 if (target_of(one) or "") in stack.resources and kind == "attached":
                     continue  # the statements of a policy in the template have rows of their own
                 path: Path = (key, index) if in_list else (key,)

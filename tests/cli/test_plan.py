@@ -192,7 +192,7 @@ def test_risks_and_unsafe_changes_are_wrapped_on_a_terminal() -> None:
     )
     risk = Risk("OrdersTable", "AWS::DynamoDB::Table", "replaced", why)
     unsafe = Unsafe(
-        "moved-data", "OrdersTable", f"is another table: {why}", ("rollout",), why, why, Property("OrdersTable", ())
+        f"is another table: {why}", why, Property("OrdersTable", ()), ("rollout",), way_out=why, rule="moved-data"
     )
     remarks = Remarks((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,))
     plan = Plan("x", (), (risk,))

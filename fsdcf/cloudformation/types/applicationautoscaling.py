@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
-from fsdcf.cloudformation.pricing import CostLine, PricingContext, PricingRule, Unpriced, counted
+from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule, Resources, Unpriced, counted
 from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
@@ -20,13 +20,13 @@ SCALABLE_TARGET, SCALING_POLICY = (
 )
 
 
-def _other_targets(stack: PlannedStack, targets: Sequence[PlannedResource]) -> Iterator[Unpriced]:
+def _other_targets(stack: PlannedStack, targets: Resources) -> Iterator[Unpriced]:
     for target in targets:
         if target.get("ServiceNamespace") != "ecs":
             yield Unpriced(f"Scaling by {target.name}", "only the scaling of ECS services is counted", (target.name,))
 
 
-def _price_policies(context: PricingContext, policies: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_policies(context: PricingContext, policies: Resources) -> CostItems:
     """The alarms that target tracking creates.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/target-tracking-create-policy.html

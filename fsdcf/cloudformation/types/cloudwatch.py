@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from fsdcf.cloudformation.arns import named_by
 from fsdcf.cloudformation.planned import PlannedResource, mapping
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     counted,
     decimal,
     price,
@@ -20,7 +19,7 @@ from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Sim
 PART: Part = "logs and alarms"
 
 
-def _price_alarms(context: PricingContext, alarms: Sequence[PlannedResource]) -> Iterator[CostLine]:
+def _price_alarms(context: PricingContext, alarms: Resources) -> CostItems:
     """Alarms by the metrics that they watch."""
     for kind, name in (("standard", "Alarms"), ("high-resolution", "Alarms, high resolution")):
         watching = {one.name: metrics for one in alarms for price, metrics in [_metrics(one)] if price == kind}
@@ -65,7 +64,7 @@ RECORDS = (
             ),
             order=1,
         ),
-        permissions=DeployPermissions(arns=named_by("cloudwatch", "alarm", "AlarmName", "alarm:")),
+        permissions=DeployPermissions(arns=named_by("cloudwatch", "AlarmName", ("alarm", "alarm:{}"))),
         simulation=Simulation(
             attributes={"Arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{id}"}, create=6.0
         ),

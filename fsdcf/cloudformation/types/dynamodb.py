@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +13,10 @@ from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
     SECONDS,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     Unpriced,
     assumption,
     at_least_zero,
@@ -47,7 +48,7 @@ _STREAM = {"StreamArn": frozenset({"StreamSpecification"})}
 _DEFINITIONS = frozenset({"AttributeDefinitions"})
 
 
-def _price_tables(context: PricingContext, tables: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_tables(context: PricingContext, tables: Resources) -> CostItems:
     for table in tables:
         kind = table.text("TableClass", "STANDARD")
         if kind == "STANDARD":
@@ -56,7 +57,7 @@ def _price_tables(context: PricingContext, tables: Sequence[PlannedResource]) ->
             yield Unpriced(f"Table {table.name}", f"no price for the class {kind}", (table.name,))
 
 
-def _price(context: PricingContext, table: PlannedResource) -> Iterator[CostLine | Unpriced]:
+def _price(context: PricingContext, table: PlannedResource) -> CostItems:
     properties = table.properties
     indexes = items(properties.get("GlobalSecondaryIndexes"))
     copies = 1 + len(indexes)
@@ -78,8 +79,8 @@ def _price(context: PricingContext, table: PlannedResource) -> Iterator[CostLine
     how = f"{number(size)} GB{words}"
     yield context.line("dynamodb.storage", "DynamoDB storage", size * copies, how, table, "dynamodb-gigabytes")
     if _is_recoverable(properties.get("PointInTimeRecoverySpecification")):
-        how = f"{number(size)} GB, the table without its indexes"
-        yield context.line("dynamodb.pitr", "DynamoDB point-in-time recovery", size, how, table, "dynamodb-gigabytes")
+        unit = "GB, the table without its indexes"
+        yield context.usage("dynamodb.pitr", "DynamoDB point-in-time recovery", "dynamodb-gigabytes", unit, table)
     if properties.get("StreamSpecification"):
         yield Unpriced(f"Stream of {table.name}", "what reads it is not in the template", (table.name,))
 
@@ -160,7 +161,7 @@ RECORDS = (
                 "ResourcePolicy": ("dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"),
                 "SSESpecification.KMSMasterKeyId": ("kms:*",),
             },
-            arns=named_by("dynamodb", "table", "TableName", "table/", ("", "/index/*")),
+            arns=named_by("dynamodb", "TableName", ("table", "table/{}"), ("table", "table/{}/index/*")),
         ),
         data=StoredData(
             "its items",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack
 from fsdcf.cloudformation.pricing import (
     HOURS,
     PRICE_LIST,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     Unpriced,
     assumption,
     counted,
-    number,
     price,
 )
 from fsdcf.cloudformation.types import (
@@ -28,19 +28,8 @@ from fsdcf.cloudformation.types import (
 )
 
 PART: Part = "network"
-EIP, INTERNET_GATEWAY, NAT_GATEWAY, ROUTE, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (
-    f"AWS::EC2::{name}"
-    for name in (
-        "EIP",
-        "InternetGateway",
-        "NatGateway",
-        "Route",
-        "RouteTable",
-        "SecurityGroup",
-        "Subnet",
-        "VPC",
-        "VPCEndpoint",
-    )
+EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, VPC, VPC_ENDPOINT = (
+    f"AWS::EC2::{name}" for name in ("EIP", "NatGateway", "Route", "SecurityGroup", "VPC", "VPCEndpoint")
 )
 GATEWAY_ATTACHMENT, ROUTE_TABLE_ASSOCIATION = "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::SubnetRouteTableAssociation"
 
@@ -48,20 +37,18 @@ _VPC_PAGE = f"AWS's pricing page for VPC, as transcribed by api-evangelist; {PRI
 _ENDPOINTS = f"zacfukuda.com; {PRICE_LIST}"
 
 
-def _price_gateways(context: PricingContext, gateways: Sequence[PlannedResource]) -> Iterator[CostLine]:
-    count, traffic = len(gateways), context.assumed["nat-gigabytes"]
-    how = f"{counted(count, 'gateway')} × {HOURS} h"
-    yield context.line("nat.hour", "NAT gateways", count * HOURS, how, gateways)
-    how = f"{number(traffic)} GB through all of them"
-    yield context.line("nat.gigabyte", "Traffic through NAT", traffic, how, gateways, "nat-gigabytes")
+def _price_gateways(context: PricingContext, gateways: Resources) -> CostItems:
+    how = f"{counted(len(gateways), 'gateway')} × {HOURS} h"
+    yield context.line("nat.hour", "NAT gateways", len(gateways) * HOURS, how, gateways)
+    yield context.usage("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB through all of them", gateways)
 
 
-def _price_addresses(context: PricingContext, addresses: Sequence[PlannedResource]) -> Iterator[CostLine]:
+def _price_addresses(context: PricingContext, addresses: Resources) -> CostItems:
     how = f"{len(addresses)} × {HOURS} h"
     yield context.line("ipv4.hour", "Elastic IPv4 addresses", len(addresses) * HOURS, how, addresses)
 
 
-def _price_endpoints(context: PricingContext, endpoints: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_endpoints(context: PricingContext, endpoints: Resources) -> CostItems:
     """Interface endpoints by zone; gateway endpoints are free. Source: https://aws.amazon.com/privatelink/pricing/"""
     kinds = {one.name: one.text("VpcEndpointType", "Gateway") for one in endpoints}
     for name, kind in kinds.items():
@@ -72,11 +59,8 @@ def _price_endpoints(context: PricingContext, endpoints: Sequence[PlannedResourc
         zones = sum(max(1, len(one.items("SubnetIds"))) for one in interfaces)
         how = f"{counted(len(interfaces), 'endpoint')}, {counted(zones, 'zone')} in all × {HOURS} h"
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
-        traffic = context.assumed["endpoint-gigabytes"]
-        how = f"{number(traffic)} GB through all of them"
-        yield context.line(
-            "endpoint.gigabyte", "Traffic through endpoints", traffic, how, interfaces, "endpoint-gigabytes"
-        )
+        unit = "GB through all of them"
+        yield context.usage("endpoint.gigabyte", "Traffic through endpoints", "endpoint-gigabytes", unit, interfaces)
 
 
 def public_subnets(stack: PlannedStack) -> Iterator[object]:

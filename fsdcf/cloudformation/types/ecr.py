@@ -21,7 +21,7 @@ RECORDS = (
         access=AccessActions(reading=("ecr:BatchCheckLayerAvailability",)),
         data=_IMAGES,
         drawing=Drawing("service", "ECR repository", "RepositoryName"),
-        permissions=DeployPermissions(arns=named_by("ecr", "repository", "RepositoryName", "repository/")),
+        permissions=DeployPermissions(arns=named_by("ecr", "RepositoryName", ("repository", "repository/{}"))),
         simulation=Simulation(
             attributes={
                 "Arn": "arn:{partition}:ecr:{region}:{account}:repository/{id}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,11 @@ from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, m
 from fsdcf.cloudformation.pricing import (
     HOURS,
     NOTHING,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
     Range,
+    Resources,
     Unpriced,
     at_least_zero,
     counted,
@@ -139,7 +140,7 @@ def spot_shares(strategy: list[Any], tasks: Decimal) -> tuple[Decimal, Decimal]:
     return shares[False], shares[True]
 
 
-def _price_services(context: PricingContext, services: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_services(context: PricingContext, services: Resources) -> CostItems:
     """The tasks of services: Fargate by size, architecture and capacity provider, their storage and public
     addresses."""
     for service in services:
@@ -186,7 +187,7 @@ def _capacity(
     definition: PlannedResource,
     tasks: Range,
     size: tuple[Decimal, Decimal],
-) -> Iterator[CostLine]:
+) -> CostItems:
     is_arm = definition.mapping("RuntimePlatform").get("CpuArchitecture") == "ARM64"
     chip, label = ("arm64", "ARM") if is_arm else ("x86", "x86")
     strategy = service.items("CapacityProviderStrategy")
@@ -201,7 +202,7 @@ def _capacity(
             yield context.line(f"{kind}.{measure}.{chip}", f"{title} {word}, {label}", quantity, how, service)
 
 
-def _cluster_side_costs(stack: PlannedStack, clusters: Sequence[PlannedResource]) -> Iterator[Unpriced]:
+def _cluster_side_costs(stack: PlannedStack, clusters: Resources) -> Iterator[Unpriced]:
     for cluster in clusters:
         settings = cluster.mappings("ClusterSettings")
         if any(one.get("Name") == "containerInsights" and one.get("Value") != "disabled" for one in settings):
@@ -209,7 +210,7 @@ def _cluster_side_costs(stack: PlannedStack, clusters: Sequence[PlannedResource]
             yield Unpriced("Container Insights", why, (cluster.name,))
 
 
-def _service_side_costs(stack: PlannedStack, services: Sequence[PlannedResource]) -> Iterator[Unpriced]:
+def _service_side_costs(stack: PlannedStack, services: Resources) -> Iterator[Unpriced]:
     """What running services cost beside their resources."""
     yield Unpriced("Images in ECR", "the repository is not in the template")
     yield Unpriced("Traffic between zones", "it depends on where tasks, NAT gateways and data are")
@@ -251,7 +252,7 @@ RECORDS = (
         Simulation(attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{id}"}, create=8.0),
         DeployPermissions(
             only_with={NEVER: ("ecs:PutAccountSetting*",), "Configuration": ("kms:*",)},
-            arns=named_by("ecs", "cluster", "ClusterName", "cluster/"),
+            arns=named_by("ecs", "ClusterName", ("cluster", "cluster/{}")),
             linked_role="ecs.amazonaws.com",
         ),
         side_costs=_cluster_side_costs,
@@ -276,7 +277,7 @@ RECORDS = (
         TASK_DEFINITION,
         "free",
         Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),
-        DeployPermissions(arns=named_by("ecs", "task-definition", "Family", "task-definition/", (":*",))),
+        DeployPermissions(arns=named_by("ecs", "Family", ("task-definition", "task-definition/{}:*"))),
     ),
     ForeignType("AWS::ECS::ClusterCapacityProviderAssociations", price="free"),
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from fsdcf.cloudformation.planned import PlannedResource, text_of
+from fsdcf.cloudformation.planned import text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     Unpriced,
     assumption,
     at_least_zero,
@@ -34,24 +35,22 @@ _BLOGS = "factualminds.com and cloudburn.io on EFS"
 _ARN = "arn:{partition}:elasticfilesystem:{region}:{account}"
 
 
-def _price_systems(context: PricingContext, systems: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
-    size = context.assumed["efs-gigabytes"]
+def _price_systems(context: PricingContext, systems: Resources) -> CostItems:
     for system in systems:
         if system.get("AvailabilityZoneName"):
             yield Unpriced(f"File system {system.name}", "no price for the One Zone classes", (system.name,))
             continue
-        yield context.line("efs.storage", "EFS storage", size, f"{number(size)} GB, Standard", system, "efs-gigabytes")
+        yield context.usage("efs.storage", "EFS storage", "efs-gigabytes", "GB, Standard", system)
         mode = system.get("ThroughputMode", "bursting")
         if mode == "elastic":
             for verb in ("read", "write"):
-                traffic = context.assumed[f"efs-{verb}-gigabytes"]
-                how = f"{number(traffic)} GB, elastic throughput"
-                yield context.line(f"efs.{verb}", f"EFS {verb}s", traffic, how, system, f"efs-{verb}-gigabytes")
+                assumed = f"efs-{verb}-gigabytes"
+                yield context.usage(f"efs.{verb}", f"EFS {verb}s", assumed, "GB, elastic throughput", system)
         elif mode == "provisioned":
             speed = at_least_zero(system.get("ProvisionedThroughputInMibps"))
             yield context.line("efs.provisioned", "EFS throughput", speed, f"{number(speed)} MiB/s", system)
         if system.mapping("BackupPolicy").get("Status") == "ENABLED":
-            yield context.line("efs.backup", "EFS backups", size, f"{number(size)} GB, warm", system, "efs-gigabytes")
+            yield context.usage("efs.backup", "EFS backups", "efs-gigabytes", "GB, warm", system)
 
 
 def _details(properties: Properties) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, target_of
 from fsdcf.cloudformation.pricing import (
@@ -10,9 +10,11 @@ from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
     SECONDS,
+    CostItems,
     CostLine,
     PricingContext,
     PricingRule,
+    Resources,
     Unpriced,
     assumption,
     counted,
@@ -44,7 +46,7 @@ _ELB_PAGE = f"AWS's pricing page for Elastic Load Balancing, as transcribed by a
 _ARN = "arn:{partition}:elasticloadbalancing:{region}:{account}"
 
 
-def _price_balancers(context: PricingContext, balancers: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_balancers(context: PricingContext, balancers: Resources) -> CostItems:
     """Load balancers by hour and by capacity units, and their responses to the internet."""
     for balancer in balancers:
         kind = balancer.text("Type", "application")

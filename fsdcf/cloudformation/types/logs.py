@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
+from fsdcf.cloudformation.arns import named_by
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.planned import PlannedResource, text_of
 from fsdcf.cloudformation.pricing import (
     DAYS,
     NOTHING,
     PRICE_LIST,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
     Range,
+    Resources,
     Unpriced,
     assumption,
     counted,
@@ -41,7 +42,7 @@ PART: Part = "logs and alarms"
 LOG_GROUP = "AWS::Logs::LogGroup"
 
 
-def _price_groups(context: PricingContext, groups: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
     """Log groups that tasks write to: what they ingest, and what they store once the retention time has passed."""
     for group in groups:
         tasks = _writers(context, group)
@@ -76,13 +77,6 @@ def _writers(context: PricingContext, group: PlannedResource) -> Range | None:
 def _details(properties: Properties) -> Iterator[str]:
     if properties.get("RetentionInDays"):
         yield f"kept {text_of(properties['RetentionInDays'])} days"
-
-
-def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
-    name = stack.name_of("LogGroupName", logical_id, properties)
-    yield ("logs", "log-group"), arn("logs", f"log-group:{name}")
-    yield ("logs", "log-group"), arn("logs", f"log-group:{name}:*")
-    yield ("logs", "log-stream"), arn("logs", f"log-group:{name}:log-stream:*")
 
 
 def _keeps_shorter(before: Any, after: Any) -> bool:
@@ -122,7 +116,13 @@ RECORDS = (
                 "KmsKeyId": ("logs:*ociateKmsKey",),
                 "ResourcePolicyDocument": ("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
             },
-            arns=_arns,
+            arns=named_by(
+                "logs",
+                "LogGroupName",
+                ("log-group", "log-group:{}"),
+                ("log-group", "log-group:{}:*"),
+                ("log-stream", "log-group:{}:log-stream:*"),
+            ),
         ),
         data=StoredData(
             "its log events",

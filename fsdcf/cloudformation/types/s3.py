@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
-from fsdcf.cloudformation.planned import PlannedResource, mapping, text_of
+from fsdcf.cloudformation.planned import mapping, text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     assumption,
-    number,
     price,
 )
 from fsdcf.cloudformation.types import (
@@ -35,12 +35,11 @@ PART: Part = "data"
 BUCKET, BUCKET_POLICY = "AWS::S3::Bucket", "AWS::S3::BucketPolicy"
 
 
-def _price_buckets(context: PricingContext, buckets: Sequence[PlannedResource]) -> Iterator[CostLine]:
-    size, writes, reads = (context.assumed[name] for name in ("s3-gigabytes", "s3-writes", "s3-reads"))
+def _price_buckets(context: PricingContext, buckets: Resources) -> CostItems:
     for one in buckets:
-        yield context.line("s3.storage", "S3 storage", size, f"{number(size)} GB, Standard", one, "s3-gigabytes")
-        yield context.line("s3.put", "S3 writes", writes / 1000, f"{number(writes)} requests", one, "s3-writes")
-        yield context.line("s3.get", "S3 reads", reads / 1000, f"{number(reads)} requests", one, "s3-reads")
+        yield context.usage("s3.storage", "S3 storage", "s3-gigabytes", "GB, Standard", one)
+        yield context.usage("s3.put", "S3 writes", "s3-writes", "requests", one, per=1000)
+        yield context.usage("s3.get", "S3 reads", "s3-reads", "requests", one, per=1000)
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import named_by
-from fsdcf.cloudformation.planned import PlannedResource, text_of
+from fsdcf.cloudformation.planned import text_of
 from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
     SECONDS,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     assumption,
     number,
     price,
@@ -35,7 +36,7 @@ TOPIC = "AWS::SNS::Topic"
 _BLOG = f"factualminds.com on SNS; {PRICE_LIST}"
 
 
-def _price_topics(context: PricingContext, topics: Sequence[PlannedResource]) -> Iterator[CostLine]:
+def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
     """Topics by their published messages. A standard topic delivers to SQS without a charge; what a FIFO topic
     charges for a delivery is a fiftieth of a publish and is not counted."""
     rate = context.assumed["sns-messages-per-second"]
@@ -85,7 +86,7 @@ RECORDS = (
             "arn:{partition}:sns:{region}:{account}:{name}",
             {"TopicName": "{title}", "DeliveryStatusLogging": [], "Subscription": []},
         ),
-        DeployPermissions(arns=named_by("sns", "topic", "TopicName")),
+        DeployPermissions(arns=named_by("sns", "TopicName", ("topic", "{}"))),
         drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
         access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
@@ -11,9 +11,10 @@ from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
     SECONDS,
-    CostLine,
+    CostItems,
     PricingContext,
     PricingRule,
+    Resources,
     Unpriced,
     assumption,
     decimal,
@@ -56,7 +57,7 @@ def dead_letter_queues(stack: PlannedStack) -> Iterator[tuple[PlannedResource, s
             yield queue, dead.name, text_of(policy.get("maxReceiveCount"))
 
 
-def _price_queues(context: PricingContext, queues: Sequence[PlannedResource]) -> Iterator[CostLine | Unpriced]:
+def _price_queues(context: PricingContext, queues: Resources) -> CostItems:
     """Queues by their messages. Dead-letter queues cost only where messages fail."""
     policies = [one.mapping("RedrivePolicy") for one in queues]
     dead = {target_of(one.get("deadLetterTargetArn")) for one in policies}
@@ -125,7 +126,7 @@ RECORDS = (
             update=62.0,
             delete=62.0,
         ),
-        DeployPermissions(arns=named_by("sqs", "queue", "QueueName")),
+        DeployPermissions(arns=named_by("sqs", "QueueName", ("queue", "{}"))),
         data=StoredData(
             "its messages",
             expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),

@@ -11,6 +11,7 @@ from typing import Any
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, planned
 from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingContext, Range, Unpriced
+from fsdcf.cloudformation.references import steps
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.plan.cost.prices import PARTS, rules
@@ -35,9 +36,8 @@ def region_of(stack: PlannedStack) -> str:
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for child in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(child)
+    for _, child in steps(value):
+        yield from _texts(child)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
-from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, mappings, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
 from fsdcf.cloudformation.types import dynamodb, ec2, efs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.plan.diff.causes import title_of
@@ -77,7 +77,7 @@ def _taken_names(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
         if change.action != "Modify" or change.replacement in (None, "False") or old is None or new is None:
             continue
         key = custom_name(change.type, new.properties)
-        if key is None or canonical(old.properties.get(key)) != canonical(new.properties[key]):
+        if key is None or canonical(old.get(key)) != canonical(new.properties[key]):
             continue
         replacing = (detail for detail in change.details if detail.recreation != "Never")
         causes = ", ".join(dict.fromkeys(detail.name or title_of(detail, change) for detail in replacing))
@@ -113,7 +113,7 @@ def _indexes(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
 
 def _indexes_of(stack: PlannedStack, table: str) -> dict[str, Mapping[str, Any]]:
     resource = stack.resources.get(table)
-    return items_by(resource.properties.get("GlobalSecondaryIndexes"), "IndexName") if resource else {}
+    return items_by(resource.get("GlobalSecondaryIndexes"), "IndexName") if resource else {}
 
 
 def _fixed(index: Mapping[str, Any]) -> object:
@@ -146,8 +146,8 @@ def _served(stack: PlannedStack) -> set[tuple[str, str]]:
     """Pairs of a load balancer and a target group to which one of its listeners forwards."""
     pairs = set()
     for listener in stack.of(elb.LISTENER):
-        balancer = target_of(listener.properties.get("LoadBalancerArn"))
-        actions = mappings(listener.properties.get("DefaultActions"))
+        balancer = listener.target("LoadBalancerArn")
+        actions = listener.mappings("DefaultActions")
         groups = (target_of(action.get("TargetGroupArn")) for action in actions)
         pairs |= {(balancer, group) for group in groups if balancer and group}
     return pairs
@@ -198,7 +198,7 @@ def _moved(changes: Sequence[Change], type: str, property: str) -> list[Change]:
 def _target(stack: PlannedStack, change: Change, property: str) -> str | None:
     """The resource that a property of a changed resource refers to."""
     resource = stack.resources.get(change.logical_id)
-    return target_of(resource.properties.get(property)) if resource else None
+    return resource.target(property) if resource else None
 
 
 def _exports(changes: Sequence[Change], sides: Sides, importers: Importers | None) -> Iterator[Obstacle]:

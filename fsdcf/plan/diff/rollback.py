@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import cleandoc
-from typing import Literal
+from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
@@ -27,7 +27,7 @@ from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, default_routes
-from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, network_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP
 from fsdcf.plan.access import Access, access, shortened
 from fsdcf.plan.diff import tasks
@@ -43,35 +43,26 @@ FSDCF: When = "fsdcf rollback"
 
 @dataclass(frozen=True)
 class Unsafe:
-    """A change that a rollback does not undo together with the image: during which rollbacks, why, and how to avoid it.
+    """A change that a rollback does not undo together with the image: what happens to the resource, why that is unsafe,
+    the property, during which rollbacks, and how to avoid it.
 
     ``what`` and ``why`` are clauses without a full stop. ``place`` is the property, in the old template if it is gone.
+    A check leaves the rule out; its ``when`` narrows the rule's rollbacks, ``subject`` replaces ``{it}`` in the rule's
+    steps, and ``way_out`` all of them.
     """
 
-    rule: str
-    logical_id: str
-    what: str
-    when: tuple[When, ...]
-    why: str
-    way_out: str
-    place: PropertyPlace
-
-
-@dataclass(frozen=True)
-class SafetyViolation:
-    """A change that breaks a rule: what happens to the resource, why that is unsafe, and the property.
-
-    ``when`` narrows the rule's rollbacks. ``subject`` replaces ``{it}`` in the rule's steps, and ``way_out`` all of
-    it.
-    """
-
-    logical_id: str
     what: str
     why: str
     place: PropertyPlace
     when: tuple[When, ...] = ()
     subject: str = "it"
     way_out: str = ""
+    rule: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        """The resource that changes."""
+        return self.place.logical_id
 
 
 @dataclass(frozen=True)
@@ -91,13 +82,10 @@ class ReleaseChange:
 
     def both(self, type: str) -> Iterator[tuple[PlannedResource, PlannedResource]]:
         """The resources of a type that both stacks have."""
-        for was in self.old.of(type):
-            now = self.new.resources.get(was.name)
-            if now is not None and now.type == type:
-                yield was, now
+        return self.old.both(self.new, type)
 
 
-Check = Callable[[ReleaseChange], Iterator[SafetyViolation]]
+Check = Callable[[ReleaseChange], Iterator[Unsafe]]
 
 
 @dataclass(frozen=True)
@@ -142,17 +130,9 @@ def unsafe(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> tu
     containers = tuple(tasks.container_pairs(sides.old, sides.new))
     release = ReleaseChange(sides.old, sides.new, by_id(changes), risks, containers)
     return tuple(
-        Unsafe(
-            rule.id,
-            violation.logical_id,
-            violation.what,
-            violation.when or rule.when,
-            violation.why,
-            violation.way_out or rule.steps(violation.subject),
-            violation.place,
-        )
+        replace(one, rule=rule.id, when=one.when or rule.when, way_out=one.way_out or rule.steps(one.subject))
         for rule in RULES
-        for violation in rule.check(release)
+        for one in rule.check(release)
     )
 
 
@@ -168,7 +148,7 @@ REPLACED_STORE = (
     (CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not use it while the spec still contains it; 2. remove it from the spec",
 )
-def stores(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def stores(release: ReleaseChange) -> Iterator[Unsafe]:
     """A table, bucket, queue or file system that the old image uses is deleted, left behind or replaced."""
     for risk in release.risks:
         name = risk.logical_id
@@ -181,13 +161,13 @@ def stores(release: ReleaseChange) -> Iterator[SafetyViolation]:
             why = (
                 "the old image would find it empty; CloudFormation's rollback loses what new tasks wrote to the new one"
             )
-            yield SafetyViolation(name, what, why, PropertyPlace(name, ()), way_out=REPLACED_STORE)
+            yield Unsafe(what, why, PropertyPlace(name, ()), way_out=REPLACED_STORE)
         elif not _is_handed_over(release, risk):
             deleted = risk.kind == "deleted"
             why = (
                 "the old image would not find it" if deleted else "the old image may not reach it outside of the stack"
             )
-            yield SafetyViolation(name, f"is {risk.kind}", why, PropertyPlace(name, (), gone=True), (FSDCF,))
+            yield Unsafe(f"is {risk.kind}", why, PropertyPlace(name, (), gone=True), (FSDCF,))
 
 
 def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
@@ -217,12 +197,12 @@ def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
     (ROLLOUT, CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not query it while it exists; 2. remove it",
 )
-def indexes(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def indexes(release: ReleaseChange) -> Iterator[Unsafe]:
     """An index that the old image may query is deleted before the new image serves."""
     for was, now in release.both(TABLE):
         if not release.in_place(was.name):
             continue
-        before, after = (items_by(one.properties.get("GlobalSecondaryIndexes"), "IndexName") for one in (was, now))
+        before, after = (items_by(one.get("GlobalSecondaryIndexes"), "IndexName") for one in (was, now))
         for name in before:
             if name not in after:
                 why = (
@@ -230,7 +210,7 @@ def indexes(release: ReleaseChange) -> Iterator[SafetyViolation]:
                     "CloudFormation's rollback has to build it again"
                 )
                 place = PropertyPlace(was.name, ("GlobalSecondaryIndexes",), gone=True)
-                yield SafetyViolation(was.name, f"loses the index {name}", why, place)
+                yield Unsafe(f"loses the index {name}", why, place)
 
 
 @rule(
@@ -238,7 +218,7 @@ def indexes(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (ROLLOUT, FSDCF),
     "1. deploy an image that passes both checks; 2. change the check",
 )
-def load_balancer_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def load_balancer_checks(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer checks something that only the new image may answer."""
     for was, now in release.both(TARGET_GROUP):
         for key, name in (
@@ -254,11 +234,11 @@ def load_balancer_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
             if at_once:
                 why += "; it applies to the old tasks as soon as the target group changes, before the new ones serve"
             what = f"checks {name}: {before or 'the default'} -> {after or 'the default'}"
-            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, (key,)), () if at_once else (FSDCF,))
+            yield Unsafe(what, why, PropertyPlace(was.name, (key,)), () if at_once else (FSDCF,))
 
 
 def _checked(group: PlannedResource, key: str) -> object:
-    value = group.properties.get(key)
+    value = group.get(key)
     return mapping(value).get("HttpCode") if key == "Matcher" and mapping(value) else value
 
 
@@ -280,10 +260,10 @@ def _codes(group: PlannedResource) -> set[str]:
     (ROLLOUT, FSDCF),
     "1. deploy an image that does not need it while the role still has it; 2. remove it from the role",
 )
-def permissions(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def permissions(release: ReleaseChange) -> Iterator[Unsafe]:
     """A role loses a permission that the old image may need, or that its tasks need to start."""
     gone = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
-    for was, now in tasks.definitions(release.old, release.new):
+    for was, now in release.both(TASK_DEFINITION):
         for role in ("TaskRoleArn", "ExecutionRoleArn"):
             for lost in _lost_permissions(was, now, release, role):
                 if not lost.targets or not gone.issuperset(lost.targets):
@@ -292,7 +272,7 @@ def permissions(release: ReleaseChange) -> Iterator[SafetyViolation]:
 
 def _permission_violation(
     release: ReleaseChange, lost: Access, task: PlannedResource, starts: bool
-) -> Iterator[SafetyViolation]:
+) -> Iterator[Unsafe]:
     """A lost permission, of the execution role if it ``starts`` tasks.
 
     ``fsdcf rollback`` gives the execution role what the old template gives it, so only a rollout is at risk.
@@ -313,7 +293,7 @@ def _permission_violation(
         why += "; its tasks lose it as soon as the policy changes, before the new ones serve"
     when: tuple[When, ...] = (ROLLOUT,) if starts else (ROLLOUT, FSDCF) if at_once else (FSDCF,)
     place = PropertyPlace(lost.holder or task.name, lost.path, gone=not denied)
-    yield SafetyViolation(place.logical_id, what, why, place, when)
+    yield Unsafe(what, why, place, when)
 
 
 def _lost_permissions(
@@ -323,7 +303,7 @@ def _lost_permissions(
 
     Each is the old row with the lost actions and resources, or a new row that denies something.
     """
-    before, after = (target_of(task.properties.get(role)) for task in (was, now))
+    before, after = (task.target(role) for task in (was, now))
     if before not in release.old.resources:
         return
     if after not in release.new.resources:
@@ -375,7 +355,7 @@ def _identity(row: Access) -> tuple[object, ...]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
 )
-def variables(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def variables(release: ReleaseChange) -> Iterator[Unsafe]:
     """An environment variable that the old image may read is gone."""
     yield from _removed_variables(release, "Environment", "no longer sets")
 
@@ -385,12 +365,12 @@ def variables(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
 )
-def secrets(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def secrets(release: ReleaseChange) -> Iterator[Unsafe]:
     """A secret that the old image may read is gone."""
     yield from _removed_variables(release, "Secrets", "no longer passes the secret")
 
 
-def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterator[SafetyViolation]:
+def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterator[Unsafe]:
     """A violation for each variable that neither Environment nor Secrets sets any more.
 
     A variable that names a store which leaves the stack is left out: the violation for the store covers it.
@@ -402,7 +382,7 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
             if name not in kept and target_of(entry.get("Value")) not in lost:
                 place = pair.place(key, name, gone=True)
                 why = "the old image would start without it"
-                yield SafetyViolation(pair.task, f"{effect} {name}", why, place, subject=name)
+                yield Unsafe(f"{effect} {name}", why, place, subject=name)
 
 
 @rule(
@@ -410,7 +390,7 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
     (FSDCF,),
     "1. deploy an image that does not need {it} while it is still mounted; 2. change the volume",
 )
-def volumes(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
     """A path where the old image may find files is no longer mounted, or is another volume."""
     for pair in release.containers:
         after = tasks.mounts(pair.now, pair.after)
@@ -420,9 +400,7 @@ def volumes(release: ReleaseChange) -> Iterator[SafetyViolation]:
                 what = f"no longer mounts {path}" if gone else f"mounts something else at {path}"
                 points = items_by((pair.before if gone else pair.after).get("MountPoints"), "ContainerPath")
                 place = pair.place("MountPoints", gone=gone, index=list(points).index(path))
-                yield SafetyViolation(
-                    pair.task, what, "the old image would not find its files there", place, subject=path
-                )
+                yield Unsafe(what, "the old image would not find its files there", place, subject=path)
 
 
 @rule(
@@ -430,22 +408,22 @@ def volumes(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that does not need {it} while it still runs; 2. remove it from the spec",
 )
-def sidecars(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def sidecars(release: ReleaseChange) -> Iterator[Unsafe]:
     """A container that ran next to the old image is gone."""
     for name, place in tasks.removed_containers(release.old, release.new):
         what, why = f"runs without the container {name}", "the old image would run without it"
-        yield SafetyViolation(place.logical_id, what, why, place, subject=name)
+        yield Unsafe(what, why, place, subject=name)
 
 
 @rule("port-changed", (FSDCF,), "1. deploy an image that listens on both ports; 2. change the port")
-def ports(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def ports(release: ReleaseChange) -> Iterator[Unsafe]:
     """Requests arrive on a port of the container on which the old image does not listen."""
     for pair in release.containers:
         before, after = (set(items_by(one.get("PortMappings"), "ContainerPort")) for one in (pair.before, pair.after))
         if before - after:
             old, new = (", ".join(sorted(mapped)) or "none" for mapped in (before, after))
             what, why = f"changes the port from {old} to {new}", "the old image listens on a port that gets no requests"
-            yield SafetyViolation(pair.task, what, why, pair.place("PortMappings", gone=not after))
+            yield Unsafe(what, why, pair.place("PortMappings", gone=not after))
 
 
 @rule(
@@ -453,13 +431,13 @@ def ports(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that passes both checks; 2. change the check",
 )
-def container_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def container_checks(release: ReleaseChange) -> Iterator[Unsafe]:
     """ECS checks the container by a command that only the new image may pass."""
     for pair in release.containers:
         before, after = (text_of(mapping(one.get("HealthCheck")).get("Command")) for one in (pair.before, pair.after))
         if after and before != after:
             what, why = "changes the container's health check", "ECS would stop the old image if it fails the new check"
-            yield SafetyViolation(pair.task, what, why, pair.place("HealthCheck"))
+            yield Unsafe(what, why, pair.place("HealthCheck"))
 
 
 @rule(
@@ -467,14 +445,14 @@ def container_checks(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that can be started in both ways; 2. change how it is started",
 )
-def commands(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def commands(release: ReleaseChange) -> Iterator[Unsafe]:
     """The container is started in a way that only the new image may understand."""
     for pair in release.containers:
         for key in ("Command", "EntryPoint", "User", "WorkingDirectory"):
             before, after = (text_of(one.get(key)) for one in (pair.before, pair.after))
             if before != after:
                 what, why = f"changes the {key} of the container", "the old image would be started in the new way"
-                yield SafetyViolation(pair.task, what, why, pair.place(key, gone=not after))
+                yield Unsafe(what, why, pair.place(key, gone=not after))
 
 
 @rule(
@@ -482,13 +460,13 @@ def commands(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that writes to its volumes alone; 2. make the root file system read-only",
 )
-def read_only_roots(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def read_only_roots(release: ReleaseChange) -> Iterator[Unsafe]:
     """The root file system becomes read-only, and the old image may write to it."""
     for pair in release.containers:
         was, now = (text_of(one.get("ReadonlyRootFilesystem")) == "true" for one in (pair.before, pair.after))
         if now and not was:
             what, why = "makes the root file system read-only", "the old image may write to it"
-            yield SafetyViolation(pair.task, what, why, pair.place("ReadonlyRootFilesystem"))
+            yield Unsafe(what, why, pair.place("ReadonlyRootFilesystem"))
 
 
 @rule(
@@ -496,17 +474,16 @@ def read_only_roots(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy an image that is built for both architectures; 2. change the architecture",
 )
-def architectures(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def architectures(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks have a processor that the old image may not be built for."""
-    for was, now in tasks.definitions(release.old, release.new):
+    for was, now in release.both(TASK_DEFINITION):
         before, after = (
-            text_of(mapping(one.properties.get("RuntimePlatform")).get("CpuArchitecture")) or "X86_64"
-            for one in (was, now)
+            text_of(one.mapping("RuntimePlatform").get("CpuArchitecture")) or "X86_64" for one in (was, now)
         )
         if before != after:
             what = f"changes the architecture from {before} to {after}"
             why = f"an image that is built only for {before} does not start"
-            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, ("RuntimePlatform",)))
+            yield Unsafe(what, why, PropertyPlace(was.name, ("RuntimePlatform",)))
 
 
 @rule(
@@ -514,13 +491,13 @@ def architectures(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (FSDCF,),
     "1. deploy the image that needs less, and measure its memory; 2. reduce the memory",
 )
-def memory(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def memory(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks have less memory than the old image may need."""
-    for was, now in tasks.definitions(release.old, release.new):
-        before, after = (whole_number(one.properties.get("Memory")) for one in (was, now))
+    for was, now in release.both(TASK_DEFINITION):
+        before, after = (whole_number(one.get("Memory")) for one in (was, now))
         if before is not None and after is not None and after < before:
             what, why = f"reduces the memory from {before} to {after} MiB", "the old image may run out of memory"
-            yield SafetyViolation(was.name, what, why, PropertyPlace(was.name, ("Memory",)))
+            yield Unsafe(what, why, PropertyPlace(was.name, ("Memory",)))
 
 
 @rule(
@@ -529,12 +506,12 @@ def memory(release: ReleaseChange) -> Iterator[SafetyViolation]:
     "1. copy the images that you may roll back to into the new repository, under the same tags; "
     "2. change the repository",
 )
-def repositories(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def repositories(release: ReleaseChange) -> Iterator[Unsafe]:
     """The image comes from a repository that may not contain the old one."""
     for pair in release.containers:
         if pair.is_main and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
             what, why = "uses another image repository", "the new repository may not have the old image's tag"
-            yield SafetyViolation(pair.task, what, why, pair.place("Image"))
+            yield Unsafe(what, why, pair.place("Image"))
 
 
 @rule(
@@ -542,13 +519,14 @@ def repositories(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (ROLLOUT,),
     "1. let it reach both ports; 2. close the old port when no old task serves",
 )
-def ingress(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer no longer reaches the tasks of the old release."""
     why = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
-    for group in _narrowed(release, LOAD_BALANCER, ("SecurityGroups",)):
+    used = [group for one in release.old.of(LOAD_BALANCER) for group in one.items("SecurityGroups")]
+    for group in _narrowed(release, used):
         if release.in_place(group):
             what = "allows less traffic from the load balancer"
-            yield SafetyViolation(group, what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
+            yield Unsafe(what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
 
 
 @rule(
@@ -556,35 +534,29 @@ def ingress(release: ReleaseChange) -> Iterator[SafetyViolation]:
     (ROLLOUT, FSDCF),
     "1. deploy an image that does not need the connection while it is allowed; 2. remove it",
 )
-def egress(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def egress(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks can no longer connect to what the old image may need."""
     why = "the old image may need a connection that is no longer allowed"
-    path = ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")
-    for group in _narrowed(release, SERVICE, path):
+    used = [group for one in release.old.of(SERVICE) for group in items(network_of(one).get("SecurityGroups"))]
+    for group in _narrowed(release, used):
         when = () if release.in_place(group) else (FSDCF,)
         place = PropertyPlace(group, ("SecurityGroupEgress",))
-        yield SafetyViolation(group, "allows less traffic from the tasks", why, place, when)
-    open_now = {text_of(route.properties.get("RouteTableId")) for route in default_routes(release.new)}
+        yield Unsafe("allows less traffic from the tasks", why, place, when)
+    open_now = {route.text("RouteTableId") for route in default_routes(release.new)}
     for route in default_routes(release.old):
-        table = text_of(route.properties.get("RouteTableId"))
+        table = route.text("RouteTableId")
         if table in release.new.resources and table not in open_now:
             place = PropertyPlace(route.name, (), gone=True)
-            yield SafetyViolation(route.name, "removes the route to the internet", why, place, (FSDCF,))
+            yield Unsafe("removes the route to the internet", why, place, (FSDCF,))
 
 
-def _narrowed(release: ReleaseChange, user: str, path: tuple[str, ...]) -> Iterator[str]:
-    """The security groups, used by resources of the type ``user``, that allow less egress than before."""
-    used = {target_of(group) for one in release.old.of(user) for group in items(_below(one.properties, path))}
+def _narrowed(release: ReleaseChange, used: list[Any]) -> Iterator[str]:
+    """The security groups among the ``used`` ones that allow less egress than before."""
+    names = set(map(target_of, used))
     for was, now in release.both(SECURITY_GROUP):
-        before, after = (set(map(text_of, items(one.properties.get("SecurityGroupEgress")))) for one in (was, now))
-        if was.name in used and after and (before - after or not before):  # a group without rules allows all egress
+        before, after = (set(map(text_of, one.items("SecurityGroupEgress"))) for one in (was, now))
+        if was.name in names and after and (before - after or not before):  # a group without rules allows all egress
             yield was.name
-
-
-def _below(value: object, path: tuple[str, ...]) -> object:
-    for step in path:
-        value = mapping(value).get(step)
-    return value
 
 
 @rule(
@@ -592,11 +564,11 @@ def _below(value: object, path: tuple[str, ...]) -> object:
     (CLOUDFORMATION, FSDCF),
     "1. deploy the rest, and copy the data that you may need; 2. shorten the time when you are sure",
 )
-def expiries(release: ReleaseChange) -> Iterator[SafetyViolation]:
+def expiries(release: ReleaseChange) -> Iterator[Unsafe]:
     """Data expires after a shorter time, and no rollback restores it."""
     for was in release.old.resources.values():
         now, data = release.new.resources.get(was.name), record_of(was.type).data
         for one in data.expiry if data and now and now.type == was.type else ():
-            if now and one.shortens(was.properties.get(one.property), now.properties.get(one.property)):
+            if now and one.shortens(was.get(one.property), now.get(one.property)):
                 why = "no rollback restores expired data"
-                yield SafetyViolation(was.name, one.effect, why, PropertyPlace(was.name, (one.property,)))
+                yield Unsafe(one.effect, why, PropertyPlace(was.name, (one.property,)))

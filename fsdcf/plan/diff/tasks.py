@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.cloudformation.containers import main_container, service_of
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 
 Container = Mapping[str, Any]
@@ -49,20 +49,12 @@ class ContainerPair:
         return PropertyPlace(self.task, ("ContainerDefinitions", position, key, *item), name, gone)
 
 
-def definitions(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[PlannedResource, PlannedResource]]:
-    """The task definitions that both sides have."""
-    for was in old.of(TASK_DEFINITION):
-        now = new.resources.get(was.name)
-        if now is not None and now.type == TASK_DEFINITION:
-            yield was, now
-
-
 def container_pairs(old: PlannedStack, new: PlannedStack) -> Iterator[ContainerPair]:
     """The containers that both sides have, by name.
 
     The main container is paired with the main one, even if it is renamed.
     """
-    for was, now in definitions(old, new):
+    for was, now in old.both(new, TASK_DEFINITION):
         before, after = _containers(was), _containers(now)
         main = _main(was)
         for index, (name, container) in enumerate(before.items()):
@@ -74,7 +66,7 @@ def container_pairs(old: PlannedStack, new: PlannedStack) -> Iterator[ContainerP
 
 def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[str, PropertyPlace]]:
     """The containers that only the old side has, other than the main one: the name and the place."""
-    for was, now in definitions(old, new):
+    for was, now in old.both(new, TASK_DEFINITION):
         after, main = _containers(now), _main(was)
         for index, name in enumerate(_containers(was)):
             if name != main and name not in after:
@@ -83,7 +75,7 @@ def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[s
 
 def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
     """The mounted volumes by their paths in the container; each as a text that identifies the volume."""
-    volumes = items_by(task.properties.get("Volumes"), "Name")
+    volumes = items_by(task.get("Volumes"), "Name")
     mounted = {}
     for point in mappings(container.get("MountPoints")):
         volume = mapping(volumes.get(text_of(point.get("SourceVolume"))))
@@ -93,7 +85,7 @@ def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
 
 
 def _containers(task: PlannedResource) -> dict[str, Container]:
-    containers = (one for one in items(task.properties.get("ContainerDefinitions")) if isinstance(one, Mapping))
+    containers = (one for one in task.items("ContainerDefinitions") if isinstance(one, Mapping))
     return {text_of(one.get("Name")): one for one in containers}
 
 
