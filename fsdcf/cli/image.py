@@ -32,7 +32,7 @@ class Image:
 def chosen(spec: Spec, sha: str | None, image: str | None) -> Image:
     """The image of ``--image-sha`` or ``--image``. A usage error if it is invalid or of another repository."""
     if sha is not None and image is not None:
-        raise click.UsageError("--image-sha and --image exclude each other")
+        raise click.UsageError("--image-sha and --image cannot be combined")
     if sha is not None:
         return Image(_checked(sha, "--image-sha"))
     return Image() if image is None else _of_reference(spec, image)

@@ -359,7 +359,7 @@ def checked(connection: Connection) -> Connection:
     if connection.faults and not connection.sandbox:
         raise click.UsageError("--fault injects failures into the sandbox: it needs --sandbox")
     if connection.sandbox and (connection.profile or connection.endpoint):
-        raise click.UsageError("--sandbox does not go with --profile or --endpoint-url")
+        raise click.UsageError("--sandbox cannot be combined with --profile or --endpoint-url")
     for source, region in (("--region", connection.region), *_variables("AWS_REGION", "AWS_DEFAULT_REGION")):
         if region and not _REGION.fullmatch(region):
             raise click.UsageError(f"{source}: {region!r} is not a valid region; use one such as eu-west-1")

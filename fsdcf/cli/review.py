@@ -30,7 +30,7 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     target = Target(new.spec.metadata.name, new.environment)
     stack = snapshot(aws, target.stack)
     if stack is None or stack.in_review:
-        note = f"there is no stack {target.stack} yet: a deploy creates every resource"
+        note = f"the stack {target.stack} does not exist yet: a deploy creates every resource"
         return _plan(target.stack, None, new, DeployedValues(), (note,))
     if not stack.belongs_to(target):
         raise click.UsageError(

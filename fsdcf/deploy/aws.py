@@ -320,7 +320,7 @@ def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aw
         raise ConnectionProblem(sentence, "aws sts get-caller-identity", Exit.DENIED) from None
     if credentials is None:
         advice = "aws configure sso, then --profile NAME; or --sandbox to rehearse"
-        raise ConnectionProblem("no AWS credentials are found", advice, Exit.DENIED)
+        raise ConnectionProblem("no AWS credentials were found", advice, Exit.DENIED)
     partition = "aws"
     with suppress(botocore.exceptions.BotoCoreError):
         partition = str(session.get_partition_for_region(name))

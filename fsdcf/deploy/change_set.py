@@ -144,7 +144,7 @@ class ChangeSet:
 
 def create(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeSet:
     """Create the change set, wait for it and read it. Raises StackChanged; stops the run if CloudFormation refuses."""
-    run.step("change set", f"asks CloudFormation what would change in {request.stack}")
+    run.step("change set", f"calculating the changes to {request.stack}")
     for attempt in range(_NAMES):
         leftovers.name = name_of(request.label, run.aws.random.getrandbits(40))
         try:
@@ -195,7 +195,7 @@ def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
             f"CloudFormation accepts no more change sets or stacks: {error.message}",
             f"aws cloudformation list-change-sets --stack-name {request.stack}",
         )
-    return stop(Exit.USAGE, f"CloudFormation refuses the template or its parameters: {plain(error.message)}")
+    return stop(Exit.USAGE, f"CloudFormation rejected the template or its parameters: {plain(error.message)}")
 
 
 def _read_complete(run: Run, leftovers: Leftovers) -> ChangeSet:
@@ -235,7 +235,7 @@ def _wait(run: Run, leftovers: Leftovers, valued: bool) -> Answer:
         if _state_of(answer)[0] != "pending":
             return answer
         if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
-            sentence = "CloudFormation did not calculate the changes in time; nothing is changed"
+            sentence = "CloudFormation did not calculate the changes in time; nothing was changed"
             raise stop(Exit.FAILED, sentence, run.target.redeploy())
         pause = 3.0
 
@@ -276,7 +276,7 @@ def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
     evidence = tuple(_validation_findings(run, leftovers)) if early or "hook" in reason.lower() else ()
     more = f" (and {len(evidence) - 1} more)" if len(evidence) > 1 else ""
     first = f": {evidence[0].source}: {evidence[0].text}{more}" if evidence else f": {plain(reason)}" if reason else ""
-    sentence = "CloudFormation's validation refuses the template" if early else "the change set failed"
+    sentence = "CloudFormation's validation rejected the template" if early else "the change set failed"
     own = (Evidence("change set", plain(reason)),) if reason else ()
     return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *own), (run.target.redeploy(),))
 

@@ -69,9 +69,9 @@ class Leftovers:
         if not self.name or self.executed:
             return ""
         if self.gone:
-            return f"the empty stack {self.stack} may be left: {why}"
+            return f"the empty stack {self.stack} may remain: {why}"
         name = f"{self.name} of the stack {self.stack}" + (", which is empty," if self.new else "")
-        return f"the change set {name} may be left: {why}; a deploy deletes it once it is an hour old"
+        return f"the change set {name} may remain: {why}; a deploy deletes it once it is an hour old"
 
     def _clean(self, run: Run) -> str:
         if not self.name or self.executed:
@@ -134,7 +134,7 @@ class Leftovers:
             if error.code.startswith("InvalidChangeSetStatus"):
                 if self.sent and self.is_executed(run):
                     return None  # the interrupted execution has arrived after all
-                return f"the change set {self.name} of the stack {self.stack} is left: {error.message}"
+                return f"the change set {self.name} of the stack {self.stack} was not deleted: {error.message}"
             raise
         return None
 
@@ -155,7 +155,7 @@ class Leftovers:
         after = snapshot(run.aws, stack.arn)
         if after is None or not after.in_review:
             return None
-        return f"the empty stack {self.stack} is left in REVIEW_IN_PROGRESS"
+        return f"the empty stack {self.stack} remains in REVIEW_IN_PROGRESS"
 
     def _others(self, run: Run, arn: str, own: str) -> list[Answer]:
         """The other change sets of the stack; empty without the permission. ``own`` is a name or an ARN."""
@@ -272,7 +272,7 @@ def _explain_interruption(failure: BaseException | None, retry: str) -> tuple[st
     The exit code if nothing was executed, and the next commands, which end with ``retry``.
     """
     if isinstance(failure, Terminated):
-        return f"asked to end ({failure.signal})", Exit.INTERRUPTED, (retry,)
+        return f"received {failure.signal}", Exit.INTERRUPTED, (retry,)
     if isinstance(failure, Expired) and failure.untimely:
         return "the clock of this machine is wrong, and AWS rejects its calls", Exit.DENIED, ("date -u", retry)
     if isinstance(failure, Expired):

@@ -148,18 +148,18 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             _pass_gate(run, release, options, change_set)
             operation = execute(run, change_set, stack, leftovers)
         except StackChanged as change:
-            run.warn(f"the stack changed meanwhile, so the plan is made again: {change}")
+            run.warn(f"the stack changed in the meantime; planning again: {change}")
             leftovers.clean(run)
             stack = snapshot(run.aws, release.stack)
             continue
         run.running = f"the {'creation' if operation.verb == 'create' else 'update'} of {release.stack}"
         if options.detach:
-            raise detached(run, operation, "detached, because of --detach")
+            raise detached(run, operation, "detached (--detach)")
         result = follow(run, operation, options.on_timeout, options.fail_fast)
         return assess(run, result, release.image_sha, release.stack)
     raise stop(
         Exit.BUSY,
-        f"other users changed the stack {PLANS} times during the planning",
+        f"other users changed the stack {PLANS} times during planning",
         release.target.redeploy("--wait-lock"),
     )
 
@@ -192,7 +192,7 @@ def _planned(run: Run, options: Options, change_set: ChangeSet) -> Outcome:
     count = len(change_set.plan.changes)
     changes = f"{count} resource{'s' if count > 1 else ''} would change" if count else "only outputs would change"
     code = Exit.CHANGES if options.detailed_exitcode else Exit.DONE
-    return Outcome(code, f"{changes}: nothing was executed, because of --plan-only", next=(run.target.redeploy(),))
+    return Outcome(code, f"{changes}: nothing was executed (--plan-only)", next=(run.target.redeploy(),))
 
 
 def _up_to_date(run: Run, outputs: Mapping[str, str] | None = None) -> Outcome:
@@ -242,11 +242,11 @@ def gate(
     questions: list[Question] = []
     if risks:
         details = tuple(risk_line(risk, places) for risk in risks)
-        questions.append(Question("data", f"{_at_risk(risks)}. Continue and put these data at risk?", details))
+        questions.append(Question("data", f"{_at_risk(risks)}. Continue and put this data at risk?", details))
     if release.protected and interactive:
         questions.append(Question("protected", f"{release.environment} is protected. Execute {plan.change_set}?"))
     elif not options.yes and not interactive:
-        sentence = "there are changes, and no terminal to confirm them on: nothing is executed without --yes"
+        sentence = "confirmation is required: nothing was executed"
         return GateClosed(sentence, (), (release.target.redeploy("--yes"),))
     elif not options.yes:
         questions.append(Question("execute", f"Execute these changes in {release.stack}?"))
@@ -301,7 +301,7 @@ def assess(run: Run, result: OperationResult, sha: str | None, name: str) -> Out
 def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:
     from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation, explain_rollouts, image_of
 
-    run.step("diagnose", "looks for the cause")
+    run.step("diagnose", "looking for the cause")
     rollouts = _remaining_evidence(run, result)
     failed = (task for rollout in rollouts for task in rollout.failed_tasks)
     image = next((image for task in failed if (image := image_of(task, run.target))), "")
@@ -346,10 +346,10 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
         rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, stack.since) or rollout
     cause = explain_hidden_rollback(run, explain_rollouts(run, (rollout,), stack.arn))
     if failing is not None:
-        why = f"ECS gave up the deployment and rolled it back: {failing.reason or 'its tasks failed'}"
+        why = f"ECS stopped the deployment and rolled it back: {failing.reason or 'its tasks failed'}"
     else:
         runs, wanted = (arn.rsplit("/", 1)[-1] for arn in (primary.task_definition, (verdict.expected or ("none",))[0]))
-        why = f"the service runs {runs}, and not {wanted}"
+        why = f"the service runs {runs} instead of {wanted}"
     evidence = (
         Evidence("stack", f"{stack.name} is {stack.status}"),
         Evidence(

@@ -46,7 +46,7 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, leftovers: 
 
     Raises StackChanged if another operation was faster; stops the run if the change set no longer exists.
     """
-    run.step("execute", f"executes {change_set.name}")
+    run.step("execute", f"executing the change set {change_set.name}")
     token = run.aws.token()
     begun = run.aws.clock()
     known = run.aws.supports("cloudformation", "ExecuteChangeSet", "DisableRollback")
@@ -88,7 +88,7 @@ def _after_error(run: Run, error: ApiError, change_set: ChangeSet, leftovers: Le
         if leftovers.is_executed(run):
             if error.repeated:
                 return own
-            run.warn("another user executed this change set; their operation is watched")
+            run.warn("another user executed this change set; watching that operation")
             return replace(own, boundary=EventBoundary(since=change_set.created))
         if leftovers.executing or not wrong_status:
             raise error

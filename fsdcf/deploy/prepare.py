@@ -48,7 +48,9 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
 
     Stops the run in the wrong account (exit 3) and without the image (exit 2).
     """
-    run.step("preflight", f"looks for the stack {release.stack}{' and the image' if release.image is not None else ''}")
+    run.step(
+        "preflight", f"looking up the stack {release.stack}{' and the image' if release.image is not None else ''}"
+    )
     stack = snapshot(run.aws, release.stack)
     if stack is not None:
         account = stack.account
@@ -100,7 +102,8 @@ def prepare(
     while True:
         action = decide(stack, options, release.target)
         run.step(
-            "decide", f"{stack.name} is {stack.status}" if stack is not None else f"there is no stack {release.stack}"
+            "decide",
+            f"{stack.name} is {stack.status}" if stack is not None else f"the stack {release.stack} does not exist",
         )
         if isinstance(action, Refuse):
             raise Stop(_refusal(run, action, stack))
@@ -153,7 +156,9 @@ def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ..
 
 def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
     if missing == (IMAGE_PARAMETER,):
-        sentence = f"the stack {release.stack} does not exist yet and has no deployed image to keep: name the image"
+        sentence = (
+            f"the stack {release.stack} does not exist yet, so there is no deployed image to keep: specify the image"
+        )
         return stop(Exit.USAGE, sentence, release.target.redeploy("--image-sha SHA"))
     return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
 
@@ -218,10 +223,10 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
     )
     if action.agreed:
         run.warn("; ".join((sentence, *details)))
-    elif not run.agrees(Question("recreate", f"{sentence}. Delete and create it?", details)):
+    elif not run.agrees(Question("recreate", f"{sentence}. Delete it and create it again?", details)):
         next_steps = (release.target.redeploy("--recreate"), release.target.command("delete"))
         raise Stop(Outcome(Exit.REFUSED, sentence, evidence, next_steps))
-    run.step("recreate", f"deletes the stack {stack.name}")
+    run.step("recreate", f"deleting the stack {stack.name}")
     result = follow(run, operation.delete(run, stack, options.role_arn))
     run.running = ""
     if result.status != "DELETE_COMPLETE":
@@ -232,7 +237,7 @@ def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
     sentence = f"the last update of {stack.name} failed and was kept (UPDATE_FAILED): it must be rolled back first"
     if not options.yes and not run.agrees(Question("execute", f"{sentence}. Roll it back?")):
         raise stop(Exit.REFUSED, sentence, run.target.command("recover"), run.target.redeploy("--yes"))
-    run.step("roll back", f"rolls back the failed update of {stack.name}")
+    run.step("roll back", f"rolling back the failed update of {stack.name}")
     try:
         result = follow(run, operation.roll_back(run, stack, options.role_arn))
     except ApiError as error:
@@ -273,7 +278,7 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
             f"{size}, and CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
             release.target.redeploy("--artifacts-bucket BUCKET"),
         )
-    run.step("stage", f"uploads the template ({len(data):,} bytes) to the bucket {bucket}")
+    run.step("stage", f"uploading the template ({len(data):,} bytes) to the bucket {bucket}")
     _check_bucket(run, bucket)
     key = key_of(release.stack, data)
     try:

@@ -99,7 +99,9 @@ def _existing(run: Run, name: str) -> Snapshot:
     stack = snapshot(run.aws, name)
     run.target = target_of(stack, name)
     if stack is None:
-        raise stop(Exit.USAGE, f"there is no stack {name} in {run.aws.region}", run.target.redeploy("--image-sha SHA"))
+        raise stop(
+            Exit.USAGE, f"the stack {name} does not exist in {run.aws.region}", run.target.redeploy("--image-sha SHA")
+        )
     if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
         sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
         run.target = replace(run.target, redeploy_command=run.target.redeploy(f"--image-sha {sha}"))
@@ -198,7 +200,7 @@ def _cancel(run: Run, name: str) -> Outcome:
         sentence = f"{name} is {stack.status}: only an update can be cancelled"
         raise stop(Exit.REFUSED, sentence, run.target.command("watch"), *delete)
     update = running_operation(run, stack)
-    run.step("cancel", f"cancels the update of {name}; CloudFormation rolls it back")
+    run.step("cancel", f"cancelling the update of {name}; CloudFormation rolls it back")
     run.running = f"the rollback of {name}"
     try:
         operation.cancel(run, stack.arn)
@@ -218,7 +220,7 @@ def _recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return _continue_rollback(run, stack, skip)
     if stack.status == "UPDATE_FAILED":
-        run.step("roll back", f"rolls back the failed update of {name}")
+        run.step("roll back", f"rolling back the failed update of {name}")
         return _assess_recovery(run, stack, follow(run, operation.roll_back(run, stack)))
     if stack.running:
         sentence = f"{name} is {stack.status}: it cannot be recovered until the operation ends"
@@ -247,8 +249,8 @@ def _continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outc
         )
         run.warn(warning)
         if run.ask is not None and not run.agrees(Question("execute", "Continue and skip?", (warning,))):
-            raise stop(Exit.REFUSED, "refused: nothing was done", run.target.command("recover"))
-    run.step("recover", f"continues the rollback of {stack.name}")
+            raise stop(Exit.REFUSED, "refused: nothing was changed", run.target.command("recover"))
+    run.step("recover", f"continuing the rollback of {stack.name}")
     return _assess_recovery(run, stack, follow(run, operation.continue_rollback(run, stack, skip)), events)
 
 

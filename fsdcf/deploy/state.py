@@ -173,12 +173,13 @@ def _not_managed(stack: Snapshot, target: Target) -> Refuse:
 
 
 def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
-    begun = f", begun {stack.since:%Y-%m-%d %H:%M:%S} UTC" if stack.since else ""
+    begun = f", started {stack.since:%Y-%m-%d %H:%M:%S} UTC" if stack.since else ""
     if stack.status == "DELETE_IN_PROGRESS":
         return Await(f"the stack {stack.name} is being deleted{begun}; it is created again afterwards")
     if stack.status.endswith("CLEANUP_IN_PROGRESS"):
         return Await(
-            f"the stack {stack.name} deletes the resources that its last operation replaced ({stack.status}{begun})"
+            f"the stack {stack.name} is still deleting the resources that its last operation replaced"
+            f" ({stack.status}{begun})"
         )
     sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}{begun}"
     if options.wait_lock:

@@ -165,7 +165,7 @@ class Watcher:
         if status == "DELETE_COMPLETE" or (end is not None and end.status == status):
             return self._end(status, stack)
         if end is not None and self.timeline.succeeded:
-            self._run.warn(f"another operation has begun on the stack since: it is {status}")
+            self._run.warn(f"another operation has started on the stack: it is {status}")
             return self._end(end.status, stack)
         if not is_terminal(status):
             self._was_in_progress = True
@@ -212,7 +212,7 @@ class Watcher:
         if status in (*_SUCCEEDED, "IMPORT_COMPLETE"):
             for event in leftover_resources(events):
                 reason = f": {event.reason}" if event.reason else ""
-                self._run.warn(f"{event.logical_id} ({event.physical_id}) is left behind, outside of the stack{reason}")
+                self._run.warn(f"{event.logical_id} ({event.physical_id}) remains outside the stack{reason}")
         reason = (stack.reason if stack is not None else "") or self._reason
         return OperationResult(status, stack, events, tuple(self.rollouts.values()), reason.rstrip(" ."))
 
@@ -322,7 +322,7 @@ def follow(
                 raise pressed
             return replace(watcher.watch(), cancelled=cancelled)
         except Terminated as terminated:
-            raise detached(run, operation, f"asked to end ({terminated.signal})") from None
+            raise detached(run, operation, f"received {terminated.signal}") from None
         except KeyboardInterrupt:
             if cancelled:
                 raise
@@ -356,9 +356,11 @@ def _wants_to_cancel(run: Run, operation: Operation) -> bool:
     """Ask whether to cancel; only an update can be cancelled. A second interruption raises here."""
     if operation.verb != "update":
         return False
-    run.step("interrupt", "interrupted; press Ctrl-C again to leave at once")
+    run.step("interrupt", "interrupted; press Ctrl-C again to leave immediately")
     return run.agrees(
-        Question("interrupt", "Cancel the update and roll it back? With no, it continues and this command detaches.")
+        Question(
+            "interrupt", "Cancel the update and roll it back? If you answer no, it continues and this command detaches."
+        )
     )
 
 
@@ -374,7 +376,7 @@ def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
             raise detached(run, operation, f"a creation cannot be cancelled ({why})")
         if stack is None or stack.status != "UPDATE_IN_PROGRESS":
             return why if stack is not None and "ROLLBACK" in stack.status else ""
-        run.step("cancel", "cancels the update; CloudFormation rolls it back")
+        run.step("cancel", "cancelling the update; CloudFormation rolls it back")
         watcher.add_token(cancel(run, operation.arn))
     except ApiError as error:
         if error.denied:

@@ -67,10 +67,10 @@ def delete(run: Run, options: Options) -> Outcome:
 
 
 def _delete(run: Run, options: Options) -> Outcome:
-    run.step("preflight", f"looks for the stack {run.target.stack}")
+    run.step("preflight", f"looking up the stack {run.target.stack}")
     stack = snapshot(run.aws, run.target.stack)
     if stack is None:
-        sentence = f"there is no stack {run.target.stack} in {run.aws.region}: there is nothing to delete"
+        sentence = f"the stack {run.target.stack} does not exist in {run.aws.region}: there is nothing to delete"
         raise stop(Exit.USAGE, sentence)
     _check(run, stack)
     sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"  # after the deletion a redeploy has no deployed image to keep
@@ -81,7 +81,7 @@ def _delete(run: Run, options: Options) -> Outcome:
         started = running_operation(run, stack)
     else:
         _confirm(run, options, stack, [resource for resource in resources if resource.fate == "deleted"])
-        run.step("delete", f"deletes {stack.name}")
+        run.step("delete", f"deleting the stack {stack.name}")
         started = operation.delete(run, stack, options.role_arn)
     return _follow(run, stack, resources, started, options)
 

@@ -250,7 +250,7 @@ def describe_stop(seconds: float, rules: UnhealthyTaskRules) -> str:
     grace = f"; failures within the grace period of {rules.grace:g} s do not count" if rules.grace > seconds else ""
     sentence = f"ECS would stop the task about {when:g} s after its start{grace}"
     if not rules.breaker:
-        return f"{sentence}, and start another one, without an end: the circuit breaker is disabled"
+        return f"{sentence}and start another one, again and again, because the circuit breaker is disabled"
     return f"{sentence}; after {breaker_threshold(rules.tasks)} failed tasks the circuit breaker ends the deployment"
 
 
@@ -281,7 +281,7 @@ def run_check(arguments: Sequence[str], timeout: float) -> tuple[bool, str]:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            return False, f"{arguments[0]} does not exist: the image must contain it, too"
+            return False, f"{arguments[0]} does not exist: the image must contain it too"
         except OSError as error:
             return False, f"{arguments[0]} cannot be started: {error.strerror or error}"
         try:

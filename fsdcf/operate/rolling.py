@@ -183,7 +183,7 @@ def restart(run: Run, options: Options) -> Outcome:
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
     new = read_service(answer.get("service") or {}).primary
     id = new.id if new else ""
-    run.step("restart", f"replaces {tasks} of {target.stack} ({id})")
+    run.step("restart", f"replacing {tasks} of {target.stack} ({id})")
     watcher = ServiceWatcher(run, service, id, "the restart")
     return watcher.follow(lambda state: _judge_restart(watcher, state), lambda state: state.deployment is not None)
 
@@ -193,7 +193,7 @@ def _judge_restart(watcher: ServiceWatcher, state: ServiceState) -> Outcome | No
     if deployment is None or deployment.state == "FAILED":
         return _restart_failed(watcher, state)
     if deployment.state == "COMPLETED" or (not deployment.state and state.steady):
-        sentence = f"{watcher.run.target.stack} is restarted: {service.running} of {service.desired} tasks run"
+        sentence = f"{watcher.run.target.stack} was restarted: {service.running} of {service.desired} tasks are running"
         return Outcome(Exit.DONE, sentence)
     return None
 
@@ -207,7 +207,11 @@ def _restart_failed(watcher: ServiceWatcher, state: ServiceState) -> Outcome:
     gave_up = state.deployment.reason if state.deployment else ""
     replaced = f"the deployment {primary.id if primary else ''} replaced it"
     reason = cause.sentence if cause else next(filter(None, (*reasons, gave_up, replaced)))
-    now = f"{service.running} of {service.desired} tasks run" if service.running else "the service has no running tasks"
+    now = (
+        f"{service.running} of {service.desired} tasks are running"
+        if service.running
+        else "the service has no running tasks"
+    )
     if primary is not None and primary.id != watcher.deployment and primary.reason:
         now = f"{now}; {primary.reason}"
     evidence = tuple(rollout_evidence(rollout, watcher.run.where("Service"), cause is not None)) if rollout else ()
@@ -254,7 +258,7 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
     deployment = ecs.deployments[0].id if ecs.deployments else ""
     watcher = ServiceWatcher(run, service, deployment, "the scaling", existing=True)
     aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
-    run.step("scale", f"scales {target.stack} from {ecs.desired} to {_tasks(count)}")
+    run.step("scale", f"scaling {target.stack} from {ecs.desired} to {_tasks(count)}")
     return watcher.follow(
         lambda state: _judge_scaling(target, state, count, overrides), lambda state: state.service.desired == count
     )
@@ -271,7 +275,7 @@ def _judge_scaling(target: Target, state: ServiceState, count: int, overrides: t
     if state.steady:
         return Outcome(Exit.DONE, f"{target.stack} runs {_tasks(count)}")
     if primary is not None and primary.state == "FAILED":
-        reason = primary.reason or "ECS gave up the deployment"
+        reason = primary.reason or "ECS stopped the deployment"
         return Outcome(Exit.FAILED, f"{target.stack} does not reach {_tasks(count)}: {reason}", next=next)
     return None
 
@@ -333,7 +337,7 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
     elif count > limits.maximum:
         yield f"{between}: it overrides {count} when it next removes tasks; set service.autoScaling.maxCount to keep it"
     else:
-        yield f"{between}: it changes {count} when the load requires another number"
+        yield f"{between}: it overrides {count} when the load requires a different number"
 
 
 def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:

@@ -84,7 +84,7 @@ class _OneOffTask:
 
     def stop(self) -> OneOffResult:
         """Ask ECS to stop the task after Ctrl-C, and wait for its end."""
-        self.run.step("stop", f"asks ECS to stop the task {self.id}; press Ctrl-C again to leave immediately")
+        self.run.step("stop", f"stopping the task {self.id}; press Ctrl-C again to leave immediately")
         reason = "fsdcf run was interrupted (Ctrl-C)"
         self.run.aws.call("ecs", "StopTask", cluster=self.service.cluster, task=self.id, reason=reason)
         code = self.result(self.wait()).code
@@ -138,7 +138,7 @@ def run(context: Run, command: Sequence[str], yes: bool, show: Callable[[LogLine
         sentence = f"the task definition of {target.stack} has no container"
         raise stop(Exit.USAGE, sentence, target.command("status"))
     _confirm(context, service, command, yes)
-    context.step("run", f"starts a task of {target.stack} with the image {container.get('image', '')}")
+    context.step("run", f"starting a task of {target.stack} with the image {container.get('image', '')}")
     started_by = STARTED_BY + aws.token().rpartition("-")[2]
     name = str(container.get("name", ""))
     try:

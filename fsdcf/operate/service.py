@@ -31,7 +31,7 @@ def existing_stack(target: Target, aws: Aws, name: str = "") -> Snapshot:
     name = name or target.stack
     stack = snapshot(aws, name)
     if stack is None or stack.status == "DELETE_COMPLETE":
-        raise stop(Exit.USAGE, f"there is no stack {name} in {aws.region}", target.redeploy("--image-sha SHA"))
+        raise stop(Exit.USAGE, f"the stack {name} does not exist in {aws.region}", target.redeploy("--image-sha SHA"))
     return stack
 
 

@@ -167,10 +167,10 @@ def _factors(workload: Workload) -> Iterator[Factor]:
     requests, writes, size, writers = workload.requests, workload.writes, workload.size, workload.writers
     over = f"not below {format_number(MAX_REQUESTS)}" if (requests or 0) >= MAX_REQUESTS else ""
     yours = NOT_GIVEN if requests is None else format_rate(requests, "request")
-    yield _measured("requests", yours, "below 1,000/s", "above as well", over)
+    yield _measured("requests", yours, "below 1,000/s", "any rate", over)
     over = f"above {format_number(MAX_WRITES)}" if (writes or 0) > MAX_WRITES else ""
     yours = NOT_GIVEN if writes is None else format_rate(writes, "write")
-    yield _measured("writes", yours, "up to 100/s", "above as well", over)
+    yield _measured("writes", yours, "up to 100/s", "any rate", over)
     over = f"not below {format_size(MAX_SIZE)}" if (size or 0) >= MAX_SIZE else ""
     yours = NOT_GIVEN if size is None else format_size(size)
     yield _measured("size", yours, "below 100 GB", "unlimited", over)
@@ -187,7 +187,7 @@ def _factors(workload: Workload) -> Iterator[Factor]:
         yield Factor("backups", "", "daily, of its file system", automatic)
     yield Factor("local work", "", "works offline: a file", "needs credentials or a local substitute")
     cost = "no cost" if workload.prototype else "only the cost of its file system"
-    yield Factor("cost", "", cost, "by request and GB")
+    yield Factor("cost", "", cost, "per request and GB")
 
 
 def _measured(name: str, yours: str, sqlite: str, dynamodb: str, over: str) -> Factor:

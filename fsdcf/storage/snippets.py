@@ -96,7 +96,7 @@ def snippet(store: str, workload: Workload, used: InUse) -> Snippet:
     """The part of a spec for a store. It compiles in a spec without other dependencies."""
     if store == POSTGRESQL:
         text = f"service:\n  environment:\n    DATABASE_URL: ${{secrets:${{ENV}}/{used.service}:url}}\n"
-        return Snippet(text, also=("create the database outside of fsdcf, and store its URL as `url` in that secret",))
+        return Snippet(text, also=("create the database outside fsdcf, and store its URL as `url` in that secret",))
     if store == DYNAMODB:
         return _dynamodb(used)
     return _prototype(workload, used) if workload.prototype else _sqlite(used)

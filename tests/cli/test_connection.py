@@ -44,7 +44,7 @@ def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_credentials(command: str) -> None:
     result = fsdcf(command, "hello", "--region", "eu-west-1")
     assert (
-        result.exit_code == 7 and "denied: no AWS credentials are found" in result.stderr and "next: " in result.stderr
+        result.exit_code == 7 and "denied: no AWS credentials were found" in result.stderr and "next: " in result.stderr
     )
 
 
@@ -62,7 +62,7 @@ def test_no_such_profile_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_both_variables_of_the_region_count_and_the_option_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
     def region(*arguments: str) -> str:
         said = fsdcf("status", "hello", "--sandbox", *arguments).stderr
-        return said.split("there is no stack hello-staging in ")[1].split("\n")[0]
+        return said.split("the stack hello-staging does not exist in ")[1].split("\n")[0]
 
     assert region() == "us-east-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

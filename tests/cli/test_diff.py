@@ -574,7 +574,7 @@ def test_two_files_are_compared_without_boto3(folder: Path) -> None:
 def test_diff_against_the_deployed_stack(stage: Stage) -> None:
     first = stage("diff", "hello.yml", "--deployed", expect=10)
     assert (
-        "note: there is no stack hello-staging yet: a deploy creates every resource" in first.stdout
+        "note: the stack hello-staging does not exist yet: a deploy creates every resource" in first.stdout
         and "added (" in first.stdout
     )
     stage.deploy("--yes")

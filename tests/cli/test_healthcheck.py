@@ -154,9 +154,9 @@ def test_a_spec_with_errors_checks_nothing(stage: Stage) -> None:
     [
         ((), "the URL of the running service is missing"),
         (("--url", "https://127.0.0.1:8000"), "plain HTTP"),
-        (("--url", "127.0.0.1:8000"), "is not the URL of a service"),
-        (("--url", "http://"), "is not the URL of a service"),
-        (("--url", "http://127.0.0.1:99999"), "is not the URL of a service"),
+        (("--url", "127.0.0.1:8000"), "is not a valid service URL"),
+        (("--url", "http://"), "is not a valid service URL"),
+        (("--url", "http://127.0.0.1:99999"), "is not a valid service URL"),
         (("--url", "http://127.0.0.1:8000/health"), "the path is that of the spec"),
         (("--url", "http://me:secret@127.0.0.1:8000"), "the URL must end with the port"),
         (("--url", "http://127.0.0.1:1", "--container-command", "curl x"), "a JSON list"),

@@ -49,7 +49,7 @@ def test_another_registry_binds_nothing(other: Spec) -> None:
 @pytest.mark.parametrize(
     ("sha", "image", "words"),
     [
-        ("one", f"{OWN}:one", "exclude each other"),
+        ("one", f"{OWN}:one", "cannot be combined"),
         ("no/tag", None, "neither a tag"),
         ("", None, "neither a tag"),
         ("sha256:short", None, "64 hex digits"),

@@ -23,7 +23,7 @@ BY_NAME = ("watch", "cancel", "recover", "diagnose", "status", "history", "rollb
 @pytest.mark.parametrize("command", BY_NAME)
 def test_an_unknown_service_is_an_error_of_usage(stage: Stage, command: str) -> None:
     result = stage(command, "nobody", "--json", expect=2)
-    assert "there is no stack nobody-staging in us-east-1" in result.stderr
+    assert "the stack nobody-staging does not exist in us-east-1" in result.stderr
     assert lines(result)[-1]["exit"] == 2
 
 
@@ -127,7 +127,7 @@ def test_history_and_rollback(stage: Stage) -> None:
     stage.deploy("--yes", sha="two")
     shown = stage("history", "hello").stdout.splitlines()
     assert [line.split()[-2:] for line in shown] == [["two", "latest"], ["UTC", "one"]]
-    assert "no terminal to confirm" in stage("rollback", "hello", expect=3).stderr
+    assert "confirmation is required" in stage("rollback", "hello", expect=3).stderr
     back = stage("rollback", "hello", "--yes")
     assert "plan: 1 replaced, 2 changed" in back.stdout and "runs one" in back.stdout
     releases = lines(stage("history", "hello", "--json"))

@@ -155,7 +155,7 @@ def test_a_declined_question_refuses_the_deploy(folder: Path, cache: Path) -> No
 def test_ci_is_not_treated_as_a_terminal(folder: Path, cache: Path) -> None:
     with terminal(folder, cache, "status", "nobody", "--sandbox", CI="true", NO_COLOR="1") as (process, own):
         shown = read_until(own, "never")
-        assert "there is no stack nobody-staging" in shown and "\x1b[" not in shown
+        assert "the stack nobody-staging does not exist" in shown and "\x1b[" not in shown
         assert process.wait(PATIENCE) == 2
 
 
@@ -181,7 +181,7 @@ def test_the_sandbox_serves_other_processes(folder: Path, cache: Path) -> None:
             "AWS_ENDPOINT_URL": endpoint,
         }
         result = fsdcf("status", "hello", folder=folder, cache=cache, **keys)
-        assert result.returncode == 2 and "there is no stack hello-staging" in result.stderr
+        assert result.returncode == 2 and "the stack hello-staging does not exist" in result.stderr
     finally:
         server.send_signal(signal.SIGTERM)
         _, err = server.communicate(timeout=PATIENCE)

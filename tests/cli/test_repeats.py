@@ -99,7 +99,7 @@ def test_a_masked_value_from_a_printed_command_is_refused(stage: Stage, setting:
     assert "hunter2" not in " ".join(shown) and "--yes" in shown
     refused = stage(*shown[1:], expect=2)
     name = setting.partition("=")[0]
-    assert f"the value of service.environment.{name} is masked" in refused.stderr and "hunter2" not in refused.stderr
+    assert f"the value of service.environment.{name} is a mask" in refused.stderr and "hunter2" not in refused.stderr
 
 
 def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage: Stage) -> None:

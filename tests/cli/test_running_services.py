@@ -62,7 +62,7 @@ def test_an_unknown_service_and_what_names_none(
     stage: Stage, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
-    assert "there is no stack nobody-staging in us-east-1" in call(stage, words, "nobody", expect=2)
+    assert "the stack nobody-staging does not exist in us-east-1" in call(stage, words, "nobody", expect=2)
     assert "neither a spec file nor a service name" in call(stage, words, "No.Such", expect=2)
 
 
@@ -216,8 +216,8 @@ def test_restart_and_scale_pass_the_gate(stage: Stage) -> None:
     assert "next: fsdcf restart hello --env staging --yes --region eu-west-1" in refused.stderr
     done = stage("restart", "hello", "--yes")
     assert (
-        "restart: replaces 2 tasks of hello-staging" in done.stdout
-        and "done: hello-staging is restarted: 2 of 2 tasks run" in done.stdout
+        "restart: replacing 2 tasks of hello-staging" in done.stdout
+        and "done: hello-staging was restarted: 2 of 2 tasks are running" in done.stdout
     )
     assert "next: fsdcf scale hello --env staging 3 --yes" in stage("scale", "hello", "3", expect=3).stderr
     events = lines(stage("scale", "hello.yml", "3", "--yes", "--json"))

@@ -111,7 +111,7 @@ def test_waiting_for_the_lock(status: str) -> None:
 def test_a_busy_stack_is_reported_with_its_operation_and_start() -> None:
     action = decide(stack("UPDATE_ROLLBACK_IN_PROGRESS"), Options(), TARGET)
     assert isinstance(action, Refuse)
-    assert "UPDATE_ROLLBACK_IN_PROGRESS, begun 2027-01-02 03:04:05 UTC" in action.sentence
+    assert "UPDATE_ROLLBACK_IN_PROGRESS, started 2027-01-02 03:04:05 UTC" in action.sentence
     assert action.next == ("fsdcf watch shop --env staging", "fsdcf deploy shop.yml --env staging --wait-lock")
 
 

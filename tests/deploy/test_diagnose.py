@@ -43,7 +43,7 @@ BACK = event("shop-staging", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resou
     ("status", "code", "words", "next_one"),
     [
         ("UPDATE_ROLLBACK_COMPLETE", Exit.FAILED, "was rolled back", "fsdcf diagnose shop --env staging"),
-        ("ROLLBACK_COMPLETE", Exit.FAILED, "deleted again", "fsdcf deploy shop.yml --env staging --recreate"),
+        ("ROLLBACK_COMPLETE", Exit.FAILED, "resources were deleted", "fsdcf deploy shop.yml --env staging --recreate"),
         ("DELETE_COMPLETE", Exit.FAILED, "was deleted", "fsdcf diagnose shop --env staging"),
         ("UPDATE_ROLLBACK_FAILED", Exit.NEEDS_RECOVERY, "could not be rolled back", "fsdcf recover shop --env staging"),
         (
@@ -138,7 +138,7 @@ def test_kept_resources_are_named() -> None:
     kept = event("Table", "DELETE_SKIPPED")
     outcome = diagnose_operation(case("ROLLBACK_COMPLETE", FAILED, kept))
     assert outcome.evidence[-1].source == "Table"
-    assert "exists outside of the stack" in outcome.evidence[-1].text
+    assert "exists outside the stack" in outcome.evidence[-1].text
 
 
 def test_the_cause_of_a_service_names_its_tasks() -> None:

@@ -750,7 +750,7 @@ PERMISSIONS = [
         "AWS finds none in the role",
         "drift",
     ),
-    ("there", LISTED, "", "something else refuses it", "KMS key"),
+    ("there", LISTED, "", "something else blocks it", "KMS key"),
     (
         "boundary",
         LISTED,
@@ -762,7 +762,7 @@ PERMISSIONS = [
         "organisation",
         LISTED,
         "with an explicit deny in a service control policy",
-        "an explicit deny in a service control policy refuses it",
+        "an explicit deny in a service control policy blocks it",
         "find the Deny",
     ),
 ]
@@ -786,7 +786,7 @@ def test_a_foreign_role_and_another_repository() -> None:
         match_reason(denied, context_of(compiled())),
         match_reason(denied.replace("/web", "/base"), context_of(compiled())),
     )
-    assert own is not None and "something else refuses it" in own.sentence
+    assert own is not None and "something else blocks it" in own.sentence
     assert (
         own.command
         == "aws ecr get-repository-policy --registry-id 123456789012 --region us-east-1 --repository-name web"
@@ -816,7 +816,7 @@ def test_the_sentence_contains_the_numbers() -> None:
     found = match_reason(f"{UNHEALTHY}Request timed out)", context_of(compiled()))
     assert found is not None
     assert found.sentence.endswith(
-        "/up on port 8000, and expects 200-299 (4 failures, 20 s apart, a timeout of 4 s, a grace period of 90 s)"
+        "/up on port 8000 and expects 200-299 (4 failures, 20 s apart, a timeout of 4 s, a grace period of 90 s)"
     )
     full = match_reason(EXITED + "exit code 137", context_of(compiled(service="  resources:\n    memory: 1024\n")))
     assert full is not None and full.sentence.endswith("(1024 MiB)")

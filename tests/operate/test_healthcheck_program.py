@@ -45,7 +45,7 @@ def test_exit_codes_and_signals() -> None:
 
 def test_no_shell_is_involved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # a folder that one may not look into makes it a lack of permission
-    assert run_check(["true; false"], PATIENCE) == (False, "true; false does not exist: the image must contain it, too")
+    assert run_check(["true; false"], PATIENCE) == (False, "true; false does not exist: the image must contain it too")
     assert run_check(["echo", "$HOME; exit 3"], PATIENCE)[0]
 
 

@@ -150,7 +150,7 @@ def test_a_stack_without_logs_or_without_outputs_yet() -> None:
         group_of(TARGET, found.aws)
     found.force("CREATE_IN_PROGRESS", outputs=[])
     assert group_of(TARGET, found.aws) == GROUP, "the resources tell it"
-    with pytest.raises(Stop, match="there is no stack shop-staging"):
+    with pytest.raises(Stop, match="the stack shop-staging does not exist"):
         group_of(TARGET, site().aws)
 
 

@@ -31,9 +31,9 @@ def test_every_task_is_replaced_by_one_of_the_same_definition() -> None:
     found = shop(count=2)
     before, definition = set(running(found)), described(found)["taskDefinition"]
     outcome = again(found)
-    assert (outcome.exit, outcome.sentence) == (Exit.DONE, "shop-staging is restarted: 2 of 2 tasks run")
+    assert (outcome.exit, outcome.sentence) == (Exit.DONE, "shop-staging was restarted: 2 of 2 tasks are running")
     assert not before & set(running(found)) and described(found)["taskDefinition"] == definition
-    assert steps(found)[0].startswith("replaces 2 tasks of shop-staging (ecs-svc/")
+    assert steps(found)[0].startswith("replacing 2 tasks of shop-staging (ecs-svc/")
     seen = [one for one in found.told if isinstance(one, RolloutChanged)]
     assert (seen[-1].running, seen[-1].desired) == (2, 2) and {
         task.status for one in seen for task in one.tasks if task.new
@@ -69,7 +69,7 @@ def test_a_failed_deployment_is_explained() -> None:
     evidence = {one.source: one for one in outcome.evidence}
     assert "exit code 1" in " ".join(one.text for one in outcome.evidence)
     assert evidence["now"].text.startswith(
-        "1 of 1 tasks run; ECS deployment circuit breaker: rolling back to deploymentId"
+        "1 of 1 tasks are running; ECS deployment circuit breaker: rolling back to deploymentId"
     )
     assert outcome.next[0] == "fsdcf logs shop --env staging --since 30m"
     assert found.warnings() == [], "the picture of the rollout shows the tasks that stop"
@@ -95,7 +95,7 @@ def test_busy_unmanaged_and_missing_stacks() -> None:
     assert busy.exit is Exit.BUSY and busy.next == ("fsdcf watch shop --env staging",)
     stranger = ended(shop(tags={"fsdcf:service": "other"}))
     assert stranger.exit is Exit.REFUSED and "is not managed by fsdcf" in stranger.sentence
-    with pytest.raises(Stop, match="there is no stack shop-staging"):
+    with pytest.raises(Stop, match="the stack shop-staging does not exist"):
         again(site())
 
 

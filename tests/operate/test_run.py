@@ -47,7 +47,7 @@ def test_a_command_with_the_service_s_image_network_and_tags() -> None:
     assert task["startedBy"].startswith("fsdcf-run/") and len(task["startedBy"]) <= 36
     details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
     assert details["subnetId"] == "subnet-1"
-    assert steps(found)[0] == "starts a task of shop-staging with the image shop:one"
+    assert steps(found)[0] == "starting a task of shop-staging with the image shop:one"
     assert steps(found)[-1].endswith("is STOPPED")
 
 

@@ -32,7 +32,7 @@ def test_scale_out_and_in() -> None:
     found = shop()
     assert to(found, 3).sentence == "shop-staging runs 3 tasks"
     assert described(found)["runningCount"] == 3
-    assert steps(found) == ["scales shop-staging from 1 to 3 tasks"]
+    assert steps(found) == ["scaling shop-staging from 1 to 3 tasks"]
     assert (1, 3) in [(one.running, one.desired) for one in found.told if isinstance(one, RolloutChanged)]
     assert to(found, 1).sentence == "shop-staging runs 1 task"
     assert to(found, 1).sentence == "shop-staging already runs 1 task" and found.made("UpdateService") == 2

@@ -158,7 +158,7 @@ def test_more_tasks_than_desired() -> None:
     assert tasks(3, primary, {"status": "ACTIVE", "rolloutState": "FAILED", "runningCount": 1}).endswith(
         "2 of 2 running, 1 of the failed deployment remaining"
     )
-    assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 wanted")
+    assert tasks(4, {**primary, "runningCount": 4}).endswith("4 running, 2 desired")
 
 
 def test_a_service_that_does_not_exist() -> None:

@@ -166,7 +166,7 @@ def test_an_unmanaged_table(command: Command, sql: Sql, dynamodb: Any) -> None:
         (("--table", "things", "--map", "id=a", "--map", "id=b"), "names the column 'id' twice"),
         (("--table", "things", "--as", "price=xml"), "cannot become 'xml'"),
         (("--table", "things", "--rate", "fast"), "--rate expects a number"),
-        (("--table", "things", "--keep-existing", "--overwrite"), "exclude each other"),
+        (("--table", "things", "--keep-existing", "--overwrite"), "cannot be combined"),
         (("--table", "things", "--env", "prod"), "the table 'prod-things' does not exist"),
         (("--table", "orders", "--emit-script", "m.py"), "depends on the account"),
         (("--table", "things", "--emit-script", "spec.yml/m.py"), "spec.yml/m.py"),

@@ -283,7 +283,9 @@ def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirem
 
 def _from_terminal() -> Workload:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(f"describe the data with at least one of {', '.join(OPTIONS)}; a terminal is asked")
+        raise click.UsageError(
+            f"describe the data with at least one of {', '.join(OPTIONS)}; on a terminal, the command asks for them"
+        )
     workload = ask_workload()
     if workload != Workload():
         click.echo(f"to repeat it without questions: fsdcf advise storage {as_options(workload)}\n", err=True)

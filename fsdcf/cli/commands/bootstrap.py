@@ -241,7 +241,7 @@ def bootstrap_command(
     Without SPEC it covers every spec of the repository.
     """
     if deploys and output:
-        raise click.UsageError("--deploy does not go with -o")
+        raise click.UsageError("--deploy cannot be combined with -o")
     if not deploys and (yes or as_json or artifacts_bucket):
         raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
     inputs = SpecInputs(specs_or_all(specs, repository_root(Path.cwd())), variables=variables)

@@ -107,7 +107,7 @@ def deploy_command(
     options = _options(flags)
     connection = checked(replace(connection, faults=faults))
     if faults and options.detach:
-        raise click.UsageError("--fault does not go with --detach: faults end together with this command")
+        raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
     _refuse_masked(inputs)
     compiled, spec = compile_or_refuse(inputs, as_json, "nothing deployed", _lint)
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
@@ -163,14 +163,14 @@ def _refuse_masked(inputs: SpecInputs) -> None:
 
     for name, _, value in (setting.partition("=") for setting in (*inputs.overrides, *inputs.variables)):
         if MASK in value:
-            raise click.UsageError(f"the value of {name} is masked, as in printed commands: write the real value")
+            raise click.UsageError(f"the value of {name} is a mask from a printed command: write the real value")
 
 
 def _options(flags: dict[str, Any]) -> Options:
     if flags["detailed_exitcode"] and not flags["plan_only"]:
         raise click.UsageError("--detailed-exitcode needs --plan-only")
     if flags["detach"] and (flags["timeout"] is not None or flags["fail_fast"]):
-        raise click.UsageError("--detach does not wait: it does not go with --timeout or --fail-fast")
+        raise click.UsageError("--detach does not wait: it cannot be combined with --timeout or --fail-fast")
     if flags["on_timeout"] == "cancel" and flags["timeout"] is None:
         raise click.UsageError("--on-timeout cancel needs --timeout")
     return Options(**{**flags, "allow": frozenset(flags["allow"])})

@@ -69,7 +69,7 @@ def _address(context: click.Context, parameter: click.Parameter, text: str | Non
     if parts.scheme == "https":
         raise click.BadParameter("the load balancer sends plain HTTP to the tasks: use http://")
     if parts.scheme != "http" or not host or port == 0 or not host.isascii() or not host.isprintable() or " " in host:
-        raise click.BadParameter(f"{text!r} is not the URL of a service: use one such as http://127.0.0.1:8000")
+        raise click.BadParameter(f"{text!r} is not a valid service URL: use one such as http://127.0.0.1:8000")
     if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise click.BadParameter(
             "the URL must end with the port: the path is that of the spec (service.healthCheck.path)"

@@ -56,7 +56,7 @@ def init_command(
     On a terminal the command asks for the missing options. It never overwrites a file.
     """
     if worker and (port is not None or health is not None):
-        raise click.UsageError("--worker does not go with --port or --path")
+        raise click.UsageError("--worker cannot be combined with --port or --path")
     asks = sys.stdin.isatty() and name is None
     name = _checked_name(name)
     if template is None:

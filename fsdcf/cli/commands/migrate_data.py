@@ -248,7 +248,7 @@ def migrate_data_command(
 def _migration(target: TargetTable, table: str, flags: dict[str, Any]) -> Migration:
     keep, overwrite = flags.pop("keep_existing"), flags.pop("overwrite")
     if keep and overwrite:
-        raise click.UsageError("--keep-existing and --overwrite exclude each other")
+        raise click.UsageError("--keep-existing and --overwrite cannot be combined")
     columns = Columns(flags.pop("renamed"), flags.pop("forms"), tuple(sorted(flags.pop("skipped"))))
     checkpoint = flags.pop("checkpoint") or f"{flags['source']}.{table}.migration.json"
     mode = "keep" if keep else "overwrite" if overwrite else "new"

@@ -80,7 +80,7 @@ def history_command(call: StackCall) -> Outcome:
 
 
 def _absent(subject: Subject, aws: Aws) -> Outcome:
-    sentence = f"there is no stack {subject.stack} in {aws.region}"
+    sentence = f"the stack {subject.stack} does not exist in {aws.region}"
     return Outcome(Exit.USAGE, sentence, next=(subject.target.redeploy("--image-sha SHA"),))
 
 

@@ -267,7 +267,7 @@ def _risks(plan: ComparedPlan) -> Iterator[str]:
 
 def _obstacles(plan: ComparedPlan) -> Iterator[str]:
     if plan.update.review.obstacles:
-        yield from ("", "> [!WARNING]", "> **Blocked**: CloudFormation will refuse these changes")
+        yield from ("", "> [!WARNING]", "> **Blocked**: CloudFormation will reject these changes")
     for one in plan.update.review.obstacles:
         problem = f"{_code(one.logical_id)}: {_plain(one.why)}{_at(plan.remarks.get(one))}"
         yield f"> - {problem}<br>_solution:_ {_plain(one.way_out)}"

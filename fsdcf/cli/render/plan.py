@@ -238,7 +238,7 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
 
 def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.obstacles:
-        yield from ("", paint("blocked", "bad") + ": CloudFormation will refuse these changes")
+        yield from ("", paint("blocked", "bad") + ": CloudFormation will reject these changes")
     for one in remarks.obstacles:
         yield from _remark(f"  ! {one.logical_id} ({short(one.type)}): {visible(one.why)}", "bad", paint, width)
         yield from _at(remarks.places.get(one), paint)

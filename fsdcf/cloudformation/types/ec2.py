@@ -190,7 +190,7 @@ RECORDS = (
             {"DefaultNetworkAcl": frozenset(), "DefaultSecurityGroup": frozenset()},
             replaced_if={"InstanceTenancy": lambda before, after: after == "dedicated"},
         ),
-        before_deletion="a VPC can be deleted once it is empty, including resources created outside of the stack",
+        before_deletion="a VPC can be deleted once it is empty, including resources created outside the stack",
     ),
     created_type(
         "AWS::EC2::VPCGatewayAttachment",

@@ -98,7 +98,7 @@ def check(system: EfsFileSystem) -> Violations:
         yield Violation(
             FILE_SYSTEM,
             "performanceMode",
-            "maxIO does not go with elastic throughput",
+            "maxIO cannot be combined with elastic throughput",
             "set `throughputMode: bursting`, or leave performanceMode out",
         )
 

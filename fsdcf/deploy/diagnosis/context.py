@@ -254,7 +254,7 @@ def _other_policy(text: str) -> tuple[str, str] | None:
     denying = _DENYING.search(text)
     if denying is not None:
         return (
-            f": an explicit deny in {denying[1]} refuses it",
+            f": an explicit deny in {denying[1]} blocks it",
             f"find the Deny in {denying[1]}: no statement of the role overrides it",
         )
     lacking = _LACKING.search(text)
@@ -285,7 +285,7 @@ def _judge_role(context: DiagnosisContext, refused: tuple[tuple[str, str], ...],
             "compare the role with the template (drift), and redeploy: a new role takes some seconds to take effect",
         )
     return (
-        ": the execution role has the statement, so something else refuses it",
+        ": the execution role has the statement, so something else blocks it",
         "check the resource's own policy, its KMS key, the permissions boundary, and whether it is in another account",
     )
 
@@ -371,14 +371,14 @@ def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refi
     if not context.path:
         return Refinement()
     port = f" on port {context.port}" if context.port else ""
-    codes = f", and expects {context.codes}" if context.codes else ""
+    codes = f" and expects {context.codes}" if context.codes else ""
     numbers = [
         f"{context.unhealthy} failures, {context.interval} s apart" if context.unhealthy and context.interval else "",
         f"a timeout of {context.timeout} s" if context.timeout else "",
         f"a grace period of {context.grace} s" if context.grace else "",
     ]
     timing = ", ".join(number for number in numbers if number)
-    return Refinement(f": it requests {context.path}{port}{codes}{f' ({timing})' if timing else ''}")
+    return Refinement(f"; the check requests {context.path}{port}{codes}{f' ({timing})' if timing else ''}")
 
 
 def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:

@@ -102,7 +102,7 @@ def explain_hidden_rollback(run: Run, known: RolloutCause | None) -> RolloutCaus
 def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
     """The context in the template of the release, or else in the deployed one."""
     if run.template is None:
-        without = "the advice contains no values of the template"
+        without = "the advice does not include values from the template"
         answer = run.optional(without, "cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
         run.template = template_in(answer) or {}
     return context_of(run.template, service)
@@ -153,7 +153,7 @@ _ENDS: Mapping[str, tuple[Exit, str]] = {
     "UPDATE_ROLLBACK_COMPLETE": _ROLLED_BACK,
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": _ROLLED_BACK,
     "IMPORT_ROLLBACK_COMPLETE": _ROLLED_BACK,
-    "ROLLBACK_COMPLETE": (Exit.FAILED, "the created resources were deleted again"),
+    "ROLLBACK_COMPLETE": (Exit.FAILED, "the created resources were deleted"),
     "DELETE_COMPLETE": (Exit.FAILED, "the stack was deleted"),
     "UPDATE_ROLLBACK_FAILED": (Exit.NEEDS_RECOVERY, "and the stack could not be rolled back"),
     "IMPORT_ROLLBACK_FAILED": (Exit.NEEDS_RECOVERY, "and the import could not be rolled back"),
@@ -266,7 +266,7 @@ def _evidence(failed: FailedOperation, cause: StackEvent | None) -> Iterator[Evi
     if "ROLLBACK" in failed.status or failed.status.startswith("DELETE"):
         for event in leftover_resources(failed.events):
             if event.status == "DELETE_SKIPPED":
-                yield Evidence(event.logical_id, f"{event.physical_id} was kept and exists outside of the stack")
+                yield Evidence(event.logical_id, f"{event.physical_id} was kept and exists outside the stack")
 
 
 def rollout_evidence(rollout: ServiceRollout, place: Place | None, known: bool = False) -> Iterator[Evidence]:

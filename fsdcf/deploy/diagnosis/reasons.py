@@ -257,7 +257,7 @@ TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
             "ResourceInitializationError: failed to validate logger args: ... the specified log group does not exist",
             r"log group does not exist",
             "the log group does not exist any more",
-            "deploy again with logs enabled, and do not delete the group outside of the stack",
+            "deploy again with logs enabled, and do not delete the group outside the stack",
             "service.observability.logs",
             "aws logs describe-log-groups",
         ),
@@ -658,7 +658,7 @@ def match_reason(
             caught = next((group for group in match.groups() if group), "")
             cause = reason.cause.replace("…", caught) if caught else reason.cause.replace(" …", "")
             more = reason.refine(context, match)
-            gap = "" if more.clause.startswith((":", ",")) or not more.clause else " "
+            gap = "" if more.clause.startswith((":", ",", ";")) or not more.clause else " "
             return MatchedReason(
                 reason,
                 f"{cause}{gap}{more.clause}",

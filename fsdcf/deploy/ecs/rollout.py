@@ -47,7 +47,7 @@ Ids of tasks and requests, digests, addresses and ephemeral ports, times.
 
 def task_counts(running: int, desired: int) -> str:
     """``1 of 2 running``; ``4 running, 2 wanted`` if there are more than desired, as while a service is scaled in."""
-    return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} wanted"
+    return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} desired"
 
 
 def brief(essence: str) -> str:

@@ -44,7 +44,7 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), pati
     definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == _DEFINITION)
     services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
     if services:
-        run.step("verify", "asks ECS what the service runs")
+        run.step("verify", "reading the running version from ECS")
     before = {rollout.logical_id: rollout for rollout in known}
     verdict = Verdict("verified")
     for service in services:

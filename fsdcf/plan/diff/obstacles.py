@@ -63,7 +63,7 @@ def _changed_types(changes: Sequence[Change]) -> Iterator[Obstacle]:
     for change in changes:
         if change.action == "Add" and change.logical_id in removed:
             old = removed[change.logical_id]
-            why = f"its type changes from {old} to {change.type}, which CloudFormation refuses for the same logical ID"
+            why = f"its type changes from {old} to {change.type}, which CloudFormation rejects for the same logical ID"
             yield _obstacle("type", change, why, "give the new resource another logical ID")
 
 
@@ -215,7 +215,7 @@ def _exports(changes: Sequence[Change], sides: Sides, importers: Importers | Non
         stacks = importers(name) if effect and known and importers is not None else None
         if not effect or stacks == ():
             continue
-        why = f"the export {name} {effect}, and {_imported_by(stacks)}: CloudFormation refuses that while it is in use"
+        why = f"the export {name} {effect}, and {_imported_by(stacks)}: CloudFormation rejects that while it is in use"
         way_out = (
             "export the new value under another name, update the stacks that import it, then remove the old export"
         )

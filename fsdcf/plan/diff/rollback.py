@@ -164,9 +164,7 @@ def stores(release: ReleaseChange) -> Iterator[Unsafe]:
             yield Unsafe(what, why, PropertyPlace(name, ()), way_out=REPLACED_STORE)
         elif not _is_handed_over(release, risk):
             deleted = risk.kind == "deleted"
-            why = (
-                "the old image would not find it" if deleted else "the old image may not reach it outside of the stack"
-            )
+            why = "the old image would not find it" if deleted else "the old image may not reach it outside the stack"
             yield Unsafe(f"is {risk.kind}", why, PropertyPlace(name, (), gone=True), (FSDCF,))
 
 

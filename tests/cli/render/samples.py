@@ -111,7 +111,7 @@ def story(outcome: Outcome) -> list[Event]:
     """An update from the first step to the end."""
     failed = outcome.exit is not Exit.DONE
     return [
-        StepStarted("preflight", "looks for the stack shop-staging"),
+        StepStarted("preflight", "looking up the stack shop-staging"),
         PlanCreated(PLAN, PLACES),
         stack("UPDATE_IN_PROGRESS"),
         seen("TaskDefinition", "UPDATE_IN_PROGRESS", 1, "AWS::ECS::TaskDefinition", place=SERVICE),

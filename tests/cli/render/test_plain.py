@@ -45,7 +45,7 @@ def test_a_success_is_printed_on_standard_output_alone() -> None:
     out, err = told(*story(SUCCESS))
     assert err == ""
     lines = out.splitlines()
-    assert lines[0] == "preflight: looks for the stack shop-staging"
+    assert lines[0] == "preflight: looking up the stack shop-staging"
     assert "[     3s] UPDATE_IN_PROGRESS Service ECS::Service" in lines
     assert lines[-3:] == [
         "done: shop-staging is UPDATE_COMPLETE and runs two",

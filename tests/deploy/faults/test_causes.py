@@ -49,7 +49,7 @@ def test_leftovers_of_a_complete_update_are_a_warning() -> None:
     outcome = made.deploy(template("Jobs"), "two", allow=frozenset({"Old"}))
     assert outcome.exit is Exit.DONE
     warning = next(one for one in made.warnings() if "Old" in one)
-    assert "left behind" in warning
+    assert "outside the stack" in warning
     assert "not yours" in warning
 
 
@@ -85,4 +85,4 @@ def test_nothing_failed() -> None:
 def test_no_stack_to_diagnose() -> None:
     outcome = site().diagnose()
     assert outcome.exit is Exit.USAGE
-    assert "no stack shop-staging" in outcome.sentence
+    assert "does not exist" in outcome.sentence

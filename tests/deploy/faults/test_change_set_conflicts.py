@@ -50,7 +50,7 @@ def test_an_obsolete_plan_is_repeated_and_confirmed_again() -> None:
     assert outcome.exit is Exit.DONE
     assert [question.kind for question in made.asked] == ["execute", "execute"]
     assert made.image() == "two"
-    assert any("plan is made again" in one for one in made.warnings())
+    assert any("planning again" in one for one in made.warnings())
     assert made.change_sets() == []
 
 

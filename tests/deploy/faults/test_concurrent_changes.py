@@ -100,7 +100,7 @@ def test_a_second_operation_right_after_ours(fails: bool) -> None:
     outcome = made.deploy(sha="two")
     assert acted
     assert outcome.exit is (Exit.FAILED if fails else Exit.DONE) or "runs" in outcome.sentence
-    assert any("another operation has begun" in one for one in made.warnings())
+    assert any("another operation has started" in one for one in made.warnings())
     assert "Other" not in {name for name, _ in made.seen()}
 
 

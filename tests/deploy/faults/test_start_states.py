@@ -190,7 +190,7 @@ def test_another_update_is_waited_for_only_on_request(wait: bool) -> None:
         assert made.image() == "three"
     else:
         assert "UPDATE_IN_PROGRESS" in outcome.sentence
-        assert "begun 20" in outcome.sentence
+        assert "started 20" in outcome.sentence
 
 
 def test_a_stack_whose_rollback_failed_names_resource_and_cause() -> None:

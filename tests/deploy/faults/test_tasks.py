@@ -107,7 +107,7 @@ EACH = [
     ("exit=139", "segmentation fault (139)", "service.resources.architecture", "fsdcf logs shop --env staging"),
     (
         "unhealthy=404",
-        "gets 404: the path does not exist: it requests /health on port 8000, and expects 200",
+        "gets 404: the path does not exist; the check requests /health on port 8000 and expects 200",
         "service.healthCheck.path",
         "fsdcf healthcheck shop.yml",
     ),
@@ -121,7 +121,7 @@ EACH = [
     (
         "unhealthy=timeout",
         (
-            "no answer in time: it requests /health on port 8000, and expects 200 (3 failures, 30 s apart, "
+            "no answer in time; the check requests /health on port 8000 and expects 200 (3 failures, 30 s apart, "
             "a timeout of 5 s"
         ),
         "service.healthCheck.timeout",
