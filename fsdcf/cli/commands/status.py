@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.options import Subject
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
-from fsdcf.cli.render.stream import LineWriter, is_watched, painter, width_of
-from fsdcf.cli.render.values import shown, visible
+from fsdcf.cli.render.stream import LineWriter, is_watched, painter, width_of, wrapped
+from fsdcf.cli.render.values import fields, shown, visible
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
@@ -47,17 +45,19 @@ def status_command(call: StackCall, watching: bool) -> Outcome:
     """Show the status of a service: its stack, its image, tasks, targets and rollouts."""
     from fsdcf.operate.status import status
 
-    if watching:
-        return _watch(call.subject, call.aws, call.as_json)
-    current = status(call.subject.stack, call.aws)
+    stack, aws = call.subject.stack, call.aws
+    current = status(stack, aws)
     if current is None:
-        return _absent(call.subject, call.aws)
+        sentence = f"the stack {stack} does not exist in {aws.region}"
+        return Outcome(Exit.USAGE, sentence, next=(call.subject.target.redeploy("--image-sha SHA"),))
+    if watching:
+        return _watch(call, current)
     if call.as_json:
         JsonLines(sys.stdout).write(status_record(current))
     else:
         out = LineWriter(sys.stdout)
         out.lines(status_lines(current, out.paint, out.width))
-    return Outcome(Exit.DONE, f"{call.subject.stack} is {current.stack.status}")
+    return Outcome(Exit.DONE, f"{stack} is {current.stack.status}")
 
 
 @stack_command(quiet=True)
@@ -79,35 +79,25 @@ def history_command(call: StackCall) -> Outcome:
     return Outcome(Exit.DONE, f"{count} of {subject.stack}", next=next)
 
 
-def _absent(subject: Subject, aws: Aws) -> Outcome:
-    sentence = f"the stack {subject.stack} does not exist in {aws.region}"
-    return Outcome(Exit.USAGE, sentence, next=(subject.target.redeploy("--image-sha SHA"),))
-
-
-def _watch(subject: Subject, aws: Aws, as_json: bool) -> Outcome:
+def _watch(call: StackCall, current: Status | None) -> Outcome:
     """Show the status again and again: a live display on a terminal, changes elsewhere.
 
     Ctrl-C ends it, and is not a failure.
     """
     from fsdcf.operate.status import status
 
-    begun = False
-    tasks = TaskObserver(subject.target, aws)
-    view = _LiveStatus() if not as_json and is_watched(sys.stdout) else _StatusChanges(as_json)
+    stack, tasks = call.subject.stack, TaskObserver(call.subject.target, call.aws)
+    view = _LiveStatus() if not call.as_json and is_watched(sys.stdout) else _StatusChanges(call.as_json)
     try:
-        while not view.gone:
-            current = status(subject.stack, aws)
-            if current is None:
-                if not begun:
-                    return _absent(subject, aws)
-                sentence = f"the stack {subject.stack} has been deleted"
-                view.say(sentence)
-                return Outcome(Exit.DONE, sentence)
-            begun = True
+        while current is not None:
             tasks.look(current)
             view.show(current, tasks)
-            aws.sleep(EVERY)
-        return Outcome(Exit.DONE, "the reader has gone")
+            call.aws.sleep(EVERY)
+            if view.gone:
+                return Outcome(Exit.DONE, "the reader has gone")
+            current = status(stack, call.aws)
+        view.say(f"the stack {stack} has been deleted")
+        return Outcome(Exit.DONE, f"the stack {stack} has been deleted")
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, "stopped watching")
     finally:
@@ -118,29 +108,27 @@ class _StatusChanges:
     """Changes line by line: the whole status when it differs, and tasks whose state has changed."""
 
     def __init__(self, as_json: bool) -> None:
-        self._json = JsonLines(sys.stdout) if as_json else None
-        self._stream = LineWriter(sys.stdout)
+        self._stream = JsonLines(sys.stdout) if as_json else LineWriter(sys.stdout)
         self._shown: Status | None = None
 
     @property
     def gone(self) -> bool:
         """Whether the reader has gone, as in ``fsdcf status --watch | head``."""
-        return self._stream.gone or (self._json is not None and self._json.gone)
+        return self._stream.gone
 
     def show(self, current: Status, tasks: TaskObserver) -> None:
         differs, self._shown = current != self._shown, current
         stream = self._stream
-        if self._json:
-            records = [status_record(current)] if differs else []
-            for one in (*records, *map(record, tasks.news())):
-                self._json.write(one)
+        if isinstance(stream, JsonLines):
+            for one in (*([status_record(current)] if differs else []), *map(record, tasks.news())):
+                stream.write(one)
             return
         if differs:
             stream.lines(status_lines(current, stream.paint, stream.width))
         stream.lines(tasks.lines(stream.paint))
 
     def say(self, text: str) -> None:
-        if not self._json:
+        if not isinstance(self._stream, JsonLines):
             self._stream.lines([text])
 
     def close(self) -> None:
@@ -257,12 +245,10 @@ def status_lines(status: Status, paint: Paint, width: int | None = None, tasks: 
         yield f"  {paint('?', 'warn')} {visible(text)}"
 
 
-def _message(message: ServiceMessage, paint: Paint, width: int | None) -> Iterator[str]:
+def _message(message: ServiceMessage, paint: Paint, width: int | None) -> list[str]:
     """A message of ECS without its prefix, the name of the service."""
     text = f"{moment(message.time)} {visible(re.sub(r'^[(]service [^)]+[)] ', '', message.text))}".strip()
-    lines = [text] if width is None else textwrap.wrap(text, width - 11, break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines):
-        yield f"  {paint('ecs     ', 'soft')} {line}" if number == 0 else " " * 11 + line
+    return wrapped(f"  ecs      {text}", width, 11, paint, ("ecs     ", "soft"))
 
 
 def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
@@ -320,19 +306,13 @@ def status_record(status: Status) -> dict[str, Any]:
         "steady": status.steady,
         "image": status.image,
         "url": stack.outputs.get("Url"),
-        "tasks": {"desired": status.desired, "running": status.running, "pending": status.pending},
+        "tasks": fields(status, "desired", "running", "pending"),
         "targets": {"healthy": status.healthy, "registered": status.targets},
         "rollouts": [
             {
-                "id": one.id,
-                "status": one.status,
+                **fields(one, "id", "status"),
                 "rolloutState": one.state,
-                "reason": one.reason,
-                "taskDefinition": one.task_definition,
-                "desired": one.desired,
-                "running": one.running,
-                "pending": one.pending,
-                "failed": one.failed,
+                **fields(one, "reason", "task_definition", "desired", "running", "pending", "failed"),
                 "since": _iso(one.since),
             }
             for one in status.rollouts
@@ -356,9 +336,7 @@ def release_record(one: RecordedRelease) -> dict[str, Any]:
     """A release as plain data."""
     return {
         "event": "release",
-        "version": one.version,
-        "image": one.image,
-        "sha": one.sha,
+        **fields(one, "version", "image", "sha"),
         "time": _iso(one.time),
         "latest": one.latest,
     }

@@ -167,13 +167,13 @@ def _risk(risk: Risk) -> dict[str, Any]:
 
 
 def _obstacle(one: Obstacle, place: Place | None) -> dict[str, Any]:
-    fields = {"Kind": one.kind, "LogicalId": one.logical_id, "Type": one.type, "Why": one.why, "WayOut": one.way_out}
-    return {**fields, "Spec": spec(place)}
+    data = {"Kind": one.kind, "LogicalId": one.logical_id, "Type": one.type, "Why": one.why, "WayOut": one.way_out}
+    return {**data, "Spec": spec(place)}
 
 
 def _unsafe(one: Unsafe, place: Place | None) -> dict[str, Any]:
-    fields = {"Rule": one.rule, "LogicalResourceId": one.logical_id, "What": one.what, "Unsafe": list(one.when)}
-    return {**fields, "Why": one.why, "WayOut": one.way_out, "Spec": spec(place)}
+    data = {"Rule": one.rule, "LogicalResourceId": one.logical_id, "What": one.what, "Unsafe": list(one.when)}
+    return {**data, "Why": one.why, "WayOut": one.way_out, "Spec": spec(place)}
 
 
 def lines(plan: ComparedPlan) -> Iterator[str]:
@@ -226,11 +226,11 @@ def _path(file: str) -> str:
 
 def text(plan: ComparedPlan, limit: int = LIMIT) -> str:
     """The plan as Markdown of at most ``limit`` bytes; a long one loses its values, then its last lines."""
-    whole = "\n".join(_lines(plan, True)) + "\n"
-    if len(whole.encode()) <= limit:
-        return whole
-    brief = "\n".join(_lines(plan, False)) + "\n"
-    return brief if len(brief.encode()) <= limit else cut(brief, limit, _CUT)
+    for with_values in (True, False):
+        text = "\n".join(_lines(plan, with_values)) + "\n"
+        if len(text.encode()) <= limit:
+            return text
+    return cut(text, limit, _CUT)
 
 
 def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
@@ -243,9 +243,10 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
         yield from ("", f"> {_plain(note)}")
     if update.empty:
         return
-    yield from _risks(plan)
-    yield from _obstacles(plan)
-    yield from _rollback_safety(plan)
+    yield from _alert("CAUTION", "**Data at risk**", _risk_items(plan))
+    yield from _alert("WARNING", "**Blocked**: CloudFormation will reject these changes", _obstacle_items(plan))
+    safety = "**Rollback safety**: changes that a rollback does not undo together with the image"
+    yield from _alert("WARNING", safety, _unsafe_items(plan))
     if not with_values:
         yield from ("", "_The plan is long: the values are left out; `fsdcf diff` shows them._")
     for group, changes in grouped(update.changes).items():
@@ -257,30 +258,30 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
         yield from ("", "The tags of the stack change.")
 
 
-def _risks(plan: ComparedPlan) -> Iterator[str]:
-    if plan.update.risks:
-        yield from ("", "> [!CAUTION]", "> **Data at risk**")
+def _risk_items(plan: ComparedPlan) -> Iterator[str]:
     for risk in plan.update.risks:
         subject = f"{_code(risk.logical_id)} ({_plain(short(risk.type))})"
-        yield f"> - {subject} is **{risk.kind}**: {_plain(risk.why)}{_at(plan.places.get(risk.logical_id))}"
+        yield f"{subject} is **{risk.kind}**: {_plain(risk.why)}{_at(plan.places.get(risk.logical_id))}"
 
 
-def _obstacles(plan: ComparedPlan) -> Iterator[str]:
-    if plan.update.review.obstacles:
-        yield from ("", "> [!WARNING]", "> **Blocked**: CloudFormation will reject these changes")
+def _obstacle_items(plan: ComparedPlan) -> Iterator[str]:
     for one in plan.update.review.obstacles:
         problem = f"{_code(one.logical_id)}: {_plain(one.why)}{_at(plan.remarks.get(one))}"
-        yield f"> - {problem}<br>_solution:_ {_plain(one.way_out)}"
+        yield f"{problem}<br>_solution:_ {_plain(one.way_out)}"
 
 
-def _rollback_safety(plan: ComparedPlan) -> Iterator[str]:
-    if plan.update.review.unsafe:
-        head = "> **Rollback safety**: changes that a rollback does not undo together with the image"
-        yield from ("", "> [!WARNING]", head)
+def _unsafe_items(plan: ComparedPlan) -> Iterator[str]:
     for one in plan.update.review.unsafe:
         problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
         when = f"<br>_{format_when(one.when)}:_ {_plain(one.why)}"
-        yield f"> - {problem}{when}<br>_solution:_ {_plain(one.way_out)}"
+        yield f"{problem}{when}<br>_solution:_ {_plain(one.way_out)}"
+
+
+def _alert(kind: str, title: str, items: Iterator[str]) -> Iterator[str]:
+    """A list in an alert of GitHub; nothing for an empty list."""
+    for number, item in enumerate(items):
+        yield from ("", f"> [!{kind}]", f"> {title}") if number == 0 else ()
+        yield f"> - {item}"
 
 
 def _group(plan: ComparedPlan, group: str, changes: list[Change], with_values: bool) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TextIO
+from dataclasses import asdict
+from typing import Any
 
 from fsdcf.cli.render.plan import counts, group_of, remarks_of
 from fsdcf.cli.render.rollouts import rollout_record
 from fsdcf.cli.render.stream import LineWriter
+from fsdcf.cli.render.values import fields
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
@@ -26,25 +28,17 @@ from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import title_of
 
 
-class JsonLines:
+class JsonLines(LineWriter):
     """Prints events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
 
     for_programs = True
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = LineWriter(out)
 
     def __call__(self, event: Event) -> None:
         self.write(record(event))
 
     def write(self, data: dict[str, Any]) -> None:
         """Write an object on a line, in ASCII."""
-        self._out.lines([json.dumps(data, default=str)])
-
-    @property
-    def gone(self) -> bool:
-        """Whether the reader has gone."""
-        return self._out.gone
+        self.lines([json.dumps(data, default=str)])
 
     def pause(self) -> None:
         """Nothing to pause."""
@@ -72,7 +66,7 @@ def record(event: Event) -> dict[str, Any]:
 
 def place(one: Place | None) -> dict[str, Any] | None:
     """A spec line as plain data."""
-    return {"file": one.file, "line": one.line, "column": one.column, "text": one.text} if one else None
+    return asdict(one) if one else None
 
 
 def _planned(event: PlanCreated) -> dict[str, Any]:
@@ -85,25 +79,18 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
             {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
             for one in plan.changes
         ],
-        "risks": [
-            {"logicalId": one.logical_id, "type": one.type, "kind": one.kind, "why": one.why} for one in plan.risks
-        ],
+        "risks": [fields(one, "logical_id", "type", "kind", "why") for one in plan.risks],
         "adopted": list(plan.adopted),
         "obstacles": [
-            {
-                "kind": one.kind,
-                "logicalId": one.logical_id,
-                "type": one.type,
-                "why": one.why,
-                "wayOut": one.way_out,
-                "spec": place(remarks.places.get(one)),
-            }
+            {**fields(one, "kind", "logical_id", "type", "why", "way_out"), "spec": place(remarks.places.get(one))}
             for one in remarks.obstacles
         ],
         "rollbackSafety": [
             {
-                **{"rule": one.rule, "logicalId": one.logical_id, "what": one.what, "unsafe": list(one.when)},
-                **{"why": one.why, "wayOut": one.way_out, "spec": place(remarks.places.get(one))},
+                **fields(one, "rule", "logical_id", "what"),
+                "unsafe": list(one.when),
+                **fields(one, "why", "way_out"),
+                "spec": place(remarks.places.get(one)),
             }
             for one in remarks.unsafe
         ],
@@ -112,12 +99,7 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
 
 def _change(change: Change) -> dict[str, Any]:
     return {
-        "action": change.action,
-        "logicalId": change.logical_id,
-        "physicalId": change.physical_id,
-        "type": change.type,
-        "replacement": change.replacement,
-        "policy": change.policy,
+        **fields(change, "action", "logical_id", "physical_id", "type", "replacement", "policy"),
         "details": [_detail(detail) for detail in change.details],
     }
 
@@ -126,16 +108,11 @@ def _detail(detail: Detail) -> dict[str, Any]:
     title = title_of(detail)
     name = deciding_name(title)
     return {
-        "attribute": detail.attribute,
-        "name": detail.name,
-        "path": detail.path,
+        **fields(detail, "attribute", "name", "path"),
         "title": title,
         "before": mask_value(detail.before, name),
         "after": mask_value(detail.after, name),
-        "recreation": detail.recreation,
-        "source": detail.source,
-        "cause": detail.cause,
-        "evaluation": detail.evaluation,
+        **fields(detail, "recreation", "source", "cause", "evaluation"),
     }
 
 
@@ -143,11 +120,7 @@ def _stack_event(event: StackEvent) -> dict[str, Any]:
     return {
         "id": event.id,
         "time": event.time.isoformat(),
-        "logicalId": event.logical_id,
-        "physicalId": event.physical_id,
-        "type": event.type,
-        "status": event.status,
-        "reason": event.reason,
+        **fields(event, "logical_id", "physical_id", "type", "status", "reason"),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TextIO
 
@@ -247,7 +247,7 @@ class Live:
             )
             self._screen.start(refresh=True)
 
-    def _say(self, lines: Iterator[str]) -> None:
+    def _say(self, lines: Iterable[str]) -> None:
         """Print lines that stay, above the display."""
         moving = self._screen is not None
         self.pause()

@@ -9,7 +9,7 @@ import click
 
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, colours
-from fsdcf.cli.render.values import visible
+from fsdcf.cli.render.values import fields, visible
 from fsdcf.masking import mask_value
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class LogPrinter:
 
     def __init__(self, out: TextIO, as_json: bool, plain: bool = False) -> None:
         self.count = 0
-        self._stream = LineWriter(out)
-        self._json = JsonLines(out) if as_json else None
+        self._stream = JsonLines(out) if as_json else LineWriter(out)
         self._plain = plain
         self._short = bool(getattr(out, "isatty", lambda: False)())
         self._coloured = colours(out)
@@ -46,12 +45,12 @@ class LogPrinter:
 
     def __call__(self, line: LogLine) -> None:
         self.count += 1
-        if self._json:
-            self._json.write(_record(line))
+        if isinstance(self._stream, JsonLines):
+            self._stream.write(_record(line))
         else:
             prefix = "" if self._plain else self._prefix(line)
             self._stream.lines(f"{prefix}{part}" for part in readable(line.text).split("\n"))
-        if not self._plain and (self._stream.gone or (self._json and self._json.gone)):
+        if not self._plain and self._stream.gone:
             raise ReaderGone
 
     def _prefix(self, line: LogLine) -> str:
@@ -75,10 +74,7 @@ def _record(line: LogLine) -> dict[str, object]:
     return {
         "event": "line",
         "time": _iso(line),
-        "task": line.task,
-        "container": line.container,
-        "stream": line.stream,
-        "id": line.id,
+        **fields(line, "task", "container", "stream", "id"),
         "text": str(mask_value(line.text)),
     }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from fsdcf.cli.render.plan import where
+from fsdcf.cli.render.stream import wrapped
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place
+from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
 from fsdcf.diagnostics import Paint
 
 _HEADS = {
@@ -34,11 +34,13 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
     head, role = _HEADS[outcome.exit]
     sentence = visible(outcome.sentence)
     whole = sentence if sentence == head or sentence.startswith(f"{head}:") else f"{head}: {sentence}"
-    yield from _wrapped(whole, width, "  ", _painter(head, role, paint))
+    yield from wrapped(whole, width, 2, paint, (f"{head}:", role))
     for one in outcome.evidence:
         yield from _evidence(one, paint, width)
-    if outcome.advice:
-        yield from _advice(outcome.advice, paint, width)
+    if advice := outcome.advice:
+        key = f" ({advice.key})" if advice.key else ""
+        yield from wrapped(f"  help: {visible(advice.text)}{key}", width, 8, paint, ("help:", "next"))
+        yield from _line_of(advice.place, paint)
     longest = max((len(name) for name in outcome.outputs), default=0)
     for name, value in sorted(outcome.outputs.items(), key=lambda output: (output[0] != "Url", output[0])):
         yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
@@ -46,17 +48,9 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
         yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
 
 
-def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
+def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> list[str]:
     """A message after a keyword (``warning: …``), wrapped to the width of a terminal."""
-    yield from _wrapped(f"{head}: {visible(text)}", width, "  ", _painter(head, role, paint))
-
-
-def _advice(one: Advice, paint: Paint, width: int | None) -> Iterator[str]:
-    """The change to make, in the form of a finding's help, with the spec line if there is one."""
-    key = f" ({one.key})" if one.key else ""
-    text = f"  help: {visible(one.text)}{key}"
-    yield from _wrapped(text, width, "        ", _painter("help", "next", paint, 2))
-    yield from _line_of(one.place, paint)
+    return wrapped(f"{head}: {visible(text)}", width, 2, paint, (f"{head}:", role))
 
 
 def _line_of(place: Place | None, paint: Paint) -> Iterator[str]:
@@ -72,22 +66,5 @@ def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
         yield paint(f"  {source}:", "soft")
         yield from (f"      {visible(line)}" for line in (first, *rest))
     else:
-        yield from _wrapped(f"  {source}: {visible(first)}", width, "      ", _painter(source, "soft", paint, 2))
+        yield from wrapped(f"  {source}: {visible(first)}", width, 6, paint, (f"{source}:", "soft"))
     yield from _line_of(one.place, paint)
-
-
-def _painter(head: str, role: str, paint: Paint, indent: int = 0) -> Callable[[str], str]:
-    """A function that paints the head of a line, if the line starts with it."""
-    end = indent + len(head) + 1
-
-    def painted(line: str) -> str:
-        if not line[indent:].startswith(head + ":"):
-            return line
-        return line[:indent] + paint(line[indent:end], role) + line[end:]
-
-    return painted
-
-
-def _wrapped(text: str, width: int | None, indent: str, painted: Callable[[str], str]) -> Iterator[str]:
-    lines = [text] if width is None else textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
-    yield from map(painted, lines or [text])

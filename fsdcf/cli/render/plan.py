@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
+from fsdcf.cli.render.stream import wrapped
 from fsdcf.cli.render.values import KNOWN_LATER, differences, shown, visible
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import Place, Plan, PlanCreated
@@ -129,16 +129,15 @@ def _compared(change: Change) -> Iterator[tuple[str, Any, Any]]:
     done: set[str] = set()
     for detail in _static_first(change):
         steps = [step for step in detail.path.split("/") if step]
-        whole = change.before is not None and change.after is not None and len(steps) > 1
-        if not whole:
+        if change.before is None or change.after is None or len(steps) < 2:
             if not _is_later(detail):
                 yield title_of(detail, change), detail.before, detail.after
             continue
-        section, name = (steps[0], steps[1]) if steps[0] == "Properties" else (steps[0], "")
-        if f"{section}/{name}" in done:
+        section, name = steps[0], steps[1] if steps[0] == "Properties" else ""
+        if name in done or section in done:
             continue
-        done.add(f"{section}/{name}")
-        before, after = change.before.get(section), change.after.get(section)
+        done.add(name or section)
+        before, after = (side.get(section) for side in (change.before, change.after))
         if name:
             before, after = ((side or {}).get(name) for side in (before, after))
         yield name or section, before, after
@@ -229,56 +228,40 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
     if plan.risks:
         yield from ("", paint("data at risk", "bad"))
     for risk in plan.risks:
-        text = f"  ! {risk.logical_id} ({short(risk.type)}) {risk.kind}: {visible(risk.why)}"
-        yield from _remark(text, "bad", paint, width)
-        place = places.get(risk.logical_id)
-        if place:
-            yield f"    {paint('-->', 'place')} {where(place)}: {visible(place.text.strip())}"
+        text = f"({short(risk.type)}) {risk.kind}: {visible(risk.why)}"
+        yield from _remark(risk.logical_id, text, "bad", paint, width)
+        for line in _at(places.get(risk.logical_id), paint):
+            yield f"{line}: {visible(places[risk.logical_id].text.strip())}"
 
 
 def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.obstacles:
         yield from ("", paint("blocked", "bad") + ": CloudFormation will reject these changes")
     for one in remarks.obstacles:
-        yield from _remark(f"  ! {one.logical_id} ({short(one.type)}): {visible(one.why)}", "bad", paint, width)
+        yield from _remark(one.logical_id, f"({short(one.type)}): {visible(one.why)}", "bad", paint, width)
         yield from _at(remarks.places.get(one), paint)
-        yield from _more(f"solution: {visible(one.way_out)}", paint, width)
+        yield from _more(f"solution: {one.way_out}", paint, width)
 
 
 def _unsafe(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.unsafe:
-        yield from (
-            "",
-            paint("rollback safety", "bad") + ": changes that a rollback does not undo together with the image",
-        )
+        title = "changes that a rollback does not undo together with the image"
+        yield from ("", f"{paint('rollback safety', 'bad')}: {title}")
     for one in remarks.unsafe:
-        *above, last = _remark(f"  ! {one.logical_id} {visible(one.what)} [{one.rule}]", "warn", paint, width)
-        yield from above
-        yield last.removesuffix(f"[{one.rule}]") + paint(f"[{one.rule}]", "soft")
+        rule = f"[{one.rule}]"
+        yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
         yield from _at(remarks.places.get(one), paint)
-        yield from _more(f"{format_when(one.when)}: {visible(one.why)}", paint, width)
-        yield from _more(f"solution: {visible(one.way_out)}", paint, width)
+        yield from _more(f"{format_when(one.when)}: {one.why}", paint, width)
+        yield from _more(f"solution: {one.way_out}", paint, width)
 
 
-def _remark(whole: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
-    """``  ! Name …``, wrapped to the width, with the mark and the name painted."""
-    first, *rest = _wrapped(whole, width, 4)
-    name, space, text = first[4:].partition(" ")
-    yield f"  {paint('!', role)} {paint(name, 'strong')}{space}{text}"
-    yield from rest
+def _remark(name: str, text: str, role: str, paint: Paint, width: int | None, *painted: tuple[str, str]) -> list[str]:
+    return wrapped(f"  ! {name} {text}", width, 4, paint, *painted, (name, "strong"), ("!", role))
 
 
-def _more(text: str, paint: Paint, width: int | None) -> Iterator[str]:
+def _more(text: str, paint: Paint, width: int | None) -> list[str]:
     """A line below a remark, wrapped to the width."""
-    first, *rest = _wrapped(f"    = {text}", width, 6)
-    yield f"    {paint('=', 'place')}{first[5:]}"
-    yield from rest
-
-
-def _wrapped(whole: str, width: int | None, indent: int) -> list[str]:
-    if width is None:
-        return [whole]
-    return textwrap.wrap(whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return wrapped(f"    = {visible(text)}", width, 6, paint, ("=", "place"))
 
 
 def format_when(when: Sequence[When]) -> str:
@@ -334,7 +317,7 @@ def _resource(change: Change, group: str, columns: _Columns, place: Place | None
 
 def _cause(row: ChangedProperty, paint: Paint, width: int | None) -> Iterator[str]:
     title = f"      {row.title}: "
-    lines = _wrapped(title + row.follows, width, 8)
+    lines = wrapped(title + row.follows, width, 8)
     if not lines[0].startswith(title):  # the title alone fills the line
         lines = [title.rstrip(), f"        {row.follows}"]
     yield lines[0][: len(title)] + paint(lines[0][len(title) :], "soft")

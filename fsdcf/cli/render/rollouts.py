@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cli.render.durations import format_duration
-from fsdcf.cli.render.values import visible
+from fsdcf.cli.render.values import fields, visible
 from fsdcf.deploy.ecs.rollout import brief, task_counts
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.diagnostics import Paint
@@ -146,12 +146,7 @@ def rollout_record(seen: RolloutChanged) -> dict[str, Any]:
     return {
         "event": "rollout",
         "elapsed": round(seen.elapsed, 3),
-        "service": seen.service,
-        "state": seen.state,
-        "desired": seen.desired,
-        "running": seen.running,
-        "pending": seen.pending,
-        "failed": seen.failed,
+        **fields(seen, "service", "state", "desired", "running", "pending", "failed"),
         "breaker": {"count": seen.counted or 0, "threshold": seen.threshold} if seen.threshold is not None else None,
         "tasks": [
             {

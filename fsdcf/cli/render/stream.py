@@ -64,6 +64,21 @@ def width_of(stream: object) -> int | None:
     return max(_MIN_WIDTH, min(_MAX_WIDTH, shutil.get_terminal_size().columns))
 
 
+def wrapped(text: str, width: int | None, indent: int, paint: Paint = plain, *painted: tuple[str, str]) -> list[str]:
+    """A text as lines of at most ``width`` columns, the later ones indented; as one line for None.
+
+    ``painted`` are parts of the text with their roles, the last part first: the first occurrence of each is painted.
+    """
+    if width is not None:
+        import textwrap  # a finding does not need it
+
+        space = " " * indent
+        text = textwrap.fill(text, width, subsequent_indent=space, break_long_words=False, break_on_hyphens=False)
+    for part, role in painted:
+        text = text.replace(part, paint(part, role), 1)
+    return text.split("\n")
+
+
 def _paint(text: str, role: str) -> str:
     return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -165,6 +166,11 @@ def named(value: Any) -> Any:
 def visible(text: str) -> str:
     """The text with control characters escaped, so that none of them reaches the terminal."""
     return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)
+
+
+def fields(one: object, *names: str) -> dict[str, Any]:
+    """The named attributes of an object as plain data, with keys in camel case: ``logical_id`` -> ``logicalId``."""
+    return {re.sub("_(.)", lambda found: found[1].upper(), name): getattr(one, name) for name in names}
 
 
 def _value_alone(value: Any) -> Any:
