@@ -6,7 +6,8 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import click
 from fsdcf.cli.files import LARGEST, read
 from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import show, summary
+from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.diagnostics import Diagnostic, Severity
 from fsdcf.language.model.service import Spec
@@ -48,6 +50,14 @@ class Compiled:
     def tags(self) -> dict[str, str] | None:
         """The tags that a deploy gives to the stack; None without a spec."""
         return tags_of(self.spec, self.environment) if self.spec else None
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """A usage error if the block finds that the template is not valid."""
+        try:
+            yield
+        except PlanError as error:
+            raise click.UsageError(f"{self.name!r} is not a valid template: {error}") from None
 
 
 def compile_files(inputs: SpecInputs, most: int = 1, warnings: bool = True) -> list[Compiled]:

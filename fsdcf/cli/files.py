@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -83,6 +84,11 @@ def write_or_print(output: str | None, text: str) -> None:
         click.echo(text, nl=False)
     else:
         write(Path(str(output)), text)
+
+
+def print_json(data: object) -> None:
+    """Print data as indented JSON."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def write_new(folder: Path, files: Mapping[str, str]) -> None:

@@ -323,11 +323,11 @@ class Connection:
         return PACE if self.sandbox else 1.0
 
     @property
-    def flags(self) -> tuple[str, ...]:
-        """The options that connect another command to the same place."""
+    def flags(self) -> tuple[tuple[str, ...], ...]:
+        """The options that connect another command to the same place, each with its value."""
         named = (("--profile", self.profile), ("--region", self.region), ("--endpoint-url", self.endpoint))
-        flags = [word for option, value in named if value for word in (option, value)]
-        return (*flags, "--sandbox") if self.sandbox else tuple(flags)
+        flags = tuple((option, value) for option, value in named if value)
+        return (*flags, ("--sandbox",)) if self.sandbox else flags
 
 
 def connection_options(command: _Command) -> _Command:

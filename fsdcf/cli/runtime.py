@@ -106,7 +106,7 @@ class Reporter:
     """
 
     sinks: Sequence[Sink]
-    flags: tuple[str, ...]
+    connection: Connection
     target: Target | None = None
     quiet: bool = False
     ended: bool = False
@@ -141,9 +141,9 @@ class Reporter:
                 command = self.target.redeploy_command + command.removeprefix(unknown)
             if command.startswith("fsdcf "):
                 command = command.replace(" SPEC ", f" {self.target.spec} ")
-                command = repeated(command, "healthcheck", settings_in(self.target.redeploy_command))
-        command = repeated(command, str(self.context.info_name), options) if self.context else command
-        return addressed(complete(command, self.flags), self.flags)
+                command = repeated(command, settings_in(self.target.redeploy_command), "healthcheck")
+        command = repeated(command, options, str(self.context.info_name)) if self.context else command
+        return addressed(repeated(command, self.connection.flags, *_CONNECTED), self.connection)
 
     def pause(self) -> None:
         """Remove every live display."""
@@ -171,7 +171,7 @@ def perform(
     target = about if isinstance(about, Target) else None
     title = target.stack if target else str(about)
     outputs = sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace)
-    reporter = Reporter(outputs, connection.flags, target, quiet, context=click.get_current_context())
+    reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())
     try:
         with terminable():
             outcome = attempted(connection, lambda aws: act(aws, reporter, person(reporter.pause)))
@@ -188,7 +188,7 @@ def refuse(sentence: str, next: str, as_json: bool) -> NoReturn:
 
 def end(outcome: Outcome, as_json: bool) -> NoReturn:
     """Report the outcome of a command that needed no connection, and end with its exit code."""
-    Reporter(sinks("", as_json), ())(RunEnded(outcome))
+    Reporter(sinks("", as_json), Connection())(RunEnded(outcome))
     click.get_current_context().exit(int(outcome.exit))
 
 
@@ -264,63 +264,47 @@ Given = tuple[tuple[str, ...], ...]
 """Options as typed, each with its value: ``(("--yes",), ("--timeout", "90s"))``."""
 
 
-def complete(command: str, flags: tuple[str, ...]) -> str:
-    """An fsdcf command with the connection's options; any other text unchanged."""
-    connects = any(f"{command} ".startswith(f"fsdcf {verb} ") for verb in _CONNECTED)
-    if not flags or not connects:
-        return command
-    head, separator, words = command.partition(" -- ")  # the words behind it are for the container
-    return f"{head} {shlex.join(flags)}{separator}{words}"
-
-
-def addressed(command: str, flags: tuple[str, ...]) -> tuple[str, ...]:
+def addressed(command: str, connection: Connection) -> tuple[str, ...]:
     """An AWS CLI command with the connection's options that it lacks; any other text unchanged.
 
     In the sandbox it becomes two commands, one that starts the endpoint and one that calls it. A command that the
     sandbox cannot answer, such as one of GitHub's CLI, is marked as one for AWS.
     """
     program, _, service = " ".join(command.split()[:2]).partition(" ")
-    sandbox = "--sandbox" in flags
-    if program == "gh" and sandbox:
-        return (f"on AWS: {command}",)
-    if program != "aws" or service == "configure" or not flags:
+    if program not in ("aws", "gh") or service == "configure":
         return (command,)
-    if not sandbox:
-        pairs = [flags[index : index + 2] for index in range(0, len(flags), 2)]
-        missing = [shlex.join(pair) for pair in pairs if pair[0] not in command.split()]
-        return (" ".join((command, *missing)),)
-    if service not in _IN_SANDBOX:
+    if not connection.sandbox:
+        missing = [shlex.join(flag) for flag in connection.flags if flag[0] not in command.split()]
+        return (" ".join((command, *missing)) if program == "aws" else command,)
+    if program == "gh" or service not in _IN_SANDBOX:
         return (f"on AWS: {command}",)
-    region = flags[flags.index("--region") + 1] if "--region" in flags else ""
-    serve = shlex.join(("fsdcf", "sandbox", *(("--region", region) if region else ())))
-    endpoint = f"--endpoint-url http://127.0.0.1:{SANDBOX_PORT} --region {region or SANDBOX_REGION} --no-sign-request"
+    region = connection.region or SANDBOX_REGION
+    serve = shlex.join(("fsdcf", "sandbox", *(("--region", region) if connection.region else ())))
+    endpoint = f"--endpoint-url http://127.0.0.1:{SANDBOX_PORT} --region {region} --no-sign-request"
     return (serve, f"{command} {endpoint}")
 
 
 def given(context: click.Context, planned: bool) -> Given:
     """The command line's options that the same command keeps; ``planned``: a plan was requested and made."""
-    return tuple(_given(context, _KEPT if planned else (*_KEPT, *_PLAN_OPTIONS)))
-
-
-def _given(context: click.Context, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    names = _KEPT if planned else (*_KEPT, *_PLAN_OPTIONS)
+    words: list[tuple[str, ...]] = []
     for option in context.command.params:
         name = option.name or ""
         if name not in names or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         value, flag = context.params[name], option.opts[0]
         if isinstance(value, bool):
-            yield (flag,)
+            words.append((flag,))
+        elif isinstance(value, float):
+            words.append((flag, f"{value:.0f}s"))  # times are whole seconds
         else:
-            yield from ((flag, _text(part)) for part in (value if isinstance(value, tuple) else (value,)))
+            words += [(flag, str(part)) for part in (value if isinstance(value, tuple) else (value,))]
+    return tuple(words)
 
 
-def _text(value: object) -> str:
-    return f"{value:.0f}s" if isinstance(value, float) else str(value)  # times are whole seconds
-
-
-def repeated(command: str, verb: str, options: Given) -> str:
+def repeated(command: str, options: Given, *verbs: str) -> str:
     """A command with the options that it lacks, if it is ``fsdcf VERB``; any other text unchanged."""
-    if not f"{command} ".startswith(f"fsdcf {verb} "):
+    if not f"{command} ".startswith(tuple(f"fsdcf {verb} " for verb in verbs)):
         return command
     head, separator, rest = command.partition(" -- ")  # the words behind it are for the container
     words = shlex.split(head)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.files import lint_folder
 from fsdcf.cli.main import cli
 from fsdcf.cli.options import Connection, state_file
-from fsdcf.cli.runtime import addressed, complete
+from fsdcf.cli.runtime import _CONNECTED, addressed, repeated
 from fsdcf.deploy.aws import Aws, connect
 from fsdcf.sandbox.state import VirtualClock
 from fsdcf.sandbox.store import Store
@@ -149,17 +149,18 @@ def test_a_user_without_a_home_has_a_cache_folder(monkeypatch: pytest.MonkeyPatc
 def test_the_next_command_leads_to_the_same_place() -> None:
     flags = Connection("work", "eu-west-1", "http://127.0.0.1:9").flags
     assert (
-        complete("fsdcf watch hello", flags)
+        repeated("fsdcf watch hello", flags, *_CONNECTED)
         == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
     )
-    assert complete("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
-    ours = complete("fsdcf run hello -- x --sandbox", Connection(profile="work").flags)
+    assert repeated("fsdcf status", Connection(sandbox=True).flags, *_CONNECTED) == "fsdcf status --sandbox"
+    ours = repeated("fsdcf run hello -- x --sandbox", Connection(profile="work").flags, *_CONNECTED)
     assert ours == "fsdcf run hello --profile work -- x --sandbox"
-    assert complete("fsdcf validate hello.yml", flags) == "fsdcf validate hello.yml"
+    assert repeated("fsdcf validate hello.yml", flags, *_CONNECTED) == "fsdcf validate hello.yml"
 
 
 def test_aws_cli_commands_get_the_options_of_the_connection() -> None:
-    work = Connection("work", "eu-west-1").flags
+    work = Connection("work", "eu-west-1")
+    sandbox = Connection(sandbox=True)
     assert addressed("aws sts get-caller-identity", work) == (
         "aws sts get-caller-identity --profile work --region eu-west-1",
     )
@@ -167,19 +168,19 @@ def test_aws_cli_commands_get_the_options_of_the_connection() -> None:
         "aws ecr list-images --region us-east-1 --profile work",
     )
     for same in ("fsdcf logs hello", "aws configure list-profiles", "docker manifest inspect x"):
-        assert addressed(same, work) == addressed(same, ("--sandbox",)) == (same,)
+        assert addressed(same, work) == addressed(same, sandbox) == (same,)
     variable = "gh variable set AWS_REGION --body eu-west-1 --repo acme/shop"
     assert addressed(variable, work) == (variable,), "what was made on AWS is for the pipeline"
-    assert addressed(variable, ("--sandbox",)) == (f"on AWS: {variable}",), "what the sandbox made is not"
-    assert addressed("aws ecr list-images --repository-name x", ("--sandbox",)) == (
+    assert addressed(variable, sandbox) == (f"on AWS: {variable}",), "what the sandbox made is not"
+    assert addressed("aws ecr list-images --repository-name x", sandbox) == (
         "on AWS: aws ecr list-images --repository-name x",
     )
     there = "--endpoint-url http://127.0.0.1:4580 --region"
-    assert addressed("aws cloudformation list-stacks", ("--sandbox",)) == (
+    assert addressed("aws cloudformation list-stacks", sandbox) == (
         "fsdcf sandbox",
         f"aws cloudformation list-stacks {there} us-east-1 --no-sign-request",
     )
-    serve, call = addressed("aws ecs list-tasks", Connection(region="eu-west-1", sandbox=True).flags)
+    serve, call = addressed("aws ecs list-tasks", Connection(region="eu-west-1", sandbox=True))
     assert (serve, call) == (
         "fsdcf sandbox --region eu-west-1",
         f"aws ecs list-tasks {there} eu-west-1 --no-sign-request",

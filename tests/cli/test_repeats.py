@@ -61,11 +61,11 @@ def test_the_command_after_a_refused_deploy_keeps_the_options_and_succeeds(stage
 def test_the_same_command_gets_the_missing_options() -> None:
     options = (("--yes",), ("--allow", "Service"))
     assert (
-        repeated("fsdcf scale hello 2 --allow Service", "scale", options) == "fsdcf scale hello 2 --allow Service --yes"
+        repeated("fsdcf scale hello 2 --allow Service", options, "scale") == "fsdcf scale hello 2 --allow Service --yes"
     )
-    assert repeated("fsdcf run hello -- fsdcf --yes", "run", (("--yes",),)) == "fsdcf run hello --yes -- fsdcf --yes"
+    assert repeated("fsdcf run hello -- fsdcf --yes", (("--yes",),), "run") == "fsdcf run hello --yes -- fsdcf --yes"
     for other in ("fsdcf status hello", "aws cloudformation describe-stacks"):
-        assert repeated(other, "stat", options) == other
+        assert repeated(other, options, "stat") == other
 
 
 def test_plan_options_are_dropped_after_a_plan_and_kept_without_one() -> None:

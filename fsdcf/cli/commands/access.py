@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 
 import click
 
 from fsdcf.cli.compiled import compile_files
+from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import line_of
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
+from fsdcf.cli.render.stream import draw_table, painter
 from fsdcf.cli.render.values import visible
-from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cloudformation.planned import planned
 from fsdcf.deploy.model import Place
 from fsdcf.plan.access import (
     BROAD,
@@ -36,16 +37,14 @@ from fsdcf.plan.access import (
 def access_command(inputs: SpecInputs, form: str) -> None:
     """Show who can do what to which resource: each statement of each policy, and the spec line that causes it."""
     (compiled,) = compile_files(inputs)
-    try:
+    with compiled.checking():
         rows = access(planned(compiled.template))
-    except PlanError as error:
-        raise click.UsageError(f"{compiled.name!r} is not a valid template: {error}") from None
     lines = [line_of(compiled, row.holder, row.path) for row in rows]
     places = [f"{line.file}:{line.line}" if line else "" for line in lines]
     title = f"{compiled.title}: {summary(rows)}"
     if form == "json":
         records = [_record(row, line) for row, line in zip(rows, lines, strict=True)]
-        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        print_json(records)
     elif form == "markdown":
         click.echo(markdown(rows, places, compiled.title), nl=False)
     elif sys.stdout.isatty():
@@ -71,21 +70,15 @@ def _plain(title: str, rows: Sequence[Access], places: Sequence[str]) -> Iterato
 
 
 def _draw(title: str, rows: Sequence[Access], lines: Sequence[Place | None]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    shares = {"who": 3, "may": 2, "actions": 5, "resources": 4, "conditions": 4, "line": 1}
+    columns = {name: {"ratio": share, "overflow": "fold"} for name, share in shares.items()}
+    click.echo(painter(sys.stdout)(title, "strong"), color=True)
+    draw_table(columns, map(_cells, rows, lines), show_lines=True)
 
-    from fsdcf.cli.render.stream import console_of
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
-    for name, share in (("who", 3), ("may", 2), ("actions", 5), ("resources", 4), ("conditions", 4), ("line", 1)):
-        table.add_column(name, ratio=share, overflow="fold")
-    for row, line in zip(rows, lines, strict=True):
-        style = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
-        effect = f"{verb(row).removeprefix('may').strip()} {', '.join(row.levels)}".strip()
-        number = str(line.line) if line else ""
-        cells = (who(row), effect, what(row), where(row), "\n".join(remarks(row)), number)
-        table.add_row(*(Text(visible(cell.replace("\n", "; ")), style) for cell in cells))
-    console = console_of(sys.stdout)
-    console.print(Text(title, "bold"))
-    console.print(table)
+def _cells(row: Access, line: Place | None) -> tuple[str, list[str]]:
+    """The style and the cells of a row."""
+    style = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
+    effect = f"{verb(row).removeprefix('may').strip()} {', '.join(row.levels)}".strip()
+    cells = (who(row), effect, what(row), where(row), "\n".join(remarks(row)), str(line.line) if line else "")
+    return style, [visible(cell.replace("\n", "; ")) for cell in cells]

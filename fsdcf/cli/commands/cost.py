@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fsdcf.cli.compiled import Compiled, compile_files
-from fsdcf.cli.files import read
+from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cloudformation.planned import PlanError
+from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped
 from fsdcf.cloudformation.pricing import Prices
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
@@ -62,13 +62,11 @@ def cost_command(
     title = " -> ".join(one.title for one in sides)
     if form == "json":
         data = report.data_of_change(*estimates) if len(estimates) > 1 else report.data(*estimates)
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json(data)
     elif form == "markdown":
         click.echo(report.markdown(estimates, title, changed), nl=False)
-    elif sys.stdout.isatty():
-        _draw(estimates, report.headline(estimates, title), changed)
     else:
-        click.echo("\n".join(_plain(estimates, report.headline(estimates, title), changed)))
+        _print(estimates, title, changed)
 
 
 def _prices(file: Path | None) -> Prices:
@@ -83,57 +81,38 @@ def _prices(file: Path | None) -> Prices:
 
 
 def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], region: str | None) -> Estimate:
-    try:
+    with one.checking():
         estimated = estimate(one.template, prices, values, region or "")
-    except PlanError as error:
-        raise click.UsageError(f"{one.name!r} is not a valid template: {error}") from None
     fallback = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     return replace(estimated, region=estimated.region or fallback)
 
 
-def _around(estimates: list[Estimate], changed: Mapping[str, Decimal]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The lists below the table: a title and its pairs."""
-    whole = report.merged(estimates)
-    yield "assumed (set with --assume)", list(report.assumption_lines(whole, changed))
-    yield "not priced", [(one.name, one.why) for one in whole.unpriced]
-    yield "notes", [(note, "") for note in report.notes(*estimates)]
+def _print(estimates: list[Estimate], title: str, changed: Mapping[str, Decimal]) -> None:
+    out, rows, whole = LineWriter(sys.stdout), list(report.rows(estimates)), report.merged(estimates)
+    out.lines([out.paint(report.headline(estimates, title), "strong")])
+    if sys.stdout.isatty():
+        amount = {"justify": "right", "no_wrap": True}
+        columns: dict[str, dict[str, Any]] = {"": {}, "minimum": amount, "maximum": amount, "how": {"style": "dim"}}
+        draw_table(columns, (("bold" if row.is_strong else "", row[:4]) for row in rows))
+    else:
+        out.lines(_plain(rows))
+    for heading, pairs in (
+        ("assumed (set with --assume)", list(report.assumption_lines(whole, changed))),
+        ("not priced", [(one.name, one.why) for one in whole.unpriced]),
+        ("notes", [(note, "") for note in report.notes(*estimates)]),
+    ):
+        out.lines(("", out.paint(heading, "strong")) if pairs else ())
+        for name, text in pairs:
+            more = f": {text}" if text else ""
+            out.lines(wrapped(f"  {name}{more}", out.width, 4))
 
 
-def _plain(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> Iterator[str]:
-    rows = list(report.rows(estimates))
+def _plain(rows: list[report.CostRow]) -> Iterator[str]:
     columns = zip(*((row.name, row.minimum, row.maximum) for row in rows), strict=True)
     widths = [max(map(len, column)) for column in columns]
-    yield headline
     for row in rows:
         if row.is_strong and not row.minimum:
             yield ""
         name = row.name if not row.how else f"  {row.name}"
         amounts = f"{row.minimum.rjust(widths[1])}  {row.maximum.rjust(widths[2])}"
         yield f"{name.ljust(widths[0] + 2)}  {amounts}  {row.how}".rstrip()
-    for title, pairs in _around(estimates, changed):
-        yield from ("", title) if pairs else ()
-        yield from (f"  {first}: {second}" if second else f"  {first}" for first, second in pairs)
-
-
-def _draw(estimates: list[Estimate], headline: str, changed: Mapping[str, Decimal]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from fsdcf.cli.render.stream import console_of
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    table.add_column("minimum", justify="right", no_wrap=True)
-    table.add_column("maximum", justify="right", no_wrap=True)
-    table.add_column("how", style="dim")
-    for row in report.rows(estimates):
-        table.add_row(*(Text(cell, "bold" if row.is_strong else "") for cell in row[:4]))
-    console = console_of(sys.stdout)
-    console.print(Text(headline, "bold"))
-    console.print(table)
-    for title, pairs in _around(estimates, changed):
-        if pairs:
-            console.print(Text(title, "bold"))
-            for first, second in pairs:
-                console.print(Text.assemble("  ", first, (f": {second}" if second else "", "dim")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsdcf.cli.compiled import Compiled, compile_files
+from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import ChangeLines, paths_of
 from fsdcf.cli.options import Connection, SpecInputs, connection_options, format_option, spec_inputs
 from fsdcf.cli.render import formats
@@ -58,7 +58,7 @@ def diff_command(
         _check(side)
     plan = _against_deployed(sides[0], connection) if deployed else between(*sides)
     if form == "json":
-        click.echo(json.dumps(formats.record(plan), indent=2, ensure_ascii=False))
+        print_json(formats.record(plan))
     elif form == "markdown":
         click.echo(formats.text(plan), nl=False)
     else:
@@ -70,10 +70,8 @@ def diff_command(
 
 def _check(side: Compiled) -> None:
     """Refuse invalid templates, and those of other tools, whose logical ids would all seem to change."""
-    try:
+    with side.checking():
         planned(side.template)
-    except PlanError as error:
-        raise click.UsageError(f"{side.name!r} is not a valid template: {error}") from None
     if not paths_of(side.template):
         raise click.UsageError(f"{side.name!r} was not compiled by fsdcf: its resources have no spec lines")
 

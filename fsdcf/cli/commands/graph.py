@@ -10,7 +10,6 @@ import click
 from fsdcf.cli.compiled import compile_files
 from fsdcf.cli.files import write_or_print
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cloudformation.planned import PlanError
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
@@ -32,10 +31,8 @@ def graph_command(inputs: SpecInputs, output: str | None, form: str) -> None:
     The drawing shows the internet, the load balancer, tasks in their subnets, data, and the access between them.
     """
     (compiled,) = compile_files(inputs)
-    try:
+    with compiled.checking():
         graph = architecture(compiled.template, compiled.title)
-    except PlanError as error:
-        raise click.UsageError(f"{compiled.name!r} is not a valid template: {error}") from None
     if form in ("dot", "svg"):
         text = dot(graph) if form == "dot" else _svg(dot(graph))
     else:

@@ -126,7 +126,7 @@ def _is_later(detail: Detail) -> bool:
 
 def _compared(change: Change) -> Iterator[tuple[str, Any, Any]]:
     """The values to compare, with their titles: whole properties if they are known, else the values of the details."""
-    done: set[str] = set()
+    done: set[tuple[str, str]] = set()
     for detail in _static_first(change):
         steps = [step for step in detail.path.split("/") if step]
         if change.before is None or change.after is None or len(steps) < 2:
@@ -134,9 +134,9 @@ def _compared(change: Change) -> Iterator[tuple[str, Any, Any]]:
                 yield title_of(detail, change), detail.before, detail.after
             continue
         section, name = steps[0], steps[1] if steps[0] == "Properties" else ""
-        if name in done or section in done:
+        if (section, name) in done:
             continue
-        done.add(name or section)
+        done.add((section, name))
         before, after = (side.get(section) for side in (change.before, change.after))
         if name:
             before, after = ((side or {}).get(name) for side in (before, after))

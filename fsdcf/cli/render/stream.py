@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 import click
 
 from fsdcf.diagnostics import Paint, plain
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _STYLES: dict[str, dict[str, object]] = {
     "error": {"fg": "red", "bold": True},
@@ -48,11 +46,21 @@ def painter(stream: object) -> Paint:
     return _paint if colours(stream) else plain
 
 
-def console_of(stream: TextIO) -> Console:
-    """The rich console of a stream, without colours where ``colours`` says so."""
+def draw_table(
+    columns: Mapping[str, dict[str, Any]], rows: Iterable[tuple[str, Sequence[str]]], **options: Any
+) -> None:
+    """Draw a table on the terminal: columns by title, with arguments of ``Table.add_column``, and rows with a style."""
+    from rich import box
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    return Console(file=stream, no_color=not colours(stream), highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, **options)
+    for title, arguments in columns.items():
+        table.add_column(title, **arguments)
+    for style, cells in rows:
+        table.add_row(*(Text(cell, style) for cell in cells))
+    Console(no_color=not colours(sys.stdout), highlight=False).print(table)
 
 
 def width_of(stream: object) -> int | None:
