@@ -87,6 +87,13 @@ def test_a_missing_path_points_to_its_line(stage: Stage, url: str) -> None:
     assert f"next: curl -i {url}/helth" in result.stderr
 
 
+def test_the_number_of_failures_in_a_row_and_its_key(stage: Stage, url: str) -> None:
+    settings = [f"service.healthCheck.{setting}" for setting in ("path=/absent", "unhealthyThreshold=2")]
+    overrides = [word for setting in settings for word in ("--override", setting)]
+    result = check(stage, *overrides, "--url", url, "--fast", expect=1)
+    assert "2 checks in a row failed (service.healthCheck.unhealthyThreshold)" in result.stderr
+
+
 def test_a_redirect_is_a_failure_unless_its_code_counts(stage: Stage, url: str) -> None:
     moved = ("--override", "service.healthCheck.path=/moved", "--url", url, "--once")
     assert "302 in " in check(stage, *moved, expect=1).stderr

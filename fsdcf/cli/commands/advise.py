@@ -22,8 +22,7 @@ from fsdcf.cli.render.stream import painter
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
-from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable
-from fsdcf.compiler.dependencies.dynamodb_table import managed as manages_table
+from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
 from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.language.dependency import SqliteFile, sqlite_file
@@ -341,7 +340,11 @@ def in_use(spec: Spec) -> InUse:
             for one in dependencies
             if isinstance(one, SqliteFile)
         ),
-        tables=tuple(_table(one) for one in dependencies if isinstance(one, DynamoDbTable)),
+        tables=tuple(
+            SpecTable(str(one.name), local_name(one.name), key_attributes(one))
+            for one in dependencies
+            if isinstance(one, DynamoDbTable)
+        ),
         file_systems=tuple(_file_system(one) for one in dependencies if isinstance(one, EfsFileSystem)),
         mounts=tuple(volume.mount_path for volume in spec.service.volumes if volume.efs and not volume.read_only),
         scales=spec.service.auto_scaling is not None,
@@ -353,13 +356,6 @@ def _file_system(one: EfsFileSystem) -> FileSystem:
     managed = is_managed(one)
     bursting, backup = managed and one.throughput_mode == "bursting", not managed or one.backup
     return FileSystem(str(one.name), one.mount_point, managed, bursting, backup)
-
-
-def _table(one: DynamoDbTable) -> SpecTable:
-    kinds = {attribute.name: attribute.type for attribute in one.attributes}
-    schema = one.key_schema if manages_table(one) else ()
-    key = tuple((element.name, element.type, kinds[element.name]) for element in schema)
-    return SpecTable(str(one.name), local_name(one.name), key)
 
 
 def writers(spec: Spec, used: InUse) -> tuple[int | None, str]:

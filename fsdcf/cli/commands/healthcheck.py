@@ -23,6 +23,7 @@ from fsdcf.cli.render.stream import LineWriter
 from fsdcf.cli.render.values import visible
 from fsdcf.cli.runtime import end
 from fsdcf.compiler.parts.service import desired
+from fsdcf.compiler.parts.task_definition import check_command
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
 from fsdcf.masking import mask_value
 
@@ -140,17 +141,27 @@ class _CheckRun:
         return not rounds[-1].passed if self.once else rounds[-1].state != "healthy"
 
     def failure(
-        self, what: str, of: str, rounds: list[HealthCheckAttempt], threshold: str, key: str, seconds: float, next: str
+        self,
+        what: str,
+        of: str,
+        rounds: list[HealthCheckAttempt],
+        threshold: str,
+        key: str,
+        seconds: float,
+        command: str,
     ) -> Outcome:
-        """The outcome of a failed check: the threshold that it exceeds, and when ECS stops the task."""
+        """The outcome of a failed check: the threshold that it exceeds, when ECS stops the task, a command to try."""
         from fsdcf.operate.healthcheck import describe_stop
 
-        prefix = "service.healthCheck."
+        prefix, count = "service.healthCheck.", "the only check failed"
+        if not self.once:
+            last = next((number for number, one in enumerate(reversed(rounds)) if one.passed), len(rounds))
+            count = f"{last} check{'s' if last > 1 else ''} in a row failed ({prefix}{threshold})"
         evidence = (
-            Evidence(of, _count(rounds, self.once, prefix + threshold), self.place(prefix + key)),
+            Evidence(of, count, self.place(prefix + key)),
             Evidence("on AWS", describe_stop(seconds, self.rules), self.place(prefix + "gracePeriod")),
         )
-        return Outcome(Exit.FAILED, f"{what}: {rounds[-1].text}", evidence, (next,))
+        return Outcome(Exit.FAILED, f"{what}: {rounds[-1].text}", evidence, (command,))
 
 
 @click.command()
@@ -262,7 +273,7 @@ def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _Chec
     )
     if arguments is None:
         kind, *words = inner.command
-        local = ["/bin/sh", "-c", " ".join(words)] if kind == "CMD-SHELL" else words
+        local = ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words
         run.printer.note(
             "not run, because it belongs inside the container; to run it on this machine: "
             f"--container-command {shlex.quote(json.dumps(local))}"
@@ -274,14 +285,6 @@ def _check_container(inner: ContainerCheckSettings, arguments: Words, run: _Chec
     if run.failed(rounds):
         what, next = "the container's check failed", str(mask_value(shlex.join(arguments)))
         yield run.failure(what, "container", rounds, "container.retries", "container", inner.failure_time, next)
-
-
-def _count(rounds: list[HealthCheckAttempt], once: bool, key: str) -> str:
-    """``3 checks in a row failed (service.healthCheck.unhealthyThreshold)``."""
-    if once:
-        return "the only check failed"
-    count = next((number for number, one in enumerate(reversed(rounds)) if one.passed), len(rounds))
-    return f"{count} check{'s' if count > 1 else ''} in a row failed ({key})"
 
 
 def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSettings | None, UnhealthyTaskRules]:
@@ -297,12 +300,6 @@ def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSetting
         )
     if container := written.container:
         times = container.interval, container.timeout, container.retries, container.start_period or 0
-        inner = ContainerCheckSettings(_command(container.command), *times)
+        inner = ContainerCheckSettings(tuple(check_command(container)), *times)
     tasks = service.auto_scaling.min_count if service.auto_scaling else desired(service.resources)
     return check, inner, UnhealthyTaskRules(written.grace_period, service.deployment.circuit_breaker.enabled, tasks)
-
-
-def _command(written: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The command as the task definition has it, starting with CMD or CMD-SHELL."""
-    words = ("CMD-SHELL", written) if isinstance(written, str) else written
-    return words if words[0] in ("CMD", "CMD-SHELL") else ("CMD", *words)

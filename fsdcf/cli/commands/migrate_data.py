@@ -21,7 +21,8 @@ from fsdcf.cli.options import Connection, SpecInputs, connection_options, json_o
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, is_watched
 from fsdcf.cli.runtime import run
-from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, managed
+from fsdcf.cloudformation.iam import fill_in
+from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
 from fsdcf.compiler.text import fragment
 from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Tell
 from fsdcf.language.model.service import Spec
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _LOG_INTERVAL = 5.0
 """Minimum number of seconds between two progress lines of a stage in a log."""
 
-_PSEUDO = re.compile(r"\$\{AWS::(AccountId|Region|Partition)\}")
+_PSEUDO = re.compile(r"\$\{AWS::(?:AccountId|Region|Partition)\}")
 _EXITS = {"usage": Exit.USAGE, "failed": Exit.FAILED, "denied": Exit.DENIED}
 
 
@@ -114,7 +115,7 @@ def named(spec: Spec, name: str, file: str) -> TargetTable:
             local = local_name(one.name)
             if name in (local, table.name, logical_id(local, "Table")):
                 return table
-            if re.fullmatch("[A-Za-z0-9-]+".join(map(re.escape, _PSEUDO.split(table.name)[::2])), name):
+            if re.fullmatch("[A-Za-z0-9-]+".join(map(re.escape, _PSEUDO.split(table.name))), name):
                 return replace(table, name=name)
             names.append(local)
     if not names:
@@ -124,23 +125,18 @@ def named(spec: Spec, name: str, file: str) -> TargetTable:
 
 def _in_account(table: TargetTable, aws: Aws) -> TargetTable:
     """The table with its name in an account and region. Calls STS if the name contains the account."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] == "AccountId":
-            return str(aws.call("sts", "GetCallerIdentity")["Account"])
-        return aws.region if match[1] == "Region" else aws.partition
-
-    return replace(table, name=_PSEUDO.sub(value, table.name))
+    values = {"Region": aws.region, "Partition": aws.partition}
+    if "${AWS::AccountId}" in table.name:
+        values["AccountId"] = str(aws.call("sts", "GetCallerIdentity")["Account"])
+    return replace(table, name=fill_in(table.name, values))
 
 
 def _table(one: DynamoDbTable) -> TargetTable:
     """A table with its key; AWS knows the key of a table that is not managed by the spec."""
     name = fragment(one.name).replace("${!", "${")
-    if not managed(one):
-        return TargetTable(name)
-    types = {attribute.name: attribute.type for attribute in one.attributes}
-    keys = tuple((element.name, types[element.name]) for element in one.key_schema)
-    return TargetTable(name, keys, tuple(sorted((key, type) for key, type in types.items() if (key, type) not in keys)))
+    keys = tuple((attribute, type) for attribute, _, type in key_attributes(one))
+    others = {(attribute.name, attribute.type) for attribute in one.attributes} - set(keys)
+    return TargetTable(name, keys, tuple(sorted(others)) if keys else ())
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -149,6 +149,12 @@ def managed(table: DynamoDbTable) -> bool:
     return is_managed(table) or (table.unmanaged is None and bool(table.key_schema))
 
 
+def key_attributes(table: DynamoDbTable) -> tuple[tuple[str, str, str], ...]:
+    """The attributes of a table's key: name, HASH or RANGE, and S, N or B. Empty for a table that exists already."""
+    kinds = {attribute.name: attribute.type for attribute in table.attributes}
+    return tuple((key.name, key.type, kinds[key.name]) for key in table.key_schema) if managed(table) else ()
+
+
 def check(table: DynamoDbTable) -> Violations:
     yield from check_permissions(table)
     if not managed(table):

@@ -124,14 +124,19 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     )
 
 
-def _check(check: ContainerCheck) -> ecs.HealthCheck:
+def check_command(check: ContainerCheck) -> list[str]:
+    """The command of a container's check, starting with CMD or CMD-SHELL."""
     command = ["CMD-SHELL", check.command] if isinstance(check.command, str) else list(check.command)
     if command[0] not in ("CMD", "CMD-SHELL"):
-        command = ["CMD", *command]
+        return ["CMD", *command]
     if command[0] == "CMD-SHELL" and len(command) > 2:
-        command = ["CMD-SHELL", shlex.join(command[1:])]
+        return ["CMD-SHELL", shlex.join(command[1:])]
+    return command
+
+
+def _check(check: ContainerCheck) -> ecs.HealthCheck:
     return ecs.HealthCheck(
-        Command=command,
+        Command=check_command(check),
         Interval=check.interval,
         Timeout=check.timeout,
         Retries=check.retries,
