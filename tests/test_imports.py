@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "fsdcf"
 
 MAY_IMPORT = {
     "root": set(),
+    "atomic": set(),
     "aws_errors": set(),
     "conventions": set(),
     "masking": set(),
@@ -40,8 +41,8 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "aws_errors", "conventions", "masking"}
-"""The ground floor, which every part may import: the version, error codes, names and masking."""
+GROUND = {"root", "atomic", "aws_errors", "conventions", "masking"}
+"""The ground floor, which every part may import: the version, error codes, names, masking and atomic writes."""
 
 HOMES = {
     "troposphere": {"compiler"},

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from fsdcf.atomic import replace_file
 from fsdcf.lint.cache import default_folder
 
 LARGEST = (1 << 20) + 1
@@ -149,18 +150,8 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
 def _replace(target: Path, data: bytes) -> None:
     if target.exists() and not target.is_file():
         target.write_bytes(data)  # a pipe or a device cannot be replaced
-        return
-    import tempfile  # loads OpenSSL, by way of random
-
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    else:
+        replace_file(target, data, mode=0o666 & ~_umask())
 
 
 def _umask() -> int:

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fsdcf.atomic import replace_file
+
 MOST_ENTRIES = 2_000
 FORMAT = 2
 """The version of the entries. A higher version invalidates older entries, for example when linting changes."""
@@ -51,19 +53,9 @@ class Cache:
 
     def keep(self, key: str) -> None:
         """Record that a template has no findings. The write is atomic, even by several processes at once."""
-        import tempfile
-
         with suppress(OSError, ValueError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._folder, prefix=_UNFINISHED)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_entry(key))
-                os.replace(name, self._folder / key)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(name)
-                raise
+            replace_file(self._folder / key, _entry(key), _UNFINISHED)
             self._prune()
 
     def _prune(self) -> None:

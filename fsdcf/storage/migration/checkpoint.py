@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fsdcf.atomic import replace_file
 from fsdcf.storage.migration.model import MigrationError
 
 _VERSION = 1
@@ -73,19 +71,8 @@ def load(path: str, bound: Mapping[str, str]) -> Checkpoint | None:
 
 def save(path: str, done: Checkpoint) -> None:
     """Write the checkpoint atomically: a crash leaves the old file or the new one. MigrationError if it cannot."""
-    folder = os.path.dirname(os.path.abspath(path))
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"version": _VERSION, **asdict(done)}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        replace_file(Path(path), json.dumps({"version": _VERSION, **asdict(done)}).encode(), durable=True)
     except OSError as error:
         raise MigrationError(
             f"the checkpoint {path!r} cannot be written: {error.strerror}", "choose another path with --checkpoint"

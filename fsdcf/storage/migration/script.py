@@ -45,6 +45,7 @@ interruption."""
 
 _PACKAGE = "fsdcf.storage.migration"
 MODULES = (
+    "fsdcf.atomic",
     "fsdcf.aws_errors",
     *(
         f"{_PACKAGE}.{name}"
