@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.references import section_of
+
 IAM_TYPES = frozenset(
     f"AWS::IAM::{name}"
     for name in [
@@ -40,7 +42,7 @@ def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
-    resources = (template.get("Resources") or {}).values()
+    resources = section_of(template, "Resources").values()
     out = []
     if any(IAM_NAMES.get(one["Type"]) in (one.get("Properties") or {}) for one in resources):
         out.append("CAPABILITY_NAMED_IAM")

@@ -24,7 +24,16 @@ from fsdcf.cloudformation.evaluation import (
     unknowns,
 )
 from fsdcf.cloudformation.facts import Facts, facts_of
-from fsdcf.cloudformation.references import Path, conditions_used, function_of, needs, order, references, steps
+from fsdcf.cloudformation.references import (
+    Path,
+    conditions_used,
+    function_of,
+    needs,
+    order,
+    references,
+    section_of,
+    steps,
+)
 from fsdcf.cloudformation.types import record_of
 
 
@@ -94,7 +103,7 @@ def _in_order(side: EvaluatedSide) -> Iterator[EvaluatedResource]:
 def _parameters_of(value: Any, side: EvaluatedSide) -> list[str]:
     """The parameters that a written value depends on: by Ref, Fn::Sub, or a condition that chooses in it."""
     names = {one.target for one in references(_chosen(value, side.scope.conditions))}
-    conditions = side.side.template.get("Conditions") or {}
+    conditions = section_of(side.side.template, "Conditions")
     pending = list(conditions_used(value))
     seen: set[str] = set()
     while pending:
@@ -406,7 +415,7 @@ def outputs_changed(before: Side, after: Side, pseudo: Mapping[str, Any] = PSEUD
 def evaluated_outputs(side: Side, pseudo: Mapping[str, Any]) -> dict[str, Any]:
     """The existing outputs of a side, evaluated, without their conditions. Raises EvaluationError."""
     scope = scope_of(side.template, side.parameters, pseudo)
-    outputs = existing(side.template.get("Outputs") or {}, scope.conditions)
+    outputs = existing(section_of(side.template, "Outputs"), scope.conditions)
     return {
         name: evaluate({key: value for key, value in output.items() if key != "Condition"}, scope)
         for name, output in outputs.items()

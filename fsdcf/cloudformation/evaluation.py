@@ -17,6 +17,7 @@ from fsdcf.cloudformation.references import (
     VARIABLE_NAME,
     conditions_used,
     function_of,
+    section_of,
     split_attribute,
     sub_parts,
 )
@@ -440,12 +441,12 @@ def condition_values(
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html
     """
-    written: Mapping[str, Any] = template.get("Conditions") or {}
+    written = section_of(template, "Conditions")
     if not written:
         return {}
     uses = {name: dict.fromkeys(conditions_used(condition)) for name, condition in written.items()}
     values: dict[str, bool] = {}
-    scope = Scope(typed(template, parameters), pseudo, values, template.get("Mappings") or {})
+    scope = Scope(typed(template, parameters), pseudo, values, section_of(template, "Mappings"))
     try:
         for name in TopologicalSorter(uses).static_order():
             if name not in written:
@@ -460,7 +461,7 @@ def condition_values(
 
 def active(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> dict[str, Any]:
     """The resources of a template that exist: those without a condition, and those whose condition is true."""
-    return existing(template.get("Resources") or {}, conditions)
+    return existing(section_of(template, "Resources"), conditions)
 
 
 def existing(section: Mapping[str, Any], conditions: Mapping[str, bool]) -> dict[str, Any]:
@@ -488,7 +489,7 @@ def scope_of(
     Raises EvaluationError for a condition that cannot be decided.
     """
     conditions = condition_values(template, parameters, pseudo)
-    return Scope(typed(template, parameters), pseudo, conditions, template.get("Mappings") or {}, resource, imports)
+    return Scope(typed(template, parameters), pseudo, conditions, section_of(template, "Mappings"), resource, imports)
 
 
 PSEUDO: Mapping[str, Any] = {

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.references import section_of
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _STORED = "AWS::SSM::Parameter::Value<"
 
@@ -20,7 +22,7 @@ def is_no_echo(declared: Mapping[str, Any]) -> bool:
 
 def secret_values(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the parameters with NoEcho; ``values`` are the known values by name."""
-    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    declared = section_of(template, "Parameters")
     known = (values.get(name, "") for name, parameter in declared.items() if is_no_echo(parameter))
     return tuple(value for value in known if value not in ("", NO_ECHO_MASK))
 
@@ -34,7 +36,7 @@ def resolved(
     default. Types that refer to the account (a VPC, an SSM parameter) are not looked up.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
     """
-    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    declared = section_of(template, "Parameters")
     defaults = {name: _text(one["Default"]) for name, one in declared.items() if "Default" in one}
     known = {**defaults, **(previous or {}), **given}
     values = {name: known[name] for name in declared if name in known}
@@ -58,7 +60,7 @@ def resolved(
 
 def typed(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as Ref returns them: those of list types as lists of texts, without surrounding white space."""
-    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    declared = section_of(template, "Parameters")
     return {
         name: _items(value) if isinstance(value, str) and _is_list(declared.get(name, {})) else value
         for name, value in values.items()

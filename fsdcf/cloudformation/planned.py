@@ -21,6 +21,7 @@ from fsdcf.cloudformation.evaluation import (
     evaluate,
 )
 from fsdcf.cloudformation.parameters import typed
+from fsdcf.cloudformation.references import section_of
 
 _SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
 """Pseudo parameters represent themselves in values; only conditions need more."""
@@ -102,13 +103,13 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
         if not isinstance(one.get("Properties", {}), Mapping):
             raise PlanError(f"the Properties of its resource {name} must be a mapping")
     if not all(
-        isinstance(template.get(section) or {}, Mapping) for section in ("Parameters", "Conditions", "Mappings")
+        isinstance(section_of(template, section), Mapping) for section in ("Parameters", "Conditions", "Mappings")
     ):
         raise PlanError("its Parameters, Conditions and Mappings must be mappings")
     values, stand_ins = parameter_values(template)
     try:
         conditions = condition_values(template, values, PSEUDO)
-        mappings = template.get("Mappings") or {}
+        mappings = section_of(template, "Mappings")
         scope = Scope(typed(template, values), _SYMBOLS, conditions, mappings, Unknown, lambda name: f"${{{name}}}")
         made = {name: _made(name, one, scope) for name, one in active(template, conditions).items()}
     except EvaluationError as error:
@@ -135,7 +136,7 @@ def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple
     """A value for every parameter, and the names of those without a default: they have stand-ins. Raises PlanError."""
     values: dict[str, str] = {}
     missing = []
-    for name, declared in (template.get("Parameters") or {}).items():
+    for name, declared in section_of(template, "Parameters").items():
         if not isinstance(declared, Mapping):
             raise PlanError(f"its parameter {name} must be a mapping")
         if "Default" in declared:

@@ -88,7 +88,7 @@ class Range(NamedTuple):
         return Range(self.minimum + other.minimum, self.maximum + other.maximum)
 
     def minus(self, other: Range) -> Range:
-        return Range(self.minimum - other.minimum, self.maximum - other.maximum)
+        return self.plus(other.times(-1))
 
     def __str__(self) -> str:
         low, high = number(self.minimum), number(self.maximum)

@@ -43,6 +43,12 @@ def steps(value: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
+def section_of(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a template (``Parameters``); empty if the template does not have it."""
+    entries: Mapping[str, Any] = template.get(name) or {}
+    return entries
+
+
 def split_attribute(argument: Any) -> tuple[str, str] | None:
     """Resource and attribute of an Fn::GetAtt; None if the argument is malformed, or the attribute is a function."""
     if isinstance(argument, str):

@@ -21,7 +21,7 @@ from fsdcf.cloudformation.evaluation import (
 from fsdcf.cloudformation.facts import facts_of, services, types
 from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import resolved
-from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references, steps
+from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references, section_of, steps
 from fsdcf.cloudformation.template import compact
 from fsdcf.cloudformation.types import record_of
 
@@ -103,13 +103,13 @@ def malformed(template: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(template.get(section, {}), Mapping | None):
             yield f"Template format error: {section} must be an object."
             return
-    resources = template.get("Resources") or {}
+    resources = section_of(template, "Resources")
     if not resources:
         yield "Template format error: At least one Resources member must be defined."
-    yield from _parameters(template.get("Parameters") or {})
+    yield from _parameters(section_of(template, "Parameters"))
     for name, one in resources.items():
-        yield from _resource(name, one, template.get("Conditions") or {})
-    yield from _outputs(template.get("Outputs") or {}, template.get("Conditions") or {})
+        yield from _resource(name, one, section_of(template, "Conditions"))
+    yield from _outputs(section_of(template, "Outputs"), section_of(template, "Conditions"))
 
 
 def _nulls(value: Any, path: Path) -> Iterator[Path]:
@@ -170,7 +170,7 @@ def body_problem(body: str) -> str | None:
 def over_limits(template: Mapping[str, Any]) -> Iterator[str]:
     """CloudFormation's messages for a template with too many entries or bytes."""
     for section, most in COUNTS.items():
-        count = len(template.get(section) or {})
+        count = len(section_of(template, section))
         if count > most:
             yield (
                 f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
@@ -207,7 +207,7 @@ def type_problem(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | N
 
     Source: https://github.com/aws/aws-sam-cli/issues/6786
     """
-    old, new = (template.get("Resources") or {} for template in (before, after))
+    old, new = (section_of(template, "Resources") for template in (before, after))
     changed = [name for name, one in new.items() if name in old and old[name]["Type"] != one["Type"]]
     if not changed:
         return None
@@ -220,15 +220,15 @@ def type_problem(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | N
 def _dangling(template: Mapping[str, Any]) -> Iterator[str]:
     """References to undefined names, by section, and to attributes that a type does not have."""
     resources: Mapping[str, Any] = template["Resources"]
-    constants = {*(template.get("Parameters") or {}), *PSEUDO_NAMES}
-    lost = [one.target for one in references(template.get("Conditions") or {}) if one.target not in constants]
+    constants = {*section_of(template, "Parameters"), *PSEUDO_NAMES}
+    lost = [one.target for one in references(section_of(template, "Conditions")) if one.target not in constants]
     if lost:
         yield (
             f"Template format error: Unresolved dependencies [{', '.join(dict.fromkeys(lost))}]. "
             "Cannot reference resources in the Conditions block of the template"
         )
     for block in ("Resources", "Outputs"):
-        section = template.get(block) or {}
+        section = section_of(template, block)
         named = list(references(section))
         wanted = [one.target for one in named if one.target not in constants or one.attribute is not None]
         if block == "Resources":
@@ -281,7 +281,7 @@ def _values(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
         yield str(error)
         return
     there = existing(template["Resources"], scope.conditions)
-    outputs = existing(template.get("Outputs") or {}, scope.conditions)
+    outputs = existing(section_of(template, "Outputs"), scope.conditions)
     for block, section in (("Resources", there), ("Outputs", outputs)):
         lost: list[str] = []
         for one in section.values():

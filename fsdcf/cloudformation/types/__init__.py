@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -182,9 +182,14 @@ SideCosts = Callable[["PlannedStack", Sequence["PlannedResource"]], Iterator["Un
 """Costs that resources of a type cause and that the template does not contain."""
 
 
-@dataclass(frozen=True, kw_only=True)
+_UPDATES, _POLICIES, _ACCESS, _PERMISSIONS = Updates(), PolicyDocuments(), AccessActions(), DeployPermissions()
+_SIMULATION = Simulation()
+
+
+@dataclass(frozen=True)
 class ResourceType:
-    """All that fsdcf knows of a resource type beyond its schema. Nothing has a default: a record decides everything.
+    """All that fsdcf knows of a resource type beyond its schema. What a record leaves out does not apply to the type;
+    the price and the simulation of a type that fsdcf creates cannot be left out.
 
     ``retained``: fsdcf's own templates keep the resource when it leaves the stack. ``snapshot`` says whether
     CloudFormation takes a snapshot before a deletion without a DeletionPolicy; None where it cannot take one.
@@ -193,19 +198,19 @@ class ResourceType:
     about it; empty where nothing is known.
     """
 
-    type: str = field(kw_only=False)
-    data: StoredData | None
-    retained: bool
-    snapshot: Callable[[Properties], bool] | None
-    updates: Updates
+    type: str
     price: PricingRule | Literal["free", "unknown"]
-    side_costs: SideCosts | None
-    drawing: Drawing | None
-    policies: PolicyDocuments
-    access: AccessActions
-    permissions: DeployPermissions
     simulation: Simulation
-    before_deletion: str
+    permissions: DeployPermissions = _PERMISSIONS
+    data: StoredData | None = None
+    retained: bool = False
+    snapshot: Callable[[Properties], bool] | None = None
+    updates: Updates = _UPDATES
+    side_costs: SideCosts | None = None
+    drawing: Drawing | None = None
+    policies: PolicyDocuments = _POLICIES
+    access: AccessActions = _ACCESS
+    before_deletion: str = ""
 
     @property
     def part(self) -> Part:
@@ -215,58 +220,12 @@ class ResourceType:
         return part
 
 
-_UPDATES, _POLICIES, _ACCESS, _PERMISSIONS = Updates(), PolicyDocuments(), AccessActions(), DeployPermissions()
-_SIMULATION = Simulation()
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ForeignType(ResourceType):
-    """A type that only other templates and tools create. What its record leaves out does not apply."""
+    """A type that only other templates and tools create."""
 
-    data: StoredData | None = None
-    retained: bool = False
-    snapshot: Callable[[Properties], bool] | None = None
-    updates: Updates = _UPDATES
     price: PricingRule | Literal["free", "unknown"] = "unknown"
-    side_costs: SideCosts | None = None
-    drawing: Drawing | None = None
-    policies: PolicyDocuments = _POLICIES
-    access: AccessActions = _ACCESS
-    permissions: DeployPermissions = _PERMISSIONS
     simulation: Simulation = _SIMULATION
-    before_deletion: str = ""
-
-
-def created_type(
-    type: str,
-    price: PricingRule | Literal["free"],
-    simulation: Simulation,
-    permissions: DeployPermissions = _PERMISSIONS,
-    *,
-    data: StoredData | None = None,
-    updates: Updates = _UPDATES,
-    side_costs: SideCosts | None = None,
-    drawing: Drawing | None = None,
-    policies: PolicyDocuments = _POLICIES,
-    access: AccessActions = _ACCESS,
-    before_deletion: str = "",
-) -> ResourceType:
-    """The record of a type that fsdcf creates: retained if it has data, and otherwise deleted with its stack."""
-    return ResourceType(
-        type=type,
-        data=data,
-        retained=data is not None,
-        snapshot=None,
-        updates=updates,
-        price=price,
-        side_costs=side_costs,
-        drawing=drawing,
-        policies=policies,
-        access=access,
-        permissions=permissions,
-        simulation=simulation,
-        before_deletion=before_deletion,
-    )
 
 
 _GUARDED = (

@@ -10,8 +10,8 @@ from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
     Part,
+    ResourceType,
     Simulation,
-    created_type,
 )
 
 PART: Part = "scaling"
@@ -45,7 +45,7 @@ def _alarms(policy: PlannedResource) -> int:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         SCALABLE_TARGET,
         "free",
         Simulation("{p[ResourceId]}|{p[ScalableDimension]}|{p[ServiceNamespace]}", {"Id": "{id}"}, create=6.0),
@@ -61,7 +61,7 @@ RECORDS = (
         ),
         side_costs=_other_targets,
     ),
-    created_type(
+    ResourceType(
         SCALING_POLICY,
         PricingRule("logs and alarms", _price_policies, (), order=2),
         Simulation(

@@ -33,10 +33,10 @@ from fsdcf.cloudformation.types import (
     ForeignType,
     Part,
     Properties,
+    ResourceType,
     Simulation,
     StoredData,
     Updates,
-    created_type,
 )
 
 PART: Part = "data"
@@ -111,7 +111,7 @@ def _redefines_attribute(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         TABLE,
         PricingRule(
             "data",
@@ -163,6 +163,7 @@ RECORDS = (
             },
             arns=named_by("dynamodb", "TableName", ("table", "table/{}"), ("table", "table/{}/index/*")),
         ),
+        retained=True,
         data=StoredData(
             "its items",
             expiry=(

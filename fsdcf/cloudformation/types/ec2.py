@@ -21,10 +21,10 @@ from fsdcf.cloudformation.types import (
     DeployPermissions,
     ForeignType,
     Part,
+    ResourceType,
     Simulation,
     StoredData,
     Updates,
-    created_type,
 )
 
 PART: Part = "network"
@@ -79,7 +79,7 @@ def default_routes(stack: PlannedStack) -> Iterator[PlannedResource]:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         NAT_GATEWAY,
         PricingRule(
             "network",
@@ -112,7 +112,7 @@ RECORDS = (
             only_with={"SecondaryAllocationIds": ("ec2:*ociateNatGatewayAddress", "ec2:*ssignPrivateNatGatewayAddress")}
         ),
     ),
-    created_type(
+    ResourceType(
         EIP,
         PricingRule(
             "network",
@@ -136,7 +136,7 @@ RECORDS = (
             iam_name="elasticip",
         ),
     ),
-    created_type(
+    ResourceType(
         VPC_ENDPOINT,
         PricingRule(
             "network",
@@ -150,16 +150,16 @@ RECORDS = (
         Simulation("vpce-{hex}", create=15.0),
         DeployPermissions(only_with={"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)}),
     ),
-    created_type("AWS::EC2::InternetGateway", "free", Simulation("igw-{hex}", create=16.0, delete=2.0)),
-    created_type(
+    ResourceType("AWS::EC2::InternetGateway", "free", Simulation("igw-{hex}", create=16.0, delete=2.0)),
+    ResourceType(
         "AWS::EC2::Route",
         "free",
         Simulation(
             "{p[RouteTableId]}|{p[DestinationCidrBlock]}", {"CidrBlock": "{p[DestinationCidrBlock]}"}, create=2.0
         ),
     ),
-    created_type("AWS::EC2::RouteTable", "free", Simulation("rtb-{hex}", create=11.0)),
-    created_type(
+    ResourceType("AWS::EC2::RouteTable", "free", Simulation("rtb-{hex}", create=11.0)),
+    ResourceType(
         "AWS::EC2::SecurityGroup",
         "free",
         Simulation("sg-{hex}", {"GroupId": "{id}"}, create=5.0),
@@ -168,8 +168,8 @@ RECORDS = (
             " stopped task disappears within minutes"
         ),
     ),
-    created_type("AWS::EC2::SecurityGroupIngress", "free", Simulation("sgr-{hex}")),
-    created_type(
+    ResourceType("AWS::EC2::SecurityGroupIngress", "free", Simulation("sgr-{hex}")),
+    ResourceType(
         "AWS::EC2::Subnet",
         "free",
         Simulation("subnet-{hex}", create=5.0),
@@ -178,8 +178,8 @@ RECORDS = (
             "a subnet can be deleted once it contains no network interface: see aws ec2 describe-network-interfaces"
         ),
     ),
-    created_type("AWS::EC2::SubnetRouteTableAssociation", "free", Simulation("rtbassoc-{hex}")),
-    created_type(
+    ResourceType("AWS::EC2::SubnetRouteTableAssociation", "free", Simulation("rtbassoc-{hex}")),
+    ResourceType(
         "AWS::EC2::VPC",
         "free",
         Simulation("vpc-{hex}", {"DefaultNetworkAcl": "acl-{hex}", "DefaultSecurityGroup": "sg-{hex}"}, create=13.0),
@@ -192,7 +192,7 @@ RECORDS = (
         ),
         before_deletion="a VPC can be deleted once it is empty, including resources created outside the stack",
     ),
-    created_type(
+    ResourceType(
         "AWS::EC2::VPCGatewayAttachment",
         "free",
         Simulation("IGW|{p[VpcId]}", {"AttachmentType": "IGW"}, create=2.0, delete=12.0),

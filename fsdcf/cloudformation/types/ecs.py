@@ -30,9 +30,9 @@ from fsdcf.cloudformation.types import (
     ForeignType,
     Part,
     Properties,
+    ResourceType,
     Simulation,
     Updates,
-    created_type,
 )
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.cloudformation.types.ec2 import VPC
@@ -246,7 +246,7 @@ def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties)
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         CLUSTER,
         "free",
         Simulation(attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{id}"}, create=8.0),
@@ -258,7 +258,7 @@ RECORDS = (
         side_costs=_cluster_side_costs,
         before_deletion="a cluster can be deleted once it has no services, tasks and container instances",
     ),
-    created_type(
+    ResourceType(
         SERVICE,
         PricingRule("tasks", _price_services, _PRICES),
         Simulation(
@@ -273,7 +273,7 @@ RECORDS = (
         updates=Updates(replaced_if={"LaunchType": lambda before, after: before is not None and after is not None}),
         side_costs=_service_side_costs,
     ),
-    created_type(
+    ResourceType(
         TASK_DEFINITION,
         "free",
         Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),

@@ -23,9 +23,9 @@ from fsdcf.cloudformation.types import (
     Drawing,
     Part,
     Properties,
+    ResourceType,
     Simulation,
     StoredData,
-    created_type,
 )
 
 PART: Part = "data"
@@ -58,7 +58,7 @@ def _details(properties: Properties) -> Iterator[str]:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         FILE_SYSTEM,
         PricingRule(
             "data",
@@ -97,6 +97,7 @@ RECORDS = (
             },
             linked_role="elasticfilesystem.amazonaws.com",
         ),
+        retained=True,
         data=StoredData("its files"),
         drawing=Drawing(
             "storage",
@@ -108,14 +109,14 @@ RECORDS = (
         ),
         access=AccessActions(reading=("elasticfilesystem:ClientMount",)),
     ),
-    created_type(
+    ResourceType(
         MOUNT_TARGET,
         "free",
         # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
         Simulation("fsmt-{hex}", {"IpAddress": "10.{address}"}, create=85.0, delete=90.0),
         DeployPermissions(more=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")),
     ),
-    created_type(
+    ResourceType(
         ACCESS_POINT,
         "free",
         Simulation("fsap-{hex}", {"Arn": f"{_ARN}:access-point/{{id}}"}),

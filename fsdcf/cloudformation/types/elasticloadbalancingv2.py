@@ -28,8 +28,8 @@ from fsdcf.cloudformation.types import (
     ForeignType,
     Part,
     Properties,
+    ResourceType,
     Simulation,
-    created_type,
 )
 
 PART: Part = "ingress"
@@ -140,7 +140,7 @@ def _is_protected(properties: Properties) -> bool:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         LOAD_BALANCER,
         PricingRule(
             "ingress",
@@ -195,13 +195,13 @@ RECORDS = (
         ),
         before_deletion="disable the deletion protection of the load balancer",
     ),
-    created_type(
+    ResourceType(
         LISTENER,
         "free",
         Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
         DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
     ),
-    created_type(
+    ResourceType(
         TARGET_GROUP,
         "free",
         Simulation(

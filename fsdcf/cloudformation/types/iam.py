@@ -11,9 +11,9 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
+    ResourceType,
     Simulation,
     Updates,
-    created_type,
 )
 
 PART: Part = "permissions"
@@ -40,7 +40,7 @@ def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) ->
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         "AWS::IAM::Role",
         "free",
         Simulation(
@@ -54,7 +54,7 @@ RECORDS = (
         ),
         policies=_IDENTITY,
     ),
-    created_type(
+    ResourceType(
         "AWS::IAM::Policy",
         "free",
         Simulation(create=16.0),

@@ -32,9 +32,9 @@ from fsdcf.cloudformation.types import (
     ForeignType,
     Part,
     Properties,
+    ResourceType,
     Simulation,
     StoredData,
-    created_type,
 )
 from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, task_counts
 
@@ -86,7 +86,7 @@ def _keeps_shorter(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         LOG_GROUP,
         PricingRule(
             "logs and alarms",
@@ -124,6 +124,7 @@ RECORDS = (
                 ("log-stream", "log-group:{}:log-stream:*"),
             ),
         ),
+        retained=True,
         data=StoredData(
             "its log events",
             used_by_tasks=False,

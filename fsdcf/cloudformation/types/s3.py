@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
@@ -26,9 +25,9 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
+    ResourceType,
     Simulation,
     StoredData,
-    created_type,
 )
 
 PART: Part = "data"
@@ -72,7 +71,7 @@ def _expirations(configuration: Any) -> Iterator[tuple[str, str]]:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         BUCKET,
         PricingRule(
             "data",
@@ -126,6 +125,7 @@ RECORDS = (
             },
             arns=_arns,
         ),
+        retained=True,
         data=StoredData(
             "its objects",
             expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
@@ -134,13 +134,11 @@ RECORDS = (
         access=AccessActions(describing=("s3:GetBucketLocation",)),
         before_deletion="a bucket must be empty before it can be deleted: aws s3 rm --recursive s3://BUCKET",
     ),
-    replace(
-        created_type(
-            BUCKET_POLICY,
-            "free",
-            Simulation("{p[Bucket]}", create=2.0),
-            policies=PolicyDocuments("resource", ("Bucket",)),
-        ),
+    ResourceType(
+        BUCKET_POLICY,
+        "free",
+        Simulation("{p[Bucket]}", create=2.0),
         retained=True,
+        policies=PolicyDocuments("resource", ("Bucket",)),
     ),
 )

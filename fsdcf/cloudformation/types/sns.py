@@ -26,8 +26,8 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
+    ResourceType,
     Simulation,
-    created_type,
 )
 
 PART: Part = "data"
@@ -57,7 +57,7 @@ def _details(properties: Properties) -> Iterator[str]:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         TOPIC,
         PricingRule(
             "data",
@@ -90,6 +90,6 @@ RECORDS = (
         drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
         access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
     ),
-    created_type("AWS::SNS::Subscription", "free", Simulation("{p[TopicArn]}:{uuid}")),
+    ResourceType("AWS::SNS::Subscription", "free", Simulation("{p[TopicArn]}:{uuid}")),
     ForeignType("AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
 )

@@ -29,9 +29,9 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
+    ResourceType,
     Simulation,
     StoredData,
-    created_type,
 )
 
 PART: Part = "data"
@@ -87,7 +87,7 @@ def _keeps_shorter(before: Any, after: Any) -> bool:
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         QUEUE,
         PricingRule(
             "data",
@@ -127,6 +127,7 @@ RECORDS = (
             delete=62.0,
         ),
         DeployPermissions(arns=named_by("sqs", "QueueName", ("queue", "{}"))),
+        retained=True,
         data=StoredData(
             "its messages",
             expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),
@@ -136,7 +137,7 @@ RECORDS = (
             ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
         ),
     ),
-    created_type(
+    ResourceType(
         "AWS::SQS::QueuePolicy", "free", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))
     ),
 )

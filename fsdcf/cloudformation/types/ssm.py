@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
 from fsdcf.cloudformation.pricing import PricingRule, each_month, price
-from fsdcf.cloudformation.types import DeployPermissions, Drawing, Part, Properties, Simulation, created_type
+from fsdcf.cloudformation.types import DeployPermissions, Drawing, Part, Properties, ResourceType, Simulation
 
 PART: Part = "other"
 PARAMETER = "AWS::SSM::Parameter"
@@ -23,7 +23,7 @@ def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iter
 
 
 RECORDS = (
-    created_type(
+    ResourceType(
         PARAMETER,
         PricingRule(
             "permissions",

@@ -111,7 +111,7 @@ RULES: list[SafetyRule] = []
 """Every rule, in the order in which violations are shown: those that cost data or availability come first."""
 
 
-def rule(id: str, when: tuple[When, ...], way_out: str) -> Callable[[Check], Check]:
+def rule(id: str, way_out: str, *when: When) -> Callable[[Check], Check]:
     """Register a check as a rule; its docstring explains the rule."""
 
     def register(check: Check) -> Check:
@@ -145,8 +145,9 @@ REPLACED_STORE = (
 
 @rule(
     "store-removed",
-    (CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not use it while the spec still contains it; 2. remove it from the spec",
+    CLOUDFORMATION,
+    FSDCF,
 )
 def stores(release: ReleaseChange) -> Iterator[Unsafe]:
     """A table, bucket, queue or file system that the old image uses is deleted, left behind or replaced."""
@@ -192,8 +193,10 @@ def _is_handed_over(release: ReleaseChange, risk: Risk) -> bool:
 
 @rule(
     "index-removed",
-    (ROLLOUT, CLOUDFORMATION, FSDCF),
     "1. deploy an image that does not query it while it exists; 2. remove it",
+    ROLLOUT,
+    CLOUDFORMATION,
+    FSDCF,
 )
 def indexes(release: ReleaseChange) -> Iterator[Unsafe]:
     """An index that the old image may query is deleted before the new image serves."""
@@ -211,11 +214,7 @@ def indexes(release: ReleaseChange) -> Iterator[Unsafe]:
                 yield Unsafe(f"loses the index {name}", why, place)
 
 
-@rule(
-    "health-check-changed",
-    (ROLLOUT, FSDCF),
-    "1. deploy an image that passes both checks; 2. change the check",
-)
+@rule("health-check-changed", "1. deploy an image that passes both checks; 2. change the check", ROLLOUT, FSDCF)
 def load_balancer_checks(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer checks something that only the new image may answer."""
     for was, now in release.both(TARGET_GROUP):
@@ -255,8 +254,9 @@ def _codes(group: PlannedResource) -> set[str]:
 
 @rule(
     "permission-removed",
-    (ROLLOUT, FSDCF),
     "1. deploy an image that does not need it while the role still has it; 2. remove it from the role",
+    ROLLOUT,
+    FSDCF,
 )
 def permissions(release: ReleaseChange) -> Iterator[Unsafe]:
     """A role loses a permission that the old image may need, or that its tasks need to start."""
@@ -350,8 +350,8 @@ def _identity(row: Access) -> tuple[object, ...]:
 
 @rule(
     "variable-removed",
-    (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
+    FSDCF,
 )
 def variables(release: ReleaseChange) -> Iterator[Unsafe]:
     """An environment variable that the old image may read is gone."""
@@ -360,8 +360,8 @@ def variables(release: ReleaseChange) -> Iterator[Unsafe]:
 
 @rule(
     "secret-removed",
-    (FSDCF,),
     "1. deploy an image that does not need {it} while the spec still sets it; 2. remove it from the spec",
+    FSDCF,
 )
 def secrets(release: ReleaseChange) -> Iterator[Unsafe]:
     """A secret that the old image may read is gone."""
@@ -379,14 +379,13 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
         for name, entry in items_by(pair.before.get(key), "Name").items():
             if name not in kept and target_of(entry.get("Value")) not in lost:
                 place = pair.place(key, name, gone=True)
-                why = "the old image would start without it"
-                yield Unsafe(f"{effect} {name}", why, place, subject=name)
+                yield Unsafe(f"{effect} {name}", "the old image would start without it", place, subject=name)
 
 
 @rule(
     "volume-removed",
-    (FSDCF,),
     "1. deploy an image that does not need {it} while it is still mounted; 2. change the volume",
+    FSDCF,
 )
 def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
     """A path where the old image may find files is no longer mounted, or is another volume."""
@@ -403,74 +402,75 @@ def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
 
 @rule(
     "container-removed",
-    (FSDCF,),
     "1. deploy an image that does not need {it} while it still runs; 2. remove it from the spec",
+    FSDCF,
 )
 def sidecars(release: ReleaseChange) -> Iterator[Unsafe]:
     """A container that ran next to the old image is gone."""
     for name, place in tasks.removed_containers(release.old, release.new):
-        what, why = f"runs without the container {name}", "the old image would run without it"
-        yield Unsafe(what, why, place, subject=name)
+        yield Unsafe(f"runs without the container {name}", "the old image would run without it", place, subject=name)
 
 
-@rule("port-changed", (FSDCF,), "1. deploy an image that listens on both ports; 2. change the port")
+@rule("port-changed", "1. deploy an image that listens on both ports; 2. change the port", FSDCF)
 def ports(release: ReleaseChange) -> Iterator[Unsafe]:
     """Requests arrive on a port of the container on which the old image does not listen."""
     for pair in release.containers:
         before, after = (set(items_by(one.get("PortMappings"), "ContainerPort")) for one in (pair.before, pair.after))
         if before - after:
             old, new = (", ".join(sorted(mapped)) or "none" for mapped in (before, after))
-            what, why = f"changes the port from {old} to {new}", "the old image listens on a port that gets no requests"
-            yield Unsafe(what, why, pair.place("PortMappings", gone=not after))
+            yield Unsafe(
+                f"changes the port from {old} to {new}",
+                "the old image listens on a port that gets no requests",
+                pair.place("PortMappings", gone=not after),
+            )
 
 
-@rule(
-    "container-check-changed",
-    (FSDCF,),
-    "1. deploy an image that passes both checks; 2. change the check",
-)
+@rule("container-check-changed", "1. deploy an image that passes both checks; 2. change the check", FSDCF)
 def container_checks(release: ReleaseChange) -> Iterator[Unsafe]:
     """ECS checks the container by a command that only the new image may pass."""
     for pair in release.containers:
         before, after = (text_of(mapping(one.get("HealthCheck")).get("Command")) for one in (pair.before, pair.after))
         if after and before != after:
-            what, why = "changes the container's health check", "ECS would stop the old image if it fails the new check"
-            yield Unsafe(what, why, pair.place("HealthCheck"))
+            yield Unsafe(
+                "changes the container's health check",
+                "ECS would stop the old image if it fails the new check",
+                pair.place("HealthCheck"),
+            )
 
 
-@rule(
-    "command-changed",
-    (FSDCF,),
-    "1. deploy an image that can be started in both ways; 2. change how it is started",
-)
+@rule("command-changed", "1. deploy an image that can be started in both ways; 2. change how it is started", FSDCF)
 def commands(release: ReleaseChange) -> Iterator[Unsafe]:
     """The container is started in a way that only the new image may understand."""
     for pair in release.containers:
         for key in ("Command", "EntryPoint", "User", "WorkingDirectory"):
             before, after = (text_of(one.get(key)) for one in (pair.before, pair.after))
             if before != after:
-                what, why = f"changes the {key} of the container", "the old image would be started in the new way"
-                yield Unsafe(what, why, pair.place(key, gone=not after))
+                yield Unsafe(
+                    f"changes the {key} of the container",
+                    "the old image would be started in the new way",
+                    pair.place(key, gone=not after),
+                )
 
 
 @rule(
     "read-only-root",
-    (FSDCF,),
     "1. deploy an image that writes to its volumes alone; 2. make the root file system read-only",
+    FSDCF,
 )
 def read_only_roots(release: ReleaseChange) -> Iterator[Unsafe]:
     """The root file system becomes read-only, and the old image may write to it."""
     for pair in release.containers:
         was, now = (text_of(one.get("ReadonlyRootFilesystem")) == "true" for one in (pair.before, pair.after))
         if now and not was:
-            what, why = "makes the root file system read-only", "the old image may write to it"
-            yield Unsafe(what, why, pair.place("ReadonlyRootFilesystem"))
+            yield Unsafe(
+                "makes the root file system read-only",
+                "the old image may write to it",
+                pair.place("ReadonlyRootFilesystem"),
+            )
 
 
 @rule(
-    "architecture-changed",
-    (FSDCF,),
-    "1. deploy an image that is built for both architectures; 2. change the architecture",
+    "architecture-changed", "1. deploy an image that is built for both architectures; 2. change the architecture", FSDCF
 )
 def architectures(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks have a processor that the old image may not be built for."""
@@ -480,43 +480,44 @@ def architectures(release: ReleaseChange) -> Iterator[Unsafe]:
         )
         if before != after:
             what = f"changes the architecture from {before} to {after}"
-            why = f"an image that is built only for {before} does not start"
-            yield Unsafe(what, why, PropertyPlace(was.name, ("RuntimePlatform",)))
+            yield Unsafe(
+                what,
+                f"an image that is built only for {before} does not start",
+                PropertyPlace(was.name, ("RuntimePlatform",)),
+            )
 
 
-@rule(
-    "memory-reduced",
-    (FSDCF,),
-    "1. deploy the image that needs less, and measure its memory; 2. reduce the memory",
-)
+@rule("memory-reduced", "1. deploy the image that needs less, and measure its memory; 2. reduce the memory", FSDCF)
 def memory(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks have less memory than the old image may need."""
     for was, now in release.both(TASK_DEFINITION):
         before, after = (whole_number(one.get("Memory")) for one in (was, now))
         if before is not None and after is not None and after < before:
-            what, why = f"reduces the memory from {before} to {after} MiB", "the old image may run out of memory"
-            yield Unsafe(what, why, PropertyPlace(was.name, ("Memory",)))
+            yield Unsafe(
+                f"reduces the memory from {before} to {after} MiB",
+                "the old image may run out of memory",
+                PropertyPlace(was.name, ("Memory",)),
+            )
 
 
 @rule(
     "repository-changed",
-    (FSDCF,),
     "1. copy the images that you may roll back to into the new repository, under the same tags; "
     "2. change the repository",
+    FSDCF,
 )
 def repositories(release: ReleaseChange) -> Iterator[Unsafe]:
     """The image comes from a repository that may not contain the old one."""
     for pair in release.containers:
         if pair.is_main and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
-            what, why = "uses another image repository", "the new repository may not have the old image's tag"
-            yield Unsafe(what, why, pair.place("Image"))
+            yield Unsafe(
+                "uses another image repository",
+                "the new repository may not have the old image's tag",
+                pair.place("Image"),
+            )
 
 
-@rule(
-    "way-in-closed",
-    (ROLLOUT,),
-    "1. let it reach both ports; 2. close the old port when no old task serves",
-)
+@rule("way-in-closed", "1. let it reach both ports; 2. close the old port when no old task serves", ROLLOUT)
 def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer no longer reaches the tasks of the old release."""
     why = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
@@ -529,8 +530,9 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
 
 @rule(
     "way-out-closed",
-    (ROLLOUT, FSDCF),
     "1. deploy an image that does not need the connection while it is allowed; 2. remove it",
+    ROLLOUT,
+    FSDCF,
 )
 def egress(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks can no longer connect to what the old image may need."""
@@ -559,8 +561,9 @@ def _narrowed(release: ReleaseChange, used: list[Any]) -> Iterator[str]:
 
 @rule(
     "data-expires",
-    (CLOUDFORMATION, FSDCF),
     "1. deploy the rest, and copy the data that you may need; 2. shorten the time when you are sure",
+    CLOUDFORMATION,
+    FSDCF,
 )
 def expiries(release: ReleaseChange) -> Iterator[Unsafe]:
     """Data expires after a shorter time, and no rollback restores it."""
@@ -568,5 +571,4 @@ def expiries(release: ReleaseChange) -> Iterator[Unsafe]:
         now, data = release.new.resources.get(was.name), record_of(was.type).data
         for one in data.expiry if data and now and now.type == was.type else ():
             if now and one.shortens(was.get(one.property), now.get(one.property)):
-                why = "no rollback restores expired data"
-                yield Unsafe(one.effect, why, PropertyPlace(was.name, (one.property,)))
+                yield Unsafe(one.effect, "no rollback restores expired data", PropertyPlace(was.name, (one.property,)))

@@ -10,6 +10,7 @@ from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import PSEUDO
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values
 from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
+from fsdcf.cloudformation.references import section_of
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ def sides_of(
     """
     known = deployed or DeployedValues()
     old_values = {**parameter_values(before)[0], **known.parameters} if before is not None else {}
-    declared: Mapping[str, Any] = after.get("Parameters") or {}
+    declared = section_of(after, "Parameters")
     new_values, missing = parameter_values(after)
     new_values |= {name: old_values[name] for name in missing if name in old_values}
     hidden = (name for name in declared if known.parameters.get(name) == NO_ECHO_MASK and is_no_echo(declared[name]))
     new_values |= dict.fromkeys(hidden, NO_ECHO_MASK)
     if before is not None:
-        old_values = {name: value for name, value in old_values.items() if name in (before.get("Parameters") or {})}
+        old_values = {name: value for name, value in old_values.items() if name in section_of(before, "Parameters")}
     return Sides(
         Side(before, old_values, known.tags, known.physical) if before is not None else None,
         Side(after, new_values, known.tags if tags is None else tags),

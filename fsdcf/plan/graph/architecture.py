@@ -26,7 +26,7 @@ from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sq
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.plan.access import Access, access
-from fsdcf.plan.graph.model import Edge, Graph, Group, Node, id_of, other_id
+from fsdcf.plan.graph.model import Area, Edge, Graph, Group, Node, id_of, other_id
 
 INTERNET, CLIENTS = "x_internet", "x_clients"
 DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services", "AWS services")
@@ -257,8 +257,8 @@ def _groups(
         subnets[configuration.get("AssignPublicIp") == "ENABLED"] += items(configuration.get("Subnets"))
     for is_public, members in subnets.items():
         zones = len({text_of(one) for one in members})
-        words = f"{'Public' if is_public else 'Private'} subnets, {zones} zone{'s' if zones != 1 else ''}"
-        yield Group("g_public" if is_public else "g_private", "public" if is_public else "private", words, "g_vpc")
+        area: Area = "public" if is_public else "private"
+        yield Group(f"g_{area}", area, f"{area.capitalize()} subnets, {counted(zones, 'zone')}", "g_vpc")
 
 
 def _balancer(balancer: PlannedResource, groups_of: Mapping[str, str]) -> Node:
