@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.lint.cache import Cache
-from fsdcf.lint.runner import CONFIGURATION, Finding, Linter, lint_cached
+from fsdcf.lint.runner import CONFIGURATION, Finding, lint_cached, shared_linter
 from fsdcf.pipeline import Request, Result, run, with_lint
 
 _WORTH_A_POOL = 3
@@ -87,7 +87,7 @@ def _lint_all(templates: Sequence[str], options: BatchOptions) -> Iterator[tuple
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    _linter()  # loaded once, before the processes fork from this one
+    shared_linter()  # loaded once, before the processes fork from this one
     gc.freeze()
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.enable) as pool:
@@ -95,9 +95,4 @@ def _lint_all(templates: Sequence[str], options: BatchOptions) -> Iterator[tuple
 
 
 def _lint(cache: Path | None, template: str) -> tuple[Finding, ...]:
-    return lint_cached(template, Cache(cache) if cache else None, _linter)
-
-
-@lru_cache(maxsize=1)
-def _linter() -> Linter:
-    return Linter()
+    return lint_cached(template, Cache(cache) if cache else None)

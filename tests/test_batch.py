@@ -3,11 +3,13 @@ linted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fsdcf import batch
+from fsdcf.lint import runner
 from fsdcf.lint.runner import Finding
 from fsdcf.pipeline import Request, Result, run
 from tests.conftest import HELLO
@@ -26,7 +28,7 @@ class FakeLinter:
 
 
 @pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the specs in the order in which they are compiled."""
     names: list[str] = []
 
@@ -36,8 +38,10 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     FakeLinter.linted = 0
     monkeypatch.setattr(batch, "run", counted)
-    monkeypatch.setattr(batch, "_linter", FakeLinter)
-    return names
+    monkeypatch.setattr(runner, "Linter", FakeLinter)
+    runner.shared_linter.cache_clear()
+    yield names
+    runner.shared_linter.cache_clear()
 
 
 def requests(*names: str) -> list[Request]:

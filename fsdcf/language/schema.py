@@ -430,9 +430,8 @@ class Checker:
     def _missing(self, each: Field, path: SpecPath) -> None:
         here = (*path, each.name)
         self.wrong.add(here)
-        span = self.document.key_span(path) if path else self.document.span(())
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
-        self.findings.append(REQUIRED.at(span, here, message, each.key.doc))
+        self.findings.append(REQUIRED.at(self.document.key_span(path), here, message, each.key.doc))
 
     def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:
         """Report an error of cerberus, given by the name of its rule."""

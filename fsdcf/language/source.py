@@ -89,19 +89,24 @@ Findings = tuple[Diagnostic, ...]
 def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     """Return a spec's bytes as a document, or None if they cannot be read, and the findings. ``name`` is for
     messages."""
+    more: Findings = ()
+
+    def unusable(rule: Rule, span: Span, message: str, hint: str) -> tuple[None, Findings]:
+        return None, (rule.at(span, (), message, hint), *more)
+
+    start = _after(name, "")
     if len(raw) > MOST_BYTES:
-        message = f"the file has {len(raw)} bytes"
-        return None, (SIZE.at(Span(name, 1, 1, 1, 2), (), message, f"a spec has at most {MOST_BYTES}"),)
+        return unusable(SIZE, start, f"the file has {len(raw)} bytes", f"a spec has at most {MOST_BYTES}")
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         span = _after(name, raw[: error.start].decode("utf-8", "replace"))
-        return None, (BINARY.at(span, (), f"byte {error.start} is not valid UTF-8", "save the file as UTF-8 text"),)
+        return unusable(BINARY, span, f"byte {error.start} is not valid UTF-8", "save the file as UTF-8 text")
     if odd := _UNPRINTABLE.search(text):
         message = f"the text contains the control character U+{ord(odd.group()):04X}"
         hint = "remove it, or write an escape in double quotes"
-        return None, (BINARY.at(_after(name, text[: odd.start()]), (), message, hint),)
+        return unusable(BINARY, _after(name, text[: odd.start()]), message, hint)
     outline = _Outline(name)
     fault = outline.draw(text)
     if fault and fault.code != DOCUMENTS.code:
@@ -112,14 +117,13 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     except yaml.MarkedYAMLError as error:
         return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        message = "the file contains no spec"
-        return None, (EMPTY.at(Span(name, 1, 1, 1, 2), (), message, "`fsdcf init` writes one"), *more)
+        return unusable(EMPTY, start, "the file contains no spec", "`fsdcf init` writes one")
     reader = _TreeReader(name, outline.ends)
     if not isinstance(root, yaml.MappingNode):
         hint = "begin with `apiVersion: fsd/v1`"
         if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
             hint = "write `:` and a space after a key"
-        return None, (NO_MAPPING.at(reader.span(root), (), "a spec must be a map of keys", hint), *more)
+        return unusable(NO_MAPPING, reader.span(root), "a spec must be a map of keys", hint)
     data = reader.value(root, (), None)
     allowed, incomplete = _allowances(first, name, reader.scalars)
     return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *incomplete, *more)
@@ -349,7 +353,7 @@ def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
     """Return the reader's error as a finding, at the nearest character that can be shown."""
     if not isinstance(error, yaml.MarkedYAMLError):
         cause = (str(error).splitlines() or [type(error).__name__])[0]
-        return SYNTAX.at(Span(name, 1, 1, 1, 2), (), f"the text cannot be read as YAML: {cause}")
+        return SYNTAX.at(_after(name, ""), (), f"the text cannot be read as YAML: {cause}")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = LINE_BREAK.split(text)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,15 @@ class Linter:
         return tuple(sorted(found, key=lambda finding: (str(finding.path), finding.rule, finding.message)))
 
 
-def lint_cached(template: str, cache: Cache | None, linter: Callable[[], Linter]) -> tuple[Finding, ...]:
+@lru_cache(maxsize=1)
+def shared_linter() -> Linter:
+    """Return the linter of this process."""
+    return Linter()
+
+
+def lint_cached(
+    template: str, cache: Cache | None, linter: Callable[[], Linter] = shared_linter
+) -> tuple[Finding, ...]:
     """Return the findings about a template. A template that is known to be clean is not linted again."""
     key = cache.key(template, CONFIGURATION) if cache else ""
     if cache and cache.is_clean(key):

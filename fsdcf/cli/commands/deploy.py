@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +33,7 @@ from fsdcf.cli.options import (
 from fsdcf.cli.runtime import run
 from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Release, Tell
 from fsdcf.lint.cache import Cache
-from fsdcf.lint.runner import Finding, Linter, lint_cached
+from fsdcf.lint.runner import Finding, lint_cached
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -149,12 +149,7 @@ def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
-    return lint_cached(template, Cache(lint_folder()), _linter)
-
-
-@lru_cache(maxsize=1)
-def _linter() -> Linter:
-    return Linter()
+    return lint_cached(template, Cache(lint_folder()))
 
 
 def _refuse_masked(inputs: SpecInputs) -> None:
