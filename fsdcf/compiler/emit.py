@@ -57,11 +57,10 @@ def to_yaml(template: Mapping[str, Any]) -> str:
 def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each quota of CloudFormation, ECS or IAM that the template exceeds, as a message and a hint."""
     smaller = "split the service, or share resources between services"
-    sections = {section: (len(template.get(section, {})), most) for section, most in COUNTS.items()}
     problems = [
         (f"{count} {section.lower()}; CloudFormation accepts at most {most}", smaller)
-        for section, (count, most) in sections.items()
-        if count > most
+        for section, most in COUNTS.items()
+        if (count := len(template.get(section, {}))) > most
     ]
     size = len(_compact(ordered(template)).encode())
     if size > TEMPLATE_BYTES:

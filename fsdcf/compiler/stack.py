@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from troposphere import AWSObject, GetAtt, Output, Parameter, encode_to_dict
 
+from fsdcf.compiler.access import is_managed
 from fsdcf.language.dependency import DependencyType, Model
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
@@ -184,6 +185,7 @@ class CompiledType(DependencyType[Model]):
     """A dependency type with its compiler, a function that returns what the dependency adds."""
 
     compile: Callable[[Model, Names, Context], Grant]
+    managed: Callable[[Model], bool] = is_managed
 
 
 CompiledTypes = Mapping[str, CompiledType[Any]]
@@ -191,8 +193,12 @@ CompiledTypes = Mapping[str, CompiledType[Any]]
 
 
 def present(**properties: Any) -> dict[str, Any]:
-    """The properties that are neither None nor empty: what the spec leaves out is not in the template."""
-    return {name: value for name, value in properties.items() if value is not None and value not in ("", [], ())}
+    """The properties that are neither None nor False nor empty: what the spec leaves out is not in the template."""
+    return {
+        name: value
+        for name, value in properties.items()
+        if value is not None and value is not False and value not in ("", [], ())
+    }
 
 
 def template_of(description: str, tags: Mapping[str, str], whole: StackPart) -> Template:

@@ -70,7 +70,7 @@ def describe(path: str, field: Field, types: Types) -> str:
     below = field.record or (field.item and field.item.record)
     lines += _keys(below) if below else []
     if field.item and field.item.name == "dependency":
-        lines += ["  types:", *(f"    {name}: {kind.doc}" for name, kind in types.items() if name == kind.name)]
+        lines += ["  types:", *(f"    {name}: {kind.doc}" for name, kind in _by_own_name(types))]
     return "\n".join(lines)
 
 

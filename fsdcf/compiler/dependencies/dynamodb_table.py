@@ -295,7 +295,7 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
             ProvisionedThroughput=_throughput(table),
             GlobalSecondaryIndexes=[_index(index, table) for index in table.global_secondary_indexes],
             TimeToLiveSpecification=expiry,
-            StreamSpecification=dynamodb.StreamSpecification(StreamViewType=view) if view else None,
+            StreamSpecification=view and dynamodb.StreamSpecification(StreamViewType=view),
         ),
         # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.
         DeletionPolicy="Retain",

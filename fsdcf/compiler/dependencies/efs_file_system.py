@@ -222,7 +222,6 @@ TYPE = CompiledType(
     attributes=lambda system: ("id", "arn"),
     compile=compile,
     check=check,
-    managed=is_managed,
     physical_name=False,
     managed_keys=("encrypted", "rootDirectory", "posixUser", "performanceMode", "throughputMode", "backup"),
 )

@@ -124,7 +124,7 @@ def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
         optional = present(
             Prefix=rule.prefix,
             ExpirationInDays=rule.expire_after_days,
-            Transitions=[move] if move else None,
+            Transitions=move and [move],
             NoncurrentVersionExpiration=rule.noncurrent_days
             and s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days),
         )
@@ -140,6 +140,5 @@ TYPE = CompiledType(
     attributes=lambda bucket: ("name", "arn", "domainName"),
     compile=compile,
     check=check,
-    managed=is_managed,
     managed_keys=("lifecycle",),
 )

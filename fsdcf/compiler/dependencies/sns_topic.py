@@ -139,10 +139,7 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
         title,
         TopicName=intrinsic(physical),
         KmsMasterKeyId=_AWS_MANAGED_KEY,
-        **present(
-            FifoTopic=topic.fifo or None,
-            ContentBasedDeduplication=topic.content_based_deduplication or None,
-        ),
+        **present(FifoTopic=topic.fifo, ContentBasedDeduplication=topic.content_based_deduplication),
     )
     grant.add(resource, names.origin, {"TopicName": names.origin})
     for subscription in topic.subscriptions:
@@ -156,7 +153,7 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
                 Endpoint=GetAtt(queue, "Arn"),
                 DependsOn=[policy],
                 **present(
-                    RawMessageDelivery=subscription.raw_message_delivery or None,
+                    RawMessageDelivery=subscription.raw_message_delivery,
                     FilterPolicy=dict(subscription.filter_policy) or None,
                     FilterPolicyScope=subscription.filter_policy_scope if subscription.filter_policy else None,
                 ),
@@ -198,7 +195,6 @@ TYPE = CompiledType(
     compile=compile,
     check=check,
     check_references=check_references,
-    managed=is_managed,
     managed_keys=("contentBasedDeduplication", "subscriptions"),
     endpoint="sns",
 )

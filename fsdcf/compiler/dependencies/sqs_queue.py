@@ -1,6 +1,6 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
-from troposphere import GetAtt, sqs
+from troposphere import GetAtt, Ref, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.parts.roles import allow
@@ -103,19 +103,7 @@ def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
             "name": physical,
         }
     else:
-        title, dead = names.id("Queue"), names.id("QueueDeadLetters")
-        _add(grant, title, dead, physical, queue, names)
-        attributes = {
-            "url": f"${{{title}}}",
-            "arn": f"${{{title}.Arn}}",
-            "name": f"${{{title}.QueueName}}",
-            "deadLetterUrl": f"${{{dead}}}",
-            "deadLetterArn": f"${{{dead}.Arn}}",
-        }
-        grant.output(names.id("QueueUrl"), f"SQS queue {names.local}", intrinsic(attributes["url"]))
-        grant.output(
-            names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", intrinsic(attributes["deadLetterUrl"])
-        )
+        attributes = _add(grant, physical, queue, names)
     grant.environment[names.variable("QUEUE_URL")] = attributes["url"]
     grant.values = attributes
     grant.statements = [allow(actions(queue, LEVELS), [intrinsic(attributes["arn"])])]
@@ -127,10 +115,12 @@ def _arn(physical: str) -> str:
     return f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{physical}"
 
 
-def _add(grant: Grant, title: str, dead: str, physical: str, queue: SqsQueue, names: Names) -> None:
+def _add(grant: Grant, physical: str, queue: SqsQueue, names: Names) -> dict[str, str]:
+    """Add the queue with its dead-letter queue and the outputs of both, and return the attributes."""
+    title, dead = names.id("Queue"), names.id("QueueDeadLetters")
     base = physical.removesuffix(FIFO)
     ending = FIFO if queue.fifo else ""
-    common = {"SqsManagedSseEnabled": True, **present(FifoQueue=queue.fifo or None)}
+    common = present(SqsManagedSseEnabled=True, FifoQueue=queue.fifo)
     # The queue refers to its dead-letter queue, so that the latter can only refer to the queue by its physical name.
     redrive = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}
     dead_letter = sqs.Queue(
@@ -149,10 +139,19 @@ def _add(grant: Grant, title: str, dead: str, physical: str, queue: SqsQueue, na
             deadLetterTargetArn=GetAtt(dead, "Arn"), maxReceiveCount=queue.max_receive_count
         ),
         **common,
-        **present(ContentBasedDeduplication=queue.content_based_deduplication or None),
+        **present(ContentBasedDeduplication=queue.content_based_deduplication),
     )
     for resource in (dead_letter, main):
         grant.keep(resource, names.origin, {"QueueName": names.origin})
+    grant.output(names.id("QueueUrl"), f"SQS queue {names.local}", Ref(title))
+    grant.output(names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", Ref(dead))
+    return {
+        "url": f"${{{title}}}",
+        "arn": f"${{{title}.Arn}}",
+        "name": f"${{{title}.QueueName}}",
+        "deadLetterUrl": f"${{{dead}}}",
+        "deadLetterArn": f"${{{dead}.Arn}}",
+    }
 
 
 TYPE = CompiledType(
@@ -165,7 +164,6 @@ TYPE = CompiledType(
     ),
     compile=compile,
     check=check,
-    managed=is_managed,
     managed_keys=("contentBasedDeduplication", "visibilityTimeout", "maxReceiveCount", "messageRetention"),
     endpoint="sqs",
 )

@@ -56,13 +56,11 @@ def role_statements(context: Context) -> StackPart:
     """The spec's own statements for both roles, each as a policy of its own, for which the service waits."""
     part = StackPart()
     service = context.service
-    for role, statements, origin in (
-        ("ExecutionRole", service.execution_role.statements, "service.executionRole.statements"),
-        ("TaskRole", service.task_role.statements, "service.taskRole.statements"),
-    ):
-        if statements:
-            documents = [_compiled(statement, context.before.attributes) for statement in statements]
-            add_policy(part, f"{role}Statements", "Statements", documents, origin, role)
+    for key, role in (("execution", service.execution_role), ("task", service.task_role)):
+        if role.statements:
+            title = f"{key.capitalize()}Role"
+            statements = [_compiled(statement, context.before.attributes) for statement in role.statements]
+            add_policy(part, f"{title}Statements", "Statements", statements, f"service.{key}Role.statements", title)
     return part
 
 

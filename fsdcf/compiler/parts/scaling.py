@@ -28,28 +28,27 @@ def scaling(context: Context) -> StackPart:
     )
     part.add(target, ORIGIN, {"MinCapacity": f"{ORIGIN}.minCount", "MaxCapacity": f"{ORIGIN}.maxCount"})
     cpu = DEFAULT_TARGET if auto.target_cpu is None and auto.target_memory is None else auto.target_cpu
-    if cpu is not None:
-        _add_policy(part, auto, "CpuScalingPolicy", "ECSServiceAverageCPUUtilization", cpu, "targetCPU")
-    if auto.target_memory is not None:
-        metric = "ECSServiceAverageMemoryUtilization"
-        _add_policy(part, auto, "MemoryScalingPolicy", metric, auto.target_memory, "targetMemory")
+    for metric, percent in (("CPU", cpu), ("Memory", auto.target_memory)):
+        if percent is not None:
+            _add_policy(part, auto, metric, percent)
     return part
 
 
-def _add_policy(part: StackPart, auto: AutoScaling, title: str, metric: str, percent: int, key: str) -> None:
+def _add_policy(part: StackPart, auto: AutoScaling, metric: str, percent: int) -> None:
+    average = f"ECSServiceAverage{metric}Utilization"
     tracking = autoscaling.TargetTrackingScalingPolicyConfiguration(
-        PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric),
+        PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(PredefinedMetricType=average),
         TargetValue=percent,
         ScaleInCooldown=auto.scale_in_cooldown,
         ScaleOutCooldown=auto.scale_out_cooldown,
     )
     policy = autoscaling.ScalingPolicy(
-        title,
-        PolicyName=Sub(f"${{AWS::StackName}}-{key}"),
+        f"{metric.capitalize()}ScalingPolicy",
+        PolicyName=Sub(f"${{AWS::StackName}}-target{metric}"),
         PolicyType="TargetTrackingScaling",
         ScalingTargetId=Ref("ScalableTarget"),
         TargetTrackingScalingPolicyConfiguration=tracking,
     )
     below = "TargetTrackingScalingPolicyConfiguration"
     cooldowns: Sources = {(below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")}
-    part.add(policy, f"{ORIGIN}.{key}", cooldowns)
+    part.add(policy, f"{ORIGIN}.target{metric}", cooldowns)

@@ -113,7 +113,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
             ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
             for limit in service.ulimits
         ],
-        LinuxParameters=ecs.LinuxParameters(InitProcessEnabled=True) if needs_init else None,
+        LinuxParameters=needs_init and ecs.LinuxParameters(InitProcessEnabled=True),
     )
     return ecs.ContainerDefinition(
         Name=context.spec.metadata.name,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from fsdcf.diagnostics import joined
 from fsdcf.language.dependency import SqliteFile
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
-MEMORY = {
+MEMORY: Mapping[int, Sequence[int]] = {
     256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-    8192: tuple(range(16384, 61441, 4096)),
-    16384: tuple(range(32768, 122881, 8192)),
+    512: range(1024, 4097, 1024),
+    1024: range(2048, 8193, 1024),
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
     32768: (61440, 122880, 249856),
 }
 """Memory in MiB that Fargate offers for each number of CPU units.
@@ -24,7 +25,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definit
 """
 
 
-def _amounts(offered: tuple[int, ...]) -> str:
+def _amounts(offered: Sequence[int]) -> str:
     if len(offered) > 8:
         return f"{offered[0]} to {offered[-1]} in steps of {offered[1] - offered[0]}"
     return joined(offered)
