@@ -12,8 +12,8 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, deployed_template, target_of
-from fsdcf.operate.service import existing_stack, managed_stack
+from fsdcf.deploy.state import Snapshot, deployed_template
+from fsdcf.operate.service import managed_stack
 
 RECORD = "Release"
 """Logical id of the SSM parameter whose value is the released image."""
@@ -32,16 +32,12 @@ class RecordedRelease:
     latest: bool = False
 
 
-def history(stack: str, aws: Aws) -> tuple[RecordedRelease, ...]:
+def history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
     """The releases of a stack, newest first. SSM keeps 100 versions.
 
-    Raises Stop (exit 2) if the stack or its release record does not exist.
+    Raises Stop (exit 2) if the release record does not exist.
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
     """
-    return _history(existing_stack(target_of(None, stack), aws, stack), aws)
-
-
-def _history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
     record = _record_name(stack, aws)
     try:
         pages = list(aws.pages("ssm", "GetParameterHistory", Name=record, MaxResults=50))
@@ -78,7 +74,7 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     """
     target, aws = run.target, run.aws
     stack = managed_stack(target, aws)
-    wanted = select_release(_history(stack, aws), to, target)
+    wanted = select_release(history(stack, aws), to, target)
     template = deployed_template(aws, stack.arn)
     if template is None:
         raise stop(Exit.DENIED, "the deployed template cannot be read", target.command("status"))

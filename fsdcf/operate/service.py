@@ -26,12 +26,13 @@ class RunningService:
     ecs: EcsService
 
 
-def existing_stack(target: Target, aws: Aws, name: str = "") -> Snapshot:
-    """The stack of a target, or the one with a name. Raises Stop (exit 2) if it does not exist."""
-    name = name or target.stack
-    stack = snapshot(aws, name)
+def existing_stack(target: Target, aws: Aws) -> Snapshot:
+    """The stack of a target. Raises Stop (exit 2) if it does not exist."""
+    stack = snapshot(aws, target.stack)
     if stack is None or stack.status == "DELETE_COMPLETE":
-        raise stop(Exit.USAGE, f"the stack {name} does not exist in {aws.region}", target.redeploy("--image-sha SHA"))
+        raise stop(
+            Exit.USAGE, f"the stack {target.stack} does not exist in {aws.region}", target.redeploy("--image-sha SHA")
+        )
     return stack
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from fsdcf.cloudformation.containers import main_container
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.tasks import BATCH, task_id
-from fsdcf.deploy.model import Evidence, Exit, Target, Where, nowhere
-from fsdcf.deploy.run import stop
+from fsdcf.deploy.model import Evidence, Exit, Target
+from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.service import RunningService, find_service, managed_stack
 
 AGENT = "ExecuteCommandAgent"
@@ -33,16 +33,17 @@ class Session:
     response: Mapping[str, str] = field(repr=False)
 
 
-def open_session(target: Target, aws: Aws, task: str, container: str, command: str, where: Where = nowhere) -> Session:
+def open_session(run: Run, task: str, container: str, command: str) -> Session:
     """Open a session that runs a command in a container, by default the main container of the latest task.
 
     ``task`` is a task ID or a unique prefix of it. Raises Stop: exit 2 if ECS Exec is disabled, or the task or the
     container does not exist, exit 3 if the stack is not managed by fsdcf.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
     """
+    target, aws = run.target, run.aws
     service = find_service(target, managed_stack(target, aws), aws)
     if not service.ecs.raw.get("enableExecuteCommand"):
-        place = where("Service")
+        place = run.where("Service")
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
         sentence = f"ECS Exec is disabled for {target.stack}: set {KEY}: true"
         raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)

@@ -17,6 +17,7 @@ from fsdcf.operate.releases import (
     rollback,
     select_release,
 )
+from fsdcf.operate.service import existing_stack
 from tests.deploy.site import STACK, Site, record, service, site, template
 
 SHOP = Target("shop", "staging")
@@ -112,20 +113,20 @@ def running(*shas: str) -> Site:
 def test_a_rollback_changes_only_the_image() -> None:
     made = running("one", "two")
     before = made.call("GetTemplate", StackName=STACK)["TemplateBody"]
-    assert shown(history(STACK, made.aws)) == [(2, "two", True), (1, "one", False)]
+    assert shown(history(existing_stack(SHOP, made.aws), made.aws)) == [(2, "two", True), (1, "one", False)]
     outcome = rollback(Run(made.aws, made.tell, SHOP), None, Options(yes=True))
     assert outcome.exit is Exit.DONE and made.image() == "shop:one"
     assert {one.logical_id for one in made.plan().plan.changes} == {"TaskDefinition", "Service", "Release"}
     assert made.call("GetTemplate", StackName=STACK)["TemplateBody"] == before
     assert rollback(Run(made.aws, made.tell, SHOP), "two", Options(yes=True)).exit is Exit.DONE
-    assert [one.sha for one in history(STACK, made.aws)] == ["two", "one", "two", "one"]
+    assert [one.sha for one in history(existing_stack(SHOP, made.aws), made.aws)] == ["two", "one", "two", "one"]
 
 
 def test_a_failed_release_is_not_recorded() -> None:
     made = running("one")
     made.fault("Service:update:exit=1")
     assert made.deploy(made_body(), "two").exit is Exit.FAILED
-    assert [one.sha for one in history(STACK, made.aws)] == ["one"]
+    assert [one.sha for one in history(existing_stack(SHOP, made.aws), made.aws)] == ["one"]
 
 
 def made_body() -> dict[str, object]:
@@ -141,7 +142,7 @@ def test_more_than_a_page_of_versions() -> None:
     physical = next(one["PhysicalResourceId"] for one in name if one["LogicalResourceId"] == "Release")
     for number in range(1, 70):
         made.call("PutParameter", "ssm", Name=physical, Value=f"shop:v{number}", Type="String", Overwrite=True)
-    found = history(STACK, made.aws)
+    found = history(existing_stack(SHOP, made.aws), made.aws)
     assert len(found) == 70 and found[0].sha == "v69" and found[0].latest
     assert made.made("GetParameterHistory") == 2
 
@@ -152,13 +153,13 @@ def test_a_stack_without_a_record() -> None:
     del body["Resources"]["Release"]
     made.deploy(body)
     with pytest.raises(Stop) as caught:
-        history(STACK, made.aws)
+        history(existing_stack(SHOP, made.aws), made.aws)
     assert "has no release yet" in caught.value.outcome.sentence
     made.forget()
     assert made.deploy({**body, "Resources": {**body["Resources"], "Release": record()}}).exit is Exit.DONE
     made.fault("api:GetParameterHistory:error=ParameterNotFound")
     with pytest.raises(Stop) as caught:
-        history(STACK, made.aws)
+        history(existing_stack(SHOP, made.aws), made.aws)
     assert "does not exist" in caught.value.outcome.sentence
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit, Outcome, Place
-from fsdcf.deploy.run import Stop
+from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.sessions import Session, open_session
 from fsdcf.sandbox.ecs import tasks
 from tests.deploy.site import Site
@@ -19,7 +19,8 @@ HERE = Place("shop.yml", 7, 3, "service:")
 
 
 def enter(found: Site, task: str = "", container: str = "", command: str = "/bin/sh") -> Session:
-    return open_session(TARGET, found.aws, task, container, command, lambda logical_id: HERE)
+    run = Run(found.aws, found.tell, TARGET, where=lambda logical_id: HERE)
+    return open_session(run, task, container, command)
 
 
 def refused(found: Site, **more: str) -> Outcome:

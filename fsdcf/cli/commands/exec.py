@@ -61,7 +61,7 @@ def exec_command(call: StackCall, task: str, container: str, inside: str) -> Out
     if program is None and not connection.sandbox:
         sentence = f"the Session Manager plugin of AWS is not installed ({PLUGIN})"
         return Outcome(Exit.USAGE, sentence, next=(f"install it: {INSTALL}",))
-    session = open_session(subject.target, call.aws, task, container, inside, subject.place)
+    session = open_session(call.run, task, container, inside)
     click.echo(f"{inside} in {session.container} of the task {session.task}", err=True)
     if connection.sandbox or program is None:
         click.echo("the sandbox runs no containers: on AWS the session would start here", err=True)

@@ -64,9 +64,10 @@ def status_command(call: StackCall, watching: bool) -> Outcome:
 def history_command(call: StackCall) -> Outcome:
     """List the releases of a service, newest first, each with its time and image. SSM keeps the last 100."""
     from fsdcf.operate.releases import history
+    from fsdcf.operate.service import existing_stack
 
     subject = call.subject
-    releases = history(subject.stack, call.aws)
+    releases = history(existing_stack(subject.target, call.aws), call.aws)
     if call.as_json:
         out = JsonLines(sys.stdout)
         for release in releases:
