@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TOO_LARGE = Rule(
     "S235",
-    "a template over the limits of AWS",
+    "a template that exceeds the limits of AWS",
     "CloudFormation accepts 500 resources, 200 outputs and one megabyte, IAM accepts 10,240 characters of policies for "
     "a role, and ECS accepts 64 KiB of task definition.",
 )

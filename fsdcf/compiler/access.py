@@ -20,7 +20,7 @@ PERMISSIONS = Rule(
 TWO_ACCESSES = Rule(
     "S302",
     "permissions in two places",
-    "An unmanaged dependency has its permissions below `unmanaged`; a second list beside it would contradict.",
+    "An unmanaged dependency has its permissions below `unmanaged`; a second list beside it would conflict with it.",
 )
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
@@ -68,5 +68,5 @@ def check_permissions(dependency: Dependency) -> Violations:
         return
     for index, action in enumerate(wanted):
         if not _ACTION.fullmatch(action):
-            hint = "such as dynamodb:GetItem, without wildcards"
+            hint = "use an action such as dynamodb:GetItem, without wildcards"
             yield Violation(PERMISSIONS, (*place, index), f"`{action}` is not an IAM action", hint)

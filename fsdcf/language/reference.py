@@ -115,7 +115,7 @@ def limits(field: Field) -> str:
 def default_of(field: Field) -> str:
     """Return the default of a key in words; empty if the default is empty."""
     if field.required:
-        return "none, it is required"
+        return "required"
     if field.key.computed_default:
         return field.key.computed_default
     if isinstance(field.default, bool):

@@ -41,7 +41,7 @@ CONTROL = Rule(
     "S113",
     "a control character in a value",
     "Escapes such as `\\x00` in double quotes put control characters into a value. CloudFormation and ECS reject them; "
-    "a text may contain line breaks and tabs only.",
+    "text may contain only line breaks and tabs.",
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 

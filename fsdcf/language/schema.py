@@ -30,16 +30,16 @@ UNKNOWN = Rule(
 TYPE = Rule(
     "S102",
     "a value of the wrong type",
-    "The key takes another type of value. `true` is not an integer, and a number in quotes is a string.",
+    "The key expects a different type of value. `true` is not an integer, and a number in quotes is a string.",
 )
-REQUIRED = Rule("S103", "a missing key", "No default would be right for every service, so the key must be written.")
+REQUIRED = Rule("S103", "a missing key", "No default would be right for every service, so the key is required.")
 LIMIT = Rule(
     "S104",
     "a value out of range",
     "The value is outside the limits of ECS, Elastic Load Balancing or another AWS service.",
 )
-FORM = Rule("S105", "a value of the wrong form", "The text does not have the form that the key takes.")
-CHOICE = Rule("S106", "a value that is not available", "The key takes one of a few values.")
+FORM = Rule("S105", "a value in the wrong format", "The text does not have the format that the key expects.")
+CHOICE = Rule("S106", "a value that is not available", "The key accepts only certain values.")
 LATER = Rule(
     "S107",
     "not implemented yet",
@@ -182,7 +182,7 @@ def _type_hint(each: Field, value: Any, path: SpecPath) -> str:
     if isinstance(value, str) and each.accepts("boolean") and (value.lower() in _YES_OR_NO or not names):
         return "write true or false, without quotes"
     if not isinstance(value, (dict, list)) and 0 < len(names) < _FEW:
-        return f"write a map; keys here are {', '.join(names)}"
+        return f"write a map; valid keys: {', '.join(names)}"
     return each.key.doc
 
 
@@ -354,7 +354,7 @@ class Checker:
                 self._add(LATER, (*path, "type"), message, hint)
             else:
                 near = _nearest(name, self.types)
-                hint = f"did you mean `{near}`?" if near else f"there are {', '.join(sorted(self.types))}"
+                hint = f"did you mean `{near}`?" if near else f"known types: {', '.join(sorted(self.types))}"
                 self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
             return
         model: type = self.types[name].model if isinstance(name, str) else Dependency
@@ -370,7 +370,7 @@ class Checker:
             if each.key.key_pattern and not re.fullmatch(each.key.key_pattern, str(key)):
                 self.wrong.add(here)
                 message = f"`{key}` is not a valid name here"
-                self._add(FORM, here, message, f"names match {each.key.key_pattern}", key=True)
+                self._add(FORM, here, message, f"names must match {each.key.key_pattern}", key=True)
             elif item.name == "any":
                 out[key] = value
             else:
@@ -394,7 +394,7 @@ class Checker:
             self.wrong.add(path)
             for part in value.parts:
                 if isinstance(part, Pseudo):
-                    message = f"`{part}` is not known when compiling, and this must be"
+                    message = f"`{part}` is not known at compile time, and this value must be"
                     self._add(misplaced, path, message, "write the value")
 
     def _as_text(self, each: Field, value: Any, path: SpecPath) -> Any:
@@ -424,7 +424,7 @@ class Checker:
             if meant in spellings:
                 self.wrong.add((*path, spellings[meant]))
             keys = ", ".join(sorted({*spellings.values(), *later}))
-            hint = f"did you mean `{meant}`?" if meant else f"keys here are {keys}"
+            hint = f"did you mean `{meant}`?" if meant else f"valid keys: {keys}"
         self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _missing(self, each: Field, path: SpecPath) -> None:

@@ -26,7 +26,7 @@ MOST_FINDINGS = 200
 SYNTAX = Rule(
     "S001",
     "invalid YAML",
-    "The text cannot be read as YAML. The position is where the reader stopped; the cause is there or just before.",
+    "The text cannot be read as YAML. The position is where the parser stopped; the cause is there or just before it.",
 )
 DUPLICATE = Rule(
     "S002",
@@ -36,7 +36,8 @@ DUPLICATE = Rule(
 ALIASES = Rule(
     "S003",
     "aliases that repeat too many values",
-    "Anchors that are repeated inside other anchors grow exponentially. Write the parts out, or use fewer aliases.",
+    "Anchors that are repeated inside other anchors grow exponentially. Write the values out in full, or use"
+    " fewer aliases.",
 )
 TAGS = Rule(
     "S004",
@@ -67,7 +68,7 @@ MERGE = Rule(
 KEY = Rule("S013", "a key that is not text", "The keys of a spec are words.")
 ALLOWANCE = Rule(
     "S014",
-    "an incomplete allowance",
+    "an incomplete `allow` comment",
     "`# fsdcf: allow W107 because the table is shared` silences a warning on its line or, alone on a line, on the next "
     "one. It names W codes, separated by commas, and a reason for the next reader. Errors cannot be silenced.",
 )
@@ -195,7 +196,7 @@ class _Outline:
                 if len(opened) > MOST_DEPTH:
                     return _too_deep(self._span(event))
                 if nodes > MOST_NODES:
-                    hint = "write less, or several specs"
+                    hint = "shorten the spec, or split it"
                     return SIZE.at(self._span(event), (), f"more than {MOST_NODES} keys and values", hint)
         return None
 
@@ -231,7 +232,7 @@ class _TreeReader:
             message = f"aliases repeat more than {MOST_EXPANDED} values"
             if id(node) in self.open:
                 message = "the alias is inside the value that it repeats"
-            self._add(not self.exploded, ALIASES, key or span, path, message, "write the parts out")
+            self._add(not self.exploded, ALIASES, key or span, path, message, "write the values out in full")
             self.exploded = True
             return None
         self.seen.add(id(node))
@@ -273,7 +274,7 @@ class _TreeReader:
             place: SpecPath = (*path, key.value)
             if key.value in out:
                 first = self.marks[place].key if place in self.marks else None
-                note = (f"it is first written in line {first.line}",) if first else ()
+                note = (f"it is first set on line {first.line}",) if first else ()
                 self._add(fresh, DUPLICATE, span, place, f"`{key.value}` is a duplicate key", "keep one of them", note)
                 self._ignore(value, place, span)
             else:
@@ -426,7 +427,7 @@ def _allowances(
         elif len(findings) < MOST_FINDINGS:
             span = Span(name, number, comment.start() + 1, number, len(line) + 1)
             hint = "write `# fsdcf: allow W107 because …`, with a reason"
-            findings.append(ALLOWANCE.at(span, (), "this comment does not allow anything", hint))
+            findings.append(ALLOWANCE.at(span, (), "this `allow` comment is incomplete", hint))
     return allowed, findings
 
 

@@ -115,7 +115,7 @@ class _Renaming:
     def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any) -> None:
         mark = self.marks.get(old) or self.document.marks[old]
         first = self.marks[new].key or self.marks[new].value
-        message = f"`{spelled}` is another spelling of `{name}`, which is set in line {first.line}"
+        message = f"`{spelled}` is another spelling of `{name}`, which is set on line {first.line}"
         hint = f"keep one of them; `{name}` is the usual spelling"
         self.findings.append(TWO_SPELLINGS.at(mark.key or mark.value, new, message, hint))
 

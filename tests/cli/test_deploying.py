@@ -89,7 +89,7 @@ def test_a_failure_ends_in_cause_evidence_and_next_command(stage: Stage) -> None
     result = stage.deploy("--yes", "--profile", "work", sha="two", expect=1)
     assert result.stderr.count("failed: Service (AWS::ECS::Service) could not be updated") == 1
     assert "   --> hello.yml:6\n    6 | service:" in result.stderr
-    assert "  help: its last lines show the cause" in result.stderr and "(service.environment)" in result.stderr
+    assert "  help: the last lines of the log" in result.stderr and "(service.environment)" in result.stderr
     assert "  next: fsdcf logs hello --env staging --profile work" in result.stderr
     assert "        fsdcf deploy hello.yml --env staging --image-sha two --yes --profile work" in result.stderr
     assert "UPDATE_FAILED      Service ECS::Service hello.yml:6: " in result.stdout

@@ -43,7 +43,7 @@ def test_cost_in_its_forms(folder: Path) -> None:
     assert text.stdout.startswith("warehouse.yml in staging: ")
     assert "Fargate Spot vCPU, x86*" in text.stdout and "NAT gateways" in text.stdout
     assert "requests-per-second=10" in text.stdout and "(default)" in text.stdout
-    assert "not priced" in text.stdout and "rest on weak sources" in text.stdout
+    assert "not priced" in text.stdout and "based on weak sources" in text.stdout
     assert "\x1b[" not in text.stdout
     data = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json").stdout)
     assert data["monthly"]["maximum"] > data["monthly"]["minimum"] > 0
@@ -79,7 +79,7 @@ def test_cost_by_assumptions_and_prices_of_your_own(folder: Path) -> None:
     assert lines["nat.hour"]["monthly"]["minimum"] == 3 * 730 and lines["nat.hour"]["price"]["source"] == "ours"
     assert lines["nat.gigabyte"]["quantity"]["minimum"] == 7
     text = fsdcf("cost", "warehouse.yml", "--prices", "prices.yml", "--assume", "nat-gigabytes=7").stdout
-    assert "Prices of your own: nat.hour." in text and "nat-gigabytes=7: GB/month" in text
+    assert "Custom prices: nat.hour." in text and "nat-gigabytes=7: GB/month" in text
 
 
 @pytest.mark.parametrize(

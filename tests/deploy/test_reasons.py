@@ -611,7 +611,7 @@ def test_the_matched_name_is_part_of_the_sentence() -> None:
         ("describe-subnets", False),
     ]
     named = match_reason(next(words for _, words in WORDS if "find user app" in words), DiagnosisContext())
-    assert named is not None and named.sentence == "the user app that the container is to run as is not in the image"
+    assert named is not None and named.sentence == "the container's user app does not exist in the image"
     assert (
         told["working-directory"] is not None
         and "the working directory /srv is not in" in told["working-directory"].sentence

@@ -148,7 +148,7 @@ def test_the_first_of_duplicate_keys_applies_and_all_are_checked() -> None:
     assert document is not None and document.data == {"a": 1, "b": 2}
     assert codes == ["S002 3:1-3:2", "S011 3:8-3:10", "S012 4:1-4:3", "S011 4:9-4:12"]
     assert ("a", "c") not in document.marks
-    assert only("a: 1\nb: 2\na: 3\n").notes == ("it is first written in line 1",)
+    assert only("a: 1\nb: 2\na: 3\n").notes == ("it is first set on line 1",)
 
 
 def test_a_finding_in_a_repeated_value_is_reported_once() -> None:

@@ -129,8 +129,8 @@ BACKUPS: dict[str, tuple[str, str, bool]] = {
     "of the task's own disk": ("", "name: app, backup: true, path: /tmp/app.db", False),
     "of data that may be lost": ("", "name: app, backup: true, path: /tmp/app.db, ephemeral: true", False),
     "none, of the task's own disk": ("", "name: app, backup: false, path: /tmp/app.db", True),
-    "of what exists already": ("unmanaged: {permissions: readWrite}", "name: app, backup: true", False),
-    "none, of what exists already": ("unmanaged: {permissions: readWrite}", "name: app, backup: false", True),
+    "of what already exists": ("unmanaged: {permissions: readWrite}", "name: app, backup: true", False),
+    "none, of what already exists": ("unmanaged: {permissions: readWrite}", "name: app, backup: false", True),
 }
 
 

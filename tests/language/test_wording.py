@@ -53,7 +53,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  volumes:\n    - /data:/data\n", "an item is a map with name and mountPath"),
         (
             "  networking: {vpc: vpc-12345678}\n",
-            "write a map; keys here are availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets",
+            "write a map; valid keys: availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets",
         ),
         ("  networking: {vpc: 'yes'}\n", "write true or false, without quotes"),
         ("  observability: {logs: {retention: 45}}\n", "use 30 or 60"),

@@ -450,7 +450,7 @@ def test_markdown_holds_every_line_and_survives_what_stands_in_a_name() -> None:
     rows = [row for row in text.splitlines() if row.startswith("| ")]
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
     assert len(rows) == 1 + len(found.lines) + len({one.part for one in found.lines}) + 1
-    assert "rest on weak sources" in text and "Fargate Spot vCPU, x86\\*" in text
+    assert "based on weak sources" in text and "Fargate Spot vCPU, x86\\*" in text
 
 
 def test_data_is_json_with_every_line() -> None:

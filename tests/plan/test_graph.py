@@ -138,7 +138,7 @@ def test_a_worker_and_an_internal_service() -> None:
     inside = drawn("existing-vpc")
     ids = {node.id: node.group for node in inside.nodes}
     assert "x_internet" not in ids and ids["x_clients"] == "g_vpc" and ids["r_LoadBalancer"] == "g_private"
-    assert {group.id: group.label for group in inside.groups}["g_vpc"] == "VPC vpc-0123456789abcdef0, exists already"
+    assert {group.id: group.label for group in inside.groups}["g_vpc"] == "VPC vpc-0123456789abcdef0, already exists"
 
 
 def test_roles_and_plumbing_are_left_out() -> None:

@@ -447,7 +447,7 @@ def lines(consultation: Consultation, paint: Paint = plain) -> Iterator[str]:
     sections = {
         "reasons": _matrix(advice.factors),
         "signs that it is time to leave SQLite": (
-            f"  ! {sign.text} (true here)" if sign.now else f"  - {sign.text}" for sign in advice.signs
+            f"  ! {sign.text} (already true)" if sign.now else f"  - {sign.text}" for sign in advice.signs
         ),
         f"monthly cost in {prices.currency} ({prices.region}, prices of {prices.date})": _costs(consultation.bills),
         "assumed": (f"  {text}" for text in consultation.load.assumed),

@@ -82,7 +82,7 @@ def _price(context: PricingContext, table: PlannedResource) -> CostItems:
         unit = "GB, the table without its indexes"
         yield context.usage("dynamodb.pitr", "DynamoDB point-in-time recovery", "dynamodb-gigabytes", unit, table)
     if properties.get("StreamSpecification"):
-        yield Unpriced(f"Stream of {table.name}", "what reads it is not in the template", (table.name,))
+        yield Unpriced(f"Stream of {table.name}", "its readers are not in the template", (table.name,))
 
 
 def _is_recoverable(specification: Any) -> bool:

@@ -47,7 +47,7 @@ _CPU_UNITS = {"": 1, "vcpu": 1024}
 _MEMORY_UNITS = {"": 1, "gb": 1024}
 
 _FARGATE = "factualminds.com on Fargate and vantage.sh/blog/fargate-pricing"
-_SPOT = "varies with supply, 50 to 70 percent below the price on demand; no dated rate of AWS was at hand"
+_SPOT = "varies with supply, 50 to 70 percent below the price on demand; no dated AWS rate was available"
 _SPOT_X86, _SPOT_ARM = "fortem.dev/fargate-spot and techoral.com", "the discount of x86 applied to ARM"
 _PRICES = (
     price(
@@ -216,13 +216,13 @@ def _service_side_costs(stack: PlannedStack, services: Resources) -> Iterator[Un
     yield Unpriced("Traffic between zones", "it depends on where tasks, NAT gateways and data are")
     yield Unpriced("Deployments and one-off tasks", "old and new tasks run side by side for some minutes")
     if not any(stack.of(VPC)):
-        yield Unpriced("The network that exists already", "its NAT gateways and endpoints are not in the template")
+        yield Unpriced("The existing network", "its NAT gateways and endpoints are not in the template")
     containers = {one.name: containers_of(definition_of(stack, one)) for one in services}
     collected = tuple(
         name for name, all in containers.items() if any("otel" in text_of(one.get("Image")) for one in all)
     )
     if collected:
-        yield Unpriced("Custom metrics and traces", "their number is the application's", collected)
+        yield Unpriced("Custom metrics and traces", "their number depends on the application", collected)
     secret = tuple(name for name, all in containers.items() if any(items(one.get("Secrets")) for one in all))
     if secret:
         yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", secret)

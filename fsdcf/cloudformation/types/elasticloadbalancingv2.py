@@ -63,7 +63,7 @@ def _price_balancers(context: PricingContext, balancers: Resources) -> CostItems
             how = f"{number(rate)} requests/s × {number(size)} kB"
             yield context.line(
                 "transfer.out",
-                "Answers to the internet",
+                "Responses to the internet",
                 rate * size * SECONDS / MILLION,
                 how,
                 balancer,

@@ -58,7 +58,7 @@ def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
         yield context.line("logs.ingestion", "Logs, ingestion", ingested, how, group, rate)
         days = decimal(group.get("RetentionInDays"))
         months = context.assumed["log-months"] if days is None else days / DAYS
-        kept = f"{number(months)} months, kept for ever" if days is None else f"{number(days)} days"
+        kept = f"{number(months)} months, kept forever" if days is None else f"{number(days)} days"
         how = f"{ingested} GB a month × {kept}, compressed to {number(small)}"
         names = (rate, "log-compression") + (("log-months",) if days is None else ())
         yield context.line("logs.storage", "Logs, storage", ingested.times(months * small), how, group, *names)
@@ -98,7 +98,7 @@ RECORDS = (
             (
                 assumption("log-gigabytes-per-task", "1", "GB/month", "that a running task writes to each log group"),
                 assumption("log-compression", "0.15", "", "stored size of logs by their size at ingestion"),
-                assumption("log-months", "12", "months", "of logs in store where a log group keeps them for ever"),
+                assumption("log-months", "12", "months", "of logs in store where a log group keeps them forever"),
             ),
         ),
         Simulation(attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*"}, create=7.0),

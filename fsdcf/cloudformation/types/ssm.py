@@ -34,7 +34,7 @@ RECORDS = (
                     "parameter.advanced",
                     "0.05",
                     "parameter-month",
-                    "from memory, not confirmed",
+                    "not confirmed by a dated source",
                     "2026-11-24",
                     weak=True,
                 ),

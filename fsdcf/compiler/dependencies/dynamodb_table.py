@@ -19,8 +19,8 @@ _SOURCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-re
 SCHEMA = Rule(
     "S310",
     "a table without a key schema",
-    "A managed table needs `keySchema` and `attributes`. A table that exists already is `unmanaged`, or has a list of"
-    " IAM actions.",
+    "A managed table needs `keySchema` and `attributes`. For an existing table, use `unmanaged` or a list of IAM"
+    " actions.",
     _SOURCE,
 )
 ATTRIBUTE = Rule(
@@ -31,19 +31,19 @@ ATTRIBUTE = Rule(
 )
 KEYS = Rule(
     "S312",
-    "a key schema that DynamoDB refuses",
+    "a key schema that DynamoDB rejects",
     "A key is one HASH attribute, then at most one RANGE attribute, which must be a different one.",
     "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_KeySchemaElement.html",
 )
 INDEX = Rule(
     "S313",
-    "indexes that DynamoDB refuses",
+    "indexes that DynamoDB rejects",
     "Index names are unique, a table has 20 at most, and nonKeyAttributes belong to the projection INCLUDE.",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
 )
 CAPACITY = Rule(
     "S314",
-    "capacity that does not fit the billing mode",
+    "capacity that does not match the billing mode",
     "PROVISIONED needs read and write capacity; an on-demand table cannot have any.",
     _SOURCE,
 )
@@ -98,7 +98,7 @@ class Index(SnakeCaseRecord):
     )
     key_schema: tuple[KeyElement, ...] = spec_key("Key of the index.", fewest=1)
     projection: str = spec_key(
-        "Attributes that the index holds.", default="ALL", allowed=("ALL", "KEYS_ONLY", "INCLUDE")
+        "Attributes that the index contains.", default="ALL", allowed=("ALL", "KEYS_ONLY", "INCLUDE")
     )
     non_key_attributes: tuple[str, ...] = spec_key("Further attributes, for the projection INCLUDE.", default=())
 
@@ -119,10 +119,10 @@ class DynamoDbTable(Dependency):
     )
     global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=())
     time_to_live: str | None = spec_key(
-        "Attribute that holds the time when an item expires.", default=None, also=("ttl",)
+        "Attribute that contains the time when an item expires.", default=None, also=("ttl",)
     )
     stream: bool | str = spec_key(
-        "What the stream of changes holds; `true` is NEW_AND_OLD_IMAGES.",
+        "Content of the stream of changes; `true` is NEW_AND_OLD_IMAGES.",
         default=False,
         pattern="KEYS_ONLY|NEW_IMAGE|OLD_IMAGE|NEW_AND_OLD_IMAGES",
         expects="true, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES",

@@ -43,21 +43,21 @@ class EfsFileSystem(MountedFileSystem):
     """An EFS file system."""
 
     name: String = spec_key(
-        "Name of the file system; the id of one that exists already.",
+        "Name of the file system, or the id of an existing one.",
         also=("file_system_name", "fileSystemName", "file_system_id", "fileSystemId"),
         pattern=r"[A-Za-z0-9_-]{1,99}",
         expects="at most 99 letters, digits, _ and -",
     )
     encrypted: bool = spec_key("Encrypted at rest; `true` is the only value.", default=True)
     mount_point: str = spec_key(
-        "Where the container sees it.",
+        "Path where the file system is mounted in the container.",
         default="/mnt/efs",
         also=("mountPath",),
         pattern=r"/[^:]+",
         expects="an absolute path",
     )
     root_directory: str | None = spec_key(
-        "Directory of the file system that the access point shows.",
+        "Directory of the file system that the access point exposes.",
         default=None,
         pattern=r"(/[A-Za-z0-9_.-]+){1,4}",
         longest=100,
@@ -66,7 +66,7 @@ class EfsFileSystem(MountedFileSystem):
     )
     posix_user: PosixUser = spec_key("Owner of the files, whatever user the container runs as.", default=PosixUser())
     performance_mode: str = spec_key(
-        "How requests are served; a change replaces the file system.",
+        "Performance mode; a change replaces the file system.",
         default="generalPurpose",
         allowed=("generalPurpose", "maxIO"),
     )
@@ -92,7 +92,7 @@ def check(system: EfsFileSystem) -> Violations:
             FILE_SYSTEM,
             "name",
             f"`{sample(system.name)}` is not the id of a file system",
-            "such as fs-0123456789abcdef0",
+            "use an id such as fs-0123456789abcdef0",
         )
     if system.performance_mode == "maxIO" and system.throughput_mode == "elastic":
         yield Violation(

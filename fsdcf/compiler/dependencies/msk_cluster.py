@@ -12,7 +12,7 @@ from fsdcf.language.shape import spec_key, spec_record
 
 UNMANAGED_ONLY = Rule(
     "S360",
-    "an MSK cluster that fsdcf does not make",
+    "an MSK cluster that fsdcf does not create",
     "An MSK cluster is shared and long-lived: it must exist already, and the service gets access to it.",
     "https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control.html",
 )
@@ -56,7 +56,7 @@ def check(cluster: MskCluster) -> Violations:
         yield Violation(
             UNMANAGED_ONLY,
             (),
-            "fsdcf does not make an MSK cluster",
+            "fsdcf does not create MSK clusters",
             "add `unmanaged: {permissions: read}`",
             key=True,
         )
@@ -84,7 +84,7 @@ TYPE = CompiledType(
     name="aws_msk_cluster",
     category="msk",
     doc="An existing MSK cluster: permission to connect, read and write. "
-    "Its security group must admit that of the tasks (the output TaskSecurityGroupId).",
+    "Its security group must allow traffic from that of the tasks (the output TaskSecurityGroupId).",
     model=MskCluster,
     attributes=lambda cluster: ("name", "arn"),
     compile=compile,

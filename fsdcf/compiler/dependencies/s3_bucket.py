@@ -15,8 +15,9 @@ from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 LIFECYCLE = Rule(
     "S330",
-    "a lifecycle rule without effect, or one that S3 refuses",
-    "A lifecycle rule has the days after which objects expire or move to another storage class. Objects must move "
+    "a lifecycle rule without effect, or one that S3 rejects",
+    "A lifecycle rule sets the number of days after which objects expire or move to another storage class."
+    " Objects must move "
     "before they expire, and move to STANDARD_IA after 30 days at the earliest.",
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html",
 )
@@ -33,7 +34,9 @@ _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP
 class LifecycleRule(SnakeCaseRecord):
     """When objects move to another storage class or expire; days."""
 
-    prefix: str = spec_key("Objects that the rule is for; all of them without one.", default="", longest=1024)
+    prefix: str = spec_key(
+        "Prefix of the objects that the rule applies to; without it, all objects.", default="", longest=1024
+    )
     expire_after_days: int | None = spec_key("Days after which objects expire.", default=None, minimum=1, maximum=36500)
     noncurrent_days: int | None = spec_key(
         "Days after which replaced versions are removed.", default=None, minimum=1, maximum=36500
@@ -56,7 +59,7 @@ class S3Bucket(Dependency):
         pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
         expects="3 to 63 lower-case letters, digits, hyphens and dots",
     )
-    lifecycle: tuple[LifecycleRule, ...] = spec_key("When objects expire.", default=())
+    lifecycle: tuple[LifecycleRule, ...] = spec_key("Rules for the expiry and transition of objects.", default=())
 
 
 def check(bucket: S3Bucket) -> Violations:

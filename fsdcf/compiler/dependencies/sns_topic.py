@@ -19,7 +19,7 @@ from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
 TOPIC = Rule(
     "S370",
-    "a topic or filter policy that SNS refuses",
+    "a topic or filter policy that SNS rejects",
     "The name of a topic has at most 256 characters. Only the name of a FIFO topic ends in `.fifo`, and only a FIFO"
     " topic removes duplicates. A filter policy has at most five keys, each with a list of values.",
     "https://docs.aws.amazon.com/general/latest/gr/sns.html",
@@ -65,7 +65,9 @@ class SnsTopic(FifoDependency):
         expects="letters, digits, _ and -",
     )
     fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)
-    content_based_deduplication: bool = spec_key("Drop equal messages of a FIFO topic.", default=False)
+    content_based_deduplication: bool = spec_key(
+        "Discard messages of a FIFO topic that have the same content.", default=False
+    )
     subscriptions: tuple[TopicSubscription, ...] = spec_key(
         "Queues of this spec that receive the messages.", default=()
     )
@@ -91,7 +93,9 @@ def _check_filter(subscription: TopicSubscription, path: SpecPath) -> Violations
     nested = subscription.filter_policy_scope == "MessageBody"
     for key, values in policy.items():
         if not isinstance(values, (list, tuple)) and not (nested and isinstance(values, Mapping)):
-            yield Violation(TOPIC, (*path, key), f"`{key}` must be a list of values", f"such as {key}: [created]")
+            yield Violation(
+                TOPIC, (*path, key), f"`{key}` must be a list of values", f"write a list such as {key}: [created]"
+            )
 
 
 def check_references(topic: SnsTopic, spec: Spec) -> Violations:

@@ -12,7 +12,7 @@ from fsdcf.language.shape import spec_key, spec_record
 FILE = Rule(
     "S350",
     "SQLite with keys of other dependency types",
-    "An SQLite database is a file of the service: `permissions` and `unmanaged` do not apply to it.",
+    "A SQLite database is a file of the service: `permissions` and `unmanaged` do not apply to it.",
 )
 VARIABLES = {
     "DATABASE_URL": "url",
@@ -40,7 +40,7 @@ class SqliteDatabase(SqliteFile):
         expects="letters, digits, _ . -",
     )
     path: str | None = spec_key(
-        "The file.",
+        "Path of the database file.",
         default=None,
         pattern=r"/[^\s?#]+",
         expects="an absolute path",
@@ -57,14 +57,14 @@ class SqliteDatabase(SqliteFile):
     backup: bool | None = spec_key(
         "Require that the file system is backed up, or that it is not. The file system's own `backup` decides.",
         default=None,
-        computed_default="as the file system",
+        computed_default="that of the file system",
     )
 
 
 def check(database: SqliteDatabase) -> Violations:
     for key, written in (("permissions", database.permissions), ("unmanaged", database.unmanaged)):
         if written is not None:
-            yield Violation(FILE, key, f"an SQLite database has no `{key}`", "leave it out", key=True)
+            yield Violation(FILE, key, f"a SQLite database has no `{key}`", "leave it out", key=True)
 
 
 def compile(database: SqliteDatabase, names: Names, context: Context) -> Grant:
@@ -94,7 +94,7 @@ def settings(database: SqliteDatabase) -> Mapping[str, str]:
 TYPE = CompiledType(
     name="sqlite_database",
     category="sqlite",
-    doc="An SQLite database on the service's file system, with a single writer.",
+    doc="A SQLite database on the service's file system, with a single writer.",
     model=SqliteDatabase,
     attributes=lambda database: tuple(VARIABLES.values()),
     compile=compile,

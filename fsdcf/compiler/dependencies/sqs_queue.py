@@ -14,7 +14,7 @@ from fsdcf.language.shape import spec_key, spec_record
 
 QUEUE = Rule(
     "S320",
-    "a queue that SQS refuses",
+    "a queue that SQS rejects",
     "The name of a queue has at most 80 characters, including the `-dlq` of its dead-letter queue. Only the name of a"
     " FIFO queue ends in `.fifo`, and only a FIFO queue removes duplicates.",
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
@@ -51,9 +51,11 @@ class SqsQueue(FifoDependency):
         expects="letters, digits, _ and -",
     )
     fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)
-    content_based_deduplication: bool = spec_key("Drop equal messages of a FIFO queue.", default=False)
+    content_based_deduplication: bool = spec_key(
+        "Discard messages of a FIFO queue that have the same content.", default=False
+    )
     visibility_timeout: int = spec_key(
-        "Seconds that a received message is hidden from others.", default=30, minimum=0, maximum=43200
+        "Seconds that a received message is hidden from other consumers.", default=30, minimum=0, maximum=43200
     )
     max_receive_count: int = spec_key(
         "Receipts after which a message goes to the dead-letter queue.", default=5, minimum=1, maximum=1000

@@ -234,8 +234,8 @@ class LoadBalancer:
         "paths": "Paths that the rule at a shared listener matches.",
         "domain": "Host name and hosted zone.",
     }
-    type: str = spec_key("Kind of load balancer.", default="application", allowed=("application",), later=("network",))
-    internal: bool = spec_key("Accept requests from the network only, not from the internet.", default=False)
+    type: str = spec_key("Type of load balancer.", default="application", allowed=("application",), later=("network",))
+    internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
     certificate_arn: String | None = spec_key(
         "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
         default=None,
@@ -263,7 +263,7 @@ class LoadBalancer:
     )
     stickiness: bool | Stickiness = spec_key("Send a client to the same task by a cookie.", default=False)
     deregistration_delay: int = spec_key(
-        "Seconds in which a deregistered task may finish its requests.", default=30, minimum=0, maximum=3600
+        "Seconds that a deregistered task has to finish its requests.", default=30, minimum=0, maximum=3600
     )
 
 
@@ -527,7 +527,7 @@ class Service:
     networking: Networking = spec_key("Network of the service, and access to it.", default=Networking())
     observability: Observability = spec_key("Logs, metrics and traces.", default=Observability())
     task_role: Role = spec_key("Permissions of the service itself.", default=Role())
-    execution_role: Role = spec_key("Permissions of ECS to start the service.", default=Role())
+    execution_role: Role = spec_key("Permissions for ECS to start the tasks.", default=Role())
     permissions_boundary: String | None = spec_key(
         "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
         default=None,

@@ -121,7 +121,7 @@ def success_codes(case: Case) -> Problems:
         low, _, high = part.partition("-")
         if not 200 <= int(low) <= int(high or low) <= 499:
             message = f"`{part}` is not a range within 200 to 499"
-            yield Problem("service.healthCheck.successCodes", message, "such as 200, `200,204` or `200-299`")
+            yield Problem("service.healthCheck.successCodes", message, "use codes such as 200, `200,204` or `200-299`")
 
 
 @rule(

@@ -17,18 +17,19 @@ def repeated(case: Case) -> Problems:
         local = local_name(dependency.name)
         if local and (kind.name, local) in first:
             line = case.document.span(("dependencies", first[kind.name, local])).line
-            message = f"the {kind.name} in line {line} is also named `{local}`"
+            message = f"the {kind.name} on line {line} is also named `{local}`"
             yield Problem((*path, "name"), message, "give each its own name")
         first.setdefault((kind.name, local), int(path[1]))
 
 
 @rule("S229", "a dependency without a name of its own")
 def nameless(case: Case) -> Problems:
-    """The logical id and the variables are derived from the name without `${ENV}`, and nothing is left of this one."""
+    """The logical id and the variables are derived from the name without `${ENV}`, and without it this
+    name is empty."""
     for path, dependency, _ in case.dependencies():
         if not local_name(dependency.name):
-            message = f"nothing is left of the name `{dependency.name}` without `${{ENV}}`"
-            yield Problem((*path, "name"), message, "such as ${ENV}-orders")
+            message = f"the name `{dependency.name}` is empty without `${{ENV}}`"
+            yield Problem((*path, "name"), message, "use a name such as ${ENV}-orders")
 
 
 @rule("S230", "two mounts at the same path")
@@ -81,7 +82,7 @@ def shared_variables(case: Case) -> Problems:
             line = case.document.span(("dependencies", providers[twice[0]][0])).line
             named = f"{kind.category}:{local_name(dependency.name)}"
             options = ", ".join(f"{name}: ${{{named}:{kind.variables[name]}}}" for name in twice)
-            message = f"the dependency in line {line} also provides {' and '.join(twice)}"
+            message = f"the dependency on line {line} also provides {' and '.join(twice)}"
             yield Problem(path, message, f"choose in service.environment, such as {options}", key=True)
         providers = own | providers
 

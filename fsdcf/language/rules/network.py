@@ -28,7 +28,7 @@ def vpc_form(case: Case) -> Problems:
     if network.id is None:
         for key in ("privateSubnets", "publicSubnets"):
             if case.wrote(f"{_VPC}.{key}"):
-                yield Problem(f"{_VPC}.{key}", f"`{key}` without the VPC's `id`", "add `id: vpc-…`", key=True)
+                yield Problem(f"{_VPC}.{key}", f"`{key}` requires the VPC's `id`", "add `id: vpc-…`", key=True)
         return
     for key in ("cidr", "availabilityZones", "nat", "endpoints"):
         if case.wrote(f"{_VPC}.{key}"):
@@ -58,7 +58,7 @@ def _existing_subnets(case: Case, network: Vpc) -> Problems:
 
 @rule("S214", "an address range that cannot be used")
 def ranges(case: Case) -> Problems:
-    """A range begins at its network address. A new VPC takes a range from /16 to /23, because fsdcf divides it into
+    """A range begins at its network address. A new VPC accepts a range from /16 to /23, because fsdcf divides it into
     sixteen subnets and a load balancer needs subnets of at least /27."""
     networking = case.service.networking
     cidr = networking.network.cidr
@@ -66,13 +66,17 @@ def ranges(case: Case) -> Problems:
         problem = _range_problem(cidr)
         network = None if problem else ip_network(cidr)
         if network is not None and (not isinstance(network, IPv4Network) or not 16 <= network.prefixlen <= 23):
-            problem = "a new VPC takes an IPv4 range from /16 to /23"
+            problem = "a new VPC accepts an IPv4 range from /16 to /23"
         if problem:
-            yield Problem(f"{_VPC}.cidr", f"`{cidr}` cannot be the VPC's range: {problem}", "such as 10.0.0.0/16")
+            yield Problem(
+                f"{_VPC}.cidr", f"`{cidr}` cannot be the VPC's range: {problem}", "use a range such as 10.0.0.0/16"
+            )
     for index, allowed in enumerate(networking.load_balancer.allow_cidrs):
         if problem := _range_problem(allowed):
             path: SpecPath = (*_BALANCER.split("."), "allowCidrs", index)
-            yield Problem(path, f"`{allowed}` is not a valid address range: {problem}", "such as 203.0.113.0/24")
+            yield Problem(
+                path, f"`{allowed}` is not a valid address range: {problem}", "use a range such as 203.0.113.0/24"
+            )
 
 
 def _range_problem(text: str) -> str:

@@ -83,6 +83,6 @@ def name_like_an_arn(case: Case) -> Problems:
     returns another secret or none."""
     for path, _, part in _secrets(case):
         if part.store == "secrets" and _LIKE_AN_ARN.fullmatch(part.name):
-            message = f"Secrets Manager takes the end of `{part.name}` for the end of an ARN"
+            message = f"Secrets Manager interprets the end of `{part.name}` as the end of an ARN"
             hint = "write the secret's full ARN in service.secrets, with its six random characters"
             yield Problem(path, message, hint)

@@ -30,7 +30,7 @@ def conditions(case: Case) -> Problems:
 
 
 def _conditions(path: SpecPath, statement: Statement) -> Problems:
-    hint = "such as `StringEquals: {aws:ResourceTag/team: shop}`"
+    hint = "write a condition such as `StringEquals: {aws:ResourceTag/team: shop}`"
     for operator, keys in statement.conditions.items():
         if not isinstance(keys, dict) or not keys:
             yield Problem((*path, operator), f"`{operator}` contains no context keys", hint, key=True)

@@ -53,7 +53,7 @@ def single_writer(case: Case) -> Problems:
         yield Problem("service.autoScaling", message, hint, key=True)
     count = service.resources.desired_count
     if count is not None and count > 1:
-        yield Problem("service.resources.desiredCount", f"{count} tasks would write one SQLite file", hint)
+        yield Problem("service.resources.desiredCount", f"{count} tasks would write to one SQLite file", hint)
     message = "SQLite requires the old task to stop before the new one starts"
     if service.deployment.minimum_healthy_percent not in (None, 0):
         yield Problem("service.deployment.minimumHealthyPercent", message, "leave it out: it is 0 here")
@@ -96,7 +96,7 @@ def shared_file(case: Case) -> Problems:
     that the tasks share, they would all write one file and corrupt it."""
     for database in _databases(case):
         if database.on_network and database.dependency.ephemeral:
-            message = f"several tasks would write `{database.file}`, which is on EFS"
+            message = f"several tasks would write to `{database.file}`, which is on EFS"
             hint = "leave out `ephemeral`, or give a `path` on the task's own disk, such as /tmp/app.db"
             yield Problem((*database.path, "ephemeral"), message, hint, key=True)
 
@@ -145,10 +145,10 @@ def _backup(case: Case, database: _Database) -> Problems:
     line = next(case.document.span(at).line for at, other, _ in case.dependencies() if other is system)
     if wanted and not system.backup:
         hint = "leave out `backup` there (it is on by default), or leave it out here"
-        yield Problem(path, f"the file system in line {line} has `backup: false`", hint)
+        yield Problem(path, f"the file system on line {line} has `backup: false`", hint)
     elif system.backup and not wanted:
         hint = "write `backup: false` there too, or leave it out here"
-        yield Problem(path, f"the file system in line {line} is backed up, with every file on it", hint)
+        yield Problem(path, f"the file system on line {line} is backed up, with every file on it", hint)
 
 
 @rule("W108", "SQLite outside a mount")

@@ -79,7 +79,7 @@ def stuck_deployment(case: Case) -> Problems:
     count = max(1, fixed_count(case) if auto is None else auto.min_count)
     if ceil(count * least / 100) >= count * most // 100:
         key = "maximumPercent" if case.wrote("service.deployment.maximumPercent") else "minimumHealthyPercent"
-        message = f"{least} % to {most} % of {count} task{'s' * (count > 1)} leaves no room to replace a task"
+        message = f"{least} % to {most} % of {count} task{'s' * (count > 1)} leave no room to replace a task"
         hint = "raise maximumPercent (start first), or lower minimumHealthyPercent (stop first)"
         yield Problem(f"service.deployment.{key}", message, hint)
 
@@ -144,5 +144,5 @@ def scaling_from_zero(case: Case) -> Problems:
     data: a service that is scaled to zero stays there until you start a task by hand."""
     auto = case.service.auto_scaling
     if auto is not None and auto.min_count == 0:
-        message = "zero tasks produce no metric to scale by"
+        message = "with zero tasks there is no metric to scale on"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")

@@ -125,7 +125,7 @@ def _left_out(stack: PlannedStack) -> Iterator[Unpriced]:
             yield Unpriced(type, "no price for this type", tuple(one.name for one in resources))
     for name in stack.stand_ins:
         if name != IMAGE_PARAMETER:
-            yield Unpriced(f"Parameter {name}", "it has no default: a stand-in was taken")
+            yield Unpriced(f"Parameter {name}", "it has no default: a placeholder value was used")
     for type, resources in sorted(types.items()):
         side_costs = record_of(type).side_costs
         yield from side_costs(stack, resources) if side_costs else ()

@@ -113,6 +113,6 @@ def assumed(settings: Iterable[str] = ()) -> dict[str, Decimal]:
             raise AssumptionError(f"unknown assumption {name!r}; {hint}")
         value, least = decimal(written), assumptions()[name].minimum
         if value is None or not least <= value <= _MOST:
-            raise AssumptionError(f"{name}={written}: must be a number from {least} to a million million")
+            raise AssumptionError(f"{name}={written}: must be a number from {least} to 1,000,000,000,000")
         values[name] = value
     return values

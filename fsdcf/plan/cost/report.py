@@ -70,9 +70,9 @@ def _key(line: CostLine | None) -> object:
 
 
 def how_changed(delta: Delta) -> str:
-    """``2 to 10 tasks … -> 4 to 10 tasks …``; ``new`` or ``gone`` before a line of one side."""
+    """``2 to 10 tasks … -> 4 to 10 tasks …``; ``new`` or ``removed`` before a line of one side."""
     if delta.before is None or delta.after is None:
-        return f"{'new' if delta.before is None else 'gone'}: {how_of(delta.line)}"
+        return f"{'new' if delta.before is None else 'removed'}: {how_of(delta.line)}"
     return f"{delta.before.how} -> {how_of(delta.after)}"
 
 
@@ -95,13 +95,13 @@ def notes(*estimates: Estimate) -> Iterator[str]:
             " --prices."
         )
     if prices.overridden:
-        yield f"Prices of your own: {', '.join(prices.overridden)}."
+        yield f"Custom prices: {', '.join(prices.overridden)}."
     reasons: dict[str, dict[str, None]] = {}
     for price in (line.price for one in estimates for line in one.lines if line.price.weak):
         reasons.setdefault(price.note or price.source, {})[price.name] = None
     if reasons:
         words = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())
-        yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it rest on weak sources: {words}."
+        yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it is based on weak sources: {words}."
 
 
 class CostRow(NamedTuple):

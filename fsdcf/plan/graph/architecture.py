@@ -171,7 +171,7 @@ def _existing(text: str, label: str) -> Iterator[Reach]:
     drawing = _drawings_by_arn().get(service, Drawing("service", service))
     named = re.fullmatch(drawing.arn_name, rest)
     name = named[1] if named else rest
-    lines = (drawing.arn_title or drawing.title, name, *(("exists already",) if drawing.is_store else ()))
+    lines = (drawing.arn_title or drawing.title, name, *(("already exists",) if drawing.is_store else ()))
     node = Node(other_id(f"{service} {name}"), drawing.kind, lines, _group_of(drawing), exists=True)
     yield Reach(node, label if drawing.read_at_start else "")
 
@@ -248,7 +248,7 @@ def _groups(
     else:
         holders = (*stack.of(elb.TARGET_GROUP), *stack.of(ec2.SECURITY_GROUP))
         ids = [one.text("VpcId") for one in holders if "VpcId" in one.properties]
-        label = f"VPC {ids[0]}, exists already" if ids else "VPC"
+        label = f"VPC {ids[0]}, already exists" if ids else "VPC"
     yield Group("g_vpc", "vpc", label)
     subnets: dict[bool, list[object]] = {True: list(ec2.public_subnets(stack)), False: []}
     for balancer in balancers:

@@ -95,7 +95,12 @@ EACH = [
         "fsdcf access shop.yml --env staging",
     ),
     ("ResourceInitializationError=secret", "no permission to read the secret", "service.secrets", "aws secretsmanager"),
-    ("ResourceInitializationError=log-group", "the log group does not exist", "service.observability.logs", "aws logs"),
+    (
+        "ResourceInitializationError=log-group",
+        "the log group no longer exists",
+        "service.observability.logs",
+        "aws logs",
+    ),
     ("CannotStartContainerError=gunicorn", "the command gunicorn is not in the image", "service.command", "docker run"),
     (
         "oom",
@@ -127,7 +132,7 @@ EACH = [
         "service.healthCheck.timeout",
         "fsdcf logs",
     ),
-    ("capacity", "no capacity of this size", "service.resources", "fsdcf status shop --env staging"),
+    ("capacity", "no capacity for tasks of this size", "service.resources", "fsdcf status shop --env staging"),
 ]
 
 
