@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 
+from fsdcf.cloudformation.arns import partition_of
 from fsdcf.deploy.aws import Aws, ConnectionProblem, configuration
 from fsdcf.deploy.model import Exit
 from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parse_fault
 from fsdcf.sandbox.schedule import release
-from fsdcf.sandbox.state import SandboxState, partition_of
+from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.store import Store, StoreError
 
 

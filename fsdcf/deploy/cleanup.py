@@ -225,29 +225,28 @@ def conclude(run: Run, leftovers: Leftovers | None, body: Callable[[], Outcome])
         outcome = end.outcome
     except (*INTERRUPTS, AwsError) as error:
         failure = error
-    left = ""
-    if leftovers is not None:
-        try:
-            run.aws.deadline = run.aws.clock() + _CLEANING
-            left = leftovers.clean(run)
-        except INTERRUPTS as pressed:
-            left, failure = leftovers.remark("the run was interrupted"), pressed
+    own, left = leftovers or Leftovers(""), ""
+    try:
+        run.aws.deadline = run.aws.clock() + _CLEANING
+        left = own.clean(run)
+    except INTERRUPTS as pressed:
+        left, failure = own.remark("the run was interrupted"), pressed
     if failure is not None or outcome is None:
-        outcome = _interrupted(run, leftovers, failure)
-    if left and leftovers is not None:
-        names = f"--stack-name {leftovers.stack} --change-set-name {leftovers.name}"
+        retry = run.target.redeploy() if leftovers is not None else run.target.command("status")
+        outcome = _interrupted(run, own, failure, retry)
+    if left:
+        names = f"--stack-name {own.stack} --change-set-name {own.name}"
         delete_set = f"aws cloudformation delete-change-set {names}"
         evidence = (*outcome.evidence, Evidence("left behind", left))
-        next_steps = (*outcome.next, run.target.command("delete") if leftovers.new else delete_set)
+        next_steps = (*outcome.next, run.target.command("delete") if own.new else delete_set)
         outcome = replace(outcome, evidence=evidence, next=next_steps)
     run.tell(RunEnded(outcome))
     return outcome
 
 
-def _interrupted(run: Run, leftovers: Leftovers | None, failure: BaseException | None) -> Outcome:
-    """The outcome of a run that a person, the system or AWS cut off."""
+def _interrupted(run: Run, leftovers: Leftovers, failure: BaseException | None, retry: str) -> Outcome:
+    """The outcome of a run that a person, the system or AWS cut off. ``retry`` is the command to repeat it with."""
     target = run.target
-    retry = target.redeploy() if leftovers is not None else target.command("status")
     why, code, next_steps = _explain_interruption(failure, retry)
     evidence: tuple[Evidence, ...] = ()
     if isinstance(failure, AwsError):
@@ -257,12 +256,11 @@ def _interrupted(run: Run, leftovers: Leftovers | None, failure: BaseException |
     if run.over:
         sentence = f"{why}: {run.over}, and the running version of the service was not verified"
         return Outcome(after, sentence, evidence, (diagnose,))
-    name = leftovers.name if leftovers is not None else ""
-    if run.running or (leftovers is not None and leftovers.executed):
-        operation = run.running or f"the execution of {name}"
+    if run.running or leftovers.executed:
+        operation = run.running or f"the execution of {leftovers.name}"
         return Outcome(after, f"{why}: {operation} continues, its outcome is unknown", evidence, (watch, diagnose))
-    if leftovers is not None and leftovers.executing:
-        return Outcome(after, f"{why}: whether {name} was executed is unknown", evidence, (watch, diagnose))
+    if leftovers.executing:
+        return Outcome(after, f"{why}: whether {leftovers.name} was executed is unknown", evidence, (watch, diagnose))
     return Outcome(code, f"{why}: nothing was executed", evidence, next_steps)
 
 

@@ -299,25 +299,15 @@ def assess(run: Run, result: OperationResult, sha: str | None, name: str) -> Out
 
 
 def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:
-    from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation, explain_rollouts, image_of
+    from fsdcf.deploy.diagnosis.explanations import diagnose_result, explain_rollouts, image_of
 
     run.step("diagnose", "looking for the cause")
     rollouts = _remaining_evidence(run, result)
     failed = (task for rollout in rollouts for task in rollout.failed_tasks)
     image = next((image for task in failed if (image := image_of(task, run.target))), "")
-    operation = FailedOperation(
-        run.target,
-        name,
-        result.status,
-        result.reason,
-        result.events,
-        rollouts,
-        run.places(event.logical_id for event in result.events),
-        result.cancelled,
-        explain_rollouts(run, rollouts, result.stack.arn if result.stack is not None else name),
-        sha or image.rpartition("@" if "@" in image else ":")[2],
-    )
-    outcome = diagnose_operation(operation)
+    cause = explain_rollouts(run, rollouts, result.stack.arn if result.stack is not None else name)
+    sha = sha or image.rpartition("@" if "@" in image else ":")[2]
+    outcome = diagnose_result(run, name, replace(result, rollouts=rollouts), cause, sha)
     unknown = (Evidence("stack", f"{name} is {result.status}; its events could not be read"),)
     return replace(outcome, evidence=outcome.evidence or unknown)
 

@@ -251,12 +251,9 @@ def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
 
 
 def _diagnose(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
-    from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operation
+    from fsdcf.deploy.diagnosis.explanations import diagnose_result
 
-    places = run.places(event.logical_id for event in result.events)
-    return diagnose_operation(
-        FailedOperation(run.target, stack.name, result.status, result.reason, result.events, result.rollouts, places)
-    )
+    return diagnose_result(run, stack.name, result)
 
 
 def stage(run: Run, release: Release, options: Options) -> dict[str, str]:

@@ -16,8 +16,7 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.cleanup import conclude
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.explanations import (
-    FailedOperation,
-    diagnose_operation,
+    diagnose_result,
     explain_rollouts,
     rollout_evidence,
 )
@@ -49,7 +48,7 @@ from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
 def watch(stack: str, aws: Aws, tell: Tell, where: Where, timeout: float | None) -> Outcome:
     """Watch the operation in progress on the stack, with its events from the beginning, to its end."""
-    return _command(stack, aws, tell, None, where, timeout, _watch)
+    return _command(stack, aws, tell, _watch, where=where, timeout=timeout)
 
 
 def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
@@ -63,28 +62,28 @@ def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
         if isinstance(event, WarningIssued):
             unread.append(Evidence("not read", event.text))
 
-    outcome = _command(stack, aws, tell, None, where, None, _diagnose)
+    outcome = _command(stack, aws, tell, _diagnose, where=where)
     return replace(outcome, evidence=(*outcome.evidence, *unread))
 
 
 def cancel(stack: str, aws: Aws, tell: Tell) -> Outcome:
     """Cancel the update in progress and watch its rollback; exit 0 once the stack is in its earlier state."""
-    return _command(stack, aws, tell, None, nowhere, None, _cancel)
+    return _command(stack, aws, tell, _cancel)
 
 
 def recover(stack: str, skip: tuple[str, ...], aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
     """Continue a failed rollback without the resources in ``skip``; exit 0 once the stack is in its earlier state."""
-    return _command(stack, aws, tell, ask, where, None, lambda run, name: _recover(run, name, skip))
+    return _command(stack, aws, tell, lambda run, name: _recover(run, name, skip), ask, where)
 
 
 def _command(
     stack: str,
     aws: Aws,
     tell: Tell,
-    ask: Ask | None,
-    where: Where,
-    timeout: float | None,
     body: Callable[[Run, str], Outcome],
+    ask: Ask | None = None,
+    where: Where = nowhere,
+    timeout: float | None = None,
 ) -> Outcome:
     run = Run(aws, tell, target_of(None, stack), ask, where)
     run.limit(timeout)
@@ -162,13 +161,8 @@ def _so_far(run: Run, stack: Snapshot) -> Outcome:
     rollouts = _read_rollouts(run, events)
     failing = [rollout for rollout in rollouts if rollout.failed_tasks]
     if failures(events):
-        places = run.places(event.logical_id for event in events)
-        cause = explain_rollouts(run, rollouts, stack.arn)
-        return diagnose_operation(
-            FailedOperation(
-                run.target, stack.name, stack.status, stack.reason, events, rollouts, places, explained=cause
-            )
-        )
+        result = OperationResult(stack.status, stack, events, rollouts, stack.reason)
+        return diagnose_result(run, stack.name, result, explain_rollouts(run, rollouts, stack.arn))
     if failing:
         return _failing_tasks(run, stack, failing[0])
     sentence = f"{stack.name} is {stack.status}, and nothing has failed so far"

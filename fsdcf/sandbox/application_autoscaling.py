@@ -73,4 +73,3 @@ def _described(state: SandboxState, key: str, body: Data) -> Document:
 
 
 OPERATIONS = {"DescribeScalableTargets": describe_scalable_targets}
-ACTIONS: Document = {}

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -103,9 +103,10 @@ def _name(name_or_arn: str) -> str:
 
 def _table(state: SandboxState, name_or_arn: str) -> Document:
     """Return a table that is ready for items. Raises ServiceError."""
-    table = state.store.get(TABLE, _name(name_or_arn))
-    if table is None or state.clock.now() < table["ready"]:
-        raise ServiceError("ResourceNotFoundException", "Requested resource not found")
+    missing = ServiceError("ResourceNotFoundException", "Requested resource not found")
+    table = state.existing(TABLE, _name(name_or_arn), missing)
+    if state.clock.now() < table["ready"]:
+        raise missing
     return table
 
 
@@ -126,9 +127,8 @@ def _key_types(table: Document) -> dict[str, str]:
 def describe_table(state: SandboxState, params: Document) -> Document:
     """DescribeTable. ItemCount is exact, whereas AWS counts the items every six hours."""
     name = _name(params["TableName"])
-    table = state.store.get(TABLE, name)
-    if table is None:
-        raise ServiceError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
+    missing = ServiceError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
+    table = state.existing(TABLE, name, missing)
     request: Document = table["request"]
     mode = request.get("BillingMode")
     now, arn = state.clock.now(), state.arn("dynamodb", f"table/{name}")
@@ -483,7 +483,7 @@ def _segment(params: Document) -> tuple[int, int]:
     return segment, segments
 
 
-OPERATIONS: Mapping[str, Callable[[SandboxState, Document], Document]] = {
+OPERATIONS = {
     "BatchGetItem": batch_get_item,
     "BatchWriteItem": batch_write_item,
     "DescribeTable": describe_table,
@@ -492,4 +492,3 @@ OPERATIONS: Mapping[str, Callable[[SandboxState, Document], Document]] = {
     "PutItem": put_item,
     "Scan": scan,
 }
-ACTIONS: Data = {}

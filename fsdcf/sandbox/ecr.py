@@ -50,4 +50,3 @@ def _image(state: SandboxState, repository: str, identifier: dict[str, str]) -> 
 
 
 OPERATIONS = {"DescribeImages": describe_images, "DescribeRepositories": describe_repositories}
-ACTIONS: Document = {}

@@ -156,4 +156,3 @@ def _described_group(arn: str, properties: Data) -> Document:
 
 
 OPERATIONS = {"DescribeTargetHealth": describe_target_health, "DescribeTargetGroups": describe_target_groups}
-ACTIONS: Document = {}

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from fsdcf.cloudformation.types.ecs import SERVICE
 
@@ -176,6 +176,7 @@ class TaskFault:
 
 
 Fault = CallFault | ResourceFault | TaskFault | Quirk
+F = TypeVar("F", bound=Fault)
 
 
 class Faults:
@@ -202,19 +203,16 @@ class Faults:
 
     def call_fault(self, service: str, operation: str) -> CallFault | None:
         """Return the fault of this call, if it has one. Each request counts as a call."""
-        fault: CallFault | None = self._take(
-            lambda fault: isinstance(fault, CallFault) and fault.matches(service, operation)
-        )
-        return fault
+        return self._take(CallFault, lambda fault: fault.matches(service, operation))
 
     def resource_fault(self, logical_id: str, type: str, phase: Phase) -> ResourceFault | None:
         """Return the fault of a resource in this phase and use it up once.
 
         A task problem, aimed at a resource without tasks, becomes the reason for which the resource fails.
         """
-        kinds = (ResourceFault,) if type == SERVICE else (ResourceFault, TaskFault)
+        kinds: Any = ResourceFault if type == SERVICE else (ResourceFault, TaskFault)
         fault: ResourceFault | TaskFault | None = self._take(
-            lambda fault: isinstance(fault, kinds) and fault.phase == phase and fault.target in (logical_id, type)
+            kinds, lambda fault: fault.phase == phase and fault.target in (logical_id, type)
         )
         if not isinstance(fault, TaskFault):
             return fault
@@ -226,22 +224,18 @@ class Faults:
 
         ``name`` is the logical id of the service or, outside a stack, its name.
         """
-        fault: TaskFault | None = self._take(
-            lambda fault: isinstance(fault, TaskFault) and fault.phase == phase and fault.target in (name, SERVICE)
-        )
-        return fault
+        return self._take(TaskFault, lambda fault: fault.phase == phase and fault.target in (name, SERVICE))
 
     def quirk(self, kind: str) -> Quirk | None:
         """Return the quirk of this name, if CloudFormation shows it now, and use it up once."""
-        quirk: Quirk | None = self._take(lambda fault: isinstance(fault, Quirk) and fault.kind == kind)
-        return quirk
+        return self._take(Quirk, lambda fault: fault.kind == kind)
 
-    def _take(self, matches: Callable[[Any], bool]) -> Any:
+    def _take(self, kinds: type[F] | tuple[type[F], ...], matches: Callable[[F], bool]) -> F | None:
         with self._lock:
-            active = (
-                fault for index, fault in enumerate(self._faults) if matches(fault) and self._strikes(index, fault)
-            )
-            return next(active, None)
+            for index, fault in enumerate(self._faults):
+                if isinstance(fault, kinds) and matches(fault) and self._strikes(index, fault):
+                    return fault
+        return None
 
     def _strikes(self, index: int, fault: Fault) -> bool:
         after, probability = (fault.after, fault.probability) if isinstance(fault, CallFault) else (0, 1.0)

@@ -51,8 +51,8 @@ def _now(state: SandboxState) -> int:
 def _group_name(state: SandboxState, params: Document) -> str:
     name = params.get("logGroupName") or params.get("logGroupIdentifier") or ""
     name = name.removesuffix(":*").partition(":log-group:")[2] or name
-    if state.store.get(LOG_GROUP, name) is None:
-        raise ServiceError("ResourceNotFoundException", "The specified log group does not exist.")
+    missing = ServiceError("ResourceNotFoundException", "The specified log group does not exist.")
+    state.existing(LOG_GROUP, name, missing)
     return str(name)
 
 
@@ -66,8 +66,8 @@ def _lines(state: SandboxState, group: str, stream: str, params: Document) -> li
 def get_log_events(state: SandboxState, params: Document) -> Document:
     """GetLogEvents, of the latest lines or from the head. At either end, the token stays the same."""
     group, stream = _group_name(state, params), params.get("logStreamName", "")
-    if state.store.get(LOG_STREAM, f"{group}|{stream}") is None:
-        raise ServiceError("ResourceNotFoundException", "The specified log stream does not exist.")
+    missing = ServiceError("ResourceNotFoundException", "The specified log stream does not exist.")
+    state.existing(LOG_STREAM, f"{group}|{stream}", missing)
     lines = [line for _, line in _lines(state, group, stream, params)]
     limit = params.get("limit") or MOST_LINES
     match = re.fullmatch(r"([fb])/(\d+)|", params.get("nextToken") or "")
@@ -179,4 +179,3 @@ OPERATIONS = {
     "FilterLogEvents": filter_log_events,
     "GetLogEvents": get_log_events,
 }
-ACTIONS: Document = {}

@@ -20,10 +20,7 @@ def add_bucket(state: SandboxState, name: str, region: str = "") -> None:
 
 
 def _any_bucket(state: SandboxState, name: str) -> Document:
-    body = state.store.get(BUCKET, name)
-    if body is None:
-        raise ServiceError("NoSuchBucket", "The specified bucket does not exist", 404)
-    return body
+    return state.existing(BUCKET, name, ServiceError("NoSuchBucket", "The specified bucket does not exist", 404))
 
 
 def _bucket(state: SandboxState, name: str) -> Document:
@@ -42,10 +39,8 @@ def _bucket(state: SandboxState, name: str) -> Document:
 
 
 def _object(state: SandboxState, bucket: str, key: str) -> Document:
-    body = state.store.get(OBJECT, f"{bucket}/{key}")
-    if body is None:
-        raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
-    return body
+    missing = ServiceError("NoSuchKey", "The specified key does not exist.", 404)
+    return state.existing(OBJECT, f"{bucket}/{key}", missing)
 
 
 def create_bucket(state: SandboxState, params: Document) -> Document:
@@ -152,4 +147,3 @@ OPERATIONS = {
     "ListObjectsV2": list_objects,
     "PutObject": put_object,
 }
-ACTIONS: Document = {}

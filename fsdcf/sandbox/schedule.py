@@ -23,7 +23,7 @@ Action = Callable[[SandboxState, float, Document], None]
 NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")
 """The services, by botocore's names.
 
-The module ``fsdcf.sandbox.NAME``, with underscores for hyphens, has OPERATIONS and ACTIONS.
+The module ``fsdcf.sandbox.NAME``, with underscores for hyphens, has OPERATIONS and, if it schedules something, ACTIONS.
 """
 
 RUNNER = "sandbox.runner"
@@ -39,7 +39,7 @@ def operations(service: str) -> Mapping[str, Handler]:
 
 def action(name: str) -> Action:
     """Return an action by its name, which begins with the service: ``ecs.step``. Raises KeyError."""
-    found: Action = _module(name.partition(".")[0]).ACTIONS[name]
+    found: Action = getattr(_module(name.partition(".")[0]), "ACTIONS", {})[name]
     return found
 
 

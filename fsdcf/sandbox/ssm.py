@@ -72,10 +72,7 @@ def _check(name: str, value: str) -> None:
 
 
 def _parameter(state: SandboxState, name: str) -> Document:
-    body = state.store.get(PARAMETER, name)
-    if body is None:
-        raise ServiceError("ParameterNotFound", "")  # AWS sends no message
-    return body
+    return state.existing(PARAMETER, name, ServiceError("ParameterNotFound", ""))  # AWS sends no message
 
 
 def _described(state: SandboxState, identifier: str) -> Document:
@@ -151,4 +148,3 @@ OPERATIONS = {
     "GetParameters": get_parameters,
     "PutParameter": put_parameter,
 }
-ACTIONS: Document = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from fsdcf.cloudformation.arns import partition_of
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.store import Store
 
@@ -113,6 +114,13 @@ class SandboxState:
         """Return the same sandbox with its clock frozen at a time."""
         return replace(self, clock=FrozenClock(at))
 
+    def existing(self, kind: str, key: str, missing: ServiceError) -> Document:
+        """Return a document of the store. Raises ``missing`` if it does not exist."""
+        body = self.store.get(kind, key)
+        if body is None:
+            raise missing
+        return body
+
     def arn(self, service: str, resource: str) -> str:
         """Return an ARN in this account and region: ``state.arn("ecs", "cluster/name")``."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
@@ -151,10 +159,3 @@ def page(
         raise invalid
     start, end = int(given), int(given) + min(params.get(limit) or size, size)
     return {name: list(items[start:end]), token: str(end) if end < len(items) else None}
-
-
-def partition_of(region: str) -> str:
-    """Return the partition of a region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

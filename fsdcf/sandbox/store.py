@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Format of the file. A file in another format is refused."""
 
 LOCK_TIMEOUT = 60.0

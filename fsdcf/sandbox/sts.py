@@ -12,4 +12,3 @@ def get_caller_identity(state: SandboxState, params: Document) -> Document:
 
 
 OPERATIONS = {"GetCallerIdentity": get_caller_identity}
-ACTIONS: Document = {}

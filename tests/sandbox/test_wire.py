@@ -10,12 +10,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
+from fsdcf.cloudformation.arns import partition_of
 from fsdcf.sandbox import ecs, wire
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.exchange import request
 from fsdcf.sandbox.faults import parse_fault
 from fsdcf.sandbox.protocols.shapes import ShapeError, request_of
-from fsdcf.sandbox.state import START, SandboxState, partition_of
+from fsdcf.sandbox.state import START, SandboxState
 from tests.sandbox.conftest import ONCE, Sandbox, session
 
 

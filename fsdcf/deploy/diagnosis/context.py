@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fsdcf.cloudformation.arns import partition_of
+from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
@@ -72,9 +73,10 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         return DiagnosisContext()
     properties = _properties(stack, service)
     definition = _properties(stack, target_of(properties.get("TaskDefinition")))
-    container = _main_container(definition, properties)
-    command = items(mapping(container.get("HealthCheck")).get("Command"))
     balancer = mapping(next(iter(items(properties.get("LoadBalancers"))), None))
+    containers = map(mapping, items(definition.get("ContainerDefinitions")))
+    container = main_container(containers, _text(balancer.get("ContainerName"))) or {}
+    command = items(mapping(container.get("HealthCheck")).get("Command"))
     group = _properties(stack, target_of(balancer.get("TargetGroupArn")))
     ports = (mapping(one).get("ContainerPort") for one in items(container.get("PortMappings")))
     numbers = map(whole_number, (balancer.get("ContainerPort"), *ports))
@@ -104,14 +106,6 @@ def _properties(stack: PlannedStack, name: str | None) -> Mapping[str, Any]:
 def _text(value: Any) -> str:
     """A value as text; empty if a part of it is only known once the stack exists."""
     return text_of(value) if is_known(value) and not isinstance(value, Mapping | list) else ""
-
-
-def _main_container(definition: Mapping[str, Any], service: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The container behind the load balancer, else the first essential one."""
-    containers = [mapping(one) for one in items(definition.get("ContainerDefinitions"))]
-    named = {_text(mapping(one).get("ContainerName")) for one in items(service.get("LoadBalancers"))}
-    balanced = (one for one in containers if one.get("Name") in named)
-    return next(balanced, next((one for one in containers if one.get("Essential", True)), {}))
 
 
 def _words(command: Sequence[Any]) -> tuple[str, ...]:
@@ -209,9 +203,7 @@ def refine_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
         command = f"{_ecr_command('describe-images', ecr)} --image-ids {kind}={ecr['tag']}"
         return Refinement(f"({ecr['name']}:{ecr['tag']})", command=command)
     other = _REFERENCE.search(match.string)
-    if other is None:
-        return Refinement()
-    return Refinement(f"({other['whole']})", command=f"docker manifest inspect {other['whole']}")
+    return _named(other and other["whole"], "docker manifest inspect")
 
 
 def refine_permission(*actions: str, key: str = "service.executionRole.statements", show: str = "") -> Refine:
@@ -238,8 +230,7 @@ def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, st
     if refused is not None:
         resource = refused["resource"] or ""
         return ((refused["action"], resource if resource.startswith("arn:") or resource == "*" else ""),)
-    ecr = _ECR.search(text)
-    repository = ""
+    ecr, repository = _ECR.search(text), ""
     if ecr is not None:
         region = ecr["region"]
         repository = f"arn:{partition_of(region)}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
@@ -301,20 +292,20 @@ def refine_image_permission(context: DiagnosisContext, match: re.Match[str]) -> 
 def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The secret or parameter that was requested, and the command that looks for it."""
     named = _SECRET.search(match.string)
-    if named is None:
-        return Refinement()
-    parameter, secret = named["parameter"], named["secret"]
-    if parameter:
-        return Refinement(f"({parameter})", command=f"aws ssm get-parameter --name {shlex.quote(parameter)}")
-    return Refinement(f"({secret})", command=f"aws secretsmanager describe-secret --secret-id {secret}")
+    if named is not None and named["parameter"]:
+        return _named(named["parameter"], "aws ssm get-parameter --name")
+    return _named(named and named["secret"], "aws secretsmanager describe-secret --secret-id")
+
+
+def _named(name: str | None, command: str) -> Refinement:
+    """The resource that AWS's words name, and the command that looks for it; nothing if they name none."""
+    return Refinement(f"({name})", command=f"{command} {shlex.quote(name)}") if name else Refinement()
 
 
 def refine_file_system(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The file system that could not be mounted, and the command that shows its mount targets."""
     named = re.search(r"\bfs-[0-9a-f]{8,17}\b", match.string)
-    if named is None:
-        return Refinement()
-    return Refinement(f"({named[0]})", command=f"aws efs describe-mount-targets --file-system-id {named[0]}")
+    return _named(named and named[0], "aws efs describe-mount-targets --file-system-id")
 
 
 def refine_network(context: DiagnosisContext, match: re.Match[str]) -> Refinement:

@@ -19,6 +19,7 @@ from fsdcf.deploy.events import is_root, leftover_resources
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import template_in
+from fsdcf.deploy.watch import OperationResult
 
 _FORMAT_ERROR = "exec format error"
 _USUAL_PORT = 8000
@@ -184,6 +185,17 @@ class FailedOperation:
     cancelled: str = ""
     explained: RolloutCause | None = None
     sha: str = ""
+
+
+def diagnose_result(
+    run: Run, stack: str, result: OperationResult, explained: RolloutCause | None = None, sha: str = ""
+) -> Outcome:
+    """The outcome of an operation that failed on the stack with this name."""
+    places = run.places(event.logical_id for event in result.events)
+    found = result.events, result.rollouts, places, result.cancelled
+    return diagnose_operation(
+        FailedOperation(run.target, stack, result.status, result.reason, *found, explained=explained, sha=sha)
+    )
 
 
 def diagnose_operation(failed: FailedOperation) -> Outcome:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fsdcf.sandbox.cloudformation import changesets, operations, stacks
-from fsdcf.sandbox.schedule import Action, Handler
 
-OPERATIONS: Mapping[str, Handler] = {
+OPERATIONS = {
     "CancelUpdateStack": stacks.cancel_update_stack,
     "ContinueUpdateRollback": stacks.continue_update_rollback,
     "CreateChangeSet": changesets.create_change_set,
@@ -32,4 +29,4 @@ OPERATIONS: Mapping[str, Handler] = {
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stacks.update_termination_protection,
 }
-ACTIONS: Mapping[str, Action] = {**operations.ACTIONS, **changesets.ACTIONS}
+ACTIONS = {**operations.ACTIONS, **changesets.ACTIONS}

@@ -34,8 +34,12 @@ KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 _CONTEXT = ("Properties", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
 _VALUES = ("Path", "BeforeValue", "AfterValue", "BeforeValueFrom", "AfterValueFrom", "AttributeChangeType")
-_EXISTENCE = "AWS::EarlyValidation::ResourceExistenceCheck"
-_PROPERTIES = "AWS::EarlyValidation::PropertyValidation"
+_HOOKS = {
+    "NAME_CONFLICT_VALIDATION": "AWS::EarlyValidation::ResourceExistenceCheck",
+    "PROPERTY_VALIDATION": "AWS::EarlyValidation::PropertyValidation",
+}
+"""The names of the validations, and of the hooks that perform them."""
+
 _WARNING = (
     "[WARN] --include-property-values option can return incomplete ChangeSet data because: "
     "Logical Id: {}, failed property validation"
@@ -203,7 +207,7 @@ def _compute(state: SandboxState, stack: Document, change_set: Document) -> Chan
         )
     final, bare = ([_as_import(change, imports) for change in some] for some in (raw, all_attributes))
     findings = _findings(state, final, new, change_set["validates"])
-    failed = sorted({finding["hook"] for finding in findings})
+    failed = sorted({_HOOKS[finding["ValidationName"]] for finding in findings})
     if failed:
         return ChangeSetResult(findings=findings, reason=messages.EARLY_VALIDATION.format(", ".join(failed)))
     rows = {key: row for key, row in records.rows(state, stack["id"]).items() if row["status"] not in GONE}
@@ -274,19 +278,25 @@ def _findings(state: SandboxState, final: list[Change], new: NewTemplate, valida
         creates = change.action == "Add" or change.replacement == "True"
         if creates and _existing(state, change, new) is not None:
             reason = messages.exists(type, str(resources.name_of(type, properties)))
-            findings.append(_finding(logical, type, _EXISTENCE, "NAME_CONFLICT_VALIDATION", reason))
+            findings.append(_finding(logical, type, "NAME_CONFLICT_VALIDATION", reason))
     return findings
 
 
 def _property_findings(logical: str, type: str, unknown: list[str], missing: list[str]) -> list[Document]:
     reasons = [f"Unsupported property [{name}]" for name in unknown]  # the message of AWS is not known
     reasons += [f"Required property [{name}] not found" for name in missing]
-    return [_finding(logical, type, _PROPERTIES, "PROPERTY_VALIDATION", reason, "/Properties") for reason in reasons]
+    return [_finding(logical, type, "PROPERTY_VALIDATION", reason, "/Properties") for reason in reasons]
 
 
-def _finding(logical: str, type: str, hook: str, name: str, reason: str, path: str = "") -> Document:
-    location = f"/Resources/{logical}{path}"
-    return {"logical": logical, "type": type, "hook": hook, "name": name, "reason": reason, "path": location}
+def _finding(logical: str, type: str, name: str, reason: str, path: str = "") -> Document:
+    """Return a finding, with the members of an event."""
+    return {
+        "LogicalResourceId": logical,
+        "ResourceType": type,
+        "ValidationName": name,
+        "ValidationStatusReason": reason,
+        "ValidationPath": f"/Resources/{logical}{path}",
+    }
 
 
 def create_change_set(state: SandboxState, params: Document) -> Document:

@@ -21,7 +21,6 @@ PHASE_PAUSE = 0.6
 """Seconds from the last step of a phase to the next phase."""
 
 RETAINED = ("Retain", "RetainExceptOnCreate")
-_TYPES = {"create": "CREATE_STACK", "update": "UPDATE_STACK", "import": "UPDATE_STACK"}
 
 
 def new_operation(state: SandboxState, stack: Document, type: str, token: str | None) -> Document:
@@ -45,7 +44,8 @@ def begin(
     unfinished = last if last is not None and stack["status"] in ("CREATE_FAILED", "UPDATE_FAILED") else None
     if unfinished is None:
         records.forget_operation(state, stack["id"])
-    operation = new_operation(state, stack, _TYPES[kind], params.get("ClientRequestToken"))
+    type = "CREATE_STACK" if kind == "create" else "UPDATE_STACK"
+    operation = new_operation(state, stack, type, params.get("ClientRequestToken"))
     try:
         target = values.target(state, stack, settings)
     except EvaluationError as error:
@@ -287,7 +287,7 @@ def _end_undo(simulation: StackSimulation, succeeded: bool) -> None:
 
 def _end_cleanup(simulation: StackSimulation, succeeded: bool) -> None:
     for row in records.leftovers(simulation.state, simulation.id).values():
-        resources.set_owner(simulation.state, row["type"], row["physical"], None)
+        resources.set_owner(simulation.state, row, None)
     _end(simulation, simulation.operation["end"], None if succeeded else messages.CLEANUP_FAILED)
 
 

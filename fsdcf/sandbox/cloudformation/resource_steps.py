@@ -358,7 +358,7 @@ def _work(simulation: StackSimulation, key: str, row: Document) -> None:
     properties = wanted.get("Properties") or {}
     if verb == "import":
         resources.existing(simulation.state, row)
-        resources.set_owner(simulation.state, row["type"], row["physical"], simulation.id)
+        resources.set_owner(simulation.state, row, simulation.id)
         simulation.set_resource_status(row, "IMPORT_COMPLETE", messages.IMPORT_COMPLETED)
         simulation.set_resource_status(row, "UPDATE_IN_PROGRESS", messages.IMPORT_TAGS)
         resources.update(simulation.state, row, properties, "create")
@@ -463,18 +463,18 @@ def start_delete(simulation: StackSimulation, key: str) -> None:
     if row is None or row["status"] in GONE:
         simulation.end_step(key)
         return
-    resource = resources.find(simulation.state, row["type"], row["physical"])
+    resource = resources.find_row(simulation.state, row)
     owned = resource is not None and resource["owner"] == simulation.id
     if running["keep"] or (resource is not None and not owned):  # not owned: its import has failed
         if owned:
-            resources.set_owner(simulation.state, row["type"], row["physical"], None)
+            resources.set_owner(simulation.state, row, None)
         _end_delete(simulation, key, row, "DELETE_SKIPPED")
     elif not row["physical"]:
         _end_delete(simulation, key, row)
     else:
         running |= {"state": "running", "attempts": running["attempts"] + 1}
         simulation.set_resource_status(row, "DELETE_IN_PROGRESS")
-        protection = resources.protection(simulation.state, row["type"], row["physical"])
+        protection = resources.protection(simulation.state, row)
         if not _set_fault(simulation, key, row, running["phase"]) and protection is not None:
             running["fault"] = [protection.reason, protection.code]
         simulation.schedule_step(0.3, key, "work")
@@ -532,7 +532,7 @@ def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
     if running["fault"]:
         simulation.fail_step(key, row, "import", "IMPORT_ROLLBACK_FAILED", ResourceFailure(*running["fault"]))
         return
-    resources.set_owner(simulation.state, row["type"], row["physical"], None)
+    resources.set_owner(simulation.state, row, None)
     simulation.end_step(key, row, "IMPORT_ROLLBACK_COMPLETE")
     records.drop_row(simulation.state, simulation.id, ROW, key)
 

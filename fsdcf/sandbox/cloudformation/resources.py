@@ -80,9 +80,14 @@ def save(state: SandboxState, resource: Document) -> None:
         state.store.put(RESOURCE_NAME, f"{resource['type']}|{resource['name']}", body)
 
 
-def set_owner(state: SandboxState, type: str, physical: str, owner: str | None) -> None:
-    """Give a resource, if it exists, to a stack or to none."""
-    resource = find(state, type, physical)
+def find_row(state: SandboxState, row: Document) -> Document | None:
+    """Return the resource of a stack's row."""
+    return find(state, row["type"], row["physical"])
+
+
+def set_owner(state: SandboxState, row: Document, owner: str | None) -> None:
+    """Give the resource of a row, if it exists, to a stack or to none."""
+    resource = find_row(state, row)
     if resource is not None:
         save(state, {**resource, "owner": owner})
 
@@ -304,7 +309,7 @@ def missing_properties(type: str, properties: Data) -> list[str]:
 
 def existing(state: SandboxState, row: Document) -> Document:
     """Return the resource of a row. Raises ResourceFailure if it does not exist."""
-    resource = find(state, row["type"], row["physical"])
+    resource = find_row(state, row)
     if resource is None:
         reason = f"Resource of type '{row['type']}' with identifier '{row['physical']}' was not found."
         raise ResourceFailure(reason, "NotFound")
@@ -322,14 +327,14 @@ def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -
 
 def delete(state: SandboxState, row: Document) -> None:
     """Begin to delete the resource of a row, if it exists. Raises ResourceFailure."""
-    if find(state, row["type"], row["physical"]) is not None:
+    if find_row(state, row) is not None:
         with _failing():
             _handler(row["type"]).delete(state, row["physical"])
 
 
 def is_gone(state: SandboxState, row: Document) -> bool:
     """Return whether the deletion of a resource has finished. If so, the resource is removed."""
-    resource = find(state, row["type"], row["physical"])
+    resource = find_row(state, row)
     if resource is not None:
         if not _handler(row["type"]).is_gone(state, row["physical"]):
             return False
@@ -340,16 +345,16 @@ def is_gone(state: SandboxState, row: Document) -> bool:
 def is_settled(state: SandboxState, row: Document) -> bool:
     """Return whether a resource has reached its new state. Raises ResourceFailure if it cannot reach it."""
     with _failing():
-        exists = find(state, row["type"], row["physical"]) is not None
+        exists = find_row(state, row) is not None
         return not exists or _handler(row["type"]).is_settled(state, row["physical"])
 
 
-def protection(state: SandboxState, type: str, physical: str) -> ResourceFailure | None:
-    """Return the failure by which deletion protection prevents the deletion of a resource, or None."""
-    resource, protection = find(state, type, physical), record_of(type).simulation.protection
+def protection(state: SandboxState, row: Document) -> ResourceFailure | None:
+    """Return the failure by which deletion protection prevents the deletion of a row's resource, or None."""
+    resource, protection = find_row(state, row), record_of(row["type"]).simulation.protection
     if resource is None or protection is None or not protection.is_on(resource["properties"]):
         return None
-    return ResourceFailure(protection.reason.format(id=physical), protection.code)
+    return ResourceFailure(protection.reason.format(id=row["physical"]), protection.code)
 
 
 def failure_of(fault: ResourceFault) -> ResourceFailure:

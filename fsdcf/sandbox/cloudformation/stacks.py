@@ -411,16 +411,12 @@ def _change_set_events(body: Document) -> list[Document]:
     findings = [
         {
             **shared,
+            **finding,
             "EventId": unique("operation", body["id"], number),
             "EventType": "VALIDATION_ERROR",
-            "LogicalResourceId": finding["logical"],
             "PhysicalResourceId": "",
-            "ResourceType": finding["type"],
             "ValidationFailureMode": "FAIL",
-            "ValidationName": finding["name"],
             "ValidationStatus": "FAILED",
-            "ValidationStatusReason": finding["reason"],
-            "ValidationPath": finding["path"],
         }
         for number, finding in enumerate(body["findings"], 1)
     ]

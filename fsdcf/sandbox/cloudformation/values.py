@@ -274,7 +274,7 @@ def _lookup(state: SandboxState, stack: Document) -> Callable[[str, str | None],
             raise EvaluationError(f"Template error: resource {logical} does not exist")
         if attribute is None:
             return row["physical"]
-        resource = resources.find(state, row["type"], row["physical"])
+        resource = resources.find_row(state, row)
         attributes = resource["attributes"] if resource is not None else {}
         if attribute not in attributes:
             raise EvaluationError(f"Attribute '{attribute}' does not exist")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
 from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, update_service
 from fsdcf.sandbox.ecs.definitions import create_cluster, delete_cluster, deregister, register
 from fsdcf.sandbox.ecs.scheduler import deployment_of
-from fsdcf.sandbox.schedule import Action, Handler
 
 __all__ = [
     "ACTIONS",
@@ -24,7 +21,7 @@ __all__ = [
     "update_service",
 ]
 
-OPERATIONS: Mapping[str, Handler] = {
+OPERATIONS = {
     "DescribeClusters": definitions.describe_clusters,
     "DescribeServiceDeployments": api.describe_service_deployments,
     "DescribeServices": api.describe_services,
@@ -40,7 +37,7 @@ OPERATIONS: Mapping[str, Handler] = {
     "StopTask": api.stop_task,
     "UpdateService": api.update_service_operation,
 }
-ACTIONS: Mapping[str, Action] = {
+ACTIONS = {
     "ecs.forget": tasks.forget,
     "ecs.reconcile": scheduler.reconcile,
     "ecs.step": tasks.step,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.sandbox.ecs import scheduler, tasks
@@ -14,10 +13,12 @@ from fsdcf.sandbox.ecs.definitions import (
     cluster_name,
     create_cluster,
     definition_of,
+    described,
     events_of,
     existing_cluster,
     key_of,
     paged,
+    requested_tags,
     runnable,
     service_arn,
     task_arn,
@@ -41,21 +42,24 @@ EXECUTE_DISABLED = (
 )
 """After answers of the API that users have published."""
 
-_SETTINGS: Mapping[str, tuple[str, Any]] = {
-    "strategy": ("capacityProviderStrategy", []),
-    "configuration": ("deploymentConfiguration", {}),
-    "network": ("networkConfiguration", {}),
-    "balancers": ("loadBalancers", []),
-    "registries": ("serviceRegistries", []),
-    "grace": ("healthCheckGracePeriodSeconds", 0),
-    "execute": ("enableExecuteCommand", False),
-    "managed": ("enableECSManagedTags", False),
-    "propagate": ("propagateTags", "NONE"),
-    "rebalancing": ("availabilityZoneRebalancing", "ENABLED"),
+_SETTINGS: Data = {
+    "capacityProviderStrategy": [],
+    "deploymentConfiguration": {},
+    "networkConfiguration": {},
+    "loadBalancers": [],
+    "serviceRegistries": [],
+    "healthCheckGracePeriodSeconds": 0,
+    "enableExecuteCommand": False,
+    "enableECSManagedTags": False,
+    "propagateTags": "NONE",
+    "availabilityZoneRebalancing": "ENABLED",
 }
-"""The settings of a service in its record: the member of the request, and its default."""
+"""The settings of a service, by the members of the request, with their defaults."""
 
-_REDEPLOYED = ("strategy", "network", "balancers", "registries", "taskDefinition")
+_REDEPLOYED = (
+    *("capacityProviderStrategy", "networkConfiguration", "loadBalancers", "serviceRegistries"),
+    "taskDefinition",
+)
 """Settings whose change begins a new deployment.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
 
@@ -65,6 +69,9 @@ _DEFAULT_CONFIGURATION = {
     "minimumHealthyPercent": 100,
     "strategy": "ROLLING",
 }
+
+
+_NO_SERVICE = ServiceError("ServiceNotFoundException", "Service not found.")
 
 
 def _invalid(message: str) -> ServiceError:
@@ -86,7 +93,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
     scheduler.forget_all(state, key)
     state.store.remove(SERVICE_EVENTS, key)
     service = {
-        **{setting: request.get(member, default) for setting, (member, default) in _SETTINGS.items()},
+        **{member: request.get(member, default) for member, default in _SETTINGS.items()},
         "key": key,
         "name": name,
         "status": "ACTIVE",
@@ -95,7 +102,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
         "launchType": request.get("launchType"),
         "tags": request.get("tags", []),
         "createdAt": state.clock.now(),
-        "configuration": {**_DEFAULT_CONFIGURATION, **request.get("deploymentConfiguration", {})},
+        "deploymentConfiguration": {**_DEFAULT_CONFIGURATION, **request.get("deploymentConfiguration", {})},
     }
     _deploy(state, service, _problem(state, logical_id or name, "create"))
     return _described_service(state, service)
@@ -123,10 +130,8 @@ def update_service(state: SandboxState, request: Data, logical_id: str = "", pha
     if service["status"] != "ACTIVE":
         raise ServiceError("ServiceNotActiveException", "Service was not ACTIVE.")
     before = {name: service[name] for name in _REDEPLOYED}
-    for setting, (member, _) in _SETTINGS.items():
-        if request.get(member) is not None:
-            service[setting] = request[member]
-    service["configuration"] = {**_DEFAULT_CONFIGURATION, **service["configuration"]}
+    service |= {member: request[member] for member in _SETTINGS if request.get(member) is not None}
+    service["deploymentConfiguration"] = {**_DEFAULT_CONFIGURATION, **service["deploymentConfiguration"]}
     service["desired"] = int(request.get("desiredCount", service["desired"]))
     if request.get("taskDefinition"):
         wanted = definition_of(state, request["taskDefinition"])["taskDefinitionArn"]
@@ -158,14 +163,10 @@ def service_of(state: SandboxState, service_arn: str) -> Document | None:
 
 
 def _service(state: SandboxState, key: str) -> Document:
-    service = state.store.get(SERVICE, key)
-    if service is None or service["status"] == "INACTIVE":
-        raise _no_service()
+    service = state.existing(SERVICE, key, _NO_SERVICE)
+    if service["status"] == "INACTIVE":
+        raise _NO_SERVICE
     return service
-
-
-def _no_service() -> ServiceError:
-    return ServiceError("ServiceNotFoundException", "Service not found.")
 
 
 def _described_service(state: SandboxState, service: Document) -> Document:
@@ -175,12 +176,13 @@ def _described_service(state: SandboxState, service: Document) -> Document:
     deployments_now = scheduler.current_deployments(state, key)
     running = sum(body["task"]["lastStatus"] == "RUNNING" for body in active)
     latest = next(iter(scheduler.every(state, key)), None)
+    strategy = service["capacityProviderStrategy"] or None
     launched = {
-        "capacityProviderStrategy": service["strategy"] or None,
-        "launchType": None if service["strategy"] else service["launchType"] or "FARGATE",
+        "capacityProviderStrategy": strategy,
+        "launchType": None if strategy else service["launchType"] or "FARGATE",
         "platformVersion": "1.4.0",
         "platformFamily": "Linux",
-        "networkConfiguration": service["network"] or None,
+        "networkConfiguration": service["networkConfiguration"] or None,
     }
     members = ("id", "status", "taskDefinition", "createdAt", "updatedAt", "rolloutState", "rolloutStateReason")
     deployments, revisions = [], []
@@ -200,32 +202,22 @@ def _described_service(state: SandboxState, service: Document) -> Document:
             }
         )
     return {
+        **{name: service[name] for name in (*_SETTINGS, "status", "taskDefinition", "createdAt")},
         "serviceArn": service_arn(state, key),
         "serviceName": service["name"],
         "clusterArn": cluster_arn(state, key),
-        "loadBalancers": service["balancers"],
-        "serviceRegistries": service["registries"],
-        "status": service["status"],
         "desiredCount": service["desired"],
         "runningCount": running,
         "pendingCount": len(active) - running,
         **launched,
-        "taskDefinition": service["taskDefinition"],
-        "deploymentConfiguration": service["configuration"],
         "deployments": deployments,
         "events": events_of(state, key),
-        "createdAt": service["createdAt"],
         "currentServiceDeployment": latest["arn"] if latest is not None and "finishedAt" not in latest else None,
         "currentServiceRevisions": revisions,
         "placementConstraints": [],
         "placementStrategy": [],
-        "healthCheckGracePeriodSeconds": service["grace"],
         "schedulingStrategy": "REPLICA",
         "deploymentController": {"type": "ECS"},
-        "enableECSManagedTags": service["managed"],
-        "propagateTags": service["propagate"],
-        "enableExecuteCommand": service["execute"],
-        "availabilityZoneRebalancing": service["rebalancing"],
     }
 
 
@@ -243,16 +235,13 @@ def describe_services(state: SandboxState, params: Document) -> Document:
     if len(names) > 10:
         raise _invalid("Number of services (names or ARNs) must not exceed 10.")
     cluster = existing_cluster(state, params.get("cluster"))
-    services, failures = [], []
-    for name in names:
-        key = key_of(cluster, name)
+
+    def describe(key: str) -> Document | None:
         service = state.store.get(SERVICE, key) if key.partition("/")[0] == cluster else None
-        if service is None:
-            failures.append({"arn": service_arn(state, key), "reason": "MISSING"})
-        else:
-            tags = service["tags"] if "TAGS" in params.get("include", []) else None
-            services.append({**_described_service(state, service), "tags": tags})
-    return {"services": services, "failures": failures}
+        return service and {**_described_service(state, service), "tags": requested_tags(params, service)}
+
+    keys = {key: service_arn(state, key) for key in (key_of(cluster, name) for name in names)}
+    return described("services", keys, describe)
 
 
 def list_services(state: SandboxState, params: Document) -> Document:
@@ -266,8 +255,8 @@ def list_tasks(state: SandboxState, params: Document) -> Document:
     """ListTasks, latest first, by service, family, startedBy and desired status (RUNNING by default)."""
     cluster = existing_cluster(state, params.get("cluster"))
     key = key_of(cluster, params["serviceName"]) if params.get("serviceName") else ""
-    if key and state.store.get(SERVICE, key) is None:
-        raise _no_service()
+    if key:
+        state.existing(SERVICE, key, _NO_SERVICE)
     wanted = {
         "desiredStatus": params.get("desiredStatus") or "RUNNING",
         "startedBy": params.get("startedBy"),
@@ -297,22 +286,18 @@ def describe_tasks(state: SandboxState, params: Document) -> Document:
         raise _invalid("Tasks cannot be empty.")
     if len(names) > 100:
         raise _invalid("Number of tasks (ids or ARNs) must not exceed 100.")
-    described, failures = [], []
-    for key in (key_of(cluster, name) for name in names):
+
+    def describe(key: str) -> Document | None:
         body = state.store.get(TASK, key)
-        if body is None:
-            failures.append({"arn": task_arn(state, key), "reason": "MISSING"})
-        else:
-            tags = body["task"]["tags"] if "TAGS" in params.get("include", []) else None
-            described.append({**body["task"], "tags": tags})
-    return {"tasks": described, "failures": failures}
+        return body and {**body["task"], "tags": requested_tags(params, body["task"])}
+
+    return described(
+        "tasks", {key: task_arn(state, key) for key in (key_of(cluster, name) for name in names)}, describe
+    )
 
 
 def _task(state: SandboxState, cluster: str, name: str) -> Document:
-    body = state.store.get(TASK, key_of(cluster, name))
-    if body is None:
-        raise _invalid("The referenced task was not found.")
-    return body
+    return state.existing(TASK, key_of(cluster, name), _invalid("The referenced task was not found."))
 
 
 def stop_task(state: SandboxState, params: Document) -> Document:
@@ -346,15 +331,7 @@ def run_task(state: SandboxState, params: Document) -> Document:
 def _run(state: SandboxState, cluster: str, params: Document) -> list[str]:
     """Start the tasks of RunTask and return their keys."""
     definition = definition_of(state, runnable(state, params["taskDefinition"]))
-    options = {
-        "group": params.get("group") or f"family:{definition['family']}",
-        "startedBy": params.get("startedBy"),
-        "network": params.get("networkConfiguration", {}),
-        "strategy": params.get("capacityProviderStrategy", []),
-        "execute": params.get("enableExecuteCommand"),
-        "overrides": {"containerOverrides": [], **params.get("overrides", {})},
-        "tags": params.get("tags", []),
-    }
+    options = {"group": f"family:{definition['family']}", **params}
     work = {"after": ONE_OFF, "do": "log", "lines": ["Done"]}
     end = end_step(0.0, TaskEnding("EssentialContainerExited", EXITED, 0))
     keys = []
@@ -429,8 +406,7 @@ def list_service_deployments(state: SandboxState, params: Document) -> Document:
     """ListServiceDeployments, latest first, by status and time of creation."""
     key = key_of(params.get("cluster"), params["service"])
     existing_cluster(state, key.partition("/")[0])
-    if state.store.get(SERVICE, key) is None:
-        raise _no_service()
+    state.existing(SERVICE, key, _NO_SERVICE)
     created = params.get("createdAt", {})
     after, before = created.get("after", float("-inf")), created.get("before", float("inf"))
     summaries = [
@@ -444,15 +420,14 @@ def list_service_deployments(state: SandboxState, params: Document) -> Document:
 
 def describe_service_deployments(state: SandboxState, params: Document) -> Document:
     """DescribeServiceDeployments, by ARN."""
-    described, failures = [], []
-    for arn in params["serviceDeploymentArns"]:
+
+    def describe(arn: str) -> Document | None:
         key = "/".join(arn.split("/")[1:3])
-        deployment = next((one for one in scheduler.every(state, key) if one["arn"] == arn), None)
-        if deployment is None:
-            failures.append({"arn": arn, "reason": "MISSING"})
-        else:
-            described.append(_described_deployment(state, deployment))
-    return {"serviceDeployments": described, "failures": failures}
+        return next(
+            (_described_deployment(state, one) for one in scheduler.every(state, key) if one["arn"] == arn), None
+        )
+
+    return described("serviceDeployments", {arn: arn for arn in params["serviceDeploymentArns"]}, describe)
 
 
 def _described_deployment(state: SandboxState, deployment: Document) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fsdcf.sandbox.ids import token, unique
@@ -90,8 +90,21 @@ def register_task_definition(state: SandboxState, params: Document) -> Document:
 def describe_task_definition(state: SandboxState, params: Document) -> Document:
     """DescribeTaskDefinition."""
     body = _document(state, params["taskDefinition"])
-    tags = body["tags"] if "TAGS" in params.get("include", []) else None
-    return {"taskDefinition": body["definition"], "tags": tags}
+    return {"taskDefinition": body["definition"], "tags": requested_tags(params, body)}
+
+
+def requested_tags(params: Document, body: Document) -> Any:
+    """Return the tags of a document if the request includes them."""
+    return body["tags"] if "TAGS" in params.get("include", []) else None
+
+
+def described(name: str, arns: Mapping[str, str], describe: Callable[[str], Document | None]) -> Document:
+    """Return the descriptions under ``name`` and, for the keys that have none, the failures. ``arns`` are by key."""
+    known = {key: describe(key) for key in arns}
+    return {
+        name: [body for body in known.values() if body is not None],
+        "failures": [{"arn": arns[key], "reason": "MISSING"} for key, body in known.items() if body is None],
+    }
 
 
 def list_task_definitions(state: SandboxState, params: Document) -> Document:
@@ -174,18 +187,22 @@ def delete_cluster(state: SandboxState, cluster: str) -> None:
 
 def describe_clusters(state: SandboxState, params: Document) -> Document:
     """DescribeClusters."""
-    clusters, failures = [], []
-    for name in map(cluster_name, params.get("clusters") or [DEFAULT_CLUSTER]):
-        body = state.store.get(CLUSTER, name)
-        if body is None:
-            failures.append({"arn": cluster_arn(state, name), "reason": "MISSING"})
-            continue
+
+    def describe(name: str) -> Document | None:
         states = [task["task"]["lastStatus"] for task in _tasks(state, name)]
         running = states.count("RUNNING")
-        counts = {"runningTasksCount": running, "pendingTasksCount": len(states) - running}
-        counts |= {"registeredContainerInstancesCount": 0, "activeServicesCount": len(_services(state, name))}
-        clusters.append({**body, "clusterArn": cluster_arn(state, name), **counts})
-    return {"clusters": clusters, "failures": failures}
+        body = state.store.get(CLUSTER, name)
+        return body and {
+            **body,
+            "clusterArn": cluster_arn(state, name),
+            "runningTasksCount": running,
+            "pendingTasksCount": len(states) - running,
+            "registeredContainerInstancesCount": 0,
+            "activeServicesCount": len(_services(state, name)),
+        }
+
+    names = map(cluster_name, params.get("clusters") or [DEFAULT_CLUSTER])
+    return described("clusters", {name: cluster_arn(state, name) for name in names}, describe)
 
 
 def _services(state: SandboxState, cluster: str) -> list[Document]:

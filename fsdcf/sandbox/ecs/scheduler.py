@@ -65,7 +65,7 @@ def begin(state: SandboxState, service: Document, problem: TaskProblem) -> None:
         "arn": state.arn("ecs", f"service-deployment/{key}/{history_id}"),
         "status": "PRIMARY",
         "taskDefinition": service["taskDefinition"],
-        "configuration": service["configuration"],
+        "configuration": service["deploymentConfiguration"],
         "rolloutState": "IN_PROGRESS",
         "rolloutStateReason": f"ECS deployment ecs-svc/{name} in progress.",
         "failed": 0,
@@ -126,7 +126,7 @@ def _trip(state: SandboxState, service: Document, deployment: Document) -> None:
     change(state, deployment, rolloutState="FAILED", rolloutStateReason=FAILED_TO_START)
     add_event(state, key, f"(deployment {deployment['id']}) deployment failed: tasks failed to start.")
     last = next((one for one in every(state, key) if one["rolloutState"] == "COMPLETED"), None)
-    if last is None or not _breaker(service["configuration"]).get("rollback"):
+    if last is None or not _breaker(service["deploymentConfiguration"]).get("rollback"):
         change(state, deployment, finishedAt=now)
         return
     add_event(state, key, f"rolling back to deployment {last['id']}.")
@@ -241,7 +241,7 @@ def _count_failures(state: SandboxState, service: Document, primary: Document, k
             change(state, primary, failed=primary["failed"] + 1)
         if not body["ran"]:
             _delay(state, service)
-    resets = _breaker(service["configuration"]).get("resetOnHealthyTask", True)
+    resets = _breaker(service["deploymentConfiguration"]).get("resetOnHealthyTask", True)
     current = (body for body in known if body["deployment"] == primary["id"])
     if primary["failed"] and resets and any(tasks.is_healthy(state, body) for body in current):
         change(state, primary, failed=0)
@@ -260,8 +260,8 @@ def _delay(state: SandboxState, service: Document) -> None:
 
 def _trips(service: Document, primary: Document) -> bool:
     """Return whether the circuit breaker trips now."""
-    limit = threshold(service["configuration"], service["desired"])
-    enabled = _breaker(service["configuration"]).get("enable")
+    limit = threshold(service["deploymentConfiguration"], service["desired"])
+    enabled = _breaker(service["deploymentConfiguration"]).get("enable")
     return bool(_is_watched(primary) and enabled and primary["failed"] >= limit)
 
 
@@ -282,7 +282,7 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
         )
         for key, body in active.items()
     ]
-    configuration = service["configuration"]
+    configuration = service["deploymentConfiguration"]
     minimum, maximum = configuration.get("minimumHealthyPercent", 100), configuration.get("maximumPercent", 200)
     may_start = state.clock.now() >= service["notBefore"]
     decision = decide(views, service["desired"], minimum, maximum, may_start)
@@ -300,12 +300,12 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
 
 def _start(state: SandboxState, service: Document, primary: Document) -> str:
     options = {
-        **{name: service[name] for name in ("network", "strategy", "balancers", "grace", "execute")},
+        **service,
         "service": service["key"],
         "deployment": primary["id"],
         "group": f"service:{service['name']}",
         "startedBy": primary["id"],
-        "tags": service["tags"] if service["propagate"] == "SERVICE" else [],
+        "tags": service["tags"] if service["propagateTags"] == "SERVICE" else [],
     }
     cluster = service["key"].partition("/")[0]
     body = tasks.start(state, cluster, primary["taskDefinition"], options, TaskProblem(*primary["problem"]))

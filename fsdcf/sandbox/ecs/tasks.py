@@ -27,8 +27,8 @@ def start(
 ) -> Document:
     """Start a task.
 
-    ``options`` are service (key), deployment (id), group, startedBy, network, strategy, balancers, grace, execute,
-    overrides and tags. ``last_steps`` end a task that ends by itself.
+    ``options`` are members of RunTask and, for the task of a service, those of the service, its key (``service``) and
+    the id of the ``deployment``. ``last_steps`` end a task that ends by itself.
     """
     number = state.store.next_number("ecs.task")
     name = token("task", state.account, cluster, number, length=32)
@@ -44,7 +44,7 @@ def start(
         "main": main["name"],
         "service": options.get("service", ""),
         "deployment": options.get("deployment", ""),
-        "balancers": options.get("balancers", []),
+        "balancers": options.get("loadBalancers", []),
         "address": _address(number),
         "checked": scenario.container_check is not None,
         "logs": [log["awslogs-group"], stream] if log.get("awslogs-group") else [],
@@ -61,7 +61,9 @@ def start(
 def _new_task(state: SandboxState, key: str, number: int, definition: Data, options: Data) -> Document:
     """Return a new task in the form of DescribeTasks."""
     arn, address = task_arn(state, key), _address(number)
-    subnets = options.get("network", {}).get("awsvpcConfiguration", {}).get("subnets") or ["subnet-00000000"]
+    subnets = options.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("subnets") or [
+        "subnet-00000000"
+    ]
     interface = token(key, "interface")
     details = {
         "subnetId": subnets[number % len(subnets)],
@@ -75,7 +77,7 @@ def _new_task(state: SandboxState, key: str, number: int, definition: Data, opti
         "status": "PRECREATED",
         "details": [{"name": name, "value": value} for name, value in details.items()],
     }
-    strategy = options.get("strategy") or []
+    strategy = options.get("capacityProviderStrategy") or []
     return {
         "taskArn": arn,
         "clusterArn": cluster_arn(state, key),
@@ -94,8 +96,8 @@ def _new_task(state: SandboxState, key: str, number: int, definition: Data, opti
         "availabilityZone": state.region + "abc"[number % 3],
         "createdAt": state.clock.now(),
         "version": 1,
-        "enableExecuteCommand": bool(options.get("execute")),
-        "overrides": options.get("overrides", {"containerOverrides": []}),
+        "enableExecuteCommand": bool(options.get("enableExecuteCommand")),
+        "overrides": {"containerOverrides": [], **options.get("overrides", {})},
         "tags": list(options.get("tags", [])),
         "attachments": [attachment],
         "containers": [
@@ -127,7 +129,7 @@ def _main_container(definition: Data) -> Data:
 
 
 def _scenario(state: SandboxState, definition: Data, main: Data, options: Data) -> TaskScenario:
-    balancer: Data = next(iter(options.get("balancers", [])), {})
+    balancer: Data = next(iter(options.get("loadBalancers", [])), {})
     group, check = balancer.get("targetGroupArn", ""), main.get("healthCheck")
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = check and ContainerHealthCheck(
@@ -143,7 +145,7 @@ def _scenario(state: SandboxState, definition: Data, main: Data, options: Data) 
         secret=next((secret["valueFrom"] for secret in main.get("secrets", [])), ""),
         port=balancer.get("containerPort") or next(iter(ports), 0),
         target_group=group,
-        grace=float(options.get("grace", 0)),
+        grace=float(options.get("healthCheckGracePeriodSeconds", 0)),
         container_check=container_check or None,
         target_check=elbv2.health_check_of(state, group),
     )

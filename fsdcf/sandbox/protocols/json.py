@@ -10,7 +10,7 @@ from typing import Any
 from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
-from fsdcf.sandbox.protocols.shapes import Malformed, checked, checked_list, checked_map, members, seconds_of, value_of
+from fsdcf.sandbox.protocols.shapes import Malformed, checked, collection, members, seconds_of, value_of, wire_name
 from fsdcf.sandbox.state import Data, Document, ServiceError
 
 
@@ -42,17 +42,13 @@ def _decoded(shape: Shape, given: Any) -> Any:
     if not isinstance(given, _JSON_TYPES.get(kind, (int, float))) or (isinstance(given, bool) and kind != "boolean"):
         raise Malformed(f"a value cannot be read as {kind} ({shape.name})")
     if kind == "structure":
-        pairs = [(name, value.get(_name(member, name)), member) for name, member in shape.members.items()]
+        pairs = [(name, value.get(wire_name(member, name)), member) for name, member in shape.members.items()]
         return {name: _decoded(member, child) for name, child, member in pairs if child is not None}
     if kind == "list":
         return [_decoded(shape.member, child) for child in value]
     if kind == "map":
         return {key: _decoded(shape.value, child) for key, child in value.items()}
     return value
-
-
-def _name(shape: Shape, name: str) -> str:
-    return str(shape.serialization.get("name", name))
 
 
 def encode(operation: OperationModel, result: Data, request_id: str) -> HttpResponse:
@@ -66,11 +62,11 @@ def _encoded(shape: Shape, value: Any) -> Any:
     if getattr(shape, "is_document_type", False):
         return value
     if kind == "structure":
-        return {_name(member, name): _encoded(member, child) for name, member, child in members(shape, value)}
+        return {wire_name(member, name): _encoded(member, child) for name, member, child in members(shape, value)}
     if kind == "list":
-        return [_encoded(shape.member, child) for child in checked_list(shape, value)]
+        return [_encoded(shape.member, child) for child in collection(shape, value)]
     if kind == "map":
-        return {key: _encoded(shape.value, child) for key, child in checked_map(shape, value).items()}
+        return {key: _encoded(shape.value, child) for key, child in collection(shape, value).items()}
     if kind == "timestamp":
         return seconds_of(value)
     checked(shape, value)

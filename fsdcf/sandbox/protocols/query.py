@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
-from fsdcf.sandbox.protocols.shapes import Malformed, checked_list, checked_map, members, text_of, value_of
+from fsdcf.sandbox.protocols.shapes import Malformed, collection, members, text_of, value_of, wire_name
 from fsdcf.sandbox.state import Data, Document, ServiceError
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
@@ -42,7 +42,7 @@ def inner(shape: Shape, value: Data) -> str:
     present = members(shape, value)
     if all(isinstance(child, _PLAIN) for _, _, child in present):
         return _plain(shape, tuple([(name, type(child), child) for name, _, child in present]))
-    return "".join([encoded(member, _name(member, name), child) for name, member, child in present])
+    return "".join([encoded(member, wire_name(member, name), child) for name, member, child in present])
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def _plain(shape: Shape, present: tuple[tuple[str, type, Any], ...]) -> str:
     The types distinguish true from 1, and an UnlistedValue from a value of the enum.
     """
     known = shape.members
-    return "".join([encoded(known[name], _name(known[name], name), child) for name, _, child in present])
+    return "".join([encoded(known[name], wire_name(known[name], name), child) for name, _, child in present])
 
 
 def encoded(shape: Shape, name: str, value: Any) -> str:
@@ -71,8 +71,8 @@ def encoded(shape: Shape, name: str, value: Any) -> str:
 
 def _list(shape: Shape, name: str, value: Any) -> str:
     flat = shape.serialization.get("flattened")
-    item = _name(shape.member, name if flat else "member")
-    content = "".join(encoded(shape.member, item, child) for child in checked_list(shape, value))
+    item = wire_name(shape.member, name if flat else "member")
+    content = "".join(encoded(shape.member, item, child) for child in collection(shape, value))
     return content if flat else element(name, content)
 
 
@@ -81,15 +81,12 @@ def _map(shape: Shape, name: str, value: Any) -> str:
     entries = [
         element(
             name if flat else "entry",
-            encoded(shape.key, _name(shape.key, "key"), key) + encoded(shape.value, _name(shape.value, "value"), child),
+            encoded(shape.key, wire_name(shape.key, "key"), key)
+            + encoded(shape.value, wire_name(shape.value, "value"), child),
         )
-        for key, child in checked_map(shape, value).items()
+        for key, child in collection(shape, value).items()
     ]
     return "".join(entries) if flat else element(name, "".join(entries))
-
-
-def _name(shape: Shape, default: str) -> str:
-    return str(shape.serialization.get("name", default))
 
 
 def parsed(shape: Shape, body: bytes) -> Any:
@@ -110,7 +107,7 @@ def _decoded(shape: Shape, node: ElementTree.Element) -> Any:
         children.setdefault(child.tag.rpartition("}")[2], []).append(child)
     value: Document = {}
     for name, member in shape.members.items():
-        nodes = children.get(_name(member, name))
+        nodes = children.get(wire_name(member, name))
         if nodes and member.serialization.get("flattened"):
             value[name] = [_decoded(member.member, node) for node in nodes]
         elif nodes:
@@ -142,11 +139,11 @@ def decode(operation: OperationModel, request: HttpRequest) -> Document:
 def _structure(shape: Shape, tree: Tree) -> Document:
     value = {}
     for name, member in shape.members.items():
-        wire_name = _name(member, name)
+        key = wire_name(member, name)
         if member.type_name == "list" and member.serialization.get("flattened"):
-            wire_name = _name(member.member, wire_name)
-        if wire_name in tree:
-            value[name] = _value(member, tree[wire_name])
+            key = wire_name(member.member, key)
+        if key in tree:
+            value[name] = _value(member, tree[key])
     return value
 
 
@@ -155,10 +152,10 @@ def _value(shape: Shape, tree: Tree) -> Any:
     if shape.type_name == "structure":
         return _structure(shape, tree)
     if shape.type_name == "list":
-        items = tree if flat else tree.get(_name(shape.member, "member"), {})
+        items = tree if flat else tree.get(wire_name(shape.member, "member"), {})
         return [_value(shape.member, item) for item in _numbered(items)]
     if shape.type_name == "map":
-        key_name, value_name = _name(shape.key, "key"), _name(shape.value, "value")
+        key_name, value_name = wire_name(shape.key, "key"), wire_name(shape.value, "value")
         entries = _numbered(tree if flat else tree.get("entry", {}))
         return {
             _value(shape.key, entry.get(key_name, {})): _value(shape.value, entry.get(value_name, {}))

@@ -12,7 +12,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
-from fsdcf.sandbox.protocols.shapes import checked_map, members, text_of, value_of
+from fsdcf.sandbox.protocols.shapes import collection, members, text_of, value_of, wire_name
 from fsdcf.sandbox.state import Data, Document, ServiceError
 
 _VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
@@ -83,13 +83,13 @@ def decode(operation: OperationModel, request: HttpRequest) -> Document:
     places = {"uri": {"Bucket": bucket, "Key": key}, "querystring": request.query, "header": request.headers}
     params: Document = {}
     for name, member in shape.members.items():
-        location, wire_name = member.serialization.get("location"), member.serialization.get("name", name)
+        location, place = member.serialization.get("location"), wire_name(member, name)
         if location == "headers":
-            prefix = wire_name.lower()
+            prefix = place.lower()
             matches = {key: value for key, value in request.headers.items() if key.startswith(prefix)}
             params[name] = {key.removeprefix(prefix): value for key, value in matches.items()}
         elif location is not None:
-            text = places[location].get(wire_name.lower() if location == "header" else wire_name)
+            text = places[location].get(place.lower() if location == "header" else place)
             params |= {name: value_of(member, text)} if text and member.type_name != "list" else {}
     payload = shape.serialization.get("payload")
     if payload and request.body:
@@ -114,13 +114,13 @@ def encode(operation: OperationModel, result: Data, request_id: str) -> HttpResp
         elif name == payload and member.type_name == "blob":
             body = value
         else:
-            content += encoded(member, member.serialization.get("name", name), value)
+            content += encoded(member, wire_name(member, name), value)
     return HttpResponse(status, headers, body if payload else _document(operation, shape, content, headers))
 
 
 def _headers(shape: Shape, name: str, value: Any) -> dict[str, str]:
     if shape.type_name == "map":
-        return {name + key: text_of(shape.value, child) for key, child in checked_map(shape, value).items()}
+        return {name + key: text_of(shape.value, child) for key, child in collection(shape, value).items()}
     return {name: text_of(shape, value, "rfc822")}
 
 
@@ -133,7 +133,7 @@ def _document(operation: OperationModel, shape: Shape, content: str, headers: di
         # The model does not describe this answer: its only member is the root element itself.
         content = re.sub("</?LocationConstraint/?>", "", content)
         return element("LocationConstraint", content, names).encode("utf-8")
-    return element(shape.serialization.get("name", shape.name), content, names).encode("utf-8")
+    return element(wire_name(shape, shape.name), content, names).encode("utf-8")
 
 
 def error(service: ServiceModel | None, failure: ServiceError, request_id: str) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import formatdate
 from functools import cache, lru_cache
@@ -48,25 +48,22 @@ def members(shape: Shape, value: Data) -> list[tuple[str, Any, Any]]:
 
     Raises ShapeError for a member that the shape lacks.
     """
-    if not isinstance(value, Mapping):
-        raise ShapeError(f"{shape.name} is a structure, not {value!r}")
+    collection(shape, value)
     known = shape.members
     if not value.keys() <= known.keys():
         raise ShapeError(f"{shape.name} has no {', '.join(sorted(value.keys() - known.keys()))}")
     return [(name, known[name], child) for name, child in value.items() if child is not None]
 
 
-def checked_list(shape: Shape, value: Any) -> Sequence[Any]:
-    """Return a list. Raises ShapeError for any other value."""
-    if not isinstance(value, list | tuple):
-        raise ShapeError(f"{shape.name} is a list, not {value!r}")
-    return value
+def wire_name(shape: Shape, default: str) -> str:
+    """Return the name of a member in requests and responses."""
+    return str(shape.serialization.get("name", default))
 
 
-def checked_map(shape: Shape, value: Any) -> Data:
-    """Return a map. Raises ShapeError for any other value."""
-    if not isinstance(value, Mapping):
-        raise ShapeError(f"{shape.name} is a map, not {value!r}")
+def collection(shape: Shape, value: Any) -> Any:
+    """Return the value of a structure, a map or a list. Raises ShapeError if it is not such a value."""
+    if not isinstance(value, list | tuple if shape.type_name == "list" else Mapping):
+        raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     return value
 
 
