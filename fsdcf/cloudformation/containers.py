@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.facts import tag_values
 from fsdcf.conventions import SERVICE_TAG
 
 
@@ -21,6 +22,4 @@ def main_container(containers: Iterable[Mapping[str, Any]], service: str) -> Map
 
 def service_of(properties: Mapping[str, Any]) -> str:
     """Return the service that a resource of a template belongs to by its tags; empty without such a tag."""
-    tags = properties.get("Tags")
-    pairs = (tag for tag in tags if isinstance(tag, Mapping)) if isinstance(tags, list) else ()
-    return next((str(tag.get("Value", "")) for tag in pairs if tag.get("Key") == SERVICE_TAG), "")
+    return str(tag_values(properties.get("Tags")).get(SERVICE_TAG, ""))

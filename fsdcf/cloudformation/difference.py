@@ -23,7 +23,7 @@ from fsdcf.cloudformation.evaluation import (
     scope_of,
     unknowns,
 )
-from fsdcf.cloudformation.facts import Facts, facts_of
+from fsdcf.cloudformation.facts import Facts, facts_of, tag_values
 from fsdcf.cloudformation.references import (
     Path,
     conditions_used,
@@ -361,19 +361,11 @@ def _stack_tags(pair: ResourcePair) -> Iterator[Detail]:
     before, after = pair.old.side.tags, pair.new.side.tags
     if tag_property is None or before == after:
         return
-    own = {key for one in (pair.was, pair.now) for key in _keys(one.properties.get(tag_property))}
+    own = {key for one in (pair.was, pair.now) for key in tag_values(one.properties.get(tag_property))}
     for key in sorted({*before, *after} - own):
         if before.get(key) != after.get(key):
             path = pointer(("Properties", tag_property, key))
             yield Detail("Tags", None, path, before.get(key), after.get(key), "Never", "DirectModification")
-
-
-def _keys(tags: Any) -> set[str]:
-    """The keys of tags, written as a mapping or as a list of Key and Value."""
-    if isinstance(tags, Mapping):
-        return set(tags)
-    items = tags if isinstance(tags, list) else ()
-    return {tag["Key"] for tag in items if isinstance(tag, Mapping) and isinstance(tag.get("Key"), str)}
 
 
 def difference(

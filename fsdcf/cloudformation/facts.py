@@ -90,6 +90,14 @@ def facts_of(type: str) -> Facts | None:
 _SETS = ("properties", "create_only", "conditional", "read_only", "write_only", "attributes", "required", "unordered")
 
 
+def tag_values(tags: Any) -> dict[str, Any]:
+    """The values of tags by key, whether they are a mapping or a list of Key and Value."""
+    if isinstance(tags, Mapping):
+        return dict(tags)
+    pairs = [tag for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list) else []
+    return {tag["Key"]: tag.get("Value", "") for tag in pairs if isinstance(tag.get("Key"), str)}
+
+
 def custom_name(type: str, properties: Mapping[str, Any]) -> str | None:
     """The property with the custom name of a resource (``TableName``); None if CloudFormation generates the name.
 

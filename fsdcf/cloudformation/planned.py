@@ -6,7 +6,7 @@ A value that is not known before the deploy is represented by a name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.cloudformation.evaluation import (
@@ -17,10 +17,9 @@ from fsdcf.cloudformation.evaluation import (
     Scope,
     Unknown,
     active,
-    condition_values,
     evaluate,
+    scope_of,
 )
-from fsdcf.cloudformation.parameters import typed
 from fsdcf.cloudformation.references import section_of
 
 _SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
@@ -108,10 +107,9 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
         raise PlanError("its Parameters, Conditions and Mappings must be mappings")
     values, stand_ins = parameter_values(template)
     try:
-        conditions = condition_values(template, values, PSEUDO)
-        mappings = section_of(template, "Mappings")
-        scope = Scope(typed(template, values), _SYMBOLS, conditions, mappings, Unknown, lambda name: f"${{{name}}}")
-        made = {name: _made(name, one, scope) for name, one in active(template, conditions).items()}
+        scope = scope_of(template, values, PSEUDO, imports=lambda name: f"${{{name}}}")
+        symbolic = replace(scope, pseudo=_SYMBOLS)
+        made = {name: _made(name, one, symbolic) for name, one in active(template, scope.conditions).items()}
     except EvaluationError as error:
         raise PlanError(str(error)) from None
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
@@ -124,12 +122,8 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
         properties = evaluate(one.get("Properties") or {}, scope)
     except EvaluationError as error:
         raise PlanError(f"its resource {name} cannot be read: {error}") from None
-    if not isinstance(properties, Mapping):
-        properties = {}
-    metadata = one.get("Metadata")
-    ours = metadata.get("fsdcf") if isinstance(metadata, Mapping) else None
-    spec = ours.get("Spec") if isinstance(ours, Mapping) else None
-    return PlannedResource(name, one["Type"], properties, spec if isinstance(spec, str) else "")
+    spec = mapping(mapping(one.get("Metadata")).get("fsdcf")).get("Spec")
+    return PlannedResource(name, one["Type"], mapping(properties), spec if isinstance(spec, str) else "")
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:

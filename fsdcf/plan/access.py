@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
+from fsdcf.cloudformation.pricing import counted
 from fsdcf.cloudformation.references import Path, steps
 from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
 from fsdcf.plan.markdown import markdown_cell
@@ -370,7 +371,7 @@ def policy_of(row: Access) -> str:
 def summary(rows: Sequence[Access]) -> str:
     """``9 statements, 1 of them allows more than it names``."""
     broad = sum(row.broad for row in rows)
-    text = f"{len(rows)} statement{'s' if len(rows) != 1 else ''}"
+    text = counted(len(rows), "statement")
     if not broad:
         return f"{text}, none of them allows more than it names"
     return f"{text}, {broad} of them {'allows more than it names' if broad == 1 else 'allow more than they name'}"

@@ -67,10 +67,6 @@ class Updates(NamedTuple):
     replaced_if: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({})
 
 
-def _no_details(properties: Properties) -> Iterator[str]:
-    yield from ()
-
-
 class Drawing(NamedTuple):
     """How data, or a service that tasks use, is drawn: the node's kind, its title, and the property that names the
     resource (None: its Name tag does).
@@ -84,7 +80,7 @@ class Drawing(NamedTuple):
     kind: NodeKind
     title: str
     name_property: str | None = None
-    details: Callable[[Properties], Iterator[str]] = _no_details
+    details: Callable[[Properties], Iterator[str]] = lambda properties: iter(())
     access: str = ""
     arn_service: str = ""
     arn_name: str = "(.+)"

@@ -9,7 +9,7 @@ from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, named_by
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     HOURS,
     NOTHING,
@@ -125,18 +125,24 @@ def spot_shares(strategy: list[Any], tasks: Decimal) -> tuple[Decimal, Decimal]:
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
     """
-    providers = [mapping(one) for one in strategy]
+    providers = [
+        (
+            one.get("CapacityProvider") == "FARGATE_SPOT",
+            decimal(one.get("Base")) or Decimal(0),
+            decimal(one.get("Weight")) or Decimal(0),
+        )
+        for one in mappings(strategy)
+    ]
     shares, left = {True: Decimal(0), False: Decimal(0)}, tasks
-    for one in providers:
-        first = min(left, decimal(one.get("Base")) or Decimal(0))
+    for is_spot, base, _ in providers:
+        first = min(left, base)
         left -= first
-        shares[one.get("CapacityProvider") == "FARGATE_SPOT"] += first
-    weights = [decimal(one.get("Weight")) or Decimal(0) for one in providers]
-    for one, weight in zip(providers, weights, strict=True):
-        if any(weights):
-            shares[one.get("CapacityProvider") == "FARGATE_SPOT"] += left * weight / sum(weights)
-    if not any(weights):
-        shares[False] += left
+        shares[is_spot] += first
+    total = sum(weight for *_, weight in providers)
+    if not total:
+        return shares[False] + left, shares[True]
+    for is_spot, _, weight in providers:
+        shares[is_spot] += left * weight / total
     return shares[False], shares[True]
 
 

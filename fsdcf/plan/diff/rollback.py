@@ -443,7 +443,7 @@ def commands(release: ReleaseChange) -> Iterator[Unsafe]:
     """The container is started in a way that only the new image may understand."""
     for pair in release.containers:
         for key in ("Command", "EntryPoint", "User", "WorkingDirectory"):
-            before, after = (text_of(one.get(key)) for one in (pair.before, pair.after))
+            before, after = pair.texts(key)
             if before != after:
                 yield Unsafe(
                     f"changes the {key} of the container",
@@ -460,8 +460,8 @@ def commands(release: ReleaseChange) -> Iterator[Unsafe]:
 def read_only_roots(release: ReleaseChange) -> Iterator[Unsafe]:
     """The root file system becomes read-only, and the old image may write to it."""
     for pair in release.containers:
-        was, now = (text_of(one.get("ReadonlyRootFilesystem")) == "true" for one in (pair.before, pair.after))
-        if now and not was:
+        before, after = pair.texts("ReadonlyRootFilesystem")
+        if after == "true" and before != "true":
             yield Unsafe(
                 "makes the root file system read-only",
                 "the old image may write to it",
@@ -509,7 +509,8 @@ def memory(release: ReleaseChange) -> Iterator[Unsafe]:
 def repositories(release: ReleaseChange) -> Iterator[Unsafe]:
     """The image comes from a repository that may not contain the old one."""
     for pair in release.containers:
-        if pair.is_main and text_of(pair.before.get("Image")) != text_of(pair.after.get("Image")):
+        before, after = pair.texts("Image")
+        if pair.is_main and before != after:
             yield Unsafe(
                 "uses another image repository",
                 "the new repository may not have the old image's tag",

@@ -42,6 +42,10 @@ class ContainerPair:
     indexes: tuple[int, int]
     is_main: bool
 
+    def texts(self, key: str) -> tuple[str, str]:
+        """A property on both sides as text."""
+        return text_of(self.before.get(key)), text_of(self.after.get(key))
+
     def place(self, key: str, name: str = "", gone: bool = False, index: int | None = None) -> PropertyPlace:
         """The place of a property of the container, or of an item of a list."""
         item = () if index is None else (index,)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.containers import main_container, service_of
+from fsdcf.cloudformation.facts import tag_values
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     PlannedStack,
@@ -44,24 +44,27 @@ _METRICS = {
 def architecture(template: Mapping[str, Any], title: str) -> Graph:
     """The graph of a template. Raises PlanError for what is not a template."""
     stack = planned(template)
-    network = _network(stack)
+    homes = {one.name: _home(one) for one in stack.of(ecs.SERVICE)}
+    egress, endpoints = list(_egress(stack)), list(_endpoints(stack))
     drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
-    nodes = [*network.nodes, *(_node(one, drawing) for one, drawing in drawings if drawing and drawing.is_store)]
-    edges = [*network.edges]
+    stores = (_node(one, drawing) for one, drawing in drawings if drawing and drawing.is_store)
+    nodes = [*_entrances(stack, homes, egress), *egress, *endpoints, *stores]
+    edges = [*_requests(stack), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
     known = {node.id for node in nodes}
     for service in stack.of(ecs.SERVICE):
-        nodes.append(_service_node(stack, service, network.groups_of.get(service.name, "")))
-        edges += _routes(service, network)
+        id, home = id_of(service.name), homes[service.name]
+        nodes.append(_service_node(stack, service, home))
+        edges += _forwarded(stack, service)
+        ways_out = [*(egress if home == "g_private" else ()), *endpoints]
+        edges += [Edge(id, one.id, faint=True, back=True) for one in ways_out]
         for reach in _reached(stack, service):
-            node = reach.node
-            if node.id not in known:
-                nodes.append(node)
-                known.add(node.id)
-            is_back = node.group == SERVICES.id
-            edges.append(Edge(id_of(service.name), node.id, reach.label, reach.faint, back=is_back))
-    groups = [*network.groups, DATA, SERVICES]
+            if reach.node.id not in known:
+                nodes.append(reach.node)
+                known.add(reach.node.id)
+            edges.append(Edge(id, reach.node.id, reach.label, reach.faint, back=reach.node.group == SERVICES.id))
+    groups = [*_groups(stack), DATA, SERVICES]
     used = {node.group for node in nodes}
     used |= {group.parent for group in groups if group.id in used}
     kept = tuple(group for group in groups if group.id in used)
@@ -72,18 +75,14 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
 def _node(resource: PlannedResource, drawing: Drawing) -> Node:
     """The node of a store or a service."""
     properties = resource.properties
-    name = resource.text(drawing.name_property) if drawing.name_property else _name_tag(properties)
-    lines = (drawing.title, name or resource.name, *drawing.details(properties))
+    tags = tag_values(properties.get("Tags")) | tag_values(properties.get("FileSystemTags"))
+    name = resource.get(drawing.name_property) if drawing.name_property else tags.get("Name")
+    lines = (drawing.title, text_of(name) or resource.name, *drawing.details(properties))
     return Node(id_of(resource.name), drawing.kind, lines, _group_of(drawing))
 
 
 def _group_of(drawing: Drawing) -> str:
     return DATA.id if drawing.is_store else SERVICES.id
-
-
-def _name_tag(properties: Mapping[str, Any]) -> str:
-    tags = [mapping(tag) for key in ("FileSystemTags", "Tags") for tag in items(properties.get(key))]
-    return next((text_of(tag.get("Value")) for tag in tags if tag.get("Key") == "Name"), "")
 
 
 class Reach(NamedTuple):
@@ -189,59 +188,55 @@ def _image(definition: PlannedResource) -> Iterator[Reach]:
     yield Reach(_outside(f"image {repository}", lines), "pulls image", faint=True)
 
 
-@dataclass(frozen=True)
-class NetworkDrawing:
-    """The network of a template. ``groups_of`` is by the logical ID of a service, ``balancers`` by that of a target
-    group.
-
-    ``egress`` are the nodes by which private tasks reach the internet, ``endpoints`` those by which they reach AWS.
-    """
-
-    nodes: tuple[Node, ...]
-    groups: tuple[Group, ...]
-    edges: tuple[Edge, ...]
-    groups_of: Mapping[str, str]
-    balancers: Mapping[str, tuple[str, ...]]
-    egress: tuple[str, ...]
-    endpoints: tuple[str, ...]
+def _home(service: PlannedResource) -> str:
+    """The group of a service's tasks; empty if it is not known."""
+    network = ecs.network_of(service)
+    if not network:
+        return ""
+    return "g_public" if network.get("AssignPublicIp") == "ENABLED" else "g_private"
 
 
-def _network(stack: PlannedStack) -> NetworkDrawing:
-    """The network, whether the template makes one or its services run in an existing one."""
-    services = {one.name: ecs.network_of(one) for one in stack.of(ecs.SERVICE)}
+def _entrances(stack: PlannedStack, homes: Mapping[str, str], egress: list[Node]) -> Iterator[Node]:
+    """The internet, the clients in the network, and the load balancers."""
     balancers = list(stack.of(elb.LOAD_BALANCER))
     public = [one for one in balancers if elb.is_public(one)]
-    groups_of = {
-        name: "g_public" if one.get("AssignPublicIp") == "ENABLED" else "g_private"
-        for name, one in services.items()
-        if one
-    }
-    gateways = len(list(stack.of(ec2.NAT_GATEWAY)))
-    nodes, edges = [], []
-    if public or gateways or "g_public" in groups_of.values():
-        nodes.append(Node(INTERNET, "outside", ("Internet",)))
+    if public or egress or "g_public" in homes.values():
+        yield Node(INTERNET, "outside", ("Internet",))
     if len(public) < len(balancers):
-        nodes.append(Node(CLIENTS, "outside", ("Clients", "in the network"), "g_vpc"))
+        yield Node(CLIENTS, "outside", ("Clients", "in the network"), "g_vpc")
     for balancer in balancers:
-        nodes.append(_balancer(balancer, groups_of))
-        edges.append(Edge(INTERNET if balancer in public else CLIENTS, id_of(balancer.name), _ports(stack, balancer)))
-    lines = ("NAT gateway",) if gateways == 1 else ("NAT gateways", f"{gateways}, one per zone")
-    egress = [Node("x_nat", "network", lines, "g_public")] if gateways else []
-    endpoints = list(_endpoints(stack))
-    return NetworkDrawing(
-        nodes=(*nodes, *egress, *endpoints),
-        groups=tuple(_groups(stack, services, balancers)),
-        edges=(*edges, *(Edge(one.id, INTERNET, "", faint=True, back=True) for one in egress)),
-        groups_of=groups_of,
-        balancers=elb.balancers_by_group(stack),
-        egress=tuple(one.id for one in egress),
-        endpoints=tuple(one.id for one in endpoints),
-    )
+        scheme, group = "internal", next(filter(None, homes.values()), "g_private")
+        if balancer in public:
+            scheme, group = "internet-facing", "g_public"
+        kind = balancer.text("Type", "application").capitalize()
+        yield Node(id_of(balancer.name), "ingress", (f"{kind} load balancer", scheme), group)
 
 
-def _groups(
-    stack: PlannedStack, services: Mapping[str, Mapping[str, object]], balancers: list[PlannedResource]
-) -> Iterator[Group]:
+def _requests(stack: PlannedStack) -> Iterator[Edge]:
+    """The edges to the load balancers."""
+    for balancer in stack.of(elb.LOAD_BALANCER):
+        source = INTERNET if elb.is_public(balancer) else CLIENTS
+        yield Edge(source, id_of(balancer.name), _ports(stack, balancer))
+
+
+def _forwarded(stack: PlannedStack, service: PlannedResource) -> Iterator[Edge]:
+    """The edges from the load balancers to a service."""
+    balancers = elb.balancers_by_group(stack)
+    for entry in service.mappings("LoadBalancers"):
+        for balancer in balancers.get(target_of(entry.get("TargetGroupArn")) or "", ()):
+            yield Edge(id_of(balancer), id_of(service.name), f"port {text_of(entry.get('ContainerPort'))}")
+
+
+def _egress(stack: PlannedStack) -> Iterator[Node]:
+    """One node for the NAT gateways."""
+    count = len(list(stack.of(ec2.NAT_GATEWAY)))
+    if count:
+        lines = ("NAT gateway",) if count == 1 else ("NAT gateways", f"{count}, one per zone")
+        yield Node("x_nat", "network", lines, "g_public")
+
+
+def _groups(stack: PlannedStack) -> Iterator[Group]:
+    """The network and its subnets, whether the template makes them or its services run in existing ones."""
     vpc = next(stack.of(ec2.VPC), None)
     if vpc is not None:
         label = f"VPC {vpc.text('CidrBlock')}".strip()
@@ -251,22 +246,14 @@ def _groups(
         label = f"VPC {ids[0]}, already exists" if ids else "VPC"
     yield Group("g_vpc", "vpc", label)
     subnets: dict[bool, list[object]] = {True: list(ec2.public_subnets(stack)), False: []}
-    for balancer in balancers:
+    for balancer in stack.of(elb.LOAD_BALANCER):
         subnets[elb.is_public(balancer)] += elb.subnets_of(balancer)
-    for configuration in services.values():
-        subnets[configuration.get("AssignPublicIp") == "ENABLED"] += items(configuration.get("Subnets"))
+    for service in stack.of(ecs.SERVICE):
+        subnets[_home(service) == "g_public"] += items(ecs.network_of(service).get("Subnets"))
     for is_public, members in subnets.items():
         zones = len({text_of(one) for one in members})
         area: Area = "public" if is_public else "private"
         yield Group(f"g_{area}", area, f"{area.capitalize()} subnets, {counted(zones, 'zone')}", "g_vpc")
-
-
-def _balancer(balancer: PlannedResource, groups_of: Mapping[str, str]) -> Node:
-    kind = balancer.text("Type", "application").capitalize()
-    scheme, group = "internal", next(iter(groups_of.values()), "g_private")
-    if elb.is_public(balancer):
-        scheme, group = "internet-facing", "g_public"
-    return Node(id_of(balancer.name), "ingress", (f"{kind} load balancer", scheme), group)
 
 
 def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
@@ -353,12 +340,3 @@ def _mounted(definition: PlannedResource) -> dict[str, str]:
             if system is not None:
                 paths.setdefault(id_of(system), text_of(point.get("ContainerPath")))
     return paths
-
-
-def _routes(service: PlannedResource, network: NetworkDrawing) -> Iterator[Edge]:
-    """The load balancers' edges to a service, and its egress."""
-    for entry in service.mappings("LoadBalancers"):
-        for balancer in network.balancers.get(target_of(entry.get("TargetGroupArn")) or "", ()):
-            yield Edge(id_of(balancer), id_of(service.name), f"port {text_of(entry.get('ContainerPort'))}")
-    egress = network.egress if network.groups_of.get(service.name) == "g_private" else ()
-    yield from (Edge(id_of(service.name), id, "", faint=True, back=True) for id in (*egress, *network.endpoints))

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, IamType, arn
-from fsdcf.cloudformation.facts import facts_of
+from fsdcf.cloudformation.facts import facts_of, tag_values
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
@@ -87,7 +87,7 @@ def tags_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tags that a template writes on a resource; empty where its type has no tags."""
     facts = facts_of(resource["Type"])
     written = resource.get("Properties", {}).get(facts.tag_property) if facts and facts.tag_property else None
-    return written if isinstance(written, Mapping) else {one["Key"]: one["Value"] for one in written or ()}
+    return tag_values(written)
 
 
 @dataclass(frozen=True)
