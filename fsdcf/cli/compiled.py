@@ -170,10 +170,10 @@ def _commit(revision: str, name: str) -> str:
         raise click.UsageError(
             f"cannot read {name!r}: the file does not exist, and this folder is not in a git repository"
         )
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _hash(f"{revision}^{{commit}}")
     if not commit:
         raise click.UsageError(f"cannot read {name!r}: the file does not exist, and git has no revision {revision!r}")
-    return commit.decode().strip()
+    return commit
 
 
 def _blob(commit: str, path: str) -> bytes:
@@ -182,13 +182,18 @@ def _blob(commit: str, path: str) -> bytes:
         path = os.path.relpath(os.path.realpath(path))
     inside = posixpath.normpath(path.replace(os.sep, "/"))
     relative = inside if inside.startswith("../") else f"./{inside}"
-    entry = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{relative}") if path else b""
+    entry = _hash(f"{commit}:{relative}") if path else ""
     if not entry:
         raise FileNotFoundError(2, "No such file in the revision")
-    blob = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{entry.decode().strip()}^{{blob}}")
+    blob = _hash(f"{entry}^{{blob}}")
     if not blob:
         raise IsADirectoryError(21, "Is a directory")
-    return _git("show", "--no-textconv", blob.decode().strip())[:LARGEST]
+    return _git("show", "--no-textconv", blob)[:LARGEST]
+
+
+def _hash(name: str) -> str:
+    """The hash of an object of git; empty if there is no such object."""
+    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", name).decode().strip()
 
 
 def _git(*arguments: str) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import pairwise
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -31,7 +31,7 @@ from fsdcf.cli.options import (
     target_options,
     with_spec_at_hand,
 )
-from fsdcf.cli.render.stream import is_watched, painter
+from fsdcf.cli.render.stream import Sink, is_watched, painter
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
 
@@ -85,16 +85,6 @@ def stack_command(
         return click.command()(decorate(command, (target_options, *parameters, connection_options, *last)))
 
     return decorator
-
-
-class Sink(Protocol):
-    """Takes events. ``pause`` removes what moves on the terminal; the next event shows it again."""
-
-    for_programs: bool
-
-    def __call__(self, event: Event) -> None: ...
-
-    def pause(self) -> None: ...
 
 
 @dataclass

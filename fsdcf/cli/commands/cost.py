@@ -15,7 +15,7 @@ import click
 from fsdcf.cli.compiled import Compiled, compile_files
 from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped
+from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped_after
 from fsdcf.cloudformation.pricing import Prices
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
@@ -103,8 +103,8 @@ def _print(estimates: list[Estimate], title: str, changed: Mapping[str, Decimal]
     ):
         out.lines(("", out.paint(heading, "strong")) if pairs else ())
         for name, text in pairs:
-            more = f": {text}" if text else ""
-            out.lines(wrapped(f"  {name}{more}", out.width, 4))
+            head = f"  {name}: " if text else f"  {name}"
+            out.lines(wrapped_after(head, text, out.paint, out.width, 4))
 
 
 def _plain(rows: list[report.CostRow]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,11 +131,7 @@ def deploy_command(
         from fsdcf.cli.rehearsal import check_targets
 
         check_targets(faults, release.template)
-
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        return _deploy(release, compiled, places, chosen_image, options, aws, tell, ask)
-
-    run(release.target, connection, as_json, act)
+    run(release.target, connection, as_json, partial(_deploy, release, compiled, places, chosen_image, options))
 
 
 def _redeploy_command(inputs: SpecInputs, image: Image) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdcf.cli.render.plan import counts, group_of, remarks_of
 from fsdcf.cli.render.rollouts import rollout_record
-from fsdcf.cli.render.stream import LineWriter
+from fsdcf.cli.render.stream import LineWriter, Sink
 from fsdcf.cli.render.values import fields
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
@@ -28,7 +28,7 @@ from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import title_of
 
 
-class JsonLines(LineWriter):
+class JsonLines(LineWriter, Sink):
     """Prints events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
 
     for_programs = True
@@ -39,9 +39,6 @@ class JsonLines(LineWriter):
     def write(self, data: dict[str, Any]) -> None:
         """Write an object on a line, in ASCII."""
         self.lines([json.dumps(data, default=str)])
-
-    def pause(self) -> None:
-        """Nothing to pause."""
 
 
 def record(event: Event) -> dict[str, Any]:

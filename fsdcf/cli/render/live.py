@@ -17,7 +17,7 @@ from fsdcf.cli.render.parts import PARTS, part_of
 from fsdcf.cli.render.plain import waits_for
 from fsdcf.cli.render.plan import plan_lines, remarks_of
 from fsdcf.cli.render.rollouts import checks_of, counts_of, relevant_tasks, state_of, timeline, why_of
-from fsdcf.cli.render.stream import LineWriter
+from fsdcf.cli.render.stream import LineWriter, Sink
 from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.events import is_cancellation, is_root
@@ -49,13 +49,14 @@ _ACTIONS = {
     "REVIEW": "reviewing",
 }
 _MARKS = {
-    "pending": ("·", "dim"),
-    "active": ("●", "cyan"),
-    "done": ("✓", "green"),
-    "failed": ("✗", "bold red"),
-    "kept": ("=", "yellow"),
+    "pending": ("·", ".", "dim"),
+    "active": ("●", "*", "cyan"),
+    "done": ("✓", "+", "green"),
+    "failed": ("✗", "x", "bold red"),
+    "kept": ("=", "=", "yellow"),
 }
-_ASCII = {"·": ".", "●": "*", "✓": "+", "✗": "x", "…": "~"}
+"""The mark of each state, the mark for a terminal that has only ASCII characters, and the style."""
+
 _MAX_TASKS = 6
 """Maximum number of tasks of a rollout."""
 
@@ -99,11 +100,6 @@ class Part:
         """The state of the part: failed, active or pending if one of its resources is, in this order, else done."""
         states = {row.state for row in self.rows}
         return next((state for state in _WEIGHTS if state in states), "done")
-
-    @property
-    def begun(self) -> bool:
-        """Whether an action on one of the resources has started."""
-        return any(row.state != "pending" for row in self.rows)
 
 
 @dataclass
@@ -164,10 +160,8 @@ def _state(status: str) -> State:
     return "done" if status.endswith("_COMPLETE") else "active"
 
 
-class Live:
+class Live(Sink):
     """Shows events as a live display, which pauses for questions; its last state stays on the screen."""
-
-    for_programs = False
 
     def __init__(self, out: TextIO, err: TextIO, title: str, clock: Callable[[], float]) -> None:
         self._stream = LineWriter(out)
@@ -181,7 +175,7 @@ class Live:
         self._on: tuple[str, ...] = ()
         self._elapsed, self._updated_at = 0.0, clock()
         self._executing = False
-        self._spinner = Spinner("dots" if _takes_marks(self._console) else "line", style="cyan")
+        self._spinner = Spinner("line" if self._console.options.ascii_only else "dots", style="cyan")
         self._screen: Screen | None = None
 
     def __call__(self, event: Event) -> None:
@@ -228,11 +222,9 @@ class Live:
     def _moved(self, event: StackEventReceived | Waiting) -> None:
         self._executing = True
         self._elapsed, self._updated_at = event.elapsed, self._clock()
+        self._on = event.on if isinstance(event, Waiting) else ()
         if isinstance(event, StackEventReceived):
             self._tree.see(event)
-            self._on = ()
-        else:
-            self._on = event.on
         self._show()
 
     def _show(self) -> None:
@@ -292,7 +284,7 @@ class Live:
         state, count = part.state, f"{f'{part.finished} of {len(part.rows)}':>8}"
         if self._tree.undone:
             state = "failed" if any(map(self._failed, part.rows)) else "pending"
-            count = "  rolled back" if part.begun else "  not started"
+            count = "  not started" if all(row.state == "pending" for row in part.rows) else "  rolled back"
         return Text.assemble("  ", self._mark(state), f" {part.name:<16}", (count, "dim"))
 
     def _row(self, row: ResourceRow, elapsed: float) -> Iterator[Text]:
@@ -300,9 +292,9 @@ class Live:
         word = {"failed": "failed", "kept": "left behind"}.get(state, row.doing)
         since = format_duration(elapsed - row.since) if state == "active" else ""
         name = f"{row.logical_id:<{max(8, min(36, self._console.size.width - _OTHER_COLUMNS))}}"
-        yield self._cut(Text.assemble("      ", self._mark(state), f" {name} ", (f"{word:<12} {since:>7}", "dim")))
+        yield _line("      ", self._mark(state), f" {name} ", (f"{word:<12} {since:>7}", "dim"))
         if row.reason and row.state == "failed" and self._screen:
-            yield self._cut(Text(f"        {visible(row.reason)}", "red"))
+            yield _line((f"        {visible(row.reason)}", "red"))
 
     def _failed(self, row: ResourceRow) -> bool:
         """Whether a resource caused the rollback: it failed, or its tasks did and the update was cancelled."""
@@ -314,7 +306,7 @@ class Live:
         rollout = self._rollouts.get(row.logical_id)
         if rollout is None or row.state == "kept":
             return
-        yield self._cut(Text(f"        {counts_of(rollout)}", "yellow" if rollout.failed else "dim"))
+        yield _line((f"        {counts_of(rollout)}", "yellow" if rollout.failed else "dim"))
         tasks = relevant_tasks(rollout)
         for task in tasks[:_MAX_TASKS]:
             yield from self._task(task, elapsed - rollout.elapsed)
@@ -325,31 +317,20 @@ class Live:
         why, words = why_of(task), checks_of(task)[0]
         checks = f"  {words}" if task.status == "RUNNING" and words and not why else ""
         past = timeline(task, elapsed, self._console.size.width - 22 - len(checks))
-        mark = self._mark(state_of(task))
-        yield self._cut(Text.assemble("        ", mark, f" {task.id[:8]}  ", (past, "dim"), checks))
+        yield _line("        ", self._mark(state_of(task)), f" {task.id[:8]}  ", (past, "dim"), checks)
         if why:
-            yield self._cut(Text(f"                    {why}", "red"))
+            yield _line((f"                    {why}", "red"))
 
     def _waits(self, elapsed: float) -> Text:
         active = [row for row in self._tree.active() if not self._on or row.logical_id in self._on]
-        if not active:
-            return self._cut(Text(f"  {waits_for(self._on)}", "dim"))
         names = tuple(f"{row.logical_id} ({format_duration(elapsed - row.since)})" for row in active)
-        return self._cut(Text(f"  {waits_for(names, 3)}", "dim"))
-
-    def _cut(self, line: Text) -> Text:
-        line.truncate(self._console.size.width - 1, overflow="ellipsis")
-        return line
+        return _line((f"  {waits_for(names, 3) if names else waits_for(self._on)}", "dim"))
 
     def _mark(self, state: str) -> tuple[str, str]:
-        mark, style = _MARKS[state]
-        return (mark if _takes_marks(self._console) else _ASCII.get(mark, mark)), style
+        mark, ascii_mark, style = _MARKS[state]
+        return (ascii_mark if self._console.options.ascii_only else mark), style
 
 
-def _takes_marks(console: Console) -> bool:
-    """Whether the encoding of the terminal has the marks, unlike the C locale and old Windows consoles."""
-    try:
-        "·●✓✗".encode(console.encoding or "ascii")
-    except (UnicodeError, LookupError):
-        return False
-    return True
+def _line(*parts: str | tuple[str, str]) -> Text:
+    """A line of texts with their styles, cut at the width of the terminal."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")

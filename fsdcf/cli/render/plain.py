@@ -10,7 +10,7 @@ from fsdcf.cli.render.outcome import account_lines, is_good
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import plan_lines, remarks_of, where
 from fsdcf.cli.render.rollouts import RolloutLines
-from fsdcf.cli.render.stream import LineWriter
+from fsdcf.cli.render.stream import LineWriter, Sink
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
@@ -30,10 +30,8 @@ HEARTBEAT = 60.0
 """Seconds of silence after which a line reports that the run continues."""
 
 
-class Plain:
+class Plain(Sink):
     """Prints events as lines on ``out``; an unsuccessful outcome goes to ``err``."""
-
-    for_programs = False
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out = LineWriter(out)
@@ -47,9 +45,6 @@ class Plain:
             self._end(event.outcome)
         else:
             self._out.lines(self._lines(event))
-
-    def pause(self) -> None:
-        """Nothing to pause: a question can be asked at any time."""
 
     def _lines(self, event: Event) -> Iterator[str]:
         paint = self._out.paint

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
-from fsdcf.cli.render.stream import wrapped
+from fsdcf.cli.render.stream import wrapped, wrapped_after
 from fsdcf.cli.render.values import KNOWN_LATER, differences, shown, visible
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import Place, Plan, PlanCreated
@@ -213,7 +213,10 @@ def plan_lines(
         for change in sorted(changes, key=lambda one: (PARTS.index(part_of(one.type, one.logical_id)), one.logical_id)):
             yield _resource(change, group, columns, places.get(change.logical_id), paint)
             for row in changed_properties(change, changes_by_id) if group in DETAILED else ():
-                yield from _cause(row, paint, width) if row.follows else _values(row, paint)
+                if row.follows:
+                    yield from wrapped_after(f"      {row.title}: ", row.follows, paint, width, 8)
+                else:
+                    yield from _values(row, paint)
     yield ""
 
 
@@ -313,15 +316,6 @@ def _resource(change: Change, group: str, columns: _Columns, place: Place | None
     words += [paint(type.ljust(columns.type), "soft")] if columns.type else []
     words += [paint(at, "place")] if at else []
     return f"  {paint(mark, role)} " + "  ".join(words).rstrip()
-
-
-def _cause(row: ChangedProperty, paint: Paint, width: int | None) -> Iterator[str]:
-    title = f"      {row.title}: "
-    lines = wrapped(title + row.follows, width, 8)
-    if not lines[0].startswith(title):  # the title alone fills the line
-        lines = [title.rstrip(), f"        {row.follows}"]
-    yield lines[0][: len(title)] + paint(lines[0][len(title) :], "soft")
-    yield from (paint(line, "soft") for line in lines[1:])
 
 
 def _values(row: ChangedProperty, paint: Paint) -> Iterator[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from fsdcf.diagnostics import Paint, plain
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.model import Event
 
 _STYLES: dict[str, dict[str, object]] = {
     "error": {"fg": "red", "bold": True},
@@ -87,8 +90,26 @@ def wrapped(text: str, width: int | None, indent: int, paint: Paint = plain, *pa
     return text.split("\n")
 
 
+def wrapped_after(head: str, text: str, paint: Paint, width: int | None, indent: int) -> list[str]:
+    """A text after a head as lines like those of ``wrapped``, with the text soft."""
+    whole = "\n".join(wrapped(head + text, width, indent))
+    return (whole[: len(head)] + paint(whole[len(head) :], "soft") if text else whole).split("\n")
+
+
 def _paint(text: str, role: str) -> str:
     return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
+
+
+class Sink:
+    """Takes events. ``pause`` removes what moves on the terminal; the next event shows it again."""
+
+    for_programs = False
+
+    def __call__(self, event: Event) -> None:
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Without a display there is nothing to pause."""
 
 
 class LineWriter:
