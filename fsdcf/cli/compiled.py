@@ -92,9 +92,11 @@ def compile_or_refuse(
     result = run(request, lint)
     show(_errors(result), result.sources)
     if result.template is None or result.spec is None:
-        from fsdcf.cli.runtime import refuse
+        from fsdcf.cli.runtime import end
+        from fsdcf.deploy.model import Exit, Outcome
 
-        refuse(f"{request.name}: {summary(result.diagnostics)}; {failure}", inputs.validate_command, as_json)
+        sentence = f"{request.name}: {summary(result.diagnostics)}; {failure}"
+        end(Outcome(Exit.USAGE, sentence, next=(inputs.validate_command,)), as_json)
     return Compiled(request.name, request.environment, result.template.data, result), result.spec
 
 

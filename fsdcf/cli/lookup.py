@@ -68,13 +68,9 @@ def line_of(compiled: Compiled, logical_id: str, path: SpecPath = (), item: str 
 
 def paths_of(template: Mapping[str, Any]) -> dict[str, str]:
     """The spec path of each resource, read from the Metadata that fsdcf compiles into a template."""
-    paths = {}
-    for name, resource in (template.get("Resources") or {}).items():
-        metadata = resource.get("Metadata") if isinstance(resource, Mapping) else None
-        own = metadata.get("fsdcf") if isinstance(metadata, Mapping) else None
-        if isinstance(own, Mapping) and isinstance(own.get("Spec"), str):
-            paths[name] = own["Spec"]
-    return paths
+    resources = (template.get("Resources") or {}).items()
+    paths = {name: at(resource, "Metadata/fsdcf/Spec") for name, resource in resources}
+    return {name: path for name, path in paths.items() if isinstance(path, str)}
 
 
 class SpecLines:

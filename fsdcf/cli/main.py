@@ -14,57 +14,55 @@ import click
 from fsdcf import __version__
 from fsdcf.cli.lazy import LazyGroup, Table
 
-_SECTIONS = {
-    "Write a spec": {
-        "init": ("init", "Write a new spec, or a small service with one."),
-        "template": ("template", "Compile specs into CloudFormation templates."),
-        "validate": ("validate", "Check specs and print every finding."),
-        "explain": ("explain", "Explain a spec key, a finding code or a plan rule."),
-        "schema": ("explain", "Print the JSON Schema of the language, for editors."),
-        "completion": ("completion", "Print the completion script of a shell."),
-    },
-    "Review a change": {
-        "diff": ("diff", "Show what CloudFormation will do when a spec changes."),
-        "cost": ("cost", "Estimate the monthly cost of a spec, or of a change."),
-        "graph": ("graph", "Draw the architecture as Mermaid, DOT or SVG."),
-        "access": ("access", "Show who can do what to which resource."),
-        "permissions": ("bootstrap", "Print the IAM policy that a deploy needs."),
-    },
-    "Deploy": {
-        "deploy": ("deploy", "Compile a spec and deploy it."),
-        "watch": ("stack", "Follow the operation in progress."),
-        "cancel": ("stack", "Cancel the update in progress."),
-        "diagnose": ("stack", "Explain why the last operation failed."),
-        "recover": ("stack", "Continue a rollback that failed."),
-        "rollback": ("stack", "Deploy the image of an earlier release."),
-        "delete": ("stack", "Delete the stack of a service."),
-        "sandbox": ("sandbox", "Run a local sandbox of AWS, for rehearsals."),
-    },
-    "Operate": {
-        "status": ("status", "Show the status of a service."),
-        "history": ("status", "List the releases of a service."),
-        "logs": ("logs", "Show the logs of a service."),
-        "restart": ("stack", "Replace the tasks of a service."),
-        "scale": ("stack", "Change the number of tasks of a service."),
-        "exec": ("exec", "Open a shell in a running container."),
-        "run": ("run", "Run a command in a one-off task."),
-        "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),
-    },
-    "Data": {
-        "advise": ("advise", "Advise on a decision, such as SQLite or DynamoDB."),
-        "migrate-data": ("migrate_data", "Copy a SQLite table into a DynamoDB table."),
-    },
-    "Pipeline": {
-        "ci": ("ci", "Write a GitHub Actions workflow, and run its steps."),
-        "bootstrap": ("bootstrap", "Compile or deploy the stack that a pipeline needs."),
-    },
-}
-
 
 class Program(LazyGroup):
     """The commands of fsdcf, under the headings of the help."""
 
-    sections: ClassVar[Mapping[str, Table]] = _SECTIONS
+    sections: ClassVar[Mapping[str, Table]] = {
+        "Write a spec": {
+            "init": ("init", "Write a new spec, or a small service with one."),
+            "template": ("template", "Compile specs into CloudFormation templates."),
+            "validate": ("validate", "Check specs and print every finding."),
+            "explain": ("explain", "Explain a spec key, a finding code or a plan rule."),
+            "schema": ("explain", "Print the JSON Schema of the language, for editors."),
+            "completion": ("completion", "Print the completion script of a shell."),
+        },
+        "Review a change": {
+            "diff": ("diff", "Show what CloudFormation will do when a spec changes."),
+            "cost": ("cost", "Estimate the monthly cost of a spec, or of a change."),
+            "graph": ("graph", "Draw the architecture as Mermaid, DOT or SVG."),
+            "access": ("access", "Show who can do what to which resource."),
+            "permissions": ("bootstrap", "Print the IAM policy that a deploy needs."),
+        },
+        "Deploy": {
+            "deploy": ("deploy", "Compile a spec and deploy it."),
+            "watch": ("stack", "Follow the operation in progress."),
+            "cancel": ("stack", "Cancel the update in progress."),
+            "diagnose": ("stack", "Explain why the last operation failed."),
+            "recover": ("stack", "Continue a rollback that failed."),
+            "rollback": ("stack", "Deploy the image of an earlier release."),
+            "delete": ("stack", "Delete the stack of a service."),
+            "sandbox": ("sandbox", "Run a local sandbox of AWS, for rehearsals."),
+        },
+        "Operate": {
+            "status": ("status", "Show the status of a service."),
+            "history": ("status", "List the releases of a service."),
+            "logs": ("logs", "Show the logs of a service."),
+            "restart": ("stack", "Replace the tasks of a service."),
+            "scale": ("stack", "Change the number of tasks of a service."),
+            "exec": ("exec", "Open a shell in a running container."),
+            "run": ("run", "Run a command in a one-off task."),
+            "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),
+        },
+        "Data": {
+            "advise": ("advise", "Advise on a decision, such as SQLite or DynamoDB."),
+            "migrate-data": ("migrate_data", "Copy a SQLite table into a DynamoDB table."),
+        },
+        "Pipeline": {
+            "ci": ("ci", "Write a GitHub Actions workflow, and run its steps."),
+            "bootstrap": ("bootstrap", "Compile or deploy the stack that a pipeline needs."),
+        },
+    }
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

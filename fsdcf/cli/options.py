@@ -84,6 +84,26 @@ class SpecInputs:
         return shlex.join(("fsdcf", "validate", str(self.files[0]), *environment, *self.settings))
 
 
+variable_option = click.option(
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME} in the spec; repeatable."
+)
+
+
+def _gathered(command: _Command, argument: str, make: Callable[..., Any], *names: str) -> _Command:
+    """A command that gets the options of these names as one argument, which ``make`` creates."""
+
+    @wraps(command)
+    def gathering(*arguments: Any, **options: Any) -> Any:
+        own = {name: options.pop(name) for name in names if name in options}
+        return command(*arguments, **{argument: make(**own)}, **options)
+
+    return gathering
+
+
+def _spec_inputs(files: tuple[Path, ...] | Path = (), **options: Any) -> SpecInputs:
+    return SpecInputs((files,) if isinstance(files, Path) else files, **options)
+
+
 def spec_inputs(metavar: str | None = "SPEC", nargs: int = 1) -> _Decorator:
     """A decorator that adds the spec argument (unless ``metavar`` is None), ``--env``, ``--override`` and ``--var``.
 
@@ -91,45 +111,29 @@ def spec_inputs(metavar: str | None = "SPEC", nargs: int = 1) -> _Decorator:
     """
 
     def decorator(command: _Command) -> _Command:
-        @wraps(command)
-        def with_inputs(
-            *arguments: Any,
-            environment: str | None,
-            overrides: tuple[str, ...],
-            variables: tuple[str, ...],
-            files: tuple[Path, ...] | Path = (),
-            **options: Any,
-        ) -> Any:
-            paths = (files,) if isinstance(files, Path) else files
-            return command(*arguments, inputs=SpecInputs(paths, environment, overrides, variables), **options)
-
         options: list[_Decorator] = [
             click.option(
-                *("--env", "environment"),
+                "--env",
+                "environment",
                 metavar="NAME",
                 help="Environment to compile for.  [default: FSDCF_ENV, then staging]",
             ),
             click.option(
-                *("--override", "overrides"),
+                "--override",
+                "overrides",
                 multiple=True,
                 metavar="KEY=VALUE",
                 help="Override a key of the spec, such as resources.cpu=2048; repeatable.",
             ),
-            variable_option(),
+            variable_option,
         ]
         if metavar:
             path = click.Path(path_type=Path)
             options.insert(0, click.argument("files", nargs=nargs, required=True, type=path, metavar=metavar))
-        return decorate(with_inputs, options)
+        names = ("files", "environment", "overrides", "variables")
+        return decorate(_gathered(command, "inputs", _spec_inputs, *names), options)
 
     return decorator
-
-
-def variable_option() -> _Decorator:
-    """``--var``."""
-    return click.option(
-        *("--var", "variables"), multiple=True, metavar="NAME=VALUE", help="Value of ${NAME} in the spec; repeatable."
-    )
 
 
 def matching(pattern: str, expected: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -227,16 +231,14 @@ class Subject:
 def target_options(command: _Command) -> _Command:
     """``SPEC|NAME`` and ``--env`` for commands that need no template, as one ``subject``."""
 
-    @wraps(command)
-    def with_subject(*arguments: Any, service: str, environment: str | None, **options: Any) -> Any:
-        return command(*arguments, subject=_subject(service, environment), **options)
-
     environment = click.option(
-        *("--env", "environment"),
+        "--env",
+        "environment",
         metavar="NAME",
         help="Environment of the service.  [default: FSDCF_ENV, then staging]",
     )
-    return decorate(with_subject, (click.argument("service", metavar="SPEC|NAME"), environment))
+    command = _gathered(command, "subject", _subject, "service", "environment")
+    return decorate(command, (click.argument("service", metavar="SPEC|NAME"), environment))
 
 
 def _subject(service: str, environment: str | None) -> Subject:
@@ -333,25 +335,16 @@ class Connection:
 def connection_options(command: _Command) -> _Command:
     """``--profile``, ``--region``, ``--endpoint-url`` and ``--sandbox``, as one ``connection``."""
 
-    @wraps(command)
-    def with_connection(
-        *arguments: Any,
-        profile: str | None,
-        region: str | None,
-        endpoint_url: str | None,
-        sandbox: bool,
-        **options: Any,
-    ) -> Any:
-        connection = checked(Connection(profile, region, endpoint_url, sandbox))
-        return command(*arguments, connection=connection, **options)
-
     options = (
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.  [env: AWS_PROFILE]"),
         click.option("--region", metavar="NAME", help="AWS region.  [env: AWS_REGION, AWS_DEFAULT_REGION]"),
-        click.option("--endpoint-url", metavar="URL", help="Endpoint of the AWS APIs.  [env: AWS_ENDPOINT_URL]"),
+        click.option(
+            "--endpoint-url", "endpoint", metavar="URL", help="Endpoint of the AWS APIs.  [env: AWS_ENDPOINT_URL]"
+        ),
         click.option("--sandbox", is_flag=True, help="Use the sandbox on this machine instead of AWS."),
     )
-    return decorate(with_connection, options)
+    names = ("profile", "region", "endpoint", "sandbox")
+    return decorate(_gathered(command, "connection", lambda **own: checked(Connection(**own)), *names), options)
 
 
 def checked(connection: Connection) -> Connection:

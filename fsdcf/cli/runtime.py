@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -76,10 +76,8 @@ def stack_command(
     def decorator(action: Callable[..., Outcome]) -> click.Command:
         @wraps(action)
         def command(subject: Subject, connection: Connection, as_json: bool = False, **options: Any) -> None:
-            def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-                return action(StackCall(subject, connection, as_json, aws, tell, ask), **options)
-
-            run(subject.target, connection, as_json, act, quiet, aside)
+            call = partial(StackCall, subject, connection, as_json)
+            run(subject.target, connection, as_json, lambda *run: action(call(*run), **options), quiet, aside)
 
         last = (json_option,) if has_json else ()
         return click.command()(decorate(command, (target_options, *parameters, connection_options, *last)))
@@ -169,11 +167,6 @@ def perform(
     finally:
         reporter.pause()
     return outcome
-
-
-def refuse(sentence: str, next: str, as_json: bool) -> NoReturn:
-    """End a command that the spec's errors do not let start: exit code 2, and with ``--json`` an ``ended`` line."""
-    end(Outcome(Exit.USAGE, sentence, next=(next,)), as_json)
 
 
 def end(outcome: Outcome, as_json: bool) -> NoReturn:

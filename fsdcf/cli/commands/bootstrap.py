@@ -198,7 +198,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     metavar="NAME",
     help="Environment in this account; repeatable.  [default: staging, prod]",
 )
-@variable_option()
+@variable_option
 @click.option(
     *("--oidc-provider", "provider"),
     callback=_provider,

@@ -68,7 +68,7 @@ def ci_command() -> None:
     metavar="BRANCH=ENV",
     help="Environment that a push to a branch deploys to; repeatable.  [default: staging=staging, main=prod]",
 )
-@variable_option()
+@variable_option
 @click.option(
     *("--fsdcf", "requirement"),
     callback=matching(_PINNED, "fsdcf==VERSION or git+https://…@COMMIT with the full commit hash"),

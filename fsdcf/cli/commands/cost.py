@@ -25,7 +25,8 @@ from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumpt
 @click.command()
 @spec_inputs("SPEC | OLD NEW", nargs=-1)
 @click.option(
-    *("--assume", "settings"),
+    "--assume",
+    "settings",
     multiple=True,
     metavar="NAME=NUMBER",
     help="Assumed usage, such as requests-per-second=50; repeatable.",
@@ -37,7 +38,8 @@ from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumpt
     "[default: the region in the spec, then AWS_REGION]",
 )
 @click.option(
-    *("--prices", "price_file"),
+    "--prices",
+    "price_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="JSON or YAML file with prices that replace the built-in ones.",

@@ -82,7 +82,8 @@ _NEW = ("Add", "Import")
 @role_arn_option
 @artifacts_bucket_option
 @click.option(
-    *("--fault", "faults"),
+    "--fault",
+    "faults",
     multiple=True,
     metavar="FAULT",
     help="With --sandbox: inject a failure, such as Service:update:oom; repeatable.",

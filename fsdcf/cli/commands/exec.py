@@ -39,7 +39,8 @@ _WITHOUT_VARIABLE = (1, 2, 497)
         "--container", default="", metavar="NAME", help="Container of the task.  [default: the service's container]"
     ),
     click.option(
-        *("--command", "inside"),
+        "--command",
+        "inside",
         default="/bin/sh",
         show_default=True,
         metavar="COMMAND",

@@ -22,7 +22,10 @@ _TIMEOUT = 60
 @spec_inputs(nargs=-1)
 @click.option("-o", "--output", metavar="FILE", help="File to write instead of standard output (-).")
 @format_option(
-    *("mermaid", "markdown", "dot", "svg"),
+    "mermaid",
+    "markdown",
+    "dot",
+    "svg",
     help="Output format: Mermaid, a Mermaid block for Markdown, DOT for Graphviz, or an SVG drawn by Graphviz.",
 )
 def graph_command(inputs: SpecInputs, output: str | None, form: str) -> None:

@@ -38,7 +38,8 @@ LOWEST_PORT = 1024
 @click.option("--path", "health", metavar="PATH", help="Path of the health check.  [default: /health]")
 @click.option("--owner", metavar="TEAM", help="Team that owns the service.  [default: team-NAME]")
 @click.option(
-    *("-o", "--output"),
+    "-o",
+    "--output",
     type=click.Path(path_type=Path),
     help="File to write, or the folder of a service.  [default: NAME.yml, or NAME]",
 )

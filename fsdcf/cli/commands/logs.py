@@ -60,7 +60,8 @@ def _task(context: click.Context, parameter: click.Parameter, text: str) -> str:
         "--task", callback=_task, default="", metavar="ID", help="Only lines of this task: its ID, or a prefix of it."
     ),
     click.option(
-        *("--filter", "pattern"),
+        "--filter",
+        "pattern",
         default="",
         metavar="PATTERN",
         help="Only lines that match a CloudWatch Logs filter pattern: words that all occur, or a quoted phrase.",

@@ -31,7 +31,8 @@ _LIMITS = (
 )
 @click.option("--reset", is_flag=True, help="Delete all stacks of the sandbox first.")
 @click.option(
-    *("--fault", "faults"),
+    "--fault",
+    "faults",
     multiple=True,
     metavar="FAULT",
     help="Failure to inject, such as Service:create:oom, NatGateway1:delete:AccessDenied or "

@@ -19,7 +19,8 @@ from fsdcf.diagnostics import Severity
 @click.command()
 @spec_inputs("SPEC...", nargs=-1)
 @click.option(
-    *("-o", "--output"),
+    "-o",
+    "--output",
     metavar="FILE|DIR/",
     help="File to write instead of standard output (-), or a folder for several specs.",
 )

@@ -18,6 +18,7 @@ from fsdcf.deploy.model import (
     Place,
     PlanCreated,
     RolloutChanged,
+    RunEnded,
     StackEvent,
     StackEventReceived,
     StepStarted,
@@ -43,22 +44,24 @@ class JsonLines(LineWriter, Sink):
 
 def record(event: Event) -> dict[str, Any]:
     """An event as plain data, with secrets masked."""
-    if isinstance(event, StepStarted):
-        return {"event": "step", "step": event.name, "text": event.text}
-    if isinstance(event, PlanCreated):
-        return _planned(event)
-    if isinstance(event, StackEventReceived):
-        elapsed = round(event.elapsed, 3)
-        return {"event": "seen", "elapsed": elapsed, **_stack_event(event.event), "spec": place(event.place)}
-    if isinstance(event, RolloutChanged):
-        return rollout_record(event)
-    if isinstance(event, Waiting):
-        return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
-    if isinstance(event, NoticeIssued):
-        return {"event": "noted", "lead": event.label, "text": event.text}
-    if isinstance(event, WarningIssued):
-        return {"event": "warned", "text": event.text}
-    return _ended(event.outcome)
+    match event:
+        case StepStarted():
+            return {"event": "step", "step": event.name, "text": event.text}
+        case PlanCreated():
+            return _planned(event)
+        case StackEventReceived():
+            elapsed = round(event.elapsed, 3)
+            return {"event": "seen", "elapsed": elapsed, **_stack_event(event.event), "spec": place(event.place)}
+        case RolloutChanged():
+            return rollout_record(event)
+        case Waiting():
+            return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
+        case NoticeIssued():
+            return {"event": "noted", "lead": event.label, "text": event.text}
+        case WarningIssued():
+            return {"event": "warned", "text": event.text}
+        case RunEnded():
+            return _ended(event.outcome)
 
 
 def place(one: Place | None) -> dict[str, Any] | None:

@@ -180,25 +180,26 @@ class Live(Sink):
 
     def __call__(self, event: Event) -> None:
         paint, width = self._stream.paint, self._stream.width
-        if isinstance(event, StepStarted):
-            self._step = event.text
-            self._show()
-        elif isinstance(event, PlanCreated):
-            self._tree.expect(event.plan)
-            self._say(plan_lines(event.plan, event.places, paint, width, remarks_of(event)))
-        elif isinstance(event, StackEventReceived | Waiting):
-            self._moved(event)
-        elif isinstance(event, RolloutChanged):
-            self._rollouts[event.service] = event
-            if not self._executing:
-                self._elapsed, self._updated_at = event.elapsed, self._clock()
-            self._show()
-        elif isinstance(event, NoticeIssued):
-            self._say(word_lines(event.label, event.text, "strong", paint, width))
-        elif isinstance(event, WarningIssued):
-            self._say(word_lines("warning", event.text, "warn", paint, width))
-        else:
-            self._end(event)
+        match event:
+            case StepStarted():
+                self._step = event.text
+                self._show()
+            case PlanCreated():
+                self._tree.expect(event.plan)
+                self._say(plan_lines(event.plan, event.places, paint, width, remarks_of(event)))
+            case StackEventReceived() | Waiting():
+                self._moved(event)
+            case RolloutChanged():
+                self._rollouts[event.service] = event
+                if not self._executing:
+                    self._elapsed, self._updated_at = event.elapsed, self._clock()
+                self._show()
+            case NoticeIssued():
+                self._say(word_lines(event.label, event.text, "strong", paint, width))
+            case WarningIssued():
+                self._say(word_lines("warning", event.text, "warn", paint, width))
+            case RunEnded():
+                self._end(event)
 
     def pause(self) -> None:
         """Remove the display, so that something else can be printed. The next event shows it again."""

@@ -15,7 +15,6 @@ from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
     NoticeIssued,
-    Outcome,
     PlanCreated,
     RolloutChanged,
     RunEnded,
@@ -42,30 +41,32 @@ class Plain(Sink):
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunEnded):
-            self._end(event.outcome)
+            stream = self._out if is_good(event.outcome) else self._err
+            stream.lines(account_lines(event.outcome, stream.paint, stream.width))
         else:
             self._out.lines(self._lines(event))
 
     def _lines(self, event: Event) -> Iterator[str]:
         paint = self._out.paint
-        if isinstance(event, StepStarted):
-            yield paint(f"{event.name}: ", "soft") + visible(event.text)
-        elif isinstance(event, PlanCreated):
-            yield from plan_lines(event.plan, event.places, paint, self._out.width, remarks_of(event))
-        elif isinstance(event, NoticeIssued):
-            yield paint(f"{event.label}: ", "strong") + visible(event.text)
-        elif isinstance(event, WarningIssued):
-            yield paint("warning: ", "warn") + visible(event.text)
-        elif isinstance(event, StackEventReceived) and self._is_new(event):
-            self._printed_at = event.elapsed
-            yield seen_line(event, paint)
-        elif isinstance(event, RolloutChanged):
-            news = list(self._rollouts.of(event, paint))
-            self._printed_at = event.elapsed if news else self._printed_at
-            yield from news
-        elif isinstance(event, Waiting) and event.elapsed - self._printed_at >= HEARTBEAT:
-            self._printed_at = event.elapsed
-            yield f"[{format_duration(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
+        match event:
+            case StepStarted():
+                yield paint(f"{event.name}: ", "soft") + visible(event.text)
+            case PlanCreated():
+                yield from plan_lines(event.plan, event.places, paint, self._out.width, remarks_of(event))
+            case NoticeIssued():
+                yield paint(f"{event.label}: ", "strong") + visible(event.text)
+            case WarningIssued():
+                yield paint("warning: ", "warn") + visible(event.text)
+            case StackEventReceived() if self._is_new(event):
+                self._printed_at = event.elapsed
+                yield seen_line(event, paint)
+            case RolloutChanged():
+                for line in self._rollouts.of(event, paint):
+                    self._printed_at = event.elapsed
+                    yield line
+            case Waiting() if event.elapsed - self._printed_at >= HEARTBEAT:
+                self._printed_at = event.elapsed
+                yield f"[{format_duration(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
 
     def _is_new(self, event: StackEventReceived) -> bool:
         """Whether a resource has a new state.
@@ -76,10 +77,6 @@ class Plain(Sink):
         state = f"{one.status} {one.physical_id if one.status.startswith('DELETE') else ''}"
         known, self._last[one.logical_id] = self._last.get(one.logical_id), state
         return known != state or one.status.endswith("FAILED")
-
-    def _end(self, outcome: Outcome) -> None:
-        stream = self._out if is_good(outcome) else self._err
-        stream.lines(account_lines(outcome, stream.paint, stream.width))
 
 
 def seen_line(event: StackEventReceived, paint: Paint) -> str:

@@ -211,7 +211,7 @@ def plan_lines(
         yield paint(f"{group} ({len(changes)})", "strong")
         columns = _columns(changes, places, width)
         for change in sorted(changes, key=lambda one: (PARTS.index(part_of(one.type, one.logical_id)), one.logical_id)):
-            yield _resource(change, group, columns, places.get(change.logical_id), paint)
+            yield _resource(change, group, columns, paint)
             for row in changed_properties(change, changes_by_id) if group in DETAILED else ():
                 if row.follows:
                     yield from wrapped_after(f"      {row.title}: ", row.follows, paint, width, 8)
@@ -277,44 +277,34 @@ def _at(place: Place | None, paint: Paint) -> Iterator[str]:
         yield f"    {paint('-->', 'place')} {where(place)}"
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The widths of the columns: logical id, and type (0: no room for it).
-
-    ``brief``: a place is shown as its line alone.
-    """
-
-    name: int
-    type: int
-    brief: bool = False
-
-
-def _columns(changes: Sequence[Change], places: Mapping[str, Place], width: int | None) -> _Columns:
+def _columns(
+    changes: Sequence[Change], places: Mapping[str, Place], width: int | None
+) -> tuple[int, int, dict[str, str]]:
+    """The widths of logical ids and types (0: no room), and the place of each change, shown as its line if need be."""
     name = max(len(change.logical_id) for change in changes)
     type = max(len(short(change.type)) for change in changes)
+    known = {change.logical_id: place for change in changes if (place := places.get(change.logical_id))}
+    whole = {logical_id: where(place) for logical_id, place in known.items()}
+    brief = {logical_id: f"line {place.line}" for logical_id, place in known.items()}
     if width is None:
-        return _Columns(name, type)
-    room = width - (4 + name + 2)
-    known = [place for change in changes if (place := places.get(change.logical_id))]
-    longest = max((len(where(place)) + 2 for place in known), default=0)
-    brief = room - longest < type and len({place.file for place in known}) == 1
-    room -= max((len(_line(place)) + 2 for place in known), default=0) if brief else longest
-    return _Columns(name, min(type, room) if room >= 12 else 0, brief)
+        return name, type, whole
+    one_file = len({place.file for place in known.values()}) == 1
+    for texts in (whole, brief) if one_file else (whole,):
+        room = width - name - 6 - max((len(text) + 2 for text in texts.values()), default=0)
+        if room >= type:
+            break
+    return name, min(type, room) if room >= 12 else 0, texts
 
 
-def _line(place: Place) -> str:
-    return f"line {place.line}"
-
-
-def _resource(change: Change, group: str, columns: _Columns, place: Place | None, paint: Paint) -> str:
+def _resource(change: Change, group: str, columns: tuple[int, int, dict[str, str]], paint: Paint) -> str:
     mark, role = GROUPS.get(group, _OTHER)
+    name, width, texts = columns
     type = short(change.type)
-    if len(type) > columns.type:
-        type = type[: max(0, columns.type - 1)] + "…" if columns.type else ""
-    at = _line(place) if place and columns.brief else where(place)
-    words = [change.logical_id.ljust(columns.name)]
-    words += [paint(type.ljust(columns.type), "soft")] if columns.type else []
-    words += [paint(at, "place")] if at else []
+    if len(type) > width:
+        type = type[: width - 1] + "…"
+    words = [change.logical_id.ljust(name)]
+    words += [paint(type.ljust(width), "soft")] if width else []
+    words += [paint(text, "place")] if (text := texts.get(change.logical_id)) else []
     return f"  {paint(mark, role)} " + "  ".join(words).rstrip()
 
 
