@@ -34,15 +34,8 @@ def to_json(template: Mapping[str, Any]) -> str:
 
     JSON escapes those as two surrogates, which YAML, the language that cfn-lint reads, does not accept.
     """
-    text = json.dumps(ordered(template), indent=2) + "\n"
-    return _ESCAPE.sub(_joined, text) if "\\ud" in text else text
-
-
-_ESCAPE = re.compile(r"\\(?:(ud[89ab]..\\ud[c-f]..)|.)")
-
-
-def _joined(escape: re.Match[str]) -> str:
-    return str(json.loads(f'"{escape.group()}"')) if escape.group(1) else escape.group()
+    text = json.dumps(ordered(template), indent=2, ensure_ascii=False) + "\n"
+    return re.sub("[\x7f-\uffff]", lambda character: f"\\u{ord(character.group()):04x}", text)
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:

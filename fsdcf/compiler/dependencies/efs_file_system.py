@@ -109,8 +109,7 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
     wanted = granted(system)
     actions = sorted(set(wanted)) if not isinstance(wanted, str) else _actions(system)
     if is_managed(system):
-        title, point = names.id("FileSystem"), names.id("FileSystemAccessPoint")
-        _add(grant, title, point, actions, system, names, context)
+        title, point = _add(grant, actions, system, names, context)
         grant.values = {"id": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
         condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": GetAtt(point, "Arn")}}
         grant.statements = [{**allow(actions, [GetAtt(title, "Arn")]), "Condition": condition}]
@@ -142,10 +141,12 @@ def _actions(system: EfsFileSystem) -> list[str]:
     return [_READ, *[_ROOT] * is_root, *[_WRITE] * (not system.read_only)]
 
 
-def _add(
-    grant: Grant, title: str, point: str, actions: list[str], system: EfsFileSystem, names: Names, context: Context
-) -> None:
-    """Add the file system with its access point, and the mount targets, for which the service waits."""
+def _add(grant: Grant, actions: list[str], system: EfsFileSystem, names: Names, context: Context) -> tuple[str, str]:
+    """Add the file system with its access point, and the mount targets, for which the service waits.
+
+    Return the logical IDs of the file system and the access point.
+    """
+    title, point = names.id("FileSystem"), names.id("FileSystemAccessPoint")
     resource = efs.FileSystem(
         title,
         Encrypted=True,
@@ -187,6 +188,7 @@ def _add(
         )
         grant.add(target, names.origin)
         grant.waits.append(target.title)
+    return title, point
 
 
 def _policy(actions: list[str]) -> dict[str, Any]:
