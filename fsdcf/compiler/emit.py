@@ -67,8 +67,9 @@ def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
     for role, length in _inline_policies(template).items():
         if length > ROLE_POLICY_CHARACTERS:
-            message = f"{length} characters of policies for {role}; IAM accepts at most {ROLE_POLICY_CHARACTERS}"
-            problems.append((message, smaller))
+            problems.append(
+                (f"{length} characters of policies for {role}; IAM accepts at most {ROLE_POLICY_CHARACTERS}", smaller)
+            )
     return problems
 
 

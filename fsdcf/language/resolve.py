@@ -162,8 +162,9 @@ class _Substitution:
             hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
             self.findings.append(DYNAMIC_REFERENCE.at(self.document.span(path), path, message, hint))
         if _CONTROL.search(text):
-            message = "the text contains a control character"
-            self.findings.append(CONTROL.at(self.document.span(path), path, message, "remove the escape"))
+            self.findings.append(
+                CONTROL.at(self.document.span(path), path, "the text contains a control character", "remove the escape")
+            )
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:

@@ -349,9 +349,8 @@ class Checker:
         name = value.get("type")
         if isinstance(name, str) and name not in self.types:
             if name in LATER_TYPES:
-                message = f"dependencies of type `{name}` are not implemented yet"
                 hint = "leave it out, or give access to an existing resource in service.taskRole.statements"
-                self._add(LATER, (*path, "type"), message, hint)
+                self._add(LATER, (*path, "type"), f"dependencies of type `{name}` are not implemented yet", hint)
             else:
                 near = _nearest(name, self.types)
                 hint = f"did you mean `{near}`?" if near else f"known types: {', '.join(sorted(self.types))}"

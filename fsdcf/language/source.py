@@ -106,8 +106,9 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
         return unusable(BINARY, span, f"byte {error.start} is not valid UTF-8", "save the file as UTF-8 text")
     if odd := _UNPRINTABLE.search(text):
         message = f"the text contains the control character U+{ord(odd.group()):04X}"
-        hint = "remove it, or write an escape in double quotes"
-        return unusable(BINARY, _after(name, text[: odd.start()]), message, hint)
+        return unusable(
+            BINARY, _after(name, text[: odd.start()]), message, "remove it, or write an escape in double quotes"
+        )
     outline = _Outline(name)
     fault = outline.draw(text)
     if fault and fault.code != DOCUMENTS.code:
@@ -182,8 +183,9 @@ class _Outline:
                 if documents > 1:
                     start: Any = event.start_mark
                     self.length = start.index
-                    hint = "move it to its own file"
-                    return DOCUMENTS.at(self._span(event), (), "a second document begins here", hint)
+                    return DOCUMENTS.at(
+                        self._span(event), (), "a second document begins here", "move it to its own file"
+                    )
             elif isinstance(event, yaml.CollectionEndEvent):
                 begin = opened.pop()
                 if begin.flow_style:
@@ -298,8 +300,9 @@ class _TreeReader:
         elif not self._check_tag(key, span, path, fresh):
             return False
         elif kind == "bool" and _surprises(kind, key.value):
-            message = f"YAML reads the key `{key.value}` as a boolean"
-            self._add(fresh, SURPRISE, span, path, message, f'write "{key.value}"')
+            self._add(
+                fresh, SURPRISE, span, path, f"YAML reads the key `{key.value}` as a boolean", f'write "{key.value}"'
+            )
         else:
             hint = f'write "{key.value}"' if key.value else "give it a name"
             self._add(fresh, KEY, span, path, f"the key `{key.value}` is not text", hint)

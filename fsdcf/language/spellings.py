@@ -116,8 +116,9 @@ class _Renaming:
         mark = self.marks.get(old) or self.document.marks[old]
         first = self.marks[new].key or self.marks[new].value
         message = f"`{spelled}` is another spelling of `{name}`, which is set on line {first.line}"
-        hint = f"keep one of them; `{name}` is the usual spelling"
-        self.findings.append(TWO_SPELLINGS.at(mark.key or mark.value, new, message, hint))
+        self.findings.append(
+            TWO_SPELLINGS.at(mark.key or mark.value, new, message, f"keep one of them; `{name}` is the usual spelling")
+        )
 
     def _mark(self, old: SpecPath, new: SpecPath) -> None:
         if mark := self.document.marks.get(old):

@@ -48,9 +48,8 @@ def exec_on_read_only_root(case: Case) -> Problems:
     """ECS Exec writes its agent into the container's root file system, so it cannot work with
     readonlyRootFilesystem."""
     if case.service.enable_execute_command and case.service.readonly_root_filesystem:
-        message = "ECS Exec does not work with a read-only root file system"
         hint = "set one of enableExecuteCommand and readonlyRootFilesystem to false"
-        yield Problem("service.enableExecuteCommand", message, hint)
+        yield Problem("service.enableExecuteCommand", "ECS Exec does not work with a read-only root file system", hint)
 
 
 @rule("S217", "a volume that cannot be mounted")
@@ -170,6 +169,7 @@ def plain_secrets(case: Case) -> Problems:
         text = sample(value)
         suspicious = is_secret_name(name) and not _HARMLESS_NAME.search(name)
         if (suspicious and len(text) >= 6 and not text.isdigit()) or contains_secret(text):
-            message = f"the value of `{name}` looks like a secret"
             hint = f"store the secret, and write `{name}: ${{secrets:path}}`"
-            yield Problem(("service", "environment", name), message, hint, key=True)
+            yield Problem(
+                ("service", "environment", name), f"the value of `{name}` looks like a secret", hint, key=True
+            )

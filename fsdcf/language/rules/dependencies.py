@@ -17,8 +17,9 @@ def repeated(case: Case) -> Problems:
         local = local_name(dependency.name)
         if local and (kind.name, local) in first:
             line = case.document.span(("dependencies", first[kind.name, local])).line
-            message = f"the {kind.name} on line {line} is also named `{local}`"
-            yield Problem((*path, "name"), message, "give each its own name")
+            yield Problem(
+                (*path, "name"), f"the {kind.name} on line {line} is also named `{local}`", "give each its own name"
+            )
         first.setdefault((kind.name, local), int(path[1]))
 
 

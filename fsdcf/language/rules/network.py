@@ -142,18 +142,19 @@ def no_effect(case: Case) -> Problems:
     endpoints of S3 and DynamoDB always exist."""
     networking = case.service.networking
     if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
-        message = "tasks with public addresses do not use a NAT gateway"
-        yield Problem(f"{_VPC}.nat", message, "leave out nat or assignPublicIp")
+        yield Problem(
+            f"{_VPC}.nat", "tasks with public addresses do not use a NAT gateway", "leave out nat or assignPublicIp"
+        )
     for index, name in enumerate(networking.network.endpoints):
         if name in ("s3", "dynamodb"):
             path: SpecPath = (*_VPC.split("."), "endpoints", index)
-            message = f"a gateway endpoint for `{name}` always exists, free of charge"
-            yield Problem(path, message, "leave it out")
+            yield Problem(path, f"a gateway endpoint for `{name}` always exists, free of charge", "leave it out")
     if case.service.port is None:
         yield from _worker(case)
     elif case.wrote(f"{_BALANCER}.sslPolicy") and networking.load_balancer.certificate_arn is None:
-        hint = "add certificateArn, or leave it out"
-        yield Problem(f"{_BALANCER}.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
+        yield Problem(
+            f"{_BALANCER}.sslPolicy", "sslPolicy needs a certificate", "add certificateArn, or leave it out", key=True
+        )
 
 
 def _worker(case: Case) -> Problems:

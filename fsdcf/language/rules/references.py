@@ -38,16 +38,16 @@ def misplaced(case: Case) -> Problems:
     parameter, so names and numbers cannot contain one."""
     for path, text, _ in _secrets(case):
         if path[:2] != ("service", "environment"):
-            message = "a secret can only be the value of an environment variable"
-            yield Problem(path, message, "move it to service.environment")
+            yield Problem(
+                path, "a secret can only be the value of an environment variable", "move it to service.environment"
+            )
         elif len(text.parts) > 1:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
     for path, part in _attributes(case):
         if not _takes_attribute(path):
-            message = f"`{part}` is not allowed here"
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
-            yield Problem(path, message, hint)
+            yield Problem(path, f"`{part}` is not allowed here", hint)
 
 
 @rule("S207", "an unknown attribute of a dependency")
@@ -68,8 +68,9 @@ def unknown_attribute(case: Case) -> Problems:
             hint = f"known dependencies: {names}" if names else "the spec has no dependencies"
             yield Problem(path, f"unknown dependency `{named}`", hint)
         elif part.attribute not in attributes:
-            message = f"`{named}` has no attribute `{part.attribute}`"
-            yield Problem(path, message, f"known attributes: {', '.join(attributes)}")
+            yield Problem(
+                path, f"`{named}` has no attribute `{part.attribute}`", f"known attributes: {', '.join(attributes)}"
+            )
 
 
 @rule(
@@ -83,6 +84,5 @@ def name_like_an_arn(case: Case) -> Problems:
     returns another secret or none."""
     for path, _, part in _secrets(case):
         if part.store == "secrets" and _LIKE_AN_ARN.fullmatch(part.name):
-            message = f"Secrets Manager interprets the end of `{part.name}` as the end of an ARN"
             hint = "write the secret's full ARN in service.secrets, with its six random characters"
-            yield Problem(path, message, hint)
+            yield Problem(path, f"Secrets Manager interprets the end of `{part.name}` as the end of an ARN", hint)

@@ -49,8 +49,9 @@ def wildcards(case: Case) -> Problems:
             continue
         for index, action in enumerate(statement.actions):
             if action == "*" or action.endswith(":*"):
-                message = f"`{action}` allows more than the service needs"
-                yield Problem((*path, "actions", index), message, "name the actions")
+                yield Problem(
+                    (*path, "actions", index), f"`{action}` allows more than the service needs", "name the actions"
+                )
         for index, resource in enumerate(statement.resources):
             if sample(resource) == "*":
                 yield Problem((*path, "resources", index), "`*` matches every resource", "name the resources")

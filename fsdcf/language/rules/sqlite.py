@@ -134,9 +134,10 @@ def _backup(case: Case, database: _Database) -> Problems:
     system = database.mount.system if database.mount else None
     if system is None or not case.types[system.type].managed(system):
         if wanted and database.on_network:
-            message = f"`{database.file}` is on an existing file system, which this stack cannot back up"
             yield Problem(
-                path, message, "turn on its automatic backups where it is managed, and leave out `backup` here"
+                path,
+                f"`{database.file}` is on an existing file system, which this stack cannot back up",
+                "turn on its automatic backups where it is managed, and leave out `backup` here",
             )
         elif wanted:
             message = f"`{database.file}` is on the task's own disk, which AWS Backup does not reach"

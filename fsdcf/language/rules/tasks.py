@@ -129,9 +129,8 @@ def ignored_count(case: Case) -> Problems:
     """With `autoScaling` the template omits the desired count, so that a deployment keeps the count that auto
     scaling set."""
     if case.service.auto_scaling is not None and case.wrote("service.resources.desiredCount"):
-        message = "auto scaling sets the number of tasks"
         hint = "leave it out; autoScaling.minCount is the minimum"
-        yield Problem("service.resources.desiredCount", message, hint, key=True)
+        yield Problem("service.resources.desiredCount", "auto scaling sets the number of tasks", hint, key=True)
 
 
 @rule(
