@@ -72,7 +72,7 @@ CloudFormation itself.
   faults](sandbox.md).
 - What to do with the stack afterwards: [how to recover](recover.md).
 
-Deploying does not need the permission to read ECS: each refused call is one warning, and its information is missing
+Deploying does not need the permission to read ECS: each denied call causes one warning, and its information is missing
 in the diagnosis. `fsdcf permissions my-service.yml` lists the permissions that fsdcf uses.
 """
 

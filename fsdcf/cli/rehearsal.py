@@ -77,7 +77,7 @@ def check_targets(texts: Sequence[str], template: Mapping[str, Any]) -> None:
         ):
             close = get_close_matches(fault.target, sorted(targets), 1)
             hint = f"did you mean `{close[0]}`?" if close else "`fsdcf template` shows the logical ids"
-            raise click.UsageError(f"--fault {text!r}: the spec makes no {fault.target}; {hint}")
+            raise click.UsageError(f"--fault {text!r}: the spec creates no resource {fault.target}; {hint}")
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def tags_of(release: Release) -> dict[str, str]:
     tags = {key: value for key, value in release.tags.items() if value}
     tags |= {SERVICE_TAG: release.service, ENVIRONMENT_TAG: release.environment}
     if len(tags) > STACK_TAGS:
-        raise stop(Exit.USAGE, f"a stack accepts {STACK_TAGS} tags, and these are {len(tags)}")
+        raise stop(Exit.USAGE, f"a stack can have at most {STACK_TAGS} tags, not {len(tags)}")
     return dict(sorted(tags.items()))
 
 

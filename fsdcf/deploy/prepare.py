@@ -59,7 +59,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
-            f"this release is for the account {release.account}, and these credentials belong to {account}",
+            f"this release is for the account {release.account}, but the credentials belong to {account}",
             "aws sts get-caller-identity",
         )
     sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
@@ -267,12 +267,12 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
     if len(data) <= BODY_BYTES:
         return {"TemplateBody": body}
     if len(data) > TEMPLATE_BYTES:
-        raise stop(Exit.USAGE, f"{size}, and CloudFormation accepts at most {TEMPLATE_BYTES:,}")
+        raise stop(Exit.USAGE, f"{size}, but CloudFormation accepts at most {TEMPLATE_BYTES:,}")
     bucket = options.artifacts_bucket
     if not bucket:
         raise stop(
             Exit.USAGE,
-            f"{size}, and CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
+            f"{size}, but CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
             release.target.redeploy("--artifacts-bucket BUCKET"),
         )
     run.step("stage", f"uploading the template ({len(data):,} bytes) to the bucket {bucket}")

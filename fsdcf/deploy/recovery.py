@@ -134,7 +134,7 @@ def _at_rest(run: Run, stack: Snapshot) -> Outcome:
 
 def _assess(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
     if result.status == "REVIEW_IN_PROGRESS":
-        return Outcome(Exit.DONE, f"{stack.name} is in review (REVIEW_IN_PROGRESS): nothing was ever executed")
+        return Outcome(Exit.DONE, f"{stack.name} is in review (REVIEW_IN_PROGRESS): no change set was ever executed")
     if result.status == "DELETE_COMPLETE":
         return Outcome(Exit.DONE, f"{stack.name} is deleted")
     outcome = assess(run, result, None, stack.name)
@@ -238,8 +238,8 @@ def _continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outc
         run.warn(f"the rollback failed: {item.source} {item.text}")
     if skip:
         warning = (
-            f"{', '.join(skip)} will count as rolled back without being it: the stack and the resource then differ"
-            " until the resource is corrected manually"
+            f"{', '.join(skip)} will be marked as rolled back although it is not: the stack and the resource differ"
+            " until you correct the resource manually"
         )
         run.warn(warning)
         if run.ask is not None and not run.agrees(Question("execute", "Continue and skip?", (warning,))):

@@ -43,7 +43,7 @@ def _explained(
         return Diagnostic(finding.rule, severity, finding.message, written, document.span(written), notes=(where,))
     path = locate(document, origin.path) if origin else ()
     verb = "rejects" if severity is Severity.ERROR else "warns about"
-    message = f"fsdcf made a template that cfn-lint {verb}: {finding.message}"
+    message = f"fsdcf generated a template that cfn-lint {verb}: {finding.message}"
     notes = (where, *_excerpt(data, finding.path))
     return Diagnostic(finding.rule, severity, message, path, document.key_span(path), _HINT, notes)
 

@@ -214,7 +214,7 @@ class Access:
 
     @property
     def broad(self) -> bool:
-        """Whether it allows more than it names: a wildcard action, all resources, or anyone without a condition."""
+        """Whether it is broad: a wildcard action, all resources, or anyone without a condition."""
         if self.effect != "Allow" or self.unavoidable:
             return False
         open_to_all = "anyone" in self.principals and not self.conditions
@@ -312,7 +312,7 @@ def _attached(stack: PlannedStack) -> Iterator[Access]:
 
 
 BROAD = "!"
-"""The mark of a row that allows more than it names."""
+"""The mark of a broad row."""
 
 _OWN = r"(?:\$\{[A-Za-z:]+\})?"
 _ARN = re.compile(rf"arn:{re.escape('${AWS::Partition}')}:([a-z0-9-]+):{_OWN}:{_OWN}:(.+)")
@@ -334,6 +334,11 @@ def who(row: Access) -> str:
 def verb(row: Access) -> str:
     """``may``, ``may not``, or ``may at most`` for a boundary."""
     return _VERBS.get(row.effect, row.effect)
+
+
+def levels_of(row: Access) -> str:
+    """The access levels as words after ``verb``: ``read, write``, or ``do anything``."""
+    return ", ".join(level.replace("everything", "do anything") for level in row.levels)
 
 
 def what(row: Access) -> str:
@@ -359,7 +364,7 @@ def remarks(row: Access) -> Iterator[str]:
     if row.unavoidable:
         yield "these actions cannot be limited to a resource"
     if row.broad:
-        yield f"{BROAD} more than it names"
+        yield f"{BROAD} broad: a wildcard action, all resources, or anyone without a condition"
 
 
 def policy_of(row: Access) -> str:
@@ -369,12 +374,12 @@ def policy_of(row: Access) -> str:
 
 
 def summary(rows: Sequence[Access]) -> str:
-    """``9 statements, 1 of them allows more than it names``."""
+    """``9 statements, 1 of them broad``."""
     broad = sum(row.broad for row in rows)
     text = counted(len(rows), "statement")
     if not broad:
-        return f"{text}, none of them allows more than it names"
-    return f"{text}, {broad} of them {'allows more than it names' if broad == 1 else 'allow more than they name'}"
+        return f"{text}, none of them broad"
+    return f"{text}, {broad} of them broad"
 
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
@@ -383,7 +388,7 @@ def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
     out += ["| who | | level | actions | resources | conditions | spec |", "|---|---|---|---|---|---|---|"]
     for row, place in zip(rows, places, strict=True):
         effect = f"**{verb(row)}**" if row.effect == "Deny" or row.broad else verb(row)
-        cells = (", ".join(row.levels), what(row), where(row), "; ".join(remarks(row)), place)
+        cells = (levels_of(row), what(row), where(row), "; ".join(remarks(row)), place)
         out.append(f"| {' | '.join([markdown_cell(who(row)), effect, *map(markdown_cell, cells)])} |")
     return "\n".join(out) + "\n"
 

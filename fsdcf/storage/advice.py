@@ -156,7 +156,7 @@ def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
         return "SQLite, on the disk of the task: the data of a prototype may be lost with its task"
     if workload.size is not None and workload.size > MOVE_SIZE:
         size = format_size(workload.size)
-        return f"SQLite, but plan the move to DynamoDB: {size} are over {format_size(MOVE_SIZE)}"
+        return f"SQLite, but plan the move to DynamoDB: {size} exceed {format_size(MOVE_SIZE)}"
     given = [f.yours for f in factors if f.given and f.name in ("requests", "writes", "size", "queries")]
     if given:
         return f"SQLite: one file with one writer is sufficient for {join_words(given)}"
@@ -165,13 +165,13 @@ def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
 
 def _factors(workload: Workload) -> Iterator[Factor]:
     requests, writes, size, writers = workload.requests, workload.writes, workload.size, workload.writers
-    over = f"not below {format_number(MAX_REQUESTS)}" if (requests or 0) >= MAX_REQUESTS else ""
+    over = f"at or above {format_number(MAX_REQUESTS)}" if (requests or 0) >= MAX_REQUESTS else ""
     yours = NOT_GIVEN if requests is None else format_rate(requests, "request")
     yield _measured("requests", yours, "below 1,000/s", "any rate", over)
     over = f"above {format_number(MAX_WRITES)}" if (writes or 0) > MAX_WRITES else ""
     yours = NOT_GIVEN if writes is None else format_rate(writes, "write")
     yield _measured("writes", yours, "up to 100/s", "any rate", over)
-    over = f"not below {format_size(MAX_SIZE)}" if (size or 0) >= MAX_SIZE else ""
+    over = f"at or above {format_size(MAX_SIZE)}" if (size or 0) >= MAX_SIZE else ""
     yours = NOT_GIVEN if size is None else format_size(size)
     yield _measured("size", yours, "below 100 GB", "unlimited", over)
     yours = NOT_GIVEN if writers is None else f"{writers:,} task{'s' * (writers > 1)}"
@@ -203,10 +203,10 @@ def _latency(workload: Workload) -> Factor:
     yours = NOT_GIVEN if limit is None else f"at most {format_number(limit)} ms"
     fast = "single-digit ms"
     if workload.prototype:
-        return Factor("latency", yours, "that of the task's own disk", fast)
+        return Factor("latency", yours, "latency of the task's own disk", fast)
     slow = {}
     if limit is not None and limit < MIN_LATENCY:
-        slow = {SQLITE: f"answers are required within {format_number(limit)} ms"}
+        slow = {SQLITE: f"responses are required within {format_number(limit)} ms"}
         fast += ", less with a cache" if limit < 1 else ""
     return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow)
 

@@ -165,14 +165,14 @@ def test_the_part_of_the_spec_compiles(arguments: tuple[str, ...], compiled: Com
 
 def test_a_spec_determines_tasks_and_stores() -> None:
     small = record("--spec", "my-service.yml")
-    assert small["now"] == "my-service.yml has SQLite (notes in /mnt/efs/app.db)" and small["snippetPresent"]
+    assert small["now"] == "my-service.yml uses SQLite (notes in /mnt/efs/app.db)" and small["snippetPresent"]
     assert (small["workload"]["writers"], small["workload"]["writersFrom"]) == (1, "SQLite has one")
     assert "fsdcf logs my-service.yml" in small["next"][0]
     other = record("--spec", "my-service.yml", "--override", "service.port=8001")
     assert "fsdcf logs my-service.yml --since" in other["next"][0], "logs takes no --override"
     large = record("--spec", "scaling.yml")
     assert (large["workload"]["writers"], large["workload"]["writersFrom"]) == (6, "service.autoScaling.maxCount")
-    assert large["now"] == "scaling.yml has DynamoDB (${ENV}-orders)" and large["recommended"] == "dynamodb"
+    assert large["now"] == "scaling.yml uses DynamoDB (${ENV}-orders)" and large["recommended"] == "dynamodb"
     assert "name: ${ENV}-orders" in large["snippet"] and large["next"] == []
     new = record("--spec", "hello.yml")
     assert new["now"] == "hello.yml has no store yet" and new["workload"]["writers"] is None
@@ -204,12 +204,12 @@ def test_the_way_from_sqlite_to_dynamodb() -> None:
 def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
     (folder / "both.yml").write_text(NOTES + TABLE)
     found = record("--spec", "both.yml", "--size", "120GB")
-    assert found["now"] == "both.yml has SQLite (notes in /mnt/efs/app.db) and DynamoDB (${ENV}-orders)"
+    assert found["now"] == "both.yml uses SQLite (notes in /mnt/efs/app.db) and DynamoDB (${ENV}-orders)"
     assert "--table orders" in found["next"][0] and found["next"][1].startswith("deploy the service")
     cache = "dependencies:\n  - type: sqlite_database\n    name: cache\n    path: /tmp/cache.db\n    ephemeral: true\n"
     (folder / "a\x1b[31m.yml").write_text(HELLO + cache)
     text = advise("--spec", "a\x1b[31m.yml").stdout
-    assert "a\\u001b[31m.yml has SQLite (cache in /tmp/cache.db, lost with its task)" in text and "\x1b" not in text
+    assert "a\\u001b[31m.yml uses SQLite (cache in /tmp/cache.db, lost with its task)" in text and "\x1b" not in text
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_terminal_is_asked_for_the_workload(
     assert cli.main(["advise", "storage"], standalone_mode=False) is None
     text = capsys.readouterr().out
     assert text.startswith(
-        "DynamoDB, because SQLite is not sufficient: 2,000 requests/s are not below 1,000, 300 writes/s are"
+        "DynamoDB, because SQLite is not sufficient: 2,000 requests/s are at or above 1,000, 300 writes/s are"
     )
     told = errors.getvalue()
     assert (

@@ -129,7 +129,7 @@ def test_an_image_by_its_whole_name(stage: Stage) -> None:
     stranger = stage(
         "deploy", "hello.yml", "--image", f"{own.replace('000000000000', '111111111111')}:one", "--yes", expect=3
     )
-    assert "for the account 111111111111, and these credentials belong to 000000000000" in stranger.stderr
+    assert "for the account 111111111111, but the credentials belong to 000000000000" in stranger.stderr
 
 
 def test_a_missing_image(stage: Stage) -> None:

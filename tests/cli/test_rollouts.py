@@ -166,7 +166,7 @@ def test_failures_before_the_service_was_steady_are_forgotten() -> None:
         (("--fault", "Service:update:oom"), "needs --sandbox"),
         (("--sandbox", "--fault", "nonsense"), "write LOGICAL_ID:PHASE:REASON"),
         (("--sandbox", "--detach", "--fault", "Service:update:oom"), "cannot be combined with --detach"),
-        (("--sandbox", "--fault", "Servce:update:oom"), "makes no Servce; did you mean `Service`?"),
+        (("--sandbox", "--fault", "Servce:update:oom"), "creates no resource Servce; did you mean `Service`?"),
     ],
 )
 def test_faults_belong_to_the_sandbox(stage: Stage, arguments: tuple[str, ...], words: str) -> None:

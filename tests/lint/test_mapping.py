@@ -83,7 +83,7 @@ def test_a_finding_about_an_unwritten_value_is_a_bug_of_fsdcf(
 ) -> None:
     found = one(replace(TOO_LONG, severity=severity), origin, document)
     assert (found.code, found.severity, found.path) == ("E3034", Severity(severity), ("service",))
-    assert found.message == f"fsdcf made a template that cfn-lint {verb}: {TOO_LONG.message}"
+    assert found.message == f"fsdcf generated a template that cfn-lint {verb}: {TOO_LONG.message}"
     assert found.span == document.key_span(("service",))
     assert "report" in found.hint
     assert "Resources.OrdersQueue.Properties.DelaySeconds" in found.notes[0]

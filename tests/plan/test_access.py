@@ -84,7 +84,7 @@ def test_wildcards_are_visible() -> None:
     assert mail.broad and mail.wildcards == ("*",) and where(mail) == "* (all resources)"
     assert bucket.broad and bucket.wildcards == ("s3:*", "arn:aws:s3:::shared-*") and bucket.levels == ("everything",)
     assert [row.holder for row in rows("warehouse") if row.broad] == ["TaskRoleStatements"] * 2
-    assert "2 of them allow more than they name" in summary(rows("warehouse"))
+    assert "2 of them broad" in summary(rows("warehouse"))
 
 
 def role(*listed: dict[str, Any], **properties: Any) -> Template:

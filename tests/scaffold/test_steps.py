@@ -131,7 +131,7 @@ def test_a_failed_deploy_fails_the_job_and_is_summarized(runner: Workshop) -> No
     assert runner.step(ONE, "deploy-prod", "Deploy", BUCKET="", REGION="r").code == 3
     done = runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="failure", REGION="r")
     assert done.summary == f"**shop** to **prod**, commit `{SHA}`: failure\n"
-    assert "not begun" in runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
+    assert "not started" in runner.step(ONE, "deploy-prod", "Write the summary", OUTCOME="", REGION="r").summary
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dic
 def test_the_verdict_names_the_reasons_and_the_factors_explain_them() -> None:
     advice = advise(workload(requests="2000", writes="150", size="250", writers=3, latency="5"))
     assert advice.verdict.endswith(
-        "2,000 requests/s are not below 1,000, 150 writes/s are above 100, 250 GB are not below 100 GB, 3 tasks write"
-        " and answers are required within 5 ms"
+        "2,000 requests/s are at or above 1,000, 150 writes/s are above 100, 250 GB are at or above 100 GB,"
+        " 3 tasks write and responses are required within 5 ms"
     )
     assert {one.name for one in advice.factors if SQLITE in one.against} == {
         "requests",
@@ -115,7 +115,7 @@ def test_signs_that_it_is_time_to_move(what: dict[str, object], now: list[str]) 
     assert len(advice.signs) == 4 and any("database is locked" in one.text for one in advice.signs)
     assert [one.text for one in advice.signs if one.now] == now
     if advice.store == SQLITE and now:
-        assert advice.verdict == "SQLite, but plan the move to DynamoDB: 50.1 GB are over 50 GB"
+        assert advice.verdict == "SQLite, but plan the move to DynamoDB: 50.1 GB exceed 50 GB"
 
 
 def test_an_existing_store_is_kept_unless_it_is_ruled_out() -> None:

@@ -19,6 +19,7 @@ from fsdcf.plan.access import (
     BROAD,
     Access,
     access,
+    levels_of,
     markdown,
     policy_of,
     record,
@@ -63,7 +64,7 @@ def _plain(title: str, rows: Sequence[Access], places: Sequence[str]) -> Iterato
     for row, place in zip(rows, places, strict=True):
         mark = f"{BROAD} " if row.broad else "  "
         yield ""
-        yield visible(f"{mark}{who(row)} {' '.join([verb(row), ', '.join(row.levels)]).strip()}: {where(row)}")
+        yield visible(f"{mark}{who(row)} {f'{verb(row)} {levels_of(row)}'.strip()}: {where(row)}")
         yield visible(f"    {what(row)}")
         yield from (visible(f"    {remark}") for remark in remarks(row))
         yield visible(f"    {policy_of(row)}" + (f" --> {place}" if place else ""))
@@ -79,6 +80,6 @@ def _draw(title: str, rows: Sequence[Access], lines: Sequence[Place | None]) -> 
 def _cells(row: Access, line: Place | None) -> tuple[str, list[str]]:
     """The style and the cells of a row."""
     style = "bold yellow" if row.broad else "red" if row.effect == "Deny" else ""
-    effect = f"{verb(row).removeprefix('may').strip()} {', '.join(row.levels)}".strip()
+    effect = f"{verb(row).removeprefix('may').strip()} {levels_of(row)}".strip()
     cells = (who(row), effect, what(row), where(row), "\n".join(remarks(row)), str(line.line) if line else "")
     return style, [visible(cell.replace("\n", "; ")) for cell in cells]

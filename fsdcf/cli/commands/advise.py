@@ -273,7 +273,7 @@ def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirem
             workload = replace(workload, writers=count, writers_from=source)
         service = [str(file), *(["--env", inputs.environment] if inputs.environment else [])]
         names = _SpecNames(shlex.join([*service, *inputs.settings]), shlex.join(service))
-        consultation = _consult(workload, used, f"{file} has {_stores(used)}", names)
+        consultation = _consult(workload, used, f"{file} uses {_stores(used)}", names)
     if form == "json":
         click.echo(json.dumps(record(consultation), indent=2, ensure_ascii=False))
     else:

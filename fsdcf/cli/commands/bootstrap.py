@@ -158,7 +158,8 @@ def permissions_command(
     else:
         write_or_print(output, _policy_text(needed.statements, values))
     click.echo(
-        f"{policy_size(needed.statements):,} characters; a managed policy may have {POLICY_CHARACTERS:,}", err=True
+        f"{policy_size(needed.statements):,} characters; a managed policy can have at most {POLICY_CHARACTERS:,}",
+        err=True,
     )
     if account is None or region is None:
         click.echo("note: restrict the policy with --account and --region", err=True)

@@ -40,7 +40,7 @@ _ENDPOINTS = f"zacfukuda.com; {PRICE_LIST}"
 def _price_gateways(context: PricingContext, gateways: Resources) -> CostItems:
     how = f"{counted(len(gateways), 'gateway')} × {HOURS} h"
     yield context.line("nat.hour", "NAT gateways", len(gateways) * HOURS, how, gateways)
-    yield context.usage("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB through all of them", gateways)
+    yield context.usage("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB in total", gateways)
 
 
 def _price_addresses(context: PricingContext, addresses: Resources) -> CostItems:
@@ -59,7 +59,7 @@ def _price_endpoints(context: PricingContext, endpoints: Resources) -> CostItems
         zones = sum(max(1, len(one.items("SubnetIds"))) for one in interfaces)
         how = f"{counted(len(interfaces), 'endpoint')}, {counted(zones, 'zone')} in all × {HOURS} h"
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
-        unit = "GB through all of them"
+        unit = "GB in total"
         yield context.usage("endpoint.gigabyte", "Traffic through endpoints", "endpoint-gigabytes", unit, interfaces)
 
 

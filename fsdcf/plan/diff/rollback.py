@@ -354,7 +354,7 @@ def _identity(row: Access) -> tuple[object, ...]:
     FSDCF,
 )
 def variables(release: ReleaseChange) -> Iterator[Unsafe]:
-    """An environment variable that the old image may read is gone."""
+    """An environment variable that the old image may read is removed."""
     yield from _removed_variables(release, "Environment", "no longer sets")
 
 
@@ -364,7 +364,7 @@ def variables(release: ReleaseChange) -> Iterator[Unsafe]:
     FSDCF,
 )
 def secrets(release: ReleaseChange) -> Iterator[Unsafe]:
-    """A secret that the old image may read is gone."""
+    """A secret that the old image may read is removed."""
     yield from _removed_variables(release, "Secrets", "no longer passes the secret")
 
 
@@ -406,7 +406,7 @@ def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
     FSDCF,
 )
 def sidecars(release: ReleaseChange) -> Iterator[Unsafe]:
-    """A container that ran next to the old image is gone."""
+    """A container that ran next to the old image is removed."""
     for name, place in tasks.removed_containers(release.old, release.new):
         yield Unsafe(f"runs without the container {name}", "the old image would run without it", place, subject=name)
 

@@ -53,7 +53,7 @@ def test_skipping_warns_of_the_inconsistency() -> None:
     outcome = made.recover("Jobs")
     assert outcome.exit is Exit.DONE
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
-    assert any("Jobs will count as rolled back without being it" in one for one in made.warnings())
+    assert any("Jobs will be marked as rolled back" in one for one in made.warnings())
 
 
 def test_a_person_may_refuse_to_skip() -> None:
