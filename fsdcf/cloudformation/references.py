@@ -38,9 +38,11 @@ def function_of(value: Any) -> str | None:
 
 def steps(value: Any) -> Iterable[tuple[str | int, Any]]:
     """The children of a mapping or a list with their keys or indexes; none of any other value."""
-    if isinstance(value, Mapping):
-        return value.items()
-    return enumerate(value) if isinstance(value, list | tuple) else ()
+    if value is None or isinstance(value, str):
+        return ()  # most values: the checks below are slower
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    return value.items() if isinstance(value, Mapping) else ()
 
 
 def section_of(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -24,12 +24,16 @@ _FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "snapsho
 
 @dataclass(frozen=True)
 class DataResource:
-    """A resource that a deletion keeps, or that contains data. ``fate`` is ``kept``, ``snapshot`` or ``deleted``."""
+    """A resource that a deletion keeps, or that contains data. ``fate`` is ``kept``, ``snapshot`` or ``deleted``.
+
+    ``content`` is what a deletion loses; empty if the type holds no data.
+    """
 
     logical_id: str
     type: str
     physical_id: str
     fate: str
+    content: str
 
     @property
     def text(self) -> str:
@@ -52,7 +56,9 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
             copied = policy is None and record.snapshot and record.snapshot(resource.get("Properties") or {})
             fate = _FATES.get(str(policy), "snapshot" if copied else "deleted")
             if fate != "deleted" or record.data:
-                resources.append(DataResource(name, type, physical[name], fate))
+                resources.append(
+                    DataResource(name, type, physical[name], fate, record.data.content if record.data else "")
+                )
     return tuple(resources)
 
 
@@ -116,7 +122,7 @@ def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
                 run.tell(NoticeIssued(label, resource.text))
     for resource in resources:
         if resource.fate == "deleted":
-            run.warn(f"deleted with its data: {resource.text}")
+            run.warn(f"deleted with {resource.content}: {resource.text}")
     return resources
 
 

@@ -71,6 +71,7 @@ def test_loss_of_data_requires_allow_or_a_confirmation() -> None:
     refused = deleted(made, where={"Jobs": place}.get)
     assert refused.exit is Exit.REFUSED and refused.evidence[0].place == place
     assert refused.next == ("fsdcf delete shop --env staging --yes --allow Jobs",)
+    assert any("deleted with its messages: Jobs" in text for text in made.warnings())
     made.answers = {"data": False}
     assert deleted(made).exit is Exit.REFUSED
     assert made.asked[-1].details[0].startswith("Jobs (AWS::SQS::Queue")

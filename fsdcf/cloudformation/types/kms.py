@@ -8,7 +8,7 @@ from fsdcf.cloudformation.types import AccessActions, Drawing, ForeignType, Part
 PART: Part = "data"
 
 
-_DATA = StoredData("what is encrypted with it")
+_DATA = StoredData("all that it encrypts")
 _PRICE = PricingRule(
     "permissions",
     each_month("kms.month", "KMS keys"),

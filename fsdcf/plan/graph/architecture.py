@@ -57,8 +57,8 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
         id, home = id_of(service.name), homes[service.name]
         nodes.append(_service_node(stack, service, home))
         edges += _forwarded(stack, service)
-        ways_out = [*(egress if home == "g_private" else ()), *endpoints]
-        edges += [Edge(id, one.id, faint=True, back=True) for one in ways_out]
+        routes = [*(egress if home == "g_private" else ()), *endpoints]
+        edges += [Edge(id, one.id, faint=True, back=True) for one in routes]
         for reach in _reached(stack, service):
             if reach.node.id not in known:
                 nodes.append(reach.node)
