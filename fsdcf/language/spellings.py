@@ -93,7 +93,7 @@ class _Renaming:
         """Move a key that was written elsewhere in the spec to its own place."""
         *above, last = spelled
         holder = _map_at(out, above)
-        if holder is None or last not in holder:
+        if not holder or last not in holder:
             return
         source, target = root + spelled, root + home
         place = _map_at(out, home[:-1], create=True)
@@ -109,7 +109,7 @@ class _Renaming:
         del holder[last]
         self.marks.pop(source, None)
         if not holder and ".".join(above) not in dict(walk(record)):
-            del (_map_at(out, above[:-1]) or {})[above[-1]]
+            del _map_at(out, above[:-1])[above[-1]]
             self.marks.pop(root + tuple(above), None)
 
     def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any) -> None:
@@ -125,10 +125,10 @@ class _Renaming:
             self.marks[new] = mark
 
 
-def _map_at(data: Any, path: Iterable[str], create: bool = False) -> dict[Any, Any] | None:
+def _map_at(data: Any, path: Iterable[str], create: bool = False) -> Any:
     """Return the map at a path; None if the path is missing (unless ``create``) or leads to something else."""
     for name in path:
         data = data.setdefault(name, {}) if create else data.get(name)
         if not isinstance(data, dict):
             return None
-    return data  # type: ignore[no-any-return]
+    return data

@@ -23,6 +23,8 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
+PolicyStatement = dict[str, Any]
+
 _BOUNDARY: Sources = {"PermissionsBoundary": "service.permissionsBoundary"}
 
 
@@ -37,7 +39,7 @@ def task_role(context: Context) -> StackPart:
 def execution_role(context: Context) -> StackPart:
     """``ExecutionRole``: permission to pull this image, write to this log group and read these secrets."""
     spec = context.spec
-    wanted: list[tuple[str, dict[str, Any]]] = []
+    wanted: list[tuple[str, PolicyStatement]] = []
     repository = repository_arn(spec)
     if repository:
         wanted.append(("service.image", allow(["ecr:GetAuthorizationToken"], ["*"])))
@@ -78,7 +80,7 @@ def add_policy(
     part.waits.append(title)
 
 
-def allow(actions: Iterable[str], resources: list[Any]) -> dict[str, Any]:
+def allow(actions: Iterable[str], resources: list[Any]) -> PolicyStatement:
     """An IAM statement that allows actions on resources."""
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": resources}
 
@@ -88,7 +90,7 @@ def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}
 
 
-def deny_insecure(principal: Any, action: str, resources: Any) -> dict[str, Any]:
+def deny_insecure(principal: Any, action: str, resources: Any) -> PolicyStatement:
     """A statement of a resource policy that denies access without TLS."""
     return {
         "Sid": "DenyInsecureTransport",
@@ -105,8 +107,8 @@ def inline_policy(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Pol
     return iam.Policy(PolicyName=name, PolicyDocument=document(statements))
 
 
-def _compiled(statement: Statement, attributes: Attributes) -> dict[str, Any]:
-    out: dict[str, Any] = {"Sid": statement.sid} if statement.sid else {}
+def _compiled(statement: Statement, attributes: Attributes) -> PolicyStatement:
+    out: PolicyStatement = {"Sid": statement.sid} if statement.sid else {}
     out |= {"Effect": statement.effect, "Action": list(statement.actions)}
     out["Resource"] = [value(resource, attributes) for resource in statement.resources]
     if statement.conditions:
@@ -124,7 +126,7 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
     return data if isinstance(data, (int, float)) else value(data, attributes)
 
 
-def _secret_statements(spec: Spec) -> list[tuple[str, dict[str, Any]]]:
+def _secret_statements(spec: Spec) -> list[tuple[str, PolicyStatement]]:
     """A statement for each action on secrets, with the spec path that names them."""
     by_action: dict[str, list[ContainerSecret]] = {}
     for secret in secrets_of(spec.service):
