@@ -31,7 +31,7 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     stack = snapshot(aws, target.stack)
     if stack is None or stack.in_review:
         note = f"the stack {target.stack} does not exist yet: a deploy creates every resource"
-        return _plan(target.stack, None, new, DeployedValues(), (note,))
+        return compared(target.stack, None, new, DeployedValues(), (note,))
     if not stack.belongs_to(target):
         raise click.UsageError(
             f"the stack {stack.name} has tags of another service: it is not {target.service} in {target.environment}"
@@ -49,10 +49,10 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     known = {name: value for name, value in pseudo.items() if value}
     deployed = DeployedValues(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, known)
     old = Compiled(f"{stack.name} ({stack.status})", new.environment, template)
-    return _plan(old.name, old, new, deployed, (), importers(aws))
+    return compared(old.name, old, new, deployed, (), importers(aws))
 
 
-def _plan(
+def compared(
     title: str,
     old: Compiled | None,
     new: Compiled,
@@ -60,8 +60,10 @@ def _plan(
     notes: tuple[str, ...],
     ask: Importers | None = None,
 ) -> ComparedPlan:
+    """The plan of the change from OLD, by its title, to NEW. A usage error if one is not a valid template."""
+    tags = new.tags if new.tags is not None or old is None else old.tags
     try:
-        plan = plan_update(sides_of(old.template if old else None, new.template, new.tags, deployed), ask)
+        plan = plan_update(sides_of(old.template if old else None, new.template, tags, deployed), ask)
     except PlanError as error:
         raise click.UsageError(f"{title} -> {new.title}: {error}") from None
     return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes)

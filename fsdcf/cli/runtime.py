@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial, wraps
 from itertools import pairwise
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 Act = Callable[["Aws", Tell, Ask | None], Outcome]
 """What a command does once it is connected."""
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,8 @@ def end(outcome: Outcome, as_json: bool) -> NoReturn:
     click.get_current_context().exit(int(outcome.exit))
 
 
-def attempted(connection: Connection, act: Callable[[Aws], Outcome]) -> Outcome:
-    """The outcome of an action, or of a failure to connect or to be accepted by AWS."""
+def attempted(connection: Connection, act: Callable[[Aws], _Result]) -> _Result | Outcome:
+    """The result of an action, or the outcome of a failure to connect or to be accepted by AWS."""
     from fsdcf.deploy.aws import ApiError, AwsError, ConnectionProblem, Expired
     from fsdcf.deploy.run import Stop
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
 
 from fsdcf.cli.compiled import Compiled, compile_files
 from fsdcf.cli.files import print_json
-from fsdcf.cli.lookup import ChangeLines, paths_of
+from fsdcf.cli.lookup import paths_of
 from fsdcf.cli.options import Connection, SpecInputs, connection_options, format_option, spec_inputs
 from fsdcf.cli.render import formats
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, plan_lines
 from fsdcf.cli.render.stream import painter, width_of
 from fsdcf.cli.render.values import shown, visible
-from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cli.review import against, compared
+from fsdcf.cloudformation.planned import planned
 from fsdcf.deploy.model import Exit, Outcome, Plan
-from fsdcf.plan.diff.plan import plan_update
-from fsdcf.plan.diff.sides import DeployedValues, sides_of
-
-if TYPE_CHECKING:
-    from fsdcf.deploy.aws import Aws
+from fsdcf.plan.diff.sides import DeployedValues
 
 DATA_AT_RISK = 11
 _OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)
@@ -78,13 +74,8 @@ def _check(side: Compiled) -> None:
 
 def between(old: Compiled, new: Compiled) -> ComparedPlan:
     """The plan of two files. A usage error if they are not valid templates."""
-    tags = new.tags if new.tags is not None else old.tags
-    before = DeployedValues(tags=(old.tags if old.tags is not None else tags) or {})
-    try:
-        plan = plan_update(sides_of(old.template, new.template, tags, before))
-    except PlanError as error:
-        raise click.UsageError(f"{old.title} -> {new.title}: {error}") from None
-    return ComparedPlan(old.title, new.title, plan, ChangeLines(old, new), tuple(_notes(old, new)))
+    tags = new.tags if old.tags is None else old.tags
+    return compared(old.title, old, new, DeployedValues(tags=tags or {}), tuple(_notes(old, new)))
 
 
 def _notes(old: Compiled, new: Compiled) -> Iterator[str]:
@@ -102,21 +93,13 @@ def _against_deployed(new: Compiled, connection: Connection) -> ComparedPlan:
 
     if new.spec is None:
         raise click.UsageError(f"--deployed needs a spec, which names the service: {new.name!r} is a template")
-    plans: list[ComparedPlan] = []
-
-    def act(aws: Aws) -> Outcome:
-        from fsdcf.cli.review import against
-
-        plans.append(against(aws, new))
-        return Outcome(Exit.DONE, "")
-
-    outcome = attempted(connection, act)
-    if not plans:
-        click.echo(f"error: {visible(outcome.sentence)}", err=True)
-        for next in outcome.next:
+    plan = attempted(connection, lambda aws: against(aws, new))
+    if isinstance(plan, Outcome):
+        click.echo(f"error: {visible(plan.sentence)}", err=True)
+        for next in plan.next:
             click.echo(f"next: {visible(next)}", err=True)
-        click.get_current_context().exit(int(outcome.exit if outcome.exit in _OWN_CODES else Exit.USAGE))
-    return plans[0]
+        click.get_current_context().exit(int(plan.exit if plan.exit in _OWN_CODES else Exit.USAGE))
+    return plan
 
 
 def _text(plan: ComparedPlan) -> Iterator[str]:

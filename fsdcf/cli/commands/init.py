@@ -96,14 +96,12 @@ def _checked_name(name: str | None) -> str:
 def _ask_template() -> str:
     for kind, text in KINDS.items():
         click.echo(f"{kind}: {text}", err=True)
-    template: str = click.prompt("Template", default="spec", type=click.Choice(TEMPLATES), err=True)
-    return template
+    return str(click.prompt("Template", default="spec", type=click.Choice(TEMPLATES), err=True))
 
 
 def _ask_port(template: str) -> int:
     question, lowest = ("Port (0 for a worker)", 0) if template == "spec" else ("Port", LOWEST_PORT)
-    port: int = click.prompt(question, default=PORT, type=click.IntRange(lowest, 65535), err=True)
-    return port
+    return int(click.prompt(question, default=PORT, type=click.IntRange(lowest, 65535), err=True))
 
 
 def _write_spec(name: str, port: int | None, health: str, owner: str, target: Path) -> None:

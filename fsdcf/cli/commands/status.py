@@ -12,7 +12,7 @@ import click
 
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
-from fsdcf.cli.render.stream import LineWriter, is_watched, painter, width_of, wrapped
+from fsdcf.cli.render.stream import LineWriter, is_watched, width_of, wrapped
 from fsdcf.cli.render.values import fields, shown, visible
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
@@ -97,6 +97,7 @@ def _watch(call: StackCall, current: Status | None) -> Outcome:
             if view.gone:
                 return Outcome(Exit.DONE, "the reader has gone")
             current = status(stack, call.aws)
+        view.close()
         view.say(f"the stack {stack} has been deleted")
         return Outcome(Exit.DONE, f"the stack {stack} has been deleted")
     except KeyboardInterrupt:
@@ -136,29 +137,23 @@ class _StatusChanges:
         """Nothing to close."""
 
 
-class _LiveStatus:
+class _LiveStatus(_StatusChanges):
     """The status in one place of the terminal, redrawn at every refresh; the last one stays."""
-
-    gone = False
-    """A terminal's reader ends the command with Ctrl-C."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
+        super().__init__(as_json=False)
         self._live = Live(console=Console(file=sys.stdout, highlight=False), auto_refresh=False)
         self._live.start()
 
     def show(self, current: Status, tasks: TaskObserver) -> None:
         from rich.text import Text
 
-        paint, width = painter(sys.stdout), width_of(sys.stdout)
+        paint, width = self._stream.paint, width_of(sys.stdout)
         lines = status_lines(current, paint, width, tasks.picture(paint, width))
         self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
-
-    def say(self, text: str) -> None:
-        self.close()
-        LineWriter(sys.stdout).lines([text])
 
     def close(self) -> None:
         self._live.stop()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.references import function_of
 from fsdcf.masking import deciding_name, mask_value
 
 KNOWN_LATER = "KNOWN_AFTER_APPLY"
@@ -124,7 +125,7 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[ValueDiffer
     """The smallest differing values of two, in the order of the second one, with secrets masked."""
     if same(before, after):
         return
-    if isinstance(before, Mapping) and isinstance(after, Mapping) and not (_is_function(before) or _is_function(after)):
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and not (function_of(before) or function_of(after)):
         for key in dict.fromkeys([*after, *before]):
             yield from differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
         return
@@ -178,7 +179,3 @@ def _value_alone(value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) in ({"Name", "Value"}, {"Key", "Value"}):
         return value["Value"]
     return value
-
-
-def _is_function(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
