@@ -73,7 +73,7 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     Raises Stop if the stack is not managed by fsdcf, or the release does not exist.
     """
     target, aws = run.target, run.aws
-    stack = managed_stack(target, aws)
+    stack = managed_stack(run)
     wanted = select_release(history(stack, aws), to, target)
     template = deployed_template(aws, stack.arn)
     if template is None:

@@ -168,7 +168,7 @@ def restart(run: Run, options: Options) -> Outcome:
     """
     run.limit(options.timeout)
     target, aws = run.target, run.aws
-    service = find_service(target, idle_stack(target, aws), aws)
+    service = find_service(run, idle_stack(run))
     ecs = service.ecs
     if not ecs.desired:
         sentence = f"{target.stack} has no tasks: there is nothing to restart"
@@ -234,7 +234,7 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
     """
     run.limit(options.timeout)
     target, aws = run.target, run.aws
-    service = find_service(target, idle_stack(target, aws), aws)
+    service = find_service(run, idle_stack(run))
     ecs = service.ecs
     if ecs.desired == count and ecs.running == count:
         return Outcome(Exit.DONE, f"{target.stack} already runs {_tasks(count)}")

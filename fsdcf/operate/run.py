@@ -130,7 +130,7 @@ def run(context: Run, command: Sequence[str], yes: bool, show: Callable[[LogLine
     if the stack is not managed by fsdcf, 6 if the end is not observed.
     """
     target, aws = context.target, context.aws
-    service = find_service(target, managed_stack(target, aws), aws)
+    service = find_service(context, managed_stack(context))
     answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.ecs.task_definition)
     containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
     container = main_container(containers, target.service)

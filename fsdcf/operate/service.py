@@ -36,10 +36,10 @@ def existing_stack(target: Target, aws: Aws) -> Snapshot:
     return stack
 
 
-def managed_stack(target: Target, aws: Aws) -> Snapshot:
+def managed_stack(run: Run) -> Snapshot:
     """The stack of a target. Raises Stop: exit 2 if it does not exist, exit 3 if its tags name another service."""
-    stack = existing_stack(target, aws)
-    check_managed(stack, target, target.command("status"))
+    stack = existing_stack(run.target, run.aws)
+    check_managed(stack, run.target, run.target.command("status"))
     return stack
 
 
@@ -54,12 +54,12 @@ def check_managed(stack: Snapshot, target: Target, next: str) -> None:
         )
 
 
-def idle_stack(target: Target, aws: Aws) -> Snapshot:
+def idle_stack(run: Run) -> Snapshot:
     """The managed stack. Raises Stop (exit 5) while a CloudFormation operation is in progress."""
-    stack = managed_stack(target, aws)
+    stack = managed_stack(run)
     if stack.running:
         sentence = f"an operation is in progress on the stack {stack.name}: {stack.status}"
-        raise stop(Exit.BUSY, sentence, target.command("watch"))
+        raise stop(Exit.BUSY, sentence, run.target.command("watch"))
     return stack
 
 
@@ -75,17 +75,16 @@ def resource_names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
     return {name: value or physical.get(name, "") for name, value in names.items()}
 
 
-def find_service(target: Target, stack: Snapshot, aws: Aws) -> RunningService:
+def find_service(run: Run, stack: Snapshot) -> RunningService:
     """The ECS service of a stack. Raises Stop (exit 2) if none is active, and the errors of DescribeServices."""
-    names = resource_names(stack, aws)
+    names, next = resource_names(stack, run.aws), run.target.command("status")
     cluster, name = names["Cluster"], cluster_and_name(names["Service"])[1]
     if not (cluster and name):
-        sentence = f"the stack {stack.name} has no ECS service: its status is {stack.status}"
-        raise stop(Exit.USAGE, sentence, target.command("status"))
-    service = describe_service(aws, cluster, name)
+        raise stop(Exit.USAGE, f"the stack {stack.name} has no ECS service: its status is {stack.status}", next)
+    service = describe_service(run.aws, cluster, name)
     if service is None or service.status != "ACTIVE":
         state = "it does not exist" if service is None else f"its status is {service.status}"
-        raise stop(Exit.USAGE, f"the service {name} is not running: {state}", target.command("status"))
+        raise stop(Exit.USAGE, f"the service {name} is not running: {state}", next)
     return RunningService(stack, cluster, name, service)
 
 

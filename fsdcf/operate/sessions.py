@@ -41,7 +41,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
     """
     target, aws = run.target, run.aws
-    service = find_service(target, managed_stack(target, aws), aws)
+    service = find_service(run, managed_stack(run))
     if not service.ecs.raw.get("enableExecuteCommand"):
         place = run.where("Service")
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()

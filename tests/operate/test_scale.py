@@ -62,7 +62,7 @@ def test_auto_scaling_overrides_the_number() -> None:
     assert "it overrides 0 when it next adds tasks" in found.warnings()[0]
     found.forget()
     to(found, 2)
-    assert "it changes 2 when the load" in found.warnings()[0]
+    assert "it overrides 2 when the load" in found.warnings()[0]
 
 
 def test_limits_are_read_from_the_template_without_permission() -> None:
@@ -92,7 +92,7 @@ def test_the_next_deploy_overrides_the_number() -> None:
     ("bounds", "count", "words"),
     [
         (ScalingLimits(2, 4, suspended=True), 9, "suspended: 9 remains"),
-        (ScalingLimits(2, 4), 2, "it changes 2"),
+        (ScalingLimits(2, 4), 2, "it overrides 2"),
         (ScalingLimits(2, 4), 1, "when it next adds tasks; set service.autoScaling.minCount"),
         (ScalingLimits(2, 4), 5, "when it next removes tasks"),
     ],
