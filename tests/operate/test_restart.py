@@ -78,7 +78,7 @@ def test_a_failed_deployment_is_explained() -> None:
 def test_missing_capacity_is_a_warning() -> None:
     found = shop("AWS::ECS::Service:update:capacity")
     outcome = again(found)
-    assert outcome.exit is Exit.FAILED and "Fargate has no capacity" in outcome.sentence
+    assert outcome.exit is Exit.FAILED and "no capacity" in outcome.sentence
     assert any("unable to place a task" in one for one in found.warnings())
 
 
