@@ -104,8 +104,7 @@ class Release:
     @property
     def target(self) -> Target:
         """The service and environment that it is deployed to."""
-        command = self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}"
-        return Target(self.service, self.environment, command)
+        return Target(self.service, self.environment, self.redeploy_command)
 
     @property
     def stack(self) -> str:

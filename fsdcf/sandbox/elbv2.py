@@ -70,14 +70,18 @@ def set_target(
     state: SandboxState, arn: str, address: str, port: int, health: str, reason: str = "", description: str = ""
 ) -> None:
     """Register a target or change its health. ``health`` and ``reason`` are State and Reason of TargetHealth."""
-    body = {
+    body = _target(address, port, health, reason, description)
+    state.store.put(TARGET, f"{arn}|{address}|{port}", body)
+
+
+def _target(address: str, port: int | None, health: str, reason: str, description: str = "") -> Document:
+    return {
         "address": address,
         "port": port,
         "state": health,
         "reason": reason,
         "description": description or DESCRIPTIONS.get(reason, ""),
     }
-    state.store.put(TARGET, f"{arn}|{address}|{port}", body)
 
 
 def remove_target(state: SandboxState, arn: str, address: str, port: int) -> None:
@@ -104,16 +108,9 @@ def describe_target_health(state: SandboxState, params: Document) -> Document:
 
 
 def _registered(wanted: Document, targets: list[Document]) -> Document:
-    address, port, reason = wanted["Id"], wanted.get("Port"), "Target.NotRegistered"
-    unused = {
-        "address": address,
-        "port": port,
-        "state": "unused",
-        "reason": reason,
-        "description": DESCRIPTIONS[reason],
-    }
+    address, port = wanted["Id"], wanted.get("Port")
     matches = (body for body in targets if body["address"] == address and port in (None, body["port"]))
-    return next(matches, unused)
+    return next(matches, _target(address, port, "unused", "Target.NotRegistered"))
 
 
 def _described_target(state: SandboxState, body: Document) -> Document:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from fsdcf.sandbox.exchange import HttpResponse
 from fsdcf.sandbox.state import SandboxState
@@ -50,16 +51,14 @@ class _Server(ThreadingHTTPServer):
         self._guard = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        if isinstance(request, socket.socket):
-            with self._guard:
-                self._open.add(request)
+    def process_request(self, request: Any, client_address: object) -> None:
+        with self._guard:
+            self._open.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        if isinstance(request, socket.socket):
-            with self._guard:
-                self._open.discard(request)
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
         super().shutdown_request(request)
 
     def cut(self) -> None:

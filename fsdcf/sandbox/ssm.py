@@ -87,13 +87,19 @@ def _described(state: SandboxState, identifier: str) -> Document:
         message = f"Systems Manager could not find version {version} of {name}. Verify the version and try again."
         raise ServiceError("ParameterVersionNotFound", message)
     return {
-        "Name": name,
-        "Type": body["type"],
-        "Value": found["value"],
-        "Version": found["number"],
+        **_version(body, found),
         "Selector": f":{version}" if version else None,
-        "LastModifiedDate": found["at"],
         "ARN": state.arn("ssm", f"parameter/{name.removeprefix('/')}"),
+    }
+
+
+def _version(body: Document, version: Document) -> Document:
+    return {
+        "Name": body["name"],
+        "Type": body["type"],
+        "Value": version["value"],
+        "Version": version["number"],
+        "LastModifiedDate": version["at"],
         "DataType": "text",
     }
 
@@ -125,16 +131,11 @@ def get_parameter_history(state: SandboxState, params: Document) -> Document:
     body = _parameter(state, params["Name"])
     history = [
         {
-            "Name": body["name"],
-            "Type": body["type"],
-            "Value": version["value"],
-            "Version": version["number"],
+            **_version(body, version),
             "Description": version["description"] or None,
-            "LastModifiedDate": version["at"],
             "LastModifiedUser": f"arn:{state.partition}:iam::{state.account}:user/sandbox",
             "Labels": [],
             "Tier": "Standard",
-            "DataType": "text",
         }
         for version in body["versions"]
     ]

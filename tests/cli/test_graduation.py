@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from fsdcf.sandbox.cloudformation import resources
 from tests.cli.stage import SMALL, Stage
 from tests.conftest import ROOT
+from tests.sandbox.cloudformation import inventory
 
 PAGE = ROOT / "docs" / "how-to" / "graduate-to-dynamodb.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
@@ -55,8 +55,8 @@ def assert_graduated(stage: Stage) -> None:
         rows = data.execute("SELECT id, text, written_at FROM notes").fetchall()
     told = {one["id"]["N"]: (one["text"]["S"], one["written_at"]["S"]) for one in page["Items"]}
     assert told == {str(id): (text, written.replace(" ", "T") + "Z") for id, text, written in rows} and len(told) == 400
-    left = {one["logical"] for one in resources.every(stage.site.world) if one["owner"] is None}
-    owned = {one["type"] for one in resources.every(stage.site.world) if one["owner"] is not None}
+    left = {one["logical"] for one in inventory.every(stage.site.world) if one["owner"] is None}
+    owned = {one["type"] for one in inventory.every(stage.site.world) if one["owner"] is not None}
     assert left == {"NotesFileSystem"} and "AWS::DynamoDB::Table" in owned
     assert not {"AWS::EFS::FileSystem", "AWS::EFS::MountTarget", "AWS::EFS::AccessPoint"} & owned
     status = stage("status", "notes").stdout

@@ -26,9 +26,6 @@ MOST = 1000
 STARTED_AFTER, CREATED_AFTER = 0.4, 2.5
 """Seconds until a change set is CREATE_IN_PROGRESS, and until it is created."""
 
-PAGE = 100
-"""Changes on a page. AWS limits the bytes instead."""
-
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Placeholder for a value that is known only after the execution."""
 
@@ -492,7 +489,6 @@ def describe_change_set(state: SandboxState, params: Document) -> Document:
     changes, reason = body["changes" if with_values else "bare"], body["reason"]
     if with_values:
         changes, reason = _incomplete(state, changes, reason)
-    shown, token = page(state, [_with_quirks(state, change) for change in changes], params, PAGE)
     return {
         **_summary(body),
         "StatusReason": reason,
@@ -501,8 +497,7 @@ def describe_change_set(state: SandboxState, params: Document) -> Document:
         "RollbackConfiguration": {},
         "Capabilities": settings["capabilities"],
         "Tags": tags(settings) or None,
-        "Changes": shown,
-        "NextToken": token,
+        **page(state, changes, params, "Changes", lambda change: _with_quirks(state, change)),
         "OnStackFailure": body["on_failure"],
         "ImportExistingResources": body["import_existing"] or None,
     }
@@ -583,5 +578,7 @@ def _summary(body: Document) -> Document:
 def list_change_sets(state: SandboxState, params: Document) -> Document:
     """ListChangeSets: those that can be executed or have failed."""
     stack = existing_stack(state, params["StackName"])
-    bodies, token = page(state, records.change_sets(state, stack["id"]), params, PAGE)
-    return {"Summaries": [{**_summary(body), "StatusReason": body["reason"]} for body in bodies], "NextToken": token}
+    change_sets = records.change_sets(state, stack["id"])
+    return page(
+        state, change_sets, params, "Summaries", lambda body: {**_summary(body), "StatusReason": body["reason"]}
+    )

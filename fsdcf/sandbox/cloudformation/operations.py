@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.references import needs
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.cloudformation import messages, records, resource_steps, resources, values
 from fsdcf.sandbox.cloudformation.records import OLD, ROW
-from fsdcf.sandbox.cloudformation.resource_steps import GONE, STEPS, StackSimulation, halt, opened
+from fsdcf.sandbox.cloudformation.resource_steps import GONE, StackSimulation, halt, opened
 from fsdcf.sandbox.state import Data, Document, SandboxState
 
 Kind = Literal["create", "update", "import"]
@@ -63,7 +64,7 @@ def begin(
         "retain_except_on_create": bool(params.get("RetainExceptOnCreate")),
         "imports": imports,
         "change_set": identifier,
-        "steps": {logical: resource_steps.step("apply", needs) for logical, needs in target.needs().items()},
+        "steps": {logical: resource_steps.step("apply", others) for logical, others in needs(target.resources).items()},
     }
     stack |= {"settings": settings, "disable_rollback": on_failure == "DO_NOTHING", "change_set": identifier}
     if kind != "create" or change_set is not None:
@@ -216,7 +217,7 @@ def _proceed(simulation: StackSimulation) -> None:
     while not operation["stopped"] and (ready := resource_steps.ready_steps(simulation.steps)):
         for key in ready:
             if not operation["stopped"]:
-                STEPS[simulation.steps[key]["act"]][0](simulation, key)
+                resource_steps.start(simulation, key)
     if not resource_steps.running_steps(simulation.steps) and not operation["turning"]:
         operation["turning"] = True
         simulation.schedule(PHASE_PAUSE, "turn")
@@ -326,8 +327,7 @@ _ENDS: Mapping[str, Callable[[StackSimulation, bool], None]] = {
 def _run_step(simulation: StackSimulation, payload: Data) -> None:
     """Continue a step."""
     if payload["key"] in simulation.steps:
-        act = simulation.steps[payload["key"]]["act"]
-        STEPS[act][1](simulation, payload["key"], payload["stage"])
+        resource_steps.resume(simulation, payload["key"], payload["stage"])
         _proceed(simulation)
 
 

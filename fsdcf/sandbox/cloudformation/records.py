@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ CHANGE_SET = "cfn-change-set"
 CHANGE_SET_NAME = "cfn-change-set-name"
 TEMPLATE = "cfn-template"
 EVENT = "cfn-event"
+PAGE = 100
 MOST_STATUSES = 20
 """Number of previous statuses of a stack that are kept."""
 
@@ -91,40 +92,36 @@ def every_stack(state: SandboxState) -> list[Document]:
     return sorted((stack for _, stack in state.store.every(STACK)), key=lambda stack: -float(stack["created"]))
 
 
-def _key(stack: str, key: str) -> str:
-    return f"{stack}|{key}"
-
-
 def rows(state: SandboxState, stack: str) -> dict[str, Document]:
     """Return the resources of a stack (by ARN), by logical id."""
-    return {row["logical"]: row for _, row in state.store.every(ROW, _key(stack, ""))}
+    return {row["logical"]: row for _, row in state.store.every(ROW, f"{stack}|")}
 
 
 def row(state: SandboxState, stack: str, key: str, kind: str = ROW) -> Document | None:
     """Return a resource of a stack: its current record, by logical id, or that of another kind, by step key."""
-    return state.store.get(kind, _key(stack, key))
+    return state.store.get(kind, f"{stack}|{key}")
 
 
 def leftovers(state: SandboxState, stack: str) -> dict[str, Document]:
     """Return the resources that the cleanup deletes, by step key: replaced, removed or created in vain."""
-    prefix = _key(stack, "")
+    prefix = f"{stack}|"
     return {key.removeprefix(prefix): row for key, row in state.store.every(LEFTOVER, prefix)}
 
 
 def save_row(state: SandboxState, stack: str, kind: str, key: str, body: Document) -> None:
     """Save a resource: its current record (ROW), that from before the operation (OLD), or one to delete (LEFTOVER)."""
-    state.store.put(kind, _key(stack, key), body)
+    state.store.put(kind, f"{stack}|{key}", body)
 
 
 def drop_row(state: SandboxState, stack: str, kind: str, key: str) -> None:
     """Remove a resource's record."""
-    state.store.remove(kind, _key(stack, key))
+    state.store.remove(kind, f"{stack}|{key}")
 
 
 def forget_operation(state: SandboxState, stack: str) -> None:
     """Remove what the rollback and the cleanup of an operation would have needed."""
     for kind in (OLD, LEFTOVER):
-        for key, _ in state.store.every(kind, _key(stack, "")):
+        for key, _ in state.store.every(kind, f"{stack}|"):
             state.store.remove(kind, key)
 
 
@@ -137,20 +134,20 @@ def change_set(state: SandboxState, name_or_arn: str, stack: str | None) -> Docu
     """Return a change set by ARN, or by name if the list of a stack (by ARN) contains it."""
     if name_or_arn.startswith("arn:"):
         return state.store.get(CHANGE_SET, name_or_arn)
-    held = state.store.get(CHANGE_SET_NAME, _key(stack or "", name_or_arn))
+    held = state.store.get(CHANGE_SET_NAME, f"{stack}|{name_or_arn}")
     return None if held is None else state.store.get(CHANGE_SET, held["id"])
 
 
 def change_sets(state: SandboxState, stack: str) -> list[Document]:
     """Return the change sets in the list of a stack, by name: those that can be executed or have failed."""
-    held = (state.store.get(CHANGE_SET, one["id"]) for _, one in state.store.every(CHANGE_SET_NAME, _key(stack, "")))
+    held = (state.store.get(CHANGE_SET, one["id"]) for _, one in state.store.every(CHANGE_SET_NAME, f"{stack}|"))
     return [body for body in held if body is not None]
 
 
 def save_change_set(state: SandboxState, body: Document, listed: bool = True) -> None:
     """Save a change set. One that is not ``listed`` is found only by its ARN."""
     state.store.put(CHANGE_SET, body["id"], body)
-    _save_name(state, CHANGE_SET_NAME, _key(body["stack"], body["name"]), body["id"], listed)
+    _save_name(state, CHANGE_SET_NAME, f"{body['stack']}|{body['name']}", body["id"], listed)
 
 
 def remove_change_set(state: SandboxState, body: Document) -> None:
@@ -186,17 +183,24 @@ def parsed(text: str) -> Data:
     return read(text)
 
 
-def page(state: SandboxState, items: Sequence[Item], params: Data, usual: int) -> tuple[list[Item], str | None]:
-    """Return one page of a list and the token of the next. ``usual`` is the page size, unless a quirk changes it."""
-    start, size = offset(params), page_size(state, usual)
+def page(
+    state: SandboxState,
+    items: Sequence[Item],
+    params: Data,
+    name: str,
+    describe: Callable[[Item], Any] = lambda item: item,
+) -> Document:
+    """Describe the items on one page of a list, as ``name``, with the token of the next page."""
+    start, size = offset(params), page_size(state)
     end = start + size
-    return list(items[start:end]), page_token(end) if end < len(items) else None
+    token = page_token(end) if end < len(items) else None
+    return {name: [describe(item) for item in items[start:end]], "NextToken": token}
 
 
-def page_size(state: SandboxState, usual: int) -> int:
-    """Return the number of items on a page."""
+def page_size(state: SandboxState) -> int:
+    """Return the number of items on a page. AWS limits the bytes instead."""
     quirk = state.faults.quirk("page-size")
-    return usual if quirk is None else int(quirk.detail)
+    return PAGE if quirk is None else int(quirk.detail)
 
 
 def page_token(start: int) -> str:

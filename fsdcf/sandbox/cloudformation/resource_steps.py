@@ -207,9 +207,10 @@ def seconds(type: str, verb: str, *seed: object) -> float:
 def _set_fault(simulation: StackSimulation, key: str, row: Document, phase: Phase) -> bool:
     """Note the fault with which the step fails when it ends, and return whether it has one."""
     fault = simulation.state.faults.resource_fault(row["logical"], row["type"], phase)
-    failure = resources.failure_of(fault) if fault is not None else None
-    simulation.steps[key] |= {"begun": simulation.at, "fault": failure and [failure.reason, failure.code]}
-    return failure is not None
+    # A hook's reason comes from CloudFormation, which has no code.
+    own = fault is not None and fault.reason.startswith(resources.HOOK)
+    simulation.steps[key] |= {"begun": simulation.at, "fault": fault and [fault.reason, "" if own else fault.code]}
+    return fault is not None
 
 
 def _has_finished(
@@ -335,11 +336,8 @@ def _length(simulation: StackSimulation, key: str, row: Document) -> float:
     return seconds(row["type"], verb, simulation.id, key)
 
 
-def resume_apply(simulation: StackSimulation, key: str, stage: str) -> None:
+def resume_apply(simulation: StackSimulation, key: str, row: Document, stage: str) -> None:
     """Continue a step: ``work`` creates or changes the resource, ``end`` waits until it has settled."""
-    row = simulation.row(key)
-    if row is None or simulation.steps[key]["state"] != "running":
-        return
     try:
         if stage == "work":
             _work(simulation, key, row)
@@ -437,11 +435,9 @@ def start_revert(simulation: StackSimulation, key: str) -> None:
     simulation.schedule_step(0.4, key, "work")
 
 
-def resume_revert(simulation: StackSimulation, key: str, stage: str) -> None:
+def resume_revert(simulation: StackSimulation, key: str, row: Document, stage: str) -> None:
     """Continue a revert: ``work`` changes the resource back, ``end`` waits until it has settled."""
-    row, running = simulation.row(key), simulation.steps[key]
-    if row is None or running["state"] != "running":
-        return
+    running = simulation.steps[key]
     try:
         if stage == "work":
             if not running["replaced"] and not running["fault"]:
@@ -480,11 +476,9 @@ def start_delete(simulation: StackSimulation, key: str) -> None:
         simulation.schedule_step(0.3, key, "work")
 
 
-def resume_delete(simulation: StackSimulation, key: str, stage: str) -> None:
+def resume_delete(simulation: StackSimulation, key: str, row: Document, stage: str) -> None:
     """Continue a deletion: ``work`` begins it, ``end`` waits until the resource is gone, ``retry`` tries again."""
-    row, running = _doomed(simulation, key), simulation.steps[key]
-    if row is None or running["state"] != "running":
-        return
+    running = simulation.steps[key]
     try:
         if stage == "retry":
             start_delete(simulation, key)
@@ -524,11 +518,9 @@ def start_unimport(simulation: StackSimulation, key: str) -> None:
     simulation.schedule_step(1.5, key, "end")
 
 
-def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
+def resume_unimport(simulation: StackSimulation, key: str, row: Document, stage: str) -> None:
     """Remove an imported resource from the stack: it has no owner again."""
-    row, running = simulation.row(key), simulation.steps[key]
-    if row is None or running["state"] != "running":
-        return
+    running = simulation.steps[key]
     if running["fault"]:
         simulation.fail_step(key, row, "import", "IMPORT_ROLLBACK_FAILED", ResourceFailure(*running["fault"]))
         return
@@ -537,10 +529,23 @@ def resume_unimport(simulation: StackSimulation, key: str, stage: str) -> None:
     records.drop_row(simulation.state, simulation.id, ROW, key)
 
 
-STEPS: Mapping[str, tuple[Callable[[StackSimulation, str], None], Callable[[StackSimulation, str, str], None]]] = {
+_STEPS = {
     "apply": (start_apply, resume_apply),
     "revert": (start_revert, resume_revert),
     "delete": (start_delete, resume_delete),
     "unimport": (start_unimport, resume_unimport),
 }
 """How each kind of step starts and continues."""
+
+
+def start(simulation: StackSimulation, key: str) -> None:
+    """Start a step."""
+    _STEPS[simulation.steps[key]["act"]][0](simulation, key)
+
+
+def resume(simulation: StackSimulation, key: str, stage: str) -> None:
+    """Continue a step, unless it has ended."""
+    running = simulation.steps[key]
+    row = _doomed(simulation, key) if running["act"] == "delete" else simulation.row(key)
+    if row is not None and running["state"] == "running":
+        _STEPS[running["act"]][1](simulation, key, row, stage)

@@ -17,7 +17,7 @@ from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, elbv2, ids, logs, s3, ssm
 from fsdcf.sandbox.cloudformation import messages
-from fsdcf.sandbox.faults import Phase, ResourceFault
+from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.protocols.shapes import request_of
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
@@ -50,11 +50,6 @@ def named(state: SandboxState, type: str, name: str) -> Document | None:
     """Return a resource by the name that a template gave it."""
     held = state.store.get(RESOURCE_NAME, f"{type}|{name}")
     return None if held is None else find(state, type, held["physical"])
-
-
-def every(state: SandboxState) -> list[Document]:
-    """Return all resources."""
-    return [resource for _, resource in state.store.every(RESOURCE)]
 
 
 def add(state: SandboxState, type: str, physical: str, logical: str, owner: str | None, properties: Data) -> Document:
@@ -99,16 +94,6 @@ def remove(state: SandboxState, resource: Document) -> None:
     held = state.store.get(RESOURCE_NAME, name)
     if held is not None and held["physical"] == resource["physical"]:
         state.store.remove(RESOURCE_NAME, name)
-
-
-def add_unowned(state: SandboxState, type: str, name: str, properties: Data) -> Document:
-    """Add a resource that belongs to no stack, as if it had been created manually or been retained."""
-    physical = ids.physical_id(type, name, "by-hand", properties, 1, state)
-    resource = add(state, type, physical, name, None, properties)
-    if resource["name"] is None:
-        resource["name"] = name
-        save(state, resource)
-    return resource
 
 
 class ResourceFailure(Exception):
@@ -355,8 +340,3 @@ def protection(state: SandboxState, row: Document) -> ResourceFailure | None:
     if resource is None or protection is None or not protection.is_on(resource["properties"]):
         return None
     return ResourceFailure(protection.reason.format(id=row["physical"]), protection.code)
-
-
-def failure_of(fault: ResourceFault) -> ResourceFailure:
-    """Return the failure that a fault causes."""
-    return ResourceFailure(fault.reason, "" if fault.reason.startswith(HOOK) else fault.code)

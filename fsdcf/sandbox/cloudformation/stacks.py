@@ -12,13 +12,12 @@ from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
 from fsdcf.sandbox.cloudformation.changesets import existing_stack, parameters, tags
 from fsdcf.sandbox.cloudformation.operations import Kind
-from fsdcf.sandbox.cloudformation.records import page
+from fsdcf.sandbox.cloudformation.records import PAGE, page
 from fsdcf.sandbox.cloudformation.resource_steps import StackSimulation, halt
 from fsdcf.sandbox.faults import UnlistedValue
 from fsdcf.sandbox.ids import unique
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
-PAGE = 100
 STALE = 30.0
 """Seconds after the beginning of an operation in which a read may return a stale status."""
 
@@ -193,8 +192,7 @@ def describe_stacks(state: SandboxState, params: Document) -> Document:
     if params.get("StackName") is not None:
         return {"Stacks": [_described(state, _found(state, params["StackName"]))]}
     living = [stack for stack in records.every_stack(state) if stack["status"] != "DELETE_COMPLETE"]
-    stacks, token = page(state, living, params, PAGE)
-    return {"Stacks": [_described(state, stack) for stack in stacks], "NextToken": token}
+    return page(state, living, params, "Stacks", lambda stack: _described(state, stack))
 
 
 def _status(state: SandboxState, stack: Document) -> tuple[str, str | None]:
@@ -237,11 +235,11 @@ def list_stacks(state: SandboxState, params: Document) -> Document:
     """ListStacks, including deleted stacks, by status."""
     statuses = params.get("StackStatusFilter")
     matches = [stack for stack in records.every_stack(state) if not statuses or stack["status"] in statuses]
-    stacks, token = page(state, matches, params, PAGE)
-    summaries = [
-        {**_summary(stack), "TemplateDescription": (stack["settings"] or {}).get("description")} for stack in stacks
-    ]
-    return {"StackSummaries": summaries, "NextToken": token}
+
+    def describe(stack: Document) -> Document:
+        return {**_summary(stack), "TemplateDescription": (stack["settings"] or {}).get("description")}
+
+    return page(state, matches, params, "StackSummaries", describe)
 
 
 def _summary(stack: Document) -> Document:
@@ -319,14 +317,13 @@ def _json(value: Any) -> str | None:
 def list_stack_resources(state: SandboxState, params: Document) -> Document:
     """ListStackResources."""
     stack = _found(state, params["StackName"])
-    rows, token = page(state, list(records.rows(state, stack["id"]).values()), params, PAGE)
-    return {"StackResourceSummaries": [_resource(row, "LastUpdatedTimestamp") for row in rows], "NextToken": token}
+    rows = list(records.rows(state, stack["id"]).values())
+    return page(state, rows, params, "StackResourceSummaries", lambda row: _resource(row, "LastUpdatedTimestamp"))
 
 
 def list_exports(state: SandboxState, params: Document) -> Document:
     """ListExports, of all stacks."""
-    exports, token = page(state, values.exports(state), params, PAGE)
-    return {"Exports": exports, "NextToken": token}
+    return page(state, values.exports(state), params, "Exports")
 
 
 def list_imports(state: SandboxState, params: Document) -> Document:
@@ -334,14 +331,13 @@ def list_imports(state: SandboxState, params: Document) -> Document:
     importers = values.importers(state, params["ExportName"])
     if not importers:
         raise messages.invalid(f"Export '{params['ExportName']}' is not imported by any stack.")
-    names, token = page(state, importers, params, PAGE)
-    return {"Imports": names, "NextToken": token}
+    return page(state, importers, params, "Imports")
 
 
 def describe_stack_events(state: SandboxState, params: Document) -> Document:
     """DescribeStackEvents, newest first. A token continues where its page ended, whatever has happened since."""
     stack = _found(state, params["StackName"], messages.no_stack)
-    newest, size = _newest_event(state, stack), records.page_size(state, PAGE)
+    newest, size = _newest_event(state, stack), records.page_size(state)
     first = newest if params.get("NextToken") is None else min(records.offset(params), newest)
     events = [_event(state, event) for event in records.events(state, stack["id"], first, size)]
     if state.faults.quirk("duplicate-events") is not None:
@@ -387,8 +383,7 @@ def describe_events(state: SandboxState, params: Document) -> Document:
         events = [event for event in events if event.get("OperationId") == params["OperationId"]]
     if (params.get("Filters") or {}).get("FailedEvents"):
         events = [event for event in events if event["EventType"].endswith("_ERROR")]
-    shown, token = page(state, events, params, PAGE)
-    return {"OperationEvents": shown, "NextToken": token}
+    return page(state, events, params, "OperationEvents")
 
 
 def _change_set_events(body: Document) -> list[Document]:
@@ -472,7 +467,7 @@ def get_template_summary(state: SandboxState, params: Document) -> Document:
             raise messages.no_stack_with_id(name)
         template = records.template(state, stack["settings"]["template"])
     else:
-        template = values.given_template(state, params)
+        template = values.parsed(values.text_of(state, params))
     resources: Data = template.get("Resources") or {}
     needed = list(capabilities(template))
     reason = f"The following capabilities are required: {', '.join(needed)}"

@@ -14,7 +14,6 @@ from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, active, evaluate, plain, scope_of
 from fsdcf.cloudformation.limits import TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import is_no_echo, resolved
-from fsdcf.cloudformation.references import needs
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import body_problem, problems
 from fsdcf.sandbox import s3, ssm
@@ -78,7 +77,7 @@ def settings(state: SandboxState, stack: Document | None, params: Data) -> Docum
     """Return the settings that a request gives a stack, some of which it may keep. Raises ServiceError."""
     before: Document = (stack and stack["settings"]) or {}
     text = _template_text(state, before, params)
-    template = _parsed(text)
+    template = parsed(text)
     parameters = _parameters(template, before, params)
     stored = _stored_values(state, template, parameters)
     capabilities = list(params.get("Capabilities") or ())
@@ -98,7 +97,8 @@ def settings(state: SandboxState, stack: Document | None, params: Data) -> Docum
     }
 
 
-def _parsed(text: str) -> Data:
+def parsed(text: str) -> Data:
+    """Parse a template. Raises ServiceError."""
     try:
         return records.parsed(text)
     except TemplateError as error:
@@ -129,11 +129,6 @@ def text_of(state: SandboxState, params: Data) -> str:
     if len(content) > TEMPLATE_BYTES:
         raise messages.invalid(f"Template may not exceed {TEMPLATE_BYTES} bytes in size.")
     return content.decode()
-
-
-def given_template(state: SandboxState, params: Data) -> Data:
-    """Return the data of the template in a request. Raises ServiceError."""
-    return _parsed(text_of(state, params))
 
 
 def _fetched(state: SandboxState, url: str) -> bytes:
@@ -225,10 +220,6 @@ class StackTarget:
     resources: Data
     outputs: Data
     scope: Scope
-
-    def needs(self) -> dict[str, frozenset[str]]:
-        """Return the resources that each resource waits for, by logical id."""
-        return needs(self.resources)
 
 
 def pseudo(state: SandboxState, stack: Document) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from fsdcf.cloudformation.containers import main_container
 from fsdcf.sandbox import elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn
@@ -34,8 +35,10 @@ def start(
     name = token("task", state.account, cluster, number, length=32)
     key = f"{cluster}/{name}"
     definition = definition_of(state, definition_arn)
-    main = _main_container(definition)
-    scenario = _scenario(state, definition, main, options)
+    balancer: Data = next(iter(options.get("loadBalancers", [])), {})
+    containers = definition["containerDefinitions"]
+    main = main_container(containers, balancer.get("containerName", "")) or containers[0]
+    scenario = _scenario(state, definition, main, balancer, float(options.get("healthCheckGracePeriodSeconds", 0)))
     log = main.get("logConfiguration", {}).get("options", {})
     stream = f"{log.get('awslogs-stream-prefix', 'ecs')}/{main['name']}/{name}"
     body: Document = {
@@ -120,16 +123,7 @@ def _address(number: int) -> str:
     return f"10.0.{128 + number // 250 % 100}.{4 + number % 250}"
 
 
-def _main_container(definition: Data) -> Data:
-    """Return the container that a problem affects: the first essential one with a port, or the first essential one."""
-    containers = definition["containerDefinitions"]
-    essential = [container for container in containers if container.get("essential", True)] or containers[:1]
-    main: Data = next((one for one in essential if one.get("portMappings")), essential[0])
-    return main
-
-
-def _scenario(state: SandboxState, definition: Data, main: Data, options: Data) -> TaskScenario:
-    balancer: Data = next(iter(options.get("loadBalancers", [])), {})
+def _scenario(state: SandboxState, definition: Data, main: Data, balancer: Data, grace: float) -> TaskScenario:
     group, check = balancer.get("targetGroupArn", ""), main.get("healthCheck")
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = check and ContainerHealthCheck(
@@ -145,7 +139,7 @@ def _scenario(state: SandboxState, definition: Data, main: Data, options: Data) 
         secret=next((secret["valueFrom"] for secret in main.get("secrets", [])), ""),
         port=balancer.get("containerPort") or next(iter(ports), 0),
         target_group=group,
-        grace=float(options.get("healthCheckGracePeriodSeconds", 0)),
+        grace=grace,
         container_check=container_check or None,
         target_check=elbv2.health_check_of(state, group),
     )

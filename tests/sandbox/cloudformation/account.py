@@ -14,11 +14,11 @@ from fsdcf.cloudformation.template import compact
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.clients import connect
-from fsdcf.sandbox.cloudformation import records, resources
+from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.state import SandboxState, VirtualClock
 from fsdcf.sandbox.store import Store
-from tests.sandbox.cloudformation import scenes
+from tests.sandbox.cloudformation import inventory, scenes
 from tests.sandbox.conftest import ONCE, session
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -215,11 +215,11 @@ class Account:
 
     def owned(self) -> list[str]:
         """What stacks own, as logical ids."""
-        return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is not None)
+        return sorted(one["logical"] for one in inventory.every(self.state) if one["owner"] is not None)
 
     def survivors(self) -> list[str]:
         """Return the resources without a stack, as logical ids."""
-        return sorted(one["logical"] for one in resources.every(self.state) if one["owner"] is None)
+        return sorted(one["logical"] for one in inventory.every(self.state) if one["owner"] is None)
 
 
 def in_order(lines: Iterable[str], *wanted: str) -> bool:
@@ -245,7 +245,7 @@ def consistent(account: Account, named: str) -> None:
         for row in [*alive.values(), *records.leftovers(account.state, arn).values()]
         if row["physical"]
     }
-    owned = {(one["type"], one["physical"]) for one in resources.every(account.state) if one["owner"] == arn}
+    owned = {(one["type"], one["physical"]) for one in inventory.every(account.state) if one["owner"] == arn}
     assert owned == held
     assert not [key for key, row in rows.items() if row["status"].endswith("_IN_PROGRESS")]
     assert not stack["status"].endswith("_IN_PROGRESS")

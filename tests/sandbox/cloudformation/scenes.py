@@ -8,10 +8,11 @@ from typing import Any
 
 from fsdcf.cloudformation.template import compact, read
 from fsdcf.sandbox import ids, schedule
-from fsdcf.sandbox.cloudformation import records, resources
+from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.cloudformation.resource_steps import opened
 from fsdcf.sandbox.faults import Phase, ResourceFault
 from fsdcf.sandbox.state import Document, SandboxState, VirtualClock
+from tests.sandbox.cloudformation import inventory
 
 SCENE = "Scene"
 """The logical id of the resource that is added to a template so that something can go wrong with it."""
@@ -231,7 +232,7 @@ def _importing(state: SandboxState, wish: Wish, phases: tuple[Phase, ...] = ()) 
     arn = _created(state, wish)
     name = f"{wish.name}-scene"
     properties = {"Type": "String", "Value": "scene", "Name": name}
-    resources.add_unowned(state, "AWS::SSM::Parameter", SCENE, properties)
+    inventory.add_unowned(state, "AWS::SSM::Parameter", SCENE, properties)
     template = with_scene(wish.template)
     template["Resources"][SCENE] |= {"Properties": properties, "DeletionPolicy": "Retain"}
     for phase in phases:

@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fsdcf.sandbox import s3
-from fsdcf.sandbox.cloudformation import resources
 from fsdcf.sandbox.faults import parse_fault
-from tests.sandbox.cloudformation import scenes
+from tests.sandbox.cloudformation import inventory, scenes
 from tests.sandbox.cloudformation.account import NAME, Account, example, group, log, of, parameter, refused
 
 ONE = of(Note=parameter("one"), Base=group())
@@ -322,7 +321,7 @@ def test_create_and_update_by_their_names(account: Account) -> None:
 
 
 def test_names_that_exist_are_found_early(account: Account) -> None:
-    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    inventory.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     described = account.change_set(
         of(Log=log(name="/taken"), Wrong={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String"}}), "CREATE"
     )
@@ -349,7 +348,7 @@ def test_names_that_exist_are_found_early(account: Account) -> None:
 
 
 def test_or_late(account: Account) -> None:
-    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    inventory.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     assert account.create(of(Log=log(name="/taken")), DisableValidation=True) == "ROLLBACK_COMPLETE"
     assert "already exists" in account.reasons()["Log CREATE_FAILED"]
     assert "AlreadyExists" in account.reasons()["Log CREATE_FAILED"]
@@ -365,7 +364,7 @@ def test_names_of_other_stacks(account: Account) -> None:
 
 
 def test_existing_resources_are_imported_on_request(account: Account) -> None:
-    foreign = resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    foreign = inventory.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     template = of(Log=log(name="/taken"), Note=parameter({"Ref": "Log"}))
     described = account.change_set(template, "CREATE", ImportExistingResources=True)
     found = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in described["Changes"]}
@@ -380,7 +379,7 @@ def test_existing_resources_are_imported_on_request(account: Account) -> None:
 
 
 def test_an_imported_resource_survives_a_rollback(account: Account) -> None:
-    resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    inventory.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     account.state.faults.add(parse_fault("Bad:create:no"))
     template = of(Log=log(name="/taken"), Bad=parameter(DependsOn="Log"))
     assert account.create(template, ImportExistingResources=True) == "ROLLBACK_COMPLETE"
@@ -401,7 +400,7 @@ def test_a_retained_resource_comes_back(account: Account) -> None:
 
 def test_an_import_of_its_own(account: Account) -> None:
     account.create(ONE)
-    foreign = resources.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
+    foreign = inventory.add_unowned(account.state, "AWS::Logs::LogGroup", "Foreign", {"LogGroupName": "/taken"})
     new = of(**ONE["Resources"], Log=log(name="/taken", DeletionPolicy="Retain"))
     what = {
         "ResourceType": "AWS::Logs::LogGroup",

@@ -8,10 +8,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.sandbox.cloudformation import records, resources
+from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import ResourceFault
 from tests.fuzz import examples
-from tests.sandbox.cloudformation import scenes
+from tests.sandbox.cloudformation import inventory, scenes
 from tests.sandbox.cloudformation.account import Account, consistent, group, log, of, parameter
 
 NAMES = ["A", "B", "C", "D", "E"]
@@ -116,5 +116,5 @@ def in_the_end(account: Account, arn: str, status: str) -> None:
         account.state.faults.clear()
         account.cfn.delete_stack(StackName=arn)
         assert scenes.settle(account.state, arn) == "DELETE_COMPLETE"
-    assert not [one for one in resources.every(account.state) if one["owner"] is not None]
+    assert not [one for one in inventory.every(account.state) if one["owner"] is not None]
     assert not records.leftovers(account.state, arn)
