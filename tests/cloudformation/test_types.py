@@ -9,6 +9,8 @@ import sys
 from typing import Any, get_args
 
 import pytest
+from cfnlint.data import AdditionalSpecs
+from cfnlint.helpers import load_resource
 
 from fsdcf.cloudformation.facts import facts_of, services
 from fsdcf.cloudformation.pricing import PricingRule
@@ -31,6 +33,9 @@ def made() -> dict[str, list[dict[str, Any]]]:
 
 MADE = made()
 
+STATEFUL = load_resource(AdditionalSpecs, "StatefulResources.json")["ResourceTypes"]
+"""The types that hold data, as cfn-lint lists them."""
+
 
 @pytest.mark.parametrize("type", sorted(MADE))
 def test_a_type_that_fsdcf_makes_has_a_complete_record(type: str) -> None:
@@ -39,6 +44,7 @@ def test_a_type_that_fsdcf_makes_has_a_complete_record(type: str) -> None:
     assert not isinstance(record, ForeignType), f"{type} is made by fsdcf: its record must be a ResourceType"
     assert record.price != "unknown"
     assert record.data is None or record.drawing is not None, "the graph shows what holds data"
+    assert record.data is not None or type not in STATEFUL, "cfn-lint knows that it holds data"
 
 
 def test_a_record_of_a_made_type_has_a_price_and_a_simulation() -> None:
