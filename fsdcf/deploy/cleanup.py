@@ -258,7 +258,7 @@ def _interrupted(run: Run, leftovers: Leftovers, failure: BaseException | None, 
         return Outcome(after, sentence, evidence, (diagnose,))
     if run.running or leftovers.executed:
         operation = run.running or f"the execution of {leftovers.name}"
-        return Outcome(after, f"{why}: {operation} continues, its outcome is unknown", evidence, (watch, diagnose))
+        return Outcome(after, f"{why}: {operation} continues; its outcome is unknown", evidence, (watch, diagnose))
     if leftovers.executing:
         return Outcome(after, f"{why}: whether {leftovers.name} was executed is unknown", evidence, (watch, diagnose))
     return Outcome(code, f"{why}: nothing was executed", evidence, next_steps)

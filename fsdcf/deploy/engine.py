@@ -257,7 +257,7 @@ def _pass_gate(run: Run, release: Release, options: Options, change_set: ChangeS
     """Stop the run (exit 3) unless the gate is open and a person agrees to its questions."""
     plan = change_set.plan
     places = run.places(risk.logical_id for risk in plan.risks)
-    run.step("gate", f"{len(plan.changes)} changes, {len(plan.risks)} with data at risk")
+    run.step("gate", f"{len(plan.changes)} change{'s' * (len(plan.changes) != 1)}, {len(plan.risks)} with data at risk")
     verdict = gate(plan, release, options, run.ask is not None, places)
     if isinstance(verdict, GateClosed):
         evidence = tuple(

@@ -348,7 +348,7 @@ def detached(run: Run, operation: Operation, why: str) -> Stop:
         "create": (watch, diagnose, target.command("delete")),
         "update": (watch, diagnose, target.command("cancel")),
     }.get(operation.verb, (watch, diagnose))
-    sentence = f"{why}: {run.running or 'the operation'} continues, its outcome is unknown"
+    sentence = f"{why}: {run.running or 'the operation'} continues; its outcome is unknown"
     return stop(Exit.UNKNOWN, sentence, *next_steps)
 
 

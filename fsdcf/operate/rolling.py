@@ -156,7 +156,7 @@ class ServiceWatcher:
                 self.run.warn(text)
 
     def _detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
-        sentence = f"{why}: {self.action} continues, its outcome is unknown"
+        sentence = f"{why}: {self.action} continues; its outcome is unknown"
         return stop(code, sentence, self.run.target.command("status", "--watch"), evidence=evidence)
 
 

@@ -110,7 +110,7 @@ class _OneOffTask:
 
     def detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...]) -> Stop:
         """The Stop for a task that may still be running."""
-        sentence = f"{why}: the task {self.id} may still be running, its outcome is unknown"
+        sentence = f"{why}: the task {self.id} may still be running; its outcome is unknown"
         halt = f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
         return stop(code, sentence, self.look_command, halt, evidence=evidence)
 

@@ -175,7 +175,7 @@ def test_a_spec_determines_tasks_and_stores() -> None:
     assert large["now"] == "scaling.yml uses DynamoDB (${ENV}-orders)" and large["recommended"] == "dynamodb"
     assert "name: ${ENV}-orders" in large["snippet"] and large["next"] == []
     new = record("--spec", "hello.yml")
-    assert new["now"] == "hello.yml has no store yet" and new["workload"]["writers"] is None
+    assert new["now"] == "hello.yml uses no store yet" and new["workload"]["writers"] is None
     assert new["next"] == ["add the snippet below to the spec, and check it: fsdcf validate hello.yml"]
     assert "name: ${ENV}-hello" in new["snippet"]
 

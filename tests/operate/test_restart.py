@@ -123,7 +123,7 @@ def test_the_restart_continues_after_ctrl_c_sigterm_and_the_deadline() -> None:
     pressed = ended(found)
     assert (pressed.exit, pressed.sentence) == (
         Exit.INTERRUPTED,
-        "interrupted: the restart continues, its outcome is unknown",
+        "interrupted: the restart continues; its outcome is unknown",
     )
     assert pressed.next == ("fsdcf status shop --env staging --watch",)
     found = shop()

@@ -145,7 +145,7 @@ def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
     outcome = ended(found, 2, timeout=300.0)
     assert (outcome.exit, outcome.sentence) == (
         Exit.UNKNOWN,
-        "the deadline has passed: the scaling continues, its outcome is unknown",
+        "the deadline has passed: the scaling continues; its outcome is unknown",
     )
     assert any("unable to place a task" in one for one in found.warnings())
     assert sum("a task stopped: Capacity is unavailable" in one for one in found.warnings()) == 1

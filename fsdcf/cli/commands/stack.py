@@ -28,7 +28,7 @@ from fsdcf.deploy.model import Options, Outcome
     role_arn_option,
 )
 def delete_command(call: StackCall, allow: tuple[str, ...], **flags: Any) -> Outcome:
-    """Delete the stack of a service, and wait until it is gone.
+    """Delete the stack of a service, and wait until it is deleted.
 
     Lists the resources that are kept, and asks for confirmation.
     """
