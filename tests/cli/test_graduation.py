@@ -55,8 +55,8 @@ def assert_graduated(stage: Stage) -> None:
         rows = data.execute("SELECT id, text, written_at FROM notes").fetchall()
     told = {one["id"]["N"]: (one["text"]["S"], one["written_at"]["S"]) for one in page["Items"]}
     assert told == {str(id): (text, written.replace(" ", "T") + "Z") for id, text, written in rows} and len(told) == 400
-    left = {one["logical"] for one in inventory.every(stage.site.world) if one["owner"] is None}
-    owned = {one["type"] for one in inventory.every(stage.site.world) if one["owner"] is not None}
+    left = {one["logical"] for one in inventory.every(stage.site.state) if one["owner"] is None}
+    owned = {one["type"] for one in inventory.every(stage.site.state) if one["owner"] is not None}
     assert left == {"NotesFileSystem"} and "AWS::DynamoDB::Table" in owned
     assert not {"AWS::EFS::FileSystem", "AWS::EFS::MountTarget", "AWS::EFS::AccessPoint"} & owned
     status = stage("status", "notes").stdout

@@ -122,7 +122,7 @@ def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     group = stage.site.call("DescribeStacks")["Stacks"][0]["Outputs"]
     name = next(one["OutputValue"] for one in group if one["OutputKey"] == "LogGroupName")
     stage.site.after(
-        10, lambda: logs.write(stage.site.world, name, "hello/hello/abc", ["password=geheim \x1b[31mred\x1b[0m\x07"])
+        10, lambda: logs.write(stage.site.state, name, "hello/hello/abc", ["password=geheim \x1b[31mred\x1b[0m\x07"])
     )
     stage.site.pressing(30)
     result = stage("logs", "hello", "--since", LONG_AGO, "--follow", "--filter", "?red ?Waiting", expect=130)

@@ -95,10 +95,10 @@ def service(count: int = 1) -> dict[str, Any]:
 
 @dataclass
 class Site:
-    """A world, the engine's connection to it, and everything that was told. ``answers`` answers questions by their
+    """A sandbox, the engine's connection to it, and everything that was told. ``answers`` answers questions by their
     kind."""
 
-    world: SandboxState
+    state: SandboxState
     clock: VirtualClock
     aws: Aws
     requests: list[tuple[float, str]]
@@ -165,13 +165,13 @@ class Site:
         return outcome
 
     def fault(self, *texts: str | Fault) -> None:
-        self.world.faults.add(*(parse_fault(one) if isinstance(one, str) else one for one in texts))
+        self.state.faults.add(*(parse_fault(one) if isinstance(one, str) else one for one in texts))
 
     def call(
         self, operation: str, service: str = "cloudformation", /, at: str | None = None, **parameters: Any
     ) -> dict[str, Any]:
         """A call beside the engine, of which no fault and no count knows."""
-        client = wired(replace(self.world, faults=Quiet(self.world.faults)))[1](service, at or self.aws.region)
+        client = wired(replace(self.state, faults=Quiet(self.state.faults)))[1](service, at or self.aws.region)
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 
@@ -196,11 +196,11 @@ class Site:
 
     def force(self, status: str, **more: Any) -> None:
         """Puts the stack into a status, which nothing plays on."""
-        with self.world.store.transaction():
-            stack = records.living(self.world, STACK)
+        with self.state.store.transaction():
+            stack = records.living(self.state, STACK)
             assert stack is not None
             stack.update(status=status, **more)
-            records.save_stack(self.world, stack)
+            records.save_stack(self.state, stack)
 
     def forget(self) -> None:
         """Forgets what was told and called until now."""
@@ -307,7 +307,7 @@ def site(
     """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often
     meanwhile."""
     clock = clock or VirtualClock()
-    world = SandboxState(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
+    state = SandboxState(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
     hooks: list[Callable[[float], None]] = []
 
     def sleep(seconds: float) -> None:
@@ -315,15 +315,15 @@ def site(
         for hook in list(hooks):
             hook(seconds)
 
-    wire, make = wired(world)
+    wire, make = wired(state)
     made = Site(
-        world,
+        state,
         clock,
-        Aws(make, clock.now, sleep, random.Random(seed), region, world.partition),
+        Aws(make, clock.now, sleep, random.Random(seed), region, state.partition),
         wire.requests,
         on_sleep=hooks,
     )
-    weakref.finalize(world, world.store.close)
+    weakref.finalize(state, state.store.close)
     made.fault(*faults)
     return made
 

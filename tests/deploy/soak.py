@@ -42,7 +42,7 @@ RESOURCES = (
     *("Service:update:CannotPullContainerError", "Release:update:no parameter", "Release:create:no parameter"),
     *("Jobs:rollback:stuck", "Service:rollback:stuck", "Extra:delete:in use", "TaskDefinition:cleanup:in use"),
 )
-ODDITIES = (
+QUIRKS = (
     *("lag-events=7", "lag-status=9", "stale-status*3", "duplicate-events", "equal-timestamps", "cancelled-first"),
     *(
         "drop-values",
@@ -88,7 +88,7 @@ def schedule(seed: int) -> Schedule:
     dice = random.Random(seed)
     faults = [f"api:{dice.choice(CALLS)}:{dice.choice(KINDS)}{_times(dice)}" for _ in range(dice.randint(0, 4))]
     faults += dice.sample(RESOURCES, dice.choice((0, 0, 1, 2)))
-    faults += [f"cfn:{one}" for one in dice.sample(ODDITIES, dice.choice((0, 0, 1, 2, 3)))]
+    faults += [f"cfn:{one}" for one in dice.sample(QUIRKS, dice.choice((0, 0, 1, 2, 3)))]
     options: dict[str, object] = {
         "yes": dice.random() < 0.95,
         "recreate": dice.random() < 0.6,
@@ -146,7 +146,7 @@ def prepared(plan: Schedule) -> Site:
     elif plan.start == "review":
         made.run(made.release(first, "one"), plan_only=True)
         made.beside("CreateChangeSet", first, "one", {}, ChangeSetName="somebody-elses", ChangeSetType="CREATE")
-    made.world.faults.clear()
+    made.state.faults.clear()
     made.told.clear()
     made.requests.clear()
     made.aws.calls.clear()
@@ -264,7 +264,7 @@ def _later(done: Run) -> str:
     """Whether ``watch``, which an unknown outcome names, tells how it ended once nothing goes wrong any more."""
     if done.outcome.exit is not Exit.UNKNOWN or not any(one.startswith("fsdcf watch") for one in done.outcome.next):
         return ""
-    done.made.world.faults.clear()
+    done.made.state.faults.clear()
     told = done.made.watch()
     status = done.made.status()
     ends = {

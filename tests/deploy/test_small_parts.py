@@ -166,7 +166,7 @@ def test_tasks_that_stopped_for_other_reasons() -> None:
 def test_the_tests_read_events_as_botocore_does() -> None:
     made = site()
     made.stand()
-    told = clients(made.world)("cloudformation", "us-east-1").describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    told = clients(made.state)("cloudformation", "us-east-1").describe_stack_events(StackName=STACK_NAME)["StackEvents"]
     seen = made.events()
     assert seen == told and len(told) > 4
     seen[0].clear()

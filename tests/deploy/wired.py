@@ -33,7 +33,7 @@ class Wire:
     what."""
 
     def __init__(self, world: SandboxState) -> None:
-        self.world = world
+        self.state = world
         self.requests: list[tuple[float, str]] = []
 
     def get_component(self, name: str) -> Wire:
@@ -41,7 +41,7 @@ class Wire:
 
     def register(self, name: str, answer: Callable[..., Any]) -> None:
         def noted(request: Any, **more: Any) -> Any:
-            self.requests.append((self.world.clock.now(), more["event_name"]))
+            self.requests.append((self.state.clock.now(), more["event_name"]))
             return answer(request, **more)
 
         self.answer = noted

@@ -84,13 +84,13 @@ def running(found: Site) -> list[str]:
 
 def one_off_tasks(found: Site) -> list[dict[str, Any]]:
     """The tasks that were not started by a service."""
-    bodies = [one for _, one in found.world.store.every(tasks.TASK)]
+    bodies = [one for _, one in found.state.store.every(tasks.TASK)]
     return [one["task"] for one in bodies if not one["service"]]
 
 
 def say(found: Site, task: str, *lines: str) -> None:
     """Log lines of a task now."""
-    logs.write(found.world, GROUP, f"shop/shop/{task}", lines)
+    logs.write(found.state, GROUP, f"shop/shop/{task}", lines)
 
 
 def steps(found: Site) -> list[str]:

@@ -22,7 +22,7 @@ KEPT = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "RetainExceptOnCreate"}
 def put(state: str, resources: Mapping[str, Any] | None = None, **wish: Any) -> Site:
     body = {"Parameters": template()["Parameters"], "Resources": resources or {"Release": record(), "Kept": KEPT}}
     made = site()
-    scenes.put(made.world, state, scenes.Wish(STACK, body, {"ImageSha": "one"}, **{"tags": TAGS, **wish}))
+    scenes.put(made.state, state, scenes.Wish(STACK, body, {"ImageSha": "one"}, **{"tags": TAGS, **wish}))
     return made
 
 

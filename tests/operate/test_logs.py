@@ -73,7 +73,7 @@ def test_a_late_line_is_yielded_and_others_are_not_repeated() -> None:
 
     def late() -> None:
         """What was logged 20 seconds ago arrives now, in another stream."""
-        held = found.world.frozen_at(found.clock.now() - 20)
+        held = found.state.frozen_at(found.clock.now() - 20)
         logs.write(held, GROUP, "shop/shop/late", ["late"])
 
     found.clock.advance(30)
@@ -135,14 +135,14 @@ def test_without_permission() -> None:
 
 def test_a_log_group_that_does_not_exist() -> None:
     found = shop()
-    logs.delete_group(found.world, GROUP)
+    logs.delete_group(found.state, GROUP)
     with pytest.raises(Stop, match="the log group /shop does not exist"):
         list(read(found.aws, GROUP, 0))
 
 
 def test_a_stack_without_logs_or_without_outputs_yet() -> None:
     found = shop()
-    stack = records.living(found.world, "shop-staging")
+    stack = records.living(found.state, "shop-staging")
     assert stack is not None
     told = stack["outputs"]
     found.force("UPDATE_COMPLETE", outputs=[one for one in told if one["OutputKey"] != "LogGroupName"])

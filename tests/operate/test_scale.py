@@ -139,9 +139,9 @@ def test_a_number_changed_by_another_user() -> None:
 def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
     found = shop()
     key = "/".join(described(found)["serviceArn"].split("/")[-2:])
-    primary = scheduler.primary_of(found.world, key)
+    primary = scheduler.primary_of(found.state, key)
     assert primary is not None
-    scheduler.change(found.world, primary, problem=["capacity", ""])
+    scheduler.change(found.state, primary, problem=["capacity", ""])
     outcome = ended(found, 2, timeout=300.0)
     assert (outcome.exit, outcome.sentence) == (
         Exit.UNKNOWN,

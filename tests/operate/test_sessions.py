@@ -32,10 +32,10 @@ def refused(found: Site, **more: str) -> Outcome:
 def change(found: Site, task: str, **more: Any) -> None:
     """Change the task in ECS."""
     key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
-    body = found.world.store.get(tasks.TASK, key)
+    body = found.state.store.get(tasks.TASK, key)
     assert body is not None
     body["task"].update(more)
-    found.world.store.put(tasks.TASK, key, body)
+    found.state.store.put(tasks.TASK, key, body)
 
 
 def test_the_latest_task_and_the_main_container() -> None:

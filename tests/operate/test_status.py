@@ -20,7 +20,7 @@ STATUSES = Loader().load_service_model("cloudformation", "service-2")["shapes"][
 def put(state: str) -> Site:
     """A sandbox with a stack in a state."""
     made = site()
-    scenes.put(made.world, state, scenes.Wish(STACK, template(**service()), {"ImageSha": "one"}, TAGS))
+    scenes.put(made.state, state, scenes.Wish(STACK, template(**service()), {"ImageSha": "one"}, TAGS))
     made.aws.calls.clear()
     return made
 

@@ -73,7 +73,7 @@ def test_credentials_that_expire_while_a_person_reads_the_plan(exists: bool) -> 
     assert name in left.text, "what could not be deleted is named"
     by_hand = f"aws cloudformation delete-change-set --stack-name shop-staging --change-set-name {name}"
     assert outcome.next[-1] == (by_hand if exists else "fsdcf delete shop --env staging")
-    made.world.faults.clear()
+    made.state.faults.clear()
     made.clock.advance(3600)
     assert made.deploy(sha="two", plan_only=True).exit is Exit.DONE
     assert made.change_sets() == [] and made.status() == ("CREATE_COMPLETE" if exists else "")
@@ -83,7 +83,7 @@ def test_the_next_command_deletes_the_empty_stack() -> None:
     made = site()
     made.after(1.0, lambda: expire(made))
     assert made.deploy().next[-1] == "fsdcf delete shop --env staging"
-    made.world.faults.clear()
+    made.state.faults.clear()
     run = Run(made.aws, made.tell, Target("shop", "staging"))
     assert delete(run, Options(yes=True)).exit is Exit.DONE
     assert made.status() == "" and made.warnings() == []

@@ -204,14 +204,14 @@ def test_the_stack_that_somebody_else_planned_stays_however_old_it_is(name: str)
 def test_an_empty_stack_with_the_tags_of_another_stays() -> None:
     made = site()
     killed(made)
-    with made.world.store.transaction():
-        stack = records.living(made.world, STACK)
+    with made.state.store.transaction():
+        stack = records.living(made.state, STACK)
         assert stack is not None
         stack["settings"] = {
-            **records.change_sets(made.world, stack["id"])[0]["settings"],
+            **records.change_sets(made.state, stack["id"])[0]["settings"],
             "tags": {"owner": "somebody"},
         }
-        records.save_stack(made.world, stack)
+        records.save_stack(made.state, stack)
     made.clock.advance(7200)
     assert made.deploy(plan_only=True, adopt=True).exit is Exit.DONE
     assert made.status() == "REVIEW_IN_PROGRESS"

@@ -63,7 +63,7 @@ def test_the_reason_of_the_stack_is_told_where_no_event_can_be_read() -> None:
     outcome = made.deploy(template(Jobs=topic(DisplayName="other")), "two")
     assert outcome.exit is Exit.NEEDS_RECOVERY
     assert "The following resource(s) failed to update: [Jobs]; and" in outcome.sentence
-    made.world.faults.clear()
+    made.state.faults.clear()
     made.fault(UNREAD)
     made.forget()
     assert made.recover().exit is Exit.DONE

@@ -49,7 +49,7 @@ def old(*faults: str) -> Site:
     session = botocore.session.Session()
     session.register_component("data_loader", Older([*Loader().search_paths]))
     session.set_credentials("test", "test")
-    connect(session, made.world)
+    connect(session, made.state)
     made.aws._make = lambda name, region: session.create_client(name, region_name=region, config=configuration())
     return made
 

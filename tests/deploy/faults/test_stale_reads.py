@@ -9,7 +9,7 @@ from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.cloudformation.records import EVENT
 from tests.deploy.site import STACK, Site, site, template
 
-ODDITIES = {
+QUIRKS = {
     "stale status": ("cfn:stale-status*3",),
     "status lags": ("cfn:lag-status=25",),
     "events lag": ("cfn:lag-events=25",),
@@ -20,12 +20,12 @@ ODDITIES = {
 }
 
 
-@pytest.mark.parametrize("name", ODDITIES)
+@pytest.mark.parametrize("name", QUIRKS)
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
 def test_the_outcome_is_correct(name: str, fails: bool) -> None:
     made = site()
     made.stand(template())
-    made.fault(*ODDITIES[name], *(["Release:update:no parameter"] if fails else []))
+    made.fault(*QUIRKS[name], *(["Release:update:no parameter"] if fails else []))
     outcome = made.deploy(template(), "two")
     assert outcome.exit is (Exit.FAILED if fails else Exit.DONE)
     assert made.image() == ("one" if fails else "two")
@@ -35,11 +35,11 @@ def test_the_outcome_is_correct(name: str, fails: bool) -> None:
         assert "no parameter" in outcome.sentence
 
 
-@pytest.mark.parametrize("name", ODDITIES)
+@pytest.mark.parametrize("name", QUIRKS)
 def test_every_event_is_reported_once_and_in_order(name: str) -> None:
     made = site()
     made.stand(template())
-    made.fault(*ODDITIES[name])
+    made.fault(*QUIRKS[name])
     made.deploy(template(), "two")
     told = [one.event for one in made.told if isinstance(one, StackEventReceived)]
     assert len({event.id for event in told}) == len(told)
@@ -55,18 +55,18 @@ def test_every_event_is_reported_once_and_in_order(name: str) -> None:
 def old_events(made: Site, count: int) -> None:
     """The stack's history as if it had been updated hundreds of times: copies of its first events, older than all
     others."""
-    with made.world.store.transaction():
-        stack = records.living(made.world, STACK)
+    with made.state.store.transaction():
+        stack = records.living(made.state, STACK)
         assert stack is not None
-        known = [made.world.store.get(EVENT, f"{stack['id']}|{number:09d}") for number in range(1, stack["events"] + 1)]
+        known = [made.state.store.get(EVENT, f"{stack['id']}|{number:09d}") for number in range(1, stack["events"] + 1)]
         for number in range(1, count + 1):
             event = known[(number - 1) % len(known)]
             assert event is not None
             stamp = made.clock.now() - 86_400 + number
             old = {**event, "EventId": f"old-{number}", "Timestamp": stamp}
-            made.world.store.put(EVENT, f"{stack['id']}|{number:09d}", old)
+            made.state.store.put(EVENT, f"{stack['id']}|{number:09d}", old)
         stack.update(events=count, stamp=made.clock.now() - 80_000)
-        records.save_stack(made.world, stack)
+        records.save_stack(made.state, stack)
 
 
 def test_five_thousand_old_events_cost_nothing() -> None:
