@@ -46,12 +46,6 @@ class BatchResult:
     sources: Mapping[str, str]
 
 
-def compile_one(request: Request, options: BatchOptions) -> BatchResult:
-    """Compile a spec, lint its template and write it as text."""
-    (result,) = compile_all((request,), options)
-    return result
-
-
 def compile_all(requests: Sequence[Request], options: BatchOptions) -> Iterator[BatchResult]:
     """Compile specs, lint their templates and write them as text. The results have the order of the requests."""
     cache = Cache(options.cache) if options.cache else None

@@ -46,11 +46,6 @@ def _data() -> Mapping[str, Any]:
     return data
 
 
-def schema_date() -> str:
-    """The publication date of the schemas in the data file."""
-    return str(_data()["schema_date"])
-
-
 @cache
 def handlers_of(type: str) -> Handlers | None:
     """The handlers of a type; None if its schema has none, or if the data file does not contain it."""

@@ -12,12 +12,13 @@ from fsdcf.language import rules
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS, SpecKind
 from fsdcf.language.model.common import Metadata
-from fsdcf.language.reference import describe, find, paths, reference_page
+from fsdcf.language.reference import describe, find, paths
 from fsdcf.language.resolve import resolve
 from fsdcf.language.rules.case import Case, Problem, rule
 from fsdcf.language.shape import spec_key, spec_record
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
+from tests.test_docs import script
 
 REPORT = """\
 apiVersion: fsd/v1
@@ -89,7 +90,7 @@ def test_it_is_documented() -> None:
     assert "report.pages" in paths(types()) and "service.port" in paths(types())
     found = find("report.pages", types())
     assert found and "Number of pages." in describe(*found, types())
-    assert "kind Report" in reference_page(types())
+    assert "kind Report" in script("docs").reference_page(types())
     schema = Draft7Validator(json_schema(types()))
     document, _ = parse(REPORT.encode(), "s.yml")
     assert document and schema.is_valid(document.data)
