@@ -25,7 +25,7 @@ _CHUNK = 50
 """Specs whose results are in memory at the same time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchOptions:
     """How to compile: the form of the text (yaml or json), whether to lint, the lint cache's folder, and the
     processes."""
@@ -36,7 +36,7 @@ class BatchOptions:
     workers: int = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchResult:
     """The result for a spec: the template's text, unless there are errors, and the findings."""
 

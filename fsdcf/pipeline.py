@@ -36,7 +36,7 @@ Lint = Callable[[str], Sequence["Finding"]]
 """Lints a template, given as JSON."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Request:
     """What to compile: the spec's bytes, the name for messages, the environment, and the options of the command line.
 
@@ -52,7 +52,7 @@ class Request:
     beside: Callable[[str], bytes] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The template, unless there are errors, and every finding. ``sources`` are the texts that findings point to.
 

@@ -27,7 +27,7 @@ _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
 _TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:""", re.M)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compiled:
     """A template, and the result of compiling it; ``result`` is None for a template that was read from a file."""
 

@@ -96,7 +96,7 @@ class SpecLines:
         return self._paths.get(logical_id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ChangeLines:
     """Finds the lines that cause planned changes.
 

@@ -212,7 +212,7 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Subject:
     """The stack that a command acts on.
 

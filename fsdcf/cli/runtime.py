@@ -45,7 +45,7 @@ Act = Callable[["Aws", Tell, Ask | None], Outcome]
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StackCall:
     """What a command on the stack of a service works with; see ``stack_command``."""
 
@@ -87,7 +87,7 @@ def stack_command(
     return decorator
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Reporter:
     """Passes events to sinks, the end of the run once, and completes the commands that an outcome suggests next.
 

@@ -12,7 +12,7 @@ from fsdcf.language.model import SpecKind
 from fsdcf.language.model.service import Spec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class KindCompiler:
     """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 

@@ -27,7 +27,7 @@ _TAGS: Sources = dict.fromkeys(("Tags", "FileSystemTags", "AccessPointTags"), "m
 """Tags come from the spec's metadata, unless a resource names another source."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Origin:
     """Where a resource comes from: its spec path by names, and the paths of single properties that have another one."""
 
@@ -35,7 +35,7 @@ class Origin:
     sources: Mapping[PropertyPath, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Template:
     """A CloudFormation template as plain data, and the origin of each resource by logical id."""
 
@@ -58,7 +58,7 @@ class VolumeMount:
     origin: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Variable:
     """An environment variable: a fragment for Fn::Sub, and the spec path of the dependency that adds it."""
 
@@ -136,7 +136,7 @@ class Grant(StackPart):
     statements: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Names:
     """The local name of a dependency, its spec path, and the names that follow from them."""
 
@@ -152,7 +152,7 @@ class Names:
         return variable(self.local, suffix)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """Where the service runs, as values for properties. The load balancer waits for the resources in ``edge``."""
 
@@ -162,7 +162,7 @@ class Network:
     edge: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Context:
     """What a part reads: the spec, the network, the tags of every resource.
 
@@ -180,7 +180,7 @@ class Context:
         return self.spec.service
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CompiledType(DependencyType[Model]):
     """A dependency type with its compiler, a function that returns what the dependency adds."""
 

@@ -46,7 +46,7 @@ class SqliteFile(Dependency):
     backup: bool | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Violation:
     """A violation of a dependency type's rule. ``at`` is a key of the dependency, or the path below it.
 
@@ -63,7 +63,7 @@ class Violation:
 Violations = Iterator[Violation]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
@@ -106,7 +106,7 @@ Types = Mapping[str, DependencyType[Any]]
 """Dependency types by every accepted name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MountedPath:
     """A directory of the container that is not on the task's own disk.
 

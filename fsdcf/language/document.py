@@ -26,7 +26,7 @@ class Mark:
     plain: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Document:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of every path in it.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fsdcf.language.placeholders import Text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Key:
     """The meaning of a key and the values that it accepts; part of the metadata of a record's field.
 

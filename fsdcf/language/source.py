@@ -148,7 +148,7 @@ def _too_deep(span: Span) -> Diagnostic:
     return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Outline:
     """The events of a text, read within limits before anything is built that could overflow.
 

@@ -19,7 +19,7 @@ from fsdcf.language.unknown import until_unknown
 Capability = TypeVar("Capability", bound=Dependency)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Case:
     """The spec that the rules check, and its kind.
 
@@ -78,7 +78,7 @@ def _texts(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, Text]]:
                 yield from _texts(value, (*path, key))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """A violation of a rule: its path (dotted or as steps), the message and the hint.
 
@@ -95,7 +95,7 @@ Problems = Iterator[Problem]
 Check = Callable[[Case], Problems]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpecRule(Rule):
     """A rule with its check, which yields the problems of a spec. ``kinds`` are the kinds of spec that it applies
     to."""
