@@ -1,4 +1,4 @@
-"""The documentation of the language, derived from the model: an explanation of each key, and the reference page."""
+"""The documentation of the language, derived from the model: an explanation of each key."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.model import KINDS
+from fsdcf.language.model.common import LATER_KINDS
+from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, fields_of, later_of, walk
 
 _WORDS = {"string": "text", "record": "map", "any": "anything"}
@@ -45,7 +47,11 @@ def find(path: str, types: Types) -> tuple[str, Field] | None:
 
 
 def later(path: str) -> str | None:
-    """Return the meaning of a key that belongs to the language and is not implemented yet."""
+    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet."""
+    if path in LATER_KINDS:
+        return "A kind of spec."
+    if path in LATER_TYPES:
+        return "A type of dependency."
     holder, _, name = path.rpartition(".")
     for kind in KINDS.values():
         records = [field.record for known, field in walk(kind.record) if known == holder] if holder else [kind.record]
