@@ -49,6 +49,7 @@ CAPACITY = Rule(
 )
 
 _NAME = r"[A-Za-z0-9_.-]{3,255}"
+_ATTRIBUTE = r".{1,255}"
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
 LEVELS = {
     "read": (
@@ -104,6 +105,22 @@ class Index(SnakeCaseRecord):
 
 
 @spec_record
+class TimeToLive(SnakeCaseRecord):
+    """When items expire."""
+
+    attribute: str = spec_key(
+        "Attribute that contains the time when an item expires, in seconds since 1970.",
+        also=("attributeName", "attribute_name"),
+        pattern=_ATTRIBUTE,
+        expects="1 to 255 characters",
+    )
+    enabled: bool = spec_key(
+        "Let items expire. `false` switches it off, which DynamoDB does only if the attribute is still named.",
+        default=True,
+    )
+
+
+@spec_record
 class DynamoDbTable(Dependency):
     """A DynamoDB table."""
 
@@ -118,8 +135,12 @@ class DynamoDbTable(Dependency):
         "Types of the attributes in keys.", default=(), also=("attribute_definitions", "attributeDefinitions"), fewest=1
     )
     global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=())
-    time_to_live: str | None = spec_key(
-        "Attribute that contains the time when an item expires.", default=None, also=("ttl",)
+    time_to_live: str | TimeToLive | None = spec_key(
+        "Attribute that contains the time when an item expires; a map switches it off.",
+        default=None,
+        also=("ttl",),
+        pattern=_ATTRIBUTE,
+        expects="an attribute of 1 to 255 characters",
     )
     stream: bool | str = spec_key(
         "Content of the stream of changes; `true` is NEW_AND_OLD_IMAGES.",
@@ -278,7 +299,8 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
 
 def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
     view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
-    expiry = table.time_to_live and dynamodb.TimeToLiveSpecification(AttributeName=table.time_to_live, Enabled=True)
+    wanted = table.time_to_live
+    expiry = TimeToLive(attribute=wanted) if isinstance(wanted, str) else wanted
     return dynamodb.Table(
         title,
         TableName=intrinsic(physical),
@@ -294,7 +316,8 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
         **present(
             ProvisionedThroughput=_throughput(table),
             GlobalSecondaryIndexes=[_index(index, table) for index in table.global_secondary_indexes],
-            TimeToLiveSpecification=expiry,
+            TimeToLiveSpecification=expiry
+            and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
             StreamSpecification=view and dynamodb.StreamSpecification(StreamViewType=view),
         ),
         # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.

@@ -104,9 +104,27 @@ def test_provisioned_capacity_also_applies_to_the_indexes() -> None:
     assert table["Properties"]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == units
 
 
-def test_time_to_live() -> None:
-    table = make(KIND, "ledger", **TABLE, timeToLive="expires").the("AWS::DynamoDB::Table")[1]
-    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+@pytest.mark.parametrize(
+    ("keys", "enabled"),
+    [
+        ({"timeToLive": "expires"}, True),
+        ({"ttl": "expires"}, True),
+        ({"timeToLive": {"attribute": "expires"}}, True),
+        ({"time_to_live": {"attributeName": "expires", "enabled": True}}, True),
+        ({"timeToLive": {"attribute": "expires", "enabled": False}}, False),
+    ],
+)
+def test_time_to_live(keys: dict[str, Any], enabled: bool) -> None:
+    table = make(KIND, "ledger", **TABLE, **keys).the("AWS::DynamoDB::Table")[1]
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": enabled}
+
+
+@pytest.mark.parametrize(
+    ("written_ttl", "code"),
+    [({"enabled": False}, "S103"), ("", "S105"), ({"attribute": ""}, "S105"), ({"attribute": "a", "on": True}, "S101")],
+)
+def test_a_time_to_live_that_says_too_little_is_refused(written_ttl: Any, code: str) -> None:
+    assert [found for found, _ in findings(written(**TABLE, timeToLive=written_ttl))] == [code]
 
 
 @pytest.mark.parametrize(("stream", "view"), [("KEYS_ONLY", "KEYS_ONLY"), (True, "NEW_AND_OLD_IMAGES")])
