@@ -237,11 +237,19 @@ def _range_hint(low: float | None, high: float | None) -> str:
 
 def _choice_hint(value: Any, key: Key) -> str:
     """Return the nearest of the available values, or all of them."""
-    if isinstance(value, int) and len(key.allowed) > 8:
-        below, above = [each for each in key.allowed if each < value], [each for each in key.allowed if each > value]
-        return f"use {joined((*below[-1:], *above[:1]))}"
+    numbers = [each for each in key.allowed if isinstance(each, int)]
+    words: list[object] = [f"`{each}`" for each in key.allowed if isinstance(each, str)] if numbers else []
+    if isinstance(value, str) and value in map(str, numbers):
+        return f"write {value} without quotes"
+    if isinstance(value, int) and len(numbers) > 8:
+        below, above = [each for each in numbers if each < value], [each for each in numbers if each > value]
+        return f"use {joined([*below[-1:], *above[:1], *words] if below else [*words, *above[:1]])}"
     close = _closest(str(value), map(str, key.allowed), 0.8)
-    return f"did you mean `{close}`?" if close and len(key.allowed) > 3 else f"use {joined(key.allowed)}"
+    return (
+        f"did you mean `{close}`?"
+        if close and len(key.allowed) > 3
+        else f"use {joined([*words, *numbers] or key.allowed)}"
+    )
 
 
 def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:

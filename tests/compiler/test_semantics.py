@@ -299,3 +299,30 @@ def test_the_image_of_any_ecr_repository_may_be_pulled(compiled: Compile, image:
 def test_an_image_from_another_registry_needs_no_permission(compiled: Compile) -> None:
     role = resources_of(compiled, HELLO + "  image: public.ecr.aws/nginx/nginx\n")["ExecutionRole"]
     assert "ecr:BatchGetImage" not in json.dumps(role)
+
+
+def containers_of(compiled: Compile, text: str, **options: Any) -> list[Mapping[str, Any]]:
+    definition = resources_of(compiled, text, **options)["TaskDefinition"]["Properties"]
+    containers: list[Mapping[str, Any]] = definition["ContainerDefinitions"]
+    return containers
+
+
+def test_every_container_says_what_happens_to_output_that_is_not_accepted(compiled: Compile) -> None:
+    text = HELLO + "  observability: {metrics: {}, traces: {}, logs: {mode: non-blocking}}\n"
+    options = [one["LogConfiguration"]["Options"] for one in containers_of(compiled, text)]
+    assert [(one["mode"], one["max-buffer-size"]) for one in options] == [("non-blocking", "25m")] * 2
+    blocking = containers_of(compiled, text, overrides=("service.observability.logs.mode=blocking",))
+    for one in blocking:
+        assert one["LogConfiguration"]["Options"]["mode"] == "blocking"
+        assert "max-buffer-size" not in one["LogConfiguration"]["Options"]  # there is no buffer
+
+
+def test_a_port_has_the_name_of_its_container(compiled: Compile) -> None:
+    (main,) = containers_of(compiled, HELLO)
+    assert main["PortMappings"] == [{"ContainerPort": 8000, "Protocol": "tcp", "Name": main["Name"]}]
+
+
+def test_logs_may_be_kept_forever(compiled: Compile) -> None:
+    resources = resources_of(compiled, HELLO + "  observability: {metrics: {}, logs: {retention: forever}}\n")
+    groups = [one for one in resources.values() if one["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == 2 and all("RetentionInDays" not in one["Properties"] for one in groups)

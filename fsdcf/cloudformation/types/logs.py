@@ -75,8 +75,8 @@ def _writers(context: PricingContext, group: PlannedResource) -> Range | None:
 
 
 def _details(properties: Properties) -> Iterator[str]:
-    if properties.get("RetentionInDays"):
-        yield f"kept {text_of(properties['RetentionInDays'])} days"
+    days = properties.get("RetentionInDays")
+    yield f"kept {text_of(days)} days" if days else "kept forever"
 
 
 def _keeps_shorter(before: Any, after: Any) -> bool:

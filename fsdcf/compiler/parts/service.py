@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from troposphere import Ref, ecs, logs
 
-from fsdcf.compiler.stack import Context, Sources, StackPart
+from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.language.model.service import Deployment, Resources, Spot
 
 DEFAULT_COUNT = 2
@@ -18,7 +18,7 @@ def cluster(context: Context) -> StackPart:
 def log_group(context: Context) -> StackPart:
     """The log group of the containers, which is kept when the stack is deleted."""
     settings, origin = context.service.observability.logs, "service.observability.logs"
-    group = logs.LogGroup("LogGroup", RetentionInDays=settings.retention)
+    group = logs.LogGroup("LogGroup", **present(RetentionInDays=settings.days))
     return (
         StackPart().keep(group, origin, {"RetentionInDays": f"{origin}.retention"}) if settings.enabled else StackPart()
     )

@@ -89,13 +89,13 @@ _MAIN_SOURCES = {
 
 
 def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.ContainerDefinition:
-    service, attributes = context.service, context.before.attributes
+    service, attributes, name = context.service, context.before.attributes, context.spec.metadata.name
     secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(service)}
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
     needs_init = service.init_process or service.enable_execute_command
     optional = present(
-        PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp")],
+        PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp", Name=name)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
         Secrets=[ecs.Secret(Name=name, ValueFrom=secrets[name]) for name in sorted(secrets)],
         MountPoints=[
@@ -103,7 +103,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
             for mount in mounts
         ],
         HealthCheck=service.health_check.container and _check(service.health_check.container),
-        LogConfiguration=log_configuration(service, context.spec.metadata.name),
+        LogConfiguration=log_configuration(service, name),
         Command=[value(word, attributes) for word in service.command],
         EntryPoint=[value(word, attributes) for word in service.entry_point],
         WorkingDirectory=service.working_directory and value(service.working_directory),
@@ -116,7 +116,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
         LinuxParameters=needs_init and ecs.LinuxParameters(InitProcessEnabled=True),
     )
     return ecs.ContainerDefinition(
-        Name=context.spec.metadata.name,
+        Name=name,
         Image=image(context.spec),
         Essential=True,
         ReadonlyRootFilesystem=service.readonly_root_filesystem,
@@ -148,7 +148,15 @@ def log_configuration(service: Service, prefix: str) -> ecs.LogConfiguration | N
     """The destination of a container's output; None if logs are off."""
     if not service.observability.logs.enabled:
         return None
-    options = {"awslogs-group": Ref("LogGroup"), "awslogs-region": Ref("AWS::Region"), "awslogs-stream-prefix": prefix}
+    mode = service.observability.logs.mode
+    options = {
+        "awslogs-group": Ref("LogGroup"),
+        "awslogs-region": Ref("AWS::Region"),
+        "awslogs-stream-prefix": prefix,
+        "mode": mode,  # without one, the account's default decides
+    }
+    if mode == "non-blocking":
+        options["max-buffer-size"] = "25m"
     return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
 
 

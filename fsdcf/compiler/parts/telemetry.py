@@ -9,7 +9,7 @@ from troposphere import GetAtt, Sub, ecs, logs
 
 from fsdcf.compiler.parts.roles import add_policy, allow
 from fsdcf.compiler.parts.task_definition import log_configuration
-from fsdcf.compiler.stack import Context, StackPart, Variable
+from fsdcf.compiler.stack import Context, StackPart, Variable, present
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import COLLECTOR as CONTAINER
 from fsdcf.language.model.service import Metrics, Spec, Traces
@@ -30,7 +30,7 @@ def telemetry(context: Context) -> StackPart:
         return part
     statements = []
     if metrics:
-        group = logs.LogGroup("MetricsLogGroup", RetentionInDays=observability.logs.retention)
+        group = logs.LogGroup("MetricsLogGroup", **present(RetentionInDays=observability.logs.days))
         part.keep(group, f"{_ORIGIN}.metrics", {"RetentionInDays": f"{_ORIGIN}.logs.retention"})
         statements.append(allow(_PUT_LOGS, [GetAtt(group, "Arn")]))
     if traces and traces.otlp_endpoint is None:

@@ -318,16 +318,13 @@ RETENTION_DAYS = (
     3653,
 )
 
+FOREVER = "forever"
+"""The retention of logs that never expire."""
 
 COLLECTOR = "otel-collector"
-
-
 """The name of the sidecar's container."""
 
-
 COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "its own metrics"}
-
-
 """The ports of the sidecar, which shares an address with the other containers. The last is used without traces too."""
 
 
@@ -336,8 +333,23 @@ class Logs:
     """The destination of the container's output, and its retention in days."""
 
     enabled: bool = spec_key("Send the container's output to CloudWatch Logs.", default=True)
-    retention: int = spec_key("Days to keep the logs.", default=30, allowed=RETENTION_DAYS)
+    retention: int | str = spec_key(
+        "Days to keep the logs; `forever` keeps them until you delete them.",
+        default=30,
+        allowed=(*RETENTION_DAYS, FOREVER),
+    )
+    mode: str = spec_key(
+        "What happens while CloudWatch Logs does not accept the output: `non-blocking` keeps up to 25 MiB for each "
+        "container in memory and drops what comes after, `blocking` lets the container wait.",
+        default="non-blocking",
+        allowed=("non-blocking", "blocking"),
+    )
     driver: str = spec_key("Log driver.", default="awslogs", allowed=("awslogs",), later=("splunk", "awsfirelens"))
+
+    @property
+    def days(self) -> int | None:
+        """The retention in days; None for logs that never expire."""
+        return None if self.retention == FOREVER else int(self.retention)
 
 
 @spec_record
