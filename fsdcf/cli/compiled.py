@@ -60,13 +60,13 @@ class Compiled:
             raise click.UsageError(f"{self.name!r} is not a valid template: {error}") from None
 
 
-def compile_files(inputs: SpecInputs, most: int = 1, warnings: bool = True) -> list[Compiled]:
+def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = True) -> list[Compiled]:
     """The templates of at most ``most`` files, or of files in git revisions (``main:my-service.yml``).
 
     Findings go to standard error; with errors among them the command exits with code 2. ``warnings`` False shows errors
     alone.
     """
-    if len(inputs.files) > most:
+    if most is not None and len(inputs.files) > most:
         raise click.UsageError(
             f"expected {'one file' if most == 1 else f'at most {most} files'}, not {len(inputs.files)}"
         )

@@ -117,9 +117,52 @@ def test_prices_of_another_region_are_a_note(folder: Path, monkeypatch: pytest.M
     assert said not in fsdcf("cost", hello, "--prices", "ours.yml").stdout
 
 
-def test_cost_takes_one_or_two_files(folder: Path) -> None:
-    found = fsdcf("cost", "warehouse.yml", "warehouse.yml", "warehouse.yml")
-    assert found.exit_code == 2 and "at most 2" in found.stderr
+def test_cost_of_several_services_is_their_sum(folder: Path) -> None:
+    specs = ("warehouse.yml", EXAMPLES / "sqlite.yml", EXAMPLES / "worker-queue.yml")
+    (folder / "second.yml").write_text(WAREHOUSE.replace("name: warehouse", "name: second"))
+    each = [json.loads(fsdcf("cost", spec, "--format", "json").stdout) for spec in ("warehouse.yml", "second.yml")]
+    found = json.loads(fsdcf("cost", "warehouse.yml", "second.yml", "--format", "json").stdout)
+    for side in ("minimum", "maximum"):
+        assert found["monthly"][side] == pytest.approx(sum(one["monthly"][side] for one in each), abs=0.001)
+        assert [one["monthly"][side] for one in found["specs"]] == [one["monthly"][side] for one in each]
+    assert found["specs"][1]["spec"] == "second.yml in staging" and found["assumptions"] == each[0]["assumptions"]
+    text = fsdcf("cost", *specs).stdout
+    assert text.startswith("3 specs in staging: ") and text.count("subtotal") == 3
+    assert text.count("requests-per-second=") == text.count("Traffic between zones") == 1, "what is shared is said once"
+    assert "usage is that of each spec" in text
+    lines = [line.split() for line in text.splitlines() if line.startswith(("subtotal", "total"))]
+    amounts = [float(line[1].replace(",", "")) for line in lines]
+    assert amounts[-1] == pytest.approx(sum(amounts[:-1]), abs=0.03)
+    table = fsdcf("cost", *specs, "--format", "markdown").stdout
+    assert table.startswith("### Cost of 3 specs in staging\n") and table.count("**subtotal**") == 3
+
+
+def test_cost_adds_no_stack_twice(folder: Path) -> None:
+    found = fsdcf("cost", "warehouse.yml", EXAMPLES / "sqlite.yml", "warehouse.yml")
+    assert (found.exit_code, found.stdout) == (2, "") and "the same service, warehouse" in found.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_a_cost_above_the_budget_exits_with_10(folder: Path, form: str) -> None:
+    most = json.loads(fsdcf("cost", "warehouse.yml", "--format", "json").stdout)["monthly"]["maximum"]
+    for files in (("warehouse.yml",), ("warehouse.yml", EXAMPLES / "sqlite.yml"), ("warehouse.yml", "warehouse.yml")):
+        over = fsdcf("cost", *files, "--max", "100", "--format", form)
+        assert over.exit_code == 10 and "over budget: " in over.stderr and "above the budget of 100.00" in over.stderr
+        within = fsdcf("cost", *files, "--max", "100000.50", "--format", form)
+        assert within.exit_code == 0 and "budget" not in within.stderr
+        assert over.stdout == within.stdout or form != "text"
+    told = fsdcf("cost", "warehouse.yml", "--max", "100", "--format", form)
+    assert f"{most - 100:,.2f} USD above" in told.stderr
+    if form == "json":
+        assert json.loads(told.stdout)["budget"] == {"maximum": 100, "exceededBy": pytest.approx(most - 100, abs=0.001)}
+    if form == "markdown":
+        assert "**Over budget:** " in told.stdout
+
+
+@pytest.mark.parametrize("amount", ["-1", "nan", "inf", "many", "1e3", ""])
+def test_a_budget_is_an_amount_of_money(folder: Path, amount: str) -> None:
+    found = fsdcf("cost", "warehouse.yml", "--max", amount)
+    assert (found.exit_code, found.stdout) == (2, "") and "not an amount of money" in found.stderr
 
 
 # graph

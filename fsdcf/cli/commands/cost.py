@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,13 +18,23 @@ from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped_after
 from fsdcf.cloudformation.pricing import Prices
+from fsdcf.deploy.model import Exit
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, estimate
 from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumptions, overridden, shipped
 
 
+def _amount(context: click.Context, parameter: click.Parameter, text: str | None) -> Decimal | None:
+    """An option's callback: an amount of money, zero or more."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,4})?", text):
+        raise click.BadParameter(f"{text!r} is not an amount of money: write one such as 200 or 99.50")
+    return Decimal(text)
+
+
 @click.command()
-@spec_inputs("SPEC | OLD NEW", nargs=-1)
+@spec_inputs("SPEC... | OLD NEW", nargs=-1)
 @click.option(
     "--assume",
     "settings",
@@ -44,11 +55,26 @@ from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumpt
     metavar="FILE",
     help="JSON or YAML file with prices that replace the built-in ones.",
 )
+@click.option(
+    "--max",
+    "budget",
+    callback=_amount,
+    metavar="USD",
+    help="Budget of a month: exit with code 10 if the maximum is above it; of OLD and NEW, that of NEW.",
+)
 @format_option("text", "markdown", "json", help="Output format of the estimate.")
 def cost_command(
-    inputs: SpecInputs, settings: tuple[str, ...], region: str | None, price_file: Path | None, form: str
+    inputs: SpecInputs,
+    settings: tuple[str, ...],
+    region: str | None,
+    price_file: Path | None,
+    budget: Decimal | None,
+    form: str,
 ) -> None:
-    """Estimate the monthly cost of a spec or template, or with two of them, OLD and NEW, of the change.
+    """Estimate the monthly cost of a spec or template, of a change, or of several specs.
+
+    Two files of the same service are OLD and NEW, and the estimate is that of the change. The costs of specs of
+    different services are added.
 
     Usage that the template does not determine is assumed. The estimate lists the assumptions, and --assume changes
     them.
@@ -58,17 +84,48 @@ def cost_command(
     except AssumptionError as error:
         raise click.UsageError(f"--assume: {error}") from None
     prices = _prices(price_file)
-    sides = compile_files(inputs, most=2)
+    sides = compile_files(inputs, most=None)
     estimates = [_estimate(one, prices, values, region) for one in sides]
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
-    title = " -> ".join(one.title for one in sides)
+    titles = _titles_of_sum(sides)
+    title = f"{len(sides)} specs in {inputs.environment_name}" if titles else " -> ".join(one.title for one in sides)
+    whole = report.summed(estimates) if titles else estimates[-1]
+    exceeded = report.exceeded(whole, budget, title if titles else sides[-1].title) if budget is not None else ""
     if form == "json":
-        data = report.data_of_change(*estimates) if len(estimates) > 1 else report.data(*estimates)
-        print_json(data)
+        print_json(_data(estimates, titles) | ({"budget": _budget(whole, budget)} if budget is not None else {}))
     elif form == "markdown":
-        click.echo(report.markdown(estimates, title, changed), nl=False)
+        click.echo(report.markdown(estimates, title, changed, titles, exceeded), nl=False)
     else:
-        _print(estimates, title, changed)
+        _print(estimates, title, changed, titles)
+    if exceeded:
+        click.echo(f"over budget: {exceeded}", err=True)
+        click.get_current_context().exit(int(Exit.CHANGES))
+
+
+def _titles_of_sum(sides: Sequence[Compiled]) -> list[str]:
+    """The titles of specs whose costs are added; none for one file, or for two of the same service: OLD and NEW.
+
+    A usage error if the sum would contain a stack twice.
+    """
+    names = [one.spec.metadata.name for one in sides if one.spec]
+    if len(sides) == 1 or (len(sides) == 2 and len(set(names)) < 2):
+        return []
+    for name in names:
+        if names.count(name) > 1:
+            twice = " and ".join(one.name for one in sides if one.spec and one.spec.metadata.name == name)
+            raise click.UsageError(f"{twice} describe the same service, {name}: pass one of them, or only OLD and NEW")
+    return [one.title for one in sides]
+
+
+def _data(estimates: Sequence[Estimate], titles: Sequence[str]) -> dict[str, Any]:
+    if titles:
+        return report.data_of_several(titles, estimates)
+    return report.data_of_change(*estimates) if len(estimates) > 1 else report.data(*estimates)
+
+
+def _budget(estimate: Estimate, budget: Decimal) -> dict[str, Any]:
+    over = max(Decimal(0), estimate.total.maximum - budget)
+    return {"maximum": float(budget), "exceededBy": float(round(over, 4))}
 
 
 def _prices(file: Path | None) -> Prices:
@@ -89,9 +146,10 @@ def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], regi
     return replace(estimated, region=estimated.region or fallback)
 
 
-def _print(estimates: list[Estimate], title: str, changed: Mapping[str, Decimal]) -> None:
-    out, rows, whole = LineWriter(sys.stdout), list(report.rows(estimates)), report.merged(estimates)
-    out.lines([out.paint(report.headline(estimates, title), "strong")])
+def _print(estimates: Sequence[Estimate], title: str, changed: Mapping[str, Decimal], titles: Sequence[str]) -> None:
+    out, whole = LineWriter(sys.stdout), report.summed(estimates) if titles else report.merged(estimates)
+    rows = list(report.rows_by_spec(titles, estimates) if titles else report.rows(estimates))
+    out.lines([out.paint(report.headline([whole] if titles else estimates, title), "strong")])
     if sys.stdout.isatty():
         amount = {"justify": "right", "no_wrap": True}
         columns: dict[str, dict[str, Any]] = {"": {}, "minimum": amount, "maximum": amount, "how": {"style": "dim"}}
@@ -101,7 +159,7 @@ def _print(estimates: list[Estimate], title: str, changed: Mapping[str, Decimal]
     for heading, pairs in (
         ("assumed (set with --assume)", list(report.assumption_lines(whole, changed))),
         ("not priced", [(one.name, one.why) for one in whole.unpriced]),
-        ("notes", [(note, "") for note in report.notes(*estimates)]),
+        ("notes", [(note, "") for note in (report.notes_of_sum(estimates) if titles else report.notes(*estimates))]),
     ):
         out.lines(("", out.paint(heading, "strong")) if pairs else ())
         for name, text in pairs:
@@ -115,6 +173,6 @@ def _plain(rows: list[report.CostRow]) -> Iterator[str]:
     for row in rows:
         if row.is_strong and not row.minimum:
             yield ""
-        name = row.name if not row.how else f"  {row.name}"
+        name = row.name if row.is_strong or not row.minimum else f"  {row.name}"
         amounts = f"{row.minimum.rjust(widths[1])}  {row.maximum.rjust(widths[2])}"
         yield f"{name.ljust(widths[0] + 2)}  {amounts}  {row.how}".rstrip()

@@ -4,7 +4,7 @@ estimates."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -56,12 +56,12 @@ class Estimate:
 
     @property
     def total(self) -> Range:
-        return _sum(self.lines)
+        return total_of(self.lines)
 
     @property
     def weak(self) -> Range:
         """The part of the total that rests on prices without a good source."""
-        return _sum(tuple(line for line in self.lines if line.price.weak))
+        return total_of(line for line in self.lines if line.price.weak)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def _left_out(stack: PlannedStack) -> Iterator[Unpriced]:
         yield from side_costs(stack, resources) if side_costs else ()
 
 
-def _sum(lines: tuple[CostLine, ...]) -> Range:
+def total_of(lines: Iterable[CostLine]) -> Range:
+    """The sum of lines."""
     total = NOTHING
     for line in lines:
         total = total.plus(line.amount)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.pricing import CostLine, Range, number
-from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas
+from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas, total_of
 from fsdcf.plan.cost.prices import assumptions
 from fsdcf.plan.markdown import markdown_cell
 
@@ -104,6 +104,12 @@ def notes(*estimates: Estimate) -> Iterator[str]:
         yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it is based on weak sources: {words}."
 
 
+def notes_of_sum(estimates: Sequence[Estimate]) -> Iterator[str]:
+    """The notes on the sum of estimates."""
+    yield "The assumed usage is that of each spec, not that of all together."
+    yield from notes(*estimates, summed(estimates))
+
+
 class CostRow(NamedTuple):
     """A row of the table: a line, or the heading of a part or a total (``is_strong``)."""
 
@@ -130,20 +136,43 @@ def rows(estimates: Sequence[Estimate]) -> Iterator[CostRow]:
         yield CostRow(name, *_amounts(estimate.total), is_strong=True)
 
 
+def rows_by_spec(titles: Sequence[str], estimates: Sequence[Estimate]) -> Iterator[CostRow]:
+    """The table of several specs: each with its parts and a subtotal, and the total of all."""
+    for title, estimate in zip(titles, estimates, strict=True):
+        yield CostRow(title, is_strong=True)
+        for part, lines in groupby(estimate.lines, key=lambda line: line.part):
+            yield CostRow(part, *_amounts(total_of(lines)))
+        yield CostRow("subtotal", *_amounts(estimate.total), is_strong=True)
+    yield CostRow("total", *_amounts(summed(estimates).total), is_strong=True)
+
+
 def _amounts(amount: Range, signed: bool = False) -> tuple[str, str]:
     return money(amount.minimum, signed), money(amount.maximum, signed)
 
 
-def markdown(estimates: Sequence[Estimate], what: str, settings: Mapping[str, Decimal]) -> str:
-    """The estimate, or the difference of two, as Markdown, for a comment on a pull request."""
-    prices = estimates[-1].prices
+def markdown(
+    estimates: Sequence[Estimate],
+    what: str,
+    settings: Mapping[str, Decimal],
+    titles: Sequence[str] = (),
+    exceeded: str = "",
+) -> str:
+    """The estimate, or the difference of two, as Markdown, for a comment on a pull request.
+
+    With ``titles`` it is the sum of the specs with these titles. ``exceeded`` says by how much it is above a budget.
+    """
+    whole = summed(estimates) if titles else merged(estimates)
+    shown = [whole] if titles else estimates
+    prices = whole.prices
     basis = f"{markdown_cell(prices.region)}, prices of {markdown_cell(prices.date)}"
-    total = f"**{_total(estimates)} {prices.currency} a month** ({basis})"
-    out = [f"### Cost of {markdown_cell(what)}", "", total, "", *_HEAD, *map(_row, rows(estimates)), ""]
-    out += [f"{markdown_cell(note)}  " for note in notes(*estimates)]
-    counting = assumption_lines(merged(estimates), settings)
+    total = f"**{_total(shown)} {prices.currency} a month** ({basis})"
+    table = rows_by_spec(titles, estimates) if titles else rows(estimates)
+    budget = [f"**Over budget:** {markdown_cell(exceeded)}", ""] if exceeded else []
+    out = [f"### Cost of {markdown_cell(what)}", "", total, "", *budget, *_HEAD, *map(_row, table), ""]
+    out += [f"{markdown_cell(note)}  " for note in (notes_of_sum(estimates) if titles else notes(*estimates))]
+    counting = assumption_lines(whole, settings)
     out += _details("Assumptions", [f"- `{setting}`: {markdown_cell(meaning)}" for setting, meaning in counting])
-    unpriced = [f"- {markdown_cell(one.name)}: {markdown_cell(one.why)}" for one in estimates[-1].unpriced]
+    unpriced = [f"- {markdown_cell(one.name)}: {markdown_cell(one.why)}" for one in whole.unpriced]
     out += _details("Not priced", unpriced)
     return "\n".join(out) + "\n"
 
@@ -161,6 +190,22 @@ def merged(estimates: Sequence[Estimate]) -> Estimate:
     """The last estimate with the assumptions of all."""
     counting = {name: value for one in estimates for name, value in one.assumed.items()}
     return replace(estimates[-1], assumed={name: counting[name] for name in assumptions() if name in counting})
+
+
+def summed(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimates of several stacks as one; what is not priced is listed once."""
+    unpriced = {(one.name, one.why): one for each in estimates for one in each.unpriced}
+    lines = tuple(line for one in estimates for line in one.lines)
+    return replace(merged(estimates), lines=lines, unpriced=tuple(unpriced.values()), region="")
+
+
+def exceeded(estimate: Estimate, budget: Decimal, what: str) -> str:
+    """By how much the maximum of an estimate is above a budget, in a sentence; empty if it is not."""
+    most, currency = estimate.total.maximum, estimate.prices.currency
+    if most <= budget:
+        return ""
+    over, limit = money(most - budget), money(budget)
+    return f"{what}: up to {money(most)} {currency} a month, {over} {currency} above the budget of {limit} {currency}"
 
 
 def data(estimate: Estimate) -> dict[str, Any]:
@@ -200,6 +245,20 @@ def data_of_change(before: Estimate, after: Estimate) -> dict[str, Any]:
         "lines": records,
         "before": data(before),
         "after": data(after),
+    }
+
+
+def data_of_several(titles: Sequence[str], estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """The sum of several specs and the estimate of each, as plain data; their assumptions and notes once."""
+    whole = summed(estimates)
+    shared = ("region", "currency", "pricesDate", "assumptions", "notes")
+    specs = []
+    for title, one in zip(titles, estimates, strict=True):
+        specs.append({"spec": title, **{name: value for name, value in data(one).items() if name not in shared}})
+    return {
+        **{name: value for name, value in data(whole).items() if name not in ("stackRegion", "lines")},
+        "notes": list(notes_of_sum(estimates)),
+        "specs": specs,
     }
 
 
