@@ -1,18 +1,12 @@
-"""Draw the README's pictures: the architecture of an example, and a deploy in a terminal.
-
-The architecture needs Graphviz (`dot`). Without it that picture is left as it is.
-"""
+"""Draw the README's pictures: the architecture of an example, and a deploy in a terminal."""
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import os
 import random
 import re
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,26 +35,14 @@ CURSOR = re.compile(r"\x1b\[\?25[lh]|\x1b\[\d*A|\r")
 SPINNER = re.compile("[\u2800-\u28ff]")
 
 
-def architecture_source() -> str:
-    """Return the DOT text of the README's architecture."""
-    return _fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "dot")
-
-
-def digest(text: str) -> str:
-    """Return the comment that ties a picture to its source: two versions of Graphviz may draw different bytes."""
-    return f"<!-- drawn from {hashlib.sha256(text.encode()).hexdigest()} -->\n"
-
-
-def draw_architecture() -> None:
-    """Draw the README's architecture, unless the picture is current."""
-    source = architecture_source()
-    picture = ROOT / ARCHITECTURE
-    if picture.exists() and picture.read_text(encoding="utf-8").endswith(digest(source)):
-        return
-    if shutil.which("dot") is None:
-        print(f"left {ARCHITECTURE} as it is: drawing it needs Graphviz (`dot`)", file=sys.stderr)
-        return
-    picture.write_text(_fsdcf("graph", EXAMPLE, "--env", "prod", "--format", "svg") + digest(source), encoding="utf-8")
+def architecture_picture() -> str:
+    """Return the SVG of the README's architecture."""
+    done = CliRunner(env={"AWS_REGION": None, "AWS_DEFAULT_REGION": None}).invoke(
+        cli, ["graph", EXAMPLE, "--env", "prod", "--format", "svg"]
+    )
+    if done.exit_code:
+        raise ValueError(f"fsdcf graph {EXAMPLE}: {done.output}")
+    return done.stdout
 
 
 class Terminal(io.StringIO):
@@ -126,16 +108,9 @@ def _rendered(live: Live) -> str:
     return out.getvalue()
 
 
-def _fsdcf(*words: str) -> str:
-    done = CliRunner(env={"AWS_REGION": None, "AWS_DEFAULT_REGION": None}).invoke(cli, words)
-    if done.exit_code:
-        raise ValueError(f"fsdcf {' '.join(words)}: {done.output}")
-    return done.stdout
-
-
 if __name__ == "__main__":
     os.chdir(ROOT)
     (ROOT / "docs" / "images").mkdir(exist_ok=True)
-    draw_architecture()
+    (ROOT / ARCHITECTURE).write_text(architecture_picture(), encoding="utf-8")
     (ROOT / DEPLOY).write_text(deploy_picture(os.environ.__setitem__), encoding="utf-8")
     print(f"wrote {ARCHITECTURE} and {DEPLOY}")

@@ -1,8 +1,10 @@
-"""The drawing: what is in it, and that both texts are sound whatever the names."""
+"""The drawing: what is in it, and that its texts and its picture are sound whatever the names."""
 
 from __future__ import annotations
 
 import re
+from itertools import combinations
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
 from fsdcf.plan.graph.model import Edge, Graph, Group, Node
+from fsdcf.plan.graph.svg import Rectangle, places_of, svg
 from tests.conftest import ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, resources, template_of
@@ -70,6 +73,71 @@ def sound(graph: Graph) -> None:
     assert sum(line.count("{") - line.count("}") for line in bare) == 0
     assert sum("[label=<" in line for line in lines) == len(graph.nodes)
     assert sum(re.match(rf"  {ID} -> {ID}", line) is not None for line in lines) == len(graph.edges)
+    pictured(graph)
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pictured(graph: Graph) -> None:
+    """What must hold for the picture: all of the text is in it, and nothing lies over anything else or outside."""
+    root = ElementTree.fromstring(svg(graph))
+    texts = [" ".join("".join(text.itertext()).split()) for text in root.iter(f"{SVG}text")]
+    assert len(root.findall(f"{SVG}path[@marker-end]")) == len(graph.edges)
+    wanted = [
+        graph.title,
+        *(group.label for group in graph.groups),
+        *(edge.label for edge in graph.edges if edge.label),
+    ]
+    wanted += ["".join(node.lines) for node in graph.nodes]
+    assert sorted(texts) == sorted(" ".join(printable(text).split()) for text in wanted)
+    places = places_of(graph)
+    width, height = (float(root.attrib[name]) for name in ("width", "height"))
+    canvas = Rectangle(0, 0, width + 0.1, height + 0.1)
+    parents = {node.id: node.group for node in graph.nodes} | {group.id: group.parent for group in graph.groups}
+    for id, parent in parents.items():
+        assert inside(places[id], places[parent] if parent else canvas), id
+    for one, two in combinations(parents, 2):
+        if parents[one] == parents[two]:
+            assert apart(places[one], places[two]), (one, two)
+    bounds = [float(number) for path in root.iter(f"{SVG}path") for number in re.findall(r"-?[\d.]+", path.attrib["d"])]
+    assert max(bounds, default=0) < 10 * (width + height)
+
+
+def printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def inside(inner: Rectangle, outer: Rectangle) -> bool:
+    return (
+        outer.x <= inner.x
+        and outer.y <= inner.y
+        and inner.x + inner.width <= outer.x + outer.width
+        and inner.y + inner.height <= outer.y + outer.height
+    )
+
+
+def apart(one: Rectangle, two: Rectangle) -> bool:
+    return (
+        one.x + one.width < two.x
+        or two.x + two.width < one.x
+        or one.y + one.height < two.y
+        or two.y + two.height < one.y
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_reads_from_the_clients_to_the_data(name: str) -> None:
+    """Each edge that points in reading direction leads to the right; AWS services are below the rest."""
+    graph = drawn(name)
+    places = places_of(graph)
+    data = {node.id for node in graph.nodes if node.group in ("g_data", "g_services")}
+    for edge in graph.edges:
+        source, target = places[edge.source], places[edge.target]
+        if edge.target not in data and not edge.back:
+            assert source.x + source.width < target.x, edge
+        if next(node for node in graph.nodes if node.id == edge.target).group == "g_services":
+            assert source.y + source.height < target.y, edge
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +145,7 @@ def test_the_examples_are_sound_and_the_same_every_time(name: str) -> None:
     graph = drawn(name)
     sound(graph)
     assert drawn(name) == graph
-    assert (mermaid(graph), dot(graph)) == (mermaid(drawn(name)), dot(drawn(name)))
+    assert all(form(graph) == form(drawn(name)) for form in (mermaid, dot, svg))
 
 
 def test_an_api_as_an_architect_draws_it() -> None:

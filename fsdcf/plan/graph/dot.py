@@ -8,16 +8,9 @@ from __future__ import annotations
 import html
 
 from fsdcf.cloudformation.types import NodeKind
-from fsdcf.plan.graph.model import COLOURS, Edge, Graph, Group, Node
+from fsdcf.plan.graph.model import AREAS, COLOURS, Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
-_AREAS = {
-    "vpc": ("#ffffff", "#8c4fff", "rounded"),
-    "public": ("#f2f6e8", "#7aa116", "rounded,filled"),
-    "private": ("#e6f6f7", "#00a4a6", "rounded,filled"),
-    "data": ("#ffffff", "#879196", "rounded,dashed"),
-    "services": ("#ffffff", "#879196", "rounded,dashed"),
-}
 _HEAD = (
     "rankdir=LR",
     'fontname="Helvetica"',
@@ -54,7 +47,8 @@ def _html(text: str) -> str:
 
 
 def _opening(group: Group) -> tuple[str, ...]:
-    fill, line, style = _AREAS[group.area]
+    fill, line, is_dashed = AREAS[group.area]
+    style = ",".join(["rounded", *["filled"] * (fill != "none"), *["dashed"] * is_dashed])
     colours = f'color="{line}"; fillcolor="{fill}"; fontcolor="{line}"'
     return (
         f"subgraph cluster_{group.id} {{",

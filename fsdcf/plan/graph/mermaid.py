@@ -6,20 +6,13 @@ Source of the syntax: https://mermaid.js.org/syntax/flowchart.html
 from __future__ import annotations
 
 from fsdcf.cloudformation.types import NodeKind
-from fsdcf.plan.graph.model import COLOURS, Edge, Graph, Group, Node
+from fsdcf.plan.graph.model import AREAS, COLOURS, Edge, Graph, Group, Node
 
 _SHAPES: dict[NodeKind, tuple[str, str]] = {
     "outside": ("([", "])"),
     "database": ("[(", ")]"),
     "storage": ("[(", ")]"),
     "queue": ("[[", "]]"),
-}
-_AREAS = {
-    "vpc": "fill:none,stroke:#8c4fff,stroke-width:2px",
-    "public": "fill:#f2f6e8,stroke:#7aa116,color:#16191f",
-    "private": "fill:#e6f6f7,stroke:#00a4a6,color:#16191f",
-    "data": "fill:none,stroke:#879196,stroke-dasharray:4 3",
-    "services": "fill:none,stroke:#879196,stroke-dasharray:4 3",
 }
 _SPACING = '%%{init: {"flowchart": {"rankSpacing": 110, "nodeSpacing": 24}}}%%'
 
@@ -37,7 +30,11 @@ def mermaid(graph: Graph) -> str:
     existing = [node.id for node in graph.nodes if node.exists]
     if existing:
         out += ["  classDef existing stroke-dasharray:4 3", f"  class {','.join(existing)} existing"]
-    out += [f"  style {group.id} {_AREAS[group.area]}" for group in graph.groups]
+    for group in graph.groups:
+        fill, line, is_dashed = AREAS[group.area]
+        colour = "" if fill == "none" else ",color:#16191f"  # without a fill, the reader's theme gives the color
+        dashes = ",stroke-dasharray:4 3" if is_dashed else ""
+        out.append(f"  style {group.id} fill:{fill},stroke:{line}{colour}{dashes}")
     return "\n".join(out) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fsdcf.cloudformation.types import NodeKind
 
@@ -23,6 +23,23 @@ COLOURS: Mapping[NodeKind, tuple[str, str]] = {
 
 Area = Literal["vpc", "public", "private", "data", "services"]
 """What a group represents, by its colour."""
+
+
+class Frame(NamedTuple):
+    """How a group is drawn."""
+
+    fill: str
+    line: str
+    is_dashed: bool = False
+
+
+AREAS: Mapping[Area, Frame] = {
+    "vpc": Frame("none", "#8c4fff"),
+    "public": Frame("#f2f6e8", "#7aa116"),
+    "private": Frame("#e6f6f7", "#00a4a6"),
+    "data": Frame("none", "#879196", is_dashed=True),
+    "services": Frame("none", "#879196", is_dashed=True),
+}
 
 
 def id_of(logical_id: str) -> str:
