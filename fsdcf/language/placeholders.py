@@ -17,11 +17,15 @@ _ALIASES = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
-"""A secret's name in Secrets Manager. Source: CreateSecret in the API reference. Other AWS services own secrets such as
-``rds!cluster-…``: https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html"""
-_PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
-"""A parameter's name in Parameter Store. Source: PutParameter in the API reference."""
+STORED_NAMES = {"secrets": r"[A-Za-z0-9/_+=.@!-]{1,512}", "ssm": r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"}
+"""The name of a secret in Secrets Manager and of a parameter in Parameter Store.
+
+Source: CreateSecret and PutParameter in the API references. Other AWS services own secrets such as ``rds!cluster-…``:
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
+"""
+RANDOM_END = re.compile(r"(.+)-([A-Za-z0-9]{6})")
+"""The name in a secret's ARN, which ends in a hyphen and six random characters. Secrets Manager takes such an end for
+them, even if it belongs to the name."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class SecretRef:
     store: str
     name: str
     key: str = ""
+
+    @property
+    def source(self) -> str:
+        """The secret as ``valueFrom`` names it: ``secretsmanager:name:key`` or ``ssm:/path``."""
+        store = "ssm" if self.store == "ssm" else "secretsmanager"
+        return f"{store}:{self.name}" + (f":{self.key}" if self.key else "")
 
     def __str__(self) -> str:
         return f"${{{self.store}:{self.name}{':' + self.key if self.key else ''}}}"
@@ -182,12 +192,12 @@ def _secret(store: str, rest: str) -> Part | tuple[str, str]:
     if rest.startswith("arn:"):
         return f"`${{{store}:…}}` takes a name, not an ARN", "write the ARN in service.secrets, as valueFrom"
     if store == "ssm":
-        if not _PARAMETER.fullmatch(rest):
+        if not re.fullmatch(STORED_NAMES[store], rest):
             hint = "write ${ssm:/path}, with letters, digits and _ . - / in the path"
             return f"`${{ssm:{rest}}}` is not a valid parameter", hint
         return SecretRef("ssm", rest)
     name, _, key = rest.partition(":")
-    if not _SECRET.fullmatch(name) or ":" in key:
+    if not re.fullmatch(STORED_NAMES[store], name) or ":" in key:
         return f"`${{secrets:{rest}}}` is not a valid secret", "write ${secrets:path} or ${secrets:path:json-key}"
     return SecretRef("secrets", name, key)
 

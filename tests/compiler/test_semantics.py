@@ -191,6 +191,45 @@ def test_a_secret_may_have_a_json_key_named_ssm(compiled: Compile) -> None:
     assert "ssm:GetParameters" not in json.dumps(resources["ExecutionRole"])
 
 
+HOME = "${AWS::Region}:${AWS::AccountId}"
+PARAMETER, SECRET = (
+    f"arn:${{AWS::Partition}}:ssm:{HOME}:parameter/",
+    f"arn:${{AWS::Partition}}:secretsmanager:{HOME}:secret:",
+)
+OWN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+
+
+@pytest.mark.parametrize(
+    ("source", "value_from", "resource"),
+    [
+        ("/prod/db", PARAMETER + "prod/db", PARAMETER + "prod/db"),
+        ("/${ENV}/${AWS::Region}/db", PARAMETER + "staging/${AWS::Region}/db", PARAMETER + "staging/${AWS::Region}/db"),
+        ("ssm:/prod/db", PARAMETER + "prod/db", PARAMETER + "prod/db"),
+        ("ssm:DB_PASSWORD", PARAMETER + "DB_PASSWORD", PARAMETER + "DB_PASSWORD"),
+        ("secretsmanager:${ENV}/db", SECRET + "staging/db", SECRET + "staging/db-??????"),
+        ("secretsmanager:db:key", SECRET + "db:key::", SECRET + "db-??????"),
+        ("secretsmanager:db:key:AWSPREVIOUS", SECRET + "db:key:AWSPREVIOUS:", SECRET + "db-??????"),
+        ("secretsmanager:db:::v1", SECRET + "db:::v1", SECRET + "db-??????"),
+        ("secretsmanager:${AWS::Region}/db:k}", SECRET + "${AWS::Region}/db:k}::", SECRET + "${AWS::Region}/db-??????"),
+        (OWN + "db-a1B2c3:key", OWN + "db-a1B2c3:key::", OWN + "db-a1B2c3"),
+        (OWN + "db:::", OWN + "db", OWN + "db-??????"),
+        (OWN + "${AWS::Region}/db", OWN + "${AWS::Region}/db", OWN + "${AWS::Region}/db-??????"),
+    ],
+)
+def test_a_secret_is_read_where_it_is_and_nothing_else_is_permitted(
+    compiled: Compile, source: str, value_from: str, resource: str
+) -> None:
+    resources = resources_of(compiled, HELLO + f"  secrets: [{{name: A, valueFrom: '{source}'}}]\n")
+    container = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    statements = resources["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    action = "ssm:GetParameters" if ":ssm:" in value_from.split("parameter")[0] else "secretsmanager:GetSecretValue"
+    (permitted,) = (one["Resource"] for one in statements if one["Action"] == [action])
+    texts = [
+        one if isinstance(one, str) else one["Fn::Sub"] for one in (container["Secrets"][0]["ValueFrom"], *permitted)
+    ]
+    assert texts == [value_from, resource]
+
+
 def test_a_tag_of_the_spec_replaces_a_default_tag_whatever_its_case(compiled: Compile) -> None:
     text = HELLO.replace("owners: team", "owners: team\n  tags: {Environment: Production, SERVICE: shop}")
     for resource in resources_of(compiled, text).values():

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import Service
-from fsdcf.language.placeholders import SecretRef, String, Text
+from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text
 
-_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
+_FIELD = re.compile(r"(?:^|:)((?:\$\{[^}]*\}|[^:])*)")
+"""A field of an ARN; the colons of a placeholder such as ``${AWS::Region}`` belong to it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def secrets_of(service: Service) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, by name."""
     secrets = [_secret(secret.name, fragment(secret.value_from)) for secret in service.secrets]
     references = {name: _reference(text) for name, text in service.environment.items()}
-    secrets += [_secret(name, _secret_arn(reference)) for name, reference in references.items() if reference]
+    secrets += [_secret(name, literal(reference.source)) for name, reference in references.items() if reference]
     return sorted(secrets, key=lambda secret: secret.name)
 
 
@@ -42,20 +43,30 @@ def _reference(text: String) -> SecretRef | None:
     return None
 
 
-def _secret(name: str, arn: str) -> ContainerSecret:
-    if ":secretsmanager:" not in arn:  # a JSON key may contain ssm
+def _secret(name: str, source: str) -> ContainerSecret:
+    """The secret at a source, which is written as in ``valueFrom``.
+
+    The permission is for the secret that Secrets Manager reads for this ARN: an end of a hyphen and six characters
+    always counts as the random one, and another end stands for any. ECS wants the colons of omitted fields.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+    """
+    fields = _FIELD.findall(_arn(source))
+    if fields[2] == "ssm":
+        arn = ":".join(fields)
         return ContainerSecret(name, arn, "ssm:GetParameters", arn)
-    head, _, rest = arn.partition(":secret:")
-    secret = rest.split(":")[0]
-    # The ARN of a secret ends in six random characters; a name without them needs wildcards.
-    resource = f"{head}:secret:{secret}" + ("" if _SUFFIX.search(secret) else "-??????")
-    return ContainerSecret(name, arn, "secretsmanager:GetSecretValue", resource)
+    secret, selection = ":".join(fields[:7]), fields[7:]
+    value_from = ":".join([secret, *selection, *[""] * (3 - len(selection))]) if any(selection) else secret
+    resource = secret if RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
+    return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource)
 
 
-def _secret_arn(secret: SecretRef) -> str:
-    """The ARN of a secret in the stack's account and region, as a fragment."""
+def _arn(source: str) -> str:
+    """The ARN of a source; a name is one of the stack's account and region."""
+    store, _, name = source.partition(":")
+    if store == "arn":
+        return source
     home = "${AWS::Region}:${AWS::AccountId}"
-    if secret.store == "ssm":
-        return f"arn:${{AWS::Partition}}:ssm:{home}:parameter/{literal(secret.name.lstrip('/'))}"
-    key = f":{literal(secret.key)}::" if secret.key else ""
-    return f"arn:${{AWS::Partition}}:secretsmanager:{home}:secret:{literal(secret.name)}{key}"
+    if store == "secretsmanager":
+        return f"arn:${{AWS::Partition}}:secretsmanager:{home}:secret:{name}"
+    path = name if store == "ssm" else source
+    return f"arn:${{AWS::Partition}}:ssm:{home}:parameter/{path.lstrip('/')}"

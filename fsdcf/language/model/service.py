@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metadata, Role
-from fsdcf.language.placeholders import String
+from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import spec_key, spec_record
 
 ULIMITS = (
@@ -110,12 +110,20 @@ class Secret:
 
     name: str = spec_key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
     value_from: String = spec_key(
-        "ARN of the Secrets Manager secret (with JSON key, stage and version, if needed) or of the SSM parameter.",
-        pattern=r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*:[^:]*:[^:]*)?"
-        r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
-        expects="an ARN such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf"
-        " or arn:aws:ssm:us-east-1:123456789012:parameter/name",
+        "The parameter or secret to read. A name is one of the stack's account and region; the JSON key, stage and "
+        "version of a secret follow its name, separated by colons.",
+        pattern=r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
+        + f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
+        + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]+"
+        + f"|ssm:{STORED_NAMES['ssm']}",
+        expects="/path or ssm:name for an SSM parameter, secretsmanager:name for a secret, or an ARN",
     )
+
+    @property
+    def store(self) -> str:
+        """The AWS service that has the value, as in ARNs: secretsmanager or ssm."""
+        fields = sample(self.value_from).split(":")
+        return "secretsmanager" if "secretsmanager" in (fields[0], *fields[2:3]) else "ssm"
 
 
 @spec_record

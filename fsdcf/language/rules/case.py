@@ -13,7 +13,7 @@ from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Service, Spec
-from fsdcf.language.placeholders import Text
+from fsdcf.language.placeholders import String, Text
 from fsdcf.language.unknown import until_unknown
 
 Capability = TypeVar("Capability", bound=Dependency)
@@ -44,9 +44,14 @@ class Case:
         return self.environment in ("prod", "production")
 
     @cached_property
+    def strings(self) -> list[tuple[SpecPath, String]]:
+        """The strings of the spec, each with its path."""
+        return list(_strings(self.document.data))
+
+    @cached_property
     def texts(self) -> list[tuple[SpecPath, Text]]:
         """The strings of the spec with placeholders that the compiler keeps, each with its path."""
-        return list(_texts(self.document.data))
+        return [(path, text) for path, text in self.strings if isinstance(text, Text)]
 
     def wrote(self, dotted: str) -> bool:
         """Whether the author wrote a key, given by its dotted path."""
@@ -69,13 +74,13 @@ class Case:
         return rule.at(span, path, message, hint)
 
 
-def _texts(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, Text]]:
-    if isinstance(data, Text):
+def _strings(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, String]]:
+    if isinstance(data, (str, Text)):
         yield path, data
     elif isinstance(data, (dict, list)):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             if path or key != "environments":
-                yield from _texts(value, (*path, key))
+                yield from _strings(value, (*path, key))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

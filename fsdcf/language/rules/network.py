@@ -130,8 +130,8 @@ def _needed_endpoints(case: Case) -> set[str]:
         needed.add("ssmmessages")
     parts = [part for text in service.environment.values() if isinstance(text, Text) for part in text.parts]
     stores = {part.store for part in parts if isinstance(part, SecretRef)}
-    stores |= {"secrets" if ":secretsmanager:" in sample(secret.value_from) else "ssm" for secret in service.secrets}
     needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
+    needed |= {secret.store for secret in service.secrets}
     return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
 
 

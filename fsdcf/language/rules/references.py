@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import Attribute, SecretRef, Text
+from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
-_LIKE_AN_ARN = re.compile(r".+-[A-Za-z0-9]{6}")
+_SECRET_ARN = re.compile(r"(?:(?P<arn>arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret)|secretsmanager):(?P<name>[^:]+)")
+_WORD = re.compile(r"[a-z]+[0-9]*|[A-Z]+[0-9]*|[A-Z][a-z]+[0-9]*|[0-9]+")
+"""Six characters that are hardly ever random. Random ones are letters of both cases and digits: one ARN in fifty ends
+like this."""
 
 
 def _attributes(case: Case) -> Iterator[tuple[SpecPath, Attribute]]:
@@ -36,8 +39,10 @@ def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
     secret must be the whole value of an environment variable. Only CloudFormation knows the value of a pseudo
     parameter, so names and numbers cannot contain one."""
-    for path, text, _ in _secrets(case):
-        if path[:2] != ("service", "environment"):
+    for path, text, secret in _secrets(case):
+        if path[-1] == "valueFrom":
+            yield Problem(path, f"`{secret}` is for environment values", f"write `{secret.source}`")
+        elif path[:2] != ("service", "environment"):
             yield Problem(
                 path, "a secret can only be the value of an environment variable", "move it to service.environment"
             )
@@ -79,10 +84,67 @@ def unknown_attribute(case: Case) -> Problems:
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
 )
 def name_like_an_arn(case: Case) -> Problems:
-    """The ARN of a secret is its name, a hyphen and six random characters. `${secrets:path}` is an ARN without them.
-    If the name itself ends in a hyphen and six characters, Secrets Manager takes those for the random ones, and
-    returns another secret or none."""
+    """The ARN of a secret is its name, a hyphen and six random characters. `secretsmanager:name` and
+    `${secrets:name}` become an ARN without them, and an ARN may be written without them. If the name itself ends in a
+    hyphen and six characters, Secrets Manager takes those for the random ones, and returns another secret or none.
+    An end such as `-secret` in an ARN is taken for a part of the name, because a word is hardly ever random. IAM
+    compares whole ARNs, so those in statements of a role need the random characters, or `-??????` in their place."""
     for path, _, part in _secrets(case):
-        if part.store == "secrets" and _LIKE_AN_ARN.fullmatch(part.name):
-            hint = "write the secret's full ARN in service.secrets, with its six random characters"
-            yield Problem(path, f"Secrets Manager interprets the end of `{part.name}` as the end of an ARN", hint)
+        if part.store == "secrets" and RANDOM_END.fullmatch(part.name):
+            message, hint = _misread(part.name)
+            yield Problem(path, message, f"{hint}, as valueFrom in service.secrets")
+    for path, name, is_arn in _secret_names(case):
+        match = RANDOM_END.fullmatch(name)
+        is_word = match is not None and _WORD.fullmatch(match[2]) is not None
+        if _is_permission(path):
+            if not name.endswith(("*", "-??????")) and (match is None or is_word):
+                hint = f"write `{name}-??????`"
+                hint += f", or `{match[1]}-??????` if `{match[2]}` is random" if match else ""
+                yield Problem(path, f"IAM compares the whole ARN: `{name}` lacks the six random characters", hint)
+        elif match and not is_arn:
+            yield Problem(path, *_misread(name))
+        elif match and is_word and not RANDOM_END.fullmatch(match[1]):
+            message, hint = _misread(name)
+            yield Problem(path, message, f"{hint}; if `{match[2]}` is random, leave out `-{match[2]}`")
+
+
+@rule(
+    "W129",
+    "an ARN that may lack its random characters",
+    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
+)
+def end_like_a_word(case: Case) -> Problems:
+    """The ARN of a secret ends in two groups of six characters, and the last one looks like a word, as in
+    `prod/db-master-secret`. Secrets Manager takes the last group for the random characters. If it belongs to the
+    name, the ARN must end in six more."""
+    for path, name, is_arn in _secret_names(case):
+        match = RANDOM_END.fullmatch(name)
+        if (
+            match
+            and is_arn
+            and not _is_permission(path)
+            and _WORD.fullmatch(match[2])
+            and RANDOM_END.fullmatch(match[1])
+        ):
+            message, hint = _misread(name)
+            yield Problem(path, message, f"{hint}; if `{match[2]}` is random, silence this warning")
+
+
+def _misread(name: str) -> tuple[str, str]:
+    """What Secrets Manager makes of a name that ends like an ARN, and what to write."""
+    return (
+        f"Secrets Manager takes the last six characters of `{name}` for the random end of an ARN",
+        f"write the full ARN, which ends in `{name}-` and six random characters",
+    )
+
+
+def _is_permission(path: SpecPath) -> bool:
+    return path[:2] in (("service", "taskRole"), ("service", "executionRole"))
+
+
+def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
+    """The name of each secret that the spec names by an ARN, or by ``secretsmanager:name`` in ``valueFrom``."""
+    for path, text in case.strings:
+        named = _SECRET_ARN.match(sample(text))
+        if named and (named["arn"] or path[-1] == "valueFrom"):
+            yield path, named["name"], bool(named["arn"])
