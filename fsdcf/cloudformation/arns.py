@@ -24,10 +24,11 @@ def partition_of(region: str) -> str:
 
 
 class DeployedStack(NamedTuple):
-    """The name of a stack and the template that is deployed as it."""
+    """The name of a stack, the template that is deployed as it, and the stack's tags."""
 
     stack: str
     template: Mapping[str, Any]
+    tags: Mapping[str, str] = {}
 
     def resources(self, type: str) -> dict[str, Mapping[str, Any]]:
         """The properties of the resources of a type, by logical ID."""

@@ -108,7 +108,7 @@ def compile_pipeline(pipeline: Pipeline) -> Template:
     arns += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
     for environment in pipeline.policies:
         _add_deploy_role(stack, pipeline, environment, arns)
-    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", TAGS, stack)
+    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", stack, {}, STACK)
 
 
 def role_id(environment: str) -> str:

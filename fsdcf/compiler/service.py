@@ -18,23 +18,27 @@ from fsdcf.compiler.parts.service import cluster, log_group, service
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
 from fsdcf.compiler.stack import CompiledTypes, Context, StackPart, Template, template_of
-from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.service import Spec
 
 
 def compile_service(spec: Spec, environment: str, types: CompiledTypes) -> Template:
     """The template of a spec without errors."""
-    context = Context(spec, environment, network_of(spec.service), tags_of(spec, environment), types)
+    tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
+    context = Context(spec, environment, network_of(spec.service), tags, types)
     for part in PARTS:
         context.before.fold(part(context))
     text = spec.metadata.description
     description = f"{spec.metadata.name} in {environment}" + (f": {text}" if text else ", an ECS service on Fargate")
-    return template_of(description, context.tags, context.before)
+    return template_of(description, context.before, tags, f"{spec.metadata.name}-{environment}")
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:
-    """The tags of every resource. None contains a value that changes with each release, such as the image's SHA.
+    """The tags of the stack. None contains a value that changes with each release, such as the image's SHA.
+
+    CloudFormation gives them to every resource that can have tags. The template repeats them, for those who deploy it
+    without fsdcf, except the two by which fsdcf recognises its stacks.
 
     A tag of the spec replaces a default one whose key differs in case only: IAM refuses a role with both `environment`
     and `Environment`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Context:
-    """What a part reads: the spec, the network, the tags of every resource.
+    """What a part reads: the spec, the network, the tags that every resource has besides those of the stack.
 
     ``before`` is the sum of the parts before it."""
 
@@ -201,17 +202,20 @@ def present(**properties: Any) -> dict[str, Any]:
     }
 
 
-def template_of(description: str, tags: Mapping[str, str], whole: StackPart) -> Template:
+def template_of(description: str, whole: StackPart, tags: Mapping[str, str], stack: str) -> Template:
     """The template of all parts as plain data. troposphere checks that no resource lacks a required property.
 
-    Each resource gets its spec path as Metadata, and the tags, as a list or as a map, if its type takes any.
+    Each resource gets its spec path as Metadata, and the tags, as a list or as a map, if its type takes any. The
+    resources of EC2 also get a name, which the console shows instead of their ids.
     """
-    pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
     for title, resource in whole.resources.items():
         resource.Metadata = {"fsdcf": {"Spec": whole.origins[title].path}}
-        if pairs and "Tags" in resource.props and "Tags" not in resource.properties:
+        if "Tags" in resource.props and "Tags" not in resource.properties:
+            own = {"Name": _name(stack, title)} if resource.resource_type.startswith("AWS::EC2::") else {}
+            pairs = sorted({**own, **tags}.items())
             is_map = resource.props["Tags"][0] is dict
-            resource.properties["Tags"] = dict(sorted(tags.items())) if is_map else pairs
+            listed = dict(pairs) if is_map else [{"Key": key, "Value": value} for key, value in pairs]
+            resource.properties |= {"Tags": listed} if listed else {}
     data = {
         "Description": description,
         "Parameters": encode_to_dict(whole.parameters),
@@ -220,3 +224,9 @@ def template_of(description: str, tags: Mapping[str, str], whole: StackPart) -> 
         "Outputs": encode_to_dict(whole.outputs),
     }
     return Template(data, whole.origins)
+
+
+def _name(stack: str, title: str) -> str:
+    """``shop-prod-public-subnet-1`` for ``PublicSubnet1``; at most the 256 characters of a tag's value."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])", "-", title)
+    return f"{stack}-{words.lower()}"[:256]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.cloudformation.containers import main_container, service_of
+from fsdcf.cloudformation.containers import main_container
 
 SIDECAR = {"Name": "proxy", "Essential": True}
 MAIN = {"Name": "shop", "Essential": True}
@@ -17,15 +17,5 @@ def test_the_main_container_has_the_name_of_the_service() -> None:
 def test_otherwise_it_is_the_first_essential_container() -> None:
     optional = {"Name": "init", "Essential": False}
     assert main_container([optional, SIDECAR, MAIN], "cart") is SIDECAR
-    assert main_container([optional, MAIN], "") is MAIN
+    assert main_container([optional, MAIN]) is MAIN
     assert main_container([], "shop") is None
-
-
-def test_the_service_is_read_from_the_tags() -> None:
-    assert service_of({"Tags": [{"Key": "team", "Value": "x"}, {"Key": "fsdcf:service", "Value": "shop"}]}) == "shop"
-    assert (
-        service_of({"Tags": [{"Key": "team", "Value": "x"}]})
-        == service_of({"Tags": {"Ref": "X"}})
-        == service_of({})
-        == ""
-    )

@@ -38,7 +38,7 @@ def test_a_folded_part_stays_as_it_was() -> None:
 def test_tags_and_the_spec_path_are_in_the_template() -> None:
     part = StackPart()
     part.add(sqs.Queue("Jobs"), "dependencies.aws_sqs_queue.jobs")
-    template = template_of("jobs", {"b": "2", "a": "1"}, part)
+    template = template_of("jobs", part, {"b": "2", "a": "1"}, "jobs-prod")
     queue = template.data["Resources"]["Jobs"]
     assert queue["Metadata"] == {"fsdcf": {"Spec": "dependencies.aws_sqs_queue.jobs"}}
     assert queue["Properties"]["Tags"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.difference import Side, difference
+from fsdcf.cloudformation.facts import tag_values
 from fsdcf.compiler.emit import to_json
+from fsdcf.compiler.service import tags_of
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import references
@@ -236,7 +241,65 @@ def test_a_tag_of_the_spec_replaces_a_default_tag_whatever_its_case(compiled: Co
         tags = resource["Properties"].get("Tags", [])
         keys = list(tags) if isinstance(tags, dict) else [tag["Key"] for tag in tags]
         assert len({key.lower() for key in keys}) == len(keys), keys
-        assert not keys or {"Environment", "SERVICE", "fsdcf:service", "owners"} <= {*keys}
+        assert not keys or {"Environment", "SERVICE", "owners"} <= {*keys}
+
+
+def tags_in(resource: Mapping[str, Any]) -> dict[str, Any]:
+    properties = resource["Properties"]
+    return tag_values(properties.get("Tags")) | tag_values(properties.get("FileSystemTags"))
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
+def test_only_the_stack_has_the_tags_that_identify_it(spec: Any) -> None:
+    result = run(Request(spec.name, spec.read_bytes(), "prod"))
+    assert result.template is not None and result.spec is not None
+    assert {SERVICE_TAG, ENVIRONMENT_TAG} <= {*tags_of(result.spec, "prod")}
+    assert SERVICE_TAG not in (text := to_json(result.template.data)) and ENVIRONMENT_TAG not in text
+    named = [one for one in result.template.data["Resources"].items() if one[1]["Type"].startswith("AWS::EC2::")]
+    names = [tags_in(resource)["Name"] for _, resource in named if tags_in(resource)]
+    assert len(names) == len(set(names)) > 0
+    assert all(name.startswith(f"{result.spec.metadata.name}-prod-") for name in names)
+
+
+def test_the_parts_of_the_network_have_names(compiled: Compile) -> None:
+    text = HELLO + "  networking: {vpc: {nat: perZone, endpoints: [ecr.api]}}\n"
+    resources = resources_of(compiled, text)
+    names = {title: tags_in(resource).get("Name") for title, resource in resources.items()}
+    assert names["PublicSubnet1"] == "hello-staging-public-subnet-1"
+    assert names["S3Endpoint"] == "hello-staging-s3-endpoint"
+    assert names["EcrApiInterfaceEndpoint"] == "hello-staging-ecr-api-interface-endpoint"
+    unnamed = {
+        resource["Type"]
+        for title, resource in resources.items()
+        if resource["Type"].startswith("AWS::EC2::") and not names[title]
+    }
+    associations = {"Route", "SecurityGroupIngress", "SubnetRouteTableAssociation", "VPCGatewayAttachment"}
+    assert unnamed <= {f"AWS::EC2::{one}" for one in (*associations, "SecurityGroupEgress")}
+    own = resources_of(compiled, HELLO.replace("owners: team", "owners: team\n  tags: {Name: mine}"))
+    assert tags_in(own["Vpc"])["Name"] == "mine"
+
+
+def test_an_upgrade_of_the_tags_replaces_nothing(compiled: Compile) -> None:
+    template = compiled(HELLO).template
+    assert template is not None
+    old = copy.deepcopy(template.data)
+    stack = {SERVICE_TAG: "hello", ENVIRONMENT_TAG: "staging"}
+    for resource in old["Resources"].values():
+        tags = {key: value for key, value in tags_in(resource).items() if key != "Name"} | stack
+        if tags_in(resource):
+            resource["Properties"]["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    values = {"ImageSha": "a"}
+    changes = difference(Side(old, values, stack), Side(template.data, values, stack))
+    assert len(changes) > 15
+    assert {(change.replacement, change.scope) for change in changes} == {("False", ("Tags",))}
+
+
+@pytest.mark.parametrize(("nat", "gateways"), [("single", 1), ("perZone", 2)])
+def test_a_nat_gateway_waits_for_the_route_of_its_subnet(compiled: Compile, nat: str, gateways: int) -> None:
+    resources = resources_of(compiled, HELLO + f"  networking: {{vpc: {{nat: {nat}}}}}\n")
+    for number in range(1, gateways + 1):
+        before = waits_for(resources, f"NatGateway{number}")
+        assert {"PublicDefaultRoute", f"PublicSubnet{number}RouteTableAssociation"} <= before
 
 
 def test_metrics_of_two_environments_are_separate(compiled: Compile) -> None:

@@ -47,6 +47,10 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
         ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
         (
+            "S220",
+            HELLO.replace("owners: team", f"owners: team\n  tags: {{{', '.join(f't{n}: x' for n in range(44))}}}"),
+        ),
+        (
             "S241",
             HELLO
             + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['*'],"

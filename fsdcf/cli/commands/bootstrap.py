@@ -53,6 +53,7 @@ from fsdcf.compiler.pipeline import (
     role_output,
     role_variable,
 )
+from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
@@ -100,7 +101,8 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
             if result is None or result.spec is None or result.template is None:
                 failed = True
                 continue
-            stack = DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data)
+            tags = tags_of(result.spec, environment)
+            stack = DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data, tags)
             services.append(CompiledService(request.name, environment, result.spec, stack))
     if failed:
         click.get_current_context().exit(2)

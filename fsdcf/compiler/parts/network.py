@@ -106,7 +106,7 @@ def _private_routes(part: StackPart, nat: str, public: list[str], private: list[
             f"NatGateway{number}",
             AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"),
             SubnetId=Ref(public[number - 1]),
-            DependsOn="PublicDefaultRoute",
+            DependsOn=["PublicDefaultRoute", f"{public[number - 1]}RouteTableAssociation"],
         )
         part.add(gateway, origin)
     waits = []

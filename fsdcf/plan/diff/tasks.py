@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container, service_of
+from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 
@@ -95,5 +95,5 @@ def _containers(task: PlannedResource) -> dict[str, Container]:
 
 def _main(task: PlannedResource) -> str:
     """The name of the main container."""
-    container = main_container(_containers(task).values(), service_of(task.properties))
+    container = main_container(_containers(task).values())
     return text_of(container.get("Name")) if container else ""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, IamType, arn
-from fsdcf.cloudformation.facts import facts_of, tag_values
+from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
@@ -83,11 +83,10 @@ def _has(properties: Any, path: str) -> bool:
     return True
 
 
-def tags_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tags that a template writes on a resource; empty where its type has no tags."""
-    facts = facts_of(resource["Type"])
-    written = resource.get("Properties", {}).get(facts.tag_property) if facts and facts.tag_property else None
-    return tag_values(written)
+def has_tags(type: str) -> bool:
+    """Whether CloudFormation gives the stack's tags to resources of a type."""
+    facts = facts_of(type)
+    return facts is not None and facts.tag_property is not None
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class DeployedResources:
     """The resources of all stacks.
 
     ``names`` are the ARNs of resources with known names, ``generated`` the IAM types whose IDs AWS generates, and
-    ``untagged`` those of them with a resource that lacks the owner's ``tags`` in its template. ``unknown`` are the
-    types whose schemas do not list what they need.
+    ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's tags; empty for a stack
+    without them. ``unknown`` are the types whose schemas do not list what they need.
     """
 
     actions: frozenset[str]
@@ -127,7 +126,7 @@ class DeployedResources:
         targets = [(target, (service.lower(), target.name)) for target in targets_of(action)]
         own = [(target, kind) for target, kind in targets if kind in self.generated and kind not in self.names]
         are_tagged = all(target.tagged and kind not in self.untagged for target, kind in own)
-        return bool(own) and are_tagged and all(self.tags.values())
+        return bool(own) and are_tagged and all(map(all, self.tags.values()))
 
 
 def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
@@ -138,14 +137,13 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
     variants = frozenset(_VARIANTS.get(one.get("Properties", {}).get("Type"), "app") for one in resources)
     kinds = [(one, _iam_types(one["Type"], called, variants)) for one, called in known]
     zones = _ZONE_READS if any(_uses(stack.template["Resources"], "Fn::GetAZs") for stack in stacks) else frozenset()
-    tags = [tags_of(one) for one in resources]
     return DeployedResources(
         actions=zones.union(*(called for _, called in known)),
         types=frozenset(one["Type"] for one in resources),
         names=_named(stacks),
         generated=frozenset(kind for _, found in kinds for kind in found),
-        untagged=frozenset(kind for one, found in kinds if not set(OWNER_TAGS) <= set(tags_of(one)) for kind in found),
-        tags={name: tuple(sorted({str(one[name]) for one in tags if name in one})) for name in OWNER_TAGS},
+        untagged=frozenset(kind for one, found in kinds if not has_tags(one["Type"]) for kind in found),
+        tags={name: tuple(sorted({stack.tags.get(name, "") for stack in stacks})) for name in OWNER_TAGS},
         unknown=tuple(sorted({one["Type"] for one, called in calls if called is None})),
     )
 

@@ -353,7 +353,7 @@ def resume_apply(simulation: StackSimulation, key: str, row: Document, stage: st
 def _work(simulation: StackSimulation, key: str, row: Document) -> None:
     running = simulation.steps[key]
     wanted, verb = running["wanted"], running["verb"]
-    properties = wanted.get("Properties") or {}
+    properties = resources.tagged(row["type"], wanted.get("Properties") or {}, simulation.operation["after"]["tags"])
     if verb == "import":
         resources.existing(simulation.state, row)
         resources.set_owner(simulation.state, row, simulation.id)
@@ -441,7 +441,8 @@ def resume_revert(simulation: StackSimulation, key: str, row: Document, stage: s
     try:
         if stage == "work":
             if not running["replaced"] and not running["fault"]:
-                resources.update(simulation.state, row, row["definition"].get("Properties") or {}, "rollback")
+                properties = resources.tagged(row["type"], row["definition"].get("Properties") or {}, row["tags"])
+                resources.update(simulation.state, row, properties, "rollback")
             length = 0.5 if running["replaced"] else seconds(row["type"], "update", simulation.id, key, "back")
             simulation.schedule_step(length, key, "end")
         elif _has_finished(simulation, key, row, resources.is_settled):

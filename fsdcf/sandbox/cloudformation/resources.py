@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fsdcf.cloudformation.facts import custom_name, facts_of
+from fsdcf.cloudformation.facts import custom_name, facts_of, tag_values
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE
@@ -160,6 +160,8 @@ def _update_service(state: SandboxState, resource: Document, properties: Data, p
     request["forceNewDeployment"] = ecs.deployment_of(state, resource["physical"])["rolloutState"] == "FAILED"
     request["service"] = resource["physical"]
     _await_deployment(state, ecs.update_service(state, request, resource["logical"], phase))
+    tags = request_of("ecs", "TagResource", {"Tags": properties.get("Tags", [])})["tags"]
+    ecs.tag_service(state, resource["physical"], tags)
 
 
 def _await_deployment(state: SandboxState, service: Data) -> str:
@@ -278,6 +280,21 @@ def create(state: SandboxState, new: NewResource) -> str:
         physical = _handler(new.type).create(state, new, generated) or generated
     add(state, new.type, physical, new.logical, new.stack["id"], new.properties)
     return physical
+
+
+def tagged(type: str, properties: Data, tags: Mapping[str, str]) -> Document:
+    """Return the properties with the stack's tags, if the type can have tags. A tag of the resource has precedence.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
+    """
+    facts = facts_of(type)
+    name = facts.tag_property if facts is not None else None
+    own = properties.get(name) if name else None
+    if name is None or not tags:
+        return dict(properties)
+    merged = {**tags, **tag_values(own)}
+    pairs = [{"Key": key, "Value": value} for key, value in merged.items()]
+    return {**properties, name: merged if isinstance(own, Mapping) else pairs}
 
 
 def unknown_properties(type: str, properties: Data) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
-from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, update_service
+from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, tag_service, update_service
 from fsdcf.sandbox.ecs.definitions import create_cluster, delete_cluster, deregister, register
 from fsdcf.sandbox.ecs.scheduler import deployment_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "deregister",
     "register",
     "service_of",
+    "tag_service",
     "update_service",
 ]
 

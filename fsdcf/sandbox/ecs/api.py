@@ -144,6 +144,12 @@ def update_service(state: SandboxState, request: Data, logical_id: str = "", pha
     return _described_service(state, service)
 
 
+def tag_service(state: SandboxState, service_arn: str, tags: list[Document]) -> None:
+    """Replace the tags of a service; its running tasks keep theirs."""
+    key = key_of(None, service_arn)
+    state.store.put(SERVICE, key, {**_service(state, key), "tags": tags})
+
+
 def delete_service(state: SandboxState, service_arn: str) -> None:
     """Delete a service: it is DRAINING until its tasks have stopped, then INACTIVE.
 

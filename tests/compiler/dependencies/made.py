@@ -69,7 +69,7 @@ def make(type: str, name: str, **keys: Any) -> Made:
     local = local_name(dependency.name)
     context = Context(spec, ENVIRONMENT, network_of(spec.service), {"service": "shop"}, known)
     grant = kind.compile(dependency, Names(local, dependency_path(kind.name, local)), context)
-    template = template_of("test", context.tags, grant)
+    template = template_of("test", grant, context.tags, "test")
     origins = {title: origin.path for title, origin in template.origins.items()}
     return Made(grant, template.data["Resources"], template.data["Outputs"], origins)
 

@@ -16,6 +16,7 @@ from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
+from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
 from fsdcf.plan.permissions.resources import needed
@@ -32,7 +33,8 @@ AT = f"{REGION}:{ACCOUNT}"
 def stack_of(file: Path, environment: str = "staging") -> DeployedStack:
     result = run(Request(str(file), file.read_bytes(), environment))
     assert result.template is not None and result.spec is not None
-    return DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data)
+    name = result.spec.metadata.name
+    return DeployedStack(f"{name}-{environment}", result.template.data, tags_of(result.spec, environment))
 
 
 def policy_of(*stacks: DeployedStack, bucket: str | None = None) -> dict[str, Any]:

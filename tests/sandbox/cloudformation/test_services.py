@@ -66,6 +66,33 @@ def test_a_service_is_complete_when_its_rollout_is(account: Account) -> None:
     consistent(account, NAME)
 
 
+def test_resources_have_the_tags_of_their_stack(account: Account) -> None:
+    def tags() -> dict[str, str]:
+        ecs, cluster = account.client("ecs"), account.physical("Cluster")
+        arns = ecs.list_tasks(cluster=cluster)["taskArns"]
+        (found,) = ecs.describe_services(cluster=cluster, services=[account.physical("Service")], include=["TAGS"])[
+            "services"
+        ]
+        task = ecs.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"][0]
+        assert {one["key"]: one["value"] for one in task["tags"]} == {one["key"]: one["value"] for one in found["tags"]}
+        return {one["key"]: one["value"] for one in found["tags"]}
+
+    def template(team: str) -> dict[str, Any]:
+        made = service()
+        own = {"Tags": [{"Key": "team", "Value": team}], "PropagateTags": "SERVICE"}
+        made["Resources"]["Service"]["Properties"] |= own
+        return made
+
+    mine = [{"Key": "fsdcf:service", "Value": "shop"}, {"Key": "team", "Value": "stack"}]
+    account.cfn.create_stack(**account.given(template("own"), {"ImageSha": "a"}), Tags=mine)
+    assert account.settle() == "CREATE_COMPLETE"
+    assert tags() == {"fsdcf:service": "shop", "team": "own"}
+    other = [{"Key": "fsdcf:service", "Value": "cart"}]
+    account.cfn.update_stack(**account.given(template("own"), {"ImageSha": "b"}), Tags=other)
+    assert account.settle() == "UPDATE_COMPLETE"
+    assert tags() == {"fsdcf:service": "cart", "team": "own"}
+
+
 def test_a_breaker_that_trips_fails_the_update(account: Account) -> None:
     account.create(service(), {"ImageSha": "a"})
     first = described(account)["taskDefinition"]
