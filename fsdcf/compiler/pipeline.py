@@ -181,7 +181,6 @@ def _add_artifacts_bucket(stack: StackPart) -> None:
     rule = s3.LifecycleRule(
         Id="old-artifacts",
         Status="Enabled",
-        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
         ExpirationInDays=ARTIFACT_DAYS,
         NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
     )

@@ -133,7 +133,9 @@ def test_the_bucket_is_private_encrypted_versioned_and_expires_artifacts() -> No
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"] == {
         "SSEAlgorithm": "AES256"
     }
-    assert properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] > 0 and "BucketName" not in properties
+    uploads, artifacts = properties["LifecycleConfiguration"]["Rules"]
+    assert uploads["AbortIncompleteMultipartUpload"] and artifacts["ExpirationInDays"] > 0
+    assert artifacts["NoncurrentVersionExpiration"] and "BucketName" not in properties
     (statement,) = resources(PIPELINE)["ArtifactsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 

@@ -260,7 +260,11 @@ def test_stores_in_their_forms() -> None:
         resources(
             Table={
                 "Type": "AWS::DynamoDB::Table",
-                "Properties": {**throughput, "GlobalSecondaryIndexes": [throughput]},
+                "Properties": {
+                    **throughput,
+                    "GlobalSecondaryIndexes": [throughput],
+                    "SSESpecification": {"SSEEnabled": True},
+                },
             },
             Cold={"Type": "AWS::DynamoDB::Table", "Properties": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}},
             Files={
@@ -270,6 +274,7 @@ def test_stores_in_their_forms() -> None:
             Zone={"Type": "AWS::EFS::FileSystem", "Properties": {"AvailabilityZoneName": "us-east-1a"}},
             Key={"Type": "AWS::KMS::Key"},
             One={"Type": "AWS::SecretsManager::Secret"},
+            Topic={"Type": "AWS::SNS::Topic", "Properties": {"KmsMasterKeyId": "alias/aws/sns"}},
             Parameter={"Type": "AWS::SSM::Parameter", "Properties": {"Tier": "Advanced"}},
             Logs={"Type": "AWS::Logs::LogGroup"},
         )
@@ -279,7 +284,10 @@ def test_stores_in_their_forms() -> None:
     assert line(found, "efs.provisioned Files").amount == Range.of(24)
     assert line(found, "kms.month").amount.plus(line(found, "secret.month").amount) == Range.of(Decimal("1.40"))
     assert found.weak == line(found, "parameter.advanced").amount
-    assert {one.name for one in found.unpriced} == {"Table Cold", "File system Zone", "Log group Logs"}
+    assert {one.name for one in found.unpriced} == {
+        *("Table Cold", "File system Zone", "Log group Logs"),
+        *("KMS key of Table", "KMS key of Topic"),
+    }
 
 
 def test_balancers_endpoints_and_alarms_in_their_forms() -> None:

@@ -138,7 +138,6 @@ RECORDS = (
         BUCKET_POLICY,
         "free",
         Simulation("{p[Bucket]}", create=2.0),
-        retained=True,
         policies=PolicyDocuments("resource", ("Bucket",)),
     ),
 )

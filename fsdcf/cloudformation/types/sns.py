@@ -14,6 +14,7 @@ from fsdcf.cloudformation.pricing import (
     PricingContext,
     PricingRule,
     Resources,
+    Unpriced,
     assumption,
     number,
     price,
@@ -45,6 +46,8 @@ def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
         kind, name = ("fifo", "SNS messages, FIFO") if fifo else ("standard", "SNS messages")
         quantity, how = rate * SECONDS / MILLION, f"{number(rate)} messages/s"
         yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
+        if topic.get("KmsMasterKeyId"):
+            yield Unpriced(f"KMS key of {topic.name}", "its requests depend on the publishers", (topic.name,))
 
 
 def _is_fifo(properties: Properties) -> bool:

@@ -1,4 +1,4 @@
-"""A DynamoDB table: on demand, encrypted, with point-in-time recovery, and kept when the stack is deleted."""
+"""A DynamoDB table: on demand, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from troposphere import dynamodb
 
 from fsdcf.compiler.access import actions, check_permissions, granted, is_managed
+from fsdcf.compiler.encryption import OWNED, customer_key, encryption_key, key_statements
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
@@ -159,6 +160,7 @@ class DynamoDbTable(Dependency):
     write_capacity: int | None = spec_key(
         "Write units per second, when provisioned.", default=None, minimum=1, maximum=40000
     )
+    encryption: String = encryption_key("aws/dynamodb")
 
 
 _Schemas = list[tuple[SpecPath, tuple[KeyElement, ...]]]
@@ -294,13 +296,14 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
         allow(of_table, [intrinsic(arn), intrinsic(f"{arn}/index/*")]),
         allow(of_stream, [intrinsic(f"{arn}/stream/*")]),
     ]
-    return [statement for statement in statements if statement["Action"]]
+    return [*(each for each in statements if each["Action"]), *key_statements(table.encryption, "dynamodb")]
 
 
 def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
     view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
     wanted = table.time_to_live
     expiry = TimeToLive(attribute=wanted) if isinstance(wanted, str) else wanted
+    key = present(KMSMasterKeyId=customer_key(table.encryption))
     return dynamodb.Table(
         title,
         TableName=intrinsic(physical),
@@ -311,13 +314,14 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
         ],
         BillingMode=table.billing_mode,
         PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
-        SSESpecification=dynamodb.SSESpecification(SSEEnabled=True),
         DeletionProtectionEnabled=True,
         **present(
             ProvisionedThroughput=_throughput(table),
             GlobalSecondaryIndexes=[_index(index, table) for index in table.global_secondary_indexes],
             TimeToLiveSpecification=expiry
             and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
+            SSESpecification=table.encryption != OWNED
+            and dynamodb.SSESpecification(SSEEnabled=True, SSEType="KMS", **key),
             StreamSpecification=view and dynamodb.StreamSpecification(StreamViewType=view),
         ),
         # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.
@@ -351,7 +355,7 @@ def _keys(schema: tuple[KeyElement, ...]) -> list[dynamodb.KeySchema]:
 TYPE = CompiledType(
     name="aws_dynamodb_table",
     category="dynamodb",
-    doc="A DynamoDB table: on demand, with point-in-time recovery, encryption and deletion protection.",
+    doc="A DynamoDB table: on demand, encrypted, with point-in-time recovery and deletion protection.",
     model=DynamoDbTable,
     attributes=lambda table: ("name", "arn", "streamArn") if table.stream and managed(table) else ("name", "arn"),
     compile=compile,

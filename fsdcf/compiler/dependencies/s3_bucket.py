@@ -1,5 +1,7 @@
 """An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
+from typing import Any
+
 from troposphere import s3
 
 from fsdcf.compiler.access import actions, check_permissions, is_list, is_managed
@@ -27,6 +29,9 @@ _OBJECT_ACTIONS = {
     "read": ("s3:GetObject", "s3:GetObjectVersion"),
     "write": ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"),
 }
+_MOST_NONCURRENT = 30
+"""Days that an expired object can be restored, unless the rule sets another number."""
+
 _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
@@ -37,9 +42,18 @@ class LifecycleRule(SnakeCaseRecord):
     prefix: str = spec_key(
         "Prefix of the objects that the rule applies to; without it, all objects.", default="", longest=1024
     )
-    expire_after_days: int | None = spec_key("Days after which objects expire.", default=None, minimum=1, maximum=36500)
+    expire_after_days: int | None = spec_key(
+        "Days after which objects expire. They are removed for good noncurrentDays later.",
+        default=None,
+        minimum=1,
+        maximum=36500,
+    )
     noncurrent_days: int | None = spec_key(
-        "Days after which replaced versions are removed.", default=None, minimum=1, maximum=36500
+        "Days after which replaced, deleted and expired versions are removed.",
+        default=None,
+        minimum=1,
+        maximum=36500,
+        computed_default="with expireAfterDays the same number, at most 30",
     )
     transition_after_days: int | None = spec_key(
         "Days after which objects move to storageClass.", default=None, minimum=0, maximum=36500
@@ -119,20 +133,30 @@ def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
-    abort = s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7)
-    rules = [s3.LifecycleRule(Id="abort-incomplete-uploads", Status="Enabled", AbortIncompleteMultipartUpload=abort)]
-    for number, rule in enumerate(bucket.lifecycle, 1):
-        storage, days = rule.storage_class or "STANDARD_IA", rule.transition_after_days
-        move = days is not None and s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=days)
-        optional = present(
-            Prefix=rule.prefix,
-            ExpirationInDays=rule.expire_after_days,
-            Transitions=move and [move],
-            NoncurrentVersionExpiration=rule.noncurrent_days
-            and s3.NoncurrentVersionExpiration(NoncurrentDays=rule.noncurrent_days),
-        )
-        rules.append(s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled", **optional))
-    return rules
+    """The rules in an order of their own. The bucket is versioned: what expires is only freed with its versions."""
+    return [
+        s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled", **_actions(rule))
+        for number, rule in enumerate(sorted(bucket.lifecycle, key=_order), 1)
+    ]
+
+
+def _order(rule: LifecycleRule) -> tuple[str, int, int, int, str]:
+    numbers = (rule.expire_after_days, rule.noncurrent_days, rule.transition_after_days)
+    first, second, third = (-1 if days is None else days for days in numbers)
+    return rule.prefix, first, second, third, rule.storage_class or ""
+
+
+def _actions(rule: LifecycleRule) -> dict[str, Any]:
+    expires, moves = rule.expire_after_days, rule.transition_after_days
+    kept = rule.noncurrent_days or (expires and min(expires, _MOST_NONCURRENT))
+    storage = rule.storage_class or "STANDARD_IA"
+    move = moves is not None and s3.LifecycleRuleTransition(StorageClass=storage, TransitionInDays=moves)
+    return present(
+        Prefix=rule.prefix,
+        ExpirationInDays=expires,
+        Transitions=move and [move],
+        NoncurrentVersionExpiration=kept and s3.NoncurrentVersionExpiration(NoncurrentDays=kept),
+    )
 
 
 TYPE = CompiledType(

@@ -1,4 +1,4 @@
-"""An SNS topic, encrypted, with subscriptions of the queues in the same spec."""
+"""An SNS topic with subscriptions of the queues in the same spec."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from troposphere import GetAtt, Ref, sns, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.dependencies.sqs_queue import FIFO, FifoDependency, SqsQueue, check_fifo, physical_name
+from fsdcf.compiler.encryption import OWNED, customer_key, encryption_key, key_statements
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import intrinsic
@@ -37,7 +38,7 @@ LEVELS = {
     "write": ("sns:GetTopicAttributes", "sns:Publish"),
 }
 _MOST_FILTER_KEYS = 5
-_AWS_MANAGED_KEY = "alias/aws/sns"
+_KMS_KEY = "aws/sns"
 
 
 @spec_record
@@ -71,6 +72,7 @@ class SnsTopic(FifoDependency):
     subscriptions: tuple[TopicSubscription, ...] = spec_key(
         "Queues of this spec that receive the messages.", default=()
     )
+    encryption: String = encryption_key(_KMS_KEY)
 
 
 def check(topic: SnsTopic) -> Violations:
@@ -134,7 +136,7 @@ def compile(topic: SnsTopic, names: Names, context: Context) -> Grant:
         arn, name = f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{physical}", physical
     grant.environment[names.variable("TOPIC_ARN")] = arn
     grant.values = {"arn": arn, "name": name}
-    grant.statements = [allow(actions(topic, LEVELS), [intrinsic(arn)])]
+    grant.statements = [allow(actions(topic, LEVELS), [intrinsic(arn)]), *key_statements(topic.encryption, "sns")]
     return grant
 
 
@@ -142,8 +144,11 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
     resource = sns.Topic(
         title,
         TopicName=intrinsic(physical),
-        KmsMasterKeyId=_AWS_MANAGED_KEY,
-        **present(FifoTopic=topic.fifo, ContentBasedDeduplication=topic.content_based_deduplication),
+        **present(
+            KmsMasterKeyId=topic.encryption != OWNED and (customer_key(topic.encryption) or f"alias/{_KMS_KEY}"),
+            FifoTopic=topic.fifo,
+            ContentBasedDeduplication=topic.content_based_deduplication,
+        ),
     )
     grant.add(resource, names.origin, {"TopicName": names.origin})
     for subscription in topic.subscriptions:
@@ -193,7 +198,7 @@ def _queue_policy(title: str, queue: str, topics: list[str]) -> sqs.QueuePolicy:
 TYPE = CompiledType(
     name="aws_sns_topic",
     category="sns",
-    doc="An SNS topic with subscriptions of the spec's queues, encrypted.",
+    doc="An SNS topic with subscriptions of the spec's queues.",
     model=SnsTopic,
     attributes=lambda topic: ("arn", "name"),
     compile=compile,

@@ -21,7 +21,11 @@ def add_bucket(
     sources: Sources | None = None,
     **properties: Any,
 ) -> None:
-    """Add a bucket and its policy, with these logical ids. ``rules`` are those of its lifecycle."""
+    """Add a bucket and its policy, with these logical ids. ``rules`` are those of its lifecycle.
+
+    The policy goes with the stack, although the bucket is kept: S3 refuses a second policy, so that a stack that takes
+    over the bucket could not be created. Source: https://github.com/aws-samples/aws-cdk-examples/issues/1022
+    """
     encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
     bucket = s3.Bucket(
         title,
@@ -34,8 +38,22 @@ def add_bucket(
         ),
         OwnershipControls=s3.OwnershipControls(Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
         VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
-        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=list(rules)),
+        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=[_clean_up(), *rules]),
     )
     tls_only = deny_insecure("*", "s3:*", [GetAtt(title, "Arn"), intrinsic(f"${{{title}.Arn}}/*")])
     part.keep(bucket, origin, sources)
-    part.keep(s3.BucketPolicy(policy, Bucket=Ref(title), PolicyDocument=document([tls_only])), origin)
+    part.add(s3.BucketPolicy(policy, Bucket=Ref(title), PolicyDocument=document([tls_only])), origin)
+
+
+def _clean_up() -> s3.LifecycleRule:
+    """The rule that removes what no version of an object needs: parts of abandoned uploads, and delete markers of
+    objects without versions. S3 refuses the latter in a rule that expires objects by their age.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
+    """
+    return s3.LifecycleRule(
+        Id="clean-up",
+        Status="Enabled",
+        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
+        ExpiredObjectDeleteMarker=True,
+    )

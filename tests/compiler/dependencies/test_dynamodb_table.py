@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.compiler.dependencies.made import admits, codes, findings, make
+from tests.compiler.dependencies.made import admits, as_text, codes, findings, make
 
 KIND = "aws_dynamodb_table"
 HASH = {"name": "id", "type": "HASH"}
@@ -32,7 +32,7 @@ def test_a_table_is_safe_by_default() -> None:
     assert properties["TableName"] == "staging-ledger"
     assert properties["BillingMode"] == "PAY_PER_REQUEST" and "ProvisionedThroughput" not in properties
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert "SSESpecification" not in properties  # encrypted by DynamoDB's own key, which is free
     assert properties["DeletionProtectionEnabled"] is True
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert properties["KeySchema"] == [
@@ -125,6 +125,37 @@ def test_time_to_live(keys: dict[str, Any], enabled: bool) -> None:
 )
 def test_a_time_to_live_that_says_too_little_is_refused(written_ttl: Any, code: str) -> None:
     assert [found for found, _ in findings(written(**TABLE, timeToLive=written_ttl))] == [code]
+
+
+CUSTOMER_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("keys", "specification"),
+    [
+        ({"encryption": "owned"}, None),
+        ({"encryption": "kms"}, {"SSEEnabled": True, "SSEType": "KMS"}),
+        ({"encryption": CUSTOMER_KEY}, {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": CUSTOMER_KEY}),
+        ({"kmsKeyArn": CUSTOMER_KEY}, {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": CUSTOMER_KEY}),
+    ],
+)
+def test_encryption_by_a_kms_key_is_asked_for(keys: dict[str, Any], specification: Any) -> None:
+    made = make(KIND, "ledger", **TABLE, **keys)
+    assert made.the("AWS::DynamoDB::Table")[1]["Properties"].get("SSESpecification") == specification
+    customers = bool(specification and "KMSMasterKeyId" in specification)
+    assert made.arns("kms:Decrypt") == ({CUSTOMER_KEY} if customers else set())
+
+
+def test_the_key_of_an_existing_table_is_for_use_through_dynamodb() -> None:
+    made = make(KIND, "ledger", unmanaged={"permissions": "read"}, encryption=CUSTOMER_KEY)
+    (statement,) = (each for each in made.statements() if "kms:Decrypt" in each["Action"])
+    through = statement["Condition"]["StringEquals"]["kms:ViaService"]
+    assert as_text(through) == "dynamodb.${AWS::Region}.${AWS::URLSuffix}" and not made.resources
+
+
+@pytest.mark.parametrize("encryption", ["KMS", "none", "alias/mine", "arn:aws:kms:us-east-1:123456789012:alias/mine"])
+def test_encryption_by_an_unknown_key_is_refused(encryption: str) -> None:
+    assert findings(written(**TABLE, encryption=encryption)) == [("S105", encryption)]
 
 
 @pytest.mark.parametrize(("stream", "view"), [("KEYS_ONLY", "KEYS_ONLY"), (True, "NEW_AND_OLD_IMAGES")])

@@ -165,7 +165,11 @@ def value_of(kind: str, key: str) -> Any:
     return next(each[key] for each in case["dependencies"] if each["type"] == kind and key in each)
 
 
-OF_EXISTING = {"fifo": True, "mountPoint": "/other"}
+OF_EXISTING = {
+    "fifo": True,
+    "mountPoint": "/other",
+    "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+}
 OF_MANAGED = {
     "keySchema": [{"name": "id", "type": "RANGE"}],
     "attributes": [{"name": "x", "type": "S"}],

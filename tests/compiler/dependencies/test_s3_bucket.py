@@ -50,23 +50,53 @@ def test_an_existing_bucket_is_scoped_by_its_name() -> None:
     assert made.grant.values["domainName"] == "photos-${AWS::AccountId}.s3.${AWS::Region}.${AWS::URLSuffix}"
 
 
+def rules_of(*lifecycle: dict[str, Any]) -> list[dict[str, Any]]:
+    properties = make(KIND, "photos", lifecycle=list(lifecycle)).the("AWS::S3::Bucket")[1]["Properties"]
+    rules: list[dict[str, Any]] = properties["LifecycleConfiguration"]["Rules"]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    assert len({rule["Id"] for rule in rules}) == len(rules)
+    return rules
+
+
 def test_lifecycle() -> None:
-    rules = [
-        {"prefix": "tmp/", "expireAfterDays": 3},
-        {"noncurrentDays": 30},
-    ]
-    properties = make(KIND, "photos", lifecycle=rules).the("AWS::S3::Bucket")[1]["Properties"]
-    uploads, temporary, replaced = properties["LifecycleConfiguration"]["Rules"]
-    assert uploads["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    clean_up, replaced, temporary = rules_of({"prefix": "tmp/", "expireAfterDays": 3}, {"noncurrentDays": 40})
+    assert clean_up["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert (temporary["Prefix"], temporary["ExpirationInDays"]) == ("tmp/", 3)
-    assert replaced["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30} and "Prefix" not in replaced
-    assert all(rule["Status"] == "Enabled" for rule in (uploads, temporary, replaced))
-    assert len({rule["Id"] for rule in (uploads, temporary, replaced)}) == 3
+    assert replaced["NoncurrentVersionExpiration"] == {"NoncurrentDays": 40} and "Prefix" not in replaced
+
+
+@pytest.mark.parametrize(
+    ("rule", "noncurrent"),
+    [
+        ({"expireAfterDays": 7}, 7),
+        ({"expireAfterDays": 365}, 30),
+        ({"expireAfterDays": 365, "noncurrentDays": 90}, 90),
+        ({"transitionAfterDays": 30, "expireAfterDays": 60}, 30),
+        ({"transitionAfterDays": 30}, None),
+    ],
+)
+def test_what_expires_is_freed_with_its_versions_and_delete_markers(rule: dict[str, Any], noncurrent: Any) -> None:
+    clean_up, own = rules_of(rule)
+    assert own.get("NoncurrentVersionExpiration") == (noncurrent and {"NoncurrentDays": noncurrent})
+    # S3 refuses ExpiredObjectDeleteMarker beside a number of days.
+    assert clean_up["ExpiredObjectDeleteMarker"] is True and "ExpirationInDays" not in clean_up
+    assert "ExpiredObjectDeleteMarker" not in own and "Prefix" not in clean_up
+
+
+def test_the_order_of_lifecycle_rules_does_not_matter() -> None:
+    rules: list[dict[str, Any]] = [{"prefix": prefix, "expireAfterDays": days} for prefix in "ab" for days in (1, 2)]
+    assert rules_of(*rules) == rules_of(*reversed(rules))
 
 
 def test_without_lifecycle_no_data_expires() -> None:
-    (only,) = make(KIND, "photos").the("AWS::S3::Bucket")[1]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (only,) = rules_of()
     assert not {key for key in only if "Expiration" in key}
+
+
+def test_the_policy_goes_with_the_stack_so_that_another_stack_can_take_over_the_bucket() -> None:
+    made = make(KIND, "photos")
+    assert made.the("AWS::S3::Bucket")[1]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert "DeletionPolicy" not in made.the("AWS::S3::BucketPolicy")[1]
 
 
 @pytest.mark.parametrize(("rule", "storage"), [({}, "STANDARD_IA"), ({"storageClass": "GLACIER"}, "GLACIER")])

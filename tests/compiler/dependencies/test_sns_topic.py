@@ -26,13 +26,21 @@ def found(*dependencies: dict[str, Any]) -> list[tuple[str, tuple[str | int, ...
     return [(each.code, each.path) for each in compiled(*dependencies).diagnostics if each.code in ("S370", "S371")]
 
 
-def test_a_topic_is_encrypted_and_goes_with_its_stack() -> None:
+def test_a_topic_has_no_paid_key_and_goes_with_its_stack() -> None:
     made = make(KIND, "${ENV}-events")
     title, resource = made.the("AWS::SNS::Topic")
     assert title == "EventsTopic" and "DeletionPolicy" not in resource
-    assert resource["Properties"]["KmsMasterKeyId"] == "alias/aws/sns"
+    assert "KmsMasterKeyId" not in resource["Properties"]
     assert resource["Properties"]["TopicName"] == "staging-events"
     assert made.grant.environment == {"EVENTS_TOPIC_ARN": "${EventsTopic}"}
+
+
+def test_encryption_by_a_kms_key_is_asked_for() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    for encryption, expected in (("owned", None), ("kms", "alias/aws/sns"), (key, key)):
+        made = make(KIND, "events", encryption=encryption)
+        assert made.the("AWS::SNS::Topic")[1]["Properties"].get("KmsMasterKeyId") == expected
+        assert made.arns("kms:Decrypt") == ({key} if encryption == key else set())
 
 
 def test_read_is_to_subscribe_and_write_to_publish() -> None:
