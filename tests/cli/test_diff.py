@@ -103,7 +103,7 @@ def test_the_text(orders: Path) -> None:
         "rollback safety",
         "replaced (1)",
         "perhaps replaced (1)",
-        "removed (1)",
+        "removed (2)",
         "added (",
     ]
     assert [told.index(one) for one in order] == sorted(told.index(one) for one in order)

@@ -143,7 +143,7 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         drop("aws_s3_bucket"),
         11,
         {
-            **{"InvoicesBucket": "left behind", "InvoicesBucketPolicy": "left behind", "InvoicesS3Access": "removed"},
+            **{"InvoicesBucket": "left behind", "InvoicesBucketPolicy": "removed", "InvoicesS3Access": "removed"},
             **{"TaskDefinition": "replaced", "Service": "changed"},
         },
     ),
