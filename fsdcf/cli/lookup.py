@@ -22,9 +22,7 @@ from fsdcf.pipeline import Result
 from fsdcf.plan.diff.causes import by_id, origin, title_of
 
 if TYPE_CHECKING:
-    from fsdcf.plan.diff.obstacles import Obstacle
-    from fsdcf.plan.diff.plan import Review
-    from fsdcf.plan.diff.rollback import Unsafe
+    from fsdcf.plan.diff.plan import Remark, Review
     from fsdcf.plan.diff.tasks import PropertyPlace as Property
 
 
@@ -116,12 +114,11 @@ class ChangeLines:
         places = {change.logical_id: self._of_change(*origin(change, known)) for change in changes}
         return {name: place for name, place in places.items() if place is not None}
 
-    def of_review(self, review: Review) -> dict[Obstacle | Unsafe, Place]:
-        """The lines of the obstacles and unsafe changes of a plan."""
-        places: dict[Obstacle | Unsafe, Place | None] = {
-            one: self.of_resource(one.logical_id) for one in review.obstacles
-        }
+    def of_review(self, review: Review) -> dict[Remark, Place]:
+        """The lines of the obstacles, unsafe changes and side effects of a plan."""
+        places: dict[Remark, Place | None] = {one: self.of_resource(one.logical_id) for one in review.obstacles}
         places |= {one: self._of_property(one.place) for one in review.unsafe}
+        places |= {one: self._of_property(one.place) for one in review.effects}
         return {remark: place for remark, place in places.items() if place is not None}
 
     def of_property(self, change: Change, changed: ChangedProperty) -> Place | None:

@@ -98,4 +98,5 @@ def reviewed(
         review = review_changes(plan.changes, plan.risks, sides, ask)
     except (EvaluationError, PlanError, TypeError, AttributeError, KeyError, RecursionError):
         return Reviewed(plan, places)  # the deployed template is not readable: the change set alone is shown
-    return Reviewed(plan, places, Remarks(review.obstacles, review.unsafe, lines.of_review(review)))
+    remarks = Remarks(review.obstacles, review.unsafe, review.effects, lines.of_review(review))
+    return Reviewed(plan, places, remarks)

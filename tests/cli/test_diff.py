@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.commands.diff import between
 from fsdcf.cli.main import cli
 from fsdcf.cli.render import formats
+from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
 from fsdcf.plan.permissions.policy import CALLS
 from tests.cli.stage import QUEUE, SMALL, Stage
@@ -144,6 +145,8 @@ def test_every_rule_that_a_plan_names_is_explained() -> None:
             and f"Solution: {rule.steps()}.\n" in told
             and "{" not in told
         )
+    for effect in EFFECTS:
+        assert fsdcf("explain", effect.id, expect=0).stdout.startswith(f"{effect.id}: {effect.explanation}\n")
     assert (
         "Unsafe during the rollout, and after fsdcf rollback.\n" in fsdcf("explain", "Way-Out-Closed", expect=0).stdout
     )
@@ -257,6 +260,23 @@ PLAN = {
     "required": ["Old", "New", "Changes", "Outputs", "DataAtRisk", "Obstacles", "RollbackSafety"],
     "properties": {"Changes": {"type": "array", "minItems": 5, "items": ENTRY}},
 }
+
+
+def test_what_dynamodb_refuses_and_what_else_happens_is_in_every_form(folder: Path) -> None:
+    text = spec("api-dynamodb")
+    _written(folder, "old.yml", text)
+    edit = drop("  autoScaling:", "  environment:")
+    _written(folder, "new.yml", edit(swap("timeToLive: expires_at", "timeToLive: until")(text)))
+    told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
+    assert told.index("blocked: ") < told.index("rollback safety: ") < told.index("side effects: ")
+    assert "timeToLive: {attribute: expires_at, enabled: false}" in told and "[task-count-reset]" in told
+    data = json.loads(fsdcf("diff", "old.yml", "new.yml", "--format", "json", expect=10).stdout)
+    assert [(one["Kind"], one["LogicalId"]) for one in data["Obstacles"]] == [("refused", "OrdersTable")]
+    (effect,) = data["SideEffects"]
+    assert (effect["Rule"], effect["Spec"]["Path"]) == ("task-count-reset", "old.yml")
+    annotated = fsdcf("diff", "old.yml", "new.yml", "--format", "github", expect=10).stdout
+    assert "title=side effect%3A task-count-reset::" in annotated and "title=blocked%3A OrdersTable::" in annotated
+    assert "> **Side effects**: " in fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=10).stdout
 
 
 def test_json_has_the_names_of_describe_change_set(orders: Path) -> None:

@@ -7,6 +7,7 @@ from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.diagnostics import plain
+from fsdcf.plan.diff.effects import SideEffect
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tasks import PropertyPlace as Property
@@ -194,7 +195,8 @@ def test_risks_and_unsafe_changes_are_wrapped_on_a_terminal() -> None:
     unsafe = Unsafe(
         f"is another table: {why}", why, Property("OrdersTable", ()), ("rollout",), way_out=why, rule="moved-data"
     )
-    remarks = Remarks((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,))
+    effect = SideEffect(f"has another number: {why}", why, Property("OrdersTable", ()), "task-count-reset")
+    remarks = Remarks((Obstacle("type", "OrdersTable", "AWS::DynamoDB::Table", why, why),), (unsafe,), (effect,))
     plan = Plan("x", (), (risk,))
     wide, narrow = (list(plan_lines(plan, {}, plain, width, remarks)) for width in (None, 80))
     assert max(map(len, narrow)) <= 80 < max(map(len, wide))

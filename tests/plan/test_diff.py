@@ -200,13 +200,81 @@ def test_a_service_cannot_move_to_another_network() -> None:
         ("network", "InternetGatewayAttachment"),
         ("network", "FilesFileSystemMountTarget1"),
     ]
-    assert obstacles_of("vpc", {"cidr": "10.1.0.0/16"}) == moved
+    assert obstacles_of("vpc", {"cidr": "10.1.0.0/16"}) == [*moved, ("network", "NatGateway1")]
     subnets = {
         f"{kind}Subnets": [f"subnet-0123456789abcde{kind == 'public':d}{n}" for n in range(2)]
         for kind in ("private", "public")
     }
     assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], moved[2]]
     assert obstacles_of("vpc", {"availabilityZones": 3}) == []
+
+
+def zoned(zone: str, cidr: str = "10.0.0.0/24") -> dict[str, Any]:
+    """A VPC with a subnet in a zone, and a NAT gateway in it."""
+    return resources(
+        Vpc={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        Subnet={
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": cidr, "AvailabilityZoneId": zone},
+        },
+        Address={"Type": "AWS::EC2::EIP", "Properties": {}},
+        Nat={
+            "Type": "AWS::EC2::NatGateway",
+            "Properties": {"SubnetId": {"Ref": "Subnet"}, "AllocationId": {"Fn::GetAtt": ["Address", "AllocationId"]}},
+        },
+    )
+
+
+def test_a_subnet_cannot_move_to_another_zone_of_its_network() -> None:
+    moved = plan(zoned("use1-az1"), zoned("use1-az2")).review.obstacles
+    assert [(one.kind, one.logical_id) for one in moved] == [("network", "Subnet"), ("network", "Nat")]
+    assert "the same addresses" in moved[0].why and "Address" in moved[1].why
+    elsewhere = plan(zoned("use1-az1"), zoned("use1-az2", "10.0.1.0/24")).review.obstacles
+    assert [one.logical_id for one in elsewhere] == ["Nat"]
+
+
+def table_with(**properties: Any) -> dict[str, Any]:
+    return resources(T={"Type": "AWS::DynamoDB::Table", "Properties": properties})
+
+
+def ttl(attribute: str, enabled: bool = True) -> dict[str, Any]:
+    return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": enabled}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "way_out"),
+    [
+        (ttl("exp"), ttl("expires"), "timeToLive: {attribute: exp, enabled: false}"),
+        (ttl("exp"), ttl("expires", False), "timeToLive: {attribute: exp, enabled: false}"),
+        (ttl("exp"), {}, "timeToLive: {attribute: exp, enabled: false}"),
+        (ttl("exp"), ttl("exp", False), None),
+        (ttl("exp", False), ttl("expires"), None),
+        (ttl("exp", False), {}, None),
+        ({}, ttl("exp"), None),
+        (
+            {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}},
+            {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}},
+            "stream: false",
+        ),
+        ({"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}, {}, None),
+        ({}, {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}, None),
+    ],
+)
+def test_dynamodb_refuses_what_the_schema_allows(before: Any, after: Any, way_out: str | None) -> None:
+    found = plan(table_with(**before), table_with(**after)).review
+    assert [(one.kind, one.logical_id) for one in found.obstacles] == [("refused", "T")] * (way_out is not None)
+    assert all(way_out in one.way_out for one in found.obstacles if way_out)
+    assert not (found.obstacles and [one for one in found.effects if one.rule == "rare-change"])
+
+
+def test_a_subscription_keeps_the_scope_of_its_filter() -> None:
+    def subscription(**more: Any) -> dict[str, Any]:
+        return resources(S={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", **more}})
+
+    filtered = subscription(FilterPolicy={"a": ["b"]}, FilterPolicyScope="MessageAttributes")
+    (one,) = plan(filtered, subscription()).review.obstacles
+    assert one.kind == "refused" and "scope" in one.why
+    assert plan(subscription(), filtered).review.obstacles == ()
 
 
 def exporting(value: Any, name: str = "shared", **named: Any) -> dict[str, Any]:

@@ -109,7 +109,8 @@ def _text(plan: ComparedPlan) -> Iterator[str]:
     if update.empty:
         yield "no changes: CloudFormation has nothing to do"
         return
-    remarks = Remarks(update.review.obstacles, update.review.unsafe, plan.remarks)
+    review = update.review
+    remarks = Remarks(review.obstacles, review.unsafe, review.effects, plan.remarks)
     yield from plan_lines(Plan("", update.changes, update.risks), plan.places, paint, width_of(sys.stdout), remarks)
     if update.outputs:
         yield f"outputs ({len(update.outputs)})"

@@ -1,4 +1,4 @@
-"""``fsdcf explain``: a key of the language, the code of a finding, or a rule of rollback safety.
+"""``fsdcf explain``: a key of the language, the code of a finding, or a rule of a plan.
 
 ``fsdcf schema``: the JSON Schema.
 """
@@ -16,17 +16,19 @@ from fsdcf.cli.render.plan import format_when
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
+from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
 
 
 @click.command()
 @click.argument("what", metavar="KEY|CODE|RULE")
 def explain_command(what: str) -> None:
-    """Explain a key of the spec, the code of a finding, or a rule of rollback safety.
+    """Explain a key of the spec, the code of a finding, or a rule of a plan.
 
     For example: service.healthCheck.interval, S203 or port-changed.
     """
     known, rules, safety = types(), catalogue(), {rule.id: rule for rule in RULES}
+    effects = {rule.id: rule for rule in EFFECTS}
     code = what.upper()
     if code in rules:
         rule = rules[code]
@@ -40,6 +42,9 @@ def explain_command(what: str) -> None:
             f"Unsafe {format_when(unsafe.when)}.\n"
             f"Solution: {unsafe.steps()}."
         )
+    elif what.lower() in effects:
+        side = effects[what.lower()]
+        click.echo(f"{side.id}: {side.explanation}\n\nA side effect: an update does it, and its changes do not say so.")
     elif re.fullmatch(r"[EWI]\d{4}", code):
         click.echo(
             f"{code} is a rule of cfn-lint: "
@@ -52,7 +57,7 @@ def explain_command(what: str) -> None:
     elif note := later(what) or later(f"service.{what}"):
         click.echo(f"{what}\n  {note}\n  part of the language, not implemented yet")
     else:
-        names = [*paths(known), *rules, *safety]
+        names = [*paths(known), *rules, *safety, *effects]
         close = difflib.get_close_matches(what, names, 3, 0.5) or [one for one in names if one.endswith("." + what)][:3]
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise click.UsageError(f"{what!r} is not a key, a code or a rule{hint}")

@@ -12,15 +12,26 @@ from typing import Any
 from fsdcf.cli.lookup import ChangeLines
 from fsdcf.cli.render.findings import workflow_command
 from fsdcf.cli.render.parts import short
-from fsdcf.cli.render.plan import DETAILED, changed_properties, format_when, grouped, summary, where
+from fsdcf.cli.render.plan import (
+    BLOCKED,
+    DETAILED,
+    EFFECTS,
+    UNSAFE,
+    changed_properties,
+    format_when,
+    grouped,
+    summary,
+    where,
+)
 from fsdcf.cli.render.values import shown, visible
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
 from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import FOLLOWING, Changes, by_id, follows, reason, target_of, title_of
+from fsdcf.plan.diff.effects import SideEffect
 from fsdcf.plan.diff.obstacles import Obstacle
-from fsdcf.plan.diff.plan import UpdatePlan
+from fsdcf.plan.diff.plan import Remark, UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.scaffold.comment import cut
 
@@ -58,8 +69,8 @@ class ComparedPlan:
         return self.lines.of_changes(self.update.changes)
 
     @cached_property
-    def remarks(self) -> Mapping[Obstacle | Unsafe, Place]:
-        """The lines of the obstacles and unsafe changes."""
+    def remarks(self) -> Mapping[Remark, Place]:
+        """The lines of the obstacles, unsafe changes and side effects."""
         return self.lines.of_review(self.update.review)
 
     @cached_property
@@ -97,6 +108,7 @@ def record(plan: ComparedPlan) -> dict[str, Any]:
         ],
         "Obstacles": [_obstacle(one, plan.remarks.get(one)) for one in update.review.obstacles],
         "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in update.review.unsafe],
+        "SideEffects": [_effect(one, plan.remarks.get(one)) for one in update.review.effects],
     }
 
 
@@ -176,10 +188,17 @@ def _unsafe(one: Unsafe, place: Place | None) -> dict[str, Any]:
     return {**data, "Why": one.why, "WayOut": one.way_out, "Spec": spec(place)}
 
 
+def _effect(one: SideEffect, place: Place | None) -> dict[str, Any]:
+    return {
+        **{"Rule": one.rule, "LogicalResourceId": one.logical_id, "What": one.what, "Why": one.why},
+        "Spec": spec(place),
+    }
+
+
 def lines(plan: ComparedPlan) -> Iterator[str]:
     """The plan as workflow commands of GitHub Actions.
 
-    Data at risk is an error, an obstacle or unsafe change is a warning, and a change is a notice.
+    Data at risk is an error, an obstacle, unsafe change or side effect is a warning, and a change is a notice.
 
     Changes with the same cause share a notice, since GitHub shows ten of each kind per step.
     """
@@ -194,6 +213,9 @@ def lines(plan: ComparedPlan) -> Iterator[str]:
     for one in update.review.unsafe:
         body = f"{one.logical_id} {one.what}\n{format_when(one.when)}: {one.why}\nsolution: {one.way_out}"
         yield _annotation("warning", plan.remarks.get(one), f"rollback safety: {one.rule}", body)
+    for effect in update.review.effects:
+        body = f"{effect.logical_id} {effect.what}\n{effect.why}"
+        yield _annotation("warning", plan.remarks.get(effect), f"side effect: {effect.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
     for group, changes in grouped(update.changes).items():
         for change in changes:
@@ -244,9 +266,9 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     if update.empty:
         return
     yield from _alert("CAUTION", "**Data at risk**", _risk_items(plan))
-    yield from _alert("WARNING", "**Blocked**: CloudFormation will reject these changes", _obstacle_items(plan))
-    safety = "**Rollback safety**: changes that a rollback does not undo together with the image"
-    yield from _alert("WARNING", safety, _unsafe_items(plan))
+    yield from _alert("WARNING", f"**Blocked**: {BLOCKED}", _obstacle_items(plan))
+    yield from _alert("WARNING", f"**Rollback safety**: {UNSAFE}", _unsafe_items(plan))
+    yield from _alert("NOTE", f"**Side effects**: {EFFECTS}", _effect_items(plan))
     if not with_values:
         yield from ("", "_The plan is long: the values are left out; `fsdcf diff` shows them._")
     for group, changes in grouped(update.changes).items():
@@ -275,6 +297,12 @@ def _unsafe_items(plan: ComparedPlan) -> Iterator[str]:
         problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
         when = f"<br>_{format_when(one.when)}:_ {_plain(one.why)}"
         yield f"{problem}{when}<br>_solution:_ {_plain(one.way_out)}"
+
+
+def _effect_items(plan: ComparedPlan) -> Iterator[str]:
+    for one in plan.update.review.effects:
+        problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
+        yield f"{problem}<br>{_plain(one.why)}"
 
 
 def _alert(kind: str, title: str, items: Iterator[str]) -> Iterator[str]:

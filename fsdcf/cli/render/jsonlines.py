@@ -94,6 +94,10 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
             }
             for one in remarks.unsafe
         ],
+        "sideEffects": [
+            {**fields(one, "rule", "logical_id", "what", "why"), "spec": place(remarks.places.get(one))}
+            for one in remarks.effects
+        ],
     }
 
 

@@ -15,7 +15,9 @@ from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
 
 if TYPE_CHECKING:
+    from fsdcf.plan.diff.effects import SideEffect
     from fsdcf.plan.diff.obstacles import Obstacle
+    from fsdcf.plan.diff.plan import Remark
     from fsdcf.plan.diff.rollback import Unsafe, When
 
 GROUPS = {
@@ -40,6 +42,11 @@ _WHEN: Mapping[When, str] = {
     "CloudFormation rollback": "after CloudFormation's rollback",
     "fsdcf rollback": "after fsdcf rollback",
 }
+BLOCKED = "AWS rejects these changes, or may reject them"
+UNSAFE = "changes that a rollback does not undo together with the image"
+EFFECTS = "what else the update does"
+"""The explanations of the sections of a plan."""
+
 _OTHER = ("?", "warn")
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 _LATER = "known after the change"
@@ -59,11 +66,12 @@ class ChangedProperty:
 
 @dataclass(frozen=True)
 class Remarks:
-    """The obstacles and unsafe changes of a plan, and their spec lines."""
+    """The obstacles, unsafe changes and side effects of a plan, and their spec lines."""
 
     obstacles: tuple[Obstacle, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
-    places: Mapping[Obstacle | Unsafe, Place] = field(default_factory=dict)
+    effects: tuple[SideEffect, ...] = ()
+    places: Mapping[Remark, Place] = field(default_factory=dict)
 
 
 NO_REMARKS = Remarks()
@@ -206,6 +214,7 @@ def plan_lines(
     yield from _risks(plan, places, paint, width)
     yield from _obstacles(remarks, paint, width)
     yield from _unsafe(remarks, paint, width)
+    yield from _effects(remarks, paint, width)
     for group, changes in grouped(plan.changes, plan.adopted).items():
         yield ""
         yield paint(f"{group} ({len(changes)})", "strong")
@@ -239,7 +248,7 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
 
 def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.obstacles:
-        yield from ("", paint("blocked", "bad") + ": CloudFormation will reject these changes")
+        yield from ("", f"{paint('blocked', 'bad')}: {BLOCKED}")
     for one in remarks.obstacles:
         yield from _remark(one.logical_id, f"({short(one.type)}): {visible(one.why)}", "bad", paint, width)
         yield from _at(remarks.places.get(one), paint)
@@ -248,14 +257,23 @@ def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[st
 
 def _unsafe(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.unsafe:
-        title = "changes that a rollback does not undo together with the image"
-        yield from ("", f"{paint('rollback safety', 'bad')}: {title}")
+        yield from ("", f"{paint('rollback safety', 'bad')}: {UNSAFE}")
     for one in remarks.unsafe:
         rule = f"[{one.rule}]"
         yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
         yield from _at(remarks.places.get(one), paint)
         yield from _more(f"{format_when(one.when)}: {one.why}", paint, width)
         yield from _more(f"solution: {one.way_out}", paint, width)
+
+
+def _effects(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
+    if remarks.effects:
+        yield from ("", f"{paint('side effects', 'warn')}: {EFFECTS}")
+    for one in remarks.effects:
+        rule = f"[{one.rule}]"
+        yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
+        yield from _at(remarks.places.get(one), paint)
+        yield from _more(one.why, paint, width)
 
 
 def _remark(name: str, text: str, role: str, paint: Paint, width: int | None, *painted: tuple[str, str]) -> list[str]:

@@ -53,18 +53,31 @@ class StoredData(NamedTuple):
     expiry: tuple[Expiry, ...] = ()
 
 
+class Refusal(NamedTuple):
+    """A change in place that the service refuses: why, and the steps that avoid it. Clauses without a full stop."""
+
+    why: str
+    way_out: str
+
+
 class Updates(NamedTuple):
     """What an update does that the schema does not describe.
 
     ``attributes`` change with these properties and no others. The lists ``edited`` replace the resource only when an
     item that was there changes. ``replaced_if`` compares the old and new value of a property whose change replaces
-    the resource conditionally.
+    the resource conditionally. ``refused`` compares the old and new value, None where there is none, of a property
+    whose change in place the service may refuse; None where it makes the change. ``kept`` are properties, and lists of
+    settings with the property that names a setting, whose values stay when the template no longer has them.
+    ``limited`` are clauses on how often a property can change.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
     """
 
     attributes: Mapping[str, frozenset[str]] = MappingProxyType({})
     edited: frozenset[str] = frozenset()
     replaced_if: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({})
+    refused: Mapping[str, Callable[[Any, Any], Refusal | None]] = MappingProxyType({})
+    kept: Mapping[str, str | None] = MappingProxyType({})
+    limited: Mapping[str, str] = MappingProxyType({})
 
 
 class Drawing(NamedTuple):

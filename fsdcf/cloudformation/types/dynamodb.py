@@ -33,6 +33,7 @@ from fsdcf.cloudformation.types import (
     ForeignType,
     Part,
     Properties,
+    Refusal,
     ResourceType,
     Simulation,
     StoredData,
@@ -112,6 +113,39 @@ def _redefines_attribute(before: Any, after: Any) -> bool:
     return any(old[name] != new[name] for name in old.keys() & new.keys())
 
 
+def _other_time_to_live(before: Any, after: Any) -> Refusal | None:
+    """A time to live that is on has one attribute, and is switched off by a specification that names it.
+
+    Without the specification CloudFormation fails, or leaves it on.
+    Sources: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html,
+    https://github.com/aws/aws-cdk/issues/25655 and https://github.com/aws/aws-cdk/issues/10576
+    """
+    old, new = mapping(before), mapping(after)
+    attribute = text_of(old.get("AttributeName"))
+    if text_of(old.get("Enabled")) != "true" or text_of(new.get("AttributeName")) == attribute:
+        return None
+    off = f"`timeToLive: {{attribute: {attribute}, enabled: false}}`"
+    if not new:
+        why = f"the time to live by {attribute} leaves the template while it is on: the update fails, or it stays on"
+        return Refusal(why, f"write {off} to switch it off")
+    why = f"the time to live by {attribute} is on, and DynamoDB refuses another attribute until it is off"
+    return Refusal(why, f"1. write {off}, and deploy; 2. write the new attribute, at the earliest an hour later")
+
+
+def _other_view(before: Any, after: Any) -> Refusal | None:
+    """DynamoDB does not change the view type of a stream that is on: it needs a new stream, with another ARN.
+
+    CloudFormation's page says that it makes the new stream.
+    Sources: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html and
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-streamspecification.html
+    """
+    old, new = (text_of(mapping(one).get("StreamViewType")) for one in (before, after))
+    if not old or not new or old == new:
+        return None
+    why = f"DynamoDB refuses to change a stream that is on from {old} to {new}: that is a new stream, with another ARN"
+    return Refusal(why, f"1. write `stream: false`, and deploy; 2. write `stream: {new}`, and point its readers to it")
+
+
 RECORDS = (
     ResourceType(
         TABLE,
@@ -183,6 +217,15 @@ RECORDS = (
             _STREAM,
             edited=_DEFINITIONS,
             replaced_if={"AttributeDefinitions": _redefines_attribute, "KeySchema": lambda before, after: True},
+            refused={"TimeToLiveSpecification": _other_time_to_live, "StreamSpecification": _other_view},
+            # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html,
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-switching-capacity-modes.html and
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.tableclasses.html
+            limited={
+                "TimeToLiveSpecification": "DynamoDB refuses another change of the time to live for up to an hour",
+                "BillingMode": "a table can change to on-demand four times in 24 hours",
+                "TableClass": "a table can change its class twice in 30 days",
+            },
         ),
         drawing=Drawing(
             "database", "DynamoDB table", "TableName", _details, arn_service="dynamodb", arn_name="(?:[^/]*/)?([^/]*).*"

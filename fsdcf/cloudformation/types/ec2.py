@@ -28,8 +28,8 @@ from fsdcf.cloudformation.types import (
 )
 
 PART: Part = "network"
-EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, VPC, VPC_ENDPOINT = (
-    f"AWS::EC2::{name}" for name in ("EIP", "NatGateway", "Route", "SecurityGroup", "VPC", "VPCEndpoint")
+EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (
+    f"AWS::EC2::{name}" for name in ("EIP", "NatGateway", "Route", "SecurityGroup", "Subnet", "VPC", "VPCEndpoint")
 )
 GATEWAY_ATTACHMENT, ROUTE_TABLE_ASSOCIATION = "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::SubnetRouteTableAssociation"
 
@@ -170,7 +170,7 @@ RECORDS = (
     ),
     ResourceType("AWS::EC2::SecurityGroupIngress", "free", Simulation("sgr-{hex}")),
     ResourceType(
-        "AWS::EC2::Subnet",
+        SUBNET,
         "free",
         Simulation("subnet-{hex}", create=5.0),
         DeployPermissions(only_with={"Ipv6CidrBlock": ("ec2:*ociateSubnetCidrBlock",)}),

@@ -274,9 +274,20 @@ RECORDS = (
             delete=15.0,
         ),
         DeployPermissions(arns=_service_arns, linked_role="ecs.amazonaws.com"),
-        # Another launch type replaces the service; a capacity provider in its place does not.
-        # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
-        updates=Updates(replaced_if={"LaunchType": lambda before, after: before is not None and after is not None}),
+        # Another launch type replaces the service; a capacity provider in its place does not. What an update leaves
+        # out stays as it was.
+        # Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+        # and https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+        updates=Updates(
+            replaced_if={"LaunchType": lambda before, after: before is not None and after is not None},
+            kept=dict.fromkeys(
+                (
+                    *("CapacityProviderStrategy", "HealthCheckGracePeriodSeconds", "LoadBalancers"),
+                    *("PlacementConstraints", "PlacementStrategies"),
+                    *("ServiceConnectConfiguration", "ServiceRegistries", "VolumeConfigurations"),
+                )
+            ),
+        ),
         side_costs=_service_side_costs,
     ),
     ResourceType(

@@ -26,6 +26,7 @@ from fsdcf.cloudformation.types import (
     ResourceType,
     Simulation,
     StoredData,
+    Updates,
 )
 
 PART: Part = "data"
@@ -99,6 +100,8 @@ RECORDS = (
         ),
         retained=True,
         data=StoredData("its files"),
+        # Source: https://docs.aws.amazon.com/efs/latest/ug/API_UpdateFileSystem.html
+        updates=Updates(limited={"ThroughputMode": "EFS may refuse another throughput mode for 24 hours"}),
         drawing=Drawing(
             "storage",
             "EFS file system",

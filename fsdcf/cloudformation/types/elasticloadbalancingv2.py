@@ -30,6 +30,7 @@ from fsdcf.cloudformation.types import (
     Properties,
     ResourceType,
     Simulation,
+    Updates,
 )
 
 PART: Part = "ingress"
@@ -139,6 +140,14 @@ def _is_protected(properties: Properties) -> bool:
     return attributes.get("deletion_protection.enabled") in (True, "true")
 
 
+def _settings(property: str) -> Updates:
+    """A list of settings in which one that the template no longer has keeps its value.
+
+    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/554
+    """
+    return Updates(kept={property: "Key"})
+
+
 RECORDS = (
     ResourceType(
         LOAD_BALANCER,
@@ -193,6 +202,7 @@ RECORDS = (
             },
             linked_role="elasticloadbalancing.amazonaws.com",
         ),
+        updates=_settings("LoadBalancerAttributes"),
         before_deletion="disable the deletion protection of the load balancer",
     ),
     ResourceType(
@@ -200,6 +210,7 @@ RECORDS = (
         "free",
         Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
         DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
+        updates=_settings("ListenerAttributes"),
     ),
     ResourceType(
         TARGET_GROUP,
@@ -211,6 +222,7 @@ RECORDS = (
             longest_name=32,
         ),
         DeployPermissions(only_with={"Targets": ("elasticloadbalancing:*egisterTargets",)}),
+        updates=_settings("TargetGroupAttributes"),
     ),
     ForeignType(
         LISTENER_RULE,

@@ -17,6 +17,7 @@ from fsdcf.cloudformation.types import (
 )
 
 PART: Part = "permissions"
+ROLE = "AWS::IAM::Role"
 _RANDOM, _LONGEST_ROLE = 12, 64
 _IDENTITY = PolicyDocuments("identity")
 _HOLDERS = ("Roles", "Users", "Groups")
@@ -41,7 +42,7 @@ def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) ->
 
 RECORDS = (
     ResourceType(
-        "AWS::IAM::Role",
+        ROLE,
         "free",
         Simulation(
             attributes={"Arn": "arn:{partition}:iam::{account}:role/{id}", "RoleId": "AROA{long}"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
 from fsdcf.cloudformation.planned import text_of
@@ -27,8 +28,10 @@ from fsdcf.cloudformation.types import (
     Part,
     PolicyDocuments,
     Properties,
+    Refusal,
     ResourceType,
     Simulation,
+    Updates,
 )
 
 PART: Part = "data"
@@ -57,6 +60,17 @@ def _is_fifo(properties: Properties) -> bool:
 def _details(properties: Properties) -> Iterator[str]:
     if _is_fifo(properties):
         yield "FIFO"
+
+
+def _without_scope(before: Any, after: Any) -> Refusal | None:
+    """CloudFormation sends an empty scope, which SNS rejects.
+
+    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1840
+    """
+    if before is None or after is not None:
+        return None
+    why = "the subscription loses the scope of its filter policy, and CloudFormation sends SNS an empty one"
+    return Refusal(why, "1. remove the subscription, and deploy; 2. add it without the filter policy")
 
 
 RECORDS = (
@@ -93,6 +107,11 @@ RECORDS = (
         drawing=Drawing("queue", "SNS topic", "TopicName", _details, arn_service="sns"),
         access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
     ),
-    ResourceType("AWS::SNS::Subscription", "free", Simulation("{p[TopicArn]}:{uuid}")),
+    ResourceType(
+        "AWS::SNS::Subscription",
+        "free",
+        Simulation("{p[TopicArn]}:{uuid}"),
+        updates=Updates(refused={"FilterPolicyScope": _without_scope}),
+    ),
     ForeignType("AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
 )

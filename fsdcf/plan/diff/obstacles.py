@@ -1,4 +1,4 @@
-"""Obstacles to an update: changes that CloudFormation refuses, or may refuse, and how to avoid them."""
+"""Obstacles to an update: changes that CloudFormation or a service refuses, or may refuse, and how to avoid them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
-from fsdcf.cloudformation.types import dynamodb, ec2, efs
+from fsdcf.cloudformation.types import dynamodb, ec2, efs, record_of
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.plan.diff.causes import title_of
 from fsdcf.plan.diff.sides import Sides
@@ -20,7 +20,7 @@ from fsdcf.plan.diff.sides import Sides
 Importers = Callable[[str], tuple[str, ...] | None]
 """Returns the names of the stacks that import an export; None if they are not known."""
 
-Kind = Literal["custom name", "type", "index", "load balancer", "network", "export"]
+Kind = Literal["custom name", "type", "index", "refused", "load balancer", "network", "export"]
 
 _BESIDE = (
     "1. deploy the service under another name next to this one; 2. move its clients and its data, and delete this one"
@@ -29,7 +29,7 @@ _BESIDE = (
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A change because of which CloudFormation fails, or may fail.
+    """A change because of which the update fails, or may fail.
 
     ``why`` and ``way_out`` are clauses without a full stop.
     """
@@ -47,8 +47,10 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_changed_types(changes),
         *_taken_names(changes, sides),
         *_indexes(changes, sides),
+        *_refused(changes, sides),
         *_load_balancers(changes, sides),
         *_networks(changes, sides),
+        *_zones(changes, sides),
         *_exports(changes, sides, importers),
     )
 
@@ -123,6 +125,18 @@ def _fixed(index: Mapping[str, Any]) -> object:
     return canonical(index.get("KeySchema")), canonical(projection.get("ProjectionType")), attributes
 
 
+def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """Changes in place that the service refuses, although CloudFormation's schema allows them."""
+    for change in changes:
+        old, new = (stack.resources.get(change.logical_id) for stack in (sides.old, sides.new))
+        if not old or not new or change.action != "Modify" or change.replacement not in (None, "False"):
+            continue
+        for property, check in record_of(change.type).updates.refused.items():
+            refusal = check(old.get(property), new.get(property))
+            if refusal is not None:
+                yield _obstacle("refused", change, *refusal)
+
+
 def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     """A target group serves one load balancer at a time, and a replacement is created while the old one exists.
 
@@ -180,6 +194,31 @@ def _networks(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
             "one in each Availability Zone"
         )
         yield _obstacle("network", change, why, _BESIDE)
+
+
+def _zones(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """Resources that cannot move to another zone of their VPC: subnets, and NAT gateways with an address.
+
+    Sources: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html and
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
+    """
+    replaced = {change.logical_id for change in changes if change.replacement == "True"}
+    for change in changes:
+        if change.type == ec2.SUBNET and change.logical_id in replaced and _same_range(change, sides, replaced):
+            why = "it is created while the old one exists, and two subnets of a VPC cannot have the same addresses"
+            yield _obstacle("network", change, why, f"keep the Availability Zones, or {_BESIDE}")
+    for change in _moved(changes, ec2.NAT_GATEWAY, "SubnetId"):
+        address = _target(sides.new, change, "AllocationId")
+        if address is not None and address not in replaced:
+            why = f"it is created while the old one uses {address}, and an address belongs to one gateway at a time"
+            yield _obstacle("network", change, why, f"keep the Availability Zones, or {_BESIDE}")
+
+
+def _same_range(change: Change, sides: Sides, replaced: set[str]) -> bool:
+    """Whether a subnet keeps its range of addresses and its VPC."""
+    old, new = (stack.resources[change.logical_id] for stack in (sides.old, sides.new))
+    same = (canonical(old.get(key)) == canonical(new.get(key)) for key in ("CidrBlock", "VpcId"))
+    return all(same) and new.target("VpcId") not in replaced
 
 
 def _in_place(changes: Sequence[Change], type: str) -> Iterator[Change]:

@@ -1,4 +1,6 @@
-"""The plan of an update: the changes of each resource, data at risk, obstacles, and what a rollback does not undo."""
+"""The plan of an update: the changes of each resource, data at risk, obstacles, side effects, and what a rollback does
+not undo.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,12 @@ from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.planned import PlanError, text_of
 from fsdcf.cloudformation.risk import Risk, data_at_risk
 from fsdcf.masking import mask_secrets
+from fsdcf.plan.diff.effects import SideEffect, side_effects
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
-from fsdcf.plan.diff.rollback import Unsafe, unsafe
+from fsdcf.plan.diff.rollback import Unsafe, release_change, unsafe
 from fsdcf.plan.diff.sides import Sides
 
-_MAY_HOLD_VALUES = ("before", "after", "details", "obstacles", "unsafe", "what", "why", "way_out")
+_MAY_HOLD_VALUES = ("before", "after", "details", "obstacles", "unsafe", "effects", "what", "why", "way_out")
 """The members of changes and of the review in which the value of a parameter may occur; the others hold names and
 paths."""
 
@@ -35,13 +38,16 @@ class OutputChange:
 
 @dataclass(frozen=True)
 class Review:
-    """Comments on changes: obstacles, and what a rollback does not undo."""
+    """Comments on changes: obstacles, what a rollback does not undo, and side effects."""
 
     obstacles: tuple[Obstacle, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
+    effects: tuple[SideEffect, ...] = ()
 
 
 NO_REVIEW = Review()
+
+Remark = Obstacle | Unsafe | SideEffect
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,10 @@ def review_changes(
     changes: Sequence[Change], risks: Sequence[Risk], sides: Sides, importers: Importers | None = None
 ) -> Review:
     """Review changes, whether computed here or by CloudFormation. Raises EvaluationError."""
-    return _masked(Review(obstacles(changes, sides, importers), unsafe(changes, risks, sides)), sides)
+    if sides.before is None:
+        return NO_REVIEW
+    release = release_change(changes, risks, sides)
+    return _masked(Review(obstacles(changes, sides, importers), unsafe(release), side_effects(release)), sides)
 
 
 def _masked(value: _T, sides: Sides) -> _T:

@@ -121,14 +121,16 @@ def rule(id: str, way_out: str, *when: When) -> Callable[[Check], Check]:
     return register
 
 
-def unsafe(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> tuple[Unsafe, ...]:
+def release_change(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> ReleaseChange:
+    """What the rules of rollback safety and of side effects check."""
+    containers = tuple(tasks.container_pairs(sides.old, sides.new))
+    return ReleaseChange(sides.old, sides.new, by_id(changes), risks, containers)
+
+
+def unsafe(release: ReleaseChange) -> tuple[Unsafe, ...]:
     """The violations of all rules, in the order of the rules; none for a first deploy, which has no release to go back
     to.
     """
-    if sides.before is None:
-        return ()
-    containers = tuple(tasks.container_pairs(sides.old, sides.new))
-    release = ReleaseChange(sides.old, sides.new, by_id(changes), risks, containers)
     return tuple(
         replace(one, rule=rule.id, when=one.when or rule.when, way_out=one.way_out or rule.steps(one.subject))
         for rule in RULES
@@ -212,6 +214,23 @@ def indexes(release: ReleaseChange) -> Iterator[Unsafe]:
                 )
                 place = PropertyPlace(was.name, ("GlobalSecondaryIndexes",), gone=True)
                 yield Unsafe(f"loses the index {name}", why, place)
+
+
+@rule(
+    "stream-removed",
+    "1. deploy an image that does not read it while it is on; 2. change it",
+    ROLLOUT,
+    CLOUDFORMATION,
+    FSDCF,
+)
+def streams(release: ReleaseChange) -> Iterator[Unsafe]:
+    """The stream of a table that the old image may read is switched off or replaced."""
+    for was, now in release.both(TABLE):
+        before, after = (one.mapping("StreamSpecification").get("StreamViewType") for one in (was, now))
+        if before and before != after and release.in_place(was.name):
+            what = "replaces its stream" if after else "switches off its stream"
+            why = "its readers get no further changes; a rollback makes a new stream, with another ARN"
+            yield Unsafe(what, why, PropertyPlace(was.name, ("StreamSpecification",), gone=not after))
 
 
 @rule("health-check-changed", "1. deploy an image that passes both checks; 2. change the check", ROLLOUT, FSDCF)

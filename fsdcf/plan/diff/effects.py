@@ -1,0 +1,156 @@
+"""Side effects of a plan: what an update does that its changed properties do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from inspect import cleandoc
+
+from fsdcf.cloudformation.compare import canonical
+from fsdcf.cloudformation.planned import PlannedResource, items_by, mapping, text_of
+from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.ecs import SERVICE, scales
+from fsdcf.cloudformation.types.iam import ROLE
+from fsdcf.plan.access import shortened
+from fsdcf.plan.diff.rollback import ReleaseChange
+from fsdcf.plan.diff.tasks import PropertyPlace
+
+
+@dataclass(frozen=True)
+class SideEffect:
+    """What an update does beside its changes: the effect, why or what follows from it, and the property that causes it.
+
+    ``what`` and ``why`` are clauses without a full stop. A check leaves the rule out.
+    """
+
+    what: str
+    why: str
+    place: PropertyPlace
+    rule: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        """The resource that changes."""
+        return self.place.logical_id
+
+
+EffectCheck = Callable[[ReleaseChange], Iterator[SideEffect]]
+
+
+@dataclass(frozen=True)
+class EffectRule:
+    """A rule of side effects. ``id`` is public; ``explanation`` is the docstring of the check."""
+
+    id: str
+    explanation: str
+    check: EffectCheck
+
+
+EFFECTS: list[EffectRule] = []
+"""Every rule, in the order in which side effects are shown."""
+
+
+def effect(id: str) -> Callable[[EffectCheck], EffectCheck]:
+    """Register a check as a rule; its docstring explains the rule."""
+
+    def register(check: EffectCheck) -> EffectCheck:
+        EFFECTS.append(EffectRule(id, cleandoc(check.__doc__ or "").replace("\n", " "), check))
+        return check
+
+    return register
+
+
+def side_effects(release: ReleaseChange) -> tuple[SideEffect, ...]:
+    """The side effects of all rules, in the order of the rules."""
+    return tuple(replace(one, rule=rule.id) for rule in EFFECTS for one in rule.check(release))
+
+
+def _in_place(release: ReleaseChange) -> Iterator[tuple[PlannedResource, PlannedResource]]:
+    """The resources that are updated in place."""
+    for was in release.old.resources.values():
+        now = release.new.resources.get(was.name)
+        if now is not None and now.type == was.type and release.in_place(was.name):
+            yield was, now
+
+
+@effect("task-count-reset")
+def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
+    """The number of tasks is set, whatever auto scaling or fsdcf scale has made of it."""
+    for was, now in release.both(SERVICE):
+        count = text_of(now.get("DesiredCount"))
+        if not release.in_place(was.name) or was.get("DesiredCount") is not None or not count:
+            continue
+        target = next((one for one in release.old.of(SCALABLE_TARGET) if scales(one, was)), None)
+        if target is None or target.name in release.new.resources:
+            why = "the number that auto scaling or `fsdcf scale` chose is lost"
+            yield SideEffect(f"sets the number of tasks to {count}", why, PropertyPlace(was.name, ("DesiredCount",)))
+            continue
+        low, high = target.text("MinCapacity"), target.text("MaxCapacity")
+        why = f"auto scaling kept it between {low} and {high}, and no longer follows the load"
+        yield SideEffect(
+            f"is removed: the number of tasks becomes {count}", why, PropertyPlace(target.name, (), gone=True)
+        )
+
+
+@effect("boundary-changed")
+def boundaries(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A role gets or loses a permissions boundary, which limits what its policies can allow."""
+    for was, now in release.both(ROLE):
+        before, after = (shortened(one.text("PermissionsBoundary")) for one in (was, now))
+        if before == after:
+            continue
+        place = PropertyPlace(was.name, ("PermissionsBoundary",), gone=not after)
+        if after:
+            why = "what the new boundary does not allow is denied at once, also to the tasks of the old release"
+            yield SideEffect(f"is limited by the permissions boundary {after}", why, place)
+        else:
+            why = "only its policies limit what it may do"
+            yield SideEffect(f"is no longer limited by the permissions boundary {before}", why, place)
+
+
+@effect("logs-off")
+def logs(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A container no longer writes its output to a log."""
+    for pair in release.containers:
+        if mapping(pair.before.get("LogConfiguration")) and not mapping(pair.after.get("LogConfiguration")):
+            name = "the container" if pair.is_main else text_of(pair.after.get("Name"))
+            why = "its output is lost: `fsdcf logs` shows nothing of it, and a failed deploy is explained without it"
+            yield SideEffect(f"turns off the log of {name}", why, pair.place("LogConfiguration", gone=True))
+
+
+@effect("value-kept")
+def kept_values(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A value that the template no longer has stays as it was on AWS."""
+    for was, now in _in_place(release):
+        for property, key in record_of(was.type).updates.kept.items():
+            for setting, value in _removed(was, now, property, key).items():
+                why = f"AWS keeps the value {value}; write the value that you want"
+                place = PropertyPlace(was.name, (property,), gone=True)
+                yield SideEffect(f"no longer has {setting}", why, place)
+
+
+def _removed(was: PlannedResource, now: PlannedResource, property: str, key: str | None) -> Mapping[str, str]:
+    """What a property, or its list of settings by ``key``, no longer has, with the former values as text.
+
+    A setting that belongs to a feature which is still switched on or off is left out: that switch counts.
+    """
+    if key is None:
+        gone = now.get(property) is None and was.get(property) not in (None, [])
+        return {property: text_of(was.get(property))} if gone else {}
+    before, after = (items_by(one.get(property), key) for one in (was, now))
+    features = tuple(name.removesuffix("enabled") for name in after if name.endswith(".enabled"))
+    lost = (name for name in before if name not in after and not name.startswith(features))
+    return {name: text_of(before[name].get("Value")) for name in lost}
+
+
+@effect("rare-change")
+def rare_changes(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A property changes that AWS lets change only now and then."""
+    for was, now in _in_place(release):
+        updates = record_of(was.type).updates
+        for property, limit in updates.limited.items():
+            before, after = was.get(property), now.get(property)
+            refused = property in updates.refused and updates.refused[property](before, after)
+            if canonical(before) != canonical(after) and not refused:
+                yield SideEffect(f"changes {property}", limit, PropertyPlace(was.name, (property,)))

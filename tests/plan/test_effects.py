@@ -1,0 +1,183 @@
+"""Side effects: every rule by an update that has the effect, and by one that does not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fsdcf.plan.diff.effects import EFFECTS, SideEffect
+from fsdcf.plan.diff.plan import plan_update
+from fsdcf.plan.diff.sides import sides_of
+from tests.conftest import ROOT
+from tests.plan.conftest import Template, resources
+from tests.plan.edits import compiled, swap
+
+Edit = Callable[[dict[str, Any]], None]
+
+BALANCER_SETTINGS = {"idle_timeout.timeout_seconds": "90", "access_logs.s3.enabled": "true"}
+GROUP_SETTINGS = {"stickiness.enabled": "true", "stickiness.type": "lb_cookie", "slow_start.duration_seconds": "30"}
+
+
+def settings(**_: Any) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in _.items()]
+
+
+BEFORE: Template = resources(
+    Task={
+        "Type": "AWS::ECS::TaskDefinition",
+        "Properties": {
+            "ContainerDefinitions": [
+                {"Name": "app", "Image": "app:1", "LogConfiguration": {"LogDriver": "awslogs"}},
+                {"Name": "side", "Image": "side:1", "LogConfiguration": {"LogDriver": "awslogs"}},
+            ]
+        },
+    },
+    Service={
+        "Type": "AWS::ECS::Service",
+        "Properties": {"TaskDefinition": {"Ref": "Task"}, "HealthCheckGracePeriodSeconds": 60},
+    },
+    Target={
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ResourceId": {"Fn::Sub": "service/cluster/${Service.Name}"},
+            "MinCapacity": 3,
+            "MaxCapacity": 12,
+        },
+    },
+    Role={
+        "Type": "AWS::IAM::Role",
+        "Properties": {"PermissionsBoundary": "arn:aws:iam::1:policy/limits", "AssumeRolePolicyDocument": {}},
+    },
+    Free={"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}},
+    Balancer={
+        "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "Properties": {"LoadBalancerAttributes": settings(**BALANCER_SETTINGS)},
+    },
+    Group={
+        "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "Properties": {"TargetGroupAttributes": settings(**GROUP_SETTINGS)},
+    },
+    Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "bursting"}},
+    Table={"Type": "AWS::DynamoDB::Table", "Properties": {"BillingMode": "PROVISIONED"}},
+)
+
+
+def properties(name: str, **values: Any) -> Edit:
+    """Sets properties of a resource; None takes one away."""
+
+    def edit(template: dict[str, Any]) -> None:
+        found = template["Resources"][name]["Properties"]
+        found.update(values)
+        for key in [key for key, value in values.items() if value is None]:
+            del found[key]
+
+    return edit
+
+
+def without_log(index: int) -> Edit:
+    def edit(template: dict[str, Any]) -> None:
+        del template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][index]["LogConfiguration"]
+
+    return edit
+
+
+def without_scaling(template: dict[str, Any]) -> None:
+    del template["Resources"]["Target"]
+    properties("Service", DesiredCount=2)(template)
+
+
+def found(edit: Edit) -> list[SideEffect]:
+    after = copy.deepcopy(dict(BEFORE))
+    edit(after)
+    return list(plan_update(sides_of(BEFORE, after)).review.effects)
+
+
+SAID: list[tuple[str, str, Edit, str]] = [
+    ("task-count-reset", "Target", without_scaling, "becomes 2"),
+    ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
+    ("boundary-changed", "Role", properties("Role", PermissionsBoundary=None), "no longer limited"),
+    ("boundary-changed", "Role", properties("Role", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),
+    ("boundary-changed", "Free", properties("Free", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),
+    ("logs-off", "Task", without_log(0), "the container"),
+    ("logs-off", "Task", without_log(1), "side"),
+    ("value-kept", "Service", properties("Service", HealthCheckGracePeriodSeconds=None), "HealthCheckGracePeriod"),
+    (
+        "value-kept",
+        "Balancer",
+        properties("Balancer", LoadBalancerAttributes=settings(**{"idle_timeout.timeout_seconds": "90"})),
+        "access_logs.s3.enabled",
+    ),
+    (
+        "value-kept",
+        "Group",
+        properties("Group", TargetGroupAttributes=settings(**{"stickiness.enabled": "false"})),
+        "slow_start.duration_seconds",
+    ),
+    ("rare-change", "Files", properties("Files", ThroughputMode="elastic"), "ThroughputMode"),
+    ("rare-change", "Table", properties("Table", BillingMode="PAY_PER_REQUEST"), "BillingMode"),
+    ("rare-change", "Table", properties("Table", TableClass="STANDARD_INFREQUENT_ACCESS"), "TableClass"),
+    (
+        "rare-change",
+        "Table",
+        properties("Table", TimeToLiveSpecification={"AttributeName": "t", "Enabled": True}),
+        "TimeToLive",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "edit", "said"), SAID, ids=[f"{number}-{one[0]}" for number, one in enumerate(SAID)]
+)
+def test_a_rule_finds_its_effect_and_no_other_rule_does(rule: str, name: str, edit: Edit, said: str) -> None:
+    (one,) = found(edit)
+    assert (one.rule, one.logical_id) == (rule, name) and said in one.what
+    assert one.why and not one.why.endswith(".") and "None" not in one.what + one.why
+
+
+SILENT: dict[str, Edit] = {
+    "nothing": lambda template: None,
+    "another limit of scaling": properties("Target", MaxCapacity=20),
+    "another value": properties("Service", HealthCheckGracePeriodSeconds=90),
+    "a setting more": properties(
+        "Group", TargetGroupAttributes=settings(**GROUP_SETTINGS, **{"deregistration_delay.timeout_seconds": "9"})
+    ),
+    "another log": lambda template: template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0].update(
+        LogConfiguration={"LogDriver": "awsfirelens"}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_updates_without_side_effects(name: str) -> None:
+    assert found(SILENT[name]) == []
+
+
+def test_a_first_deploy_has_no_side_effects() -> None:
+    assert plan_update(sides_of(None, BEFORE)).review.effects == ()
+
+
+def test_every_rule_has_its_case_and_its_explanation() -> None:
+    assert {rule for rule, *_ in SAID} == {rule.id for rule in EFFECTS}
+    assert all(rule.explanation.endswith(".") for rule in EFFECTS)
+    page = (ROOT / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
+    assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in EFFECTS)
+
+
+def test_auto_scaling_removed_from_a_spec() -> None:
+    text = "\n".join(
+        [
+            "apiVersion: fsd/v1",
+            "kind: Service",
+            "metadata: {name: shop, owners: team}",
+            "service:",
+            "  port: 8000",
+            "  autoScaling: {minCount: 3, maxCount: 12}",
+        ]
+    )
+    old, new = compiled(text), compiled(swap("  autoScaling: {minCount: 3, maxCount: 12}", "")(text))
+    (one,) = plan_update(sides_of(old.template, new.template)).review.effects
+    assert (one.rule, one.logical_id) == ("task-count-reset", "ScalableTarget")
+    assert "becomes 2" in one.what and "between 3 and 12" in one.why
