@@ -7,7 +7,7 @@ import base64
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -22,7 +22,7 @@ from fsdcf.cloudformation.references import (
     sub_parts,
 )
 
-_ONE_ARGUMENT = frozenset({"Fn::Base64", "Fn::GetAZs", "Fn::ImportValue", "Fn::Length", "Fn::ToJsonString"})
+_ONE_ARGUMENT = frozenset({"Ref", "Fn::Base64", "Fn::GetAZs", "Fn::ImportValue", "Fn::Length", "Fn::ToJsonString"})
 """Functions with one argument, which a template writes without a list around it."""
 
 
@@ -181,9 +181,6 @@ _IMPORT_VALUE = (
 )
 _CONDITION = "Template format error: Conditions can only be boolean operations on parameters and other conditions"
 
-ZONES: Mapping[str, str] = {"us-east-1": "abcdef"}
-"""The letters of a region's Availability Zones if they are not ``abc``, for Fn::GetAZs without access to an account."""
-
 
 def _not_exported(name: str) -> Any:
     raise EvaluationError(f"No export named {name} found.")
@@ -194,15 +191,23 @@ class Scope:
     """The values of names in a template. ``parameters`` and ``pseudo`` are values (lists for list types).
 
     ``resource`` returns the physical ID (attribute None) or an attribute of a resource, Unknown if it is not known yet;
-    ``imports`` returns the value of an export.
+    ``imports`` returns the value of an export, and ``zones`` the Availability Zones of a region, None if they are not
+    known: only the account knows them, and their order. ``symbols`` stand in texts in place of the pseudo parameters
+    of these names; what chooses or takes apart (a map's key, an index, Fn::Split) has their values.
     """
 
     parameters: Mapping[str, Any]
     pseudo: Mapping[str, Any] = field(default_factory=dict)
+    symbols: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
     mappings: Mapping[str, Any] = field(default_factory=dict)
     resource: Callable[[str, str | None], Any] = Unknown
     imports: Callable[[str], Any] = _not_exported
+    zones: Callable[[str], list[str] | None] = lambda region: None
+
+    @property
+    def without_symbols(self) -> Scope:
+        return replace(self, symbols={}) if self.symbols else self
 
 
 def evaluate(value: Any, scope: Scope) -> Any:
@@ -243,7 +248,7 @@ def _ref(argument: Any, scope: Scope) -> Any:
         raise EvaluationError("Template error: every Ref object must have a single String value.")
     if argument == "AWS::NoValue":
         return NO_VALUE
-    for named in (scope.parameters, scope.pseudo):
+    for named in (scope.parameters, scope.symbols, scope.pseudo):
         if argument in named:
             return named[argument]
     return scope.resource(argument, None)
@@ -279,6 +284,8 @@ def _variable(literal: str, name: str, given: Mapping[str, Any], scope: Scope) -
         return _text(given[name], _SUB)
     if not VARIABLE_NAME.fullmatch(name):
         raise EvaluationError(_SUB_NAME)
+    if name == "AWS::NoValue":
+        return ""
     target, dot, attribute = name.partition(".")
     return _text(scope.resource(target, attribute) if dot else _ref(target, scope), _SUB)
 
@@ -294,7 +301,8 @@ def _join(argument: Any, scope: Scope) -> Any:
 
 
 def _select(argument: Any, scope: Scope) -> Any:
-    index, items = (evaluate(part, scope) for part in _two(argument, _SELECT))
+    chosen, written = _two(argument, _SELECT)
+    index, items = evaluate(chosen, scope.without_symbols), evaluate(written, scope)
     if is_unknown(items) or is_unknown(index):
         return Partial((index, items), "Fn::Select")
     if not isinstance(items, list) or not scalar(index).isdecimal():
@@ -309,7 +317,7 @@ def _split(argument: Any, scope: Scope) -> Any:
     delimiter, written = _two(argument, _SPLIT)
     if not isinstance(delimiter, str) or not delimiter:
         raise EvaluationError(_SPLIT)
-    text = _text(evaluate(written, scope), _SPLIT)
+    text = _text(evaluate(written, scope.without_symbols), _SPLIT)
     return Partial((delimiter, text), "Fn::Split") if is_unknown(text) else text.split(delimiter)
 
 
@@ -322,7 +330,7 @@ def _base64(argument: Any, scope: Scope) -> Any:
 def _cidr(argument: Any, scope: Scope) -> Any:
     if not isinstance(argument, list) or len(argument) not in (2, 3):
         raise EvaluationError("Template error: every Fn::Cidr object requires two or three parameters")
-    parts = [evaluate(part, scope) for part in argument]
+    parts = [evaluate(part, scope.without_symbols) for part in argument]
     if not is_known(parts):
         return Partial(tuple(parts), "Fn::Cidr")
     try:
@@ -382,7 +390,7 @@ def _equals(argument: Any, scope: Scope) -> Any:
 def _find_in_map(argument: Any, scope: Scope) -> Any:
     if not isinstance(argument, list) or len(argument) not in (3, 4):
         raise EvaluationError(_FIND_IN_MAP)
-    keys = [evaluate(part, scope) for part in argument[:3]]
+    keys = [evaluate(part, scope.without_symbols) for part in argument[:3]]
     value: Any = scope.mappings
     for key in keys:
         if isinstance(key, list | Mapping) or is_unknown(key):
@@ -397,11 +405,10 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
 
 
 def _get_azs(argument: Any, scope: Scope) -> Any:
-    region = evaluate(argument, scope)
-    if is_unknown(region):
-        return Partial((region,), "Fn::GetAZs")
-    name = (scalar(region) if isinstance(region, str) else "") or scope.pseudo.get("AWS::Region", "us-east-1")
-    return [f"{name}{letter}" for letter in ZONES.get(name, "abc")]
+    region = evaluate(argument, scope.without_symbols)
+    name = (scalar(region) if isinstance(region, str) else "") or scope.pseudo.get("AWS::Region", "")
+    zones = None if is_unknown(region) else scope.zones(name)
+    return Partial((evaluate(argument, scope),), "Fn::GetAZs") if zones is None else zones
 
 
 def _import_value(argument: Any, scope: Scope) -> Any:
@@ -446,7 +453,10 @@ def condition_values(
         return {}
     uses = {name: dict.fromkeys(conditions_used(condition)) for name, condition in written.items()}
     values: dict[str, bool] = {}
-    scope = Scope(typed(template, parameters), pseudo, values, section_of(template, "Mappings"))
+    if is_unknown(pseudo.get("AWS::NotificationARNs")):
+        pseudo = {**pseudo, "AWS::NotificationARNs": []}  # fsdcf gives its stacks no topics
+    mappings = section_of(template, "Mappings")
+    scope = Scope(typed(template, parameters), pseudo, conditions=values, mappings=mappings)
     try:
         for name in TopologicalSorter(uses).static_order():
             if name not in written:
@@ -489,12 +499,19 @@ def scope_of(
     Raises EvaluationError for a condition that cannot be decided.
     """
     conditions = condition_values(template, parameters, pseudo)
-    return Scope(typed(template, parameters), pseudo, conditions, section_of(template, "Mappings"), resource, imports)
+    return Scope(
+        parameters=typed(template, parameters),
+        pseudo=pseudo,
+        conditions=conditions,
+        mappings=section_of(template, "Mappings"),
+        resource=resource,
+        imports=imports,
+    )
 
 
 PSEUDO: Mapping[str, Any] = {
     "AWS::AccountId": "123456789012",
-    "AWS::NotificationARNs": [],
+    "AWS::NotificationARNs": Partial(("AWS::NotificationARNs",), "Ref"),
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/stack/00000000-0000-0000-0000-000000000000",

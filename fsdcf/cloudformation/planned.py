@@ -22,8 +22,8 @@ from fsdcf.cloudformation.evaluation import (
 )
 from fsdcf.cloudformation.references import section_of
 
-_SYMBOLS = {name: f"${{{name}}}" for name in (*PSEUDO, "AWS::NotificationARNs")}
-"""Pseudo parameters represent themselves in values; only conditions need more."""
+_SYMBOLS = {name: f"${{{name}}}" for name, value in PSEUDO.items() if isinstance(value, str)}
+"""Pseudo parameters represent themselves in texts."""
 
 
 class PlanError(ValueError):
@@ -108,7 +108,7 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
     values, stand_ins = parameter_values(template)
     try:
         scope = scope_of(template, values, PSEUDO, imports=lambda name: f"${{{name}}}")
-        symbolic = replace(scope, pseudo=_SYMBOLS)
+        symbolic = replace(scope, symbols=_SYMBOLS)
         made = {name: _made(name, one, symbolic) for name, one in active(template, scope.conditions).items()}
     except EvaluationError as error:
         raise PlanError(str(error)) from None

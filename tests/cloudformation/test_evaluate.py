@@ -10,6 +10,7 @@ import pytest
 from fsdcf.cloudformation.evaluation import (
     FUNCTIONS,
     NO_VALUE,
+    PSEUDO,
     EvaluationError,
     Partial,
     Scope,
@@ -19,6 +20,7 @@ from fsdcf.cloudformation.evaluation import (
     is_known,
     plain,
     scalar,
+    scope_of,
     truth,
     unknowns,
 )
@@ -36,6 +38,7 @@ SCOPE = Scope(
     mappings={"Map": {"eu-central-1": {"ami": "ami-1", "zones": ["a", "b"], "12": "twelve"}}},
     resource=resource,
     imports=lambda name: f"value of {name}",
+    zones=lambda region: [f"{region}{letter}" for letter in "abc"] if region == "eu-central-1" else None,
 )
 REF = {"Ref": "New"}
 ARN = {"Fn::GetAtt": ["New", "Arn"]}
@@ -83,7 +86,8 @@ ARN = {"Fn::GetAtt": ["New", "Arn"]}
         ),
         ({"Fn::Cidr": ["2001:db8::/56", 2, 64]}, ["2001:db8::/64", "2001:db8:0:1::/64"]),
         ({"Fn::GetAZs": ""}, ["eu-central-1a", "eu-central-1b", "eu-central-1c"]),
-        ({"Fn::GetAZs": "us-east-1"}, [f"us-east-1{letter}" for letter in "abcdef"]),
+        ({"Fn::GetAZs": {"Ref": "AWS::Region"}}, ["eu-central-1a", "eu-central-1b", "eu-central-1c"]),
+        ({"Fn::Sub": "a${AWS::NoValue}b"}, "ab"),
         ({"Fn::ImportValue": {"Fn::Sub": "${Name}-vpc"}}, "value of web-vpc"),
         ({"Fn::Length": {"Ref": "Subnets"}}, 2),
         ({"Fn::ToJsonString": {"a": [1, {"Ref": "Name"}]}}, '{"a":[1,"web"]}'),
@@ -235,3 +239,34 @@ def test_adjacent_texts_are_joined() -> None:
     assert concatenated([]) == ""
     assert concatenated(["", "a", "", "b"]) == "ab"
     assert concatenated(["a", Partial(("b", Unknown("X", None))), "c"]) == Partial(("ab", Unknown("X", None), "c"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Fn::Sub": "arn:${AWS::Partition}:x"}, "arn:${AWS::Partition}:x"),
+        ({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}, "00000000-0000-0000-0000-000000000000"),
+        ({"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "AWS::Region"}]}]}, "east"),
+        ({"Fn::FindInMap": ["Map", {"Ref": "AWS::Partition"}, "name"]}, "mapped"),
+        ({"Fn::FindInMap": ["Map", {"Ref": "AWS::Region"}, "name"]}, "regional"),
+    ],
+)
+def test_a_symbol_stands_in_texts_and_chooses_by_its_value(value: Any, expected: Any) -> None:
+    mappings = {"Map": {"aws": {"name": "mapped"}, "us-east-1": {"name": "regional"}}}
+    symbols = {name: f"${{{name}}}" for name in PSEUDO}
+    assert evaluate(value, Scope({}, PSEUDO, symbols, mappings=mappings)) == expected
+
+
+def test_topics_are_not_known_and_no_condition_has_any() -> None:
+    topics = {"Ref": "AWS::NotificationARNs"}
+    none = {"Fn::Equals": [{"Fn::Join": ["", topics]}, ""]}
+    scope = scope_of({"Conditions": {"NoTopics": none}}, {}, PSEUDO)
+    assert scope.conditions == {"NoTopics": True}
+    assert plain(evaluate(topics, scope)) == topics
+    assert plain(evaluate({"Fn::Select": [0, topics]}, scope)) == {"Fn::Select": [0, topics]}
+    assert plain(evaluate({"Fn::Length": topics}, scope)) == {"Fn::Length": topics}
+
+
+def test_zones_are_known_to_the_account_alone() -> None:
+    zone = {"Fn::Select": [5, {"Fn::GetAZs": "us-east-1"}]}
+    assert plain(evaluate(zone, SCOPE)) == zone

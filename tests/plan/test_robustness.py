@@ -8,14 +8,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cloudformation.validation import problems
 from fsdcf.plan.access import access
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import estimate
 from fsdcf.plan.cost.prices import assumed, shipped
+from fsdcf.plan.diff.plan import plan_update
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.permissions.policy import permissions
 from tests.fuzz import examples
 from tests.plan.conftest import template_of
 from tests.plan.test_graph import sound
@@ -79,6 +84,11 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
     except PlanError as error:
         assert str(error)
         return
+    read_everywhere(template, name)
+
+
+def read_everywhere(template: dict[str, Any], name: str) -> None:
+    """Let every reader of templates read one."""
     found = estimate(template, shipped(), assumed())
     assert 0 <= found.total.minimum <= found.total.maximum
     assert report.markdown([found], name, {}) and report.data(found)
@@ -86,3 +96,63 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
     assert mermaid(graph) and dot(graph)
     sound(graph)
     assert all(row.principals is not None for row in access(planned(template)))
+
+
+PSEUDO_TEXTS = st.sampled_from(
+    [f"AWS::{name}" for name in ("AccountId", "Partition", "Region", "StackId", "StackName", "URLSuffix")]
+)
+ZONES = st.builds(
+    lambda index, region: {"Fn::Select": [index, {"Fn::GetAZs": region}]},
+    st.integers(0, 5),
+    st.sampled_from(["", "eu-west-1", {"Ref": "AWS::Region"}]),
+)
+PSEUDO_VALUES = st.recursive(
+    PSEUDO_TEXTS.map(lambda name: {"Ref": name})
+    | PSEUDO_TEXTS.map(lambda name: {"Fn::Sub": f"${{{name}}}-${{AWS::NoValue}}"})
+    | ZONES
+    | st.sampled_from(
+        [
+            {"Fn::Select": [0, {"Ref": "AWS::NotificationARNs"}]},
+            {"Fn::Join": [",", {"Ref": "AWS::NotificationARNs"}]},
+            {"Fn::Join": [",", {"Fn::GetAZs": ""}]},
+            {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]},
+            {"Fn::Select": [2, {"Fn::Split": ["-", {"Ref": "AWS::Region"}]}]},
+            {"Fn::Select": [1, {"Fn::Split": [".", {"Ref": "AWS::URLSuffix"}]}]},
+            {"Fn::FindInMap": ["Places", {"Ref": "AWS::Partition"}, "name"]},
+            {"Fn::FindInMap": ["Places", {"Fn::Sub": "${AWS::Region}"}, "name"]},
+            {"Fn::Join": ["", ["a", {"Fn::If": ["Home", "home", {"Ref": "AWS::NoValue"}]}]]},
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(lambda items: {"Fn::Join": ["-", items]})
+        | inner.map(lambda value: {"Fn::Base64": value})
+    ),
+    max_leaves=4,
+)
+PLACES_OF_PARTITIONS = {name: {"name": name} for name in ("aws", "us-east-1", "eu-west-1")}
+
+
+@examples(40)
+@given(PSEUDO_VALUES, PSEUDO_VALUES, ZONES)
+def test_pseudo_parameters_and_zones_everywhere(first: Any, second: Any, zone: Any) -> None:
+    def made(value: Any) -> dict[str, Any]:
+        subnet = {"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/20", "AvailabilityZone": zone}
+        return {
+            "Mappings": {"Places": PLACES_OF_PARTITIONS},
+            "Conditions": {"Home": {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}},
+            "Resources": {
+                "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": value}},
+                "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": subnet},
+            },
+            "Outputs": {"Value": {"Value": value}},
+        }
+
+    old, new = made(first), made(second)
+    read_everywhere(old, "pseudo")
+    assert problems(old, {}) == ()
+    assert permissions([DeployedStack("pseudo", old)], "boundary").statements
+    known = DeployedValues(pseudo={"AWS::Region": "eu-west-1"})
+    for deployed in (DeployedValues(), known):
+        plan = plan_update(sides_of(old, new, deployed=deployed))
+        assert {change.logical_id for change in plan.changes} <= {"Topic"}
+        assert first != second or plan.empty

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -238,6 +238,23 @@ def pseudo(state: SandboxState, stack: Document) -> Document:
     }
 
 
+_ZONES = {
+    "us-east-1": "abcdef",
+    "us-west-1": "ac",
+    "us-west-2": "abcd",
+    "ap-northeast-1": "acd",
+    "ap-northeast-2": "abcd",
+}
+
+
+def zones(region: str) -> list[str]:
+    """Return the Availability Zones of a region, for Fn::GetAZs.
+
+    Source: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
+    """
+    return [f"{region}{letter}" for letter in _ZONES.get(region, "abc")]
+
+
 def target(state: SandboxState, stack: Document, settings: Document) -> StackTarget:
     """Return the target of a stack with these settings. Raises EvaluationError."""
     template = records.template(state, settings["template"])
@@ -248,6 +265,7 @@ def target(state: SandboxState, stack: Document, settings: Document) -> StackTar
         _lookup(state, stack),
         lambda name: _exported_value(state, name),
     )
+    scope = replace(scope, zones=zones)
     outputs = {
         name: output
         for name, output in (template.get("Outputs") or {}).items()
@@ -332,6 +350,7 @@ def imports(state: SandboxState, stack: Document, settings: Document) -> list[st
         return _exported_value(state, name)
 
     scope = scope_of(template, settings["values"], pseudo(state, stack), imports=note)
+    scope = replace(scope, zones=zones)
     for resource in active(template, scope.conditions).values():
         evaluate({key: child for key, child in resource.items() if key != "DependsOn"}, scope)
     for output in (template.get("Outputs") or {}).values():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from fsdcf.sandbox.cloudformation.values import zones
 from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation.account import (
     EXAMPLES,
@@ -321,3 +322,11 @@ def test_transforms_are_refused(account: Account) -> None:
     with pytest.raises(ClientError) as error:
         account.create({**TWO, "Transform": "AWS::Serverless-2016-10-31"})
     assert "transform" in refused(error.value)[1]
+
+
+def test_the_account_knows_its_zones(account: Account) -> None:
+    template = of(P=parameter({"Fn::Join": [",", {"Fn::GetAZs": ""}]}))
+    template["Outputs"] = {"Last": {"Value": {"Fn::Select": [5, {"Fn::GetAZs": {"Ref": "AWS::Region"}}]}}}
+    assert account.create(template) == "CREATE_COMPLETE"
+    assert account.stack()["Outputs"][0]["OutputValue"] == "us-east-1f"
+    assert zones("us-west-2")[3] == "us-west-2d" and len(zones("eu-west-1")) == 3
