@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -428,3 +429,80 @@ def test_logs_may_be_kept_forever(compiled: Compile) -> None:
     resources = resources_of(compiled, HELLO + "  observability: {metrics: {}, logs: {retention: forever}}\n")
     groups = [one for one in resources.values() if one["Type"] == "AWS::Logs::LogGroup"]
     assert len(groups) == 2 and all("RetentionInDays" not in one["Properties"] for one in groups)
+
+
+def variables_of(compiled: Compile, text: str) -> dict[str, Any]:
+    main, *_ = containers_of(compiled, text)
+    return {one["Name"]: one["Value"] for one in main["Environment"]}
+
+
+TRACED = HELLO + "  observability: {traces: {}}\n"
+OTLP = "OTEL_EXPORTER_OTLP"
+
+
+def test_an_sdk_sends_what_the_collector_takes_and_nothing_else(compiled: Compile) -> None:
+    variables = variables_of(compiled, TRACED)
+    assert {name: text for name, text in variables.items() if name.startswith("OTEL")} == {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        f"{OTLP}_TRACES_ENDPOINT": "http://localhost:4318/v1/traces",
+        f"{OTLP}_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=staging",
+        "OTEL_SERVICE_NAME": "hello",
+    }
+    collector = collector_of(compiled, TRACED)
+    assert list(collector["service"]["pipelines"]) == ["traces"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "gone"),
+    [
+        (f"{OTLP}_ENDPOINT: http://other:4318", {"TRACES_ENDPOINT", "TRACES_PROTOCOL", "METRICS", "LOGS"}),
+        (f"{OTLP}_PROTOCOL: grpc", {"TRACES_ENDPOINT", "TRACES_PROTOCOL"}),
+        (f"{OTLP}_TRACES_PROTOCOL: grpc", {"TRACES_ENDPOINT"}),
+        (f"{OTLP}_TRACES_ENDPOINT: http://other:4318/v1/traces", {"TRACES_PROTOCOL"}),
+        (f"{OTLP}_METRICS_ENDPOINT: http://other:4318/v1/metrics", {"METRICS"}),
+        ("OTEL_LOGS_EXPORTER: otlp", set()),
+        (f"{OTLP}_ENDPOINT: '${{ssm:/otlp}}'", {"TRACES_ENDPOINT", "TRACES_PROTOCOL", "METRICS", "LOGS"}),
+    ],
+)
+def test_a_variable_of_the_user_wins_over_those_of_the_collector(
+    compiled: Compile, chosen: str, gone: set[str]
+) -> None:
+    name, _, value = chosen.partition(": ")
+    after = variables_of(compiled, TRACED + f"  environment: {{{chosen}}}\n")
+    names = {"METRICS": "OTEL_METRICS_EXPORTER", "LOGS": "OTEL_LOGS_EXPORTER"}
+    assert {*variables_of(compiled, TRACED)} - {*after} == {names.get(one, f"{OTLP}_{one}") for one in gone}
+    assert after.get(name, value) == value
+
+
+def collector_of(compiled: Compile, text: str) -> Any:
+    _, collector = containers_of(compiled, text)
+    content = collector["Environment"][0]["Value"]
+    return json.loads(content["Fn::Sub"] if isinstance(content, dict) else content)
+
+
+def test_no_application_makes_more_metrics_than_the_default_has_names(compiled: Compile) -> None:
+    collector = collector_of(compiled, HELLO + "  observability: {metrics: {}}\n")
+    (declaration,) = collector["exporters"]["awsemf"]["metric_declarations"]
+    assert declaration["dimensions"] == [[]]  # no label makes a second metric of a name
+    assert 5 <= len(declaration["metric_name_selectors"]) <= 10
+    assert all(re.fullmatch(r"\^[a-z_]+\$", one) for one in declaration["metric_name_selectors"])
+
+
+def test_metrics_are_selected_by_name_pattern_and_label(compiled: Compile) -> None:
+    select = "[{names: [jobs_total, 'http_*'], dimensions: [method, status]}, {names: [up]}]"
+    collector = collector_of(compiled, HELLO + f"  observability: {{metrics: {{select: {select}}}}}\n")
+    first, second = collector["exporters"]["awsemf"]["metric_declarations"]
+    assert first == {
+        "metric_name_selectors": ["^jobs_total$", "^http_.*$"],
+        "dimensions": [["method", "status"]],
+    }
+    assert second == {"metric_name_selectors": ["^up$"], "dimensions": [[]]}
+    (scrape,) = collector["receivers"]["prometheus"]["config"]["scrape_configs"]
+    (rule,) = scrape["metric_relabel_configs"]
+    assert (rule["source_labels"], rule["action"]) == (["__name__"], "keep")
+    kept = ("jobs_total", "http_seconds_bucket", "http_seconds_sum", "up")
+    dropped = ("jobs", "my_jobs_total", "go_goroutines", "upper")
+    assert [bool(re.fullmatch(rule["regex"], one)) for one in (*kept, *dropped)] == [True] * 4 + [False] * 4

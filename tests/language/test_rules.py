@@ -44,6 +44,13 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S110", HELLO + "  environment: {A: '${ssm:/my parameter}'}\n"),
         ("S110", HELLO + "  environment: {A: '${secrets:my secret}'}\n"),
         ("S240", HELLO + "  environment: {A: '${secrets:prod/db-master:password}'}\n"),
+        ("S265", HELLO + "  observability: {metrics: {select: [{names: [a], dimensions: [b, c, b]}]}}\n"),
+        (
+            "S265",
+            HELLO
+            + "  observability: {metrics: {select: [{names: [a], dimensions: [a, b, c, d, e, f, g, h, i, j, k]}]}}\n",
+        ),
+        ("S105", HELLO + "  observability: {metrics: {select: [{names: ['^http_.*$']}]}}\n"),
         ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
         ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
         (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -73,10 +75,11 @@ BY_HAND = {
         + 24 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03)
         + 0.20,
     ),
-    "api-scaling": (  # two log groups: the container's and the metrics'
-        3 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 6 * LOGS + 0.20,
-        30 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 60 * LOGS + 0.20,
+    "api-scaling": (  # two log groups: the container's and the metrics'; the seven metrics that are common
+        3 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 6 * LOGS + 0.20 + 7 * 0.30,
+        30 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 60 * LOGS + 0.20 + 7 * 0.30,
     ),
+    "traces": (2 * SMALL + WEB + NAT + 4 * LOGS + (3 + 10) * 0.30,),  # a metric has ten combinations of labels
     "tls": (2 * SMALL + WEB + NAT + 2 * LOGS,),
     "existing-vpc": (
         2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS,
@@ -131,7 +134,7 @@ def test_everything_at_once() -> None:
     assert line(found, "endpoint.hour").quantity == Range.of(6 * 3 * 730)
     assert {one.name for one in found.unpriced} >= {
         "Images in ECR",
-        "Custom metrics and traces",
+        "Traces in X-Ray",
         "Traffic between zones",
     }
 
@@ -287,7 +290,91 @@ def test_stores_in_their_forms() -> None:
     assert {one.name for one in found.unpriced} == {
         *("Table Cold", "File system Zone", "Log group Logs"),
         *("KMS key of Table", "KMS key of Topic"),
+        *("Requests to KMS keys", "Queries of logs and metrics"),
     }
+
+
+def collected(exporters: Mapping[str, Any] | str) -> Estimate:
+    """The estimate of a service whose collector writes to a log group."""
+    content = exporters if isinstance(exporters, str) else json.dumps({"exporters": exporters})
+    collector = {
+        "Name": "otel",
+        "Image": "public.ecr.aws/aws-observability/aws-otel-collector:v1",
+        "Environment": [{"Name": "AOT_CONFIG_CONTENT", "Value": {"Fn::Sub": content}}],
+    }
+    task = {"Cpu": "256", "Memory": "512", "ContainerDefinitions": [collector]}
+    return costs(
+        resources(
+            Metrics={"Type": "AWS::Logs::LogGroup"},
+            Task={"Type": "AWS::ECS::TaskDefinition", "Properties": task},
+            Service={"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}}},
+        )
+    )
+
+
+def declared(*declarations: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
+    listed = [{"metric_name_selectors": names, "dimensions": labels} for names, labels in declarations]
+    return {"awsemf/app": {"log_group_name": "${Metrics}", "metric_declarations": listed}}
+
+
+@pytest.mark.parametrize(
+    ("exporters", "count", "how"),
+    [
+        (declared((["^up$", "^jobs_total$"], [[]])), 2, "2 metrics"),
+        (declared((["^up$"], [["method"], []])), 11, "11 metrics of 1 name"),
+        (declared((["^http_.*$", "^up$"], [["method"]])), 110, "110 metrics of 1 name and 1 pattern"),
+        (declared((["^up$"], [[]]), (["jvm_.*"], [[]])), 11, "11 metrics of 1 name and 1 pattern"),
+    ],
+)
+def test_custom_metrics_are_counted_by_name_and_label(exporters: dict[str, Any], count: int, how: str) -> None:
+    found = collected(exporters)
+    custom = line(found, "metric.custom Metrics")
+    assert (custom.quantity, custom.how) == (Range.of(count), how)
+    assert {*custom.assumptions} <= {*found.assumed}
+
+
+@pytest.mark.parametrize(
+    ("exporters", "names"),
+    [
+        (declared((["^up$"], [[]])), set()),
+        ({"awsemf": {"log_group_name": "${Metrics}"}}, {"Custom metrics"}),
+        ({"awsxray": {}}, {"Traces in X-Ray"}),
+        ({"otlphttp": {"endpoint": "https://traces.example"}}, {"Telemetry to https://traces.example"}),
+        ("exporters:\n  awsemf: {}\n", {"Custom metrics and traces"}),
+    ],
+)
+def test_telemetry_without_a_price_is_named(exporters: Any, names: set[str]) -> None:
+    always = {"Images in ECR", "Traffic between zones", "Deployments and one-off tasks", "The existing network"}
+    always |= {"Traffic of the tasks to the internet", "Queries of logs and metrics"}
+    found = {one.name for one in collected(exporters).unpriced} - {"Log group Metrics"}  # which nothing may write to
+    assert found == {*always, *names}
+
+
+def test_usage_without_a_price_is_named() -> None:
+    transitions = {
+        "Rules": [{"Status": "Enabled", "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": 9}]}]
+    }
+    found = costs(
+        resources(
+            Old={"Type": "AWS::S3::Bucket", "Properties": {"LifecycleConfiguration": transitions}},
+            Plain={"Type": "AWS::S3::Bucket"},
+            Files={
+                "Type": "AWS::EFS::FileSystem",
+                "Properties": {"LifecyclePolicies": [{"TransitionToIA": "AFTER_7_DAYS"}]},
+            },
+            Topic={"Type": "AWS::SNS::Topic"},
+            Mail={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "email"}},
+            Queue={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs"}},
+        )
+    )
+    assert {(one.name, one.resources) for one in found.unpriced} == {
+        ("Other storage classes of Old", ("Old",)),
+        ("Infrequent access and archive of Files", ("Files",)),
+        ("Deliveries by email", ("Mail",)),
+    }
+    names = {one.name for one in found.unpriced}
+    assert {one["name"] for one in report.data(found)["notPriced"]} == names
+    assert all(f"- {name}:" in report.markdown([found], "x", {}) for name in names)
 
 
 def test_balancers_endpoints_and_alarms_in_their_forms() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -35,7 +36,7 @@ from fsdcf.cloudformation.types import (
     Updates,
 )
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
-from fsdcf.cloudformation.types.ec2 import VPC
+from fsdcf.cloudformation.types.ec2 import NAT_GATEWAY, VPC
 
 PART: Part = "tasks"
 CLUSTER, SERVICE, TASK_DEFINITION = (f"AWS::ECS::{name}" for name in ("Cluster", "Service", "TaskDefinition"))
@@ -102,6 +103,24 @@ def definition_of(stack: PlannedStack, service: PlannedResource) -> PlannedResou
 def containers_of(definition: PlannedResource | None) -> list[Mapping[str, Any]]:
     """The containers of a task definition."""
     return definition.mappings("ContainerDefinitions") if definition else []
+
+
+def exporters_of(definition: PlannedResource | None) -> Mapping[str, Mapping[str, Any]] | None:
+    """The exporters of a task's OpenTelemetry collector by name, with their settings; empty without a collector.
+
+    None where there is one whose configuration is not JSON in the variable that the collector of AWS reads.
+    Source: https://aws-otel.github.io/docs/setup/ecs/config-through-ssm
+    """
+    containers = [one for one in containers_of(definition) if "otel" in text_of(one.get("Image"))]
+    variables = [one for container in containers for one in mappings(container.get("Environment"))]
+    texts = [text_of(one.get("Value")) for one in variables if one.get("Name") == "AOT_CONFIG_CONTENT"]
+    try:
+        settings = mapping(json.loads(texts[0])) if texts else {}
+    except ValueError:
+        settings = {}
+    if containers and not settings:
+        return None
+    return {name: mapping(one) for name, one in mapping(settings.get("exporters")).items()}
 
 
 def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
@@ -223,15 +242,42 @@ def _service_side_costs(stack: PlannedStack, services: Resources) -> Iterator[Un
     yield Unpriced("Deployments and one-off tasks", "old and new tasks run side by side for some minutes")
     if not any(stack.of(VPC)):
         yield Unpriced("The existing network", "its NAT gateways and endpoints are not in the template")
+    online = [one for one in services if _reaches_internet(stack, one)]
+    if online:
+        why = "it depends on what they send; what the load balancer answers is counted"
+        yield Unpriced("Traffic of the tasks to the internet", why, tuple(one.name for one in online))
+    for one in services:
+        yield from _telemetry_side_costs(exporters_of(definition_of(stack, one)), one.name)
     containers = {one.name: containers_of(definition_of(stack, one)) for one in services}
-    collected = tuple(
-        name for name, all in containers.items() if any("otel" in text_of(one.get("Image")) for one in all)
-    )
-    if collected:
-        yield Unpriced("Custom metrics and traces", "their number depends on the application", collected)
     secret = tuple(name for name, all in containers.items() if any(items(one.get("Secrets")) for one in all))
     if secret:
         yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", secret)
+
+
+def _reaches_internet(stack: PlannedStack, service: PlannedResource) -> bool:
+    """Whether tasks have a public address, or a NAT gateway; in a network outside the template they may have one."""
+    return (
+        network_of(service).get("AssignPublicIp") == "ENABLED" or any(stack.of(NAT_GATEWAY)) or not any(stack.of(VPC))
+    )
+
+
+def _telemetry_side_costs(exporters: Mapping[str, Mapping[str, Any]] | None, service: str) -> Iterator[Unpriced]:
+    """What a collector sends, unless it selects the metrics: those have a price."""
+    if exporters is None:
+        why = "the configuration of the collector is not in the template"
+        yield Unpriced("Custom metrics and traces", why, (service,))
+        return
+    for name, settings in exporters.items():
+        kind = name.partition("/")[0]
+        if kind == "awsemf" and not settings.get("metric_declarations"):
+            why = "each series that the service exposes is a metric, because the collector selects none"
+            yield Unpriced("Custom metrics", why, (service,))
+        elif kind == "awsxray":
+            yield Unpriced("Traces in X-Ray", "their number depends on the requests and the sampling", (service,))
+        elif kind != "awsemf":
+            yield Unpriced(
+                f"Telemetry to {text_of(settings.get('endpoint')) or name}", "its receiver bills it", (service,)
+            )
 
 
 def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:

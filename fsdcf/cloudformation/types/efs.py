@@ -52,6 +52,9 @@ def _price_systems(context: PricingContext, systems: Resources) -> CostItems:
             yield context.line("efs.provisioned", "EFS throughput", speed, f"{number(speed)} MiB/s", system)
         if system.mapping("BackupPolicy").get("Status") == "ENABLED":
             yield context.usage("efs.backup", "EFS backups", "efs-gigabytes", "GB, warm", system)
+        if system.get("LifecyclePolicies"):
+            why = "every file is counted as Standard, and no access to other classes"
+            yield Unpriced(f"Infrequent access and archive of {system.name}", why, (system.name,))
 
 
 def _details(properties: Properties) -> Iterator[str]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from fsdcf.cloudformation.pricing import PricingRule, each_month, price
+from collections.abc import Iterator
+
+from fsdcf.cloudformation.planned import PlannedStack
+from fsdcf.cloudformation.pricing import PricingRule, Resources, Unpriced, each_month, price
 from fsdcf.cloudformation.types import AccessActions, Drawing, ForeignType, Part, Simulation, StoredData
 
 PART: Part = "data"
+
+
+def _side_costs(stack: PlannedStack, keys: Resources) -> Iterator[Unpriced]:
+    why = "each encryption and decryption is one: they follow the use of what the key encrypts"
+    yield Unpriced("Requests to KMS keys", why, tuple(one.name for one in keys))
 
 
 _DATA = StoredData("all that it encrypts")
@@ -22,6 +30,7 @@ RECORDS = (
         access=AccessActions(reading=("kms:Decrypt",)),
         data=_DATA,
         price=_PRICE,
+        side_costs=_side_costs,
         drawing=Drawing("service", "KMS key", arn_service="kms", arn_name="(?:key/)?(.+)", read_at_start=True),
         simulation=Simulation("{uuid}", {"Arn": "arn:{partition}:kms:{region}:{account}:key/{id}"}),
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     DAYS,
     NOTHING,
@@ -36,14 +38,20 @@ from fsdcf.cloudformation.types import (
     Simulation,
     StoredData,
 )
-from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, task_counts
+from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, exporters_of, task_counts
 
 PART: Part = "logs and alarms"
 LOG_GROUP = "AWS::Logs::LogGroup"
 
+_EXACT = re.compile(r"\^?[A-Za-z0-9_:]+\$?")
+"""A regular expression that matches one name."""
+_METRICS = "the AWS page, quoted by api-evangelist/cloudwatch and cal53.calculator.city"
+_PER_PATTERN, _LABEL_SETS = "metrics-per-pattern", "metric-label-sets"
+
 
 def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
-    """Log groups that tasks write to: what they ingest, and what they store once the retention time has passed."""
+    """Log groups that tasks write to: what they ingest, what they store once the retention time has passed, and the
+    metrics that CloudWatch makes of them."""
     for group in groups:
         tasks = _writers(context, group)
         kind = group.text("LogGroupClass", "STANDARD")
@@ -62,6 +70,37 @@ def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
         how = f"{ingested} GB a month × {kept}, compressed to {number(small)}"
         names = (rate, "log-compression") + (("log-months",) if days is None else ())
         yield context.line("logs.storage", "Logs, storage", ingested.times(months * small), how, group, *names)
+        yield from _custom_metrics(context, group)
+
+
+def _custom_metrics(context: PricingContext, group: PlannedResource) -> CostItems:
+    """The metrics that a collector selects and writes to a log group: one for each name, or for each combination of
+    labels. All tasks write the same ones."""
+    total, used = Decimal(0), set()
+    names, patterns = 0, 0
+    for declaration in _declarations(context.stack, group):
+        selectors = [text_of(one) for one in items(declaration.get("metric_name_selectors"))]
+        exact = sum(1 for one in selectors if _EXACT.fullmatch(one))
+        vague = len(selectors) - exact
+        labelled = [bool(one) for one in items(declaration.get("dimensions"))] or [False]
+        each = sum(context.assumed[_LABEL_SETS] if one else Decimal(1) for one in labelled)
+        total += (exact + vague * context.assumed[_PER_PATTERN]) * each
+        used |= {_PER_PATTERN} if vague else set()
+        used |= {_LABEL_SETS} if any(labelled) else set()
+        names, patterns = names + exact, patterns + vague
+    if total:
+        sources = [counted(count, word) for count, word in ((names, "name"), (patterns, "pattern")) if count]
+        how = counted(Range.of(total), "metric") + (f" of {' and '.join(sources)}" if used else "")
+        yield context.line("metric.custom", "Custom metrics", total, how, group, *sorted(used))
+
+
+def _declarations(stack: PlannedStack, group: PlannedResource) -> Iterator[Mapping[str, Any]]:
+    """The selections of metrics that the collectors of the services write to a log group."""
+    for service in stack.of(SERVICE):
+        for name, settings in (exporters_of(definition_of(stack, service)) or {}).items():
+            target = text_of(settings.get("log_group_name"))
+            if name.startswith("awsemf") and target in (group.name, group.text("LogGroupName")):
+                yield from mappings(settings.get("metric_declarations"))
 
 
 def _writers(context: PricingContext, group: PlannedResource) -> Range | None:
@@ -85,6 +124,11 @@ def _keeps_shorter(before: Any, after: Any) -> bool:
     return new is not None and (old is None or new < old)
 
 
+def _side_costs(stack: PlannedStack, groups: Resources) -> Iterator[Unpriced]:
+    why = "Logs Insights, dashboards and API calls are billed by use"
+    yield Unpriced("Queries of logs and metrics", why, tuple(one.name for one in groups))
+
+
 RECORDS = (
     ResourceType(
         LOG_GROUP,
@@ -94,11 +138,14 @@ RECORDS = (
             (
                 price("logs.ingestion", "0.50", "GB", f"factualminds.com on CloudWatch; {PRICE_LIST}", "2026-06-13"),
                 price("logs.storage", "0.03", "GB-month", PRICE_LIST, "2026-11-24", "of compressed logs"),
+                price("metric.custom", "0.30", "metric-month", _METRICS, "2026-05-05", "of the first 10,000"),
             ),
             (
                 assumption("log-gigabytes-per-task", "1", "GB/month", "that a running task writes to each log group"),
                 assumption("log-compression", "0.15", "", "stored size of logs by their size at ingestion"),
                 assumption("log-months", "12", "months", "of logs in store where a log group keeps them forever"),
+                assumption(_PER_PATTERN, "10", "metrics", "that a name with `*` selects"),
+                assumption(_LABEL_SETS, "10", "", "combinations of labels of a metric with dimensions"),
             ),
         ),
         Simulation(attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*"}, create=7.0),
@@ -125,6 +172,7 @@ RECORDS = (
             ),
         ),
         retained=True,
+        side_costs=_side_costs,
         data=StoredData(
             "its log events",
             used_by_tasks=False,

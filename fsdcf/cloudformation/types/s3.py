@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
-from fsdcf.cloudformation.planned import mapping, text_of
+from fsdcf.cloudformation.planned import mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     CostItems,
     PricingContext,
     PricingRule,
     Resources,
+    Unpriced,
     assumption,
     price,
 )
@@ -39,6 +40,9 @@ def _price_buckets(context: PricingContext, buckets: Resources) -> CostItems:
         yield context.usage("s3.storage", "S3 storage", "s3-gigabytes", "GB, Standard", one)
         yield context.usage("s3.put", "S3 writes", "s3-writes", "requests", one, per=1000)
         yield context.usage("s3.get", "S3 reads", "s3-reads", "requests", one, per=1000)
+        if any("Transition" in key for rule in _rules(one.get("LifecycleConfiguration")) for key in rule):
+            why = "every object is counted as Standard, and no transition or retrieval"
+            yield Unpriced(f"Other storage classes of {one.name}", why, (one.name,))
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
@@ -60,14 +64,17 @@ def _is_sooner(before: str, after: str) -> bool:
 
 def _expirations(configuration: Any) -> Iterator[tuple[str, str]]:
     """The expirations of enabled rules: the objects and versions that expire, and after how many days."""
-    rules: Collection[Any] = mapping(configuration).get("Rules") or ()
-    for rule in rules:
-        if isinstance(rule, Mapping) and rule.get("Status") == "Enabled":
+    for rule in _rules(configuration):
+        if rule.get("Status") == "Enabled":
             objects = {key: value for key, value in rule.items() if key in ("Prefix", "TagFilters")}
             for key in (key for key in rule if "Expiration" in key):
                 further = {name: value for name, value in mapping(rule[key]).items() if name != "NoncurrentDays"}
                 days = mapping(rule[key]).get("NoncurrentDays", rule[key])
                 yield text_of({"Kind": key, **objects, **further}), text_of(days)
+
+
+def _rules(configuration: Any) -> list[Mapping[str, Any]]:
+    return mappings(mapping(configuration).get("Rules"))
 
 
 RECORDS = (

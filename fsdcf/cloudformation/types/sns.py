@@ -51,6 +51,12 @@ def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
         yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
         if topic.get("KmsMasterKeyId"):
             yield Unpriced(f"KMS key of {topic.name}", "its requests depend on the publishers", (topic.name,))
+    others = [
+        one for one in context.stack.of("AWS::SNS::Subscription") if one.text("Protocol") not in ("sqs", "lambda")
+    ]
+    for protocol in sorted({one.text("Protocol") for one in others}):
+        names = tuple(one.name for one in others if one.text("Protocol") == protocol)
+        yield Unpriced(f"Deliveries by {protocol}", "the price depends on the receiver", names)
 
 
 def _is_fifo(properties: Properties) -> bool:

@@ -12,7 +12,7 @@ from fsdcf.compiler.parts.task_definition import log_configuration
 from fsdcf.compiler.stack import Context, StackPart, Variable, present
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import COLLECTOR as CONTAINER
-from fsdcf.language.model.service import Metrics, Spec, Traces
+from fsdcf.language.model.service import COMMON_METRICS, Metrics, MetricSelection, Spec, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
 _XRAY = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -50,14 +50,39 @@ def telemetry(context: Context) -> StackPart:
         collector.LogConfiguration = output
     part.sidecars.append(collector)
     if traces:
-        variables = {  # which the SDKs of OpenTelemetry read in the service
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment={context.environment}",
-            "OTEL_SERVICE_NAME": context.spec.metadata.name,
-        }
-        part.variables = {name: Variable(text) for name, text in variables.items()}
+        part.variables = {name: Variable(text) for name, text in _sdk_variables(context).items()}
     return part
+
+
+_OTLP = "OTEL_EXPORTER_OTLP"
+_YIELDS_TO = {
+    f"{_OTLP}_TRACES_ENDPOINT": {f"{_OTLP}_ENDPOINT", f"{_OTLP}_PROTOCOL", f"{_OTLP}_TRACES_PROTOCOL"},
+    f"{_OTLP}_TRACES_PROTOCOL": {f"{_OTLP}_ENDPOINT", f"{_OTLP}_PROTOCOL", f"{_OTLP}_TRACES_ENDPOINT"},
+    "OTEL_METRICS_EXPORTER": {f"{_OTLP}_ENDPOINT", f"{_OTLP}_METRICS_ENDPOINT"},
+    "OTEL_LOGS_EXPORTER": {f"{_OTLP}_ENDPOINT", f"{_OTLP}_LOGS_ENDPOINT"},
+}
+"""The variables of the user that say more than these. An SDK prefers the variables of a signal to the general ones, and
+finds the collector's ports by itself for either protocol."""
+
+
+def _sdk_variables(context: Context) -> dict[str, str]:
+    """What the SDKs of OpenTelemetry in the service read: traces go to the collector, other signals nowhere.
+
+    Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ and
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    service = context.service
+    chosen = {*service.environment, *(secret.name for secret in service.secrets)}
+    variables = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        f"{_OTLP}_TRACES_ENDPOINT": "http://localhost:4318/v1/traces",
+        f"{_OTLP}_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment={context.environment}",
+        "OTEL_SERVICE_NAME": context.spec.metadata.name,
+    }
+    return {name: text for name, text in variables.items() if not chosen & _YIELDS_TO.get(name, set())}
 
 
 def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces: Traces | None) -> Any:
@@ -74,12 +99,14 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
             "job_name": spec.metadata.name,
             "metrics_path": metrics.path,
             "static_configs": [{"targets": [target]}],
+            "metric_relabel_configs": [_kept(metrics)],
         }
         receivers["prometheus"] = {"config": {"global": {"scrape_interval": "60s"}, "scrape_configs": [scrape]}}
         exporters["awsemf"] = {
             "namespace": f"{spec.metadata.name}-{environment}",
             "log_group_name": "@group@",
             "dimension_rollup_option": "NoDimensionRollup",
+            "metric_declarations": [_declaration(selection) for selection in _selections(metrics)],
         }
         pipelines["metrics"] = {"receivers": ["prometheus"], "processors": ["batch"], "exporters": ["awsemf"]}
     if traces:
@@ -99,3 +126,33 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
         text = text.replace("@endpoint@", fragment(traces.otlp_endpoint))
     text = text.replace("@group@", "${MetricsLogGroup}")
     return Sub(text) if "${" in text.replace("${!", "") else text.replace("${!", "${")
+
+
+def _selections(metrics: Metrics) -> tuple[MetricSelection, ...]:
+    return metrics.select or (MetricSelection(names=COMMON_METRICS),)
+
+
+def _declaration(selection: MetricSelection) -> dict[str, Any]:
+    """The names as regular expressions, and one set of dimensions, which may be empty.
+
+    Without declarations the exporter makes a metric of every combination of labels.
+    Source: the README of awsemfexporter in opentelemetry-collector-contrib
+    """
+    return {
+        "metric_name_selectors": [f"^{_pattern(name)}$" for name in selection.names],
+        "dimensions": [list(selection.dimensions)],
+    }
+
+
+def _kept(metrics: Metrics) -> dict[str, Any]:
+    """A rule that drops all other series when they are read, which the exporter would log. It does not apply to up.
+
+    Source: metric_relabel_configs in https://prometheus.io/docs/prometheus/latest/configuration/configuration/
+    """
+    names = dict.fromkeys(_pattern(name) for selection in _selections(metrics) for name in selection.names)
+    parts = "(?:_bucket|_count|_sum)?"  # of histograms and summaries
+    return {"source_labels": ["__name__"], "regex": f"(?:{'|'.join(names)}){parts}", "action": "keep"}
+
+
+def _pattern(name: str) -> str:
+    return name.replace("*", ".*")

@@ -360,6 +360,33 @@ class Logs:
         return None if self.retention == FOREVER else int(self.retention)
 
 
+COMMON_METRICS = (
+    *("up", "process_cpu_seconds_total", "process_resident_memory_bytes"),
+    *("http_requests_total", "http_request_duration_seconds"),
+    *("http_server_requests_seconds", "http_server_request_duration_seconds"),
+)
+"""Metrics that Prometheus itself, its client libraries, Micrometer and OpenTelemetry give these names."""
+
+
+@spec_record
+class MetricSelection:
+    """Metrics to send to CloudWatch. Each name and each combination of its labels' values is a metric that costs."""
+
+    names: tuple[str, ...] = spec_key(
+        "Names of Prometheus metrics; `*` stands for any characters.",
+        fewest=1,
+        pattern=r"[a-zA-Z_:*][a-zA-Z0-9_:*]*",
+        expects="a name such as http_requests_total, or http_* for every name that begins so",
+    )
+    dimensions: tuple[str, ...] = spec_key(
+        "Labels that tell the metrics of a name apart; a series that lacks one is not sent. Without dimensions, a "
+        "name is one metric.",
+        default=(),
+        pattern=r"[a-zA-Z_][a-zA-Z0-9_]*",
+        expects="the name of a label, such as method",
+    )
+
+
 @spec_record
 class Metrics:
     """A Prometheus endpoint of the container that the ADOT sidecar reads."""
@@ -370,6 +397,12 @@ class Metrics:
     )
     path: str = spec_key(
         "Path of the metrics endpoint.", default="/metrics", pattern=r"/[!-~]*", expects="a path that begins with /"
+    )
+    select: tuple[MetricSelection, ...] = spec_key(
+        "Metrics to send to CloudWatch; the collector drops the others.",
+        default=(),
+        fewest=1,
+        computed_default=f"{', '.join(COMMON_METRICS)}, each as one metric",
     )
 
 

@@ -2,8 +2,51 @@
 
 from __future__ import annotations
 
-from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS
+from collections.abc import Iterator
+
+from fsdcf.diagnostics import SpecPath
+from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS, MetricSelection
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+
+_MOST_DIMENSIONS = 10
+"""The exporter of the collector drops a set with more. Source: awsemfexporter in opentelemetry-collector-contrib."""
+
+
+@rule(
+    "S265",
+    "labels that cannot be dimensions",
+    "https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/awsemfexporter",
+)
+def metric_dimensions(case: Case) -> Problems:
+    """The collector makes no metric of a selection with more than ten dimensions, and each label is a dimension
+    once."""
+    for path, selection in _selections(case):
+        labels = selection.dimensions
+        if len(labels) > _MOST_DIMENSIONS:
+            message = f"{len(labels)} dimensions: the collector makes no metrics with more than {_MOST_DIMENSIONS}"
+            yield Problem((*path, "dimensions"), message, "keep the labels that you look at", key=True)
+        for index, label in enumerate(labels):
+            if label in labels[:index]:
+                yield Problem((*path, "dimensions", index), f"`{label}` is listed twice", "leave it out")
+
+
+@rule("W130", "every metric is selected", "https://aws.amazon.com/cloudwatch/pricing/")
+def every_metric(case: Case) -> Problems:
+    """CloudWatch charges for each metric. The name `*` selects every metric that the service exposes, now and after
+    the next update of a library."""
+    for path, selection in _selections(case):
+        for index, name in enumerate(selection.names):
+            if not name.strip("*"):
+                hint = "name the metrics that you look at, such as http_requests_total or jvm_memory_*"
+                yield Problem((*path, "names", index), f"`{name}` selects every metric, and each one costs", hint)
+
+
+def _selections(case: Case) -> Iterator[tuple[SpecPath, MetricSelection]]:
+    """The selections of metrics that are collected, each with its path."""
+    metrics = case.service.observability.metrics
+    if metrics and metrics.enabled:
+        for index, selection in enumerate(metrics.select):
+            yield ("service", "observability", "metrics", "select", index), selection
 
 
 @rule("S227", "metrics without a port")
