@@ -65,7 +65,7 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
     ]
     for line in shown:
         words = line.split(" #")[0].split(" -- ")[0].replace("[", " ").replace("]", " ").split()
-        if words[1] in ("--help", "--version"):
+        if words[1] in ("--help", "--version", "help"):
             continue
         assert words[1] in COMMANDS, line
         command = cli.get_command(click.Context(cli), words[1])

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "aws_errors": set(),
     "conventions": set(),
     "masking": set(),
+    "suggested": set(),
     "diagnostics": set(),
     "language": {"diagnostics", "cloudformation"},
     "compiler": {"diagnostics", "language", "cloudformation"},
@@ -41,8 +42,9 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "atomic", "aws_errors", "conventions", "masking"}
-"""The ground floor, which every part may import: the version, error codes, names, masking and atomic writes."""
+GROUND = {"root", "atomic", "aws_errors", "conventions", "masking", "suggested"}
+"""The ground floor, which every part may import: the version, error codes, names, masking, atomic writes and the
+commands to run next."""
 
 HOMES = {
     "troposphere": {"compiler"},

@@ -22,6 +22,7 @@ _SUFFIXES = (".yml", ".yaml")
 _TOOL_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages"})
 _MAX_FOLDERS = 20_000
 _HEAD_BYTES = 8192
+_MOST_LISTED = 20
 
 
 def read(path: Path) -> bytes:
@@ -55,9 +56,39 @@ def find_specs(root: Path) -> list[Path]:
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count == _MAX_FOLDERS:
             raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _TOOL_FOLDERS)
+        folders[:] = sorted(name for name in folders if not _is_skipped(Path(name)))
         specs += [Path(folder) / name for name in files if name.endswith(_SUFFIXES) and is_spec(Path(folder) / name)]
     return sorted(specs)
+
+
+def specs_here() -> list[Path]:
+    """The specs of the current folder and of its folder ``services``; without any, those one folder below.
+
+    A service in ``services`` may have a folder of its own.
+    """
+    for patterns in (("*", "services/*", "services/*/*"), ("*/*",)):
+        paths = (path for pattern in patterns for path in Path().glob(pattern) if path.suffix in _SUFFIXES)
+        specs = [path for path in paths if not _is_skipped(path.parent) and is_spec(path)]
+        if specs:
+            return sorted(specs)
+    return []
+
+
+def only_spec() -> Path:
+    """The only spec here, for a command without one. A usage error that lists the specs if there are several."""
+    specs = specs_here()
+    if len(specs) == 1:
+        click.echo(f"using {specs[0]}, the only spec here", err=True)
+        return specs[0]
+    if not specs:
+        raise click.UsageError("SPEC is missing, and there is no spec here; write one with `fsdcf init NAME`")
+    names = "".join(f"\n  {path}" for path in specs[:_MOST_LISTED])
+    more = f"\n  and {len(specs) - _MOST_LISTED} more" if len(specs) > _MOST_LISTED else ""
+    raise click.UsageError(f"SPEC is missing, and there are several specs here; name one:{names}{more}")
+
+
+def _is_skipped(folder: Path) -> bool:
+    return any(part.startswith(".") or part in _TOOL_FOLDERS for part in folder.parts)
 
 
 def is_spec(file: Path) -> bool:

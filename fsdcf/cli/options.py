@@ -12,14 +12,14 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.cli.files import lint_folder, read
+from fsdcf.cli.files import lint_folder, only_spec, read
 from fsdcf.cli.render.durations import duration
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import NAME
@@ -66,6 +66,10 @@ class SpecInputs:
         name, values = self.environment_name, self.values
         return [Request(str(path), read(path), name, self.overrides, values) for path in self.files]
 
+    def or_only_spec(self) -> SpecInputs:
+        """These inputs; without files, those with the only spec here. A usage error if there is not exactly one."""
+        return self if self.files else replace(self, files=(only_spec(),))
+
     @property
     def settings(self) -> tuple[str, ...]:
         """``--override`` and ``--var`` as typed, with secrets masked: for commands that a log may keep."""
@@ -100,14 +104,16 @@ def _gathered(command: _Command, argument: str, make: Callable[..., Any], *names
     return gathering
 
 
-def _spec_inputs(files: tuple[Path, ...] | Path = (), **options: Any) -> SpecInputs:
-    return SpecInputs((files,) if isinstance(files, Path) else files, **options)
+def _spec_inputs(alone: bool, files: tuple[Path, ...] | Path | None = (), **options: Any) -> SpecInputs:
+    paths = (files,) if isinstance(files, Path) else files or ()
+    inputs = SpecInputs(paths, **options)
+    return inputs.or_only_spec() if alone else inputs
 
 
-def spec_inputs(metavar: str | None = "SPEC", nargs: int = 1) -> _Decorator:
+def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = True) -> _Decorator:
     """A decorator that adds the spec argument (unless ``metavar`` is None), ``--env``, ``--override`` and ``--var``.
 
-    The command takes them as ``inputs``, a ``SpecInputs``.
+    The command takes them as ``inputs``, a ``SpecInputs``. ``alone``: without a spec, it is the only one here.
     """
 
     def decorator(command: _Command) -> _Command:
@@ -129,9 +135,10 @@ def spec_inputs(metavar: str | None = "SPEC", nargs: int = 1) -> _Decorator:
         ]
         if metavar:
             path = click.Path(path_type=Path)
-            options.insert(0, click.argument("files", nargs=nargs, required=True, type=path, metavar=metavar))
+            options.insert(0, click.argument("files", nargs=nargs, required=False, type=path, metavar=metavar))
         names = ("files", "environment", "overrides", "variables")
-        return decorate(_gathered(command, "inputs", _spec_inputs, *names), options)
+        make = partial(_spec_inputs, alone and metavar is not None)
+        return decorate(_gathered(command, "inputs", make, *names), options)
 
     return decorator
 
@@ -238,7 +245,28 @@ def target_options(command: _Command) -> _Command:
         help="Environment of the service.  [default: FSDCF_ENV, then staging]",
     )
     command = _gathered(command, "subject", _subject, "service", "environment")
-    return decorate(command, (click.argument("service", metavar="SPEC|NAME"), environment))
+    return decorate(command, (click.argument("service", required=False, metavar="[SPEC|NAME]"), environment))
+
+
+class TargetCommand(click.Command):
+    """A command of ``target_options``. Its first argument may be left out, even if others follow."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, with the only spec here in front of them if they lack it."""
+        own = args[: args.index("--")] if "--" in args else args
+        if not ctx.resilient_parsing and self._lacks_first(ctx, own, len(own) < len(args)):
+            args = [str(only_spec()), *args]
+        return super().parse_args(ctx, args)
+
+    def _lacks_first(self, ctx: click.Context, args: list[str], has_words: bool) -> bool:
+        """Whether there are fewer words than arguments; ``has_words``: those of the last one follow a ``--``."""
+        arguments = [one for one in self.params if isinstance(one, click.Argument)]
+        needed = len(arguments) - has_words
+        if {"--help", "-h"} & set(args):
+            return False
+        values = self.make_parser(ctx).parse_args([*args])[0]
+        given = [value for one in arguments if isinstance(value := values.get(one.name or ""), str | tuple) and value]
+        return len(given) < needed
 
 
 def _subject(service: str, environment: str | None) -> Subject:

@@ -24,6 +24,7 @@ from fsdcf.cli.options import (
     SANDBOX_REGION,
     Connection,
     Subject,
+    TargetCommand,
     connected,
     connection_options,
     decorate,
@@ -82,7 +83,9 @@ def stack_command(
             run(subject.target, connection, as_json, lambda *run: action(call(*run), **options), quiet, aside)
 
         last = (json_option,) if has_json else ()
-        return click.command()(decorate(command, (target_options, *parameters, connection_options, *last)))
+        return click.command(cls=TargetCommand)(
+            decorate(command, (target_options, *parameters, connection_options, *last))
+        )
 
     return decorator
 

@@ -47,7 +47,8 @@ def test_a_service_in_a_folder_of_its_name(folder: Path, kind: str) -> None:
     files = service(kind, "shop", 9000, "team-x", SCHEMA)
     assert found(folder / "shop") == files
     assert [one.name for one in folder.iterdir()] == ["shop"]
-    assert f"wrote {len(files)} files to shop: {KINDS[kind]}; next: cd shop && make test" in result.stderr
+    assert f"wrote {len(files)} files to shop: {KINDS[kind]}\n  next: (cd shop && make test)\n" in result.stderr
+    assert "fsdcf deploy shop/shop.yml --image-sha one --sandbox\n" in result.stderr
     assert result.stdout == ""
 
 
@@ -167,6 +168,25 @@ def test_on_a_terminal_it_asks(
     asked = capsys.readouterr().err
     assert "Name of the service: " in asked and "sqlite-api: an API with its data in SQLite on EFS\n" in asked
     assert "Template (spec, sqlite-api, dynamodb-api) [spec]: " in asked
+
+
+def test_a_bad_answer_is_asked_for_again_with_the_rule(
+    folder: Path, terminal: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.write(terminal, b"My Shop\nshop\n\n0\n1x\nteam\n")
+    cli.main(["init"], standalone_mode=False)
+    assert (folder / "shop.yml").exists()
+    asked = capsys.readouterr().err
+    assert "'My Shop' is not a valid service name: use at most 40 lower-case letters" in asked
+    assert asked.count("Name of the service: ") == 2 and "'1x' is not a valid owner" in asked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_next_step_of_init_works(kind: str, stage: Stage) -> None:
+    for words, spec in ((("a",), "a.yml"), (("b", "--template", kind), "b/b.yml")):
+        (command,) = re.findall(r"fsdcf (deploy .*)", stage("init", *words).stderr)
+        assert command == f"deploy {spec} --image-sha one --sandbox"
+        stage(*shlex.split(command), "--yes")
 
 
 @pytest.mark.parametrize("kind", KINDS)

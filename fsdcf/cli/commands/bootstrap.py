@@ -117,7 +117,7 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
 
 
 @click.command()
-@spec_inputs("SPEC...", nargs=-1)
+@spec_inputs("[SPEC...]", nargs=-1)
 @click.option("--account", callback=_account, metavar="ID", help="AWS account of the stacks.  [default: any, `*`]")
 @click.option("--region", callback=_region, metavar="NAME", help="AWS region of the stacks.  [default: any, `*`]")
 @click.option(

@@ -34,7 +34,7 @@ def _amount(context: click.Context, parameter: click.Parameter, text: str | None
 
 
 @click.command()
-@spec_inputs("SPEC... | OLD NEW", nargs=-1)
+@spec_inputs("[SPEC... | OLD NEW]", nargs=-1)
 @click.option(
     "--assume",
     "settings",

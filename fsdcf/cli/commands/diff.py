@@ -27,7 +27,7 @@ _OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)
 
 
 @click.command()
-@spec_inputs("OLD NEW | NEW --deployed", nargs=-1)
+@spec_inputs("OLD NEW | [NEW] --deployed", nargs=-1, alone=False)
 @click.option("--deployed", is_flag=True, help="Compare NEW with the deployed stack instead of OLD.")
 @format_option("text", "markdown", "github", "json", help="Output format of the plan.")
 @connection_options
@@ -41,6 +41,7 @@ def diff_command(
     called only with --deployed. The exit code is 0 without changes, 10 with changes, 11 with data at risk, and 2 for
     errors.
     """
+    inputs = inputs.or_only_spec() if deployed else inputs
     if len(inputs.files) != (1 if deployed else 2):
         raise click.UsageError(
             "--deployed expects one file, NEW"

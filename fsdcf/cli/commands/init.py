@@ -10,9 +10,12 @@ from pathlib import Path
 import click
 
 from fsdcf.cli.files import write_new
+from fsdcf.cli.render.outcome import next_lines
+from fsdcf.cli.render.stream import painter
 from fsdcf.language.model.common import NAME
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
+from fsdcf.suggested import suggested
 
 SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.json"
 TEMPLATES = ("spec", *KINDS)
@@ -66,10 +69,8 @@ def init_command(
         port = _ask_port(template) or None
         worker = port is None
     if asks and owner is None:
-        owner = click.prompt("Owner", default=f"team-{name}", err=True)
-    owner = owner or f"team-{name}"
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._@/-]*", owner):
-        raise click.UsageError(f"{owner!r} is not a valid owner: use letters, digits, spaces and . _ @ / -")
+        owner = str(click.prompt("Owner", default=f"team-{name}", value_proc=_owner, err=True))
+    owner = _owner(owner or f"team-{name}")
     if template == "spec":
         _write_spec(name, None if worker else port or PORT, health or "/health", owner, output or Path(f"{name}.yml"))
     elif worker or health is not None:
@@ -85,12 +86,25 @@ def _checked_name(name: str | None) -> str:
     if name is None:
         if not sys.stdin.isatty():
             raise click.UsageError("the service needs a name: fsdcf init NAME")
-        name = str(click.prompt("Name of the service", err=True))
-    if not re.fullmatch(NAME, name) or len(name) > 40:
+        return str(click.prompt("Name of the service", value_proc=_name, err=True))
+    return _name(name)
+
+
+def _name(text: str) -> str:
+    """A service name. A prompt that gets a usage error asks again."""
+    if not re.fullmatch(NAME, text) or len(text) > 40:
         raise click.UsageError(
-            f"{name!r} is not a valid service name: use at most 40 lower-case letters, digits and single hyphens"
+            f"{text!r} is not a valid service name: use at most 40 lower-case letters, digits and single hyphens, and "
+            "start with a letter"
         )
-    return name
+    return text
+
+
+def _owner(text: str) -> str:
+    """An owner. A prompt that gets a usage error asks again."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._@/-]*", text):
+        raise click.UsageError(f"{text!r} is not a valid owner: use letters, digits, spaces and . _ @ / -")
+    return text
 
 
 def _ask_template() -> str:
@@ -109,7 +123,7 @@ def _write_spec(name: str, port: int | None, health: str, owner: str, target: Pa
         raise click.UsageError(f"{health!r} is not a valid path: it must start with /")
     text = render("spec.yml.j2", name=name, port=port, path=health, owner=owner, schema=SCHEMA)
     write_new(target.parent, {target.name: text})
-    click.echo(f"wrote {target}; next: fsdcf template {target}", err=True)
+    _tell(f"wrote {target}", _rehearsal(target))
 
 
 def _write_service(template: str, name: str, port: int, owner: str, folder: Path) -> None:
@@ -119,7 +133,16 @@ def _write_service(template: str, name: str, port: int, owner: str, folder: Path
         )
     files = service(template, name, port, owner, SCHEMA)
     write_new(folder, files)
-    click.echo(
-        f"wrote {len(files)} files to {folder}: {KINDS[template]}; next: cd {shlex.quote(str(folder))} && make test",
-        err=True,
-    )
+    spec = folder / f"{name}.yml"
+    test = f"(cd {shlex.quote(str(folder))} && make test)"
+    _tell(f"wrote {len(files)} files to {folder}: {KINDS[template]}", test, _rehearsal(spec))
+
+
+def _rehearsal(spec: Path) -> str:
+    """The command that deploys a spec on this machine, with a made-up image."""
+    return suggested("deploy", str(spec), image_sha="one", sandbox=True)
+
+
+def _tell(text: str, *commands: str) -> None:
+    """Print what was done, and the commands to run next."""
+    click.echo("\n".join((text, *next_lines(commands, painter(sys.stderr)))), err=True)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsdcf.cli.options import Connection, Subject, connection_options, json_option, target_options, yes_option
+from fsdcf.cli.options import (
+    Connection,
+    Subject,
+    TargetCommand,
+    connection_options,
+    json_option,
+    target_options,
+    yes_option,
+)
 from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.cli.runtime import perform
 from fsdcf.deploy.model import Ask, Outcome, Tell
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
 
-@click.command()
+@click.command(cls=TargetCommand)
 @target_options
 @click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...")
 @yes_option(

@@ -17,7 +17,7 @@ from fsdcf.diagnostics import Severity
 
 
 @click.command()
-@spec_inputs("SPEC...", nargs=-1)
+@spec_inputs("[SPEC...]", nargs=-1)
 @click.option(
     "-o",
     "--output",

@@ -14,7 +14,7 @@ from fsdcf.diagnostics import Diagnostic, Severity
 
 
 @click.command()
-@spec_inputs("SPEC...", nargs=-1)
+@spec_inputs("[SPEC...]", nargs=-1)
 @format_option("text", "json", "github", help="Output format of the findings.")
 @lint_options
 @click.option("--skip-others", is_flag=True, help="Skip files that are not FSD specs, for use in a pre-commit hook.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsdcf.cli.render.plan import where
 from fsdcf.cli.render.stream import wrapped
@@ -44,7 +44,12 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
     longest = max((len(name) for name in outcome.outputs), default=0)
     for name, value in sorted(outcome.outputs.items(), key=lambda output: (output[0] != "Url", output[0])):
         yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
-    for number, command in enumerate(outcome.next):
+    yield from next_lines(outcome.next, paint)
+
+
+def next_lines(commands: Sequence[str], paint: Paint) -> Iterator[str]:
+    """The commands to run next, a line for each."""
+    for number, command in enumerate(commands):
         yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
 
 

@@ -1,0 +1,36 @@
+"""The commands of fsdcf that it suggests to its user, made in one place. Tests parse each with the command line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+Value = str | bool | None | Iterable[str]
+"""The value of an option: a text, several of them, True for a flag; None, False, "" and () leave the option out."""
+
+
+def suggested(name: str, /, *arguments: str, **options: Value) -> str:
+    """A command, quoted for a shell: ``suggested("deploy", "a.yml", env="prod")`` is ``fsdcf deploy a.yml --env prod``.
+
+    ``name`` may name a command of a group, such as ``ci github``.
+    """
+    return " ".join(("fsdcf", name, *map(_quoted, arguments), *words_of(**options)))
+
+
+def words_of(**options: Value) -> tuple[str, ...]:
+    """Options as words, quoted for a shell: ``image_sha="one"`` is ``--image-sha one``."""
+    words: list[str] = []
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value:
+            values = (value,) if isinstance(value, str) else value
+            words += [word for one in values for word in (flag, _quoted(one))]
+    return tuple(words)
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell. A placeholder of a template, such as ``{service}``, stays as it is."""
+    return word if re.fullmatch(r"\{[a-z]+\}", word) else shlex.quote(word)
