@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 TAG_PREFIX = "fsdcf:"
 SERVICE_TAG = f"{TAG_PREFIX}service"
 ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
@@ -10,5 +12,17 @@ ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
 IMAGE_PARAMETER = "ImageSha"
 """The template parameter for the tag or digest of the image."""
 
+DEFAULT_ENVIRONMENT = "staging"
+
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"
 """The name of an environment: at most 20 characters, so that names built from it fit into AWS's limits."""
+
+
+def similar(environment: str, known: Collection[str]) -> str:
+    """The known environment that is probably meant; empty if none is similar."""
+    from difflib import get_close_matches  # rarely needed
+
+    for name in sorted(known, key=len, reverse=True):
+        if name.startswith(environment) or environment.startswith(name):
+            return name
+    return next(iter(get_close_matches(environment, sorted(known), 1)), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,8 @@ class Request:
     """What to compile: the spec's bytes, the name for messages, the environment, and the options of the command line.
 
     ``beside`` reads a file by its path relative to the spec, and raises OSError. By default it reads from the disk,
-    relative to the folder of ``name``.
+    relative to the folder of ``name``. ``named`` finds the environments that other files than the spec name, for a
+    warning about an environment that nothing names; None gives no such warning.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Request:
     overrides: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     beside: Callable[[str], bytes] | None = None
+    named: Callable[[], Collection[str]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +85,7 @@ def _compiled(request: Request) -> Result:
     if written is None:
         return Result(in_order(findings), {request.name: request.raw.decode("utf-8", "replace")})
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables)
-    spec, invalid = validate(document, request.environment, known)
+    spec, invalid = validate(document, request.environment, known, request.named)
     diagnostics = [*findings, *resolved, *invalid]
     check, unreadable = container_check(spec, document, request.beside or _from_disk(request.name))
     diagnostics = [each for each in diagnostics if check is None or each.code != missing_check.code] + unreadable

@@ -21,6 +21,7 @@ from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.diagnostics import Diagnostic, Severity
 from fsdcf.language.model.service import Spec
+from fsdcf.language.rules.environments import unnamed_environment
 from fsdcf.pipeline import Lint, Request, Result, run
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
@@ -64,18 +65,13 @@ def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = Tru
     """The templates of at most ``most`` files, or of files in git revisions (``main:my-service.yml``).
 
     Findings go to standard error; with errors among them the command exits with code 2. ``warnings`` False shows errors
-    alone.
+    and the warning about the environment alone.
     """
     if most is not None and len(inputs.files) > most:
         raise click.UsageError(
             f"expected {'one file' if most == 1 else f'at most {most} files'}, not {len(inputs.files)}"
         )
-    name, values = inputs.environment_name, inputs.values
-    requests = []
-    for file in map(str, inputs.files):
-        raw, beside = _content(file)
-        requests.append(Request(file, raw, name, inputs.overrides, values, beside))
-    results = [_compiled(request, warnings) for request in requests]
+    results = [_compiled(inputs.request(file, *_content(file)), warnings) for file in map(str, inputs.files)]
     if None in results:
         click.get_current_context().exit(2)
     return [result for result in results if result is not None]
@@ -90,7 +86,7 @@ def compile_or_refuse(
     """
     (request,) = inputs.requests()
     result = run(request, lint)
-    show(_errors(result), result.sources)
+    show(_urgent(result), result.sources)
     if result.template is None or result.spec is None:
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
@@ -104,6 +100,7 @@ def compile_or_show(request: Request) -> Result | None:
     """The result of a request, for a command that compiles many; None after the findings of a spec with errors."""
     result = run(request)
     if result.template is not None and result.spec is not None:
+        show(_urgent(result), result.sources)
         return result
     show(result.diagnostics, result.sources)
     click.echo(f"{request.name} for {request.environment}: {summary(result.diagnostics)}", err=True)
@@ -114,15 +111,18 @@ def _compiled(request: Request, warnings: bool) -> Compiled | None:
     if is_template(request.raw):
         return Compiled(request.name, request.environment, _read_template(request))
     result = run(request)
-    show(result.diagnostics if warnings else _errors(result), result.sources)
+    show(result.diagnostics if warnings else _urgent(result), result.sources)
     if result.template is None:
         click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
         return None
     return Compiled(request.name, request.environment, result.template.data, result)
 
 
-def _errors(result: Result) -> list[Diagnostic]:
-    return [diagnostic for diagnostic in result.diagnostics if diagnostic.severity is Severity.ERROR]
+def _urgent(result: Result) -> list[Diagnostic]:
+    """The errors, and the warning about an environment that nothing names: everything below would be about it."""
+    return [
+        each for each in result.diagnostics if each.severity is Severity.ERROR or each.code == unnamed_environment.code
+    ]
 
 
 def is_template(raw: bytes) -> bool:

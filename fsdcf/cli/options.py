@@ -19,12 +19,15 @@ from urllib.parse import urlsplit
 
 import click
 
+from fsdcf.cli.environments import named_by_files
 from fsdcf.cli.files import lint_folder, only_spec, read
 from fsdcf.cli.render.durations import duration
-from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import NAME
+from fsdcf.language.rules.environments import others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -44,12 +47,16 @@ def decorate(command: _Command, decorators: Sequence[_Decorator]) -> _Command:
 
 @dataclass(frozen=True)
 class SpecInputs:
-    """Spec files and the options that compile them. ``environment`` is None unless ``--env`` was given."""
+    """Spec files and the options that compile them.
+
+    ``environment`` is None unless ``--env`` was given. ``new_environment`` accepts one that no file names.
+    """
 
     files: tuple[Path, ...] = ()
     environment: str | None = None
     overrides: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    new_environment: bool = False
 
     @cached_property
     def environment_name(self) -> str:
@@ -63,12 +70,22 @@ class SpecInputs:
 
     def requests(self) -> list[Request]:
         """A compile request for each file. Usage errors for files, environments and variables that are not valid."""
-        name, values = self.environment_name, self.values
-        return [Request(str(path), read(path), name, self.overrides, values) for path in self.files]
+        return [self.request(str(path), read(path)) for path in self.files]
+
+    def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
+        """The compile request for a text. Usage errors for an environment and variables that are not valid."""
+        named = None if self.new_environment else partial(named_by_files, Path(name.rpartition(":")[2]).parent)
+        return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named)
 
     def or_only_spec(self) -> SpecInputs:
         """These inputs; without files, those with the only spec here. A usage error if there is not exactly one."""
         return self if self.files else replace(self, files=(only_spec(),))
+
+    def other_environments(self, document: Document | None) -> tuple[str, ...]:
+        """The known environments of the spec if this one is not among them; none if it is, or was said to be new."""
+        if self.new_environment or document is None:
+            return ()
+        return others_than(self.environment_name, document, partial(named_by_files, self.files[0].parent))
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -84,12 +101,19 @@ class SpecInputs:
     @property
     def validate_command(self) -> str:
         """The command that prints every finding of the file, compiled with the same options."""
-        environment = ("--env", self.environment) if self.environment else ()
-        return shlex.join(("fsdcf", "validate", str(self.files[0]), *environment, *self.settings))
+        name = self.environment_name if self.environment or self.environment_name != DEFAULT_ENVIRONMENT else ""
+        more = ("--new-env",) * self.new_environment
+        return " ".join(
+            (suggested("validate", str(self.files[0]), env=name), shlex.join((*more, *self.settings)))
+        ).strip()
 
 
 variable_option = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME} in the spec; repeatable."
+)
+
+new_environment_option = click.option(
+    "--new-env", "new_environment", is_flag=True, help="Accept an environment that no file names."
 )
 
 
@@ -132,11 +156,12 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
                 help="Override a key of the spec, such as resources.cpu=2048; repeatable.",
             ),
             variable_option,
+            new_environment_option,
         ]
         if metavar:
             path = click.Path(path_type=Path)
             options.insert(0, click.argument("files", nargs=nargs, required=False, type=path, metavar=metavar))
-        names = ("files", "environment", "overrides", "variables")
+        names = ("files", "environment", "overrides", "variables", "new_environment")
         make = partial(_spec_inputs, alone and metavar is not None)
         return decorate(_gathered(command, "inputs", make, *names), options)
 
@@ -201,7 +226,7 @@ def allow_option(help: str) -> _Decorator:
 
 def environment_named(environment: str | None) -> str:
     """The given environment, or FSDCF_ENV, or staging. A usage error if the name is not valid."""
-    name = environment or os.environ.get("FSDCF_ENV") or "staging"
+    name = environment or os.environ.get("FSDCF_ENV") or DEFAULT_ENVIRONMENT
     if not re.fullmatch(ENVIRONMENT_PATTERN, name):
         raise click.UsageError(
             f"{name!r} is not a valid environment name: use a lower-case letter, then up to 19 lower-case letters, "
@@ -254,19 +279,17 @@ class TargetCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, with the only spec here in front of them if they lack it."""
         own = args[: args.index("--")] if "--" in args else args
-        if not ctx.resilient_parsing and self._lacks_first(ctx, own, len(own) < len(args)):
+        if not ctx.resilient_parsing and self._lacks_first(ctx, own):
             args = [str(only_spec()), *args]
         return super().parse_args(ctx, args)
 
-    def _lacks_first(self, ctx: click.Context, args: list[str], has_words: bool) -> bool:
-        """Whether there are fewer words than arguments; ``has_words``: those of the last one follow a ``--``."""
-        arguments = [one for one in self.params if isinstance(one, click.Argument)]
-        needed = len(arguments) - has_words
+    def _lacks_first(self, ctx: click.Context, args: list[str]) -> bool:
+        """Whether there are fewer words than single arguments; the words of a list follow a ``--``."""
         if {"--help", "-h"} & set(args):
             return False
         values = self.make_parser(ctx).parse_args([*args])[0]
-        given = [value for one in arguments if isinstance(value := values.get(one.name or ""), str | tuple) and value]
-        return len(given) < needed
+        single = [one.name or "" for one in self.params if isinstance(one, click.Argument) and one.nargs == 1]
+        return not all(isinstance(values.get(name), str) for name in single)
 
 
 def _subject(service: str, environment: str | None) -> Subject:

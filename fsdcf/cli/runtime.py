@@ -350,7 +350,9 @@ def person(pause: Callable[[], None]) -> Ask | None:
     def ask(question: Question) -> bool:
         pause()
         paint = painter(sys.stderr)
-        role, mark = ("bad", "!") if question.kind in ("data", "protected", "recreate") else ("strong", "-")
+        role, mark = (
+            ("bad", "!") if question.kind in ("data", "protected", "recreate", "environment") else ("strong", "-")
+        )
         for detail in question.details:
             click.echo(f"  {paint(mark, role)} {visible(detail)}", err=True, color=True)
         try:

@@ -70,6 +70,11 @@ class Target:
         named = (word for word in words[2:] if not word.startswith("-"))
         return shlex.quote(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
 
+    def elsewhere(self, environment: str) -> Target:
+        """The same service in another environment."""
+        command = self.redeploy_command.replace(f" --env {self.environment}", f" --env {environment}")
+        return Target(self.service, environment, command)
+
     def command(self, verb: str, *more: str) -> str:
         """A command for this stack: ``fsdcf recover my-service --env staging``."""
         return " ".join(("fsdcf", verb, self.service, "--env", self.environment, *more))
@@ -87,7 +92,8 @@ class Release:
     region, repository), which preflight looks up in ECR; None for another registry. ``account`` is the only account
     that may be deployed to, if the environment names one. A ``protected`` environment asks a person even with
     ``--yes``; without a person, ``--allow`` alone permits data to be put at risk. ``redeploy_command`` is the command
-    as its user typed it, for the commands that are printed.
+    as its user typed it, for the commands that are printed. ``other_environments`` are the known ones if this one is
+    not among them: a person must confirm that it is new.
     """
 
     service: str
@@ -100,6 +106,7 @@ class Release:
     account: str | None = None
     protected: bool = False
     redeploy_command: str = ""
+    other_environments: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -303,7 +310,7 @@ Tell = Callable[[Event], None]
 class Question:
     """A question to a person. ``kind`` is the decision; ``details`` say what it affects, such as the data at risk."""
 
-    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt"]
+    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt", "environment"]
     text: str
     details: tuple[str, ...] = ()
 

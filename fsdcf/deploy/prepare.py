@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.template import compact
-from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.conventions import IMAGE_PARAMETER, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Unreachable
@@ -46,7 +46,8 @@ _IMAGE_ERRORS = {
 def preflight(run: Run, release: Release) -> Snapshot | None:
     """The stack, None if it does not exist.
 
-    Stops the run in the wrong account (exit 3) and without the image (exit 2).
+    Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image (exit
+    2).
     """
     run.step(
         "preflight", f"looking up the stack {release.stack}{' and the image' if release.image is not None else ''}"
@@ -56,6 +57,8 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
         account = stack.account
     else:
         account = text(run.optional("the account is not known", "sts", "GetCallerIdentity"), "Account")
+    if stack is None or stack.in_review:
+        _check_environment(run, release)
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
@@ -66,6 +69,20 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     if release.image is not None and sha:
         _check_image(run, release.image, sha, account)
     return stack
+
+
+def _check_environment(run: Run, release: Release) -> None:
+    """Stop the run (exit 3) if no file names the environment of a new stack and no person confirms it."""
+    if not release.other_environments:
+        return
+    name, others = release.environment, release.other_environments
+    close = similar(name, others)
+    guess = f"did you mean {close}?" if close else f"known are {', '.join(others)}"
+    sentence = f"no file names the environment {name}, and the stack {release.stack} does not exist: {guess}"
+    if run.agrees(Question("environment", f"Create the new environment {name}?", (sentence,))):
+        return
+    meant = (release.target.elsewhere(close).redeploy(),) if close else ()
+    raise stop(Exit.REFUSED, sentence, *meant, release.target.redeploy("--new-env"))
 
 
 def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, account: str) -> None:

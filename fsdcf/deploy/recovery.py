@@ -42,7 +42,7 @@ from fsdcf.deploy.model import (
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshot, target_of
+from fsdcf.deploy.state import NEVER_WORKED, Snapshot, absent, snapshot, target_of
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
 
@@ -98,9 +98,7 @@ def _existing(run: Run, name: str) -> Snapshot:
     stack = snapshot(run.aws, name)
     run.target = target_of(stack, name)
     if stack is None:
-        raise stop(
-            Exit.USAGE, f"the stack {name} does not exist in {run.aws.region}", run.target.redeploy("--image-sha SHA")
-        )
+        raise Stop(absent(run.target, run.aws))
     if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
         sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
         run.target = replace(run.target, redeploy_command=run.target.redeploy(f"--image-sha {sha}"))

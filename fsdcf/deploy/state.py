@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from fsdcf.cloudformation.template import TemplateError, read
-from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, similar
 from fsdcf.deploy.answers import Answer, text, texts
-from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.model import Exit, Options, Target
+from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,35 @@ def snapshot(aws: Aws, stack: str) -> Snapshot | None:
             return None
         raise
     return next((_read(raw) for raw in answer.get("Stacks") or []), None)
+
+
+_MOST_PAGES = 10
+"""The most pages of stacks that a search reads."""
+
+
+def absent(target: Target, aws: Aws, more: str = "") -> Outcome:
+    """The outcome for a stack that does not exist, with the environments that the service is deployed to.
+
+    ``more`` ends the sentence.
+    """
+    sentence = f"the stack {target.stack} does not exist in {aws.region}{more}"
+    deployed = _environments(target.service, aws)
+    if not deployed:
+        return Outcome(Exit.USAGE, sentence, next=() if more else (target.redeploy("--image-sha SHA"),))
+    stacks = ", ".join(target.elsewhere(name).stack for name in deployed)
+    close = similar(target.environment, deployed) or deployed[0]
+    evidence = Evidence(f"stacks of {target.service}", stacks)
+    return Outcome(Exit.USAGE, sentence, (evidence,), (target.elsewhere(close).command("status"),))
+
+
+def _environments(service: str, aws: Aws) -> list[str]:
+    """The environments that a service is deployed to, by the tags of the stacks; none if they cannot be listed."""
+    try:
+        pages = list(islice(aws.pages("cloudformation", "DescribeStacks"), _MOST_PAGES))
+    except AwsError:
+        return []
+    stacks = [_read(raw) for page in pages for raw in page.get("Stacks") or []]
+    return sorted({stack.tags.get(ENVIRONMENT_TAG, "") for stack in stacks if stack.tags.get(SERVICE_TAG) == service})
 
 
 def target_of(stack: Snapshot | None, name: str) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from fsdcf.diagnostics import Diagnostic
@@ -15,11 +16,14 @@ from fsdcf.language.rules.case import Case
 from fsdcf.language.schema import check, check_overlay
 
 
-def validate(document: Document, environment: str, types: Types) -> tuple[Spec, tuple[Diagnostic, ...]]:
+def validate(
+    document: Document, environment: str, types: Types, named: Callable[[], Collection[str]] | None = None
+) -> tuple[Spec, tuple[Diagnostic, ...]]:
     """Return the spec of a document, and every error and warning that its author did not allow.
 
     The rules run even if parts have the wrong shape. Those parts are unknown, and a rule that reads one stops, because
-    its finding would only be a consequence.
+    its finding would only be a consequence. ``named`` finds the environments that other files name; None does not
+    check the environment.
     """
     kind = kind_of(document.data)
     spec, checked = check(document, types)
@@ -29,5 +33,5 @@ def validate(document: Document, environment: str, types: Types) -> tuple[Spec, 
         if name != environment and (overlay := overlay_of(document, name)):
             below = ("environments", name)
             findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, types)]
-    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(checked.dependencies)))
+    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named))
     return spec, tuple(each for each in findings if not document.allows(each))

@@ -14,8 +14,8 @@ from fsdcf.deploy.diagnosis.causes import blockers
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question
 from fsdcf.deploy.operation import Operation, running_operation
-from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, deployed_template, physical_ids, snapshot
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.state import Snapshot, absent, deployed_template, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.operate.service import check_managed, confirm
 
@@ -76,8 +76,7 @@ def _delete(run: Run, options: Options) -> Outcome:
     run.step("preflight", f"looking up the stack {run.target.stack}")
     stack = snapshot(run.aws, run.target.stack)
     if stack is None:
-        sentence = f"the stack {run.target.stack} does not exist in {run.aws.region}: there is nothing to delete"
-        raise stop(Exit.USAGE, sentence)
+        raise Stop(absent(run.target, run.aws, ": there is nothing to delete"))
     _check(run, stack)
     sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"  # after the deletion a redeploy has no deployed image to keep
     run.target = replace(run.target, redeploy_command=run.target.redeploy("--image-sha", sha))

@@ -10,7 +10,7 @@ from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, physical_ids, snapshot
+from fsdcf.deploy.state import Snapshot, absent, physical_ids, snapshot
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
 """The stack outputs with the names of resources, by logical id."""
@@ -30,9 +30,7 @@ def existing_stack(target: Target, aws: Aws) -> Snapshot:
     """The stack of a target. Raises Stop (exit 2) if it does not exist."""
     stack = snapshot(aws, target.stack)
     if stack is None or stack.status == "DELETE_COMPLETE":
-        raise stop(
-            Exit.USAGE, f"the stack {target.stack} does not exist in {aws.region}", target.redeploy("--image-sha SHA")
-        )
+        raise Stop(absent(target, aws))
     return stack
 
 

@@ -114,7 +114,7 @@ def deploy_command(
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         words = f"{warnings} warning{'s' if warnings > 1 else ''}"
-        click.echo(f"{compiled.name}: {words}; see `fsdcf validate {compiled.name}`", err=True)
+        click.echo(f"{compiled.name}: {words}; see `{inputs.validate_command}`", err=True)
     chosen_image = chosen(spec, image_sha, image)
     places = SpecLines(compiled.result)
     release = Release(
@@ -127,6 +127,7 @@ def deploy_command(
         image=registry(spec),
         account=chosen_image.account,
         redeploy_command=_redeploy_command(inputs, chosen_image),
+        other_environments=inputs.other_environments(compiled.result.document),
     )
     if faults:
         from fsdcf.cli.rehearsal import check_targets
@@ -141,8 +142,9 @@ def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
     Secrets are masked, since a log may keep it.
     """
     sha = ("--image-sha", image.sha) if image.sha else ()
+    new = ("--new-env",) * inputs.new_environment
     file, environment = str(inputs.files[0]), inputs.environment_name
-    return shlex.join(("fsdcf", "deploy", file, "--env", environment, *sha, *inputs.settings))
+    return shlex.join(("fsdcf", "deploy", file, "--env", environment, *sha, *new, *inputs.settings))
 
 
 def _lint(template: str) -> tuple[Finding, ...]:

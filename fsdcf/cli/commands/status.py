@@ -18,6 +18,7 @@ from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
 from fsdcf.deploy.run import Run
+from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def status_command(call: StackCall, watching: bool) -> Outcome:
     stack, aws = call.subject.stack, call.aws
     current = status(stack, aws)
     if current is None:
-        sentence = f"the stack {stack} does not exist in {aws.region}"
-        return Outcome(Exit.USAGE, sentence, next=(call.subject.target.redeploy("--image-sha SHA"),))
+        return absent(call.subject.target, aws)
     if watching:
         return _watch(call, current)
     if call.as_json:

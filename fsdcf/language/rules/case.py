@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,7 +23,8 @@ Capability = TypeVar("Capability", bound=Dependency)
 class Case:
     """The spec that the rules check, and its kind.
 
-    ``indexes`` are the positions of ``spec.dependencies`` in the document's list, where some may be missing.
+    ``indexes`` are the positions of ``spec.dependencies`` in the document's list, where some may be missing. ``named``
+    finds the environments that other files than the spec name; None does not check the environment.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Case:
     environment: str
     types: Types
     indexes: tuple[int, ...]
+    named: Callable[[], Collection[str]] | None = None
 
     @property
     def service(self) -> Service:

@@ -1,0 +1,46 @@
+"""The environments of a service: those that its spec or another file names, and the rule about all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, similar
+from fsdcf.language.document import Document
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
+
+USUAL = (
+    *("dev", "development", "test", "testing", "qa", "uat", "stage", "staging", "preprod", "preview"),
+    *("demo", "sandbox", "prod", "production", "live"),
+)
+"""The names that need no file, as long as no file names an environment."""
+
+
+def others_than(environment: str, document: Document, named: Callable[[], Collection[str]]) -> tuple[str, ...]:
+    """The known environments of a service; none if this environment is one of them.
+
+    Known are those of the spec, those that other files name (``named``), and the default one; if no file names any,
+    the usual ones.
+    """
+    overlays = document.data.get("environments")
+    own = {name for name in overlays if isinstance(name, str)} if isinstance(overlays, dict) else set()
+    if environment in (*own, DEFAULT_ENVIRONMENT):
+        return ()
+    files = set(named())
+    known = own | files | {DEFAULT_ENVIRONMENT} if own | files else set(USUAL)
+    return () if environment in known else tuple(sorted(known))
+
+
+@rule("W290", "an environment that no file names")
+def unnamed_environment(case: Case) -> Problems:
+    """The environment is a part of the stack's name: a typing error such as `prodd` describes a second stack beside
+    `prod`. Known environments are those under `environments`, those of a file `environments/NAME.yml` or of the
+    workflow that `fsdcf ci github` wrote, and `staging`; if no file names any, also usual names such as `dev` and
+    `prod`. `fsdcf deploy` asks before it creates the stack of another one, and refuses it without a terminal unless
+    `--new-env` is given."""
+    known = others_than(case.environment, case.document, case.named) if case.named else ()
+    if known:
+        name, close = case.environment, similar(case.environment, known)
+        guess = f"did you mean `{close}`? " if close else ""
+        hint = f"{guess}If `{name}` is new, add `environments: {{{name}: {{}}}}`, or pass --new-env"
+        path = "environments" if case.wrote("environments") else "metadata.name"
+        yield Problem(path, f"no file names the environment `{name}`", hint, key=path == "environments")
