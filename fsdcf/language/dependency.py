@@ -126,13 +126,15 @@ def file_systems(spec: Spec) -> dict[str, MountedFileSystem]:
 
 
 def mounts_of(spec: Spec) -> list[MountedPath]:
-    """Return every mount of the container: the file systems among the dependencies, then ``service.volumes``."""
+    """Return every mount of the container: the file systems among the dependencies, then ``service.volumes`` and
+    ``service.tmpfs``."""
     systems = file_systems(spec)
     mounts = [MountedPath(system.mount_point, True, system.read_only, system) for system in systems.values()]
     for volume in spec.service.volumes:
         system = systems.get(volume.efs.dependency) if volume.efs and volume.efs.dependency else None
         read_only = volume.read_only or (system is not None and system.read_only)
         mounts.append(MountedPath(volume.mount_path, volume.efs is not None, read_only, system))
+    mounts += [MountedPath(scratch.path, False, "ro" in scratch.options) for scratch in spec.service.tmpfs]
     return mounts
 
 

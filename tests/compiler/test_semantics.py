@@ -506,3 +506,17 @@ def test_metrics_are_selected_by_name_pattern_and_label(compiled: Compile) -> No
     kept = ("jobs_total", "http_seconds_bucket", "http_seconds_sum", "up")
     dropped = ("jobs", "my_jobs_total", "go_goroutines", "upper")
     assert [bool(re.fullmatch(rule["regex"], one)) for one in (*kept, *dropped)] == [True] * 4 + [False] * 4
+
+
+def test_scratch_in_memory_stands_beside_the_init_process(compiled: Compile) -> None:
+    text = HELLO + "  user: 1000\n  readonlyRootFilesystem: true\n  initProcess: true\n  tmpfs:\n"
+    text += "    - {path: /tmp, size: 64}\n    - {path: /cache, size: 8, options: [noexec, mode=1777]}\n"
+    (main,) = containers_of(compiled, text)
+    assert main["LinuxParameters"] == {
+        "InitProcessEnabled": True,
+        "Tmpfs": [
+            {"ContainerPath": "/tmp", "Size": 64},
+            {"ContainerPath": "/cache", "Size": 8, "MountOptions": ["noexec", "mode=1777"]},
+        ],
+    }
+    assert "LinuxParameters" not in containers_of(compiled, HELLO)[0]

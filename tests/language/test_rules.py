@@ -51,6 +51,20 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
             + "  observability: {metrics: {select: [{names: [a], dimensions: [a, b, c, d, e, f, g, h, i, j, k]}]}}\n",
         ),
         ("S105", HELLO + "  observability: {metrics: {select: [{names: ['^http_.*$']}]}}\n"),
+        ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 512}]\n  resources: {memory: 512}\n"),
+        ("S266", HELLO + "  tmpfs: [{path: /a, size: 600}, {path: /b, size: 600}]\n"),
+        ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [exec, noexec]}]\n"),
+        ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [rw, ro]}]\n"),
+        ("S105", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [remount]}]\n"),
+        ("S105", HELLO + "  tmpfs: [{path: /, size: 1}]\n"),
+        ("S104", HELLO + "  tmpfs: [{path: /tmp, size: 0}]\n"),
+        ("S230", HELLO + "  tmpfs: [{path: /tmp, size: 1}]\n  volumes: [{name: a, mountPath: /tmp/}]\n"),
+        ("S230", HELLO + "  tmpfs: [{path: /tmp, size: 1}, {path: /tmp, size: 2}]\n"),
+        (
+            "S230",
+            HELLO
+            + "  tmpfs: [{path: /mnt/efs, size: 1}]\ndependencies:\n  - {type: aws_efs_file_system, name: files}\n",
+        ),
         ("S220", HELLO.replace("owners: team", "owners: team\n  tags: {Team: a, team: b}")),
         ("S220", HELLO.replace("owners: team", "owners: team\n  pack: |\n    shop\n")),
         (
@@ -254,6 +268,35 @@ def test_a_secret_owned_by_an_aws_service_may_contain_an_exclamation_mark(compil
 
 def test_an_image_with_an_unknown_registry_may_be_in_ecr(compiled: Compile) -> None:
     assert "S216" not in {one.code for one in compiled(HELLO + NO_NAT + "  image: ${REGISTRY}/shop\n").diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("lines", "warned"),
+    [
+        ("  user: 1000:1000\n  volumes: [{name: a, mountPath: /tmp}]\n", True),
+        ("  user: node\n  readonlyRootFilesystem: true\n  volumes: [{name: a, mountPath: /tmp}]\n", True),
+        ("  user: 0:0\n  volumes: [{name: a, mountPath: /tmp}]\n", False),
+        ("  user: root\n  volumes: [{name: a, mountPath: /tmp}]\n", False),
+        ("  volumes: [{name: a, mountPath: /tmp}]\n", False),
+        ("  user: 1000\n  volumes: [{name: a, mountPath: /tmp, readOnly: true}]\n", False),
+        ("  user: 1000\n  volumes: [{name: a, mountPath: /tmp, efs: {fileSystemId: fs-01234567}}]\n", False),
+        ("  user: 1000\n  readonlyRootFilesystem: true\n  tmpfs: [{path: /tmp, size: 64}]\n", False),
+    ],
+)
+def test_scratch_that_only_root_can_write_is_a_warning(compiled: Compile, lines: str, warned: bool) -> None:
+    findings = [one for one in compiled(HELLO + lines).diagnostics if one.code == "W131"]
+    assert bool(findings) == warned
+    assert all("tmpfs: [{path: /tmp, size: 64}]" in one.hint for one in findings)
+
+
+def test_a_database_in_memory_is_lost_with_its_task(compiled: Compile) -> None:
+    files = "dependencies:\n  - {type: aws_efs_file_system, name: files}\n"
+    files += "  - {type: sqlite_database, name: db, path: /mnt/efs/scratch/app.db}\n"
+    codes = [
+        {one.code for one in compiled(HELLO + lines + files).diagnostics}
+        for lines in ("  tmpfs: [{path: /mnt/efs/scratch, size: 64}]\n", "")
+    ]
+    assert ["W108" in each for each in codes] == [True, False]
 
 
 @pytest.mark.parametrize(("least", "advised"), [(0, True), (1, False)])

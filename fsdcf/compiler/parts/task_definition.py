@@ -12,7 +12,7 @@ from fsdcf.compiler.parts.secrets import plain_environment, secrets_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, VolumeMount, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model.service import ContainerCheck, Service, Volume
+from fsdcf.language.model.service import ContainerCheck, Service, Tmpfs, Volume
 
 ORIGIN = "service"
 
@@ -72,6 +72,7 @@ _SOURCES: Sources = {
 _MAIN_SOURCES = {
     "PortMappings": "service.port",
     "MountPoints": "service.volumes",
+    "LinuxParameters.Tmpfs": "service.tmpfs",
     "LogConfiguration": "service.observability.logs",
     "HealthCheck": "service.healthCheck.container",
     **{
@@ -94,6 +95,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
     needs_init = service.init_process or service.enable_execute_command
+    linux = present(InitProcessEnabled=needs_init, Tmpfs=[_tmpfs(scratch) for scratch in service.tmpfs])
     optional = present(
         PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp", Name=name)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
@@ -113,7 +115,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
             ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
             for limit in service.ulimits
         ],
-        LinuxParameters=needs_init and ecs.LinuxParameters(InitProcessEnabled=True),
+        LinuxParameters=ecs.LinuxParameters(**linux) if linux else None,
     )
     return ecs.ContainerDefinition(
         Name=name,
@@ -158,6 +160,11 @@ def log_configuration(service: Service, prefix: str) -> ecs.LogConfiguration | N
     if mode == "non-blocking":
         options["max-buffer-size"] = "25m"
     return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
+
+
+def _tmpfs(scratch: Tmpfs) -> ecs.Tmpfs:
+    options = present(MountOptions=list(scratch.options))
+    return ecs.Tmpfs(ContainerPath=scratch.path, Size=scratch.size, **options)
 
 
 def _volume(mount: VolumeMount) -> ecs.Volume:

@@ -167,6 +167,21 @@ class Volume:
     )
 
 
+@spec_record
+class Tmpfs:
+    """Scratch in the memory of the task, which any user of the container may write."""
+
+    path: str = spec_key("Path in the container.", pattern=r"/+[^:/][^:]*", expects="an absolute path such as /tmp")
+    size: int = spec_key("Size in MiB; what is written counts as memory of the task.", minimum=1, maximum=249855)
+    options: tuple[str, ...] = spec_key(
+        "Mount options, such as noexec.",
+        default=(),
+        pattern=r"ro|rw|(no)?(suid|dev|exec|atime|diratime|relatime|strictatime)|sync|async|dirsync"
+        r"|mode=[0-7]{3,4}|[ug]id=[0-9]{1,10}",
+        expects="an option such as noexec, ro, mode=1777 or uid=1000",
+    )
+
+
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
@@ -577,6 +592,7 @@ class Service:
         "Environment variables whose values ECS reads from Secrets Manager or Parameter Store.", default=()
     )
     volumes: tuple[Volume, ...] = spec_key("Volumes of the container.", default=())
+    tmpfs: tuple[Tmpfs, ...] = spec_key("Scratch in memory, by its path in the container.", default=())
     networking: Networking = spec_key("Network of the service, and access to it.", default=Networking())
     observability: Observability = spec_key("Logs, metrics and traces.", default=Observability())
     task_role: Role = spec_key("Permissions of the service itself.", default=Role())

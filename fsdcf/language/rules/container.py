@@ -87,6 +87,54 @@ def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Probl
         yield Problem((*path, "rootDirectory"), "rootDirectory cannot be used with an access point", hint)
 
 
+@rule(
+    "S266",
+    "scratch in memory that the task cannot have",
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html",
+)
+def tmpfs(case: Case) -> Problems:
+    """What the container writes to `tmpfs` counts as memory of the task, so that all of them together must be smaller
+    than `resources.memory`. An option and its opposite exclude each other."""
+    memory, total = case.service.resources.memory, 0
+    for index, scratch in enumerate(case.service.tmpfs):
+        path: SpecPath = ("service", "tmpfs", index)
+        total += scratch.size
+        if total >= memory > total - scratch.size:
+            message = f"{total} MiB of scratch leave no memory for the service: the task has {memory} MiB"
+            yield Problem((*path, "size"), message, "use a smaller size, or raise resources.memory")
+        for number, option in enumerate(scratch.options):
+            if _opposite(option) in scratch.options[:number]:
+                message = f"`{option}` and `{_opposite(option)}` exclude each other"
+                yield Problem((*path, "options", number), message, "keep one of them")
+
+
+def _opposite(option: str) -> str:
+    if option in ("ro", "rw", "sync", "async"):
+        return {"ro": "rw", "rw": "ro", "sync": "async", "async": "sync"}[option]
+    return option.removeprefix("no") if option.startswith("no") else f"no{option}"
+
+
+@rule(
+    "W131",
+    "scratch that the container's user cannot write",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html",
+)
+def scratch_of_root(case: Case) -> Problems:
+    """A volume without a file system is a directory on the task's disk that belongs to root, with mode 0755. A
+    container with another `user` cannot write to it, unless its image has a VOLUME at the same path that belongs to
+    the user: ECS keeps the owner of that. Every user may write to `tmpfs`."""
+    user = sample(case.service.user or "root")
+    if user.partition(":")[0] in ("0", "root"):
+        return
+    for index, volume in enumerate(case.service.volumes):
+        if volume.efs is None and not volume.read_only:
+            message = f"`{volume.mount_path}` belongs to root: user {user} cannot write to it"
+            hint = (
+                f"write `tmpfs: [{{path: {volume.mount_path}, size: 64}}]` in place of the volume; the size is in MiB"
+            )
+            yield Problem(("service", "volumes", index, "mountPath"), message, hint)
+
+
 @rule("S218", "a variable that is set twice")
 def repeated_variables(case: Case) -> Problems:
     """ECS rejects a variable that is in both `environment` and `secrets`, or twice in one of them."""

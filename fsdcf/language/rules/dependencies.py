@@ -39,6 +39,8 @@ def mount_paths(case: Case) -> Problems:
     mounts = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
     volumes = enumerate(case.service.volumes)
     mounts += [(("service", "volumes", index, "mountPath"), volume.mount_path) for index, volume in volumes]
+    scratch = enumerate(case.service.tmpfs)
+    mounts += [(("service", "tmpfs", index, "path"), each.path) for index, each in scratch]
     seen: set[str] = set()
     for path, mount in mounts:
         place = mount.rstrip("/") or "/"
