@@ -19,7 +19,7 @@ from fsdcf.cloudformation.types.ecs import spot_shares
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, deltas, estimate
 from fsdcf.plan.cost.prices import PARTS, AssumptionError, PriceError, assumed, assumptions, overridden, shipped
-from tests.conftest import ROOT
+from tests.conftest import HELLO, ROOT, Compile
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, Template, resources, template_of
 
@@ -375,6 +375,17 @@ def test_usage_without_a_price_is_named() -> None:
     names = {one.name for one in found.unpriced}
     assert {one["name"] for one in report.data(found)["notPriced"]} == names
     assert all(f"- {name}:" in report.markdown([found], "x", {}) for name in names)
+
+
+def test_what_exists_already_is_named(compiled: Compile) -> None:
+    text = HELLO + "dependencies:\n"
+    text += "  - {type: aws_dynamodb_table, name: orders, unmanaged: {permissions: read}}\n"
+    text += "  - {type: aws_s3_bucket, name: reports, unmanaged: {permissions: read}}\n"
+    text += "  - {type: aws_sqs_queue, name: jobs}\n"
+    template = compiled(text).template
+    assert template is not None
+    named = {one.name for one in costs(dict(template.data)).unpriced if one.name.startswith("Existing")}
+    assert named == {"Existing dynamodb table/orders", "Existing s3 reports"}
 
 
 def test_balancers_endpoints_and_alarms_in_their_forms() -> None:

@@ -14,11 +14,15 @@ from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingConte
 from fsdcf.cloudformation.references import steps
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.plan.access import access, shortened
 from fsdcf.plan.cost.prices import PARTS, rules
 
 _OF_THE_STACK = re.compile(r"arn:aws[a-z-]*:(?:acm|kafka):([a-z0-9-]+):")
 """Certificates and Kafka clusters serve their own region alone.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/https-listener-certificates.html"""
+
+_ARN = re.compile(r"arn:(?:\$\{[^}]*\}|[^:$]*):(?!(?:ecr|secretsmanager|ssm):|kafka:.*:(?:group|topic)/)")
+"""A resource that is billed by itself. Images, secrets and parameters have entries of their own."""
 
 NOTES = (
     "Usage is the same at minimum and maximum; only the number of tasks differs.",
@@ -129,6 +133,15 @@ def _left_out(stack: PlannedStack) -> Iterator[Unpriced]:
     for type, resources in sorted(types.items()):
         side_costs = record_of(type).side_costs
         yield from side_costs(stack, resources) if side_costs else ()
+    for name in sorted(_existing(stack)):
+        yield Unpriced(f"Existing {name}", "the stack uses it, and it is not in the template")
+
+
+def _existing(stack: PlannedStack) -> set[str]:
+    """The resources outside the template that the roles may use; the parts of one belong to it."""
+    rows = [row for row in access(stack) if row.kind == "identity" and row.effect == "Allow" and not row.targets]
+    arns = {text for row in rows for text in row.resources if _ARN.match(text)}
+    return {shortened(arn) for arn in arns if not any(arn.startswith(f"{other}/") for other in arns)}
 
 
 def total_of(lines: Iterable[CostLine]) -> Range:
