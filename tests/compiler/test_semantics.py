@@ -72,6 +72,13 @@ def test_the_load_balancer_reaches_the_task(compiled: Compile) -> None:
     assert (way_in["FromPort"], way_in["ToPort"]) == (8000, 8000)
     assert way_in["SourceSecurityGroupId"] == {"Fn::GetAtt": ["LoadBalancerSecurityGroup", "GroupId"]}
     assert "SecurityGroupIngress" not in resources["TaskSecurityGroup"]["Properties"]
+    way_out = resources["LoadBalancerEgressToTasks"]["Properties"]
+    assert (way_out["FromPort"], way_out["ToPort"]) == (8000, 8000)
+    assert way_out["GroupId"] == way_in["SourceSecurityGroupId"]
+    assert way_out["DestinationSecurityGroupId"] == way_in["GroupId"]
+    assert {"LoadBalancerEgressToTasks", "TaskIngressFromLoadBalancer"} <= set(resources["Service"]["DependsOn"])
+    (inline,) = resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+    assert inline["CidrIp"] == "127.0.0.1/32", "EC2 opens a group without egress to everywhere"
     assert resources["TargetGroup"]["Properties"]["Port"] == 80
 
 

@@ -88,7 +88,7 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         swap("port: 8080", "port: 9090"),
         10,
         {
-            **{"TaskIngressFromLoadBalancer": "replaced", "LoadBalancerSecurityGroup": "changed"},
+            **{"TaskIngressFromLoadBalancer": "replaced", "LoadBalancerEgressToTasks": "replaced"},
             **{"TaskDefinition": "replaced", "Service": "changed"},
         },
     ),

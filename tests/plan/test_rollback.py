@@ -37,6 +37,8 @@ CONTAINER = {
     "Command": ["serve"],
     "MountPoints": [{"SourceVolume": "files", "ContainerPath": "/files"}],
 }
+TO_80 = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
+POINT = {"StringEquals": {"elasticfilesystem:AccessPointArn": {"Fn::GetAtt": ["Point", "Arn"]}}}
 BEFORE: Mapping[str, Any] = {
     "Parameters": {"ImageSha": {"Type": "String"}},
     **resources(
@@ -57,7 +59,7 @@ BEFORE: Mapping[str, Any] = {
                 "NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "TaskGroup"}]}},
             },
         },
-        TaskRole=role(Own=policy("ses:SendEmail", "s3:GetObject")),
+        TaskRole=role(Own=policy("ses:SendEmail", "s3:GetObject"), Exec=policy("ssmmessages:OpenDataChannel")),
         ExecutionRole=role(Start=policy("secretsmanager:GetSecretValue")),
         Extra={
             "Type": "AWS::IAM::Policy",
@@ -75,12 +77,15 @@ BEFORE: Mapping[str, Any] = {
             "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
             "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]},
         },
-        TaskGroup={"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "tasks"}},
+        TaskGroup={
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"GroupDescription": "tasks", "SecurityGroupIngress": [TO_80]},
+        },
         BalancerGroup={
             "Type": "AWS::EC2::SecurityGroup",
             "Properties": {
                 "GroupDescription": "lb",
-                "SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}],
+                "SecurityGroupEgress": [TO_80],
             },
         },
         Routes={"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": "vpc-1"}},
@@ -90,6 +95,16 @@ BEFORE: Mapping[str, Any] = {
                 "RouteTableId": {"Ref": "Routes"},
                 "DestinationCidrBlock": "0.0.0.0/0",
                 "NatGatewayId": "nat-1",
+            },
+        },
+        Gateway={"Type": "AWS::EC2::VPCEndpoint", "Properties": {"RouteTableIds": ["rtb-1", {"Ref": "Routes"}]}},
+        Point={"Type": "AWS::EFS::AccessPoint", "Properties": {"PosixUser": {"Uid": "1", "Gid": "1"}}},
+        Mount={
+            "Type": "AWS::IAM::Policy",
+            "Properties": {
+                "PolicyName": "mount",
+                "Roles": [{"Ref": "TaskRole"}],
+                "PolicyDocument": policy("elasticfilesystem:ClientMount", Condition=POINT),
             },
         },
         Files={"Type": "AWS::EFS::FileSystem", "DeletionPolicy": "Retain", "Properties": {"Encrypted": True}},
@@ -144,6 +159,7 @@ def without(*names: str) -> Edit:
 
 
 def statement(name: str, document: Any) -> Edit:
+    """Leaves one policy in a role."""
     return properties(name, Policies=[{"PolicyName": "Own", "PolicyDocument": document}])
 
 
@@ -153,6 +169,7 @@ def found(edit: Edit) -> list[Unsafe]:
     return list(plan_update(sides_of(BEFORE, after)).review.unsafe)
 
 
+LIMIT = "arn:aws:iam::1:policy/limit"
 DENY = {
     "Statement": [
         *policy("ses:SendEmail", "s3:GetObject")["Statement"],
@@ -179,6 +196,8 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live"), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live", Port=81), (FSDCF,)),
     ("health-check-changed", "Target", properties("Target", Matcher={"HttpCode": "204"}), (ROLLOUT, FSDCF)),
+    ("health-check-changed", "Target", properties("Target", HealthCheckProtocol="HTTPS"), (ROLLOUT, FSDCF)),
+    ("health-check-changed", "Target", properties("Target", HealthCheckTimeoutSeconds=4), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:SendEmail")), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", DENY), (ROLLOUT, FSDCF)),
     (
@@ -188,6 +207,9 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         (ROLLOUT, FSDCF),
     ),
     ("permission-removed", "Extra", without("Extra"), (FSDCF,)),
+    ("permission-removed", "Mount", properties("Point", PosixUser={"Uid": "2", "Gid": "1"}), (ROLLOUT,)),
+    ("permission-removed", "TaskRole", properties("TaskRole", PermissionsBoundary=LIMIT), (ROLLOUT, FSDCF)),
+    ("permission-removed", "ExecutionRole", properties("ExecutionRole", PermissionsBoundary=LIMIT), (ROLLOUT,)),
     ("permission-removed", "ExecutionRole", properties("ExecutionRole", Policies=None), (ROLLOUT,)),
     ("permission-removed", "TaskRole", properties("Task", TaskRoleArn="arn:aws:iam::1:role/other"), (FSDCF,)),
     ("variable-removed", "Task", container(Environment=[{"Name": "LOG", "Value": "info"}]), (FSDCF,)),
@@ -212,6 +234,8 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         ),
         (ROLLOUT,),
     ),
+    ("way-in-closed", "TaskGroup", properties("TaskGroup", SecurityGroupIngress=None), (ROLLOUT,)),
+    ("way-out-closed", "Gateway", properties("Gateway", RouteTableIds=[{"Ref": "Routes"}]), (ROLLOUT,)),
     (
         "way-out-closed",
         "TaskGroup",
@@ -269,6 +293,10 @@ SAFE: dict[str, Edit] = {
     "a longer retention": properties("Logs", RetentionInDays=365),
     "for ever": properties("Logs", RetentionInDays=None),
     "more memory": properties("Task", Memory="2048"),
+    "more time to answer": properties("Target", HealthCheckTimeoutSeconds=9),
+    "a route table that has a route to the internet": properties("Gateway", RouteTableIds=["rtb-1"]),
+    "ECS Exec off": statement("TaskRole", policy("ses:SendEmail", "s3:GetObject")),
+    "another description of a rule": properties("TaskGroup", SecurityGroupIngress=[{**TO_80, "Description": "HTTP"}]),
     "a check interval": properties("Target", HealthCheckIntervalSeconds=10),
     "more codes of a check": properties("Target", Matcher={"HttpCode": "200-204,302"}),
     "a port more": container(PortMappings=[{"ContainerPort": 80}, {"ContainerPort": 81}]),
@@ -289,6 +317,23 @@ def test_every_rule_has_its_case_and_its_explanation() -> None:
     assert all(rule.explanation.endswith(".") for rule in RULES)
     page = (ROOT / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
     assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in RULES)
+
+
+def test_egress_that_moves_to_a_rule_of_its_own_is_closed_for_seconds() -> None:
+    """As in a stack that was deployed when the load balancer's group contained the rule."""
+    local = {**TO_80, "CidrIp": "127.0.0.1/32"}
+
+    def moved(**other: Any) -> Edit:
+        def edit(template: Template) -> None:
+            apart = {"GroupId": {"Fn::GetAtt": ["BalancerGroup", "GroupId"]}, **TO_80, "Description": "Tasks", **other}
+            template["Resources"]["Apart"] = {"Type": "AWS::EC2::SecurityGroupEgress", "Properties": apart}
+            properties("BalancerGroup", SecurityGroupEgress=[local])(template)
+
+        return edit
+
+    (same,), (other,) = found(moved()), found(moved(FromPort=81, ToPort=81))
+    assert same.rule == other.rule == "way-in-closed" and same.when == other.when == (ROLLOUT,)
+    assert "Apart" in same.what and "for seconds" in same.why and "no more requests" in other.why
 
 
 def test_fewer_status_codes_are_a_violation() -> None:

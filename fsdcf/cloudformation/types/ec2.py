@@ -32,6 +32,7 @@ EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (
     f"AWS::EC2::{name}" for name in ("EIP", "NatGateway", "Route", "SecurityGroup", "Subnet", "VPC", "VPCEndpoint")
 )
 GATEWAY_ATTACHMENT, ROUTE_TABLE_ASSOCIATION = "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::SubnetRouteTableAssociation"
+SECURITY_GROUP_EGRESS, SECURITY_GROUP_INGRESS = "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"
 
 _VPC_PAGE = f"AWS's pricing page for VPC, as transcribed by api-evangelist; {PRICE_LIST}"
 _ENDPOINTS = f"zacfukuda.com; {PRICE_LIST}"
@@ -160,7 +161,7 @@ RECORDS = (
     ),
     ResourceType("AWS::EC2::RouteTable", "free", Simulation("rtb-{hex}", create=11.0)),
     ResourceType(
-        "AWS::EC2::SecurityGroup",
+        SECURITY_GROUP,
         "free",
         Simulation("sg-{hex}", {"GroupId": "{id}"}, create=5.0),
         before_deletion=(
@@ -168,7 +169,8 @@ RECORDS = (
             " stopped task disappears within minutes"
         ),
     ),
-    ResourceType("AWS::EC2::SecurityGroupIngress", "free", Simulation("sgr-{hex}")),
+    ResourceType(SECURITY_GROUP_EGRESS, "free", Simulation("sgr-{hex}")),
+    ResourceType(SECURITY_GROUP_INGRESS, "free", Simulation("sgr-{hex}")),
     ResourceType(
         SUBNET,
         "free",
@@ -207,7 +209,6 @@ RECORDS = (
     ),
     ForeignType("AWS::EC2::NetworkAcl", price="free", simulation=Simulation("acl-{hex}")),
     ForeignType("AWS::EC2::NetworkAclEntry", price="free"),
-    ForeignType("AWS::EC2::SecurityGroupEgress", price="free", simulation=Simulation("sgr-{hex}")),
     ForeignType("AWS::EC2::VPCCidrBlock", price="free"),
     ForeignType("AWS::EC2::Volume", data=StoredData("its blocks"), snapshot=lambda properties: False),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, StackPart
 from fsdcf.compiler.text import value
 from fsdcf.language.model.service import LoadBalancer, Service
 
@@ -176,7 +176,12 @@ def _service_name(name: str) -> Any:
 
 
 def security_groups(context: Context) -> StackPart:
-    """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the ingress from it."""
+    """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the rules from it to the tasks.
+
+    Both of these rules are resources of their own, whose properties are create-only: when the port changes,
+    CloudFormation creates the new rules before it updates the service and deletes the old ones after it, so that the
+    load balancer reaches the old tasks until they are gone, and again after a rollback.
+    """
     part = StackPart()
     service = context.service
     anywhere = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")
@@ -196,29 +201,43 @@ def security_groups(context: Context) -> StackPart:
         GroupDescription="Load balancer of the service",
         VpcId=context.network.vpc,
         SecurityGroupIngress=_admitted(balancer),
-        SecurityGroupEgress=[
-            tcp_rule(service.port, DestinationSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")
-        ],
+        SecurityGroupEgress=[_NOWHERE],
     )
-    sources: Sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "SecurityGroupEgress": "service.port"}
-    part.add(group, origin, sources)
-    ingress = ec2.SecurityGroupIngress(
-        "TaskIngressFromLoadBalancer",
-        GroupId=TASK_SECURITY_GROUP,
-        IpProtocol="tcp",
-        FromPort=service.port,
-        ToPort=service.port,
-        SourceSecurityGroupId=GetAtt(group, "GroupId"),
-        Description="Load balancer",
+    part.add(group, origin, {"SecurityGroupIngress": f"{origin}.allowCidrs"})
+    outside, inside = GetAtt(group, "GroupId"), TASK_SECURITY_GROUP
+    port = {"IpProtocol": "tcp", "FromPort": service.port, "ToPort": service.port}
+    rules = (
+        ec2.SecurityGroupEgress(
+            "LoadBalancerEgressToTasks",
+            GroupId=outside,
+            **port,
+            DestinationSecurityGroupId=inside,
+            Description="Tasks",
+        ),
+        ec2.SecurityGroupIngress(
+            "TaskIngressFromLoadBalancer",
+            GroupId=inside,
+            **port,
+            SourceSecurityGroupId=outside,
+            Description="Load balancer",
+        ),
     )
-    part.add(ingress, "service.port")
-    part.waits.append(ingress.title)
+    for rule in rules:
+        part.add(rule, "service.port")
+        part.waits.append(rule.title)
     return part
 
 
 def tcp_rule(port: int, **properties: Any) -> ec2.SecurityGroupRule:
     """A rule of a security group for one TCP port; ``properties`` are the other side and a description."""
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, **properties)
+
+
+_NOWHERE = tcp_rule(1, CidrIp="127.0.0.1/32", Description="None beside LoadBalancerEgressToTasks")
+"""Egress to the load balancer itself: EC2 gives a group that is created without a rule access to everywhere.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
+"""
 
 
 def _admitted(balancer: LoadBalancer) -> list[ec2.SecurityGroupRule]:

@@ -26,12 +26,11 @@ from fsdcf.cloudformation.planned import (
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
-from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, default_routes
+from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, network_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP
 from fsdcf.plan.access import Access, access, shortened
-from fsdcf.plan.diff import tasks
-from fsdcf.plan.diff.causes import by_id
+from fsdcf.plan.diff import causes, tasks
 from fsdcf.plan.diff.sides import Sides
 from fsdcf.plan.diff.tasks import ContainerPair, PropertyPlace
 
@@ -124,7 +123,7 @@ def rule(id: str, way_out: str, *when: When) -> Callable[[Check], Check]:
 def release_change(changes: Sequence[Change], risks: Sequence[Risk], sides: Sides) -> ReleaseChange:
     """What the rules of rollback safety and of side effects check."""
     containers = tuple(tasks.container_pairs(sides.old, sides.new))
-    return ReleaseChange(sides.old, sides.new, by_id(changes), risks, containers)
+    return ReleaseChange(sides.old, sides.new, causes.by_id(changes), risks, containers)
 
 
 def unsafe(release: ReleaseChange) -> tuple[Unsafe, ...]:
@@ -235,15 +234,19 @@ def streams(release: ReleaseChange) -> Iterator[Unsafe]:
 
 @rule("health-check-changed", "1. deploy an image that passes both checks; 2. change the check", ROLLOUT, FSDCF)
 def load_balancer_checks(release: ReleaseChange) -> Iterator[Unsafe]:
-    """The load balancer checks something that only the new image may answer."""
+    """The load balancer checks something that only the new image may answer, or answer in time."""
     for was, now in release.both(TARGET_GROUP):
         for key, name in (
             ("HealthCheckPath", "another path"),
             ("Matcher", "for other codes"),
             ("HealthCheckPort", "another port"),
+            ("HealthCheckProtocol", "by another protocol"),
+            ("HealthCheckTimeoutSeconds", "with less time to answer"),
         ):
             before, after = (text_of(_checked(group, key)) for group in (was, now))
             if before == after or (key == "Matcher" and _codes(was) <= _codes(now)):
+                continue
+            if key == "HealthCheckTimeoutSeconds" and _seconds(was) <= _seconds(now):
                 continue
             at_once = release.in_place(was.name)
             why = "an old image that fails the new check gets no requests and is stopped"
@@ -256,6 +259,11 @@ def load_balancer_checks(release: ReleaseChange) -> Iterator[Unsafe]:
 def _checked(group: PlannedResource, key: str) -> object:
     value = group.get(key)
     return mapping(value).get("HttpCode") if key == "Matcher" and mapping(value) else value
+
+
+def _seconds(group: PlannedResource) -> int:
+    """The seconds in which a target must answer; 5 by default, as for HTTP."""
+    return whole_number(group.get("HealthCheckTimeoutSeconds")) or 5
 
 
 def _codes(group: PlannedResource) -> set[str]:
@@ -282,9 +290,50 @@ def permissions(release: ReleaseChange) -> Iterator[Unsafe]:
     gone = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
     for was, now in release.both(TASK_DEFINITION):
         for role in ("TaskRoleArn", "ExecutionRoleArn"):
+            yield from _moved_permissions(release, was.target(role), role == "ExecutionRoleArn")
             for lost in _lost_permissions(was, now, release, role):
                 if not lost.targets or not gone.issuperset(lost.targets):
                     yield from _permission_violation(release, lost, was, role == "ExecutionRoleArn")
+
+
+def _moved_permissions(release: ReleaseChange, role: str | None, starts: bool) -> Iterator[Unsafe]:
+    """The policies of a role that are changed in place, before the service, to a resource that replaces another one,
+    and the boundaries that newly limit it.
+
+    A replaced store has a violation of its own.
+    """
+    if role not in release.old.resources:
+        return
+    rows = [row for row in access(release.old) if row.kind == "identity" and role in row.principals]
+    for holder in dict.fromkeys(row.holder for row in rows if release.in_place(row.holder)):
+        for name in dict.fromkeys(map(causes.target_of, release.changes[holder].details)):
+            change = release.changes.get(name or "")
+            if change and change.replacement == "True" and record_of(change.type).data is None:
+                what = f"allows {_role_name(starts)} only the {name} that replaces the old one"
+                way_out = "1. deploy the new image; 2. make this change alone, with the same image"
+                yield Unsafe(what, _lost_at_once(starts), PropertyPlace(holder, ()), (ROLLOUT,), way_out=way_out)
+    before, after = (
+        {row.resources: row for row in access(stack) if row.kind == "boundary" and role in row.principals}
+        for stack in (release.old, release.new)
+    )
+    for limit in after:
+        if limit not in before:
+            what = f"limits {_role_name(starts)} by the boundary {', '.join(map(shortened, limit))}"
+            why = "tasks of the old release lose what it does not allow as soon as the role changes"
+            place = PropertyPlace(after[limit].holder, after[limit].path)
+            way_out = "1. make sure that the boundary allows what the role's statements allow; 2. set it"
+            yield Unsafe(what, why, place, (ROLLOUT,) if starts else (ROLLOUT, FSDCF), way_out=way_out)
+
+
+def _role_name(starts: bool) -> str:
+    return "the execution role" if starts else "the task role"
+
+
+def _lost_at_once(starts: bool) -> str:
+    """Why a change in place of the execution role, which ``starts`` tasks, or of the task role is unsafe."""
+    if starts:
+        return "tasks of the old release can no longer start, also if ECS rolls back to it"
+    return "the old image may need it; its tasks lose it as soon as the policy changes, before the new ones serve"
 
 
 def _permission_violation(
@@ -301,13 +350,9 @@ def _permission_violation(
     actions = ", ".join(lost.actions[:3]) + (f" and {len(lost.actions) - 3} more" if len(lost.actions) > 3 else "")
     if lost.resources:
         actions += f" on {', '.join(map(shortened, lost.resources))}"
-    role = "the execution role" if starts else "the task role"
+    role = _role_name(starts)
     what = f"denies {role} {actions}" if denied else f"takes {actions} from {role}"
-    why = "the old image may need it"
-    if starts:
-        why = "tasks of the old release can no longer start, also if ECS rolls back to it"
-    elif at_once:
-        why += "; its tasks lose it as soon as the policy changes, before the new ones serve"
+    why = _lost_at_once(starts) if at_once else "the old image may need it"
     when: tuple[When, ...] = (ROLLOUT,) if starts else (ROLLOUT, FSDCF) if at_once else (FSDCF,)
     place = PropertyPlace(lost.holder or task.name, lost.path, gone=not denied)
     yield Unsafe(what, why, place, when)
@@ -331,7 +376,7 @@ def _lost_permissions(
     had = [row for row in access(release.old) if before in row.principals]
     allowed = [row for row in given if row.effect == "Allow"]
     for row in had:
-        if row.kind == "identity" and row.effect == "Allow":
+        if row.kind == "identity" and row.effect == "Allow" and row.levels != ("open sessions",):  # no image needs them
             lost = [
                 (action, resource)
                 for action in row.actions
@@ -540,12 +585,25 @@ def repositories(release: ReleaseChange) -> Iterator[Unsafe]:
 @rule("way-in-closed", "1. let it reach both ports; 2. close the old port when no old task serves", ROLLOUT)
 def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer no longer reaches the tasks of the old release."""
-    why = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
-    used = [group for one in release.old.of(LOAD_BALANCER) for group in one.items("SecurityGroups")]
-    for group in _narrowed(release, used):
+    balancers = [group for one in release.old.of(LOAD_BALANCER) for group in one.items("SecurityGroups")]
+    for group, lost in _narrowed(release, balancers, "SecurityGroupEgress"):
         if release.in_place(group):
-            what = "allows less traffic from the load balancer"
-            yield Unsafe(what, why, PropertyPlace(group, ("SecurityGroupEgress",)))
+            place = PropertyPlace(group, ("SecurityGroupEgress",))
+            apart = [one for one in release.new.of(SECURITY_GROUP_EGRESS) if one.target("GroupId") == group]
+            if lost <= {_rule_text(one.properties) for one in apart}:
+                what = f"moves its egress to {', '.join(one.name for one in apart)}"
+                why = "CloudFormation deletes the old rule before it creates the new one, so requests fail for seconds"
+                way_out = "1. deploy when there are few requests; 2. a later change of the port does not close it"
+                yield Unsafe(what, why, place, way_out=way_out)
+            else:
+                yield Unsafe("allows less traffic from the load balancer", _UNREACHED, place)
+    for group, _ in _narrowed(release, _task_groups(release), "SecurityGroupIngress"):
+        if release.in_place(group):
+            what = "admits less traffic to the tasks"
+            yield Unsafe(what, _UNREACHED, PropertyPlace(group, ("SecurityGroupIngress",)))
+
+
+_UNREACHED = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
 
 
 @rule(
@@ -557,8 +615,7 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
 def egress(release: ReleaseChange) -> Iterator[Unsafe]:
     """Tasks can no longer connect to what the old image may need."""
     why = "the old image may need a connection that is no longer allowed"
-    used = [group for one in release.old.of(SERVICE) for group in items(network_of(one).get("SecurityGroups"))]
-    for group in _narrowed(release, used):
+    for group, _ in _narrowed(release, _task_groups(release), "SecurityGroupEgress"):
         when = () if release.in_place(group) else (FSDCF,)
         place = PropertyPlace(group, ("SecurityGroupEgress",))
         yield Unsafe("allows less traffic from the tasks", why, place, when)
@@ -569,14 +626,36 @@ def egress(release: ReleaseChange) -> Iterator[Unsafe]:
             place = PropertyPlace(route.name, (), gone=True)
             yield Unsafe("removes the route to the internet", why, place, (FSDCF,))
 
+    routed = {route.text("RouteTableId") for route in default_routes(release.old)}
+    for was, now in release.both(VPC_ENDPOINT):
+        before, after = (set(map(text_of, one.items("RouteTableIds"))) for one in (was, now))
+        if release.in_place(was.name) and before - after - routed:
+            what = f"no longer serves {', '.join(sorted(before - after - routed))}"
+            at_once = f"{why}; the old tasks lose it before the new ones serve"
+            yield Unsafe(what, at_once, PropertyPlace(was.name, ("RouteTableIds",), gone=True), (ROLLOUT,))
 
-def _narrowed(release: ReleaseChange, used: list[Any]) -> Iterator[str]:
-    """The security groups among the ``used`` ones that allow less egress than before."""
+
+def _task_groups(release: ReleaseChange) -> list[Any]:
+    """The security groups of the old tasks."""
+    return [group for one in release.old.of(SERVICE) for group in items(network_of(one).get("SecurityGroups"))]
+
+
+def _narrowed(release: ReleaseChange, used: list[Any], property: str) -> Iterator[tuple[str, set[str]]]:
+    """The security groups among the ``used`` ones that allow less than before, and the rules that they lose.
+
+    A group without rules allows all egress, and no ingress.
+    """
     names = set(map(target_of, used))
     for was, now in release.both(SECURITY_GROUP):
-        before, after = (set(map(text_of, one.items("SecurityGroupEgress"))) for one in (was, now))
-        if was.name in names and after and (before - after or not before):  # a group without rules allows all egress
-            yield was.name
+        before, after = ({_rule_text(mapping(rule)) for rule in one.items(property)} for one in (was, now))
+        is_open, stays_open = (property == "SecurityGroupEgress" and not rules for rules in (before, after))
+        if was.name in names and not stays_open and (is_open or before - after):
+            yield was.name, before - after
+
+
+def _rule_text(rule: Mapping[str, Any]) -> str:
+    """A rule of a security group, in it or as a resource of its own, without what does not admit or refuse traffic."""
+    return text_of({key: rule[key] for key in sorted(rule) if key not in ("Description", "GroupId", "Id")})
 
 
 @rule(
