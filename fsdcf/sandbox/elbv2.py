@@ -8,6 +8,7 @@ from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 TARGET_GROUP = "elbv2.group"
 TARGET = "elbv2.target"
+LISTENER = "elbv2.listener"
 
 DESCRIPTIONS = {
     "Elb.RegistrationInProgress": "Target registration is in progress",
@@ -44,6 +45,25 @@ def remove_target_group(state: SandboxState, arn: str) -> None:
     state.store.remove(TARGET_GROUP, arn)
     for key, _ in state.store.every(TARGET, f"{arn}|"):
         state.store.remove(TARGET, key)
+
+
+def put_listener(state: SandboxState, arn: str, properties: Data) -> None:
+    """Store a listener by its CloudFormation properties. Raises ServiceError if it forwards to a target group that
+    serves another load balancer.
+    """
+    balancer = properties.get("LoadBalancerArn")
+    groups = [action["TargetGroupArn"] for action in properties.get("DefaultActions", []) if "TargetGroupArn" in action]
+    for _, other in state.store.every(LISTENER):
+        shared = [group for group in groups if group in other["groups"] and other["balancer"] != balancer]
+        if shared:
+            text = "The following target groups cannot be associated with more than one load balancer: "
+            raise ServiceError("TargetGroupAssociationLimit", text + ", ".join(shared))
+    state.store.put(LISTENER, arn, {"balancer": balancer, "groups": groups})
+
+
+def remove_listener(state: SandboxState, arn: str) -> None:
+    """Remove a listener."""
+    state.store.remove(LISTENER, arn)
 
 
 def health_check_of(state: SandboxState, arn: str) -> TargetHealthCheck:

@@ -218,3 +218,20 @@ def test_a_changed_port_never_closes_the_old_one_before_the_new_tasks_serve(stag
         assert order.index((rule, "UPDATE_COMPLETE")) < order.index(("Service", "UPDATE_IN_PROGRESS"))
         assert len(deleted) == 1 and deleted[0] > updated
     assert not [one for one in order if one[0] == "LoadBalancerSecurityGroup" and "UPDATE" in one[1]]
+
+
+def test_a_load_balancer_becomes_internal_and_public_again(stage: Stage) -> None:
+    """The sandbox refuses a target group behind two load balancers, as ELB does."""
+    (stage.folder / "hello.yml").write_text(HELLO)
+    stage.deploy("--yes")
+    replaced = ["Listener", "LoadBalancer", "LoadBalancerSecurityGroup", "TargetGroup"]
+    for override in ("service.networking.loadBalancer.internal=true", ""):
+        before = stage.site.events("hello-staging")
+        flipped = stage.deploy("--yes", *(("--override", override) if override else ()))
+        assert "blocked" not in flipped.output and "[address-changed]" in flipped.output
+        assert "target-group-replaced" not in flipped.output and "way-in-closed" not in flipped.output
+        told = [one for one in stage.site.events("hello-staging") if one not in before]
+        told.sort(key=lambda one: one["Timestamp"])
+        order = [(one["LogicalResourceId"], one["ResourceStatus"]) for one in told]
+        updated = order.index(("Service", "UPDATE_COMPLETE"))
+        assert all(order.index((name, "DELETE_COMPLETE")) > updated for name in replaced)

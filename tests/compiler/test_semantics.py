@@ -82,6 +82,14 @@ def test_the_load_balancer_reaches_the_task(compiled: Compile) -> None:
     assert resources["TargetGroup"]["Properties"]["Port"] == 80
 
 
+def test_what_is_replaced_with_a_load_balancer_that_becomes_internal(compiled: Compile) -> None:
+    """A target group serves one load balancer at a time, and the old load balancer keeps its ingress."""
+    public = resources_of(compiled, HELLO)
+    internal = resources_of(compiled, HELLO + "  networking: {loadBalancer: {internal: true}}\n")
+    for name, key in (("TargetGroup", "Port"), ("LoadBalancerSecurityGroup", "GroupDescription")):
+        assert public[name]["Properties"][key] != internal[name]["Properties"][key]
+
+
 def test_a_worker_has_an_empty_list_of_load_balancers(compiled: Compile) -> None:
     """ECS keeps the load balancers of a service whose template leaves them out, as where its port is taken out of the
     spec."""

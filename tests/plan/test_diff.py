@@ -190,8 +190,27 @@ def obstacles_of(change: str, value: Any) -> list[tuple[str, str]]:
 
 
 def test_a_load_balancer_cannot_be_replaced_over_its_target_group() -> None:
-    assert obstacles_of("loadBalancer", {"internal": True}) == [("load balancer", "LoadBalancer")]
-    assert obstacles_of("loadBalancer", {"idleTimeout": 90}) == []
+    """As in a template that gives the target group nothing to be replaced by."""
+    listener = {"LoadBalancerArn": {"Ref": "Front"}, "DefaultActions": [{"TargetGroupArn": {"Ref": "Group"}}]}
+
+    def front(scheme: str, port: int) -> dict[str, Any]:
+        return resources(
+            Front={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": scheme}},
+            Listener={"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": listener},
+            Group={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"Port": port}},
+        )
+
+    def kinds(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]]:
+        return [(one.kind, one.logical_id) for one in plan(before, after).review.obstacles]
+
+    assert kinds(front("internal", 80), front("internet-facing", 80)) == [("load balancer", "Front")]
+    assert kinds(front("internal", 80), front("internet-facing", 81)) == []
+    assert kinds(front("internal", 80), front("internal", 81)) == []
+
+
+def test_a_load_balancer_can_become_internal_and_public() -> None:
+    for key, value in (("internal", True), ("idleTimeout", 90)):
+        assert obstacles_of("loadBalancer", {key: value}) == []
 
 
 def test_a_service_cannot_move_to_another_network() -> None:

@@ -77,6 +77,13 @@ BEFORE: Mapping[str, Any] = {
             "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
             "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]},
         },
+        Listener={
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Balancer"},
+                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Target"}}],
+            },
+        },
         TaskGroup={
             "Type": "AWS::EC2::SecurityGroup",
             "Properties": {"GroupDescription": "tasks", "SecurityGroupIngress": [TO_80]},
@@ -194,7 +201,8 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         (ROLLOUT, CLOUDFORMATION, FSDCF),
     ),
     ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live"), (ROLLOUT, FSDCF)),
-    ("health-check-changed", "Target", properties("Target", HealthCheckPath="/live", Port=81), (FSDCF,)),
+    ("target-group-replaced", "Target", properties("Target", Port=81), (ROLLOUT,)),
+    ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), (FSDCF,)),
     ("health-check-changed", "Target", properties("Target", Matcher={"HttpCode": "204"}), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckProtocol="HTTPS"), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckTimeoutSeconds=4), (ROLLOUT, FSDCF)),
@@ -317,6 +325,15 @@ def test_every_rule_has_its_case_and_its_explanation() -> None:
     assert all(rule.explanation.endswith(".") for rule in RULES)
     page = (ROOT / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
     assert all(f"| `{rule.id}` | {rule.explanation} |" in page for rule in RULES)
+
+
+def test_a_check_that_changes_with_its_target_group_does_not_affect_the_old_tasks() -> None:
+    def with_the_balancer(template: Template) -> None:
+        properties("Target", HealthCheckPath="/live", Port=81)(template)
+        properties("Balancer", Scheme="internal")(template)
+
+    rules = [(one.rule, one.when) for one in found(with_the_balancer)]
+    assert rules == [("health-check-changed", (FSDCF,)), ("address-changed", (FSDCF,))]
 
 
 def test_egress_that_moves_to_a_rule_of_its_own_is_closed_for_seconds() -> None:

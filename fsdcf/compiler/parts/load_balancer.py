@@ -14,6 +14,13 @@ from fsdcf.language.model.service import LoadBalancer, Stickiness
 ORIGIN = "service.networking.loadBalancer"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
+INTERNAL_PORT = 81
+"""The port of an internal load balancer's target group; that of a public one's is 80.
+
+Targets register with their own port, so neither has a meaning. They differ because a change replaces the group: a
+balancer whose scheme changes is replaced, and a target group serves one load balancer at a time.
+"""
+
 
 def load_balancer(context: Context) -> StackPart:
     """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners.
@@ -50,7 +57,7 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer)
     attributes = _target_attributes(balancer)
     group = elb.TargetGroup(
         "TargetGroup",
-        Port=80,  # targets register with their own port; a change of this one would replace the group
+        Port=INTERNAL_PORT if balancer.internal else 80,
         Protocol="HTTP",
         TargetType="ip",
         VpcId=context.network.vpc,
@@ -67,6 +74,7 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer)
     delay = sorted(attributes).index(_DELAY)
     sources: Sources = {
         **{name: f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
+        "Port": f"{ORIGIN}.internal",
         "TargetGroupAttributes": f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }

@@ -198,12 +198,14 @@ def security_groups(context: Context) -> StackPart:
     origin = "service.networking.loadBalancer"
     group = ec2.SecurityGroup(
         "LoadBalancerSecurityGroup",
-        GroupDescription="Load balancer of the service",
+        # Create-only: the group is replaced with its load balancer, which keeps the old ingress until it is deleted.
+        GroupDescription=f"{'Internal load' if balancer.internal else 'Load'} balancer of the service",
         VpcId=context.network.vpc,
         SecurityGroupIngress=_admitted(balancer),
         SecurityGroupEgress=[_NOWHERE],
     )
-    part.add(group, origin, {"SecurityGroupIngress": f"{origin}.allowCidrs"})
+    sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "GroupDescription": f"{origin}.internal"}
+    part.add(group, origin, sources)
     outside, inside = GetAtt(group, "GroupId"), TASK_SECURITY_GROUP
     port = {"IpProtocol": "tcp", "FromPort": service.port, "ToPort": service.port}
     rules = (

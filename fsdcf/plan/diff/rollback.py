@@ -28,7 +28,7 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, network_of
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP, balancers_by_group
 from fsdcf.plan.access import Access, access, shortened
 from fsdcf.plan.diff import causes, tasks
 from fsdcf.plan.diff.sides import Sides
@@ -307,8 +307,7 @@ def _moved_permissions(release: ReleaseChange, role: str | None, starts: bool) -
     rows = [row for row in access(release.old) if row.kind == "identity" and role in row.principals]
     for holder in dict.fromkeys(row.holder for row in rows if release.in_place(row.holder)):
         for name in dict.fromkeys(map(causes.target_of, release.changes[holder].details)):
-            change = release.changes.get(name or "")
-            if change and change.replacement == "True" and record_of(change.type).data is None:
+            if name and _is_replaced(release, name) and record_of(release.changes[name].type).data is None:
                 what = f"allows {_role_name(starts)} only the {name} that replaces the old one"
                 way_out = "1. deploy the new image; 2. make this change alone, with the same image"
                 yield Unsafe(what, _lost_at_once(starts), PropertyPlace(holder, ()), (ROLLOUT,), way_out=way_out)
@@ -601,6 +600,40 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
         if release.in_place(group):
             what = "admits less traffic to the tasks"
             yield Unsafe(what, _UNREACHED, PropertyPlace(group, ("SecurityGroupIngress",)))
+
+
+@rule(
+    "target-group-replaced",
+    "1. announce it, and deploy when there are few requests; 2. watch the new tasks become healthy",
+    ROLLOUT,
+)
+def target_groups(release: ReleaseChange) -> Iterator[Unsafe]:
+    """The load balancer forwards to a new target group before the new tasks are in it."""
+    for group, balancers in balancers_by_group(release.old).items():
+        staying = [name for name in balancers if not _is_replaced(release, name)]
+        if _is_replaced(release, group) and set(staying) & set(balancers_by_group(release.new).get(group, ())):
+            what = f"is replaced, and {', '.join(staying)} forwards to the new one at once"
+            why = "requests fail until the first new tasks are registered and healthy"
+            yield Unsafe(what, why, PropertyPlace(group, ()))
+
+
+@rule(
+    "address-changed",
+    "1. give the clients a DNS record of your own that points to the load balancer; "
+    "2. make the change, and update the record",
+    FSDCF,
+)
+def addresses(release: ReleaseChange) -> Iterator[Unsafe]:
+    """Clients reach the service by the DNS name of the load balancer, which changes."""
+    for was, _ in release.both(LOAD_BALANCER):
+        if _is_replaced(release, was.name):
+            why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
+            yield Unsafe("is replaced and gets another DNS name", why, PropertyPlace(was.name, ()))
+
+
+def _is_replaced(release: ReleaseChange, logical_id: str) -> bool:
+    change = release.changes.get(logical_id)
+    return change is not None and change.replacement == "True"
 
 
 _UNREACHED = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import TARGET_GROUP
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER, TARGET_GROUP
 from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.types.ssm import PARAMETER
@@ -225,6 +225,7 @@ def _delete_bucket(state: SandboxState, physical: str) -> None:
 HANDLERS: Mapping[str, ResourceHandler] = {
     SCALABLE_TARGET: _declared(application_autoscaling.put_target, application_autoscaling.remove_target),
     TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
+    LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
     TARGET_GROUP: _declared(elbv2.put_target_group, elbv2.remove_target_group),
     CLUSTER: ResourceHandler(_create_cluster, delete=ecs.delete_cluster),
     SERVICE: ResourceHandler(_create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone),

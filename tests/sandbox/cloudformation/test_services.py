@@ -165,6 +165,26 @@ def test_a_service_drains_before_its_cluster_goes(account: Account) -> None:
     assert ecs.describe_clusters(clusters=[cluster])["clusters"][0]["status"] == "INACTIVE"
 
 
+def test_a_target_group_serves_one_load_balancer_at_a_time(account: Account) -> None:
+    def front(scheme: str, port: int) -> dict[str, Any]:
+        family = "AWS::ElasticLoadBalancingV2"
+        forward = [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}]
+        listener = {"LoadBalancerArn": {"Ref": "Front"}, "Port": 80, "Protocol": "HTTP", "DefaultActions": forward}
+        return of(
+            Front={"Type": f"{family}::LoadBalancer", "Properties": {"Scheme": scheme, "Subnets": ["a", "b"]}},
+            Group={"Type": f"{family}::TargetGroup", "Properties": {"Port": port, "Protocol": "HTTP", "VpcId": "v"}},
+            Listener={"Type": f"{family}::Listener", "Properties": listener},
+        )
+
+    account.create(front("internal", 80))
+    assert account.deploy(front("internet-facing", 80)) == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = [one.get("ResourceStatusReason", "") for one in account.events()]
+    assert any("more than one load balancer" in reason for reason in reasons)
+    assert account.deploy(front("internet-facing", 81)) == "UPDATE_COMPLETE"
+    assert account.deploy(front("internet-facing", 82)) == "UPDATE_COMPLETE"
+    assert account.deploy(front("internal", 83)) == "UPDATE_COMPLETE"
+
+
 def test_parameters_groups_and_buckets(account: Account) -> None:
     account.create(of(Note=parameter("one"), Log=log(), Bucket={"Type": "AWS::S3::Bucket"}))
     note, group, bucket = (account.physical(one) for one in ("Note", "Log", "Bucket"))
