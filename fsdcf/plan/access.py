@@ -1,4 +1,6 @@
-"""Access that a template grants: a row for each statement of each policy, and for each attached managed policy."""
+"""Access that a template grants: a row for each statement of each policy, for each attached managed policy, and for
+what each security group admits.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
 from fsdcf.cloudformation.pricing import counted
 from fsdcf.cloudformation.references import Path, steps
-from fsdcf.cloudformation.types import PolicyDocuments, record_of, records
+from fsdcf.cloudformation.types import PolicyDocuments, ec2, record_of, records
 from fsdcf.plan.markdown import markdown_cell
 
 PolicyKind = Literal["identity", "trust", "resource"]
@@ -210,12 +212,14 @@ class Access:
         """The access levels of the actions."""
         if self.kind in ("attached", "boundary"):
             return ()
+        if self.kind == "network":
+            return ("connect",)
         return ("everything but",) if self.except_actions else levels(self.actions)
 
     @property
     def broad(self) -> bool:
-        """Whether it is broad: a wildcard action, all resources, or anyone without a condition."""
-        if self.effect != "Allow" or self.unavoidable:
+        """Whether a statement is broad: a wildcard action, all resources, or anyone without a condition."""
+        if self.effect != "Allow" or self.unavoidable or self.kind == "network":
             return False
         open_to_all = "anyone" in self.principals and not self.conditions
         whole = "*" in self.resources or any(map(has_wildcard, self.actions))
@@ -223,7 +227,9 @@ class Access:
 
 
 def access(stack: PlannedStack) -> tuple[Access, ...]:
-    """Every row: identities first, in the order of the template; then policies of resources, and of roles' trust."""
+    """Every row of a policy: identities first, in the order of the template; then policies of resources, and of roles'
+    trust.
+    """
     rows = [_row(document, path, statement) for document in documents(stack) for path, statement in document.statements]
     rows += _attached(stack)
     first = {name: order for order, name in reversed(list(enumerate(name for row in rows for name in row.principals)))}
@@ -233,6 +239,16 @@ def access(stack: PlannedStack) -> tuple[Access, ...]:
         return kinds.get(row.kind, 0), first[row.principals[0]] if row.kind == "identity" and row.principals else -1
 
     return tuple(sorted(rows, key=position))
+
+
+def connections(stack: PlannedStack) -> tuple[Access, ...]:
+    """What the security groups admit to the resources in them, as rows: who may connect, and to which ports."""
+    members = ec2.group_members(stack)
+    return tuple(
+        Access("network", "Allow", one.sources, one.ports, inside, inside, (), one.holder, "", one.holder, one.path)
+        for one in ec2.ingress_of(stack)
+        for inside in (members[one.group],)
+    )
 
 
 def _row(document: PolicyDocument, path: Path, statement: Mapping[str, Any]) -> Access:
@@ -374,12 +390,11 @@ def policy_of(row: Access) -> str:
 
 
 def summary(rows: Sequence[Access]) -> str:
-    """``9 statements, 1 of them broad``."""
+    """``9 statements, 1 of them broad; 2 network rules``."""
     broad = sum(row.broad for row in rows)
-    text = counted(len(rows), "statement")
-    if not broad:
-        return f"{text}, none of them broad"
-    return f"{text}, {broad} of them broad"
+    network = sum(row.kind == "network" for row in rows)
+    text = f"{counted(len(rows) - network, 'statement')}, {broad or 'none'} of them broad"
+    return f"{text}; {counted(network, 'network rule')}" if network else text
 
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:

@@ -12,6 +12,7 @@ from fsdcf.cloudformation.planned import planned
 from fsdcf.plan.access import (
     Access,
     access,
+    connections,
     grouped,
     levels,
     markdown,
@@ -215,3 +216,60 @@ def test_reports_contain_every_row(name: str) -> None:
     assert all(line.replace("\\|", "").count("|") == 8 for line in lines)
     data = [record(row) for row in found]
     assert json.loads(json.dumps(data)) == data
+
+
+def test_who_may_connect() -> None:
+    found = {row.resources: row for row in connections(planned(template_of("api-dynamodb")))}
+    assert found["LoadBalancer",].principals == ("anyone",) and found["LoadBalancer",].actions == ("tcp 80",)
+    (inside,) = (row for row in found.values() if row.principals == ("LoadBalancer",))
+    assert (inside.resources, inside.actions, inside.levels) == (("Service",), ("tcp 8080",), ("connect",))
+    assert not any(row.broad for row in found.values())
+    assert summary([*rows("api-dynamodb"), *found.values()]).endswith("; 2 network rules")
+
+
+def test_a_source_connects_only_where_its_own_group_lets_it_out() -> None:
+    """Another port, the load balancer itself and another group are no way out; no rule, or any address, is one."""
+    front = {"Fn::GetAtt": ["Front", "GroupId"]}
+    back = {"Fn::GetAtt": ["Back", "GroupId"]}
+    port = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+
+    def connected(*egress: dict[str, Any], **apart: Any) -> bool:
+        outward = {"SecurityGroupEgress": list(egress)} if egress else {}
+        template = resources(
+            Front={"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "front", **outward}},
+            Back={
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {
+                    "GroupDescription": "back",
+                    "SecurityGroupIngress": [{**port, "SourceSecurityGroupId": front}],
+                },
+            },
+            **({"Rule": {"Type": "AWS::EC2::SecurityGroupEgress", "Properties": apart}} if apart else {}),
+        )
+        return bool(connections(planned(template)))
+
+    local = {**port, "CidrIp": "127.0.0.1/32"}
+    assert connected() and connected({"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"})
+    assert connected({**port, "DestinationSecurityGroupId": back})
+    assert connected(local, GroupId=front, DestinationSecurityGroupId=back, **port)
+    assert not connected(local) and not connected({**port, "FromPort": 81, "ToPort": 81, "CidrIp": "0.0.0.0/0"})
+    assert not connected(local, GroupId=front, DestinationSecurityGroupId=front, **port)
+
+
+def test_sources_and_ports() -> None:
+    def rule(first: int, last: int, **source: Any) -> dict[str, Any]:
+        return {"IpProtocol": "tcp", "FromPort": first, "ToPort": last, **source}
+
+    admitted = [
+        *(rule(port, port, CidrIp="203.0.113.0/24") for port in (80, 443)),
+        *(rule(port, port, SourcePrefixListId="pl-1") for port in (80, 443)),
+        rule(1024, 2048, CidrIpv6="::/0"),
+        {"IpProtocol": "-1", "SourceSecurityGroupId": "sg-1"},
+    ]
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"SecurityGroupIngress": admitted}}
+    found = connections(planned(resources(Group=group)))
+    assert [(who(row), what(row), where(row)) for row in found] == [
+        ("203.0.113.0/24, pl-1", "tcp 80, tcp 443", "Group"),
+        ("anyone", "tcp 1024-2048", "Group"),
+        ("sg-1", "all ports", "Group"),
+    ]

@@ -15,9 +15,10 @@ from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
 from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from fsdcf.plan.graph.svg import Rectangle, places_of, svg
-from tests.conftest import ROOT
+from tests.conftest import HELLO, ROOT
 from tests.fuzz import examples
 from tests.plan.conftest import EXAMPLES, resources, template_of
+from tests.plan.edits import compiled
 
 NAMES = [*EXAMPLES, "warehouse"]
 QUOTED = re.compile(r'"[^"\n]*"')
@@ -314,3 +315,17 @@ def test_the_how_to_shows_a_real_drawing() -> None:
     page = (ROOT / "docs" / "how-to" / "cost-graph-access.md").read_text(encoding="utf-8")
     title = "examples/sqlite.yml in staging"
     assert f"```mermaid\n{mermaid(architecture(template_of('sqlite'), title))}```" in page
+
+
+@pytest.mark.parametrize(
+    ("allowed", "label"),
+    [
+        ("", "HTTP 80"),
+        ("allowCidrs: [203.0.113.0/24, pl-3b927c52]", "HTTP 80, from 203.0.113.0/24 and pl-3b927c52"),
+        ("internal: true", "HTTP 80, from 3 sources"),
+    ],
+)
+def test_who_may_enter(allowed: str, label: str) -> None:
+    graph = architecture(compiled(HELLO + f"  networking: {{loadBalancer: {{{allowed}}}}}\n").template, "x")
+    (edge,) = (edge for edge in graph.edges if edge.target == "r_LoadBalancer")
+    assert edge.label == label

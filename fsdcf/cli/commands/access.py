@@ -1,4 +1,4 @@
-"""``fsdcf access``: who can do what to which resource, read from the compiled policies."""
+"""``fsdcf access``: who can do what to which resource, read from the compiled policies and security groups."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from fsdcf.plan.access import (
     BROAD,
     Access,
     access,
+    connections,
     levels_of,
     markdown,
     policy_of,
@@ -36,10 +37,13 @@ from fsdcf.plan.access import (
 @spec_inputs(nargs=-1)
 @format_option("text", "markdown", "json", help="Output format of the table.")
 def access_command(inputs: SpecInputs, form: str) -> None:
-    """Show who can do what to which resource: each statement of each policy, and the spec line that causes it."""
+    """Show who can do what to which resource: each statement of each policy, what the security groups admit, and the
+    spec line that causes it.
+    """
     (compiled,) = compile_files(inputs)
     with compiled.checking():
-        rows = access(planned(compiled.template))
+        stack = planned(compiled.template)
+        rows = (*access(stack), *connections(stack))
     lines = [line_of(compiled, row.holder, row.path) for row in rows]
     places = [f"{line.file}:{line.line}" if line else "" for line in lines]
     title = f"{compiled.title}: {summary(rows)}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, target_of, text_of
 from fsdcf.cloudformation.pricing import (
     HOURS,
     PRICE_LIST,
@@ -17,6 +18,7 @@ from fsdcf.cloudformation.pricing import (
     counted,
     price,
 )
+from fsdcf.cloudformation.references import steps
 from fsdcf.cloudformation.types import (
     DeployPermissions,
     ForeignType,
@@ -62,6 +64,100 @@ def _price_endpoints(context: PricingContext, endpoints: Resources) -> CostItems
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
         unit = "GB in total"
         yield context.usage("endpoint.gigabyte", "Traffic through endpoints", "endpoint-gigabytes", unit, interfaces)
+
+
+class Ingress(NamedTuple):
+    """What a security group admits: from ``sources`` (a range, a prefix list, the resources in a group) to ``ports``
+    (``tcp 443``).
+
+    ``holder`` and ``path`` are the place of the first rule: the group, or a rule that is a resource of its own.
+    """
+
+    group: str
+    sources: tuple[str, ...]
+    ports: tuple[str, ...]
+    holder: str
+    path: tuple[str | int, ...]
+
+
+def group_members(stack: PlannedStack) -> dict[str, tuple[str, ...]]:
+    """The resources that are in each security group, by logical ID; the group itself where nothing is."""
+    groups = {one.name: dict[str, None]() for one in stack.of(SECURITY_GROUP)}
+    for one in stack.resources.values():
+        if one.type not in (SECURITY_GROUP, SECURITY_GROUP_EGRESS, SECURITY_GROUP_INGRESS):
+            for name in _targets(one.properties):
+                if name in groups:
+                    groups[name][one.name] = None
+    return {name: tuple(members) or (name,) for name, members in groups.items()}
+
+
+def _targets(value: object) -> Iterator[str | None]:
+    """The resources to which the values in a property refer."""
+    children = [child for _, child in steps(value)]
+    if not children:
+        yield target_of(value)
+    for child in children:
+        yield from _targets(child)
+
+
+def ingress_of(stack: PlannedStack) -> Iterator[Ingress]:
+    """The ingress of every security group, as far as the egress of its sources allows it, by the sets of sources."""
+    members = group_members(stack)
+    for group in members:
+        by_port: dict[str, dict[str, None]] = {}
+        places: dict[str, tuple[str, tuple[str | int, ...]]] = {}
+        for rule, holder, path in _rules_of(stack, group, SECURITY_GROUP_INGRESS, "SecurityGroupIngress"):
+            source = rule.get("SourceSecurityGroupId")
+            name = target_of(source)
+            if name in members and not _lets_out(stack, name, group, rule):
+                continue
+            places.setdefault(_port(rule), (holder, path))
+            by_port.setdefault(_port(rule), {}).update(dict.fromkeys(members.get(name or "", (_peer(rule),))))
+        by_sources: dict[tuple[str, ...], list[str]] = {}
+        for port, admitted in by_port.items():
+            by_sources.setdefault(tuple(admitted), []).append(port)
+        for sources, ports in by_sources.items():
+            yield Ingress(group, sources, tuple(ports), *places[ports[0]])
+
+
+RuleOfGroup = tuple[Mapping[str, Any], str, tuple[str | int, ...]]
+"""A rule, the resource that holds it, and its path there."""
+
+
+def _rules_of(stack: PlannedStack, group: str, type: str, property: str) -> Iterator[RuleOfGroup]:
+    """The rules in a group, and those that are resources of their own."""
+    for index, rule in enumerate(stack.resources[group].mappings(property)):
+        yield rule, group, (property, index)
+    for one in stack.of(type):
+        if one.target("GroupId") == group:
+            yield one.properties, one.name, ("GroupId",)
+
+
+def _lets_out(stack: PlannedStack, source: str, group: str, admitted: Mapping[str, Any]) -> bool:
+    """Whether the egress of a group allows what another one admits; a group without a rule allows everything."""
+    rules = [rule for rule, _, _ in _rules_of(stack, source, SECURITY_GROUP_EGRESS, "SecurityGroupEgress")]
+    return not rules or any(
+        (rule.get("IpProtocol") in ("-1", -1) or _port(rule) == _port(admitted))
+        and target_of(rule.get("DestinationSecurityGroupId")) in (None, group)
+        and rule.get("CidrIp") != "127.0.0.1/32"
+        for rule in rules
+    )
+
+
+def _port(rule: Mapping[str, Any]) -> str:
+    """``tcp 443``, ``tcp 1024-65535``, ``all ports``."""
+    first, last = (text_of(rule.get(key, "")) for key in ("FromPort", "ToPort"))
+    protocol = text_of(rule.get("IpProtocol", "-1"))
+    if protocol == "-1":
+        return "all ports"
+    return f"{protocol} {first}" + (f"-{last}" if last != first else "")
+
+
+def _peer(rule: Mapping[str, Any]) -> str:
+    """The source of a rule as text; ``anyone`` for every address."""
+    keys = ("CidrIp", "CidrIpv6", "SourcePrefixListId", "SourceSecurityGroupId", "SourceSecurityGroupName")
+    text = next((text_of(rule[key]) for key in keys if rule.get(key)), "")
+    return "anyone" if text in ("0.0.0.0/0", "::/0") else text
 
 
 def public_subnets(stack: PlannedStack) -> Iterator[object]:

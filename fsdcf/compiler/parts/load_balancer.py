@@ -7,6 +7,7 @@ from typing import Any
 from troposphere import Ref
 from troposphere import elasticloadbalancingv2 as elb
 
+from fsdcf.compiler.parts.network import LOAD_BALANCER_GROUP, REDIRECT_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import value
 from fsdcf.language.model.service import LoadBalancer, Stickiness
@@ -41,7 +42,9 @@ def load_balancer(context: Context) -> StackPart:
         Type="application",
         Scheme="internal" if balancer.internal else "internet-facing",
         Subnets=list(context.network.load_balancer_subnets),
-        SecurityGroups=[Ref("LoadBalancerSecurityGroup")],
+        SecurityGroups=[
+            Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources
+        ],
         LoadBalancerAttributes=_attributes(elb.LoadBalancerAttributes, attributes),
         **present(DependsOn=list(context.network.edge)),
     )

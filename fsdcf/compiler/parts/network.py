@@ -7,16 +7,16 @@ from typing import Any
 
 from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, StackPart
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
 from fsdcf.compiler.text import value
+from fsdcf.language.ingress import Rules, ingress
 from fsdcf.language.model.service import LoadBalancer, Service
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"
 DEFAULT_ZONES = 2
 ATTACHMENT = "InternetGatewayAttachment"
-EVERYONE = ("0.0.0.0/0",)
-PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+LOAD_BALANCER_GROUP, REDIRECT_GROUP = "LoadBalancerSecurityGroup", "LoadBalancerRedirectSecurityGroup"
 _MOST_ZONES = 8
 
 
@@ -195,17 +195,10 @@ def security_groups(context: Context) -> StackPart:
     balancer = service.load_balancer
     if balancer is None or service.port is None:
         return part
-    origin = "service.networking.loadBalancer"
-    group = ec2.SecurityGroup(
-        "LoadBalancerSecurityGroup",
-        # Create-only: the group is replaced with its load balancer, which keeps the old ingress until it is deleted.
-        GroupDescription=f"{'Internal load' if balancer.internal else 'Load'} balancer of the service",
-        VpcId=context.network.vpc,
-        SecurityGroupIngress=_admitted(balancer),
-        SecurityGroupEgress=[_NOWHERE],
-    )
-    sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "GroupDescription": f"{origin}.internal"}
-    part.add(group, origin, sources)
+    serving, redirecting = ingress(balancer)
+    group = _add_balancer_group(part, context, LOAD_BALANCER_GROUP, balancer, serving)
+    if redirecting:
+        _add_balancer_group(part, context, REDIRECT_GROUP, balancer, redirecting)
     outside, inside = GetAtt(group, "GroupId"), TASK_SECURITY_GROUP
     port = {"IpProtocol": "tcp", "FromPort": service.port, "ToPort": service.port}
     rules = (
@@ -230,6 +223,35 @@ def security_groups(context: Context) -> StackPart:
     return part
 
 
+def _add_balancer_group(
+    part: StackPart, context: Context, title: str, balancer: LoadBalancer, rules: Rules
+) -> ec2.SecurityGroup:
+    """Add a group of the load balancer. It is replaced with its balancer, which keeps the old ingress until then."""
+    origin = "service.networking.loadBalancer"
+    kind = "Internal load balancer" if balancer.internal else "Load balancer"
+    group = ec2.SecurityGroup(
+        title,
+        GroupDescription=f"{kind} of the service" + (": redirect to HTTPS" if title == REDIRECT_GROUP else ""),
+        VpcId=context.network.vpc,
+        SecurityGroupIngress=[
+            tcp_rule(port, Description={80: "HTTP", 443: "HTTPS"}[port], **_source(source)) for port, source in rules
+        ],
+        SecurityGroupEgress=[_NOWHERE],
+    )
+    sources: Sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "GroupDescription": f"{origin}.internal"}
+    part.add(group, origin, sources)
+    return group
+
+
+def _source(source: str) -> dict[str, str]:
+    """The property of a rule that admits a source."""
+    if source.startswith("pl-"):
+        return {"SourcePrefixListId": source}
+    if source.startswith("sg-"):
+        return {"SourceSecurityGroupId": source}
+    return {"CidrIpv6" if ":" in source else "CidrIp": source}
+
+
 def tcp_rule(port: int, **properties: Any) -> ec2.SecurityGroupRule:
     """A rule of a security group for one TCP port; ``properties`` are the other side and a description."""
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, **properties)
@@ -240,14 +262,3 @@ _NOWHERE = tcp_rule(1, CidrIp="127.0.0.1/32", Description="None beside LoadBalan
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
 """
-
-
-def _admitted(balancer: LoadBalancer) -> list[ec2.SecurityGroupRule]:
-    """Ingress of the load balancer: HTTP, and HTTPS with a certificate, from each of its ranges."""
-    ranges = balancer.allow_cidrs or (PRIVATE_RANGES if balancer.internal else EVERYONE)
-    protocols = {80: "HTTP", 443: "HTTPS"} if balancer.certificate_arn else {80: "HTTP"}
-    return [
-        tcp_rule(port, Description=protocol, **{"CidrIpv6" if ":" in cidr else "CidrIp": cidr})
-        for port, protocol in protocols.items()
-        for cidr in sorted(set(ranges))
-    ]

@@ -277,10 +277,11 @@ class LoadBalancer:
         "Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000
     )
     allow_cidrs: tuple[str, ...] = spec_key(
-        "Address ranges that may connect.",
+        "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
+        "VPC. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
         default=(),
-        pattern=CIDR,
-        expects="a range such as 203.0.113.0/24",
+        pattern=rf"{CIDR}|(pl|sg)-[0-9a-f]{{8,40}}",
+        expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
         fewest=1,
         computed_default="all addresses, or the private ranges if internal",
     )

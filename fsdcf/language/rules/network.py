@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath
+from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import Networking, Vpc
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
@@ -71,12 +73,17 @@ def ranges(case: Case) -> Problems:
             yield Problem(
                 f"{_VPC}.cidr", f"`{cidr}` cannot be the VPC's range: {problem}", "use a range such as 10.0.0.0/16"
             )
-    for index, allowed in enumerate(networking.load_balancer.allow_cidrs):
-        if problem := _range_problem(allowed):
-            path: SpecPath = (*_BALANCER.split("."), "allowCidrs", index)
+    for path, allowed in _allowed(case):
+        if is_range(allowed) and (problem := _range_problem(allowed)):
             yield Problem(
                 path, f"`{allowed}` is not a valid address range: {problem}", "use a range such as 203.0.113.0/24"
             )
+
+
+def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
+    """The sources in allowCidrs with their paths."""
+    for index, allowed in enumerate(case.service.networking.load_balancer.allow_cidrs):
+        yield (*_BALANCER.split("."), "allowCidrs", index), allowed
 
 
 def _range_problem(text: str) -> str:
@@ -85,6 +92,53 @@ def _range_problem(text: str) -> str:
     except ValueError as error:
         return str(error).removeprefix(f"{text!r} ")
     return ""
+
+
+@rule(
+    "S250",
+    "more sources than a security group takes",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
+)
+def rules_of_groups(case: Case) -> Problems:
+    """A security group takes 60 ingress rules for IPv4 and 60 for IPv6. A range, and a security group, is one rule; a
+    prefix list counts as its maximum number of entries. fsdcf merges neighbouring ranges where that is needed, and
+    gives the redirect of port 80 a group of its own, so it counts the ranges that no other contains or continues."""
+    balancer = case.service.load_balancer
+    if balancer is None or any(is_range(one) and _range_problem(one) for one in balancer.allow_cidrs):
+        return
+    count = max(map(rule_count, ingress(balancer)))
+    if count > MOST_RULES:
+        yield Problem(
+            f"{_BALANCER}.allowCidrs",
+            f"these sources need {count} rules, and a security group takes {MOST_RULES}",
+            "use wider ranges; or allow a prefix list (pl-…) that contains them, and raise the account's quota of rules"
+            " in a security group to its maximum number of entries",
+            key=True,
+        )
+
+
+@rule(
+    "S251",
+    "a security group of another network",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+)
+def foreign_groups(case: Case) -> Problems:
+    """A rule admits a security group of the same VPC. A new VPC contains no group but those of the service, so a group
+    can only be named where `networking.vpc.id` names an existing VPC."""
+    if case.service.networking.network.id is None:
+        for path, allowed in _allowed(case):
+            if allowed.startswith("sg-"):
+                message = f"`{allowed}` cannot be in the new VPC of this service"
+                yield Problem(path, message, "use the group's VPC (networking.vpc.id), or allow an address range")
+
+
+@rule("W120", "IPv6 ranges at a load balancer with IPv4 addresses")
+def ipv6_ranges(case: Case) -> Problems:
+    """The load balancer has IPv4 addresses only, so a request never comes from an IPv6 address."""
+    for path, allowed in _allowed(case):
+        if ":" in allowed:
+            message = f"no request comes from `{allowed}`: the load balancer has IPv4 addresses only"
+            yield Problem(path, message, "leave it out, or allow the clients' IPv4 addresses")
 
 
 @rule(

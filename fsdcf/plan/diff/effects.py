@@ -11,6 +11,7 @@ from fsdcf.cloudformation.planned import PlannedResource, items_by, mapping, tex
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE, scales
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
@@ -91,6 +92,15 @@ def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
         yield SideEffect(
             f"is removed: the number of tasks becomes {count}", why, PropertyPlace(target.name, (), gone=True)
         )
+
+
+@effect("address-changed")
+def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A load balancer is replaced, and the new one has another DNS name."""
+    for was, _ in release.both(LOAD_BALANCER):
+        if release.is_replaced(was.name):
+            why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
+            yield SideEffect("is replaced, and gets another DNS name", why, PropertyPlace(was.name, ()))
 
 
 @effect("boundary-changed")

@@ -79,6 +79,11 @@ class ReleaseChange:
         change = self.changes.get(logical_id)
         return change is not None and change.action == "Modify" and change.replacement == "False"
 
+    def is_replaced(self, logical_id: str) -> bool:
+        """Whether a resource is certainly replaced."""
+        change = self.changes.get(logical_id)
+        return change is not None and change.replacement == "True"
+
     def both(self, type: str) -> Iterator[tuple[PlannedResource, PlannedResource]]:
         """The resources of a type that both stacks have."""
         return self.old.both(self.new, type)
@@ -297,8 +302,7 @@ def permissions(release: ReleaseChange) -> Iterator[Unsafe]:
 
 
 def _moved_permissions(release: ReleaseChange, role: str | None, starts: bool) -> Iterator[Unsafe]:
-    """The policies of a role that are changed in place, before the service, to a resource that replaces another one,
-    and the boundaries that newly limit it.
+    """The policies of a role that are changed in place, before the service, to a resource that replaces another one.
 
     A replaced store has a violation of its own.
     """
@@ -307,21 +311,10 @@ def _moved_permissions(release: ReleaseChange, role: str | None, starts: bool) -
     rows = [row for row in access(release.old) if row.kind == "identity" and role in row.principals]
     for holder in dict.fromkeys(row.holder for row in rows if release.in_place(row.holder)):
         for name in dict.fromkeys(map(causes.target_of, release.changes[holder].details)):
-            if name and _is_replaced(release, name) and record_of(release.changes[name].type).data is None:
+            if name and release.is_replaced(name) and record_of(release.changes[name].type).data is None:
                 what = f"allows {_role_name(starts)} only the {name} that replaces the old one"
                 way_out = "1. deploy the new image; 2. make this change alone, with the same image"
                 yield Unsafe(what, _lost_at_once(starts), PropertyPlace(holder, ()), (ROLLOUT,), way_out=way_out)
-    before, after = (
-        {row.resources: row for row in access(stack) if row.kind == "boundary" and role in row.principals}
-        for stack in (release.old, release.new)
-    )
-    for limit in after:
-        if limit not in before:
-            what = f"limits {_role_name(starts)} by the boundary {', '.join(map(shortened, limit))}"
-            why = "tasks of the old release lose what it does not allow as soon as the role changes"
-            place = PropertyPlace(after[limit].holder, after[limit].path)
-            way_out = "1. make sure that the boundary allows what the role's statements allow; 2. set it"
-            yield Unsafe(what, why, place, (ROLLOUT,) if starts else (ROLLOUT, FSDCF), way_out=way_out)
 
 
 def _role_name(starts: bool) -> str:
@@ -610,30 +603,11 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
 def target_groups(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer forwards to a new target group before the new tasks are in it."""
     for group, balancers in balancers_by_group(release.old).items():
-        staying = [name for name in balancers if not _is_replaced(release, name)]
-        if _is_replaced(release, group) and set(staying) & set(balancers_by_group(release.new).get(group, ())):
+        staying = [name for name in balancers if not release.is_replaced(name)]
+        if release.is_replaced(group) and set(staying) & set(balancers_by_group(release.new).get(group, ())):
             what = f"is replaced, and {', '.join(staying)} forwards to the new one at once"
             why = "requests fail until the first new tasks are registered and healthy"
             yield Unsafe(what, why, PropertyPlace(group, ()))
-
-
-@rule(
-    "address-changed",
-    "1. give the clients a DNS record of your own that points to the load balancer; "
-    "2. make the change, and update the record",
-    FSDCF,
-)
-def addresses(release: ReleaseChange) -> Iterator[Unsafe]:
-    """Clients reach the service by the DNS name of the load balancer, which changes."""
-    for was, _ in release.both(LOAD_BALANCER):
-        if _is_replaced(release, was.name):
-            why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
-            yield Unsafe("is replaced and gets another DNS name", why, PropertyPlace(was.name, ()))
-
-
-def _is_replaced(release: ReleaseChange, logical_id: str) -> bool:
-    change = release.changes.get(logical_id)
-    return change is not None and change.replacement == "True"
 
 
 _UNREACHED = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"

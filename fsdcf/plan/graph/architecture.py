@@ -216,7 +216,17 @@ def _requests(stack: PlannedStack) -> Iterator[Edge]:
     """The edges to the load balancers."""
     for balancer in stack.of(elb.LOAD_BALANCER):
         source = INTERNET if elb.is_public(balancer) else CLIENTS
-        yield Edge(source, id_of(balancer.name), _ports(stack, balancer))
+        label = ", ".join(filter(None, (_ports(stack, balancer), _clients(stack, balancer))))
+        yield Edge(source, id_of(balancer.name), label)
+
+
+def _clients(stack: PlannedStack, balancer: PlannedResource) -> str:
+    """``from 203.0.113.0/24``, or ``from 12 sources``; empty if anyone may connect, or if that is not known."""
+    groups = {target_of(group) for group in balancer.items("SecurityGroups")}
+    sources = max((rule.sources for rule in ec2.ingress_of(stack) if rule.group in groups), key=len, default=())
+    if not sources or "anyone" in sources:
+        return ""
+    return f"from {' and '.join(sources) if len(sources) < 3 else counted(len(sources), 'source')}"
 
 
 def _forwarded(stack: PlannedStack, service: PlannedResource) -> Iterator[Edge]:
