@@ -17,7 +17,7 @@ from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
-from fsdcf.compiler.stack import CompiledTypes, Context, StackPart, Template, template_of
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledTypes, Context, StackPart, Template, template_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.service import Spec
@@ -64,8 +64,12 @@ def outputs(context: Context) -> StackPart:
     part = StackPart()
     balancer = context.service.load_balancer
     if balancer is not None:
-        scheme = "https" if balancer.certificate_arn else "http"
-        part.output("Url", "Address of the service", Sub(f"{scheme}://${{LoadBalancer.DNSName}}"))
+        if balancer.certificate_arn is None:  # no certificate matches the DNS name of a load balancer
+            part.output("Url", "Address of the service", Sub("http://${LoadBalancer.DNSName}"))
+        part.output("LoadBalancerDnsName", "DNS name to point a domain to", GetAtt("LoadBalancer", "DNSName"))
+        zone = GetAtt("LoadBalancer", "CanonicalHostedZoneID")
+        part.output("LoadBalancerZoneId", "Hosted zone of the DNS name, for an alias record in Route 53", zone)
+    part.output("TaskSecurityGroupId", "Security group to admit to a database or cluster", TASK_SECURITY_GROUP)
     part.output("ClusterName", "ECS cluster", Ref("Cluster"))
     part.output("ReleaseParameter", "SSM parameter with the image that runs", Ref("Release"))
     part.output("ServiceName", "ECS service", GetAtt("Service", "Name"))

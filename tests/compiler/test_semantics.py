@@ -20,6 +20,8 @@ from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import references
 from tests.conftest import HELLO, ROOT, Compile
 
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
+
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
 
@@ -80,6 +82,44 @@ def test_the_load_balancer_reaches_the_task(compiled: Compile) -> None:
     (inline,) = resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"]
     assert inline["CidrIp"] == "127.0.0.1/32", "EC2 opens a group without egress to everywhere"
     assert resources["TargetGroup"]["Properties"]["Port"] == 80
+
+
+@pytest.mark.parametrize(
+    ("balancer", "named"),
+    [
+        ("{}", {"Url", "LoadBalancerDnsName", "LoadBalancerZoneId"}),
+        ("{internal: true}", {"Url", "LoadBalancerDnsName", "LoadBalancerZoneId"}),
+        (f"{{certificateArn: '{CERTIFICATE}'}}", {"LoadBalancerDnsName", "LoadBalancerZoneId"}),
+        ("", set()),
+    ],
+    ids=["public", "internal", "with a certificate", "worker"],
+)
+def test_the_outputs_say_where_the_service_is(compiled: Compile, balancer: str, named: set[str]) -> None:
+    """No certificate matches the DNS name of a load balancer: only without one is the URL known."""
+    worker = HELLO.replace("  port: 8000\n", "")
+    result = compiled(HELLO + f"  networking: {{loadBalancer: {balancer}}}\n" if balancer else worker)
+    assert result.template is not None
+    outputs = result.template.data["Outputs"]
+    assert {name for name in outputs if name == "Url" or "LoadBalancer" in name} == named
+    if "Url" in named:
+        assert outputs["Url"]["Value"] == {"Fn::Sub": "http://${LoadBalancer.DNSName}"}
+    if named:
+        assert outputs["LoadBalancerDnsName"]["Value"] == {"Fn::GetAtt": ["LoadBalancer", "DNSName"]}
+        assert outputs["LoadBalancerZoneId"]["Value"] == {"Fn::GetAtt": ["LoadBalancer", "CanonicalHostedZoneID"]}
+    assert outputs["TaskSecurityGroupId"]["Value"] == {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]}
+
+
+@pytest.mark.parametrize(
+    ("port", "written", "seconds"),
+    [("  port: 8000\n", "", 60), ("  port: 8000\n", "0", 0), ("", "", None), ("", "0", 0), ("", "90", 90)],
+)
+def test_a_worker_has_a_grace_period_only_where_it_is_written(
+    compiled: Compile, port: str, written: str, seconds: int | None
+) -> None:
+    text = HELLO.replace("  port: 8000\n", port)
+    if written:
+        text = text.replace("  healthCheck:\n", f"  healthCheck:\n    gracePeriod: {written}\n")
+    assert resources_of(compiled, text)["Service"]["Properties"].get("HealthCheckGracePeriodSeconds") == seconds
 
 
 def test_what_is_replaced_with_a_load_balancer_that_becomes_internal(compiled: Compile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -187,3 +188,12 @@ def test_followed_tasks_precede_the_messages() -> None:
     found, _ = read_status(DescribeServices={"services": [service]})
     heads = [line.split()[0] for line in status_lines(found, plain, 80, ["  task     0a1b2c3d  PENDING 3s"])]
     assert heads.index("rollout") < heads.index("task") < heads.index("ecs")
+
+
+def test_a_service_with_a_certificate_has_a_dns_name_and_no_url() -> None:
+    found, _ = read_status(DescribeServices={"services": []})
+    outputs = {"LoadBalancerDnsName": "shop.elb.amazonaws.com"}
+    found = replace(found, stack=replace(found.stack, outputs=outputs))
+    text = "\n".join(status_lines(found, plain))
+    assert "  dns name shop.elb.amazonaws.com (the target of your domain's record)" in text and "url" not in text
+    assert status_record(found)["url"] is None and "LoadBalancerDnsName" in status_record(found)["outputs"]

@@ -302,4 +302,8 @@ def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSetting
         times = container.interval, container.timeout, container.retries, container.start_period or 0
         inner = ContainerCheckSettings(tuple(check_command(container)), *times)
     tasks = service.auto_scaling.min_count if service.auto_scaling else desired(service.resources)
-    return check, inner, UnhealthyTaskRules(written.grace_period, service.deployment.circuit_breaker.enabled, tasks)
+    return (
+        check,
+        inner,
+        UnhealthyTaskRules(service.grace_period or 0, service.deployment.circuit_breaker.enabled, tasks),
+    )

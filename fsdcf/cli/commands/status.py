@@ -253,6 +253,8 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
         yield "reason", paint(visible(stack.reason), "bad")
     if "Url" in stack.outputs:
         yield "url", visible(stack.outputs["Url"])
+    elif "LoadBalancerDnsName" in stack.outputs:
+        yield "dns name", f"{visible(stack.outputs['LoadBalancerDnsName'])} (the target of your domain's record)"
     if status.image:
         yield "image", visible(status.image)
     if status.running is not None:

@@ -42,8 +42,11 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
         yield from wrapped(f"  help: {visible(advice.text)}{key}", width, 8, paint, ("help:", "next"))
         yield from _line_of(advice.place, paint)
     longest = max((len(name) for name in outcome.outputs), default=0)
-    for name, value in sorted(outcome.outputs.items(), key=lambda output: (output[0] != "Url", output[0])):
+    for name, value in sorted(outcome.outputs.items(), key=lambda output: _order(output[0])):
         yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
+    if "LoadBalancerDnsName" in outcome.outputs and "Url" not in outcome.outputs:
+        text = "  help: point the certificate's domain to LoadBalancerDnsName; no certificate matches that name itself"
+        yield from wrapped(text, width, 8, paint, ("help:", "next"))
     yield from next_lines(outcome.next, paint)
 
 
@@ -51,6 +54,11 @@ def next_lines(commands: Sequence[str], paint: Paint) -> Iterator[str]:
     """The commands to run next, a line for each."""
     for number, command in enumerate(commands):
         yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
+
+
+def _order(output: str) -> tuple[bool, bool, str]:
+    """The order of the outputs: how to reach the service comes first."""
+    return output != "Url", not output.startswith("LoadBalancer"), output
 
 
 def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None) -> list[str]:

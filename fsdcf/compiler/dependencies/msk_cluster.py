@@ -2,7 +2,7 @@
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.parts.roles import allow
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
@@ -69,8 +69,6 @@ def compile(cluster: MskCluster, names: Names, context: Context) -> Grant:
     Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html
     """
     grant = Grant()
-    text = "Security group of the tasks, which that of the MSK cluster must let in"
-    grant.output("TaskSecurityGroupId", text, TASK_SECURITY_GROUP)
     physical = fragment(cluster.name)
     home = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}"
     arns = [f"{home}:{kind}/{physical}/*" for kind in ("cluster", "group", "topic")]

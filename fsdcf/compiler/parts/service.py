@@ -65,8 +65,8 @@ def service(context: Context) -> StackPart:
             ContainerName=context.spec.metadata.name, ContainerPort=spec.port, TargetGroupArn=Ref("TargetGroup")
         )
         resource.LoadBalancers.append(target)
-    if spec.port is not None or spec.health_check.container:
-        resource.HealthCheckGracePeriodSeconds = spec.health_check.grace_period
+    if spec.grace_period is not None:
+        resource.HealthCheckGracePeriodSeconds = spec.grace_period
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
     return StackPart().add(resource, "service", _SOURCES)

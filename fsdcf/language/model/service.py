@@ -14,6 +14,9 @@ ULIMITS = (
 )
 """Names of process limits. Source: Ulimit in the API reference of Amazon ECS."""
 
+DEFAULT_GRACE_PERIOD = 60
+"""Seconds during which ECS ignores failed checks of a service with a load balancer."""
+
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -477,11 +480,12 @@ class HealthCheck:
         maximum=499,
         as_text=True,
     )
-    grace_period: int = spec_key(
+    grace_period: int | None = spec_key(
         "Seconds after a task's start during which ECS ignores failed checks.",
-        default=60,
+        default=None,
         minimum=0,
         maximum=2147483647,
+        computed_default="60 with a port, else 0",
     )
     container: ContainerCheck | None = spec_key(
         "Check that ECS runs inside the container. ECS ignores a HEALTHCHECK in the image.",
@@ -606,6 +610,12 @@ class Service:
     )
     enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)
     deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())
+
+    @property
+    def grace_period(self) -> int | None:
+        """Seconds during which ECS ignores failed checks; None for a worker that does not set it."""
+        written = self.health_check.grace_period
+        return DEFAULT_GRACE_PERIOD if written is None and self.port is not None else written
 
     @property
     def load_balancer(self) -> LoadBalancer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,14 @@ def test_a_success_is_printed_on_standard_output_alone() -> None:
         "  Url          http://shop",
         "  ServiceName  shop-1",
     ]
+
+
+def test_a_service_with_a_certificate_has_a_dns_name_and_no_url() -> None:
+    outputs = {"ServiceName": "shop-1", "LoadBalancerDnsName": "shop.elb", "ClusterName": "c"}
+    lines = told(*story(replace(SUCCESS, outputs=outputs)))[0].splitlines()
+    assert lines[-5] == "done: shop-staging is UPDATE_COMPLETE and runs two"
+    assert lines[-4].split() == ["LoadBalancerDnsName", "shop.elb"]
+    assert "point the certificate's domain to LoadBalancerDnsName" in lines[-1]
 
 
 def test_a_failure_goes_to_standard_error_with_cause_evidence_and_next_command() -> None:

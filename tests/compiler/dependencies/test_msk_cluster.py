@@ -18,11 +18,6 @@ def test_the_arns_are_those_of_the_cluster() -> None:
     assert made.grant.environment == {"EVENTS_CLUSTER_NAME": "events"}
 
 
-def test_an_output_has_the_security_group_to_admit() -> None:
-    (output,) = make("aws_msk_cluster", "events", unmanaged={"permissions": "read"}).outputs.items()
-    assert output[0] == "TaskSecurityGroupId" and output[1]["Value"] == {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]}
-
-
 def test_both_names_of_the_type_mean_the_same() -> None:
     keys = {"unmanaged": {"permissions": "read_write"}}
     assert make("fetch_msk_cluster", "events", **keys).grant == make("aws_msk_cluster", "events", **keys).grant
