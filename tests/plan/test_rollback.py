@@ -75,7 +75,7 @@ BEFORE: Mapping[str, Any] = {
         },
         Balancer={
             "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-            "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}]},
+            "Properties": {"SecurityGroups": [{"Ref": "BalancerGroup"}], "Subnets": ["subnet-1", "subnet-2"]},
         },
         Listener={
             "Type": "AWS::ElasticLoadBalancingV2::Listener",
@@ -238,6 +238,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         ),
         (ROLLOUT,),
     ),
+    ("way-in-closed", "Balancer", properties("Balancer", Subnets=["subnet-1"]), (ROLLOUT,)),
     ("way-in-closed", "TaskGroup", properties("TaskGroup", SecurityGroupIngress=None), (ROLLOUT,)),
     ("way-out-closed", "Gateway", properties("Gateway", RouteTableIds=[{"Ref": "Routes"}]), (ROLLOUT,)),
     (
@@ -299,6 +300,7 @@ SAFE: dict[str, Edit] = {
     "more memory": properties("Task", Memory="2048"),
     "more time to answer": properties("Target", HealthCheckTimeoutSeconds=9),
     "a route table that has a route to the internet": properties("Gateway", RouteTableIds=["rtb-1"]),
+    "another subnet": properties("Balancer", Subnets=["subnet-1", "subnet-3"]),
     "ECS Exec off": statement("TaskRole", policy("ses:SendEmail", "s3:GetObject")),
     "another description of a rule": properties("TaskGroup", SecurityGroupIngress=[{**TO_80, "Description": "HTTP"}]),
     "a check interval": properties("Target", HealthCheckIntervalSeconds=10),

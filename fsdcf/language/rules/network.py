@@ -75,15 +75,22 @@ def ranges(case: Case) -> Problems:
             )
     for path, allowed in _allowed(case):
         if is_range(allowed) and (problem := _range_problem(allowed)):
-            yield Problem(
-                path, f"`{allowed}` is not a valid address range: {problem}", "use a range such as 203.0.113.0/24"
-            )
+            yield Problem(path, f"`{allowed}` is not a valid address range: {problem}", _range_hint(allowed))
 
 
 def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
     """The sources in allowCidrs with their paths."""
     for index, allowed in enumerate(case.service.networking.load_balancer.allow_cidrs):
         yield (*_BALANCER.split("."), "allowCidrs", index), allowed
+
+
+def _range_hint(text: str) -> str:
+    """The range that an address with the length of a network is in."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return "use a range such as 203.0.113.0/24"
+    return f"write {network}, or {text.partition('/')[0]}/{network.max_prefixlen} for one address"
 
 
 def _range_problem(text: str) -> str:

@@ -28,7 +28,12 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, network_of
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER, TARGET_GROUP, balancers_by_group
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
+    LOAD_BALANCER,
+    TARGET_GROUP,
+    balancers_by_group,
+    subnets_of,
+)
 from fsdcf.plan.access import Access, access, shortened
 from fsdcf.plan.diff import causes, tasks
 from fsdcf.plan.diff.sides import Sides
@@ -593,6 +598,13 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
         if release.in_place(group):
             what = "admits less traffic to the tasks"
             yield Unsafe(what, _UNREACHED, PropertyPlace(group, ("SecurityGroupIngress",)))
+    for was, now in release.both(LOAD_BALANCER):
+        before, after = (list(map(text_of, subnets_of(one))) for one in (was, now))
+        if release.in_place(was.name) and len(after) < len(before):
+            what = f"leaves {', '.join(one for one in before if one not in after)}"
+            why = "old tasks in a zone that it leaves get no more requests before the new ones serve"
+            way_out = "1. run more tasks, so that those in the other zones can serve every request; 2. leave the zone"
+            yield Unsafe(what, why, PropertyPlace(was.name, ("Subnets",)), way_out=way_out)
 
 
 @rule(
