@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from fsdcf.language.model.service import COLLECTOR_PORTS
 from fsdcf.language.rules.tasks import MEMORY
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
@@ -59,6 +60,31 @@ def networks(draw: Any, http: bool) -> dict[str, Any]:
     return out
 
 
+SOURCES = st.one_of(
+    st.from_regex(r"(ssm:)?(/[a-z][a-z0-9._]{0,8}){1,3}", fullmatch=True),
+    st.from_regex(r"secretsmanager:[a-z][a-z0-9/_]{0,9}(:[a-z]{0,4}){0,3}", fullmatch=True),
+)
+LABELS = st.lists(st.from_regex(r"[a-d][a-z_]{0,5}", fullmatch=True), unique=True, max_size=3)
+METRICS = st.lists(st.from_regex(r"[a-z][a-z0-9_:]{0,9}\*?", fullmatch=True), min_size=1, max_size=4)
+SELECTIONS = st.lists(st.fixed_dictionaries({"names": METRICS, "dimensions": LABELS}), min_size=1, max_size=3)
+
+
+@st.composite
+def observability(draw: Any) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "logs": {
+            "enabled": draw(st.booleans()),
+            "retention": draw(st.sampled_from([1, 30, 365, "forever"])),
+            "mode": draw(st.sampled_from(["blocking", "non-blocking"])),
+        }
+    }
+    if draw(st.booleans()):
+        out["metrics"] = {"port": 9100} | ({"select": draw(SELECTIONS)} if draw(st.booleans()) else {})
+    if draw(st.booleans()):
+        out["traces"] = {}
+    return out
+
+
 @st.composite
 def dependencies(draw: Any) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
@@ -84,15 +110,17 @@ def specs(draw: Any) -> dict[str, Any]:
         "environment": draw(st.dictionaries(VARIABLES, VALUES, max_size=4)),
     }
     if http:
-        service["port"] = draw(st.integers(1, 65535))
+        service["port"] = draw(st.integers(1, 65535).filter(lambda port: port not in COLLECTOR_PORTS))
     if draw(st.booleans()):
         low = draw(st.integers(0, 5))
         service["autoScaling"] = {"minCount": low, "maxCount": low + draw(st.integers(1, 5))}
     service["networking"] = draw(networks(http))
     if draw(st.booleans()):
-        service["observability"] = {
-            "logs": {"enabled": draw(st.booleans()), "retention": draw(st.sampled_from([1, 30, 365]))}
-        }
+        service["observability"] = draw(observability())
+    if draw(st.booleans()):
+        service["secrets"] = [{"name": "_SECRET", "valueFrom": draw(SOURCES)}]
+    if draw(st.booleans()):
+        service["tmpfs"] = [{"path": "/tmp", "size": draw(st.integers(1, 500))}]
     service["enableExecuteCommand"] = draw(st.booleans())
     return {
         "apiVersion": "fsd/v1",

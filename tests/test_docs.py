@@ -21,7 +21,9 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Exit
 from fsdcf.diagnostics import render
 from fsdcf.language.jsonschema import json_schema
+from fsdcf.language.model.service import COMMON_METRICS
 from fsdcf.pipeline import Request, run
+from fsdcf.plan.cost.prices import shipped
 from fsdcf.sandbox.faults import parse_fault
 from tests.conftest import ROOT
 
@@ -53,6 +55,12 @@ def test_every_command_and_example_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`fsdcf {command}" in readme for command in COMMANDS)
     assert all(f"](examples/{example.name})" in readme for example in EXAMPLES)
+
+
+def test_the_metrics_without_a_selection_and_their_price_are_in_the_how_to() -> None:
+    page = (ROOT / "docs" / "how-to" / "observe.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in COMMON_METRICS)
+    assert f"{len(COMMON_METRICS) * shipped()['metric.custom'].price} USD" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -50,6 +50,9 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
             HELLO
             + "  observability: {metrics: {select: [{names: [a], dimensions: [a, b, c, d, e, f, g, h, i, j, k]}]}}\n",
         ),
+        ("S265", HELLO + "  observability: {metrics: {select: [{names: [a], dimensions: [method, le]}]}}\n"),
+        ("S265", HELLO + "  observability: {metrics: {select: [{names: [a], dimensions: [instance]}]}}\n"),
+        ("S268", HELLO + "  observability: {metrics: {select: [{names: [latency_seconds_bucket]}]}}\n"),
         ("S105", HELLO + "  observability: {metrics: {select: [{names: ['^http_.*$']}]}}\n"),
         ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 512}]\n  resources: {memory: 512}\n"),
         ("S266", HELLO + "  tmpfs: [{path: /a, size: 600}, {path: /b, size: 600}]\n"),

@@ -110,3 +110,20 @@ def test_tasks_without_nat_need_the_endpoint_of_the_store(compiled: Compile, sou
     closed = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
     (finding,) = (one for one in compiled(secret(source) + closed).diagnostics if one.code == "S216")
     assert finding.message.endswith(f"reach {endpoint}")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (secret("/aws/reference/secretsmanager/prod/db"), "secretsmanager:prod/db"),
+        (secret("ssm:/aws/reference/secretsmanager/db"), "secretsmanager:db"),
+        (
+            secret("arn:aws:ssm:us-east-1:123456789012:parameter/aws/reference/secretsmanager/db"),
+            "secretsmanager:db",
+        ),
+        (HELLO + "  environment: {A: '${ssm:/aws/reference/secretsmanager/db}'}\n", "${secrets:db}"),
+    ],
+)
+def test_a_secret_by_the_name_of_a_parameter(compiled: Compile, text: str, written: str) -> None:
+    (finding,) = (one for one in compiled(text).diagnostics if one.code == "S267")
+    assert f"`{written}`" in finding.hint

@@ -11,6 +11,9 @@ from fsdcf.language.rules.case import Case, Problem, Problems, rule
 _MOST_DIMENSIONS = 10
 """The exporter of the collector drops a set with more. Source: awsemfexporter in opentelemetry-collector-contrib."""
 
+_UNKNOWN_LABELS = ("le", "quantile", "job", "instance")
+"""Source: prometheusreceiver in opentelemetry-collector-contrib."""
+
 
 @rule(
     "S265",
@@ -19,15 +22,34 @@ _MOST_DIMENSIONS = 10
 )
 def metric_dimensions(case: Case) -> Problems:
     """The collector makes no metric of a selection with more than ten dimensions, and each label is a dimension
-    once."""
+    once. It does not keep the labels `le` and `quantile` of histograms and summaries, nor `job` and `instance`, which
+    are the same for all series: a metric with one of them would never be sent."""
     for path, selection in _selections(case):
         labels = selection.dimensions
         if len(labels) > _MOST_DIMENSIONS:
             message = f"{len(labels)} dimensions: the collector makes no metrics with more than {_MOST_DIMENSIONS}"
             yield Problem((*path, "dimensions"), message, "keep the labels that you look at", key=True)
         for index, label in enumerate(labels):
-            if label in labels[:index]:
+            if label in _UNKNOWN_LABELS:
+                message = f"the collector does not keep the label `{label}`: no metric would be sent"
+                yield Problem((*path, "dimensions", index), message, "leave it out")
+            elif label in labels[:index]:
                 yield Problem((*path, "dimensions", index), f"`{label}` is listed twice", "leave it out")
+
+
+@rule(
+    "S268",
+    "a series of a histogram in place of its metric",
+    "https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/receiver/prometheusreceiver",
+)
+def histogram_series(case: Case) -> Problems:
+    """The collector makes one metric of a histogram, with the name that its series have in common: it makes
+    `latency_seconds` of `latency_seconds_bucket`, `latency_seconds_sum` and `latency_seconds_count`."""
+    for path, selection in _selections(case):
+        for index, name in enumerate(selection.names):
+            if name.endswith("_bucket"):
+                hint = f"write `{name.removesuffix('_bucket')}`"
+                yield Problem((*path, "names", index), f"`{name}` is a series of a histogram, not a metric", hint)
 
 
 @rule("W130", "every metric is selected", "https://aws.amazon.com/cloudwatch/pricing/")

@@ -12,6 +12,7 @@ from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, 
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 _SECRET_ARN = re.compile(r"(?:(?P<arn>arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret)|secretsmanager):(?P<name>[^:]+)")
+_REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
 _WORD = re.compile(r"[a-z]+[0-9]*|[A-Z]+[0-9]*|[A-Z][a-z]+[0-9]*|[0-9]+")
 """Six characters that are hardly ever random. Random ones are letters of both cases and digits: one ARN in fifty ends
 like this."""
@@ -94,18 +95,17 @@ def name_like_an_arn(case: Case) -> Problems:
             message, hint = _misread(part.name)
             yield Problem(path, message, f"{hint}, as valueFrom in service.secrets")
     for path, name, is_arn in _secret_names(case):
-        match = RANDOM_END.fullmatch(name)
-        is_word = match is not None and _WORD.fullmatch(match[2]) is not None
+        is_whole, word = RANDOM_END.fullmatch(name), _word_at_end(name)
         if _is_permission(path):
-            if not name.endswith(("*", "-??????")) and (match is None or is_word):
+            if not name.endswith(("*", "-??????")) and (word or not is_whole):
                 hint = f"write `{name}-??????`"
-                hint += f", or `{match[1]}-??????` if `{match[2]}` is random" if match else ""
+                hint += f", or `{word[1]}-??????` if `{word[2]}` is random" if word else ""
                 yield Problem(path, f"IAM compares the whole ARN: `{name}` lacks the six random characters", hint)
-        elif match and not is_arn:
+        elif is_whole and not is_arn:
             yield Problem(path, *_misread(name))
-        elif match and is_word and not RANDOM_END.fullmatch(match[1]):
+        elif word and not RANDOM_END.fullmatch(word[1]):
             message, hint = _misread(name)
-            yield Problem(path, message, f"{hint}; if `{match[2]}` is random, leave out `-{match[2]}`")
+            yield Problem(path, message, f"{hint}; if `{word[2]}` is random, leave out `-{word[2]}`")
 
 
 @rule(
@@ -118,16 +118,33 @@ def end_like_a_word(case: Case) -> Problems:
     `prod/db-master-secret`. Secrets Manager takes the last group for the random characters. If it belongs to the
     name, the ARN must end in six more."""
     for path, name, is_arn in _secret_names(case):
-        match = RANDOM_END.fullmatch(name)
-        if (
-            match
-            and is_arn
-            and not _is_permission(path)
-            and _WORD.fullmatch(match[2])
-            and RANDOM_END.fullmatch(match[1])
-        ):
+        word = _word_at_end(name)
+        if is_arn and not _is_permission(path) and word and RANDOM_END.fullmatch(word[1]):
             message, hint = _misread(name)
-            yield Problem(path, message, f"{hint}; if `{match[2]}` is random, silence this warning")
+            yield Problem(path, message, f"{hint}; if `{word[2]}` is random, silence this warning")
+
+
+@rule(
+    "S267",
+    "a parameter that stands for a secret",
+    "https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html",
+)
+def secret_by_parameter(case: Case) -> Problems:
+    """A parameter below `/aws/reference/secretsmanager/` is a secret of Secrets Manager. Reading it takes permissions
+    in both stores; the secret itself takes one."""
+    for path, _, part in _secrets(case):
+        if part.store == "ssm" and (named := _REFERENCE.search(f"/{part.name}")):
+            yield Problem(path, f"`{part}` is a secret of Secrets Manager", f"write `${{secrets:{named[1]}}}`")
+    for path, text in case.strings:
+        if path[-1] == "valueFrom" and (named := _REFERENCE.search(f"/{sample(text)}")):
+            message = f"`{sample(text)}` is a secret of Secrets Manager"
+            yield Problem(path, message, f"write `secretsmanager:{named[1]}`")
+
+
+def _word_at_end(name: str) -> re.Match[str] | None:
+    """The parts of a name in an ARN whose last six characters are hardly random."""
+    match = RANDOM_END.fullmatch(name)
+    return match if match and _WORD.fullmatch(match[2]) else None
 
 
 def _misread(name: str) -> tuple[str, str]:
