@@ -11,7 +11,7 @@ from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
-_SECRET_ARN = re.compile(r"(?:(?P<arn>arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret)|secretsmanager):(?P<name>[^:]+)")
+_SECRET = re.compile(r"(arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:|^secretsmanager:)([A-Za-z0-9/_+=.@!*?-]+)")
 _REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
 _WORD = re.compile(r"[a-z]+[0-9]*|[A-Z]+[0-9]*|[A-Z][a-z]+[0-9]*|[0-9]+")
 """Six characters that are hardly ever random. Random ones are letters of both cases and digits: one ARN in fifty ends
@@ -160,8 +160,9 @@ def _is_permission(path: SpecPath) -> bool:
 
 
 def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
-    """The name of each secret that the spec names by an ARN, or by ``secretsmanager:name`` in ``valueFrom``."""
+    """The name of each secret that the spec names, and whether it does so by an ARN, anywhere in a text, or by
+    ``secretsmanager:name`` in ``valueFrom``."""
     for path, text in case.strings:
-        named = _SECRET_ARN.match(sample(text))
-        if named and (named["arn"] or path[-1] == "valueFrom"):
-            yield path, named["name"], bool(named["arn"])
+        for start, name in _SECRET.findall(sample(text)):
+            if start.startswith("arn:") or path[-1] == "valueFrom":
+                yield path, name, start.startswith("arn:")
