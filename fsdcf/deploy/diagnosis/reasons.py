@@ -193,7 +193,7 @@ TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
             r"can(?:'|no)t find the specified secret|check that the secret exists|invalid (?:ssm )?parameters"
             r"|ParameterNotFound|secrets manager: ResourceNotFoundException",
             "a secret or parameter of the spec does not exist",
-            "create it, or correct its ARN, including the region and the account",
+            "create it, or correct its name or ARN, including the region and the account",
             "service.secrets",
             _SECRETS,
             refine_secret,
