@@ -18,6 +18,17 @@ def suggested(name: str, /, *arguments: str, **options: Value) -> str:
     return " ".join(("fsdcf", name, *map(_quoted, arguments), *words_of(**options)))
 
 
+def on_service(name: str, service: str, environment: str | None, /, *arguments: str, **options: Value) -> str:
+    """A command on a service or its spec: ``fsdcf scale shop --env prod 3 --yes``."""
+    more = (*map(_quoted, arguments), *words_of(**options))
+    return " ".join((suggested(name, service, env=environment), *more))
+
+
+def in_container(command: str, words: Iterable[str]) -> str:
+    """A command with the words behind ``--``, which the container runs."""
+    return " ".join((command, "--", *map(_quoted, words)))
+
+
 def words_of(**options: Value) -> tuple[str, ...]:
     """Options as words, quoted for a shell: ``image_sha="one"`` is ``--image-sha one``."""
     words: list[str] = []
@@ -32,5 +43,5 @@ def words_of(**options: Value) -> tuple[str, ...]:
 
 
 def _quoted(word: str) -> str:
-    """A word for a shell. A placeholder of a template, such as ``{service}``, stays as it is."""
-    return word if re.fullmatch(r"\{[a-z]+\}", word) else shlex.quote(word)
+    """A word for a shell. Placeholders of a template, such as ``{service}``, stay as they are."""
+    return word if re.fullmatch(r"(\{[a-z]+\}|[\w@%+=:,./-])+", word, re.ASCII) else shlex.quote(word)

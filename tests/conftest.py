@@ -12,13 +12,14 @@ import pytest
 
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, run
-from tests import fuzz, machine
+from tests import fuzz, machine, printed
 
 ROOT = Path(__file__).resolve().parent.parent
 Compile = Callable[..., Result]
 
 machine.forget(os.environ)
 fuzz.load()
+printed.watch()
 
 # Thousands of collected tests and their modules live until the end: searching them for garbage takes 10 % of the time.
 gc.set_threshold(20_000, 20, 50)

@@ -26,6 +26,7 @@ from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.prices import shipped
 from fsdcf.sandbox.faults import parse_fault
 from tests.conftest import ROOT
+from tests.printed import problem_of
 
 COMMANDS = cli.list_commands(click.Context(cli))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -85,6 +86,8 @@ def test_commands_in_the_docs_have_the_options_that_are_shown(page: Path) -> Non
         assert given <= known, line
         needed = {one.opts[0] for one in command.params if one.required and isinstance(one, click.Option)}
         assert not given or needed <= given, f"{line}: it does not run without {needed - given}"
+        if not set(line) & set("[|<…") and not re.search(r"\b(OLD|CODE|KEY|URL)\b| --[a-z-]+$", line):
+            assert not problem_of(line.split(" #")[0].strip()), f"{line}: {problem_of(line.split(' #')[0].strip())}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,6 +13,7 @@ import click
 
 from fsdcf.atomic import replace_file
 from fsdcf.lint.cache import default_folder
+from fsdcf.suggested import suggested
 
 LARGEST = (1 << 20) + 1
 """Maximum number of bytes read from a file: one more than a spec may have."""
@@ -23,6 +24,7 @@ _TOOL_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "t
 _MAX_FOLDERS = 20_000
 _HEAD_BYTES = 8192
 _MOST_LISTED = 20
+_WRITE_ONE = f"write one with `{suggested('init', 'NAME')}`"
 
 
 def read(path: Path) -> bytes:
@@ -46,7 +48,7 @@ def specs_or_all(specs: tuple[Path, ...], root: Path) -> tuple[Path, ...]:
         return specs
     paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root))
     if not paths:
-        raise click.UsageError(f"no spec found in {root}; name one, or write one with `fsdcf init NAME`")
+        raise click.UsageError(f"no spec found in {root}; name one, or {_WRITE_ONE}")
     return paths
 
 
@@ -81,7 +83,7 @@ def only_spec() -> Path:
         click.echo(f"using {specs[0]}, the only spec here", err=True)
         return specs[0]
     if not specs:
-        raise click.UsageError("SPEC is missing, and there is no spec here; write one with `fsdcf init NAME`")
+        raise click.UsageError(f"SPEC is missing, and there is no spec here; {_WRITE_ONE}")
     names = "".join(f"\n  {path}" for path in specs[:_MOST_LISTED])
     more = f"\n  and {len(specs) - _MOST_LISTED} more" if len(specs) > _MOST_LISTED else ""
     raise click.UsageError(f"SPEC is missing, and there are several specs here; name one:{names}{more}")

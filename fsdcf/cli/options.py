@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from fsdcf.language.model.common import NAME
 from fsdcf.language.rules.environments import others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request
-from fsdcf.suggested import suggested
+from fsdcf.suggested import Value, suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -88,29 +87,29 @@ class SpecInputs:
         return others_than(self.environment_name, document, partial(named_by_files, self.files[0].parent))
 
     @property
-    def settings(self) -> tuple[str, ...]:
-        """``--override`` and ``--var`` as typed, with secrets masked: for commands that a log may keep."""
-        from fsdcf.masking import mask_value
-
-        words: list[str] = []
-        for option, settings in (("--override", self.overrides), ("--var", self.variables)):
-            for name, equals, value in (setting.partition("=") for setting in settings):
-                words += [option, f"{name}{equals}{mask_value(value, name)}"]
-        return tuple(words)
+    def settings(self) -> dict[str, Value]:
+        """The other options as typed, with secrets masked: for commands that a log may keep."""
+        values = {"override": self.overrides, "var": self.variables}
+        return {"new_env": self.new_environment, **{name: masked_settings(value) for name, value in values.items()}}
 
     @property
     def validate_command(self) -> str:
         """The command that prints every finding of the file, compiled with the same options."""
-        name = self.environment_name if self.environment or self.environment_name != DEFAULT_ENVIRONMENT else ""
-        more = ("--new-env",) * self.new_environment
-        return " ".join(
-            (suggested("validate", str(self.files[0]), env=name), shlex.join((*more, *self.settings)))
-        ).strip()
+        return suggested("validate", str(self.files[0]), env=self.environment, **self.settings)
 
 
 variable_option = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of ${NAME} in the spec; repeatable."
 )
+
+
+def masked_settings(settings: Sequence[str]) -> list[str]:
+    """Settings such as ``password=…`` with secrets masked."""
+    from fsdcf.masking import mask_value
+
+    pairs = (setting.partition("=") for setting in settings)
+    return [f"{name}{equals}{mask_value(value, name)}" for name, equals, value in pairs]
+
 
 new_environment_option = click.option(
     "--new-env", "new_environment", is_flag=True, help="Accept an environment that no file names."
@@ -209,6 +208,9 @@ ASK_ABOUT_DATA = "Skip the confirmation prompt. You are still asked before data 
 plan_only_option = click.option("--plan-only", is_flag=True, help="Show the planned changes without making them.")
 detach_option = click.option(
     "--detach", is_flag=True, help="Start the operation and return at once; follow it with `fsdcf watch`."
+)
+wait_lock_option = click.option(
+    "--wait-lock", is_flag=True, help="Wait for another operation on the stack instead of exiting."
 )
 role_arn_option = click.option("--role-arn", metavar="ARN", help="IAM role that CloudFormation assumes.")
 artifacts_bucket_option = click.option(
@@ -318,8 +320,8 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
     result = run(Request(file, read(Path(file)), environment))
     name = _service_name(result.document)
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
-        raise click.UsageError(f"{file!r} has no valid metadata.name; run `fsdcf validate {file}`")
-    command = f"fsdcf deploy {shlex.quote(file)} --env {environment}"
+        raise click.UsageError(f"{file!r} has no valid metadata.name; run `{suggested('validate', file)}`")
+    command = suggested("deploy", file, env=environment)
     return Subject(Target(name, environment, command), SpecLines(result))
 
 
@@ -330,7 +332,7 @@ def with_spec_at_hand(target: Target) -> Target:
     name = target.service
     for file in (f"{name}.yml", f"{name}.yaml", os.path.join(name, f"{name}.yml")):
         if os.path.isfile(file) and _name_in(file) == name:
-            return replace(target, redeploy_command=f"fsdcf deploy {shlex.quote(file)} --env {target.environment}")
+            return replace(target, redeploy_command=suggested("deploy", file, env=target.environment))
     return target
 
 

@@ -35,6 +35,7 @@ from fsdcf.cli.options import (
 from fsdcf.cli.render.stream import Sink, is_watched, painter
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -129,14 +130,21 @@ class Reporter:
 
     def _typed(self, command: str, options: Given) -> tuple[str, ...]:
         if self.target:
-            unknown = f"fsdcf deploy SPEC --env {self.target.environment}"
+            unknown = self.target.unknown_redeploy
             if self.target.redeploy_command and command.startswith(unknown):
                 command = self.target.redeploy_command + command.removeprefix(unknown)
             if command.startswith("fsdcf "):
                 command = command.replace(" SPEC ", f" {self.target.spec} ")
-                command = repeated(command, settings_in(self.target.redeploy_command), "healthcheck")
-        command = repeated(command, options, str(self.context.info_name)) if self.context else command
-        return addressed(repeated(command, self.connection.flags, *_CONNECTED), self.connection)
+        if self.context is None or not command.startswith("fsdcf "):
+            return addressed(command, self.connection)
+        name, flags = options_of(self.context.find_root(), command)
+        own_words = command.partition(" -- ")[0].split()
+        if any(word.startswith("--") and word not in flags for word in own_words):
+            return ()  # such as --recreate for a command that cannot
+        own = options if name == self.context.info_name else ()
+        settings = settings_in(self.target.redeploy_command) if self.target else ()
+        lacking = tuple(option for option in (*settings, *own, *self.connection.flags) if option[0] in flags)
+        return (with_options(command, lacking),)
 
     def pause(self) -> None:
         """Remove every live display."""
@@ -230,12 +238,6 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, 
 
 # The commands that an outcome suggests next.
 
-_CONNECTED = (
-    *("deploy", "watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete"),
-    *("logs", "restart", "scale", "exec", "run", "bootstrap"),
-)
-"""The commands with connection options."""
-
 _IN_SANDBOX = ("cloudformation", "ecs")
 """The services of the AWS CLI whose commands the sandbox answers. An injected failure has no causes in the others."""
 
@@ -267,7 +269,7 @@ def addressed(command: str, connection: Connection) -> tuple[str, ...]:
     if program == "gh" or service not in _IN_SANDBOX:
         return (f"on AWS: {command}",)
     region = connection.region or SANDBOX_REGION
-    serve = shlex.join(("fsdcf", "sandbox", *(("--region", region) if connection.region else ())))
+    serve = suggested("sandbox", region=connection.region)
     endpoint = f"--endpoint-url http://127.0.0.1:{SANDBOX_PORT} --region {region} --no-sign-request"
     return (serve, f"{command} {endpoint}")
 
@@ -290,10 +292,20 @@ def given(context: click.Context, planned: bool) -> Given:
     return tuple(words)
 
 
-def repeated(command: str, options: Given, *verbs: str) -> str:
-    """A command with the options that it lacks, if it is ``fsdcf VERB``; any other text unchanged."""
-    if not f"{command} ".startswith(tuple(f"fsdcf {verb} " for verb in verbs)):
-        return command
+def options_of(root: click.Context, command: str) -> tuple[str, frozenset[str]]:
+    """The name of the command of fsdcf that a text begins with, and the options that the command has."""
+    found: click.Command | None = root.command
+    name = ""
+    for word in command.split()[1:]:
+        if not isinstance(found, click.Group):
+            break
+        name, found = word, found.get_command(root, word)
+    params = found.params if found is not None else []
+    return name, frozenset(flag for one in params if isinstance(one, click.Option) for flag in one.opts)
+
+
+def with_options(command: str, options: Given) -> str:
+    """A command with the options that it lacks."""
     head, separator, rest = command.partition(" -- ")  # the words behind it are for the container
     words = shlex.split(head)
     present = {*((word,) for word in words), *pairwise(words)}
@@ -302,8 +314,10 @@ def repeated(command: str, options: Given, *verbs: str) -> str:
 
 
 def settings_in(command: str) -> Given:
-    """The ``--override`` and ``--var`` options of a command."""
-    return tuple(pair for pair in pairwise(shlex.split(command)) if pair[0] in ("--override", "--var"))
+    """The options of a command that change what a spec compiles to, and ``--new-env``."""
+    words = shlex.split(command)
+    new = (("--new-env",),) if "--new-env" in words else ()
+    return (*(pair for pair in pairwise(words) if pair[0] in ("--override", "--var")), *new)
 
 
 # Signals and questions.

@@ -160,7 +160,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
     raise stop(
         Exit.BUSY,
         f"other users changed the stack {PLANS} times during planning",
-        release.target.redeploy("--wait-lock"),
+        release.target.redeploy(wait_lock=True),
     )
 
 
@@ -237,8 +237,8 @@ def gate(
     """
     risks = tuple(risk for risk in plan.risks if risk.logical_id not in options.allow)
     if risks and (not interactive or release.protected):
-        allow = " ".join(f"--allow {risk.logical_id}" for risk in risks)
-        return GateClosed(_at_risk(risks), risks, (release.target.redeploy(allow),))
+        allow = [risk.logical_id for risk in risks]
+        return GateClosed(_at_risk(risks), risks, (release.target.redeploy(allow=allow),))
     questions: list[Question] = []
     if risks:
         details = tuple(risk_line(risk, places) for risk in risks)
@@ -247,7 +247,7 @@ def gate(
         questions.append(Question("protected", f"{release.environment} is protected. Execute {plan.change_set}?"))
     elif not options.yes and not interactive:
         sentence = "confirmation is required: nothing was executed"
-        return GateClosed(sentence, (), (release.target.redeploy("--yes"),))
+        return GateClosed(sentence, (), (release.target.redeploy(yes=True),))
     elif not options.yes:
         questions.append(Question("execute", f"Execute these changes in {release.stack}?"))
     return GateOpen(tuple(questions))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.suggested import Value, on_service, suggested, words_of
 
 
 class Exit(IntEnum):
@@ -75,13 +76,18 @@ class Target:
         command = self.redeploy_command.replace(f" --env {self.environment}", f" --env {environment}")
         return Target(self.service, environment, command)
 
-    def command(self, verb: str, *more: str) -> str:
+    def command(self, name: str, *arguments: str, **options: Value) -> str:
         """A command for this stack: ``fsdcf recover my-service --env staging``."""
-        return " ".join(("fsdcf", verb, self.service, "--env", self.environment, *more))
+        return on_service(name, self.service, self.environment, *arguments, **options)
 
-    def redeploy(self, *more: str) -> str:
+    def redeploy(self, **options: Value) -> str:
         """The redeploy command with more options."""
-        return " ".join((self.redeploy_command or f"fsdcf deploy SPEC --env {self.environment}", *more))
+        return " ".join((self.redeploy_command or self.unknown_redeploy, *words_of(**options)))
+
+    @property
+    def unknown_redeploy(self) -> str:
+        """The redeploy command as far as it is known without a spec."""
+        return suggested("deploy", "SPEC", env=self.environment)
 
 
 @dataclass(frozen=True)

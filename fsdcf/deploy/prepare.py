@@ -82,7 +82,7 @@ def _check_environment(run: Run, release: Release) -> None:
     if run.agrees(Question("environment", f"Create the new environment {name}?", (sentence,))):
         return
     meant = (release.target.elsewhere(close).redeploy(),) if close else ()
-    raise stop(Exit.REFUSED, sentence, *meant, release.target.redeploy("--new-env"))
+    raise stop(Exit.REFUSED, sentence, *meant, release.target.redeploy(new_env=True))
 
 
 def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, account: str) -> None:
@@ -176,7 +176,7 @@ def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
         sentence = (
             f"the stack {release.stack} does not exist yet, so there is no deployed image to keep: specify the image"
         )
-        return stop(Exit.USAGE, sentence, release.target.redeploy("--image-sha SHA"))
+        return stop(Exit.USAGE, sentence, release.target.redeploy(image_sha="SHA"))
     return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
 
 
@@ -241,7 +241,7 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
     if action.agreed:
         run.warn("; ".join((sentence, *details)))
     elif not run.agrees(Question("recreate", f"{sentence}. Delete it and create it again?", details)):
-        next_steps = (release.target.redeploy("--recreate"), release.target.command("delete"))
+        next_steps = (release.target.redeploy(recreate=True), release.target.command("delete"))
         raise Stop(Outcome(Exit.REFUSED, sentence, evidence, next_steps))
     run.step("recreate", f"deleting the stack {stack.name}")
     result = follow(run, operation.delete(run, stack, options.role_arn))
@@ -253,7 +253,7 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
 def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
     sentence = f"the last update of {stack.name} failed and was kept (UPDATE_FAILED): it must be rolled back first"
     if not options.yes and not run.agrees(Question("execute", f"{sentence}. Roll it back?")):
-        raise stop(Exit.REFUSED, sentence, run.target.command("recover"), run.target.redeploy("--yes"))
+        raise stop(Exit.REFUSED, sentence, run.target.command("recover"), run.target.redeploy(yes=True))
     run.step("roll back", f"rolling back the failed update of {stack.name}")
     try:
         result = follow(run, operation.roll_back(run, stack, options.role_arn))
@@ -290,7 +290,7 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
         raise stop(
             Exit.USAGE,
             f"{size}, but CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
-            release.target.redeploy("--artifacts-bucket BUCKET"),
+            release.target.redeploy(artifacts_bucket="BUCKET"),
         )
     run.step("stage", f"uploading the template ({len(data):,} bytes) to the bucket {bucket}")
     _check_bucket(run, bucket)

@@ -101,7 +101,7 @@ def _existing(run: Run, name: str) -> Snapshot:
         raise Stop(absent(run.target, run.aws))
     if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
         sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
-        run.target = replace(run.target, redeploy_command=run.target.redeploy(f"--image-sha {sha}"))
+        run.target = replace(run.target, redeploy_command=run.target.redeploy(image_sha=sha))
     return stack
 
 

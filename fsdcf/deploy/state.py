@@ -76,7 +76,7 @@ def absent(target: Target, aws: Aws, more: str = "") -> Outcome:
     sentence = f"the stack {target.stack} does not exist in {aws.region}{more}"
     deployed = _environments(target.service, aws)
     if not deployed:
-        return Outcome(Exit.USAGE, sentence, next=() if more else (target.redeploy("--image-sha SHA"),))
+        return Outcome(Exit.USAGE, sentence, next=() if more else (target.redeploy(image_sha="SHA"),))
     stacks = ", ".join(target.elsewhere(name).stack for name in deployed)
     close = similar(target.environment, deployed) or deployed[0]
     evidence = Evidence(f"stacks of {target.service}", stacks)
@@ -198,7 +198,7 @@ def _not_managed(stack: Snapshot, target: Target) -> Refuse:
         Exit.REFUSED,
         f"the stack {stack.name} ({stack.status}) is not managed by fsdcf for this service: its tags {SERVICE_TAG} and"
         f" {ENVIRONMENT_TAG} are not {target.service} and {target.environment}",
-        (target.redeploy("--adopt"),),
+        (target.redeploy(adopt=True),),
     )
 
 
@@ -214,7 +214,7 @@ def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
     sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}{begun}"
     if options.wait_lock:
         return Await(sentence)
-    return Refuse(Exit.BUSY, sentence, (target.command("watch"), target.redeploy("--wait-lock")))
+    return Refuse(Exit.BUSY, sentence, (target.command("watch"), target.redeploy(wait_lock=True)))
 
 
 def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
@@ -225,10 +225,10 @@ def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
     elif stack.protected:
         why = "must be deleted first, but termination protection is on"
         off = "update-termination-protection --no-enable-termination-protection"
-        next_steps = (f"{cli} {off} --stack-name {stack.name}", target.redeploy("--recreate"))
+        next_steps = (f"{cli} {off} --stack-name {stack.name}", target.redeploy(recreate=True))
     elif options.plan_only:
         why = "must be deleted before a plan can be made"
-        next_steps = (target.redeploy("--recreate"), target.command("delete"))
+        next_steps = (target.redeploy(recreate=True), target.command("delete"))
     else:
         return Recreate(options.recreate)
     return Refuse(Exit.REFUSED, f"the stack {stack.name} is {stack.status} and {why}", next_steps, blocked=True)
@@ -238,7 +238,7 @@ def _stuck(stack: Snapshot, target: Target) -> Refuse:
     reason = f": {stack.reason}" if stack.reason else ""
     recover, diagnose = target.command("recover"), target.command("diagnose")
     next_steps = {
-        "UPDATE_ROLLBACK_FAILED": (recover, target.command("recover", "--skip LOGICAL_ID")),
+        "UPDATE_ROLLBACK_FAILED": (recover, target.command("recover", skip="LOGICAL_ID")),
         "UPDATE_FAILED": (recover,),
         "DELETE_FAILED": (target.command("delete"), diagnose),
     }.get(stack.status, (diagnose,))

@@ -79,7 +79,7 @@ def _delete(run: Run, options: Options) -> Outcome:
         raise Stop(absent(run.target, run.aws, ": there is nothing to delete"))
     _check(run, stack)
     sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"  # after the deletion a redeploy has no deployed image to keep
-    run.target = replace(run.target, redeploy_command=run.target.redeploy("--image-sha", sha))
+    run.target = replace(run.target, redeploy_command=run.target.redeploy(image_sha=sha))
     resources = _report_data(run, stack)
     if stack.status == "DELETE_IN_PROGRESS":
         run.running = f"the deletion of {stack.name}"
@@ -127,7 +127,7 @@ def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
 
 def _confirm(run: Run, options: Options, stack: Snapshot, lost: list[DataResource]) -> None:
     """Raise Stop (exit 3) unless the deletion, and the loss of data, are confirmed."""
-    command = run.target.command("delete", "--yes")
+    command = run.target.command("delete", yes=True)
     lost = [resource for resource in lost if resource.logical_id not in options.allow]
     evidence = tuple(
         Evidence(resource.logical_id, f"{resource.text} would be deleted with its data", run.where(resource.logical_id))

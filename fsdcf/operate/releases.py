@@ -86,7 +86,7 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
         tags=stack.tags,
         where=run.where,
         image=ecr_repository(wanted.image),
-        redeploy_command=target.command("rollback", "--to", wanted.sha),
+        redeploy_command=target.command("rollback", to=wanted.sha),
     )
     return deploy(release, options, aws, run.tell, run.ask)
 
@@ -101,7 +101,7 @@ def select_release(releases: Sequence[RecordedRelease], to: str | None, target: 
     latest = {release.sha: release for release in reversed(releases)}
     matches = [to] if to in latest else [sha for sha in latest if sha.removeprefix("sha256:").startswith(prefix)]
     if not matches:
-        redeploy = target.redeploy("--image-sha", to)
+        redeploy = target.redeploy(image_sha=to)
         raise stop(Exit.USAGE, f"no release has the image {to}", target.command("history"), redeploy)
     if len(matches) > 1:
         raise stop(Exit.USAGE, f"{to} is ambiguous: {', '.join(sorted(matches))}", target.command("history"))

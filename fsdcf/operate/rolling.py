@@ -157,7 +157,7 @@ class ServiceWatcher:
 
     def _detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
         sentence = f"{why}: {self.action} continues; its outcome is unknown"
-        return stop(code, sentence, self.run.target.command("status", "--watch"), evidence=evidence)
+        return stop(code, sentence, self.run.target.command("status", watch=True), evidence=evidence)
 
 
 def restart(run: Run, options: Options) -> Outcome:
@@ -179,7 +179,7 @@ def restart(run: Run, options: Options) -> Outcome:
     outage = ("its tasks stop before new ones start: the service is unavailable in between",)
     details = outage if ecs.minimum_healthy == 0 else ()
     question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
-    confirm(run, options.yes, question, target.command("restart", "--yes"))
+    confirm(run, options.yes, question, target.command("restart", yes=True))
     answer = aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, forceNewDeployment=True)
     new = read_service(answer.get("service") or {}).primary
     id = new.id if new else ""
@@ -215,7 +215,7 @@ def _restart_failed(watcher: ServiceWatcher, state: ServiceState) -> Outcome:
     if primary is not None and primary.id != watcher.deployment and primary.reason:
         now = f"{now}; {primary.reason}"
     evidence = tuple(rollout_evidence(rollout, watcher.run.where("Service"), cause is not None)) if rollout else ()
-    logs = target.command("logs", "--since", "30m")
+    logs = target.command("logs", since="30m")
     first = cause.command if cause and not cause.command.startswith(target.command("logs")) else logs
     return Outcome(
         Exit.FAILED,

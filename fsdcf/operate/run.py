@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.operate.logs import LogLine, LogStream
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, managed_stack
+from fsdcf.suggested import in_container
 
 STARTED_BY = "fsdcf-run/"
 """The prefix of ``startedBy``. Each run has its own value, with which ListTasks finds its task."""
@@ -118,7 +118,7 @@ class _OneOffTask:
     def look_command(self) -> str:
         """The command that shows what happened."""
         target = self.run.target
-        return target.command("logs", "--since", "30m") if self.stream.group else target.command("status")
+        return target.command("logs", since="30m") if self.stream.group else target.command("status")
 
 
 def run(context: Run, command: Sequence[str], yes: bool, show: Callable[[LogLine], None]) -> OneOffResult:
@@ -166,7 +166,7 @@ def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: boo
     if yes:
         run.warn(risk)
     first = target.command("scale", "0")
-    again = target.command("run", "--yes", "--", shlex.join(command))
+    again = in_container(target.command("run", yes=True), command)
     question = Question("execute", f"Run the command in {target.stack}?", (risk, f"to stop the service first: {first}"))
     confirm(run, yes, question, first, again, sentence=f"confirmation is required: {risk}")
 

@@ -20,6 +20,7 @@ from fsdcf.cli.commands import advise as asking
 from fsdcf.cli.commands.advise import OPTIONS, as_options
 from fsdcf.cli.main import cli
 from fsdcf.plan.cost.prices import shipped
+from fsdcf.suggested import words_of
 from tests.cli.test_questions import Terminal
 from tests.conftest import HELLO, ROOT, Compile
 
@@ -314,10 +315,10 @@ def test_a_terminal_is_asked_for_the_workload(
 def test_a_prototype_is_not_asked_for_its_tasks_and_enter_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = seated(monkeypatch, "y\n\n\n\ny\n20ms\n")
     found = asking.ask_workload()
-    assert as_options(found) == "--latency 20ms --sql --prototype"
+    assert words_of(**as_options(found)) == ("--latency", "20ms", "--sql", "--prototype")
     assert "tasks that write" not in errors.getvalue()
     seated(monkeypatch, "\n\n\n\n\n\n\n")
-    assert as_options(asking.ask_workload()) == ""
+    assert words_of(**as_options(asking.ask_workload())) == ()
 
 
 def test_ctrl_c_at_a_question_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:

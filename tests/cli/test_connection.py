@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
@@ -16,7 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli.files import lint_folder
 from fsdcf.cli.main import cli
 from fsdcf.cli.options import Connection, state_file
-from fsdcf.cli.runtime import _CONNECTED, addressed, repeated
+from fsdcf.cli.runtime import addressed, options_of, with_options
 from fsdcf.deploy.aws import Aws, connect
 from fsdcf.sandbox.state import VirtualClock
 from fsdcf.sandbox.store import Store
@@ -149,13 +150,17 @@ def test_a_user_without_a_home_has_a_cache_folder(monkeypatch: pytest.MonkeyPatc
 def test_the_next_command_leads_to_the_same_place() -> None:
     flags = Connection("work", "eu-west-1", "http://127.0.0.1:9").flags
     assert (
-        repeated("fsdcf watch hello", flags, *_CONNECTED)
+        with_options("fsdcf watch hello", flags)
         == "fsdcf watch hello --profile work --region eu-west-1 --endpoint-url http://127.0.0.1:9"
     )
-    assert repeated("fsdcf status", Connection(sandbox=True).flags, *_CONNECTED) == "fsdcf status --sandbox"
-    ours = repeated("fsdcf run hello -- x --sandbox", Connection(profile="work").flags, *_CONNECTED)
+    assert with_options("fsdcf status", Connection(sandbox=True).flags) == "fsdcf status --sandbox"
+    ours = with_options("fsdcf run hello -- x --sandbox", Connection(profile="work").flags)
     assert ours == "fsdcf run hello --profile work -- x --sandbox"
-    assert repeated("fsdcf validate hello.yml", flags, *_CONNECTED) == "fsdcf validate hello.yml"
+    root = click.Context(cli)
+    assert {flag for flag, *_ in flags} <= options_of(root, "fsdcf logs hello --env prod")[1]
+    assert "--profile" not in options_of(root, "fsdcf validate hello.yml")[1]
+    assert options_of(root, "fsdcf ci github --check")[0] == "github"
+    assert options_of(root, "fsdcf unknown") == ("unknown", frozenset())
 
 
 def test_aws_cli_commands_get_the_options_of_the_connection() -> None:

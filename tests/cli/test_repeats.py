@@ -8,9 +8,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from fsdcf.cli.main import cli
+from fsdcf.cli.options import Connection
 from fsdcf.cli.render.durations import duration
-from fsdcf.cli.runtime import Given, given, repeated
-from fsdcf.deploy.model import Target
+from fsdcf.cli.render.stream import Sink
+from fsdcf.cli.runtime import Given, Reporter, given, with_options
+from fsdcf.deploy.model import Event, Exit, Outcome, RunEnded, Target
 from tests.cli.stage import QUEUE, SMALL, Stage
 
 LOST = QUEUE.replace("orders", "mails").removeprefix("dependencies:\n")
@@ -58,14 +61,65 @@ def test_the_command_after_a_refused_deploy_keeps_the_options_and_succeeds(stage
     assert "done: hello-staging" in stage(*words[1:]).stdout
 
 
-def test_the_same_command_gets_the_missing_options() -> None:
+def test_a_command_gets_the_missing_options() -> None:
     options = (("--yes",), ("--allow", "Service"))
-    assert (
-        repeated("fsdcf scale hello 2 --allow Service", options, "scale") == "fsdcf scale hello 2 --allow Service --yes"
+    assert with_options("fsdcf scale hello 2 --allow Service", options) == "fsdcf scale hello 2 --allow Service --yes"
+    assert with_options("fsdcf run hello -- fsdcf --yes", (("--yes",),)) == "fsdcf run hello --yes -- fsdcf --yes"
+
+
+class Events(Sink):
+    """A sink that keeps the events."""
+
+    for_programs = True
+
+    def __init__(self) -> None:
+        self.seen: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.seen.append(event)
+
+
+def suggested_next(command: str, *commands: str, connection: Connection | None = None) -> tuple[str, ...]:
+    """What becomes of suggested commands when ``fsdcf COMMAND --yes`` prints them."""
+    root = click.Context(cli)
+    scale = cli.get_command(root, command)
+    assert scale is not None
+    context = scale.make_context(command, ["hello", *(["2"] if command == "scale" else []), "--yes"], parent=root)
+    target = Target("hello", "prod", "fsdcf deploy hello.yml --env prod --var A=b --new-env")
+    reporter = Reporter([], connection or Connection(), target, context=context)
+    events = Events()
+    reporter.sinks = [events]
+    outcome = Outcome(Exit.DONE, "done")
+    object.__setattr__(outcome, "next", commands)  # some of them would fail any other test
+    reporter(RunEnded(outcome))
+    (ended,) = events.seen
+    assert isinstance(ended, RunEnded)
+    return ended.outcome.next
+
+
+def test_a_suggested_command_gets_the_options_that_it_has() -> None:
+    """Those of the connection, those that change what a spec compiles to, and for the same command its own."""
+    sandbox = Connection(region="eu-west-1", sandbox=True)
+    assert suggested_next(
+        "scale",
+        "fsdcf scale hello 2 --env prod",
+        "fsdcf status hello --env prod",
+        "fsdcf access SPEC --env prod",
+        "fsdcf healthcheck SPEC --env prod",
+        "fsdcf explain service.port",
+        connection=sandbox,
+    ) == (
+        "fsdcf scale hello 2 --env prod --yes --region eu-west-1 --sandbox",
+        "fsdcf status hello --env prod --region eu-west-1 --sandbox",
+        "fsdcf access hello.yml --env prod --var A=b --new-env",
+        "fsdcf healthcheck hello.yml --env prod --var A=b --new-env",
+        "fsdcf explain service.port",
     )
-    assert repeated("fsdcf run hello -- fsdcf --yes", (("--yes",),), "run") == "fsdcf run hello --yes -- fsdcf --yes"
-    for other in ("fsdcf status hello", "aws cloudformation describe-stacks"):
-        assert repeated(other, options, "stat") == other
+
+
+def test_a_suggestion_that_the_command_does_not_have_is_left_out() -> None:
+    words = ("fsdcf rollback hello --env prod --recreate", "fsdcf rollback hello --env prod --wait-lock")
+    assert suggested_next("rollback", *words) == ("fsdcf rollback hello --env prod --wait-lock --yes",)
 
 
 def test_plan_options_are_dropped_after_a_plan_and_kept_without_one() -> None:

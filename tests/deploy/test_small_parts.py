@@ -99,8 +99,8 @@ def test_secrets_are_masked_everywhere() -> None:
 def test_commands_exist() -> None:
     target = Release("my-service", "staging", {}, None, {}, redeploy_command="fsdcf deploy my.yml --env staging").target
     assert target.stack == "my-service-staging"
-    assert target.command("recover", "--skip A") == "fsdcf recover my-service --env staging --skip A"
-    assert target.redeploy("--recreate") == "fsdcf deploy my.yml --env staging --recreate"
+    assert target.command("recover", skip="A") == "fsdcf recover my-service --env staging --skip A"
+    assert target.redeploy(recreate=True) == "fsdcf deploy my.yml --env staging --recreate"
     assert Target("a", "b").redeploy() == "fsdcf deploy SPEC --env b"
     assert Release("a", "b", {}, None, {}).target.redeploy() == "fsdcf deploy SPEC --env b"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -46,6 +45,7 @@ from fsdcf.storage.advice import (
     validate,
 )
 from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snippet, SpecTable, snippet
+from fsdcf.suggested import Value, in_container, on_service, suggested
 
 OPTIONS = ("--requests", "--writes", "--size", "--writers", "--sql", "--latency", "--prototype", "--spec")
 """Any one of them is enough for an advice."""
@@ -158,18 +158,12 @@ def ask_workload() -> Workload:
     )
 
 
-def as_options(workload: Workload) -> str:
+def as_options(workload: Workload) -> dict[str, Value]:
     """The options that describe a workload."""
-    values = (
-        ("--requests", workload.requests, ""),
-        ("--writes", workload.writes, ""),
-        ("--size", workload.size, "GB"),
-        ("--writers", workload.writers, ""),
-        ("--latency", workload.latency, "ms"),
-    )
-    words = [f"{name} {Decimal(value):f}{unit}" for name, value, unit in values if value is not None]
-    flags = (("--sql", workload.sql), ("--prototype", workload.prototype))
-    return " ".join([*words, *(name for name, given in flags if given)])
+    units = {"requests": "", "writes": "", "size": "GB", "writers": "", "latency": "ms"}
+    values = ((name, getattr(workload, name), unit) for name, unit in units.items())
+    numbers = {name: f"{Decimal(value):f}{unit}" for name, value, unit in values if value is not None}
+    return {**numbers, "sql": workload.sql, "prototype": workload.prototype}
 
 
 def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
@@ -223,8 +217,15 @@ class Consultation:
 class _SpecNames:
     """How commands name the spec: one that compiles it, and one that uses the running service."""
 
-    spec: str
-    service: str
+    inputs: SpecInputs
+
+    def compiling(self, name: str, **options: Value) -> str:
+        """A command that compiles the spec."""
+        return self.using(name, **options, **self.inputs.settings)
+
+    def using(self, name: str, *arguments: str, **options: Value) -> str:
+        """A command on the running service."""
+        return on_service(name, str(self.inputs.files[0]), self.inputs.environment, *arguments, **options)
 
 
 @click.command(cls=WorkloadCommand)
@@ -271,9 +272,7 @@ def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirem
         if workload.writers is None:
             count, source = writers(one.spec, used)
             workload = replace(workload, writers=count, writers_from=source)
-        service = [str(file), *(["--env", inputs.environment] if inputs.environment else [])]
-        names = _SpecNames(shlex.join([*service, *inputs.settings]), shlex.join(service))
-        consultation = _consult(workload, used, f"{file} uses {_stores(used)}", names)
+        consultation = _consult(workload, used, f"{file} uses {_stores(used)}", _SpecNames(inputs))
     if form == "json":
         click.echo(json.dumps(record(consultation), indent=2, ensure_ascii=False))
     else:
@@ -287,7 +286,9 @@ def _from_terminal() -> Workload:
         )
     workload = ask_workload()
     if workload != Workload():
-        click.echo(f"to repeat it without questions: fsdcf advise storage {as_options(workload)}\n", err=True)
+        click.echo(
+            f"to repeat it without questions: {suggested('advise', 'storage', **as_options(workload))}\n", err=True
+        )
     return workload
 
 
@@ -309,22 +310,22 @@ def _steps(advice: StorageAdvice, part: Snippet, used: InUse, names: _SpecNames 
     if advice.store == DYNAMODB and kept:
         (table, *_) = [table.local for table in used.tables] or [used.base]
         add = () if used.tables else ("add the table below to the spec, beside SQLite", *part.also)
-        source = f"--table {shlex.quote(table)} --from {shlex.quote(kept[0].file)}"
+        source = {"table": table, "from": kept[0].file, "emit_script": "migrate.pyz"}
         return (
             *add,
-            f"add a migration script to the image: fsdcf migrate-data {names.spec} {source} --emit-script migrate.pyz",
-            f"deploy the service: fsdcf deploy {names.spec}",
-            f"stop the service, so that it does not write: fsdcf scale {names.service} 0",
-            f"migrate the data: fsdcf run {names.service} -- python migrate.pyz",
+            f"add a migration script to the image: {names.compiling('migrate-data', **source)}",
+            f"deploy the service: {names.compiling('deploy')}",
+            f"stop the service, so that it does not write: {names.using('scale', '0')}",
+            f"migrate the data: {in_container(names.using('run'), ('python', 'migrate.pyz'))}",
             "change the code to use the table, and deploy it",
             "remove sqlite_database from the spec; the file system is kept",
         )
     if advice.store == SQLITE and kept:
-        command = f"fsdcf logs {names.service} --since 24h --filter '\"database is locked\"'"
+        command = names.using("logs", since="24h", filter='"database is locked"')
         return (f"check for the second sign from time to time: {command}",)
     if part.present:
         return part.also
-    return (*part.also, f"add the snippet below to the spec, and check it: fsdcf validate {names.spec}")
+    return (*part.also, f"add the snippet below to the spec, and check it: {names.compiling('validate')}")
 
 
 # What a spec has.

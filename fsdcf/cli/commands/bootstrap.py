@@ -25,6 +25,7 @@ from fsdcf.cli.options import (
     connection_options,
     format_option,
     json_option,
+    masked_settings,
     matching,
     spec_inputs,
     variable_option,
@@ -59,6 +60,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -260,7 +262,17 @@ def bootstrap_command(
     for note in (*dict.fromkeys(_notes(pipeline, services, boundary)), *(() if deploys else _variables(pipeline))):
         click.echo(note, err=True)
     if deploys:
-        redeploy = f"fsdcf bootstrap --github {repository} --deploy"
+        redeploy = suggested(
+            "bootstrap",
+            *map(str, specs),
+            github=repository,
+            github_ids=ids,
+            env=environments,
+            var=masked_settings(variables),
+            oidc_provider=provider,
+            permissions_boundary=boundary if boundary != BOUNDARY else "",
+            deploy=True,
+        )
         release = Release(SERVICE, ENVIRONMENT, template.data, None, TAGS, redeploy_command=redeploy)
         options = Options(yes=yes, artifacts_bucket=artifacts_bucket)
         _deploy(release, pipeline, options, connection, as_json)

@@ -28,6 +28,7 @@ from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import WORKFLOW, ServiceSource, tests_of, touched
 from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, workflow
+from fsdcf.suggested import Value, suggested, words_of
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -106,15 +107,14 @@ def github_command(
     root = repository_root(Path.cwd().resolve())
     sources = services(specs_or_all(specs, root), root, [lane.environment for lane in lanes], variables, test)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
-    named = [("--test", test), ("--fsdcf", requirement), ("-o", place)]
-    named += [("--branch", branch) for branch in branches] + [("--var", variable) for variable in variables]
-    options = [word for option, value in named if value is not None for word in (option, value)]
-    command = shlex.join(("fsdcf", "ci", "github", *(source.spec for source in sources if specs), *options))
-    settings = shlex.join(word for variable in variables for word in ("--var", variable))
+    paths = [source.spec for source in sources if specs]
+    options: dict[str, Value] = {"test": test, "fsdcf": requirement, "output": place, "branch": branches}
+    command = suggested("ci github", *paths, **options, var=variables)
+    settings = " ".join(words_of(var=variables))
     text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings))
     target = output or Path(os.path.relpath(root / WORKFLOW))
     if check:
-        _compare(target, text)
+        _compare(target, text, command)
     elif str(target) == "-":
         click.echo(text, nl=False)
     else:
@@ -253,13 +253,13 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _compare(target: Path, text: str) -> None:
-    """Exit with code 2 unless the file has this text."""
+def _compare(target: Path, text: str, command: str) -> None:
+    """Exit with code 2 unless the file has this text, which the command writes."""
     context = click.get_current_context()
     try:
         known = target.read_text(encoding="utf-8")
     except FileNotFoundError:
-        click.echo(f"{target} does not exist; write it with `fsdcf ci github`", err=True)
+        click.echo(f"{target} does not exist; write it with `{command}`", err=True)
         context.exit(2)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not valid UTF-8"
@@ -267,7 +267,7 @@ def _compare(target: Path, text: str) -> None:
     if known != text:
         sides = known.splitlines(), text.splitlines()
         click.echo("\n".join(difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")))
-        click.echo(f"{target} is out of date", err=True)
+        click.echo(f"{target} is out of date; rewrite it with `{command}`", err=True)
         context.exit(2)
 
 
@@ -289,7 +289,7 @@ def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: st
     variables = ", ".join(lane.variable for lane in lanes)
     click.echo(
         f"note: the workflow needs the repository variables AWS_REGION, {variables}; "
-        "fsdcf bootstrap --github ORG/REPO prints their values",
+        f"`{suggested('bootstrap', github='ORG/REPO')}` prints their values",
         err=True,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
@@ -28,12 +27,14 @@ from fsdcf.cli.options import (
     role_arn_option,
     spec_inputs,
     timeout_option,
+    wait_lock_option,
     yes_option,
 )
 from fsdcf.cli.runtime import run
 from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Release, Tell
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -66,7 +67,7 @@ _NEW = ("Add", "Import")
     help="Adopt an existing stack of this name, even if its tags are missing or belong to another service.",
 )
 @allow_option("Allow the deletion, replacement or abandonment of this resource's data; repeatable.")
-@click.option("--wait-lock", is_flag=True, help="Wait for another operation on the stack instead of exiting.")
+@wait_lock_option
 @timeout_option()
 @click.option(
     "--on-timeout",
@@ -141,10 +142,8 @@ def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
 
     Secrets are masked, since a log may keep it.
     """
-    sha = ("--image-sha", image.sha) if image.sha else ()
-    new = ("--new-env",) * inputs.new_environment
     file, environment = str(inputs.files[0]), inputs.environment_name
-    return shlex.join(("fsdcf", "deploy", file, "--env", environment, *sha, *new, *inputs.settings))
+    return suggested("deploy", file, env=environment, image_sha=image.sha, **inputs.settings)
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
@@ -188,7 +187,7 @@ def _deploy(
             f"--image names a registry in {image.region}, but the spec uses the registry of {aws.region}, "
             "the region of the deploy"
         )
-        return Outcome(Exit.USAGE, sentence, next=(f"{release.redeploy_command} --region {image.region}",))
+        return Outcome(Exit.USAGE, sentence, next=(release.target.redeploy(region=image.region),))
 
     @cache
     def deployed() -> Mapping[str, Any]:

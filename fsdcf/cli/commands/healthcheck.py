@@ -26,6 +26,7 @@ from fsdcf.compiler.parts.service import desired
 from fsdcf.compiler.parts.task_definition import check_command
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
 from fsdcf.masking import mask_value
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.language.model.service import Spec
@@ -215,7 +216,7 @@ def _outcome(
     name = spec.metadata.name
     if check is None and inner is None:
         sentence = f"{name} has no health check: neither a port nor a container check"
-        return Outcome(Exit.USAGE, sentence, next=("fsdcf explain service.healthCheck",))
+        return Outcome(Exit.USAGE, sentence, next=(suggested("explain", "service.healthCheck"),))
     if check is not None and url is None:
         raise click.UsageError("the URL of the running service is missing: --url http://127.0.0.1:8000")
     if arguments is not None and inner is None:

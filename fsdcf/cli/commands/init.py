@@ -85,7 +85,7 @@ def _checked_name(name: str | None) -> str:
     """The given name, or one that the user types at the terminal. A usage error if it is missing or not valid."""
     if name is None:
         if not sys.stdin.isatty():
-            raise click.UsageError("the service needs a name: fsdcf init NAME")
+            raise click.UsageError(f"the service needs a name: {suggested('init', 'NAME')}")
         return str(click.prompt("Name of the service", value_proc=_name, err=True))
     return _name(name)
 

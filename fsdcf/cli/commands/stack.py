@@ -14,6 +14,7 @@ from fsdcf.cli.options import (
     plan_only_option,
     role_arn_option,
     timeout_option,
+    wait_lock_option,
     yes_option,
 )
 from fsdcf.cli.runtime import StackCall, stack_command
@@ -92,6 +93,7 @@ def restart_command(call: StackCall, **flags: Any) -> Outcome:
     ),
     yes_option(),
     plan_only_option,
+    wait_lock_option,
     timeout_option(),
     detach_option,
     role_arn_option,

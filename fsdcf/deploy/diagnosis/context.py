@@ -24,6 +24,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
+from fsdcf.suggested import suggested, words_of
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
@@ -385,9 +386,10 @@ def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> R
         )
     command = ""
     if context.check_words:
-        url = " --url http://127.0.0.1:{port}" if context.port else ""
-        words = shlex.quote(json.dumps(context.check_words)).replace("{", "{{").replace("}", "}}")
-        command = f"fsdcf healthcheck {{spec}} --env {{environment}}{url} --container-command {words}"
+        url = "http://127.0.0.1:{port}" if context.port else ""
+        check = suggested("healthcheck", "{spec}", env="{environment}", url=url)
+        words = words_of(container_command=json.dumps(context.check_words))
+        command = " ".join((check, *(word.replace("{", "{{").replace("}", "}}") for word in words)))
     return Refinement(f": `{context.container_check}`", advice, command=command)
 
 

@@ -329,15 +329,15 @@ def _task_evidence(name: str, tasks: list[StoppedTask], times: int, place: Place
 
 def _next_steps(failed: FailedOperation) -> tuple[str, ...]:
     target, status = failed.target, failed.status
-    redeploy = target.redeploy()
-    if failed.sha and "--image" not in redeploy:  # without the option, the stack would keep its deployed image
-        redeploy = f"{redeploy} --image-sha {failed.sha}"
+    # without the option, the stack would keep its deployed image
+    sha = "" if "--image" in target.redeploy() else failed.sha
+    redeploy = target.redeploy(image_sha=sha)
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
-        return (f"{redeploy} --recreate", target.command("delete"))
+        return (target.redeploy(image_sha=sha, recreate=True), target.command("delete"))
     if status == "UPDATE_ROLLBACK_FAILED":
         stuck = [event for event in blockers(failed.events) if event.status == "UPDATE_FAILED"]
-        skip = tuple(f"--skip {event.logical_id}" for event in stuck) or ("--skip LOGICAL_ID",)
-        return (target.command("recover"), target.command("recover", *skip))
+        skip = [event.logical_id for event in stuck] or "LOGICAL_ID"
+        return (target.command("recover"), target.command("recover", skip=skip))
     if status == "UPDATE_FAILED":
         return (target.command("recover"),)
     if status == "DELETE_FAILED":

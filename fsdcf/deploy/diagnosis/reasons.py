@@ -31,13 +31,15 @@ from fsdcf.deploy.diagnosis.context import (
     refine_route,
     refine_secret,
 )
+from fsdcf.suggested import suggested
 
-_LOGS = "fsdcf logs {service} --env {environment}"
-_STATUS = "fsdcf status {service} --env {environment}"
-_DIAGNOSE = "fsdcf diagnose {service} --env {environment}"
-_ACCESS = "fsdcf access {spec} --env {environment}"
-_GRAPH = "fsdcf graph {spec} --env {environment}"
-_HEALTH_CHECK = "fsdcf healthcheck {spec} --env {environment} --url http://127.0.0.1:{port}"
+_LOGS, _STATUS, _DIAGNOSE = (
+    suggested(name, "{service}", env="{environment}") for name in ("logs", "status", "diagnose")
+)
+_ACCESS, _GRAPH, _PERMISSIONS = (
+    suggested(name, "{spec}", env="{environment}") for name in ("access", "graph", "permissions")
+)
+_HEALTH_CHECK = suggested("healthcheck", "{spec}", env="{environment}", url="http://127.0.0.1:{port}")
 _SHELL = "docker run --rm -it --entrypoint sh {image}"
 _SECRETS = "aws secretsmanager list-secrets"
 
@@ -619,7 +621,7 @@ STACK_REASONS = (
         "give the deploying role the policy that this command prints, or find out what denies it: a permissions"
         " boundary or a policy of the organization",
         "",
-        "fsdcf permissions {spec} --env {environment}",
+        _PERMISSIONS,
     ),
     Reason(
         "name-taken",
