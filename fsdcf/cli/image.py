@@ -72,6 +72,11 @@ def _split(image: str) -> tuple[str, str]:
     return head + slash + repo, digest if at else tag  # repo:tag@digest means the digest
 
 
+def valid_tag(text: str) -> str:
+    """A tag or digest itself. A usage error if it is not valid."""
+    return _checked(text, "the image")
+
+
 def _checked(sha: str, option: str) -> str:
     if not re.fullmatch(TAG_OR_DIGEST, sha):
         raise click.UsageError(

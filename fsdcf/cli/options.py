@@ -76,6 +76,11 @@ class SpecInputs:
         named = None if self.new_environment else partial(named_by_files, Path(name.rpartition(":")[2]).parent)
         return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named)
 
+    @property
+    def cost_command(self) -> str:
+        """The command that estimates the cost of the file, compiled with the same options."""
+        return suggested("cost", str(self.files[0]), env=self.environment, **self.settings)
+
     def or_only_spec(self) -> SpecInputs:
         """These inputs; without files, those with the only spec here. A usage error if there is not exactly one."""
         return self if self.files else replace(self, files=(only_spec(),))
@@ -413,6 +418,13 @@ def checked(connection: Connection) -> Connection:
         if url and not connection.sandbox and not _is_url(url):
             raise click.UsageError(f"{source}: {url!r} is not a valid endpoint; use one such as http://127.0.0.1:4566")
     return connection
+
+
+def valid_region(text: str) -> str:
+    """The region itself. A usage error if it is not valid."""
+    if not _REGION.fullmatch(text):
+        raise click.UsageError(f"{text!r} is not a valid region; use one such as eu-west-1")
+    return text
 
 
 @contextmanager

@@ -48,7 +48,8 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
                 release(sandbox)
     except StoreError as error:
         path = shlex.quote(str(state))
-        raise ConnectionProblem(str(error), f"rm {path}" if error.damaged else f"ls -l {path}", Exit.USAGE) from None
+        next = f"rm {path}" if error.damaged else f"ls -l {path}"
+        raise ConnectionProblem(str(error), (next,), Exit.USAGE) from None
 
 
 def runner_of(faults: Sequence[Fault]) -> str:

@@ -69,6 +69,21 @@ def compared(
     return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes)
 
 
+def monthly_cost(new: Compiled, region: str) -> str:
+    """What a stack costs in a month; empty for a template that cannot be priced."""
+    from fsdcf.plan.cost.estimate import estimate
+    from fsdcf.plan.cost.prices import assumed, shipped
+    from fsdcf.plan.cost.report import span
+
+    prices = shipped()
+    try:
+        total = estimate(new.template, prices, assumed(()), region).total
+    except PlanError:
+        return ""
+    elsewhere = f" at the prices of {prices.region}" if region != prices.region else ""
+    return f"the stack costs about {span(total)} {prices.currency} a month{elsewhere}"
+
+
 def importers(aws: Aws) -> Importers:
     """A function that asks CloudFormation which stacks import an export; None if that is denied."""
     from fsdcf.deploy.aws import ApiError

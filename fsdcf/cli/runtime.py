@@ -30,6 +30,7 @@ from fsdcf.cli.options import (
     decorate,
     json_option,
     target_options,
+    valid_region,
     with_spec_at_hand,
 )
 from fsdcf.cli.render.stream import Sink, is_watched, painter
@@ -38,7 +39,7 @@ from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Ta
 from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
-    from fsdcf.deploy.aws import Aws
+    from fsdcf.deploy.aws import Aws, ConnectionProblem
     from fsdcf.deploy.run import Run
 
 Act = Callable[["Aws", Tell, Ask | None], Outcome]
@@ -118,6 +119,25 @@ class Reporter:
             if sink.for_programs or not silent:
                 sink(event)
 
+    def complete(self, connection: Connection, problem: ConnectionProblem) -> Connection | None:
+        """The connection with a profile or region that a person enters; None if that would not help.
+
+        The profile comes first, since it may have a region. From then on the suggested commands get it, too.
+        """
+        if "profile" in problem.missing:
+            if connection.profile or not problem.profiles:
+                return None
+            choice = click.Choice(problem.profiles)
+            profile = click.prompt("No AWS credentials were found. AWS profile", type=choice, err=True)
+            connection = replace(connection, profile=str(profile))
+        elif "region" in problem.missing:
+            region = click.prompt("No region is set. AWS region", value_proc=valid_region, err=True)
+            connection = replace(connection, region=region)
+        else:
+            return None
+        self.connection = connection
+        return connection
+
     def _completed(self, outcome: Outcome) -> tuple[str, ...]:
         """The suggested commands, ready to be typed, each once."""
         from fsdcf.cli.render.outcome import is_good
@@ -153,20 +173,35 @@ class Reporter:
 
 
 def run(
-    about: Target | str, connection: Connection, as_json: bool, act: Act, quiet: bool = False, aside: bool = False
+    about: Target | str,
+    connection: Connection,
+    as_json: bool,
+    act: Act,
+    quiet: bool = False,
+    aside: bool = False,
+    also: str = "",
 ) -> NoReturn:
     """Perform an action and end the command with its exit code. The arguments are those of ``perform``."""
-    outcome = perform(about, connection, as_json, act, quiet, aside)
+    outcome = perform(about, connection, as_json, act, quiet, aside, also)
     click.get_current_context().exit(int(outcome.exit))
 
 
 def perform(
-    about: Target | str, connection: Connection, as_json: bool, act: Act, quiet: bool = False, aside: bool = False
+    about: Target | str,
+    connection: Connection,
+    as_json: bool,
+    act: Act,
+    quiet: bool = False,
+    aside: bool = False,
+    also: str = "",
 ) -> Outcome:
     """Connect, act and report the outcome.
 
     ``about`` is the stack, or the title of a live display. ``quiet``: a success prints nothing more for people.
-    ``aside``: messages for people go to standard error, since standard output belongs to the action.
+    ``aside``: messages for people go to standard error, since standard output belongs to the action. ``also`` says what
+    the action may need beside a connection.
+
+    On a terminal, a person is asked for a missing region or profile.
     """
     gc.enable()  # a deploy may take an hour
     target = about if isinstance(about, Target) else None
@@ -175,7 +210,8 @@ def perform(
     reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())
     try:
         with terminable():
-            outcome = attempted(connection, lambda aws: act(aws, reporter, person(reporter.pause)))
+            complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
+            outcome = attempted(connection, lambda aws: act(aws, reporter, person(reporter.pause)), complete, also)
             reporter(RunEnded(outcome))
     finally:
         reporter.pause()
@@ -188,8 +224,17 @@ def end(outcome: Outcome, as_json: bool) -> NoReturn:
     click.get_current_context().exit(int(outcome.exit))
 
 
-def attempted(connection: Connection, act: Callable[[Aws], _Result]) -> _Result | Outcome:
-    """The result of an action, or the outcome of a failure to connect or to be accepted by AWS."""
+def attempted(
+    connection: Connection,
+    act: Callable[[Aws], _Result],
+    complete: Callable[[Connection, ConnectionProblem], Connection | None] | None = None,
+    also: str = "",
+) -> _Result | Outcome:
+    """The result of an action, or the outcome of a failure to connect or to be accepted by AWS.
+
+    ``complete`` returns the connection with a setting that it lacked, or None. ``also`` says what else the action may
+    need.
+    """
     from fsdcf.deploy.aws import ApiError, AwsError, ConnectionProblem, Expired
     from fsdcf.deploy.run import Stop
 
@@ -199,7 +244,11 @@ def attempted(connection: Connection, act: Callable[[Aws], _Result]) -> _Result 
     except Stop as stop:
         return stop.outcome
     except ConnectionProblem as problem:
-        return Outcome(problem.exit, problem.sentence, next=(problem.next,))
+        completed = complete(connection, problem) if complete else None
+        if completed is not None:
+            return attempted(completed, act, complete, also)
+        sentence = "; ".join((problem.sentence, *([also] if also and problem.missing else [])))
+        return Outcome(problem.exit, sentence, next=problem.next)
     except Expired as error:
         if error.untimely:
             sentence, next = f"the clock of this machine is wrong: {error.message}", "date -u"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import botocore.exceptions
@@ -278,13 +278,36 @@ def _translate(error: Exception, service: str, operation: str) -> AwsError:
 
 
 class ConnectionProblem(Exception):
-    """Why AWS cannot be connected to, in a sentence, what to do about it, and the exit code."""
+    """Why AWS cannot be connected to, in a sentence, what to do about it, and the exit code.
 
-    def __init__(self, sentence: str, next: str, code: Exit) -> None:
+    ``missing`` are the settings that would solve it: the region, or the profile, one of ``profiles``.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        next: tuple[str, ...],
+        code: Exit,
+        missing: tuple[Literal["region", "profile"], ...] = (),
+        profiles: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.next = next
         self.exit = code
+        self.missing = missing
+        self.profiles = profiles
+
+
+_SETTINGS: Mapping[Literal["region", "profile"], tuple[str, str, Exit]] = {
+    "region": ("no region is set", "set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE),
+    "profile": (
+        "no AWS credentials were found",
+        "aws configure sso, then --profile NAME; or --sandbox to rehearse",
+        Exit.DENIED,
+    ),
+}
+"""What is said of a missing setting: a sentence, what to do, and the exit code."""
 
 
 def configuration() -> Config:
@@ -309,18 +332,17 @@ def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aw
     sessions = _Sessions(profile, region)
     session = sessions.current
     name = session.region_name
-    if not name:
-        raise ConnectionProblem(
-            "no region is set", "set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE
-        )
     try:
         credentials = session.get_credentials()
     except botocore.exceptions.BotoCoreError as error:
         sentence = f"the credentials cannot be read: {error}"
-        raise ConnectionProblem(sentence, "aws sts get-caller-identity", Exit.DENIED) from None
-    if credentials is None:
-        advice = "aws configure sso, then --profile NAME; or --sandbox to rehearse"
-        raise ConnectionProblem("no AWS credentials were found", advice, Exit.DENIED)
+        raise ConnectionProblem(sentence, ("aws sts get-caller-identity",), Exit.DENIED) from None
+    found: Mapping[Literal["region", "profile"], object] = {"region": name, "profile": credentials}
+    missing = tuple(setting for setting, value in found.items() if not value)
+    if missing:
+        sentences, advice, codes = zip(*(_SETTINGS[setting] for setting in missing), strict=True)
+        profiles = tuple(session.available_profiles)
+        raise ConnectionProblem("; ".join(sentences), advice, codes[0], missing, profiles)
     partition = "aws"
     with suppress(botocore.exceptions.BotoCoreError):
         partition = str(session.get_partition_for_region(name))
@@ -350,8 +372,8 @@ class _Sessions:
         except botocore.exceptions.ProfileNotFound as error:
             name = self._profile or error.kwargs.get("profile")
             raise ConnectionProblem(
-                f"the profile {name!r} does not exist", "aws configure list-profiles", Exit.USAGE
+                f"the profile {name!r} does not exist", ("aws configure list-profiles",), Exit.USAGE
             ) from None
         except botocore.exceptions.BotoCoreError as error:
             sentence = f"the AWS configuration cannot be read: {error}"
-            raise ConnectionProblem(sentence, "aws configure list", Exit.USAGE) from None
+            raise ConnectionProblem(sentence, ("aws configure list",), Exit.USAGE) from None

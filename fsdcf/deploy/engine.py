@@ -145,7 +145,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
                 return _planned(run, options, change_set)
             if change_set.empty:
                 return _unchanged(run, stack)
-            _pass_gate(run, release, options, change_set)
+            _pass_gate(run, release, options, change_set, isinstance(action, Create))
             operation = execute(run, change_set, stack, leftovers)
         except StackChanged as change:
             run.warn(f"the stack changed in the meantime; planning again: {change}")
@@ -253,7 +253,7 @@ def gate(
     return GateOpen(tuple(questions))
 
 
-def _pass_gate(run: Run, release: Release, options: Options, change_set: ChangeSet) -> None:
+def _pass_gate(run: Run, release: Release, options: Options, change_set: ChangeSet, creates: bool) -> None:
     """Stop the run (exit 3) unless the gate is open and a person agrees to its questions."""
     plan = change_set.plan
     places = run.places(risk.logical_id for risk in plan.risks)
@@ -264,7 +264,7 @@ def _pass_gate(run: Run, release: Release, options: Options, change_set: ChangeS
             Evidence("data at risk", risk_line(risk, {}), places.get(risk.logical_id)) for risk in verdict.risks
         )
         raise Stop(Outcome(Exit.REFUSED, verdict.sentence, evidence, verdict.next))
-    if not all(run.agrees(question) for question in verdict.questions):
+    if not all(run.agrees(replace(question, creates=creates)) for question in verdict.questions):
         raise stop(Exit.REFUSED, "refused: nothing was executed", release.target.redeploy())
 
 

@@ -314,11 +314,15 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Question:
-    """A question to a person. ``kind`` is the decision; ``details`` say what it affects, such as the data at risk."""
+    """A question to a person. ``kind`` is the decision; ``details`` say what it affects, such as the data at risk.
+
+    ``creates``: a yes creates the stack.
+    """
 
     kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt", "environment"]
     text: str
     details: tuple[str, ...] = ()
+    creates: bool = False
 
 
 Ask = Callable[[Question], bool]

@@ -58,7 +58,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     else:
         account = text(run.optional("the account is not known", "sts", "GetCallerIdentity"), "Account")
     if stack is None or stack.in_review:
-        _check_environment(run, release)
+        check_environment(run, release)
     if release.account and account and account != release.account:
         raise stop(
             Exit.REFUSED,
@@ -71,7 +71,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     return stack
 
 
-def _check_environment(run: Run, release: Release) -> None:
+def check_environment(run: Run, release: Release) -> None:
     """Stop the run (exit 3) if no file names the environment of a new stack and no person confirms it."""
     if not release.other_environments:
         return

@@ -11,7 +11,7 @@ import click
 
 from fsdcf.cli.compiled import Compiled, compile_or_refuse
 from fsdcf.cli.files import lint_folder
-from fsdcf.cli.image import Image, chosen, registry
+from fsdcf.cli.image import Image, chosen, registry, valid_tag
 from fsdcf.cli.lookup import SpecLines
 from fsdcf.cli.options import (
     ASK_ABOUT_DATA,
@@ -31,7 +31,8 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import run
-from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Release, Tell
+from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Question, Release, Tell
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
 from fsdcf.suggested import suggested
@@ -134,7 +135,11 @@ def deploy_command(
         from fsdcf.cli.rehearsal import check_targets
 
         check_targets(faults, release.template)
-    run(release.target, connection, as_json, partial(_deploy, release, compiled, places, chosen_image, options))
+    act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command)
+    also = (
+        "" if release.image_sha else f"a first deploy needs an image: {release.target.redeploy(image_sha='SHA')}"
+    )
+    run(release.target, connection, as_json, act, also=also)
 
 
 def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
@@ -175,12 +180,17 @@ def _deploy(
     places: SpecLines,
     image: Image,
     options: Options,
+    cost_command: str,
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
 ) -> Outcome:
     from fsdcf.deploy.engine import deploy
     from fsdcf.deploy.state import deployed_template
+
+    if ask is not None:
+        release = _with_image(release, aws, tell, ask)
+        ask = _with_cost(ask, compiled, aws, cost_command)
 
     if image.region and image.region != aws.region and release.image and release.image[1] is None:
         sentence = (
@@ -205,3 +215,38 @@ def _deploy(
         tell(event)
 
     return deploy(release, options, aws, tell_reviewed, ask)
+
+
+def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
+    """The release with an image that a person enters, if the stack does not exist and none was given.
+
+    A new environment is confirmed first. Raises Stop if it is not.
+    """
+    from fsdcf.deploy.prepare import check_environment
+    from fsdcf.deploy.run import Run
+    from fsdcf.deploy.state import snapshot
+
+    if release.image_sha is not None or IMAGE_PARAMETER not in (release.template.get("Parameters") or {}):
+        return release
+    stack = snapshot(aws, release.stack)
+    if stack is not None and not stack.in_review:
+        return release
+    check_environment(Run(aws, tell, release.target, ask), release)
+    question = f"The stack {release.stack} does not exist yet. Tag or digest of the image"
+    sha = str(click.prompt(question, value_proc=valid_tag, err=True))
+    command = release.target.redeploy(image_sha=sha)
+    return replace(release, image_sha=sha, redeploy_command=command, other_environments=())
+
+
+def _with_cost(ask: Ask, compiled: Compiled, aws: Aws, cost_command: str) -> Ask:
+    """A function that asks with the monthly cost, if the question is whether to create the stack."""
+
+    def asking(question: Question) -> bool:
+        if question.kind == "execute" and question.creates:
+            from fsdcf.cli.review import monthly_cost
+
+            cost = monthly_cost(compiled, aws.region)
+            question = replace(question, details=(*question.details, *([f"{cost}: `{cost_command}`"] if cost else [])))
+        return ask(question)
+
+    return asking
