@@ -29,6 +29,8 @@ from fsdcf.pipeline import Request
 from fsdcf.suggested import Value, suggested
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from fsdcf.deploy.aws import Aws
     from fsdcf.deploy.model import Place, Target
     from fsdcf.language.document import Document
@@ -121,6 +123,18 @@ new_environment_option = click.option(
 )
 
 
+def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """A function of ``fsdcf.cli.complete``, which is imported when the shell completes."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from fsdcf.cli import complete
+
+        found: list[CompletionItem] = getattr(complete, what)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
 def _gathered(command: _Command, argument: str, make: Callable[..., Any], *names: str) -> _Command:
     """A command that gets the options of these names as one argument, which ``make`` creates."""
 
@@ -150,6 +164,7 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
                 "--env",
                 "environment",
                 metavar="NAME",
+                shell_complete=completing("environments"),
                 help="Environment to compile for.  [default: FSDCF_ENV, then staging]",
             ),
             click.option(
@@ -164,7 +179,12 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
         ]
         if metavar:
             path = click.Path(path_type=Path)
-            options.insert(0, click.argument("files", nargs=nargs, required=False, type=path, metavar=metavar))
+            options.insert(
+                0,
+                click.argument(
+                    "files", nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=completing("specs")
+                ),
+            )
         names = ("files", "environment", "overrides", "variables", "new_environment")
         make = partial(_spec_inputs, alone and metavar is not None)
         return decorate(_gathered(command, "inputs", make, *names), options)
@@ -274,10 +294,12 @@ def target_options(command: _Command) -> _Command:
         "--env",
         "environment",
         metavar="NAME",
+        shell_complete=completing("environments"),
         help="Environment of the service.  [default: FSDCF_ENV, then staging]",
     )
+    service = click.argument("service", required=False, metavar="[SPEC|NAME]", shell_complete=completing("services"))
     command = _gathered(command, "subject", _subject, "service", "environment")
-    return decorate(command, (click.argument("service", required=False, metavar="[SPEC|NAME]"), environment))
+    return decorate(command, (service, environment))
 
 
 class TargetCommand(click.Command):

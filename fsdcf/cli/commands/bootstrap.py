@@ -22,6 +22,7 @@ from fsdcf.cli.options import (
     Connection,
     SpecInputs,
     artifacts_bucket_option,
+    completing,
     connection_options,
     format_option,
     json_option,
@@ -201,6 +202,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     *("--env", "environments"),
     multiple=True,
     metavar="NAME",
+    shell_complete=completing("environments"),
     help="Environment in this account; repeatable.  [default: staging, prod]",
 )
 @variable_option

@@ -12,6 +12,7 @@ import re
 import click
 
 from fsdcf.catalogue import catalogue
+from fsdcf.cli.options import completing
 from fsdcf.cli.render.plan import format_when
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.jsonschema import json_schema
@@ -21,7 +22,7 @@ from fsdcf.plan.diff.rollback import RULES
 
 
 @click.command()
-@click.argument("what", metavar="KEY|CODE|RULE")
+@click.argument("what", metavar="KEY|CODE|RULE", shell_complete=completing("explained"))
 def explain_command(what: str) -> None:
     """Explain a key of the spec, the code of a finding, or a rule of a plan.
 

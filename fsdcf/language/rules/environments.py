@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, similar
 from fsdcf.language.document import Document
@@ -15,18 +16,21 @@ USUAL = (
 """The names that need no file, as long as no file names an environment."""
 
 
-def others_than(environment: str, document: Document, named: Callable[[], Collection[str]]) -> tuple[str, ...]:
-    """The known environments of a service; none if this environment is one of them.
+def known_environments(data: Mapping[str, Any], named: Collection[str]) -> set[str]:
+    """The environments of a spec, by its data: its own, those that other files name, and the default one.
 
-    Known are those of the spec, those that other files name (``named``), and the default one; if no file names any,
-    the usual ones.
+    The usual ones if no file names any.
     """
-    overlays = document.data.get("environments")
+    overlays = data.get("environments")
     own = {name for name in overlays if isinstance(name, str)} if isinstance(overlays, dict) else set()
-    if environment in (*own, DEFAULT_ENVIRONMENT):
+    return {*own, *named, DEFAULT_ENVIRONMENT} if own or named else set(USUAL)
+
+
+def others_than(environment: str, document: Document, named: Callable[[], Collection[str]]) -> tuple[str, ...]:
+    """The known environments of a service; none if this environment is one of them."""
+    if environment == DEFAULT_ENVIRONMENT:
         return ()
-    files = set(named())
-    known = own | files | {DEFAULT_ENVIRONMENT} if own | files else set(USUAL)
+    known = known_environments(document.data, named())
     return () if environment in known else tuple(sorted(known))
 
 

@@ -1,0 +1,61 @@
+"""What the shell completes: the specs and services here, their environments, and what ``explain`` explains."""
+
+from __future__ import annotations
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from fsdcf.cli.environments import named_by_files
+from fsdcf.cli.main import cli
+from tests.cli.stage import SMALL, Stage
+
+
+@pytest.fixture(autouse=True)
+def folder(stage: Stage) -> None:
+    named_by_files.cache_clear()
+    (stage.folder / "services").mkdir()
+    shop = SMALL.replace("name: hello", "name: shop") + "environments: {prod: {}, pr-1: {}}\n"
+    (stage.folder / "services" / "shop.yml").write_text(shop)
+    (stage.folder / "broken.yml").write_text("apiVersion: fsd/v1\nmetadata: [\n")
+
+
+def completions(*words: str) -> list[tuple[str, str]]:
+    """The values that are offered for the last word, each with its type."""
+    found = ShellComplete(cli, {}, "fsdcf", "_FSDCF_COMPLETE").get_completions(list(words[:-1]), words[-1])
+    return [(item.value, item.type) for item in found]
+
+
+def test_specs_and_any_file() -> None:
+    assert completions("deploy", "") == [
+        *((name, "plain") for name in ("broken.yml", "hello.yml", "services/shop.yml")),
+        ("", "file"),
+    ]
+    assert completions("cost", "hello.yml", "serv") == [("services/shop.yml", "plain"), ("serv", "file")]
+
+
+def test_services_by_name_or_spec() -> None:
+    assert completions("status", "s") == [("shop", "plain"), ("services/shop.yml", "plain"), ("s", "file")]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("deploy", "services/shop.yml", "--env", ""), ["pr-1", "prod", "staging"]),
+        (("logs", "services/shop.yml", "--env", "p"), ["pr-1", "prod"]),
+        (("template", "hello.yml", "--env", "d"), ["demo", "dev", "development"]),
+        (("status", "shop", "--env", "pr-"), ["pr-1"]),
+        (("bootstrap", "--env", "pr-"), ["pr-1"]),
+        (("validate", "gone.yml", "--env", "pr-"), ["pr-1"]),
+    ],
+)
+def test_environments_of_the_spec_or_of_all(words: tuple[str, ...], names: list[str]) -> None:
+    assert completions(*words) == [(name, "plain") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("S20", "S203"), ("w29", "W290"), ("port-ch", "port-changed"), ("service.health", "service.healthCheck.path")],
+)
+def test_codes_rules_and_keys(word: str, name: str) -> None:
+    assert (name, "plain") in completions("explain", word)
+    assert completions("explain", "nothing-like-it") == []
