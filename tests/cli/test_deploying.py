@@ -187,3 +187,48 @@ def test_wrong_usage(stage: Stage, arguments: tuple[str, ...], words: str) -> No
 def test_a_spec_must_be_a_file(stage: Stage) -> None:
     assert "cannot read 'gone.yml'" in stage("deploy", "gone.yml", "--image-sha", "x", expect=2).stderr
     assert stage("deploy", expect=2).stderr
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_changed_port_never_closes_the_old_one_before_the_new_tasks_serve(stage: Stage, broken: bool) -> None:
+    (stage.folder / "hello.yml").write_text(HELLO)
+    stage.deploy("--yes")
+    before = stage.site.events("hello-staging")
+    rules = ("LoadBalancerEgressToTasks", "TaskIngressFromLoadBalancer")
+    if broken:
+        stage.site.fault("Service:update:oom")
+    changed = stage.deploy("--yes", "--override", "service.port=9000", sha="two", expect=1 if broken else 0)
+    assert "way-in-closed" not in changed.output and "[port-changed]" in changed.output
+    told = sorted(
+        (one for one in stage.site.events("hello-staging") if one not in before), key=lambda one: one["Timestamp"]
+    )
+    order = [
+        (one["LogicalResourceId"], one["ResourceStatus"]) for one in sorted(told, key=lambda one: one["Timestamp"])
+    ]
+    updated = order.index(("Service", "UPDATE_COMPLETE"))
+    for rule in rules:
+        deleted = [number for number, one in enumerate(order) if one == (rule, "DELETE_COMPLETE")]
+        assert order.index((rule, "UPDATE_COMPLETE")) < order.index(("Service", "UPDATE_IN_PROGRESS"))
+        assert len(deleted) == 1 and deleted[0] > updated
+    assert not [one for one in order if one[0] == "LoadBalancerSecurityGroup" and "UPDATE" in one[1]]
+
+
+def test_a_load_balancer_becomes_internal_and_public_again(stage: Stage) -> None:
+    """The sandbox refuses a target group behind two load balancers, as ELB does."""
+    (stage.folder / "hello.yml").write_text(HELLO)
+    internal = ("--override", "service.networking.loadBalancer.internal=true")
+    replaced = ["Listener", "LoadBalancer", "LoadBalancerSecurityGroup", "TargetGroup"]
+    stage.deploy("--yes")
+    for override, fault in ((internal, "Service:update:oom"), (internal, ""), ((), "")):
+        before = stage.site.events("hello-staging")
+        if fault:
+            stage.site.fault(fault)
+        flipped = stage.deploy("--yes", *override, expect=1 if fault else 0)
+        assert "blocked" not in flipped.output and "[address-changed]" in flipped.output
+        assert "target-group-replaced" not in flipped.output and "way-in-closed" not in flipped.output
+        told = [one for one in stage.site.events("hello-staging") if one not in before]
+        told.sort(key=lambda one: one["Timestamp"])
+        order = [(one["LogicalResourceId"], one["ResourceStatus"]) for one in told]
+        updated = order.index(("Service", "UPDATE_COMPLETE"))
+        assert all(order.index((name, "DELETE_COMPLETE")) > updated for name in replaced)
+        assert order[-1][1] == ("UPDATE_ROLLBACK_COMPLETE" if fault else "UPDATE_COMPLETE")

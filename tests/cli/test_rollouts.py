@@ -25,7 +25,6 @@ from fsdcf.deploy.state import Snapshot
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import Status
 from tests.cli.stage import Stage, lines
-from tests.conftest import HELLO
 from tests.deploy.test_rollouts import Ecs, task
 
 ONE = TaskState("0a1b2c3d4e5f60718293", "RUNNING", 22.0, (("PROVISIONING", 8.0), ("PENDING", 74.4)), target="initial")
@@ -194,44 +193,3 @@ def test_tasks_are_not_shown_while_ecs_reports_none() -> None:
         following.look(status)
         relevant_tasks.append(bool(list(following.picture(plain, 80))))
     assert relevant_tasks == [True, False, True]
-
-
-@pytest.mark.parametrize("broken", [False, True])
-def test_a_changed_port_never_closes_the_old_one_before_the_new_tasks_serve(stage: Stage, broken: bool) -> None:
-    (stage.folder / "hello.yml").write_text(HELLO)
-    stage.deploy("--yes")
-    before = stage.site.events("hello-staging")
-    rules = ("LoadBalancerEgressToTasks", "TaskIngressFromLoadBalancer")
-    if broken:
-        stage.site.fault("Service:update:oom")
-    changed = stage.deploy("--yes", "--override", "service.port=9000", sha="two", expect=1 if broken else 0)
-    assert "way-in-closed" not in changed.output and "[port-changed]" in changed.output
-    told = sorted(
-        (one for one in stage.site.events("hello-staging") if one not in before), key=lambda one: one["Timestamp"]
-    )
-    order = [
-        (one["LogicalResourceId"], one["ResourceStatus"]) for one in sorted(told, key=lambda one: one["Timestamp"])
-    ]
-    updated = order.index(("Service", "UPDATE_COMPLETE"))
-    for rule in rules:
-        deleted = [number for number, one in enumerate(order) if one == (rule, "DELETE_COMPLETE")]
-        assert order.index((rule, "UPDATE_COMPLETE")) < order.index(("Service", "UPDATE_IN_PROGRESS"))
-        assert len(deleted) == 1 and deleted[0] > updated
-    assert not [one for one in order if one[0] == "LoadBalancerSecurityGroup" and "UPDATE" in one[1]]
-
-
-def test_a_load_balancer_becomes_internal_and_public_again(stage: Stage) -> None:
-    """The sandbox refuses a target group behind two load balancers, as ELB does."""
-    (stage.folder / "hello.yml").write_text(HELLO)
-    stage.deploy("--yes")
-    replaced = ["Listener", "LoadBalancer", "LoadBalancerSecurityGroup", "TargetGroup"]
-    for override in ("service.networking.loadBalancer.internal=true", ""):
-        before = stage.site.events("hello-staging")
-        flipped = stage.deploy("--yes", *(("--override", override) if override else ()))
-        assert "blocked" not in flipped.output and "[address-changed]" in flipped.output
-        assert "target-group-replaced" not in flipped.output and "way-in-closed" not in flipped.output
-        told = [one for one in stage.site.events("hello-staging") if one not in before]
-        told.sort(key=lambda one: one["Timestamp"])
-        order = [(one["LogicalResourceId"], one["ResourceStatus"]) for one in told]
-        updated = order.index(("Service", "UPDATE_COMPLETE"))
-        assert all(order.index((name, "DELETE_COMPLETE")) > updated for name in replaced)
