@@ -110,9 +110,12 @@ def _rules_of(field: Field, required: bool) -> dict[str, Any]:
     rules: dict[str, Any] = {"type": names if len(names) > 1 else names[0]}
     if field.required and required:
         rules["required"] = True
+    scalar = _scalar_rules(field.key)
     if not field.accepts("list", "map"):
-        rules |= _scalar_rules(field.key)
-    elif field.key.fewest is not None:
+        rules |= scalar
+    elif field.accepts("integer"):  # a number, or a list in its place
+        rules |= {name: scalar[name] for name in ("min", "max") if name in scalar}
+    if field.accepts("list", "map") and field.key.fewest is not None:
         rules["minlength"] = field.key.fewest
     return rules
 

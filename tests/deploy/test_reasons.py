@@ -518,6 +518,13 @@ OF_THE_STACK = [
         ),
     ),
     (
+        "subnet-range",
+        (
+            "Resource handler returned message: \"The CIDR '10.0.32.0/20' conflicts with another subnet (Service: "
+            'Ec2, Status Code: 400, Request ID: a9a6cbdf)" (RequestToken: dcde7964, HandlerErrorCode: AlreadyExists)'
+        ),
+    ),
+    (
         "certificate",
         (
             "The certificate 'arn:aws:acm:us-west-2:1:certificate/x' must have a fully-qualified domain "

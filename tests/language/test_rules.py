@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_a_template_over_the_limits(compiled: Compile) -> None:
 
 
 def test_production_needs_auto_scaling_and_tls(compiled: Compile) -> None:
-    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103", "W112"}
+    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103", "W112", "W123"}
     assert compiled(HELLO).diagnostics == ()
 
 
@@ -315,3 +316,101 @@ def test_every_rule_explains_itself_and_names_its_source_by_url() -> None:
         assert rule.code == code and rule.title and rule.explanation.endswith(".")
         assert not rule.source or rule.source.startswith("https://")
         assert rule.severity.value == ("warning" if code.startswith("W") else "error")
+
+
+ZONES = HELLO + "  networking: {vpc: {availabilityZones: [%s]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ("use1-az1", "a load balancer needs two zones"),
+        ("use1-az1, use1-az1", "`use1-az1` is listed twice"),
+        ("use1-az1, usw2-az1", "in another region than `use1-az1`"),
+        ("us-east-1a, us-east-1b", "is the name of a zone"),
+        ("use1-az1, use1-bos1-az1", "Local Zones"),
+        ("use1-az1, use1-wl1-bos-wlz1", "Wavelength Zones"),
+        ("use1-az1, nowhere", "`nowhere` is not the id of a zone"),
+        ("usw1-az1, usw1-az2", "`usw1-az2` has no Fargate"),
+        ("apne1-az3, apne1-az1", "`apne1-az3` has no Fargate"),
+        (", ".join(f"use1-az{number}" for number in range(1, 8)), "7 zones are more"),
+    ],
+)
+def test_zones_that_cannot_be_used(compiled: Compile, listed: str, words: str) -> None:
+    result = compiled(ZONES % listed)
+    assert {one.code for one in result.diagnostics} == {"S256"}
+    assert words in "\n".join(one.message for one in result.diagnostics)
+
+
+def test_a_zone_belongs_to_the_region_of_the_certificate(compiled: Compile) -> None:
+    arn = "arn:aws:acm:%s:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
+    text = HELLO + "  networking: {vpc: {availabilityZones: [%s]}, loadBalancer: {certificateArn: '%s'}}\n"
+    for region, zone in {
+        "us-east-1": "use1",
+        "ap-southeast-2": "apse2",
+        "us-gov-west-1": "usgw1",
+        "cn-northwest-1": "cnnw1",
+        "eu-central-1": "euc1",
+    }.items():
+        here = arn.replace("aws:acm", "aws-cn:acm") if region.startswith("cn-") else arn
+        here = here.replace("aws:acm", "aws-us-gov:acm") if region.startswith("us-gov") else here
+        zones = f"{zone}-az1, {zone}-az2"
+        assert compiled(text % (zones, here % region)).diagnostics == ()
+    found = compiled(text % ("use1-az1, use1-az2", arn % "eu-west-1")).diagnostics
+    assert [one.code for one in found] == ["S256"] and "euw1-az1" in found[0].hint
+
+
+def test_one_zone_is_enough_for_a_worker(compiled: Compile) -> None:
+    text = (ZONES % "use1-az4").replace("  port: 8000\n", "")
+    resources = resources_in(compiled(text))
+    subnets = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::EC2::Subnet"]
+    assert {one["AvailabilityZoneId"] for one in subnets} == {"use1-az4"} and len(subnets) == 2
+    assert not any("AvailabilityZone" in one for one in subnets)
+
+
+@pytest.mark.parametrize("zones", range(2, 7))
+def test_as_many_zones_as_are_listed_or_counted(compiled: Compile, zones: int) -> None:
+    listed = ", ".join(f"use1-az{number}" for number in range(1, zones + 1))
+    for value in (f"[{listed}]", str(zones)):
+        resources = resources_in(compiled(HELLO + f"  networking: {{vpc: {{availabilityZones: {value}}}}}\n"))
+        subnets = {title: one for title, one in resources.items() if one["Type"] == "AWS::EC2::Subnet"}
+        assert set(subnets) == {f"{kind}Subnet{n}" for kind in ("Public", "Private") for n in range(1, zones + 1)}
+        assert len({one["Properties"]["CidrBlock"] for one in subnets.values()}) == 2 * zones
+
+
+def resources_in(result: Any) -> dict[str, Any]:
+    assert result.template is not None, result.diagnostics
+    resources: dict[str, Any] = result.template.data["Resources"]
+    return resources
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "environments"),
+    [
+        ("W123", HELLO, {"prod"}),
+        ("W123", HELLO + "  networking: {vpc: {availabilityZones: 3}}\n", {"prod"}),
+        ("W123", ZONES % "use1-az1, use1-az2", set()),
+        ("W124", HELLO + "  resources: {spot: true}\n", {"prod"}),
+        ("W124", HELLO + "  resources: {spot: {base: 2, weight: 3}}\n", set()),
+        ("W125", HELLO + "  deployment: {circuitBreaker: {enabled: false}}\n", {"prod", "staging"}),
+        ("W125", HELLO + "  deployment: {circuitBreaker: {rollback: false}}\n", set()),
+        ("W126", HELLO + "  networking: {loadBalancer: {internal: true}}\n", {"prod", "staging"}),
+        (
+            "W126",
+            HELLO
+            + "  networking: {loadBalancer: {internal: true}, vpc: {id: vpc-0123456789abcdef0, privateSubnets:"
+            + " [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}}\n",
+            set(),
+        ),
+    ],
+)
+def test_a_warning_where_it_is_needed(compiled: Compile, code: str, text: str, environments: set[str]) -> None:
+    for environment in ("prod", "staging"):
+        result = compiled(text, environment=environment)
+        assert (code in {one.code for one in result.diagnostics}) == (environment in environments)
+        assert result.template is not None
+
+
+def test_the_hint_about_plain_http_leads_to_no_other_warning(compiled: Compile) -> None:
+    (found,) = [one for one in compiled(HELLO, environment="prod").diagnostics if one.code == "W112"]
+    assert "internal" not in (found.hint or "")

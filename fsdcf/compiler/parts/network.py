@@ -10,7 +10,7 @@ from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import Rules, ingress
-from fsdcf.language.model.service import LoadBalancer, Service
+from fsdcf.language.model.service import LoadBalancer, Service, Vpc
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"
@@ -25,7 +25,7 @@ def network_of(service: Service) -> Network:
     wanted, public_tasks = service.networking.network, service.networking.assign_public_ip
     internal = service.load_balancer is None or service.load_balancer.internal
     if wanted.id is None:
-        zones = range(1, (wanted.availability_zones or DEFAULT_ZONES) + 1)
+        zones = range(1, len(_zones(wanted)) + 1)
         vpc: Any = Ref("Vpc")
         public: tuple[Any, ...] = tuple(Ref(f"PublicSubnet{zone}") for zone in zones)
         private: tuple[Any, ...] = () if public_tasks else tuple(Ref(f"PrivateSubnet{zone}") for zone in zones)
@@ -49,31 +49,35 @@ def vpc(context: Context) -> StackPart:
     part.add(made, ORIGIN, {"CidrBlock": f"{ORIGIN}.cidr"})
     part.add(ec2.InternetGateway("InternetGateway"), ORIGIN)
     part.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(made), InternetGatewayId=Ref("InternetGateway")), ORIGIN)
-    zones = range(wanted.availability_zones or DEFAULT_ZONES)
-    public = [_subnet(part, f"PublicSubnet{zone + 1}", zone, blocks[zone]) for zone in zones]
+    zones = _zones(wanted)
+    public = [_subnet(part, f"PublicSubnet{n}", zone, blocks[n - 1]) for n, zone in enumerate(zones, 1)]
     public_routes = _public_routes(part, public)
     if context.service.networking.assign_public_ip:
         _gateway_endpoints(part, ["PublicRouteTable"])
         part.waits = public_routes
         return part
-    private = [_subnet(part, f"PrivateSubnet{zone + 1}", zone, blocks[_MOST_ZONES + zone]) for zone in zones]
+    inner = blocks[_MOST_ZONES:]
+    private = [_subnet(part, f"PrivateSubnet{n}", zone, inner[n - 1]) for n, zone in enumerate(zones, 1)]
     part.waits = _private_routes(part, wanted.nat or "single", public, private)
-    tables = [f"PrivateRouteTable{zone + 1}" for zone in zones]
+    tables = [f"PrivateRouteTable{n}" for n in range(1, len(zones) + 1)]
     endpoints = _gateway_endpoints(part, ["PublicRouteTable", *tables])
     if wanted.nat == "none":
         part.waits += endpoints  # the layers of an image come from S3, and this is the only route
     return part
 
 
-def _subnet(part: StackPart, title: str, zone: int, cidr: str) -> str:
-    subnet = ec2.Subnet(
-        title,
-        VpcId=Ref("Vpc"),
-        CidrBlock=cidr,
-        AvailabilityZone=Select(zone, GetAZs("")),
-        MapPublicIpOnLaunch=False,
-    )
-    part.add(subnet, ORIGIN, {"AvailabilityZone": f"{ORIGIN}.availabilityZones", "CidrBlock": f"{ORIGIN}.cidr"})
+def _zones(wanted: Vpc) -> list[dict[str, Any]]:
+    """The property of a subnet that puts it into a zone, for each zone of a new VPC."""
+    zones = wanted.availability_zones or DEFAULT_ZONES
+    if isinstance(zones, int):
+        return [{"AvailabilityZone": Select(index, GetAZs(""))} for index in range(zones)]
+    return [{"AvailabilityZoneId": zone} for zone in zones]
+
+
+def _subnet(part: StackPart, title: str, zone: dict[str, Any], cidr: str) -> str:
+    subnet = ec2.Subnet(title, VpcId=Ref("Vpc"), CidrBlock=cidr, **zone, MapPublicIpOnLaunch=False)
+    sources: Sources = {**dict.fromkeys(zone, f"{ORIGIN}.availabilityZones"), "CidrBlock": f"{ORIGIN}.cidr"}
+    part.add(subnet, ORIGIN, sources)
     return title
 
 

@@ -604,6 +604,17 @@ STACK_REASONS = (
         "aws ec2 describe-addresses --query 'Addresses[].[PublicIp,AssociationId]'",
     ),
     Reason(
+        "subnet-range",
+        "The CIDR '10.0.0.0/20' conflicts with another subnet",
+        r"The CIDR '[^']*' conflicts with another subnet|InvalidSubnet\.Conflict",
+        "a new subnet has the address range of one that exists: the zones of the network have changed, or Fn::GetAZs"
+        " now returns them in another order",
+        "keep the zones of a deployed network; for others, deploy the service under another name next to this one, with"
+        " the ids of its zones",
+        "service.networking.vpc.availabilityZones",
+        "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId,CidrBlock,AvailabilityZoneId]'",
+    ),
+    Reason(
         "certificate",
         "The certificate '...' must have a fully-qualified domain name, a supported signature, and a supported key"
         " size; CertificateNotFound",

@@ -217,8 +217,13 @@ class Vpc:
         expects="a range such as 10.0.0.0/16",
         computed_default="10.0.0.0/16",
     )
-    availability_zones: int | None = spec_key(
-        "Number of availability zones of a new VPC.", default=None, minimum=2, maximum=6, computed_default="2"
+    availability_zones: int | tuple[str, ...] | None = spec_key(
+        "Availability Zones of a new VPC: the ids of the zones, such as use1-az1, or how many AWS chooses.",
+        default=None,
+        minimum=2,
+        maximum=6,
+        fewest=1,
+        computed_default="2",
     )
     nat: str | None = spec_key(
         "NAT gateways of a new VPC.", default=None, allowed=("none", "single", "perZone"), computed_default="single"

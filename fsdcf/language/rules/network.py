@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
-from fsdcf.diagnostics import SpecPath
+from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import Networking, Vpc
 from fsdcf.language.placeholders import SecretRef, Text, sample
@@ -56,6 +56,81 @@ def _existing_subnets(case: Case, network: Vpc) -> Problems:
     for key, listed in subnets.items():
         if len(set(listed)) < len(listed):
             yield Problem(f"{_VPC}.{key}", f"`{key}` lists a subnet twice", "list one subnet per zone")
+
+
+_ZONE_ID = re.compile(r"([a-z]+\d+)-az\d+")
+_FARGATE_ZONES = {"apne1": ("apne1-az1", "apne1-az2", "apne1-az4"), "usw1": ("usw1-az1", "usw1-az3")}
+"""The zones with Fargate of regions that have others, too.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
+_MOST_ZONES = 6
+_LIST_ZONES = "aws ec2 describe-availability-zones --query 'AvailabilityZones[].[ZoneId,ZoneName]' --output text"
+_USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` shows them as ZoneId"
+
+
+@rule(
+    "S256",
+    "a zone that cannot be used",
+    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
+    "`availabilityZones` lists the ids of zones, such as use1-az1, which mean the same zone in every account; the name "
+    f"us-east-1a does not. `{_LIST_ZONES}` lists those of a region. All are Availability Zones of one region, the one "
+    "of the certificate, each listed once, at most six. A load balancer needs two. Local Zones and Wavelength Zones "
+    "are not supported, and some old zones have no Fargate: us-west-1 and ap-northeast-1 contain one each.",
+)
+def zones(case: Case) -> Problems:
+    """Require the ids of different Availability Zones of one region that have Fargate."""
+    listed = case.service.networking.network.availability_zones
+    if not isinstance(listed, tuple):
+        return
+    path = f"{_VPC}.availabilityZones"
+    for index, zone in enumerate(listed):
+        if (problem := _zone_problem(zone, listed[:index], case)) is not None:
+            yield Problem((*path.split("."), index), *problem)
+    if len(listed) > _MOST_ZONES:
+        yield Problem(
+            path, f"{len(listed)} zones are more than a new VPC has subnets for", f"list at most {_MOST_ZONES}"
+        )
+    if len(listed) < 2 and case.service.load_balancer is not None:
+        yield Problem(path, "a load balancer needs two zones", "list two zones")
+
+
+def _zone_problem(zone: str, before: Sequence[str], case: Case) -> tuple[str, str] | None:
+    """Return the message and the hint for a zone that cannot be used."""
+    known = _ZONE_ID.fullmatch(zone)
+    if known is None and re.fullmatch(r"[a-z]+(-[a-z]+)+-\d[a-z]", zone):
+        message = f"`{zone}` is the name of a zone, which is another zone in another account"
+        return message, _USE_IDS
+    if known is None and re.fullmatch(r"[a-z]+\d-[a-z0-9-]+", zone):
+        return f"`{zone}` is not an Availability Zone: Local Zones and Wavelength Zones are not supported", _USE_IDS
+    if known is None:
+        return f"`{zone}` is not the id of a zone", _USE_IDS
+    if zone in before:
+        return f"`{zone}` is listed twice", "list each zone once"
+    region = known[1]
+    first = next((other[1] for other in map(_ZONE_ID.fullmatch, before) if other is not None), region)
+    if region != first:
+        return f"`{zone}` is in another region than `{before[0]}`", "list zones of one region"
+    if zone not in _FARGATE_ZONES.get(region, (zone,)):
+        return f"`{zone}` has no Fargate", f"use {joined(_FARGATE_ZONES[region], 'or')}"
+    home = _home_of_certificate(case)
+    if home and not before and region != _zone_prefix(home):
+        return (
+            f"`{zone}` is not in {home}, where the certificate is",
+            f"list zones of {home}: {_zone_prefix(home)}-az1 …",
+        )
+    return None
+
+
+def _home_of_certificate(case: Case) -> str:
+    """The region in the ARN of the load balancer's certificate; empty if it is not known."""
+    arn = case.service.load_balancer and case.service.load_balancer.certificate_arn
+    region = (str(arn).split(":") + [""] * 4)[3] if isinstance(arn, str) else ""
+    return region if _zone_prefix(region) else ""
+
+
+def _zone_prefix(region: str) -> str:
+    """``use1`` for us-east-1, ``apne1`` for ap-northeast-1; empty for a region whose ids follow another rule."""
+    parts = re.fullmatch(r"([a-z]{2})-(gov-)?(north|south|central)?(east|west)?-(\d)", region)
+    return "".join((parts[1], *(word[0] for word in parts.groups()[1:4] if word), parts[5])) if parts else ""
 
 
 @rule("S214", "an address range that cannot be used")
@@ -249,5 +324,39 @@ def plain_http(case: Case) -> Problems:
     if not case.is_production or case.service.port is None or balancer.internal or balancer.certificate_arn:
         return
     path = _BALANCER if case.wrote(_BALANCER) else "service.port"
-    hint = "add networking.loadBalancer.certificateArn, or make it `internal: true`"
+    hint = "add networking.loadBalancer.certificateArn"
+    hint += ", or make it `internal: true`" if case.service.networking.network.id else ""
     yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
+
+
+@rule(
+    "W123",
+    "zones that AWS chooses in production",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html",
+    "A new VPC without the ids of its zones takes the first ones that Fn::GetAZs returns. Their order is not promised, "
+    "and a zone without NAT gateways or Fargate may be among them. If the order ever shifts, every later deploy fails: "
+    "a subnet would move to another zone, and its address range conflicts with itself. Write the ids before the first "
+    "deploy; a network that is already deployed keeps the number.",
+)
+def chosen_zones(case: Case) -> Problems:
+    """Ask for the ids of the zones of a new VPC in production."""
+    network = case.service.networking.network
+    if not case.is_production or network.id is not None or isinstance(network.availability_zones, tuple):
+        return
+    paths = (f"{_VPC}.availabilityZones", _VPC, "service.networking", "service")
+    path = next((path for path in paths if case.wrote(path)), "service")
+    hint = "before the first deploy, list their ids: networking.vpc.availabilityZones: [use1-az1, use1-az2]"
+    yield Problem(
+        path, f"AWS chooses the zones of the network in {case.environment}, and may choose others later", hint, key=True
+    )
+
+
+@rule("W126", "an internal service in a network of its own")
+def unreachable(case: Case) -> Problems:
+    """The load balancer accepts requests only from inside the VPC, and the VPC is new and contains nothing but this
+    service: nobody can reach it, until the VPC is connected to another one."""
+    networking = case.service.networking
+    if case.service.load_balancer is not None and networking.load_balancer.internal and networking.network.id is None:
+        hint = "put it into an existing VPC with networking.vpc.id, or leave out `internal`"
+        message = "nobody can reach this service: it is internal, and alone in a new VPC"
+        yield Problem(f"{_BALANCER}.internal", message, hint, key=True)

@@ -145,3 +145,29 @@ def scaling_from_zero(case: Case) -> Problems:
     if auto is not None and auto.min_count == 0:
         message = "with zero tasks there is no metric to scale on"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")
+
+
+@rule(
+    "W124",
+    "only Spot tasks in production",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html",
+)
+def all_spot(case: Case) -> Problems:
+    """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, all of them
+    if need be, and starts no other until there is capacity again."""
+    if case.is_production and case.service.resources.spot is True:
+        hint = "keep some tasks on FARGATE: `spot: {base: 2, weight: 3}`"
+        yield Problem("service.resources.spot", f"AWS may stop every task in {case.environment} at once", hint)
+
+
+@rule(
+    "W125",
+    "a deployment without a circuit breaker",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html",
+)
+def no_breaker(case: Case) -> Problems:
+    """Without the circuit breaker, ECS starts failing tasks again and again, and the deploy ends only when
+    CloudFormation loses patience: after three hours."""
+    if not case.service.deployment.circuit_breaker.enabled:
+        message = "a deploy whose tasks do not start hangs for up to three hours"
+        yield Problem("service.deployment.circuitBreaker.enabled", message, "leave it out, or set it to true")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from fsdcf.cloudformation.facts import custom_name, facts_of, tag_values
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE
+from fsdcf.cloudformation.types.ec2 import SUBNET
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER, TARGET_GROUP
 from fsdcf.cloudformation.types.logs import LOG_GROUP
@@ -216,6 +218,26 @@ def _parameter(properties: Data) -> tuple[str, str, str]:
     return str(properties["Value"]), properties.get("Type", "String"), properties.get("Description", "")
 
 
+def _create_subnet(state: SandboxState, new: NewResource, physical: str) -> None:
+    """Reject a range that overlaps with that of another subnet of the VPC.
+
+    Source: https://github.com/aws-samples/aws-genai-llm-chatbot/issues/153
+    """
+    wanted = _range_of(new.properties)
+    others = [other["properties"] for _, other in state.store.every(RESOURCE, f"{SUBNET}|")]
+    ranges = [_range_of(other) for other in others if other.get("VpcId") == new.properties.get("VpcId")]
+    if wanted is not None and any(other is not None and wanted.overlaps(other) for other in ranges):
+        reason = f"The CIDR '{wanted}' conflicts with another subnet (Service: Ec2, Status Code: 400)"
+        raise ResourceFailure(reason, "AlreadyExists")
+
+
+def _range_of(properties: Data) -> IPv4Network | None:
+    try:
+        return IPv4Network(properties.get("CidrBlock", ""), strict=False)
+    except ValueError:
+        return None
+
+
 def _delete_bucket(state: SandboxState, physical: str) -> None:
     if state.store.every(s3.OBJECT, f"{physical}/"):
         raise ResourceFailure("The bucket you tried to delete is not empty", "GeneralServiceException")
@@ -230,6 +252,7 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     CLUSTER: ResourceHandler(_create_cluster, delete=ecs.delete_cluster),
     SERVICE: ResourceHandler(_create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone),
     TASK_DEFINITION: ResourceHandler(_create_definition, delete=ecs.deregister),
+    SUBNET: ResourceHandler(_create_subnet),
     LOG_GROUP: ResourceHandler(
         lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -353,3 +355,17 @@ def test_the_execution_decides_what_the_change_set_calls_conditional(account: Ac
     account.cfn.execute_change_set(ChangeSetName=described["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
     assert (account.physical("One") != before) is replaced
+
+
+def test_two_subnets_of_a_network_cannot_have_the_same_addresses(account: Account) -> None:
+    def network(zone: str, cidr: str = "10.0.0.0/20") -> dict[str, Any]:
+        properties = {"VpcId": {"Ref": "Vpc"}, "CidrBlock": cidr, "AvailabilityZone": zone}
+        vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+        return of(Vpc=vpc, Subnet={"Type": "AWS::EC2::Subnet", "Properties": properties})
+
+    assert account.create(network("us-east-1a")) == "CREATE_COMPLETE"
+    assert account.deploy(network("us-east-1b")) == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = [one.get("ResourceStatusReason", "") for one in account.events()]
+    assert any("The CIDR '10.0.0.0/20' conflicts with another subnet" in one for one in reasons)
+    assert account.deploy(network("us-east-1b", "10.0.16.0/20")) == "UPDATE_COMPLETE"
+    consistent(account, NAME)
