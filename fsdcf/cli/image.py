@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import click
 
+from fsdcf.cloudformation.partitions import DOMAIN
 from fsdcf.compiler.parts.image import TAG_OR_DIGEST, repository, repository_arn
 from fsdcf.language.model.service import Spec
 
 _PSEUDO = {
     "AWS::AccountId": (r"(?P<account>\d{12})", "ACCOUNT"),
     "AWS::Region": (r"(?P<region>[a-z0-9-]+)", "REGION"),
-    "AWS::URLSuffix": (r"amazonaws\.com(?:\.cn)?", "amazonaws.com"),
+    "AWS::URLSuffix": (f"(?:{DOMAIN})", "amazonaws.com"),
 }
 """Pseudo parameters in the address of a repository: the pattern that each matches, and the word for a reader."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from fsdcf.cloudformation.arns import partition_of
+from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.deploy.aws import Aws, ConnectionProblem, configuration
 from fsdcf.deploy.model import Exit
 from fsdcf.sandbox.clients import clients

@@ -12,6 +12,7 @@ from fsdcf.cli.lookup import ChangeLines
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.cloudformation.planned import PlanError
 from fsdcf.deploy.model import Place, PlanCreated, Target
 from fsdcf.plan.diff.obstacles import Importers
@@ -41,10 +42,11 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
         raise click.UsageError(f"cannot read the template of the stack {stack.name}")
     pseudo = {
         "AWS::AccountId": stack.account,
-        "AWS::Partition": stack.arn.split(":")[1] if stack.arn.count(":") > 1 else "",
+        "AWS::Partition": aws.partition,
         "AWS::Region": aws.region,
         "AWS::StackId": stack.arn,
         "AWS::StackName": stack.name,
+        "AWS::URLSuffix": domain_of(aws.partition),
     }
     known = {name: value for name, value in pseudo.items() if value}
     deployed = DeployedValues(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, known)

@@ -18,11 +18,6 @@ ACCOUNT, PARTITION, REGION = "${AWS::AccountId}", "${AWS::Partition}", "${AWS::R
 _KNOWN = frozenset({ACCOUNT, PARTITION, REGION})
 
 
-def partition_of(region: str) -> str:
-    """The AWS partition of a region."""
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
 class DeployedStack(NamedTuple):
     """The name of a stack, the template that is deployed as it, and the stack's tags."""
 

@@ -14,7 +14,7 @@ from yaml.resolver import Resolver
 
 from fsdcf.cloudformation.limits import COUNTS, ROLE_POLICY_CHARACTERS, TASK_DEFINITION_BYTES, TEMPLATE_BYTES
 
-_ORDER = ("AWSTemplateFormatVersion", "Description", "Parameters", "Conditions", "Resources", "Outputs")
+_ORDER = ("AWSTemplateFormatVersion", "Description", "Parameters", "Mappings", "Conditions", "Resources", "Outputs")
 _RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
 
 
@@ -99,7 +99,7 @@ def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _RESOLVER: Any = Resolver()
 _MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
-_FUNCTIONS = ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs")
+_FUNCTIONS = ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs", "FindInMap")
 _SHORT = {"Ref": "!Ref", "Condition": "!Condition", **{f"Fn::{name}": f"!{name}" for name in _FUNCTIONS}}
 
 

@@ -79,6 +79,7 @@ class StackPart:
     resources: dict[str, AWSObject] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    mappings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
@@ -108,6 +109,7 @@ class StackPart:
         for title, resource in part.resources.items():
             self._add(resource, part.origins[title])
         self.parameters |= part.parameters
+        self.mappings |= part.mappings
         self.conditions |= part.conditions
         self.outputs |= part.outputs
         self.waits += part.waits
@@ -219,6 +221,7 @@ def template_of(description: str, whole: StackPart, tags: Mapping[str, str], sta
     data = {
         "Description": description,
         "Parameters": encode_to_dict(whole.parameters),
+        "Mappings": whole.mappings,
         "Conditions": encode_to_dict(whole.conditions),
         "Resources": {name: resource.to_dict() for name, resource in whole.resources.items()},
         "Outputs": encode_to_dict(whole.outputs),

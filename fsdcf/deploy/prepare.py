@@ -8,6 +8,7 @@ from typing import Any
 
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import secret_values
+from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.cloudformation.template import compact
 from fsdcf.conventions import IMAGE_PARAMETER, similar
 from fsdcf.deploy import operation
@@ -19,23 +20,6 @@ from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
-
-DOMAINS: Mapping[str, str] = {
-    "aws": "amazonaws.com",
-    "aws-cn": "amazonaws.com.cn",
-    "aws-us-gov": "amazonaws.com",
-    "aws-eusc": "amazonaws.eu",
-    "aws-iso": "c2s.ic.gov",
-    "aws-iso-b": "sc2s.sgov.gov",
-    "aws-iso-e": "cloud.adc-e.uk",
-    "aws-iso-f": "csp.hci.ic.gov",
-}
-"""The domain of each partition. Source: botocore's partitions.json."""
-
-
-def _domain(partition: str) -> str:
-    return DOMAINS.get(partition, DOMAINS["aws"])
-
 
 _IMAGE_ERRORS = {
     "ImageNotFoundException": "the image {image} does not exist",
@@ -103,7 +87,7 @@ def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, 
         if missing is None:
             run.warn(f"the image {name} cannot be checked: {error.message}")
             return
-        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{_domain(run.aws.partition)}"
+        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{domain_of(run.aws.partition)}"
         push = f"docker push {host}/{repository}:{'TAG' if digest else sha}"
         raise stop(Exit.USAGE, missing.format(image=name), push) from None
 
@@ -315,7 +299,7 @@ def url_of(bucket: str, key: str, region: str, partition: str) -> str:
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
     """
-    host = f"s3.{region}.{_domain(partition)}"
+    host = f"s3.{region}.{domain_of(partition)}"
     return f"https://{host}/{bucket}/{key}" if "." in bucket else f"https://{bucket}.{host}/{key}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cloudformation.containers import main_container
+from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.tasks import BATCH, task_id
 from fsdcf.deploy.model import Evidence, Exit, Target
@@ -67,13 +68,12 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
             raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
         raise
     cluster = str(answer.get("clusterArn") or service.cluster).rpartition("/")[2]
-    suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return Session(
         task=id,
         container=str(answer.get("containerName") or inside["name"]),
         region=aws.region,
         target=f"ecs:{cluster}_{id}_{inside.get('runtimeId', '')}",
-        endpoint=f"https://ssm.{aws.region}.{suffix}",
+        endpoint=f"https://ssm.{aws.region}.{domain_of(aws.partition)}",
         response={key: str(value) for key, value in (answer.get("session") or {}).items()},
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from fsdcf.cloudformation.arns import partition_of
+from fsdcf.cloudformation.partitions import domain_of, partition_of
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.store import Store
 
@@ -104,7 +104,7 @@ class SandboxState:
     @property
     def url_suffix(self) -> str:
         """The domain of the partition's endpoints."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return domain_of(self.partition)
 
     def duration(self, seconds: float) -> float:
         """Return how long the sandbox takes for what takes AWS this number of seconds."""

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from fsdcf.cloudformation.difference import Side, difference
+from fsdcf.cloudformation.evaluation import PSEUDO, evaluate, scope_of
 from fsdcf.cloudformation.facts import tag_values
+from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.service import tags_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
@@ -575,3 +577,69 @@ def test_scratch_in_memory_stands_beside_the_init_process(compiled: Compile) -> 
         ],
     }
     assert "LinuxParameters" not in containers_of(compiled, HELLO)[0]
+
+
+ENDPOINTS = (
+    "  networking: {vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs, secretsmanager, ssm, sqs, transcribe]}}\n"
+)
+SECRET = "  secrets: [{name: D, valueFrom: 'arn:%s:secretsmanager:%s:123456789012:secret:other-a1B2c3'}]\n"
+
+
+def endpoint_services(template: Mapping[str, Any], partition: str, region: str) -> dict[str, str]:
+    """The names of the interface endpoints' services, as CloudFormation finds them in a region."""
+    scope = scope_of(template, {"ImageSha": "a"}, {**PSEUDO, "AWS::Partition": partition, "AWS::Region": region})
+    return {
+        title: evaluate(resource["Properties"]["ServiceName"], scope)
+        for title, resource in template["Resources"].items()
+        if resource["Properties"].get("VpcEndpointType") == "Interface"
+    }
+
+
+REGIONS = {
+    "aws": "eu-west-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+}
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+@pytest.mark.parametrize("told", [True, False], ids=["named in the spec", "only known at the deploy"])
+def test_interface_endpoints_have_the_names_of_their_partition(compiled: Compile, partition: str, told: bool) -> None:
+    region = REGIONS[partition]
+    text = HELLO + ENDPOINTS + (SECRET % (partition, region) if told else "")
+    result = compiled(text)
+    assert result.template is not None, result.diagnostics
+    assert ("Mappings" in result.template.data and bool(result.template.data["Mappings"])) != told
+    expected = {
+        ".".join((prefix, region, name))
+        for prefix, name in map(PARTITIONS[partition].endpoint, re.findall(r"[a-z]+[.a-z]*", ENDPOINTS.split("[")[1]))
+    }
+    assert set(endpoint_services(result.template.data, partition, region).values()) == expected
+
+
+def test_a_spec_of_the_standard_partition_has_no_mapping(compiled: Compile) -> None:
+    template = compiled(HELLO + ENDPOINTS + SECRET % ("aws", "us-east-1")).template
+    assert template is not None and not template.data["Mappings"]
+    name = template.data["Resources"]["EcrApiInterfaceEndpoint"]["Properties"]["ServiceName"]
+    assert name == {"Fn::Join": [".", ["com.amazonaws", {"Ref": "AWS::Region"}, "ecr.api"]]}
+
+
+def test_a_template_of_another_partition_has_no_literal_of_the_standard_one(compiled: Compile) -> None:
+    image = "  image: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app\n"
+    template = compiled(HELLO + image + ENDPOINTS + SECRET % ("aws-cn", "cn-north-1")).template
+    assert template is not None
+    text = to_json(template.data)
+    assert "arn:aws:" not in text and '"Mappings"' not in text
+    assert set(re.findall(r"[a-z-]+\.amazonaws\.com(?!\.cn)", text)) == {"ecs-tasks.amazonaws.com"}
+    assert "arn:${AWS::Partition}:ecr:cn-north-1:123456789012:repository/app" in text
+
+
+def test_the_mapping_of_the_names_is_clean(compiled: Compile, linter: Linter) -> None:
+    template = compiled(HELLO + ENDPOINTS).template
+    assert template is not None and template.data["Mappings"]
+    assert linter.lint(to_json(template.data)) == ()

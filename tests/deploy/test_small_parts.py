@@ -10,10 +10,11 @@ from typing import Any
 import botocore
 import pytest
 
+from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.deploy.ecs.rollout import StoppedTask
 from fsdcf.deploy.ecs.service import cluster_and_name
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, PlanCreated, Release, RunEnded, Target, WarningIssued
-from fsdcf.deploy.prepare import DOMAINS, key_of, parameters, secrets, url_of
+from fsdcf.deploy.prepare import key_of, parameters, secrets, url_of
 from fsdcf.deploy.state import Snapshot, target_of
 from fsdcf.masking import MASK, mask_secrets
 from fsdcf.sandbox.clients import clients
@@ -40,7 +41,7 @@ def test_the_url_of_a_template(bucket: str, region: str, partition: str, url: st
 def test_the_domains_are_botocores() -> None:
     text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
     known = {one["id"]: one["outputs"]["dnsSuffix"] for one in json.loads(text)["partitions"]}
-    assert {name: DOMAINS.get(name) for name in known} == known
+    assert {name: domain_of(name) for name in known} == known
 
 
 def test_the_key_depends_only_on_the_content() -> None:

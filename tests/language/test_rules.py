@@ -414,3 +414,52 @@ def test_a_warning_where_it_is_needed(compiled: Compile, code: str, text: str, e
 def test_the_hint_about_plain_http_leads_to_no_other_warning(compiled: Compile) -> None:
     (found,) = [one for one in compiled(HELLO, environment="prod").diagnostics if one.code == "W112"]
     assert "internal" not in (found.hint or "")
+
+
+CHINA = "  image: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            CHINA + "  permissionsBoundary: 'arn:aws:iam::123456789012:policy/p'\n",
+            "names the partition aws, and service.image names aws-cn",
+        ),
+        (
+            CHINA
+            + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['arn:aws:s3:::b/${AWS::Region}']}]}\n",
+            "`arn:aws:s3::` names the partition aws,",
+        ),
+        ("  image: 123456789012.dkr.ecr.cn-north-1.amazonaws.com/app\n", "its region is in aws-cn"),
+        ("  permissionsBoundary: 'arn:aws-moon:iam::123456789012:policy/p'\n", "no partition `aws-moon`"),
+        (
+            "  secrets: [{name: D, valueFrom: 'arn:aws:secretsmanager:us-gov-west-1:123456789012:secret:x-a1B2c3'}]\n",
+            "its region is in aws-us-gov",
+        ),
+    ],
+)
+def test_one_partition(compiled: Compile, text: str, words: str) -> None:
+    found = [one for one in compiled(HELLO + text).diagnostics if one.code == "S255"]
+    assert len(found) == 1 and words in found[0].message and found[0].hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHINA + "  permissionsBoundary: 'arn:aws-cn:iam::123456789012:policy/p'\n",
+        CHINA + "  environment: {PEER: 'arn:aws:sqs:us-east-1:123456789012:peer'}\n",
+        CHINA
+        + "  taskRole: {statements: [{actions: ['s3:GetObject'], resources: ['arn:${AWS::Partition}:s3:::b/*']}]}\n",
+        CHINA + "  taskRole: {statements: [{actions: ['sqs:SendMessage'], resources: ['arn:aws-cn:sqs:*:*:b']}]}\n",
+        "  image: 123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/app\n"
+        + "  permissionsBoundary: 'arn:aws-us-gov:iam::123456789012:policy/p'\n",
+        "  image: 123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/app\n"
+        + "  permissionsBoundary: 'arn:aws-eusc:iam::123456789012:policy/p'\n",
+        "  image: 123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn/app\n"
+        + "  permissionsBoundary: 'arn:aws-cn:iam::123456789012:policy/p'\n",
+    ],
+)
+def test_names_of_one_partition(compiled: Compile, text: str) -> None:
+    result = compiled(HELLO + text)
+    assert "S255" not in {one.code for one in result.diagnostics} and result.template is not None, result.diagnostics

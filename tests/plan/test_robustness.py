@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from contextlib import closing
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +23,11 @@ from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import mermaid
 from fsdcf.plan.permissions.policy import permissions
+from tests.conftest import HELLO, Compile
 from tests.fuzz import examples
 from tests.plan.conftest import template_of
 from tests.plan.test_graph import sound
+from tests.sandbox.cloudformation.account import Account
 
 SCALARS = (
     st.none()
@@ -156,3 +160,25 @@ def test_pseudo_parameters_and_zones_everywhere(first: Any, second: Any, zone: A
         plan = plan_update(sides_of(old, new, deployed=deployed))
         assert {change.logical_id for change in plan.changes} <= {"Topic"}
         assert first != second or plan.empty
+
+
+@pytest.mark.parametrize("zones", range(1, 7))
+@pytest.mark.parametrize("listed", [True, False])
+def test_every_number_of_zones_everywhere(compiled: Compile, zones: int, listed: bool) -> None:
+    if zones == 1 and not listed:
+        return
+    ids = ", ".join(f"use1-az{number}" for number in range(1, zones + 1))
+    vpc = f"{{availabilityZones: {f'[{ids}]' if listed else zones}, nat: perZone, endpoints: [ecr.api]}}"
+    text = HELLO.replace("  port: 8000\n", "" if zones == 1 else "  port: 8000\n") + f"  networking: {{vpc: {vpc}}}\n"
+    result = compiled(text, environment="prod")
+    assert result.template is not None, result.diagnostics
+    template = dict(result.template.data)
+    read_everywhere(template, "zones")
+    assert problems(template, {"ImageSha": "a"}, ["CAPABILITY_IAM"]) == ()
+    assert permissions([DeployedStack("hello-prod", template)], "boundary").statements
+    for region in ("us-east-1", "eu-west-1", "us-west-1"):
+        values = DeployedValues({"ImageSha": "a"}, pseudo={"AWS::Region": region})
+        assert plan_update(sides_of(template, template, deployed=values)).empty
+    account = Account()
+    with closing(account.state.store):
+        assert account.create(template, {"ImageSha": "a"}, Capabilities=["CAPABILITY_IAM"]) == "CREATE_COMPLETE"

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from fsdcf.cloudformation.arns import partition_of
+from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.sandbox import ecs, wire
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.exchange import request

@@ -33,9 +33,10 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import run
-from fsdcf.cloudformation.arns import DeployedStack, partition_of
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
+from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.pipeline import (

@@ -31,6 +31,7 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import run
+from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Question, Release, Tell
 from fsdcf.lint.cache import Cache
@@ -202,7 +203,12 @@ def _deploy(
         return deployed_template(aws, release.stack) or {}
 
     places.deployed = deployed
-    pseudo = {"AWS::Partition": aws.partition, "AWS::Region": aws.region, "AWS::StackName": release.stack}
+    pseudo = {
+        "AWS::Partition": aws.partition,
+        "AWS::Region": aws.region,
+        "AWS::StackName": release.stack,
+        "AWS::URLSuffix": domain_of(aws.partition),
+    }
 
     def tell_reviewed(event: Event) -> None:
         if isinstance(event, PlanCreated) and any(change.action not in _NEW for change in event.plan.changes):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from troposphere import GetAtt, GetAZs, Join, Ref, Select, ec2
+from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 
+from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import Rules, ingress
 from fsdcf.language.model.service import LoadBalancer, Service, Vpc
+from fsdcf.language.partitions import partition_of_spec
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"
@@ -18,6 +21,7 @@ DEFAULT_ZONES = 2
 ATTACHMENT = "InternetGatewayAttachment"
 LOAD_BALANCER_GROUP, REDIRECT_GROUP = "LoadBalancerSecurityGroup", "LoadBalancerRedirectSecurityGroup"
 _MOST_ZONES = 8
+_ENDPOINTS = "EndpointNames"
 
 
 def network_of(service: Service) -> Network:
@@ -138,7 +142,7 @@ def _gateway_endpoints(part: StackPart, tables: list[str]) -> list[str]:
             title,
             VpcId=Ref("Vpc"),
             VpcEndpointType="Gateway",
-            ServiceName=_service_name(service),
+            ServiceName=_service_name("com.amazonaws", service),
             RouteTableIds=[Ref(table) for table in tables],
         )
         part.add(endpoint, ORIGIN)
@@ -159,13 +163,14 @@ def interface_endpoints(context: Context) -> StackPart:
         SecurityGroupIngress=[tcp_rule(443, SourceSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")],
     )
     part.add(group, origin)
+    part.mappings, service_names = _endpoint_names(names, partition_of_spec(context.spec))
     for name in names:
-        title = "".join(word.capitalize() for word in name.replace("-", ".").split(".")) + "InterfaceEndpoint"
+        title = f"{_words(name)}InterfaceEndpoint"
         endpoint = ec2.VPCEndpoint(
             title,
             VpcId=context.network.vpc,
             VpcEndpointType="Interface",
-            ServiceName=_service_name(name),
+            ServiceName=service_names[name],
             PrivateDnsEnabled=True,
             SubnetIds=list(context.network.task_subnets),
             SecurityGroupIds=[GetAtt(group, "GroupId")],
@@ -175,8 +180,34 @@ def interface_endpoints(context: Context) -> StackPart:
     return part
 
 
-def _service_name(name: str) -> Any:
-    return Join(".", ["com.amazonaws", Ref("AWS::Region"), name])
+def _endpoint_names(names: list[str], partition: str | None) -> tuple[dict[str, Mapping[str, Any]], dict[str, Any]]:
+    """The mappings for the names of endpoint services, and the name of each.
+
+    A name is different in some partitions. Where the spec tells the partition it is literal; else the template finds
+    the name of the partition that it is deployed in.
+    """
+    places = [partition] if partition else list(PARTITIONS)
+    columns: dict[str, dict[str, str]] = {place: {} for place in places}
+    found = {}
+    for name in names:
+        parts: list[Any] = []
+        for column, at in ((_words(name), 0), (f"{_words(name)}Name", 1)):
+            by_place = {place: PARTITIONS[place].endpoint(name)[at] for place in places}
+            same = len(set(by_place.values())) == 1
+            parts.append(by_place[places[0]] if same else FindInMap(_ENDPOINTS, Ref("AWS::Partition"), column))
+            for place in () if same else places:
+                columns[place][column] = by_place[place]
+        found[name] = _service_name(*parts)
+    return ({_ENDPOINTS: columns} if columns[places[0]] else {}), found
+
+
+def _words(name: str) -> str:
+    """``EcrApi`` for ``ecr.api``."""
+    return "".join(word.capitalize() for word in name.replace("-", ".").split("."))
+
+
+def _service_name(prefix: Any, name: Any) -> Any:
+    return Join(".", [prefix, Ref("AWS::Region"), name])
 
 
 def security_groups(context: Context) -> StackPart:

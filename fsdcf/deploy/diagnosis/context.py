@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fsdcf.cloudformation.arns import partition_of
 from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
+from fsdcf.cloudformation.partitions import endpoint_name, partition_of
 from fsdcf.cloudformation.planned import (
     PlanError,
     PlannedStack,
@@ -146,7 +146,7 @@ def _endpoints(stack: PlannedStack) -> set[str]:
     """The interface endpoints by their services (``ecr.api`` for ``com.amazonaws.REGION.ecr.api``)."""
     endpoints = (one.properties for one in stack.of("AWS::EC2::VPCEndpoint"))
     names = [text_of(one.get("ServiceName")) for one in endpoints if one.get("VpcEndpointType") == "Interface"]
-    return {name.partition("${AWS::Region}.")[2] or ".".join(name.split(".")[3:]) for name in names}
+    return set(map(endpoint_name, names))
 
 
 def _role_statements(stack: PlannedStack, role: str | None) -> tuple[IamStatement, ...] | None:

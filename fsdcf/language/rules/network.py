@@ -345,7 +345,8 @@ def chosen_zones(case: Case) -> Problems:
         return
     paths = (f"{_VPC}.availabilityZones", _VPC, "service.networking", "service")
     path = next((path for path in paths if case.wrote(path)), "service")
-    hint = "before the first deploy, list their ids: networking.vpc.availabilityZones: [use1-az1, use1-az2]"
+    near = _zone_prefix(_home_of_certificate(case)) or "use1"
+    hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{near}-az1, {near}-az2]"
     yield Problem(
         path, f"AWS chooses the zones of the network in {case.environment}, and may choose others later", hint, key=True
     )

@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsdcf.diagnostics import SpecPath
+from fsdcf.cloudformation.partitions import PARTITIONS, domain_of
+from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
+from fsdcf.language.partitions import NamedPartition, named_partitions
 from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
@@ -166,3 +168,30 @@ def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
         for start, name in _SECRET.findall(sample(text)):
             if start.startswith("arn:") or path[-1] == "valueFrom":
                 yield path, name, start.startswith("arn:")
+
+
+@rule(
+    "S255",
+    "a name in another partition",
+    "https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html",
+    "A stack is in one partition of AWS and can use nothing in another. ARNs begin with `arn:aws`, `arn:aws-cn` in "
+    "China, `arn:aws-us-gov` in GovCloud, `arn:aws-eusc` in the European Sovereign Cloud. A region and the domain of a "
+    "repository belong to a partition too, such as amazonaws.com.cn to China.",
+)
+def partitions(case: Case) -> Problems:
+    """Require one partition for all that the spec names."""
+    home: NamedPartition | None = None
+    for named in named_partitions(case.document.data):
+        hint = f"use names of {home.partition}, or `${{AWS::Partition}}`" if home else "use the names of one partition"
+        if named.partition not in PARTITIONS:
+            hint = f"the partitions are {joined(sorted(PARTITIONS), 'and')}"
+            yield Problem(named.path, f"`{named.text}`: AWS has no partition `{named.partition}`", hint)
+        elif named.of_region not in ("", named.partition):
+            message = f"`{named.text}` names the partition {named.partition}, and its region is in {named.of_region}"
+            hint = f"in {named.of_region} ARNs begin with `arn:{named.of_region}`, and domains end in "
+            yield Problem(named.path, message, hint + domain_of(named.of_region))
+        elif home is not None and named.partition != home.partition:
+            first = ".".join(map(str, home.path))
+            message = f"`{named.text}` names the partition {named.partition}, and {first} names {home.partition}"
+            yield Problem(named.path, message, hint)
+        home = home or named

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.facts import tag_values
+from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     PlannedStack,
@@ -282,7 +283,7 @@ def _endpoints(stack: PlannedStack) -> Iterator[Node]:
     for one in stack.of(ec2.VPC_ENDPOINT):
         kind = one.text("VpcEndpointType", "Gateway")
         name = one.text("ServiceName", one.name)
-        short = name.removeprefix("com.amazonaws.").removeprefix("${AWS::Region}.")
+        short = endpoint_name(name)
         by_kind.setdefault(kind, []).append({"s3": "S3", "dynamodb": "DynamoDB"}.get(short, short))
     for kind, names in by_kind.items():
         lines = [", ".join(names[start : start + 3]) for start in range(0, len(names), 3)]

@@ -14,6 +14,7 @@ from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, active, evaluate, plain, scope_of
 from fsdcf.cloudformation.limits import TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import is_no_echo, resolved
+from fsdcf.cloudformation.partitions import DOMAIN
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import body_problem, problems
 from fsdcf.sandbox import s3, ssm
@@ -40,7 +41,7 @@ LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 PROPERTY_PROBLEMS = ("Encountered unsupported property ", "Property ")
 """How the problems begin that CreateChangeSet does not refuse: early validation and the resource report them."""
 
-_BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?")
+_BUCKET_HOST = re.compile(rf"(?P<bucket>.+?)\.s3[.-](?:[a-z0-9-]+\.)*(?:{DOMAIN})")
 _PATH_HOST = re.compile(r"s3[.-].*|(localhost|127\.0\.0\.1)(:\d+)?")
 
 

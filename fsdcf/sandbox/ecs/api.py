@@ -367,7 +367,7 @@ def execute_command(state: SandboxState, params: Document) -> Document:
         raise _invalid("The referenced container was not found.")
     number = state.store.next_number("ecs.session")
     session = f"ecs-execute-command-{token('session', task['taskArn'], number, length=17)}"
-    stream = f"wss://ssmmessages.{state.region}.amazonaws.com/v1/data-channel/{session}?role=publish_subscribe"
+    stream = f"wss://ssmmessages.{state.region}.{state.url_suffix}/v1/data-channel/{session}?role=publish_subscribe"
     return {
         "clusterArn": cluster_arn(state, cluster),
         "taskArn": task["taskArn"],

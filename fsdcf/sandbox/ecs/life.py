@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.partitions import domain_of, partition_of
 from fsdcf.sandbox.elbv2 import DESCRIPTIONS, TargetHealthCheck
 
 Step = dict[str, Any]
@@ -127,8 +128,9 @@ def _pull_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
 
 
 def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
-    role = f"arn:aws:sts::{scenario.account}:assumed-role/{scenario.role or 'ecsTaskExecutionRole'}/task"
-    default = f"arn:aws:secretsmanager:{scenario.region}:{scenario.account}:secret:{scenario.container}"
+    partition = partition_of(scenario.region)
+    role = f"arn:{partition}:sts::{scenario.account}:assumed-role/{scenario.role or 'ecsTaskExecutionRole'}/task"
+    default = f"arn:{partition}:secretsmanager:{scenario.region}:{scenario.account}:secret:{scenario.container}"
     secret = scenario.secret or default
 
     def denied(retrieved: str, failed: str, action: str, resource: str) -> str:
@@ -142,7 +144,7 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
         "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
         "ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum "
         "number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "
-        f'"https://api.ecr.{scenario.region}.amazonaws.com/": dial tcp 10.0.3.17:443: i/o timeout'
+        f'"https://api.ecr.{scenario.region}.{domain_of(partition)}/": dial tcp 10.0.3.17:443: i/o timeout'
     )
     cause = {
         "denied": denied("ecr registry auth", "", "ecr:GetAuthorizationToken", "*"),

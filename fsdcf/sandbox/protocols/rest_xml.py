@@ -10,12 +10,13 @@ from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from fsdcf.cloudformation.partitions import DOMAIN
 from fsdcf.sandbox.exchange import HttpRequest, HttpResponse
 from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
 from fsdcf.sandbox.protocols.shapes import collection, members, text_of, value_of, wire_name
 from fsdcf.sandbox.state import Data, Document, ServiceError
 
-_VIRTUAL = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?")
+_VIRTUAL = re.compile(rf"(?P<bucket>.+)\.s3[.-](?:[a-z0-9.-]+\.)?(?:{DOMAIN})")
 
 
 def addressed(request: HttpRequest) -> tuple[str, str]:

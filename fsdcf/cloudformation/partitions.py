@@ -1,0 +1,96 @@
+"""The partitions of AWS: groups of regions with ARNs, a domain and names of endpoint services of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition: how the names of its regions begin, and its domain, the value of ``AWS::URLSuffix``.
+
+    ``own`` are the services whose interface endpoints have names of the partition's own, which begin with its domain
+    read backwards; the others begin with ``com.amazonaws`` everywhere.
+    """
+
+    regions: str
+    domain: str
+    own: frozenset[str] = frozenset()
+
+    def endpoint(self, service: str) -> tuple[str, str]:
+        """What precedes the region in the name of an interface endpoint's service, and what follows it."""
+        if service not in self.own:
+            return "com.amazonaws", service
+        name = f"{service}.cn" if (service, self.regions) == ("transcribe", "cn-") else service
+        return ".".join(reversed(self.domain.split("."))), name
+
+
+def _services(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PARTITIONS: Mapping[str, Partition] = {
+    "aws": Partition("", "amazonaws.com"),
+    "aws-cn": Partition(
+        "cn-",
+        "amazonaws.com.cn",
+        _services(
+            "account application-autoscaling appmesh-envoy-management athena autoscaling awsconnector backup batch "
+            "cassandra cloudcontrolapi cloudformation codedeploy-commands-secure databrew dms ebs ec2 ecr.api ecr.dkr "
+            "eks elasticache elasticbeanstalk elasticfilesystem elasticfilesystem-fips emr-containers execute-api fsx "
+            "imagebuilder iot.data iotsitewise.api iotsitewise.data kinesis-streams lambda license-manager monitoring "
+            "polly rds redshift redshift-data s3 sagemaker.api sagemaker.featurestore-runtime sagemaker.runtime "
+            "securityhub servicecatalog sms sqs states sts sync-states synthetics transcribe transcribestreaming "
+            "transfer workspaces xray"
+        ),
+    ),
+    "aws-us-gov": Partition("us-gov-", "amazonaws.com"),
+    "aws-eusc": Partition("eusc-", "amazonaws.eu", _services("ecr.api ecr.dkr execute-api securityhub")),
+    "aws-iso": Partition(
+        "us-iso-",
+        "c2s.ic.gov",
+        _services(
+            "application-autoscaling athena autoscaling comprehend ebs ec2 ecr.api ecr.dkr elasticfilesystem "
+            "elasticfilesystem-fips execute-api sagemaker.api sagemaker.runtime sns sqs textract textract-fips "
+            "transcribe workspaces"
+        ),
+    ),
+    "aws-iso-b": Partition(
+        "us-isob-",
+        "sc2s.sgov.gov",
+        _services(
+            "application-autoscaling autoscaling ebs ec2 ecr.api ecr.dkr elasticfilesystem elasticfilesystem-fips "
+            "execute-api sagemaker.api sagemaker.runtime sns sqs workspaces"
+        ),
+    ),
+    "aws-iso-e": Partition("eu-isoe-", "cloud.adc-e.uk", _services("ebs ecr.api ecr.dkr execute-api")),
+    "aws-iso-f": Partition("us-isof-", "csp.hci.ic.gov", _services("ebs ecr.api ecr.dkr execute-api")),
+}
+"""Every partition. The names of the endpoint services are those of DescribeVpcEndpointServices.
+
+Sources: botocore's partitions.json; https://github.com/aws/aws-cdk/pull/16139, issue 25329 and vpc-endpoint.ts in
+aws-cdk-lib; https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
+"""
+
+DOMAIN = "|".join(sorted({re.escape(each.domain) for each in PARTITIONS.values()}, key=len, reverse=True))
+"""A regular expression for the domain of any partition."""
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region."""
+    return next((name for name, each in PARTITIONS.items() if each.regions and region.startswith(each.regions)), "aws")
+
+
+def domain_of(partition: str) -> str:
+    """The domain of a partition; that of ``aws`` for an unknown one."""
+    return PARTITIONS.get(partition, PARTITIONS["aws"]).domain
+
+
+_BEFORE_REGION = re.compile(r"(?:[a-z0-9-]+\.)+?(?:\$\{AWS::Region\}|[a-z]+(?:-[a-z]+)+-\d)\.")
+
+
+def endpoint_name(service_name: str) -> str:
+    """``ecr.api`` for ``cn.com.amazonaws.cn-north-1.ecr.api``; another name is returned unchanged."""
+    return _BEFORE_REGION.sub("", service_name, count=1)
