@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from fsdcf.cloudformation.parameters import typed
+from fsdcf.cloudformation.parameters import stand_in, typed
 from fsdcf.cloudformation.references import (
     VARIABLE,
     VARIABLE_NAME,
@@ -396,6 +396,8 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
         if isinstance(key, list | Mapping) or is_unknown(key):
             raise EvaluationError(_FIND_IN_MAP)
         if not isinstance(value, Mapping) or scalar(key) not in value:
+            if any(scope.parameters.get(key[1:-1]) == key for key in keys if key == stand_in(str(key)[1:-1])):
+                return Partial(tuple(keys), "Fn::FindInMap")
             options = argument[3] if len(argument) == 4 else None
             if isinstance(options, Mapping) and "DefaultValue" in options:
                 return evaluate(options["DefaultValue"], scope)
@@ -499,8 +501,12 @@ def scope_of(
     Raises EvaluationError for a condition that cannot be decided.
     """
     conditions = condition_values(template, parameters, pseudo)
+    values = {
+        name: Partial((name,), "Ref") if value == [stand_in(name)] else value  # the length of the list is not known
+        for name, value in typed(template, parameters).items()
+    }
     return Scope(
-        parameters=typed(template, parameters),
+        parameters=values,
         pseudo=pseudo,
         conditions=conditions,
         mappings=section_of(template, "Mappings"),

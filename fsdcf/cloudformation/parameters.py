@@ -15,6 +15,11 @@ NO_ECHO_MASK = "****"
 """What CloudFormation shows in place of the value of a parameter with NoEcho."""
 
 
+def stand_in(name: str) -> str:
+    """What represents the value of a parameter that is not known: its name in angle brackets."""
+    return f"<{name}>"
+
+
 def is_no_echo(declared: Mapping[str, Any]) -> bool:
     """Whether a parameter is declared with NoEcho."""
     return str(declared.get("NoEcho", False)).lower() == "true"

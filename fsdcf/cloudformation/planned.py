@@ -20,6 +20,7 @@ from fsdcf.cloudformation.evaluation import (
     evaluate,
     scope_of,
 )
+from fsdcf.cloudformation.parameters import stand_in
 from fsdcf.cloudformation.references import section_of
 
 _SYMBOLS = {name: f"${{{name}}}" for name, value in PSEUDO.items() if isinstance(value, str)}
@@ -142,7 +143,7 @@ def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple
             values[name] = text_of(allowed[0])
         else:
             number = str(declared.get("Type", "")) in ("Number", "List<Number>")
-            values[name] = text_of(declared.get("MinValue", 1)) if number else f"<{name}>"
+            values[name] = text_of(declared.get("MinValue", 1)) if number else stand_in(name)
     return values, tuple(missing)
 
 
@@ -161,6 +162,8 @@ def text_of(value: Any) -> str:
         attribute = value.attribute
         return value.target if attribute in (None, "Arn") else f"{value.target}.{attribute}"
     if isinstance(value, Partial):
+        if value.function == "Ref":
+            return stand_in(str(value.parts[0]))
         parts = [text_of(part) for part in value.parts]
         return f"{value.function.removeprefix('Fn::')}({', '.join(parts)})" if value.function else "".join(parts)
     if isinstance(value, bool):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.arns import DeployedStack
-from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cloudformation.planned import PlanError, planned, text_of
 from fsdcf.cloudformation.validation import problems
 from fsdcf.plan.access import access
 from fsdcf.plan.cost import report
@@ -182,3 +182,24 @@ def test_every_number_of_zones_everywhere(compiled: Compile, zones: int, listed:
     account = Account()
     with closing(account.state.store):
         assert account.create(template, {"ImageSha": "a"}, Capabilities=["CAPABILITY_IAM"]) == "CREATE_COMPLETE"
+
+
+def test_a_parameter_without_a_value_everywhere() -> None:
+    subnet = {"Fn::Select": [1, {"Ref": "Subnets"}]}
+    size = {"Fn::FindInMap": ["Sizes", {"Ref": "Stage"}, "class"]}
+    template = {
+        "Parameters": {"Subnets": {"Type": "List<AWS::EC2::Subnet::Id>"}, "Stage": {"Type": "String"}},
+        "Mappings": {"Sizes": {"prod": {"class": "large"}}},
+        "Conditions": {"Inside": {"Fn::Not": [{"Fn::Equals": [{"Fn::Select": [0, {"Ref": "Subnets"}]}, ""]}]}},
+        "Resources": {
+            "Target": {
+                "Type": "AWS::EFS::MountTarget",
+                "Condition": "Inside",
+                "Properties": {"FileSystemId": "fs-1", "SubnetId": subnet, "SecurityGroups": {"Ref": "Subnets"}},
+            },
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": size}},
+        },
+    }
+    read_everywhere(template, "parameters")
+    assert text_of(planned(template).resources["Target"].get("SubnetId")) == "Select(1, <Subnets>)"
+    assert plan_update(sides_of(template, template)).empty
