@@ -11,7 +11,7 @@ MASK = "********"
 """Replaces a secret in everything that fsdcf prints."""
 
 _NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL"
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET(?!SMANAGER)|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|TOKEN|CREDENTIAL"
     r"|(?:^|_)(PWD|AUTH|DSN)(?:_|$)",
     re.I,
 )
@@ -66,7 +66,9 @@ def mask_line(line: str) -> str:
 
 def _mask_pair(pair: re.Match[str]) -> str:
     name, separator, value = pair.groups()
-    masked = value if value.startswith("${secrets:") else str(mask_value(value, name))
+    if value.lstrip("\"'").startswith(("${secrets:", "${ssm:")):
+        return pair.group()
+    masked = str(mask_value(value, name))
     return f"{name}{separator}{mask_line(masked) if masked == value else masked}"
 
 

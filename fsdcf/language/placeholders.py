@@ -211,4 +211,6 @@ def _sample(part: Part) -> str:
         return PSEUDO_PARAMETERS[part.name]
     if isinstance(part, Known):
         return part.value
+    if isinstance(part, SecretRef):
+        return part.source
     return part if isinstance(part, str) else "x"

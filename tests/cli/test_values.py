@@ -6,7 +6,7 @@ import pytest
 
 from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.values import differences, shown, visible
-from fsdcf.masking import MASK, deciding_name, mask_value
+from fsdcf.masking import MASK, deciding_name, mask_line, mask_value
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,24 @@ def test_secrets_by_name_or_by_look(value: object, name: str) -> None:
 )
 def test_values_that_are_not_secret_stay(value: object, name: str) -> None:
     assert mask_value(value, name) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '- {name: DB, valueFrom: "secretsmanager:prod/db:key"}',
+        "valueFrom: secretsmanager:${ENV}/db",
+        "valueFrom: /prod/db/password",
+        "DB_PASSWORD: ${secrets:prod/db:key}",
+        'DB_PASSWORD: "${ssm:/prod/db}"',
+    ],
+)
+def test_a_line_that_names_the_place_of_a_secret_stays(line: str) -> None:
+    assert mask_line(line) == line
+
+
+def test_a_secret_beside_the_place_of_one_is_masked() -> None:
+    assert mask_line('{A_TOKEN: "${ssm:/x}", B_TOKEN: hunter2}') == f'{{A_TOKEN: "${{ssm:/x}}", B_TOKEN: {MASK}}}'
 
 
 def test_only_the_password_of_an_address_is_masked() -> None:

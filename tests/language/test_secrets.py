@@ -21,6 +21,7 @@ def statement(resource: str, role: str = "taskRole") -> str:
 MISREAD = {
     "a placeholder": HELLO + "  environment: {A: '${secrets:prod/db-master:password}'}\n",
     "a name": secret("secretsmanager:prod/db-master"),
+    "a placeholder as a source": secret("${secrets:prod/db-master}"),
     "a name that ends like a whole ARN": secret("secretsmanager:prod/db-AbC1eF"),
     "a name with the environment": secret("secretsmanager:db-${ENV}-00-secret:key"),
     "an ARN": secret(SECRET + "prod/db-secret:password::"),
@@ -91,10 +92,10 @@ def test_a_source_that_could_be_either_store_is_refused_with_both_forms(compiled
     ("placeholder", "source"),
     [("${secrets:prod/db:key}", "secretsmanager:prod/db:key"), ("${ssm:/prod/db}", "ssm:/prod/db")],
 )
-def test_a_placeholder_is_written_as_a_source(compiled: Compile, placeholder: str, source: str) -> None:
-    (finding,) = (one for one in compiled(secret(placeholder)).diagnostics if one.code == "S208")
-    assert f"`{source}`" in finding.hint
-    assert not any(one.code.startswith("S") for one in compiled(secret(source)).diagnostics)
+def test_a_placeholder_is_a_source_too(compiled: Compile, placeholder: str, source: str) -> None:
+    first, second = (compiled(secret(each)).template for each in (placeholder, source))
+    assert first is not None and second is not None and first.data == second.data
+    assert "S208" in {one.code for one in compiled(secret(f"/a/{placeholder}")).diagnostics}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,7 @@ def test_tasks_without_nat_need_the_endpoint_of_the_store(compiled: Compile, sou
             secret("arn:aws:ssm:us-east-1:123456789012:parameter/aws/reference/secretsmanager/db"),
             "secretsmanager:db",
         ),
+        (secret("${ssm:/aws/reference/secretsmanager/db}"), "secretsmanager:db"),
         (HELLO + "  environment: {A: '${ssm:/aws/reference/secretsmanager/db}'}\n", "${secrets:db}"),
     ],
 )

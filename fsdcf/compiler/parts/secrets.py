@@ -25,9 +25,9 @@ class ContainerSecret:
 
 def secrets_of(service: Service) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, by name."""
-    secrets = [_secret(secret.name, fragment(secret.value_from)) for secret in service.secrets]
-    references = {name: _reference(text) for name, text in service.environment.items()}
-    secrets += [_secret(name, literal(reference.source)) for name, reference in references.items() if reference]
+    sources = [(secret.name, secret.value_from) for secret in service.secrets]
+    sources += [(name, text) for name, text in service.environment.items() if _reference(text)]
+    secrets = [_secret(name, _source(text)) for name, text in sources]
     return sorted(secrets, key=lambda secret: secret.name)
 
 
@@ -41,6 +41,12 @@ def _reference(text: String) -> SecretRef | None:
     if isinstance(text, Text) and len(text.parts) == 1 and isinstance(text.parts[0], SecretRef):
         return text.parts[0]
     return None
+
+
+def _source(text: String) -> str:
+    """The source of a secret as a fragment; a placeholder as ``valueFrom`` would name it."""
+    reference = _reference(text)
+    return literal(reference.source) if reference else fragment(text)
 
 
 def _secret(name: str, source: str) -> ContainerSecret:

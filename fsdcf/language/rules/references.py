@@ -40,12 +40,10 @@ def _takes_attribute(path: SpecPath) -> bool:
 @rule("S208", "a placeholder where it is not allowed")
 def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
-    secret must be the whole value of an environment variable. Only CloudFormation knows the value of a pseudo
-    parameter, so names and numbers cannot contain one."""
-    for path, text, secret in _secrets(case):
-        if path[-1] == "valueFrom":
-            yield Problem(path, f"`{secret}` is for environment values", f"write `{secret.source}`")
-        elif path[:2] != ("service", "environment"):
+    secret must be the whole value of an environment variable, or of `valueFrom`. Only CloudFormation knows the value
+    of a pseudo parameter, so names and numbers cannot contain one."""
+    for path, text, _ in _secrets(case):
+        if path[:2] != ("service", "environment") and path[-1] != "valueFrom":
             yield Problem(
                 path, "a secret can only be the value of an environment variable", "move it to service.environment"
             )
@@ -93,7 +91,7 @@ def name_like_an_arn(case: Case) -> Problems:
     An end such as `-secret` in an ARN is taken for a part of the name, because a word is hardly ever random. IAM
     compares whole ARNs, so those in statements of a role need the random characters, or `-??????` in their place."""
     for path, _, part in _secrets(case):
-        if part.store == "secrets" and RANDOM_END.fullmatch(part.name):
+        if path[-1] != "valueFrom" and part.store == "secrets" and RANDOM_END.fullmatch(part.name):
             message, hint = _misread(part.name)
             yield Problem(path, message, f"{hint}, as valueFrom in service.secrets")
     for path, name, is_arn in _secret_names(case):
@@ -135,7 +133,7 @@ def secret_by_parameter(case: Case) -> Problems:
     """A parameter below `/aws/reference/secretsmanager/` is a secret of Secrets Manager. Reading it takes permissions
     in both stores; the secret itself takes one."""
     for path, _, part in _secrets(case):
-        if part.store == "ssm" and (named := _REFERENCE.search(f"/{part.name}")):
+        if path[-1] != "valueFrom" and part.store == "ssm" and (named := _REFERENCE.search(f"/{part.name}")):
             yield Problem(path, f"`{part}` is a secret of Secrets Manager", f"write `${{secrets:{named[1]}}}`")
     for path, text in case.strings:
         if path[-1] == "valueFrom" and (named := _REFERENCE.search(f"/{sample(text)}")):
