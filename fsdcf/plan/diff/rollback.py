@@ -589,8 +589,13 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
             apart = [one for one in release.new.of(SECURITY_GROUP_EGRESS) if one.target("GroupId") == group]
             if lost <= {_rule_text(one.properties) for one in apart}:
                 what = f"moves its egress to {', '.join(one.name for one in apart)}"
-                why = "CloudFormation deletes the old rule before it creates the new one, so requests fail for seconds"
-                way_out = "1. deploy when there are few requests; 2. a later change of the port does not close it"
+                why = (
+                    "CloudFormation deletes the old rule before it creates the new one, so requests fail for seconds; "
+                    "a rollback would create the old one while the new one exists, which EC2 refuses"
+                )
+                way_out = (
+                    "1. deploy it with the image that is running, when there are few requests; 2. deploy the new image"
+                )
                 yield Unsafe(what, why, place, way_out=way_out)
             else:
                 yield Unsafe("allows less traffic from the load balancer", _UNREACHED, place)
