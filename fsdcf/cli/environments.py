@@ -13,14 +13,17 @@ _DEPLOYED = re.compile(rf"^ +ENVIRONMENT: ({ENVIRONMENT_PATTERN})$", re.M)
 """An environment in a workflow of ``fsdcf ci github``."""
 
 
-@cache
 def named_by_files(folder: Path) -> frozenset[str]:
     """The environments that files name, for a spec in this folder.
 
     Files ``environments/NAME.yml`` are looked for from the folder up to the root of the repository, the workflow in its
     root.
     """
-    here = folder.resolve()
+    return _named(folder.resolve())
+
+
+@cache
+def _named(here: Path) -> frozenset[str]:
     root = repository_root(here)
     folders = [one for one in (here, *here.parents) if one == root or root in one.parents]
     files = (file for one in folders for file in (one / "environments").glob("*.y*ml"))

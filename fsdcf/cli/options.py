@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import click
 
 from fsdcf.cli.environments import named_by_files
-from fsdcf.cli.files import lint_folder, only_spec, read
+from fsdcf.cli.files import lint_folder, only_spec, read, specs_here
 from fsdcf.cli.render.durations import duration
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import NAME
@@ -347,17 +347,19 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
     result = run(Request(file, read(Path(file)), environment))
     name = _service_name(result.document)
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
-        raise click.UsageError(f"{file!r} has no valid metadata.name; run `{suggested('validate', file)}`")
+        raise click.UsageError(
+            f"{file!r} has no valid metadata.name; run `{suggested('validate', file, env=environment)}`"
+        )
     command = suggested("deploy", file, env=environment)
     return Subject(Target(name, environment, command), SpecLines(result))
 
 
 def with_spec_at_hand(target: Target) -> Target:
-    """The target with its deploy command, if the service's spec is where ``fsdcf init`` writes it."""
+    """The target with its deploy command, if the service's spec is here."""
     if target.spec != "SPEC":
         return target
     name = target.service
-    for file in (f"{name}.yml", f"{name}.yaml", os.path.join(name, f"{name}.yml")):
+    for file in dict.fromkeys((f"{name}.yml", f"{name}.yaml", f"{name}/{name}.yml", *map(str, specs_here()))):
         if os.path.isfile(file) and _name_in(file) == name:
             return replace(target, redeploy_command=suggested("deploy", file, env=target.environment))
     return target

@@ -33,6 +33,7 @@ from fsdcf.deploy.model import (
     Outcome,
     Question,
     StackEvent,
+    Target,
     Tell,
     Terminated,
     WarningIssued,
@@ -46,12 +47,12 @@ from fsdcf.deploy.state import NEVER_WORKED, Snapshot, absent, snapshot, target_
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
 
-def watch(stack: str, aws: Aws, tell: Tell, where: Where, timeout: float | None) -> Outcome:
+def watch(target: Target, aws: Aws, tell: Tell, where: Where, timeout: float | None) -> Outcome:
     """Watch the operation in progress on the stack, with its events from the beginning, to its end."""
-    return _command(stack, aws, tell, _watch, where=where, timeout=timeout)
+    return _command(target, aws, tell, _watch, where=where, timeout=timeout)
 
 
-def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
+def diagnose(target: Target, aws: Aws, where: Where) -> Outcome:
     """Diagnose the latest operation on the stack; exit 0 if it did not fail.
 
     Each failed read is part of the evidence.
@@ -62,22 +63,22 @@ def diagnose(stack: str, aws: Aws, where: Where) -> Outcome:
         if isinstance(event, WarningIssued):
             unread.append(Evidence("not read", event.text))
 
-    outcome = _command(stack, aws, tell, _diagnose, where=where)
+    outcome = _command(target, aws, tell, _diagnose, where=where)
     return replace(outcome, evidence=(*outcome.evidence, *unread))
 
 
-def cancel(stack: str, aws: Aws, tell: Tell) -> Outcome:
+def cancel(target: Target, aws: Aws, tell: Tell) -> Outcome:
     """Cancel the update in progress and watch its rollback; exit 0 once the stack is in its earlier state."""
-    return _command(stack, aws, tell, _cancel)
+    return _command(target, aws, tell, _cancel)
 
 
-def recover(stack: str, skip: tuple[str, ...], aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
+def recover(target: Target, skip: tuple[str, ...], aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
     """Continue a failed rollback without the resources in ``skip``; exit 0 once the stack is in its earlier state."""
-    return _command(stack, aws, tell, lambda run, name: _recover(run, name, skip), ask, where)
+    return _command(target, aws, tell, lambda run, name: _recover(run, name, skip), ask, where)
 
 
 def _command(
-    stack: str,
+    target: Target,
     aws: Aws,
     tell: Tell,
     body: Callable[[Run, str], Outcome],
@@ -85,9 +86,9 @@ def _command(
     where: Where = nowhere,
     timeout: float | None = None,
 ) -> Outcome:
-    run = Run(aws, tell, target_of(None, stack), ask, where)
+    run = Run(aws, tell, target, ask, where)
     run.limit(timeout)
-    return conclude(run, None, lambda: body(run, stack))
+    return conclude(run, None, lambda: body(run, target.stack))
 
 
 def _existing(run: Run, name: str) -> Snapshot:
@@ -96,9 +97,9 @@ def _existing(run: Run, name: str) -> Snapshot:
     Stops the run (exit 2) without one.
     """
     stack = snapshot(run.aws, name)
-    run.target = target_of(stack, name)
     if stack is None:
         raise Stop(absent(run.target, run.aws))
+    run.target = target_of(stack, name)
     if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
         sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
         run.target = replace(run.target, redeploy_command=run.target.redeploy(image_sha=sha))

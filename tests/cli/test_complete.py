@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from click.shell_completion import ShellComplete
 
-from fsdcf.cli.environments import named_by_files
+from fsdcf.cli.environments import _named
 from fsdcf.cli.main import cli
 from tests.cli.stage import SMALL, Stage
 
 
 @pytest.fixture(autouse=True)
 def folder(stage: Stage) -> None:
-    named_by_files.cache_clear()
+    _named.cache_clear()
     (stage.folder / "services").mkdir()
     shop = SMALL.replace("name: hello", "name: shop") + "environments: {prod: {}, pr-1: {}}\n"
     (stage.folder / "services" / "shop.yml").write_text(shop)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsdcf.cli import runtime
-from fsdcf.cli.environments import named_by_files
+from fsdcf.cli.environments import _named, named_by_files
 from fsdcf.deploy.model import Question
 from tests.cli.stage import SMALL, Stage
 
@@ -19,7 +19,7 @@ NAMED = SMALL + "environments: {production: {}, eu-west: {}}\n"
 
 @pytest.fixture(autouse=True)
 def forget() -> None:
-    named_by_files.cache_clear()
+    _named.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,10 @@ def test_files_name_environments_too(stage: Stage) -> None:
     (stage.folder / "environments" / "blue.yml").touch()
     (spec.parent / "environments" / "green.yaml").touch()
     stage("ci", "github", str(spec), "--branch", "main=live-eu", "--branch", "next=staging")
+    _named.cache_clear()
     assert named_by_files(Path("services")) == {"blue", "green", "live-eu", "staging"}
     for name, is_known in (("blue", True), ("green", True), ("live-eu", True), ("prod", False)):
-        named_by_files.cache_clear()
+        _named.cache_clear()
         assert ("W290" in stage("validate", str(spec), "--env", name, "--no-lint").stderr) is not is_known
 
 
@@ -122,6 +123,12 @@ def test_a_wrong_environment_lists_those_that_exist(stage: Stage, command: str) 
     assert "the stack hello-prodd does not exist in us-east-1" in text
     assert "stacks of hello: hello-prod\n" in text and "next: fsdcf status hello --env prod" in text
     assert "fsdcf deploy" not in text, "nobody is led to create what was a typing error"
+
+
+@pytest.mark.parametrize("command", ["watch", "cancel", "diagnose", "recover"])
+def test_an_environment_with_a_hyphen_is_not_split(stage: Stage, command: str) -> None:
+    result = stage(command, "hello", "--env", "pr-1", expect=2)
+    assert "next: fsdcf deploy hello.yml --env pr-1 --image-sha SHA\n" in result.stdout + result.stderr
 
 
 def test_the_warnings_line_repeats_what_changes_the_answer(stage: Stage) -> None:

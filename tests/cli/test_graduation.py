@@ -84,7 +84,7 @@ def test_a_missing_table_and_one_with_another_key_are_refused(stage: Stage) -> N
     stage.deploy("--yes")
     spec.write_text(SMALL + TABLE.replace("name: id", "name: text").replace("type: N", "type: S"))
     other = stage(*words, expect=2).stderr
-    assert "has the key id (N), but the spec has text (S)" in other and "fsdcf deploy --plan-only" in other
+    assert "has the key id (N), but the spec has text (S)" in other and "`fsdcf deploy SPEC --plan-only`" in other
     client = stage.site.aws.client("dynamodb")
     assert client.scan(TableName="staging-notes")["Count"] == 0 and not list(stage.folder.glob("*.migration.json"))
     spec.write_text(SMALL + TABLE)

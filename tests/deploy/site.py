@@ -27,6 +27,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.deploy.recovery import cancel, diagnose, recover, watch
+from fsdcf.deploy.state import target_of
 from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parse_fault
@@ -144,17 +145,17 @@ class Site:
         self.after(seconds, press)
 
     def watch(self, timeout: float | None = None) -> Outcome:
-        return self._ended(watch(STACK, self.aws, self.tell, nowhere, timeout))
+        return self._ended(watch(target_of(None, STACK), self.aws, self.tell, nowhere, timeout))
 
     def cancel(self) -> Outcome:
-        return self._ended(cancel(STACK, self.aws, self.tell))
+        return self._ended(cancel(target_of(None, STACK), self.aws, self.tell))
 
     def recover(self, *skip: str) -> Outcome:
         ask = self.ask if self.answers is not None else None
-        return self._ended(recover(STACK, skip, self.aws, self.tell, ask, nowhere))
+        return self._ended(recover(target_of(None, STACK), skip, self.aws, self.tell, ask, nowhere))
 
     def diagnose(self) -> Outcome:
-        return diagnose(STACK, self.aws, nowhere)
+        return diagnose(target_of(None, STACK), self.aws, nowhere)
 
     def _ended(self, outcome: Outcome) -> Outcome:
         ends = [event for event in self.told if isinstance(event, RunEnded)]

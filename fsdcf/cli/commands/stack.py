@@ -43,7 +43,7 @@ def watch_command(call: StackCall, timeout: float | None) -> Outcome:
     """Follow the operation in progress on the stack, no matter who started it, and report its outcome."""
     from fsdcf.deploy.recovery import watch
 
-    return watch(call.subject.stack, call.aws, call.tell, call.subject.place, timeout)
+    return watch(call.subject.target, call.aws, call.tell, call.subject.place, timeout)
 
 
 @stack_command()
@@ -51,7 +51,7 @@ def cancel_command(call: StackCall) -> Outcome:
     """Cancel the update in progress, and wait until it is rolled back. A first deploy cannot be cancelled."""
     from fsdcf.deploy.recovery import cancel
 
-    return cancel(call.subject.stack, call.aws, call.tell)
+    return cancel(call.subject.target, call.aws, call.tell)
 
 
 @stack_command()
@@ -59,7 +59,7 @@ def diagnose_command(call: StackCall) -> Outcome:
     """Explain why the last operation on the stack failed: the cause, the evidence and the next command."""
     from fsdcf.deploy.recovery import diagnose
 
-    return diagnose(call.subject.stack, call.aws, call.subject.place)
+    return diagnose(call.subject.target, call.aws, call.subject.place)
 
 
 @stack_command(
@@ -74,7 +74,7 @@ def recover_command(call: StackCall, skip: tuple[str, ...]) -> Outcome:
     """
     from fsdcf.deploy.recovery import recover
 
-    return recover(call.subject.stack, skip, call.aws, call.tell, call.ask, call.subject.place)
+    return recover(call.subject.target, skip, call.aws, call.tell, call.ask, call.subject.place)
 
 
 @stack_command(yes_option(), timeout_option())

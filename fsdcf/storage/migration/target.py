@@ -200,7 +200,7 @@ def with_live_key(table: TargetTable, description: Mapping[str, Any]) -> TargetT
     if table.keys and table.keys != key:
         raise MigrationError(
             f"the table {table.name!r} has the key {_key_schema(key)}, but the spec has {_key_schema(table.keys)}",
-            "compare the spec with fsdcf deploy --plan-only, or check --env, --region and --table",
+            "compare the spec with `fsdcf deploy SPEC --plan-only`, or check --env, --region and --table",
         )
     return TargetTable(table.name, key, tuple(sorted(pair for pair in types.items() if pair not in key)))
 
