@@ -179,7 +179,7 @@ def run(
     act: Act,
     quiet: bool = False,
     aside: bool = False,
-    also: str = "",
+    also: tuple[str, ...] = (),
 ) -> NoReturn:
     """Perform an action and end the command with its exit code. The arguments are those of ``perform``."""
     outcome = perform(about, connection, as_json, act, quiet, aside, also)
@@ -193,13 +193,13 @@ def perform(
     act: Act,
     quiet: bool = False,
     aside: bool = False,
-    also: str = "",
+    also: tuple[str, ...] = (),
 ) -> Outcome:
     """Connect, act and report the outcome.
 
     ``about`` is the stack, or the title of a live display. ``quiet``: a success prints nothing more for people.
-    ``aside``: messages for people go to standard error, since standard output belongs to the action. ``also`` says what
-    the action may need beside a connection.
+    ``aside``: messages for people go to standard error, since standard output belongs to the action. ``also`` is what
+    the action may need beside a connection: a sentence and commands.
 
     On a terminal, a person is asked for a missing region or profile.
     """
@@ -228,12 +228,12 @@ def attempted(
     connection: Connection,
     act: Callable[[Aws], _Result],
     complete: Callable[[Connection, ConnectionProblem], Connection | None] | None = None,
-    also: str = "",
+    also: tuple[str, ...] = (),
 ) -> _Result | Outcome:
     """The result of an action, or the outcome of a failure to connect or to be accepted by AWS.
 
-    ``complete`` returns the connection with a setting that it lacked, or None. ``also`` says what else the action may
-    need.
+    ``complete`` returns the connection with a setting that it lacked, or None. ``also`` is what else the action may
+    need: a sentence and commands.
     """
     from fsdcf.deploy.aws import ApiError, AwsError, ConnectionProblem, Expired
     from fsdcf.deploy.run import Stop
@@ -247,8 +247,7 @@ def attempted(
         completed = complete(connection, problem) if complete else None
         if completed is not None:
             return attempted(completed, act, complete, also)
-        sentence = "; ".join((problem.sentence, *([also] if also and problem.missing else [])))
-        return Outcome(problem.exit, sentence, next=problem.next)
+        return _unconnected(problem, also if problem.missing else ())
     except Expired as error:
         if error.untimely:
             sentence, next = f"the clock of this machine is wrong: {error.message}", "date -u"
@@ -264,6 +263,11 @@ def attempted(
         return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=(hint,))
     except (KeyboardInterrupt, Terminated):
         return Outcome(Exit.INTERRUPTED, "interrupted")
+
+
+def _unconnected(problem: ConnectionProblem, also: tuple[str, ...]) -> Outcome:
+    """The outcome without a connection, with what else was missing."""
+    return Outcome(problem.exit, "; ".join((problem.sentence, *also[:1])), next=(*problem.next, *also[1:]))
 
 
 def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, pace: float = 1.0) -> list[Sink]:

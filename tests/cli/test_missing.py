@@ -31,8 +31,9 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Path
 def test_all_that_is_missing_is_said_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = deploy()
     assert code == 2
-    assert "error: no region is set; no AWS credentials were found; a first deploy needs an image: fsdcf" in text
-    assert "next: set one: --region" in text and "aws configure sso" in text
+    assert "error: no region is set; no AWS credentials were found; a first deploy needs an image\n" in text
+    assert "next: set one: --region" in text and "        aws configure sso" in text
+    assert "        fsdcf deploy hello.yml --env staging --image-sha SHA\n" in text
     code, text = deploy("--image-sha", "one", "--region", "eu-west-1")
     assert code == 7 and "denied: no AWS credentials were found\n" in text
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -152,8 +152,10 @@ def _print(estimates: Sequence[Estimate], title: str, changed: Mapping[str, Deci
     out.lines([out.paint(report.headline([whole] if titles else estimates, title), "strong")])
     if sys.stdout.isatty():
         amount = {"justify": "right", "no_wrap": True}
-        columns: dict[str, dict[str, Any]] = {"": {}, "minimum": amount, "maximum": amount, "how": {"style": "dim"}}
-        draw_table(columns, (("bold" if row.is_strong else "", row[:4]) for row in rows))
+        columns: dict[str, dict[str, Any]] = {"": {}, "minimum": amount, "maximum": amount}
+        if not titles:
+            columns["how"] = {"style": "dim"}
+        draw_table(columns, (("bold" if row.is_strong else "", row[:4][: len(columns)]) for row in rows))
     else:
         out.lines(_plain(rows))
     for heading, pairs in (

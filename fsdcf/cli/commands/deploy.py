@@ -137,7 +137,7 @@ def deploy_command(
 
         check_targets(faults, release.template)
     act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command)
-    also = "" if release.image_sha else f"a first deploy needs an image: {release.target.redeploy(image_sha='SHA')}"
+    also = () if release.image_sha else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
     run(release.target, connection, as_json, act, also=also)
 
 
