@@ -68,6 +68,14 @@ def test_files_name_environments_too(stage: Stage) -> None:
         assert ("W290" in stage("validate", str(spec), "--env", name, "--no-lint").stderr) is not is_known
 
 
+def test_the_pipeline_s_commands_warn_too(stage: Stage) -> None:
+    (stage.folder / "Dockerfile").touch()
+    for command in (("ci", "github", "-o", "-", "--branch", "main=prodd"), ("bootstrap", "--github", "a/b")):
+        more = ("--env", "prodd") if command[0] == "bootstrap" else ()
+        assert "did you mean `prod`?" in stage(*command, *more).stderr
+        assert "W290" not in stage(*command, *more, "--new-env").stderr
+
+
 def test_a_workflow_of_another_tool_names_nothing(stage: Stage) -> None:
     (stage.folder / ".github" / "workflows").mkdir(parents=True)
     (stage.folder / ".github" / "workflows" / "ci.yml").write_text("env:\n  ENVIRONMENT: blue\n")

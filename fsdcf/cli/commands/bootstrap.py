@@ -28,6 +28,7 @@ from fsdcf.cli.options import (
     json_option,
     masked_settings,
     matching,
+    new_environment_option,
     spec_inputs,
     variable_option,
     yes_option,
@@ -207,6 +208,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     help="Environment in this account; repeatable.  [default: staging, prod]",
 )
 @variable_option
+@new_environment_option
 @click.option(
     *("--oidc-provider", "provider"),
     callback=_provider,
@@ -234,6 +236,7 @@ def bootstrap_command(
     ids: str | None,
     environments: tuple[str, ...],
     variables: tuple[str, ...],
+    new_environment: bool,
     provider: str | None,
     boundary: str,
     form: str,
@@ -252,7 +255,8 @@ def bootstrap_command(
         raise click.UsageError("--deploy cannot be combined with -o")
     if not deploys and (yes or as_json or artifacts_bucket):
         raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
-    inputs = SpecInputs(specs_or_all(specs, repository_root(Path.cwd())), variables=variables)
+    files = specs_or_all(specs, repository_root(Path.cwd()))
+    inputs = SpecInputs(files, variables=variables, new_environment=new_environment)
     services = compiled_services(inputs, tuple(dict.fromkeys(environments)) or _ENVIRONMENTS)
     try:
         known = Ids(*ids.split("/")) if ids else None
@@ -271,6 +275,7 @@ def bootstrap_command(
             github=repository,
             github_ids=ids,
             env=environments,
+            new_env=new_environment,
             var=masked_settings(variables),
             oidc_provider=provider,
             permissions_boundary=boundary if boundary != BOUNDARY else "",

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import read, repository_root, specs_or_all, write
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.options import SpecInputs, matching, variable_option
+from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
 from fsdcf.compiler.pipeline import role_variable
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.service import Spec
@@ -70,6 +71,7 @@ def ci_command() -> None:
     help="Environment that a push to a branch deploys to; repeatable.  [default: staging=staging, main=prod]",
 )
 @variable_option
+@new_environment_option
 @click.option(
     *("--fsdcf", "requirement"),
     callback=matching(_PINNED, "fsdcf==VERSION or git+https://…@COMMIT with the full commit hash"),
@@ -91,6 +93,7 @@ def github_command(
     test: str | None,
     branches: tuple[str, ...],
     variables: tuple[str, ...],
+    new_environment: bool,
     requirement: str | None,
     output: Path | None,
     check: bool,
@@ -105,7 +108,8 @@ def github_command(
             raise click.UsageError(f"a workflow cannot contain {text!r}: remove ${{{{ }}}} and line breaks")
     lanes = _lanes(branches or _LANES)
     root = repository_root(Path.cwd().resolve())
-    sources = services(specs_or_all(specs, root), root, [lane.environment for lane in lanes], variables, test)
+    inputs = SpecInputs(specs_or_all(specs, root), variables=variables, new_environment=new_environment)
+    sources = services(inputs, root, [lane.environment for lane in lanes], test)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     paths = [source.spec for source in sources if specs]
     options: dict[str, Value] = {"test": test, "fsdcf": requirement, "output": place, "branch": branches}
@@ -125,14 +129,14 @@ def github_command(
 
 
 def services(
-    specs: Sequence[Path], root: Path, environments: Sequence[str], variables: tuple[str, ...], test: str | None
+    inputs: SpecInputs, root: Path, environments: Sequence[str], test: str | None
 ) -> tuple[ServiceSource, ...]:
     """The services of specs, sorted by path. Exits with code 2, after the findings, if a spec has errors.
 
     Usage errors for what a workflow cannot do.
     """
-    paths = sorted(set(specs), key=str)
-    compiled = [(path, spec) for path in paths if (spec := _compiled(path, environments, variables))]
+    paths = sorted(set(inputs.files), key=str)
+    compiled = [(path, spec) for path in paths if (spec := _compiled(path, environments, inputs))]
     if len(compiled) < len(paths):
         click.get_current_context().exit(2)
     sources: dict[str, ServiceSource] = {}
@@ -147,11 +151,11 @@ def services(
     return tuple(sources.values())
 
 
-def _compiled(path: Path, environments: Sequence[str], variables: tuple[str, ...]) -> Spec | None:
+def _compiled(path: Path, environments: Sequence[str], inputs: SpecInputs) -> Spec | None:
     """The spec, which must build the same image for every environment."""
     specs: list[Spec] = []
     for environment in environments:
-        (request,) = SpecInputs((path,), environment, variables=variables).requests()
+        (request,) = replace(inputs, files=(path,), environment=environment).requests()
         result = compile_or_show(request)
         if result is None or result.spec is None:
             return None
