@@ -20,7 +20,10 @@ LARGEST = (1 << 20) + 1
 
 _SPEC = re.compile(rb"""^["']?apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
 _SUFFIXES = (".yml", ".yaml")
-_TOOL_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages"})
+_OTHER_FOLDERS = frozenset(
+    {"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages", "environments"}
+)
+"""Folders of tools, and of files that name environments."""
 _MAX_FOLDERS = 20_000
 _HEAD_BYTES = 8192
 _MOST_LISTED = 20
@@ -34,7 +37,15 @@ def read(path: Path) -> bytes:
             return file.read(LARGEST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise click.UsageError(f"cannot read {str(path)!r}: {reason}") from None
+        meant = _meant(path) if isinstance(error, FileNotFoundError) else None
+        guess = f"; did you mean {meant}?" if meant else ""
+        raise click.UsageError(f"cannot read {str(path)!r}: {reason}{guess}") from None
+
+
+def _meant(path: Path) -> Path | None:
+    """The only spec here with the name of a file that does not exist, as in ``fsdcf deploy shop``."""
+    named = [spec for spec in specs_here() if path.name in (spec.name, spec.stem)]
+    return named[0] if len(named) == 1 else None
 
 
 def repository_root(start: Path) -> Path:
@@ -53,7 +64,7 @@ def specs_or_all(specs: tuple[Path, ...], root: Path) -> tuple[Path, ...]:
 
 
 def find_specs(root: Path) -> list[Path]:
-    """Every FSD spec below a folder, sorted by path. Hidden folders and those of build tools are skipped."""
+    """Every FSD spec below a folder, sorted by path. Hidden folders and those without services are skipped."""
     specs: list[Path] = []
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count == _MAX_FOLDERS:
@@ -70,7 +81,7 @@ def specs_here() -> list[Path]:
     """
     for patterns in (("*", "services/*", "services/*/*"), ("*/*",)):
         paths = (path for pattern in patterns for path in Path().glob(pattern) if path.suffix in _SUFFIXES)
-        specs = [path for path in paths if not _is_skipped(path.parent) and is_spec(path)]
+        specs = [path for path in paths if not _is_skipped(path.parent) and path.is_file() and is_spec(path)]
         if specs:
             return sorted(specs)
     return []
@@ -90,7 +101,7 @@ def only_spec() -> Path:
 
 
 def _is_skipped(folder: Path) -> bool:
-    return any(part.startswith(".") or part in _TOOL_FOLDERS for part in folder.parts)
+    return any(part.startswith(".") or part in _OTHER_FOLDERS for part in folder.parts)
 
 
 def is_spec(file: Path) -> bool:

@@ -97,6 +97,23 @@ def test_diff_without_deployed_needs_both(stage: Stage) -> None:
     assert "expected two files" in stage("diff", expect=2).stderr
 
 
+def test_the_name_of_a_service_is_not_a_file_but_close(stage: Stage) -> None:
+    (stage.folder / "services").mkdir()
+    (stage.folder / "services" / "shop.yml").write_text(SMALL)
+    assert "cannot read 'shop': No such file or directory; did you mean services/shop.yml?" in (
+        stage("deploy", "shop", expect=2).stderr
+    )
+    assert "did you mean hello.yml?" in stage("cost", "specs/hello.yml", expect=2).stderr
+    assert "did you mean" not in stage("template", "other.yml", expect=2).stderr
+
+
+def test_files_that_name_environments_are_not_services(stage: Stage) -> None:
+    for folder in ("environments", "services/environments"):
+        (stage.folder / folder).mkdir(parents=True)
+        (stage.folder / folder / "prod.yml").write_text("apiVersion: fsd/v1\nkind: Environment\n")
+    assert "using hello.yml, the only spec here" in stage("validate").stderr
+
+
 def test_specs_are_listed_up_to_a_number(stage: Stage) -> None:
     for number in range(30):
         (stage.folder / f"s{number:02}.yml").write_text(SMALL)
