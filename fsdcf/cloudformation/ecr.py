@@ -14,5 +14,5 @@ SERVICE = r"\.dkr[.-]ecr(?:-fips)?\."
 HOST = rf"(?P<account>\d{{12}}|\$\{{AWS::AccountId\}}){SERVICE}(?P<region>[a-z0-9-]+|\$\{{AWS::Region\}})\."
 """The host up to the domain."""
 
-ADDRESS = rf"{HOST}(?:{DOMAIN}|on\.aws|on\.amazonwebservices\.(?:com\.cn|eu))/"
+ADDRESS = rf"{HOST}(?:\$\{{AWS::URLSuffix\}}|{DOMAIN}|on\.aws|on\.amazonwebservices\.(?:com\.cn|eu))/"
 """All that precedes the repository's name."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Partition:
+class Partition(NamedTuple):
     """A partition: how the names of its regions begin, and its domain, the value of ``AWS::URLSuffix``.
 
     ``own`` are the services whose interface endpoints have names of the partition's own, which begin with its domain
@@ -68,7 +67,8 @@ PARTITIONS: Mapping[str, Partition] = {
     "aws-iso-e": Partition("eu-isoe-", "cloud.adc-e.uk", _services("ebs ecr.api ecr.dkr execute-api")),
     "aws-iso-f": Partition("us-isof-", "csp.hci.ic.gov", _services("ebs ecr.api ecr.dkr execute-api")),
 }
-"""Every partition. The names of the endpoint services are those of DescribeVpcEndpointServices.
+"""Every partition. The names of the endpoint services are those of DescribeVpcEndpointServices. In the isolated
+partitions a few names differ from region to region: here they are those of us-iso-east-1 and us-isob-east-1.
 
 Sources: botocore's partitions.json; https://github.com/aws/aws-cdk/pull/16139, issue 25329 and vpc-endpoint.ts in
 aws-cdk-lib; https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html

@@ -10,6 +10,7 @@ PSEUDO_PARAMETERS = {
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
 }
 """The CloudFormation pseudo parameters that a spec may use, each with a sample value for checking patterns."""
 

@@ -643,3 +643,16 @@ def test_the_mapping_of_the_names_is_clean(compiled: Compile, linter: Linter) ->
     template = compiled(HELLO + ENDPOINTS).template
     assert template is not None and template.data["Mappings"]
     assert linter.lint(to_json(template.data)) == ()
+
+
+def test_the_domain_of_the_partition_stands_in_texts(compiled: Compile) -> None:
+    image = "  image: ${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/app\n"
+    text = HELLO + image + "  environment: {QUEUES: 'https://sqs.${AWS::Region}.${AWS::URLSuffix}'}\n"
+    template = compiled(text).template
+    assert template is not None
+    pseudo = {**PSEUDO, "AWS::Region": "eusc-de-east-1", "AWS::Partition": "aws-eusc", "AWS::URLSuffix": "amazonaws.eu"}
+    scope = scope_of(template.data, {"ImageSha": "a"}, pseudo)
+    task = evaluate(template.data["Resources"]["TaskDefinition"]["Properties"], scope)["ContainerDefinitions"][0]
+    assert task["Image"] == "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/app:a"
+    assert {"Name": "QUEUES", "Value": "https://sqs.eusc-de-east-1.amazonaws.eu"} in task["Environment"]
+    assert "ecr:BatchGetImage" in to_json(template.data), "it is a repository in ECR"
