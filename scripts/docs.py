@@ -92,8 +92,9 @@ def reference_page(types: Types) -> str:
         out += [f"## {title}", "", *_key_table(keys), ""]
     out += ["## Dependencies", "", "Every dependency has these keys; each type adds its own.", ""]
     out += _key_table(walk(Dependency))
-    shared = {field.name for field in fields_of(Dependency)} - {"name"}
     for name, dependency in types_by_name(types):
+        own = {"name", *dependency.model.__annotations__}
+        shared = {field.name for field in fields_of(Dependency)} - own
         also = f" Also written `{'`, `'.join(dependency.also)}`." if dependency.also else ""
         placeholder = f"Placeholders: `${{{dependency.category}:NAME:ATTRIBUTE}}`."
         out += ["", f"### {name}", "", f"{dependency.doc}{also}", "", placeholder, ""]

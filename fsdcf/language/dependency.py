@@ -11,6 +11,7 @@ from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
+from fsdcf.language.placeholders import String
 
 Model = TypeVar("Model", bound=Dependency)
 
@@ -21,11 +22,12 @@ SQLITE_FILE = "app.db"
 class MountedFileSystem(Dependency):
     """A capability: a dependency that the container mounts as a network file system, at ``mount_point``.
 
-    ``backup`` tells whether the stack backs up the files, where it manages the file system.
+    ``backup`` tells whether the stack backs up the files, where it makes the file system and ``existing_id`` is None.
     """
 
     mount_point: str
     backup: bool
+    existing_id: String | None
 
     @property
     def read_only(self) -> bool:

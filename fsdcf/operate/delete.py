@@ -155,8 +155,10 @@ def _follow(
     ] or [resource.text for resource in resources if resource.fate == "kept"]
     kept = list(dict.fromkeys(kept))
     count = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} kept" if kept else ""
-    evidence = tuple(Evidence("kept", text) for text in kept)
-    return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{count}", evidence)
+    evidence = [Evidence("kept", text) for text in kept]
+    types = dict.fromkeys(resource.type for resource in resources if resource.fate == "kept")
+    evidence += [Evidence(type, record_of(type).taken_over) for type in types if record_of(type).taken_over]
+    return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{count}", tuple(evidence))
 
 
 def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:

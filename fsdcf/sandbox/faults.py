@@ -65,8 +65,9 @@ TASK_PROBLEMS = {
     ),
     "ResourceInitializationError": (
         "the registry is out of reach; =denied: access is denied; =secret, =parameter: it may not be read; "
-        "=log-group: the log group does not exist",
-        r"|denied|secret|parameter|log-group",
+        "=log-group: the log group does not exist; =efs: the file system denies the mount; =efs-target: it has no "
+        "mount target",
+        r"|denied|secret|parameter|log-group|efs|efs-target",
     ),
     "CannotStartContainerError": ("the image does not contain the command; =gunicorn: its name", r".*"),
     "oom": ("the container exceeds its memory", ""),

@@ -293,10 +293,18 @@ WORDS = [
         ),
     ),
     (
-        "file-system",
+        "file-system-denied",
         (
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: "
             "stderr: b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'"
+        ),
+    ),
+    (
+        "file-system",
+        (
+            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: "
+            'Failed to resolve "fs-0123456789abcdef0.efs.us-east-1.amazonaws.com" - check that your file system ID is '
+            "correct. : unsuccessful EFS utils command execution; code: 1"
         ),
     ),
     (

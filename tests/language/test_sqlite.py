@@ -123,6 +123,7 @@ BACKUPS: dict[str, tuple[str, str, bool]] = {
     "insisted on, by default": ("", "name: app, backup: true", True),
     "insisted on, written": ("backup: true", "name: app, backup: true", True),
     "insisted on, and off": ("backup: false", "name: app, backup: true", False),
+    "insisted on, of a kept one": ("existingId: fs-0123456789abcdef0", "name: app, backup: true", False),
     "off, and off": ("backup: false", "name: app, backup: false", True),
     "refused, and on": ("", "name: app, backup: false", False),
     "no word": ("backup: false", "name: app", True),

@@ -224,7 +224,8 @@ def test_a_service_cannot_move_to_another_network() -> None:
         f"{kind}Subnets": [f"subnet-0123456789abcde{kind == 'public':d}{n}" for n in range(2)]
         for kind in ("private", "public")
     }
-    assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], moved[2]]
+    target = ("network", "FilesFileSystemMountTarget0123456789abcde00")
+    assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], target]
     assert obstacles_of("vpc", {"availabilityZones": 3}) == []
 
 
@@ -294,6 +295,36 @@ def test_a_subscription_keeps_the_scope_of_its_filter() -> None:
     (one,) = plan(filtered, subscription()).review.obstacles
     assert one.kind == "refused" and "scope" in one.why
     assert plan(subscription(), filtered).review.obstacles == ()
+
+
+def mount_targets(*subnets: str, system: Any = None, **more: Any) -> dict[str, Any]:
+    system = {"Ref": "Files"} if system is None else system
+    files = {"Type": "AWS::EFS::FileSystem", "Properties": {"Encrypted": True, **more}}
+    targets = {
+        name: {"Type": "AWS::EFS::MountTarget", "Properties": {"FileSystemId": system, "SubnetId": subnet}}
+        for name, _, subnet in (one.partition("=") for one in subnets)
+    }
+    return resources(Files=files, **targets)
+
+
+@pytest.mark.parametrize("system", [{"Ref": "Files"}, "fs-0123456789abcdef0"])
+def test_a_mount_target_cannot_take_the_place_of_one_that_is_removed(system: Any) -> None:
+    old = mount_targets("One=subnet-a", "Two=subnet-b", system=system)
+    new = mount_targets("A=subnet-a", "Two=subnet-b", system=system)
+    (obstacle,) = plan(old, new).review.obstacles
+    assert (obstacle.kind, obstacle.logical_id) == ("refused", "A")
+    assert "One" in obstacle.why and "delete-mount-target" in obstacle.way_out
+    for other in (("Two=subnet-b",), ("One=subnet-a", "Two=subnet-b", "C=subnet-c")):
+        assert plan(old, mount_targets(*other, system=system)).review.obstacles == ()
+    both = plan(old, mount_targets("A=subnet-a", "B=subnet-b", system=system)).review.obstacles
+    assert [one.logical_id for one in both] == ["A", "B"] and not any("perhaps" in one.why for one in both)
+    (perhaps,) = plan(old, mount_targets("C=subnet-c", "Two=subnet-b", system=system)).review.obstacles
+    assert (perhaps.kind, perhaps.logical_id) == ("refused", "C") and "perhaps in the same zone" in perhaps.why
+
+
+def test_the_mount_targets_of_a_new_file_system_are_not_in_the_way() -> None:
+    old, new = mount_targets("One=subnet-a"), mount_targets("A=subnet-a", PerformanceMode="maxIO")
+    assert plan(old, new).review.obstacles == ()
 
 
 def exporting(value: Any, name: str = "shared", **named: Any) -> dict[str, Any]:

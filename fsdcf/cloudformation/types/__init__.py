@@ -141,8 +141,23 @@ class DeployPermissions(NamedTuple):
     linked_role: str | None = None
 
 
+ADOPTED = "the next deploy with its name adopts it"
+
 NEVER = ""
 """A property that no resource has: its actions are never needed."""
+
+
+class Single(NamedTuple):
+    """Properties whose values only one resource can have at a time, so that none can take the place of another one.
+
+    ``why`` it is refused, and the steps that avoid it: clauses without a full stop. ``answer`` are the words of AWS,
+    in which ``{Bucket}`` is the value of that property.
+    """
+
+    properties: tuple[str, ...]
+    why: str
+    way_out: str
+    answer: str
 
 
 class DeletionProtection(NamedTuple):
@@ -220,6 +235,11 @@ class ResourceType:
     policies: PolicyDocuments = _POLICIES
     access: AccessActions = _ACCESS
     before_deletion: str = ""
+    single: Single | None = None
+    """None where resources do not exclude each other."""
+
+    taken_over: str = ""
+    """How a stack can use one again that a deletion kept; empty where a new one takes its place."""
 
     @property
     def part(self) -> Part:

@@ -24,6 +24,7 @@ from fsdcf.cloudformation.pricing import (
     price,
 )
 from fsdcf.cloudformation.types import (
+    ADOPTED,
     NEVER,
     AccessActions,
     DeletionProtection,
@@ -200,6 +201,7 @@ RECORDS = (
             arns=named_by("dynamodb", "TableName", ("table", "table/{}"), ("table", "table/{}/index/*")),
         ),
         retained=True,
+        taken_over=ADOPTED,
         data=StoredData(
             "its items",
             expiry=(

@@ -25,6 +25,7 @@ from fsdcf.cloudformation.types import (
     Properties,
     ResourceType,
     Simulation,
+    Single,
     StoredData,
     Updates,
 )
@@ -102,6 +103,7 @@ RECORDS = (
             linked_role="elasticfilesystem.amazonaws.com",
         ),
         retained=True,
+        taken_over="existingId with its id mounts it again",
         data=StoredData("its files"),
         # Source: https://docs.aws.amazon.com/efs/latest/ug/API_UpdateFileSystem.html
         updates=Updates(limited={"ThroughputMode": "EFS may refuse another throughput mode for 24 hours"}),
@@ -121,6 +123,14 @@ RECORDS = (
         # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
         Simulation("fsmt-{hex}", {"IpAddress": "10.{address}"}, create=85.0, delete=90.0),
         DeployPermissions(more=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")),
+        # Source: https://docs.aws.amazon.com/efs/latest/ug/manage-fs-access-create-delete-mount-targets.html
+        single=Single(
+            ("FileSystemId", "SubnetId"),
+            "a file system has one mount target in each Availability Zone",
+            "1. delete the old one: aws efs delete-mount-target --mount-target-id ID; until the deploy ends, the tasks "
+            "in its zone cannot reach their files; 2. deploy, and run fsdcf restart",
+            "mount target already exists in this AZ",
+        ),
     ),
     ResourceType(
         ACCESS_POINT,

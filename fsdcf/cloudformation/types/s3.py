@@ -18,6 +18,7 @@ from fsdcf.cloudformation.pricing import (
     price,
 )
 from fsdcf.cloudformation.types import (
+    ADOPTED,
     NEVER,
     AccessActions,
     DeployPermissions,
@@ -28,6 +29,7 @@ from fsdcf.cloudformation.types import (
     Properties,
     ResourceType,
     Simulation,
+    Single,
     StoredData,
 )
 
@@ -133,6 +135,7 @@ RECORDS = (
             arns=_arns,
         ),
         retained=True,
+        taken_over=ADOPTED,
         data=StoredData(
             "its objects",
             expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
@@ -146,5 +149,12 @@ RECORDS = (
         "free",
         Simulation("{p[Bucket]}", create=2.0),
         policies=PolicyDocuments("resource", ("Bucket",)),
+        # Source: https://github.com/aws-samples/aws-cdk-examples/issues/1022
+        single=Single(
+            ("Bucket",),
+            "a bucket has one policy",
+            "1. delete the old one: aws s3api delete-bucket-policy --bucket NAME; 2. deploy",
+            "The bucket policy already exists on bucket {Bucket}.",
+        ),
     ),
 )

@@ -22,6 +22,7 @@ from fsdcf.cloudformation.pricing import (
     price,
 )
 from fsdcf.cloudformation.types import (
+    ADOPTED,
     AccessActions,
     DeployPermissions,
     Drawing,
@@ -128,6 +129,7 @@ RECORDS = (
         ),
         DeployPermissions(arns=named_by("sqs", "QueueName", ("queue", "{}"))),
         retained=True,
+        taken_over=ADOPTED,
         data=StoredData(
             "its messages",
             expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),

@@ -301,6 +301,7 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
 
 def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
     view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
+    indexes = sorted(table.global_secondary_indexes, key=lambda index: index.name)
     wanted = table.time_to_live
     expiry = TimeToLive(attribute=wanted) if isinstance(wanted, str) else wanted
     key = present(KMSMasterKeyId=customer_key(table.encryption))
@@ -317,7 +318,7 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
         DeletionProtectionEnabled=True,
         **present(
             ProvisionedThroughput=_throughput(table),
-            GlobalSecondaryIndexes=[_index(index, table) for index in table.global_secondary_indexes],
+            GlobalSecondaryIndexes=[_index(index, table) for index in indexes],
             TimeToLiveSpecification=expiry
             and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
             SSESpecification=table.encryption != OWNED
@@ -331,7 +332,7 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
 
 
 def _index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
-    further = present(NonKeyAttributes=list(index.non_key_attributes))
+    further = present(NonKeyAttributes=sorted(index.non_key_attributes))
     return dynamodb.GlobalSecondaryIndex(
         IndexName=index.name,
         KeySchema=_keys(index.key_schema),

@@ -1,5 +1,6 @@
 """An S3 bucket: private, encrypted, versioned, TLS only, and kept when the stack is deleted."""
 
+from collections import Counter
 from typing import Any
 
 from troposphere import s3
@@ -133,11 +134,18 @@ def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
-    """The rules in an order of their own. The bucket is versioned: what expires is only freed with its versions."""
-    return [
-        s3.LifecycleRule(Id=f"rule-{number}", Status="Enabled", **_actions(rule))
-        for number, rule in enumerate(sorted(bucket.lifecycle, key=_order), 1)
-    ]
+    """The rules, sorted and numbered for each prefix, so that a rule for another prefix renames none.
+
+    The bucket is versioned: what expires is only freed with its versions.
+    """
+    counts: Counter[str] = Counter()
+    rules = []
+    for rule in sorted(bucket.lifecycle, key=_order):
+        head = rule.prefix[:60]  # an Id has at most 255 bytes
+        counts[head] += 1
+        identity = f"rule-{counts[head]}" + (f":{head}" if head else "")
+        rules.append(s3.LifecycleRule(Id=identity, Status="Enabled", **_actions(rule)))
+    return rules
 
 
 def _order(rule: LifecycleRule) -> tuple[str, int, int, int, str]:

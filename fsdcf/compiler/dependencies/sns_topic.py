@@ -151,7 +151,7 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
         ),
     )
     grant.add(resource, names.origin, {"TopicName": names.origin})
-    for subscription in topic.subscriptions:
+    for subscription in sorted(topic.subscriptions, key=lambda subscription: subscription.queue):
         queue = logical_id(subscription.queue, "Queue")
         policy = logical_id(subscription.queue, "QueuePolicy")
         grant.add(

@@ -35,8 +35,8 @@ def network_of(service: Service) -> Network:
         private: tuple[Any, ...] = () if public_tasks else tuple(Ref(f"PrivateSubnet{zone}") for zone in zones)
     else:
         vpc = value(wanted.id)
-        public = tuple(map(value, wanted.public_subnets))
-        private = tuple(map(value, wanted.private_subnets))
+        public = tuple(map(value, sorted(wanted.public_subnets, key=str)))
+        private = tuple(map(value, sorted(wanted.private_subnets, key=str)))
     edge = () if internal or wanted.id is not None else (ATTACHMENT,)
     return Network(vpc, public if public_tasks else private, (private or public) if internal else public, edge)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from troposphere import GetAtt, Ref, iam
+from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, secrets_of
@@ -62,6 +63,7 @@ def role_statements(context: Context) -> StackPart:
         if role.statements:
             title = f"{key.capitalize()}Role"
             statements = [_compiled(statement, context.before.attributes) for statement in role.statements]
+            statements.sort(key=_order)
             add_policy(part, f"{title}Statements", "Statements", statements, f"service.{key}Role.statements", title)
     return part
 
@@ -107,10 +109,15 @@ def inline_policy(name: str, statements: Iterable[Mapping[str, Any]]) -> iam.Pol
     return iam.Policy(PolicyName=name, PolicyDocument=document(statements))
 
 
+def _order(data: Any) -> str:
+    """The order of what IAM treats as a set: statements, resources, and the values of a condition."""
+    return json.dumps(encode_to_dict(data), sort_keys=True)
+
+
 def _compiled(statement: Statement, attributes: Attributes) -> PolicyStatement:
     out: PolicyStatement = {"Sid": statement.sid} if statement.sid else {}
-    out |= {"Effect": statement.effect, "Action": list(statement.actions)}
-    out["Resource"] = [value(resource, attributes) for resource in statement.resources]
+    out |= {"Effect": statement.effect, "Action": sorted(statement.actions)}
+    out["Resource"] = sorted((value(resource, attributes) for resource in statement.resources), key=_order)
     if statement.conditions:
         out["Condition"] = _conditions(statement.conditions, attributes)
     return out
@@ -120,7 +127,7 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
     if isinstance(data, Mapping):
         return {key: _conditions(data[key], attributes) for key in sorted(data)}
     if isinstance(data, list):
-        return [_conditions(item, attributes) for item in data]
+        return sorted((_conditions(item, attributes) for item in data), key=_order)
     if isinstance(data, bool):
         return str(data).lower()
     return data if isinstance(data, (int, float)) else value(data, attributes)

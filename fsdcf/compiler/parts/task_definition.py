@@ -95,7 +95,8 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
     needs_init = service.init_process or service.enable_execute_command
-    linux = present(InitProcessEnabled=needs_init, Tmpfs=[_tmpfs(scratch) for scratch in service.tmpfs])
+    scratches = sorted(service.tmpfs, key=lambda scratch: scratch.path)
+    linux = present(InitProcessEnabled=needs_init, Tmpfs=[_tmpfs(scratch) for scratch in scratches])
     optional = present(
         PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp", Name=name)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
@@ -113,7 +114,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
         StopTimeout=service.stop_timeout,
         Ulimits=[
             ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
-            for limit in service.ulimits
+            for limit in sorted(service.ulimits, key=lambda limit: limit.name)
         ],
         LinuxParameters=ecs.LinuxParameters(**linux) if linux else None,
     )
@@ -172,7 +173,7 @@ def _volume(mount: VolumeMount) -> ecs.Volume:
 
 
 def _volumes(context: Context) -> list[VolumeMount]:
-    """The mounts of ``service.volumes``.
+    """The mounts of ``service.volumes``, by their paths, so that a directory comes before those in it.
 
     A volume that names a dependency mounts it again, through the same access point.
     """
@@ -180,7 +181,7 @@ def _volumes(context: Context) -> list[VolumeMount]:
     systems = {local: mounts[local].efs for local in file_systems(context.spec) if local in mounts}
     return [
         VolumeMount(volume.name, volume.mount_path, volume.read_only, _efs(volume, systems))
-        for volume in context.service.volumes
+        for volume in sorted(context.service.volumes, key=lambda volume: volume.mount_path)
     ]
 
 

@@ -128,8 +128,10 @@ def _configuration(spec: Spec, environment: str, metrics: Metrics | None, traces
     return Sub(text) if "${" in text.replace("${!", "") else text.replace("${!", "${")
 
 
-def _selections(metrics: Metrics) -> tuple[MetricSelection, ...]:
-    return metrics.select or (MetricSelection(names=COMMON_METRICS),)
+def _selections(metrics: Metrics) -> list[MetricSelection]:
+    """The selections, whose order has no meaning."""
+    wanted = metrics.select or (MetricSelection(names=COMMON_METRICS),)
+    return sorted(wanted, key=lambda selection: (sorted(selection.names), sorted(selection.dimensions)))
 
 
 def _declaration(selection: MetricSelection) -> dict[str, Any]:
@@ -139,8 +141,8 @@ def _declaration(selection: MetricSelection) -> dict[str, Any]:
     Source: the README of awsemfexporter in opentelemetry-collector-contrib
     """
     return {
-        "metric_name_selectors": [f"^{_pattern(name)}$" for name in selection.names],
-        "dimensions": [list(selection.dimensions)],
+        "metric_name_selectors": [f"^{_pattern(name)}$" for name in sorted(selection.names)],
+        "dimensions": [sorted(selection.dimensions)],
     }
 
 
@@ -149,7 +151,7 @@ def _kept(metrics: Metrics) -> dict[str, Any]:
 
     Source: metric_relabel_configs in https://prometheus.io/docs/prometheus/latest/configuration/configuration/
     """
-    names = dict.fromkeys(_pattern(name) for selection in _selections(metrics) for name in selection.names)
+    names = sorted({_pattern(name) for selection in _selections(metrics) for name in selection.names})
     parts = "(?:_bucket|_count|_sum)?"  # of histograms and summaries
     return {"source_labels": ["__name__"], "regex": f"(?:{'|'.join(names)}){parts}", "action": "keep"}
 

@@ -285,6 +285,15 @@ TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
             refine_route("logs"),
         ),
         Reason(
+            "file-system-denied",
+            "ResourceInitializationError: failed to invoke EFS utils commands ... access denied by server",
+            r"failed to invoke EFS utils commands.*access denied by server",
+            "the EFS file system denies the mount",
+            "mount it through its access point (unmanaged.accessPointId); its policy shows what it denies",
+            "service.volumes",
+            "aws efs describe-file-systems",
+        ),
+        Reason(
             "file-system",
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes",
             r"failed to invoke EFS utils commands",

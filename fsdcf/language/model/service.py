@@ -143,7 +143,7 @@ class EfsVolume:
     """The EFS file system of a volume: an existing one, or a dependency."""
 
     file_system_id: String | None = spec_key(
-        "Id of an existing file system.",
+        "Id of an existing file system without a policy; for others, see aws_efs_file_system with `unmanaged`.",
         default=None,
         pattern=r"fs-[0-9a-f]{8,40}",
         expects="an id such as fs-0123456789abcdef0",

@@ -132,7 +132,7 @@ def _backup(case: Case, database: _Database) -> Problems:
         return
     path = (*database.path, "backup")
     system = database.mount.system if database.mount else None
-    if system is None or not case.types[system.type].managed(system):
+    if system is None or system.existing_id is not None or not case.types[system.type].managed(system):
         if wanted and database.on_network:
             yield Problem(
                 path,

@@ -48,6 +48,7 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_taken_names(changes, sides),
         *_indexes(changes, sides),
         *_refused(changes, sides),
+        *_successors(changes, sides),
         *_load_balancers(changes, sides),
         *_networks(changes, sides),
         *_zones(changes, sides),
@@ -137,6 +138,30 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
                 yield _obstacle("refused", change, *refusal)
 
 
+def _successors(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """Resources in the place of one that is removed: CloudFormation creates them before it removes the old one.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    """
+    replaced = {change.logical_id for change in changes if change.replacement == "True"}
+    removed = {_place(sides.old, one): one.logical_id for one in changes if one.action == "Remove"}
+    for change in changes:
+        single, place = record_of(change.type).single, _place(sides.new, change)
+        if change.action != "Add" or single is None or place not in removed:
+            continue
+        if not any(_target(sides.new, change, property) in replaced for property in single.properties):
+            why = f"it is created while {removed[place]} exists, and {single.why}"
+            yield _obstacle("refused", change, why, single.way_out)
+
+
+def _place(stack: PlannedStack, change: Change) -> tuple[str, ...]:
+    """What only one resource of its type can have at a time; its logical ID where resources do not exclude others."""
+    single, resource = record_of(change.type).single, stack.resources.get(change.logical_id)
+    if single is None or resource is None:
+        return (change.logical_id,)
+    return change.type, *(canonical(resource.get(property)) for property in single.properties)
+
+
 def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     """A target group serves one load balancer at a time, and a replacement is created while the old one exists.
 
@@ -183,17 +208,36 @@ def _networks(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
         if _target(sides.new, change, "InternetGatewayId") not in replaced:
             why = "the gateway is still attached to the old VPC, and a gateway is attached to one VPC at a time"
             yield _obstacle("network", change, why, _BESIDE)
-    moved: dict[str, Change] = {}
-    for change in _moved(changes, efs.MOUNT_TARGET, "SubnetId"):
-        system = _target(sides.new, change, "FileSystemId")
-        if system not in replaced:
-            moved.setdefault(system or change.logical_id, change)
-    for change in moved.values():
-        why = (
-            "it is created while the old one exists, and the mount targets of a file system are in one VPC, "
-            "one in each Availability Zone"
-        )
-        yield _obstacle("network", change, why, _BESIDE)
+    yield from _mount_targets(changes, sides, replaced)
+
+
+def _mount_targets(changes: Sequence[Change], sides: Sides, replaced: set[str]) -> Iterator[Obstacle]:
+    """Mount targets of a file system that stays, in another VPC or perhaps in the zone of one that is removed later.
+
+    The plan does not know the zones of existing subnets.
+    """
+    targets = [change for change in changes if change.type == efs.MOUNT_TARGET]
+    gone = [one for one in targets if one.action == "Remove"]
+    removed, places = {_system(sides.old, one): one for one in gone}, {_place(sides.old, one) for one in gone}
+    moved = _moved(changes, efs.MOUNT_TARGET, "SubnetId")
+    created = moved + [one for one in targets if one.action == "Add" and _place(sides.new, one) not in places]
+    leaves = bool(moved or _moved(changes, ec2.SECURITY_GROUP, "VpcId"))
+    before = {canonical(target.get("FileSystemId")) for target in sides.old.of(efs.MOUNT_TARGET)}
+    first = {_system(sides.new, one): one for one in reversed(created)}
+    for system, change in first.items():
+        if system not in before or _target(sides.new, change, "FileSystemId") in replaced:
+            continue
+        single = record_of(change.type).single
+        if leaves:
+            why = "it is created while the old ones exist, and the mount targets of a file system are in one VPC"
+            yield _obstacle("network", change, why, _BESIDE)
+        elif system in removed and single is not None:
+            why = f"it is created while {removed[system].logical_id} exists, perhaps in the same zone, and {single.why}"
+            yield _obstacle("refused", change, why, f"in the same zone {single.way_out}")
+
+
+def _system(stack: PlannedStack, mount_target: Change) -> str:
+    return canonical(stack.resources[mount_target.logical_id].get("FileSystemId"))
 
 
 def _zones(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:

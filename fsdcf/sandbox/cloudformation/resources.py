@@ -13,11 +13,12 @@ from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SUBNET
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
+from fsdcf.cloudformation.types.efs import ACCESS_POINT, FILE_SYSTEM, MOUNT_TARGET
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER, TARGET_GROUP
 from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.types.ssm import PARAMETER
-from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, elbv2, ids, logs, s3, ssm
+from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, efs, elbv2, ids, logs, s3, ssm
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.protocols.shapes import request_of
@@ -257,6 +258,9 @@ HANDLERS: Mapping[str, ResourceHandler] = {
         lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),
     BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
+    FILE_SYSTEM: _declared(efs.put_file_system, efs.remove_file_system),
+    ACCESS_POINT: _declared(efs.put_access_point, efs.remove_access_point),
+    MOUNT_TARGET: _declared(efs.put_mount_target, efs.remove_mount_target),
     PARAMETER: ResourceHandler(_create_parameter, _update_parameter, ssm.delete),
 }
 """The handlers by resource type, for the services of the sandbox."""
@@ -276,6 +280,7 @@ def _failing() -> Iterator[None]:
 
 
 _CODES = {
+    "FileSystemInUse": "ResourceConflict",
     "InvalidParameterException": "InvalidRequest",
     "ParameterAlreadyExists": "AlreadyExists",
     "ServiceNotFoundException": "NotFound",
@@ -296,6 +301,9 @@ def create(state: SandboxState, new: NewResource) -> str:
         if taken["owner"] is not None:
             raise ResourceFailure(messages.exists_in_stack(name, taken["owner"]))
         raise ResourceFailure(messages.exists(new.type, name), "AlreadyExists")
+    single = record_of(new.type).single
+    if single is not None and _has_another(state, new, single.properties):
+        raise ResourceFailure(single.answer.format_map(new.properties), "AlreadyExists")
     if not record_of(new.type).simulation.supported:
         raise ResourceFailure(f"The sandbox does not support {new.type}.")
     number = state.store.next_number(f"physical id {new.stack['name']} {new.logical}")
@@ -319,6 +327,15 @@ def tagged(type: str, properties: Data, tags: Mapping[str, str]) -> Document:
     merged = {**tags, **tag_values(own)}
     pairs = [{"Key": key, "Value": value} for key, value in merged.items()]
     return {**properties, name: merged if isinstance(own, Mapping) else pairs}
+
+
+def _has_another(state: SandboxState, new: NewResource, properties: tuple[str, ...]) -> bool:
+    """Return whether a resource of the type has the same values of these properties.
+
+    Of existing subnets the sandbox does not know the zones: a mount target excludes others in its own subnet only.
+    """
+    others = (other["properties"] for _, other in state.store.every(RESOURCE, f"{new.type}|"))
+    return any(all(other.get(key) == new.properties.get(key) for key in properties) for other in others)
 
 
 def unknown_properties(type: str, properties: Data) -> list[str]:

@@ -69,6 +69,7 @@ class TaskScenario:
     command: str = ""
     role: str = ""
     secret: str = ""
+    file_system: str = ""
     port: int = 0
     target_group: str = ""
     grace: float = 0.0
@@ -156,6 +157,8 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
         ),
         "parameter": denied("secrets from ssm", "", "ssm:GetParameters", secret),
     }.get(detail, registry)
+    if detail.startswith("efs"):
+        return _mount_failure(scenario, detail)
     if detail == "log-group":
         return _not_started(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
@@ -163,6 +166,21 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
             " : exit status 1"
         )
     return _not_started(f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}")
+
+
+def _mount_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
+    """ECS's words for a mount that a policy denies, and for a file system without mount targets.
+
+    Source: https://github.com/aws/copilot-cli/issues/3350
+    """
+    host = f"{scenario.file_system or 'fs-0123456789abcdef0'}.efs.{scenario.region}.amazonaws.com"
+    error, code = "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'", 32
+    if detail == "efs-target":
+        error, code = f'Failed to resolve "{host}" - check that your file system ID is correct.', 1
+    return _not_started(
+        f"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: {error} : "
+        f"unsuccessful EFS utils command execution; code: {code}"
+    )
 
 
 def _start_failure(scenario: TaskScenario, detail: str) -> TaskEnding:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fsdcf.cloudformation.containers import main_container
-from fsdcf.sandbox import elbv2, logs
+from fsdcf.sandbox import efs, elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn
 from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, life, stopping
@@ -39,6 +39,7 @@ def start(
     containers = definition["containerDefinitions"]
     main = main_container(containers, balancer.get("containerName", "")) or containers[0]
     scenario = _scenario(state, definition, main, balancer, float(options.get("healthCheckGracePeriodSeconds", 0)))
+    problem = problem if problem.word else _mount_problem(state, definition)
     log = main.get("logConfiguration", {}).get("options", {})
     stream = f"{log.get('awslogs-stream-prefix', 'ecs')}/{main['name']}/{name}"
     body: Document = {
@@ -137,12 +138,26 @@ def _scenario(state: SandboxState, definition: Data, main: Data, balancer: Data,
         command=next(iter([*main.get("entryPoint", []), *main.get("command", [])]), ""),
         role=(definition.get("executionRoleArn") or "").rpartition("/")[2],
         secret=next((secret["valueFrom"] for secret in main.get("secrets", [])), ""),
+        file_system=next((volume.get("fileSystemId", "") for volume in _file_systems(definition)), ""),
         port=balancer.get("containerPort") or next(iter(ports), 0),
         target_group=group,
         grace=grace,
         container_check=container_check or None,
         target_check=elbv2.health_check_of(state, group),
     )
+
+
+def _file_systems(definition: Data) -> list[Data]:
+    """Return the EFS volumes of a task definition."""
+    volumes = definition.get("volumes", [])
+    return [volume["efsVolumeConfiguration"] for volume in volumes if "efsVolumeConfiguration" in volume]
+
+
+def _mount_problem(state: SandboxState, definition: Data) -> TaskProblem:
+    """Return the problem of a task that cannot mount one of its file systems."""
+    found = (efs.mount_problem(state, volume, definition.get("taskRoleArn")) for volume in _file_systems(definition))
+    detail = next(filter(None, found), "")
+    return TaskProblem("ResourceInitializationError", detail) if detail else TaskProblem()
 
 
 def of_service(state: SandboxState, key: str) -> list[Document]:

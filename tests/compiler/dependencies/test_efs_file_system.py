@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.compiler.dependencies.made import codes, encoded, findings, make
+from fsdcf.pipeline import Request, run
+from tests.compiler.dependencies.made import as_text, codes, encoded, findings, make, references, spec_of
 
 KIND = "aws_efs_file_system"
 MOUNT, WRITE = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
@@ -72,25 +75,145 @@ def test_the_role_is_bound_to_the_access_point() -> None:
     assert statement["Condition"] == {"StringEquals": {"elasticfilesystem:AccessPointArn": point}}
 
 
-def test_the_file_system_admits_only_the_task_role() -> None:
+def test_the_policy_denies_what_is_not_encrypted_or_without_an_access_point_and_names_no_role() -> None:
     policy = make(KIND, "data").the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]
-    allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
-    assert [one["Principal"] for one in allowed] == [{"AWS": {"Fn::GetAtt": ["TaskRole", "Arn"]}}]
-    assert allowed[0]["Action"] == [MOUNT, WRITE]
-    assert allowed[0]["Condition"]["Bool"] == {"aws:SecureTransport": "true"}
-    assert "elasticfilesystem:AccessPointArn" in str(allowed[0]["Condition"])
-    refused, others = [one for one in policy["Statement"] if one["Effect"] == "Deny"]
-    assert others["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["TaskRole", "Arn"]}}}
-    assert {MOUNT, WRITE} <= set(others["Action"])
-    assert (refused["Principal"], refused["Action"]) == ({"AWS": "*"}, "*")
-    assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    insecure, without = policy["Statement"]
+    assert {one["Effect"] for one in policy["Statement"]} == {"Deny"}, "the role's own policy grants the access"
+    assert all(one["Principal"] == {"AWS": "*"} for one in policy["Statement"])
+    assert insecure["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} and insecure["Action"] == "*"
+    assert without["Condition"] == {"Null": {"elasticfilesystem:AccessPointArn": "true"}}
+    assert set(without["Action"]) == {MOUNT, WRITE, "elasticfilesystem:ClientRootAccess"}
+    assert not list(references(policy)), "a role that is deleted with the stack would lock the kept file system"
 
 
 def test_readers_mount_read_only() -> None:
     made = make(KIND, "data", permissions="read")
     assert made.actions() == {MOUNT} and made.grant.mounts[0].read_only
-    policy = made.the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]
-    assert not [one for one in policy["Statement"] if one["Effect"] == "Allow" and WRITE in one["Action"]]
+
+
+def test_outputs_name_what_another_service_needs_to_share_it() -> None:
+    assert set(make(KIND, "${ENV}-data").outputs) == {
+        *("DataFileSystemId", "DataFileSystemAccessPointId", "DataFileSystemSecurityGroupId")
+    }
+
+
+IN_VPC = {"id": "vpc-0123456789abcdef0", "privateSubnets": ["subnet-0bbbbbbbbbbbbbbbb", "subnet-0aaaaaaaaaaaaaaaa"]}
+
+
+def compiled(vpc: Mapping[str, Any] | bool, **keys: Any) -> tuple[dict[str, Any], list[str]]:
+    """The resources of a spec with one file system, and its findings."""
+    service = {"networking": {"vpc": vpc}}
+    text = yaml.safe_dump(
+        {
+            **{"apiVersion": "fsd/v1", "kind": "Service", "metadata": {"name": "shop", "owners": "team"}},
+            **{"service": service, "dependencies": [{"type": KIND, **keys}]},
+        }
+    )
+    result = run(Request("spec.yml", text.encode(), "staging"))
+    codes = [one.code for one in result.diagnostics if one.code not in ("W101",)]
+    return dict(result.template.data["Resources"]) if result.template else {}, codes
+
+
+def test_the_order_of_existing_subnets_does_not_matter() -> None:
+    turned = {**IN_VPC, "privateSubnets": IN_VPC["privateSubnets"][::-1]}
+    resources, _ = compiled(IN_VPC, name="data")
+    assert resources == compiled(turned, name="data")[0]
+    targets = {name: one["Properties"]["SubnetId"] for name, one in resources.items() if "MountTarget" in one["Type"]}
+    assert targets == {
+        "DataFileSystemMountTarget0aaaaaaaaaaaaaaaa": "subnet-0aaaaaaaaaaaaaaaa",
+        "DataFileSystemMountTarget0bbbbbbbbbbbbbbbb": "subnet-0bbbbbbbbbbbbbbbb",
+    }
+
+
+def test_a_new_vpc_keeps_the_numbers_of_its_zones() -> None:
+    assert {name for name in make(KIND, "data").resources if "MountTarget" in name} == {
+        *("DataFileSystemMountTarget1", "DataFileSystemMountTarget2")
+    }
+
+
+def test_a_kept_file_system_gets_new_mount_targets_and_a_new_access_point() -> None:
+    new, kept = make(KIND, "${ENV}-data"), make(KIND, "${ENV}-data", existingId="fs-0123456789abcdef0")
+    assert set(new.resources) - set(kept.resources) == {"DataFileSystem"}
+    assert set(new.outputs) == set(kept.outputs) and new.grant.environment.keys() == kept.grant.environment.keys()
+    assert kept.grant.environment["DATA_FILE_SYSTEM_ID"] == "fs-0123456789abcdef0"
+    others = [one for one in kept.resources.values() if "FileSystemId" in one["Properties"]]
+    assert len(others) == 3 and {one["Properties"]["FileSystemId"] for one in others} == {"fs-0123456789abcdef0"}
+    home = "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}"
+    assert kept.arns(MOUNT) == {f"{home}:file-system/fs-0123456789abcdef0"}
+    point = {"Fn::GetAtt": ["DataFileSystemAccessPoint", "Arn"]}
+    assert kept.statements()[0]["Condition"] == {"StringEquals": {"elasticfilesystem:AccessPointArn": point}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("performanceMode", "maxIO"), ("throughputMode", "bursting"), ("backup", False)],
+)
+def test_a_kept_file_system_keeps_its_settings(key: str, value: Any) -> None:
+    keys = {"existingId": "fs-0123456789abcdef0", "throughputMode": "bursting", key: value}
+    found = findings({"type": KIND, "name": "data", **keys})
+    assert {code for code, _ in found} == {"S260"} and key in {marked for _, marked in found}
+
+
+def test_one_dependency_makes_the_mount_targets_of_a_file_system() -> None:
+    base = {"type": KIND, "existingId": "fs-0123456789abcdef0"}
+    other = {**base, "name": "other", "mountPoint": "/other"}
+    assert codes({**base, "name": "data"}, {**other, "existingId": "fs-0123456789abcdef1"}) == []
+    result = run(Request("spec.yml", spec_of({**base, "name": "data"}, other).encode(), "staging"))
+    errors = [(one.code, one.path) for one in result.diagnostics if one.code.startswith("S")]
+    assert errors == [("S261", ("dependencies", number, "existingId")) for number in range(2)]
+
+
+def test_an_id_is_not_the_name_of_a_new_file_system() -> None:
+    for key in ("name", "fileSystemId"):
+        assert findings({"type": KIND, key: "fs-0123456789abcdef0"}) == [("S340", "fs-0123456789abcdef0")]
+
+
+def test_a_list_of_actions_warns_like_unmanaged() -> None:
+    assert compiled(IN_VPC, name="fs-0123456789abcdef0", permissions=[MOUNT])[1] == ["W127", "W128"]
+
+
+SHARED = {"permissions": "read", "accessPointId": "fsap-0123456789abcdef0", "securityGroupId": "sg-0123456789abcdef0"}
+
+
+def test_a_shared_file_system_is_mounted_by_its_access_point_and_opened_to_the_tasks() -> None:
+    resources, codes = compiled(IN_VPC, name="fs-0123456789abcdef0", unmanaged=SHARED)
+    assert not codes
+    ((ingress, rule),) = [one for one in resources.items() if one[1]["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    properties = rule["Properties"]
+    assert properties["GroupId"] == "sg-0123456789abcdef0" and properties["SourceSecurityGroupId"] == TASKS
+    assert (properties["IpProtocol"], properties["FromPort"], properties["ToPort"]) == ("tcp", 2049, 2049)
+    assert ingress in resources["Service"]["DependsOn"], "a task that starts before the rule cannot mount"
+    (volume,) = resources["TaskDefinition"]["Properties"]["Volumes"]
+    assert volume["EFSVolumeConfiguration"]["AuthorizationConfig"] == {
+        **{"AccessPointId": "fsap-0123456789abcdef0", "IAM": "ENABLED"}
+    }
+    (policy,) = [one for one in resources.values() if one["Type"] == "AWS::IAM::Policy"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == [MOUNT]
+    assert as_text(statement["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]).endswith(
+        ":access-point/fsap-0123456789abcdef0"
+    )
+    assert not [one for one in resources.values() if one["Type"].startswith("AWS::EFS::")]
+
+
+@pytest.mark.parametrize(
+    ("vpc", "without", "expected"),
+    [
+        (IN_VPC, ("accessPointId",), ["W127"]),
+        (IN_VPC, ("securityGroupId",), ["W128"]),
+        (IN_VPC, ("accessPointId", "securityGroupId"), ["W127", "W128"]),
+        (True, (), ["W128"]),
+    ],
+)
+def test_a_shared_file_system_that_may_not_be_mounted(vpc: Any, without: tuple[str, ...], expected: list[str]) -> None:
+    keys = {key: value for key, value in SHARED.items() if key not in without}
+    assert compiled(vpc, name="fs-0123456789abcdef0", unmanaged=keys)[1] == expected
+
+
+@pytest.mark.parametrize(("key", "value"), [("accessPointId", "fs-0123456789abcdef0"), ("securityGroupId", "default")])
+def test_ids_of_something_else_are_refused(key: str, value: str) -> None:
+    base = {"type": KIND, "name": "fs-0123456789abcdef0"}
+    assert findings({**base, "unmanaged": {**SHARED, key: value}}) == [("S105", value)]
 
 
 def test_settings_reach_the_resources() -> None:
@@ -147,9 +270,4 @@ def test_invalid_directories(directory: str) -> None:
 @pytest.mark.parametrize(("user", "root"), [({"uid": 0, "gid": 0}, True), ({"uid": 1000, "gid": 0}, True), ({}, False)])
 def test_files_of_the_root_user_are_accessible(user: dict[str, int], root: bool, permissions: str) -> None:
     made = make(KIND, "data", permissions=permissions, **({"posixUser": user} if user else {}))
-    admitted = made.the("AWS::EFS::FileSystem")[1]["Properties"]["FileSystemPolicy"]["Statement"][0]["Action"]
-    assert (
-        ("elasticfilesystem:ClientRootAccess" in made.actions())
-        is ("elasticfilesystem:ClientRootAccess" in admitted)
-        is root
-    )
+    assert ("elasticfilesystem:ClientRootAccess" in made.actions()) is root

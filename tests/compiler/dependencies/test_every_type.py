@@ -84,7 +84,7 @@ def test_the_rules_are_documented_with_unique_codes() -> None:
     rules = set(rules_in("fsdcf.compiler.dependencies"))
     assert len({rule.code for rule in rules}) == len(rules)
     for rule in rules:
-        assert re.fullmatch(r"S3\d\d", rule.code) and rule.title and len(rule.explanation) > 40
+        assert re.fullmatch(r"[SW]\d{3}", rule.code) and rule.title and len(rule.explanation) > 40
         assert not rule.source or rule.source.startswith("https://")
 
 
@@ -179,6 +179,7 @@ OF_MANAGED = {
     "billingMode": "PROVISIONED",
     "readCapacity": 1,
     "writeCapacity": 1,
+    "existingId": "fs-0123456789abcdef1",
     "encrypted": False,
     "rootDirectory": "/x",
     "posixUser": {"uid": 1},

@@ -86,6 +86,9 @@ def test_what_expires_is_freed_with_its_versions_and_delete_markers(rule: dict[s
 def test_the_order_of_lifecycle_rules_does_not_matter() -> None:
     rules: list[dict[str, Any]] = [{"prefix": prefix, "expireAfterDays": days} for prefix in "ab" for days in (1, 2)]
     assert rules_of(*rules) == rules_of(*reversed(rules))
+    before = {rule["Id"]: rule for rule in rules_of(*rules)}
+    after = {rule["Id"]: rule for rule in rules_of({"prefix": "", "expireAfterDays": 1}, *rules)}
+    assert before.items() <= after.items(), "another rule renames none"
 
 
 def test_without_lifecycle_no_data_expires() -> None:

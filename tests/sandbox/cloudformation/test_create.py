@@ -330,3 +330,16 @@ def test_the_account_knows_its_zones(account: Account) -> None:
     assert account.create(template) == "CREATE_COMPLETE"
     assert account.stack()["Outputs"][0]["OutputValue"] == "us-east-1f"
     assert zones("us-west-2")[3] == "us-west-2d" and len(zones("eu-west-1")) == 3
+
+
+def test_what_only_one_resource_can_have_is_refused_to_a_second_one(account: Account) -> None:
+    system = {"Type": "AWS::EFS::FileSystem", "Properties": {"Encrypted": True}}
+    place = {"FileSystemId": {"Ref": "Files"}, "SubnetId": "subnet-0123456789abcdef0"}
+    target = {"Type": "AWS::EFS::MountTarget", "Properties": {**place, "SecurityGroups": ["sg-0123456789abcdef0"]}}
+    first = of(Files=system, One=target)
+    assert account.create(first) == "CREATE_COMPLETE"
+    second = of(Files=system, Two=target)
+    assert account.deploy(second) == "UPDATE_ROLLBACK_COMPLETE", "it is created before the first one is deleted"
+    reasons = [event.get("ResourceStatusReason", "") for event in account.events()]
+    assert any("mount target already exists in this AZ" in reason for reason in reasons)
+    assert account.deploy(of(Files=system)) == account.deploy(second) == "UPDATE_COMPLETE"

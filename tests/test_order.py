@@ -1,0 +1,202 @@
+"""The order of a list that AWS treats as a set has no meaning: the same spec in another order gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.emit import to_yaml
+from fsdcf.language.model import KINDS
+from fsdcf.language.reference import types_by_name
+from fsdcf.language.shape import spellings_of, walk
+from fsdcf.pipeline import Request, run
+from tests.conftest import ROOT
+
+ORDERED = {
+    "metadata.owners": "a text for people: the tag has them as they are written",
+    "service.command": "words of a command",
+    "service.entryPoint": "words of a command",
+    "service.healthCheck.container.command": "words of a command",
+    "service.networking.vpc.availabilityZones": "each zone belongs to the subnet of its number",
+    "service.tmpfs[].options": "the last of two opposite options counts",
+    "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
+    "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
+}
+"""The keys whose lists have an order, and why."""
+
+EVERYTHING = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: shop, owners: team}
+service:
+  port: 8000
+  ulimits:
+    - {name: nofile, softLimit: 1, hardLimit: 2}
+    - {name: core, softLimit: 0, hardLimit: 0}
+  secrets:
+    - {name: B, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/b"}
+    - {name: A, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/a"}
+  volumes:
+    - {name: tmp, mountPath: /tmp}
+    - {name: run, mountPath: /run}
+  tmpfs: [{path: /var/b, size: 1}, {path: /var/a, size: 1}]
+  networking:
+    vpc:
+      id: vpc-0123456789abcdef0
+      privateSubnets: [subnet-0bbbbbbb, subnet-0aaaaaaa]
+      publicSubnets: [subnet-0ddddddd, subnet-0ccccccc]
+    loadBalancer: {allowCidrs: [203.0.113.0/24, 198.51.100.0/24, "2001:db8::/32"]}
+  observability:
+    metrics:
+      select:
+        - {names: [b, a], dimensions: [y, x]}
+        - {names: [a]}
+  taskRole: &role
+    statements:
+      - actions: [s3:PutObject, s3:GetObject]
+        resources: ["arn:aws:s3:::b/*", "arn:aws:s3:::a/${AWS::Region}", "arn:aws:s3:::a/*"]
+        conditions: {StringEquals: {"aws:PrincipalTag/b": [z, y], "aws:PrincipalTag/a": x}}
+      - {actions: [sqs:SendMessage], resources: ["arn:aws:sqs:us-east-1:123456789012:q"]}
+  executionRole: *role
+dependencies:
+  - type: aws_sns_topic
+    name: ${ENV}-events
+    subscriptions: [{queue: orders}, {queue: invoices}]
+  - {type: aws_sqs_queue, name: "${ENV}-orders"}
+  - {type: aws_sqs_queue, name: "${ENV}-invoices"}
+  - type: aws_dynamodb_table
+    name: ${ENV}-ledger
+    keySchema: [{name: b, type: HASH}, {name: a, type: RANGE}]
+    attributes: [{name: b, type: S}, {name: a, type: S}]
+    globalSecondaryIndexes:
+      - {name: by-b, keySchema: [{name: b, type: HASH}]}
+      - {name: by-a, keySchema: [{name: a, type: HASH}], projection: INCLUDE, nonKeyAttributes: [z, y]}
+  - type: aws_s3_bucket
+    name: ${ENV}-reports
+    lifecycle: [{expireAfterDays: 9}, {prefix: tmp/, expireAfterDays: 3}, {expireAfterDays: 10}]
+  - {type: aws_efs_file_system, name: files, mountPoint: /files}
+  - {type: aws_efs_file_system, name: data, mountPoint: /data}
+"""
+
+NEW_VPC = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: shop, owners: team}
+service:
+  networking: {vpc: {nat: none, endpoints: [sts, ecr.dkr, ecr.api, logs]}}
+"""
+
+ACTIONS = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: shop, owners: team}
+service: {}
+dependencies:
+"""
+
+CASES = sorted((ROOT / "tests" / "cases").glob("*/*.template.yml"))
+TURNS: tuple[Callable[[list[Any]], list[Any]], ...] = (
+    lambda items: items[::-1],
+    lambda items: Random(7).sample(items, len(items)),
+    lambda items: items[1:] + items[:1],
+)
+
+
+def with_lists_of_actions() -> Iterator[str]:
+    """Specs in which each type of dependency lists the actions that it permits, in both ways to do so."""
+    names = {"aws_efs_file_system": "fs-0123456789abcdef0"}
+    for name, kind in types_by_name(types()):
+        actions = ["a:Write", "a:Read"]
+        one = {"type": name, "name": names.get(name, "shop-data")}
+        if kind.physical_name or name in names:
+            yield ACTIONS + yaml.safe_dump([{**one, "permissions": actions}])
+            yield ACTIONS + yaml.safe_dump([{**one, "unmanaged": {"permissions": actions}}])
+
+
+def spec_of(template: Path) -> tuple[str, str]:
+    """The spec of a golden template, and its environment."""
+    name, environment = template.name.removesuffix(".template.yml").rsplit(".", 1)
+    source = template.parent / f"{name}.spec.yml"
+    return (source if source.exists() else ROOT / "examples" / f"{name}.yml").read_text(encoding="utf-8"), environment
+
+
+def compiled(text: str, environment: str = "staging") -> str:
+    result = run(Request("spec.yml", text.encode(), environment))
+    assert result.template is not None, result.diagnostics
+    return to_yaml(result.template.data)
+
+
+def turned(data: Any, record: type, prefix: str, turn: Callable[[list[Any]], list[Any]], seen: set[str]) -> Any:
+    """A map with every list without an order in another order, and its keys backwards. ``seen`` collects the lists."""
+    if not isinstance(data, dict):
+        return data
+    out = {}
+    for key, value in reversed(data.items()):
+        field = spellings_of(record).get(key)
+        path = f"{prefix}{field.name}" if field else ""
+        if field and field.record:
+            value = turned(value, field.record, f"{path}.", turn, seen)
+        elif field and isinstance(value, list):
+            value = [_item(one, field.item, path, turn, seen) for one in value]
+            if path not in ORDERED:
+                seen |= {path} if len(value) > 1 else set()
+                value = turn(value)
+        out[key] = value
+    return out
+
+
+def _item(item: Any, kind: Any, path: str, turn: Callable[[list[Any]], list[Any]], seen: set[str]) -> Any:
+    if kind.name == "dependency":
+        known = types()[item["type"]]
+        return turned(item, known.model, f"{known.name}.", turn, seen)
+    return turned(item, kind.record, f"{path}[].", turn, seen) if kind.record else item
+
+
+def backwards(value: Any) -> Any:
+    """A condition with its values backwards."""
+    if isinstance(value, dict):
+        return {key: backwards(below) for key, below in value.items()}
+    return value[::-1] if isinstance(value, list) else value
+
+
+def variants(text: str, seen: set[str]) -> Iterator[str]:
+    data = yaml.safe_load(text)
+    record = KINDS[data["kind"]].record
+    for turn in TURNS:
+        yield yaml.safe_dump(turned(data, record, "", turn, seen), sort_keys=False)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_cases(case: Path) -> None:
+    text, environment = spec_of(case)
+    plain = compiled(text, environment)
+    for other in variants(text, set()):
+        assert compiled(other, environment) == plain
+
+
+def test_every_list_of_the_language_is_a_set_or_has_a_reason() -> None:
+    seen: set[str] = set()
+    for text in (EVERYTHING, NEW_VPC, *with_lists_of_actions()):
+        plain = compiled(text)
+        for other in variants(text, seen):
+            assert compiled(other) == plain
+    lists = {path for kind in KINDS.values() for path, field in walk(kind.record) if field.accepts("list")}
+    for name, kind in types_by_name(types()):
+        if name == "sqlite_database":  # a file, which IAM does not know
+            continue
+        lists |= {path for path, field in walk(kind.model, f"{name}.") if field.accepts("list")}
+    assert ORDERED.keys() <= lists
+    assert lists - seen - ORDERED.keys() == set(), "give each in EVERYTHING two items, or in ORDERED a reason"
+
+
+def test_the_values_of_a_condition_are_a_set() -> None:
+    data = yaml.safe_load(EVERYTHING)
+    statement = data["service"]["taskRole"]["statements"][0]
+    statement["conditions"] = backwards(statement["conditions"])
+    assert compiled(yaml.safe_dump(data)) == compiled(EVERYTHING)
