@@ -101,11 +101,12 @@ def reference_page(types: Types) -> str:
         if dependency.variables:
             out += [f"The container gets `{'`, `'.join(dependency.variables)}`.", ""]
         out += _key_table((path, field) for path, field in walk(dependency.model) if path.split(".")[0] not in shared)
-    out += ["", "## Not implemented yet", "", "These belong to the language, and this version rejects them.", ""]
+    intro = "These belong to the language, and this version rejects them. Each has a way round."
+    out += ["", "## Not implemented yet", "", intro, ""]
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]
-    out += [f"- dependency type `{name}`" for name in LATER_TYPES if name not in types]
-    out += [f"- kind `{name}`" for name in LATER_KINDS]
+    out += [f"- dependency type `{name}`: {instead}." for name, instead in LATER_TYPES.items() if name not in types]
+    out += [f"- kind `{name}`: {instead}." for name, instead in LATER_KINDS.items()]
     return "\n".join([*out, ""])
 
 
@@ -127,10 +128,10 @@ def codes_page(rules: Mapping[str, Rule]) -> str:
 
 def _later(record: type) -> Iterator[tuple[str, str]]:
     for path, field in walk(record):
-        for name, doc in later_of(field.record).items() if field.record else ():
-            yield f"{path}.{name}", doc
-        for value in field.key.later if path != "kind" else ():
-            yield f"{path}: {value}", field.key.doc
+        for name, (doc, instead) in later_of(field.record).items() if field.record else ():
+            yield f"{path}.{name}", f"{doc} Until then: {instead}."
+        for value, instead in field.key.later.items() if path != "kind" else ():
+            yield f"{path}: {value}", f"{field.key.doc} Until then: {instead}."
 
 
 def _key_table(entries: Iterable[tuple[str, Field]]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.diagnostics import Diagnostic, Severity, Span, SpecPath
+from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Severity, Span, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
 
@@ -52,6 +53,33 @@ class Document:
     def has(self, path: SpecPath) -> bool:
         """Return whether the author wrote this path, as opposed to a default."""
         return path in self.marks
+
+    def value(self, path: SpecPath) -> Any:
+        """Return the value at a path; None if it does not exist."""
+        data: Any = self.data
+        for step in path:
+            if isinstance(data, dict):
+                data = data.get(step)
+            else:
+                data = data[step] if isinstance(data, list) and isinstance(step, int) and step < len(data) else None
+        return data
+
+    def written(self, path: SpecPath) -> str | None:
+        """Return the text of a value as it is written, on the line of its key; None for one on other lines."""
+        mark = self.marks.get(path)
+        if mark is None or mark.value.line != mark.value.end_line or (mark.key and mark.key.line != mark.value.line):
+            return None
+        return self._line(mark.value)[mark.value.column - 1 : mark.value.end_column - 1]
+
+    def comment_at(self, path: SpecPath) -> str:
+        """Return the comment in the place of a value, with its ``#``; empty if there is none."""
+        mark = self.marks.get(path)
+        rest = self._line(mark.value)[mark.value.column - 1 :].strip() if mark else ""
+        return rest if re.match("#[^# ]", rest) else ""
+
+    def _line(self, span: Span) -> str:
+        lines = LINE_BREAK.split(self.sources.get(span.file, ""))
+        return lines[span.line - 1] if span.line <= len(lines) else ""
 
     def allows(self, finding: Diagnostic) -> bool:
         """Return whether a comment of the author allows a warning on its line."""

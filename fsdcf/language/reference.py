@@ -47,17 +47,18 @@ def find(path: str, types: Types) -> tuple[str, Field] | None:
 
 
 def later(path: str) -> str | None:
-    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet."""
+    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet, and
+    what works instead."""
     if path in LATER_KINDS:
-        return "A kind of spec."
+        return f"A kind of spec. Until then: {LATER_KINDS[path]}."
     if path in LATER_TYPES:
-        return "A type of dependency."
+        return f"A type of dependency. Until then: {LATER_TYPES[path]}."
     holder, _, name = path.rpartition(".")
     for kind in KINDS.values():
         records = [field.record for known, field in walk(kind.record) if known == holder] if holder else [kind.record]
         for record in records:
             if record and name in later_of(record):
-                return later_of(record)[name]
+                return "{} Until then: {}.".format(*later_of(record)[name])
     return None
 
 

@@ -4,7 +4,7 @@ checked."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, ClassVar
 
@@ -12,14 +12,14 @@ from cerberus import TypeDefinition, Validator
 from cerberus.errors import BasicErrorHandler, ErrorDefinition
 from cerberus.schema import UnvalidatedSchema
 
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, joined
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import Pseudo, Text, sample
 from fsdcf.language.rules.references import misplaced
-from fsdcf.language.shape import Field, Key, ValueType, camel, fields_of, later_of, names_of, spellings_of
+from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of
 from fsdcf.language.unknown import record_without
 
 UNKNOWN = Rule(
@@ -49,16 +49,25 @@ DEPENDENCY = Rule(
     "S112", "an unknown dependency type", "fsdcf does not know the type; the finding lists the known ones."
 )
 
-LATER_TYPES = (
-    "aws_rds_instance",
-    "aws_elasticache",
-    "aws_kinesis_stream",
-    "aws_secretsmanager_secret",
-    "aws_ssm_parameter",
-    "aws_kms_key",
-    "service",
+_ELSEWHERE = (
+    "create it outside of fsdcf, write its address in service.environment and its password in service.secrets, and let "
+    "its security group admit that of the tasks"
 )
-"""The dependency types that belong to the language and are not implemented yet, unless a module defines them."""
+_STATEMENTS = (
+    "create it outside of fsdcf, write its name in service.environment, and allow its use in "
+    "service.taskRole.statements"
+)
+LATER_TYPES = {
+    "aws_rds_instance": _ELSEWHERE,
+    "aws_elasticache": _ELSEWHERE,
+    "aws_kinesis_stream": _STATEMENTS,
+    "aws_secretsmanager_secret": "write ${secrets:path} in service.environment, or the secret's ARN in service.secrets",
+    "aws_ssm_parameter": "write ${ssm:/path} in service.environment, or the parameter's ARN in service.secrets",
+    "aws_kms_key": _STATEMENTS,
+    "service": "write the URL of the other service in service.environment",
+}
+"""The dependency types that belong to the language and are not implemented yet, unless a module defines them, each with
+what works instead."""
 
 
 # Validation of single values by cerberus
@@ -131,154 +140,6 @@ def _scalar_rules(key: Key) -> dict[str, Any]:
     return {name: limit for name, limit in rules.items() if limit is not None}
 
 
-# The wording of findings and hints
-
-_NOUNS = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list",
-    "map": "a map",
-    "record": "a map",
-    "dependency": "a map",
-}
-_FEW = 10
-_YES_OR_NO = ("true", "false", "yes", "no", "on", "off", "y", "n")
-_QUANTITY = re.compile(r"([1-9][0-9]{0,5}) ?(Mi?B?|Gi?B?|s|m|h|d)", re.IGNORECASE)
-_UNITS = {"MiB": {"m": 1, "g": 1024}, "GiB": {"g": 1}, "econds": {"s": 1, "m": 60, "h": 3600, "d": 86400}}
-_OTHER_WORDS = {"env": "environment", **dict.fromkeys(("replicas", "count"), "resources.desiredCount")}
-"""Keys of Kubernetes, Compose and Copilot, each with the key of this language."""
-
-
-def _label(path: SpecPath) -> str:
-    """Return the name of the key at a path; for an item, that of its list."""
-    return next((step for step in reversed(path) if isinstance(step, str)), "spec")
-
-
-def _types_at(each: Field, path: SpecPath) -> tuple[ValueType, ...]:
-    """Return the types of a key, or those of its items if the path leads to one of them."""
-    return each.types if path[-1] == each.name else tuple(value.item for value in each.types if value.item)
-
-
-def _type_message(each: Field, path: SpecPath, value: Any) -> str:
-    subject = f"an item of `{_label(path)}`" if isinstance(path[-1], int) else f"`{_label(path)}`"
-    expected = " or ".join(dict.fromkeys(_NOUNS[value.name] for value in _types_at(each, path)))
-    names = {dict: "a map", list: "a list", bool: "a boolean", int: "an integer", float: "a number"}
-    return f"{subject} must be {expected}, not {'empty' if value is None else names.get(type(value), 'text')}"
-
-
-def _type_hint(each: Field, value: Any, path: SpecPath) -> str:
-    """Return how to write a value that has the wrong type."""
-    text = value if isinstance(value, str) else ""
-    names = sorted(names_of(each.record)) if each.record else []
-    if value is None and each.key.as_text and path[-1] != each.name:
-        return 'write "" for an empty text'
-    if text.isdigit() and each.accepts("integer"):
-        return f"write {text} without quotes"
-    if form := _form_hint(each, value, path):
-        return form
-    if isinstance(value, str) and each.accepts("list"):
-        return "write a list: [{}]".format(", ".join(f'"{word}"' for word in value.split()))
-    if isinstance(value, str) and each.accepts("integer"):
-        return _number_hint(each.key.doc, value)
-    if isinstance(value, str) and each.accepts("boolean") and (value.lower() in _YES_OR_NO or not names):
-        return "write true or false, without quotes"
-    if not isinstance(value, (dict, list)) and 0 < len(names) < _FEW:
-        return f"write a map; valid keys: {', '.join(names)}"
-    return each.key.doc
-
-
-def _form_hint(each: Field, value: Any, path: SpecPath) -> str:
-    """Return how to write a map as a list, a list as a map, or an item as a map; empty if the form is right."""
-    types = _types_at(each, path)
-    items = [required for value in types if value.name == "list" and value.item for required in _required(value.item)]
-    if items and isinstance(value, (dict, str)):
-        return f"write a list; each item begins with `- ` and has {joined(items, 'and')}"
-    if isinstance(value, list) and [value.name for value in types] == ["map"]:
-        return "write `name: value` lines, without `- `"
-    keys = [required for value in types for required in _required(value)]
-    return (
-        f"an item is a map with {joined(keys, 'and')}"
-        if keys and isinstance(value, str) and path[-1] != each.name
-        else ""
-    )
-
-
-def _required(value: ValueType) -> list[str]:
-    if value.name == "dependency":
-        return ["type", "name"]
-    return [each.name for each in fields_of(value.record) if each.required] if value.record else []
-
-
-def _pair_hint(record: type, item: Any) -> str:
-    """Return how to write an item of the form ``- NAME: value`` for a record of a name and a value; empty for
-    others."""
-    required = [each.name for each in fields_of(record) if each.required]
-    if len(required) != 2 or required[0] != "name" or not isinstance(item, dict) or not item:
-        return ""
-    known = {name for each in fields_of(record) for name in (each.name, *each.key.also)}
-    if {str(key) for key in item} & known or not all(isinstance(value, str) for value in item.values()):
-        return ""
-    return f"write two keys, each on its line: `name: {next(iter(item))}` and `{required[1]}:` with the value"
-
-
-def _number_hint(doc: str, value: str) -> str:
-    """Return the number for ``4GB`` or ``45s`` in the unit that the key's meaning names, or only the meaning."""
-    quantity = _QUANTITY.fullmatch(value)
-    units = next((units for word, units in _UNITS.items() if word in doc), {})
-    if quantity and (unit := units.get(quantity[2].lower().replace("ib", "").replace("b", ""))):
-        return f"write {int(quantity[1]) * unit}. {doc}"
-    return doc
-
-
-def _range_hint(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"use {low:g} to {high:.0f}"
-    return f"use at least {low:g}" if low is not None else f"use at most {high:g}"
-
-
-def _choice_hint(value: Any, key: Key) -> str:
-    """Return the nearest of the available values, or all of them."""
-    numbers = [each for each in key.allowed if isinstance(each, int)]
-    words: list[object] = [f"`{each}`" for each in key.allowed if isinstance(each, str)] if numbers else []
-    if isinstance(value, str) and value in map(str, numbers):
-        return f"write {value} without quotes"
-    if isinstance(value, int) and len(numbers) > 8:
-        below, above = [each for each in numbers if each < value], [each for each in numbers if each > value]
-        return f"use {joined([*below[-1:], *above[:1], *words] if below else [*words, *above[:1]])}"
-    close = _closest(str(value), map(str, key.allowed), 0.8)
-    return (
-        f"did you mean `{close}`?"
-        if close and len(key.allowed) > 3
-        else f"use {joined([*words, *numbers] or key.allowed)}"
-    )
-
-
-def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:
-    import difflib  # not loaded for a spec without mistakes
-
-    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that was probably meant: the only one that contains this word, or the most similar one."""
-    containing = [each for each in known if name in each.split("_")]
-    if len(containing) == 1:
-        return containing[0]
-    by_case = {each.lower(): each for each in sorted(known)}
-    close = _closest(camel(name).lower(), by_case, 0.6)
-    return by_case[close] if close else None
-
-
-def _other_word(name: str, keys: Iterable[str]) -> str:
-    """Return the hint for a key of another tool, if its counterpart belongs to these keys; empty otherwise."""
-    home, dot, key = _OTHER_WORDS.get(name, "").partition(".")
-    if key in keys:
-        return f"write `{key}`"
-    return f"write `{home}{dot}{key}`" if home in keys else ""
-
-
 # The walk over a document
 
 
@@ -339,6 +200,8 @@ class Checker:
     def _items(self, each: Field, item: ValueType, values: list[Any], path: SpecPath) -> Iterator[Any]:
         """Yield the items of a list, complete in an overlay too, because lists replace. With a wrong item, the list
         is unknown."""
+        from fsdcf.language import advice  # not loaded for a spec without mistakes
+
         for index, value in enumerate(values):
             here = (*path, index)
             value = self._item(each, item, value, here)
@@ -346,7 +209,7 @@ class Checker:
                 yield from self._dependency(value, here)
             elif here in self.wrong:
                 self.wrong.add(path)
-            elif item.record and (hint := _pair_hint(item.record, value)):
+            elif item.record and (hint := advice.pair_hint(item.record, value)):
                 self.wrong.add(path)
                 name = next(iter(value))
                 self._add(UNKNOWN, (*here, name), f"unknown key `{name}`", hint, key=True)
@@ -355,16 +218,19 @@ class Checker:
 
     def _dependency(self, value: Any, path: SpecPath) -> Iterator[Any]:
         """Yield a dependency if its type and its required keys are known, because rules and names depend on them."""
+        from fsdcf.language import advice  # not loaded for a spec without mistakes
+
         if path in self.wrong:
             return
         name = value.get("type")
         if isinstance(name, str) and name not in self.types:
-            if name in LATER_TYPES:
-                hint = "leave it out, or give access to an existing resource in service.taskRole.statements"
-                self._add(LATER, (*path, "type"), f"dependencies of type `{name}` are not implemented yet", hint)
+            meant = advice.type_of_dependency(name, self.types, LATER_TYPES)
+            if meant in LATER_TYPES:
+                message = f"dependencies of type `{meant}` are not implemented yet"
+                self._add(LATER, (*path, "type"), message, LATER_TYPES[meant])
             else:
-                near = _nearest(name, self.types)
-                hint = f"did you mean `{near}`?" if near else f"known types: {', '.join(sorted(self.types))}"
+                known = ", ".join(sorted(self.types))
+                hint = f"did you mean `{meant}`?" if meant else f"known types: {known}; for another one, {_STATEMENTS}"
                 self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
             return
         model: type = self.types[name].model if isinstance(name, str) else Dependency
@@ -374,13 +240,15 @@ class Checker:
             yield built
 
     def _map(self, each: Field, item: ValueType, values: dict[Any, Any], path: SpecPath) -> dict[str, Any]:
+        from fsdcf.language import advice  # not loaded for a spec without mistakes
+
         out: dict[str, Any] = {}
         for key, value in values.items():
             here = (*path, key)
             if each.key.key_pattern and not re.fullmatch(each.key.key_pattern, str(key)):
                 self.wrong.add(here)
-                message = f"`{key}` is not a valid name here"
-                self._add(FORM, here, message, f"names must match {each.key.key_pattern}", key=True)
+                hint = advice.name_hint(each.key, str(key))
+                self._add(FORM, here, f"`{key}` is not a valid name here", hint, key=True)
             elif item.name == "any":
                 out[key] = value
             else:
@@ -415,49 +283,43 @@ class Checker:
         return mark.text if mark and mark.text is not None else str(value).lower()
 
     def _unknown(self, record: type, name: Any, path: SpecPath) -> None:
-        here = (*path, name)
-        later = later_of(record)
-        if name in later:
-            message, hint = (
-                f"`{name}` is not implemented yet",
-                "leave it out: this version of fsdcf does not support it",
-            )
-            self._add(LATER, here, message, hint, key=True)
+        from fsdcf.language import advice  # not loaded for a spec without mistakes
+
+        here, later = (*path, name), later_of(record)
+        meant = name if name in later else advice.typo(str(name), {*later, *names_of(record)}) or ""
+        if meant in later:
+            self._add(LATER, here, f"`{meant}` is not implemented yet", later[meant].instead, key=True)
             return
-        spellings = {spelling: each.name for spelling, each in spellings_of(record).items()}
-        meant = _nearest(str(name), {**spellings, **later})
-        homes = [each.name for each in fields_of(record) if each.record and name in names_of(each.record)]
-        if len(homes) == 1:
-            self.wrong.add((*path, homes[0], name))
-            hint = f"`{name}` is a key of `{homes[0]}`: indent it below that"
-        elif not (hint := _other_word(str(name), spellings)):
-            if meant in spellings:
-                self.wrong.add((*path, spellings[meant]))
-            keys = ", ".join(sorted({*spellings.values(), *later}))
-            hint = f"did you mean `{meant}`?" if meant else f"valid keys: {keys}"
+        hint, unset = advice.key_hint(self.document, record, str(name), path)
+        self.wrong |= {unset} if unset else set()
         self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _missing(self, each: Field, path: SpecPath) -> None:
         here = (*path, each.name)
         self.wrong.add(here)
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
-        self.findings.append(REQUIRED.at(self.document.key_span(path), here, message, each.key.doc))
+        only = f"write `{each.name}: {each.key.allowed[0]}`" if len(each.key.allowed) == 1 else each.key.doc
+        self.findings.append(REQUIRED.at(self.document.key_span(path), here, message, only))
 
     def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:
         """Report an error of cerberus, given by the name of its rule."""
+        from fsdcf.language import advice  # not loaded for a spec without mistakes
+
         self.wrong.add(path)
-        key, label = each.key, _label(path)
+        key, label, document = each.key, advice.label(path), self.document
         if rule in ("type", "nullable"):
-            self._add(TYPE, path, _type_message(each, path, value), _type_hint(each, value, path))
+            message = advice.type_message(each, path, value)
+            self._add(TYPE, path, message, advice.type_hint(document, each, value, path))
         elif rule in ("min", "max"):
-            self._add(LIMIT, path, f"{value} is out of range for `{label}`", _range_hint(key.minimum, key.maximum))
+            hint = advice.range_hint(document, key, value, path)
+            self._add(LIMIT, path, f"{value} is out of range for `{label}`", hint)
         elif rule == "matches":
-            hint = f"write {key.expects}" if key.expects else f"it must match {key.pattern}"
-            self._add(FORM, path, f"`{value}` is not a valid `{label}`", hint)
+            self._add(FORM, path, f"`{value}` is not a valid `{label}`", advice.pattern_hint(key, value))
         elif rule == "allowed" and value in key.later:
-            self._add(LATER, path, f"`{label}: {value}` is not implemented yet", f"use {joined(key.allowed)}")
+            self._add(LATER, path, f"`{label}: {value}` is not implemented yet", key.later[value])
         elif rule == "allowed":
-            self._add(CHOICE, path, f"`{value}` is not available for `{label}`", _choice_hint(value, key))
+            hint = advice.choice_hint(document, value, key, path)
+            self._add(CHOICE, path, f"`{value}` is not available for `{label}`", hint)
         elif rule == "maxlength":
             self._add(LIMIT, path, f"`{label}` has {len(value)} characters", f"use at most {key.longest}")
         else:

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fsdcf.language.placeholders import Text
 
@@ -22,8 +22,9 @@ class Key:
     - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader.
     - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
       environment value ``1.10`` stays ``1.10``).
-    - ``computed_default`` describes a default that the compiler computes. ``later`` lists values that are not
-      implemented yet.
+    - ``key_pattern`` must match the names in a map; ``key_expects`` describes it.
+    - ``computed_default`` describes a default that the compiler computes. ``later`` are the values that are not
+      implemented yet, each with what to do instead.
     """
 
     doc: str
@@ -39,7 +40,8 @@ class Key:
     computed_default: str = ""
     as_text: bool = False
     key_pattern: str = ""
-    later: tuple[str, ...] = ()
+    key_expects: str = ""
+    later: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def spec_key(doc: str, *, default: Any = MISSING, default_factory: Any = MISSING, **meaning: Any) -> Any:
@@ -165,9 +167,16 @@ def moved_keys(record: type) -> tuple[tuple[Field, tuple[str, ...], tuple[str, .
     )
 
 
-def later_of(record: type) -> Mapping[str, str]:
-    """Return the keys of a record that belong to the language and are not implemented yet, each with its meaning."""
-    later: Mapping[str, str] = getattr(record, "LATER", {})
+class Later(NamedTuple):
+    """A key that belongs to the language and is not implemented yet: its meaning, and what works instead."""
+
+    doc: str
+    instead: str
+
+
+def later_of(record: type) -> Mapping[str, Later]:
+    """Return the keys of a record that belong to the language and are not implemented yet."""
+    later: Mapping[str, Later] = getattr(record, "LATER", {})
     return later
 
 

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ MOST_EXPANDED = 5_000
 MOST_DIRECTIVES = 2
 MOST_DIGITS = 400
 MOST_FINDINGS = 200
+MOST_REPAIRED = 1 << 16
+_LONGEST_HINT = 160
 
 SYNTAX = Rule(
     "S001",
@@ -73,6 +75,13 @@ ALLOWANCE = Rule(
     "one. It names W codes, separated by commas, and a reason for the next reader. Errors cannot be silenced.",
 )
 
+FOREIGN = Rule(
+    "S015",
+    "a file of another tool",
+    "The file is a Kubernetes manifest, a Compose file, a Copilot manifest or another tool's description of a service. "
+    "fsdcf reads specs: `fsdcf init my-service` writes one, and the hint names the keys that matter.",
+)
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values() for tag, form in rows}
@@ -81,7 +90,17 @@ _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
 _ALLOW = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
+_IS_SPEC = re.compile(r"^[\s\"']*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^[\s{[-]*([\"'A-Za-z])", re.MULTILINE)
 _BEGINS_WITH_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
+_ENTRY = re.compile(
+    r"""(?P<head>\s*(?:-\s+)*(?P<key>(?:[\w.-]+|"[^"]*"|'[^']*')\s*:\s+)?)(?P<value>\S.*?)(?P<comment>\s+\#.*)?\s*"""
+)
+_ITEM = re.compile(
+    r"""(?P<lead>[\[{,]\s*(?:[\w.-]+:\s+)?)(?P<item>(?!["'\[{\s])(?:\$\{[^}]*\}|[^,\[\]{}])+?)(?=\s*[,\]}]|$)"""
+)
+_SPECIAL = re.compile(r"[*&!%@`>|?#:-]|.*(\$\{|:\s|:$|\s#)")
+_INNER_KEY = re.compile(r"([A-Za-z][\w-]*):\s")
 _SINGLE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
 
 Findings = tuple[Diagnostic, ...]
@@ -90,6 +109,12 @@ Findings = tuple[Diagnostic, ...]
 def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     """Return a spec's bytes as a document, or None if they cannot be read, and the findings. ``name`` is for
     messages."""
+    document, findings = _read(raw, name)
+    foreign = _of_another_tool(document, raw, name)
+    return (None, (foreign,)) if foreign else (document, findings)
+
+
+def _read(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     more: Findings = ()
 
     def unusable(rule: Rule, span: Span, message: str, hint: str) -> tuple[None, Findings]:
@@ -120,7 +145,7 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
         return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
         return unusable(EMPTY, start, "the file contains no spec", "`fsdcf init` writes one")
-    reader = _TreeReader(name, outline.ends)
+    reader = _TreeReader(name, first, outline.ends)
     if not isinstance(root, yaml.MappingNode):
         hint = "begin with `apiVersion: fsd/v1`"
         if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
@@ -129,6 +154,21 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     data = reader.value(root, (), None)
     allowed, incomplete = _allowances(first, name, reader.scalars)
     return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *incomplete, *more)
+
+
+def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagnostic | None:
+    """Return the finding about a whole file of another tool, in the place of all others; None for any other file."""
+    text = "" if len(raw) > MOST_BYTES else raw.decode("utf-8", "replace").lstrip("\ufeff")
+    if _IS_SPEC.search(text):
+        return None
+    from fsdcf.language.foreign import recognized  # not loaded for a spec
+
+    file = recognized(document.data if document else None, text)
+    if file is None:
+        return None
+    first = _FIRST_KEY.search(text)
+    span = _after(name, text[: first.start(1)] if first else "")
+    return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.advice)
 
 
 def _between(name: str, start: Any, end: Any) -> Span:
@@ -209,8 +249,9 @@ class _Outline:
 class _TreeReader:
     """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written."""
 
-    def __init__(self, name: str, ends: dict[int, Any]) -> None:
+    def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
         self.name = name
+        self.text = text
         self.ends = ends
         self.marks: dict[SpecPath, Mark] = {}
         self.findings: list[Diagnostic] = []
@@ -265,10 +306,21 @@ class _TreeReader:
         if "fsdcf:" in node.value:
             self.scalars.append(span)
 
-    def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any]:
+    def _braces(self, node: Any, path: SpecPath, fresh: bool) -> str:
+        """Report ``{{NAME}}``, the placeholder of other tools, which YAML reads as a map; return it as text."""
+        text = self.text[node.start_mark.index : node.end_mark.index]
+        hint = f"put text in quotes: {_short(quoted(text))}; a variable of the spec is ${{NAME}}"
+        self._add(
+            fresh, KEY, self.span(node), path, "YAML reads braces as a map, and this one has no words as keys", hint
+        )
+        return text
+
+    def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any] | str:
         out: dict[str, Any] = {}
         for key, value in node.value:
             span = self.span(key)
+            if node.flow_style and isinstance(key, yaml.CollectionNode):
+                return self._braces(node, path, fresh)
             if not self._is_key(key, span, path, fresh):
                 self._ignore(value, path, span)
                 continue
@@ -315,7 +367,10 @@ class _TreeReader:
             standard = node.tag in _FORMS or node.tag in (_TAG + "str", _TAG + "map", _TAG + "seq")
             short = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
             message = f"the tag `{short}` {'does not fit this value' if standard else 'is not part of the language'}"
-            self._add(fresh, TAGS, span, path, message, "use a placeholder such as ${AWS::Region}, or plain values")
+            hint = "use a placeholder such as ${AWS::Region}, or plain values"
+            if isinstance(node, yaml.ScalarNode) and node.tag.startswith("!"):
+                hint += f"; text that begins with ! needs quotes: {_short(quoted(f'{node.tag} {node.value}'.strip()))}"
+            self._add(fresh, TAGS, span, path, message, hint)
         return fits
 
     def _scalar(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> Any:
@@ -326,7 +381,9 @@ class _TreeReader:
         if kind == "null":
             return None
         if _surprises(kind, text):
-            hint = "write true or false, or put it in quotes" if kind == "bool" else f'write "{text}"'
+            hint = f'write "{text}"'
+            if kind == "bool":
+                hint = f'write {str(text.lower() in ("yes", "on")).lower()}, or "{text}" for the text'
             self._add(fresh, SURPRISE, span, path, f"YAML reads `{text}` as another value", hint)
             return text
         if kind == "bool":
@@ -369,12 +426,91 @@ def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
     problem = error.problem or error.context or "the text cannot be read"
     if "nesting depth" in problem:  # libyaml has its own limit, and reads ahead
         return _too_deep(span)
-    above = next((each for each in reversed(lines[: line - 1]) if each.strip()), "")
-    return SYNTAX.at(span, (), f"invalid YAML: {problem}", _syntax_hint(problem, shown, above, column))
+    above = next((number for number in range(line - 1, 0, -1) if lines[number - 1].strip()), line)
+    opened = error.context_mark.line + 1 if error.context_mark else line
+    last = max(line, mark.line + 1 if mark else 1)
+    repaired = (_repair(text, lines, number, last) for number in dict.fromkeys((line, opened, above)))
+    hint = _tab_hint(problem, shown) or next(filter(None, repaired), "")
+    return SYNTAX.at(
+        span, (), f"invalid YAML: {problem}", hint or _syntax_hint(problem, shown, lines[above - 1], column)
+    )
+
+
+def _repair(text: str, lines: list[str], number: int, line: int) -> str:
+    """Return the hint for the first repair of a line after which the text can be read beyond the error's ``line``;
+    empty if none of them works."""
+    if len(text) > MOST_REPAIRED or number > len(lines):
+        return ""
+    start = [0, *(found.end() for found in LINE_BREAK.finditer(text))][number - 1]
+    before, after = text[:start], text[start + len(lines[number - 1]) :]
+    works = (hint for fixed, hint in _repairs(lines[number - 1]) if _first_fault(before + fixed + after) > line)
+    return next(works, "")
+
+
+def _first_fault(text: str) -> float:
+    """Return the line of the first syntax error of a text; infinity without one."""
+    try:
+        for _ in yaml.parse(text, Loader=_Loader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return mark.line + 1 if mark else 1
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return 0
+    return math.inf
+
+
+def _repairs(line: str) -> Iterator[tuple[str, str]]:
+    """Yield what the author of a line may have meant, each with the hint that says how to write it."""
+    entry = _ENTRY.fullmatch(line)
+    if entry is None:
+        return
+    head, value = entry["head"], entry["value"]
+    shown = (entry["key"] or "").lstrip()
+    whole = value + (entry["comment"] or "")
+    closing = {"[": "]", "{": "}", "'": "'", '"': '"'}.get(value[0], "")
+    if closing and closing not in whole[1:]:
+        close = f"close it with {closing}, or put text in quotes: {shown}{_short(quoted(value))}"
+        yield head + value + closing, close if closing in "]}" else f"close the quotes: {_short(value + closing)}"
+    if value[0] in "[{" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
+        yield head + items, f"put the items in quotes: {_short(items)}"
+    if _KEY_WITHOUT_SPACE.match(line):
+        key, _, rest = value.partition(":")
+        yield f"{head}{key}: {rest}", f"write `:` and a space after a key: {key}: {_short(rest)}"
+    if not head.strip() or (value[0] in "[{" and value[-1] in "]}"):
+        return  # a line of its own without a key is not a value, and a list or map is not text
+    in_quotes = f"put the value in quotes: {shown}{_short(quoted(value))}"
+    if value.startswith("- "):
+        in_quotes = f"begin a list on its own line; {in_quotes.replace('the value', 'text')}"
+    elif (inner := _INNER_KEY.match(value)) is not None:
+        in_quotes += f"; if `{inner[1]}` is a key, begin a new line before it"
+    yield head + quoted(value), in_quotes
+
+
+def _quoted_item(item: re.Match[str]) -> str:
+    special = _SPECIAL.match(item["item"])
+    return item["lead"] + (quoted(item["item"]) if special else item["item"])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_HINT else f"{text[:_LONGEST_HINT]}…"
+
+
+def quoted(text: str) -> str:
+    """Return a text in the quotes that YAML reads back as the text; a text in quotes of its own gets the right ones."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    doubled = text.replace("'", "''")
+    return f'"{text}"' if not re.search(r'["\\]', text) else f"'{doubled}'"
+
+
+def _tab_hint(problem: str, line: str) -> str:
+    indented = "\t" in line[: len(line) - len(line.lstrip("- \t"))]
+    return "indent with spaces: YAML does not allow tabs" if indented or "\\t" in problem else ""
 
 
 def _syntax_hint(problem: str, line: str, above: str, column: int) -> str:
-    """Return the first hint that fits the reader's problem, the line and the line above."""
+    """Return the first hint that fits the reader's problem, the line and the line above, if no repair works."""
 
     def depth(text: str) -> int:
         return len(text) - len(text.lstrip())
@@ -387,18 +523,14 @@ def _syntax_hint(problem: str, line: str, above: str, column: int) -> str:
     indentation = "check the indentation: the keys of a map begin in the same column"
     no_space = "write `:` and a space after a key"
     hints = (
-        ("\t" in line[: depth(line)] or says("\\t"), "indent with spaces: YAML does not allow tabs"),
         ("${" in line, 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'),
-        (says("alias", "anchor"), "put text that begins with * or & in quotes"),
         (mapping and _SINGLE_KEY.match(line) and depth(line) > depth(above), indentation),
-        (mapping and line.rstrip().endswith(":"), "a value that ends in `:` needs quotes"),
         (mapping, "a value that contains `: ` needs quotes; a key needs its own line"),
         (_KEY_WITHOUT_SPACE.match(line) or _KEY_WITHOUT_SPACE.match(above), no_space),
         (says("escape"), "in double quotes \\ begins an escape; use single quotes for a literal \\"),
         (says("end of stream"), "close the quotes: \" or ' at the end of the text"),
         (says("',' or"), "put commas between the items, and close the list with ] and the map with }"),
         (says("block", "indent") or (column <= depth(line) + 1 and is_key), indentation),
-        (says("expected key") and is_key, "put the whole value in quotes; a ' in it is written twice"),
         (says("key", "':'"), no_space),
     )
     return next((hint for fits, hint in hints if fits), "put the value in quotes if it contains special characters")

@@ -126,13 +126,13 @@ def test_a_rule_reports_its_violation_quickly(compiled: Compile, code: str, text
             "`autoScaling` is a key of `service`: indent it below that",
         ),
         (
-            HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, dlq: {}}\n",
+            HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, foo: {}}\n",
             "maxReceiveCount, messageRetention, name, permissions, type",
         ),
         (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, visibilityTimeout: 2m}\n", "write 120. Seconds"),
-        (HELLO + "  resources: {memory: 4 GiB}\n", "write 4096. Memory"),
+        (HELLO + "  resources: {memory: 4 GiB}\n", "write 4096, with cpu 512. Memory"),
         (HELLO + "  resources: {memory: much}\n", "Memory of a task in MiB"),
-        (HELLO + '  enableExecuteCommand: "yes"\n', "write true or false, without quotes"),
+        (HELLO + '  enableExecuteCommand: "yes"\n', "write true, without quotes"),
     ],
 )
 def test_a_hint_says_what_to_write(compiled: Compile, text: str, hint: str) -> None:

@@ -41,7 +41,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("  replicas: 3\n", "write `resources.desiredCount`"),
+        ("  replicas: 3\n", "write `service.resources.desiredCount`"),
         ("  resources: {replicas: 3}\n", "write `desiredCount`"),
         ("  env: {A: b}\n", "write `environment`"),
         ("  environment:\n    - A=1\n", "write `name: value` lines, without `- `"),
@@ -55,7 +55,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
             "  networking: {vpc: vpc-12345678}\n",
             "write a map; valid keys: availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets",
         ),
-        ("  networking: {vpc: 'yes'}\n", "write true or false, without quotes"),
+        ("  networking: {vpc: 'yes'}\n", "write true, without quotes"),
         ("  observability: {logs: {retention: 45}}\n", "use 30, 60 or `forever`"),
         ("  observability: {logs: {retention: 0}}\n", "use `forever` or 1"),
         ("  observability: {logs: {retention: never}}\n", "use `forever`, 1, 3"),
@@ -69,10 +69,10 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
             "the ARN in service.secrets, as valueFrom",
         ),
         ("  image: @shop\n", "put the value in quotes"),
-        ("  environment:\n    A: 'it's'\n", "put the whole value in quotes; a ' in it is written twice"),
-        ('  user: "app\n', "close the quotes: \" or ' at the end of the text"),
-        ("  command: [a, b\n", "put commas between the items, and close the list with ] and the map with }"),
-        ('  user: "\\d"\n', "single quotes"),
+        ("  environment:\n    A: 'it's'\n", 'put the value in quotes: A: "it\'s"'),
+        ('  user: "app\n', 'close the quotes: "app"'),
+        ("  command: [a, b\n", "close it with ]"),
+        ('  user: "\\d"\n', "user: '\\d'"),
     ],
 )
 def test_typical_mistakes_have_hints(compiled: Compile, text: str, hint: str) -> None:

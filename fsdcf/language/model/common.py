@@ -6,11 +6,16 @@ from typing import Any
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import TypedRecord, spec_key, spec_record
 
-LATER_KINDS = ("Job", "Environment")
-"""The kinds of spec that belong to the language and are not implemented yet."""
+LATER_KINDS = {
+    "Job": "write a Service without a port, or start a one-off task with `fsdcf run`",
+    "Environment": "write `environments` in each spec, and the ids of a shared network in service.networking.vpc",
+}
+"""The kinds of spec that belong to the language and are not implemented yet, each with what works instead."""
 
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 """The name of an environment variable."""
+
+VARIABLE_WORDS = "names of letters, digits and _, not beginning with a digit"
 
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 """The name of a service."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
-from fsdcf.language.model.common import LATER_KINDS, VARIABLE, Dependency, Metadata, Role
+from fsdcf.language.model.common import LATER_KINDS, VARIABLE, VARIABLE_WORDS, Dependency, Metadata, Role
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
-from fsdcf.language.shape import spec_key, spec_record
+from fsdcf.language.shape import Later, spec_key, spec_record
 
 ULIMITS = (
     *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
@@ -57,12 +57,17 @@ class Resources:
 class AutoScaling:
     """Target tracking by Application Auto Scaling; cooldowns in seconds, targets in percent."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "targetRequestsPerTask": "Target number of requests per minute and task.",
-        "targetResponseTime": "Target response time in seconds.",
-        "queueBacklogPerTask": "Target number of messages per task.",
-        "schedules": "Changes of the minimum and maximum at given times.",
-        "policies": "Step scaling policies.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "targetRequestsPerTask": Later(
+            "Target number of requests per minute and task.", "scale by targetCPU or targetMemory"
+        ),
+        "targetResponseTime": Later("Target response time in seconds.", "scale by targetCPU or targetMemory"),
+        "queueBacklogPerTask": Later("Target number of messages per task.", "scale by targetCPU or targetMemory"),
+        "schedules": Later(
+            "Changes of the minimum and maximum at given times.",
+            "set minCount to the number of tasks that the busiest hours need",
+        ),
+        "policies": Later("Step scaling policies.", "scale by targetCPU or targetMemory"),
     }
     min_count: int = spec_key(
         "Minimum number of tasks.", default=1, also=("service.resources.minCapacity",), minimum=0, maximum=5000
@@ -256,16 +261,39 @@ class Stickiness:
 class LoadBalancer:
     """The application load balancer and its listeners."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "accessLogs": "Bucket for access logs.",
-        "waf": "Web ACL in front of the load balancer.",
-        "listenerArn": "Listener of a shared load balancer.",
-        "priority": "Priority of the rule at a shared listener.",
-        "hosts": "Host names that the rule at a shared listener matches.",
-        "paths": "Paths that the rule at a shared listener matches.",
-        "domain": "Host name and hosted zone.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "accessLogs": Later(
+            "Bucket for access logs.", "turn them on after the deploy with `aws elbv2 modify-load-balancer-attributes`"
+        ),
+        "waf": Later(
+            "Web ACL in front of the load balancer.",
+            "associate the web ACL after the deploy with `aws wafv2 associate-web-acl`",
+        ),
+        "listenerArn": Later(
+            "Listener of a shared load balancer.", "leave it out: each service has a load balancer of its own"
+        ),
+        "priority": Later(
+            "Priority of the rule at a shared listener.",
+            "leave it out: the load balancer has no other service, so it needs no order of rules",
+        ),
+        "hosts": Later(
+            "Host names that the rule at a shared listener matches.",
+            "leave it out: the load balancer answers to every host name that leads to it",
+        ),
+        "paths": Later(
+            "Paths that the rule at a shared listener matches.",
+            "leave it out: the load balancer sends every path to the service",
+        ),
+        "domain": Later(
+            "Host name and hosted zone.", "point a DNS record at the load balancer, and write certificateArn for HTTPS"
+        ),
     }
-    type: str = spec_key("Type of load balancer.", default="application", allowed=("application",), later=("network",))
+    type: str = spec_key(
+        "Type of load balancer.",
+        default="application",
+        allowed=("application",),
+        later={"network": "use application, which serves HTTP; or leave out the port for a worker"},
+    )
     internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
     certificate_arn: String | None = spec_key(
         "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
@@ -303,11 +331,22 @@ class LoadBalancer:
 class Networking:
     """The network of the tasks, and the ingress."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "subnets": "Subnets of the tasks.",
-        "securityGroups": "Additional security groups of the tasks.",
-        "serviceDiscovery": "A name in Cloud Map.",
-        "serviceConnect": "A name in Service Connect.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "subnets": Later(
+            "Subnets of the tasks.", "write the ids in service.networking.vpc, as privateSubnets and publicSubnets"
+        ),
+        "securityGroups": Later(
+            "Additional security groups of the tasks.",
+            "let the groups of the other resources admit the group of the tasks",
+        ),
+        "serviceDiscovery": Later(
+            "A name in Cloud Map.",
+            "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private",
+        ),
+        "serviceConnect": Later(
+            "A name in Service Connect.",
+            "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private",
+        ),
     }
     vpc: bool | Vpc = spec_key(
         "`true` for a new network; a map for its details, or for an existing network.", default=True
@@ -376,7 +415,14 @@ class Logs:
         default="non-blocking",
         allowed=("non-blocking", "blocking"),
     )
-    driver: str = spec_key("Log driver.", default="awslogs", allowed=("awslogs",), later=("splunk", "awsfirelens"))
+    driver: str = spec_key(
+        "Log driver.",
+        default="awslogs",
+        allowed=("awslogs",),
+        later=dict.fromkeys(
+            ("splunk", "awsfirelens"), "use awslogs, and a subscription of the log group to send it on"
+        ),
+    )
 
     @property
     def days(self) -> int | None:
@@ -448,9 +494,14 @@ class Traces:
 class Observability:
     """Logs, metrics and traces."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "alarms": "CloudWatch alarms and the topic to notify.",
-        "dashboard": "A CloudWatch dashboard.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "alarms": Later(
+            "CloudWatch alarms and the topic to notify.",
+            "create alarms on the metrics of the service in a stack of your own",
+        ),
+        "dashboard": Later(
+            "A CloudWatch dashboard.", "use `fsdcf status`, or the metrics of the service in the ECS console"
+        ),
     }
     logs: Logs = spec_key("Logs of the container.", default=Logs())
     metrics: Metrics | None = spec_key("Prometheus metrics, collected by an ADOT sidecar.", default=None)
@@ -509,7 +560,9 @@ class Build:
         default=None,
         computed_default="Dockerfile",
     )
-    args: Mapping[str, str] = spec_key("Build arguments.", default_factory=dict, as_text=True, key_pattern=VARIABLE)
+    args: Mapping[str, str] = spec_key(
+        "Build arguments.", default_factory=dict, as_text=True, key_pattern=VARIABLE, key_expects=VARIABLE_WORDS
+    )
 
 
 @spec_record
@@ -524,17 +577,28 @@ class CircuitBreaker:
 class Deployment:
     """How ECS replaces the tasks; limits in percent of the desired count."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "bakeTime": "Minutes during which both versions run.",
-        "canaryPercent": "Percentage of the traffic for the canary.",
-        "stepPercent": "Percentage of the traffic that moves in each step.",
-        "alarms": "Alarms that stop a deployment.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "bakeTime": Later(
+            "Minutes during which both versions run.",
+            "leave it out: the circuit breaker rolls a failed deployment back",
+        ),
+        "canaryPercent": Later(
+            "Percentage of the traffic for the canary.",
+            "leave it out: the circuit breaker rolls a failed deployment back",
+        ),
+        "stepPercent": Later(
+            "Percentage of the traffic that moves in each step.",
+            "leave it out: the circuit breaker rolls a failed deployment back",
+        ),
+        "alarms": Later(
+            "Alarms that stop a deployment.", "create alarms on the metrics of the service in a stack of your own"
+        ),
     }
     strategy: str = spec_key(
         "How a new version replaces the old one.",
         default="rolling",
         allowed=("rolling",),
-        later=("blueGreen", "canary", "linear"),
+        later=dict.fromkeys(("blueGreen", "canary", "linear"), "use rolling: the circuit breaker rolls a failure back"),
     )
     minimum_healthy_percent: int | None = spec_key(
         "Minimum number of running tasks during a deployment, in percent.",
@@ -557,11 +621,23 @@ class Deployment:
 class Service:
     """The container, its network, its scaling and its permissions."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "environmentFiles": "S3 ARNs of files with environment variables.",
-        "sidecars": "Additional containers of the task.",
-        "dependsOn": "Order in which the containers start.",
-        "release": "A one-off task that runs before the service is updated.",
+    LATER: ClassVar[Mapping[str, Later]] = {
+        "environmentFiles": Later(
+            "S3 ARNs of files with environment variables.",
+            "write the variables in service.environment, and secrets in service.secrets",
+        ),
+        "sidecars": Later(
+            "Additional containers of the task.",
+            "run the program in the image itself; service.observability adds a collector for metrics and traces",
+        ),
+        "dependsOn": Later(
+            "Order in which the containers start.",
+            "leave it out: the task has one container of yours, and the collector needs no order",
+        ),
+        "release": Later(
+            "A one-off task that runs before the service is updated.",
+            "run the command with `fsdcf run` before the deploy of a version that needs it",
+        ),
     }
     type: str = spec_key("Platform; only ecs is supported.", default="ecs", allowed=("ecs",))
     image: String | None = spec_key(
@@ -597,6 +673,7 @@ class Service:
         default_factory=dict,
         as_text=True,
         key_pattern=VARIABLE,
+        key_expects=VARIABLE_WORDS,
     )
     secrets: tuple[Secret, ...] = spec_key(
         "Environment variables whose values ECS reads from Secrets Manager or Parameter Store.", default=()
@@ -639,4 +716,5 @@ class Spec:
         "Parts that are merged over the spec for an environment: maps merge, lists replace.",
         default_factory=dict,
         key_pattern=ENVIRONMENT_PATTERN,
+        key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
     )

@@ -1,0 +1,378 @@
+"""Other tools: the files of Kubernetes, Compose, Copilot and others, and their words for keys of this language.
+
+Each word has the keys that it stands for, by their full paths. A test applies every one of them to a spec.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fsdcf.diagnostics import SpecPath
+
+
+@dataclass(frozen=True)
+class Word:
+    """A key of another tool: the keys ``to`` write instead, and the reason; without keys, why there is none."""
+
+    to: tuple[str, ...] = ()
+    why: str = ""
+
+
+_SERVICE = "service."
+_LB = "service.networking.loadBalancer"
+_NO_NODES = "leave it out: Fargate has no nodes to choose or configure"
+_ALWAYS = "leave it out: ECS always restarts the tasks of a service"
+_STATEMENTS = Word(("service.taskRole.statements",), "permissions that `dependencies` do not give already")
+_ENVIRONMENT = Word(("service.environment",), "a map of names and values")
+_SECRETS = Word(("service.secrets",), "a list of `name` and `valueFrom`")
+_COUNT = Word(("service.resources.desiredCount",), "or `service.autoScaling` for a number that follows the load")
+_PORT = Word(("service.port",), "the port that the container listens on; the load balancer answers on 80 and 443")
+_CHECK = Word(("service.healthCheck.container.command",), "ECS runs it in the container; the load balancer has its own")
+_HOSTS = Word((f"{_LB}.hosts",), "host names of the load balancer")
+_CERTIFICATE = Word((f"{_LB}.certificateArn",), "with a certificate the load balancer uses HTTPS")
+_STORE = Word(("dependencies",), "a list of what the service uses, each with `type` and `name`")
+_SIDECARS = Word((f"{_SERVICE}sidecars",), "further containers of the task")
+_TAGS = Word(("metadata.tags",), "tags of all resources")
+_SCALING = Word(("service.autoScaling",), "minCount, maxCount and targetCPU")
+_SIZE = Word(("service.resources.cpu", "service.resources.memory"), "the size of a task, which has no second limit")
+_ARCHITECTURE = Word(("service.resources.architecture",), "x86_64 or arm64; the operating system is Linux")
+_VOLUMES = Word(("service.volumes",), "with `mountPath`; an aws_efs_file_system dependency keeps files")
+_LOGS = Word(("service.observability.logs",), "CloudWatch Logs with a retention in days")
+_SPOT = Word(("service.resources.spot",), "Fargate, unless it says true or a share of tasks")
+_IMAGE = Word(("service.image",), "the repository; a deploy gives the tag")
+_PULL = Word((), "leave it out: the execution role pulls from ECR, so keep the image there")
+_ROUTES = Word((f"{_LB}.paths",), "paths of the load balancer")
+_SECURITY = Word(
+    ("service.user", "service.readonlyRootFilesystem"), "the task runs without privileges, which Fargate does not offer"
+)
+_NO_PRIVILEGES = Word((), "leave it out: Fargate does not offer privileges or host devices")
+_NETWORK = Word(("service.networking",), "a new VPC by default, or `vpc` with the ids of an existing one")
+_BUILD = Word(("service.build",), "context, dockerfile and args of the image")
+_INDEX = Word(
+    ("dependencies.aws_dynamodb_table.keySchema", "dependencies.aws_dynamodb_table.attributes"),
+    "the table's key and the types of its attributes",
+)
+_CAPACITY = Word(
+    ("dependencies.aws_dynamodb_table.billingMode", "dependencies.aws_dynamodb_table.readCapacity"),
+    "with `writeCapacity`; without them the table is billed on demand",
+)
+
+
+def _words(word: Word, names: str) -> dict[str, Word]:
+    return dict.fromkeys(names.split(), word)
+
+
+WORDS: Mapping[str, Word] = {
+    # Containers
+    **_words(Word(("service.command",), "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd"),
+    **_words(Word(("service.command",), "a list; or change the image's CMD"), "run startCommand start"),
+    **_words(Word(("service.workingDirectory",)), "workdir working_dir workingDir cwd"),
+    **_words(_PORT, "ports expose containerPort container_port targetPort hostPort nodePort"),
+    **_words(_PORT, "portMappings listenerPort PORT"),
+    **_words(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables"),
+    **_words(_ENVIRONMENT, "configMap configs"),
+    **_words(Word(("service.environmentFiles",), "files with variables"), "env_file envFile envFrom"),
+    **_words(_SECRETS, "secret secretKeyRef secretRef"),
+    **_words(_IMAGE, "container containers containerDefinitions repository imageUri main"),
+    **_words(_SIDECARS, "initContainers extraContainers additionalContainers"),
+    **_words(Word(("service.dependsOn",), "the order of the containers"), "depends_on links"),
+    **_words(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry"),
+    **_words(_BUILD, "docker dockerfile buildArgs docker_build"),
+    **_words(Word(("metadata.name",)), "container_name family serviceName service_name hostname"),
+    **_words(Word(("service.stopTimeout",), "in seconds"), "terminationGracePeriodSeconds stop_grace_period"),
+    **_words(Word(("service.initProcess",)), "init tini linuxParameters"),
+    **_words(Word(("service.readonlyRootFilesystem",)), "read_only readonly"),
+    **_words(Word(("service.user",)), "runAsUser runAs uid"),
+    **_words(_SECURITY, "securityContext podSecurityContext"),
+    **_words(_NO_PRIVILEGES, "privileged cap_add cap_drop capabilities devices sysctls pidMode"),
+    **_words(Word((), _ALWAYS), "restart restartPolicy essential"),
+    **_words(Word((), _NO_NODES), "nodeSelector affinity tolerations nodeName placement priorityClassName"),
+    # Health checks
+    **_words(_CHECK, "livenessProbe startupProbe probe probes test"),
+    **_words(
+        Word(("service.healthCheck.path",), "the load balancer's check; the container's is `healthCheck.container`"),
+        "readinessProbe health_check_path healthCheckPath healthcheckPath health httpGet",
+    ),
+    **_words(
+        Word(("service.healthCheck.gracePeriod",), "in seconds"),
+        "healthCheckGracePeriodSeconds healthCheckGracePeriod grace_period initialDelaySeconds",
+    ),
+    "periodSeconds": Word(("service.healthCheck.interval",), "in seconds"),
+    "timeoutSeconds": Word(("service.healthCheck.timeout",), "in seconds"),
+    "failureThreshold": Word(("service.healthCheck.unhealthyThreshold",)),
+    "successThreshold": Word(("service.healthCheck.healthyThreshold",)),
+    "start_period": Word(("service.healthCheck.container.startPeriod",), "in seconds"),
+    "healthCheck.protocol": Word((), "leave it out: the load balancer checks by HTTP"),
+    "healthCheck.command": Word(("service.healthCheck.container.command",), "ECS runs it in the container"),
+    "healthCheck.retries": Word(("service.healthCheck.container.retries",), "or `healthCheck.unhealthyThreshold`"),
+    # Size and number of tasks
+    **_words(_SIZE, "limits requests size instanceConfiguration taskSize"),
+    **_words(
+        Word(("service.resources.memory",), "in MiB"),
+        "mem memoryLimitMiB memorySize mem_limit memoryReservation memoryLimit memory_limit ram",
+    ),
+    **_words(Word(("service.resources.cpu",), "1024 units are one vCPU"), "cpus vcpu cpu_limit cpuLimit"),
+    **_words(_COUNT, "replicas count replicaCount instances instanceCount desired_count numTasks tasks"),
+    **_words(_ARCHITECTURE, "platform arch runtimePlatform cpuArchitecture architectures"),
+    **_words(
+        Word(("service.resources.ephemeralStorage", "service.volumes"), "the disk of a task, and mounted volumes"),
+        "storage disk ephemeral",
+    ),
+    **_words(_SPOT, "launchType capacityProviderStrategy capacityProvider capacity_provider fargateSpot"),
+    # Auto scaling
+    **_words(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler"),
+    **_words(Word(("service.autoScaling.minCount",)), "min minReplicas minTasks min_size minSize minInstances"),
+    **_words(Word(("service.autoScaling.maxCount",)), "max maxReplicas maxTasks max_size maxSize maxInstances"),
+    **_words(
+        Word(("service.autoScaling.targetCPU",), "in percent"),
+        "target cpu_percentage averageUtilization targetCPUUtilizationPercentage cpuPercent targetValue",
+    ),
+    **_words(Word(("service.autoScaling.targetMemory",), "in percent"), "memory_percentage memoryPercent"),
+    "cooldown": Word(("service.autoScaling.scaleInCooldown", "service.autoScaling.scaleOutCooldown"), "in seconds"),
+    # Network and load balancer
+    **_words(
+        Word(("service.port", "service.healthCheck.path", _LB), "a service with a port has a load balancer"),
+        "http https ingress loadBalancers alb elb expose_http nlb",
+    ),
+    "protocol": Word((), "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
+    **_words(_HOSTS, "host alias aliases virtualHost domains customDomain"),
+    **_words(_ROUTES, "route routes pathPrefix path_pattern rules"),
+    **_words(_CERTIFICATE, "tls ssl certificate certificates acm certArn certificate_arn"),
+    "publicLoadBalancer": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
+    "public": Word((f"{_LB}.internal",), "a load balancer is public unless it says true"),
+    **_words(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
+    **_words(_NETWORK, "vpcId taskSubnets vpcSubnets"),
+    **_words(Word(("service.networking.serviceConnect",)), "connect serviceConnectConfiguration cloudMapOptions"),
+    "namespace": Word((), "leave it out: `--env` selects an environment, whose part of the spec is in `environments`"),
+    **_words(Word((), "leave it out: `--region` and `--profile` select the place of a deploy"), "region account aws"),
+    "cluster": Word((), "leave it out: the stack has a cluster of its own"),
+    # Storage
+    **_words(_VOLUMES, "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc"),
+    **_words(
+        _STORE,
+        "database databases db cache queue queues bucket buckets table tables topic publish subscribe "
+        "topics depends addons extensions",
+    ),
+    # Permissions, logs, deployments
+    **_words(
+        _STATEMENTS,
+        "role iam iamRole taskRoleArn policies policy iamRoleStatements permissions serviceAccount "
+        "serviceAccountName serviceAccountRoleArn managedPolicies",
+    ),
+    **_words(Word(("service.executionRole.statements",), "permissions to start the tasks"), "executionRoleArn"),
+    **_words(_LOGS, "logging logConfiguration log logRetention log_retention"),
+    **_words(Word(("service.observability",), "logs, metrics and traces"), "monitoring telemetry tracing"),
+    **_words(Word(("service.enableExecuteCommand",)), "exec execute_command enableExec execCommand"),
+    "deploy": Word(
+        ("service.resources", "service.autoScaling", "service.deployment"),
+        "the size, the number of tasks, and how a new version replaces the old one",
+    ),
+    **_words(
+        Word(("service.deployment",), "a rolling deployment that rolls back unless it says otherwise"),
+        "strategy rollingUpdate update_config deploymentConfiguration rollout updateStrategy",
+    ),
+    **_words(Word(("service.deployment.maximumPercent",)), "maxSurge maxHealthyPercent maximum_percent"),
+    **_words(
+        Word(("service.deployment.minimumHealthyPercent",)), "maxUnavailable minHealthyPercent minimum_healthy_percent"
+    ),
+    **_words(Word(("service.deployment.circuitBreaker",)), "deploymentCircuitBreaker rollback circuit_breaker"),
+    **_words(_TAGS, "labels annotations tag"),
+    **_words(Word(("metadata.owners",)), "team maintainer contact author"),
+    "spec": Word(("service",), "the service is one map, without templates in it"),
+    **_words(Word((), "leave it out: the image's tag is the version, which a deploy gives"), "version imageTag"),
+    **_words(Word((), "leave it out: the image contains the runtime"), "runtime handler language"),
+    **_words(Word(("environments",), "the parts of the spec that differ"), "overrides stages profiles envs"),
+    # Keys of dependencies
+    "dependencies.localSecondaryIndexes": Word(
+        ("dependencies.aws_dynamodb_table.globalSecondaryIndexes",),
+        "DynamoDB adds a local index to a new table alone",
+    ),
+    "dependencies.tableClass": Word((), "leave it out: tables have the class STANDARD"),
+    **_words(
+        _INDEX,
+        "dependencies.hashKey dependencies.partitionKey dependencies.primaryKey dependencies.rangeKey "
+        "dependencies.sortKey dependencies.hash_key dependencies.range_key "
+        "dependencies.attributeDefinition",
+    ),
+    **_words(_CAPACITY, "dependencies.provisionedThroughput dependencies.capacity"),
+    **_words(
+        Word((), "leave it out: the stack encrypts the data"),
+        "dependencies.encryption dependencies.sse dependencies.sseSpecification dependencies.encrypt",
+    ),
+    **_words(Word((), "leave it out: the bucket is private and versioned"), "dependencies.versioning dependencies.acl"),
+    **_words(
+        Word((), "leave it out: the table has point-in-time recovery"),
+        "dependencies.pointInTimeRecovery dependencies.pitr",
+    ),
+    **_words(
+        Word(("dependencies.aws_sqs_queue.maxReceiveCount",), "the queue has a dead-letter queue"),
+        "dependencies.deadLetterQueue dependencies.dlq dependencies.redrivePolicy",
+    ),
+    "dependencies.mount": Word(("dependencies.aws_efs_file_system.mountPoint",)),
+    **_words(
+        Word(("dependencies.aws_sqs_queue.unmanaged",), "with `permissions`, and `name` for the existing resource"),
+        "dependencies.arn dependencies.existing dependencies.external",
+    ),
+}
+"""Keys of Kubernetes, Compose, Copilot, ECS, App Runner, SAM, serverless and CDK. A key with dots applies below the key
+in front of the dot."""
+
+TYPES: Mapping[str, str] = {
+    **dict.fromkeys(("aws_rds_cluster", "aws_db_instance", "rds", "postgres", "postgresql"), "aws_rds_instance"),
+    **dict.fromkeys(
+        ("mysql", "mariadb", "aurora", "aws_aurora", "aws_rds", "aws::rds::dbinstance"), "aws_rds_instance"
+    ),
+    **dict.fromkeys(("redis", "valkey", "memcached", "aws_elasticache_cluster", "elasticache"), "aws_elasticache"),
+    **dict.fromkeys(("aws_elasticache_replication_group", "cache"), "aws_elasticache"),
+    **dict.fromkeys(("kafka", "aws_kafka", "aws_msk"), "aws_msk_cluster"),
+    **dict.fromkeys(("table", "aws_dynamodb", "aws::dynamodb::table"), "aws_dynamodb_table"),
+    **dict.fromkeys(("aws_s3", "bucket", "storage"), "aws_s3_bucket"),
+    **dict.fromkeys(("aws_sqs", "aws_sqs_fifo"), "aws_sqs_queue"),
+    **dict.fromkeys(("aws_sns", "pubsub"), "aws_sns_topic"),
+    **dict.fromkeys(("aws_efs", "volume", "nfs"), "aws_efs_file_system"),
+    **dict.fromkeys(("secret", "aws_secret", "aws_secretsmanager"), "aws_secretsmanager_secret"),
+    **dict.fromkeys(("database", "db", "cluster", "file", "key", "aws", "system", "fetch", "instance"), ""),
+}
+"""Words for dependency types, in lower case; the empty type is not a guess but none."""
+
+VALUES: Mapping[str, Any] = {
+    **dict.fromkeys(("amd64", "x64", "x86", "linux/amd64", "linux/x86_64", "intel"), "x86_64"),
+    **dict.fromkeys(("aarch64", "linux/arm64", "arm", "graviton"), "arm64"),
+    **dict.fromkeys(("fargate", "ecs-fargate", "aws-ecs", "container"), "ecs"),
+    **dict.fromkeys(("alb", "http", "https"), "application"),
+    **dict.fromkeys(("rollingupdate", "recreate"), "rolling"),
+    **dict.fromkeys(("cloudwatch", "json-file", "aws-logs"), "awslogs"),
+    **dict.fromkeys(("per_zone", "one per zone", "multi"), "perZone"),
+    **dict.fromkeys(("v1", "fsd", "fsd/v1.0", "fsd/v2", "1", "1.0"), "fsd/v1"),
+}
+"""Values of other tools, in lower case, each with the value of this language."""
+
+
+def words_at(path: SpecPath) -> Word | None:
+    """Return the meaning of another tool's key at a path: what it means below the key above it, or anywhere."""
+    name = str(path[-1])
+    above = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")
+    if path[:1] == ("dependencies",) and len(path) > 1:
+        return WORDS.get(f"dependencies.{name}")
+    return WORDS.get(f"{above}.{name}") or WORDS.get(name)
+
+
+# Whole files
+
+
+@dataclass(frozen=True)
+class ForeignFile:
+    """A file of another tool: how it is recognized by its keys, what it is, and what to do instead."""
+
+    title: str
+    matches: Callable[[Mapping[Any, Any]], object]
+    advice: str
+
+
+def _is_map(data: Mapping[Any, Any], key: str) -> bool:
+    return isinstance(data.get(key), dict)
+
+
+def _is_kubernetes(data: Mapping[Any, Any]) -> bool:
+    return {"kind", "apiVersion"} <= data.keys() and "service" not in data
+
+
+_KIND_OF_COPILOT = re.compile(r".*(Web Service|Backend Service|Worker Service|Scheduled Job|Static Site)|Environment")
+
+_BEGIN = "`fsdcf init my-service` writes a spec; move "
+
+FILES = (
+    ForeignFile(
+        "a Kubernetes manifest",
+        _is_kubernetes,
+        _BEGIN + "`image` to `service.image` without its tag, `containerPort` to `service.port`, `env` to"
+        " `service.environment`, `replicas` to `service.resources.desiredCount`, `limits` to `service.resources`,"
+        " `livenessProbe` to `service.healthCheck.container`",
+    ),
+    ForeignFile(
+        "a Copilot manifest",
+        lambda data: _KIND_OF_COPILOT.fullmatch(str(data.get("type"))) and "apiVersion" not in data,
+        _BEGIN + "`image.port` to `service.port`, `http.healthcheck` to `service.healthCheck`, `cpu` and `memory` to"
+        " `service.resources`, `count` to `service.resources.desiredCount` or `service.autoScaling`, `variables` to"
+        " `service.environment`, `secrets` to `service.secrets`, `environments` to `environments`",
+    ),
+    ForeignFile(
+        "a Docker Compose file",
+        lambda data: _is_map(data, "services") and not data.keys() & {"apiVersion", "provider"},
+        _BEGIN + "one service at a time: `image` to `service.image` without its tag, the container's port in `ports` to"
+        " `service.port`, `environment` to `service.environment`, `healthcheck.test` to"
+        " `service.healthCheck.container.command`, and databases and queues to `dependencies`",
+    ),
+    ForeignFile(
+        "an ECS task definition",
+        lambda data: (
+            data.keys() & {"containerDefinitions", "ContainerDefinitions", "taskDefinition", "task_definition"}
+        ),
+        _BEGIN + "`containerDefinitions[].image` to `service.image` without its tag, `portMappings` to `service.port`,"
+        " `cpu` and `memory` to `service.resources`, `environment` to `service.environment`, `secrets` to"
+        " `service.secrets`",
+    ),
+    ForeignFile(
+        "a SAM template",
+        lambda data: "Serverless" in str(data.get("Transform")) or ("Globals" in data and "Resources" in data),
+        _BEGIN + "the variables to `service.environment`, `Policies` to `service.taskRole.statements`, tables, queues,"
+        " topics and buckets to `dependencies`; the code becomes an image",
+    ),
+    ForeignFile(
+        "a CloudFormation template",
+        lambda data: (
+            "AWSTemplateFormatVersion" in data or (_is_map(data, "Resources") and "AWS::" in str(data["Resources"]))
+        ),
+        _BEGIN + "the container to `service.image`, `service.port` and `service.environment`, its task's size to"
+        " `service.resources`, tables, queues, topics and buckets to `dependencies`; fsdcf writes the template",
+    ),
+    ForeignFile(
+        "a serverless.yml",
+        lambda data: "provider" in data and data.keys() & {"functions", "service", "frameworkVersion"},
+        _BEGIN
+        + "`provider.environment` to `service.environment`, `provider.iam` to `service.taskRole.statements`, tables,"
+        " queues, topics and buckets to `dependencies`; the functions become one image",
+    ),
+    ForeignFile(
+        "an apprunner.yaml",
+        lambda data: "runtime" in data and "version" in data and "run" in data,
+        _BEGIN + "`run.network.port` to `service.port`, `run.command` to `service.command`, `run.env` to"
+        " `service.environment`, `run.secrets` to `service.secrets`; build the image with a Dockerfile",
+    ),
+    ForeignFile(
+        "a Helm values file",
+        lambda data: _is_map(data, "image") and data.keys() & {"replicaCount", "nameOverride", "fullnameOverride"},
+        _BEGIN
+        + "`image.repository` to `service.image`, `replicaCount` to `service.resources.desiredCount`, `service.port` to"
+        " `service.port`, `resources` to `service.resources`",
+    ),
+    ForeignFile(
+        "a GitHub Actions workflow",
+        lambda data: _is_map(data, "jobs") and "apiVersion" not in data,
+        "`fsdcf ci github` writes a workflow for the specs of a repository, and `fsdcf init my-service` writes a spec",
+    ),
+    ForeignFile(
+        "a CodeBuild or CodeDeploy file",
+        lambda data: "version" in data and data.keys() & {"phases", "hooks", "Resources"},
+        "`fsdcf init my-service` writes a spec, and `fsdcf deploy` deploys it",
+    ),
+)
+"""The files that are recognized, the more specific ones first."""
+
+_TOP_LEVEL = re.compile(r"^([A-Za-z][\w-]*):[ \t]*(.*?)\s*$", re.MULTILINE)
+_IN_LIST = re.compile(r"^[ -] ([A-Za-z][\w-]*):[ \t]*(.*?)\s*$", re.MULTILINE)
+_JSON_KEY = re.compile(r'^\s*"(containerDefinitions|taskDefinition|AWSTemplateFormatVersion)"\s*:', re.MULTILINE)
+
+
+def recognized(data: Mapping[Any, Any] | None, text: str) -> ForeignFile | None:
+    """Return which file of another tool a document is; None for any other. ``data`` is None if the text cannot be read
+    as YAML: then the names at the beginning of its lines decide."""
+    if data is None:
+        keys = _IN_LIST if text.startswith("- ") else _TOP_LEVEL
+        data = {key: value or {} for key, value in keys.findall(text)} | dict.fromkeys(_JSON_KEY.findall(text), "")
+    if str(data.get("apiVersion")).strip("\"'").startswith("fsd"):
+        return None
+    return next((file for file in FILES if file.matches(data)), None)
