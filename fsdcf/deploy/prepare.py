@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from fsdcf.cloudformation.ecr import create_command, push_commands
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of
@@ -21,9 +22,10 @@ from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
+_NO_REPOSITORY = "RepositoryNotFoundException"
 _IMAGE_ERRORS = {
     "ImageNotFoundException": "the image {image} does not exist",
-    "RepositoryNotFoundException": "the repository of the image {image} does not exist",
+    _NO_REPOSITORY: "the repository of the image {image} does not exist",
 }
 
 
@@ -51,7 +53,7 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
         )
     sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
     if release.image is not None and sha:
-        _check_image(run, release.image, sha, account)
+        _check_image(run, release, sha, account)
     return stack
 
 
@@ -69,12 +71,19 @@ def check_environment(run: Run, release: Release) -> None:
     raise stop(Exit.REFUSED, sentence, *meant, release.target.redeploy(new_env=True))
 
 
-def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, account: str) -> None:
+def _platform(template: Mapping[str, Any]) -> str:
+    """Docker's name of the processor that the tasks run on."""
+    tasks = (one for one in template["Resources"].values() if one["Type"] == "AWS::ECS::TaskDefinition")
+    chips = {one["Properties"].get("RuntimePlatform", {}).get("CpuArchitecture") for one in tasks}
+    return "linux/arm64" if "ARM64" in chips else "linux/amd64"
+
+
+def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
     """Stop the run if ECR does not have the image.
 
     If ECR cannot be read, that is a warning: a pull may work nevertheless.
     """
-    registry, region, repository = image
+    registry, region, repository = release.image or (None, None, "")
     digest = sha.startswith("sha256:")
     name = f"{repository}@{sha}" if digest else f"{repository}:{sha}"
     parameters = {"repositoryName": repository, "imageIds": [{"imageDigest" if digest else "imageTag": sha}]}
@@ -83,13 +92,17 @@ def _check_image(run: Run, image: tuple[str | None, str | None, str], sha: str, 
     try:
         run.aws.call("ecr", "DescribeImages", at=region, **parameters)
     except (ApiError, Unreachable) as error:
-        missing = _IMAGE_ERRORS.get(error.code) if isinstance(error, ApiError) else None
+        code = error.code if isinstance(error, ApiError) else ""
+        missing = _IMAGE_ERRORS.get(code)
         if missing is None:
             run.warn(f"the image {name} cannot be checked: {error.message}")
             return
-        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{region or run.aws.region}.{domain_of(run.aws.partition)}"
-        push = f"docker push {host}/{repository}:{'TAG' if digest else sha}"
-        raise stop(Exit.USAGE, missing.format(image=name), push) from None
+        place = region or run.aws.region
+        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{place}.{domain_of(run.aws.partition)}"
+        push = push_commands(host, repository, "TAG" if digest else sha, place, _platform(release.template))
+        other = registry if registry and registry != account else ""
+        create = (create_command(repository, place, other),) if code == _NO_REPOSITORY else ()
+        raise stop(Exit.USAGE, missing.format(image=name), *create, *push) from None
 
 
 def prepare(

@@ -104,6 +104,13 @@ WORDS = [
         ),
     ),
     (
+        "repository-missing",
+        (
+            f"{PULL} 123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:9: name unknown: The repository with name 'web' "
+            f"does not exist in the registry with id '123456789012'"
+        ),
+    ),
+    (
         "image-missing",
         (
             f"{PULL} 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9: "
@@ -598,6 +605,9 @@ def test_the_matched_name_is_part_of_the_sentence() -> None:
         told["secret-key-missing"] is not None and "no key API_TOKEN in its JSON" in told["secret-key-missing"].sentence
     )
     assert told["exit"] is not None and told["exit"].sentence.endswith("exit code 1")
+    absent = told["repository-missing"]
+    assert absent is not None and absent.sentence.endswith("(web)")
+    assert absent.command == "aws ecr create-repository --repository-name web --region eu-west-1"
     missing = told["image-missing"]
     assert missing is not None and missing.sentence.endswith("(web:9)")
     assert missing.command == (

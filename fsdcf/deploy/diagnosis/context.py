@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fsdcf.cloudformation.containers import main_container
-from fsdcf.cloudformation.ecr import ADDRESS
+from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
 from fsdcf.cloudformation.partitions import endpoint_name, partition_of
@@ -205,6 +205,14 @@ def refine_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
         return Refinement(f"({ecr['name']}:{ecr['tag']})", command=command)
     other = _REFERENCE.search(match.string)
     return _named(other and other["whole"], "docker manifest inspect")
+
+
+def refine_repository(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The repository that does not exist, and the command that creates it in its region."""
+    ecr = _ECR.search(match.string)
+    if ecr is None:
+        return Refinement()
+    return Refinement(f"({ecr['name']})", command=create_command(ecr["name"], ecr["region"]))
 
 
 def refine_permission(*actions: str, key: str = "service.executionRole.statements", show: str = "") -> Refine:

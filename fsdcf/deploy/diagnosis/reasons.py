@@ -28,6 +28,7 @@ from fsdcf.deploy.diagnosis.context import (
     refine_memory,
     refine_network,
     refine_permission,
+    refine_repository,
     refine_route,
     refine_secret,
 )
@@ -96,6 +97,16 @@ TASK_REASONS: Mapping[str, tuple[Reason, ...]] = {
             "keep the image in ECR, with a pull-through cache or as a copy",
             "service.image",
             "aws ecr create-pull-through-cache-rule --help",
+        ),
+        Reason(
+            "repository-missing",
+            "CannotPullContainerError: ... name unknown: The repository with name ... does not exist",
+            r"CannotPull\w*Error.*(?:name unknown|The repository with name|RepositoryNotFound)",
+            "the repository of the image does not exist",
+            "create the repository, push the image to it, and deploy again",
+            "service.image",
+            "aws ecr create-repository --repository-name {service}",
+            refine_repository,
         ),
         Reason(
             "image-denied",

@@ -142,8 +142,29 @@ def test_an_image_that_does_not_exist() -> None:
     outcome = made.run(made.release(image=(None, None, "shop")))
     assert outcome.exit is Exit.USAGE
     assert "shop:one does not exist" in outcome.sentence
-    assert outcome.next == ("docker push 000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:one",)
+    host = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+    assert outcome.next == (
+        f"aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin {host}",
+        f"docker build --platform linux/amd64 -t {host}/shop:one .",
+        f"docker push {host}/shop:one",
+    )
     assert not made.made("CreateChangeSet")
+
+
+def test_a_repository_that_does_not_exist_is_created_before_the_push() -> None:
+    made = site("api:DescribeImages:error=RepositoryNotFoundException")
+    outcome = made.run(made.release(image=(None, "cn-north-1", "shop")))
+    assert [command.split()[:3] for command in outcome.next] == [
+        ["aws", "ecr", "create-repository"],
+        ["aws", "ecr", "get-login-password"],
+        ["docker", "build", "--platform"],
+        ["docker", "push", outcome.next[-1].split()[2]],
+    ]
+    assert outcome.next[0] == "aws ecr create-repository --repository-name shop --region cn-north-1"
+    made = site("api:DescribeImages:error=RepositoryNotFoundException")
+    other = made.run(made.release(image=("123456789012", None, "base/shop")))
+    assert other.next[0].endswith("--repository-name base/shop --region us-east-1 --registry-id 123456789012")
+    assert other.next[-1] == "docker push 123456789012.dkr.ecr.us-east-1.amazonaws.com/base/shop:one"
 
 
 def test_the_image_is_looked_for_where_it_is_kept() -> None:
