@@ -172,7 +172,7 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
                 "overrides",
                 multiple=True,
                 metavar="KEY=VALUE",
-                help="Override a key of the spec, such as resources.cpu=2048; repeatable.",
+                help="Override a key of the spec, such as resources.cpu=2048; KEY=null removes it; repeatable.",
             ),
             variable_option,
             new_environment_option,

@@ -84,9 +84,8 @@ def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted:
         return f"a # after a space begins a comment: write {quoted(rest)}"
     if each.key.as_text and path[-1] != each.name:
         return 'write "" for an empty text'
-    if accepted & {"string", "integer", "number", "boolean"}:
-        return f"write a value, or leave out the key. {each.key.doc}"
-    return _hint_for_map(each, None) or each.key.doc
+    hint = "" if accepted & {"string", "integer", "number", "boolean"} else _hint_for_map(each, None)
+    return hint or f"write a value, or leave out the key; in an environment, `null` removes it. {each.key.doc}"
 
 
 def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) -> str:

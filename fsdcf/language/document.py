@@ -10,6 +10,7 @@ from typing import Any
 from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Severity, Span, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
+from fsdcf.language.placeholders import String, Text
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,15 @@ class Document:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of every path in it.
 
     ``sources`` are the texts of the files and flags that marks refer to. ``allowed`` are the warnings that the author
-    silenced: (file, line) -> codes.
+    silenced: (file, line) -> codes. ``removed`` are the marks of the nulls with which an environment removed keys; they
+    are not in the data.
     """
 
     data: dict[str, Any]
     marks: Mapping[SpecPath, Mark]
     sources: Mapping[str, str]
     allowed: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    removed: Mapping[SpecPath, Mark] = field(default_factory=dict)
 
     def span(self, path: SpecPath) -> Span:
         """Return the span of the value at a path, or of its nearest ancestor that was written."""
@@ -46,9 +49,14 @@ class Document:
 
     def key_span(self, path: SpecPath) -> Span:
         """Return the span of the key of a path, or of the value if it has none; of the nearest ancestor if
-        unwritten."""
-        mark = self.marks[self.nearest(path)]
+        unwritten. A removed key is where it is removed."""
+        mark = self.removed.get(path) or self.marks[self.nearest(path)]
         return mark.key or mark.value
+
+    def is_null(self, path: SpecPath) -> bool:
+        """Return whether the author wrote ``null`` or ``~`` at a path, as opposed to nothing."""
+        mark = self.marks.get(path)
+        return mark is not None and mark.plain and mark.text in ("null", "Null", "NULL", "~")
 
     def has(self, path: SpecPath) -> bool:
         """Return whether the author wrote this path, as opposed to a default."""
@@ -105,6 +113,13 @@ def locate(document: Document, named: str, types: Types) -> SpecPath:
         if kind and kind.name == type_name and local_name(entry.get("name", "")) == local:
             return ("dependencies", index)
     return document.nearest(("dependencies",))
+
+
+def names_of_type(entries: object, name: str, types: Types) -> list[String]:
+    """Return the names of the dependencies of a type, or of its category, as the author declares them."""
+    kinds = ((type_of(each, types), each) for each in (entries if isinstance(entries, list) else ()))
+    found = (each.get("name") for kind, each in kinds if kind and name in (kind.name, kind.category))
+    return [each for each in found if isinstance(each, (str, Text))]
 
 
 def type_of(entry: object, types: Types) -> DependencyType[Any] | None:

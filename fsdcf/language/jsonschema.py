@@ -9,6 +9,9 @@ from fsdcf.language.model import KINDS
 from fsdcf.language.shape import Field, ValueType, fields_of, moved_keys
 
 PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
+NULL = {"type": "null"}
+"""In an overlay, null removes a key."""
+
 Schema = dict[str, Any]
 _ANY_SCALAR = ["string", "number", "boolean"]
 _AS_TEXT = {"string": ["string", "number"], "list": _ANY_SCALAR, "map": _ANY_SCALAR}
@@ -28,21 +31,23 @@ def json_schema(types: Types) -> Schema:
 
 def _spec_schema(record: type, types: Types) -> Schema:
     """Return the schema of a kind of spec, its overlays included."""
-    root, overlay = (_with_moved_keys(record_schema(record, types, part), record, types) for part in (False, True))
+    root, overlay = (
+        _with_moved_keys(record_schema(record, types, part), record, types, part) for part in (False, True)
+    )
     for name in ("apiVersion", "kind", "environments"):
         del overlay["properties"][name]
     root["properties"]["environments"]["additionalProperties"] = overlay
     return root
 
 
-def _with_moved_keys(schema: Schema, record: type, types: Types) -> Schema:
+def _with_moved_keys(schema: Schema, record: type, types: Types, partial: bool) -> Schema:
     """Add the keys that may be written elsewhere: ``service.resources.minCapacity`` belongs to autoScaling."""
     for field, _, spelled in moved_keys(record):
         holder = schema
         for name in spelled[:-1]:
             empty = {"type": "object", "properties": {}, "additionalProperties": False}
             holder = holder["properties"].setdefault(name, empty)
-        holder["properties"][spelled[-1]] = _field(field, types, True)
+        holder["properties"][spelled[-1]] = _field(field, types, partial)
     return schema
 
 
@@ -67,6 +72,10 @@ def _field(field: Field, types: Types, partial: bool) -> Schema:
     options = [_value(each, field, types, partial) for each in field.types]
     if field.accepts("integer", "number") and not field.accepts("string"):
         options.append(PLACEHOLDER)
+    if partial and len(options) == 1 and options[0].get("type") in ("object", "array"):
+        options = [{**options[0], "type": [options[0]["type"], "null"]}]
+    elif partial:
+        options.append(NULL)
     return {"description": field.key.doc, **(options[0] if len(options) == 1 else {"anyOf": options})}
 
 
@@ -79,6 +88,7 @@ def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schem
         return {"type": "array", "items": items} | ({"minItems": key.fewest} if key.fewest else {})
     if value.name == "map" and value.item:
         values: Any = True if value.item.name == "any" else _value(value.item, field, types, False)
+        values = {"anyOf": [values, NULL]} if partial and values is not True else values
         names = {"propertyNames": {"pattern": _whole(key.key_pattern)}} if key.key_pattern else {}
         return {"type": "object", "additionalProperties": values} | names
     if value.name == "string":

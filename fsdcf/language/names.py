@@ -4,8 +4,9 @@ changes."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from fsdcf.language.placeholders import Known, Pseudo, String, parts_of
+from fsdcf.language.placeholders import Known, Pseudo, String, parts_of, sample
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _REGULAR = re.compile(r"[a-z][a-z0-9]*([-_.][a-z0-9]+)*")
@@ -19,6 +20,16 @@ def local_name(name: String) -> str:
     # Between two words the separator on the left of a placeholder remains, or the one on its right.
     text = re.sub(r"[-_.]?(\0[-_.]?)+", lambda gap: gap.group().replace("\0", "")[:1] or "-", text)
     return text.strip("-_.")
+
+
+def declared_as(written: String, names: Iterable[String]) -> str | None:
+    """Return the local name of the dependency that a text names, among these: by the local name itself, or by the name
+    as it is declared. None if there is none."""
+    given = sample(written)
+    by_name = {local_name(name): sample(name) for name in names}
+    if given in by_name:
+        return given
+    return next((local for local, name in by_name.items() if name == given), None)
 
 
 def logical_id(local: str, suffix: str) -> str:

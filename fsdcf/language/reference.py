@@ -9,7 +9,7 @@ from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.model import KINDS
 from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.schema import LATER_TYPES
-from fsdcf.language.shape import Field, fields_of, later_of, walk
+from fsdcf.language.shape import Field, Key, fields_of, later_of, walk
 
 _WORDS = {"string": "text", "record": "map", "any": "anything"}
 
@@ -103,17 +103,26 @@ def type_of(field: Field) -> str:
 
 
 def limits(field: Field) -> str:
-    """Return the values that a key accepts in words."""
-    key = field.key
-    if key.allowed:
-        return ", ".join(map(str, key.allowed))
-    if key.expects:
-        return key.expects
+    """Return the values that a key accepts in words: the choices or the format, then every bound."""
+    key, of_items = field.key, any(each.name == "list" for each in field.types)
+    values = [", ".join(map(str, key.allowed)) or key.expects]
+    if key.pattern and not key.expects and not key.allowed:
+        values.append(f"text that matches `{key.pattern}`")
+    if not key.allowed and not key.expects:
+        values.append(_range(key))
+    values.append(f"at most {key.longest} characters" if key.longest else "")
+    if key.fewest:
+        values.append(f"at least {key.fewest} {'item' if of_items else 'character'}{'s' if key.fewest > 1 else ''}")
+    values.append(key.key_expects or (f"names that match `{key.key_pattern}`" if key.key_pattern else ""))
+    return "; ".join(filter(None, values))
+
+
+def _range(key: Key) -> str:
     if key.minimum is not None and key.maximum is not None:
         return f"{key.minimum:.0f} to {key.maximum:.0f}"
     if key.minimum is not None:
         return f"at least {key.minimum:.0f}"
-    return f"at most {key.longest} characters" if key.longest else ""
+    return f"at most {key.maximum:.0f}" if key.maximum is not None else ""
 
 
 def default_of(field: Field) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language import placeholders
 from fsdcf.language.dependency import Types
-from fsdcf.language.document import Document, Mark
+from fsdcf.language.document import Document, Mark, names_of_type
 from fsdcf.language.model import SpecKind, kind_of
-from fsdcf.language.placeholders import String
+from fsdcf.language.names import declared_as
+from fsdcf.language.placeholders import Attribute, Part, String, Text
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse
 from fsdcf.language.spellings import canonical
@@ -67,12 +69,17 @@ def resolve(
         over, problems = _override(text, kind, types)
         findings.extend(problems)
         base = merged(base, over) if over else base
-    substitution = _Substitution(base, {**(variables or {}), "ENV": environment})
+    substitution = _Substitution(base, types, {**(variables or {}), "ENV": environment})
+    # The names of the dependencies come first, because placeholders elsewhere refer to them.
+    substitution.dependencies = substitution.value(base.data.get("dependencies"), ("dependencies",))
     data = {
         name: value if name == "environments" else substitution.value(value, (name,))
         for name, value in base.data.items()
+        if name != "dependencies"
     }
-    resolved = Document(data, substitution.marks, base.sources, base.allowed)
+    if "dependencies" in base.data:
+        data["dependencies"] = substitution.dependencies
+    resolved = Document(data, substitution.marks, base.sources, base.allowed, base.removed)
     return resolved, (*findings, *substitution.findings)
 
 
@@ -88,25 +95,36 @@ def overlay_of(document: Document, environment: str) -> Document | None:
 
 
 def merged(base: Document, over: Document) -> Document:
-    """Return ``base`` with ``over`` merged over it: maps merge, everything else is replaced. Marks follow the
-    values."""
-    marks = dict(base.marks)
+    """Return ``base`` with ``over`` merged over it: maps merge, ``null`` removes a key, everything else is replaced.
+    Marks follow the values."""
+    marks, removed = dict(base.marks), dict(base.removed)
+
+    def forget(path: SpecPath) -> None:
+        for table in (marks, removed):
+            for known in [each for each in table if each[: len(path)] == path]:
+                del table[known]
 
     def merge(low: dict[Any, Any], high: dict[Any, Any], path: SpecPath) -> dict[Any, Any]:
         out = dict(low)
         for name, value in high.items():
             here = (*path, name)
-            if isinstance(value, dict) and isinstance(low.get(name), dict):
-                out[name] = merge(low[name], value, here)
-                continue
-            out[name] = value
-            for replaced in [known for known in marks if known[: len(here)] == here]:
-                del marks[replaced]
-            marks.update({known: mark for known, mark in over.marks.items() if known[: len(here)] == here})
+            if over.is_null(here):
+                forget(here)
+                removed[here] = over.marks[here]
+                out.pop(name, None)
+            elif isinstance(value, dict) and (isinstance(low.get(name), dict) or name not in low):
+                marks.setdefault(here, over.marks[here])
+                out[name] = merge(low.get(name, {}), value, here)
+                if value and not out[name] and name not in low:
+                    del out[name], marks[here]  # nothing but removals
+            else:
+                forget(here)
+                out[name] = value
+                marks.update({known: mark for known, mark in over.marks.items() if known[: len(here)] == here})
         return out
 
     data = merge(base.data, over.data, ())
-    return Document(data, marks, {**base.sources, **over.sources}, base.allowed)
+    return Document(data, marks, {**base.sources, **over.sources}, base.allowed, removed)
 
 
 def _override(text: str, kind: SpecKind, types: Types) -> tuple[Document | None, tuple[Diagnostic, ...]]:
@@ -142,9 +160,11 @@ class _Substitution:
     """One pass over a document that reads its placeholders: it replaces those it knows, and keeps the others as
     Text."""
 
-    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, types: Types, variables: Mapping[str, str]) -> None:
         self.document = document
+        self.types = types
         self.variables = variables
+        self.dependencies: Any = None
         self.marks = dict(document.marks)
         self.findings: list[Diagnostic] = []
 
@@ -170,12 +190,21 @@ class _Substitution:
         for problem in problems:
             within = self._span_within(path, text, problem.start, problem.end)
             self.findings.append(PLACEHOLDER.at(within, path, problem.message, problem.hint))
+        if isinstance(value, Text):
+            value = Text(tuple(map(self._named, value.parts)))
         mark = self.document.marks.get(path)
         if value == text or not isinstance(value, str) or mark is None:
             return value
         self.marks[path] = Mark(mark.value, mark.key, value, mark.plain)
         # A plain scalar of placeholders only becomes the number that it reads as: ``port: ${PORT}``.
         return int(value) if mark.plain and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) else value
+
+    def _named(self, part: Part) -> Part:
+        """Return an attribute with the local name of its dependency: ``${sqs:${ENV}-orders:url}``."""
+        if not isinstance(part, Attribute):
+            return part
+        local = declared_as(part.name, names_of_type(self.dependencies, part.kind, self.types))
+        return part if local is None else replace(part, name=local)
 
     def _span_within(self, path: SpecPath, text: str, start: int, end: int) -> Span:
         """Return the span of a part of a text on a single line, written as it is; the span of the whole value

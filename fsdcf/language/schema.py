@@ -14,9 +14,10 @@ from cerberus.schema import UnvalidatedSchema
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import Types
-from fsdcf.language.document import Document
+from fsdcf.language.document import Document, names_of_type
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
+from fsdcf.language.names import declared_as
 from fsdcf.language.placeholders import Pseudo, Text, sample
 from fsdcf.language.rules.references import misplaced
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of
@@ -160,8 +161,11 @@ class Checker:
     def record(self, record: type, data: dict[Any, Any], path: SpecPath, partial: bool = False) -> Any:
         """Return a record's value; with ``partial`` nothing is required, and None is returned."""
         names = names_of(record)
+        removed = [at[-1] for at in self.document.removed if at[:-1] == path]
         known = {name: value for name, value in data.items() if name in names}
-        for name in data:
+        if partial:
+            known = {name: value for name, value in known.items() if not self.document.is_null((*path, name))}
+        for name in (*data, *removed):
             if name not in names:
                 self._unknown(record, name, path)
         for error in self._errors(validator_of(record, partial), known):
@@ -187,13 +191,17 @@ class Checker:
         return errors
 
     def _value(self, each: Field, value: Any, path: SpecPath, partial: bool) -> Any:
+        if each.key.refers_to and isinstance(value, (str, Text)):
+            names = names_of_type(self.document.data.get("dependencies"), each.key.refers_to, self.types)
+            value = declared_as(value, names) or value
         chosen = _chosen(each.types, value)
         if chosen.name == "record" and chosen.record:
             return self.record(chosen.record, value, path, partial)
         if chosen.name == "list" and chosen.item:
             return tuple(self._items(each, chosen.item, value, path))
-        if chosen.name == "map":
-            return self._map(each, chosen.item, value, path) if chosen.item else value
+        if chosen.name == "map" and chosen.item:
+            kept = {key: one for key, one in value.items() if not (partial and self.document.is_null((*path, key)))}
+            return self._map(each, chosen.item, kept, path)
         self._check_known(each, value, path)
         return self._as_text(each, value, path)
 
@@ -299,7 +307,7 @@ class Checker:
         self.wrong.add(here)
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
         only = f"write `{each.name}: {each.key.allowed[0]}`" if len(each.key.allowed) == 1 else each.key.doc
-        self.findings.append(REQUIRED.at(self.document.key_span(path), here, message, only))
+        self.findings.append(REQUIRED.at(self.document.key_span(here), here, message, only))
 
     def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:
         """Report an error of cerberus, given by the name of its rule."""

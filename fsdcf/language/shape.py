@@ -22,6 +22,7 @@ class Key:
     - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader.
     - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
       environment value ``1.10`` stays ``1.10``).
+    - ``refers_to`` is the type of the dependency that the text names: by its name as declared, or without ``${ENV}``.
     - ``key_pattern`` must match the names in a map; ``key_expects`` describes it.
     - ``computed_default`` describes a default that the compiler computes. ``later`` are the values that are not
       implemented yet, each with what to do instead.
@@ -41,6 +42,7 @@ class Key:
     as_text: bool = False
     key_pattern: str = ""
     key_expects: str = ""
+    refers_to: str = ""
     later: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

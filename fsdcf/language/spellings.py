@@ -104,7 +104,7 @@ class _Renaming:
         else:
             place[field.name] = holder[last]
             for depth in range(len(root) + 1, len(target)):
-                self.marks.setdefault(target[:depth], self.marks[source])
+                self.marks.setdefault(target[:depth], Mark(self.marks[source].value, self.marks[source].key))
             self.marks[target] = self.marks[source]
         del holder[last]
         self.marks.pop(source, None)

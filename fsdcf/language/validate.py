@@ -13,7 +13,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import overlay_of
 from fsdcf.language.rules import check_rules
 from fsdcf.language.rules.case import Case
-from fsdcf.language.schema import check, check_overlay
+from fsdcf.language.schema import TYPE, check, check_overlay
 
 
 def validate(
@@ -29,9 +29,12 @@ def validate(
     spec, checked = check(document, types)
     findings = list(checked.findings)
     overlays = document.data.get("environments")
-    for name in overlays if isinstance(overlays, dict) else ():
+    for name, part in overlays.items() if isinstance(overlays, dict) else ():
+        at = ("environments", name)
+        if part is not None and not isinstance(part, dict):
+            hint = "write the keys that differ, as in the spec"
+            findings.append(TYPE.at(document.span(at), at, f"the environment `{name}` must be a map", hint))
         if name != environment and (overlay := overlay_of(document, name)):
-            below = ("environments", name)
-            findings += [replace(each, path=below + each.path) for each in check_overlay(overlay, kind.record, types)]
+            findings += [replace(each, path=at + each.path) for each in check_overlay(overlay, kind.record, types)]
     findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named))
     return spec, tuple(each for each in findings if not document.allows(each))

@@ -81,10 +81,12 @@ def samples(field: Field) -> tuple[Any, ...]:
 def test_schema_and_checker_agree_about_every_key(record: type) -> None:
     known = types()
     schema = Draft7Validator(record_schema(record, known, partial=True))
-    marks = {(): Mark(Span("s", 1, 1, 1, 2))}
+    span = Span("s", 1, 1, 1, 2)
     for field in fields_of(record):
         for value in samples(field):
             data = {field.name: value}
-            checker = Checker(Document(data, marks, {}), known)
+            null = (field.name,) if value is None else (field.name, "a") if value == {"a": None} else ()
+            written = {null: Mark(span, None, "null", True)} if null else {}
+            checker = Checker(Document(data, {(): Mark(span), **written}, {}), known)
             checker.record(record, data, (), partial=True)
             assert schema.is_valid(data) == (not checker.findings), (field.name, value, checker.findings)

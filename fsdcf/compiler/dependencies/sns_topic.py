@@ -45,7 +45,9 @@ _KMS_KEY = "aws/sns"
 class TopicSubscription(SnakeCaseRecord):
     """A queue of the spec that receives the messages of the topic."""
 
-    queue: str = spec_key("Name of the `aws_sqs_queue` dependency, without `${ENV}` and its separator.")
+    queue: str = spec_key(
+        "Name of the aws_sqs_queue dependency, as declared or without ${ENV}.", refers_to="aws_sqs_queue"
+    )
     filter_policy: Mapping[str, Any] = spec_key(
         "Deliver only the messages that match this SNS filter policy.", default_factory=dict
     )

@@ -153,7 +153,11 @@ class EfsVolume:
         pattern=r"fs-[0-9a-f]{8,40}",
         expects="an id such as fs-0123456789abcdef0",
     )
-    dependency: str | None = spec_key("Name of an aws_efs_file_system dependency.", default=None)
+    dependency: str | None = spec_key(
+        "Name of an aws_efs_file_system dependency, as declared or without ${ENV}.",
+        default=None,
+        refers_to="aws_efs_file_system",
+    )
     root_directory: str | None = spec_key(
         "Directory of the file system to mount.",
         default=None,
@@ -713,7 +717,7 @@ class Spec:
     service: Service = spec_key("The service.")
     dependencies: tuple[Dependency, ...] = spec_key("Resources that the service uses, in any order.", default=())
     environments: Mapping[str, Any] = spec_key(
-        "Parts that are merged over the spec for an environment: maps merge, lists replace.",
+        "Parts that are merged over the spec for an environment: maps merge, lists replace, null removes a key.",
         default_factory=dict,
         key_pattern=ENVIRONMENT_PATTERN,
         key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",

@@ -1,0 +1,84 @@
+"""Merging an environment and the flags over a spec: maps merge, lists replace, null removes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import HELLO, Compile
+
+BASE = (
+    HELLO
+    + """\
+  user: app
+  command: [serve]
+  environment: {A: one, B: two}
+  autoScaling: {minCount: 3, targetCPU: 50}
+environments:
+  prod:
+"""
+)
+
+
+def spec_of(compiled: Compile, overlay: str, *overrides: str) -> Any:
+    result = compiled(f"{BASE}    {overlay}\n", environment="prod", overrides=overrides)
+    assert result.template, result.diagnostics
+    return result.spec.service if result.spec else None
+
+
+def errors(compiled: Compile, overlay: str, *overrides: str, environment: str = "prod") -> list[str]:
+    result = compiled(f"{BASE}    {overlay}\n", environment=environment, overrides=overrides)
+    return [f"{each.code} {each.span.line}:{each.span.column}" for each in result.diagnostics if each.code[0] == "S"]
+
+
+def test_null_removes_a_key_and_the_default_returns(compiled: Compile) -> None:
+    service = spec_of(
+        compiled,
+        "service: {user: null, environment: {A: ~}, healthCheck: {container: null, path: null}, "
+        "autoScaling: {targetCPU: null}}",
+    )
+    assert (service.user, service.environment, service.health_check.container) == (None, {"B": "two"}, None)
+    assert (service.health_check.path, service.auto_scaling.target_cpu, service.auto_scaling.min_count) == (
+        *("/health", None),
+        3,
+    )
+
+
+def test_null_removes_a_whole_map_or_list(compiled: Compile) -> None:
+    service = spec_of(compiled, "service: {autoScaling: null, environment: null, command: null}")
+    assert (service.auto_scaling, service.environment, service.command) == (None, {}, ())
+
+
+def test_null_removes_nothing_where_nothing_is(compiled: Compile) -> None:
+    service = spec_of(compiled, "service: {observability: {metrics: {port: null}}, resources: {minCapacity: null}}")
+    assert service.observability.metrics is None and service.auto_scaling.min_count == 1
+
+
+def test_an_override_removes_too_and_sets_again(compiled: Compile) -> None:
+    assert spec_of(compiled, "{}", "user=null", "environment.A=null").environment == {"B": "two"}
+    assert spec_of(compiled, "service: {user: null}", "user=other").user == "other"
+    assert errors(compiled, "{}", "user=") == ["S102 1:5"]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "found"),
+    [
+        ("metadata: {name: null}", ["S103 17:16"]),
+        ("service: null", ["S103 17:5"]),
+        ("service: {healthChek: null}", ["S101 17:15"]),
+        ("service: {command: [a, null]}", ["S102 17:28"]),
+        ("service: {environment: }", ["S102 17:28"]),
+        ("service: {user: }", ["S102 17:21"]),
+        ("5", ["S102 17:5"]),
+    ],
+)
+def test_a_finding_is_where_the_null_is(compiled: Compile, overlay: str, found: list[str]) -> None:
+    assert errors(compiled, overlay) == found
+    if "S103" not in found[0]:  # nothing is required in the overlay of another environment
+        assert errors(compiled, overlay, environment="staging") == found
+
+
+def test_null_in_the_spec_itself_is_an_error(compiled: Compile) -> None:
+    (finding,) = compiled(HELLO + "  user: null\n").diagnostics
+    assert finding.code == "S102" and "in an environment, `null` removes it" in finding.hint
