@@ -18,7 +18,7 @@ from fsdcf.language.document import Document
 from fsdcf.language.foreign import TYPES, VALUES, Word, words_at
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.service import Resources
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import parts_of
 from fsdcf.language.rules.tasks import MEMORY
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of, walk
 from fsdcf.language.source import quoted
@@ -74,8 +74,8 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
         return number_hint(document, each.key, value, path) or each.key.doc
     if "boolean" in accepted and (answer := _boolean(value)):
         return f"write {answer}, without quotes"
-    if "string" in accepted:
-        return _hint_for_text(document, value, path) or each.key.doc
+    if "string" in accepted and (path[-1] != each.name or not isinstance(value, (dict, list))):
+        return _hint_for_text(document, value, path)
     return _hint_for_map(each, value) or each.key.doc
 
 
@@ -99,7 +99,9 @@ def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) 
     if isinstance(value, (list, str)) and names == ["map"]:
         return _hint_for_pairs(value)
     if isinstance(value, str) and "list" in names:
-        return f"write a list: {json.dumps(_words(value), ensure_ascii=False)}"
+        runs = label(path) in ("command", "entryPoint")
+        words = _words(value) if runs else re.split(r"[,\s]+", value.strip())
+        return f"write a list: {json.dumps(words, ensure_ascii=False)}"
     keys = [required for kind in types for required in _required(kind)]
     if keys and isinstance(value, str) and path[-1] != each.name:
         return f"an item is a map with {joined(keys, 'and')}"
@@ -108,7 +110,13 @@ def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) 
 
 def _hint_for_pairs(value: Any) -> str:
     """Return how to write ``[A=1, B=2]`` or ``A=1`` as a map."""
-    texts = [str(each) for each in (value if isinstance(value, list) else [value])]
+    items = value if isinstance(value, list) else [value]
+    named = (
+        f"{each['name']}={each['value']}"
+        for each in items
+        if isinstance(each, dict) and {"name", "value"} <= each.keys()
+    )
+    texts = [*named, *(each for each in items if isinstance(each, str))]
     pairs = [re.fullmatch(r"([A-Za-z_]\w*)\s*[=:]\s*(.*)", text) for text in texts]
     form = "write `name: value` lines" + (", without `- `" if isinstance(value, list) else "")
     first = next(filter(None, pairs), None)
@@ -125,6 +133,8 @@ def _words(line: str) -> list[str]:
 
 def _hint_for_text(document: Document, value: Any, path: SpecPath) -> str:
     """Return how to write a map, a list, a number or a boolean as text."""
+    if isinstance(value, dict) and "valueFrom" in value:
+        return "write a list item in service.secrets, with `name` and `valueFrom`"
     written = document.written(path)
     if written is None:
         written = json.dumps(value, default=str, ensure_ascii=False)
@@ -137,6 +147,11 @@ def _hint_for_map(each: Field, value: Any) -> str:
     names = sorted(names_of(each.record)) if each.record else []
     if "enabled" in names and (answer := _boolean(value)):
         return f"write {{enabled: {answer}}}"
+    own = fields_of(each.record) if each.record and isinstance(value, str) else ()
+    if key := next(
+        (one for one in own if one.accepts("string") and one.key.pattern and re.fullmatch(one.key.pattern, value)), None
+    ):
+        return f"write a map: {{{key.name}: {value}}}"
     if not isinstance(value, (dict, list)) and 0 < len(names) < _FEW:
         return f"write a map; valid keys: {', '.join(names)}"
     return ""
@@ -289,7 +304,8 @@ def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str
     if isinstance(value, int) and len(numbers) > 8:
         below, above = [each for each in numbers if each < value], [each for each in numbers if each > value]
         return f"use {joined([*below[-1:], *above[:1], *words] if below else [*words, *above[:1]])}"
-    if numbers and not words and (hint := number_hint(document, key, value, path)):
+    counted = not words or any(each.isdigit() for each in str(value))
+    if numbers and counted and (hint := number_hint(document, key, value, path)):
         return hint
     meant = VALUES.get(str(value).lower(), value)
     close = meant if meant in key.allowed else typo(str(value), [each for each in key.allowed if isinstance(each, str)])
@@ -299,7 +315,8 @@ def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str
 def pattern_hint(key: Key, value: Any) -> str:
     """Return the value in the right format if that can be told, and the format."""
     form = key.expects or f"text that matches {key.pattern}"
-    meant = next((each for each in _rewritten(sample(value), key) if _fits(each, key)), None)
+    literal = "".join(part if isinstance(part, str) else str(part) for part in parts_of(value))
+    meant = next((each for each in _rewritten(literal, key) if _fits(each, key)), None)
     return f"write {form}" if meant is None else f"write `{meant}`: {form}"
 
 
@@ -313,18 +330,24 @@ def name_hint(key: Key, name: str) -> str:
 
 
 def _fits(text: str, key: Key) -> bool:
+    """Return whether a text has the format of a key, with a sample for each placeholder."""
+    text = re.sub(r"\$\{[^}]*\}", "x1", text)
     return re.fullmatch(key.pattern, text) is not None and len(text) <= (key.longest or len(text))
 
 
 def _rewritten(text: str, key: Key) -> Iterator[str]:
     """Yield what a text in another format may mean."""
-    slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text.strip()).lower())
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text.strip())
+    slug = "".join(
+        each if each.startswith("${") else re.sub(r"[^a-z0-9]+", "-", each.lower())
+        for each in re.split(r"(\$\{[^}]*\})", words)
+    )
     yield text.strip()
     yield slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)
     yield f"{text[:1]}00-{text[:1]}99" if text[1:].lower() == "xx" else text
-    if "path that begins with /" in key.expects:
+    if "path that begins with /" in key.expects or "absolute path" in key.expects:
         yield f"/{text}"
     yield from _address_ranges(text, key)
     yield re.sub(r"[^A-Za-z0-9_]+", "_", text)

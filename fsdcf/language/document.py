@@ -19,13 +19,15 @@ class Mark:
 
     - ``value`` is the span of the value, ``key`` that of its mapping key (None for list items and the root).
     - ``text`` is a scalar's text as written (``1.10``, ``yes``; without quotes), None for maps and lists.
-    - ``plain`` marks a scalar without quotes.
+    - ``plain`` marks a scalar without quotes. ``surprising`` marks one that YAML reads as another value, which a
+      finding reports.
     """
 
     value: Span
     key: Span | None = None
     text: str | None = None
     plain: bool = False
+    surprising: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +59,10 @@ class Document:
         """Return whether the author wrote ``null`` or ``~`` at a path, as opposed to nothing."""
         mark = self.marks.get(path)
         return mark is not None and mark.plain and mark.text in ("null", "Null", "NULL", "~")
+
+    def is_surprising(self, path: SpecPath) -> bool:
+        """Return whether a finding reports how YAML reads the value at a path."""
+        return path in self.marks and self.marks[path].surprising
 
     def has(self, path: SpecPath) -> bool:
         """Return whether the author wrote this path, as opposed to a default."""

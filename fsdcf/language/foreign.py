@@ -131,6 +131,8 @@ WORDS: Mapping[str, Word] = {
         "target cpu_percentage averageUtilization targetCPUUtilizationPercentage cpuPercent targetValue",
     ),
     **_words(Word(("service.autoScaling.targetMemory",), "in percent"), "memory_percentage memoryPercent"),
+    "autoScaling.cpu": Word(("service.autoScaling.targetCPU",), "in percent"),
+    "autoScaling.memory": Word(("service.autoScaling.targetMemory",), "in percent"),
     "cooldown": Word(("service.autoScaling.scaleInCooldown", "service.autoScaling.scaleOutCooldown"), "in seconds"),
     # Network and load balancer
     **_words(
@@ -142,6 +144,7 @@ WORDS: Mapping[str, Word] = {
     **_words(_ROUTES, "route routes pathPrefix path_pattern rules"),
     **_words(_CERTIFICATE, "tls ssl certificate certificates acm certArn certificate_arn"),
     "publicLoadBalancer": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
+    "scheme": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
     "public": Word((f"{_LB}.internal",), "a load balancer is public unless it says true"),
     **_words(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
     **_words(_NETWORK, "vpcId taskSubnets vpcSubnets"),

@@ -31,7 +31,8 @@ UNKNOWN = Rule(
 TYPE = Rule(
     "S102",
     "a value of the wrong type",
-    "The key expects a different type of value. `true` is not an integer, and a number in quotes is a string.",
+    "The key expects a different type of value. `true` is not an integer, and a number in quotes is a string. An empty "
+    "value is not accepted; `null` removes a key in `environments`, and is an empty value elsewhere.",
 )
 REQUIRED = Rule("S103", "a missing key", "No default would be right for every service, so the key is required.")
 LIMIT = Rule(
@@ -304,6 +305,8 @@ class Checker:
 
     def _missing(self, each: Field, path: SpecPath) -> None:
         here = (*path, each.name)
+        if here in self.wrong:
+            return  # an unknown key means this one
         self.wrong.add(here)
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
         only = f"write `{each.name}: {each.key.allowed[0]}`" if len(each.key.allowed) == 1 else each.key.doc
@@ -315,6 +318,8 @@ class Checker:
 
         self.wrong.add(path)
         key, label, document = each.key, advice.label(path), self.document
+        if rule in ("type", "nullable") and document.is_surprising(path):
+            return  # the reader has reported the value
         if rule in ("type", "nullable"):
             message = advice.type_message(each, path, value)
             self._add(TYPE, path, message, advice.type_hint(document, each, value, path))
@@ -323,8 +328,8 @@ class Checker:
             self._add(LIMIT, path, f"{value} is out of range for `{label}`", hint)
         elif rule == "matches":
             self._add(FORM, path, f"`{value}` is not a valid `{label}`", advice.pattern_hint(key, value))
-        elif rule == "allowed" and value in key.later:
-            self._add(LATER, path, f"`{label}: {value}` is not implemented yet", key.later[value])
+        elif rule == "allowed" and (later := advice.typo(str(value), key.later)):
+            self._add(LATER, path, f"`{label}: {later}` is not implemented yet", key.later[later])
         elif rule == "allowed":
             hint = advice.choice_hint(document, value, key, path)
             self._add(CHOICE, path, f"`{value}` is not available for `{label}`", hint)

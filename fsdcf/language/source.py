@@ -7,7 +7,8 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -153,7 +154,8 @@ def _read(raw: bytes, name: str) -> tuple[Document | None, Findings]:
         return unusable(NO_MAPPING, reader.span(root), "a spec must be a map of keys", hint)
     data = reader.value(root, (), None)
     allowed, incomplete = _allowances(first, name, reader.scalars)
-    return Document(data, reader.marks, {name: text}, allowed), (*reader.findings, *incomplete, *more)
+    findings = (*reader.findings, *islice(outline.unused_anchors(), MOST_FINDINGS), *incomplete, *more)
+    return Document(data, reader.marks, {name: text}, allowed), findings
 
 
 def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagnostic | None:
@@ -199,6 +201,8 @@ class _Outline:
     name: str
     ends: dict[int, Any] = field(default_factory=dict)
     length: int = 0
+    anchors: dict[str, Any] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
 
     def draw(self, text: str) -> Diagnostic | None:
         """Read the text up to the first fault, and return the fault."""
@@ -234,6 +238,7 @@ class _Outline:
                     self.ends[begin.start_mark.index] = last
             elif isinstance(event, yaml.NodeEvent):
                 nodes, last = nodes + 1, event.end_mark
+                self._note_anchor(event)
                 opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
                 if len(opened) > MOST_DEPTH:
                     return _too_deep(self._span(event))
@@ -241,6 +246,20 @@ class _Outline:
                     hint = "shorten the spec, or split it"
                     return SIZE.at(self._span(event), (), f"more than {MOST_NODES} keys and values", hint)
         return None
+
+    def _note_anchor(self, event: Any) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self.repeated.add(event.anchor or "")
+        elif isinstance(event, yaml.ScalarEvent) and event.anchor and not event.style:
+            self.anchors.setdefault(event.anchor, event)
+
+    def unused_anchors(self) -> Iterator[Diagnostic]:
+        """Yield a finding for each text that begins with & and that YAML reads as an anchor."""
+        for name, event in self.anchors.items():
+            if name not in self.repeated:
+                hint = f"put text in quotes: {_short(quoted(f'&{name} {event.value}'.strip()))}; or remove the anchor"
+                message = f"YAML reads `&{name}` as the anchor of a value that nothing repeats"
+                yield SURPRISE.at(self._span(event), (), message, hint)
 
     def _span(self, event: Any) -> Span:
         return _between(self.name, event.start_mark, event.end_mark)
@@ -300,6 +319,12 @@ class _TreeReader:
         if fresh and len(self.findings) < MOST_FINDINGS:
             last = ("further findings are left out",) if len(self.findings) == MOST_FINDINGS - 1 else ()
             self.findings.append(rule.at(span, path, message, hint, (*notes, *last)))
+
+    def _surprise(self, fresh: bool, span: Span, path: SpecPath, message: str, hint: str) -> None:
+        """Add a finding about a value that YAML reads differently, and mark the value."""
+        self._add(fresh, SURPRISE, span, path, message, hint)
+        if path in self.marks:
+            self.marks[path] = replace(self.marks[path], surprising=True)
 
     def _keep_scalar(self, node: Any, span: Span) -> None:
         """Remember a scalar that contains what looks like a comment."""
@@ -376,6 +401,10 @@ class _TreeReader:
     def _scalar(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> Any:
         text: str = node.value
         kind = node.tag.removeprefix(_TAG)
+        if node.style in ("|", ">") and not text:
+            written = self.text[node.start_mark.index :].partition("\n")[0].strip()
+            message = f"YAML reads `{written}` as the beginning of a block of lines, which is empty"
+            self._surprise(fresh, span, path, message, f"put text in quotes: {_short(quoted(written))}")
         if kind not in ("null", "bool", "int", "float") or not _fits(node):
             return text
         if kind == "null":
@@ -384,7 +413,7 @@ class _TreeReader:
             hint = f'write "{text}"'
             if kind == "bool":
                 hint = f'write {str(text.lower() in ("yes", "on")).lower()}, or "{text}" for the text'
-            self._add(fresh, SURPRISE, span, path, f"YAML reads `{text}` as another value", hint)
+            self._surprise(fresh, span, path, f"YAML reads `{text}` as another value", hint)
             return text
         if kind == "bool":
             return text.lower() == "true"
@@ -472,7 +501,7 @@ def _repairs(line: str) -> Iterator[tuple[str, str]]:
     if closing and closing not in whole[1:]:
         close = f"close it with {closing}, or put text in quotes: {shown}{_short(quoted(value))}"
         yield head + value + closing, close if closing in "]}" else f"close the quotes: {_short(value + closing)}"
-    if value[0] in "[{" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
+    elif closing and closing in "]}" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
         yield head + items, f"put the items in quotes: {_short(items)}"
     if _KEY_WITHOUT_SPACE.match(line):
         key, _, rest = value.partition(":")

@@ -9,11 +9,12 @@ from fsdcf.diagnostics import Diagnostic
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import kind_of
+from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import overlay_of
 from fsdcf.language.rules import check_rules
 from fsdcf.language.rules.case import Case
-from fsdcf.language.schema import TYPE, check, check_overlay
+from fsdcf.language.schema import LATER, TYPE, check, check_overlay
 
 
 def validate(
@@ -28,6 +29,8 @@ def validate(
     kind = kind_of(document.data)
     spec, checked = check(document, types)
     findings = list(checked.findings)
+    if str(document.data.get("kind")) in LATER_KINDS:
+        return spec, tuple(each for each in findings if each.code == LATER.code and each.path == ("kind",))
     overlays = document.data.get("environments")
     for name, part in overlays.items() if isinstance(overlays, dict) else ():
         at = ("environments", name)

@@ -97,13 +97,18 @@ def test_the_items_of_a_flow_collection_get_their_quotes(flow: str, data: object
         ("A:\n      a: {b: 1}", 'put it in quotes: \'{"a": {"b": 1}}\''),
         ("A:\n      - a\n      - b", 'put it in quotes: \'["a", "b"]\''),
         ("A:b", 'write `name: value` lines: `A: "b"`'),
+        ("A: >5", 'which is empty || put text in quotes: ">5"'),
+        ("A: &x y", 'nothing repeats || put text in quotes: "&x y"'),
+        ("A: {valueFrom: /db}", "write a list item in service.secrets"),
+        ("- name: A\n      value: b", '`A: "b"`'),
+        ("- A=b", '`A: "b"`'),
         ("my-var: b", "write `my_var`"),
         ("1A: b", "write `_1A`"),
     ],
 )
 def test_a_value_of_the_environment_that_yaml_reads_differently(compiled: Compile, line: str, hint: str) -> None:
     (finding,) = compiled(f"{HELLO}  environment:\n    {line}\n").diagnostics
-    assert hint in finding.hint
+    assert hint in f"{finding.message} || {finding.hint}"
 
 
 VALUES = [
@@ -138,6 +143,11 @@ VALUES = [
     ("command: {}", "sh -c 'a b'", '["sh", "-c", "a b"]'),
     ("command: {}", "a && b", '["sh", "-c", "a && b"]'),
     ("workingDirectory: {}", "1.10", '"1.10"'),
+    ("observability: {{logs: {{retention: {}}}}}", "2 weeks", "14"),
+    ("networking: {{vpc: {}}}", "10.1.0.0/16", "{cidr: 10.1.0.0/16}"),
+    ("volumes: [{{name: a, mountPath: {}}}]", "data", "/data"),
+    ("taskRole: {{statements: [{{actions: {}, resources: ['*']}}]}}", "'s3:GetObject'", '["s3:GetObject"]'),
+    ("taskRole: {{statements: [{{actions: ['s3:GetObject'], resources: {}}}]}}", "'*'", '["*"]'),
 ]  # fmt: skip
 
 
@@ -162,6 +172,29 @@ def test_a_size_that_needs_another_cpu_says_so(compiled: Compile) -> None:
 def test_a_name_in_another_format_gets_the_name_to_write(compiled: Compile, name: str) -> None:
     (finding,) = compiled(HELLO.replace("hello", name, 1)).diagnostics
     assert finding.code == "S105" and "write `my-service`" in finding.hint
+
+
+def test_a_name_keeps_its_placeholder(compiled: Compile) -> None:
+    (finding,) = compiled(HELLO + "dependencies:\n  - {type: aws_s3_bucket, name: '${ENV}-My_Bucket'}\n").diagnostics
+    assert finding.code == "S105" and "write `${ENV}-my-bucket`" in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("  enableExecuteCommand: yes\n", ["S011"]),
+        ("  taskRole: {statements: [{Action: ['s3:GetObject'], Resource: ['*']}]}\n", ["S101", "S101"]),
+        ("  deployment: {strategy: BlueGreen}\n", ["S107"]),
+    ],
+)
+def test_a_mistake_is_reported_once(compiled: Compile, text: str, codes: list[str]) -> None:
+    assert [one.code for one in compiled(HELLO + text).diagnostics] == codes
+
+
+@pytest.mark.parametrize("kind", ["Job", "Environment"])
+def test_a_kind_that_is_not_implemented_yet_is_one_finding(compiled: Compile, kind: str) -> None:
+    text = f"apiVersion: fsd/v1\nkind: {kind}\nmetadata: {{name: a}}\njob: {{schedule: x}}\n"
+    assert [one.code for one in compiled(text).diagnostics] == ["S107"]
 
 
 def _misspelled(name: str) -> Iterator[str]:

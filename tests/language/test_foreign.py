@@ -91,8 +91,10 @@ def test_a_word_of_another_tool_leads_to_its_key(compiled: Compile, name: str) -
         others = [each.name for each in types().values() if key not in spellings_of(each.model)]
         kind = next((path.split(".")[1] for path in WORDS[name].to), others[0])
         text = HELLO + f"dependencies:\n  - type: {kind}\n    name: ${{ENV}}-a\n    {key}: 1\n"
-    elif holder:
+    elif holder == "healthCheck":
         text = HELLO.replace("    container:", f"    {key}: 1\n    container:")
+    elif holder:
+        text = HELLO + f"  {holder}: {{{key}: 1}}\n"
     else:
         text = HELLO + f"  {key}: 1\n"
     if not holder and key in spellings_of(Service):
