@@ -47,9 +47,10 @@ def test_every_spec_in_the_docs_compiles(block: str) -> None:
 
 def test_the_tutorial_s_override_can_be_made_in_each_of_its_specs() -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    (override,) = re.findall(r"`--override ([^`]+)`", text)
+    overrides = tuple(re.findall(r"`--override ([^`]+)`", text))
+    assert overrides
     for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S):
-        assert run(Request("shop.yml", block.encode(), "prod", (override,))).template is not None
+        assert run(Request("shop.yml", block.encode(), "prod", overrides)).template is not None
 
 
 def test_every_command_and_example_is_in_the_readme() -> None:
