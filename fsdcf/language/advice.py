@@ -194,10 +194,10 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     },
     "MiB": {"": 1, **{unit: size * 1024 for unit, size in _SIZE.items()}},
     "GiB": {"": 1, **_SIZE},
-    "econds": {"": 1, **_TIME},
-    "inutes": {"": 1, **{unit: seconds / 60 for unit, seconds in _TIME.items()}},
-    "ays ": {"": 1, **{unit: seconds / 86400 for unit, seconds in _TIME.items()}, "m": 30, "y": 365},
-    "ercent": {"": 1, "%": 1, "p": 1},
+    "seconds": {"": 1, **_TIME},
+    "minutes": {"": 1, **{unit: seconds / 60 for unit, seconds in _TIME.items()}},
+    "days": {"": 1, **{unit: seconds / 86400 for unit, seconds in _TIME.items()}, "m": 30, "y": 365},
+    "percent": {"": 1, "%": 1, "p": 1},
 }
 """For a word in the meaning of a key, the factor of each unit that others write; those of sizes and times by their
 first letter."""
@@ -229,7 +229,7 @@ def _amount(key: Key, value: Any) -> float | None:
     """Return a quantity in the unit of a key. A number without a unit may be in the unit that other tools use: vCPUs,
     GiB or a fraction."""
     text = str(value).strip()
-    units = next((units for word, units in _UNITS.items() if word in key.doc), None)
+    units = next((units for word, units in _UNITS.items() if re.search(rf"\b{word}\b", key.doc, re.IGNORECASE)), None)
     amount = _in_units(text, units) if units is not None else _plain_number(text)
     if amount is None or units is None or not re.fullmatch(r"[\d.]+", text):
         return amount
@@ -270,7 +270,7 @@ def _fargate_size(document: Document, name: str, number: int, resources: SpecPat
         return ceil(default if written is None else _amount(key, written) or default)
 
     if name == "cpu":
-        number = next((each for each in MEMORY if each >= number), max(MEMORY))
+        number = next((each for each in MEMORY if each >= number * 0.95), max(MEMORY))  # 256m is meant as 256
         memory = other("memory", 512)
         sizes = MEMORY[number]
         fitting = next((size for size in sizes if size >= memory), sizes[-1])

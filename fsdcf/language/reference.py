@@ -9,7 +9,7 @@ from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.model import KINDS
 from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.schema import LATER_TYPES
-from fsdcf.language.shape import Field, Key, fields_of, later_of, walk
+from fsdcf.language.shape import Field, Key, Later, fields_of, later_of, walk
 
 _WORDS = {"string": "text", "record": "map", "any": "anything"}
 
@@ -46,19 +46,18 @@ def find(path: str, types: Types) -> tuple[str, Field] | None:
     return None
 
 
-def later(path: str) -> str | None:
-    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet, and
-    what works instead."""
+def later(path: str) -> Later | None:
+    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet."""
     if path in LATER_KINDS:
-        return f"A kind of spec. Until then: {LATER_KINDS[path]}."
+        return Later("A kind of spec.", LATER_KINDS[path])
     if path in LATER_TYPES:
-        return f"A type of dependency. Until then: {LATER_TYPES[path]}."
+        return Later("A type of dependency.", LATER_TYPES[path])
     holder, _, name = path.rpartition(".")
     for kind in KINDS.values():
         records = [field.record for known, field in walk(kind.record) if known == holder] if holder else [kind.record]
         for record in records:
             if record and name in later_of(record):
-                return "{} Until then: {}.".format(*later_of(record)[name])
+                return later_of(record)[name]
     return None
 
 

@@ -92,7 +92,7 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
 _ALLOW = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
 _IS_SPEC = re.compile(r"^[\s\"']*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
-_FIRST_KEY = re.compile(r"^[\s{[-]*([\"'A-Za-z])", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^[\s{[-]*([\"'A-Za-z][\w.-]*[\"']?)", re.MULTILINE)
 _BEGINS_WITH_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
 _ENTRY = re.compile(
     r"""(?P<head>\s*(?:-\s+)*(?P<key>(?:[\w.-]+|"[^"]*"|'[^']*')\s*:\s+)?)(?P<value>\S.*?)(?P<comment>\s+\#.*)?\s*"""
@@ -170,6 +170,7 @@ def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagno
         return None
     first = _FIRST_KEY.search(text)
     span = _after(name, text[: first.start(1)] if first else "")
+    span = replace(span, end_column=span.column + len(first.group(1)) if first else span.end_column)
     return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.advice)
 
 

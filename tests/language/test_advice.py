@@ -113,7 +113,7 @@ def test_a_value_of_the_environment_that_yaml_reads_differently(compiled: Compil
 
 VALUES = [
     *(("resources: {{cpu: {}, memory: 2048}}", value, number) for value, number in (
-        ("500m", "512"), ("0.5", "512"), ("0.5 vCPU", "512"), (".25", "256"), ("1", "1024"), ("'512'", "512"),
+        ("500m", "512"), ("256m", "256"), ("0.5", "512"), ("0.5 vCPU", "512"), (".25", "256"), ("1", "1024"), ("'512'", "512"),
         ("1 vCPU", "1024"), ("1.0", "1024"), ("300", "512"),
     )),
     *(("resources: {{cpu: 1024, memory: {}}}", value, number) for value, number in (

@@ -56,7 +56,7 @@ def explain_command(what: str) -> None:
     elif kind := known.get(what.removeprefix("dependencies.")):
         click.echo(describe_type(kind))
     elif note := later(what) or later(f"service.{what}"):
-        click.echo(f"{what}\n  {note}\n  part of the language, not implemented yet")
+        click.echo(f"{what}\n  {note.doc}\n  part of the language, not implemented yet; until then: {note.instead}")
     else:
         names = [*paths(known), *rules, *safety, *effects]
         close = difflib.get_close_matches(what, names, 3, 0.5) or [one for one in names if one.endswith("." + what)][:3]
