@@ -417,11 +417,19 @@ def key_hint(document: Document, record: type, name: str, path: SpecPath) -> tup
     homes = [each.name for each in fields_of(record) if each.record and name in names_of(each.record)]
     if len(homes) == 1:
         return f"`{name}` is a key of `{homes[0]}`: indent it below that", (*path, homes[0], name)
-    if meant:
+    if meant := meant or _of_same_words(name, spellings.values()):
         return f"did you mean `{meant}`?", (*path, spellings[meant])
-    if path[:1] != ("dependencies",) and 0 < len(places := _places(root, name)) <= 3:
-        return f"`{name}` is a key elsewhere: {joined(f'`{each}`' for each in places)}", None
+    if path[:1] != ("dependencies",) and len(places := _places(root, name)) == 1:
+        return f"`{name}` is a key elsewhere: `{places[0]}`", None
     return f"valid keys: {', '.join(sorted(set(spellings.values())))}", None
+
+
+def _of_same_words(name: str, known: Iterable[str]) -> str | None:
+    """Return the only key that has all words of a name, or whose words are all in it: ``retention`` for
+    ``messageRetention``."""
+    words = set(_split(name))
+    found = {each for each in known if words <= (others := set(_split(each))) or others <= words}
+    return found.pop() if len(found) == 1 else None
 
 
 def _places(root: type, name: str) -> list[str]:

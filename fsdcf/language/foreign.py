@@ -122,6 +122,9 @@ WORDS: Mapping[str, Word] = {
         "storage disk ephemeral",
     ),
     **_words(_SPOT, "launchType capacityProviderStrategy capacityProvider capacity_provider fargateSpot"),
+    **_words(
+        Word((), "leave it out: Fargate has no GPUs and no instance types"), "gpu gpus instanceType instance_type"
+    ),
     # Auto scaling
     **_words(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler"),
     **_words(Word(("service.autoScaling.minCount",)), "min minReplicas minTasks min_size minSize minInstances"),

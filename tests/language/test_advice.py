@@ -113,8 +113,8 @@ def test_a_value_of_the_environment_that_yaml_reads_differently(compiled: Compil
 
 VALUES = [
     *(("resources: {{cpu: {}, memory: 2048}}", value, number) for value, number in (
-        ("500m", "512"), ("256m", "256"), ("0.5", "512"), ("0.5 vCPU", "512"), (".25", "256"), ("1", "1024"), ("'512'", "512"),
-        ("1 vCPU", "1024"), ("1.0", "1024"), ("300", "512"),
+        ("500m", "512"), ("256m", "256"), ("0.5", "512"), ("0.5 vCPU", "512"), (".25", "256"), ("1", "1024"),
+        ("'512'", "512"), ("1 vCPU", "1024"), ("1.0", "1024"), ("300", "512"),
     )),
     *(("resources: {{cpu: 1024, memory: {}}}", value, number) for value, number in (
         ("2Gi", "2048"), ("2048Mi", "2048"), ("2 GB", "2048"), ("2", "2048"), ("2.5GB", "3072"), ("1Gi", "2048"),
@@ -241,6 +241,11 @@ def test_another_word_is_not_a_misspelling(word: str, known: str) -> None:
         ("  certificateArn: x\n", "`service.networking.loadBalancer.certificateArn`"),
         ("  sidecar: []\n", "the program in the image itself"),
         ("  foo: 1\n", "valid keys: autoScaling, build, command"),
+        ("  resources: {desired: 2}\n", "did you mean `desiredCount`?"),
+        ("  resources: {gpu: 1}\n", "Fargate has no GPUs"),
+        ("  observability: {logs: {retentionDays: 30}}\n", "did you mean `retention`?"),
+        ("  networking: {loadBalancer: {healthCheck: {}}}\n", "`service.healthCheck`"),
+        ("  deployment: {timeout: 5}\n", "valid keys: circuitBreaker"),
     ],
 )
 def test_an_unknown_key_leads_to_its_place(compiled: Compile, text: str, hint: str) -> None:
