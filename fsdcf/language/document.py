@@ -46,14 +46,19 @@ class Document:
     removed: Mapping[SpecPath, Mark] = field(default_factory=dict)
 
     def span(self, path: SpecPath) -> Span:
-        """Return the span of the value at a path, or of its nearest ancestor that was written."""
-        return self.marks[self.nearest(path)].value
+        """Return the span of the value at a path, or of its nearest ancestor that was written or removed."""
+        return self._mark(path).value
 
     def key_span(self, path: SpecPath) -> Span:
         """Return the span of the key of a path, or of the value if it has none; of the nearest ancestor if
         unwritten. A removed key is where it is removed."""
-        mark = self.removed.get(path) or self.marks[self.nearest(path)]
+        mark = self._mark(path)
         return mark.key or mark.value
+
+    def _mark(self, path: SpecPath) -> Mark:
+        while path not in self.marks and path not in self.removed:
+            path = path[:-1]
+        return self.removed.get(path) or self.marks[path]
 
     def is_null(self, path: SpecPath) -> bool:
         """Return whether the author wrote ``null`` or ``~`` at a path, as opposed to nothing."""

@@ -82,3 +82,17 @@ def test_a_finding_is_where_the_null_is(compiled: Compile, overlay: str, found: 
 def test_null_in_the_spec_itself_is_an_error(compiled: Compile) -> None:
     (finding,) = compiled(HELLO + "  user: null\n").diagnostics
     assert finding.code == "S102" and "in an environment, `null` removes it" in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("overlay", "found"),
+    [
+        ("service: {autoScaling: null}", "W103 17:15"),
+        ("service: {healthCheck: {container: null}}", "W101 17:29"),
+        ("service: {healthCheck: null}", "W101 17:15"),
+        ("metadata: {owners: null}", "W104 17:16"),
+    ],
+)
+def test_a_warning_about_what_is_missing_is_where_it_is_removed(compiled: Compile, overlay: str, found: str) -> None:
+    result = compiled(f"{BASE}    {overlay}\n", environment="prod")
+    assert found in [f"{each.code} {each.span.line}:{each.span.column}" for each in result.diagnostics]

@@ -202,9 +202,8 @@ def missing_check(case: Case) -> Problems:
     """ECS ignores a HEALTHCHECK in the image and runs only the check in the task definition. Without one, only the load
     balancer detects a process that hangs, and nothing detects it in a worker."""
     if case.service.health_check.container is None:
-        path: SpecPath = ("service", "healthCheck") if case.wrote("service.healthCheck") else ("service",)
         hint = "add healthCheck.container.command, or name the Dockerfile in build.dockerfile to copy its HEALTHCHECK"
-        yield Problem(path, "the container has no health check", hint, key=True)
+        yield Problem("service.healthCheck.container", "the container has no health check", hint, key=True)
 
 
 @rule("W106", "a plain value that looks like a secret", conceal=True)

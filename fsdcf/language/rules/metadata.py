@@ -62,4 +62,4 @@ def description(case: Case) -> Problems:
 def owner(case: Case) -> Problems:
     """The owners become a tag, so that anyone who sees the bill or an alarm knows whom to ask."""
     if not case.spec.metadata.owners:
-        yield Problem("metadata", "the service has no owner", "add `owners: team-name`", key=True)
+        yield Problem("metadata.owners", "the service has no owner", "add `owners: team-name`", key=True)

@@ -121,7 +121,7 @@ def no_scaling(case: Case) -> Problems:
     auto, count = case.service.auto_scaling, fixed_count(case)
     if auto is None and not single_writers(case):
         message = f"no auto scaling in {case.environment}: the number of tasks stays at {count}"
-        yield Problem("service", message, "add autoScaling with minCount and maxCount", key=True)
+        yield Problem("service.autoScaling", message, "add autoScaling with minCount and maxCount", key=True)
 
 
 @rule("W110", "a desired count that auto scaling overrides")
