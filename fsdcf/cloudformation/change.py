@@ -17,6 +17,10 @@ Recreation = Literal["Never", "Conditionally", "Always"]
 Source = Literal["ResourceReference", "ParameterReference", "ResourceAttribute", "DirectModification", "Automatic"]
 
 
+KNOWN_LATER = "KNOWN_AFTER_APPLY"
+"""Part of a value that CloudFormation knows only after another resource has changed."""
+
+
 @dataclass(frozen=True)
 class Detail:
     """A reason why a resource changes.

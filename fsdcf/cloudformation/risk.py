@@ -1,4 +1,4 @@
-"""Data at risk: resources with data that a change set would delete, replace or leave behind."""
+"""Data at risk: data that a change set would delete, replace, leave behind, or put out of reach of the tasks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
+from fsdcf.cloudformation.planned import mapping
 from fsdcf.cloudformation.types import record_of
 
-RiskKind = Literal["deleted", "replaced", "left behind"]
+RiskKind = Literal["deleted", "replaced", "left behind", "out of reach"]
 
 
 @dataclass(frozen=True)
 class Risk:
-    """A resource with data that a change set puts at risk. ``why`` is a clause without a full stop."""
+    """A resource with data that a change set puts at risk, or by which the tasks reach data. ``why`` is a clause
+    without a full stop.
+    """
 
     logical_id: str
     type: str
@@ -23,17 +26,24 @@ class Risk:
 
 
 def data_at_risk(changes: Iterable[Change], before: Mapping[str, Any] | None) -> tuple[Risk, ...]:
-    """The resources with data that would be deleted, replaced or left behind, by logical ID.
+    """The resources with data that would be deleted, replaced, left behind or out of reach, by logical ID.
 
     ``before`` is the deployed template; its DeletionPolicy counts if a removal has no policy. A conditional replacement
     counts as a replacement. Actions, replacements and policies that are not known count as a risk.
     """
     deployed = (before or {}).get("Resources") or {}
-    risks = (_risk(change, deployed.get(change.logical_id) or {}) for change in changes if record_of(change.type).data)
+    risks = (_risk(change, deployed.get(change.logical_id) or {}) for change in changes)
     return tuple(sorted((risk for risk in risks if risk is not None), key=lambda risk: (risk.logical_id, risk.kind)))
 
 
 def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
+    record = record_of(change.type)
+    if record.out_of_reach is not None and change.action == "Modify":
+        properties = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
+        why = "; ".join(record.out_of_reach(*properties))
+        return Risk(change.logical_id, change.type, "out of reach", why) if why else None
+    if record.data is None:
+        return None
     if change.action in ("Add", "Import"):
         return None
     if change.action == "Remove":

@@ -279,6 +279,59 @@ def test_what_dynamodb_refuses_and_what_else_happens_is_in_every_form(folder: Pa
     assert "> **Side effects**: " in fsdcf("diff", "old.yml", "new.yml", "--format", "markdown", expect=10).stdout
 
 
+def test_tags_are_one_line_in_every_form(folder: Path) -> None:
+    text = spec("api-dynamodb")
+    _written(folder, "old.yml", text)
+    _written(folder, "new.yml", swap("memory: 1024", "memory: 2048")(swap("pack: commerce", "pack: sales")(text)))
+    told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
+    assert "plan: 1 replaced, 1 changed, tags\n" in told and told.count("pack") == 1
+    line = re.search(r"(?m)^  ~ (tags of \d+ resources and the stack: pack)  new\.yml:(\d+)$", told)
+    assert line is not None and "metadata:" in (folder / "new.yml").read_text().splitlines()[int(line[2]) - 1]
+    assert (
+        f"~ {line[1]} (<code>new.yml:{line[2]}</code>)"
+        in fsdcf("diff", "old.yml", "new.yml", "--format", "markdown").stdout
+    )
+    notices = fsdcf("diff", "old.yml", "new.yml", "--format", "github").stdout
+    assert (
+        f"::notice file=new.yml,line={line[2]},col=1,title=plan::{line[1]}\n" in notices and notices.count("pack") == 1
+    )
+    data = json.loads(fsdcf("diff", "old.yml", "new.yml", "--format", "json").stdout)
+    assert data["Tags"] is True and data["TagChanges"]["Summary"] == line[1]
+    rows = data["TagChanges"]["Changes"]
+    assert f"tags of {len(rows) - 1} resources" in line[1]
+    assert {(one["Key"], one["BeforeValue"], one["AfterValue"]) for one in rows} == {("pack", "commerce", "sales")}
+    assert [one["ResourceType"] for one in rows if "LogicalResourceId" not in one] == ["AWS::CloudFormation::Stack"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "risk", "rules"),
+    [
+        (swap("name: ${ENV}-notes", "name: ${ENV}-notes\n    rootDirectory: /other"), 11, "/other", ["volume-removed"]),
+        (swap("name: ${ENV}-notes", "name: ${ENV}-notes\n    posixUser: {uid: 7}"), 11, "7:1000", ["volume-removed"]),
+        (swap("name: ${ENV}-notes", "name: ${ENV}-notes\n    posixUser: {uid: 0}"), 10, None, ["volume-removed"]),
+        (swap("name: ${ENV}-notes", "name: ${ENV}-notes\n    rootDirectory: /notes"), 0, None, []),
+        (swap("name: ${ENV}-notes", "name: ${ENV}-notes\n    mountPoint: /data"), 10, None, ["volume-removed"]),
+        (
+            lambda text: text + "    path: /mnt/efs/other.db\n",
+            11,
+            "what the tasks wrote to /mnt/efs/app.db stays there unused",
+            ["path-moved"],
+        ),
+    ],
+    ids=["directory", "user", "root", "the default", "mount point", "file"],
+)
+def test_data_out_of_reach_is_data_at_risk(
+    folder: Path, edit: Callable[[str], str], code: int, risk: str | None, rules: list[str]
+) -> None:
+    _written(folder, "old.yml", spec("sqlite"))
+    _written(folder, "new.yml", edit(spec("sqlite")))
+    data = json.loads(fsdcf("diff", "old.yml", "new.yml", "--format", "json", expect=code).stdout)
+    assert [(one["Kind"], risk is not None and risk in one["Why"]) for one in data["DataAtRisk"]] == (
+        [("out of reach", True)] if risk else []
+    )
+    assert [one["Rule"] for one in data["RollbackSafety"]] == rules
+
+
 def test_json_has_the_names_of_describe_change_set(orders: Path) -> None:
     data = json.loads(fsdcf("diff", "old.yml", "new.yml", "--format", "json", expect=11).stdout)
     jsonschema.validate(data, PLAN)
@@ -412,7 +465,7 @@ def test_a_variable_from_a_dependency_has_the_line_of_the_dependency(folder: Pat
     assert lines(without, 11)[1] == f"old.yml:{efs}"
     _written(folder, "new.yml", text.replace("owners: [team-notes]", "owners: [others]"))
     told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
-    assert re.search(rf"FileSystem +EFS::FileSystem +new.yml:{line['metadata:']}\n", told)
+    assert f"  ~ tags of 28 resources and the stack: owners  new.yml:{line['metadata:']}\n" in told
 
 
 def test_markdown_is_capped(folder: Path) -> None:

@@ -74,6 +74,72 @@ def test_they_come_by_logical_id() -> None:
     assert [risk.logical_id for risk in found] == ["A", "B"]
 
 
+EFS = {"FilesystemId": "fs-1", "AuthorizationConfig": {"IAM": "ENABLED"}}
+
+
+def task(*values: str, at: str = "/mnt", **system: Any) -> dict[str, Any]:
+    """A task definition with an EFS volume and these values of variables."""
+    container = {
+        "Name": "app",
+        "MountPoints": [{"SourceVolume": "disk", "ContainerPath": at}],
+        "Environment": [{"Name": f"V{number}", "Value": value} for number, value in enumerate(values)],
+    }
+    volume = {"Name": "disk", "EFSVolumeConfiguration": {**EFS, **system}}
+    return {"ContainerDefinitions": [container], "Volumes": [volume]}
+
+
+LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after", "said"),
+    [
+        ("ECS::TaskDefinition", task(), task(FilesystemId="fs-2"), "the file system fs-1"),
+        ("ECS::TaskDefinition", task(), task(FilesystemId={"Ref": "Disk"}), "the file system fs-1"),
+        ("ECS::TaskDefinition", task(), task(FilesystemId=LATER), None),
+        ("ECS::TaskDefinition", task(FilesystemId={"Ref": "Disk"}), task(FilesystemId="fs-2"), None),
+        ("ECS::TaskDefinition", task(), task(RootDirectory="/a"), "/mnt shows /a instead of /"),
+        ("ECS::TaskDefinition", task(RootDirectory="/"), task(), None),
+        (
+            "ECS::TaskDefinition",
+            task(AuthorizationConfig={"AccessPointId": "fsap-1"}),
+            task(AuthorizationConfig={"AccessPointId": "fsap-2"}),
+            "the access point fsap-1",
+        ),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task("/mnt/b.db"), "what the tasks wrote to /mnt/a.db"),
+        ("ECS::TaskDefinition", task("sqlite:////mnt/a.db"), task("sqlite:////mnt/b.db"), "V0 leads to /mnt/b.db"),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task("/tmp/a.db"), "V0 leads to /tmp/a.db"),
+        ("ECS::TaskDefinition", task("/tmp/a.db"), task("/mnt/a.db"), None),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task("/new/a.db", at="/new"), None),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task(), None),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task("no path"), None),
+        ("ECS::TaskDefinition", {}, {}, None),
+        ("EFS::AccessPoint", {"RootDirectory": {"Path": "/a"}}, {"RootDirectory": {"Path": "/b"}}, "files in /a"),
+        (
+            "EFS::AccessPoint",
+            {"PosixUser": {"Uid": "1", "Gid": "2"}},
+            {"PosixUser": {"Uid": "1", "Gid": "3"}},
+            "belong to 1:2",
+        ),
+        (
+            "EFS::AccessPoint",
+            {"PosixUser": {"Uid": "1", "Gid": "2"}},
+            {"PosixUser": {"Uid": "0", "Gid": "0"}},
+            None,
+        ),
+        ("EFS::AccessPoint", {"ClientToken": "a"}, {"ClientToken": "b"}, None),
+    ],
+)
+def test_data_that_stays_and_is_no_longer_reached(type: str, before: Any, after: Any, said: str | None) -> None:
+    sides = [{"Properties": before}, {"Properties": after}]
+    one = Change("Modify", "One", f"AWS::{type}", replacement="True", before=sides[0], after=sides[1])
+    found = data_at_risk([one], None)
+    assert [(risk.kind, said is not None and said in risk.why) for risk in found] == [("out of reach", True)] * bool(
+        said
+    )
+    assert not any(risk.why.endswith(".") or "None" in risk.why for risk in found)
+
+
 STATEFUL = sorted(record.type for record in records() if record.data)
 
 

@@ -112,9 +112,8 @@ def _text(plan: ComparedPlan) -> Iterator[str]:
         return
     review = update.review
     remarks = Remarks(review.obstacles, review.unsafe, review.effects, plan.remarks)
-    yield from plan_lines(Plan("", update.changes, update.risks), plan.places, paint, width_of(sys.stdout), remarks)
+    whole = Plan("", update.changes, update.risks)
+    yield from plan_lines(whole, plan.places, paint, width_of(sys.stdout), remarks, update.tags)
     if update.outputs:
         yield f"outputs ({len(update.outputs)})"
         yield from (f"  ~ {one.name}: {shown(one.before)} -> {shown(one.after)}" for one in update.outputs)
-    if update.tags:
-        yield "the tags of the stack change"

@@ -20,6 +20,7 @@ from fsdcf.cli.render.plan import (
     changed_properties,
     format_when,
     grouped,
+    place_of_tags,
     summary,
     where,
 )
@@ -33,6 +34,7 @@ from fsdcf.plan.diff.effects import SideEffect
 from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Remark, UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
+from fsdcf.plan.diff.tags import tag_changes, tags_line, without_tags
 from fsdcf.scaffold.comment import cut
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -102,7 +104,8 @@ def record(plan: ComparedPlan) -> dict[str, Any]:
             }
             for output in update.outputs
         ],
-        "Tags": update.tags,
+        "Tags": bool(update.tags),
+        "TagChanges": _tags(update),
         "DataAtRisk": [
             {"LogicalResourceId": risk.logical_id, "ResourceType": risk.type, **_risk(risk)} for risk in update.risks
         ],
@@ -110,6 +113,22 @@ def record(plan: ComparedPlan) -> dict[str, Any]:
         "RollbackSafety": [_unsafe(one, plan.remarks.get(one)) for one in update.review.unsafe],
         "SideEffects": [_effect(one, plan.remarks.get(one)) for one in update.review.effects],
     }
+
+
+def _tags(update: UpdatePlan) -> dict[str, Any]:
+    """The line about tags, and each tag that changes: of a resource, or of the stack."""
+    tags = (*tag_changes(update.changes), *update.tags)
+    rows = (
+        {
+            "LogicalResourceId": one.logical_id or None,
+            "ResourceType": one.type,
+            "Key": one.key or None,
+            "BeforeValue": _text(mask_value(one.before, one.key)),
+            "AfterValue": _text(mask_value(one.after, one.key)),
+        }
+        for one in tags
+    )
+    return {"Summary": tags_line(tags), "Changes": [_without_none(row) for row in rows]}
 
 
 def _entry(change: Change, plan: ComparedPlan) -> dict[str, Any]:
@@ -217,12 +236,15 @@ def lines(plan: ComparedPlan) -> Iterator[str]:
         body = f"{effect.logical_id} {effect.what}\n{effect.why}"
         yield _annotation("warning", plan.remarks.get(effect), f"side effect: {effect.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
-    for group, changes in grouped(update.changes).items():
+    for group, changes in grouped(without_tags(update.changes)).items():
         for change in changes:
             by_line.setdefault(plan.places.get(change.logical_id), []).append(_sentence(change, group, plan))
+    tags = tag_changes(update.changes)
+    if tags:
+        by_line.setdefault(place_of_tags(update.changes, plan.places), []).append(tags_line((*tags, *update.tags)))
     for place, texts in by_line.items():
         yield _annotation("notice", place, "plan", "\n".join(texts))
-    total = "no changes" if update.empty else summary(Plan("", update.changes))
+    total = "no changes" if update.empty else summary(Plan("", update.changes), update.tags)
     yield _annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {total}")
 
 
@@ -260,7 +282,7 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     if update.empty:
         yield "**No changes**: CloudFormation has nothing to do."
     else:
-        yield f"**Plan**: {_plain(summary(Plan('', update.changes, update.risks)))}"
+        yield f"**Plan**: {_plain(summary(Plan('', update.changes, update.risks), update.tags))}"
     for note in plan.notes:
         yield from ("", f"> {_plain(note)}")
     if update.empty:
@@ -271,13 +293,13 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     yield from _alert("NOTE", f"**Side effects**: {EFFECTS}", _effect_items(plan))
     if not with_values:
         yield from ("", "_The plan is long: the values are left out; `fsdcf diff` shows them._")
-    for group, changes in grouped(update.changes).items():
+    for group, changes in grouped(without_tags(update.changes)).items():
         yield from _group(plan, group, changes, with_values)
+    if line := tags_line((*tag_changes(update.changes), *update.tags)):
+        yield from ("", f"~ {_plain(line)}{_at(place_of_tags(update.changes, plan.places))}")
     if update.outputs:
         rows = [_row(_code(one.name), _value(one.before), _value(one.after)) for one in update.outputs]
         yield from _table(f"outputs ({len(rows)})", ("output", "before", "after"), rows)
-    if update.tags:
-        yield from ("", "The tags of the stack change.")
 
 
 def _risk_items(plan: ComparedPlan) -> Iterator[str]:

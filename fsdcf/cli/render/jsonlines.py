@@ -27,6 +27,7 @@ from fsdcf.deploy.model import (
 )
 from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import title_of
+from fsdcf.plan.diff.tags import tag_changes, tags_line
 
 
 class JsonLines(LineWriter, Sink):
@@ -70,7 +71,7 @@ def place(one: Place | None) -> dict[str, Any] | None:
 
 
 def _planned(event: PlanCreated) -> dict[str, Any]:
-    plan, remarks = event.plan, remarks_of(event)
+    plan, remarks, tags = event.plan, remarks_of(event), tag_changes(event.plan.changes)
     return {
         "event": "planned",
         "changeSet": plan.change_set,
@@ -79,6 +80,17 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
             {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
             for one in plan.changes
         ],
+        "tags": {
+            "text": tags_line(tags),
+            "changes": [
+                {
+                    **fields(one, "logical_id", "type", "key"),
+                    "before": mask_value(one.before, one.key),
+                    "after": mask_value(one.after, one.key),
+                }
+                for one in tags
+            ],
+        },
         "risks": [fields(one, "logical_id", "type", "kind", "why") for one in plan.risks],
         "adopted": list(plan.adopted),
         "obstacles": [

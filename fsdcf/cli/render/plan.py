@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.stream import wrapped, wrapped_after
-from fsdcf.cli.render.values import KNOWN_LATER, differences, shown, visible
-from fsdcf.cloudformation.change import Change, Detail
+from fsdcf.cli.render.values import differences, shown, visible
+from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
+from fsdcf.plan.diff.tags import TagChange, tag_changes, tags_line, without_tags
 
 if TYPE_CHECKING:
     from fsdcf.plan.diff.effects import SideEffect
@@ -195,27 +196,41 @@ def grouped(changes: Iterable[Change], adopted: Sequence[str] = ()) -> dict[str,
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """The number of resources in each group, in the order of the groups."""
-    return {group: len(changes) for group, changes in grouped(plan.changes, plan.adopted).items()}
+    """The number of resources in each group, in the order of the groups; changes of tags do not count."""
+    return {group: len(changes) for group, changes in grouped(without_tags(plan.changes), plan.adopted).items()}
 
 
-def summary(plan: Plan) -> str:
-    """``1 replaced, 2 changed``; for a change set without resource changes, what else it may contain."""
-    words = ", ".join(f"{count} {group}" for group, count in counts(plan).items())
-    return words or "no resource changes; outputs, tags or parameters change"
+def summary(plan: Plan, stack_tags: tuple[TagChange, ...] = ()) -> str:
+    """``1 replaced, 2 changed, tags``; for a change set without resource changes, what else it may contain."""
+    words = [f"{count} {group}" for group, count in counts(plan).items()]
+    if tag_changes(plan.changes) or stack_tags:
+        return ", ".join([*words, "tags"]) if words else "only tags change"
+    return ", ".join(words) or "no resource changes; outputs, tags or parameters change"
+
+
+def place_of_tags(changes: Sequence[Change], places: Mapping[str, Place]) -> Place | None:
+    """The spec line that changes the tags: that of the first resource of which only tags change, if any."""
+    others = {change.logical_id for change in without_tags(changes)}
+    only = (change.logical_id for change in changes if change.logical_id not in others)
+    return next((places[name] for name in only if name in places), None)
 
 
 def plan_lines(
-    plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None, remarks: Remarks = NO_REMARKS
+    plan: Plan,
+    places: Mapping[str, Place],
+    paint: Paint,
+    width: int | None,
+    remarks: Remarks = NO_REMARKS,
+    stack_tags: tuple[TagChange, ...] = (),
 ) -> Iterator[str]:
     """The plan as lines. ``width`` is that of the terminal, None for lines of any length."""
     changes_by_id = by_id(plan.changes)
-    yield paint("plan: ", "strong") + summary(plan)
+    yield paint("plan: ", "strong") + summary(plan, stack_tags)
     yield from _risks(plan, places, paint, width)
     yield from _obstacles(remarks, paint, width)
     yield from _unsafe(remarks, paint, width)
     yield from _effects(remarks, paint, width)
-    for group, changes in grouped(plan.changes, plan.adopted).items():
+    for group, changes in grouped(without_tags(plan.changes), plan.adopted).items():
         yield ""
         yield paint(f"{group} ({len(changes)})", "strong")
         columns = _columns(changes, places, width)
@@ -226,6 +241,9 @@ def plan_lines(
                     yield from wrapped_after(f"      {row.title}: ", row.follows, paint, width, 8)
                 else:
                     yield from _values(row, paint)
+    if line := tags_line((*tag_changes(plan.changes), *stack_tags)):
+        at = where(place_of_tags(plan.changes, places))
+        yield from ("", *wrapped(f"  ~ {visible(line)}  {at}".rstrip(), width, 4, paint, (at or "~", "place")))
     yield ""
 
 

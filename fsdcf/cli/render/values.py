@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.change import KNOWN_LATER
 from fsdcf.cloudformation.references import function_of
 from fsdcf.masking import deciding_name, mask_value
-
-KNOWN_LATER = "KNOWN_AFTER_APPLY"
-"""Part of a value that CloudFormation knows only after another resource has changed."""
 
 _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
 """The properties that name the items of a list."""

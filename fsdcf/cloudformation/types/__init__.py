@@ -217,9 +217,10 @@ class ResourceType:
 
     ``retained``: fsdcf's own templates keep the resource when it leaves the stack. ``snapshot`` says whether
     CloudFormation takes a snapshot before a deletion without a DeletionPolicy; None where it cannot take one.
-    ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what the graph does not show as
-    data or as a service that tasks use. ``before_deletion`` is what keeps a resource from being deleted and what to do
-    about it; empty where nothing is known.
+    ``out_of_reach`` compares the properties before and after: a clause for each piece of data that stays where it is,
+    and that tasks no longer find. ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what
+    the graph does not show as data or as a service that tasks use. ``before_deletion`` is what keeps a resource from
+    being deleted and what to do about it; empty where nothing is known.
     """
 
     type: str
@@ -227,6 +228,7 @@ class ResourceType:
     simulation: Simulation
     permissions: DeployPermissions = _PERMISSIONS
     data: StoredData | None = None
+    out_of_reach: Callable[[Properties, Properties], Iterator[str]] | None = None
     retained: bool = False
     snapshot: Callable[[Properties], bool] | None = None
     updates: Updates = _UPDATES

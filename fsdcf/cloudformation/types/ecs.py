@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, named_by
+from fsdcf.cloudformation.change import KNOWN_LATER
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     HOURS,
     NOTHING,
@@ -297,6 +298,101 @@ def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties)
             yield ("cloudwatch", "alarm"), arn("cloudwatch", alarms)
 
 
+_PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?/*(/[^\s?#:]*)(?:[?#].*)?")
+"""A variable that is a path, or a URL of a file such as ``sqlite:////mnt/efs/app.db``."""
+
+
+def _file_systems(definition: Properties, container: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """The EFS volumes of a container, by their paths: the name and the configuration of each."""
+    volumes = items_by(definition.get("Volumes"), "Name")
+    mounted = {}
+    for point in mappings(container.get("MountPoints")):
+        name = text_of(point.get("SourceVolume"))
+        system = mapping(mapping(volumes.get(name)).get("EFSVolumeConfiguration"))
+        if system:
+            mounted[text_of(point.get("ContainerPath"))] = name, system
+    return mounted
+
+
+def _container_pairs(before: Properties, after: Properties) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The containers of both sides by name; one that is renamed by its position."""
+    old, new = (mappings(one.get("ContainerDefinitions")) for one in (before, after))
+    names = [one.get("Name") for one in old], [one.get("Name") for one in new]
+    for index, container in enumerate(old):
+        partner = next((one for one in new if one.get("Name") == container.get("Name")), None)
+        if partner is None and index < len(new) and names[1][index] not in names[0]:
+            partner = new[index]
+        if partner is not None:
+            yield container, partner
+
+
+class MovedPath(NamedTuple):
+    """Variables of a container that name another file on a file system than before: their names and both paths."""
+
+    container: str
+    names: tuple[str, ...]
+    before: str
+    after: str
+
+
+def moved_paths(before: Properties, after: Properties) -> Iterator[MovedPath]:
+    """The variables that named a file or folder on an EFS volume, and name another one.
+
+    A file that is mounted at another path is the same file.
+    """
+    for old, new in _container_pairs(before, after):
+        mounts, values = [], []
+        for definition, container in ((before, old), (after, new)):
+            mounts.append(_file_systems(definition, container))
+            values.append(
+                {text_of(one.get("Name")): one.get("Value") for one in mappings(container.get("Environment"))}
+            )
+        moved: dict[tuple[str, str], list[str]] = {}
+        for name, value in values[0].items():
+            paths = [_PATH.fullmatch(one) if isinstance(one, str) else None for one in (value, values[1].get(name))]
+            was, now = (_file(match[1] if match else "", mounted) for match, mounted in zip(paths, mounts, strict=True))
+            if was is not None and paths[0] and paths[1] and paths[0][1] != paths[1][1] and was != now:
+                moved.setdefault((paths[0][1], paths[1][1]), []).append(name)
+        for (was_at, now_at), names in moved.items():
+            yield MovedPath(text_of(old.get("Name")), tuple(names), was_at, now_at)
+
+
+def _file(path: str, mounted: Mapping[str, tuple[str, Mapping[str, Any]]]) -> tuple[str, str] | None:
+    """The volume that a path leads to, and the path in it; None if it leads to none."""
+    inside = (at for at in mounted if path == at or path.startswith(at.rstrip("/") + "/"))
+    point = max(inside, key=len, default=None)
+    return None if point is None else (mounted[point][0], path[len(point) :].strip("/"))
+
+
+def _out_of_reach(before: Properties, after: Properties) -> Iterator[str]:
+    """Another file system, access point or directory at a path, or another path in a variable."""
+    told: dict[str, None] = {}
+    for old, new in _container_pairs(before, after):
+        mounted = _file_systems(after, new)
+        for path, (_, system) in _file_systems(before, old).items():
+            other = mounted.get(path)
+            if other is not None and (text := _shows_another(path, system, other[1])):
+                told[text] = None
+    for moved in moved_paths(before, after):
+        names = ", ".join(moved.names)
+        told[f"{names} leads to {moved.after}: what the tasks wrote to {moved.before} stays there unused"] = None
+    yield from told
+
+
+def _shows_another(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What a path shows instead of the files that were there, as a clause; empty if they are the same.
+
+    A file system of the stack that leaves it is at risk itself, and an access point of the stack, too.
+    """
+    points = [mapping(one.get("AuthorizationConfig")).get("AccessPointId") for one in (before, after)]
+    systems = [one.get("FilesystemId") for one in (before, after)]
+    for kind, (was, now) in (("file system", systems), ("access point", points)):
+        if isinstance(was, str) and now is not None and was != now and KNOWN_LATER not in str(now):
+            return f"{path} no longer shows the files of the {kind} {was}, which stay there"
+    old, new = (text_of(one.get("RootDirectory")) or "/" for one in (before, after))
+    return f"{path} shows {new} instead of {old}, whose files stay there" if old != new else ""
+
+
 RECORDS = (
     ResourceType(
         CLUSTER,
@@ -341,6 +437,7 @@ RECORDS = (
         "free",
         Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),
         DeployPermissions(arns=named_by("ecs", "Family", ("task-definition", "task-definition/{}:*"))),
+        out_of_reach=_out_of_reach,
     ),
     ForeignType("AWS::ECS::ClusterCapacityProviderAssociations", price="free"),
 )

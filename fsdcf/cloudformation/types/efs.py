@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsdcf.cloudformation.planned import text_of
+from fsdcf.cloudformation.planned import mapping, text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     CostItems,
@@ -60,6 +60,21 @@ def _price_systems(context: PricingContext, systems: Resources) -> CostItems:
 
 def _details(properties: Properties) -> Iterator[str]:
     yield f"{text_of(properties.get('ThroughputMode', 'bursting'))} throughput"
+
+
+def _another_directory(before: Properties, after: Properties) -> Iterator[str]:
+    """An access point shows one directory of the file system, as one user.
+
+    The directory of a new access point belongs to its user, and nobody else may enter it.
+    Source: https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html
+    """
+    old, new = (text_of(mapping(one.get("RootDirectory")).get("Path")) or "/" for one in (before, after))
+    if before and after and old != new:
+        yield f"the tasks no longer see the files in {old}, which stay there; {new} is empty, unless something used it"
+    users = [mapping(one.get("PosixUser")) for one in (before, after)]
+    owner, user = (f"{text_of(one.get('Uid'))}:{text_of(one.get('Gid'))}" for one in users)
+    if all(users) and old == new and owner != user and text_of(users[1].get("Uid")) != "0":
+        yield f"the files belong to {owner}, and the tasks may not read or change them as {user}"
 
 
 RECORDS = (
@@ -136,5 +151,6 @@ RECORDS = (
         ACCESS_POINT,
         "free",
         Simulation("fsap-{hex}", {"Arn": f"{_ARN}:access-point/{{id}}"}),
+        out_of_reach=_another_directory,
     ),
 )

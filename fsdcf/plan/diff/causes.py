@@ -45,12 +45,18 @@ def target_of(detail: Detail) -> str | None:
 
 
 def edited(change: Change) -> Detail | None:
-    """The edit that best explains a change: one that replaces the resource, else the first; None without an edit."""
+    """The edit that best explains a change: one that replaces the resource, else the first; None without an edit.
+
+    An edit of a tag explains only a change of tags.
+    """
     followed = {detail.path for detail in change.details if target_of(detail)}
+    only_tags = all(detail.attribute == "Tags" for detail in change.details)
     edits = (
         detail
         for detail in change.details
-        if detail.source == "DirectModification" and not (detail.evaluation == "Dynamic" and detail.path in followed)
+        if detail.source == "DirectModification"
+        and not (detail.evaluation == "Dynamic" and detail.path in followed)
+        and (only_tags or detail.attribute != "Tags")
     )
     return min(
         edits,

@@ -19,6 +19,7 @@ from fsdcf.plan.diff.effects import SideEffect, side_effects
 from fsdcf.plan.diff.obstacles import Importers, Obstacle, obstacles
 from fsdcf.plan.diff.rollback import Unsafe, release_change, unsafe
 from fsdcf.plan.diff.sides import Sides
+from fsdcf.plan.diff.tags import TagChange, stack_tag_changes
 
 _MAY_HOLD_VALUES = ("before", "after", "details", "obstacles", "unsafe", "effects", "what", "why", "way_out")
 """The members of changes and of the review in which the value of a parameter may occur; the others hold names and
@@ -54,14 +55,14 @@ Remark = Obstacle | Unsafe | SideEffect
 class UpdatePlan:
     """The plan of an update.
 
-    ``tags`` means that the tags of the stack change, which alone makes an executable change set.
+    ``tags`` are the tags of the stack that change, which alone make an executable change set.
     """
 
     changes: tuple[Change, ...] = ()
     risks: tuple[Risk, ...] = ()
     review: Review = NO_REVIEW
     outputs: tuple[OutputChange, ...] = ()
-    tags: bool = False
+    tags: tuple[TagChange, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -80,8 +81,8 @@ def plan_update(sides: Sides, importers: Importers | None = None) -> UpdatePlan:
         raise PlanError(str(error)) from None
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise PlanError(f"it is malformed ({type(error).__name__}: {error})") from None
-    tags = sides.before is not None and dict(sides.before.tags) != dict(sides.after.tags)
-    return UpdatePlan(_masked(changes, sides), risks, review, _masked(outputs, sides), tags)
+    tags = stack_tag_changes(sides.before.tags, sides.after.tags) if sides.before else ()
+    return UpdatePlan(_masked(changes, sides), risks, review, _masked(outputs, sides), _masked(tags, sides))
 
 
 def review_changes(

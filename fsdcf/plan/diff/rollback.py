@@ -27,7 +27,7 @@ from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
-from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, network_of
+from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, moved_paths, network_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     LOAD_BALANCER,
     TARGET_GROUP,
@@ -88,6 +88,11 @@ class ReleaseChange:
         """Whether a resource is certainly replaced."""
         change = self.changes.get(logical_id)
         return change is not None and change.replacement == "True"
+
+    @property
+    def lost(self) -> set[str]:
+        """The resources with data that leave the stack."""
+        return {risk.logical_id for risk in self.risks if risk.kind in ("deleted", "left behind")}
 
     def both(self, type: str) -> Iterator[tuple[PlannedResource, PlannedResource]]:
         """The resources of a type that both stacks have."""
@@ -297,7 +302,7 @@ def _codes(group: PlannedResource) -> set[str]:
 )
 def permissions(release: ReleaseChange) -> Iterator[Unsafe]:
     """A role loses a permission that the old image may need, or that its tasks need to start."""
-    gone = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
+    gone = release.lost
     for was, now in release.both(TASK_DEFINITION):
         for role in ("TaskRoleArn", "ExecutionRoleArn"):
             yield from _moved_permissions(release, was.target(role), role == "ExecutionRoleArn")
@@ -434,7 +439,7 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
 
     A variable that names a store which leaves the stack is left out: the violation for the store covers it.
     """
-    lost = {risk.logical_id for risk in release.risks if risk.kind != "replaced"}
+    lost = release.lost
     for pair in release.containers:
         kept = {name for both in ("Environment", "Secrets") for name in items_by(pair.after.get(both), "Name")}
         for name, entry in items_by(pair.before.get(key), "Name").items():
@@ -446,19 +451,43 @@ def _removed_variables(release: ReleaseChange, key: str, effect: str) -> Iterato
 @rule(
     "volume-removed",
     "1. deploy an image that does not need {it} while it is still mounted; 2. change the volume",
+    CLOUDFORMATION,
     FSDCF,
 )
 def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
-    """A path where the old image may find files is no longer mounted, or is another volume."""
+    """A path where the old image may find files is no longer mounted, or shows another volume or directory."""
     for pair in release.containers:
-        after = tasks.mounts(pair.now, pair.after)
-        for path, source in tasks.mounts(pair.was, pair.before).items():
-            if after.get(path) != source:
-                gone = path not in after
-                what = f"no longer mounts {path}" if gone else f"mounts something else at {path}"
-                points = items_by((pair.before if gone else pair.after).get("MountPoints"), "ContainerPath")
-                place = pair.place("MountPoints", gone=gone, index=list(points).index(path))
-                yield Unsafe(what, "the old image would not find its files there", place, subject=path)
+        after = tasks.mounts(pair.now, pair.after, release.new)
+        for path, source in tasks.mounts(pair.was, pair.before, release.old).items():
+            if after.get(path) == source:
+                continue
+            gone = path not in after
+            what = f"no longer mounts {path}" if gone else f"mounts something else at {path}"
+            why = "the old image would not find its files there"
+            when: tuple[When, ...] = (FSDCF,)
+            if not gone:
+                why += "; after a rollback it does not find what new tasks wrote"
+                when = ()
+            points = items_by((pair.before if gone else pair.after).get("MountPoints"), "ContainerPath")
+            place = pair.place("MountPoints", gone=gone, index=list(points).index(path))
+            yield Unsafe(what, why, place, when, subject=path)
+
+
+@rule(
+    "path-moved",
+    "1. stop what writes, and copy {it} to the new path in a one-off task; 2. change the path",
+    CLOUDFORMATION,
+    FSDCF,
+)
+def paths(release: ReleaseChange) -> Iterator[Unsafe]:
+    """A variable leads to another file or folder on a file system than the one that the old image uses."""
+    for was, now in release.both(TASK_DEFINITION):
+        for moved in moved_paths(was.properties, now.properties):
+            what = f"changes {', '.join(moved.names)} from {moved.before} to {moved.after}"
+            why = "the old image would not find its files there; after a rollback it does not find what new tasks wrote"
+            pair = next((one for one in release.containers if one.texts("Name")[0] == moved.container), None)
+            place = pair.place("Environment", moved.names[0]) if pair else PropertyPlace(was.name, ())
+            yield Unsafe(what, why, place, subject=moved.before)
 
 
 @rule(

@@ -9,6 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
+from fsdcf.cloudformation.types.efs import ACCESS_POINT
 
 Container = Mapping[str, Any]
 
@@ -77,14 +78,19 @@ def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[s
                 yield name, PropertyPlace(was.name, ("ContainerDefinitions", index), gone=True)
 
 
-def mounts(task: PlannedResource, container: Container) -> dict[str, str]:
-    """The mounted volumes by their paths in the container; each as a text that identifies the volume."""
+def mounts(task: PlannedResource, container: Container, stack: PlannedStack) -> dict[str, str]:
+    """The mounted volumes by their paths in the container; each as a text that identifies the volume, with the
+    directory and the user of an access point in the stack.
+    """
     volumes = items_by(task.get("Volumes"), "Name")
     mounted = {}
     for point in mappings(container.get("MountPoints")):
         volume = mapping(volumes.get(text_of(point.get("SourceVolume"))))
         source = {key: value for key, value in volume.items() if key != "Name"}
-        mounted[text_of(point.get("ContainerPath"))] = text_of(source)
+        access = mapping(mapping(source.get("EFSVolumeConfiguration")).get("AuthorizationConfig"))
+        through = stack.named(access.get("AccessPointId"), ACCESS_POINT)
+        shown = [through.mapping("RootDirectory").get("Path"), through.get("PosixUser")] if through else []
+        mounted[text_of(point.get("ContainerPath"))] = text_of([source, *shown])
     return mounted
 
 
