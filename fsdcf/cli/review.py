@@ -13,11 +13,12 @@ from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.cloudformation.planned import PlanError
+from fsdcf.cloudformation.planned import PlanError, planned
 from fsdcf.deploy.model import Place, PlanCreated, Target
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import plan_update, review_changes
 from fsdcf.plan.diff.sides import DeployedValues, sides_of
+from fsdcf.plan.exposure import first_deploy
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -68,7 +69,16 @@ def compared(
         plan = plan_update(sides_of(old.template if old else None, new.template, tags, deployed), ask)
     except PlanError as error:
         raise click.UsageError(f"{title} -> {new.title}: {error}") from None
-    return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes)
+    first = first_deploy(planned(new.template)) if old is None else None
+    return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes, first)
+
+
+def introduced(event: PlanCreated, new: Compiled) -> PlanCreated:
+    """The plan of a first deploy with what it exposes and allows."""
+    try:
+        return Reviewed(event.plan, event.places, Remarks(first=first_deploy(planned(new.template))))
+    except PlanError:
+        return event
 
 
 def monthly_cost(new: Compiled, region: str) -> str:

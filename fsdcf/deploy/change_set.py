@@ -159,7 +159,7 @@ def create(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeS
         except Expired as error:
             leftovers.name = leftovers.name if error.repeated else ""
             raise
-    return _read_complete(run, leftovers)
+    return _read_complete(run, leftovers, request.parameters.get("ChangeSetType") == "CREATE")
 
 
 def name_of(label: str, number: int) -> str:
@@ -198,8 +198,11 @@ def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
     return stop(Exit.USAGE, f"CloudFormation rejected the template or its parameters: {plain(error.message)}")
 
 
-def _read_complete(run: Run, leftovers: Leftovers) -> ChangeSet:
-    """The finished change set: all pages, with the property values that CloudFormation reports."""
+def _read_complete(run: Run, leftovers: Leftovers, creates: bool) -> ChangeSet:
+    """The finished change set: all pages, with the property values that CloudFormation reports.
+
+    ``creates``: it creates the stack.
+    """
     valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
     first = _wait(run, leftovers, valued)
     result, reason = _state_of(first)
@@ -217,7 +220,7 @@ def _read_complete(run: Run, leftovers: Leftovers) -> ChangeSet:
         without_values = _describe(run, leftovers, False)
         changes = merged(read(_all_changes(run, leftovers, without_values, False)), changes)
     adopted = tuple(change.logical_id for change in changes if change.action == "Import")
-    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted)
+    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted, creates)
     return ChangeSet(leftovers.name, leftovers.arn, leftovers.stack_arn, created, result == "empty", plan)
 
 

@@ -163,12 +163,15 @@ class StackEvent:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes of a change set. ``adopted`` are existing resources that it imports into the stack."""
+    """The changes of a change set. ``adopted`` are existing resources that it imports into the stack. ``first``: the
+    change set creates the stack.
+    """
 
     change_set: str
     changes: tuple[Change, ...]
     risks: tuple[Risk, ...] = ()
     adopted: tuple[str, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True)

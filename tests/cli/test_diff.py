@@ -184,6 +184,47 @@ def test_a_service_with_another_name_is_another_stack(folder: Path) -> None:
     assert "note: the service is renamed from hello to goodbye" in told
 
 
+def test_a_renamed_service_cannot_take_the_names_of_the_old_one(folder: Path) -> None:
+    text = spec("api-dynamodb")
+    _written(folder, "old.yml", text)
+    _written(folder, "new.yml", swap("name: orders\n", "name: sales\n")(text))
+    data = json.loads(fsdcf("diff", "old.yml", "new.yml", "--format", "json", expect=10).stdout)
+    taken = [(one["LogicalId"], one["Why"]) for one in data["Obstacles"] if one["Kind"] == "custom name"]
+    assert [name for name, _ in taken] == ["OrdersTable", "InvoicesBucket"]
+    assert "'staging-orders': it already exists as OrdersTable" in taken[0][1]
+    assert any("creates or updates the stack sales-staging" in note for note in data["Notes"])
+
+
+def test_another_environment_is_another_stack(folder: Path) -> None:
+    text = swap("${ENV}-orders\n", "orders\n")(spec("sqlite") + "  - type: aws_sqs_queue\n    name: ${ENV}-orders\n")
+    _written(folder, "spec.yml", text)
+    _written(folder, "old.yml", fsdcf("template", "spec.yml", "--no-lint", "--env", "staging").stdout)
+    told = fsdcf("diff", "old.yml", "spec.yml", "--env", "prod").stdout
+    assert "note: the environment changes from staging to prod" in told
+    assert re.search("note: the stack \\S+-prod has its own NotesFileSystem, without the data", told)
+    assert "the new stack cannot create 'orders': it already exists as OrdersQueue" in told
+    assert "note: " not in fsdcf("diff", "old.yml", "spec.yml", "--env", "staging", expect=0).stdout
+
+
+def test_a_first_deploy_shows_what_matters(folder: Path) -> None:
+    _written(folder, "new.yml", spec("api-dynamodb"))
+    told = fsdcf("diff", "new.yml", "--first", expect=10).stdout
+    order = ["open to the outside", "data (2)", "ingress (3)", "permissions (4)", "tasks (1)", "\nand "]
+    assert [told.index(one) for one in order] == sorted(told.index(one) for one in order)
+    assert "! LoadBalancer accepts requests from the internet on port 80, without TLS\n    --> new.yml:" in told
+    assert "      may read, write OrdersTable\n" in told
+    assert "PrivateSubnet1" not in told and re.search(r"(?m)^and \d+ more added \(.*\d+ network, \d+ tasks", told)
+    total = re.search(r"plan: (\d+) added", told)
+    listed = len(re.findall(r"(?m)^  \+ ", told)) + int(re.search(r"and (\d+) more", told)[1])  # type: ignore[index]
+    assert total is not None and int(total[1]) == listed
+    told = fsdcf("diff", "new.yml", "--first", "--format", "markdown", expect=10).stdout
+    assert "**Open to the outside**" in told and told.count("<details>") == told.count("</details>") == 4
+    data = json.loads(fsdcf("diff", "new.yml", "--first", "--format", "json", expect=10).stdout)
+    assert len(data["Changes"]) == listed and [one["LogicalResourceId"] for one in data["Exposed"]] == ["LoadBalancer"]
+    notices = fsdcf("diff", "new.yml", "--first", "--format", "github", expect=10).stdout
+    assert "LoadBalancer accepts requests" in notices and "Subnet" not in notices
+
+
 def test_templates_and_specs_may_be_mixed(folder: Path) -> None:
     _written(folder, "spec.yml", spec("api-dynamodb"))
     for form in ("yaml", "json"):

@@ -99,6 +99,12 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("task-count-reset", "Target", without_scaling, "becomes 2"),
     ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
     ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), "another DNS name"),
+    (
+        "exposed",
+        "Service",
+        properties("Service", NetworkConfiguration={"AwsvpcConfiguration": {"AssignPublicIp": "ENABLED"}}),
+        "public addresses",
+    ),
     ("boundary-changed", "Role", properties("Role", PermissionsBoundary=None), "no longer limited"),
     ("boundary-changed", "Role", properties("Role", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),
     ("boundary-changed", "Free", properties("Free", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
-from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.graph.mermaid import MAX_TEXT, block, mermaid
 from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from fsdcf.plan.graph.svg import Rectangle, places_of, svg
 from tests.conftest import HELLO, ROOT
@@ -309,6 +309,18 @@ def test_no_name_breaks_the_texts(title: str, bucket: str, label: str, image: st
             (Edge("n", "m", label), Edge("m", "n", bucket, True, True)),
         )
     )
+
+
+def test_a_block_of_markdown_is_within_the_limits_of_mermaid() -> None:
+    for name in EXAMPLES:
+        text = block(drawn(name))
+        assert text == f"```mermaid\n{mermaid(drawn(name))}```\n" and len(text) < MAX_TEXT / 4
+    nodes = tuple(Node(f"n{number}", "compute", ("task", "x" * 90), "") for number in range(500))
+    many = Graph("many", nodes, (), ())
+    assert "too large for Mermaid: 500 nodes" in block(many) and "```" not in block(many)
+    few = tuple(Node(f"n{number}", "compute", ("task",), "") for number in range(30))
+    edges = tuple(Edge(one.id, other.id) for one in few for other in few)
+    assert "too large" in block(Graph("edges", few, (), edges))
 
 
 def test_the_how_to_shows_a_real_drawing() -> None:

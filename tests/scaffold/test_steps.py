@@ -199,16 +199,23 @@ def test_a_comment_that_cannot_be_read_is_an_error(runner: Workshop) -> None:
 FAKE_FSDCF = """
 case "$1" in
   template) exit "$BASE_CODE" ;;
-  diff) echo "the plan of $3"; exit "$CODE" ;;
+  diff) echo "the plan of $3"; [ "$3" = --first ] && exit 10; exit "$CODE" ;;
   cost | graph) echo "$1" ;;
 esac
 """
 
 
-def plan(runner: Workshop, code: int, specs: str = "shop.yml", base: int = 0) -> tuple[Done, Path]:
-    """Run the plan with a ``fsdcf diff`` that ends with a code, and a spec at the base that compiles with one."""
+def plan(runner: Workshop, code: int, specs: str = "shop.yml", base: int = 0, there: bool = True) -> tuple[Done, Path]:
+    """Run the plan with a ``fsdcf diff`` that ends with a code, and a spec at the base that compiles with one.
+
+    ``there`` is false for a spec that the base does not have.
+    """
     runner.program("fsdcf", FAKE_FSDCF)
     runner.program("git")
+    for spec in specs.split() if there else ():
+        at_base = runner.folder / "temp" / "fsdcf" / "base" / spec
+        at_base.parent.mkdir(parents=True, exist_ok=True)
+        at_base.touch()
     done = runner.step(MONOREPO, "plan", "Plan", ENVIRONMENT="prod", SPECS=specs, CODE=str(code), BASE_CODE=str(base))
     return done, runner.folder / "temp" / "fsdcf" / "plan"
 
@@ -232,7 +239,16 @@ def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Workshop) -> N
         assert ["fsdcf", "cost", f"{base}/{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
 
 
-def test_a_spec_that_is_new_or_was_broken_is_not_compared(runner: Workshop) -> None:
+def test_the_first_deploy_of_a_new_spec_is_shown(runner: Workshop) -> None:
+    done, folder = plan(runner, 2, there=False)
+    assert done.code == 0, done.output
+    assert [call for call in done.calls if call[:2] == ["fsdcf", "diff"]] == [
+        ["fsdcf", "diff", "shop.yml", "--first", "--env", "prod", "--format", "markdown"]
+    ]
+    assert sorted(one.name for one in (folder / "shop.yml").iterdir()) == ["cost.md", "graph.md", "plan.md"]
+
+
+def test_a_spec_that_was_broken_is_not_compared(runner: Workshop) -> None:
     done, folder = plan(runner, 2, base=2)
     assert done.code == 0 and not [call for call in done.calls if call[:2] == ["fsdcf", "diff"]]
     assert ["fsdcf", "cost", "shop.yml", "--env", "prod", "--format", "markdown"] in done.calls

@@ -211,7 +211,11 @@ def _deploy(
     }
 
     def tell_reviewed(event: Event) -> None:
-        if isinstance(event, PlanCreated) and any(change.action not in _NEW for change in event.plan.changes):
+        if isinstance(event, PlanCreated) and event.plan.first:
+            from fsdcf.cli.review import introduced
+
+            event = introduced(event, compiled)
+        elif isinstance(event, PlanCreated) and any(change.action not in _NEW for change in event.plan.changes):
             from fsdcf.cli.review import importers, reviewed
 
             if deployed():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -17,8 +19,12 @@ from fsdcf.cli.render.plan import Remarks, plan_lines
 from fsdcf.cli.render.stream import painter, width_of
 from fsdcf.cli.render.values import shown, visible
 from fsdcf.cli.review import against, compared
+from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import planned
-from fsdcf.deploy.model import Exit, Outcome, Plan
+from fsdcf.cloudformation.types import record_of
+from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.deploy.model import Exit, Outcome, Plan, Target
+from fsdcf.plan.diff.obstacles import taken_by
 from fsdcf.plan.diff.sides import DeployedValues
 
 DATA_AT_RISK = 11
@@ -27,13 +33,14 @@ _OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)
 
 
 @click.command()
-@spec_inputs("OLD NEW | [NEW] --deployed", nargs=-1, alone=False)
+@spec_inputs("OLD NEW | [NEW] --deployed | [NEW] --first", nargs=-1, alone=False)
 @click.option("--deployed", is_flag=True, help="Compare NEW with the deployed stack instead of OLD.")
+@click.option("--first", is_flag=True, help="Show the first deploy of NEW, without OLD.")
 @format_option("text", "markdown", "github", "json", help="Output format of the plan.")
 @connection_options
 @click.pass_context
 def diff_command(
-    context: click.Context, /, inputs: SpecInputs, deployed: bool, form: str, connection: Connection
+    context: click.Context, /, inputs: SpecInputs, deployed: bool, first: bool, form: str, connection: Connection
 ) -> None:
     """Show what CloudFormation will do when NEW replaces OLD: first the data at risk, then the change to each resource.
 
@@ -41,19 +48,24 @@ def diff_command(
     called only with --deployed. The exit code is 0 without changes, 10 with changes, 11 with data at risk, and 2 for
     errors.
     """
-    inputs = inputs.or_only_spec() if deployed else inputs
-    if len(inputs.files) != (1 if deployed else 2):
+    inputs = inputs.or_only_spec() if deployed or first else inputs
+    if deployed and first:
+        raise click.UsageError("--deployed and --first cannot be combined")
+    if len(inputs.files) != (1 if deployed or first else 2):
         raise click.UsageError(
-            "--deployed expects one file, NEW"
-            if deployed
-            else "expected two files, OLD and NEW, or NEW with --deployed"
+            f"--{'deployed' if deployed else 'first'} expects one file, NEW"
+            if deployed or first
+            else "expected two files, OLD and NEW, or NEW with --deployed or --first"
         )
     if not deployed and connection != Connection():
         raise click.UsageError("--profile, --region, --endpoint-url and --sandbox need --deployed")
     sides = compile_files(inputs, most=2, warnings=False)
     for side in sides:
         _check(side)
-    plan = _against_deployed(sides[0], connection) if deployed else between(*sides)
+    if first:
+        plan = compared("nothing", None, sides[0], DeployedValues(), ())
+    else:
+        plan = _against_deployed(sides[0], connection) if deployed else between(*sides)
     if form == "json":
         print_json(formats.record(plan))
     elif form == "markdown":
@@ -76,16 +88,46 @@ def _check(side: Compiled) -> None:
 def between(old: Compiled, new: Compiled) -> ComparedPlan:
     """The plan of two files. A usage error if they are not valid templates."""
     tags = new.tags if old.tags is None else old.tags
-    return compared(old.title, old, new, DeployedValues(tags=tags or {}), tuple(_notes(old, new)))
+    before, after = _target(old), _target(new)
+    if before is None or after is None or before.stack == after.stack:
+        return compared(old.title, old, new, DeployedValues(tags=tags or {}), ())
+    plan = compared(old.title, old, new, DeployedValues(tags=tags or {}), tuple(_notes(before, after, new)))
+    taken = tuple(taken_by(planned(old.template), planned(new.template)))
+    review = replace(plan.update.review, obstacles=(*taken, *plan.update.review.obstacles))
+    return replace(plan, update=replace(plan.update, review=review))
 
 
-def _notes(old: Compiled, new: Compiled) -> Iterator[str]:
-    if old.spec and new.spec and old.spec.metadata.name != new.spec.metadata.name:
-        before, after = old.spec.metadata.name, new.spec.metadata.name
-        yield (
-            f"the service is renamed from {before} to {after}: a deploy creates a new stack and leaves "
-            f"{before}-{old.environment} unchanged; the plan below compares the two as one stack"
+_DESCRIPTION = re.compile(rf"([a-z][a-z0-9-]*) in ({ENVIRONMENT_PATTERN})(?=[:,]|$)")
+"""The start of the Description of a compiled template."""
+
+
+def _target(side: Compiled) -> Target | None:
+    """The service and the environment of a side; None if the template does not say."""
+    if side.spec is not None:
+        return Target(side.spec.metadata.name, side.environment)
+    match = _DESCRIPTION.match(str(side.template.get("Description", "")))
+    return Target(match[1], match[2]) if match else None
+
+
+def _notes(before: Target, after: Target, new: Compiled) -> Iterator[str]:
+    """What a plan between two stacks means: nothing that the old one has moves to the new one."""
+    renamed = before.service != after.service
+    subject = f"the service is renamed from {before.service} to {after.service}" if renamed else ""
+    if before.environment != after.environment:
+        subject += (" and " if renamed else "") + (
+            f"the environment changes from {before.environment} to {after.environment}"
         )
+    yield (
+        f"{subject}: a deploy creates or updates the stack {after.stack} and leaves {before.stack} unchanged; the plan "
+        "below compares the two as one stack"
+    )
+    stores = [
+        one.name
+        for one in planned(new.template).resources.values()
+        if (data := record_of(one.type).data) and data.used_by_tasks and not custom_name(one.type, one.properties)
+    ]
+    if stores:
+        yield f"the stack {after.stack} has its own {', '.join(stores)}, without the data of {before.stack}"
 
 
 def _against_deployed(new: Compiled, connection: Connection) -> ComparedPlan:
@@ -111,8 +153,8 @@ def _text(plan: ComparedPlan) -> Iterator[str]:
         yield "no changes: CloudFormation has nothing to do"
         return
     review = update.review
-    remarks = Remarks(review.obstacles, review.unsafe, review.effects, plan.remarks)
-    whole = Plan("", update.changes, update.risks)
+    remarks = Remarks(review.obstacles, review.unsafe, review.effects, plan.remarks, plan.first)
+    whole = Plan("", update.changes, update.risks, first=plan.first is not None)
     yield from plan_lines(whole, plan.places, paint, width_of(sys.stdout), remarks, update.tags)
     if update.outputs:
         yield f"outputs ({len(update.outputs)})"

@@ -9,15 +9,10 @@ from fsdcf.cli.files import write_or_print
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
-from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.graph.mermaid import block, mermaid
 from fsdcf.plan.graph.svg import svg
 
-_DRAWINGS = {
-    "mermaid": mermaid,
-    "markdown": lambda graph: f"```mermaid\n{mermaid(graph)}```\n",
-    "dot": dot,
-    "svg": svg,
-}
+_DRAWINGS = {"mermaid": mermaid, "markdown": block, "dot": dot, "svg": svg}
 
 
 @click.command()

@@ -21,6 +21,8 @@ from fsdcf.cli.render.plan import (
     format_when,
     grouped,
     place_of_tags,
+    rest_of,
+    sections,
     summary,
     where,
 )
@@ -35,6 +37,7 @@ from fsdcf.plan.diff.obstacles import Obstacle
 from fsdcf.plan.diff.plan import Remark, UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tags import tag_changes, tags_line, without_tags
+from fsdcf.plan.exposure import FirstDeploy
 from fsdcf.scaffold.comment import cut
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -57,13 +60,16 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class ComparedPlan:
-    """The plan between two sides. ``old`` and ``new`` are their titles; ``notes`` are shown first."""
+    """The plan between two sides. ``old`` and ``new`` are their titles; ``notes`` are shown first. ``first`` is what a
+    first deploy exposes and allows; None if there is a stack.
+    """
 
     old: str
     new: str
     update: UpdatePlan
     lines: ChangeLines
     notes: tuple[str, ...] = ()
+    first: FirstDeploy | None = None
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
@@ -106,6 +112,10 @@ def record(plan: ComparedPlan) -> dict[str, Any]:
         ],
         "Tags": bool(update.tags),
         "TagChanges": _tags(update),
+        "Exposed": [
+            {"LogicalResourceId": one.logical_id, "What": one.what, "Spec": spec(plan.places.get(one.logical_id))}
+            for one in (plan.first.exposures if plan.first else ())
+        ],
         "DataAtRisk": [
             {"LogicalResourceId": risk.logical_id, "ResourceType": risk.type, **_risk(risk)} for risk in update.risks
         ],
@@ -236,16 +246,26 @@ def lines(plan: ComparedPlan) -> Iterator[str]:
         body = f"{effect.logical_id} {effect.what}\n{effect.why}"
         yield _annotation("warning", plan.remarks.get(effect), f"side effect: {effect.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
-    for group, changes in grouped(without_tags(update.changes)).items():
-        for change in changes:
-            by_line.setdefault(plan.places.get(change.logical_id), []).append(_sentence(change, group, plan))
-    tags = tag_changes(update.changes)
-    if tags:
-        by_line.setdefault(place_of_tags(update.changes, plan.places), []).append(tags_line((*tags, *update.tags)))
+    for line, text in _notices(plan):
+        by_line.setdefault(line, []).append(text)
     for place, texts in by_line.items():
         yield _annotation("notice", place, "plan", "\n".join(texts))
     total = "no changes" if update.empty else summary(Plan("", update.changes), update.tags)
     yield _annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {total}")
+
+
+def _notices(plan: ComparedPlan) -> Iterator[tuple[Place | None, str]]:
+    """What the notices say, each with its line: the changes and one text about tags; of a first deploy what matters."""
+    update = plan.update
+    if plan.first is not None:
+        yield from ((plan.places.get(one.logical_id), f"{one.logical_id} {one.what}") for one in plan.first.exposures)
+        kept = [one for changes in sections(Plan("", update.changes)).values() for one in changes]
+        yield from ((plan.places.get(one.logical_id), f"{one.logical_id} added") for one in kept)
+        return
+    for group, changes in grouped(without_tags(update.changes)).items():
+        yield from ((plan.places.get(change.logical_id), _sentence(change, group, plan)) for change in changes)
+    if tags := tag_changes(update.changes):
+        yield place_of_tags(update.changes, plan.places), tags_line((*tags, *update.tags))
 
 
 def _sentence(change: Change, group: str, plan: ComparedPlan) -> str:
@@ -293,6 +313,9 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     yield from _alert("NOTE", f"**Side effects**: {EFFECTS}", _effect_items(plan))
     if not with_values:
         yield from ("", "_The plan is long: the values are left out; `fsdcf diff` shows them._")
+    if plan.first is not None:
+        yield from _first_deploy(plan, plan.first)
+        return
     for group, changes in grouped(without_tags(update.changes)).items():
         yield from _group(plan, group, changes, with_values)
     if line := tags_line((*tag_changes(update.changes), *update.tags)):
@@ -300,6 +323,28 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     if update.outputs:
         rows = [_row(_code(one.name), _value(one.before), _value(one.after)) for one in update.outputs]
         yield from _table(f"outputs ({len(rows)})", ("output", "before", "after"), rows)
+
+
+def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
+    """A first deploy: what is open to the outside, then tables of the data, the ingress and the permissions."""
+    exposed = (
+        f"{_code(one.logical_id)} {_plain(one.what)}{_at(plan.places.get(one.logical_id))}" for one in first.exposures
+    )
+    yield from _alert("NOTE", "**Open to the outside**", exposed)
+    whole = Plan("", plan.update.changes, first=True)
+    for section, changes in sections(whole).items():
+        rows = [
+            _row(
+                _code(one.logical_id),
+                _plain(short(one.type)),
+                "<br>".join(map(_plain, first.permissions.get(one.logical_id, ()))),
+                _plain(where(plan.places.get(one.logical_id))),
+            )
+            for one in changes
+        ]
+        yield from _table(f"{section} ({len(changes)})", ("resource", "type", "allows", "line"), rows)
+    if rest := rest_of(whole):
+        yield from ("", _plain(rest))
 
 
 def _risk_items(plan: ComparedPlan) -> Iterator[str]:

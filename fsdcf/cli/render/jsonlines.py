@@ -75,6 +75,7 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
     return {
         "event": "planned",
         "changeSet": plan.change_set,
+        "first": plan.first,
         "counts": counts(plan),
         "changes": [
             {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
@@ -109,6 +110,10 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
         "sideEffects": [
             {**fields(one, "rule", "logical_id", "what", "why"), "spec": place(remarks.places.get(one))}
             for one in remarks.effects
+        ],
+        "exposed": [
+            {**fields(one, "logical_id", "what"), "spec": place(event.places.get(one.logical_id))}
+            for one in (remarks.first.exposures if remarks.first else ())
         ],
     }
 

@@ -10,6 +10,8 @@ from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.stream import wrapped, wrapped_after
 from fsdcf.cli.render.values import differences, shown, visible
 from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
+from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fsdcf.plan.diff.obstacles import Obstacle
     from fsdcf.plan.diff.plan import Remark
     from fsdcf.plan.diff.rollback import Unsafe, When
+    from fsdcf.plan.exposure import FirstDeploy
 
 GROUPS = {
     "replaced": ("±", "warn"),
@@ -67,12 +70,16 @@ class ChangedProperty:
 
 @dataclass(frozen=True)
 class Remarks:
-    """The obstacles, unsafe changes and side effects of a plan, and their spec lines."""
+    """The obstacles, unsafe changes and side effects of a plan, and their spec lines.
+
+    ``first`` is what a first deploy exposes and allows, if its template was read.
+    """
 
     obstacles: tuple[Obstacle, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
     effects: tuple[SideEffect, ...] = ()
     places: Mapping[Remark, Place] = field(default_factory=dict)
+    first: FirstDeploy | None = None
 
 
 NO_REMARKS = Remarks()
@@ -230,6 +237,9 @@ def plan_lines(
     yield from _obstacles(remarks, paint, width)
     yield from _unsafe(remarks, paint, width)
     yield from _effects(remarks, paint, width)
+    if plan.first:
+        yield from _first_deploy(plan, places, paint, width, remarks.first)
+        return
     for group, changes in grouped(without_tags(plan.changes), plan.adopted).items():
         yield ""
         yield paint(f"{group} ({len(changes)})", "strong")
@@ -244,6 +254,47 @@ def plan_lines(
     if line := tags_line((*tag_changes(plan.changes), *stack_tags)):
         at = where(place_of_tags(plan.changes, places))
         yield from ("", *wrapped(f"  ~ {visible(line)}  {at}".rstrip(), width, 4, paint, (at or "~", "place")))
+    yield ""
+
+
+def sections(plan: Plan) -> dict[str, list[Change]]:
+    """The resources of a first deploy that a reader should know, by section: stores, ingress, permissions, and the
+    service itself.
+    """
+    kept: dict[str, list[Change]] = {"data": [], "ingress": [], "permissions": [], "tasks": []}
+    for change in plan.changes:
+        part, drawing = part_of(change.type, change.logical_id), record_of(change.type).drawing
+        store = drawing is not None and drawing.is_store
+        if part in kept and (part in ("ingress", "permissions") or change.type == SERVICE or store):
+            kept[part].append(change)
+    return {section: changes for section, changes in kept.items() if changes}
+
+
+def rest_of(plan: Plan) -> str:
+    """The number of the other resources of a first deploy by part: ``and 28 more added (21 network, 7 tasks)``."""
+    named = {change.logical_id for changes in sections(plan).values() for change in changes}
+    parts = [part_of(change.type, change.logical_id) for change in plan.changes if change.logical_id not in named]
+    counted = [f"{parts.count(part)} {part}" for part in PARTS if part in parts]
+    return f"and {len(parts)} more added ({', '.join(counted)})" if parts else ""
+
+
+def _first_deploy(
+    plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None, first: FirstDeploy | None
+) -> Iterator[str]:
+    """A first deploy: what is open to the internet, the data, the ingress and the permissions; the rest is counted."""
+    for number, one in enumerate(first.exposures if first else ()):
+        yield from ("", paint("open to the outside", "warn")) if number == 0 else ()
+        yield from _remark(one.logical_id, visible(one.what), "warn", paint, width)
+        yield from _at(places.get(one.logical_id), paint)
+    for section, changes in sections(plan).items():
+        yield from ("", paint(f"{section} ({len(changes)})", "strong"))
+        columns = _columns(changes, places, width)
+        for change in changes:
+            yield _resource(change, group_of(change, plan.adopted), columns, paint)
+            for clause in first.permissions.get(change.logical_id, ()) if first else ():
+                yield from wrapped(f"      {visible(clause)}", width, 8, paint)
+    if rest := rest_of(plan):
+        yield from ("", rest)
     yield ""
 
 

@@ -16,6 +16,7 @@ from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
 from fsdcf.plan.diff.tasks import PropertyPlace
+from fsdcf.plan.exposure import exposures
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,17 @@ def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
         if release.is_replaced(was.name):
             why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
             yield SideEffect("is replaced, and gets another DNS name", why, PropertyPlace(was.name, ()))
+
+
+@effect("exposed")
+def exposed(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Something can be reached from the internet that could not, or without TLS."""
+    before = {one.logical_id: one for one in exposures(release.old)}
+    for one in exposures(release.new):
+        was = before.get(one.logical_id)
+        if was is None or (one.everybody and not was.everybody) or (one.plain and not was.plain):
+            why = "before, it was not exposed" if was is None else f"before, it {was.what}"
+            yield SideEffect(one.what, why, PropertyPlace(one.logical_id, ()))
 
 
 @effect("boundary-changed")

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
-from fsdcf.cloudformation.planned import PlannedStack, items, items_by, mapping, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, target_of, text_of
 from fsdcf.cloudformation.types import dynamodb, ec2, efs, record_of
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.plan.diff.causes import title_of
@@ -90,6 +90,29 @@ def _taken_names(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
         yield _obstacle(
             "custom name", change, why, "give it another name; the resource with that name is new and empty"
         )
+
+
+def taken_by(old: PlannedStack, new: PlannedStack) -> Iterator[Obstacle]:
+    """Resources of a new stack with the custom name of a resource that another stack has, and keeps."""
+    taken = {(one.type, name): one.name for one in old.resources.values() if (name := _custom_name(one))}
+    for one in new.resources.values():
+        owner = taken.get((one.type, _custom_name(one)))
+        if owner is not None:
+            why = f"the new stack cannot create {_custom_name(one)!r}: it already exists as {owner} of the other stack"
+            yield Obstacle("custom name", one.name, one.type, why, _OTHER_NAME)
+
+
+_OTHER_NAME = (
+    "keep the name of the service and of the environment; or give it another name, which is a new and empty resource; "
+    "or use the existing one with `unmanaged`"
+)
+
+
+def _custom_name(resource: PlannedResource) -> str:
+    """The custom name of a resource, if it does not contain that of the stack; else empty."""
+    key = custom_name(resource.type, resource.properties)
+    name = text_of(resource.properties[key]) if key is not None else ""
+    return "" if "${AWS::Stack" in name else name
 
 
 def _indexes(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail, at
 from fsdcf.cloudformation.facts import facts_of, tag_values
+from fsdcf.cloudformation.types.cloudformation import STACK
 from fsdcf.plan.diff.causes import title_of
 
-STACK = "AWS::CloudFormation::Stack"
 _MAX_KEYS = 8
 """Maximum keys in the line; further keys are counted."""
 

@@ -38,6 +38,21 @@ def mermaid(graph: Graph) -> str:
     return "\n".join(out) + "\n"
 
 
+MAX_TEXT, MAX_EDGES = 50_000, 500
+"""What Mermaid draws at most: characters, and lines between nodes.
+
+Source: https://mermaid.js.org/config/schema-docs/config.html
+"""
+
+
+def block(graph: Graph) -> str:
+    """The drawing as a block of Markdown, or a sentence about a graph that is too large for Mermaid."""
+    text = mermaid(graph)
+    if len(text) > MAX_TEXT or len(graph.edges) > MAX_EDGES:
+        return f"The architecture is too large for Mermaid: {len(graph.nodes)} nodes. `fsdcf graph` draws it as SVG.\n"
+    return f"```mermaid\n{text}```\n"
+
+
 def escaped(text: str) -> str:
     """A text between quotes, with an entity for every character that Mermaid or HTML may interpret."""
     return "".join(

@@ -1,0 +1,115 @@
+"""What of a stack can be reached from outside: load balancers, tasks and resources that are open to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsdcf.cloudformation.planned import PlannedStack, items, target_of, text_of
+from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
+from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_INGRESS
+from fsdcf.cloudformation.types.ecs import SERVICE, network_of
+from fsdcf.plan.access import access, levels_of, shortened, verb
+
+_EVERYBODY = ("0.0.0.0/0", "::/0")
+_SOURCES = ("CidrIp", "CidrIpv6", "SourcePrefixListId", "SourceSecurityGroupId", "SourceSecurityGroupName")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A resource that can be reached from outside. ``what`` is a clause without a full stop.
+
+    ``everybody``: from the whole internet, not only from some addresses. ``plain``: also without TLS.
+    """
+
+    logical_id: str
+    what: str
+    everybody: bool = True
+    plain: bool = False
+
+
+def exposures(stack: PlannedStack) -> tuple[Exposure, ...]:
+    """Everything that can be reached from outside, in the order of the template."""
+    found = (*_balancers(stack), *_tasks(stack), *_policies(stack))
+    order = {name: number for number, name in enumerate(stack.resources)}
+    return tuple(sorted(found, key=lambda one: order.get(one.logical_id, -1)))
+
+
+def _balancers(stack: PlannedStack) -> Iterator[Exposure]:
+    for balancer in stack.of(elb.LOAD_BALANCER):
+        if not elb.is_public(balancer):
+            continue
+        listeners = list(elb.listeners_of(stack, balancer))
+        ports = sorted({one.text("Port") for one in listeners}, key=lambda port: (len(port), port))
+        sources = list(dict.fromkeys(_admitted(stack, balancer.items("SecurityGroups"))))
+        everybody = not sources or any(one in _EVERYBODY for one in sources)
+        plain = not any(one.text("Protocol") in ("HTTPS", "TLS") for one in listeners)
+        where = "the internet" if everybody else ", ".join(sources[:3]) + (", …" if len(sources) > 3 else "")
+        on = f" on port{'s' * (len(ports) > 1)} {', '.join(ports)}" if ports else ""
+        what = f"accepts requests from {where}{on}" + (", without TLS" if plain else "")
+        yield Exposure(balancer.name, what, everybody, plain)
+
+
+def _tasks(stack: PlannedStack) -> Iterator[Exposure]:
+    for service in stack.of(SERVICE):
+        network = network_of(service)
+        if network.get("AssignPublicIp") == "ENABLED":
+            admitted = any(one in _EVERYBODY for one in _admitted(stack, items(network.get("SecurityGroups"))))
+            what = "has tasks with public addresses" + (", which admit the internet" if admitted else "")
+            yield Exposure(service.name, what, admitted)
+
+
+def _admitted(stack: PlannedStack, groups: Iterable[Any]) -> Iterator[str]:
+    """The sources that security groups admit, as text."""
+    names = [target_of(group) for group in groups]
+    for name in names:
+        group = stack.resources.get(name or "")
+        if group is not None and group.type == SECURITY_GROUP:
+            yield from map(_source, group.mappings("SecurityGroupIngress"))
+    for rule in stack.of(SECURITY_GROUP_INGRESS):
+        if rule.target("GroupId") in names:
+            yield _source(rule.properties)
+
+
+def _source(rule: Mapping[str, Any]) -> str:
+    return next((text_of(rule[key]) for key in _SOURCES if rule.get(key)), "")
+
+
+def _policies(stack: PlannedStack) -> Iterator[Exposure]:
+    """The resources whose own policy lets everybody in without a condition."""
+    for row in access(stack):
+        if row.kind == "resource" and row.effect == "Allow" and "anyone" in row.principals and not row.conditions:
+            yield Exposure(row.holder, f"lets everybody {levels_of(row)} {', '.join(row.targets or row.resources)}")
+
+
+def permissions(stack: PlannedStack) -> dict[str, tuple[str, ...]]:
+    """What the policies allow, as clauses by the logical ID of the resource that holds them."""
+    held: dict[str, dict[tuple[str, str, bool], dict[str, None]]] = {}
+    for row in access(stack):
+        unlimited = row.unavoidable and row.levels == ("describe",)  # such as a token for ECR: it gives no access
+        if row.kind in ("identity", "attached") and not unlimited:
+            names = row.targets or tuple(map(shortened, row.resources))
+            on = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            levels = held.setdefault(row.holder, {}).setdefault((verb(row), on, row.broad), {})
+            levels.update(dict.fromkeys(levels_of(row).split(", ") if row.levels else ("everything in",)))
+    return {name: tuple(map(_clause, rows, rows.values())) for name, rows in held.items()}
+
+
+def _clause(row: tuple[str, str, bool], levels: Mapping[str, None]) -> str:
+    """``may read, write OrdersTable``."""
+    may, on, broad = row
+    return f"{may} {', '.join(levels)} {on}" + (" (broad)" if broad else "")
+
+
+@dataclass(frozen=True)
+class FirstDeploy:
+    """What a reader of a first deploy must know beside its resources: what is exposed, and what its policies allow."""
+
+    exposures: tuple[Exposure, ...] = ()
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def first_deploy(stack: PlannedStack) -> FirstDeploy:
+    """What a first deploy of a stack exposes and allows."""
+    return FirstDeploy(exposures(stack), permissions(stack))
