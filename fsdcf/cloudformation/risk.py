@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.planned import mapping
-from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types import ResourceType, record_of
 
 RiskKind = Literal["deleted", "replaced", "left behind", "out of reach"]
 
@@ -39,12 +39,9 @@ def data_at_risk(changes: Iterable[Change], before: Mapping[str, Any] | None) ->
 def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     record = record_of(change.type)
     if record.out_of_reach is not None and change.action == "Modify":
-        properties = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
-        why = "; ".join(record.out_of_reach(*properties))
+        why = _out_of_reach(change, record)
         return Risk(change.logical_id, change.type, "out of reach", why) if why else None
-    if record.data is None:
-        return None
-    if change.action in ("Add", "Import"):
+    if record.data is None or change.action in ("Add", "Import"):
         return None
     if change.action == "Remove":
         kind, why = _removed(change.policy or deployed.get("DeletionPolicy"))
@@ -55,6 +52,18 @@ def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     else:
         return None
     return Risk(change.logical_id, change.type, kind, why)
+
+
+def _out_of_reach(change: Change, record: ResourceType) -> str:
+    """Why the tasks no longer find data that stays where it is; empty if they do.
+
+    A large change set has no values: then a new way to data counts as a risk, but not each new task definition.
+    """
+    if change.before is None or change.after is None:
+        unknown = record.part == "data" and change.replacement not in (None, "False")
+        return f"{_cause(change)} replaces it, and the change set does not say what the tasks see then" * unknown
+    properties = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
+    return "; ".join(record.out_of_reach(*properties)) if record.out_of_reach else ""
 
 
 def _removed(policy: Any) -> tuple[RiskKind, str]:
@@ -69,12 +78,16 @@ def _removed(policy: Any) -> tuple[RiskKind, str]:
 
 
 def _replaced(change: Change) -> str:
-    names = dict.fromkeys(detail.name or detail.attribute for detail in change.details if detail.recreation != "Never")
-    cause = f"a new {', '.join(names)}" if names else "the change"
     effect = "replaces" if change.replacement == "True" else "may replace"
     old = {
         "ReplaceAndDelete": "the old one is deleted with its data",
         "ReplaceAndRetain": "the old one stays in the account with its data",
         "ReplaceAndSnapshot": "the old one is deleted, and a snapshot of its data remains",
     }.get(str(change.policy), "the change set does not say what happens to the old one")
-    return f"{cause} {effect} it with an empty one; {old}"
+    return f"{_cause(change)} {effect} it with an empty one; {old}"
+
+
+def _cause(change: Change) -> str:
+    """``a new TableName``: the properties that replace a resource."""
+    names = dict.fromkeys(detail.name or detail.attribute for detail in change.details if detail.recreation != "Never")
+    return f"a new {', '.join(names)}" if names else "the change"

@@ -106,11 +106,17 @@ LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
             task(AuthorizationConfig={"AccessPointId": "fsap-2"}),
             "the access point fsap-1",
         ),
-        ("ECS::TaskDefinition", task("/mnt/a.db"), task("/mnt/b.db"), "what the tasks wrote to /mnt/a.db"),
+        ("ECS::TaskDefinition", task("/mnt/a.db"), task("/mnt/b.db"), "V0 leads to /mnt/b.db, not to /mnt/a.db"),
         ("ECS::TaskDefinition", task("sqlite:////mnt/a.db"), task("sqlite:////mnt/b.db"), "V0 leads to /mnt/b.db"),
         ("ECS::TaskDefinition", task("/mnt/a.db"), task("/tmp/a.db"), "V0 leads to /tmp/a.db"),
         ("ECS::TaskDefinition", task("/tmp/a.db"), task("/mnt/a.db"), None),
         ("ECS::TaskDefinition", task("/mnt/a.db"), task("/new/a.db", at="/new"), None),
+        (
+            "ECS::TaskDefinition",
+            task("/mnt/a.db"),
+            task("/mnt/a.db", at="/new"),
+            "/mnt/a.db, which is no longer mounted",
+        ),
         ("ECS::TaskDefinition", task("/mnt/a.db"), task(), None),
         ("ECS::TaskDefinition", task("/mnt/a.db"), task("no path"), None),
         ("ECS::TaskDefinition", {}, {}, None),
@@ -138,6 +144,20 @@ def test_data_that_stays_and_is_no_longer_reached(type: str, before: Any, after:
         said
     )
     assert not any(risk.why.endswith(".") or "None" in risk.why for risk in found)
+
+
+def test_a_change_set_without_values_is_a_risk_where_data_is_reached() -> None:
+    detail = Detail(
+        "Properties", "RootDirectory", "/Properties/RootDirectory", None, None, "Always", "DirectModification"
+    )
+    point, task_definition = (
+        change("Modify", type=f"AWS::{name}", replacement="True", details=(detail,))
+        for name in ("EFS::AccessPoint", "ECS::TaskDefinition")
+    )
+    (risk,) = data_at_risk([point, task_definition], None)
+    assert (risk.type, risk.kind) == ("AWS::EFS::AccessPoint", "out of reach") and "a new RootDirectory" in risk.why
+    tagged = change("Modify", type="AWS::EFS::AccessPoint", replacement="False", scope=("Tags",))
+    assert data_at_risk([tagged], None) == ()
 
 
 STATEFUL = sorted(record.type for record in records() if record.data)

@@ -333,16 +333,18 @@ def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
     yield from _alert("NOTE", "**Open to the outside**", exposed)
     whole = Plan("", plan.update.changes, first=True)
     for section, changes in sections(whole).items():
+        allows = section == "permissions"
         rows = [
             _row(
                 _code(one.logical_id),
                 _plain(short(one.type)),
-                "<br>".join(map(_plain, first.permissions.get(one.logical_id, ()))),
+                *(["<br>".join(map(_plain, first.permissions.get(one.logical_id, ())))] if allows else []),
                 _plain(where(plan.places.get(one.logical_id))),
             )
             for one in changes
         ]
-        yield from _table(f"{section} ({len(changes)})", ("resource", "type", "allows", "line"), rows)
+        columns = ("resource", "type", "allows", "line") if allows else ("resource", "type", "line")
+        yield from _table(f"{section} ({len(changes)})", columns, rows)
     if rest := rest_of(whole):
         yield from ("", _plain(rest))
 

@@ -11,7 +11,6 @@ from fsdcf.cli.render.stream import wrapped, wrapped_after
 from fsdcf.cli.render.values import differences, shown, visible
 from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
 from fsdcf.cloudformation.types import record_of
-from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
@@ -261,6 +260,8 @@ def sections(plan: Plan) -> dict[str, list[Change]]:
     """The resources of a first deploy that a reader should know, by section: stores, ingress, permissions, and the
     service itself.
     """
+    from fsdcf.cloudformation.types.ecs import SERVICE  # only a first deploy needs it
+
     kept: dict[str, list[Change]] = {"data": [], "ingress": [], "permissions": [], "tasks": []}
     for change in plan.changes:
         part, drawing = part_of(change.type, change.logical_id), record_of(change.type).drawing

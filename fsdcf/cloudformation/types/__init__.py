@@ -54,10 +54,14 @@ class StoredData(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A change in place that the service refuses: why, and the steps that avoid it. Clauses without a full stop."""
+    """A change in place that the service refuses: why, and the steps that avoid it. Clauses without a full stop.
+
+    ``reason`` is the service's answer, as reports of users have it; empty where the update may succeed.
+    """
 
     why: str
     way_out: str
+    reason: str = ""
 
 
 class Updates(NamedTuple):

@@ -130,7 +130,10 @@ def _other_time_to_live(before: Any, after: Any) -> Refusal | None:
         why = f"the time to live by {attribute} leaves the template while it is on: the update fails, or it stays on"
         return Refusal(why, f"write {off} to switch it off")
     why = f"the time to live by {attribute} is on, and DynamoDB refuses another attribute until it is off"
-    return Refusal(why, f"1. write {off}, and deploy; 2. write the new attribute, at the earliest an hour later")
+    reason = f"TimeToLive is active on a different AttributeName: current AttributeName is {attribute}"
+    return Refusal(
+        why, f"1. write {off}, and deploy; 2. write the new attribute, at the earliest an hour later", reason
+    )
 
 
 def _other_view(before: Any, after: Any) -> Refusal | None:

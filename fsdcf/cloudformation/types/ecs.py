@@ -327,7 +327,10 @@ def _container_pairs(before: Properties, after: Properties) -> Iterator[tuple[Ma
 
 
 class MovedPath(NamedTuple):
-    """Variables of a container that name another file on a file system than before: their names and both paths."""
+    """Variables of a container that led to a file on a file system, and no longer do: their names and both paths.
+
+    The paths are the same if it is no longer mounted there.
+    """
 
     container: str
     names: tuple[str, ...]
@@ -336,7 +339,7 @@ class MovedPath(NamedTuple):
 
 
 def moved_paths(before: Properties, after: Properties) -> Iterator[MovedPath]:
-    """The variables that named a file or folder on an EFS volume, and name another one.
+    """The variables that led to a file or folder on an EFS volume, and lead to another one or to none.
 
     A file that is mounted at another path is the same file.
     """
@@ -351,7 +354,7 @@ def moved_paths(before: Properties, after: Properties) -> Iterator[MovedPath]:
         for name, value in values[0].items():
             paths = [_PATH.fullmatch(one) if isinstance(one, str) else None for one in (value, values[1].get(name))]
             was, now = (_file(match[1] if match else "", mounted) for match, mounted in zip(paths, mounts, strict=True))
-            if was is not None and paths[0] and paths[1] and paths[0][1] != paths[1][1] and was != now:
+            if was is not None and was != now and paths[0] and paths[1]:
                 moved.setdefault((paths[0][1], paths[1][1]), []).append(name)
         for (was_at, now_at), names in moved.items():
             yield MovedPath(text_of(old.get("Name")), tuple(names), was_at, now_at)
@@ -374,8 +377,10 @@ def _out_of_reach(before: Properties, after: Properties) -> Iterator[str]:
             if other is not None and (text := _shows_another(path, system, other[1])):
                 told[text] = None
     for moved in moved_paths(before, after):
-        names = ", ".join(moved.names)
-        told[f"{names} leads to {moved.after}: what the tasks wrote to {moved.before} stays there unused"] = None
+        now = "which is no longer mounted" if moved.before == moved.after else f"not to {moved.before}"
+        told[f"{', '.join(moved.names)} leads to {moved.after}, {now}: the tasks do not find what they wrote there"] = (
+            None
+        )
     yield from told
 
 

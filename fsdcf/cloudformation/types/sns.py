@@ -76,7 +76,8 @@ def _without_scope(before: Any, after: Any) -> Refusal | None:
     if before is None or after is not None:
         return None
     why = "the subscription loses the scope of its filter policy, and CloudFormation sends SNS an empty one"
-    return Refusal(why, "1. remove the subscription, and deploy; 2. add it without the filter policy")
+    reason = "Invalid parameter: FilterPolicyScope: Invalid value [null]."
+    return Refusal(why, "1. remove the subscription, and deploy; 2. add it without the filter policy", reason)
 
 
 RECORDS = (

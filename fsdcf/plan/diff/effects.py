@@ -111,7 +111,7 @@ def exposed(release: ReleaseChange) -> Iterator[SideEffect]:
     for one in exposures(release.new):
         was = before.get(one.logical_id)
         if was is None or (one.everybody and not was.everybody) or (one.plain and not was.plain):
-            why = "before, it was not exposed" if was is None else f"before, it {was.what}"
+            why = "before, it was not exposed" if was is None else f"before: {was.what}"
             yield SideEffect(one.what, why, PropertyPlace(one.logical_id, ()))
 
 

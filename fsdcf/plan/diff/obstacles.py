@@ -158,7 +158,7 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
         for property, check in record_of(change.type).updates.refused.items():
             refusal = check(old.get(property), new.get(property))
             if refusal is not None:
-                yield _obstacle("refused", change, *refusal)
+                yield _obstacle("refused", change, refusal.why, refusal.way_out)
 
 
 def _successors(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:

@@ -483,6 +483,8 @@ def paths(release: ReleaseChange) -> Iterator[Unsafe]:
     """A variable leads to another file or folder on a file system than the one that the old image uses."""
     for was, now in release.both(TASK_DEFINITION):
         for moved in moved_paths(was.properties, now.properties):
+            if moved.before == moved.after:
+                continue  # the violation for the volume covers it
             what = f"changes {', '.join(moved.names)} from {moved.before} to {moved.after}"
             why = "the old image would not find its files there; after a rollback it does not find what new tasks wrote"
             pair = next((one for one in release.containers if one.texts("Name")[0] == moved.container), None)

@@ -360,8 +360,15 @@ def existing(state: SandboxState, row: Document) -> Document:
 
 
 def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -> None:
-    """Give the resource of a row other properties. Raises ResourceFailure, also if it does not exist."""
+    """Give the resource of a row other properties.
+
+    Raises ResourceFailure, also if it does not exist, or if the service refuses the change.
+    """
     resource = existing(state, row)
+    for name, check in record_of(row["type"]).updates.refused.items():
+        refusal = check(resource["properties"].get(name), properties.get(name))
+        if refusal is not None and refusal.reason:
+            raise ResourceFailure(refusal.reason, "InvalidRequest")
     with _failing():
         _handler(row["type"]).update(state, resource, properties, phase)
     attributes = ids.attributes(row["type"], row["physical"], properties, state)

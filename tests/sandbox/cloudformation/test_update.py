@@ -100,6 +100,22 @@ def test_a_custom_name_prevents_replacement(account: Account) -> None:
     )
 
 
+def test_a_change_that_the_service_refuses_is_rolled_back(account: Account) -> None:
+    def expiring(attribute: str, enabled: bool = True) -> dict[str, Any]:
+        keys = {
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        }
+        expiry = {"AttributeName": attribute, "Enabled": enabled}
+        return of(Table={"Type": "AWS::DynamoDB::Table", "Properties": {**keys, "TimeToLiveSpecification": expiry}})
+
+    account.create(expiring("exp"))
+    assert account.deploy(expiring("until")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "TimeToLive is active on a different AttributeName" in account.reasons()["Table UPDATE_FAILED"]
+    assert account.deploy(expiring("exp", False)) == "UPDATE_COMPLETE"
+    assert account.deploy(expiring("until")) == "UPDATE_COMPLETE"
+
+
 def test_a_failure_brings_everything_back(account: Account) -> None:
     account.create(OLD)
     before = {key: account.physical(key) for key in OLD["Resources"]}
