@@ -1,4 +1,4 @@
-"""Every case in tests/cases compiles to the template, or has the findings, in the file beside it.
+"""Every case in tests/cases compiles to the template, or has the findings or the plan, in the file beside it.
 
 FSDCF_GOLDEN=1 rewrites the files: read the diff before you commit it.
 """
@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from fsdcf.cli.main import cli
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_yaml
 from fsdcf.diagnostics import render
@@ -63,3 +65,35 @@ def test_case(spec: Path) -> None:
     text = "\n\n".join(render(one, result.sources) for one in result.diagnostics) + "\n"
     check(spec.with_name(spec.name.replace(".spec.yml", ".findings.txt")), text)
     assert (result.template is None) == (spec.parent.name == "refused")
+
+
+PLANS = {
+    "port": ("port: 8000", "port: 9000"),
+    "internal": ("  resources:", "  networking: {loadBalancer: {internal: true}}\n  resources:"),
+    "time-to-live": ("ttl: exp", "ttl: expires"),
+    "time-to-live-removed": ("    ttl: exp\n", ""),
+    "time-to-live-off": ("ttl: exp", "ttl: {attribute: exp, enabled: false}"),
+    "stream": ("stream: KEYS_ONLY", "stream: NEW_IMAGE"),
+    "directory": ("throughputMode: bursting", "throughputMode: bursting, rootDirectory: /other"),
+    "user": ("throughputMode: bursting", "throughputMode: bursting, posixUser: {uid: 7, gid: 7}"),
+    "mount-point": ("throughputMode: bursting", "throughputMode: bursting, mountPoint: /data"),
+    "scaling-removed": ("  autoScaling: {minCount: 3, maxCount: 12}\n", ""),
+    "boundary-removed": ("  permissionsBoundary: limits\n", ""),
+    "logs-off": ("  resources:", "  observability: {logs: {enabled: false}}\n  resources:"),
+    "tags": ("owners: team", "owners: others, pack: sales"),
+    "renamed": ("name: shop", "name: store"),
+}
+"""Edits of tests/cases/plans/base.yml, each with the plan that it leads to."""
+
+
+@pytest.mark.parametrize("name", [*PLANS, "first"])
+def test_plan(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = (CASES / "plans" / "base.yml").read_text(encoding="utf-8")
+    old, new = PLANS.get(name, ("", ""))
+    assert old in base
+    Path("base.yml").write_text(base, encoding="utf-8")
+    Path("new.yml").write_text(base.replace(old, new, 1), encoding="utf-8")
+    files = ["base.yml", "--first"] if name == "first" else ["base.yml", "new.yml"]
+    told = CliRunner().invoke(cli, ["diff", *files, "--env", "prod"])
+    check(CASES / "plans" / f"{name}.plan.txt", f"{told.stdout}\nexit code {told.exit_code}\n")

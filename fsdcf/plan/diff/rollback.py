@@ -465,12 +465,16 @@ def volumes(release: ReleaseChange) -> Iterator[Unsafe]:
             what = f"no longer mounts {path}" if gone else f"mounts something else at {path}"
             why = "the old image would not find its files there"
             when: tuple[When, ...] = (FSDCF,)
+            way_out = ""
             if not gone:
                 why += "; after a rollback it does not find what new tasks wrote"
-                when = ()
+                when, way_out = (), _COPIED_FILES
             points = items_by((pair.before if gone else pair.after).get("MountPoints"), "ContainerPath")
             place = pair.place("MountPoints", gone=gone, index=list(points).index(path))
-            yield Unsafe(what, why, place, when, subject=path)
+            yield Unsafe(what, why, place, when, path, way_out)
+
+
+_COPIED_FILES = "1. stop what writes, and copy the files to the new place in a one-off task; 2. change the volume"
 
 
 @rule(
