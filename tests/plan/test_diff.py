@@ -227,6 +227,8 @@ def test_a_service_cannot_move_to_another_network() -> None:
     target = ("network", "FilesFileSystemMountTarget0123456789abcde00")
     assert obstacles_of("vpc", {"id": "vpc-0123456789abcdef0", **subnets}) == [moved[0], target]
     assert obstacles_of("vpc", {"availabilityZones": 3}) == []
+    blocked = {name for _, name in obstacles_of("vpc", {"availabilityZones": ["use1-az1", "use1-az2"]})}
+    assert {"PublicSubnet1", "PublicSubnet2", "PrivateSubnet1", "PrivateSubnet2", "NatGateway1"} <= blocked
 
 
 def zoned(zone: str, cidr: str = "10.0.0.0/24") -> dict[str, Any]:
