@@ -321,9 +321,10 @@ def declared(*declarations: tuple[list[str], list[list[str]]]) -> dict[str, Any]
     ("exporters", "count", "how"),
     [
         (declared((["^up$", "^jobs_total$"], [[]])), 2, "2 metrics"),
-        (declared((["^up$"], [["method"], []])), 11, "11 metrics of 1 name"),
-        (declared((["^http_.*$", "^up$"], [["method"]])), 110, "110 metrics of 1 name and 1 pattern"),
-        (declared((["^up$"], [[]]), (["jvm_.*"], [[]])), 11, "11 metrics of 1 name and 1 pattern"),
+        (declared((["^up$"], [["method"], []])), 11, "11 metrics of 2 selections"),
+        (declared((["^http_.*$", "^up$"], [["method"]])), 110, "110 metrics of 2 selections"),
+        (declared((["^up$"], [[]]), (["jvm_.*"], [[]])), 11, "11 metrics of 2 selections"),
+        (declared((["^up$", "^up$"], [[]]), (["^up$"], [[]])), 1, "1 metric"),
     ],
 )
 def test_custom_metrics_are_counted_by_name_and_label(exporters: dict[str, Any], count: int, how: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from math import prod
 from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
@@ -76,22 +77,21 @@ def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
 def _custom_metrics(context: PricingContext, group: PlannedResource) -> CostItems:
     """The metrics that a collector selects and writes to a log group: one for each name, or for each combination of
     labels. All tasks write the same ones."""
-    total, used = Decimal(0), set()
-    names, patterns = 0, 0
-    for declaration in _declarations(context.stack, group):
-        selectors = [text_of(one) for one in items(declaration.get("metric_name_selectors"))]
-        exact = sum(1 for one in selectors if _EXACT.fullmatch(one))
-        vague = len(selectors) - exact
-        labelled = [bool(one) for one in items(declaration.get("dimensions"))] or [False]
-        each = sum(context.assumed[_LABEL_SETS] if one else Decimal(1) for one in labelled)
-        total += (exact + vague * context.assumed[_PER_PATTERN]) * each
-        used |= {_PER_PATTERN} if vague else set()
-        used |= {_LABEL_SETS} if any(labelled) else set()
-        names, patterns = names + exact, patterns + vague
+    series = {
+        (text_of(name), text_of(labels))
+        for declaration in _declarations(context.stack, group)
+        for name in items(declaration.get("metric_name_selectors"))
+        for labels in items(declaration.get("dimensions")) or [[]]
+    }
+    factors = [
+        [each for each, counts in ((_PER_PATTERN, not _EXACT.fullmatch(name)), (_LABEL_SETS, labels)) if counts]
+        for name, labels in sorted(series)
+    ]
+    total = sum((prod(context.assumed[each] for each in one) for one in factors), Decimal(0))
     if total:
-        sources = [counted(count, word) for count, word in ((names, "name"), (patterns, "pattern")) if count]
-        how = counted(Range.of(total), "metric") + (f" of {' and '.join(sources)}" if used else "")
-        yield context.line("metric.custom", "Custom metrics", total, how, group, *sorted(used))
+        used = sorted({each for one in factors for each in one})
+        how = counted(Range.of(total), "metric") + (f" of {counted(len(series), 'selection')}" if used else "")
+        yield context.line("metric.custom", "Custom metrics", total, how, group, *used)
 
 
 def _declarations(stack: PlannedStack, group: PlannedResource) -> Iterator[Mapping[str, Any]]:
