@@ -123,14 +123,14 @@ def test_a_deploy_on_a_terminal_asks(stage: Stage, monkeypatch: pytest.MonkeyPat
     assert "did you mean prod?" in asked[0].details[0]
 
 
-@pytest.mark.parametrize("command", ["status", "logs", "history", "watch", "restart", "delete", "rollback", "diagnose"])
-def test_a_wrong_environment_lists_those_that_exist(stage: Stage, command: str) -> None:
+def test_a_wrong_environment_lists_those_that_exist(stage: Stage) -> None:
     stage.deploy("--env", "prod", "--yes")
-    result = stage(command, "hello", "--env", "prodd", expect=2)
-    text = result.stdout + result.stderr
-    assert "the stack hello-prodd does not exist in us-east-1" in text
-    assert "stacks of hello: hello-prod\n" in text and "next: fsdcf status hello --env prod" in text
-    assert "fsdcf deploy" not in text, "nobody is led to create what was a typing error"
+    for command in ("status", "logs", "history", "watch", "restart", "delete", "rollback", "diagnose"):
+        result = stage(command, "hello", "--env", "prodd", expect=2)
+        text = result.stdout + result.stderr
+        assert "the stack hello-prodd does not exist in us-east-1" in text
+        assert "stacks of hello: hello-prod\n" in text and "next: fsdcf status hello --env prod" in text
+        assert "fsdcf deploy" not in text, "nobody is led to create what was a typing error"
 
 
 @pytest.mark.parametrize("command", ["watch", "cancel", "diagnose", "recover"])
