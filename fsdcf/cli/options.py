@@ -64,6 +64,11 @@ class SpecInputs:
         """The name of the environment, defaults included. A usage error if it is not valid."""
         return environment_named(self.environment)
 
+    @property
+    def environment_option(self) -> str | None:
+        """The value of ``--env`` for a command that compiles the same, also without the variable of this shell."""
+        return self.environment_name if self.environment or os.environ.get("FSDCF_ENV") else None
+
     @cached_property
     def values(self) -> dict[str, str]:
         """The values of ``--var``. A usage error if one is not valid."""
@@ -81,7 +86,7 @@ class SpecInputs:
     @property
     def cost_command(self) -> str:
         """The command that estimates the cost of the file, compiled with the same options."""
-        return suggested("cost", str(self.files[0]), env=self.environment, **self.settings)
+        return suggested("cost", str(self.files[0]), env=self.environment_option, **self.settings)
 
     def or_only_spec(self) -> SpecInputs:
         """These inputs; without files, those with the only spec here. A usage error if there is not exactly one."""
@@ -102,7 +107,7 @@ class SpecInputs:
     @property
     def validate_command(self) -> str:
         """The command that prints every finding of the file, compiled with the same options."""
-        return suggested("validate", str(self.files[0]), env=self.environment, **self.settings)
+        return suggested("validate", str(self.files[0]), env=self.environment_option, **self.settings)
 
 
 variable_option = click.option(

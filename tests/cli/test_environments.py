@@ -47,6 +47,12 @@ def test_an_environment_that_no_file_names(stage: Stage, spec: str, environment:
     assert len(found) == (meant is not None)
     if meant is not None:
         assert (f"did you mean `{meant}`?" if meant else f"If `{environment}` is new") in found[0]["hint"]
+        added = spec + f"environments: {{{environment}: {{}}}}\n"
+        if spec is NAMED:
+            added = spec.replace("environments: {", f"environments: {{{environment}: {{}}, ")
+        (stage.folder / "hello.yml").write_text(added)
+        assert "W290" not in stage("validate", "hello.yml", "--env", environment, "--no-lint").stderr, "the hint works"
+        (stage.folder / "hello.yml").write_text(spec)
         assert found[0]["line"] == (spec.count("\n") if spec is NAMED else 4)
         stage("validate", "hello.yml", "--env", environment, "--no-lint", "--strict", expect=2)
         assert "W290" not in stage("validate", "hello.yml", "--env", environment, "--no-lint", "--new-env").stderr
@@ -139,10 +145,13 @@ def test_an_environment_with_a_hyphen_is_not_split(stage: Stage, command: str) -
     assert "next: fsdcf deploy hello.yml --env pr-1 --image-sha SHA\n" in result.stdout + result.stderr
 
 
-def test_the_warnings_line_repeats_what_changes_the_answer(stage: Stage) -> None:
+def test_the_warnings_line_repeats_what_changes_the_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (stage.folder / "hello.yml").write_text(SMALL.replace("  owners: team\n", ""))
     options = ("--env", "prod", "--override", "resources.memory=1024", "--var", "A=b c")
     text = stage.deploy("--yes", *options).stderr
     command = "fsdcf validate hello.yml --env prod --override resources.memory=1024 --var 'A=b c'"
     assert f"see `{command}`" in text
+    monkeypatch.setenv("FSDCF_ENV", "prod")
+    assert "see `fsdcf validate hello.yml --env prod`" in stage.deploy("--plan-only", "--yes").stderr
+    monkeypatch.delenv("FSDCF_ENV")
     assert "W104" in stage(*shlex.split(command)[1:]).stderr

@@ -225,7 +225,7 @@ class _SpecNames:
 
     def using(self, name: str, *arguments: str, **options: Value) -> str:
         """A command on the running service."""
-        return on_service(name, str(self.inputs.files[0]), self.inputs.environment, *arguments, **options)
+        return on_service(name, str(self.inputs.files[0]), self.inputs.environment_option, *arguments, **options)
 
 
 @click.command(cls=WorkloadCommand)

@@ -45,6 +45,8 @@ def unnamed_environment(case: Case) -> Problems:
     if known:
         name, close = case.environment, similar(case.environment, known)
         guess = f"did you mean `{close}`? " if close else ""
-        hint = f"{guess}If `{name}` is new, add `environments: {{{name}: {{}}}}`, or pass --new-env"
-        path = "environments" if case.wrote("environments") else "metadata.name"
-        yield Problem(path, f"no file names the environment `{name}`", hint, key=path == "environments")
+        has_others = case.wrote("environments")
+        new = f"`{name}: {{}}` to `environments`" if has_others else f"`environments: {{{name}: {{}}}}`"
+        hint = f"{guess}If `{name}` is new, add {new}, or pass --new-env"
+        path = "environments" if has_others else "metadata.name"
+        yield Problem(path, f"no file names the environment `{name}`", hint, key=has_others)
