@@ -360,11 +360,12 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
 
 
 def with_spec_at_hand(target: Target) -> Target:
-    """The target with its deploy command, if the service's spec is here."""
+    """The target with its deploy command, if a spec here is named after the service."""
     if target.spec != "SPEC":
         return target
     name = target.service
-    for file in dict.fromkeys((f"{name}.yml", f"{name}.yaml", f"{name}/{name}.yml", *map(str, specs_here()))):
+    here = [str(path) for path in specs_here() if path.stem == name]
+    for file in dict.fromkeys((*here, os.path.join(name, f"{name}.yml"))):
         if os.path.isfile(file) and _name_in(file) == name:
             return replace(target, redeploy_command=suggested("deploy", file, env=target.environment))
     return target

@@ -170,10 +170,11 @@ def test_a_workers_check_that_fails_is_played_by_the_command_that_is_shown(stage
     [
         ("hello.yml", "hello", "hello.yml"),
         ("hello/hello.yml", "hello", "hello/hello.yml"),
+        ("services/hello.yml", "hello", "services/hello.yml"),
         ("hello.yml", "other", "SPEC"),
         ("mine.yml", "hello", "SPEC"),
     ],
-    ids=["named like it", "in a folder of its name", "another service's", "of another name"],
+    ids=["named like it", "in a folder of its name", "in services", "another service's", "of another name"],
 )
 def test_the_spec_in_the_usual_place_is_suggested(stage: Stage, file: str, name: str, shown: str) -> None:
     (stage.folder / "hello.yml").unlink()
