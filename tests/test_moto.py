@@ -28,6 +28,7 @@ REGION = "us-east-1"
 LACKING = {
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::EC2::SecurityGroupEgress",
     "AWS::S3::BucketPolicy",
 }
 """Types of the examples that moto skips with a warning."""
