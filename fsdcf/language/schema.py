@@ -209,8 +209,6 @@ class Checker:
     def _items(self, each: Field, item: ValueType, values: list[Any], path: SpecPath) -> Iterator[Any]:
         """Yield the items of a list, complete in an overlay too, because lists replace. With a wrong item, the list
         is unknown."""
-        from fsdcf.language import advice  # not loaded for a spec without mistakes
-
         for index, value in enumerate(values):
             here = (*path, index)
             value = self._item(each, item, value, here)
@@ -218,21 +216,29 @@ class Checker:
                 yield from self._dependency(value, here)
             elif here in self.wrong:
                 self.wrong.add(path)
-            elif item.record and (hint := advice.pair_hint(item.record, value)):
+            elif item.record and (hint := self._pair_hint(item.record, value)):
                 self.wrong.add(path)
                 name = next(iter(value))
                 self._add(UNKNOWN, (*here, name), f"unknown key `{name}`", hint, key=True)
             else:
                 yield self.record(item.record, value, here) if item.record else value
 
-    def _dependency(self, value: Any, path: SpecPath) -> Iterator[Any]:
-        """Yield a dependency if its type and its required keys are known, because rules and names depend on them."""
+    def _pair_hint(self, record: type, item: Any) -> str:
+        """Return how to write an item of the form ``- NAME: value``; empty for an item with one of its keys."""
+        if not isinstance(item, dict) or item.keys() & names_of(record).keys():
+            return ""
         from fsdcf.language import advice  # not loaded for a spec without mistakes
 
+        return advice.pair_hint(record, item)
+
+    def _dependency(self, value: Any, path: SpecPath) -> Iterator[Any]:
+        """Yield a dependency if its type and its required keys are known, because rules and names depend on them."""
         if path in self.wrong:
             return
         name = value.get("type")
         if isinstance(name, str) and name not in self.types:
+            from fsdcf.language import advice  # not loaded for a spec without mistakes
+
             meant = advice.type_of_dependency(name, self.types, LATER_TYPES)
             if meant in LATER_TYPES:
                 message = f"dependencies of type `{meant}` are not implemented yet"
@@ -249,12 +255,12 @@ class Checker:
             yield built
 
     def _map(self, each: Field, item: ValueType, values: dict[Any, Any], path: SpecPath) -> dict[str, Any]:
-        from fsdcf.language import advice  # not loaded for a spec without mistakes
-
         out: dict[str, Any] = {}
         for key, value in values.items():
             here = (*path, key)
             if each.key.key_pattern and not re.fullmatch(each.key.key_pattern, str(key)):
+                from fsdcf.language import advice  # not loaded for a spec without mistakes
+
                 self.wrong.add(here)
                 hint = advice.name_hint(each.key, str(key))
                 self._add(FORM, here, f"`{key}` is not a valid name here", hint, key=True)

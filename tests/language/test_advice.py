@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -36,6 +38,11 @@ SPECIAL = (
     ),
     "- x",
 )
+ORDERS = f"""{HELLO}  environment: {{LEVEL: info}}
+  ulimits: [{{name: nofile, softLimit: 1, hardLimit: 2}}]
+dependencies:
+  - {{type: aws_sqs_queue, name: '${{ENV}}-orders'}}
+"""
 RECORDS = {record: fields_of(record) for record in [Spec, *(each.record for _, each in walk(Spec) if each.record)]}
 RECORDS |= {kind.model: fields_of(kind.model) for kind in types().values()}
 
@@ -257,3 +264,13 @@ def test_quoted_text_is_read_back() -> None:
     for text in ("a", "it's", 'say "a"', "C:\\x", "both ' and \"", ""):
         document, _ = parse(f"a: {quoted(text)}\n".encode(), "s.yml")
         assert document is not None and document.data == {"a": text}
+
+
+def test_a_spec_without_mistakes_does_not_load_the_hints() -> None:
+    program = (
+        "import sys; from fsdcf.pipeline import Request, run\n"
+        f"assert run(Request('s.yml', {ORDERS.encode()!r}, 'prod')).template\n"
+        "print(*({'fsdcf.language.advice', 'fsdcf.language.foreign'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
