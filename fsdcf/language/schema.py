@@ -53,7 +53,7 @@ DEPENDENCY = Rule(
 
 _ELSEWHERE = (
     "create it outside of fsdcf, write its address in service.environment and its password in service.secrets, and let "
-    "its security group admit that of the tasks"
+    "its security group admit the output TaskSecurityGroupId"
 )
 _STATEMENTS = (
     "create it outside of fsdcf, write its name in service.environment, and allow its use in "

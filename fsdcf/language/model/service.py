@@ -289,7 +289,8 @@ class LoadBalancer:
             "leave it out: the load balancer sends every path to the service",
         ),
         "domain": Later(
-            "Host name and hosted zone.", "point a DNS record at the load balancer, and write certificateArn for HTTPS"
+            "Host name and hosted zone.",
+            "point a DNS record at the output LoadBalancerDnsName, and write certificateArn for HTTPS",
         ),
     }
     type: str = spec_key(
@@ -341,7 +342,7 @@ class Networking:
         ),
         "securityGroups": Later(
             "Additional security groups of the tasks.",
-            "let the groups of the other resources admit the group of the tasks",
+            "let the groups of the other resources admit the output TaskSecurityGroupId",
         ),
         "serviceDiscovery": Later(
             "A name in Cloud Map.",
