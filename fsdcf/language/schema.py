@@ -324,7 +324,7 @@ class Checker:
 
         self.wrong.add(path)
         key, label, document = each.key, advice.label(path), self.document
-        if rule in ("type", "nullable") and document.is_surprising(path):
+        if document.is_surprising(path):
             return  # the reader has reported the value
         if rule in ("type", "nullable"):
             message = advice.type_message(each, path, value)
