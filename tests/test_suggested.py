@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,20 @@ def test_every_command_in_a_golden_a_template_or_a_message_exists(suffix: str) -
         if path.suffix == suffix:
             text = path.read_text(encoding="utf-8").replace("{= name =}", "name")
             wrong |= {f"{path.name}: {one}": problem_of(one) for one in commands_in(text) if _is_whole(path, one)}
+    assert {command: problem for command, problem in wrong.items() if problem} == {}
+
+
+WORKFLOWS = sorted((ROOT / "tests" / "scaffold" / "golden").glob("*.yml"))
+_END = r" >.*| <<<.*|; then| \|\|.*| \"\$\{options\[@\]\}\""
+_STEP = re.compile(rf"^ *(?:run: |if ! |services=\"\$\()?(fsdcf .*?)(?:{_END})?$", re.M)
+"""A command of a step, without what the shell does with it."""
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_command_in_a_workflow_exists(workflow: Path) -> None:
+    commands = _STEP.findall(workflow.read_text(encoding="utf-8"))
+    assert {command.split()[1] for command in commands} >= {"validate", "template", "cost", "diff", "deploy", "ci"}
+    wrong = {command: problem_of(re.sub(r"\$[A-Z]{4,}", "$x", command)) for command in commands}
     assert {command: problem for command, problem in wrong.items() if problem} == {}
 
 

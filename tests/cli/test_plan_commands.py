@@ -137,6 +137,16 @@ def test_cost_of_several_services_is_their_sum(folder: Path) -> None:
     assert table.startswith("### Cost of 3 specs in staging\n") and table.count("**subtotal**") == 3
 
 
+def test_cost_compares_different_services_if_it_is_told(folder: Path) -> None:
+    (folder / "renamed.yml").write_text(WAREHOUSE.replace("name: warehouse", "name: depot"))
+    assert "--change compares them" in fsdcf("cost", "warehouse.yml", "renamed.yml").stdout
+    compared = fsdcf("cost", "warehouse.yml", "renamed.yml", "--change").stdout
+    assert compared.startswith("warehouse.yml in staging -> renamed.yml in staging: 0.00 USD a month")
+    for files in (["warehouse.yml"], ["warehouse.yml", "renamed.yml", EXAMPLES / "sqlite.yml"]):
+        refused = fsdcf("cost", *files, "--change")
+        assert (refused.exit_code, refused.stdout) == (2, "") and "--change expects two files" in refused.stderr
+
+
 def test_cost_adds_no_stack_twice(folder: Path) -> None:
     found = fsdcf("cost", "warehouse.yml", EXAMPLES / "sqlite.yml", "warehouse.yml")
     assert (found.exit_code, found.stdout) == (2, "") and "the same service, warehouse" in found.stderr

@@ -55,6 +55,7 @@ def _amount(context: click.Context, parameter: click.Parameter, text: str | None
     metavar="FILE",
     help="JSON or YAML file with prices that replace the built-in ones.",
 )
+@click.option("--change", "compares", is_flag=True, help="Compare OLD and NEW, even if they are of different services.")
 @click.option(
     "--max",
     "budget",
@@ -68,13 +69,14 @@ def cost_command(
     settings: tuple[str, ...],
     region: str | None,
     price_file: Path | None,
+    compares: bool,
     budget: Decimal | None,
     form: str,
 ) -> None:
     """Estimate the monthly cost of a spec or template, of a change, or of several specs.
 
     Two files of the same service are OLD and NEW, and the estimate is that of the change. The costs of specs of
-    different services are added.
+    different services are added, unless --change compares two of them.
 
     Usage that the template does not determine is assumed. The estimate lists the assumptions, and --assume changes
     them.
@@ -87,7 +89,9 @@ def cost_command(
     sides = compile_files(inputs, most=None)
     estimates = [_estimate(one, prices, values, region) for one in sides]
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
-    titles = _titles_of_sum(sides)
+    if compares and len(sides) != 2:
+        raise click.UsageError("--change expects two files, OLD and NEW")
+    titles = [] if compares else _titles_of_sum(sides)
     title = f"{len(sides)} specs in {inputs.environment_name}" if titles else " -> ".join(one.title for one in sides)
     whole = report.summed(estimates) if titles else estimates[-1]
     exceeded = report.exceeded(whole, budget, title if titles else sides[-1].title) if budget is not None else ""

@@ -106,6 +106,8 @@ def notes(*estimates: Estimate) -> Iterator[str]:
 
 def notes_of_sum(estimates: Sequence[Estimate]) -> Iterator[str]:
     """The notes on the sum of estimates."""
+    if len(estimates) == 2:
+        yield "The two specs are of different services, so their costs are added; --change compares them."
     yield "The assumed usage is that of each spec, not that of all together."
     yield from notes(*estimates, summed(estimates))
 
