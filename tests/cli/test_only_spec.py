@@ -36,6 +36,10 @@ def test_help_is_a_command_too(stage: Stage, words: tuple[str, ...]) -> None:
     assert stage("help", *words).stdout == stage(*words, "--help").stdout
 
 
+def test_help_of_help_is_help(stage: Stage) -> None:
+    assert stage("help", "help").stdout == stage("help", "--help").stdout == stage("--help").stdout
+
+
 def test_help_of_an_unknown_command_names_the_closest(stage: Stage) -> None:
     assert "Did you mean 'deploy'?" in stage("help", "deplo", expect=2).stderr
 
