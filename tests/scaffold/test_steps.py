@@ -236,7 +236,17 @@ def test_each_spec_is_compared_with_the_base_of_the_merge(runner: Workshop) -> N
     for spec in ("services/cart/cart.yml", "services/shop/shop.yml"):
         assert sorted(one.name for one in (folder / spec).iterdir()) == ["cost.md", "graph.md", "plan.md"]
         assert ["fsdcf", "diff", f"HEAD^1:{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
-        assert ["fsdcf", "cost", f"{base}/{spec}", spec, "--env", "prod", "--format", "markdown"] in done.calls
+        assert [
+            "fsdcf",
+            "cost",
+            f"{base}/{spec}",
+            spec,
+            "--change",
+            "--env",
+            "prod",
+            "--format",
+            "markdown",
+        ] in done.calls
 
 
 def test_the_first_deploy_of_a_new_spec_is_shown(runner: Workshop) -> None:
