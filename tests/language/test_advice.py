@@ -72,6 +72,7 @@ def test_a_plain_text_that_yaml_cannot_read_gets_its_quotes(value: str) -> None:
         ("{A: ${ENV}}", {"A": "${ENV}"}),
         ("{A: x-${ENV}-y, B: c}", {"A": "x-${ENV}-y", "B": "c"}),
         ("[a, ${ENV}]", ["a", "${ENV}"]),
+        ("{A: ${ENV}, B: \"${ENV}\", C: ['x', *]}", {"A": "${ENV}", "B": "${ENV}", "C": ["x", "*"]}),
         ("{A: arn:x::}", {"A": "arn:x::"}),
         ("{A: a: b}", {"A": "a: b"}),
         ("{A: %d, B: *}", {"A": "%d", "B": "*"}),
