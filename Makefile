@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite docs schemas soak bench wheel clean
+.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite checkov docs schemas soak bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ golden: $(READY) ## Rewrite the golden files; review their diff
 
 dynalite: $(READY) ## Test the migration against dynalite, which enforces DynamoDB's limits; needs Node 20 and npm
 	@sh scripts/dynalite.sh $(BIN)
+
+checkov: $(READY) ## Compare checkov's findings with docs/explanation/security.md; needs a package index
+	@$(BIN)/python scripts/checkov.py
 
 docs: $(READY) ## Rewrite the generated pages and pictures
 	@$(BIN)/python scripts/docs.py

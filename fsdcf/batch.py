@@ -56,9 +56,9 @@ def compile_all(requests: Sequence[Request], options: BatchOptions) -> Iterator[
     for start in range(0, len(requests), _CHUNK):
         chunk = requests[start : start + _CHUNK]
         results = [run(request) for request in chunk]
-        drafts = [to_json(result.draft.data) if options.lint and result.draft else "" for result in results]
-        unknown = [bool(draft) and not is_known(draft) for draft in drafts]
-        findings = _lint_all(list(compress(drafts, unknown)), options)
+        templates = [to_json(result.template.data) if options.lint and result.template else "" for result in results]
+        unknown = [bool(template) and not is_known(template) for template in templates]
+        findings = _lint_all(list(compress(templates, unknown)), options)
         for request, result, each in zip(chunk, results, unknown, strict=True):
             yield _written(request, with_lint(result, next(findings)) if each else result, options.form)
 

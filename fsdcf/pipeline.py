@@ -28,7 +28,8 @@ TOO_LARGE = Rule(
     "S235",
     "a template that exceeds the limits of AWS",
     "CloudFormation accepts 500 resources, 200 outputs and one megabyte, IAM accepts 10,240 characters of policies for "
-    "a role, and ECS accepts 64 KiB of task definition.",
+    "a role, SQS accepts 8,192 bytes of policy for a queue, and ECS accepts 64 KiB of task definition."
+    " Names that only AWS knows are counted with their shortest length.",
 )
 
 
@@ -74,9 +75,10 @@ class Result:
 
 
 def run(request: Request, lint: Lint | None = None) -> Result:
-    """Compile a spec, and lint the template. Reads no file except the Dockerfile that the spec names."""
+    """Compile a spec, and lint the template, unless there are errors already. Reads no file except the Dockerfile that
+    the spec names."""
     result = _compiled(request)
-    return result if lint is None or result.draft is None else with_lint(result, lint(to_json(result.draft.data)))
+    return result if lint is None or result.template is None else with_lint(result, lint(to_json(result.template.data)))
 
 
 def _compiled(request: Request) -> Result:
@@ -96,9 +98,10 @@ def _compiled(request: Request) -> Result:
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
     compiler = compiler_of(kind_of(document.data))
     template = compiler.compile(spec, request.environment, known)
-    span = document.span(())
-    for problem, hint in compiler.verify(template.data):
-        diagnostics.append(TOO_LARGE.at(span, (), f"the template has {problem}", hint))
+    for excess in compiler.verify(template):
+        path = locate(document, excess.path, known)
+        message = f"the template has {excess.message}"
+        diagnostics.append(TOO_LARGE.at(document.key_span(path), path, message, excess.hint))
     return Result(in_order(diagnostics), document.sources, document, spec, template)
 
 

@@ -11,6 +11,8 @@ from fsdcf.language.model.service import COLLECTOR_PORTS
 from fsdcf.language.rules.tasks import MEMORY
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
+SERVICES = NAMES.filter(lambda name: len(name) > 1)
+"""Names of services whose ECR repository has the same name."""
 VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
 VALUES = st.one_of(
     st.text(
@@ -125,7 +127,7 @@ def specs(draw: Any) -> dict[str, Any]:
     return {
         "apiVersion": "fsd/v1",
         "kind": "Service",
-        "metadata": {"name": draw(NAMES), "owners": "team"},
+        "metadata": {"name": draw(SERVICES), "owners": "team"},
         "service": service,
         "dependencies": draw(dependencies()),
     }

@@ -18,7 +18,7 @@ import pytest
 from moto import mock_aws
 
 from fsdcf.cloudformation.capabilities import capabilities
-from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.limits import compact
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 

@@ -56,12 +56,8 @@ def line_of(compiled: Compiled, logical_id: str, path: SpecPath = (), item: str 
     source = result.template.origins.get(logical_id) if result and result.template else None
     if source is None:
         return None
-    length = next((length for length in range(len(path), -1, -1) if path[:length] in source.sources), None)
-    named = source.path if length is None else source.sources[path[:length]]
-    below: SpecPath = (item,) if item else ()
-    if length is not None and named.endswith(".statements") and path[length : length + 1] == ("Statement",):
-        below = path[length + 1 : length + 2]  # the policy's statements are those of the spec, in the same order
-    return line_at(result, named, below)
+    named, below = source.source(path) or (source.path, ())
+    return line_at(result, named, below or ((item,) if item else ()))
 
 
 def paths_of(template: Mapping[str, Any]) -> dict[str, str]:

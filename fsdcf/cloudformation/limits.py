@@ -1,8 +1,10 @@
-"""Quotas of CloudFormation, IAM and ECS that a template or a stack has to respect."""
+"""Quotas of CloudFormation, IAM, SQS and ECS that a template or a stack has to respect."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 BODY_BYTES = 51_200
 """Largest TemplateBody, in bytes of UTF-8; a larger template travels through S3.
@@ -24,9 +26,22 @@ POLICY_CHARACTERS = 6_144
 """Largest managed policy, in characters without white space.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
+POLICY_NAME_CHARACTERS = 128
+"""Longest name of a policy.
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html"""
+
 ROLE_POLICY_CHARACTERS = 10_240
 """Largest sum of the inline policies of a role, in characters without white space. Source: as above."""
 
 TASK_DEFINITION_BYTES = 65_536
 """Largest task definition, in bytes.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
+
+QUEUE_POLICY_BYTES = 8_192
+"""Largest policy of a queue, in bytes.
+Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html"""
+
+
+def compact(data: Mapping[str, Any]) -> str:
+    """Data as JSON without white space, as it is sent. CloudFormation counts its bytes in UTF-8."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -54,11 +53,6 @@ def _template(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise TemplateError("Template format error: unsupported structure.", 1, 1)
     return data
-
-
-def compact(template: Mapping[str, Any]) -> str:
-    """The template as JSON without white space, as it is sent. CloudFormation counts its bytes in UTF-8."""
-    return json.dumps(template, ensure_ascii=False, separators=(",", ":"))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

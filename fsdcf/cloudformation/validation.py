@@ -19,10 +19,9 @@ from fsdcf.cloudformation.evaluation import (
     unknowns,
 )
 from fsdcf.cloudformation.facts import facts_of, services, types
-from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES
+from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references, section_of, steps
-from fsdcf.cloudformation.template import compact
 from fsdcf.cloudformation.types import record_of
 
 SECTIONS = frozenset(

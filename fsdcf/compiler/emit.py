@@ -1,4 +1,4 @@
-"""The template as text: the same bytes for the same template, in JSON or YAML; and its quotas."""
+"""The template as text: the same bytes for the same template, in JSON or YAML."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 import yaml
 from yaml import events
 from yaml.resolver import Resolver
-
-from fsdcf.cloudformation.limits import COUNTS, ROLE_POLICY_CHARACTERS, TASK_DEFINITION_BYTES, TEMPLATE_BYTES
 
 _ORDER = ("AWSTemplateFormatVersion", "Description", "Parameters", "Mappings", "Conditions", "Resources", "Outputs")
 _RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
@@ -45,55 +43,6 @@ def to_yaml(template: Mapping[str, Any]) -> str:
     written += [events.DocumentEndEvent(explicit=False), events.StreamEndEvent()]
     text: str = yaml.emit(written, Dumper=_DUMPER, allow_unicode=True, width=120)
     return text
-
-
-def over_limits(template: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Each quota of CloudFormation, ECS or IAM that the template exceeds, as a message and a hint."""
-    smaller = "split the service, or share resources between services"
-    problems = [
-        (f"{count} {section.lower()}; CloudFormation accepts at most {most}", smaller)
-        for section, most in COUNTS.items()
-        if (count := len(template.get(section, {}))) > most
-    ]
-    size = len(_compact(ordered(template)).encode())
-    if size > TEMPLATE_BYTES:
-        problems.append((f"{size} bytes; CloudFormation accepts at most {TEMPLATE_BYTES}", smaller))
-    for resource in template["Resources"].values():
-        size = len(_compact(resource["Properties"]).encode()) if resource["Type"] == _TASK_DEFINITION else 0
-        if size > TASK_DEFINITION_BYTES:
-            message = f"a task definition of {size} bytes; ECS accepts at most {TASK_DEFINITION_BYTES}"
-            problems.append(
-                (message, "let the service read long values from a file in its image, a bucket or a secret")
-            )
-    for role, length in _inline_policies(template).items():
-        if length > ROLE_POLICY_CHARACTERS:
-            problems.append(
-                (f"{length} characters of policies for {role}; IAM accepts at most {ROLE_POLICY_CHARACTERS}", smaller)
-            )
-    return problems
-
-
-_TASK_DEFINITION = "AWS::ECS::TaskDefinition"
-
-
-def _compact(data: Any) -> str:
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-
-
-def _inline_policies(template: Mapping[str, Any]) -> dict[str, int]:
-    """The characters of the inline policies of each role, by logical id."""
-    sizes: dict[str, int] = {}
-    for name, resource in template["Resources"].items():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::IAM::Role":
-            documents, roles = [policy["PolicyDocument"] for policy in properties.get("Policies", [])], [name]
-        elif resource["Type"] == "AWS::IAM::Policy":
-            documents, roles = [properties["PolicyDocument"]], [role["Ref"] for role in properties["Roles"]]
-        else:
-            continue
-        for role in roles:
-            sizes[role] = sizes.get(role, 0) + sum(len(json.dumps(one, separators=(",", ":"))) for one in documents)
-    return sizes
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from fsdcf.compiler.stack import CompiledTypes, Template
 from fsdcf.language.model import SpecKind
 from fsdcf.language.model.service import Spec
 
 
+@dataclass(frozen=True)
+class Excess:
+    """A quota that a template exceeds, with a hint. ``path`` is the spec path, by names, of what adds the most."""
+
+    message: str
+    hint: str
+    path: str
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class KindCompiler:
     """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 
-    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each problem
-    of the finished template with a hint.
+    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each quota
+    that the finished template exceeds.
     """
 
     kind: SpecKind
     compile: Callable[[Spec, str, CompiledTypes], Template]
-    verify: Callable[[Mapping[str, Any]], list[tuple[str, str]]]
+    verify: Callable[[Template], Iterable[Excess]]
 
 
 def compiler_of(kind: SpecKind) -> KindCompiler:

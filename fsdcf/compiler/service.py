@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from troposphere import GetAtt, Ref, Sub
 
-from fsdcf.compiler.emit import over_limits
 from fsdcf.compiler.kinds import KindCompiler
+from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.dependencies import dependencies
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.load_balancer import load_balancer
@@ -99,4 +99,4 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
 )
 """Each part returns what it adds, and may read what the parts before it added. Their order is that of the template."""
 
-KIND = KindCompiler(SERVICE, compile_service, over_limits)
+KIND = KindCompiler(SERVICE, compile_service, excesses)

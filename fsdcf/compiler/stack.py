@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from troposphere import AWSObject, GetAtt, Output, Parameter, encode_to_dict
 
 from fsdcf.compiler.access import is_managed
+from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import DependencyType, Model
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
@@ -34,6 +36,31 @@ class Origin:
 
     path: str
     sources: Mapping[PropertyPath, str] = field(default_factory=dict)
+
+    def source(self, path: PropertyPath) -> tuple[str, SpecPath] | None:
+        """The spec path, by names, that the property at a path comes from, and the keys that continue it.
+
+        None if the path has no source of its own. A statement of the spec has other keys than that of a policy, whose
+        lists are sorted.
+        """
+        length = next((length for length in range(len(path), -1, -1) if path[:length] in self.sources), None)
+        if length is None:
+            return None
+        named, below = self.sources[path[:length]], path[length:]
+        if not below or not _STATEMENT.search(named):
+            return named, ()
+        keys = takewhile(lambda step: isinstance(step, str), below[1:])
+        return named, (_STATEMENT_KEYS.get(below[0], ""), *keys)
+
+
+_STATEMENT = re.compile(r"\.statements\.[0-9]+$")
+_STATEMENT_KEYS: Mapping[str | int, str] = {
+    "Action": "actions",
+    "Condition": "conditions",
+    "Effect": "effect",
+    "Resource": "resources",
+    "Sid": "sid",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

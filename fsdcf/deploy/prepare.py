@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.cloudformation.ecr import create_command, push_commands
-from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
+from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.cloudformation.template import compact
 from fsdcf.conventions import IMAGE_PARAMETER, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text

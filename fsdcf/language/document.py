@@ -115,8 +115,8 @@ class Document:
 def locate(document: Document, named: str, types: Types) -> SpecPath:
     """Return the path of ``dependencies.aws_sqs_queue.orders`` in the document, or its nearest ancestor there."""
     steps = named.split(".")
-    if steps[0] != "dependencies":
-        return document.nearest(tuple(steps))
+    if steps[0] != "dependencies" or len(steps) < 3:
+        return document.nearest(tuple(int(step) if step.isdigit() else step for step in steps))
     type_name, local = steps[1], ".".join(steps[2:])
     entries = document.data.get("dependencies")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):

@@ -85,18 +85,23 @@ def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schem
         return record_schema(value.record, types, partial)
     if value.name == "list" and value.item:
         items = _dependencies(types) if value.item.name == "dependency" else _value(value.item, field, types, False)
-        return {"type": "array", "items": items} | ({"minItems": key.fewest} if key.fewest else {})
+        return {"type": "array", "items": items, **_bounds("minItems", key.fewest, "maxItems", key.most)}
     if value.name == "map" and value.item:
         values: Any = True if value.item.name == "any" else _value(value.item, field, types, False)
         values = {"anyOf": [values, NULL]} if partial and values is not True else values
         names = {"propertyNames": {"pattern": _whole(key.key_pattern)}} if key.key_pattern else {}
-        return {"type": "object", "additionalProperties": values} | names
+        bounds = _bounds("minProperties", key.fewest, "maxProperties", key.most)
+        return {"type": "object", "additionalProperties": values, **names, **bounds}
     if value.name == "string":
         return _string(field)
     if key.allowed and value.name != "boolean":
         return {"enum": list(key.allowed)}
-    limits = {"minimum": key.minimum, "maximum": key.maximum} if value.name != "boolean" else {}
-    return {"type": value.name} | {name: limit for name, limit in limits.items() if limit is not None}
+    limits = _bounds("minimum", key.minimum, "maximum", key.maximum) if value.name != "boolean" else {}
+    return {"type": value.name, **limits}
+
+
+def _bounds(lower: str, least: float | None, upper: str, most: float | None) -> Schema:
+    return {name: bound for name, bound in ((lower, least), (upper, most)) if bound is not None}
 
 
 def _string(field: Field) -> Schema:

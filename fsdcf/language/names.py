@@ -8,9 +8,14 @@ from collections.abc import Iterable
 
 from fsdcf.language.placeholders import Known, Pseudo, String, parts_of, sample
 
+HASH_DIGITS = 10
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _REGULAR = re.compile(r"[a-z][a-z0-9]*([-_.][a-z0-9]+)*")
 _SEPARATORS = {"-": "_", "_": "__", ".": "___"}
+
+LONGEST_ID = 255
+"""The longest logical id, and the longest name of an output.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 
 def local_name(name: String) -> str:
@@ -36,11 +41,26 @@ def logical_id(local: str, suffix: str) -> str:
     """Return ``OrdersApiTable`` for ``orders-api`` and ``Table``. Names that are not kebab-case get a hash after the
     suffix.
 
-    Injective: a kebab-case name can be read back from its id; other names differ by their hash.
+    Injective: a kebab-case name can be read back from its id; other names, and ids that are cut, differ by their hash.
     """
     words = [word for word in re.split(r"[^A-Za-z0-9]+", local) if word]
     head = "".join(word[0].upper() + word[1:] for word in words)
-    return head + suffix + ("" if _KEBAB.fullmatch(local) else _hash(local))
+    return within(LONGEST_ID, head + suffix + ("" if _KEBAB.fullmatch(local) else _hash(local)))
+
+
+def endpoint_words(service: str) -> str:
+    """Return ``EcrApi`` for ``ecr.api``."""
+    return "".join(word.capitalize() for word in service.replace("-", ".").split("."))
+
+
+def endpoint_id(service: str) -> str:
+    """Return the logical id of the interface endpoint of a service such as ``ecr.api``."""
+    return f"{endpoint_words(service)}InterfaceEndpoint"
+
+
+def within(most: int, name: str) -> str:
+    """Return a name itself, or its first characters and a hash of the whole if it has more than ``most``."""
+    return name if len(name) <= most else name[: most - HASH_DIGITS] + _hash(name)
 
 
 def variable(local: str, suffix: str) -> str:
@@ -59,7 +79,7 @@ def variable(local: str, suffix: str) -> str:
 def _hash(local: str) -> str:
     import hashlib  # loads OpenSSL, which few names need
 
-    return hashlib.sha256(local.encode()).hexdigest()[:10]
+    return hashlib.sha256(local.encode()).hexdigest()[:HASH_DIGITS]
 
 
 def dependency_path(type_name: str, local: str) -> str:

@@ -18,8 +18,11 @@ _ALIASES = {"AWS_REGION": "AWS::Region", "AWS_ACCOUNT": "AWS::AccountId"}
 _FORM = re.compile(r"\$\$\{|\$\{((?:[^{}$]|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$(?!\{))*)\}|\$\{")
 _INNER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-STORED_NAMES = {"secrets": r"[A-Za-z0-9/_+=.@!-]{1,512}", "ssm": r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"}
-"""The name of a secret in Secrets Manager and of a parameter in Parameter Store.
+STORED_NAMES = {
+    "secrets": r"[A-Za-z0-9/_+=.@!-]{1,512}",
+    "ssm": r"(?=.{1,1011}$)/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,14}",
+}
+"""The name of a secret in Secrets Manager, and of a parameter in Parameter Store with at most 15 levels.
 
 Source: CreateSecret and PutParameter in the API references. Other AWS services own secrets such as ``rds!cluster-…``:
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
@@ -194,7 +197,7 @@ def _secret(store: str, rest: str) -> Part | tuple[str, str]:
         return f"`${{{store}:…}}` takes a name, not an ARN", "write the ARN in service.secrets, as valueFrom"
     if store == "ssm":
         if not re.fullmatch(STORED_NAMES[store], rest):
-            hint = "write ${ssm:/path}, with letters, digits and _ . - / in the path"
+            hint = "write ${ssm:/path}, with letters, digits and _ . - / in the path, and at most 15 levels"
             return f"`${{ssm:{rest}}}` is not a valid parameter", hint
         return SecretRef("ssm", rest)
     name, _, key = rest.partition(":")
@@ -214,4 +217,6 @@ def _sample(part: Part) -> str:
         return part.value
     if isinstance(part, SecretRef):
         return part.source
+    if isinstance(part, Attribute) and part.attribute.lower().endswith("arn"):
+        return "arn:aws:sqs:us-east-1:123456789012:x"
     return part if isinstance(part, str) else "x"

@@ -112,6 +112,7 @@ def limits(field: Field) -> str:
     values.append(f"at most {key.longest} characters" if key.longest else "")
     if key.fewest:
         values.append(f"at least {key.fewest} {'item' if of_items else 'character'}{'s' if key.fewest > 1 else ''}")
+    values.append(f"at most {key.most} items" if key.most else "")
     values.append(key.key_expects or (f"names that match `{key.key_pattern}`" if key.key_pattern else ""))
     return "; ".join(filter(None, values))
 

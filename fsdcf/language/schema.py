@@ -75,6 +75,7 @@ what works instead."""
 # Validation of single values by cerberus
 
 _MATCHES = ErrorDefinition(0x4A, "matches")
+_LONGEST = ErrorDefinition(0x4B, "longest")
 _CERBERUS_TYPES = {"map": "dict", "record": "dict", "dependency": "dict"}
 
 
@@ -94,6 +95,11 @@ class SpecValidator(Validator):  # type: ignore[misc]
         """{'type': 'string'}"""
         if isinstance(value, (str, Text)) and not re.fullmatch(pattern, sample(value)):
             self._error(field, _MATCHES)
+
+    def _validate_longest(self, most: int, field: str, value: Any) -> None:
+        """{'type': 'integer'}"""
+        if isinstance(value, (str, Text)) and len(sample(value)) > most:
+            self._error(field, _LONGEST)
 
 
 @cache
@@ -126,8 +132,9 @@ def _rules_of(field: Field, required: bool) -> dict[str, Any]:
         rules |= scalar
     elif field.accepts("integer"):  # a number, or a list in its place
         rules |= {name: scalar[name] for name in ("min", "max") if name in scalar}
-    if field.accepts("list", "map") and field.key.fewest is not None:
-        rules["minlength"] = field.key.fewest
+    if field.accepts("list", "map"):
+        bounds = {"minlength": field.key.fewest, "maxlength": field.key.most}
+        rules |= {name: bound for name, bound in bounds.items() if bound is not None}
     return rules
 
 
@@ -137,7 +144,7 @@ def _scalar_rules(key: Key) -> dict[str, Any]:
         "max": key.maximum,
         "matches": key.pattern or None,
         "allowed": list(key.allowed) or None,
-        "maxlength": key.longest,
+        "longest": key.longest,
     }
     return {name: limit for name, limit in rules.items() if limit is not None}
 
@@ -339,8 +346,12 @@ class Checker:
         elif rule == "allowed":
             hint = advice.choice_hint(document, value, key, path)
             self._add(CHOICE, path, f"`{value}` is not available for `{label}`", hint)
+        elif rule == "longest":
+            replaced = " when its placeholders are replaced" if isinstance(value, Text) else ""
+            message = f"`{label}` has {len(sample(value))} characters{replaced}"
+            self._add(LIMIT, path, message, f"use at most {key.longest}")
         elif rule == "maxlength":
-            self._add(LIMIT, path, f"`{label}` has {len(value)} characters", f"use at most {key.longest}")
+            self._add(LIMIT, path, f"`{label}` has {len(value)} items", f"use at most {key.most}", key=True)
         else:
             self._add(LIMIT, path, f"`{label}` is empty", f"write at least {key.fewest}")
 

@@ -19,7 +19,8 @@ class Key:
 
     - ``name`` is the spelling in YAML, if it is not the attribute's camelCase form. ``also`` lists other accepted
       spellings: a sibling by its name, a key elsewhere by its full path (``service.resources.minCapacity``).
-    - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader.
+    - Limits are inclusive. ``pattern`` must match the whole text; ``expects`` describes it to the reader. ``longest``
+      limits the characters of a text, ``fewest`` and ``most`` the items of a list or map.
     - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
       environment value ``1.10`` stays ``1.10``).
     - ``refers_to`` is the type of the dependency that the text names: by its name as declared, or without ``${ENV}``.
@@ -38,6 +39,7 @@ class Key:
     allowed: tuple[Any, ...] = ()
     longest: int | None = None
     fewest: int | None = None
+    most: int | None = None
     computed_default: str = ""
     as_text: bool = False
     key_pattern: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from fsdcf.lint.runner import Finding
 Locate = Callable[[Document, str], SpecPath]
 """Returns the path in a document for a path by names, or its nearest ancestor there."""
 
+_ONE_OF = re.compile(r"'(.*)' is not one of \[(.*)\]", re.DOTALL)
+_FEW_VALUES = 12
 _MOST_LINES = 15
 _WIDEST_LINE = 160
 _HINT = "this is a bug in fsdcf, not in your spec: please report it with the spec; --no-lint skips the check"
@@ -40,7 +43,8 @@ def _explained(
     where = "in the template: " + ".".join(map(str, finding.path))
     written = _written(finding, origin, document, locate) if origin else None
     if written is not None:
-        return Diagnostic(finding.rule, severity, finding.message, written, document.span(written), notes=(where,))
+        message, hint = _shortened(finding.message)
+        return Diagnostic(finding.rule, severity, message, written, document.span(written), hint, (where,))
     path = locate(document, origin.path) if origin else ()
     verb = "rejects" if severity is Severity.ERROR else "warns about"
     message = f"fsdcf generated a template that cfn-lint {verb}: {finding.message}"
@@ -52,16 +56,28 @@ def _written(finding: Finding, origin: Origin, document: Document, locate: Locat
     """Return the path in the spec that the property's value comes from, if the author wrote it."""
     if finding.path[2:3] != ("Properties",):
         return None
-    inside = finding.path[3:]
-    named = next(
-        (origin.sources[part] for end in range(len(inside), -1, -1) if (part := inside[:end]) in origin.sources), None
-    )
-    if named is None:
+    source = origin.source(finding.path[3:])
+    if source is None:
         return None
+    named, below = source
     path = locate(document, named)
     # A dependency is in the spec by its index; any other path must be the one that is named, not an ancestor of it.
-    is_exact = len(path) > 1 if named.startswith("dependencies.") else path == tuple(named.split("."))
-    return path if is_exact and document.has(path) else None
+    is_exact = len(path) > 1 if named.startswith("dependencies.") else ".".join(map(str, path)) == named
+    return document.nearest((*path, *below)) if is_exact and document.has(path) else None
+
+
+def _shortened(message: str) -> tuple[str, str]:
+    """Return a message without a list of hundreds of values, and the nearest of them as a hint."""
+    found = _ONE_OF.fullmatch(message)
+    if found is None:
+        return message, ""
+    known = re.findall(r"'([^']*)'", found[2])
+    if len(known) <= _FEW_VALUES:
+        return message, ""
+    import difflib  # most templates have no finding
+
+    close = difflib.get_close_matches(found[1], known, 1)
+    return f"'{found[1]}' is not one of {len(known)} known values", f"did you mean `{close[0]}`?" if close else ""
 
 
 def _excerpt(data: Any, path: tuple[str | int, ...]) -> list[str]:

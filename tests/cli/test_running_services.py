@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fsdcf.cli.render.logs import LogPrinter, ReaderGone, readable
-from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.limits import compact
 from fsdcf.operate.logs import LogLine
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import logs

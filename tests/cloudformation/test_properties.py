@@ -13,7 +13,8 @@ from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.difference import PSEUDO, Side, difference, outputs_changed
 from fsdcf.cloudformation.evaluation import active, evaluate, plain, scope_of
 from fsdcf.cloudformation.facts import facts_of
-from fsdcf.cloudformation.template import compact, read
+from fsdcf.cloudformation.limits import compact
+from fsdcf.cloudformation.template import read
 from fsdcf.compiler.emit import to_json, to_yaml
 from tests.cloudformation.edits import PLAIN, TEMPLATES, edited, reordered, rewritten, shuffled
 from tests.cloudformation.examples import clone, parameters

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.template import TemplateError, compact, read
+from fsdcf.cloudformation.limits import compact
+from fsdcf.cloudformation.template import TemplateError, read
 
 TAGS = """\
 Ref: !Ref Vpc

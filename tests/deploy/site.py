@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore import xform_name
 
-from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.limits import compact
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import (

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.stack import Origin
 from fsdcf.diagnostics import Diagnostic, Severity, SpecPath
 from fsdcf.language.document import Document, locate
@@ -115,3 +116,35 @@ def test_a_path_that_does_not_exist_shows_the_nearest_part(document: Document) -
 def test_from_cfn_lint_to_the_spec(linter: Linter, document: Document) -> None:
     found = explain(linter.lint(ERROR), {"OrdersQueue": WRITTEN}, document, place, ERROR)
     assert [(each.code, each.path) for each in found] == [("E3034", ("service", "deploymentTimeoutSeconds"))]
+
+
+STATEMENTS = HELLO + (
+    "  taskRole:\n    statements:\n      - {actions: ['s3:GetObject'], resources: ['arn:aws:s3:::a/*']}\n"
+    "      - actions: ['s3:GetObject', 's3:GetObjekt']\n        resources: ['arn:aws:s3:::b/*']\n"
+)
+
+
+def test_an_action_of_a_statement(compiled: Compile, linter: Linter) -> None:
+    """The finding is at the actions of its statement, and does not list every action that exists."""
+    result = compiled(STATEMENTS)
+    assert result.template is not None and result.document is not None
+    findings = linter.lint(to_json(result.template.data))
+    (found,) = explain(findings, result.template.origins, result.document, place, to_json(result.template.data))
+    assert (found.code, found.path) == ("W3037", ("service", "taskRole", "statements", 1, "actions"))
+    assert "`getobject`" in found.hint and len(found.message) < 100
+
+
+@pytest.mark.parametrize(
+    ("below", "path"),
+    [
+        ((), ()),
+        (("Resource", 0), ("resources",)),
+        (("Condition", "Bool", "aws:x", 0), ("conditions", "Bool", "aws:x")),
+    ],
+)
+def test_a_statement_of_a_policy_is_one_of_the_spec(below: tuple[str | int, ...], path: tuple[str, ...]) -> None:
+    document, named = ("PolicyDocument",), "service.taskRole.statements"
+    origin = Origin("service.taskRole", {document: named, (*document, "Statement", 0): f"{named}.1"})
+    assert origin.source((*document, "Statement", 0, *below)) == (f"{named}.1", path)
+    assert origin.source((*document, "Version")) == (named, ())
+    assert origin.source(("Roles", 0)) is None

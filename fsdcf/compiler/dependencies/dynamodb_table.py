@@ -39,7 +39,8 @@ KEYS = Rule(
 INDEX = Rule(
     "S313",
     "indexes that DynamoDB rejects",
-    "Index names are unique, a table has 20 at most, and nonKeyAttributes belong to the projection INCLUDE.",
+    "Index names are unique, and nonKeyAttributes belong to the projection INCLUDE: each once, and at most 100 in all"
+    " indexes together.",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
 )
 CAPACITY = Rule(
@@ -51,6 +52,8 @@ CAPACITY = Rule(
 
 _NAME = r"[A-Za-z0-9_.-]{3,255}"
 _ATTRIBUTE = r".{1,255}"
+_MOST_PROJECTED = 100
+"""Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
 LEVELS = {
     "read": (
@@ -75,7 +78,12 @@ LEVELS = {
 class KeyElement(SnakeCaseRecord):
     """One attribute of a key: the partition key or the sort key."""
 
-    name: str = spec_key("Name of the attribute.", also=("attributeName", "attribute_name"))
+    name: str = spec_key(
+        "Name of the attribute.",
+        also=("attributeName", "attribute_name"),
+        pattern=_ATTRIBUTE,
+        expects="1 to 255 characters",
+    )
     type: str = spec_key(
         "HASH for the partition key, RANGE for the sort key.", also=("keyType", "key_type"), allowed=("HASH", "RANGE")
     )
@@ -85,7 +93,12 @@ class KeyElement(SnakeCaseRecord):
 class AttributeType(SnakeCaseRecord):
     """The type of an attribute that a key uses: S, N or B."""
 
-    name: str = spec_key("Name of the attribute.", also=("attributeName", "attribute_name"), longest=255)
+    name: str = spec_key(
+        "Name of the attribute.",
+        also=("attributeName", "attribute_name"),
+        pattern=_ATTRIBUTE,
+        expects="1 to 255 characters",
+    )
     type: str = spec_key(
         "S for text, N for numbers, B for bytes.", also=("attributeType", "attribute_type"), allowed=("S", "N", "B")
     )
@@ -102,7 +115,13 @@ class Index(SnakeCaseRecord):
     projection: str = spec_key(
         "Attributes that the index contains.", default="ALL", allowed=("ALL", "KEYS_ONLY", "INCLUDE")
     )
-    non_key_attributes: tuple[str, ...] = spec_key("Further attributes, for the projection INCLUDE.", default=())
+    non_key_attributes: tuple[str, ...] = spec_key(
+        "Further attributes, for the projection INCLUDE.",
+        default=(),
+        most=20,
+        pattern=_ATTRIBUTE,
+        expects="1 to 255 characters",
+    )
 
 
 @spec_record
@@ -135,7 +154,7 @@ class DynamoDbTable(Dependency):
     attributes: tuple[AttributeType, ...] = spec_key(
         "Types of the attributes in keys.", default=(), also=("attribute_definitions", "attributeDefinitions"), fewest=1
     )
-    global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=())
+    global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=(), most=20)
     time_to_live: str | TimeToLive | None = spec_key(
         "Attribute that contains the time when an item expires; a map switches it off.",
         default=None,
@@ -233,8 +252,14 @@ def _indexes(table: DynamoDbTable) -> Violations:
             yield Violation(INDEX, (*path, "name"), f"two indexes are named `{index.name}`", "give each its own name")
         if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
             yield Violation(INDEX, path, "nonKeyAttributes go with the projection INCLUDE", "write both, or neither")
-    if len(indexes) > 20:
-        yield Violation(INDEX, "globalSecondaryIndexes", f"{len(indexes)} indexes", "20 at most", key=True)
+        repeated = [name for name, count in Counter(index.non_key_attributes).items() if count > 1]
+        if repeated:
+            message = f"`{repeated[0]}` is listed twice"
+            yield Violation(INDEX, (*path, "nonKeyAttributes"), message, "keep one of them", key=True)
+    further = sum(len(index.non_key_attributes) for index in indexes)
+    if further > _MOST_PROJECTED:
+        message = f"the indexes have {further} nonKeyAttributes, and DynamoDB accepts {_MOST_PROJECTED} in a table"
+        yield Violation(INDEX, "globalSecondaryIndexes", message, "use `projection: ALL` for some of them", key=True)
 
 
 def _capacity(table: DynamoDbTable) -> Violations:

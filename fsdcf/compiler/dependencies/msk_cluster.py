@@ -45,7 +45,8 @@ class MskCluster(Dependency):
     name: String = spec_key(
         "Name of the cluster.",
         also=("cluster_name", "clusterName"),
-        pattern=r"[A-Za-z0-9-]{1,64}",
+        pattern=r"[A-Za-z0-9-]+",
+        longest=64,
         expects="letters, digits and -",
     )
 

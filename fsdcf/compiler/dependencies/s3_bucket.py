@@ -33,6 +33,9 @@ _OBJECT_ACTIONS = {
 _MOST_NONCURRENT = 30
 """Days that an expired object can be restored, unless the rule sets another number."""
 
+MOST_RULES = 999
+"""A lifecycle has 1,000 rules, of which every bucket has one.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html"""
 _STORAGE = ("STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
@@ -74,7 +77,9 @@ class S3Bucket(Dependency):
         pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
         expects="3 to 63 lower-case letters, digits, hyphens and dots",
     )
-    lifecycle: tuple[LifecycleRule, ...] = spec_key("Rules for the expiry and transition of objects.", default=())
+    lifecycle: tuple[LifecycleRule, ...] = spec_key(
+        "Rules for the expiry and transition of objects.", default=(), most=MOST_RULES
+    )
 
 
 def check(bucket: S3Bucket) -> Violations:

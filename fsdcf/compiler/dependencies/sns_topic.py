@@ -1,6 +1,7 @@
 """An SNS topic with subscriptions of the queues in the same spec."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from troposphere import GetAtt, Ref, sns, sqs
@@ -22,7 +23,8 @@ TOPIC = Rule(
     "S370",
     "a topic or filter policy that SNS rejects",
     "The name of a topic has at most 256 characters. Only the name of a FIFO topic ends in `.fifo`, and only a FIFO"
-    " topic removes duplicates. A filter policy has at most five keys, each with a list of values.",
+    " topic removes duplicates. A filter policy has at most five keys, each with a list of values; the product of the"
+    " numbers of values is at most 150.",
     "https://docs.aws.amazon.com/general/latest/gr/sns.html",
 )
 SUBSCRIPTION = Rule(
@@ -38,6 +40,7 @@ LEVELS = {
     "write": ("sns:GetTopicAttributes", "sns:Publish"),
 }
 _MOST_FILTER_KEYS = 5
+_MOST_COMBINATIONS = 150
 _KMS_KEY = "aws/sns"
 
 
@@ -64,7 +67,8 @@ class SnsTopic(FifoDependency):
     name: String = spec_key(
         "Physical name of the topic.",
         also=("topic_name", "topicName"),
-        pattern=r"[A-Za-z0-9_-]{1,256}(\.fifo)?",
+        pattern=r"[A-Za-z0-9_-]+(\.fifo)?",
+        longest=256,
         expects="letters, digits, _ and -",
     )
     fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)
@@ -94,12 +98,22 @@ def _check_filter(subscription: TopicSubscription, path: SpecPath) -> Violations
     if len(policy) > _MOST_FILTER_KEYS:
         message = f"the filter policy has {len(policy)} keys, and SNS accepts {_MOST_FILTER_KEYS}"
         yield Violation(TOPIC, path, message, "remove keys, or filter in the service")
+    if (combinations := _combinations(policy)) > _MOST_COMBINATIONS:
+        message = f"the values of the filter policy have {combinations} combinations; SNS accepts {_MOST_COMBINATIONS}"
+        yield Violation(TOPIC, path, message, "remove values, or filter in the service")
     nested = subscription.filter_policy_scope == "MessageBody"
     for key, values in policy.items():
         if not isinstance(values, (list, tuple)) and not (nested and isinstance(values, Mapping)):
             yield Violation(
                 TOPIC, (*path, key), f"`{key}` must be a list of values", f"write a list such as {key}: [created]"
             )
+
+
+def _combinations(values: Any) -> int:
+    """Return the product of the numbers of values in all lists of a filter policy."""
+    if isinstance(values, Mapping):
+        return prod(map(_combinations, values.values()))
+    return len(values) if isinstance(values, (list, tuple)) else 1
 
 
 def check_references(topic: SnsTopic, spec: Spec) -> Violations:

@@ -36,7 +36,8 @@ class SqliteDatabase(SqliteFile):
     name: String = spec_key(
         "Name of the database.",
         also=("database_name", "databaseName"),
-        pattern=r"[A-Za-z0-9_.-]{1,100}",
+        pattern=r"[A-Za-z0-9_.-]+",
+        longest=100,
         expects="letters, digits, _ . -",
     )
     path: str | None = spec_key(

@@ -47,7 +47,8 @@ class SqsQueue(FifoDependency):
     name: String = spec_key(
         "Physical name of the queue.",
         also=("queue_name", "queueName"),
-        pattern=r"[A-Za-z0-9_-]{1,80}(\.fifo)?",
+        pattern=r"[A-Za-z0-9_-]+(\.fifo)?",
+        longest=80,
         expects="letters, digits, _ and -",
     )
     fifo: bool = spec_key("Keep the order of messages; `.fifo` is added to the name.", default=False)

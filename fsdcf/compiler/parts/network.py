@@ -13,6 +13,7 @@ from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources,
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import Rules, ingress
 from fsdcf.language.model.service import LoadBalancer, Service, Vpc
+from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
 
 ORIGIN = "service.networking.vpc"
@@ -165,7 +166,7 @@ def interface_endpoints(context: Context) -> StackPart:
     part.add(group, origin)
     part.mappings, service_names = _endpoint_names(names, partition_of_spec(context.spec))
     for name in names:
-        title = f"{_words(name)}InterfaceEndpoint"
+        title = endpoint_id(name)
         endpoint = ec2.VPCEndpoint(
             title,
             VpcId=context.network.vpc,
@@ -191,7 +192,7 @@ def _endpoint_names(names: list[str], partition: str | None) -> tuple[dict[str, 
     found = {}
     for name in names:
         parts: list[Any] = []
-        for column, at in ((_words(name), 0), (f"{_words(name)}Name", 1)):
+        for column, at in ((endpoint_words(name), 0), (f"{endpoint_words(name)}Name", 1)):
             by_place = {place: PARTITIONS[place].endpoint(name)[at] for place in places}
             same = len(set(by_place.values())) == 1
             parts.append(by_place[places[0]] if same else FindInMap(_ENDPOINTS, Ref("AWS::Partition"), column))
@@ -199,11 +200,6 @@ def _endpoint_names(names: list[str], partition: str | None) -> tuple[dict[str, 
                 columns[place][column] = by_place[place]
         found[name] = _service_name(*parts)
     return ({_ENDPOINTS: columns} if columns[places[0]] else {}), found
-
-
-def _words(name: str) -> str:
-    """``EcrApi`` for ``ecr.api``."""
-    return "".join(word.capitalize() for word in name.replace("-", ".").split("."))
 
 
 def _service_name(prefix: Any, name: Any) -> Any:

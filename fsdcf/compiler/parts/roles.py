@@ -8,12 +8,14 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, encode_to_dict, iam
 
+from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, secrets_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import Statement
 from fsdcf.language.model.service import Spec
+from fsdcf.language.names import within
 from fsdcf.language.placeholders import String, sample
 
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -62,9 +64,17 @@ def role_statements(context: Context) -> StackPart:
     for key, role in (("execution", service.execution_role), ("task", service.task_role)):
         if role.statements:
             title = f"{key.capitalize()}Role"
-            statements = [_compiled(statement, context.before.attributes) for statement in role.statements]
-            statements.sort(key=_order)
-            add_policy(part, f"{title}Statements", "Statements", statements, f"service.{key}Role.statements", title)
+            origin = f"service.{key}Role.statements"
+            compiled = [
+                (_compiled(each, context.before.attributes), index) for index, each in enumerate(role.statements)
+            ]
+            compiled.sort(key=lambda pair: _order(pair[0]))
+            sources: Sources = {
+                ("PolicyDocument", "Statement", number): f"{origin}.{index}"
+                for number, (_, index) in enumerate(compiled)
+            }
+            statements = [statement for statement, _ in compiled]
+            add_policy(part, f"{title}Statements", "Statements", statements, origin, title, sources)
     return part
 
 
@@ -75,10 +85,12 @@ def add_policy(
     statements: Iterable[Mapping[str, Any]],
     origin: str,
     role: str = "TaskRole",
+    sources: Sources | None = None,
 ) -> None:
-    """Add a policy of its own for a role, for which the service waits."""
+    """Add a policy of its own for a role, for which the service waits. The end of a long name becomes a hash."""
+    name = within(POLICY_NAME_CHARACTERS, name)
     policy = iam.PolicyType(title, PolicyName=name, PolicyDocument=document(statements), Roles=[Ref(role)])
-    part.add(policy, origin, {"PolicyDocument": origin})
+    part.add(policy, origin, {"PolicyDocument": origin, **(sources or {})})
     part.waits.append(title)
 
 

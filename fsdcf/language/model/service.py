@@ -17,6 +17,10 @@ ULIMITS = (
 DEFAULT_GRACE_PERIOD = 60
 """Seconds during which ECS ignores failed checks of a service with a load balancer."""
 
+LONGEST_REPOSITORY = 255 - len(":") - 40
+"""ECS accepts 255 characters of image, of which a commit SHA takes 40.
+Source: ContainerDefinition in the API reference of Amazon ECS."""
+
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -122,8 +126,9 @@ class Secret:
         "version of a secret follow its name, separated by colons.",
         pattern=r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
         + f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
-        + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]+"
+        + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]{1,1010}"
         + f"|ssm:{STORED_NAMES['ssm']}",
+        longest=2048,
         expects="/path or ssm:name for an SSM parameter, secretsmanager:name for a secret, or an ARN",
     )
 
@@ -139,8 +144,8 @@ class Ulimit:
     """A limit of the container's processes."""
 
     name: str = spec_key("Name of the limit.", allowed=ULIMITS)
-    soft_limit: int = spec_key("The soft limit.", minimum=-1)
-    hard_limit: int = spec_key("The hard limit.", minimum=-1)
+    soft_limit: int = spec_key("The soft limit; -1 is no limit.", minimum=-1, maximum=2147483647)
+    hard_limit: int = spec_key("The hard limit; -1 is no limit.", minimum=-1, maximum=2147483647)
 
 
 @spec_record
@@ -171,8 +176,12 @@ class EfsVolume:
 class Volume:
     """Storage that is mounted into the container."""
 
-    name: str = spec_key("Name of the volume.", pattern=r"[A-Za-z0-9_-]{1,255}", expects="letters, digits, _ and -")
-    mount_path: str = spec_key("Path in the container.", pattern=r"/[^:]*", expects="an absolute path")
+    name: str = spec_key(
+        "Name of the volume.", pattern=r"[A-Za-z0-9_-]+", longest=255, expects="letters, digits, _ and -"
+    )
+    mount_path: str = spec_key(
+        "Path in the container.", pattern=r"/+[^:/][^:]*", longest=4096, expects="an absolute path below /"
+    )
     read_only: bool = spec_key("Mount it read-only.", default=False)
     efs: EfsVolume | None = spec_key(
         "EFS file system of the volume; without one the volume is lost with the task.", default=None
@@ -194,6 +203,13 @@ class Tmpfs:
     )
 
 
+EC2_ID = "[0-9a-f]{8}([0-9a-f]{9})?"
+"""What follows the prefix in the id of a VPC or subnet.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
+
+MOST_SUBNETS = 16
+"""Subnets of a service. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
+
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
@@ -204,19 +220,21 @@ class Vpc:
     id: String | None = spec_key(
         "Id of an existing VPC.",
         default=None,
-        pattern=r"vpc-[0-9a-f]{8,40}",
+        pattern=f"vpc-{EC2_ID}",
         expects="an id such as vpc-0123456789abcdef0",
     )
     private_subnets: tuple[String, ...] = spec_key(
         "Existing private subnets, one per zone.",
         default=(),
-        pattern=r"subnet-[0-9a-f]{8,40}",
+        pattern=f"subnet-{EC2_ID}",
+        most=MOST_SUBNETS,
         expects="an id such as subnet-0123456789abcdef0",
     )
     public_subnets: tuple[String, ...] = spec_key(
         "Existing public subnets, one per zone.",
         default=(),
-        pattern=r"subnet-[0-9a-f]{8,40}",
+        pattern=f"subnet-{EC2_ID}",
+        most=MOST_SUBNETS,
         expects="an id such as subnet-0123456789abcdef0",
     )
     cidr: str | None = spec_key(
@@ -242,6 +260,7 @@ class Vpc:
         "always exist.",
         default=(),
         pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
+        longest=100,
         expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
     )
 
@@ -256,7 +275,8 @@ class Stickiness:
     cookie_name: str | None = spec_key(
         "Cookie of the application to use; without one the load balancer creates its own.",
         default=None,
-        pattern=r"(?!AWSALB)[A-Za-z0-9_-]{1,256}",
+        pattern=r"(?!AWSALB)[A-Za-z0-9_-]+",
+        longest=256,
         expects="letters, digits, _ and -; the prefix AWSALB is reserved",
     )
 
@@ -649,7 +669,7 @@ class Service:
         "Image repository, without a tag or digest: the template's parameter ImageSha selects the image.",
         default=None,
         computed_default="the ECR repository with the service's name in the stack's account and region",
-        longest=300,
+        longest=LONGEST_REPOSITORY,
     )
     port: int | None = spec_key(
         "Port that the container listens on. A service without a port is a worker.",
@@ -693,6 +713,7 @@ class Service:
         "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
         default=None,
         pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+        longest=2048,
         expects="the name of a policy, such as fsdcf-boundary, or its ARN",
     )
     enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)

@@ -147,6 +147,33 @@ def repeated_variables(case: Case) -> Problems:
             yield Problem(path, f"`{secret.name}` is also set in `{where}`", "keep one of them")
 
 
+@rule(
+    "S273",
+    "a repository name that ECR rejects",
+    "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html",
+)
+def repository_name(case: Case) -> Problems:
+    """Without `image`, the ECR repository has the name of the service, and ECR requires at least two characters."""
+    if case.service.image is None and len(case.spec.metadata.name) < 2:
+        message = f"ECR does not accept a repository named `{case.spec.metadata.name}`"
+        yield Problem("metadata.name", message, "write at least two characters, or set `image`")
+
+
+@rule(
+    "S274",
+    "a limit that is set twice",
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html",
+)
+def repeated_ulimits(case: Case) -> Problems:
+    """A container has each limit once."""
+    seen: set[str] = set()
+    for index, limit in enumerate(case.service.ulimits):
+        if limit.name in seen:
+            path = ("service", "ulimits", index, "name")
+            yield Problem(path, f"`{limit.name}` is set twice", "keep one of them")
+        seen.add(limit.name)
+
+
 @rule("S226", "a soft limit above its hard limit")
 def ulimits(case: Case) -> Problems:
     """The kernel rejects a soft limit that is above the hard limit."""

@@ -10,6 +10,7 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import Networking, Vpc
+from fsdcf.language.names import endpoint_id
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
@@ -174,6 +175,18 @@ def _range_problem(text: str) -> str:
     except ValueError as error:
         return str(error).removeprefix(f"{text!r} ")
     return ""
+
+
+@rule("S272", "two endpoints with one logical id")
+def endpoints(case: Case) -> Problems:
+    """The logical id of an endpoint is made of the words of its name, so that `ecr.api` and `ecr-api` would be one
+    resource."""
+    seen: dict[str, str] = {}
+    for index, name in enumerate(case.service.networking.network.endpoints):
+        other = seen.setdefault(endpoint_id(name), name)
+        if other != name:
+            message = f"`{name}` has the logical id of `{other}`"
+            yield Problem((*_VPC.split("."), "endpoints", index), message, "keep the name that the region offers")
 
 
 @rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
@@ -9,6 +10,17 @@ from fsdcf.language.model.common import Statement
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
+
+_ARN = re.compile(r"arn:(aws[A-Za-z-]*|\*):[^:]+:[^:]*(:(\d{12}|\*|aws)?:.+)?", re.DOTALL)
+_OPERATOR = re.compile(
+    r"((ForAnyValue|ForAllValues):)?"
+    r"(String(Not)?(Equals(IgnoreCase)?|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)"
+    r"|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Bool)(IfExists)?"
+    r"|Null|BinaryEquals"
+)
+"""Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""
+_POLICY_TEXT = re.compile(r"[\t\n\r -\u00ff]*")
+"""The characters of a policy document. Source: PutRolePolicy in the API reference of IAM."""
 
 
 def _statements(case: Case) -> Iterator[tuple[SpecPath, Statement]]:
@@ -32,6 +44,8 @@ def conditions(case: Case) -> Problems:
 def _conditions(path: SpecPath, statement: Statement) -> Problems:
     hint = "write a condition such as `StringEquals: {aws:ResourceTag/team: shop}`"
     for operator, keys in statement.conditions.items():
+        if not _OPERATOR.fullmatch(str(operator)):
+            yield Problem((*path, operator), f"`{operator}` is not an operator of IAM", hint, key=True)
         if not isinstance(keys, dict) or not keys:
             yield Problem((*path, operator), f"`{operator}` contains no context keys", hint, key=True)
             continue
@@ -39,6 +53,49 @@ def _conditions(path: SpecPath, statement: Statement) -> Problems:
             listed = values if isinstance(values, list) else [values]
             if not listed or any(value is None or isinstance(value, (dict, list)) for value in listed):
                 yield Problem((*path, operator, key), f"`{key}` has no value that IAM can compare", hint, key=True)
+            elif operator == "Null" and {str(value).lower() for value in listed} - {"true", "false"}:
+                yield Problem((*path, operator, key), "`Null` compares with true or false", "write true or false")
+            elif not all(_POLICY_TEXT.fullmatch(f"{key}{value}") for value in listed):
+                message = f"`{key}` contains a character that a policy cannot contain"
+                yield Problem((*path, operator, key), message, _LATIN)
+
+
+_LATIN = "use the characters of Latin-1, or a wildcard: `*` or `?`"
+
+
+@rule(
+    "S270",
+    "statements with the same sid",
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html",
+)
+def sids(case: Case) -> Problems:
+    """The statements of a role are one policy, and within a policy each `sid` is unique."""
+    seen = set()
+    for path, statement in _statements(case):
+        if statement.sid and (path[1], statement.sid) in seen:
+            message = f"another statement also has the sid `{statement.sid}`"
+            yield Problem((*path, "sid"), message, "give each its own sid, or leave it out")
+        seen.add((path[1], statement.sid))
+
+
+@rule(
+    "S271",
+    "a resource that IAM rejects",
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",
+)
+def resources(case: Case) -> Problems:
+    """A resource of a statement is an ARN, in which `*` and `?` are wildcards, or `*` alone. Policies contain the
+    characters of Latin-1 only."""
+    for path, statement in _statements(case):
+        for index, resource in enumerate(statement.resources):
+            text = sample(resource)
+            if text != "*" and not _ARN.fullmatch(text):
+                message = f"`{resource}` is not an ARN"
+                hint = "write an ARN such as arn:${AWS::Partition}:s3:::my-bucket/*, or the `arn` of a dependency"
+                yield Problem((*path, "resources", index), message, hint)
+            elif not _POLICY_TEXT.fullmatch(text):
+                message = f"`{resource}` contains a character that a policy cannot contain"
+                yield Problem((*path, "resources", index), message, _LATIN)
 
 
 @rule("W105", "a wildcard in a statement")

@@ -236,7 +236,7 @@ def test_indexes_that_are_refused() -> None:
     assert codes(written(**TABLE, globalSecondaryIndexes=[index("all", nonKeyAttributes=["x"])])) == ["S313"]
     many = [index(f"by-{number}") for number in range(21)]
     assert codes(written(**TABLE, globalSecondaryIndexes=many[:20])) == []
-    assert findings(written(**TABLE, globalSecondaryIndexes=many)) == [("S313", "globalSecondaryIndexes")]
+    assert findings(written(**TABLE, globalSecondaryIndexes=many)) == [("S104", "globalSecondaryIndexes")]
 
 
 def test_capacity_goes_with_provisioned() -> None:

@@ -97,7 +97,7 @@ def test_names_and_keys_that_sqs_refuses() -> None:
     assert codes({**base, "name": "q" * 72, "fifo": True}) == ["S320"]
     existing = {"unmanaged": {"permissions": "read"}}
     assert codes({**base, "name": "q" * 80, **existing}) == []
-    assert codes({**base, "name": "q" * 76 + ".fifo", **existing}) == ["S320"]
+    assert codes({**base, "name": "q" * 76 + ".fifo", **existing}) == ["S104"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.limits import compact
 from fsdcf.deploy.model import Exit
 from tests.deploy.site import Site, site, template
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fsdcf.cloudformation.template import compact
+from fsdcf.cloudformation.limits import compact
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.clients import connect

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsdcf.cloudformation.template import compact, read
+from fsdcf.cloudformation.limits import compact
+from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids, schedule
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.cloudformation.resource_steps import opened
