@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath, joined
@@ -210,7 +210,7 @@ def number_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str
     """Return the number to write for ``4GB``, ``500m``, ``70%``, ``1m30s``, ``8080:80`` or ``0.5``: the next valid one,
     in the key's unit. Empty if there is none."""
     amount = _amount(key, value)
-    if amount is None:
+    if amount is None or not isfinite(amount):
         return ""
     number, note = ceil(round(amount, 6)), ""
     numbers = [each for each in key.allowed if isinstance(each, int)]
@@ -267,7 +267,8 @@ def _fargate_size(document: Document, name: str, number: int, resources: SpecPat
     def other(name: str, default: int) -> int:
         written = document.value((*resources, name))
         key = next(each.key for each in fields_of(Resources) if each.name == name)
-        return ceil(default if written is None else _amount(key, written) or default)
+        amount = default if written is None else _amount(key, written)
+        return ceil(amount) if amount and isfinite(amount) else default
 
     if name == "cpu":
         number = next((each for each in MEMORY if each >= number * 0.95), max(MEMORY))  # 256m is meant as 256

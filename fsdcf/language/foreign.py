@@ -368,9 +368,9 @@ FILES = (
 )
 """The files that are recognized, the more specific ones first."""
 
-_TOP_LEVEL = re.compile(r"^([A-Za-z][\w-]*):[ \t]*(.*?)\s*$", re.MULTILINE)
-_IN_LIST = re.compile(r"^[ -] ([A-Za-z][\w-]*):[ \t]*(.*?)\s*$", re.MULTILINE)
-_JSON_KEY = re.compile(r'^\s*"(containerDefinitions|taskDefinition|AWSTemplateFormatVersion)"\s*:', re.MULTILINE)
+_TOP_LEVEL = re.compile(r"^([A-Za-z][\w-]*):(.*)", re.MULTILINE)
+_IN_LIST = re.compile(r"^[ -] ([A-Za-z][\w-]*):(.*)", re.MULTILINE)
+_JSON_KEY = re.compile(r'^[ \t]*"(containerDefinitions|taskDefinition|AWSTemplateFormatVersion)"\s*:', re.MULTILINE)
 
 
 def recognized(data: Mapping[Any, Any] | None, text: str) -> ForeignFile | None:
@@ -378,7 +378,9 @@ def recognized(data: Mapping[Any, Any] | None, text: str) -> ForeignFile | None:
     as YAML: then the names at the beginning of its lines decide."""
     if data is None:
         keys = _IN_LIST if text.startswith("- ") else _TOP_LEVEL
-        data = {key: value or {} for key, value in keys.findall(text)} | dict.fromkeys(_JSON_KEY.findall(text), "")
+        data = {key: value.strip() or {} for key, value in keys.findall(text)} | dict.fromkeys(
+            _JSON_KEY.findall(text), ""
+        )
     if str(data.get("apiVersion")).strip("\"'").startswith("fsd"):
         return None
     return next((file for file in FILES if file.matches(data)), None)

@@ -24,6 +24,7 @@ MOST_DIRECTIVES = 2
 MOST_DIGITS = 400
 MOST_FINDINGS = 200
 MOST_REPAIRED = 1 << 16
+MOST_REPAIRED_LINE = 2000
 _LONGEST_HINT = 160
 
 SYNTAX = Rule(
@@ -91,8 +92,8 @@ _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
 _ALLOW = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
-_IS_SPEC = re.compile(r"^[\s\"']*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
-_FIRST_KEY = re.compile(r"^[\s{[-]*([\"'A-Za-z][\w.-]*[\"']?)", re.MULTILINE)
+_IS_SPEC = re.compile(r"^[ \t\"'{]*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^[ \t{[-]*([\"'A-Za-z][\w.-]*[\"']?)", re.MULTILINE)
 _BEGINS_WITH_KEY = re.compile(r"\s*[A-Za-z][\w-]*:(\s|$)")
 _ENTRY = re.compile(
     r"""(?P<head>\s*(?:-\s+)*(?P<key>(?:[\w.-]+|"[^"]*"|'[^']*')\s*:\s+)?)(?P<value>\S.*?)(?P<comment>\s+\#.*)?\s*"""
@@ -469,7 +470,7 @@ def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
 def _repair(text: str, lines: list[str], number: int, line: int) -> str:
     """Return the hint for the first repair of a line after which the text can be read beyond the error's ``line``;
     empty if none of them works."""
-    if len(text) > MOST_REPAIRED or number > len(lines):
+    if len(text) > MOST_REPAIRED or number > len(lines) or len(lines[number - 1]) > MOST_REPAIRED_LINE:
         return ""
     start = [0, *(found.end() for found in LINE_BREAK.finditer(text))][number - 1]
     before, after = text[:start], text[start + len(lines[number - 1]) :]

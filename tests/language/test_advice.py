@@ -169,6 +169,15 @@ def test_a_value_in_another_unit_gets_the_value_to_write(compiled: Compile, line
     assert not [one for one in fixed.diagnostics if one.code.startswith("S")], fixed.diagnostics
 
 
+@pytest.mark.parametrize(
+    "value", ["9" * 400 + "Gi", "1." * 500, "'" + "9" * 5000 + "'", ".inf", "9" * 399, "-5Gi", "1,5"]
+)
+def test_a_number_that_is_none_has_a_hint_too(compiled: Compile, value: str) -> None:
+    for key in ("cpu", "memory", "ephemeralStorage"):
+        findings = compiled(f"{HELLO}  resources: {{{key}: {value}, spot: {value}}}\n").diagnostics
+        assert findings and all(each.hint for each in findings)
+
+
 def test_a_size_that_needs_another_cpu_says_so(compiled: Compile) -> None:
     (finding,) = compiled(HELLO + "  resources: {memory: 3Gi}\n").diagnostics
     assert "write 3072, with cpu 512" in finding.hint

@@ -172,6 +172,22 @@ def test_hints(text: str, hint: str, reader: None) -> None:
     assert hint in only(text).hint
 
 
+@pytest.mark.parametrize("filling", [" ", "- ", "[", "{a: ", "a: ", ", ", "${", "'", " #", "\t"])
+def test_a_long_line_with_an_error_is_read_quickly(filling: str) -> None:
+    for length in (1900, 60_000):
+        text = f"a: [1\nb: %{filling * (length // len(filling))}x: y:\nc: 1\n"
+        start = time.process_time()
+        assert found(text)[1]
+        assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("text", ["\n" * 60_000, " \n" * 60_000 + "a: [", "-\n" * 9_000, "{\n" * 40, '"\n' * 60_000])
+def test_a_file_that_is_not_a_spec_is_read_quickly(text: str) -> None:
+    start = time.process_time()
+    assert found(text)[1]
+    assert time.process_time() - start < 2
+
+
 def test_allowances() -> None:
     document = read(
         "a: 1 # fsdcf: allow W107, W108 because shared\n# fsdcf: allow W101 because later\n\n# more\nb: 2\n"
