@@ -50,7 +50,7 @@ CAPACITY = Rule(
     _SOURCE,
 )
 
-_NAME = r"[A-Za-z0-9_.-]{3,255}"
+_NAME = r"[A-Za-z0-9_.-]{3,}"
 _ATTRIBUTE = r".{1,255}"
 _MOST_PROJECTED = 100
 """Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
@@ -109,7 +109,11 @@ class Index(SnakeCaseRecord):
     """A global secondary index."""
 
     name: str = spec_key(
-        "Name of the index.", also=("indexName", "index_name"), pattern=_NAME, expects="3 to 255 letters, digits, _ . -"
+        "Name of the index.",
+        also=("indexName", "index_name"),
+        pattern=_NAME,
+        longest=255,
+        expects="3 to 255 letters, digits, _ . -",
     )
     key_schema: tuple[KeyElement, ...] = spec_key("Key of the index.", fewest=1)
     projection: str = spec_key(
@@ -148,6 +152,7 @@ class DynamoDbTable(Dependency):
         "Physical name of the table.",
         also=("table_name", "tableName"),
         pattern=_NAME,
+        longest=255,
         expects="3 to 255 letters, digits, _ . -",
     )
     key_schema: tuple[KeyElement, ...] = spec_key("Key of the table.", default=(), fewest=1)

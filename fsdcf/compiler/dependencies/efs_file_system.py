@@ -98,8 +98,9 @@ class EfsFileSystem(MountedFileSystem):
     name: String = spec_key(
         "Name of the file system, or the id of an existing one.",
         also=("file_system_name", "fileSystemName", "file_system_id", "fileSystemId"),
-        pattern=r"[A-Za-z0-9_-]{1,99}",
-        expects="at most 99 letters, digits, _ and -",
+        pattern=r"[A-Za-z0-9_-]+",
+        longest=99,
+        expects="letters, digits, _ and -",
     )
     unmanaged: SharedFileSystem | None = spec_key(
         "Mount a file system that another stack owns, and create nothing.", default=None

@@ -74,7 +74,8 @@ class S3Bucket(Dependency):
     name: String = spec_key(
         "Physical name of the bucket.",
         also=("bucket_name", "bucketName"),
-        pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]",
+        pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.))+[a-z0-9]",
+        longest=63,
         expects="3 to 63 lower-case letters, digits, hyphens and dots",
     )
     lifecycle: tuple[LifecycleRule, ...] = spec_key(
