@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 """Format of the file. A file in another format is refused."""
 
 LOCK_TIMEOUT = 60.0

@@ -158,7 +158,7 @@ def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(
-        StoreError, match=r"state\.db was written by another version .*format 99; .*format 3.*; remove the file"
+        StoreError, match=r"state\.db was written by another version .*format 99; .*format 4.*; remove the file"
     ):
         Store(path)
 
