@@ -360,6 +360,25 @@ def test_a_zone_belongs_to_the_region_of_the_certificate(compiled: Compile) -> N
     assert [one.code for one in found] == ["S256"] and "euw1-az1" in found[0].hint
 
 
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        ("123456789012.dkr.ecr.cn-northwest-1.amazonaws.com.cn/app", "[cnnw1-az1, cnnw1-az2]"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app", "[euw1-az1, euw1-az2]"),
+        ("123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/app", "describe-availability-zones"),
+        ("public.ecr.aws/nginx/nginx", "[use1-az1, use1-az2]"),
+    ],
+)
+def test_the_zones_to_list_are_those_of_the_region(compiled: Compile, image: str, hint: str) -> None:
+    result = compiled(HELLO + f"  image: {image}\n", environment="prod")
+    (found,) = (one for one in result.diagnostics if one.code == "W123")
+    assert hint in found.hint
+
+
+def test_a_zone_of_a_partition_with_ids_of_its_own(compiled: Compile) -> None:
+    assert compiled(ZONES % "eusc-dee1-az1, eusc-dee1-az2").diagnostics == ()
+
+
 def test_one_zone_is_enough_for_a_worker(compiled: Compile) -> None:
     text = (ZONES % "use1-az4").replace("  port: 8000\n", "")
     resources = resources_in(compiled(text))

@@ -14,6 +14,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
 from fsdcf.language.model.common import Dependency, Unmanaged
 from fsdcf.language.model.service import Spec
+from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
 
@@ -229,7 +230,7 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
         if shared.access_point_id is not None:
             condition = _through(intrinsic(_arn("access-point", fragment(shared.access_point_id))))
         if shared.security_group_id is not None:
-            _admit(grant, value(shared.security_group_id), names, context)
+            _admit(grant, shared.security_group_id, names, context)
     identity = grant.values["id"]
     grant.statements = [{**allow(actions, [intrinsic(grant.values["arn"])]), **condition}]
     volume = ecs.EFSVolumeConfiguration(
@@ -251,11 +252,19 @@ def _through(access_point: Any) -> dict[str, Any]:
     return {"Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": access_point}}}
 
 
-def _admit(grant: Grant, group: Any, names: Names, context: Context) -> None:
-    """Admit the tasks to the mount targets of another stack, for which the service waits."""
+def _admit(grant: Grant, group: String, names: Names, context: Context) -> None:
+    """Admit the tasks to the mount targets of another stack, for which the service waits.
+
+    File systems may share a security group, and EC2 refuses a rule that a group already contains: each group gets one
+    rule, which has the group's name, so that it stays when another file system comes or goes.
+    """
+    title = logical_id(sample(group), "FileSystemIngress")
+    grant.waits.append(title)
+    if names.local != min(local_name(each.name) for each in context.spec.dependencies if _group(each) == sample(group)):
+        return
     ingress = ec2.SecurityGroupIngress(
-        names.id("FileSystemIngress"),
-        GroupId=group,
+        title,
+        GroupId=value(group),
         IpProtocol="tcp",
         FromPort=_NFS,
         ToPort=_NFS,
@@ -263,7 +272,12 @@ def _admit(grant: Grant, group: Any, names: Names, context: Context) -> None:
         Description=f"NFS from the tasks of {context.spec.metadata.name}",
     )
     grant.add(ingress, names.origin)
-    grant.waits.append(ingress.title)
+
+
+def _group(dependency: Dependency) -> str | None:
+    """The security group of the mount targets that another stack owns."""
+    shared = dependency.unmanaged if isinstance(dependency, EfsFileSystem) else None
+    return sample(shared.security_group_id) if shared is not None and shared.security_group_id is not None else None
 
 
 def _actions(system: EfsFileSystem) -> list[str]:

@@ -17,9 +17,8 @@ def repeated(case: Case) -> Problems:
         local = local_name(dependency.name)
         if local and (kind.name, local) in first:
             line = case.document.span(("dependencies", first[kind.name, local])).line
-            yield Problem(
-                (*path, "name"), f"the {kind.name} on line {line} is also named `{local}`", "give each its own name"
-            )
+            hint = "give each its own name" if dependency.unmanaged is None else "keep one: both name the same resource"
+            yield Problem((*path, "name"), f"the {kind.name} on line {line} is also named `{local}`", hint)
         first.setdefault((kind.name, local), int(path[1]))
 
 

@@ -11,6 +11,7 @@ from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import Networking, Vpc
 from fsdcf.language.names import endpoint_id
+from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
@@ -59,7 +60,7 @@ def _existing_subnets(case: Case, network: Vpc) -> Problems:
             yield Problem(f"{_VPC}.{key}", f"`{key}` lists a subnet twice", "list one subnet per zone")
 
 
-_ZONE_ID = re.compile(r"([a-z]+\d+)-az\d+")
+_ZONE_ID = re.compile(r"((?:[a-z]+-)?[a-z]+\d+)-az\d+")
 _FARGATE_ZONES = {"apne1": ("apne1-az1", "apne1-az2", "apne1-az4"), "usw1": ("usw1-az1", "usw1-az3")}
 """The zones with Fargate of regions that have others, too.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
@@ -126,6 +127,15 @@ def _home_of_certificate(case: Case) -> str:
     arn = case.service.load_balancer and case.service.load_balancer.certificate_arn
     region = (str(arn).split(":") + [""] * 4)[3] if isinstance(arn, str) else ""
     return region if _zone_prefix(region) else ""
+
+
+def _examples(case: Case) -> str:
+    """Two ids of zones in the region that the certificate or the image is in; empty if its ids are not known."""
+    host = re.match(HOST, sample(case.service.image or ""))
+    prefix = _zone_prefix(_home_of_certificate(case)) or (_zone_prefix(host["region"]) if host else "")
+    if not prefix and partition_of_spec(case.spec) in (None, "aws"):
+        prefix = "use1"
+    return f"{prefix}-az1, {prefix}-az2" if prefix else ""
 
 
 def _zone_prefix(region: str) -> str:
@@ -358,8 +368,10 @@ def chosen_zones(case: Case) -> Problems:
         return
     paths = (f"{_VPC}.availabilityZones", _VPC, "service.networking", "service")
     path = next((path for path in paths if case.wrote(path)), "service")
-    near = _zone_prefix(_home_of_certificate(case)) or "use1"
-    hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{near}-az1, {near}-az2]"
+    hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{_examples(case)}]"
+    if not _examples(case):
+        hint = "before the first deploy, list ids in networking.vpc.availabilityZones; "
+        hint += "`aws ec2 describe-availability-zones` shows them as ZoneId"
     yield Problem(
         path, f"AWS chooses the zones of the network in {case.environment}, and may choose others later", hint, key=True
     )

@@ -100,13 +100,13 @@ def test_outputs_name_what_another_service_needs_to_share_it() -> None:
 IN_VPC = {"id": "vpc-0123456789abcdef0", "privateSubnets": ["subnet-0bbbbbbbbbbbbbbbb", "subnet-0aaaaaaaaaaaaaaaa"]}
 
 
-def compiled(vpc: Mapping[str, Any] | bool, **keys: Any) -> tuple[dict[str, Any], list[str]]:
-    """The resources of a spec with one file system, and its findings."""
+def compiled(vpc: Mapping[str, Any] | bool, *others: Any, **keys: Any) -> tuple[dict[str, Any], list[str]]:
+    """The resources of a spec with a file system of these keys or with others, and its findings."""
     service = {"networking": {"vpc": vpc}}
     text = yaml.safe_dump(
         {
             **{"apiVersion": "fsd/v1", "kind": "Service", "metadata": {"name": "shop", "owners": "team"}},
-            **{"service": service, "dependencies": [{"type": KIND, **keys}]},
+            **{"service": service, "dependencies": [*others] or [{"type": KIND, **keys}]},
         }
     )
     result = run(Request("spec.yml", text.encode(), "staging"))
@@ -208,6 +208,29 @@ def test_a_shared_file_system_is_mounted_by_its_access_point_and_opened_to_the_t
 def test_a_shared_file_system_that_may_not_be_mounted(vpc: Any, without: tuple[str, ...], expected: list[str]) -> None:
     keys = {key: value for key, value in SHARED.items() if key not in without}
     assert compiled(vpc, name="fs-0123456789abcdef0", unmanaged=keys)[1] == expected
+
+
+def test_a_group_of_two_shared_file_systems_admits_the_tasks_once() -> None:
+    """EC2 refuses a rule that a group already contains, so the rule also keeps its id when a file system is added."""
+    one, two = (
+        {"type": KIND, "name": f"fs-{digit}123456789abcdef0", "mountPoint": f"/{digit}", "unmanaged": SHARED}
+        for digit in "10"
+    )
+    rules = []
+    for systems in ([one], [one, two], [two, one]):
+        resources, codes = compiled(IN_VPC, *systems)
+        assert not codes
+        found = {name for name, made in resources.items() if made["Type"] == "AWS::EC2::SecurityGroupIngress"}
+        assert found <= set(resources["Service"]["DependsOn"])
+        rules.append(found)
+    assert rules[0] == rules[1] == rules[2] and len(rules[0]) == 1
+
+
+def test_an_existing_file_system_is_named_once() -> None:
+    keys = {"type": KIND, "name": "fs-0123456789abcdef0", "unmanaged": SHARED}
+    result = run(Request("spec.yml", spec_of(keys, {**keys, "mountPoint": "/again"}).encode(), "staging"))
+    (found,) = (one for one in result.diagnostics if one.code.startswith("S"))
+    assert found.code == "S206" and "keep one" in found.hint
 
 
 @pytest.mark.parametrize(("key", "value"), [("accessPointId", "fs-0123456789abcdef0"), ("securityGroupId", "default")])
