@@ -147,7 +147,7 @@ def _read_template(request: Request) -> Mapping[str, Any]:
 def _content(name: str) -> tuple[bytes, Callable[[str], bytes] | None]:
     """The content of a path, or else of ``REVISION:PATH`` relative to the current folder.
 
-    A usage error if there is no such file.
+    A usage error if the file does not exist.
 
     The second value reads a file by its path from this one's folder in the revision, and raises OSError; None for a
     file on disk.
@@ -194,7 +194,7 @@ def _blob(commit: str, path: str) -> bytes:
 
 
 def _hash(name: str) -> str:
-    """The hash of an object of git; empty if there is no such object."""
+    """The hash of an object of git; empty if it does not exist."""
     return _git("rev-parse", "--verify", "--quiet", "--end-of-options", name).decode().strip()
 
 

@@ -94,7 +94,7 @@ def only_spec() -> Path:
         click.echo(f"using {specs[0]}, the only spec here", err=True)
         return specs[0]
     if not specs:
-        raise click.UsageError(f"SPEC is missing, and there is no spec here; {_WRITE_ONE}")
+        raise click.UsageError(f"SPEC is missing, and no spec was found here; {_WRITE_ONE}")
     names = "".join(f"\n  {path}" for path in specs[:_MOST_LISTED])
     more = f"\n  and {len(specs) - _MOST_LISTED} more" if len(specs) > _MOST_LISTED else ""
     raise click.UsageError(f"SPEC is missing, and there are several specs here; name one:{names}{more}")

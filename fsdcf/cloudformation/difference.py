@@ -371,7 +371,7 @@ def _stack_tags(pair: ResourcePair) -> Iterator[Detail]:
 def difference(
     before: Side | None, after: Side, pseudo: Mapping[str, Any] = PSEUDO, every_attribute: bool = False
 ) -> tuple[Change, ...]:
-    """The change of each resource when ``after`` replaces ``before`` (None: there is no stack), by logical ID.
+    """The change of each resource when ``after`` replaces ``before`` (None without a stack), by logical ID.
 
     These are the changes that an execution makes. ``every_attribute`` adds those that DescribeChangeSet lists without
     IncludePropertyValues: each Fn::GetAtt of a changed resource is a dynamic detail, even if the attribute may stay. A

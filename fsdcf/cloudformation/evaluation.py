@@ -192,8 +192,8 @@ class Scope:
 
     ``resource`` returns the physical ID (attribute None) or an attribute of a resource, Unknown if it is not known yet;
     ``imports`` returns the value of an export, and ``zones`` the Availability Zones of a region, None if they are not
-    known: only the account knows them, and their order. ``symbols`` stand in texts in place of the pseudo parameters
-    of these names; what chooses or takes apart (a map's key, an index, Fn::Split) has their values.
+    known: only the account knows them, and their order. ``symbols`` replace the pseudo parameters of these names
+    in texts; what chooses or takes apart (a map's key, an index, Fn::Split) has their values.
     """
 
     parameters: Mapping[str, Any]

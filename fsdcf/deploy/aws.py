@@ -307,7 +307,7 @@ _SETTINGS: Mapping[Literal["region", "profile"], tuple[str, str, Exit]] = {
         Exit.DENIED,
     ),
 }
-"""What is said of a missing setting: a sentence, what to do, and the exit code."""
+"""The report of a missing setting: a sentence, what to do, and the exit code."""
 
 
 def configuration() -> Config:

@@ -170,7 +170,7 @@ def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ..
 def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
     if missing == (IMAGE_PARAMETER,):
         sentence = (
-            f"the stack {release.stack} does not exist yet, so there is no deployed image to keep: specify the image"
+            f"the stack {release.stack} does not exist yet, so it has no deployed image to keep: specify the image"
         )
         return stop(Exit.USAGE, sentence, release.target.redeploy(image_sha="SHA"))
     return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")

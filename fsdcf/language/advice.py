@@ -314,7 +314,7 @@ def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str
 
 
 def pattern_hint(key: Key, value: Any) -> str:
-    """Return the value in the right format if that can be told, and the format."""
+    """Return the value in the right format if it can be derived, and the format."""
     form = key.expects or f"text that matches {key.pattern}"
     literal = "".join(part if isinstance(part, str) else str(part) for part in parts_of(value))
     meant = next((each for each in _rewritten(literal, key) if _fits(each, key)), None)
@@ -440,7 +440,7 @@ def _places(root: type, name: str) -> list[str]:
 
 
 def _word_hint(word: Word, record: type, root: type, path: SpecPath) -> str:
-    """Return the keys that a word of another tool stands for, and why; for one that is not implemented yet, the way
+    """Return the keys to write for a word of another tool, and why; for one that is not implemented yet, the way
     round. Empty for a word of another type of dependency."""
     known = dict(walk(root))
     here = "".join(f"{step}." for step in path if isinstance(step, str))

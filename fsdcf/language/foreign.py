@@ -1,6 +1,6 @@
 """Other tools: the files of Kubernetes, Compose, Copilot and others, and their words for keys of this language.
 
-Each word has the keys that it stands for, by their full paths. A test applies every one of them to a spec.
+Each word has the keys to write instead, by their full paths. A test applies every one of them to a spec.
 """
 
 from __future__ import annotations

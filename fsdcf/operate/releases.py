@@ -95,7 +95,7 @@ def select_release(releases: Sequence[RecordedRelease], to: str | None, target: 
     """The release to roll back to. Raises Stop (exit 2) if it does not exist or ``to`` is ambiguous."""
     if to is None:
         if len(releases) < 2:
-            raise stop(Exit.USAGE, "there is no earlier release", target.command("history"))
+            raise stop(Exit.USAGE, "the service has no earlier release", target.command("history"))
         return releases[1]
     prefix = to.removeprefix("sha256:")
     latest = {release.sha: release for release in reversed(releases)}

@@ -96,7 +96,7 @@ class ServiceWatcher:
     ) -> Outcome:
         """Look at the service until ``judge``, called once ECS reports the change (``changed``), returns an outcome.
 
-        Raises Stop if it is no longer followed: the change continues on AWS.
+        Raises Stop when fsdcf stops following it: the change continues on AWS.
         """
         with detach_on_error(self._detached):
             return self._follow(judge, changed)
@@ -309,7 +309,7 @@ def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any
     for target in answer.get("ScalableTargets") or []:
         if target.get("ScalableDimension") == "ecs:service:DesiredCount":
             suspended = target.get("SuspendedState") or {}
-            off = all(suspended.get(f"DynamicScaling{way}Suspended") for way in ("Out", "In"))
+            off = all(suspended.get(f"DynamicScaling{direction}Suspended") for direction in ("Out", "In"))
             return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), off)
     return None
 

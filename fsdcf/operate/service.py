@@ -96,7 +96,7 @@ def confirm(
 ) -> None:
     """Ask a person unless an option has ``agreed``. Raises Stop (exit 3) without agreement.
 
-    ``commands`` and ``sentence`` are the outcome if there is no terminal to ask.
+    ``commands`` and ``sentence`` are the outcome without a terminal to ask.
     """
     if agreed:
         return

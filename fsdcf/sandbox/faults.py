@@ -76,7 +76,7 @@ TASK_PROBLEMS = {
         "the load balancer's check fails: unhealthy=404, =timeout, =refused; =container: the container's check",
         r"|[1-5]\d\d|timeout|refused|container",
     ),
-    "capacity": ("there is no capacity for the task", ""),
+    "capacity": ("no capacity is available for the task", ""),
     "slow": ("each task takes five times as long; slow=12 sets the factor", r"|\d+(\.\d+)?"),
 }
 """The problems of a service's tasks, as a fault's text names them: the effect, and the pattern of the detail after

@@ -61,7 +61,7 @@ class Workload:
 class Factor:
     """A row of the comparison: the requirement and what each store offers.
 
-    ``yours`` is NOT_GIVEN if the workload lacks the requirement, and empty for what nobody requires. ``against`` has
+    ``yours`` is NOT_GIVEN if the workload lacks the requirement, and empty for what is not required. ``against`` has
     the reason for each store that the requirement rules out.
     """
 

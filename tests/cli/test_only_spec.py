@@ -62,7 +62,7 @@ def test_a_command_without_a_spec_takes_the_only_one(stage: Stage, name: str) ->
     for path in stage.folder.rglob("*.yml"):
         path.unlink()
     none = stage(name, *WORDS.get(name, ()), expect=2)
-    assert "there is no spec here; write one with `fsdcf init NAME`" in none.stderr
+    assert "no spec was found here; write one with `fsdcf init NAME`" in none.stderr
 
 
 def stage_any(stage: Stage, *arguments: str) -> click.testing.Result:

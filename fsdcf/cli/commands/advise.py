@@ -527,7 +527,7 @@ def record(consultation: Consultation) -> dict[str, Any]:
 
 def _factor(one: Factor) -> dict[str, Any]:
     stores = {
-        store: {"bears": text, "fits": (store not in one.against) if one.given else None}
+        store: {"text": text, "fits": (store not in one.against) if one.given else None}
         for store, text in ((SQLITE, one.sqlite), (DYNAMODB, one.dynamodb))
     }
     return {"name": one.name, "asked": one.yours if one.given else None, **stores}

@@ -140,8 +140,8 @@ def _other_view(before: Any, after: Any) -> Refusal | None:
     """DynamoDB does not change the view type of a stream that is on: it needs a new stream, with another ARN.
 
     CloudFormation's page says that it makes the new stream.
-    Sources: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html and
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-streamspecification.html
+    Sources: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html and StreamSpecification
+    in the template reference of CloudFormation
     """
     old, new = (text_of(mapping(one).get("StreamViewType")) for one in (before, after))
     if not old or not new or old == new:

@@ -329,7 +329,7 @@ def _container_pairs(before: Properties, after: Properties) -> Iterator[tuple[Ma
 class MovedPath(NamedTuple):
     """Variables of a container that led to a file on a file system, and no longer do: their names and both paths.
 
-    The paths are the same if it is no longer mounted there.
+    The paths are the same if the file system is not mounted there any more.
     """
 
     container: str
@@ -369,19 +369,18 @@ def _file(path: str, mounted: Mapping[str, tuple[str, Mapping[str, Any]]]) -> tu
 
 def _out_of_reach(before: Properties, after: Properties) -> Iterator[str]:
     """Another file system, access point or directory at a path, or another path in a variable."""
-    told: dict[str, None] = {}
+    clauses: list[str] = []
     for old, new in _container_pairs(before, after):
         mounted = _file_systems(after, new)
         for path, (_, system) in _file_systems(before, old).items():
             other = mounted.get(path)
             if other is not None and (text := _shows_another(path, system, other[1])):
-                told[text] = None
+                clauses.append(text)
     for moved in moved_paths(before, after):
         now = "which is no longer mounted" if moved.before == moved.after else f"not to {moved.before}"
-        told[f"{', '.join(moved.names)} leads to {moved.after}, {now}: the tasks do not find what they wrote there"] = (
-            None
-        )
-    yield from told
+        names = ", ".join(moved.names)
+        clauses.append(f"{names} leads to {moved.after}, {now}: the tasks do not find what they wrote there")
+    yield from dict.fromkeys(clauses)
 
 
 def _shows_another(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

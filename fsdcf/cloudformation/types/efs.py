@@ -65,7 +65,7 @@ def _details(properties: Properties) -> Iterator[str]:
 def _another_directory(before: Properties, after: Properties) -> Iterator[str]:
     """An access point shows one directory of the file system, as one user.
 
-    The directory of a new access point belongs to its user, and nobody else may enter it.
+    The directory of a new access point belongs to its user, and no one else can enter it.
     Source: https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html
     """
     old, new = (text_of(mapping(one.get("RootDirectory")).get("Path")) or "/" for one in (before, after))

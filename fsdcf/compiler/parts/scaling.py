@@ -50,5 +50,5 @@ def _add_policy(part: StackPart, auto: AutoScaling, metric: str, percent: int) -
         TargetTrackingScalingPolicyConfiguration=tracking,
     )
     below = "TargetTrackingScalingPolicyConfiguration"
-    cooldowns: Sources = {(below, f"Scale{way}Cooldown"): f"{ORIGIN}.scale{way}Cooldown" for way in ("In", "Out")}
+    cooldowns: Sources = {(below, f"Scale{to}Cooldown"): f"{ORIGIN}.scale{to}Cooldown" for to in ("In", "Out")}
     part.add(policy, f"{ORIGIN}.target{metric}", cooldowns)

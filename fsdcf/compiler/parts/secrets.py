@@ -53,7 +53,8 @@ def _secret(name: str, source: str) -> ContainerSecret:
     """The secret at a source, which is written as in ``valueFrom``.
 
     The permission is for the secret that Secrets Manager reads for this ARN: an end of a hyphen and six characters
-    always counts as the random one, and another end stands for any. ECS wants the colons of omitted fields.
+    always counts as the random one, and a name with another end gets a wildcard for it. ECS wants the colons of omitted
+    fields.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
     fields = _FIELD.findall(_arn(source))

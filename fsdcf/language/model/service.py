@@ -144,8 +144,8 @@ class Ulimit:
     """A limit of the container's processes."""
 
     name: str = spec_key("Name of the limit.", allowed=ULIMITS)
-    soft_limit: int = spec_key("The soft limit; -1 is no limit.", minimum=-1, maximum=2147483647)
-    hard_limit: int = spec_key("The hard limit; -1 is no limit.", minimum=-1, maximum=2147483647)
+    soft_limit: int = spec_key("The soft limit; -1 means unlimited.", minimum=-1, maximum=2147483647)
+    hard_limit: int = spec_key("The hard limit; -1 means unlimited.", minimum=-1, maximum=2147483647)
 
 
 @spec_record
@@ -468,7 +468,7 @@ class MetricSelection:
     """Metrics to send to CloudWatch. Each name and each combination of its labels' values is a metric that costs."""
 
     names: tuple[str, ...] = spec_key(
-        "Names of Prometheus metrics; `*` stands for any characters.",
+        "Names of Prometheus metrics; `*` matches any characters.",
         fewest=1,
         pattern=r"[a-zA-Z_:*][a-zA-Z0-9_:*]*",
         expects="a name such as http_requests_total, or http_* for every name that begins so",

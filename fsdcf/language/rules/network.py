@@ -355,7 +355,8 @@ def plain_http(case: Case) -> Problems:
 @rule(
     "W123",
     "zones that AWS chooses in production",
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+    "intrinsic-function-reference-getavailabilityzones.html",
     "A new VPC without the ids of its zones takes the first ones that Fn::GetAZs returns. Their order is not promised, "
     "and a zone without NAT gateways or Fargate may be among them. If the order ever shifts, every later deploy fails: "
     "a subnet would move to another zone, and its address range conflicts with itself. Write the ids before the first "
@@ -380,9 +381,9 @@ def chosen_zones(case: Case) -> Problems:
 @rule("W126", "an internal service in a network of its own")
 def unreachable(case: Case) -> Problems:
     """The load balancer accepts requests only from inside the VPC, and the VPC is new and contains nothing but this
-    service: nobody can reach it, until the VPC is connected to another one."""
+    service: no client can reach it, until the VPC is connected to another one."""
     networking = case.service.networking
     if case.service.load_balancer is not None and networking.load_balancer.internal and networking.network.id is None:
         hint = "put it into an existing VPC with networking.vpc.id, or leave out `internal`"
-        message = "nobody can reach this service: it is internal, and alone in a new VPC"
+        message = "no client can reach this service: it is internal, and alone in a new VPC"
         yield Problem(f"{_BALANCER}.internal", message, hint, key=True)

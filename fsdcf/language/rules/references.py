@@ -126,7 +126,7 @@ def end_like_a_word(case: Case) -> Problems:
 
 @rule(
     "S267",
-    "a parameter that stands for a secret",
+    "a parameter that refers to a secret",
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html",
 )
 def secret_by_parameter(case: Case) -> Problems:

@@ -143,7 +143,7 @@ def scaling_from_zero(case: Case) -> Problems:
     data: a service that is scaled to zero stays there until you start a task by hand."""
     auto = case.service.auto_scaling
     if auto is not None and auto.min_count == 0:
-        message = "with zero tasks there is no metric to scale on"
+        message = "zero tasks have no metric to scale on"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")
 
 

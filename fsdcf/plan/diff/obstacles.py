@@ -164,7 +164,7 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
 def _successors(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     """Resources in the place of one that is removed: CloudFormation creates them before it removes the old one.
 
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    Source: "Update behaviors of stack resources" in the user guide of CloudFormation
     """
     replaced = {change.logical_id for change in changes if change.replacement == "True"}
     removed = {_place(sides.old, one): one.logical_id for one in changes if one.action == "Remove"}

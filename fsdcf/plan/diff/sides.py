@@ -27,7 +27,7 @@ class DeployedValues:
 class Sides:
     """Both sides of a plan, ready to be compared.
 
-    ``before`` is None if there is no stack yet. ``old`` and ``new`` are the resources of the two templates, and
+    ``before`` is None before the first deploy. ``old`` and ``new`` are the resources of the two templates, and
     ``secrets`` the values of parameters with NoEcho.
     """
 

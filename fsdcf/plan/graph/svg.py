@@ -1,7 +1,7 @@
 """The architecture graph as SVG, with a layout of its own: the same graph gives the same bytes, without Graphviz.
 
-Groups are laid out from the inside to the outside. The members of a group stand in columns in reading direction, by the
-longest path of edges that leads to them; AWS services stand in rows below the rest, because everything uses them.
+Groups are laid out from the inside to the outside. The members of a group are in columns in reading direction, by the
+longest path of edges that leads to them; AWS services are in rows below the rest, because everything uses them.
 Source of the syntax: https://www.w3.org/TR/SVG2/
 """
 
@@ -151,7 +151,7 @@ def _stacked(rows: Sequence[Arrangement], gap: float = _GAP) -> Arrangement:
 
 
 def _columns(graph: Graph, members: Sequence[str]) -> list[list[str]]:
-    """The members in columns: each stands to the right of everything from which an edge leads to it."""
+    """The members in columns: each is to the right of everything from which an edge leads to it."""
     rank = dict.fromkeys(members, 0)
     arrows = [(source, target) for source, target, _ in _between(graph, members)]
     for _ in members:  # as often as a path can be long; a cycle ends with it
@@ -173,7 +173,7 @@ def _gaps(graph: Graph, columns: Sequence[Sequence[str]]) -> list[float]:
 def _between(graph: Graph, members: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """The edges between two members of a group, or between what they contain, in reading direction.
 
-    A node that another one only uses, in the same group, may stand above it: an endpoint above the tasks.
+    A node that another one only uses, in the same group, may be above it: an endpoint above the tasks.
     """
     parents = {node.id: node.group for node in graph.nodes} | {group.id: group.parent for group in graph.groups}
     for edge in graph.edges:
@@ -304,7 +304,7 @@ _SHAPES: Mapping[NodeKind, str] = {
     "storage": "M{l},{t} h30 l6,7 h{w36} v{h7} h-{w} z",
     "queue": "M{l},{t} h{w14} l14,{h2} l-14,{h2} h-{w14} z",
 }
-"""A cylinder, a folder and an arrow. Letters stand for the left, the top, the width and the height of the place."""
+"""A cylinder, a folder and an arrow. The letters are the left, the top, the width and the height of the place."""
 
 
 def _shape(kind: NodeKind, place: Rectangle) -> str:

@@ -351,7 +351,7 @@ def _run(state: SandboxState, cluster: str, params: Document) -> list[str]:
 def execute_command(state: SandboxState, params: Document) -> Document:
     """ExecuteCommand: a session with a container of a running task.
 
-    There is no container, so nothing answers at its address.
+    Without a container, nothing answers at its address.
     """
     cluster = existing_cluster(state, params.get("cluster"))
     if not params.get("interactive"):

@@ -69,7 +69,7 @@ def report_record(report: Report) -> dict[str, Any]:
 
 def event_record(event: Progress | MigrationNotice) -> dict[str, Any]:
     """An event as plain data."""
-    return {"event": "told" if isinstance(event, MigrationNotice) else "progress", **asdict(event)}
+    return {"event": "notice" if isinstance(event, MigrationNotice) else "progress", **asdict(event)}
 
 
 def event_line(event: Progress | MigrationNotice) -> str:
