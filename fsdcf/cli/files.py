@@ -1,4 +1,6 @@
-"""Files of the user's project: spec files found and read, and output files written whole or not at all."""
+"""Files of the user's project: specs found and read, the environments that files name, and output files written whole
+or not at all.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import click
 
 from fsdcf.atomic import replace_file
+from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.lint.cache import default_folder
 from fsdcf.suggested import suggested
 
@@ -24,6 +28,8 @@ _OTHER_FOLDERS = frozenset(
     {"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages", "environments"}
 )
 """Folders of tools, and of files that name environments."""
+_DEPLOYED = re.compile(rf"^ +ENVIRONMENT: ({ENVIRONMENT_PATTERN})$", re.M)
+"""An environment in a workflow of ``fsdcf ci github``."""
 _MAX_FOLDERS = 20_000
 _HEAD_BYTES = 8192
 _MOST_LISTED = 20
@@ -111,6 +117,37 @@ def is_spec(file: Path) -> bool:
             return bool(_SPEC.search(opened.read(_HEAD_BYTES)))
     except OSError:
         return False
+
+
+def environments_in_files(folder: Path) -> frozenset[str]:
+    """The environments that other files than the spec name, for a spec in this folder.
+
+    Files ``environments/NAME.yml`` are looked for from the folder up to the root of the repository, the workflow in its
+    root.
+    """
+    return _environments_in_files(folder.resolve())
+
+
+@cache
+def _environments_in_files(here: Path) -> frozenset[str]:
+    root = repository_root(here)
+    folders = [one for one in (here, *here.parents) if one == root or root in one.parents]
+    files = (file for one in folders for file in (one / "environments").glob("*.y*ml"))
+    names = {file.stem for file in files if re.fullmatch(ENVIRONMENT_PATTERN, file.stem)}
+    for workflow in (root / ".github" / "workflows").glob("*.yml"):
+        names.update(_deployed_by(workflow))
+    return frozenset(names)
+
+
+def _deployed_by(workflow: Path) -> list[str]:
+    """The environments that a workflow of fsdcf deploys to; none for another workflow."""
+    from fsdcf.scaffold.workflow import is_managed
+
+    try:
+        text = workflow.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    return _DEPLOYED.findall(text) if "fsdcf" in text and is_managed(text) else []
 
 
 def write(target: Path, text: str | bytes) -> None:

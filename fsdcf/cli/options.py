@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, wraps
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.cli.environments import named_by_files
-from fsdcf.cli.files import lint_folder, only_spec, read, specs_here
+from fsdcf.cli.files import environments_in_files, lint_folder, only_spec, read, specs_here
 from fsdcf.cli.render.durations import duration
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import NAME
-from fsdcf.language.rules.environments import others_than
+from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request
 from fsdcf.suggested import Value, suggested
@@ -80,7 +80,7 @@ class SpecInputs:
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
         """The compile request for a text. Usage errors for an environment and variables that are not valid."""
-        named = None if self.new_environment else partial(named_by_files, Path(name.rpartition(":")[2]).parent)
+        named = None if self.new_environment else partial(environments_in_files, Path(name.rpartition(":")[2]).parent)
         return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named)
 
     @property
@@ -96,7 +96,7 @@ class SpecInputs:
         """The known environments of the spec if this one is not among them; none if it is, or was said to be new."""
         if self.new_environment or document is None:
             return ()
-        return others_than(self.environment_name, document, partial(named_by_files, self.files[0].parent))
+        return others_than(self.environment_name, document, partial(environments_in_files, self.files[0].parent))
 
     @property
     def settings(self) -> dict[str, Value]:
@@ -128,16 +128,37 @@ new_environment_option = click.option(
 )
 
 
-def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """A function of ``fsdcf.cli.complete``, which is imported when the shell completes."""
+# What the shell completes
 
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from fsdcf.cli import complete
 
-        found: list[CompletionItem] = getattr(complete, what)(context, parameter, incomplete)
-        return found
+def complete_specs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The specs here, and any other file."""
+    from click.shell_completion import CompletionItem  # loaded when the shell completes
 
-    return complete
+    return [*_starting_with(incomplete, map(str, specs_here())), CompletionItem(incomplete, type="file")]
+
+
+def complete_services(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The services of the specs here, and their specs."""
+    names = {name for path in specs_here() if isinstance(name := _service_name(_document(path)), str)}
+    return [*_starting_with(incomplete, sorted(names)), *complete_specs(context, parameter, incomplete)]
+
+
+def complete_environments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The environments of the given spec, or of every spec here."""
+    given = [Path(word) for word in context.args if os.path.isfile(word)]  # an option without value ends the parsing
+    read_specs = [(_document(path), path.parent) for path in given or specs_here()]
+    known = [
+        known_environments(document.data if document else {}, environments_in_files(folder))
+        for document, folder in read_specs
+    ]
+    return _starting_with(incomplete, sorted(set(chain.from_iterable(known or [known_environments({}, ())]))))
+
+
+def _starting_with(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # loaded when the shell completes
+
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _gathered(command: _Command, argument: str, make: Callable[..., Any], *names: str) -> _Command:
@@ -169,7 +190,7 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
                 "--env",
                 "environment",
                 metavar="NAME",
-                shell_complete=completing("environments"),
+                shell_complete=complete_environments,
                 help="Environment to compile for.  [default: FSDCF_ENV, then staging]",
             ),
             click.option(
@@ -187,7 +208,7 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
             options.insert(
                 0,
                 click.argument(
-                    "files", nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=completing("specs")
+                    "files", nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=complete_specs
                 ),
             )
         names = ("files", "environment", "overrides", "variables", "new_environment")
@@ -299,10 +320,10 @@ def target_options(command: _Command) -> _Command:
         "--env",
         "environment",
         metavar="NAME",
-        shell_complete=completing("environments"),
+        shell_complete=complete_environments,
         help="Environment of the service.  [default: FSDCF_ENV, then staging]",
     )
-    service = click.argument("service", required=False, metavar="[SPEC|NAME]", shell_complete=completing("services"))
+    service = click.argument("service", required=False, metavar="[SPEC|NAME]", shell_complete=complete_services)
     command = _gathered(command, "subject", _subject, "service", "environment")
     return decorate(command, (service, environment))
 
@@ -366,14 +387,15 @@ def with_spec_at_hand(target: Target) -> Target:
     name = target.service
     here = [str(path) for path in specs_here() if path.stem == name]
     for file in dict.fromkeys((*here, os.path.join(name, f"{name}.yml"))):
-        if os.path.isfile(file) and _name_in(file) == name:
+        if os.path.isfile(file) and _service_name(_document(Path(file))) == name:
             return replace(target, redeploy_command=suggested("deploy", file, env=target.environment))
     return target
 
 
-def _name_in(file: str) -> object:
+def _document(path: Path) -> Document | None:
+    """A spec as it is written; None if it cannot be read."""
     try:
-        return _service_name(parse(read(Path(file)), file)[0])
+        return parse(read(path), str(path))[0]
     except click.UsageError:
         return None
 

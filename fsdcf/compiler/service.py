@@ -8,19 +8,28 @@ from troposphere import GetAtt, Ref, Sub
 
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
-from fsdcf.compiler.parts.dependencies import dependencies
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.load_balancer import load_balancer
 from fsdcf.compiler.parts.network import interface_endpoints, network_of, security_groups, vpc
-from fsdcf.compiler.parts.roles import execution_role, role_statements, task_role
+from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
 from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledTypes, Context, StackPart, Template, template_of
+from fsdcf.compiler.stack import (
+    TASK_SECURITY_GROUP,
+    CompiledTypes,
+    Context,
+    Names,
+    StackPart,
+    Template,
+    Variable,
+    template_of,
+)
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.service import Spec
+from fsdcf.language.names import dependency_path, local_name
 
 
 def compile_service(spec: Spec, environment: str, types: CompiledTypes) -> Template:
@@ -57,6 +66,25 @@ def tags_of(spec: Spec, environment: str) -> dict[str, str]:
     taken = {key.lower() for key in metadata.tags}
     kept = {key: value for key, value in own.items() if key not in taken}
     return {key: value for key, value in {**kept, **metadata.tags}.items() if value}
+
+
+def dependencies(context: Context) -> StackPart:
+    """What every dependency adds, with the service's access to it in a policy of its own.
+
+    They are sorted by type and name: their order in the spec does not matter.
+    """
+    part = StackPart()
+    typed = [(context.types[each.type], local_name(each.name), each) for each in context.spec.dependencies]
+    for kind, local, dependency in sorted(typed, key=lambda item: (item[0].name, item[1])):
+        names = Names(local, dependency_path(kind.name, local))
+        grant = kind.compile(dependency, names, context)
+        part.fold(grant)
+        if grant.statements:
+            title = names.id("".join(word.capitalize() for word in kind.category.split("-")) + "Access")
+            add_policy(part, title, title, grant.statements, names.origin)
+        part.variables |= {name: Variable(text, names.origin) for name, text in grant.environment.items()}
+        part.attributes[kind.category, local] = grant.values
+    return part
 
 
 def outputs(context: Context) -> StackPart:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from click.shell_completion import ShellComplete
 
-from fsdcf.cli.environments import _named
+from fsdcf.cli.files import _environments_in_files
 from fsdcf.cli.main import cli
 from tests.cli.stage import SMALL, Stage
 
 
 @pytest.fixture(autouse=True)
 def folder(stage: Stage) -> None:
-    _named.cache_clear()
+    _environments_in_files.cache_clear()
     (stage.folder / "services").mkdir()
     shop = SMALL.replace("name: hello", "name: shop") + "environments: {prod: {}, pr-1: {}}\n"
     (stage.folder / "services" / "shop.yml").write_text(shop)
@@ -54,7 +54,13 @@ def test_environments_of_the_spec_or_of_all(words: tuple[str, ...], names: list[
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [("S20", "S203"), ("w29", "W290"), ("port-ch", "port-changed"), ("service.health", "service.healthCheck.path")],
+    [
+        ("S20", "S203"),
+        ("w29", "W290"),
+        ("port-ch", "port-changed"),
+        ("rare", "rare-change"),
+        ("service.health", "service.healthCheck.path"),
+    ],
 )
 def test_codes_rules_and_keys(word: str, name: str) -> None:
     assert (name, "plain") in completions("explain", word)

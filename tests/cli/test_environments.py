@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsdcf.cli import runtime
-from fsdcf.cli.environments import _named, named_by_files
+from fsdcf.cli.files import _environments_in_files, environments_in_files
 from fsdcf.deploy.model import Question
 from tests.cli.stage import SMALL, Stage
 
@@ -19,7 +19,7 @@ NAMED = SMALL + "environments: {production: {}, eu-west: {}}\n"
 
 @pytest.fixture(autouse=True)
 def forget() -> None:
-    _named.cache_clear()
+    _environments_in_files.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_files_name_environments_too(stage: Stage) -> None:
     (stage.folder / "environments" / "blue.yml").touch()
     (spec.parent / "environments" / "green.yaml").touch()
     stage("ci", "github", str(spec), "--branch", "main=live-eu", "--branch", "next=staging")
-    _named.cache_clear()
-    assert named_by_files(Path("services")) == {"blue", "green", "live-eu", "staging"}
+    _environments_in_files.cache_clear()
+    assert environments_in_files(Path("services")) == {"blue", "green", "live-eu", "staging"}
     for name, is_known in (("blue", True), ("green", True), ("live-eu", True), ("prod", False)):
-        _named.cache_clear()
+        _environments_in_files.cache_clear()
         assert ("W290" in stage("validate", str(spec), "--env", name, "--no-lint").stderr) is not is_known
 
 
@@ -86,7 +86,7 @@ def test_a_workflow_of_another_tool_names_nothing(stage: Stage) -> None:
     (stage.folder / ".github" / "workflows").mkdir(parents=True)
     (stage.folder / ".github" / "workflows" / "ci.yml").write_text("env:\n  ENVIRONMENT: blue\n")
     (stage.folder / ".github" / "workflows" / "bad.yml").write_bytes(b"\xff fsdcf")
-    assert named_by_files(Path()) == frozenset()
+    assert environments_in_files(Path()) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from fsdcf.cli.options import (
     Connection,
     SpecInputs,
     artifacts_bucket_option,
-    completing,
+    complete_environments,
     connection_options,
     format_option,
     json_option,
@@ -204,7 +204,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     *("--env", "environments"),
     multiple=True,
     metavar="NAME",
-    shell_complete=completing("environments"),
+    shell_complete=complete_environments,
     help="Environment in this account; repeatable.  [default: staging, prod]",
 )
 @variable_option

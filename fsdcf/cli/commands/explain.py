@@ -10,9 +10,9 @@ import json
 import re
 
 import click
+from click.shell_completion import CompletionItem
 
 from fsdcf.catalogue import catalogue
-from fsdcf.cli.options import completing
 from fsdcf.cli.render.plan import format_when
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.jsonschema import json_schema
@@ -21,8 +21,17 @@ from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The codes of findings, the rules of a plan, and the keys of the language."""
+    titles = {code: rule.title for code, rule in catalogue().items()}
+    names = (*titles, *(rule.id for rule in RULES), *(rule.id for rule in EFFECTS), *paths(types()))
+    return [
+        CompletionItem(name, help=titles.get(name)) for name in names if name.lower().startswith(incomplete.lower())
+    ]
+
+
 @click.command()
-@click.argument("what", metavar="KEY|CODE|RULE", shell_complete=completing("explained"))
+@click.argument("what", metavar="KEY|CODE|RULE", shell_complete=_complete)
 def explain_command(what: str) -> None:
     """Explain a key of the spec, the code of a finding, or a rule of a plan.
 
