@@ -35,7 +35,7 @@ def chosen(spec: Spec, sha: str | None, image: str | None) -> Image:
     if sha is not None and image is not None:
         raise click.UsageError("--image-sha and --image cannot be combined")
     if sha is not None:
-        return Image(_checked(sha, "--image-sha"))
+        return Image(valid_tag(sha, "--image-sha"))
     return Image() if image is None else _of_reference(spec, image)
 
 
@@ -60,7 +60,7 @@ def _of_reference(spec: Spec, image: str) -> Image:
             "change service.image, or use --image-sha"
         )
     bound = match.groupdict()
-    return Image(_checked(sha, "--image"), bound.get("account"), bound.get("region"))
+    return Image(valid_tag(sha, "--image"), bound.get("account"), bound.get("region"))
 
 
 def _split(image: str) -> tuple[str, str]:
@@ -73,12 +73,8 @@ def _split(image: str) -> tuple[str, str]:
     return head + slash + repo, digest if at else tag  # repo:tag@digest means the digest
 
 
-def valid_tag(text: str) -> str:
+def valid_tag(sha: str, option: str = "the image") -> str:
     """A tag or digest itself. A usage error if it is not valid."""
-    return _checked(text, "the image")
-
-
-def _checked(sha: str, option: str) -> str:
     if not re.fullmatch(TAG_OR_DIGEST, sha):
         raise click.UsageError(
             f"{option}: {sha!r} is neither a tag (letters, digits, _ . -) nor sha256: and 64 hex digits"

@@ -182,6 +182,10 @@ _IMPORT_VALUE = (
 _CONDITION = "Template format error: Conditions can only be boolean operations on parameters and other conditions"
 
 
+def _unknown_zones(region: str) -> list[str] | None:
+    return None
+
+
 def _not_exported(name: str) -> Any:
     raise EvaluationError(f"No export named {name} found.")
 
@@ -203,7 +207,7 @@ class Scope:
     mappings: Mapping[str, Any] = field(default_factory=dict)
     resource: Callable[[str, str | None], Any] = Unknown
     imports: Callable[[str], Any] = _not_exported
-    zones: Callable[[str], list[str] | None] = lambda region: None
+    zones: Callable[[str], list[str] | None] = _unknown_zones
 
     @property
     def without_symbols(self) -> Scope:
@@ -495,6 +499,7 @@ def scope_of(
     pseudo: Mapping[str, Any],
     resource: Callable[[str, str | None], Any] = Unknown,
     imports: Callable[[str], Any] = _unknown_export,
+    zones: Callable[[str], list[str] | None] = _unknown_zones,
 ) -> Scope:
     """The scope of a template's values; ``parameters`` as ``parameters.resolved`` returns them.
 
@@ -512,6 +517,7 @@ def scope_of(
         mappings=section_of(template, "Mappings"),
         resource=resource,
         imports=imports,
+        zones=zones,
     )
 
 

@@ -90,6 +90,12 @@ def facts_of(type: str) -> Facts | None:
 _SETS = ("properties", "create_only", "conditional", "read_only", "write_only", "attributes", "required", "unordered")
 
 
+def tag_property(type: str) -> str | None:
+    """The property with the tags of a type, to which CloudFormation adds those of the stack; None without one."""
+    known = facts_of(type)
+    return known.tag_property if known else None
+
+
 def tag_values(tags: Any) -> dict[str, Any]:
     """The values of tags by key, whether they are a mapping or a list of Key and Value."""
     if isinstance(tags, Mapping):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from troposphere import ecs, iam, sqs
+
 from fsdcf.cloudformation.limits import (
     COUNTS,
     QUEUE_POLICY_BYTES,
@@ -17,18 +19,11 @@ from fsdcf.cloudformation.limits import (
 from fsdcf.compiler.emit import ordered
 from fsdcf.compiler.kinds import Excess
 from fsdcf.compiler.stack import Origin, Template
+from fsdcf.language.placeholders import PSEUDO_PARAMETERS
 
 _SPLIT = "split the service, or share resources between services"
 _DEPENDENCIES = "dependencies"
 _STATEMENTS = "Statement"
-_PSEUDO = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::URLSuffix": "amazonaws.com",
-}
-"""The shortest values of the pseudo parameters, so that nothing is refused that fits somewhere."""
-
 _ARN = "arn:aws:sqs:us-east-1:123456789012:"
 """The shortest beginning of an ARN with a region and an account."""
 
@@ -54,9 +49,9 @@ def excesses(template: Template) -> Iterator[Excess]:
         yield Excess(message, _SPLIT, template.origins[largest].path)
     names = _names(data["Resources"])
     for title, resource in data["Resources"].items():
-        if resource["Type"] == "AWS::ECS::TaskDefinition":
+        if resource["Type"] == ecs.TaskDefinition.resource_type:
             yield from _task_definition(resource["Properties"], template.origins[title], names)
-        elif resource["Type"] == "AWS::SQS::QueuePolicy":
+        elif resource["Type"] == sqs.QueuePolicy.resource_type:
             size = len(compact(_filled(resource["Properties"]["PolicyDocument"], names)).encode())
             if size > QUEUE_POLICY_BYTES:
                 message = f"a queue policy of {size} bytes; SQS accepts at most {QUEUE_POLICY_BYTES}"
@@ -102,12 +97,12 @@ def _policies(template: Template, names: Mapping[str, str]) -> dict[str, dict[st
 
     for title, resource in template.data["Resources"].items():
         properties, origin = resource.get("Properties", {}), template.origins[title]
-        if resource["Type"] == "AWS::IAM::Role":
+        if resource["Type"] == iam.Role.resource_type:
             for index, policy in enumerate(properties.get("Policies", [])):
                 for number, statement in enumerate(policy["PolicyDocument"][_STATEMENTS]):
                     inside = ("Policies", index, "PolicyDocument", _STATEMENTS, number)
                     add(title, origin.sources.get(inside, origin.path), statement)
-        elif resource["Type"] == "AWS::IAM::Policy":
+        elif resource["Type"] == iam.PolicyType.resource_type:
             for role in properties["Roles"]:
                 add(role["Ref"], origin.path, properties["PolicyDocument"])
     return sizes
@@ -155,8 +150,9 @@ def _variable(literal: str, name: str, names: Mapping[str, str]) -> str:
 
 
 def _reference(name: str, names: Mapping[str, str]) -> str:
-    """Return a text for a Ref: the ARN of a topic, the name of other resources."""
-    return _PSEUDO.get(name) or names.get(f"Ref {name}", name)
+    """Return a text for a Ref: the ARN of a topic, the name of other resources. The samples of pseudo parameters are
+    short, so that nothing is refused that fits somewhere."""
+    return PSEUDO_PARAMETERS.get(name) or names.get(f"Ref {name}", name)
 
 
 def _attribute(title: str, attribute: str, names: Mapping[str, str]) -> str:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from fsdcf.cloudformation.planned import PlannedStack, items, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedStack, items
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
-from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_INGRESS
+from fsdcf.cloudformation.types.ec2 import sources_of
 from fsdcf.cloudformation.types.ecs import SERVICE, network_of
 from fsdcf.plan.access import access, levels_of, shortened, verb
-
-_EVERYBODY = ("0.0.0.0/0", "::/0")
-_SOURCES = ("CidrIp", "CidrIpv6", "SourcePrefixListId", "SourceSecurityGroupId", "SourceSecurityGroupName")
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,8 @@ def _balancers(stack: PlannedStack) -> Iterator[Exposure]:
             continue
         listeners = list(elb.listeners_of(stack, balancer))
         ports = sorted({one.text("Port") for one in listeners}, key=lambda port: (len(port), port))
-        sources = list(dict.fromkeys(_admitted(stack, balancer.items("SecurityGroups"))))
-        everybody = not sources or any(one in _EVERYBODY for one in sources)
+        sources = sources_of(stack, balancer.items("SecurityGroups"))
+        everybody = not sources or "anyone" in sources
         plain = not any(one.text("Protocol") in ("HTTPS", "TLS") for one in listeners)
         where = "the internet" if everybody else ", ".join(sources[:3]) + (", …" if len(sources) > 3 else "")
         on = f" on port{'s' * (len(ports) > 1)} {', '.join(ports)}" if ports else ""
@@ -55,25 +51,9 @@ def _tasks(stack: PlannedStack) -> Iterator[Exposure]:
     for service in stack.of(SERVICE):
         network = network_of(service)
         if network.get("AssignPublicIp") == "ENABLED":
-            admitted = any(one in _EVERYBODY for one in _admitted(stack, items(network.get("SecurityGroups"))))
+            admitted = "anyone" in sources_of(stack, items(network.get("SecurityGroups")))
             what = "has tasks with public addresses" + (", which admit the internet" if admitted else "")
             yield Exposure(service.name, what, admitted)
-
-
-def _admitted(stack: PlannedStack, groups: Iterable[Any]) -> Iterator[str]:
-    """The sources that security groups admit, as text."""
-    names = [target_of(group) for group in groups]
-    for name in names:
-        group = stack.resources.get(name or "")
-        if group is not None and group.type == SECURITY_GROUP:
-            yield from map(_source, group.mappings("SecurityGroupIngress"))
-    for rule in stack.of(SECURITY_GROUP_INGRESS):
-        if rule.target("GroupId") in names:
-            yield _source(rule.properties)
-
-
-def _source(rule: Mapping[str, Any]) -> str:
-    return next((text_of(rule[key]) for key in _SOURCES if rule.get(key)), "")
 
 
 def _policies(stack: PlannedStack) -> Iterator[Exposure]:

@@ -10,6 +10,7 @@ from fsdcf.cloudformation.planned import items
 from fsdcf.sandbox.state import Data, SandboxState, ServiceError
 
 FILE_SYSTEM, ACCESS_POINT, MOUNT_TARGET = "efs.file-system", "efs.access-point", "efs.mount-target"
+"""The tables: policies of file systems, and access points and mount targets by their CloudFormation properties."""
 
 DENIED, UNRESOLVED = "efs", "efs-target"
 """Why a task cannot mount a file system, as a fault's detail names it: its policy, or no mount target."""
@@ -25,26 +26,6 @@ def remove_file_system(state: SandboxState, physical: str) -> None:
     if any(target["FileSystemId"] == physical for _, target in state.store.every(MOUNT_TARGET)):
         raise ServiceError("FileSystemInUse", f"the file system {physical} has mount targets")
     state.store.remove(FILE_SYSTEM, physical)
-
-
-def put_access_point(state: SandboxState, physical: str, properties: Data) -> None:
-    """Create or change an access point."""
-    state.store.put(ACCESS_POINT, physical, dict(properties))
-
-
-def remove_access_point(state: SandboxState, physical: str) -> None:
-    """Remove an access point, if it exists."""
-    state.store.remove(ACCESS_POINT, physical)
-
-
-def put_mount_target(state: SandboxState, physical: str, properties: Data) -> None:
-    """Create or change a mount target."""
-    state.store.put(MOUNT_TARGET, physical, dict(properties))
-
-
-def remove_mount_target(state: SandboxState, physical: str) -> None:
-    """Remove a mount target, if it exists."""
-    state.store.remove(MOUNT_TARGET, physical)
 
 
 def mount_problem(state: SandboxState, volume: Data, role: str | None) -> str:

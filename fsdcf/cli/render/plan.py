@@ -329,9 +329,7 @@ def _unsafe(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
     if remarks.unsafe:
         yield from ("", f"{paint('rollback safety', 'bad')}: {UNSAFE}")
     for one in remarks.unsafe:
-        rule = f"[{one.rule}]"
-        yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
-        yield from _at(remarks.places.get(one), paint)
+        yield from _by_rule(one, remarks, paint, width)
         yield from _more(f"{format_when(one.when)}: {one.why}", paint, width)
         yield from _more(f"solution: {one.way_out}", paint, width)
 
@@ -340,10 +338,15 @@ def _effects(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]
     if remarks.effects:
         yield from ("", f"{paint('side effects', 'warn')}: {EFFECTS}")
     for one in remarks.effects:
-        rule = f"[{one.rule}]"
-        yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
-        yield from _at(remarks.places.get(one), paint)
+        yield from _by_rule(one, remarks, paint, width)
         yield from _more(one.why, paint, width)
+
+
+def _by_rule(one: Unsafe | SideEffect, remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:
+    """What an update does, with the rule that finds it, and the spec line."""
+    rule = f"[{one.rule}]"
+    yield from _remark(one.logical_id, f"{visible(one.what)} {rule}", "warn", paint, width, (rule, "soft"))
+    yield from _at(remarks.places.get(one), paint)
 
 
 def _remark(name: str, text: str, role: str, paint: Paint, width: int | None, *painted: tuple[str, str]) -> list[str]:

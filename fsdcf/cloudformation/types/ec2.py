@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, target_of, text_of
@@ -118,6 +118,12 @@ def ingress_of(stack: PlannedStack) -> Iterator[Ingress]:
             by_sources.setdefault(tuple(admitted), []).append(port)
         for sources, ports in by_sources.items():
             yield Ingress(group, sources, tuple(ports), *places[ports[0]])
+
+
+def sources_of(stack: PlannedStack, groups: Iterable[object]) -> list[str]:
+    """The sources that any of these security groups admits, each once; ``anyone`` for every address."""
+    names = set(map(target_of, groups))
+    return list(dict.fromkeys(source for one in ingress_of(stack) if one.group in names for source in one.sources))
 
 
 RuleOfGroup = tuple[Mapping[str, Any], str, tuple[str | int, ...]]

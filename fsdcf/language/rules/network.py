@@ -367,15 +367,12 @@ def chosen_zones(case: Case) -> Problems:
     network = case.service.networking.network
     if not case.is_production or network.id is not None or isinstance(network.availability_zones, tuple):
         return
-    paths = (f"{_VPC}.availabilityZones", _VPC, "service.networking", "service")
-    path = next((path for path in paths if case.wrote(path)), "service")
     hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{_examples(case)}]"
     if not _examples(case):
         hint = "before the first deploy, list ids in networking.vpc.availabilityZones; "
         hint += "`aws ec2 describe-availability-zones` shows them as ZoneId"
-    yield Problem(
-        path, f"AWS chooses the zones of the network in {case.environment}, and may choose others later", hint, key=True
-    )
+    message = f"AWS chooses the zones of the network in {case.environment}, and may choose others later"
+    yield Problem(f"{_VPC}.availabilityZones", message, hint, key=True)
 
 
 @rule("W126", "an internal service in a network of its own")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail, at
-from fsdcf.cloudformation.facts import facts_of, tag_values
+from fsdcf.cloudformation.facts import tag_property, tag_values
 from fsdcf.cloudformation.types.cloudformation import STACK
 from fsdcf.plan.diff.causes import title_of
 
@@ -77,11 +77,8 @@ def _of(change: Change) -> Iterator[TagChange]:
     if change.action != "Modify" or not (details or set(change.scope) == {"Tags"}):
         return
     found: dict[str, tuple[Any, Any]] = {}
-    facts = facts_of(change.type)
-    whole = [
-        tag_values(at(side, f"Properties/{facts.tag_property}")) for side in (change.before, change.after) if facts
-    ]
-    old, new = whole if len(whole) == 2 else ({}, {})
+    path = f"Properties/{tag_property(change.type)}"
+    old, new = (tag_values(at(side, path)) for side in (change.before, change.after))
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key) and not (key in old and KNOWN_LATER in str(new.get(key))):
             found[key] = old.get(key), new.get(key)

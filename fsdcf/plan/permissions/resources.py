@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, IamType, arn
-from fsdcf.cloudformation.facts import facts_of
+from fsdcf.cloudformation.facts import tag_property
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
@@ -83,12 +83,6 @@ def _has(properties: Any, path: str) -> bool:
     return True
 
 
-def has_tags(type: str) -> bool:
-    """Whether CloudFormation gives the stack's tags to resources of a type."""
-    facts = facts_of(type)
-    return facts is not None and facts.tag_property is not None
-
-
 @dataclass(frozen=True)
 class DeployedResources:
     """The resources of all stacks.
@@ -142,7 +136,7 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         types=frozenset(one["Type"] for one in resources),
         names=_named(stacks),
         generated=frozenset(kind for _, found in kinds for kind in found),
-        untagged=frozenset(kind for one, found in kinds if not has_tags(one["Type"]) for kind in found),
+        untagged=frozenset(kind for one, found in kinds if tag_property(one["Type"]) is None for kind in found),
         tags={name: tuple(sorted({stack.tags.get(name, "") for stack in stacks})) for name in OWNER_TAGS},
         unknown=tuple(sorted({one["Type"] for one, called in calls if called is None})),
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from fsdcf.cloudformation.facts import custom_name, facts_of, tag_values
+from fsdcf.cloudformation.facts import custom_name, facts_of, tag_property, tag_values
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE
@@ -151,6 +151,14 @@ def _declared(
     )
 
 
+def _stored(table: str) -> ResourceHandler:
+    """Return the handler of a resource whose properties are all that its service keeps, in this table."""
+    return _declared(
+        lambda state, physical, properties: state.store.put(table, physical, dict(properties)),
+        lambda state, physical: state.store.remove(table, physical),
+    )
+
+
 def _create_service(state: SandboxState, new: NewResource, physical: str) -> str:
     request = request_of("ecs", "CreateService", new.properties)
     request.setdefault("serviceName", physical.rpartition("/")[2])
@@ -259,8 +267,8 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     ),
     BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
     FILE_SYSTEM: _declared(efs.put_file_system, efs.remove_file_system),
-    ACCESS_POINT: _declared(efs.put_access_point, efs.remove_access_point),
-    MOUNT_TARGET: _declared(efs.put_mount_target, efs.remove_mount_target),
+    ACCESS_POINT: _stored(efs.ACCESS_POINT),
+    MOUNT_TARGET: _stored(efs.MOUNT_TARGET),
     PARAMETER: ResourceHandler(_create_parameter, _update_parameter, ssm.delete),
 }
 """The handlers by resource type, for the services of the sandbox."""
@@ -319,11 +327,10 @@ def tagged(type: str, properties: Data, tags: Mapping[str, str]) -> Document:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
     """
-    facts = facts_of(type)
-    name = facts.tag_property if facts is not None else None
-    own = properties.get(name) if name else None
+    name = tag_property(type)
     if name is None or not tags:
         return dict(properties)
+    own = properties.get(name)
     merged = {**tags, **tag_values(own)}
     pairs = [{"Key": key, "Value": value} for key, value in merged.items()]
     return {**properties, name: merged if isinstance(own, Mapping) else pairs}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -265,8 +265,8 @@ def target(state: SandboxState, stack: Document, settings: Document) -> StackTar
         pseudo(state, stack),
         _lookup(state, stack),
         lambda name: _exported_value(state, name),
+        zones,
     )
-    scope = replace(scope, zones=zones)
     outputs = {
         name: output
         for name, output in (template.get("Outputs") or {}).items()
@@ -350,8 +350,7 @@ def imports(state: SandboxState, stack: Document, settings: Document) -> list[st
         names.add(name)
         return _exported_value(state, name)
 
-    scope = scope_of(template, settings["values"], pseudo(state, stack), imports=note)
-    scope = replace(scope, zones=zones)
+    scope = scope_of(template, settings["values"], pseudo(state, stack), imports=note, zones=zones)
     for resource in active(template, scope.conditions).values():
         evaluate({key: child for key, child in resource.items() if key != "DependsOn"}, scope)
     for output in (template.get("Outputs") or {}).values():
