@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from math import ceil, isfinite
 from typing import Any
 
@@ -70,10 +70,16 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
         return _hint_for_nothing(document, each, path, accepted)
     if hint := _hint_for_form(document, each, value, path):
         return hint
-    if accepted & {"integer", "number"} and not isinstance(value, (bool, dict, list)):
-        return number_hint(document, each.key, value, path) or each.key.doc
+    if accepted & {"integer", "number"} and not isinstance(value, bool):
+        return _hint_for_number(document, each, value, path)
     if "boolean" in accepted and (answer := _boolean(value)):
         return f"write {answer}, without quotes"
+    if isinstance(value, dict) and list(value) in (["secretsmanager"], ["ssm"]) and "valueFrom" in path:
+        return f"write `{next(iter(value))}:{next(iter(value.values()))}`"
+    if each.key.allowed and not isinstance(value, (dict, list)):
+        return choice_hint(document, value, each.key, path)
+    if each.key.pattern and not isinstance(value, (dict, list)) and not _fits(str(value), each.key):
+        return f"write {each.key.expects}"
     if "string" in accepted and (path[-1] != each.name or not isinstance(value, (dict, list))):
         return _hint_for_text(document, value, path)
     return _hint_for_map(each, value) or each.key.doc
@@ -91,21 +97,50 @@ def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted:
 def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) -> str:
     """Return how to write a map as a list, a list as a map, a text as either, or an item as a map; empty if the form
     is right."""
-    types = _types_at(each, path)
+    types, key = _types_at(each, path), each.key
     names = [kind.name for kind in types]
     items = [required for kind in types if kind.name == "list" and kind.item for required in _required(kind.item)]
     if items and isinstance(value, (dict, str)):
+        if isinstance(value, dict) and items == ["name", "valueFrom"] and (pair := _text_pair(value)):
+            return f"write a list of items such as `- {{name: {pair[0]}, valueFrom: {_in_flow(pair[1])}}}`"
         return f"write a list; each item begins with `- ` and has {joined(items, 'and')}"
     if isinstance(value, (list, str)) and names == ["map"]:
         return _hint_for_pairs(value)
+    if isinstance(value, str) and "list" in names and "integer" in names and re.fullmatch(r"\w+", value.strip()):
+        return number_hint(document, key, value, path)
     if isinstance(value, str) and "list" in names:
         runs = label(path) in ("command", "entryPoint")
         words = _words(value) if runs else re.split(r"[,\s]+", value.strip())
-        return f"write a list: {json.dumps(words, ensure_ascii=False)}"
+        meant = [next((each for each in _rewritten(word, key) if _fits(each, key)), "") for word in words]
+        if all(meant) or not key.pattern:
+            return f"write a list: {json.dumps(meant if key.pattern else words, ensure_ascii=False)}"
+        return f"write a list; an item is {key.expects}"
     keys = [required for kind in types for required in _required(kind)]
     if keys and isinstance(value, str) and path[-1] != each.name:
         return f"an item is a map with {joined(keys, 'and')}"
     return ""
+
+
+def _hint_for_number(document: Document, each: Field, value: Any, path: SpecPath) -> str:
+    """Return the number to write; of a list or map, its first one, or the list as the text that the key accepts."""
+    if isinstance(value, list) and each.accepts("string") and _fits(text := ",".join(map(str, value)), each.key):
+        return f"write {quoted(text)}"
+    if between := re.fullmatch(r"(\d+) *- *(\d+)", str(value)) if label(path) == "desiredCount" else None:
+        return f"write `autoScaling` in its place, with minCount {between[1]} and maxCount {between[2]}"
+    if isinstance(value, (dict, list)):
+        parts = value.values() if isinstance(value, dict) else value
+        value = next((part for part in parts if isinstance(part, (int, str))), "")
+    return number_hint(document, each.key, value, path) or each.key.doc
+
+
+def _text_pair(value: Mapping[Any, Any]) -> tuple[str, str] | None:
+    """Return the first name of a map whose value is a text."""
+    return next(((str(name), text) for name, text in value.items() if isinstance(text, str)), None)
+
+
+def _in_flow(text: str) -> str:
+    """Return a text as an item of a list or map in braces."""
+    return quoted(text) if re.search(r"[:,{}\[\]#]", text) else text
 
 
 def _hint_for_pairs(value: Any) -> str:
@@ -222,7 +257,9 @@ def number_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str
         number, note = int(key.maximum), ", the largest value"
     elif key.minimum is not None and number < key.minimum:
         number, note = int(key.minimum), ", the smallest value"
-    return f"write {number} without quotes" if value == str(number) else f"write {number}{note}. {key.doc}"
+    if value == str(number):
+        return f"write {number} without quotes{note}"
+    return f"write {number}{note}. {key.doc}"
 
 
 def _amount(key: Key, value: Any) -> float | None:
@@ -344,11 +381,13 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
         for each in re.split(r"(\$\{[^}]*\})", words)
     )
     yield text.strip()
+    yield text.strip(" '\"`\u2018\u2019\u201c\u201d")
     yield slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)
     yield f"{text[:1]}00-{text[:1]}99" if text[1:].lower() == "xx" else text
     if "path that begins with /" in key.expects or "absolute path" in key.expects:
+        yield re.sub(r"^(https?://[^/]*|[\w.-]*:?\d+(?=/))", "", text) or "/"
         yield f"/{text}"
     yield from _address_ranges(text, key)
     yield re.sub(r"[^A-Za-z0-9_]+", "_", text)
@@ -364,8 +403,8 @@ def _address_ranges(text: str, key: Key) -> Iterator[str]:
     except ValueError:
         return
     network = address.version == 4 and "/16" in key.doc + key.expects
-    host = 0 if int(address) == 0 else address.max_prefixlen
-    yield f"{address}/16" if network else f"{address}/{host}"
+    bits = 16 if network else 0 if int(address) == 0 else address.max_prefixlen
+    yield str(ip_network(f"{address}/{bits}", strict=False))
 
 
 def typo(word: str, known: Iterable[str]) -> str | None:
@@ -413,15 +452,27 @@ def key_hint(document: Document, record: type, name: str, path: SpecPath) -> tup
     if (meant := typo(name, spellings)) and _squashed(meant) == _squashed(name):
         return f"did you mean `{meant}`?", (*path, spellings[meant])
     root = kind_of(document.data).record
-    if (word := words_at((*path, name))) and (hint := _word_hint(word, record, root, path)):
+    if path and name in names_of(root):
+        return f"`{name}` is a key of the whole spec: begin it in the first column", None
+    common = len(_split(name)) == 1 and path[:1] != ("dependencies",)
+    if (word := words_at((*path, name))) and (
+        hint := _word_hint(word, record, root, path, common and word is words_at((name,)))
+    ):
         return hint, None
-    homes = [each.name for each in fields_of(record) if each.record and name in names_of(each.record)]
+    homes = [each.name for each in fields_of(record) if each.record and name in spellings_of(each.record)]
     if len(homes) == 1:
         return f"`{name}` is a key of `{homes[0]}`: indent it below that", (*path, homes[0], name)
+    if len(homes) == 2:
+        return f"`{name}` is a key of `{homes[0]}` and of `{homes[1]}`: indent it below one of them", None
     if meant := meant or _of_same_words(name, spellings.values()):
         return f"did you mean `{meant}`?", (*path, spellings[meant])
-    if path[:1] != ("dependencies",) and len(places := _places(root, name)) == 1:
+    near = path[:1] != ("dependencies",) and not (common and len(path) > 1)
+    places = [at for at in _places(root, name) if not common or at.count(".") < 2 or at.startswith(_dotted(path))]
+    if near and len(places) == 1:
         return f"`{name}` is a key elsewhere: `{places[0]}`", None
+    ways = (_instead(each.record, name) for _, each in walk(root))
+    if near and path[:1] != ("metadata",) and (way := next(filter(None, ways), "")):
+        return way, None
     return f"valid keys: {', '.join(sorted(set(spellings.values())))}", None
 
 
@@ -439,11 +490,18 @@ def _places(root: type, name: str) -> list[str]:
     return [at for at, each in walk(root) if not at.startswith("dependencies") and _squashed(each.name) == wanted]
 
 
-def _word_hint(word: Word, record: type, root: type, path: SpecPath) -> str:
+def _dotted(path: SpecPath) -> str:
+    """Return what the paths of the keys below a path begin with."""
+    return "".join(f"{step}." for step in path if isinstance(step, str))
+
+
+def _word_hint(word: Word, record: type, root: type, path: SpecPath, common: bool) -> str:
     """Return the keys to write for a word of another tool, and why; for one that is not implemented yet, the way
-    round. Empty for a word of another type of dependency."""
+    round. Empty for a word of another type of dependency, and for a ``common`` word far away from its keys."""
     known = dict(walk(root))
-    here = "".join(f"{step}." for step in path if isinstance(step, str))
+    here = _dotted(path)
+    if word.to and common and len(path) > 1 and not any(each.startswith(here) for each in word.to):
+        return ""  # ``size`` of a volume is not that of the task
     of_type = [each for each in word.to if each.startswith("dependencies.")]
     if of_type:
         names = [each.rpartition(".")[2] for each in of_type]
@@ -463,6 +521,11 @@ def _word_hint(word: Word, record: type, root: type, path: SpecPath) -> str:
 def _way_round(root: type, path: str) -> str:
     holder, _, name = path.rpartition(".")
     record = next((each.record for at, each in walk(root) if at == holder and each.record), None)
+    return _instead(record, name)
+
+
+def _instead(record: type | None, name: str) -> str:
+    """Return what works in the place of a key of a record that is not implemented yet; empty for any other key."""
     later = later_of(record).get(name) if record else None
     return f"`{name}` is not implemented yet; {later.instead}" if later else ""
 

@@ -41,7 +41,7 @@ _SIZE = Word(("service.resources.cpu", "service.resources.memory"), "the size of
 _ARCHITECTURE = Word(("service.resources.architecture",), "x86_64 or arm64; the operating system is Linux")
 _VOLUMES = Word(("service.volumes",), "with `mountPath`; an aws_efs_file_system dependency keeps files")
 _LOGS = Word(("service.observability.logs",), "CloudWatch Logs with a retention in days")
-_SPOT = Word(("service.resources.spot",), "Fargate, unless it says true or a share of tasks")
+_SPOT = Word(("service.resources.spot",), "true, or a share of the tasks; without it all tasks run on Fargate")
 _IMAGE = Word(("service.image",), "the repository; a deploy gives the tag")
 _PULL = Word((), "leave it out: the execution role pulls from ECR, so keep the image there")
 _ROUTES = Word((f"{_LB}.paths",), "paths of the load balancer")
@@ -67,19 +67,19 @@ def _words(word: Word, names: str) -> dict[str, Word]:
 
 WORDS: Mapping[str, Word] = {
     # Containers
-    **_words(Word(("service.command",), "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd"),
+    **_words(Word(("service.command",), "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd CMD"),
     **_words(Word(("service.command",), "a list; or change the image's CMD"), "run startCommand start"),
     **_words(Word(("service.workingDirectory",)), "workdir working_dir workingDir cwd"),
     **_words(_PORT, "ports expose containerPort container_port targetPort hostPort nodePort"),
     **_words(_PORT, "portMappings listenerPort PORT"),
-    **_words(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables"),
+    **_words(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables config"),
     **_words(_ENVIRONMENT, "configMap configs"),
-    **_words(Word(("service.environmentFiles",), "files with variables"), "env_file envFile envFrom"),
-    **_words(_SECRETS, "secret secretKeyRef secretRef"),
+    **_words(Word(("service.environmentFiles",), "files with variables"), "env_file env_files envFile envFrom"),
+    **_words(_SECRETS, "secret secretKeyRef secretRef ssm parameters parameterStore"),
     **_words(_IMAGE, "container containers containerDefinitions repository imageUri main"),
     **_words(_SIDECARS, "initContainers extraContainers additionalContainers"),
     **_words(Word(("service.dependsOn",), "the order of the containers"), "depends_on links"),
-    **_words(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry"),
+    **_words(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials"),
     **_words(_BUILD, "docker dockerfile buildArgs docker_build"),
     **_words(Word(("metadata.name",)), "container_name family serviceName service_name hostname"),
     **_words(Word(("service.stopTimeout",), "in seconds"), "terminationGracePeriodSeconds stop_grace_period"),
@@ -89,6 +89,18 @@ WORDS: Mapping[str, Word] = {
     **_words(_SECURITY, "securityContext podSecurityContext"),
     **_words(_NO_PRIVILEGES, "privileged cap_add cap_drop capabilities devices sysctls pidMode"),
     **_words(Word((), _ALWAYS), "restart restartPolicy essential"),
+    **_words(
+        Word((), "leave it out: a service runs all the time, and `fsdcf run` starts a one-off task"),
+        "schedule cron cronjobs cronJob jobs",
+    ),
+    **_words(Word(("service.release",)), "migrate migrations preDeploy releaseCommand release_command hooks"),
+    **_words(Word(("service.stopTimeout",), "the seconds that a task has to end after SIGTERM"), "lifecycle preStop"),
+    **_words(Word(("service.tmpfs",), "a list of `path` and `size`, in memory"), "shm_size sharedMemorySize tmp"),
+    **_words(
+        Word((), "leave it out: tasks on Fargate use the DNS of their network"), "dns extra_hosts extraHosts dnsConfig"
+    ),
+    **_words(Word((), "leave it out: ECS chooses the latest version of Fargate"), "platformVersion platform_version"),
+    "service.name": Word(("metadata.name",)),
     **_words(Word((), _NO_NODES), "nodeSelector affinity tolerations nodeName placement priorityClassName"),
     # Health checks
     **_words(_CHECK, "livenessProbe startupProbe probe probes test"),
@@ -104,12 +116,21 @@ WORDS: Mapping[str, Word] = {
     "timeoutSeconds": Word(("service.healthCheck.timeout",), "in seconds"),
     "failureThreshold": Word(("service.healthCheck.unhealthyThreshold",)),
     "successThreshold": Word(("service.healthCheck.healthyThreshold",)),
+    **_words(
+        Word((), "leave it out: the load balancer checks the port of the service"),
+        "healthCheck.port healthCheck.type healthCheck.host",
+    ),
+    **_words(Word(("service.healthCheck.path",)), "healthCheck.url healthCheck.endpoint healthCheck.uri"),
+    **_words(
+        Word(("service.healthCheck.successCodes",), "such as 200 or 200-299"),
+        "healthCheck.matcher healthCheck.codes healthCheck.success_codes healthCheck.statusCode healthCheck.status",
+    ),
     "start_period": Word(("service.healthCheck.container.startPeriod",), "in seconds"),
     "healthCheck.protocol": Word((), "leave it out: the load balancer checks by HTTP"),
     "healthCheck.command": Word(("service.healthCheck.container.command",), "ECS runs it in the container"),
     "healthCheck.retries": Word(("service.healthCheck.container.retries",), "or `healthCheck.unhealthyThreshold`"),
     # Size and number of tasks
-    **_words(_SIZE, "limits requests size instanceConfiguration taskSize"),
+    **_words(_SIZE, "limits requests size instanceConfiguration taskSize resourceLimits"),
     **_words(
         Word(("service.resources.memory",), "in MiB"),
         "mem memoryLimitMiB memorySize mem_limit memoryReservation memoryLimit memory_limit ram",
@@ -121,12 +142,17 @@ WORDS: Mapping[str, Word] = {
         Word(("service.resources.ephemeralStorage", "service.volumes"), "the disk of a task, and mounted volumes"),
         "storage disk ephemeral",
     ),
-    **_words(_SPOT, "launchType capacityProviderStrategy capacityProvider capacity_provider fargateSpot"),
+    **_words(
+        _SPOT, "launchType capacityProviderStrategy capacityProvider capacityProviders capacity_provider fargateSpot"
+    ),
     **_words(
         Word((), "leave it out: Fargate has no GPUs and no instance types"), "gpu gpus instanceType instance_type"
     ),
     # Auto scaling
-    **_words(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler"),
+    **_words(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler range count_range"),
+    "resources.min": Word(("service.autoScaling.minCount",)),
+    "resources.max": Word(("service.autoScaling.maxCount",)),
+    **_words(_TAGS, "metadata.domain metadata.app metadata.application metadata.title metadata.id"),
     **_words(Word(("service.autoScaling.minCount",)), "min minReplicas minTasks min_size minSize minInstances"),
     **_words(Word(("service.autoScaling.maxCount",)), "max maxReplicas maxTasks max_size maxSize maxInstances"),
     **_words(
@@ -136,6 +162,17 @@ WORDS: Mapping[str, Word] = {
     **_words(Word(("service.autoScaling.targetMemory",), "in percent"), "memory_percentage memoryPercent"),
     "autoScaling.cpu": Word(("service.autoScaling.targetCPU",), "in percent"),
     "autoScaling.memory": Word(("service.autoScaling.targetMemory",), "in percent"),
+    **_words(
+        Word(("service.autoScaling.minCount", "service.autoScaling.maxCount"), "numbers of tasks"), "autoScaling.range"
+    ),
+    "autoScaling.minCapacity": Word(("service.autoScaling.minCount",)),
+    "autoScaling.maxCapacity": Word(("service.autoScaling.maxCount",)),
+    **_words(Word(("service.autoScaling.targetRequestsPerTask",)), "autoScaling.requests autoScaling.rps"),
+    **_words(
+        Word((), "leave it out: auto scaling sets the number of tasks"),
+        "autoScaling.desired autoScaling.desiredCount autoScaling.count",
+    ),
+    "autoScaling.enabled": Word((), "leave it out: a service with `autoScaling` scales"),
     "cooldown": Word(("service.autoScaling.scaleInCooldown", "service.autoScaling.scaleOutCooldown"), "in seconds"),
     # Network and load balancer
     **_words(
@@ -145,18 +182,53 @@ WORDS: Mapping[str, Word] = {
     "protocol": Word((), "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
     **_words(_HOSTS, "host alias aliases virtualHost domains customDomain"),
     **_words(_ROUTES, "route routes pathPrefix path_pattern rules"),
-    **_words(_CERTIFICATE, "tls ssl certificate certificates acm certArn certificate_arn"),
+    **_words(_CERTIFICATE, "tls ssl cert certificate certificates acm certArn certificate_arn loadBalancer.https"),
     "publicLoadBalancer": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
+    **_words(
+        Word((), "leave it out: a service with a `port` has a load balancer, with its listener and target group"),
+        "listener listeners targetGroup targetGroups target_group loadBalancer.port loadBalancer.ports "
+        "loadBalancer.enabled networking.port",
+    ),
+    **_words(
+        Word((), "leave it out: the load balancer does not do that, the service itself has to"),
+        "cors rateLimit rate_limit",
+    ),
+    **_words(
+        Word((f"{_LB}.allowCidrs",), "a list of address ranges"),
+        "loadBalancer.cidr loadBalancer.cidrs loadBalancer.allow loadBalancer.whitelist loadBalancer.allowlist",
+    ),
+    **_words(Word((f"{_LB}.stickiness",)), "loadBalancer.sticky loadBalancer.stickySessions"),
+    **_words(Word((f"{_LB}.accessLogs",)), "loadBalancer.logs loadBalancer.access_logs"),
+    **_words(Word((f"{_LB}.domain",)), "loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias"),
+    **_words(
+        Word((), "leave it out: the load balancer has subnets and a security group of its own"),
+        "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone loadBalancer.name",
+    ),
     "scheme": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
     "public": Word((f"{_LB}.internal",), "a load balancer is public unless it says true"),
     **_words(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
-    **_words(_NETWORK, "vpcId taskSubnets vpcSubnets"),
+    **_words(_NETWORK, "taskSubnets vpcSubnets"),
+    "vpcId": Word(("service.networking.vpc",), "a map with `id`, `privateSubnets` and `publicSubnets`"),
+    "networking.placement": Word(
+        ("service.networking.assignPublicIp",), "the tasks are in private subnets unless it is true"
+    ),
+    "networking.mode": Word((), "leave it out: tasks on Fargate have a network interface each"),
     **_words(Word(("service.networking.serviceConnect",)), "connect serviceConnectConfiguration cloudMapOptions"),
     "namespace": Word((), "leave it out: `--env` selects an environment, whose part of the spec is in `environments`"),
     **_words(Word((), "leave it out: `--region` and `--profile` select the place of a deploy"), "region account aws"),
     "cluster": Word((), "leave it out: the stack has a cluster of its own"),
     # Storage
     **_words(_VOLUMES, "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc"),
+    **_words(
+        Word((), "write `name` and `mountPath`; a volume without `efs` is empty, and lost with the task"),
+        "volumes.source volumes.target volumes.size volumes.host volumes.hostPath volumes.emptyDir volumes.type "
+        "volumes.containerPath volumes.configMap",
+    ),
+    **_words(
+        Word((), "write `name` and `valueFrom`; a JSON key follows the secret's name: secretsmanager:prod/db:password"),
+        "secrets.key secrets.json_key secrets.jsonKey secrets.arn secrets.path secrets.parameter secrets.secretName "
+        "secrets.version secrets.env secrets.secretKeyRef",
+    ),
     **_words(
         _STORE,
         "database databases db cache queue queues bucket buckets table tables topic publish subscribe "
@@ -170,7 +242,15 @@ WORDS: Mapping[str, Word] = {
     ),
     **_words(Word(("service.executionRole.statements",), "permissions to start the tasks"), "executionRoleArn"),
     **_words(_LOGS, "logging logConfiguration log logRetention log_retention"),
-    **_words(Word(("service.observability",), "logs, metrics and traces"), "monitoring telemetry tracing"),
+    **_words(
+        Word((), "leave it out: the stack has a log group of its own"),
+        "logs.group logs.stream logs.prefix logs.destination logs.logGroup",
+    ),
+    "logs.days": Word(("service.observability.logs.retention",), "in days"),
+    **_words(Word(("service.observability",), "logs, metrics and traces"), "monitoring telemetry"),
+    **_words(Word(("service.observability.traces",)), "tracing xray otel opentelemetry"),
+    **_words(Word(("service.observability.metrics",)), "prometheus"),
+    **_words(Word(("service.observability.alarms",)), "notifications alerts alerting"),
     **_words(Word(("service.enableExecuteCommand",)), "exec execute_command enableExec execCommand"),
     "deploy": Word(
         ("service.resources", "service.autoScaling", "service.deployment"),
@@ -185,8 +265,15 @@ WORDS: Mapping[str, Word] = {
         Word(("service.deployment.minimumHealthyPercent",)), "maxUnavailable minHealthyPercent minimum_healthy_percent"
     ),
     **_words(Word(("service.deployment.circuitBreaker",)), "deploymentCircuitBreaker rollback circuit_breaker"),
-    **_words(_TAGS, "labels annotations tag"),
-    **_words(Word(("metadata.owners",)), "team maintainer contact author"),
+    **_words(Word(("service.deployment.maximumPercent",)), "deployment.max"),
+    **_words(Word(("service.deployment.minimumHealthyPercent",)), "deployment.min"),
+    **_words(
+        Word(("service.deployment.strategy",), "rolling"),
+        "deployment.type deployment.rolling deployment.canary deployment.blueGreen deployment.bluegreen "
+        "deployment.linear",
+    ),
+    **_words(_TAGS, "labels annotations tag project cost-center costCenter cost_center department product"),
+    **_words(Word(("metadata.owners",)), "team maintainer maintainers contact author"),
     "spec": Word(("service",), "the service is one map, without templates in it"),
     **_words(Word((), "leave it out: the image's tag is the version, which a deploy gives"), "version imageTag"),
     **_words(Word((), "leave it out: the image contains the runtime"), "runtime handler language"),
@@ -200,8 +287,8 @@ WORDS: Mapping[str, Word] = {
     **_words(
         _INDEX,
         "dependencies.hashKey dependencies.partitionKey dependencies.primaryKey dependencies.rangeKey "
-        "dependencies.sortKey dependencies.hash_key dependencies.range_key "
-        "dependencies.attributeDefinition",
+        "dependencies.sortKey dependencies.hash_key dependencies.range_key dependencies.partition_key "
+        "dependencies.sort_key dependencies.primary_key dependencies.attributeDefinition",
     ),
     **_words(_CAPACITY, "dependencies.provisionedThroughput dependencies.capacity"),
     **_words(
@@ -217,6 +304,35 @@ WORDS: Mapping[str, Word] = {
         Word(("dependencies.aws_sqs_queue.maxReceiveCount",), "the queue has a dead-letter queue"),
         "dependencies.deadLetterQueue dependencies.dlq dependencies.redrivePolicy",
     ),
+    **_words(
+        Word(("dependencies.aws_sqs_queue.maxReceiveCount",)),
+        "dependencies.max_retries dependencies.maxRetries dependencies.retries",
+    ),
+    **_words(
+        Word(("dependencies.aws_dynamodb_table.globalSecondaryIndexes",), "a list of `name` and `keySchema`"),
+        "dependencies.gsi dependencies.gsis dependencies.global_secondary_index",
+    ),
+    **_words(
+        Word(("dependencies.aws_dynamodb_table.stream",), "such as NEW_IMAGE"),
+        "dependencies.stream_view_type dependencies.streamViewType dependencies.streamSpecification",
+    ),
+    **_words(
+        Word(("dependencies.aws_s3_bucket.lifecycle",), "a list of rules such as `expireAfterDays: 30`"),
+        "dependencies.expiration dependencies.expireAfterDays dependencies.lifecyclePolicy dependencies.retention",
+    ),
+    **_words(
+        Word(("dependencies.sqlite_database.path",)), "dependencies.file dependencies.filename dependencies.filePath"
+    ),
+    **_words(
+        Word(("dependencies.aws_sqs_queue.permissions",), "read, write or readWrite"),
+        "dependencies.access dependencies.read_only dependencies.readOnly dependencies.grants",
+    ),
+    **_words(
+        Word((), "leave it out: data stays in the account when its stack is deleted"),
+        "dependencies.retain dependencies.deletionPolicy dependencies.deletion_policy dependencies.removalPolicy "
+        "dependencies.force_destroy dependencies.deletionProtection",
+    ),
+    "dependencies.tags": Word(("metadata.tags",), "tags of all resources"),
     "dependencies.mount": Word(("dependencies.aws_efs_file_system.mountPoint",)),
     **_words(
         Word(("dependencies.aws_sqs_queue.unmanaged",), "with `permissions`, and `name` for the existing resource"),
@@ -252,6 +368,7 @@ VALUES: Mapping[str, Any] = {
     **dict.fromkeys(("rollingupdate", "recreate"), "rolling"),
     **dict.fromkeys(("cloudwatch", "json-file", "aws-logs"), "awslogs"),
     **dict.fromkeys(("per_zone", "one per zone", "multi"), "perZone"),
+    **dict.fromkeys(("never", "infinite", "unlimited", "indefinite", "never expire", "always"), "forever"),
     **dict.fromkeys(("v1", "fsd", "fsd/v1.0", "fsd/v2", "1", "1.0"), "fsd/v1"),
 }
 """Values of other tools, in lower case, each with the value of this language."""

@@ -263,6 +263,15 @@ def test_another_word_is_not_a_misspelling(word: str, known: str) -> None:
         ("  observability: {logs: {retentionDays: 30}}\n", "did you mean `retention`?"),
         ("  networking: {loadBalancer: {healthCheck: {}}}\n", "`service.healthCheck`"),
         ("  deployment: {timeout: 5}\n", "valid keys: circuitBreaker"),
+        ("  deployment: {max: 200}\n", "write `maximumPercent`"),
+        ("  volumes: [{name: a, mountPath: /a, size: 5}]\n", "write `name` and `mountPath`"),
+        ("  observability: {logs: {target: x}}\n", "valid keys: driver"),
+        ("  networking: {mode: awsvpc}\n", "leave it out"),
+        ("  statements: []\n", "a key of `taskRole` and of `executionRole`"),
+        ("  alarms: {}\n", "`alarms` is not implemented yet; create alarms"),
+        ("  dependencies: []\n", "`dependencies` is a key of the whole spec: begin it in the first column"),
+        ("  name: web\n", "`metadata.name`"),
+        ("owner: web\n", "`owner` is a key of `metadata`"),
     ],
 )
 def test_an_unknown_key_leads_to_its_place(compiled: Compile, text: str, hint: str) -> None:

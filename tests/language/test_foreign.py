@@ -32,6 +32,7 @@ FOREIGN = {
     "a GitHub Actions workflow": "on: push\njobs: {test: {runs-on: ubuntu-latest}}\n",
     "a CodeBuild or CodeDeploy file": "version: 0.2\nphases: {build: {commands: [make]}}\n",
 }
+VALID = {"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/a", "allowCidrs": ["10.0.0.0/8"]}
 VARIANTS = {
     "documents": "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n---\nkind: Deployment\n",
     "a list": "- apiVersion: v1\n  kind: Service\n",
@@ -79,7 +80,7 @@ def test_a_word_stands_for_a_key_that_is_accepted_or_has_a_way_round(compiled: C
     assert known, path
     if path.startswith("dependencies."):
         return
-    value = "arn:aws:acm:us-east-1:123456789012:certificate/a" if path.endswith("certificateArn") else example(known[1])
+    value = VALID.get(known[1].name) or example(known[1])
     codes = {one.code for one in compiled(placed(path, value)).diagnostics}
     assert not [code for code in codes if code.startswith("S10")], (path, value)
 
@@ -89,19 +90,19 @@ def test_a_word_of_another_tool_leads_to_its_key(compiled: Compile, name: str) -
     holder, _, key = name.rpartition(".")
     if holder == "dependencies":
         others = [each.name for each in types().values() if key not in spellings_of(each.model)]
-        kind = next((path.split(".")[1] for path in WORDS[name].to), others[0])
+        kind = next((path.split(".")[1] for path in WORDS[name].to if path.startswith(holder)), others[0])
         text = HELLO + f"dependencies:\n  - type: {kind}\n    name: ${{ENV}}-a\n    {key}: 1\n"
-    elif holder == "healthCheck":
-        text = HELLO.replace("    container:", f"    {key}: 1\n    container:")
+    elif holder in ("secrets", "volumes"):
+        other = "valueFrom" if holder == "secrets" else "mountPath"
+        text = HELLO + f"  {holder}: [{{name: A, {other}: /a, {key}: 1}}]\n"
     elif holder:
-        text = HELLO + f"  {holder}: {{{key}: 1}}\n"
+        above = next((path for path, each in KEYS.items() if each.name == holder and each.record), holder)
+        text = placed(f"{above}.{key}", 1)
     else:
         text = HELLO + f"  {key}: 1\n"
     if not holder and key in spellings_of(Service):
         return  # a key of the language by now
-    (finding,) = [
-        one for one in compiled(text).diagnostics if one.span.line == text.count("\n") or holder == "healthCheck"
-    ]
+    (finding,) = [one for one in compiled(text).diagnostics if one.code in ("S101", "S107")]
     word: Word = WORDS[name]
     later = [path for path in word.to if path in LATER]
     if finding.code == "S101" and word.to and not later:
