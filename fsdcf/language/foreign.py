@@ -400,14 +400,39 @@ def _is_map(data: Mapping[Any, Any], key: str) -> bool:
 
 
 def _is_kubernetes(data: Mapping[Any, Any]) -> bool:
-    return {"kind", "apiVersion"} <= data.keys() and "service" not in data
+    return "kind" in data and bool(data.keys() & {"apiVersion", "spec"}) and "service" not in data
 
 
-_KIND_OF_COPILOT = re.compile(r".*(Web Service|Backend Service|Worker Service|Scheduled Job|Static Site)|Environment")
+def _is_compose(data: Mapping[Any, Any]) -> bool:
+    """Return whether a file has a map of services, or is one itself, as in the first version of Compose."""
+    if data.keys() & {"apiVersion", "provider"}:
+        return False
+    bare = all(isinstance(each, dict) and each.keys() & {"image", "build"} for each in data.values())
+    return _is_map(data, "services") or bool(data and bare)
+
+
+def _is_copilot(kinds: str) -> Callable[[Mapping[Any, Any]], object]:
+    pattern = re.compile(rf".*({kinds})")
+    return lambda data: pattern.fullmatch(str(data.get("type"))) and "apiVersion" not in data
+
 
 _BEGIN = "`fsdcf init my-service` writes a spec; move "
 
 FILES = (
+    ForeignFile(
+        "a Helm chart",
+        lambda data: str(data.get("apiVersion")) in ("v1", "v2") and {"name", "version"} <= data.keys(),
+        "`fsdcf init my-service` writes a spec; the chart's values have the image, the port and the size",
+    ),
+    ForeignFile(
+        "a kustomization.yaml",
+        lambda data: (
+            data.get("kind") == "Kustomization"
+            or ("kind" not in data and data.keys() & {"bases", "patchesStrategicMerge"})
+            or ("kind" not in data and isinstance(data.get("resources"), list))
+        ),
+        "`fsdcf init my-service` writes a spec; the parts of it that differ go to `environments`",
+    ),
     ForeignFile(
         "a Kubernetes manifest",
         _is_kubernetes,
@@ -416,15 +441,37 @@ FILES = (
         " `livenessProbe` to `service.healthCheck.container`",
     ),
     ForeignFile(
+        "the manifest of a Copilot environment",
+        _is_copilot("Environment"),
+        "each service has a network and a cluster of its own, or an existing network in `service.networking.vpc`;"
+        " `fsdcf init my-service` writes the spec of a service",
+    ),
+    ForeignFile(
+        "the manifest of a Copilot job",
+        _is_copilot("Scheduled Job"),
+        "jobs are not implemented yet: `fsdcf run` starts a one-off task of a service, and `fsdcf init my-service`"
+        " writes the spec of a service; leave out its `port` for a worker",
+    ),
+    ForeignFile(
+        "the manifest of a Copilot static site",
+        _is_copilot("Static Site"),
+        "fsdcf deploys containers: build an image that serves the files; `fsdcf init my-service` writes its spec",
+    ),
+    ForeignFile(
+        "the manifest of a Copilot pipeline",
+        lambda data: {"source", "stages"} <= data.keys() and "apiVersion" not in data,
+        "`fsdcf ci github` writes a workflow for the specs of a repository, and `fsdcf init my-service` writes a spec",
+    ),
+    ForeignFile(
         "a Copilot manifest",
-        lambda data: _KIND_OF_COPILOT.fullmatch(str(data.get("type"))) and "apiVersion" not in data,
+        _is_copilot("Web Service|Backend Service|Worker Service"),
         _BEGIN + "`image.port` to `service.port`, `http.healthcheck` to `service.healthCheck`, `cpu` and `memory` to"
         " `service.resources`, `count` to `service.resources.desiredCount` or `service.autoScaling`, `variables` to"
         " `service.environment`, `secrets` to `service.secrets`, `environments` to `environments`",
     ),
     ForeignFile(
         "a Docker Compose file",
-        lambda data: _is_map(data, "services") and not data.keys() & {"apiVersion", "provider"},
+        _is_compose,
         _BEGIN + "one service at a time: `image` to `service.image` without its tag, the container's port in `ports` to"
         " `service.port`, `environment` to `service.environment`, `healthcheck.test` to"
         " `service.healthCheck.container.command`, and databases and queues to `dependencies`",

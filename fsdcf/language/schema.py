@@ -12,7 +12,7 @@ from cerberus import TypeDefinition, Validator
 from cerberus.errors import BasicErrorHandler, ErrorDefinition
 from cerberus.schema import UnvalidatedSchema
 
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, joined
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, names_of_type
 from fsdcf.language.model import kind_of
@@ -21,6 +21,7 @@ from fsdcf.language.names import declared_as
 from fsdcf.language.placeholders import Pseudo, Text, sample
 from fsdcf.language.rules.references import misplaced
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of
+from fsdcf.language.source import FOREIGN
 from fsdcf.language.unknown import record_without
 
 UNKNOWN = Rule(
@@ -362,8 +363,16 @@ class Checker:
 
 def check(document: Document, types: Types) -> tuple[Any, Checker]:
     """Return the spec of a document, in which every value with an error is unknown, and the results of the check."""
-    checker = Checker(document, types)
-    return checker.record(kind_of(document.data).record, document.data, ()), checker
+    checker, record = Checker(document, types), kind_of(document.data).record
+    required = [each.name for each in fields_of(record) if each.required]
+    if not {name.lower() for name in required} & {str(key).lower() for key in document.data}:
+        checker.wrong |= {(name,) for name in required}
+        hint = f"a spec has the keys {joined(required, 'and')}; `fsdcf init my-service` writes one"
+        first = next(iter(document.data), "")
+        span = document.key_span((first,)) if first else document.span(())
+        checker.findings.append(FOREIGN.at(span, (), "this is another kind of file, not an FSD spec", hint))
+        return checker.record(record, {}, ()), checker
+    return checker.record(record, document.data, ()), checker
 
 
 def check_overlay(overlay: Document, record: type, types: Types) -> list[Diagnostic]:

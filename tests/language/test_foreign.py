@@ -20,7 +20,13 @@ from tests.conftest import HELLO, Compile
 KEYS = dict(walk(Spec))
 LATER = {f"{path}.{name}" for path, each in KEYS.items() if each.record for name in later_of(each.record)}
 FOREIGN = {
+    "a Helm chart": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
+    "a kustomization.yaml": "resources: [deployment.yaml]\nimages: [{name: web, newTag: v1}]\n",
     "a Kubernetes manifest": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: on}\n",
+    "the manifest of a Copilot environment": "name: test\ntype: Environment\nnetwork: {vpc: {id: vpc-1}}\n",
+    "the manifest of a Copilot job": "name: report\ntype: Scheduled Job\nimage: {build: Dockerfile}\n",
+    "the manifest of a Copilot static site": "name: site\ntype: Static Site\nfiles: [{source: dist}]\n",
+    "the manifest of a Copilot pipeline": "name: p\nversion: 1\nsource: {provider: GitHub}\nstages: [{name: test}]\n",
     "a Copilot manifest": "name: api\ntype: Load Balanced Web Service\nimage:\n  port: 8080\ncpu: 256\nmemory: 512\n",
     "a Docker Compose file": "x: &x {a: b}\nservices:\n  web: {<<: *x, image: 'nginx:1', restart: no}\n",
     "an ECS task definition": '{\n  "containerDefinitions": [{"name": "web", "image": "web:1"}]\n}\n',
@@ -38,7 +44,14 @@ VARIANTS = {
     "a list": "- apiVersion: v1\n  kind: Service\n",
     "Helm": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n  {{- if x }}\n",
     "tabs": '{\n\t"containerDefinitions": [\n\t\t{"image": "web:1"}\n\t]\n}\n',
-    "a scheduled job": "name: report\ntype: Scheduled Job\nimage: {build: Dockerfile}\n",
+    "a worker": "name: jobs\ntype: Worker Service\nsubscribe: {topics: [{name: orders, service: api}]}\n",
+    "Compose without services": "web:\n  image: nginx\n  links: [db]\ndb:\n  image: postgres\n",
+    "Kubernetes without a version": "kind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n",
+    "Kustomize": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n",
+    "package.json": '{"name": "web", "version": "1.0.0", "dependencies": {"express": "4"}}\n',
+    "ECS services": '{"services": [{"serviceArn": "arn"}], "failures": []}\n',
+    "a Procfile": "web: gunicorn app:app\n",
+    "keys of a service": "name: web\nport: 80\nimage: web\n",
 }
 
 
@@ -149,6 +162,7 @@ def test_a_file_of_another_tool_is_one_finding(compiled: Compile, text: str) -> 
 @pytest.mark.parametrize(
     "text",
     [
+        "Kind: Service\nMetadata: {name: web}\nService: {port: 80}\n",
         "apiVersion: fsd/v1\nkind: Service\nservices: {web: {image: nginx}}\n",
         "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nservice: {port: 80}\n",
         "metadata: {name: web}\nservice: {port: 80}\n",
