@@ -59,6 +59,7 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S266", HELLO + "  tmpfs: [{path: /a, size: 600}, {path: /b, size: 600}]\n"),
         ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [exec, noexec]}]\n"),
         ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [rw, ro]}]\n"),
+        ("S266", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [uid=1, noexec, uid=2]}]\n"),
         ("S105", HELLO + "  tmpfs: [{path: /tmp, size: 1, options: [remount]}]\n"),
         ("S105", HELLO + "  tmpfs: [{path: /, size: 1}]\n"),
         ("S104", HELLO + "  tmpfs: [{path: /tmp, size: 0}]\n"),
@@ -270,6 +271,16 @@ def test_a_secret_owned_by_an_aws_service_may_contain_an_exclamation_mark(compil
         assert result.template is not None, result.diagnostics
 
 
+@pytest.mark.parametrize("network", ["", "    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"])
+def test_an_isolated_partition_reaches_no_public_images(compiled: Compile, network: str) -> None:
+    certificate = "arn:aws-iso:acm:us-iso-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
+    text = HELLO + f"  networking:\n    loadBalancer: {{certificateArn: {certificate!r}}}\n{network}"
+    assert not [one for one in compiled(text).diagnostics if one.code == "S216"]
+    for lines in ("  observability: {traces: {}}\n", "  image: public.ecr.aws/nginx/nginx\n"):
+        (found,) = (one for one in compiled(text + lines).diagnostics if one.code == "S216")
+        assert "from aws-iso" in found.message and "nat" not in found.hint
+
+
 def test_an_image_with_an_unknown_registry_may_be_in_ecr(compiled: Compile) -> None:
     assert "S216" not in {one.code for one in compiled(HELLO + NO_NAT + "  image: ${REGISTRY}/shop\n").diagnostics}
 
@@ -291,6 +302,27 @@ def test_scratch_that_only_root_can_write_is_a_warning(compiled: Compile, lines:
     findings = [one for one in compiled(HELLO + lines).diagnostics if one.code == "W131"]
     assert bool(findings) == warned
     assert all("tmpfs: [{path: /tmp, size: 64}]" in one.hint for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("user", "options", "warned"),
+    [
+        ("1000", "mode=0700", True),
+        ("app", "mode=755", True),
+        ("1000:1000", "mode=0770", True),
+        ("1000", "mode=0755, uid=1001", True),
+        ("1000", "mode=0700, uid=1000", False),
+        ("app", "mode=0700, uid=1000", False),
+        ("1000:1000", "mode=0770, gid=1000", False),
+        ("1000", "mode=0775", False),
+        ("1000", "mode=1777", False),
+        ("1000", "noexec, uid=0", False),
+        ("root", "mode=0700", False),
+    ],
+)
+def test_scratch_in_memory_that_the_user_cannot_write(compiled: Compile, user: str, options: str, warned: bool) -> None:
+    lines = f"  user: {user!r}\n  tmpfs: [{{path: /tmp, size: 64, options: [{options}]}}]\n"
+    assert ("W131" in {one.code for one in compiled(HELLO + lines).diagnostics}) == warned
 
 
 def test_a_database_in_memory_is_lost_with_its_task(compiled: Compile) -> None:
@@ -333,6 +365,7 @@ ZONES = HELLO + "  networking: {vpc: {availabilityZones: [%s]}}\n"
         ("use1-az1, nowhere", "`nowhere` is not the id of a zone"),
         ("usw1-az1, usw1-az2", "`usw1-az2` has no Fargate"),
         ("apne1-az3, apne1-az1", "`apne1-az3` has no Fargate"),
+        ("cnn1-az4, cnn1-az1", "`cnn1-az4` has no Fargate"),
         (", ".join(f"use1-az{number}" for number in range(1, 8)), "7 zones are more"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model.service import ContainerCheck, HealthCheck, Ulimit, Volume
+from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume
 from fsdcf.language.placeholders import Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
@@ -94,7 +94,8 @@ def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Probl
 )
 def tmpfs(case: Case) -> Problems:
     """What the container writes to `tmpfs` counts as memory of the task, so that all of them together must be smaller
-    than `resources.memory`. An option and its opposite exclude each other."""
+    than `resources.memory`. An option and its opposite exclude each other, and so do two
+    values of one option."""
     memory, total = case.service.resources.memory, 0
     for index, scratch in enumerate(case.service.tmpfs):
         path: SpecPath = ("service", "tmpfs", index)
@@ -103,9 +104,15 @@ def tmpfs(case: Case) -> Problems:
             message = f"{total} MiB of scratch leave no memory for the service: the task has {memory} MiB"
             yield Problem((*path, "size"), message, "use a smaller size, or raise resources.memory")
         for number, option in enumerate(scratch.options):
-            if _opposite(option) in scratch.options[:number]:
-                message = f"`{option}` and `{_opposite(option)}` exclude each other"
+            earlier = next((each for each in scratch.options[:number] if _excludes(each, option)), None)
+            if earlier is not None:
+                message = f"`{option}` and `{earlier}` exclude each other"
                 yield Problem((*path, "options", number), message, "keep one of them")
+
+
+def _excludes(option: str, other: str) -> bool:
+    name, equals, _ = option.partition("=")
+    return option == _opposite(other) or (equals != "" and name == other.partition("=")[0])
 
 
 def _opposite(option: str) -> str:
@@ -122,7 +129,7 @@ def _opposite(option: str) -> str:
 def scratch_of_root(case: Case) -> Problems:
     """A volume without a file system is a directory on the task's disk that belongs to root, with mode 0755. A
     container with another `user` cannot write to it, unless its image has a VOLUME at the same path that belongs to
-    the user: ECS keeps the owner of that. Every user may write to `tmpfs`."""
+    the user: ECS keeps the owner of that. Every user may write to `tmpfs`, unless its options limit the `mode`."""
     user = sample(case.service.user or "root")
     if user.partition(":")[0] in ("0", "root"):
         return
@@ -133,6 +140,24 @@ def scratch_of_root(case: Case) -> Problems:
                 f"write `tmpfs: [{{path: {volume.mount_path}, size: 64}}]` in place of the volume; the size is in MiB"
             )
             yield Problem(("service", "volumes", index, "mountPath"), message, hint)
+    for index, scratch in enumerate(case.service.tmpfs):
+        if not _may_write(user, scratch):
+            message = f"user {user} cannot write to `{scratch.path}`, which its `mode` allows only to others"
+            hint = "leave `mode` out, or set `uid` to the number of the user"
+            yield Problem(("service", "tmpfs", index, "options"), message, hint)
+
+
+def _may_write(user: str, scratch: Tmpfs) -> bool:
+    """Whether the mode of scratch in memory lets the user write; true if it depends on the image's users and groups.
+
+    Without options it belongs to root, with mode 1777.
+    """
+    options = dict(option.split("=") for option in scratch.options if "=" in option)
+    mode = int(options.get("mode", "1777"), 8)
+    uid, _, gid = user.partition(":")
+    is_owner = options.get("uid", "0") == uid or ("uid" in options and not uid.isdigit())
+    in_group = options.get("gid", "0") == gid or not gid.isdigit()
+    return bool(mode & (0o002 | 0o200 * is_owner | 0o020 * in_group))
 
 
 @rule("S218", "a variable that is set twice")

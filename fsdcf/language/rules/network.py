@@ -61,7 +61,11 @@ def _existing_subnets(case: Case, network: Vpc) -> Problems:
 
 
 _ZONE_ID = re.compile(r"((?:[a-z]+-)?[a-z]+\d+)-az\d+")
-_FARGATE_ZONES = {"apne1": ("apne1-az1", "apne1-az2", "apne1-az4"), "usw1": ("usw1-az1", "usw1-az3")}
+_FARGATE_ZONES = {
+    "apne1": ("apne1-az1", "apne1-az2", "apne1-az4"),
+    "cnn1": ("cnn1-az1", "cnn1-az2"),
+    "usw1": ("usw1-az1", "usw1-az3"),
+}
 """The zones with Fargate of regions that have others, too.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
 _MOST_ZONES = 6
@@ -76,7 +80,7 @@ _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` show
     "`availabilityZones` lists the ids of zones, such as use1-az1, which mean the same zone in every account; the name "
     f"us-east-1a does not. `{_LIST_ZONES}` lists those of a region. All are Availability Zones of one region, the one "
     "of the certificate, each listed once, at most six. A load balancer needs two. Local Zones and Wavelength Zones "
-    "are not supported, and some old zones have no Fargate: us-west-1 and ap-northeast-1 contain one each.",
+    "are not supported, and some old zones of us-west-1, ap-northeast-1 and cn-north-1 have no Fargate.",
 )
 def zones(case: Case) -> Problems:
     """Require the ids of different Availability Zones of one region that have Fargate."""
@@ -253,31 +257,36 @@ def ipv6_ranges(case: Case) -> Problems:
 )
 def no_route(case: Case) -> Problems:
     """Without NAT and without public addresses, a task reaches AWS only through endpoints. It must be able to pull
-    its image, send its logs, read its secrets and reach its queue, or it never starts."""
+    its image, send its logs, read its secrets and reach its queue, or it never starts. The isolated partitions
+    (aws-iso…) are not connected to the internet at all."""
     networking = case.service.networking
     network = networking.network
+    partition = partition_of_spec(case.spec) or ""
+    if partition.startswith("aws-iso"):
+        yield from until_unknown(_unreachable_images(case, f"from {partition}", ""))
     if network.id is not None or network.nat != "none" or networking.assign_public_ip:
         return
-    yield from until_unknown(_unreachable_images(case))
+    if not partition.startswith("aws-iso"):
+        yield from until_unknown(_unreachable_images(case, "without NAT", "use `nat: single`, or "))
     missing = sorted(_needed_endpoints(case) - set(network.endpoints))
     if missing:
         hint = f"add `endpoints: [{', '.join(sorted({*network.endpoints, *missing}))}]`, or use `nat: single`"
         yield Problem(f"{_VPC}.nat", f"without NAT the tasks cannot reach {', '.join(missing)}", hint)
 
 
-def _unreachable_images(case: Case) -> Problems:
-    """Yield the images that no endpoint reaches."""
+def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
+    """Yield the images outside of ECR; ``otherwise`` is what makes them available."""
     telemetry = case.service.observability
     for key, signal in (("metrics", telemetry.metrics), ("traces", telemetry.traces)):
         if signal is not None and signal.enabled:
-            message = "without NAT the tasks cannot reach public.ecr.aws, where the collector's image is"
-            yield Problem(f"service.observability.{key}", message, "use `nat: single`, or leave it out", key=True)
+            message = f"{where} the tasks cannot reach public.ecr.aws, where the collector's image is"
+            yield Problem(f"service.observability.{key}", message, f"{otherwise}leave it out", key=True)
     image = sample(case.service.image or "")
     if image and "${" not in image and not re.match(HOST, image):  # an unknown variable may be any host
         host, slash, _ = image.partition("/")
         host = host if slash and ("." in host or ":" in host) else "docker.io"
-        message = f"without NAT the tasks cannot reach {host}, where the image is"
-        yield Problem("service.image", message, "keep the image in ECR, or use `nat: single`")
+        message = f"{where} the tasks cannot reach {host}, where the image is"
+        yield Problem("service.image", message, f"{otherwise}keep the image in ECR")
 
 
 def _needed_endpoints(case: Case) -> set[str]:
