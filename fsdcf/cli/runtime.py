@@ -82,7 +82,14 @@ def stack_command(
         @wraps(action)
         def command(subject: Subject, connection: Connection, as_json: bool = False, **options: Any) -> None:
             call = partial(StackCall, subject, connection, as_json)
-            run(subject.target, connection, as_json, lambda *run: action(call(*run), **options), quiet, aside)
+            run(
+                subject.target,
+                connection,
+                as_json,
+                lambda *run: action(call(*run), **options),
+                quiet=quiet,
+                aside=aside,
+            )
 
         last = (json_option,) if has_json else ()
         return click.command(cls=TargetCommand)(
@@ -172,17 +179,9 @@ class Reporter:
             sink.pause()
 
 
-def run(
-    about: Target | str,
-    connection: Connection,
-    as_json: bool,
-    act: Act,
-    quiet: bool = False,
-    aside: bool = False,
-    also: tuple[str, ...] = (),
-) -> NoReturn:
+def run(about: Target | str, connection: Connection, as_json: bool, act: Act, **options: Any) -> NoReturn:
     """Perform an action and end the command with its exit code. The arguments are those of ``perform``."""
-    outcome = perform(about, connection, as_json, act, quiet, aside, also)
+    outcome = perform(about, connection, as_json, act, **options)
     click.get_current_context().exit(int(outcome.exit))
 
 
@@ -247,7 +246,9 @@ def attempted(
         completed = complete(connection, problem) if complete else None
         if completed is not None:
             return attempted(completed, act, complete, also)
-        return _unconnected(problem, also if problem.missing else ())
+        lacking = also if problem.missing else ()
+        sentence = "; ".join((problem.sentence, *lacking[:1]))
+        return Outcome(problem.exit, sentence, next=(*problem.next, *lacking[1:]))
     except Expired as error:
         if error.untimely:
             sentence, next = f"the clock of this machine is wrong: {error.message}", "date -u"
@@ -263,11 +264,6 @@ def attempted(
         return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=(hint,))
     except (KeyboardInterrupt, Terminated):
         return Outcome(Exit.INTERRUPTED, "interrupted")
-
-
-def _unconnected(problem: ConnectionProblem, also: tuple[str, ...]) -> Outcome:
-    """The outcome without a connection, with what else was missing."""
-    return Outcome(problem.exit, "; ".join((problem.sentence, *also[:1])), next=(*problem.next, *also[1:]))
 
 
 def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, pace: float = 1.0) -> list[Sink]:

@@ -24,7 +24,6 @@ Sources = Mapping[str | PropertyPath, str]
 """The spec paths of single properties. A property of the resource itself is given by its name."""
 
 TASK_SECURITY_GROUP = GetAtt("TaskSecurityGroup", "GroupId")
-TASK_ROLE_ARN = GetAtt("TaskRole", "Arn")
 
 _TAGS: Sources = dict.fromkeys(("Tags", "FileSystemTags", "AccessPointTags"), "metadata")
 """Tags come from the spec's metadata, unless a resource names another source."""

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from fsdcf.cloudformation.types.cloudformation import STACK
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.model import StackEvent
-
-STACK = "AWS::CloudFormation::Stack"
 
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"})
 _HANDLER = re.compile(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError, Aws
@@ -21,7 +22,6 @@ from fsdcf.deploy.diagnosis.explanations import (
     rollout_evidence,
 )
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
-from fsdcf.deploy.ecs.service import SERVICE
 from fsdcf.deploy.engine import assess
 from fsdcf.deploy.events import is_terminal, rollback_begin
 from fsdcf.deploy.model import (

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
-from fsdcf.deploy.ecs.service import SERVICE
 from fsdcf.deploy.events import (
     Timeline,
     in_progress,

@@ -317,10 +317,10 @@ def _file_systems(definition: Properties, container: Mapping[str, Any]) -> dict[
 def _container_pairs(before: Properties, after: Properties) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """The containers of both sides by name; one that is renamed by its position."""
     old, new = (mappings(one.get("ContainerDefinitions")) for one in (before, after))
-    names = [one.get("Name") for one in old], [one.get("Name") for one in new]
+    before_by_name, after_by_name = ({one.get("Name"): one for one in side} for side in (old, new))
     for index, container in enumerate(old):
-        partner = next((one for one in new if one.get("Name") == container.get("Name")), None)
-        if partner is None and index < len(new) and names[1][index] not in names[0]:
+        partner = after_by_name.get(container.get("Name"))
+        if partner is None and index < len(new) and new[index].get("Name") not in before_by_name:
             partner = new[index]
         if partner is not None:
             yield container, partner

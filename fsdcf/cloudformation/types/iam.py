@@ -17,7 +17,7 @@ from fsdcf.cloudformation.types import (
 )
 
 PART: Part = "permissions"
-ROLE = "AWS::IAM::Role"
+POLICY, ROLE, ROLE_POLICY = (f"AWS::IAM::{name}" for name in ("Policy", "Role", "RolePolicy"))
 _RANDOM, _LONGEST_ROLE = 12, 64
 _IDENTITY = PolicyDocuments("identity")
 _HOLDERS = ("Roles", "Users", "Groups")
@@ -56,7 +56,7 @@ RECORDS = (
         policies=_IDENTITY,
     ),
     ResourceType(
-        "AWS::IAM::Policy",
+        POLICY,
         "free",
         Simulation(create=16.0),
         DeployPermissions(only_with={"Groups": ("iam:*GroupPolicy",), "Users": ("iam:*UserPolicy",)}),

@@ -24,6 +24,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
+from fsdcf.cloudformation.types import ec2, iam
 from fsdcf.suggested import suggested, words_of
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
@@ -122,7 +123,7 @@ def _route(stack: PlannedStack, service: Mapping[str, Any]) -> Route:
     subnets = items(network.get("Subnets"))
     if not subnets:
         return "unknown"
-    own = [subnet.name for subnet in (stack.named(one, "AWS::EC2::Subnet") for one in subnets) if subnet is not None]
+    own = [subnet.name for subnet in (stack.named(one, ec2.SUBNET) for one in subnets) if subnet is not None]
     if len(own) < len(subnets):
         return "foreign"
     routes = [_default_route(stack, name) for name in own]
@@ -135,26 +136,25 @@ def _route(stack: PlannedStack, service: Mapping[str, Any]) -> Route:
 
 def _default_route(stack: PlannedStack, subnet: str) -> Mapping[str, Any]:
     """The properties of the default route of a subnet; empty without one."""
-    associations = (one.properties for one in stack.of("AWS::EC2::SubnetRouteTableAssociation"))
+    associations = (one.properties for one in stack.of(ec2.ROUTE_TABLE_ASSOCIATION))
     tables = {target_of(one.get("RouteTableId")) for one in associations if target_of(one.get("SubnetId")) == subnet}
-    routes = (one.properties for one in stack.of("AWS::EC2::Route"))
-    default = (one for one in routes if one.get("DestinationCidrBlock") == "0.0.0.0/0")
-    return next((one for one in default if target_of(one.get("RouteTableId")) in tables), {})
+    routes = ec2.default_routes(stack)
+    return next((route.properties for route in routes if route.target("RouteTableId") in tables), {})
 
 
 def _endpoints(stack: PlannedStack) -> set[str]:
     """The interface endpoints by their services (``ecr.api`` for ``com.amazonaws.REGION.ecr.api``)."""
-    endpoints = (one.properties for one in stack.of("AWS::EC2::VPCEndpoint"))
+    endpoints = (one.properties for one in stack.of(ec2.VPC_ENDPOINT))
     names = [text_of(one.get("ServiceName")) for one in endpoints if one.get("VpcEndpointType") == "Interface"]
     return set(map(endpoint_name, names))
 
 
 def _role_statements(stack: PlannedStack, role: str | None) -> tuple[IamStatement, ...] | None:
     resource = stack.resources.get(role or "")
-    if resource is None or resource.type != "AWS::IAM::Role" or resource.properties.get("ManagedPolicyArns"):
+    if resource is None or resource.type != iam.ROLE or resource.properties.get("ManagedPolicyArns"):
         return None
     documents = [mapping(one).get("PolicyDocument") for one in items(resource.properties.get("Policies"))]
-    for policy in stack.of("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
+    for policy in stack.of(iam.POLICY, iam.ROLE_POLICY):
         if role in map(target_of, (policy.properties.get("RoleName"), *items(policy.properties.get("Roles")))):
             documents.append(policy.properties.get("PolicyDocument"))
     return allowing_statements(documents)

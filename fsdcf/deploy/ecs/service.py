@@ -8,8 +8,6 @@ from datetime import datetime
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Aws
 
-SERVICE = "AWS::ECS::Service"
-
 
 @dataclass(frozen=True)
 class EcsDeployment:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.rollout import ServiceRollout, look
-from fsdcf.deploy.ecs.service import SERVICE
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 
-_DEFINITION = "AWS::ECS::TaskDefinition"
 _EVERY = 5.0
 _LONGEST = 600.0
 
@@ -41,7 +40,7 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), pati
     if not pages or pages[-1].get("NextToken"):
         return Verdict("unread")
     resources: list[Answer] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
-    definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == _DEFINITION)
+    definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == TASK_DEFINITION)
     services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
     if services:
         run.step("verify", "reading the running version from ECS")

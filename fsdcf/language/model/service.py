@@ -24,6 +24,13 @@ Source: ContainerDefinition in the API reference of Amazon ECS."""
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
+_BY_LOAD = "scale by targetCPU or targetMemory"
+_BY_URL = "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private"
+_ROLLED_BACK = "leave it out: the circuit breaker rolls a failed deployment back"
+_OWN_ALARMS = "create alarms on the metrics of the service in a stack of your own"
+"""What works instead of keys that are not implemented yet."""
+
+
 @spec_record
 class Spot:
     """The number of tasks on Fargate, and the share of the others on Fargate Spot."""
@@ -62,16 +69,14 @@ class AutoScaling:
     """Target tracking by Application Auto Scaling; cooldowns in seconds, targets in percent."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "targetRequestsPerTask": Later(
-            "Target number of requests per minute and task.", "scale by targetCPU or targetMemory"
-        ),
-        "targetResponseTime": Later("Target response time in seconds.", "scale by targetCPU or targetMemory"),
-        "queueBacklogPerTask": Later("Target number of messages per task.", "scale by targetCPU or targetMemory"),
+        "targetRequestsPerTask": Later("Target number of requests per minute and task.", _BY_LOAD),
+        "targetResponseTime": Later("Target response time in seconds.", _BY_LOAD),
+        "queueBacklogPerTask": Later("Target number of messages per task.", _BY_LOAD),
         "schedules": Later(
             "Changes of the minimum and maximum at given times.",
             "set minCount to the number of tasks that the busiest hours need",
         ),
-        "policies": Later("Step scaling policies.", "scale by targetCPU or targetMemory"),
+        "policies": Later("Step scaling policies.", _BY_LOAD),
     }
     min_count: int = spec_key(
         "Minimum number of tasks.", default=1, also=("service.resources.minCapacity",), minimum=0, maximum=5000
@@ -364,14 +369,8 @@ class Networking:
             "Additional security groups of the tasks.",
             "let the groups of the other resources admit the output TaskSecurityGroupId",
         ),
-        "serviceDiscovery": Later(
-            "A name in Cloud Map.",
-            "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private",
-        ),
-        "serviceConnect": Later(
-            "A name in Service Connect.",
-            "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private",
-        ),
+        "serviceDiscovery": Later("A name in Cloud Map.", _BY_URL),
+        "serviceConnect": Later("A name in Service Connect.", _BY_URL),
     }
     vpc: bool | Vpc = spec_key(
         "`true` for a new network; a map for its details, or for an existing network.", default=True
@@ -520,10 +519,7 @@ class Observability:
     """Logs, metrics and traces."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "alarms": Later(
-            "CloudWatch alarms and the topic to notify.",
-            "create alarms on the metrics of the service in a stack of your own",
-        ),
+        "alarms": Later("CloudWatch alarms and the topic to notify.", _OWN_ALARMS),
         "dashboard": Later(
             "A CloudWatch dashboard.", "use `fsdcf status`, or the metrics of the service in the ECS console"
         ),
@@ -603,21 +599,10 @@ class Deployment:
     """How ECS replaces the tasks; limits in percent of the desired count."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "bakeTime": Later(
-            "Minutes during which both versions run.",
-            "leave it out: the circuit breaker rolls a failed deployment back",
-        ),
-        "canaryPercent": Later(
-            "Percentage of the traffic for the canary.",
-            "leave it out: the circuit breaker rolls a failed deployment back",
-        ),
-        "stepPercent": Later(
-            "Percentage of the traffic that moves in each step.",
-            "leave it out: the circuit breaker rolls a failed deployment back",
-        ),
-        "alarms": Later(
-            "Alarms that stop a deployment.", "create alarms on the metrics of the service in a stack of your own"
-        ),
+        "bakeTime": Later("Minutes during which both versions run.", _ROLLED_BACK),
+        "canaryPercent": Later("Percentage of the traffic for the canary.", _ROLLED_BACK),
+        "stepPercent": Later("Percentage of the traffic that moves in each step.", _ROLLED_BACK),
+        "alarms": Later("Alarms that stop a deployment.", _OWN_ALARMS),
     }
     strategy: str = spec_key(
         "How a new version replaces the old one.",

@@ -173,7 +173,8 @@ def _mount_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
 
     Source: https://github.com/aws/copilot-cli/issues/3350
     """
-    host = f"{scenario.file_system or 'fs-0123456789abcdef0'}.efs.{scenario.region}.amazonaws.com"
+    domain = domain_of(partition_of(scenario.region))
+    host = f"{scenario.file_system or 'fs-0123456789abcdef0'}.efs.{scenario.region}.{domain}"
     error, code = "b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'", 32
     if detail == "efs-target":
         error, code = f'Failed to resolve "{host}" - check that your file system ID is correct.', 1
