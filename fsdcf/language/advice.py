@@ -145,7 +145,7 @@ def _in_flow(text: str) -> str:
 
 def _hint_for_pairs(value: Any) -> str:
     """Return how to write ``[A=1, B=2]`` or ``A=1`` as a map."""
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else re.split(r"\s+(?=[A-Za-z_]\w*=)", value)
     named = (
         f"{each['name']}={each['value']}"
         for each in items

@@ -16,7 +16,7 @@ from fsdcf.language.model import SpecKind, kind_of
 from fsdcf.language.names import declared_as
 from fsdcf.language.placeholders import Attribute, Part, String, Text
 from fsdcf.language.shape import names_of
-from fsdcf.language.source import parse
+from fsdcf.language.source import parse, quoted
 from fsdcf.language.spellings import canonical
 
 OVERRIDE = Rule(
@@ -182,8 +182,11 @@ class _Substitution:
             hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
             self.findings.append(DYNAMIC_REFERENCE.at(self.document.span(path), path, message, hint))
         if _CONTROL.search(text):
+            hint = "remove the escape"
+            if (written := self.document.written(path)) and written.startswith('"'):
+                hint += f"; a \\ that stands for itself needs single quotes: {quoted(written)}"
             self.findings.append(
-                CONTROL.at(self.document.span(path), path, "the text contains a control character", "remove the escape")
+                CONTROL.at(self.document.span(path), path, "the text contains a control character", hint)
             )
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
@@ -193,6 +196,8 @@ class _Substitution:
         if isinstance(value, Text):
             value = Text(tuple(map(self._named, value.parts)))
         mark = self.document.marks.get(path)
+        if problems and mark:
+            self.marks[path] = replace(mark, surprising=True)  # the type of the value is not known
         if value == text or not isinstance(value, str) or mark is None:
             return value
         self.marks[path] = Mark(mark.value, mark.key, value, mark.plain)

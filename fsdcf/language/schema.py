@@ -4,7 +4,7 @@ checked."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from fsdcf.language.model.common import Dependency
 from fsdcf.language.names import declared_as
 from fsdcf.language.placeholders import Pseudo, Text, sample
 from fsdcf.language.rules.references import misplaced
-from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of
+from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of
 from fsdcf.language.source import FOREIGN
 from fsdcf.language.unknown import record_without
 
@@ -171,11 +171,12 @@ class Checker:
         """Return a record's value; with ``partial`` nothing is required, and None is returned."""
         names = names_of(record)
         removed = [at[-1] for at in self.document.removed if at[:-1] == path]
-        known = {name: value for name, value in data.items() if name in names}
+        level = self._not_indented(data, names, path)
+        known = {name: value for name, value in data.items() if name in names and (*path, name) not in self.wrong}
         if partial:
             known = {name: value for name, value in known.items() if not self.document.is_null((*path, name))}
         for name in (*data, *removed):
-            if name not in names:
+            if name not in names and name not in level:
                 self._unknown(record, name, path)
         for error in self._errors(validator_of(record, partial), known):
             each = names[error.document_path[0]]
@@ -193,6 +194,23 @@ class Checker:
             if here in self.wrong:
                 unknown.add(each.attribute)
         return None if partial else record_without(record, values, frozenset(unknown))
+
+    def _not_indented(self, data: dict[Any, Any], names: Mapping[str, Field], path: SpecPath) -> set[str]:
+        """Report each empty key whose own keys follow in its column, and return these keys."""
+        below: dict[str, list[str]] = {}
+        empty: Field | None = None
+        for name, value in data.items():
+            if name in names:
+                empty = names[name] if value is None and names[name].accepts("map", "record") else None
+            elif empty and _may_hold(empty, str(name), value):
+                below.setdefault(empty.name, []).append(name)
+            else:
+                empty = None
+        for name, keys in below.items():
+            self.wrong.add((*path, name))
+            hint = f"indent {joined([f'`{key}`' for key in keys], 'and')} by two more spaces"
+            self._add(TYPE, (*path, name), f"`{name}` is empty: its keys are in the same column", hint, key=True)
+        return {key for keys in below.values() for key in keys}
 
     def _errors(self, validator: SpecValidator, data: dict[str, Any]) -> list[Any]:
         validator.validate(data, normalize=False)
@@ -380,6 +398,14 @@ def check_overlay(overlay: Document, record: type, types: Types) -> list[Diagnos
     checker = Checker(overlay, types)
     checker.record(record, overlay.data, (), partial=True)
     return checker.findings
+
+
+def _may_hold(field: Field, name: str, value: Any) -> bool:
+    """Return whether an unknown key may be one of a field's map or record."""
+    if field.record:
+        return name in spellings_of(field.record)
+    pattern = field.key.key_pattern
+    return bool(pattern and re.fullmatch(pattern, name)) and name.isupper() and not isinstance(value, (dict, list))
 
 
 def _chosen(types: tuple[ValueType, ...], value: Any) -> ValueType:

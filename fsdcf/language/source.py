@@ -101,6 +101,9 @@ _ENTRY = re.compile(
 _ITEM = re.compile(
     r"""(?P<lead>[\[{,]\s*(?:[\w.-]+:\s+)?)(?P<item>(?!\s)(?:\$\{[^}]*\}|[^,\[\]{}"'])+?)(?=\s*[,\]}]|$)"""
 )
+_NO_BREAK = "\u00a0\u1680\u2000\u2007\u200b\u202f\u2060\u3000\ufeff"
+_CURLY = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")
+_BLOCK = re.compile(r".*(?:[:-]\s+)[|>][-+\d]*\s*(?:#.*)?")
 _SPECIAL = re.compile(r"[*&!%@`>|?#:-]|.*(\$\{|:\s|:$|\s#)")
 _INNER_KEY = re.compile(r"([A-Za-z][\w-]*):\s")
 _SINGLE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
@@ -229,9 +232,9 @@ class _Outline:
                 if documents > 1:
                     start: Any = event.start_mark
                     self.length = start.index
-                    return DOCUMENTS.at(
-                        self._span(event), (), "a second document begins here", "move it to its own file"
-                    )
+                    empty = not re.sub(r"(?m)#.*$|^(---|\.\.\.)", "", text[start.index :]).strip()
+                    hint = "remove the line: nothing follows it" if empty else "move it to its own file"
+                    return DOCUMENTS.at(self._span(event), (), "a second document begins here", hint)
             elif isinstance(event, yaml.CollectionEndEvent):
                 begin = opened.pop()
                 if begin.flow_style:
@@ -240,6 +243,9 @@ class _Outline:
                     self.ends[begin.start_mark.index] = last
             elif isinstance(event, yaml.NodeEvent):
                 nodes, last = nodes + 1, event.end_mark
+                if isinstance(event, yaml.ScalarEvent) and not event.style and event.value[:1] in tuple(_NO_BREAK):
+                    message = f"invalid YAML: a no-break space (U+{ord(event.value[0]):04X}) is not an indentation"
+                    return SYNTAX.at(self._span(event), (), message, "replace it by spaces, here and in what follows")
                 self._note_anchor(event)
                 opened += [event] if isinstance(event, yaml.CollectionStartEvent) else []
                 if len(opened) > MOST_DEPTH:
@@ -407,6 +413,9 @@ class _TreeReader:
             written = self.text[node.start_mark.index :].partition("\n")[0].strip()
             message = f"YAML reads `{written}` as the beginning of a block of lines, which is empty"
             self._surprise(fresh, span, path, message, f"put text in quotes: {_short(quoted(written))}")
+        if not node.style and text[:1] + text[-1:] in _CURLY and not set(text[1:-1]) & set("".join(_CURLY)):
+            message = f"YAML reads the quotes {text[0]} and {text[-1]} as part of the text"
+            self._surprise(fresh, span, path, message, f"write {_short(quoted(text[1:-1]))}")
         if kind not in ("null", "bool", "int", "float") or not _fits(node):
             return text
         if kind == "null":
@@ -447,7 +456,9 @@ def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         return SYNTAX.at(_after(name, ""), (), f"the text cannot be read as YAML: {cause}")
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    unclosed = "quoted scalar" in (error.context or "") and "end of stream" in (error.problem or "")
+    at = error.context_mark if unclosed else mark
+    line, column = (at.line + 1, at.column + 1) if at else (1, 1)
     lines = LINE_BREAK.split(text)
     while line > 1 and (line > len(lines) or (not lines[line - 1].strip() and line == len(lines))):
         line, column = line - 1, 0
@@ -462,9 +473,18 @@ def _unreadable(error: Exception, text: str, name: str) -> Diagnostic:
     last = max(line, mark.line + 1 if mark else 1)
     repaired = (_repair(text, lines, number, last) for number in dict.fromkeys((line, opened, above)))
     hint = _tab_hint(problem, shown) or next(filter(None, repaired), "")
-    return SYNTAX.at(
-        span, (), f"invalid YAML: {problem}", hint or _syntax_hint(problem, shown, lines[above - 1], column)
-    )
+    if unclosed:
+        problem = "these quotes are not closed"
+    hint = hint or _block_hint(lines, line) or _syntax_hint(problem, shown, lines[above - 1], column)
+    return SYNTAX.at(span, (), f"invalid YAML: {problem}", hint)
+
+
+def _block_hint(lines: list[str], line: int) -> str:
+    """Return the hint for a line that ends a block of text because it is less indented than the first line of it."""
+    depth = len(lines[line - 1]) - len(lines[line - 1].lstrip()) if line <= len(lines) else 0
+    less = (each for each in reversed(lines[: line - 1]) if each.strip() and len(each) - len(each.lstrip()) < depth)
+    inside = _BLOCK.fullmatch(next(less, ""))
+    return "indent every line of a block of text as far as its first line" if inside else ""
 
 
 def _repair(text: str, lines: list[str], number: int, line: int) -> str:
@@ -554,6 +574,7 @@ def _syntax_hint(problem: str, line: str, above: str, column: int) -> str:
     indentation = "check the indentation: the keys of a map begin in the same column"
     no_space = "write `:` and a space after a key"
     hints = (
+        (mapping and _KEY_WITHOUT_SPACE.match(above), no_space),
         ("${" in line, 'put values with `${…}` in quotes inside { } and [ ]: "${ENV}"'),
         (mapping and _SINGLE_KEY.match(line) and depth(line) > depth(above), indentation),
         (mapping, "a value that contains `: ` needs quotes; a key needs its own line"),

@@ -280,3 +280,19 @@ def test_any_yaml_like_text(text: str) -> None:
 @given(st.integers(0, len(HELLO)), st.integers(0, 8), st.text("a:-[]{}&*!|>'\"#\n\t é", max_size=6))
 def test_mutated_specs(at: int, cut: int, insert: str) -> None:
     check((HELLO[:at] + insert + HELLO[at + cut :]).encode())
+
+
+def test_quotes_that_are_not_closed_are_reported_where_they_begin() -> None:
+    document, (finding,) = parse(b'a:\n  b: "c\n  d: e\nf: g\n', "spec.yml")
+    assert document is None and (finding.span.line, finding.span.column) == (2, 6)
+    assert "not closed" in finding.message and '"c"' in finding.hint
+
+
+def test_keys_without_a_space_in_several_lines() -> None:
+    _, (finding,) = parse(b"apiVersion:fsd/v1\nkind:Service\nmetadata:\n  name:web\n", "spec.yml")
+    assert finding.hint == "write `:` and a space after a key"
+
+
+def test_a_text_with_quotes_in_it_is_no_surprise() -> None:
+    _, findings = parse("a: “b” and “c”\n".encode(), "spec.yml")
+    assert not findings
