@@ -173,12 +173,12 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
 def test_invalid_options_are_refused(repository: Path, arguments: list[str], word: str) -> None:
     (repository / "bad.yml").write_text(HELLO.replace("port: 8000", "port: true"), encoding="utf-8")
     (repository / "twin.yml").write_text(HELLO, encoding="utf-8")
-    (repository / "elsewhere.yml").write_text(spec("x", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
-    (repository / "outside.yml").write_text(spec("x", "  build: {context: ../..}\n"), encoding="utf-8")
+    (repository / "elsewhere.yml").write_text(spec("xy", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
+    (repository / "outside.yml").write_text(spec("xy", "  build: {context: ../..}\n"), encoding="utf-8")
     overlay = "environments:\n  prod:\n    service:\n      resources: {architecture: arm64}\n"
-    (repository / "by-environment.yml").write_text(spec("x", "") + overlay, encoding="utf-8")
-    (repository / "a file.yml").write_text(spec("x"), encoding="utf-8")
-    (repository / "lines.yml").write_text(spec("x", '  build: {args: {A: "1\\n2"}}\n'), encoding="utf-8")
+    (repository / "by-environment.yml").write_text(spec("xy", "") + overlay, encoding="utf-8")
+    (repository / "a file.yml").write_text(spec("xy"), encoding="utf-8")
+    (repository / "lines.yml").write_text(spec("xy", '  build: {args: {A: "1\\n2"}}\n'), encoding="utf-8")
     done = fsdcf("ci", "github", *arguments)
     assert done.exit_code == 2 and word in done.stderr, done.output
     assert "Traceback" not in done.output and not WORKFLOW.exists()

@@ -126,6 +126,7 @@ def test_a_new_folder_appears_whole_or_not_at_all(folder: Path) -> None:
         (("shop", "--template", "sqlite-api", "--port", "80"), "its port must be 1024 or higher"),
         (("shop", "--template", "rails"), "'rails' is not one of 'spec', 'sqlite-api', 'dynamodb-api'"),
         (("Shop", "--template", "sqlite-api"), "'Shop' is not a valid service name"),
+        (("s",), "'s' is not a valid service name: use 2 to 40"),
         (("--template", "sqlite-api"), "the service needs a name"),
     ],
 )
@@ -177,12 +178,12 @@ def test_a_bad_answer_is_asked_for_again_with_the_rule(
     cli.main(["init"], standalone_mode=False)
     assert (folder / "shop.yml").exists()
     asked = capsys.readouterr().err
-    assert "'My Shop' is not a valid service name: use at most 40 lower-case letters" in asked
+    assert "'My Shop' is not a valid service name: use 2 to 40 lower-case letters" in asked
     assert asked.count("Name of the service: ") == 2 and "'1x' is not a valid owner" in asked
 
 
 def test_the_next_step_of_init_works(stage: Stage) -> None:
-    for words, spec in ((("b", "--template", "sqlite-api"), "b/b.yml"), (("a",), "a.yml")):
+    for words, spec in ((("bb", "--template", "sqlite-api"), "bb/bb.yml"), (("aa",), "aa.yml")):
         (command,) = re.findall(r"fsdcf (deploy .*)", stage("init", *words).stderr)
         assert command == f"deploy {spec} --image-sha one --sandbox" and Path(spec).exists()
     stage(*shlex.split(command), "--plan-only")

@@ -92,9 +92,9 @@ def _checked_name(name: str | None) -> str:
 
 def _name(text: str) -> str:
     """A service name. A prompt that gets a usage error asks again."""
-    if not re.fullmatch(NAME, text) or len(text) > 40:
+    if not re.fullmatch(NAME, text) or not 2 <= len(text) <= 40:  # ECR requires two
         raise click.UsageError(
-            f"{text!r} is not a valid service name: use at most 40 lower-case letters, digits and single hyphens, and "
+            f"{text!r} is not a valid service name: use 2 to 40 lower-case letters, digits and single hyphens, and "
             "start with a letter"
         )
     return text
