@@ -67,6 +67,11 @@ class LifecycleRule(SnakeCaseRecord):
     )
 
 
+_RESERVED = r"(?!xn--|sthree-|amzn-s3-demo-|.*(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)"
+"""The beginnings and ends that no name of a bucket has.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+
 @spec_record
 class S3Bucket(Dependency):
     """An S3 bucket."""
@@ -74,9 +79,9 @@ class S3Bucket(Dependency):
     name: String = spec_key(
         "Physical name of the bucket.",
         also=("bucket_name", "bucketName"),
-        pattern=r"(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.))+[a-z0-9]",
+        pattern=rf"{_RESERVED}(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.))+[a-z0-9]",
         longest=63,
-        expects="3 to 63 lower-case letters, digits, hyphens and dots",
+        expects="3 to 63 lower-case letters, digits, hyphens and dots, without what S3 reserves, such as -s3alias",
     )
     lifecycle: tuple[LifecycleRule, ...] = spec_key(
         "Rules for the expiry and transition of objects.", default=(), most=MOST_RULES

@@ -128,3 +128,10 @@ def test_invalid_lifecycle_rules(rule: dict[str, Any], marked: str) -> None:
 def test_invalid_names() -> None:
     for name in ("Photos", "ph", "10.0.0.1", "xn--photos", "a..b", "-photos", "x" * 64):
         assert findings({"type": KIND, "name": name}), name
+
+
+def test_reserved_names() -> None:
+    for name in ("sthree-photos", "amzn-s3-demo-photos", "photos-s3alias", "photos--x-s3", "photos.mrap"):
+        assert findings({"type": KIND, "name": name}), name
+    for name in ("my-sthree-photos", "photos-s3alias-2", "mrap"):
+        assert not findings({"type": KIND, "name": name}), name
