@@ -257,5 +257,5 @@ def template_of(description: str, whole: StackPart, tags: Mapping[str, str], sta
 
 def _name(stack: str, title: str) -> str:
     """``shop-prod-public-subnet-1`` for ``PublicSubnet1``; at most the 256 characters of a tag's value."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])", "-", title)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", title)
     return f"{stack}-{words.lower()}"[:256]

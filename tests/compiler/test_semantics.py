@@ -333,11 +333,13 @@ def test_only_the_stack_has_the_tags_that_identify_it(spec: Any) -> None:
 
 def test_the_parts_of_the_network_have_names(compiled: Compile) -> None:
     text = HELLO + "  networking: {vpc: {nat: perZone, endpoints: [ecr.api]}}\n"
+    text += "dependencies: [{type: aws_efs_file_system, name: d}]\n"
     resources = resources_of(compiled, text)
     names = {title: tags_in(resource).get("Name") for title, resource in resources.items()}
     assert names["PublicSubnet1"] == "hello-staging-public-subnet-1"
     assert names["S3Endpoint"] == "hello-staging-s3-endpoint"
     assert names["EcrApiInterfaceEndpoint"] == "hello-staging-ecr-api-interface-endpoint"
+    assert names["DFileSystemSecurityGroup"] == "hello-staging-d-file-system-security-group"
     unnamed = {
         resource["Type"]
         for title, resource in resources.items()

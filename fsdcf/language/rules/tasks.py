@@ -154,8 +154,13 @@ def scaling_from_zero(case: Case) -> Problems:
 )
 def all_spot(case: Case) -> Problems:
     """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, all of them
-    if need be, and starts no other until there is capacity again."""
-    if case.is_production and case.service.resources.spot is True:
+    if need be, and starts no other until there is capacity again. With `base: 0`, a few tasks are all on Spot if
+    `weight` is high."""
+    spot, scaling = case.service.resources.spot, case.service.auto_scaling
+    if not case.is_production or spot is False:
+        return
+    least = fixed_count(case) if scaling is None else max(1, scaling.min_count)
+    if spot is True or spot.base + least // (1 + spot.weight) == 0:
         hint = "keep some tasks on FARGATE: `spot: {base: 2, weight: 3}`"
         yield Problem("service.resources.spot", f"AWS may stop every task in {case.environment} at once", hint)
 
