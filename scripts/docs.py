@@ -101,7 +101,7 @@ def reference_page(types: Types) -> str:
         if dependency.variables:
             out += [f"The container gets `{'`, `'.join(dependency.variables)}`.", ""]
         out += _key_table((path, field) for path, field in walk(dependency.model) if path.split(".")[0] not in shared)
-    intro = "These belong to the language, and this version rejects them. Each has a way round."
+    intro = "These belong to the language, and this version rejects them. Each has a workaround."
     out += ["", "## Not implemented yet", "", intro, ""]
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]

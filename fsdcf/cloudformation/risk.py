@@ -61,7 +61,7 @@ def _out_of_reach(change: Change, record: ResourceType) -> str:
     """
     if change.before is None or change.after is None:
         unknown = record.part == "data" and change.replacement not in (None, "False")
-        return f"{_cause(change)} replaces it, and the change set does not say what the tasks see then" * unknown
+        return f"{_cause(change)} replaces it, and the change set does not say what the tasks will see" * unknown
     properties = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
     return "; ".join(record.out_of_reach(*properties)) if record.out_of_reach else ""
 

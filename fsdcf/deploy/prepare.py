@@ -63,7 +63,7 @@ def check_environment(run: Run, release: Release) -> None:
         return
     name, others = release.environment, release.other_environments
     close = similar(name, others)
-    guess = f"did you mean {close}?" if close else f"known are {', '.join(others)}"
+    guess = f"did you mean {close}?" if close else f"known environments: {', '.join(others)}"
     sentence = f"no file names the environment {name}, and the stack {release.stack} does not exist: {guess}"
     if run.agrees(Question("environment", f"Create the new environment {name}?", (sentence,))):
         return

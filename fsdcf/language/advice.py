@@ -514,11 +514,11 @@ def _word_hint(word: Word, record: type, root: type, path: SpecPath, common: boo
         keys = joined([f"`{each}`" for each in shown], "and")
         return f"write {keys}" + (f" ({word.why})" if word.why else "")
     if word.to:
-        return next((way for each in word.to if (way := _way_round(root, each))), "")
+        return next((way for each in word.to if (way := _workaround(root, each))), "")
     return word.why
 
 
-def _way_round(root: type, path: str) -> str:
+def _workaround(root: type, path: str) -> str:
     holder, _, name = path.rpartition(".")
     record = next((each.record for at, each in walk(root) if at == holder and each.record), None)
     return _instead(record, name)

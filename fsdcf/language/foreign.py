@@ -42,7 +42,7 @@ _ARCHITECTURE = Word(("service.resources.architecture",), "x86_64 or arm64; the 
 _VOLUMES = Word(("service.volumes",), "with `mountPath`; an aws_efs_file_system dependency keeps files")
 _LOGS = Word(("service.observability.logs",), "CloudWatch Logs with a retention in days")
 _SPOT = Word(("service.resources.spot",), "true, or a share of the tasks; without it all tasks run on Fargate")
-_IMAGE = Word(("service.image",), "the repository; a deploy gives the tag")
+_IMAGE = Word(("service.image",), "the repository; `--image-sha` gives the tag")
 _PULL = Word((), "leave it out: the execution role pulls from ECR, so keep the image there")
 _ROUTES = Word((f"{_LB}.paths",), "paths of the load balancer")
 _SECURITY = Word(
@@ -205,7 +205,7 @@ WORDS: Mapping[str, Word] = {
         "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone loadBalancer.name",
     ),
     "scheme": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
-    "public": Word((f"{_LB}.internal",), "a load balancer is public unless it says true"),
+    "public": Word((f"{_LB}.internal",), "a load balancer is public unless this is true"),
     **_words(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
     **_words(_NETWORK, "taskSubnets vpcSubnets"),
     "vpcId": Word(("service.networking.vpc",), "a map with `id`, `privateSubnets` and `publicSubnets`"),
@@ -257,7 +257,7 @@ WORDS: Mapping[str, Word] = {
         "the size, the number of tasks, and how a new version replaces the old one",
     ),
     **_words(
-        Word(("service.deployment",), "a rolling deployment that rolls back unless it says otherwise"),
+        Word(("service.deployment",), "a rolling deployment; the circuit breaker rolls a failure back"),
         "strategy rollingUpdate update_config deploymentConfiguration rollout updateStrategy",
     ),
     **_words(Word(("service.deployment.maximumPercent",)), "maxSurge maxHealthyPercent maximum_percent"),
@@ -275,7 +275,7 @@ WORDS: Mapping[str, Word] = {
     **_words(_TAGS, "labels annotations tag project cost-center costCenter cost_center department product"),
     **_words(Word(("metadata.owners",)), "team maintainer maintainers contact author"),
     "spec": Word(("service",), "the service is one map, without templates in it"),
-    **_words(Word((), "leave it out: the image's tag is the version, which a deploy gives"), "version imageTag"),
+    **_words(Word((), "leave it out: the image's tag is the version; `--image-sha` gives it"), "version imageTag"),
     **_words(Word((), "leave it out: the image contains the runtime"), "runtime handler language"),
     **_words(Word(("environments",), "the parts of the spec that differ"), "overrides stages profiles envs"),
     # Keys of dependencies

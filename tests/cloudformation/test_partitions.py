@@ -24,7 +24,7 @@ def test_every_partition_and_region_of_botocore() -> None:
                 assert re.fullmatch(f"{ADDRESS}app", f"123456789012.dkr.ecr.{region}.{domain_of(one['id'])}/app")
 
 
-def test_a_partition_that_nobody_knows_has_the_domain_of_most() -> None:
+def test_an_unknown_partition_has_the_domain_of_most() -> None:
     assert domain_of("aws-moon") == "amazonaws.com" and partition_of("") == "aws"
 
 

@@ -86,7 +86,7 @@ def placed(path: str, value: Any) -> str:
 
 
 @pytest.mark.parametrize("path", sorted({path for word in WORDS.values() for path in word.to}))
-def test_a_word_stands_for_a_key_that_is_accepted_or_has_a_way_round(compiled: Compile, path: str) -> None:
+def test_a_word_leads_to_a_key_that_is_accepted_or_has_a_workaround(compiled: Compile, path: str) -> None:
     if path in LATER:
         return
     known = reference.find(path, types())
@@ -128,7 +128,7 @@ def test_a_word_of_another_tool_leads_to_its_key(compiled: Compile, name: str) -
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_word_for_a_type_leads_to_a_type_that_exists_or_has_a_way_round(compiled: Compile, name: str) -> None:
+def test_a_word_for_a_type_leads_to_a_type_that_exists_or_has_a_workaround(compiled: Compile, name: str) -> None:
     text = HELLO + f"dependencies:\n  - {{type: '{name}', name: '${{ENV}}-a'}}\n"
     (finding,) = compiled(text).diagnostics
     meant = TYPES[name]

@@ -57,7 +57,7 @@ def test_the_redirect_has_a_group_of_its_own_where_both_do_not_fit() -> None:
     assert ingress(balancer("pl-3b927c52", tls=False)) == (((80, "pl-3b927c52"),), ())
 
 
-def test_the_serving_port_s_ranges_are_merged_only_where_they_are_too_many() -> None:
+def test_ranges_of_the_serving_port_are_merged_only_if_there_are_too_many() -> None:
     many = tuple(f"10.0.{number}.0/24" for number in range(128))
     (rules, apart), (plain, _) = ingress(balancer(*many)), ingress(balancer(*many, tls=False))
     assert rules == ((80, "10.0.0.0/17"), (443, "10.0.0.0/17")) and not apart

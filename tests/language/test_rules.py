@@ -363,9 +363,9 @@ ZONES = HELLO + "  networking: {vpc: {availabilityZones: [%s]}}\n"
         ("use1-az1, use1-bos1-az1", "Local Zones"),
         ("use1-az1, use1-wl1-bos-wlz1", "Wavelength Zones"),
         ("use1-az1, nowhere", "`nowhere` is not the id of a zone"),
-        ("usw1-az1, usw1-az2", "`usw1-az2` has no Fargate"),
-        ("apne1-az3, apne1-az1", "`apne1-az3` has no Fargate"),
-        ("cnn1-az4, cnn1-az1", "`cnn1-az4` has no Fargate"),
+        ("usw1-az1, usw1-az2", "`usw1-az2` does not offer Fargate"),
+        ("apne1-az3, apne1-az1", "`apne1-az3` does not offer Fargate"),
+        ("cnn1-az4, cnn1-az1", "`cnn1-az4` does not offer Fargate"),
         (", ".join(f"use1-az{number}" for number in range(1, 8)), "7 zones are more"),
     ],
 )

@@ -324,7 +324,7 @@ def test_a_mount_target_cannot_take_the_place_of_one_that_is_removed(system: Any
     assert (perhaps.kind, perhaps.logical_id) == ("refused", "C") and "perhaps in the same zone" in perhaps.why
 
 
-def test_the_mount_targets_of_a_new_file_system_are_not_in_the_way() -> None:
+def test_the_mount_targets_of_a_new_file_system_are_not_an_obstacle() -> None:
     old, new = mount_targets("One=subnet-a"), mount_targets("A=subnet-a", PerformanceMode="maxIO")
     assert plan(old, new).review.obstacles == ()
 

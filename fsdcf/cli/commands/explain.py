@@ -54,7 +54,7 @@ def explain_command(what: str) -> None:
         )
     elif what.lower() in effects:
         side = effects[what.lower()]
-        click.echo(f"{side.id}: {side.explanation}\n\nA side effect: an update does it, and its changes do not say so.")
+        click.echo(f"{side.id}: {side.explanation}\n\nA side effect: the update does this in addition to its changes.")
     elif re.fullmatch(r"[EWI]\d{4}", code):
         click.echo(
             f"{code} is a rule of cfn-lint: "

@@ -36,7 +36,7 @@ def others_than(environment: str, document: Document, named: Callable[[], Collec
 
 @rule("W290", "an environment that no file names")
 def unnamed_environment(case: Case) -> Problems:
-    """The environment is a part of the stack's name: a typing error such as `prodd` describes a second stack beside
+    """The environment is a part of the stack's name: a typing error such as `prodd` creates a second stack next to
     `prod`. Known environments are those under `environments`, those of a file `environments/NAME.yml` or of the
     workflow that `fsdcf ci github` wrote, and `staging`; if no file names any, also usual names such as `dev` and
     `prod`. `fsdcf deploy` asks before it creates the stack of another one, and refuses it without a terminal unless

@@ -116,7 +116,7 @@ def _zone_problem(zone: str, before: Sequence[str], case: Case) -> tuple[str, st
     if region != first:
         return f"`{zone}` is in another region than `{before[0]}`", "list zones of one region"
     if zone not in _FARGATE_ZONES.get(region, (zone,)):
-        return f"`{zone}` has no Fargate", f"use {joined(_FARGATE_ZONES[region], 'or')}"
+        return f"`{zone}` does not offer Fargate", f"use {joined(_FARGATE_ZONES[region], 'or')}"
     home = _home_of_certificate(case)
     if home and not before and region != _zone_prefix(home):
         return (
@@ -209,7 +209,7 @@ def endpoints(case: Case) -> Problems:
     "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
 )
 def rules_of_groups(case: Case) -> Problems:
-    """A security group takes 60 ingress rules for IPv4 and 60 for IPv6. A range, and a security group, is one rule; a
+    """A security group takes 60 ingress rules for IPv4 and 60 for IPv6. A range or a security group is one rule; a
     prefix list counts as its maximum number of entries. fsdcf merges neighbouring ranges where that is needed, and
     gives the redirect of port 80 a group of its own, so it counts the ranges that no other contains or continues."""
     balancer = case.service.load_balancer

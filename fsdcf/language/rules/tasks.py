@@ -153,9 +153,9 @@ def scaling_from_zero(case: Case) -> Problems:
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html",
 )
 def all_spot(case: Case) -> Problems:
-    """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, all of them
-    if need be, and starts no other until there is capacity again. With `base: 0`, a few tasks are all on Spot if
-    `weight` is high."""
+    """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, if
+    necessary all of them, and starts others only when capacity is available again. With `base: 0`, a few tasks are all
+    on Spot if `weight` is high."""
     spot, scaling = case.service.resources.spot, case.service.auto_scaling
     if not case.is_production or spot is False:
         return
@@ -172,7 +172,7 @@ def all_spot(case: Case) -> Problems:
 )
 def no_breaker(case: Case) -> Problems:
     """Without the circuit breaker, ECS starts failing tasks again and again, and the deploy ends only when
-    CloudFormation loses patience: after three hours."""
+    CloudFormation times out, after three hours."""
     if not case.service.deployment.circuit_breaker.enabled:
         message = "a deploy whose tasks do not start hangs for up to three hours"
         yield Problem("service.deployment.circuitBreaker.enabled", message, "leave it out, or set it to true")

@@ -78,7 +78,7 @@ def _in_place(release: ReleaseChange) -> Iterator[tuple[PlannedResource, Planned
 
 @effect("task-count-reset")
 def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
-    """The number of tasks is set, whatever auto scaling or fsdcf scale has made of it."""
+    """The number of tasks is set, and replaces what auto scaling or fsdcf scale chose."""
     for was, now in release.both(SERVICE):
         count = text_of(now.get("DesiredCount"))
         if not release.in_place(was.name) or was.get("DesiredCount") is not None or not count:
@@ -168,7 +168,7 @@ def _removed(was: PlannedResource, now: PlannedResource, property: str, key: str
 
 @effect("rare-change")
 def rare_changes(release: ReleaseChange) -> Iterator[SideEffect]:
-    """A property changes that AWS lets change only now and then."""
+    """A property changes that AWS allows to change only rarely."""
     for was, now in _in_place(release):
         updates = record_of(was.type).updates
         for property, limit in updates.limited.items():

@@ -49,7 +49,8 @@ def block(graph: Graph) -> str:
     """The drawing as a block of Markdown, or a sentence about a graph that is too large for Mermaid."""
     text = mermaid(graph)
     if len(text) > MAX_TEXT or len(graph.edges) > MAX_EDGES:
-        return f"The architecture is too large for Mermaid: {len(graph.nodes)} nodes. `fsdcf graph` draws it as SVG.\n"
+        large = f"The architecture is too large for Mermaid: {len(graph.nodes)} nodes"
+        return f"{large}; `fsdcf graph --format svg` draws it.\n"
     return f"```mermaid\n{text}```\n"
 
 
