@@ -11,7 +11,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from fsdcf.catalogue import catalogue
+from fsdcf.cli.commands.explain import catalogue
 from fsdcf.cli.main import cli
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, TASK_REASONS, Reason

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from fsdcf.catalogue import catalogue
+from fsdcf.cli.commands.explain import catalogue
 from fsdcf.cli.main import cli
 from fsdcf.cli.render.findings import summary
 from fsdcf.compiler.dependencies import types

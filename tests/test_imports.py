@@ -27,7 +27,6 @@ MAY_IMPORT = {
     "scaffold": {"diagnostics", "language"},
     "pipeline": {"diagnostics", "language", "compiler", "lint"},
     "batch": {"diagnostics", "language", "compiler", "lint", "pipeline"},
-    "catalogue": {"diagnostics", "language", "compiler", "lint", "pipeline", "batch"},
     "cloudformation": set(),
     "deploy": {"cloudformation"},
     "operate": {"cloudformation", "deploy"},
@@ -35,7 +34,7 @@ MAY_IMPORT = {
     "sandbox": {"cloudformation"},
     "storage": set(),
     "cli": {
-        *("diagnostics", "language", "compiler", "lint", "scaffold", "pipeline", "batch", "catalogue"),
+        *("diagnostics", "language", "compiler", "lint", "scaffold", "pipeline", "batch"),
         *("cloudformation", "deploy", "operate", "plan", "sandbox", "storage"),
     },
     "__main__": {"cli"},

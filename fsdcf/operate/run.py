@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question

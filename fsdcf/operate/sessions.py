@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.partitions import domain_of
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.tasks import BATCH, task_id
 from fsdcf.deploy.model import Evidence, Exit, Target

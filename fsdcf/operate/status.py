@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.conventions import SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable

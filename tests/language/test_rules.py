@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.catalogue import catalogue
+from fsdcf.cli.commands.explain import catalogue
 from tests.conftest import HELLO, Compile
 
 MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(

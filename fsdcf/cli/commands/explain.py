@@ -12,13 +12,29 @@ import re
 import click
 from click.shell_completion import CompletionItem
 
-from fsdcf.catalogue import catalogue
 from fsdcf.cli.render.plan import format_when
 from fsdcf.compiler.dependencies import types
+from fsdcf.diagnostics import Rule
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
+from fsdcf.language.rules import rules_in
 from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
+
+WITH_RULES = ("fsdcf.language", "fsdcf.compiler", "fsdcf.pipeline")
+"""The packages and modules that define rules."""
+
+
+def catalogue() -> dict[str, Rule]:
+    """Every rule of fsdcf by its code, sorted. Rules are discovered, not listed.
+
+    Raises ValueError if two rules share a code.
+    """
+    rules = dict.fromkeys(rule for name in WITH_RULES for rule in rules_in(name))
+    by_code = {rule.code: rule for rule in sorted(rules, key=lambda rule: rule.code)}
+    if len(by_code) != len(rules):
+        raise ValueError("two rules share a code")
+    return by_code
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -104,6 +104,18 @@ def definition_of(stack: PlannedStack, service: PlannedResource) -> PlannedResou
 def containers_of(definition: PlannedResource | None) -> list[Mapping[str, Any]]:
     """The containers of a task definition."""
     return definition.mappings("ContainerDefinitions") if definition else []
+
+
+def main_container(containers: Iterable[Mapping[str, Any]], service: str = "") -> Mapping[str, Any] | None:
+    """Return the main container of a template's task definition, of one in ECS, or of a task; None if there is none.
+
+    fsdcf names it after the service, and writes it first. In other task definitions it is the first essential
+    container.
+    """
+    known = list(containers)
+    named = (item for item in known if service and service in (item.get("Name"), item.get("name")))
+    essential = (item for item in known if item.get("Essential", item.get("essential", True)))
+    return next(named, next(essential, None))
 
 
 def exporters_of(definition: PlannedResource | None) -> Mapping[str, Mapping[str, Any]] | None:

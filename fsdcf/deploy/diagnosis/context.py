@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
@@ -25,6 +24,7 @@ from fsdcf.cloudformation.planned import (
     whole_number,
 )
 from fsdcf.cloudformation.types import ec2, iam
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.suggested import suggested, words_of
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]

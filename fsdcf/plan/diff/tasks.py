@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
-from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
+from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, main_container
 from fsdcf.cloudformation.types.efs import ACCESS_POINT
 
 Container = Mapping[str, Any]

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation import ecr
-from fsdcf.cloudformation.containers import main_container
 from fsdcf.cloudformation.facts import tag_values
 from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
@@ -178,7 +177,7 @@ def _existing(text: str, label: str) -> Iterator[Reach]:
 
 def _image(definition: PlannedResource) -> Iterator[Reach]:
     """The repository of the main container's image."""
-    main = main_container(ecs.containers_of(definition))
+    main = ecs.main_container(ecs.containers_of(definition))
     image = text_of(main.get("Image")) if main else ""
     if not image:
         return

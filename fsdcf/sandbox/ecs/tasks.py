@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fsdcf.cloudformation.containers import main_container
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.sandbox import efs, elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.cloudformation.containers import main_container
+from fsdcf.cloudformation.types.ecs import main_container
 
 SIDECAR = {"Name": "proxy", "Essential": True}
 MAIN = {"Name": "shop", "Essential": True}
