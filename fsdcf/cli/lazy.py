@@ -47,13 +47,13 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The named command; for an unknown name, an error with the closest one."""
+        """The named command; for an unknown name, an error with the one that is meant."""
         name = args[0]
         if name not in self.table and not ctx.resilient_parsing:
-            from difflib import get_close_matches  # a known command does not need it
+            from fsdcf.cli.guesses import command_meant  # a known command does not need it
 
-            if close := get_close_matches(name, self.table, 1):
-                ctx.fail(f"No such command {name!r}. Did you mean {close[0]!r}?")
+            if meant := command_meant(name, self.table):
+                ctx.fail(f"No such command {name!r}. Did you mean {meant!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -112,6 +112,11 @@ def _run() -> int:
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return 130
+    except click.NoSuchOption as error:
+        from fsdcf.cli.guesses import with_meant_option  # a known option does not need it
+
+        with_meant_option(error).show(sys.stderr)
+        return 2
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2

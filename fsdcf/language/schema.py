@@ -342,6 +342,11 @@ class Checker:
         self.wrong.add(here)
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
         only = f"write `{each.name}: {each.key.allowed[0]}`" if len(each.key.allowed) == 1 else each.key.doc
+        if here in self.document.removed:
+            only = "`null` removes it, and it is required: write a value, or leave out the key"
+        elif each.record:
+            below = next((key.name for key in fields_of(each.record) if key.required), "port")
+            only = f"write `{each.name}:`, and its keys below it, such as `{below}`. {each.key.doc}"
         self.findings.append(REQUIRED.at(self.document.key_span(here), here, message, only))
 
     def _report(self, rule: str, each: Field, path: SpecPath, value: Any) -> None:

@@ -104,6 +104,7 @@ _ITEM = re.compile(
 _NO_BREAK = "\u00a0\u1680\u2000\u2007\u200b\u202f\u2060\u3000\ufeff"
 _CURLY = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")
 _BLOCK = re.compile(r".*(?:[:-]\s+)[|>][-+\d]*\s*(?:#.*)?")
+_KEY_BEFORE_BRACE = re.compile(r"(?<=[{,\s])([A-Za-z][\w-]*):(?=[}\],])")
 _SPECIAL = re.compile(r"[*&!%@`>|?#:-]|.*(\$\{|:\s|:$|\s#)")
 _INNER_KEY = re.compile(r"([A-Za-z][\w-]*):\s")
 _SINGLE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
@@ -523,7 +524,9 @@ def _repairs(line: str) -> Iterator[tuple[str, str]]:
     if closing and closing not in whole[1:]:
         close = f"close it with {closing}, or put text in quotes: {shown}{_short(quoted(value))}"
         yield head + value + closing, close if closing in "]}" else f"close the quotes: {_short(value + closing)}"
-    elif closing and closing in "]}" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
+    if closing and closing in "]}" and (spaced := _KEY_BEFORE_BRACE.sub(r"\1: ", whole)) != whole:
+        yield head + spaced, f"write a space after the colon: {_short(spaced)}"
+    if closing and closing in whole[1:] and closing in "]}" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
         yield head + items, f"put the items in quotes: {_short(items)}"
     if _KEY_WITHOUT_SPACE.match(line):
         key, _, rest = value.partition(":")

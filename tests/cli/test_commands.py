@@ -151,12 +151,32 @@ def test_usage_errors_exit_2_without_a_traceback(folder: Path, arguments: tuple[
     [
         (("deply",), "'deply'. Did you mean 'deploy'?"),
         (("ci", "gihub"), "Did you mean 'github'?"),
+        (("destroy",), "Did you mean 'delete'?"),
+        (("plan",), "Did you mean 'diff'?"),
+        (("ls",), "Did you mean 'status'?"),
+        (("version",), "Did you mean '--version'?"),
         (("zzz",), "'zzz'.\n"),
     ],
 )
 def test_a_misspelled_command_suggests_the_closest(arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(main.cli, arguments)
     assert result.exit_code == 2 and words in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("deploy", "--environment", "prod"), "Did you mean '--env'?"),
+        (("deploy", "--dry-run"), "Did you mean '--plan-only'?"),
+        (("deploy", "--format", "json"), "Did you mean '--json'?"),
+        (("cost", "--json"), "Did you mean '--format json'?"),
+        (("cost", "--budget", "5"), "Did you mean '--max'?"),
+        (("-v",), "Did you mean '--version'?"),
+    ],
+)
+def test_an_option_of_another_tool_suggests_ours(folder: Path, arguments: tuple[str, ...], words: str) -> None:
+    result = fsdcf(*arguments, cwd=folder)
+    assert result.returncode == 2 and words in result.stderr
 
 
 def test_validate_in_its_forms(folder: Path) -> None:

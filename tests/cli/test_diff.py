@@ -193,6 +193,7 @@ def test_a_renamed_service_cannot_take_the_names_of_the_old_one(folder: Path) ->
     assert [name for name, _ in taken] == ["OrdersTable", "InvoicesBucket"]
     assert "'staging-orders': it already exists as OrdersTable" in taken[0][1]
     assert any("creates or updates the stack sales-staging" in note for note in data["Notes"])
+    assert not data["RollbackSafety"]  # nothing of the old stack is updated, and nothing rolls back to it
 
 
 def test_another_environment_is_another_stack(folder: Path) -> None:

@@ -59,6 +59,10 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  resources: {desiredCount: 2-10}\n", "write `autoScaling` in its place, with minCount 2 and maxCount 10"),
         ("  stopTimeout: [30, 60]\n", "write 30"),
         ("  environment: {‘A’: b}\n", "write `A`"),
+        (
+            "  tmpfs: [{path: /a, size: 5, options:}]\n",
+            "write a space after the colon: [{path: /a, size: 5, options: }]",
+        ),
         ("  environment: {A: “b c”}\n", 'write "b c"'),
         ("  environment:\n    A=1\n    B=2\n", '`A: "1"`'),
         ("  environment:\n  A: 1\n  B_2: 2\n", "indent `A` and `B_2` by two more spaces"),

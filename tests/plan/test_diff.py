@@ -151,12 +151,12 @@ def table(**indexes: str) -> dict[str, Any]:
         (
             {"one": "ALL"},
             {"two": "ALL"},
-            ["adds two, removes one"],
+            ["adds the index two and removes the index one"],
         ),
         (
             {},
             {"one": "ALL", "two": "ALL"},
-            ["adds one, adds two"],
+            ["adds the index one and adds the index two"],
         ),
         ({"one": "ALL"}, {"one": "ALL", "two": "ALL"}, []),
         ({"one": "ALL"}, {}, []),

@@ -341,3 +341,10 @@ def test_who_may_enter(allowed: str, label: str) -> None:
     graph = architecture(compiled(HELLO + f"  networking: {{loadBalancer: {{{allowed}}}}}\n").template, "x")
     (edge,) = (edge for edge in graph.edges if edge.target == "r_LoadBalancer")
     assert edge.label == label
+
+
+def test_a_topic_names_the_queues_that_it_delivers_to() -> None:
+    text = (ROOT / "tests/cases/dependencies/aws_sns_topic.spec.yml").read_text()
+    lines = {node.id: node.lines for node in architecture(compiled(text).template, "topics").nodes}
+    assert lines["r_EventsTopic"][2:] == ("to staging-invoices", "to staging-orders")
+    assert lines["r_AlertsTopic"][2:] == ("FIFO", "to staging-orders")

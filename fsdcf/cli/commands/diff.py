@@ -25,6 +25,7 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.deploy.model import Exit, Outcome, Plan, Target
 from fsdcf.plan.diff.obstacles import taken_by
+from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.sides import DeployedValues
 
 DATA_AT_RISK = 11
@@ -93,8 +94,7 @@ def between(old: Compiled, new: Compiled) -> ComparedPlan:
         return compared(old.title, old, new, DeployedValues(tags=tags or {}), ())
     plan = compared(old.title, old, new, DeployedValues(tags=tags or {}), tuple(_notes(before, after, new)))
     taken = tuple(taken_by(planned(old.template), planned(new.template)))
-    review = replace(plan.update.review, obstacles=(*taken, *plan.update.review.obstacles))
-    return replace(plan, update=replace(plan.update, review=review))
+    return replace(plan, update=replace(plan.update, review=Review(taken)))  # nothing of the old stack is updated
 
 
 _DESCRIPTION = re.compile(rf"([a-z][a-z0-9-]*) in ({ENVIRONMENT_PATTERN})(?=[:,]|$)")

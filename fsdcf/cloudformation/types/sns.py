@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
-from fsdcf.cloudformation.planned import text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
 from fsdcf.cloudformation.pricing import (
     MILLION,
     PRICE_LIST,
@@ -33,9 +33,11 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Updates,
 )
+from fsdcf.cloudformation.types.sqs import QUEUE
 
 PART: Part = "data"
 TOPIC = "AWS::SNS::Topic"
+SUBSCRIPTION = "AWS::SNS::Subscription"
 
 _BLOG = f"factualminds.com on SNS; {PRICE_LIST}"
 
@@ -51,12 +53,21 @@ def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
         yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
         if topic.get("KmsMasterKeyId"):
             yield Unpriced(f"KMS key of {topic.name}", "its requests depend on the publishers", (topic.name,))
-    others = [
-        one for one in context.stack.of("AWS::SNS::Subscription") if one.text("Protocol") not in ("sqs", "lambda")
-    ]
+    others = [one for one in context.stack.of(SUBSCRIPTION) if one.text("Protocol") not in ("sqs", "lambda")]
     for protocol in sorted({one.text("Protocol") for one in others}):
         names = tuple(one.name for one in others if one.text("Protocol") == protocol)
         yield Unpriced(f"Deliveries by {protocol}", "the price depends on the receiver", names)
+
+
+def deliveries(stack: PlannedStack) -> Iterator[tuple[PlannedResource, PlannedResource]]:
+    """Each topic and queue between which a subscription delivers."""
+    for subscription in stack.of(SUBSCRIPTION):
+        topic, queue = (
+            stack.named(subscription.get("TopicArn"), TOPIC),
+            stack.named(subscription.get("Endpoint"), QUEUE),
+        )
+        if topic is not None and queue is not None:
+            yield topic, queue
 
 
 def _is_fifo(properties: Properties) -> bool:
@@ -115,7 +126,7 @@ RECORDS = (
         access=AccessActions(("sns:Subscribe",), ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")),
     ),
     ResourceType(
-        "AWS::SNS::Subscription",
+        SUBSCRIPTION,
         "free",
         Simulation("{p[TopicArn]}:{uuid}"),
         updates=Updates(refused={"FilterPolicyScope": _without_scope}),

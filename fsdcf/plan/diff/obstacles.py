@@ -130,10 +130,10 @@ def _indexes(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
                     "2. remove the old index"
                 )
                 yield _obstacle("index", change, why, way_out)
-        moves = [f"adds {name}" for name in after if name not in before]
-        moves += [f"removes {name}" for name in before if name not in after]
+        moves = [f"adds the index {name}" for name in after if name not in before]
+        moves += [f"removes the index {name}" for name in before if name not in after]
         if len(moves) > 1:
-            why = f"it {', '.join(moves)}, and an update can add or remove only one index of a table"
+            why = f"it {' and '.join(moves)}, and an update can add or remove only one index of a table"
             yield _obstacle("index", change, why, "change one index in each deploy")
 
 

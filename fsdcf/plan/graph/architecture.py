@@ -22,7 +22,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
 )
 from fsdcf.cloudformation.pricing import counted, number
-from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sqs
+from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sns, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.plan.access import Access, access
@@ -47,7 +47,7 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
     homes = {one.name: _home(one) for one in stack.of(ecs.SERVICE)}
     egress, endpoints = list(_egress(stack)), list(_endpoints(stack))
     drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
-    stores = (_node(one, drawing) for one, drawing in drawings if drawing and drawing.is_store)
+    stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and drawing.is_store)
     nodes = [*_entrances(stack, homes, egress), *egress, *endpoints, *stores]
     edges = [*_requests(stack), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
@@ -72,12 +72,19 @@ def architecture(template: Mapping[str, Any], title: str) -> Graph:
     return Graph(title, tuple(sorted(nodes, key=lambda node: order[node.group])), kept, tuple(dict.fromkeys(edges)))
 
 
-def _node(resource: PlannedResource, drawing: Drawing) -> Node:
-    """The node of a store or a service."""
+def _receivers(stack: PlannedStack, resource: PlannedResource) -> Iterator[str]:
+    """A line for each queue that a topic delivers to."""
+    for topic, queue in sns.deliveries(stack):
+        if topic.name == resource.name:
+            yield f"to {text_of(queue.get('QueueName')) or queue.name}"
+
+
+def _node(resource: PlannedResource, drawing: Drawing, *more: str) -> Node:
+    """The node of a store or a service, with further lines."""
     properties = resource.properties
     tags = tag_values(properties.get("Tags")) | tag_values(properties.get("FileSystemTags"))
     name = resource.get(drawing.name_property) if drawing.name_property else tags.get("Name")
-    lines = (drawing.title, text_of(name) or resource.name, *drawing.details(properties))
+    lines = (drawing.title, text_of(name) or resource.name, *drawing.details(properties), *more)
     return Node(id_of(resource.name), drawing.kind, lines, _group_of(drawing))
 
 
