@@ -245,9 +245,17 @@ def connections(stack: PlannedStack) -> tuple[Access, ...]:
     """What the security groups admit to the resources in them, as rows: who may connect, and to which ports."""
     members = ec2.group_members(stack)
     return tuple(
-        Access("network", "Allow", one.sources, one.ports, inside, inside, (), one.holder, "", one.holder, one.path)
+        Access(
+            *("network", "Allow", one.sources, one.ports),
+            resources=members.get(one.group, (one.group,)),
+            targets=members.get(one.group, ()),
+            conditions=(),
+            policy=one.holder,
+            sid="",
+            holder=one.holder,
+            path=one.path,
+        )
         for one in ec2.ingress_of(stack)
-        for inside in (members[one.group],)
     )
 
 

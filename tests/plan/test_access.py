@@ -256,6 +256,22 @@ def test_a_source_connects_only_where_its_own_group_lets_it_out() -> None:
     assert not connected(local, GroupId=front, DestinationSecurityGroupId=front, **port)
 
 
+def test_a_rule_in_a_group_of_another_stack() -> None:
+    template = resources(
+        Tasks={"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "tasks"}},
+        Rule={
+            "Type": "AWS::EC2::SecurityGroupIngress",
+            "Properties": {
+                **{"GroupId": "sg-0123456789abcdef0", "IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049},
+                "SourceSecurityGroupId": {"Fn::GetAtt": ["Tasks", "GroupId"]},
+            },
+        },
+    )
+    (row,) = connections(planned(template))
+    assert (row.principals, row.actions, row.resources) == (("Tasks",), ("tcp 2049",), ("sg-0123456789abcdef0",))
+    assert row.targets == () and row.holder == "Rule"
+
+
 def test_sources_and_ports() -> None:
     def rule(first: int, last: int, **source: Any) -> dict[str, Any]:
         return {"IpProtocol": "tcp", "FromPort": first, "ToPort": last, **source}

@@ -101,9 +101,13 @@ def _targets(value: object) -> Iterator[str | None]:
 
 
 def ingress_of(stack: PlannedStack) -> Iterator[Ingress]:
-    """The ingress of every security group, as far as the egress of its sources allows it, by the sets of sources."""
+    """The ingress of every security group, as far as the egress of its sources allows it, by the sets of sources.
+
+    The rules that a stack adds to a group of another one are among them; the id of that group is its name.
+    """
     members = group_members(stack)
-    for group in members:
+    added = [one.get("GroupId") for one in stack.of(SECURITY_GROUP_INGRESS) if one.target("GroupId") is None]
+    for group in (*members, *dict.fromkeys(map(text_of, added))):
         by_port: dict[str, dict[str, None]] = {}
         places: dict[str, tuple[str, tuple[str | int, ...]]] = {}
         for rule, holder, path in _rules_of(stack, group, SECURITY_GROUP_INGRESS, "SecurityGroupIngress"):
@@ -132,10 +136,11 @@ RuleOfGroup = tuple[Mapping[str, Any], str, tuple[str | int, ...]]
 
 def _rules_of(stack: PlannedStack, group: str, type: str, property: str) -> Iterator[RuleOfGroup]:
     """The rules in a group, and those that are resources of their own."""
-    for index, rule in enumerate(stack.resources[group].mappings(property)):
-        yield rule, group, (property, index)
+    if group in stack.resources:
+        for index, rule in enumerate(stack.resources[group].mappings(property)):
+            yield rule, group, (property, index)
     for one in stack.of(type):
-        if one.target("GroupId") == group:
+        if (one.target("GroupId") or text_of(one.get("GroupId"))) == group:
             yield one.properties, one.name, ("GroupId",)
 
 

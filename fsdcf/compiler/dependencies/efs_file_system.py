@@ -238,7 +238,7 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
         TransitEncryption="ENABLED",
         AuthorizationConfig=ecs.AuthorizationConfig(**present(AccessPointId=access_point), IAM="ENABLED"),
     )
-    grant.mounts = [VolumeMount(names.local, system.mount_point, wanted == "read", volume, names.origin)]
+    grant.mounts = [VolumeMount(names.local, system.mount_point, system.read_only, volume, names.origin)]
     grant.environment[names.variable("FILE_SYSTEM_ID")] = identity
     return grant
 
