@@ -91,6 +91,12 @@ def test_readers_mount_read_only() -> None:
     assert made.actions() == {MOUNT} and made.grant.mounts[0].read_only
 
 
+def test_a_list_of_actions_mounts_for_what_it_allows() -> None:
+    for actions, read_only in (([MOUNT], True), ([MOUNT, WRITE], False)):
+        keys: dict[str, Any] = {"unmanaged": {**SHARED, "permissions": actions}}
+        assert make(KIND, "fs-0123456789abcdef0", **keys).grant.mounts[0].read_only == read_only
+
+
 def test_outputs_name_what_another_service_needs_to_share_it() -> None:
     assert set(make(KIND, "${ENV}-data").outputs) == {
         *("DataFileSystemId", "DataFileSystemAccessPointId", "DataFileSystemSecurityGroupId")
