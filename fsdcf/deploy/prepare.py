@@ -10,7 +10,7 @@ from fsdcf.cloudformation.ecr import create_command, push_commands
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
+from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, docker_platform
 from fsdcf.conventions import IMAGE_PARAMETER, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
@@ -74,8 +74,8 @@ def check_environment(run: Run, release: Release) -> None:
 def _platform(template: Mapping[str, Any]) -> str:
     """Docker's name of the processor that the tasks run on."""
     tasks = (one for one in template["Resources"].values() if one["Type"] == TASK_DEFINITION)
-    chips = {one["Properties"].get("RuntimePlatform", {}).get("CpuArchitecture") for one in tasks}
-    return "linux/arm64" if "ARM64" in chips else "linux/amd64"
+    chips = (one["Properties"].get("RuntimePlatform", {}).get("CpuArchitecture", "") for one in tasks)
+    return docker_platform(next(chips, ""))
 
 
 def _check_image(run: Run, release: Release, sha: str, account: str) -> None:

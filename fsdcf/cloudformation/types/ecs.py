@@ -118,6 +118,11 @@ def main_container(containers: Iterable[Mapping[str, Any]], service: str = "") -
     return next(named, next(essential, None))
 
 
+def docker_platform(architecture: str) -> str:
+    """Docker's name of the CPU architecture of a task (``ARM64``)."""
+    return "linux/arm64" if architecture.upper() == "ARM64" else "linux/amd64"
+
+
 def exporters_of(definition: PlannedResource | None) -> Mapping[str, Mapping[str, Any]] | None:
     """The exporters of a task's OpenTelemetry collector by name, with their settings; empty without a collector.
 

@@ -23,8 +23,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
-from fsdcf.cloudformation.types import ec2, iam
-from fsdcf.cloudformation.types.ecs import main_container
+from fsdcf.cloudformation.types import ec2, ecs, iam
 from fsdcf.suggested import suggested, words_of
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
@@ -77,7 +76,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
     definition = _properties(stack, target_of(properties.get("TaskDefinition")))
     balancer = mapping(next(iter(items(properties.get("LoadBalancers"))), None))
     containers = map(mapping, items(definition.get("ContainerDefinitions")))
-    container = main_container(containers, _text(balancer.get("ContainerName"))) or {}
+    container = ecs.main_container(containers, _text(balancer.get("ContainerName"))) or {}
     command = items(mapping(container.get("HealthCheck")).get("Command"))
     group = _properties(stack, target_of(balancer.get("TargetGroupArn")))
     ports = (mapping(one).get("ContainerPort") for one in items(container.get("PortMappings")))
@@ -403,7 +402,7 @@ def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> R
 
 def refine_architecture(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The processor that the tasks run on."""
-    platform = "linux/arm64" if context.architecture == "arm64" else "linux/amd64"
+    platform = ecs.docker_platform(context.architecture)
     return Refinement(
         f": the tasks run on {context.architecture}", f"build the image for {platform}, or change the architecture"
     )

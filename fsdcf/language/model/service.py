@@ -215,6 +215,9 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
 MOST_SUBNETS = 16
 """Subnets of a service. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 
+MOST_ZONES = 6
+"""Availability Zones of a new VPC, whose range has room for eight."""
+
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
@@ -253,7 +256,7 @@ class Vpc:
         "Availability Zones of a new VPC: the ids of the zones, such as use1-az1, or how many AWS chooses.",
         default=None,
         minimum=2,
-        maximum=6,
+        maximum=MOST_ZONES,
         fewest=1,
         computed_default="2",
     )

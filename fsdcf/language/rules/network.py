@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, ip_network
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
-from fsdcf.language.model.service import Networking, Vpc
+from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
@@ -68,7 +68,6 @@ _FARGATE_ZONES = {
 }
 """The zones with Fargate of regions that have others, too.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
-_MOST_ZONES = 6
 _LIST_ZONES = "aws ec2 describe-availability-zones --query 'AvailabilityZones[].[ZoneId,ZoneName]' --output text"
 _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` shows them as ZoneId"
 
@@ -91,9 +90,9 @@ def zones(case: Case) -> Problems:
     for index, zone in enumerate(listed):
         if (problem := _zone_problem(zone, listed[:index], case)) is not None:
             yield Problem((*path.split("."), index), *problem)
-    if len(listed) > _MOST_ZONES:
+    if len(listed) > MOST_ZONES:
         yield Problem(
-            path, f"{len(listed)} zones are more than a new VPC has subnets for", f"list at most {_MOST_ZONES}"
+            path, f"{len(listed)} zones are more than a new VPC has subnets for", f"list at most {MOST_ZONES}"
         )
     if len(listed) < 2 and case.service.load_balancer is not None:
         yield Problem(path, "a load balancer needs two zones", "list two zones")
