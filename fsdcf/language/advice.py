@@ -39,6 +39,14 @@ _YES, _NO = (
     ("true", "yes", "on", "y", "1", "enabled", "enable"),
     ("false", "no", "off", "n", "0", "disabled", "disable"),
 )
+_SWITCHES = {
+    ("loadBalancer", True): "leave it out: a service with a `port` has a load balancer",
+    ("loadBalancer", False): "leave out `service.port`: a worker has no load balancer",
+    ("autoScaling", True): "write {minCount: 2, maxCount: 10}",
+    ("autoScaling", False): "leave it out: without it the number of tasks stays the same",
+    ("healthCheck", False): "leave it out: the load balancer always checks its targets",
+}
+"""What works in the place of true or false."""
 _SHELL = re.compile(r"[|&;<>$`*?~]")
 
 
@@ -76,13 +84,20 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
         return f"write {answer}, without quotes"
     if isinstance(value, dict) and list(value) in (["secretsmanager"], ["ssm"]) and "valueFrom" in path:
         return f"write `{next(iter(value))}:{next(iter(value.values()))}`"
-    if each.key.allowed and not isinstance(value, (dict, list)):
-        return choice_hint(document, value, each.key, path)
+    if each.key.allowed:
+        lines = isinstance(value, (dict, list))
+        return f"use {joined(each.key.allowed)}" if lines else choice_hint(document, value, each.key, path)
     if each.key.pattern and not isinstance(value, (dict, list)) and not _fits(str(value), each.key):
         return f"write {each.key.expects}"
     if "string" in accepted and (path[-1] != each.name or not isinstance(value, (dict, list))):
         return _hint_for_text(document, value, path)
-    return _hint_for_map(each, value) or each.key.doc
+    return _switch_hint(path, value) or _hint_for_map(each, value) or each.key.doc
+
+
+def _switch_hint(path: SpecPath, value: Any) -> str:
+    """Return what to write for ``loadBalancer: false``, and for other parts that a value switches on or off."""
+    answer = _boolean(value)
+    return _SWITCHES.get((label(path), answer == "true"), "") if answer else ""
 
 
 def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted: set[str]) -> str:
@@ -97,28 +112,47 @@ def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted:
 def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) -> str:
     """Return how to write a map as a list, a list as a map, a text as either, or an item as a map; empty if the form
     is right."""
-    types, key = _types_at(each, path), each.key
+    types = _types_at(each, path)
     names = [kind.name for kind in types]
-    items = [required for kind in types if kind.name == "list" and kind.item for required in _required(kind.item)]
-    if items and isinstance(value, (dict, str)):
-        if isinstance(value, dict) and items == ["name", "valueFrom"] and (pair := _text_pair(value)):
-            return f"write a list of items such as `- {{name: {pair[0]}, valueFrom: {_in_flow(pair[1])}}}`"
-        return f"write a list; each item begins with `- ` and has {joined(items, 'and')}"
+    item = next((kind.item for kind in types if kind.name == "list" and kind.item), None)
+    if item and not isinstance(value, list) and (hint := _hint_for_items(item, value)):
+        return hint
     if isinstance(value, (list, str)) and names == ["map"]:
         return _hint_for_pairs(value)
     if isinstance(value, str) and "list" in names and "integer" in names and re.fullmatch(r"\w+", value.strip()):
-        return number_hint(document, key, value, path)
+        return number_hint(document, each.key, value, path)
     if isinstance(value, str) and "list" in names:
-        runs = label(path) in ("command", "entryPoint")
-        words = _words(value) if runs else re.split(r"[,\s]+", value.strip())
-        meant = [next((each for each in _rewritten(word, key) if _fits(each, key)), "") for word in words]
-        if all(meant) or not key.pattern:
-            return f"write a list: {json.dumps(meant if key.pattern else words, ensure_ascii=False)}"
-        return f"write a list; an item is {key.expects}"
+        return _hint_for_texts(each.key, value, path)
     keys = [required for kind in types for required in _required(kind)]
+    if keys == ["name", "mountPath"] and (mount := re.fullmatch(r"([\w.-]+):(/[\w./-]*)(:ro)?", str(value))):
+        read_only = ", readOnly: true" if mount[3] else ""
+        return f"write {{name: {mount[1]}, mountPath: {mount[2]}{read_only}}}"
     if keys and isinstance(value, str) and path[-1] != each.name:
         return f"an item is a map with {joined(keys, 'and')}"
     return ""
+
+
+def _hint_for_items(item: ValueType, value: Any) -> str:
+    """Return how to write anything else as a list of maps; empty for a list of texts or numbers."""
+    keys = _required(item)
+    if isinstance(value, dict) and keys == ["name", "valueFrom"] and (pair := _text_pair(value)):
+        return f"write a list of items such as `- {{name: {pair[0]}, valueFrom: {_in_flow(pair[1])}}}`"
+    if keys:
+        return f"write a list; each item begins with `- ` and has {joined(keys, 'and')}"
+    if item.record:
+        first = [key.name for key in fields_of(item.record)][:2]
+        return f"write a list; each item begins with `- ` and has keys such as {joined(first, 'and')}"
+    return ""
+
+
+def _hint_for_texts(key: Key, value: str, path: SpecPath) -> str:
+    """Return how to write a text as a list of texts, each in the format of the key."""
+    runs = label(path) in ("command", "entryPoint")
+    words = _words(value) if runs else re.split(r"[,\s]+", value.strip())
+    meant = [next((each for each in _rewritten(word, key) if _fits(each, key)), "") for word in words]
+    if all(meant) or not key.pattern:
+        return f"write a list: {json.dumps(meant if key.pattern else words, ensure_ascii=False)}"
+    return f"write a list; an item is {key.expects}"
 
 
 def _hint_for_number(document: Document, each: Field, value: Any, path: SpecPath) -> str:
@@ -187,9 +221,13 @@ def _hint_for_map(each: Field, value: Any) -> str:
         (one for one in own if one.accepts("string") and one.key.pattern and re.fullmatch(one.key.pattern, value)), None
     ):
         return f"write a map: {{{key.name}: {value}}}"
-    if not isinstance(value, (dict, list)) and 0 < len(names) < _FEW:
+    if each.record is None or isinstance(value, dict):
+        return ""
+    if len(names) < _FEW:
         return f"write a map; valid keys: {', '.join(names)}"
-    return ""
+    return (
+        f"write `{each.name}:`, and its keys below it, such as `{names[names.index('port') if 'port' in names else 0]}`"
+    )
 
 
 def _boolean(value: Any) -> str:
@@ -385,6 +423,7 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
     yield slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)
+    yield text.upper()
     yield f"{text[:1]}00-{text[:1]}99" if text[1:].lower() == "xx" else text
     if "path that begins with /" in key.expects or "absolute path" in key.expects:
         yield re.sub(r"^(https?://[^/]*|[\w.-]*:?\d+(?=/))", "", text) or "/"

@@ -369,6 +369,12 @@ VALUES: Mapping[str, Any] = {
     **dict.fromkeys(("cloudwatch", "json-file", "aws-logs"), "awslogs"),
     **dict.fromkeys(("per_zone", "one per zone", "multi"), "perZone"),
     **dict.fromkeys(("never", "infinite", "unlimited", "indefinite", "never expire", "always"), "forever"),
+    **dict.fromkeys(("string", "str", "text"), "S"),
+    **dict.fromkeys(("number", "int", "integer"), "N"),
+    **dict.fromkeys(("binary", "bytes"), "B"),
+    **dict.fromkeys(("partition", "partitionkey", "pk"), "HASH"),
+    **dict.fromkeys(("sort", "sortkey", "sk"), "RANGE"),
+    **dict.fromkeys(("on-demand", "ondemand", "on_demand", "serverless"), "PAY_PER_REQUEST"),
     **dict.fromkeys(("v1", "fsd", "fsd/v1.0", "fsd/v2", "1", "1.0"), "fsd/v1"),
 }
 """Values of other tools, in lower case, each with the value of this language."""

@@ -177,6 +177,8 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
     head, _, rest = inner.partition(":")
     if head in ("secrets", "ssm") and rest:
         return _secret(head, rest)
+    if not _NAME.fullmatch(inner) and (meant := _meant(inner)):
+        return f"`${{{inner}}}` is not a placeholder", meant
     if "::" in inner:
         return f"`${{{inner}}}` is not a pseudo parameter that a spec may use", f"use {_listed(PSEUDO_PARAMETERS)}"
     fields = inner.split(":")
@@ -188,7 +190,30 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
     return f"`${{{inner}}}` is not a placeholder", hint + "$${ is a literal ${"
 
 
+_MEANT = {
+    **dict.fromkeys(("env", "environment", "environmentname", "stage", "copilotenvironmentname"), "ENV"),
+    **{re.sub(r"\W", "", name).lower(): name for name in PSEUDO_PARAMETERS},
+    **dict.fromkeys(("region", "awsdefaultregion"), "AWS::Region"),
+    **dict.fromkeys(("account", "accountid", "awsaccount", "awsaccountid"), "AWS::AccountId"),
+}
+"""What a name means, in lower case and without separators."""
+
+
+def _meant(inner: str) -> str:
+    """Return the hint for a placeholder of another tool, or in another case; empty for any other."""
+    if meant := _MEANT.get(re.sub(r"[\W_]", "", inner).lower()):
+        return f"did you mean `${{{meant}}}`?"
+    store, colon, rest = inner.partition(":")
+    if colon and rest and (store.lower() in ("secret", "secrets", "ssm") and store not in ("secrets", "ssm")):
+        return f"did you mean `${{{'ssm' if store.lower() == 'ssm' else 'secrets'}:{rest}}}`?"
+    if default := re.fullmatch(r"([A-Za-z_]\w*):?[-=].*", inner):
+        return f"a placeholder has no default: write ${{{default[1]}}}, and set it with --var {default[1]}=…"
+    return ""
+
+
 def _unknown(name: str, variables: Iterable[str]) -> tuple[str, str]:
+    if meant := _meant(name):
+        return f"unknown variable `{name}`", f"{meant} To set it: --var {name}=…"
     return f"unknown variable `{name}`", f"set it with --var {name}=…; known variables: {_listed(variables)}"
 
 

@@ -342,6 +342,8 @@ class Checker:
         self.wrong.add(here)
         message = f"`{each.name}` is missing" + (f" in `{path[-1]}`" if path and isinstance(path[-1], str) else "")
         only = f"write `{each.name}: {each.key.allowed[0]}`" if len(each.key.allowed) == 1 else each.key.doc
+        if each.name == "type" and path[:1] == ("dependencies",):
+            only = f"write one of {', '.join(sorted(self.types))}"
         if here in self.document.removed:
             only = "`null` removes it, and it is required: write a value, or leave out the key"
         elif each.record:

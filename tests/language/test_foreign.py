@@ -140,7 +140,8 @@ def test_a_word_for_a_type_leads_to_a_type_that_exists_or_has_a_workaround(compi
 
 
 def test_a_value_of_another_tool_leads_to_a_value_of_the_language() -> None:
-    allowed = {value for each in KEYS.values() for value in each.key.allowed}
+    keys = [*KEYS.values(), *(each for kind in types().values() for _, each in walk(kind.model))]
+    allowed = {value for each in keys for value in each.key.allowed}
     assert set(VALUES.values()) <= allowed
 
 
